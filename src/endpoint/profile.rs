@@ -1,0 +1,75 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+/// What is known of an endpoint beforehand.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub(super) name: Arc<str>,
+    pub(super) provider: Option<Arc<str>>,
+    pub(super) region: Option<Arc<str>>,
+    pub(super) location: Option<Arc<str>>,
+    pub(super) jurisdictions: Option<BTreeSet<Arc<str>>>,
+    pub(super) tier: Option<u8>,
+    pub(super) capacity: Option<f64>,
+    pub(super) read_only: bool,
+}
+
+impl Profile {
+    /// An endpoint of which only the name is known.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            provider: None,
+            region: None,
+            location: None,
+            jurisdictions: None,
+            tier: None,
+            capacity: None,
+            read_only: false,
+        }
+    }
+
+    /// Its unique name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its unique name, shared.
+    pub const fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Who runs it.
+    pub fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
+    }
+
+    /// The provider's name for its region.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// Where its bytes lie.
+    pub fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+
+    /// Whose law reaches its operator; `None` if that is unknown.
+    pub fn jurisdictions(&self) -> Option<impl Iterator<Item = &str>> {
+        self.jurisdictions.as_ref().map(|all| all.iter().map(|j| &**j))
+    }
+
+    /// Its tier, where one was given.
+    pub const fn tier(&self) -> Option<u8> {
+        self.tier
+    }
+
+    /// Calls per second it may be sent, where a bound was given.
+    pub const fn capacity(&self) -> Option<f64> {
+        self.capacity
+    }
+
+    /// Whether it is never written to.
+    pub const fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+}

@@ -1,0 +1,161 @@
+use super::{ObjectProvider, ProviderError};
+use crate::{
+    BoxError,
+    request::{
+        Call,
+        object::{ETag, ListEntry, ListPage, Object, ObjectMeta, ObjectRequest, ObjectResponse, PutAnswer, PutMode},
+    },
+};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::Service;
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Any adapter, its type forgotten: what lets endpoints of different providers stand in one list.
+#[derive(Clone)]
+pub struct AnyObjectProvider(Arc<dyn Erased>);
+
+impl AnyObjectProvider {
+    /// Forgets the type of `provider`.
+    pub fn new<P: ObjectProvider>(provider: P) -> Self {
+        Self(Arc::new(provider))
+    }
+
+    /// One attempt.
+    ///
+    /// # Errors
+    /// What the adapter answers.
+    pub async fn send(&self, request: ObjectRequest) -> Result<ObjectResponse, ProviderError> {
+        self.0.send(request).await
+    }
+
+    /// See [`ObjectProvider::warm_up`].
+    ///
+    /// # Errors
+    /// What the adapter answers.
+    pub async fn warm_up(&self) -> Result<(), ProviderError> {
+        self.0.warm_up().await
+    }
+}
+
+impl fmt::Debug for AnyObjectProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyObjectProvider")
+    }
+}
+
+/// [`ObjectProvider`] with its futures boxed, which is what makes it object-safe.
+trait Erased: Send + Sync {
+    fn send(&self, request: ObjectRequest) -> BoxFuture<'_, Result<ObjectResponse, ProviderError>>;
+    fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
+}
+
+impl<P: ObjectProvider> Erased for P {
+    fn send(&self, request: ObjectRequest) -> BoxFuture<'_, Result<ObjectResponse, ProviderError>> {
+        Box::pin(async move {
+            Ok(match request {
+                ObjectRequest::Put(put) => ObjectResponse::Put(self.put(put).await?),
+                ObjectRequest::Get(get) => ObjectResponse::Get(self.get(get).await?),
+                ObjectRequest::Head(head) => ObjectResponse::Head(self.head(head).await?),
+                ObjectRequest::Delete(delete) => {
+                    self.delete(delete).await?;
+                    ObjectResponse::Delete
+                }
+                ObjectRequest::List(list) => ObjectResponse::List(self.list(list).await?),
+            })
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
+        Box::pin(self.warm_up())
+    }
+}
+
+/// The bridge from an adapter to the stack: one endpoint's adapter as a tower service.
+///
+/// It gives tags the endpoint's name on the way up, and on the way down sees to it that a tag is only shown to the
+/// endpoint that gave it: a foreign If-None-Match is dropped (the full object is a right answer), a foreign If-Match
+/// refused.
+#[derive(Clone, Debug)]
+pub struct ObjectService {
+    endpoint: Arc<str>,
+    provider: AnyObjectProvider,
+}
+
+impl ObjectService {
+    /// `provider` under this endpoint's name.
+    pub fn new(endpoint: impl Into<Arc<str>>, provider: AnyObjectProvider) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            provider,
+        }
+    }
+}
+
+impl Service<Call<ObjectRequest>> for ObjectService {
+    type Response = ObjectResponse;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<ObjectResponse, BoxError>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
+        let Self { endpoint, provider } = self.clone();
+        let mut request = call.into_request();
+        Box::pin(async move {
+            match &mut request {
+                ObjectRequest::Get(get) => get
+                    .if_none_match
+                    .take_if(|tag| tag.endpoint() != &*endpoint)
+                    .map_or((), drop),
+                ObjectRequest::Put(put) => {
+                    if let PutMode::IfMatch(tag) = &put.mode
+                        && tag.endpoint() != &*endpoint
+                    {
+                        return Err(ProviderError::unsupported("the ETag was given by another endpoint").into());
+                    }
+                }
+                _ => {}
+            }
+            let response = provider.send(request).await?;
+            Ok(signed(response, &endpoint))
+        })
+    }
+}
+
+/// The response with the endpoint's name in its tags.
+fn signed(response: ObjectResponse, endpoint: &Arc<str>) -> ObjectResponse {
+    let tag = |etag: Option<ETag>| etag.map(|tag| tag.at(endpoint));
+    let meta = |meta: ObjectMeta| ObjectMeta {
+        etag: tag(meta.etag),
+        ..meta
+    };
+    match response {
+        ObjectResponse::Put(answer) => ObjectResponse::Put(PutAnswer { etag: tag(answer.etag) }),
+        ObjectResponse::Get(object) => ObjectResponse::Get(Object {
+            meta: meta(object.meta),
+            ..object
+        }),
+        ObjectResponse::Head(head) => ObjectResponse::Head(meta(head)),
+        ObjectResponse::Delete => ObjectResponse::Delete,
+        ObjectResponse::List(page) => ObjectResponse::List(ListPage {
+            entries: page
+                .entries
+                .into_iter()
+                .map(|entry| match entry {
+                    ListEntry::Object(object) => ListEntry::Object(meta(object)),
+                    prefix @ ListEntry::CommonPrefix(_) => prefix,
+                })
+                .collect(),
+            ..page
+        }),
+    }
+}

@@ -1,0 +1,146 @@
+use crate::{
+    BoxError,
+    verdict::{Detail, Outcome, Sent, Verdict},
+};
+use std::fmt;
+
+/// Why one attempt at a provider failed, as its adapter saw it.
+///
+/// Carries the [`Outcome`], so that whoever catches it need not know the provider. `Display` names the provider's code
+/// and never a key, a URL with a signature or a credential.
+#[derive(Debug)]
+pub struct ProviderError {
+    kind: ProviderErrorKind,
+    outcome: Outcome,
+    detail: Detail,
+    source: Option<BoxError>,
+}
+
+/// What a provider's failure means to the caller. Finer than the verdict where the caller needs to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProviderErrorKind {
+    /// No such object.
+    NotFound,
+    /// A create met an existing object.
+    AlreadyExists,
+    /// An If-Match did not match.
+    PreconditionFailed,
+    /// An If-None-Match on a read matched.
+    NotModified,
+    /// The range selects nothing of the object.
+    RangeNotSatisfiable,
+    /// Refused: credentials or permissions.
+    Denied,
+    /// Slow down.
+    Throttled,
+    /// No such bucket, or another fault of configuration or request.
+    Invalid,
+    /// The store, or its adapter, cannot do this.
+    Unsupported,
+    /// Everything else: the endpoint is unreachable or faulty.
+    Failed,
+}
+
+impl ProviderError {
+    /// A failure of this kind with this outcome.
+    pub fn new(kind: ProviderErrorKind, outcome: Outcome) -> Self {
+        Self {
+            kind,
+            outcome,
+            detail: Detail::default(),
+            source: None,
+        }
+    }
+
+    /// The object does not exist.
+    pub fn not_found() -> Self {
+        Self::new(ProviderErrorKind::NotFound, Outcome::new(Verdict::Absent, Sent::Maybe))
+    }
+
+    /// The store answered, with a refusal that is an answer.
+    pub fn answer(kind: ProviderErrorKind) -> Self {
+        Self::new(kind, Outcome::new(Verdict::Answer, Sent::Maybe))
+    }
+
+    /// The store cannot do what was asked; nothing was sent.
+    pub fn unsupported(what: impl Into<String>) -> Self {
+        Self::new(ProviderErrorKind::Unsupported, Outcome::new(Verdict::Caller, Sent::No)).with_message(what)
+    }
+
+    /// The endpoint answered wrongly: nonsense, a short body, a wrong checksum.
+    pub fn faulty(message: impl Into<String>) -> Self {
+        Self::new(ProviderErrorKind::Failed, Outcome::new(Verdict::Faulty, Sent::Maybe)).with_message(message)
+    }
+
+    /// Adds the provider's code.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.detail.code = Some(code.into());
+        self
+    }
+
+    /// Adds the provider's request id.
+    #[must_use]
+    pub fn with_request_id(mut self, id: impl Into<String>) -> Self {
+        self.detail.request_id = Some(id.into());
+        self
+    }
+
+    /// Adds one phrase for a person.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.detail.message = Some(message.into());
+        self
+    }
+
+    /// Keeps the error underneath.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What it means to the caller.
+    pub const fn kind(&self) -> ProviderErrorKind {
+        self.kind
+    }
+
+    /// What it means to the stack.
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Code, request id and phrase.
+    pub const fn detail(&self) -> &Detail {
+        &self.detail
+    }
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fallback = match self.kind {
+            ProviderErrorKind::NotFound => "no such object",
+            ProviderErrorKind::AlreadyExists => "the object exists already",
+            ProviderErrorKind::PreconditionFailed => "the object has changed",
+            ProviderErrorKind::NotModified => "the object has not changed",
+            ProviderErrorKind::RangeNotSatisfiable => "the range lies outside the object",
+            ProviderErrorKind::Denied => "access was denied",
+            ProviderErrorKind::Throttled => "the provider asks to slow down",
+            ProviderErrorKind::Invalid => "the request is not valid",
+            ProviderErrorKind::Unsupported => "the store cannot do this",
+            ProviderErrorKind::Failed => "the attempt failed",
+        };
+        f.write_str(self.detail.message.as_deref().unwrap_or(fallback))?;
+        if let Some(code) = &self.detail.code {
+            write!(f, " ({code})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ProviderError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|e| e as &(dyn std::error::Error + 'static))
+    }
+}

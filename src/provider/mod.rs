@@ -1,0 +1,66 @@
+//! Adapters: one for each kind of store, a feature each.
+//!
+//! | module | feature | what |
+//! |---|---|---|
+//! | [`memory`] | – | a store in this process, for tests, simulations and examples |
+//! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
+//!
+//! An adapter implements [`ObjectProvider`]: plain async methods, one request each, no retries of its own, and every
+//! failure as a [`ProviderError`] that carries its [`Outcome`]. Health, breakers and timeouts are the stack's business.
+//!
+//! ```
+//! use evenkeel::provider::{Memory, ObjectProvider};
+//! use evenkeel::request::{Key, object::{Get, Put}};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let store = Memory::new();
+//! let key = Key::new("greeting").unwrap();
+//! store.put(Put::new(key.clone(), "hello")).await.unwrap();
+//! assert_eq!(store.get(Get::new(key)).await.unwrap().body, "hello");
+//! # }
+//! ```
+
+mod bridge;
+mod error;
+pub mod memory;
+
+pub use bridge::{AnyObjectProvider, ObjectService};
+pub use error::{ProviderError, ProviderErrorKind};
+pub use memory::Memory;
+
+use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer};
+use std::future::Future;
+
+/// A store of objects, as an adapter presents it.
+///
+/// Each method makes **one** attempt and leaves retries, timeouts and health to the stack. Dropping a returned future
+/// abandons the attempt. An adapter is shared between tasks.
+///
+/// What is required:
+/// - `put` with [`PutMode::Create`](crate::request::object::PutMode::Create) never overwrites: where the store cannot
+///   promise that, refuse with [`ProviderError::unsupported`].
+/// - Attributes round-trip, or the put is refused as unsupported.
+/// - A body shorter than announced, or with a wrong checksum, is a failure ([`Verdict::Faulty`](crate::verdict::Verdict)),
+///   not a short success.
+/// - Tags come back with an empty endpoint name; the stack fills it in.
+pub trait ObjectProvider: Send + Sync + 'static {
+    /// Stores a body.
+    fn put(&self, put: Put) -> impl Future<Output = Result<PutAnswer, ProviderError>> + Send;
+
+    /// Fetches a body or a part of it.
+    fn get(&self, get: Get) -> impl Future<Output = Result<Object, ProviderError>> + Send;
+
+    /// Fetches what is known of an object.
+    fn head(&self, head: Head) -> impl Future<Output = Result<ObjectMeta, ProviderError>> + Send;
+
+    /// Removes an object. Success if it did not exist.
+    fn delete(&self, delete: Delete) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Fetches one page of a listing.
+    fn list(&self, list: List) -> impl Future<Output = Result<ListPage, ProviderError>> + Send;
+
+    /// Opens a connection and loads credentials, so that the first call need not. Does nothing by default.
+    fn warm_up(&self) -> impl Future<Output = Result<(), ProviderError>> + Send {
+        async { Ok(()) }
+    }
+}

@@ -1,0 +1,148 @@
+use super::{CallRecord, OpClass, Safety};
+use crate::clock::Instant;
+use std::sync::Arc;
+
+/// Which attempt of a call this is, counted from 0. The layer that starts an attempt (retry, hedge) draws the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Leg(pub(crate) u16);
+
+/// Why an attempt was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum LegKind {
+    /// The call's first attempt. Never refused by the budget.
+    #[default]
+    First,
+    /// After a failed one.
+    Retry,
+    /// Beside a late one.
+    Hedge,
+    /// An ask that proves absence. Never refused by the budget.
+    Proof,
+}
+
+impl LegKind {
+    /// The word used in explanations, spans and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Retry => "retry",
+            Self::Hedge => "hedge",
+            Self::Proof => "proof",
+        }
+    }
+}
+
+/// A request on its way through the stack. A clone is the same call: it shares the record.
+#[derive(Clone, Debug)]
+pub struct Call<R> {
+    request: R,
+    record: Arc<CallRecord>,
+    leg: Leg,
+    /// Retry has waited and may return to an endpoint that this call already tried.
+    revisit: bool,
+    /// Route has nothing better: the breaker must let this attempt pass.
+    forced: bool,
+    /// Route has nothing else: the limiter may let this attempt queue briefly.
+    may_queue: bool,
+}
+
+impl<R> Call<R> {
+    /// A call about which nothing is known: a write that must not be repeated.
+    pub fn new(request: R) -> Self {
+        Self::with(request, OpClass::Write, Safety::Once)
+    }
+
+    /// A call that changes nothing: may be hedged and repeated.
+    pub fn read(request: R) -> Self {
+        Self::with(request, OpClass::Read, Safety::ReadOnly)
+    }
+
+    /// A write that may be repeated, as its repetition has no further effect.
+    pub fn idempotent_write(request: R) -> Self {
+        Self::with(request, OpClass::Write, Safety::Idempotent)
+    }
+
+    /// A call of this class and safety.
+    pub fn with(request: R, class: OpClass, safety: Safety) -> Self {
+        Self::on_record(request, CallRecord::new(class, safety))
+    }
+
+    /// A call with a record that was prepared beforehand (deadline, pin, exclusions).
+    pub fn on_record(request: R, record: CallRecord) -> Self {
+        Self {
+            request,
+            record: Arc::new(record),
+            leg: Leg::default(),
+            revisit: false,
+            forced: false,
+            may_queue: false,
+        }
+    }
+
+    /// The request itself.
+    pub const fn request(&self) -> &R {
+        &self.request
+    }
+
+    /// Gives up the envelope.
+    pub fn into_request(self) -> R {
+        self.request
+    }
+
+    /// What all attempts of this call share.
+    pub const fn record(&self) -> &Arc<CallRecord> {
+        &self.record
+    }
+
+    /// Which attempt this is.
+    pub const fn leg(&self) -> Leg {
+        self.leg
+    }
+
+    /// The class of work.
+    pub fn class(&self) -> OpClass {
+        self.record.class()
+    }
+
+    /// What may be done when an attempt's fate is unknown.
+    pub fn safety(&self) -> Safety {
+        self.record.safety()
+    }
+
+    /// When the whole call must have ended, if that was decided.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.record.deadline()
+    }
+
+    /// The same call as attempt `leg`.
+    #[must_use]
+    pub(crate) fn as_leg(mut self, leg: Leg) -> Self {
+        self.leg = leg;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn revisiting(mut self, revisit: bool) -> Self {
+        self.revisit = revisit;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn dispatched(mut self, forced: bool, may_queue: bool) -> Self {
+        self.forced = forced;
+        self.may_queue = may_queue;
+        self
+    }
+
+    pub(crate) const fn revisit(&self) -> bool {
+        self.revisit
+    }
+
+    pub(crate) const fn forced(&self) -> bool {
+        self.forced
+    }
+
+    pub(crate) const fn may_queue(&self) -> bool {
+        self.may_queue
+    }
+}

@@ -1,0 +1,106 @@
+use std::{fmt, sync::Arc};
+
+/// An object's key, checked once at the door so that every provider accepts it and none reinterprets it.
+///
+/// 1 to 1,024 bytes of UTF-8 (S3's and GCS's limit); no NUL or other control character; no segment that is `.` or `..`
+/// (HTTP clients and file-backed stores collapse them); no leading `/` and no empty segment (`a//b`), which several
+/// S3-compatible stores fold into one.
+///
+/// ```
+/// use evenkeel::request::Key;
+///
+/// assert!(Key::new("2026/11/20/42.json").is_ok());
+/// assert_eq!(
+///     Key::new("../etc/passwd").unwrap_err().to_string(),
+///     "an object key must not have a `.` or `..` segment",
+/// );
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(Arc<str>);
+
+/// Why a key was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidKey {
+    /// No bytes at all.
+    #[error("an object key must not be empty")]
+    Empty,
+    /// More than 1,024 bytes.
+    #[error("an object key must be at most 1024 bytes long, this one has {0}")]
+    TooLong(usize),
+    /// NUL or another control character.
+    #[error("an object key must not contain control characters, this one has {0:?}")]
+    ControlCharacter(char),
+    /// `.` or `..` between slashes.
+    #[error("an object key must not have a `.` or `..` segment")]
+    DotSegment,
+    /// A leading slash, or two in a row.
+    #[error("an object key must not start with `/` or contain `//`")]
+    EmptySegment,
+}
+
+impl Key {
+    /// The longest key in bytes.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// Checks a key.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] says which rule it breaks.
+    pub fn new(key: impl Into<Arc<str>>) -> Result<Self, InvalidKey> {
+        let key = key.into();
+        if key.is_empty() {
+            return Err(InvalidKey::Empty);
+        }
+        if key.len() > Self::MAX_BYTES {
+            return Err(InvalidKey::TooLong(key.len()));
+        }
+        if let Some(c) = key.chars().find(|c| c.is_control()) {
+            return Err(InvalidKey::ControlCharacter(c));
+        }
+        if key.starts_with('/') || key.contains("//") {
+            return Err(InvalidKey::EmptySegment);
+        }
+        if key.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(InvalidKey::DotSegment);
+        }
+        Ok(Self(key))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Only the length: keys can carry personal data, and Debug output ends up in logs.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules() {
+        assert_eq!(Key::new("").unwrap_err(), InvalidKey::Empty);
+        assert!(Key::new("k".repeat(1024)).is_ok());
+        assert_eq!(Key::new("k".repeat(1025)).unwrap_err(), InvalidKey::TooLong(1025));
+        assert_eq!(Key::new("a\0b").unwrap_err(), InvalidKey::ControlCharacter('\0'));
+        assert_eq!(Key::new("a/../b").unwrap_err(), InvalidKey::DotSegment);
+        assert_eq!(Key::new(".").unwrap_err(), InvalidKey::DotSegment);
+        assert_eq!(Key::new("/a").unwrap_err(), InvalidKey::EmptySegment);
+        assert_eq!(Key::new("a//b").unwrap_err(), InvalidKey::EmptySegment);
+        for good in ["a", "a/b.json", "..a", "a...b", "ünïcode/键", "folder/"] {
+            assert!(Key::new(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert_eq!(format!("{:?}", Key::new("secret").unwrap()), "Key(6 bytes)");
+    }
+}

@@ -1,0 +1,76 @@
+//! What may be asked, and what travels with it.
+//!
+//! A [`Call`] is a request on its way through the stack. All attempts of one call share one [`CallRecord`]: the
+//! deadline, which endpoints were picked, what each attempt met, and the one timer that serves every limit of the call.
+//! Layers are `tower::Service<Call<R>>`, so any of them can be used alone:
+//!
+//! ```
+//! use evenkeel::request::{Call, OpClass, Safety};
+//!
+//! let call = Call::new("anything"); // assumes the worst: a write that must not be repeated
+//! assert_eq!((call.class(), call.safety()), (OpClass::Write, Safety::Once));
+//! let call = Call::read("anything");
+//! assert_eq!((call.class(), call.safety()), (OpClass::Read, Safety::ReadOnly));
+//! ```
+
+mod call;
+mod key;
+pub mod object;
+mod record;
+mod timer;
+
+pub use call::{Call, Leg, LegKind};
+pub use key::{InvalidKey, Key};
+pub use record::{Abandoned, CallRecord, Ended, LegRecord};
+
+/// What kind of work a call is. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "drill",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
+pub enum OpClass {
+    /// Fetches something.
+    Read,
+    /// Changes something.
+    Write,
+    /// Enumerates.
+    List,
+}
+
+impl OpClass {
+    /// All classes, in index order.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::List];
+
+    /// 0, 1 or 2: for arrays with a slot per class.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The value of metric labels and span fields.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::List => "list",
+        }
+    }
+}
+
+impl std::fmt::Display for OpClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What may be done when an attempt's fate is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Safety {
+    /// Changes nothing: may be hedged and repeated.
+    ReadOnly,
+    /// A write whose repetition has no further effect: may be repeated, is never hedged.
+    Idempotent,
+    /// A write that must not happen twice: repeated only when it was provably not sent.
+    Once,
+}

@@ -1,0 +1,259 @@
+use super::{Leg, LegKind, OpClass, Safety, timer::CallTimer};
+use crate::{
+    clock::{self, Instant},
+    verdict::{Detail, Outcome},
+};
+use std::{
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// What all attempts of one call share.
+///
+/// Route writes each pick into it before dispatch, health writes what each attempt met, retry and hedge read both. It
+/// outlives the call in its error and its explanation.
+#[derive(Debug)]
+pub struct CallRecord {
+    class: OpClass,
+    safety: Safety,
+    started: Instant,
+    deadline: OnceLock<Instant>,
+    /// Only this endpoint (its index in the client's list).
+    pin: Option<usize>,
+    /// Bit i set: endpoint i must not be used by this call (a constraint, or it was asked before).
+    barred: u64,
+    first_kind: LegKind,
+    legs: Mutex<Legs>,
+    timer: CallTimer,
+}
+
+/// The first attempt lies inline: most calls have just one.
+#[derive(Debug, Default)]
+struct Legs {
+    first: LegRecord,
+    more: Vec<LegRecord>,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, Default)]
+pub struct LegRecord {
+    /// Why it was started.
+    pub kind: LegKind,
+    /// The endpoint's index in the client's list; `None` before the router picked one.
+    pub endpoint: Option<usize>,
+    /// When it was dispatched to the endpoint.
+    pub started: Option<Instant>,
+    /// How long it took, once it ended.
+    pub elapsed: Option<Duration>,
+    /// How it ended; `None` while it runs, and for an attempt that never left this process.
+    pub ended: Option<Ended>,
+    /// What the provider said, for failures.
+    pub detail: Option<Box<Detail>>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It came back and was judged.
+    Judged(Outcome),
+    /// It was dropped before it came back.
+    Abandoned(Abandoned),
+}
+
+/// How an attempt that was dropped is judged: by its age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abandoned {
+    /// Younger than the endpoint's own p99: says nothing about the endpoint.
+    Young,
+    /// Older: a censored latency sample, and a sign that the endpoint is slow.
+    Late,
+}
+
+impl CallRecord {
+    /// A record for a call that starts now.
+    pub fn new(class: OpClass, safety: Safety) -> Self {
+        Self {
+            class,
+            safety,
+            started: clock::now(),
+            deadline: OnceLock::new(),
+            pin: None,
+            barred: 0,
+            first_kind: LegKind::First,
+            legs: Mutex::default(),
+            timer: CallTimer::default(),
+        }
+    }
+
+    /// The whole call must end by then. The first to set it wins; the deadline layer sets it where nobody did.
+    pub fn set_deadline(&self, at: Instant) {
+        // A deadline that is already there stays: it came from nearer the caller.
+        let _ = self.deadline.set(at);
+    }
+
+    /// Only endpoint `index` may be used.
+    #[must_use]
+    pub const fn pinned(mut self, index: Option<usize>) -> Self {
+        self.pin = index;
+        self
+    }
+
+    /// The endpoints in this bit set (bit i: endpoint i) must not be used.
+    #[must_use]
+    pub const fn barring(mut self, endpoints: u64) -> Self {
+        self.barred = endpoints;
+        self
+    }
+
+    /// Why the first attempt is made: [`LegKind::First`] unless the call itself is part of a larger one.
+    #[must_use]
+    pub const fn starting_as(mut self, kind: LegKind) -> Self {
+        self.first_kind = kind;
+        self
+    }
+
+    /// The class of work.
+    pub const fn class(&self) -> OpClass {
+        self.class
+    }
+
+    /// What may be done when an attempt's fate is unknown.
+    pub const fn safety(&self) -> Safety {
+        self.safety
+    }
+
+    /// When the call began.
+    pub const fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// When the whole call must have ended, if that was decided.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline.get().copied()
+    }
+
+    /// The endpoint that the call is pinned to.
+    pub const fn pin(&self) -> Option<usize> {
+        self.pin
+    }
+
+    /// Endpoints (bit i: endpoint i) that this call must not use.
+    pub const fn barred(&self) -> u64 {
+        self.barred
+    }
+
+    /// A copy of every attempt so far.
+    pub fn legs(&self) -> Vec<LegRecord> {
+        let legs = self.lock();
+        let mut all = Vec::with_capacity(1 + legs.more.len());
+        all.push(legs.first.clone());
+        all.extend(legs.more.iter().cloned());
+        all
+    }
+
+    /// Attempts that were dispatched to an endpoint. Local refusals are none.
+    pub fn attempts(&self) -> usize {
+        let legs = self.lock();
+        legs.iter().filter(|leg| leg.started.is_some()).count()
+    }
+
+    /// Whether some attempt of this write may have been applied.
+    pub fn may_have_been_applied(&self) -> bool {
+        self.safety != Safety::ReadOnly
+            && self.lock().iter().any(|leg| match leg.ended {
+                Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
+                // Dropped on the way, or still under way: nobody knows.
+                Some(Ended::Abandoned(_)) | None => leg.started.is_some(),
+            })
+    }
+
+    /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.
+    pub(crate) fn next_leg(&self, kind: LegKind) -> Leg {
+        let mut legs = self.lock();
+        legs.more.push(LegRecord {
+            kind,
+            ..LegRecord::default()
+        });
+        Leg(u16::try_from(legs.more.len()).unwrap_or(u16::MAX))
+    }
+
+    /// Route has picked `endpoint` for attempt `leg`.
+    pub(crate) fn pick(&self, leg: Leg, endpoint: usize) {
+        let first_kind = self.first_kind;
+        self.edit(leg, |l| {
+            l.endpoint = Some(endpoint);
+            if leg.0 == 0 {
+                l.kind = first_kind;
+            }
+        });
+    }
+
+    /// The pick came to nothing (a local refusal): as if it had never been made.
+    pub(crate) fn unpick(&self, leg: Leg) {
+        self.edit(leg, |l| l.endpoint = None);
+    }
+
+    /// Endpoints that were picked so far, as a bit set.
+    pub(crate) fn picked(&self) -> u64 {
+        self.lock()
+            .iter()
+            .filter_map(|leg| leg.endpoint)
+            .fold(0, |set, index| set | bit(index))
+    }
+
+    /// The attempt leaves for its endpoint.
+    pub(crate) fn start(&self, leg: Leg, at: Instant) {
+        self.edit(leg, |l| {
+            l.started = Some(at);
+            l.ended = None;
+        });
+    }
+
+    /// The attempt is over.
+    pub(crate) fn end(&self, leg: Leg, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
+        self.edit(leg, |l| {
+            l.elapsed = Some(elapsed);
+            l.ended = Some(ended);
+            l.detail = detail.map(Box::new);
+        });
+    }
+
+    /// How attempt `leg` ended. `None`: it never left this process, or nobody below judges.
+    pub(crate) fn ended(&self, leg: Leg) -> Option<Ended> {
+        self.edit(leg, |l| l.ended)
+    }
+
+    /// The endpoint of attempt `leg`.
+    pub(crate) fn endpoint(&self, leg: Leg) -> Option<usize> {
+        self.edit(leg, |l| l.endpoint)
+    }
+
+    /// Ready once `at` has passed. See [`CallTimer`].
+    pub(crate) fn poll_until(&self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.poll_until(at, cx)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Legs> {
+        self.legs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn edit<T>(&self, leg: Leg, change: impl FnOnce(&mut LegRecord) -> T) -> T {
+        let mut legs = self.lock();
+        match usize::from(leg.0).checked_sub(1) {
+            None => change(&mut legs.first),
+            Some(index) => change(&mut legs.more[index]),
+        }
+    }
+}
+
+impl Legs {
+    fn iter(&self) -> impl Iterator<Item = &LegRecord> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+}
+
+/// The bit of endpoint `index` in a set of endpoints.
+pub(crate) const fn bit(index: usize) -> u64 {
+    1 << (index & 63)
+}

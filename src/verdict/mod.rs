@@ -1,0 +1,147 @@
+//! Every outcome's name.
+//!
+//! An attempt can end in a hundred ways: an S3 code, an HTTP status, a reset, an empty DNS answer. Policy needs eight:
+//! the [`Verdict`]. And for a write one thing more: could the request have reached the provider? That is [`Sent`].
+//! Both together are an [`Outcome`], and a [`Classify`] is what turns a client's result into one.
+//!
+//! ```
+//! use evenkeel::verdict::{Classify, IoVerdicts, Sent, Verdict};
+//! use std::io;
+//!
+//! let refused: Result<(), io::Error> = Err(io::ErrorKind::ConnectionRefused.into());
+//! let outcome = IoVerdicts.classify(&refused);
+//! assert_eq!(outcome.verdict, Verdict::Unreachable);
+//! // A bare I/O error does not prove that nothing was written: only a failed *connect* does.
+//! assert_eq!(outcome.sent, Sent::Maybe);
+//! ```
+//!
+//! The mapping itself is data in one place: [`table`].
+
+mod classify;
+pub mod table;
+
+pub use classify::{Classify, Detail, IoVerdicts};
+
+use std::time::Duration;
+
+/// What one attempt's outcome means for the endpoint and for the call.
+///
+/// | verdict | evidence about the endpoint | what the stack does with the call |
+/// |---|---|---|
+/// | `Success` | healthy | returns it |
+/// | `Answer` | healthy: it answered, with a refusal that is an answer (412, 304, 409) | returns it |
+/// | `Absent` | healthy | returns it, or asks the others where absence must be proven; a hedge's other leg is awaited |
+/// | `Throttled` | healthy but full: never opens the breaker | tries elsewhere |
+/// | `Unreachable` | fault | tries elsewhere |
+/// | `Faulty` | fault | tries elsewhere, if the call may be repeated |
+/// | `Denied` | none by itself; a fault if the credentials just worked ([`Outcome::credential`]) | returns it, or tries elsewhere in that case or when nothing was sent |
+/// | `Caller` | none: the request itself is wrong | returns it |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "drill", derive(serde::Serialize))]
+pub enum Verdict {
+    /// It worked.
+    Success,
+    /// The provider answered with a refusal that is itself an answer: precondition failed, not modified, conflict.
+    Answer,
+    /// The provider says that the thing does not exist.
+    Absent,
+    /// The provider asks for less: *slow down here*, not *dead*.
+    Throttled,
+    /// Nobody answered: refused, no DNS answer, TLS handshake failed, connect timed out.
+    Unreachable,
+    /// Somebody answered wrongly or not in time: 500, 502, 504, a reset, a short body, our own timeout.
+    Faulty,
+    /// Credentials were refused or could not be loaded.
+    Denied,
+    /// The request is at fault and would be anywhere: bad key, wrong bucket, unsupported operation.
+    Caller,
+}
+
+impl Verdict {
+    /// The endpoint did its work, whatever the answer was.
+    pub const fn is_healthy(self) -> bool {
+        matches!(self, Self::Success | Self::Answer | Self::Absent)
+    }
+
+    /// Counts as a fault of the endpoint.
+    pub const fn is_fault(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Faulty)
+    }
+
+    /// The value of the `error.type` span field and the `verdict` metric label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Answer => "answer",
+            Self::Absent => "absent",
+            Self::Throttled => "throttled",
+            Self::Unreachable => "unreachable",
+            Self::Faulty => "faulty",
+            Self::Denied => "denied",
+            Self::Caller => "caller",
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Could the request have reached the provider and been acted on?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// Provably not: the connection was never made, the handshake failed, credentials could not be loaded.
+    No,
+    /// It may have been. A write with this outcome may have been applied, unless the verdict is a definite answer.
+    Maybe,
+}
+
+/// The verdict on one attempt, and what policy must know beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it means.
+    pub verdict: Verdict,
+    /// Whether the request may have reached the provider.
+    pub sent: Sent,
+    /// The refusal names the *credential* (unknown key, expired token, bad signature, clock skew), not the permission.
+    /// On credentials that just worked this is a suspected authentication outage, which is the provider's fault.
+    pub credential: bool,
+    /// How long the provider asked us to stay away (`Retry-After`).
+    pub retry_after: Option<Duration>,
+}
+
+impl Outcome {
+    /// The outcome of an attempt that worked.
+    pub const SUCCESS: Self = Self::new(Verdict::Success, Sent::Maybe);
+
+    /// A verdict with everything else at its usual value.
+    pub const fn new(verdict: Verdict, sent: Sent) -> Self {
+        Self {
+            verdict,
+            sent,
+            credential: false,
+            retry_after: None,
+        }
+    }
+
+    /// Marks a `Denied` that names the credential rather than the permission.
+    #[must_use]
+    pub const fn naming_the_credential(mut self) -> Self {
+        self.credential = true;
+        self
+    }
+
+    /// Adds what the provider asked for in `Retry-After`.
+    #[must_use]
+    pub const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    /// A write that ended so may have been applied: it may have reached the provider, and no definite answer came back.
+    pub const fn may_have_been_applied(self) -> bool {
+        matches!(self.sent, Sent::Maybe) && self.verdict.is_fault()
+    }
+}
