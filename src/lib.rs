@@ -2,10 +2,20 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod breaker;
+pub mod client;
 mod clock;
+pub mod deadline;
 pub mod endpoint;
+pub mod health;
+pub mod hedge;
+pub mod limit;
 pub mod provider;
 pub mod request;
+pub mod retry;
+pub mod route;
+pub mod telemetry;
+pub mod timeout;
 pub mod verdict;
 
 pub use endpoint::Endpoint;

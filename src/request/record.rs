@@ -24,6 +24,8 @@ pub struct CallRecord {
     /// Bit i set: endpoint i must not be used by this call (a constraint, or it was asked before).
     barred: u64,
     first_kind: LegKind,
+    /// Added to every attempt's limit: what the bytes alone need on the wire.
+    allowance: Duration,
     legs: Mutex<Legs>,
     timer: CallTimer,
 }
@@ -50,6 +52,8 @@ pub struct LegRecord {
     pub ended: Option<Ended>,
     /// What the provider said, for failures.
     pub detail: Option<Box<Detail>>,
+    /// The attempt whose result stands for this one: its hedge, if that won.
+    pub(crate) stands_in: Option<Leg>,
 }
 
 /// How an attempt ended.
@@ -70,6 +74,16 @@ pub enum Abandoned {
     Late,
 }
 
+impl Abandoned {
+    /// The word used in explanations and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Young => "abandoned",
+            Self::Late => "abandoned late",
+        }
+    }
+}
+
 impl CallRecord {
     /// A record for a call that starts now.
     pub fn new(class: OpClass, safety: Safety) -> Self {
@@ -81,6 +95,7 @@ impl CallRecord {
             pin: None,
             barred: 0,
             first_kind: LegKind::First,
+            allowance: Duration::ZERO,
             legs: Mutex::default(),
             timer: CallTimer::default(),
         }
@@ -111,6 +126,18 @@ impl CallRecord {
     pub const fn starting_as(mut self, kind: LegKind) -> Self {
         self.first_kind = kind;
         self
+    }
+
+    /// Every attempt may take so much longer than the learnt limit: for calls that carry many bytes.
+    #[must_use]
+    pub const fn allowing(mut self, extra: Duration) -> Self {
+        self.allowance = extra;
+        self
+    }
+
+    /// See [`allowing`](Self::allowing).
+    pub const fn allowance(&self) -> Duration {
+        self.allowance
     }
 
     /// The class of work.
@@ -219,9 +246,38 @@ impl CallRecord {
         });
     }
 
-    /// How attempt `leg` ended. `None`: it never left this process, or nobody below judges.
+    /// How attempt `leg` itself ended. `None`: it never left this process, or nobody below judges.
     pub(crate) fn ended(&self, leg: Leg) -> Option<Ended> {
         self.edit(leg, |l| l.ended)
+    }
+
+    /// How attempt `leg` itself ended, and after how long.
+    pub(crate) fn end_of(&self, leg: Leg) -> (Option<Ended>, Option<Duration>) {
+        self.edit(leg, |l| (l.ended, l.elapsed))
+    }
+
+    /// Whether attempt `leg` was handed to its endpoint.
+    pub(crate) fn was_started(&self, leg: Leg) -> bool {
+        self.edit(leg, |l| l.started.is_some())
+    }
+
+    /// Why attempt `leg` is made.
+    pub(crate) fn kind(&self, leg: Leg) -> LegKind {
+        match leg.0 {
+            0 => self.first_kind,
+            _ => self.edit(leg, |l| l.kind),
+        }
+    }
+
+    /// How the attempt ended whose result came back for `leg`: its own, or its hedge's.
+    pub(crate) fn result_of(&self, leg: Leg) -> Option<Ended> {
+        let source = self.edit(leg, |l| l.stands_in).unwrap_or(leg);
+        self.ended(source)
+    }
+
+    /// The result that comes back for attempt `leg` is that of `hedge`.
+    pub(crate) fn stand_in(&self, leg: Leg, hedge: Leg) {
+        self.edit(leg, |l| l.stands_in = Some(hedge));
     }
 
     /// The endpoint of attempt `leg`.

@@ -10,10 +10,10 @@ use std::io;
 /// It is called on the request path, once per attempt: no I/O, no locks.
 pub trait Classify<T, E> {
     /// The verdict on this result.
-    fn classify(&self, result: &Result<T, E>) -> Outcome;
+    fn classify(&self, result: Result<&T, &E>) -> Outcome;
 
     /// Words about a failed result for errors and spans: the provider's code and request id. No secrets, no keys.
-    fn detail(&self, result: &Result<T, E>) -> Detail {
+    fn detail(&self, result: Result<&T, &E>) -> Detail {
         let _ = result;
         Detail::default()
     }
@@ -35,16 +35,16 @@ pub struct Detail {
 pub struct IoVerdicts;
 
 impl<T> Classify<T, io::Error> for IoVerdicts {
-    fn classify(&self, result: &Result<T, io::Error>) -> Outcome {
+    fn classify(&self, result: Result<&T, &io::Error>) -> Outcome {
         match result {
             Ok(_) => Outcome::SUCCESS,
             Err(error) => table::for_io(error.kind()),
         }
     }
 
-    fn detail(&self, result: &Result<T, io::Error>) -> Detail {
+    fn detail(&self, result: Result<&T, &io::Error>) -> Detail {
         Detail {
-            code: result.as_ref().err().map(|e| e.kind().to_string()),
+            code: result.err().map(|e| e.kind().to_string()),
             ..Detail::default()
         }
     }

@@ -9,7 +9,7 @@
 //! use std::io;
 //!
 //! let refused: Result<(), io::Error> = Err(io::ErrorKind::ConnectionRefused.into());
-//! let outcome = IoVerdicts.classify(&refused);
+//! let outcome = IoVerdicts.classify(refused.as_ref());
 //! assert_eq!(outcome.verdict, Verdict::Unreachable);
 //! // A bare I/O error does not prove that nothing was written: only a failed *connect* does.
 //! assert_eq!(outcome.sent, Sent::Maybe);
@@ -108,6 +108,8 @@ pub struct Outcome {
     /// The refusal names the *credential* (unknown key, expired token, bad signature, clock skew), not the permission.
     /// On credentials that just worked this is a suspected authentication outage, which is the provider's fault.
     pub credential: bool,
+    /// Our own limit for the attempt ran out: it would have taken at least that long.
+    pub timed_out: bool,
     /// How long the provider asked us to stay away (`Retry-After`).
     pub retry_after: Option<Duration>,
 }
@@ -116,12 +118,20 @@ impl Outcome {
     /// The outcome of an attempt that worked.
     pub const SUCCESS: Self = Self::new(Verdict::Success, Sent::Maybe);
 
+    /// The outcome of an attempt that ran into our own limit: *maybe sent*, as nothing is known of how far it got.
+    pub const TIMED_OUT: Self = {
+        let mut outcome = Self::new(Verdict::Faulty, Sent::Maybe);
+        outcome.timed_out = true;
+        outcome
+    };
+
     /// A verdict with everything else at its usual value.
     pub const fn new(verdict: Verdict, sent: Sent) -> Self {
         Self {
             verdict,
             sent,
             credential: false,
+            timed_out: false,
             retry_after: None,
         }
     }
@@ -141,6 +151,13 @@ impl Outcome {
     }
 
     /// A write that ended so may have been applied: it may have reached the provider, and no definite answer came back.
+    ///
+    /// ```
+    /// use evenkeel::verdict::{Outcome, Sent, Verdict};
+    ///
+    /// assert!(Outcome::TIMED_OUT.may_have_been_applied());
+    /// assert!(!Outcome::new(Verdict::Throttled, Sent::Maybe).may_have_been_applied());
+    /// ```
     pub const fn may_have_been_applied(self) -> bool {
         matches!(self.sent, Sent::Maybe) && self.verdict.is_fault()
     }

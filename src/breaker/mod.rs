@@ -1,0 +1,388 @@
+//! A circuit breaker per endpoint and class of operation.
+//!
+//! *Closed* is when traffic flows, *open* when it does not. It opens on a few faults in a row, on a share of faults in a
+//! true sliding window, or on attempts so late that their hedges overtook them. Open, it refuses at once; after a
+//! jittered while it lets **one** probe pass at a time, and after three good ones in a row traffic returns on a
+//! [ramp](crate::health::Ramp).
+//!
+//! ```
+//! use evenkeel::breaker::{Breaker, BreakerLayer, Open};
+//! use evenkeel::request::Call;
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let breaker = Breaker::default();
+//! let service = BreakerLayer::new(breaker)
+//!     .layer(service_fn(|_: Call<()>| async { Err::<(), evenkeel::BoxError>("down".into()) }));
+//! for _ in 0..3 {
+//!     service.clone().oneshot(Call::read(())).await.unwrap_err();
+//! }
+//! let refused = service.oneshot(Call::read(())).await.unwrap_err();
+//! assert!(refused.is::<Open>());
+//! # }
+//! ```
+//!
+//! **Place in the stack**: outermost around an endpoint. It reads the verdict that [`health`](crate::health) wrote into
+//! the call's record; used alone, any error is a fault.
+//!
+//! **Cancel safety**: a probe that is dropped frees its slot. Whether a dropped attempt counts is decided by its age, see
+//! [`health`](crate::health).
+//!
+//! Throttling, the caller's own mistakes and local refusals never open it.
+
+mod policy;
+mod refusal;
+
+pub use policy::{Admission, Cause, Policy, Settings, Signal, Transition};
+pub use refusal::Open;
+
+use crate::{
+    BoxError,
+    clock::{self, Instant},
+    health::Tracker,
+    request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
+    route::is_local_refusal,
+    telemetry::{Event, Reporter},
+    verdict::Verdict,
+};
+use pin_project_lite::pin_project;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+use tower::{Layer, Service};
+
+/// The breakers of one endpoint, one per class of operation. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Breaker(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    classes: [Mutex<Class>; 3],
+    /// True while the class' breaker is closed and off its ramp: lets the healthy path skip the lock.
+    untroubled: [AtomicBool; 3],
+    reporter: Reporter,
+}
+
+#[derive(Debug)]
+struct Class {
+    policy: Policy,
+    rng: fastrand::Rng,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::new(Settings::default(), 0)
+    }
+}
+
+impl Breaker {
+    /// Closed breakers with these settings; `seed` is for the jitter.
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        Self::reporting(settings, seed, Reporter::silent())
+    }
+
+    pub(crate) fn reporting(settings: Settings, seed: u64, reporter: Reporter) -> Self {
+        Self(Arc::new(Shared {
+            classes: OpClass::ALL.map(|class| {
+                Mutex::new(Class {
+                    policy: Policy::new(settings.clone()),
+                    rng: fastrand::Rng::with_seed(seed.wrapping_add(class.index() as u64)),
+                })
+            }),
+            untroubled: [const { AtomicBool::new(true) }; 3],
+            reporter,
+        }))
+    }
+
+    /// Whether an attempt could pass now.
+    pub fn peek(&self, class: OpClass, now: Instant) -> Admission {
+        if self.untroubled(class) {
+            return Admission::Pass;
+        }
+        self.with(class, |c| c.policy.peek(now))
+    }
+
+    /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
+    pub fn share(&self, class: OpClass, now: Instant) -> f64 {
+        if self.untroubled(class) {
+            return 1.0;
+        }
+        let share = self.with(class, |c| c.policy.share(now));
+        if share >= 1.0 {
+            self.0.untroubled[class.index()].store(true, Ordering::Release);
+        }
+        share
+    }
+
+    /// `"closed"`, `"open"` or `"half-open"`.
+    pub fn state(&self, class: OpClass) -> &'static str {
+        self.with(class, |c| c.policy.state_name())
+    }
+
+    /// The share of faults in the window, 0–1.
+    pub fn fault_share(&self, class: OpClass, now: Instant) -> f64 {
+        self.with(class, |c| c.policy.fault_share(now))
+    }
+
+    fn untroubled(&self, class: OpClass) -> bool {
+        self.0.untroubled[class.index()].load(Ordering::Acquire)
+    }
+
+    fn admit(&self, class: OpClass, now: Instant, forced: bool) -> Result<Passage, Instant> {
+        if self.untroubled(class) {
+            return Ok(Passage::Ordinary);
+        }
+        let (admission, transition) = self.with(class, |c| c.policy.admit(now));
+        self.report(class, transition);
+        match admission {
+            Admission::Pass => Ok(Passage::Ordinary),
+            Admission::Probe => Ok(Passage::Probe),
+            Admission::Refuse { .. } if forced => Ok(Passage::Forced),
+            Admission::Refuse { until } => Err(until),
+        }
+    }
+
+    fn settle(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>) {
+        let transition = self.with(class, |c| match (passage, signal) {
+            (Passage::Ordinary, Some(signal)) => c.policy.ended(now, signal, &mut c.rng),
+            (Passage::Probe, Some(signal)) => c.policy.probed(now, signal, &mut c.rng),
+            (Passage::Forced, Some(signal)) => c.policy.forced(now, signal, &mut c.rng),
+            (Passage::Probe, None) => {
+                c.policy.probe_dropped();
+                None
+            }
+            (_, None) => None,
+        });
+        self.report(class, transition);
+    }
+
+    /// Tells of a change, after the lock was let go.
+    fn report(&self, class: OpClass, transition: Option<Transition>) {
+        let Some(transition) = transition else { return };
+        self.0.untroubled[class.index()].store(false, Ordering::Release);
+        let endpoint = self.0.reporter.endpoint();
+        self.0.reporter.report(match transition {
+            Transition::Opened { cause, duration } => Event::BreakerOpened {
+                endpoint,
+                class,
+                cause,
+                duration,
+            },
+            Transition::HalfOpened => Event::BreakerHalfOpened { endpoint, class },
+            Transition::Closed { outage } => Event::BreakerClosed {
+                endpoint,
+                class,
+                outage,
+            },
+        });
+    }
+
+    fn with<T>(&self, class: OpClass, act: impl FnOnce(&mut Class) -> T) -> T {
+        let mut guard = self.0.classes[class.index()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        act(&mut guard)
+    }
+}
+
+/// How an attempt got past the breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passage {
+    Ordinary,
+    Probe,
+    Forced,
+}
+
+/// Wraps one endpoint's service in [`Guarded`].
+#[derive(Clone, Debug)]
+pub struct BreakerLayer {
+    breaker: Breaker,
+    tracker: Option<Arc<Tracker>>,
+}
+
+impl BreakerLayer {
+    /// Guards with this breaker.
+    pub const fn new(breaker: Breaker) -> Self {
+        Self { breaker, tracker: None }
+    }
+
+    /// Tells *late* from *very late* by the p99 that this tracker learnt.
+    #[must_use]
+    pub fn learning_from(mut self, tracker: Arc<Tracker>) -> Self {
+        self.tracker = Some(tracker);
+        self
+    }
+}
+
+impl<S> Layer<S> for BreakerLayer {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// One endpoint's service behind its breaker. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Guarded<S> {
+    inner: S,
+    layer: BreakerLayer,
+}
+
+impl<R, S> Service<Call<R>> for Guarded<S>
+where
+    S: Service<Call<R>>,
+    S::Error: Into<BoxError>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, call: Call<R>) -> Self::Future {
+        let class = call.class();
+        let breaker = &self.layer.breaker;
+        // The clock is read only where the breaker is in trouble.
+        let passage = if breaker.untroubled(class) {
+            Ok(Passage::Ordinary)
+        } else {
+            breaker.admit(class, clock::now(), call.forced())
+        };
+        match passage {
+            Err(until) => ResponseFuture {
+                state: State::Refused { until },
+            },
+            Ok(passage) => {
+                let ticket = Ticket {
+                    record: call.record().clone(),
+                    leg: call.leg(),
+                    class,
+                    passage,
+                    layer: self.layer.clone(),
+                    settled: false,
+                };
+                ResponseFuture {
+                    // The future is dropped before the ticket, so that health has judged it by then.
+                    state: State::Passed {
+                        inner: self.inner.call(call),
+                        ticket,
+                    },
+                }
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// An attempt on its way, or refused.
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F> {
+        Refused { until: Instant },
+        Passed { #[pin] inner: F, ticket: Ticket },
+    }
+}
+
+impl<F> std::fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("breaker::ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl<F, T, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::Refused { until } => {
+                let wait = until.saturating_duration_since(clock::now());
+                Poll::Ready(Err(Open { retry_after: wait }.into()))
+            }
+            StateProjection::Passed { inner, ticket } => {
+                let result = ready!(inner.poll(cx)).map_err(Into::into);
+                ticket.settle(match &result {
+                    Ok(_) => Some(true),
+                    Err(error) => (!is_local_refusal(error)).then_some(false),
+                });
+                Poll::Ready(result)
+            }
+        }
+    }
+}
+
+/// An attempt that passed; tells the breaker how it ended, also when it is dropped.
+#[derive(Debug)]
+struct Ticket {
+    record: Arc<CallRecord>,
+    leg: Leg,
+    class: OpClass,
+    passage: Passage,
+    layer: BreakerLayer,
+    settled: bool,
+}
+
+impl Ticket {
+    /// `succeeded` is what is known where nobody below judged; `None` when the attempt was dropped.
+    fn settle(&mut self, succeeded: Option<bool>) {
+        self.settled = true;
+        let (ended, elapsed) = self.record.end_of(self.leg);
+        let signal = match ended {
+            Some(Ended::Judged(outcome)) => Some(match outcome.verdict {
+                verdict if verdict.is_healthy() => Signal::Good,
+                verdict if verdict.is_fault() || outcome.credential => Signal::Fault,
+                // It answered, with "slow down": alive.
+                Verdict::Throttled if self.passage != Passage::Ordinary => Signal::Good,
+                _ => Signal::Nothing,
+            }),
+            Some(Ended::Abandoned(Abandoned::Late)) => {
+                let very_late = self
+                    .layer
+                    .tracker
+                    .as_ref()
+                    .and_then(|t| t.p99(self.class))
+                    .map(|p99| p99 * 4);
+                Some(match (elapsed, very_late) {
+                    (Some(age), Some(limit)) if age >= limit => Signal::VeryLate,
+                    _ => Signal::Late,
+                })
+            }
+            Some(Ended::Abandoned(Abandoned::Young)) => None,
+            None if self.record.was_started(self.leg) => None,
+            // Nobody below judges: any error is a fault.
+            None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
+        };
+        self.layer
+            .breaker
+            .settle(self.class, self.passage, clock::now(), signal);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settle(None);
+        }
+    }
+}

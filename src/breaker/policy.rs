@@ -1,0 +1,538 @@
+use crate::{
+    clock::Instant,
+    health::{Ramp, Window},
+};
+use std::time::Duration;
+
+/// When a breaker opens, for how long, and what closes it. The defaults are where the degradation bench pointed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// So many faults in a row open it. Default 4: with 1 % of background errors that happens by chance once in 10⁸ calls.
+    pub consecutive: u32,
+    /// So many do at low rates (fewer than [`min_count`](Self::min_count) attempts in the window). Default 3: at 5 calls/s
+    /// each further one is a second of somebody's patience.
+    pub consecutive_at_low_rate: u32,
+    /// This share of faults within the window opens it. Default 0.2.
+    pub ratio: f64,
+    /// Fewer attempts than this in the window prove no ratio. Default 10.
+    pub min_count: u32,
+    /// The window's length. Default 1 s.
+    pub window: Duration,
+    /// It stays open at least so long. Default 1.4 s: shorter, and a dead endpoint is probed more often than it is worth.
+    pub open_min: Duration,
+    /// And at most so long. Default 30 s.
+    pub open_max: Duration,
+    /// And for about so many calls at the recent rate. Default 60, so that probes stay under 2 % of the calls however slow
+    /// the traffic.
+    pub open_calls: u32,
+    /// And for this share of the outage's age so far. Default 0.05: hours of outage are not probed every second.
+    pub open_share_of_outage: f64,
+    /// So many probes in a row must succeed. Default 3: one success is not recovery (2025).
+    pub successes: u32,
+    /// The open time is multiplied by a draw from 1 ± this. Default 0.15, so that a fleet does not probe in step.
+    pub jitter: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            consecutive: 4,
+            consecutive_at_low_rate: 3,
+            ratio: 0.2,
+            min_count: 10,
+            window: Duration::from_secs(1),
+            open_min: Duration::from_millis(1_400),
+            open_max: Duration::from_secs(30),
+            open_calls: 60,
+            open_share_of_outage: 0.05,
+            successes: 3,
+            jitter: 0.15,
+        }
+    }
+}
+
+/// What an attempt's end means to the breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// The endpoint did its work.
+    Good,
+    /// It did not.
+    Fault,
+    /// The attempt was dropped when it was later than the endpoint's own p99: its hedge, which started later, was done.
+    Late,
+    /// The same at four times the p99: two of these in a row weigh as much as four faults.
+    VeryLate,
+    /// Says nothing: throttled, the caller's mistake, dropped young.
+    Nothing,
+}
+
+/// Where a breaker is. *Closed* is when traffic flows.
+#[derive(Clone, Debug)]
+enum State {
+    /// → `Open` on too many faults.
+    Closed {
+        /// Faults since the last good attempt; a very late one counts twice.
+        strikes: u32,
+        ramp: Option<Ramp>,
+        /// The outage before this recovery, so that a relapse within the ramp continues it.
+        outage_since: Option<Instant>,
+    },
+    /// → `HalfOpen` when a probe is admitted after `until`; → `HalfOpen` at once when a forced attempt succeeds.
+    Open { until: Instant, outage_since: Instant },
+    /// → `Closed` after enough good probes in a row; → `Open` on a bad one.
+    HalfOpen {
+        successes: u32,
+        probing: bool,
+        /// A probe that was dropped young says nothing; the slot frees itself.
+        outage_since: Instant,
+    },
+}
+
+/// What the breaker says to an attempt that wants to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Go.
+    Pass,
+    /// Go as the one probe; its end must be reported as a probe's.
+    Probe,
+    /// Do not go before then (or, in half-open, before the probe under way has ended).
+    Refuse {
+        /// When the next probe may pass.
+        until: Instant,
+    },
+}
+
+/// A change worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// It opened.
+    Opened {
+        /// Why.
+        cause: Cause,
+        /// For how long.
+        duration: Duration,
+    },
+    /// A probe passes.
+    HalfOpened,
+    /// Traffic flows again, beginning with a tenth.
+    Closed {
+        /// How long the endpoint was out.
+        outage: Duration,
+    },
+}
+
+/// Why a breaker opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Several faults in a row.
+    Consecutive,
+    /// Too large a share of faults in the window.
+    Ratio,
+    /// A probe failed.
+    ProbeFailed,
+}
+
+impl Cause {
+    /// The words used in events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Consecutive => "faults in a row",
+            Self::Ratio => "too large a share of faults",
+            Self::ProbeFailed => "the probe failed",
+        }
+    }
+}
+
+/// One breaker's policy: pure; time and chance come in as arguments.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    settings: Settings,
+    state: State,
+    window: Window,
+    rate: Rate,
+}
+
+impl Policy {
+    /// A closed breaker.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            window: Window::new(settings.window),
+            settings,
+            state: State::Closed {
+                strikes: 0,
+                ramp: None,
+                outage_since: None,
+            },
+            rate: Rate::default(),
+        }
+    }
+
+    /// Whether an attempt may pass now, without letting it pass.
+    pub fn peek(&self, now: Instant) -> Admission {
+        match &self.state {
+            State::Closed { .. } => Admission::Pass,
+            State::Open { until, .. } if now < *until => Admission::Refuse { until: *until },
+            State::HalfOpen { probing: true, .. } => Admission::Refuse { until: now },
+            State::Open { .. } | State::HalfOpen { .. } => Admission::Probe,
+        }
+    }
+
+    /// An attempt wants to pass. `Probe` takes the one probe's place until [`probed`](Self::probed) or
+    /// [`probe_dropped`](Self::probe_dropped).
+    pub fn admit(&mut self, now: Instant) -> (Admission, Option<Transition>) {
+        let admission = self.peek(now);
+        if admission != Admission::Probe {
+            return (admission, None);
+        }
+        match &mut self.state {
+            State::Open { outage_since, .. } => {
+                self.state = State::HalfOpen {
+                    successes: 0,
+                    probing: true,
+                    outage_since: *outage_since,
+                };
+                (admission, Some(Transition::HalfOpened))
+            }
+            State::HalfOpen { probing, .. } => {
+                *probing = true;
+                (admission, None)
+            }
+            State::Closed { .. } => (Admission::Pass, None),
+        }
+    }
+
+    /// An ordinary attempt ended.
+    pub fn ended(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
+        let strikes_before = match &mut self.state {
+            State::Closed { strikes, .. } => strikes,
+            // Sent before it opened, and back only now: old news.
+            State::Open { .. } | State::HalfOpen { .. } => return None,
+        };
+        self.rate.count(now);
+        let weight = match signal {
+            Signal::Nothing => return None,
+            Signal::Good => {
+                *strikes_before = 0;
+                self.window.record(now, true);
+                return None;
+            }
+            Signal::Fault | Signal::Late => 1,
+            Signal::VeryLate => 2,
+        };
+        *strikes_before += weight;
+        let strikes = *strikes_before;
+        self.window.record(now, false);
+        let counts = self.window.counts(now);
+        let enough = if counts.total() < self.settings.min_count {
+            self.settings.consecutive_at_low_rate
+        } else {
+            self.settings.consecutive
+        };
+        if strikes >= enough {
+            return Some(self.open(now, Cause::Consecutive, rng));
+        }
+        if counts.total() >= self.settings.min_count && counts.bad_share() >= self.settings.ratio {
+            return Some(self.open(now, Cause::Ratio, rng));
+        }
+        None
+    }
+
+    /// The probe ended.
+    pub fn probed(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
+        self.probe_dropped();
+        self.forced(now, signal, rng)
+    }
+
+    /// An attempt ended that was forced through a breaker that was not closed.
+    pub fn forced(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
+        let (successes, probing, outage_since, was_open) = match &self.state {
+            State::HalfOpen {
+                successes,
+                probing,
+                outage_since,
+            } => (*successes, *probing, *outage_since, false),
+            State::Open { outage_since, .. } => (0, false, *outage_since, true),
+            State::Closed { .. } => return self.ended(now, signal, rng),
+        };
+        match signal {
+            Signal::Good if successes + 1 >= self.settings.successes => {
+                let outage = now.saturating_duration_since(outage_since);
+                self.window = Window::new(self.settings.window);
+                self.state = State::Closed {
+                    strikes: 0,
+                    ramp: Some(Ramp::after(outage, now, rng)),
+                    outage_since: Some(outage_since),
+                };
+                Some(Transition::Closed { outage })
+            }
+            Signal::Good => {
+                self.state = State::HalfOpen {
+                    successes: successes + 1,
+                    probing,
+                    outage_since,
+                };
+                was_open.then_some(Transition::HalfOpened)
+            }
+            Signal::Nothing => None,
+            // A forced attempt that fails while the breaker is open tells nothing new.
+            Signal::Fault | Signal::Late | Signal::VeryLate if was_open => None,
+            Signal::Fault | Signal::Late | Signal::VeryLate => Some(self.open(now, Cause::ProbeFailed, rng)),
+        }
+    }
+
+    /// The probe was dropped without an end: the next one may pass.
+    pub fn probe_dropped(&mut self) {
+        if let State::HalfOpen { probing, .. } = &mut self.state {
+            *probing = false;
+        }
+    }
+
+    /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
+    pub fn share(&self, now: Instant) -> f64 {
+        match &self.state {
+            State::Closed { ramp, .. } => ramp.as_ref().map_or(1.0, |ramp| ramp.share(now)),
+            State::Open { .. } | State::HalfOpen { .. } => 0.0,
+        }
+    }
+
+    /// `"closed"`, `"open"` or `"half-open"`.
+    pub const fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Closed { .. } => "closed",
+            State::Open { .. } => "open",
+            State::HalfOpen { .. } => "half-open",
+        }
+    }
+
+    /// The share of faults in the window, 0–1.
+    pub fn fault_share(&mut self, now: Instant) -> f64 {
+        self.window.counts(now).bad_share()
+    }
+
+    fn open(&mut self, now: Instant, cause: Cause, rng: &mut fastrand::Rng) -> Transition {
+        let outage_since = match &self.state {
+            // A relapse on the ramp is the same outage going on.
+            State::Closed {
+                ramp: Some(ramp),
+                outage_since: Some(since),
+                ..
+            } if !ramp.is_over(now) => *since,
+            State::Closed { .. } => now,
+            State::Open { outage_since, .. } | State::HalfOpen { outage_since, .. } => *outage_since,
+        };
+        let s = &self.settings;
+        let age = now.saturating_duration_since(outage_since);
+        let by_rate = self
+            .rate
+            .gap
+            .map_or(Duration::ZERO, |gap| gap.saturating_mul(s.open_calls));
+        let duration = s
+            .open_min
+            .max(by_rate)
+            .max(age.mul_f64(s.open_share_of_outage))
+            .min(s.open_max)
+            .mul_f64(1.0 - s.jitter + 2.0 * s.jitter * rng.f64())
+            .min(s.open_max);
+        self.state = State::Open {
+            until: now + duration,
+            outage_since,
+        };
+        Transition::Opened { cause, duration }
+    }
+}
+
+/// The recent rate of attempts while it was closed, as a smoothed gap between their ends. Frozen while it is open: what
+/// arrives then are probes.
+#[derive(Clone, Debug, Default)]
+struct Rate {
+    last: Option<Instant>,
+    gap: Option<Duration>,
+}
+
+impl Rate {
+    fn count(&mut self, now: Instant) {
+        if let Some(last) = self.last {
+            let gap = now.saturating_duration_since(last);
+            self.gap = Some(self.gap.map_or(gap, |smooth| smooth.mul_f64(0.9) + gap.mul_f64(0.1)));
+        }
+        self.last = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rng() -> fastrand::Rng {
+        fastrand::Rng::with_seed(7)
+    }
+
+    fn millis(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn opened(policy: &mut Policy, now: Instant) {
+        for _ in 0..4 {
+            policy.ended(now, Signal::Fault, &mut rng());
+        }
+        assert_eq!(policy.state_name(), "open");
+    }
+
+    #[test]
+    fn faults_in_a_row_open_it_and_one_success_between_does_not() {
+        let now = crate::clock::now();
+        let mut policy = Policy::new(Settings::default());
+        for _ in 0..100 {
+            policy.ended(now, Signal::Good, &mut rng());
+        }
+        for signal in [Signal::Fault, Signal::Fault, Signal::Fault, Signal::Good, Signal::Fault] {
+            assert_eq!(policy.ended(now, signal, &mut rng()), None);
+        }
+        policy.ended(now, Signal::Fault, &mut rng());
+        policy.ended(now, Signal::Fault, &mut rng());
+        let transition = policy.ended(now, Signal::Fault, &mut rng());
+        assert!(matches!(
+            transition,
+            Some(Transition::Opened {
+                cause: Cause::Consecutive,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn at_low_rates_three_faults_or_two_very_late_ones_are_enough() {
+        for signals in [&[Signal::Fault; 3][..], &[Signal::VeryLate; 2][..]] {
+            let mut now = crate::clock::now();
+            let mut policy = Policy::new(Settings::default());
+            for signal in signals {
+                now += millis(200);
+                policy.ended(now, *signal, &mut rng());
+            }
+            assert_eq!(policy.state_name(), "open");
+        }
+    }
+
+    #[test]
+    fn a_share_of_faults_opens_it_though_none_are_in_a_row() {
+        let mut now = crate::clock::now();
+        let mut policy = Policy::new(Settings::default());
+        let mut cause = None;
+        for i in 0..20 {
+            now += millis(10);
+            let signal = if i % 4 == 3 { Signal::Fault } else { Signal::Good };
+            if let Some(Transition::Opened { cause: c, .. }) = policy.ended(now, signal, &mut rng()) {
+                cause = Some(c);
+            }
+        }
+        assert_eq!(cause, Some(Cause::Ratio));
+    }
+
+    #[test]
+    fn it_forgets_faults_by_the_clock() {
+        let mut now = crate::clock::now();
+        let mut policy = Policy::new(Settings::default());
+        for _ in 0..50 {
+            now += millis(400);
+            policy.ended(now, Signal::Fault, &mut rng());
+            now += millis(400);
+            policy.ended(now, Signal::Good, &mut rng());
+        }
+        assert_eq!(policy.state_name(), "closed");
+    }
+
+    #[test]
+    fn one_probe_at_a_time_and_a_dropped_one_frees_the_slot() {
+        let t0 = crate::clock::now();
+        let mut policy = Policy::new(Settings::default());
+        opened(&mut policy, t0);
+        assert!(matches!(policy.peek(t0 + millis(1_000)), Admission::Refuse { .. }));
+        let now = t0 + millis(1_700);
+        assert_eq!(policy.admit(now), (Admission::Probe, Some(Transition::HalfOpened)));
+        assert!(matches!(policy.admit(now).0, Admission::Refuse { .. }));
+        policy.probe_dropped();
+        assert_eq!(policy.admit(now).0, Admission::Probe);
+    }
+
+    #[test]
+    fn three_good_probes_close_it_and_a_bad_one_opens_it_again() {
+        let t0 = crate::clock::now();
+        let mut policy = Policy::new(Settings::default());
+        opened(&mut policy, t0);
+        let now = t0 + millis(1_700);
+        for _ in 0..2 {
+            policy.admit(now);
+            assert_eq!(policy.probed(now, Signal::Good, &mut rng()), None);
+        }
+        policy.admit(now);
+        assert!(matches!(
+            policy.probed(now, Signal::Fault, &mut rng()),
+            Some(Transition::Opened {
+                cause: Cause::ProbeFailed,
+                ..
+            })
+        ));
+        let now = now + millis(1_700);
+        for _ in 0..2 {
+            policy.admit(now);
+            policy.probed(now, Signal::Good, &mut rng());
+        }
+        policy.admit(now);
+        assert_eq!(
+            policy.probed(now, Signal::Good, &mut rng()),
+            Some(Transition::Closed { outage: millis(3_400) })
+        );
+        assert_eq!(policy.share(now), Ramp::FIRST_SHARE);
+    }
+
+    #[test]
+    fn forced_attempts_heal_an_open_breaker_but_do_not_prolong_it() {
+        let t0 = crate::clock::now();
+        let mut policy = Policy::new(Settings::default());
+        opened(&mut policy, t0);
+        assert_eq!(policy.forced(t0, Signal::Fault, &mut rng()), None);
+        assert_eq!(
+            policy.forced(t0, Signal::Good, &mut rng()),
+            Some(Transition::HalfOpened)
+        );
+        policy.forced(t0, Signal::Good, &mut rng());
+        policy.forced(t0, Signal::Good, &mut rng());
+        assert_eq!(policy.state_name(), "closed");
+    }
+
+    proptest! {
+        /// Whatever happens: at most one probe is out, an open time is within its bounds, the state is a legal one.
+        #[test]
+        fn any_history(steps in proptest::collection::vec((0_u64..3_000, 0_u8..7), 1..300), seed: u64) {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut now = crate::clock::now();
+            let mut policy = Policy::new(Settings::default());
+            let mut probing = false;
+            for (gap, what) in steps {
+                now += millis(gap);
+                let signal = [Signal::Good, Signal::Fault, Signal::Late, Signal::VeryLate, Signal::Nothing][usize::from(what % 5)];
+                let transition = match what {
+                    0..=3 if probing => { probing = false; policy.probed(now, signal, &mut rng) }
+                    4 if probing => { probing = false; policy.probe_dropped(); None }
+                    5 | 6 => {
+                        let (admission, transition) = policy.admit(now);
+                        if admission == Admission::Probe {
+                            prop_assert!(!probing, "two probes at once");
+                            probing = true;
+                        }
+                        transition
+                    }
+                    _ => policy.ended(now, signal, &mut rng),
+                };
+                if let Some(Transition::Opened { duration, .. }) = transition {
+                    prop_assert!(duration <= Duration::from_secs(30) && duration >= millis(1_190));
+                }
+                let share = policy.share(now);
+                prop_assert!((0.0..=1.0).contains(&share));
+                prop_assert_eq!(share == 0.0, policy.state_name() != "closed");
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The doors.
+mod stack;
+pub use stack::Stack;

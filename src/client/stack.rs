@@ -1,0 +1,148 @@
+use crate::{
+    breaker::{self, Breaker, BreakerLayer, Guarded},
+    clock::Instant,
+    deadline::{self, Deadline, DeadlineLayer},
+    endpoint::Profile,
+    health::{Health, HealthLayer, Tracker},
+    hedge::{Delay, Hedge, HedgeLayer},
+    limit::{Admission, Limit, LimitLayer},
+    retry::{self, Budget, Retry, RetryLayer},
+    route::{Member, Route, Vitals},
+    telemetry::{AttemptObserver, EndpointSnapshot, Listener, Reporter, Snapshot},
+    timeout::{self, Timed, Timeout, TimeoutLayer},
+};
+use std::{sync::Arc, time::Duration};
+use tower::ServiceBuilder;
+
+/// Everything about the stack that a builder can set. The defaults are documented where each is defined.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) deadline: Duration,
+    pub(crate) retry: retry::Settings,
+    pub(crate) breaker: breaker::Settings,
+    pub(crate) budget: Budget,
+    pub(crate) hedging: bool,
+    /// Everything random derives from it, so that a run can be replayed.
+    pub(crate) seed: u64,
+    pub(crate) listener: Option<Listener>,
+}
+
+impl Settings {
+    /// Fit for production. The seed comes from the system, so that no two processes of a fleet move in step.
+    pub(crate) fn new() -> Self {
+        Self {
+            deadline: deadline::DEFAULT,
+            retry: retry::Settings::default(),
+            breaker: breaker::Settings::default(),
+            budget: Budget::default(),
+            hedging: true,
+            seed: fastrand::u64(..),
+            listener: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("deadline", &self.deadline)
+            .field("retry", &self.retry)
+            .field("breaker", &self.breaker)
+            .field("hedging", &self.hedging)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The layers around one endpoint's service.
+type Around<S, K> = Guarded<Limit<Health<Timeout<S>, Timed<K>>>>;
+
+/// The whole stack, as one tower service over the endpoints' services `S`, judged by `K`.
+///
+/// `deadline → retry → hedge → route → per endpoint [ breaker → limit → health → timeout → S ]`
+pub type Stack<S, K> = Deadline<Retry<Hedge<Route<Around<S, K>>>>>;
+
+/// A stack, and the handles through which its state is seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Composed<S, K> {
+    pub(crate) service: Stack<S, K>,
+    pub(crate) vitals: Arc<[Vitals]>,
+    pub(crate) budget: Budget,
+}
+
+/// Composes the whole stack. The one place that knows the order.
+pub(crate) fn compose<S, K: Clone>(endpoints: Vec<(Profile, S)>, classify: K, settings: &Settings) -> Composed<S, K> {
+    let mut seeds = fastrand::Rng::with_seed(settings.seed);
+    let whole = Reporter::new("".into(), settings.listener.clone());
+    let budget = settings.budget.clone();
+
+    let members: Vec<_> = endpoints
+        .into_iter()
+        .map(|(profile, service)| around(profile, service, classify.clone(), settings, seeds.u64(..)))
+        .collect();
+    let vitals: Arc<[Vitals]> = members.iter().map(|member| member.vitals.clone()).collect();
+    let trackers: Vec<Arc<Tracker>> = vitals.iter().map(|v| v.tracker.clone()).collect();
+    let delay = if settings.hedging {
+        Delay::learnt(trackers)
+    } else {
+        Delay::never()
+    };
+
+    let service = ServiceBuilder::new()
+        .layer(DeadlineLayer::new(settings.deadline))
+        .layer(RetryLayer::reporting(
+            settings.retry.clone(),
+            budget.clone(),
+            seeds.u64(..),
+            whole.clone(),
+        ))
+        .layer(HedgeLayer::reporting(delay, budget.clone(), whole.clone()))
+        .service(Route::reporting(members, seeds.u64(..), whole));
+    Composed {
+        service,
+        vitals,
+        budget,
+    }
+}
+
+/// Wraps one endpoint's service in its layers.
+fn around<S, K: Clone>(
+    profile: Profile,
+    service: S,
+    classify: K,
+    settings: &Settings,
+    seed: u64,
+) -> Member<Around<S, K>> {
+    let reporter = Reporter::new(profile.shared_name().clone(), settings.listener.clone());
+    let vitals = Vitals {
+        tracker: Arc::new(Tracker::new()),
+        breaker: Breaker::reporting(settings.breaker.clone(), seed, reporter),
+        admission: Admission::new(profile.capacity()),
+    };
+    let tracker = &vitals.tracker;
+    let service = ServiceBuilder::new()
+        .layer(BreakerLayer::new(vitals.breaker.clone()).learning_from(tracker.clone()))
+        .layer(LimitLayer::new(vitals.admission.clone()))
+        .layer(HealthLayer::new(tracker.clone(), Timed(classify)).observed_by(AttemptObserver::new(profile.clone())))
+        .layer(TimeoutLayer::new(timeout::Limit::learnt(tracker.clone())))
+        .service(service);
+    let mut member = Member::with(service, vitals);
+    member.tier = profile.tier();
+    member.read_only = profile.is_read_only();
+    member
+}
+
+/// How the endpoints stand now.
+pub(crate) fn snapshot<'a>(
+    profiles: impl Iterator<Item = (&'a Profile, Option<String>)>,
+    vitals: &[Vitals],
+    budget: &Budget,
+    now: Instant,
+) -> Snapshot {
+    Snapshot {
+        endpoints: profiles
+            .zip(vitals)
+            .map(|((profile, barred), vitals)| EndpointSnapshot::of(profile, vitals, barred))
+            .collect(),
+        budget: budget.available(now),
+    }
+}

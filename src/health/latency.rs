@@ -1,0 +1,177 @@
+use crate::clock::Instant;
+use std::time::Duration;
+
+/// Eight buckets an octave: a quantile is exact to 9 %.
+const PER_OCTAVE: f64 = 8.0;
+/// From 16 µs to 16 µs × 2^22 ≈ 67 s.
+const BUCKETS: usize = 22 * PER_OCTAVE as usize;
+const LOWEST_NANOS: f64 = 16_000.0;
+/// With this many samples all counts are halved, so that the estimate follows the last one to two thousand attempts.
+const FORGET_AT: u32 = 2_000;
+/// Below this many samples nothing is known: the p99 of fewer is just their maximum.
+const ENOUGH: u32 = 20;
+/// The quantile is computed anew after so many samples; in between it is as of then.
+const REFRESH_EVERY: u32 = 16;
+/// The time constant of the peak-EWMA (Finagle's default).
+const DECAY: Duration = Duration::from_secs(10);
+
+/// What one endpoint's latency looks like for one class: its 99th percentile, and a peak-EWMA for choosing.
+#[derive(Clone, Debug)]
+pub struct Latency {
+    counts: Box<[u16; BUCKETS]>,
+    total: u32,
+    until_refresh: u32,
+    p99: Option<Duration>,
+    /// Peak-EWMA in nanoseconds: jumps up at once, decays slowly (Finagle's `PeakEwma`).
+    ewma_nanos: f64,
+    ewma_at: Option<Instant>,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self {
+            counts: Box::new([0; BUCKETS]),
+            total: 0,
+            until_refresh: 0,
+            p99: None,
+            ewma_nanos: 0.0,
+            ewma_at: None,
+        }
+    }
+}
+
+impl Latency {
+    /// Counts one attempt's latency: a finished one's, or the age at which a late one was dropped (a censored sample:
+    /// it would have taken at least that long, which can only raise the estimate).
+    pub fn record(&mut self, now: Instant, took: Duration) {
+        self.observe_cost(now, took);
+        let slot = &mut self.counts[bucket(took)];
+        *slot = slot.saturating_add(1);
+        self.total += 1;
+        if self.total >= FORGET_AT {
+            self.counts.iter_mut().for_each(|count| *count /= 2);
+            self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
+        }
+        self.until_refresh = self.until_refresh.saturating_sub(1);
+        if self.until_refresh == 0 || self.total <= ENOUGH {
+            self.until_refresh = REFRESH_EVERY;
+            self.p99 = self.quantile(0.99);
+        }
+    }
+
+    /// Moves only the peak-EWMA: what a failure does, with a penalty in place of its latency, so that an endpoint that
+    /// fails fast does not look fast.
+    pub fn observe_cost(&mut self, now: Instant, cost: Duration) {
+        let sample = cost.as_nanos() as f64;
+        self.ewma_nanos = match self.ewma_at {
+            Some(_) if sample >= self.ewma_nanos => sample,
+            Some(at) => {
+                let weight = (-now.saturating_duration_since(at).as_secs_f64() / DECAY.as_secs_f64()).exp();
+                self.ewma_nanos * weight + sample * (1.0 - weight)
+            }
+            None => sample,
+        };
+        self.ewma_at = Some(now);
+    }
+
+    /// The 99th percentile, once twenty samples are there; up to sixteen samples old.
+    pub const fn p99(&self) -> Option<Duration> {
+        self.p99
+    }
+
+    /// The peak-EWMA as of now in nanoseconds; 0 while nothing is known, so that an unknown endpoint gets tried. Without
+    /// samples it decays toward 0, so that an endpoint that was avoided is tried again.
+    pub fn cost_nanos(&self, now: Instant) -> f64 {
+        let Some(at) = self.ewma_at else { return 0.0 };
+        self.ewma_nanos * (-now.saturating_duration_since(at).as_secs_f64() / DECAY.as_secs_f64()).exp()
+    }
+
+    /// Any quantile, 0–1, of the recent samples.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        if self.total < ENOUGH {
+            return None;
+        }
+        let beyond = (f64::from(self.total) * (1.0 - q)).floor() as u32;
+        let mut seen = 0;
+        for (index, count) in self.counts.iter().enumerate().rev() {
+            seen += u32::from(*count);
+            if seen > beyond {
+                return Some(upper_bound(index));
+            }
+        }
+        None
+    }
+}
+
+fn bucket(took: Duration) -> usize {
+    let ratio = (took.as_nanos() as f64 / LOWEST_NANOS).max(1.0);
+    ((ratio.log2() * PER_OCTAVE).ceil() as usize).min(BUCKETS - 1)
+}
+
+fn upper_bound(bucket: usize) -> Duration {
+    Duration::from_nanos((LOWEST_NANOS * (bucket as f64 / PER_OCTAVE).exp2()) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn millis(ms: f64) -> Duration {
+        Duration::from_secs_f64(ms / 1e3)
+    }
+
+    #[test]
+    fn nothing_is_known_from_nineteen_samples() {
+        let now = crate::clock::now();
+        let mut latency = Latency::default();
+        for _ in 0..19 {
+            latency.record(now, millis(2.0));
+        }
+        assert_eq!(latency.p99(), None);
+        latency.record(now, millis(2.0));
+        assert!(latency.p99().is_some());
+    }
+
+    #[test]
+    fn a_failure_makes_a_fast_endpoint_expensive_at_once_and_cheap_again_slowly() {
+        let t0 = crate::clock::now();
+        let mut latency = Latency::default();
+        latency.record(t0, millis(2.0));
+        latency.observe_cost(t0, Duration::from_secs(1));
+        assert!(latency.cost_nanos(t0) >= 1e9);
+        latency.record(t0 + Duration::from_secs(1), millis(2.0));
+        assert!(latency.cost_nanos(t0 + Duration::from_secs(1)) > 5e8);
+        assert!(latency.cost_nanos(t0 + Duration::from_secs(60)) < 1e7);
+    }
+
+    #[test]
+    fn follows_a_change_of_regime() {
+        let now = crate::clock::now();
+        let mut latency = Latency::default();
+        for _ in 0..5_000 {
+            latency.record(now, millis(100.0));
+        }
+        for _ in 0..12_000 {
+            latency.record(now, millis(2.0));
+        }
+        assert!(latency.p99().unwrap() < millis(3.0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_quantile_is_within_a_bucket_of_the_exact_one(samples in proptest::collection::vec(0.1_f64..5_000.0, 20..1_000)) {
+            let now = crate::clock::now();
+            let mut latency = Latency::default();
+            for sample in &samples {
+                latency.record(now, millis(*sample));
+            }
+            let mut sorted = samples;
+            sorted.sort_by(f64::total_cmp);
+            let beyond = (sorted.len() as f64 * 0.01).floor() as usize;
+            let exact = sorted[sorted.len() - 1 - beyond];
+            let estimate = latency.quantile(0.99).unwrap().as_secs_f64() * 1e3;
+            prop_assert!(estimate >= exact * 0.999 && estimate <= exact * 1.10, "{estimate} for {exact}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What was seen of an endpoint.
+//!
+//! A layer near the client that judges every attempt (with a [`Classify`]), *before* its error is boxed, and writes the
+//! outcome into the call's record, where breaker, hedge and retry find it, and into the endpoint's [`Tracker`], from
+//! which router, timeout and hedge learn: success share, latency, attempts under way. Health is kept per class of
+//! operation, because reads heal before writes (S3, 2017).
+//!
+//! ```
+//! use evenkeel::health::{HealthLayer, Tracker};
+//! use evenkeel::request::{Call, OpClass};
+//! use evenkeel::verdict::IoVerdicts;
+//! use std::{io, sync::Arc};
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let tracker = Arc::new(Tracker::new());
+//! let service = HealthLayer::new(tracker.clone(), IoVerdicts)
+//!     .layer(service_fn(|_: Call<()>| async { Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)) }));
+//! service.oneshot(Call::read(())).await.unwrap_err();
+//! assert!(tracker.score(OpClass::Read) < 1.0);
+//! # }
+//! ```
+//!
+//! **Place in the stack**: around `timeout`, so that a hang is seen as one; inside `breaker` and `limit`, so that a local
+//! refusal is never seen as the endpoint's.
+//!
+//! **Cancel safety**: an attempt that is dropped is judged by its age. Past the endpoint's own p99 (its hedge won, the
+//! deadline ran out, the caller left) it counts as *late*: a censored sample, which raises the latency estimate. Younger,
+//! it counts for nothing.
+//!
+//! **Counted**: one span, one counter and one duration per attempt; see [`telemetry`](crate::telemetry).
+
+mod latency;
+mod ramp;
+mod tracker;
+mod window;
+
+pub use latency::Latency;
+pub use ramp::Ramp;
+pub use tracker::Tracker;
+pub(crate) use tracker::{InFlight, late_after};
+pub use window::{Counts, Window};
+
+use crate::{
+    BoxError,
+    clock::{self, Instant},
+    request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
+    telemetry::AttemptObserver,
+    verdict::{Classify, Detail},
+};
+use pin_project_lite::pin_project;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tower::{Layer, Service};
+use tracing::Span;
+
+/// Wraps one endpoint's service in [`Health`].
+#[derive(Clone, Debug)]
+pub struct HealthLayer<K> {
+    tracker: Arc<Tracker>,
+    classify: K,
+    observer: AttemptObserver,
+}
+
+impl<K> HealthLayer<K> {
+    /// Judges with `classify` and remembers in `tracker`.
+    pub fn new(tracker: Arc<Tracker>, classify: K) -> Self {
+        Self {
+            tracker,
+            classify,
+            observer: AttemptObserver::unnamed(),
+        }
+    }
+
+    /// Spans and metrics carry this endpoint's name and place.
+    #[must_use]
+    pub(crate) fn observed_by(mut self, observer: AttemptObserver) -> Self {
+        self.observer = observer;
+        self
+    }
+}
+
+impl<S, K: Clone> Layer<S> for HealthLayer<K> {
+    type Service = Health<S, K>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Health {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// Judges every attempt at one endpoint. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Health<S, K> {
+    inner: S,
+    layer: HealthLayer<K>,
+}
+
+impl<R, S, K> Service<Call<R>> for Health<S, K>
+where
+    S: Service<Call<R>>,
+    S::Error: Into<BoxError>,
+    K: Classify<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future, K>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, call: Call<R>) -> Self::Future {
+        let started = clock::now();
+        let (record, leg) = (call.record().clone(), call.leg());
+        record.start(leg, started);
+        let span = self.layer.observer.span(&record, leg);
+        let attempt = Attempt {
+            class: record.class(),
+            record,
+            leg,
+            started,
+            in_flight: self.layer.tracker.enter(),
+            tracker: self.layer.tracker.clone(),
+            observer: self.layer.observer.clone(),
+            over: false,
+        };
+        let inner = span.in_scope(|| self.inner.call(call));
+        ResponseFuture {
+            inner,
+            attempt,
+            classify: self.layer.classify.clone(),
+            span,
+        }
+    }
+}
+
+pin_project! {
+    /// One attempt under way.
+    pub struct ResponseFuture<F, K> {
+        #[pin]
+        inner: F,
+        attempt: Attempt,
+        classify: K,
+        span: Span,
+    }
+}
+
+impl<F, K> std::fmt::Debug for ResponseFuture<F, K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("health::ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl<F, K, T, E> Future for ResponseFuture<F, K>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+    K: Classify<T, E>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = {
+            let _entered = this.span.enter();
+            ready!(this.inner.poll(cx))
+        };
+        this.attempt.finish(this.classify, result.as_ref(), this.span);
+        Poll::Ready(result.map_err(Into::into))
+    }
+}
+
+/// What must be settled when an attempt ends, in whichever way it does.
+#[derive(Debug)]
+struct Attempt {
+    record: Arc<CallRecord>,
+    leg: Leg,
+    class: OpClass,
+    started: Instant,
+    tracker: Arc<Tracker>,
+    #[expect(dead_code, reason = "held for its Drop")]
+    in_flight: InFlight,
+    observer: AttemptObserver,
+    over: bool,
+}
+
+impl Attempt {
+    fn finish<T, E, K: Classify<T, E>>(&mut self, classify: &K, result: Result<&T, &E>, span: &Span) {
+        self.over = true;
+        let now = clock::now();
+        let took = now.saturating_duration_since(self.started);
+        let outcome = classify.classify(result);
+        let outcome = self.tracker.judged(self.class, now, took, outcome);
+        if outcome.timed_out {
+            self.tracker.timed_out(self.class, now, took);
+        }
+        let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
+        self.observer.ended(self.class, outcome.verdict.as_str(), took);
+        if let Some(detail) = &detail {
+            span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
+            if let Some(id) = &detail.request_id {
+                span.record("provider.request_id", id.as_str());
+            }
+        }
+        self.record.end(self.leg, took, Ended::Judged(outcome), detail);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let now = clock::now();
+        let age = now.saturating_duration_since(self.started);
+        let how = if self.tracker.abandoned(self.class, now, age) {
+            Abandoned::Late
+        } else {
+            Abandoned::Young
+        };
+        self.observer.ended(self.class, how.as_str(), age);
+        self.record.end(self.leg, age, Ended::Abandoned(how), None);
+    }
+}

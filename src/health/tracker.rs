@@ -1,0 +1,238 @@
+use super::latency::Latency;
+use crate::{
+    clock::Instant,
+    request::OpClass,
+    verdict::{Outcome, Verdict},
+};
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+/// What this process has seen of one endpoint, per class of operation. Shared by the layers around the endpoint: health
+/// writes, the router, the timeout and the hedge read.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    classes: [Mutex<ClassHealth>; 3],
+    in_flight: AtomicU32,
+}
+
+/// What was seen of one endpoint for one class. Pure: `now` comes in.
+#[derive(Clone, Debug)]
+struct ClassHealth {
+    latency: Latency,
+    /// Exponentially weighted success share, 0–1.
+    score: f64,
+    score_at: Option<Instant>,
+    last_success: Option<Instant>,
+}
+
+impl Default for ClassHealth {
+    fn default() -> Self {
+        Self {
+            latency: Latency::default(),
+            score: 1.0,
+            score_at: None,
+            last_success: None,
+        }
+    }
+}
+
+/// What a failure counts as in the choosing of endpoints, at least: long enough that a fast failure never looks
+/// attractive beside a slow success.
+const PENALTY: Duration = Duration::from_secs(1);
+/// The time constant of the score: about the breaker's window.
+const SCORE_DECAY: Duration = Duration::from_secs(1);
+/// The weight of one attempt in the score is never below this, so that at low rates a fault is seen, nor above half.
+const SCORE_WEIGHTS: (f64, f64) = (0.02, 0.5);
+/// Credentials that worked this recently are believed over a refusal of them: longer than the lifetime left to a token
+/// when SDKs refresh it (5–15 min).
+const CREDENTIALS_WORKED: Duration = Duration::from_secs(15 * 60);
+
+impl Tracker {
+    /// A tracker that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Attempts under way.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// The 99th percentile of this class' latency, once 20 attempts were seen.
+    pub fn p99(&self, class: OpClass) -> Option<Duration> {
+        self.lock(class).latency.p99()
+    }
+
+    /// The median of this class' latency, once 20 attempts were seen.
+    pub fn p50(&self, class: OpClass) -> Option<Duration> {
+        self.lock(class).latency.quantile(0.5)
+    }
+
+    /// From this age on an attempt is *late*: a tenth, and at least 1 ms (a timer's resolution), beyond the p99.
+    /// `None` while nothing is known.
+    pub fn late_after(&self, class: OpClass) -> Option<Duration> {
+        self.p99(class).map(late_after)
+    }
+
+    /// The share of recent attempts that went well, 0–1 (exponentially weighted over about 1 s); 1 while nothing is known.
+    pub fn score(&self, class: OpClass) -> f64 {
+        self.lock(class).score
+    }
+
+    /// When an attempt last succeeded.
+    pub fn last_success(&self, class: OpClass) -> Option<Instant> {
+        self.lock(class).last_success
+    }
+
+    /// What one more attempt here would cost: peak-EWMA latency × (attempts under way + 1), in nanoseconds.
+    pub fn cost(&self, class: OpClass, now: Instant) -> f64 {
+        let latency = self.lock(class).latency.cost_nanos(now);
+        // An unknown endpoint costs next to nothing, but still more the more attempts are already on their way to it.
+        latency.max(1.0) * f64::from(self.in_flight() + 1)
+    }
+
+    /// An attempt came back. Gives the outcome back as policy should see it: a refusal of credentials that never
+    /// worked here is no suspected outage, and loses its mark.
+    pub(crate) fn judged(&self, class: OpClass, now: Instant, took: Duration, outcome: Outcome) -> Outcome {
+        let mut health = self.lock(class);
+        let suspected = outcome.credential && health.worked_recently(now);
+        let outcome = Outcome {
+            credential: suspected,
+            ..outcome
+        };
+        match outcome.verdict {
+            verdict if verdict.is_healthy() => {
+                health.latency.record(now, took);
+                health.weigh(now, true);
+                health.last_success = Some(now);
+            }
+            verdict if verdict.is_fault() || suspected => {
+                health.latency.observe_cost(now, took.max(PENALTY));
+                health.weigh(now, false);
+            }
+            // Throttled and the caller's own mistakes say nothing of speed or health.
+            Verdict::Throttled | Verdict::Denied | Verdict::Caller => {}
+            _ => {}
+        }
+        outcome
+    }
+
+    /// An attempt ran into our own limit at this age: its latency is at least that, which can only raise the estimate.
+    pub(crate) fn timed_out(&self, class: OpClass, now: Instant, age: Duration) {
+        self.lock(class).latency.record(now, age);
+    }
+
+    /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure.
+    pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration) -> bool {
+        let mut health = self.lock(class);
+        let late = health.latency.p99().is_some_and(|p99| age >= late_after(p99));
+        if late {
+            health.latency.record(now, age);
+            health.weigh(now, false);
+        }
+        late
+    }
+
+    /// Counts an attempt as under way until the guard is dropped.
+    pub(crate) fn enter(self: &std::sync::Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(self.clone())
+    }
+
+    fn lock(&self, class: OpClass) -> MutexGuard<'_, ClassHealth> {
+        self.classes[class.index()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`Tracker::late_after`].
+pub(crate) fn late_after(p99: Duration) -> Duration {
+    p99.mul_f64(1.1).max(p99 + Duration::from_millis(1))
+}
+
+impl ClassHealth {
+    fn weigh(&mut self, now: Instant, good: bool) {
+        let gap = self
+            .score_at
+            .map_or(SCORE_DECAY, |at| now.saturating_duration_since(at))
+            .as_secs_f64();
+        let weight = (1.0 - (-gap / SCORE_DECAY.as_secs_f64()).exp()).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
+        self.score += weight * (f64::from(u8::from(good)) - self.score);
+        self.score_at = Some(now);
+    }
+
+    fn worked_recently(&self, now: Instant) -> bool {
+        self.last_success
+            .is_some_and(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
+    }
+}
+
+/// One attempt under way; leaves when dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(std::sync::Arc<Tracker>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Sent;
+
+    const FAULT: Outcome = Outcome::new(Verdict::Faulty, Sent::Maybe);
+
+    #[test]
+    fn refused_credentials_are_suspect_only_if_they_worked() {
+        let now = crate::clock::now();
+        let tracker = Tracker::new();
+        let refused = Outcome::new(Verdict::Denied, Sent::Maybe).naming_the_credential();
+        assert!(!tracker.judged(OpClass::Read, now, Duration::ZERO, refused).credential);
+        tracker.judged(OpClass::Read, now, Duration::ZERO, Outcome::SUCCESS);
+        assert!(tracker.judged(OpClass::Read, now, Duration::ZERO, refused).credential);
+        let later = now + Duration::from_secs(16 * 60);
+        assert!(!tracker.judged(OpClass::Read, later, Duration::ZERO, refused).credential);
+    }
+
+    #[test]
+    fn a_dropped_attempt_is_judged_by_its_age() {
+        let now = crate::clock::now();
+        let tracker = Tracker::new();
+        assert!(
+            !tracker.abandoned(OpClass::Read, now, Duration::from_secs(9)),
+            "nothing known yet"
+        );
+        for _ in 0..30 {
+            tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
+        }
+        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5)));
+        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15)));
+    }
+
+    #[test]
+    fn a_fast_failure_costs_more_than_a_slow_success() {
+        let now = crate::clock::now();
+        let (fast_failing, slow) = (Tracker::new(), Tracker::new());
+        fast_failing.judged(OpClass::Read, now, Duration::from_micros(50), FAULT);
+        slow.judged(OpClass::Read, now, Duration::from_millis(300), Outcome::SUCCESS);
+        assert!(fast_failing.cost(OpClass::Read, now) > slow.cost(OpClass::Read, now));
+    }
+
+    #[test]
+    fn reads_and_writes_are_judged_apart() {
+        let now = crate::clock::now();
+        let tracker = Tracker::new();
+        for _ in 0..20 {
+            tracker.judged(OpClass::Write, now, Duration::ZERO, FAULT);
+        }
+        assert!(tracker.score(OpClass::Write) < 0.01 && tracker.score(OpClass::Read) == 1.0);
+    }
+}

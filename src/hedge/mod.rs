@@ -1,0 +1,330 @@
+//! A second attempt elsewhere when the first is late.
+//!
+//! A read that has taken longer than its endpoint's own p99 (and a tenth, and at least 1 ms) is asked a second time, at
+//! another endpoint that is closed and that this call has not tried. The first success or definitive answer wins, and the
+//! loser is dropped; an absence or a failure waits for the other. ("The Tail at Scale", Dean and Barroso, 2013.)
+//!
+//! Hedges draw on the client's one [`Budget`], so that they never double the load. Writes are never hedged: two racing
+//! copies of one write answer each other's preconditions.
+//!
+//! ```
+//! use evenkeel::hedge::{Delay, HedgeLayer};
+//! use evenkeel::request::Call;
+//! use evenkeel::retry::Budget;
+//! use std::{sync::atomic::{AtomicU32, Ordering}, time::Duration};
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+//! let calls = AtomicU32::new(0);
+//! let first_hangs = service_fn(|_: Call<()>| {
+//!     let n = calls.fetch_add(1, Ordering::Relaxed);
+//!     async move {
+//!         if n == 0 { std::future::pending::<()>().await }
+//!         Ok::<_, evenkeel::BoxError>(n)
+//!     }
+//! });
+//! let service = HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default()).layer(&first_hangs);
+//! assert_eq!(service.oneshot(Call::read(())).await.unwrap(), 1);
+//! # }
+//! ```
+//!
+//! **Place in the stack**: inside `retry`, around `route`. **Cancel safety**: dropping drops both attempts, each judged by
+//! its age.
+
+use crate::{
+    BoxError,
+    clock::{self, Instant},
+    health::{Tracker, late_after},
+    request::{Call, CallRecord, Ended, Leg, LegKind, OpClass, Safety},
+    retry::Budget,
+    route::is_local_refusal,
+    telemetry::{Event, Reporter},
+    verdict::Verdict,
+};
+use pin_project_lite::pin_project;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower::{Layer, Service, ServiceExt, util::Oneshot};
+
+/// How long an attempt may take before it is hedged.
+#[derive(Clone, Debug)]
+pub struct Delay {
+    trackers: Arc<[Arc<Tracker>]>,
+    floor: Duration,
+    unlearnt: Duration,
+}
+
+impl Delay {
+    /// While an endpoint's p99 is not known: about three times the median of an S3 GET within the region.
+    pub const UNLEARNT: Duration = Duration::from_millis(100);
+    /// Never earlier than this: twice the timer's resolution.
+    pub const FLOOR: Duration = Duration::from_millis(2);
+
+    /// Always the same.
+    pub fn fixed(delay: Duration) -> Self {
+        Self {
+            trackers: Arc::default(),
+            floor: delay,
+            unlearnt: delay,
+        }
+    }
+
+    /// No hedges.
+    pub fn never() -> Self {
+        Self::fixed(Duration::MAX)
+    }
+
+    /// Learnt from the endpoints' trackers, in the router's order.
+    pub fn learnt(trackers: impl Into<Arc<[Arc<Tracker>]>>) -> Self {
+        Self {
+            trackers: trackers.into(),
+            floor: Self::FLOOR,
+            unlearnt: Self::UNLEARNT,
+        }
+    }
+
+    /// The delay for an attempt at this endpoint.
+    pub fn of(&self, endpoint: Option<usize>, class: OpClass) -> Duration {
+        endpoint
+            .and_then(|index| self.trackers.get(index))
+            .and_then(|tracker| tracker.p99(class))
+            .map_or(self.unlearnt, |p99| late_after(p99).max(self.floor))
+    }
+}
+
+/// Wraps a service in [`Hedge`].
+#[derive(Clone, Debug)]
+pub struct HedgeLayer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    delay: Delay,
+    budget: Budget,
+    reporter: Reporter,
+}
+
+impl HedgeLayer {
+    /// Hedges after `delay`, from `budget`.
+    pub fn new(delay: Delay, budget: Budget) -> Self {
+        Self::reporting(delay, budget, Reporter::silent())
+    }
+
+    pub(crate) fn reporting(delay: Delay, budget: Budget, reporter: Reporter) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                delay,
+                budget,
+                reporter,
+            }),
+        }
+    }
+}
+
+impl<S> Layer<S> for HedgeLayer {
+    type Service = Hedge<S>;
+
+    fn layer(&self, inner: S) -> Hedge<S> {
+        Hedge {
+            inner,
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+/// Hedges late reads. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Hedge<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<R, S> Service<Call<R>> for Hedge<S>
+where
+    R: Clone,
+    S: Service<Call<R>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<R, S>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, call: Call<R>) -> Self::Future {
+        let may_hedge = call.safety() == Safety::ReadOnly
+            && call.record().pin().is_none()
+            && self.shared.delay.floor < Duration::MAX;
+        let spare = may_hedge.then(|| (call.clone(), self.inner.clone(), self.shared.clone()));
+        ResponseFuture {
+            leg: call.leg(),
+            first: self.inner.call(call),
+            first_result: None,
+            hedge: None,
+            spare,
+            due: None,
+        }
+    }
+}
+
+pin_project! {
+    /// One or two attempts under way.
+    pub struct ResponseFuture<R, S>
+    where
+        S: Service<Call<R>>,
+    {
+        leg: Leg,
+        #[pin]
+        first: S::Future,
+        // A result of the first that waits for the hedge.
+        first_result: Option<Result<S::Response, BoxError>>,
+        #[pin]
+        hedge: Option<Running<Oneshot<S, Call<R>>, S::Response>>,
+        // What a hedge needs; taken when it is sent or when there cannot be one.
+        spare: Option<(Call<R>, S, Arc<Shared>)>,
+        due: Option<Instant>,
+    }
+}
+
+pin_project! {
+    struct Running<F, T> {
+        #[pin]
+        future: F,
+        leg: Leg,
+        // A result of the hedge that waits for the first.
+        result: Option<Result<T, BoxError>>,
+        record: Arc<CallRecord>,
+        budget: Budget,
+    }
+}
+
+impl<R, S: Service<Call<R>>> std::fmt::Debug for ResponseFuture<R, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("hedge::ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// How good a result is, best first, when two attempts give one each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Wins at once.
+    Definitive,
+    /// Waits for the other, and loses only against a definitive one.
+    Absent,
+    /// Waits for the other.
+    Failure,
+}
+
+fn rank(ended: Option<Ended>, succeeded: bool) -> Rank {
+    match ended {
+        Some(Ended::Judged(outcome)) => match outcome.verdict {
+            Verdict::Success | Verdict::Answer | Verdict::Caller => Rank::Definitive,
+            Verdict::Absent => Rank::Absent,
+            _ => Rank::Failure,
+        },
+        _ if succeeded => Rank::Definitive,
+        _ => Rank::Failure,
+    }
+}
+
+impl<R, S> Future for ResponseFuture<R, S>
+where
+    R: Clone,
+    S: Service<Call<R>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<S::Response, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if this.first_result.is_none()
+            && let Poll::Ready(result) = this.first.as_mut().poll(cx)
+        {
+            let result = result.map_err(Into::into);
+            // Unhedged calls, nearly all, end here.
+            let Some(hedge) = this.hedge.as_mut().as_pin_mut() else {
+                return Poll::Ready(result);
+            };
+            let hedge = hedge.project();
+            match hedge.result.take() {
+                Some(other) => return Poll::Ready(better(hedge.record, (*this.leg, result), (*hedge.leg, other))),
+                None if rank(hedge.record.ended(*this.leg), result.is_ok()) == Rank::Definitive => {
+                    return Poll::Ready(result);
+                }
+                None => *this.first_result = Some(result),
+            }
+        }
+        if let Some((call, service, shared)) = this.spare.as_ref() {
+            let record = call.record();
+            let due = *this
+                .due
+                .get_or_insert_with(|| clock::now() + shared.delay.of(record.endpoint(*this.leg), record.class()));
+            if record.poll_until(due, cx).is_pending() {
+                return Poll::Pending;
+            }
+            if shared.budget.withdraw(clock::now()) {
+                let leg = record.next_leg(LegKind::Hedge);
+                let running = Running {
+                    future: service.clone().oneshot(call.clone().as_leg(leg)),
+                    leg,
+                    result: None,
+                    record: record.clone(),
+                    budget: shared.budget.clone(),
+                };
+                this.hedge.set(Some(running));
+            } else {
+                shared.reporter.report(Event::BudgetExhausted { class: record.class() });
+            }
+            // One hedge an attempt, or none.
+            *this.spare = None;
+        }
+        let Some(hedge) = this.hedge.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let hedge = hedge.project();
+        if hedge.result.is_some() {
+            return Poll::Pending;
+        }
+        let Poll::Ready(result) = hedge.future.poll(cx) else {
+            return Poll::Pending;
+        };
+        let result = result.map_err(Into::into);
+        if matches!(&result, Err(error) if is_local_refusal(error)) && hedge.record.ended(*hedge.leg).is_none() {
+            // Nowhere to hedge to: it was none, and costs nothing.
+            hedge.budget.refund(clock::now());
+            this.hedge.set(None);
+            return Poll::Pending;
+        }
+        if let Some(first) = this.first_result.take() {
+            return Poll::Ready(better(hedge.record, (*this.leg, first), (*hedge.leg, result)));
+        }
+        if rank(hedge.record.ended(*hedge.leg), result.is_ok()) == Rank::Definitive {
+            hedge.record.stand_in(*this.leg, *hedge.leg);
+            return Poll::Ready(result);
+        }
+        // An absence or a failure waits for the first, which is still out.
+        *hedge.result = Some(result);
+        Poll::Pending
+    }
+}
+
+/// The better of two results that both came back; the first's where they are equal.
+fn better<T>(
+    record: &CallRecord,
+    (first_leg, first): (Leg, Result<T, BoxError>),
+    (hedge_leg, hedge): (Leg, Result<T, BoxError>),
+) -> Result<T, BoxError> {
+    if rank(record.ended(first_leg), first.is_ok()) <= rank(record.ended(hedge_leg), hedge.is_ok()) {
+        return first;
+    }
+    record.stand_in(first_leg, hedge_leg);
+    hedge
+}

@@ -1,0 +1,210 @@
+//! Admission per endpoint, so that failing over never drowns the standby.
+//!
+//! When a region dies, its whole load arrives at the next one. An endpoint with a
+//! [`capacity`](crate::Endpoint::capacity) is sent at most so many calls per second (with a burst of 100 ms worth of
+//! them), and every endpoint at most 1,024 attempts at once. What is above is refused at once with [`Full`]; the router
+//! then looks elsewhere. An attempt for which nothing else is left may wait up to 50 ms for its turn.
+//!
+//! ```
+//! use evenkeel::limit::{Admission, Full, LimitLayer};
+//! use evenkeel::request::Call;
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let one_per_second = Admission::new(Some(1.0));
+//! let service = LimitLayer::new(one_per_second)
+//!     .layer(service_fn(|_: Call<()>| async { Ok::<_, evenkeel::BoxError>(()) }));
+//! service.clone().oneshot(Call::read(())).await.unwrap();
+//! let refused = service.oneshot(Call::read(())).await.unwrap_err();
+//! assert!(refused.is::<Full>());
+//! # }
+//! ```
+//!
+//! **Place in the stack**: inside `breaker`, outside `health`: a refusal is no evidence about the endpoint.
+//!
+//! **Cancel safety**: a dropped attempt gives back its place among those under way; the turn it waited for is not given
+//! back (the rate stays right, one turn is lost).
+//!
+//! tower users look for back-pressure in `poll_ready`. It cannot be there: readiness comes before the request is known,
+//! and waiting behind one full endpoint would hold up calls that could go elsewhere. So this layer sheds in `call`.
+
+mod policy;
+mod refusal;
+
+pub use policy::Policy;
+pub use refusal::Full;
+
+use crate::{
+    BoxError,
+    clock::{self, Instant},
+    request::{Call, CallRecord},
+};
+use pin_project_lite::pin_project;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tower::{Layer, Service};
+
+/// The most that an attempt with no alternative waits for its turn.
+pub const PATIENCE: Duration = Duration::from_millis(50);
+
+/// The admission to one endpoint. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Admission(Arc<Mutex<Policy>>);
+
+impl Admission {
+    /// At most `capacity` calls per second, if given, and [`Policy::MAX_IN_FLIGHT`] at once.
+    pub fn new(capacity: Option<f64>) -> Self {
+        Self::with(Policy::new(capacity, Policy::MAX_IN_FLIGHT))
+    }
+
+    /// With this policy.
+    pub fn with(policy: Policy) -> Self {
+        Self(Arc::new(Mutex::new(policy)))
+    }
+
+    /// Attempts under way.
+    pub fn in_flight(&self) -> u32 {
+        self.lock().in_flight()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Policy> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wraps one endpoint's service in [`Limit`].
+#[derive(Clone, Debug)]
+pub struct LimitLayer {
+    admission: Admission,
+}
+
+impl LimitLayer {
+    /// Admits by this.
+    pub const fn new(admission: Admission) -> Self {
+        Self { admission }
+    }
+}
+
+impl<S> Layer<S> for LimitLayer {
+    type Service = Limit<S>;
+
+    fn layer(&self, inner: S) -> Limit<S> {
+        Limit {
+            inner,
+            admission: self.admission.clone(),
+        }
+    }
+}
+
+/// One endpoint's service behind its admission. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Limit<S> {
+    inner: S,
+    admission: Admission,
+}
+
+impl<R, S> Service<Call<R>> for Limit<S>
+where
+    S: Service<Call<R>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, Call<R>, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, call: Call<R>) -> Self::Future {
+        let patience = if call.may_queue() { PATIENCE } else { Duration::ZERO };
+        let now = clock::now();
+        let admitted = self.admission.lock().admit(now, patience);
+        let state = match admitted {
+            Err(retry_after) => State::Refused { retry_after },
+            Ok(wait) => {
+                let place = Place(self.admission.clone());
+                if wait.is_zero() {
+                    State::Sent {
+                        inner: self.inner.call(call),
+                        place,
+                    }
+                } else {
+                    // The ready instance goes with the call; a clone, which must earn its own readiness, stays.
+                    let clone = self.inner.clone();
+                    State::Queued {
+                        turn: now + wait,
+                        record: call.record().clone(),
+                        waiting: Some((std::mem::replace(&mut self.inner, clone), call, place)),
+                    }
+                }
+            }
+        };
+        ResponseFuture { state }
+    }
+}
+
+pin_project! {
+    /// An attempt on its way, waiting for its turn, or refused.
+    pub struct ResponseFuture<S, C, F> {
+        #[pin]
+        state: State<S, C, F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, C, F> {
+        Refused { retry_after: Duration },
+        Queued { turn: Instant, record: Arc<CallRecord>, waiting: Option<(S, C, Place)> },
+        Sent { #[pin] inner: F, place: Place },
+    }
+}
+
+impl<S, C, F> std::fmt::Debug for ResponseFuture<S, C, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("limit::ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl<R, S> Future for ResponseFuture<S, Call<R>, S::Future>
+where
+    S: Service<Call<R>>,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<S::Response, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProjection::Refused { retry_after } => {
+                    let retry_after = *retry_after;
+                    return Poll::Ready(Err(Full { retry_after }.into()));
+                }
+                StateProjection::Queued { turn, record, waiting } => {
+                    ready!(record.poll_until(*turn, cx));
+                    let (mut service, call, place) = waiting.take().expect("polled again after it was sent on");
+                    let inner = service.call(call);
+                    state.set(State::Sent { inner, place });
+                }
+                StateProjection::Sent { inner, .. } => return inner.poll(cx).map_err(Into::into),
+            }
+        }
+    }
+}
+
+/// A place among the attempts under way; given back when dropped.
+#[derive(Debug)]
+struct Place(Admission);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.lock().release();
+    }
+}

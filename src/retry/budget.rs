@@ -1,0 +1,182 @@
+use crate::clock::Instant;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The one budget of a client for everything beyond first attempts: retries and hedges alike.
+///
+/// Every call deposits a tenth of a token, every extra attempt takes a whole one: extra load stays at 10 % of the calls,
+/// however much fails (Finagle's `RetryBudget`; the 2021 outage was kept alive by retries that no budget bounded).
+/// Deposits are banked for 10 s, so that a burst of faults after healthy traffic can be met at once. One token per
+/// second is granted beside that, so that a client with little traffic can fail over at all.
+///
+/// ```
+/// use evenkeel::retry::Budget;
+///
+/// let budget = Budget::default();
+/// let now = tokio::time::Instant::now();
+/// assert!((0..11).map(|_| budget.withdraw(now)).filter(|granted| *granted).count() <= 10);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Mutex<Bank>>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new(Self::SHARE, Self::PER_SECOND)
+    }
+}
+
+impl Budget {
+    /// Extra attempts per call.
+    pub const SHARE: f64 = 0.1;
+    /// Extra attempts per second that are granted whatever the traffic.
+    pub const PER_SECOND: f64 = 1.0;
+
+    /// `share` extra attempts per call, and `per_second` whatever the traffic.
+    pub fn new(share: f64, per_second: f64) -> Self {
+        Self(Arc::new(Mutex::new(Bank::new(share, per_second))))
+    }
+
+    /// A call was made.
+    pub fn deposit(&self, now: Instant) {
+        self.lock().deposit(now);
+    }
+
+    /// Asks for an extra attempt.
+    pub fn withdraw(&self, now: Instant) -> bool {
+        self.lock().withdraw(now)
+    }
+
+    /// An extra attempt that was granted was not made after all.
+    pub fn refund(&self, now: Instant) {
+        self.lock().refund(now);
+    }
+
+    /// Whole extra attempts that would be granted now.
+    pub fn available(&self, now: Instant) -> u64 {
+        self.lock().available(now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Bank> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Thousandths of tokens in one slot per second of the last ten. Pure.
+#[derive(Clone, Debug)]
+struct Bank {
+    per_call: u64,
+    per_second: u64,
+    slots: [u64; SLOTS],
+    current: usize,
+    current_start: Option<Instant>,
+}
+
+const SLOTS: usize = 10;
+const SLOT: Duration = Duration::from_secs(1);
+const TOKEN: u64 = 1_000;
+
+impl Bank {
+    fn new(share: f64, per_second: f64) -> Self {
+        let milli = |value: f64| (value.max(0.0) * TOKEN as f64).round() as u64;
+        Self {
+            per_call: milli(share),
+            per_second: milli(per_second),
+            // A client that starts into an outage has its bank full.
+            slots: [milli(per_second); SLOTS],
+            current: 0,
+            current_start: None,
+        }
+    }
+
+    fn deposit(&mut self, now: Instant) {
+        self.advance(now);
+        self.slots[self.current] += self.per_call;
+    }
+
+    fn withdraw(&mut self, now: Instant) -> bool {
+        if self.available(now) == 0 {
+            return false;
+        }
+        // Oldest first: those expire first.
+        let mut owed = TOKEN;
+        for age in 1..=SLOTS {
+            let slot = &mut self.slots[(self.current + age) % SLOTS];
+            let taken = owed.min(*slot);
+            *slot -= taken;
+            owed -= taken;
+        }
+        true
+    }
+
+    fn refund(&mut self, now: Instant) {
+        self.advance(now);
+        self.slots[self.current] += TOKEN;
+    }
+
+    fn available(&mut self, now: Instant) -> u64 {
+        self.advance(now);
+        self.slots.iter().sum::<u64>() / TOKEN
+    }
+
+    fn advance(&mut self, now: Instant) {
+        let Some(start) = self.current_start else {
+            self.current_start = Some(now);
+            return;
+        };
+        let steps = now.saturating_duration_since(start).as_secs() / SLOT.as_secs();
+        for _ in 0..steps.min(SLOTS as u64) {
+            self.current = (self.current + 1) % SLOTS;
+            self.slots[self.current] = self.per_second;
+        }
+        self.current_start = Some(start + SLOT * u32::try_from(steps).unwrap_or(u32::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_tenth_of_the_calls_and_ten_seconds_of_it() {
+        let t0 = crate::clock::now();
+        let budget = Budget::new(0.1, 0.0);
+        for i in 0..1_000 {
+            budget.deposit(t0 + Duration::from_millis(i));
+        }
+        assert_eq!(budget.available(t0 + Duration::from_secs(1)), 100);
+        assert_eq!(budget.available(t0 + Duration::from_secs(11)), 0);
+    }
+
+    #[test]
+    fn a_refund_is_the_token_again() {
+        let now = crate::clock::now();
+        let budget = Budget::new(0.0, 0.1);
+        assert!(budget.withdraw(now) && !budget.withdraw(now));
+        budget.refund(now);
+        assert!(budget.withdraw(now));
+    }
+
+    proptest! {
+        /// Over any history, what was granted is at most a tenth of the calls, one a second, and the first bank of ten.
+        #[test]
+        fn never_more_than_its_share(steps in proptest::collection::vec((0_u64..500, any::<bool>()), 1..2_000)) {
+            let t0 = crate::clock::now();
+            let (mut now, mut calls, mut granted) = (t0, 0_u32, 0_u32);
+            let budget = Budget::default();
+            for (gap, call) in steps {
+                now += Duration::from_millis(gap);
+                if call {
+                    calls += 1;
+                    budget.deposit(now);
+                } else {
+                    granted += u32::from(budget.withdraw(now));
+                }
+            }
+            let bound = f64::from(calls) * 0.1 + (now - t0).as_secs_f64() + 10.0 + 1e-9;
+            prop_assert!(f64::from(granted) <= bound, "{granted} > {bound}");
+        }
+    }
+}

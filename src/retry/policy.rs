@@ -1,0 +1,126 @@
+use crate::{
+    request::{Ended, Safety},
+    verdict::{Sent, Verdict},
+};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::time::Duration;
+
+/// When a call is tried again, and after what wait.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The most attempts of one call, the first included, hedges not. Default 4: a call that failed at four endpoints will
+    /// not be saved by a fifth; "retryable" for ever is a failure too (2020).
+    pub max_attempts: u32,
+    /// The cap of the first wait before *returning* to an endpoint already tried. Default 50 ms, about one round trip
+    /// across a continent.
+    pub backoff: Duration,
+    /// The cap that doubling never exceeds. Default 2 s.
+    pub max_backoff: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_attempts: 4,
+            backoff: Duration::from_millis(50),
+            max_backoff: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Settings {
+    /// The waits before returning for the first, second, … time: *full jitter*, each a uniform draw between 0 and a cap
+    /// that doubles ("Exponential Backoff And Jitter", AWS architecture blog, 2015). The caps come from `backon`, whose own
+    /// jitter is added after its clamp and can exceed the maximum; the draw is therefore ours.
+    pub fn waits(&self, rng: &mut fastrand::Rng) -> impl Iterator<Item = Duration> {
+        let mut rng = rng.fork();
+        ExponentialBuilder::default()
+            .with_min_delay(self.backoff)
+            .with_max_delay(self.max_backoff)
+            .with_factor(2.0)
+            .without_max_times()
+            .build()
+            .map(move |cap| cap.mul_f64(rng.f64()))
+    }
+}
+
+/// What to do about an attempt's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is the call's answer.
+    Return,
+    /// Try again, elsewhere if there is an elsewhere.
+    TryAgain,
+}
+
+/// The decision table. `ended` is `None` where nobody judged; then `succeeded` is all there is.
+///
+/// | outcome | read | idempotent write | write that must happen once |
+/// |---|---|---|---|
+/// | success, answer, absent, the caller's mistake | return | return | return |
+/// | throttled | again | again | return |
+/// | unreachable, faulty: not sent | again | again | again |
+/// | unreachable, faulty: maybe sent | again | again | return |
+/// | denied: not sent (credentials could not be loaded) | again | again | again |
+/// | denied: credentials that just worked were refused | again | again | return |
+/// | denied: otherwise | return | return | return |
+pub fn decide(ended: Option<Ended>, succeeded: bool, safety: Safety) -> Decision {
+    let repeatable = safety != Safety::Once;
+    let again = match ended {
+        Some(Ended::Judged(outcome)) => match outcome.verdict {
+            Verdict::Success | Verdict::Answer | Verdict::Absent | Verdict::Caller => false,
+            Verdict::Throttled => repeatable,
+            Verdict::Unreachable | Verdict::Faulty => repeatable || outcome.sent == Sent::No,
+            Verdict::Denied => outcome.sent == Sent::No || (repeatable && outcome.credential),
+        },
+        Some(Ended::Abandoned(_)) | None => !succeeded && repeatable,
+    };
+    if again { Decision::TryAgain } else { Decision::Return }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outcome;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_table() {
+        use Decision::{Return, TryAgain};
+        let rows = [
+            (Verdict::Success, Sent::Maybe, false, [Return, Return, Return]),
+            (Verdict::Answer, Sent::Maybe, false, [Return, Return, Return]),
+            (Verdict::Absent, Sent::Maybe, false, [Return, Return, Return]),
+            (Verdict::Caller, Sent::Maybe, false, [Return, Return, Return]),
+            (Verdict::Throttled, Sent::Maybe, false, [TryAgain, TryAgain, Return]),
+            (Verdict::Unreachable, Sent::No, false, [TryAgain, TryAgain, TryAgain]),
+            (Verdict::Unreachable, Sent::Maybe, false, [TryAgain, TryAgain, Return]),
+            (Verdict::Faulty, Sent::Maybe, false, [TryAgain, TryAgain, Return]),
+            (Verdict::Denied, Sent::No, false, [TryAgain, TryAgain, TryAgain]),
+            (Verdict::Denied, Sent::Maybe, true, [TryAgain, TryAgain, Return]),
+            (Verdict::Denied, Sent::Maybe, false, [Return, Return, Return]),
+        ];
+        for (verdict, sent, credential, expected) in rows {
+            let outcome = Outcome {
+                credential,
+                ..Outcome::new(verdict, sent)
+            };
+            let decisions = [Safety::ReadOnly, Safety::Idempotent, Safety::Once]
+                .map(|safety| decide(Some(Ended::Judged(outcome)), verdict == Verdict::Success, safety));
+            assert_eq!(decisions, expected, "{verdict:?} {sent:?} {credential}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_exceeds_its_cap(seed: u64) {
+            let settings = Settings::default();
+            let waits: Vec<_> = settings.waits(&mut fastrand::Rng::with_seed(seed)).take(12).collect();
+            for (round, wait) in waits.iter().enumerate() {
+                let cap = settings.backoff.saturating_mul(1 << round).min(settings.max_backoff);
+                prop_assert!(*wait <= cap, "{wait:?} > {cap:?}");
+            }
+        }
+    }
+}

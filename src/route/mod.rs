@@ -1,0 +1,99 @@
+//! Chooses an endpoint for every attempt.
+//!
+//! Spill, don't flip: a tier's share of the traffic falls with its health and the rest goes to the next; within a tier the
+//! cheapest endpoint by failure-aware peak-EWMA × attempts under way is taken ([`pick`]). An endpoint whose breaker is open
+//! gets nothing but a probe when one is due; one that is full is passed over. When *every* endpoint looks bad the least bad
+//! is kept in use, since then this host's own network, DNS or credentials are the likelier cause.
+//!
+//! ```
+//! use evenkeel::request::Call;
+//! use evenkeel::route::{Member, Route};
+//! use tower::{ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let answers = |name: &'static str| service_fn(move |_: Call<()>| async move { Ok::<_, evenkeel::BoxError>(name) });
+//! # fn same<F>(a: F, b: F) -> [F; 2] { [a, b] }
+//! let [virginia, dublin] = same(answers("virginia"), answers("dublin"));
+//! let route = Route::new([Member::new(virginia).tier(0), Member::new(dublin).tier(1)], 7);
+//! assert_eq!(route.oneshot(Call::read(())).await.unwrap(), "virginia");
+//! # }
+//! ```
+//!
+//! **Place in the stack**: inside `hedge`, around the endpoints. It is always ready and picks in `call`, because readiness
+//! comes before the request is known; the chosen endpoint is driven by its own clone. It writes each pick into the call's
+//! record, and never picks for one call twice what was picked before, unless retry says that everything was tried.
+//!
+//! **Cancel safety**: nothing is held.
+
+pub mod pick;
+mod refusal;
+mod select;
+mod service;
+
+pub use refusal::Exhausted;
+pub(crate) use refusal::is_local_refusal;
+pub use service::{ResponseFuture, Route};
+
+use crate::{breaker::Breaker, health::Tracker, limit::Admission};
+use std::sync::Arc;
+
+/// What the layers around one endpoint have seen of it and decided, shared between them and the router.
+#[derive(Clone, Debug)]
+pub struct Vitals {
+    /// What was seen.
+    pub tracker: Arc<Tracker>,
+    /// Whether traffic flows.
+    pub breaker: Breaker,
+    /// How much may be sent.
+    pub admission: Admission,
+}
+
+impl Default for Vitals {
+    fn default() -> Self {
+        Self {
+            tracker: Arc::default(),
+            breaker: Breaker::default(),
+            admission: Admission::new(None),
+        }
+    }
+}
+
+/// One endpoint as the router sees it.
+#[derive(Clone, Debug)]
+pub struct Member<S> {
+    pub(crate) service: S,
+    pub(crate) vitals: Vitals,
+    pub(crate) tier: Option<u8>,
+    pub(crate) read_only: bool,
+}
+
+impl<S> Member<S> {
+    /// An endpoint's service, of which nothing is known yet.
+    pub fn new(service: S) -> Self {
+        Self::with(service, Vitals::default())
+    }
+
+    /// An endpoint's service, with what its layers share.
+    pub const fn with(service: S, vitals: Vitals) -> Self {
+        Self {
+            service,
+            vitals,
+            tier: None,
+            read_only: false,
+        }
+    }
+
+    /// Lower is preferred. Default: its position in the list.
+    #[must_use]
+    pub const fn tier(mut self, tier: u8) -> Self {
+        self.tier = Some(tier);
+        self
+    }
+
+    /// Writes never go there.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+}

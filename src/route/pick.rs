@@ -1,0 +1,152 @@
+//! The choice, pure: what is known of each endpoint goes in, one index comes out.
+
+/// Envoy's over-provisioning factor: a tier keeps all its traffic until under 1/1.4 = 71 % of it is healthy, as the rest of
+/// it is assumed to have that much room.
+pub const OVERPROVISIONING: f64 = 1.4;
+
+/// What the choice knows of one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its index.
+    pub index: usize,
+    /// Lower is preferred.
+    pub tier: u8,
+    /// The share of its normal traffic that it may carry, 0–1: 0 with an open breaker, less than 1 on the ramp.
+    pub share: f64,
+    /// Its recent success share, 0–1.
+    pub score: f64,
+    /// What one more attempt there would cost: failure-aware peak-EWMA × (in flight + 1).
+    pub cost: f64,
+}
+
+/// Chooses one of these candidates, with `draw` uniform in 0–1. `None` if none has a share.
+///
+/// *Between* tiers traffic spills in proportion: the most preferred tier takes what its health allows (1.4 × the mean of
+/// share × score, at most all), the next the same of what is left. What is left over after the last goes back to the most
+/// preferred one that has any share. *Within* a tier the cheapest is chosen, cost divided by share.
+pub fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
+    let tiers = Tiers(candidates);
+    let mut left = 1.0;
+    let mut drawn = draw;
+    let mut tier = tiers.first();
+    while let Some(current) = tier {
+        let load = left * tiers.health(current);
+        if drawn < load {
+            return tiers.cheapest(current);
+        }
+        drawn -= load;
+        left -= load;
+        tier = tiers.after(current);
+    }
+    // Every tier is partly sick: the rest has nowhere better to go.
+    let mut tier = tiers.first();
+    while let Some(current) = tier {
+        if let Some(index) = tiers.cheapest(current) {
+            return Some(index);
+        }
+        tier = tiers.after(current);
+    }
+    None
+}
+
+/// Candidates seen tier by tier, without sorting: there are two to six of them.
+struct Tiers<'a>(&'a [Candidate]);
+
+impl Tiers<'_> {
+    fn first(&self) -> Option<u8> {
+        self.0.iter().map(|c| c.tier).min()
+    }
+
+    fn after(&self, tier: u8) -> Option<u8> {
+        self.0.iter().map(|c| c.tier).filter(|t| *t > tier).min()
+    }
+
+    fn of(&self, tier: u8) -> impl Iterator<Item = &Candidate> {
+        self.0.iter().filter(move |c| c.tier == tier)
+    }
+
+    fn health(&self, tier: u8) -> f64 {
+        let (sum, count) = self
+            .of(tier)
+            .fold((0.0, 0.0), |(sum, n), c| (sum + c.share * c.score, n + 1.0));
+        (OVERPROVISIONING * sum / f64::max(count, 1.0)).min(1.0)
+    }
+
+    fn cheapest(&self, tier: u8) -> Option<usize> {
+        self.of(tier)
+            .filter(|c| c.share > 0.0)
+            .min_by(|a, b| f64::total_cmp(&(a.cost / a.share), &(b.cost / b.share)))
+            .map(|c| c.index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn candidate(index: usize, tier: u8, share: f64, score: f64, cost: f64) -> Candidate {
+        Candidate {
+            index,
+            tier,
+            share,
+            score,
+            cost,
+        }
+    }
+
+    fn shares(candidates: &[Candidate]) -> Vec<f64> {
+        let mut counts = vec![0.0; candidates.len()];
+        for step in 0..1_000 {
+            if let Some(index) = choose(candidates, f64::from(step) / 1_000.0) {
+                counts[index] += 0.001;
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn a_healthy_tier_takes_everything() {
+        let all = [candidate(0, 0, 1.0, 0.75, 9.0), candidate(1, 1, 1.0, 1.0, 1.0)];
+        assert_eq!(shares(&all)[1], 0.0);
+    }
+
+    #[test]
+    fn a_sick_one_spills_in_proportion() {
+        let all = [candidate(0, 0, 1.0, 0.5, 1.0), candidate(1, 1, 1.0, 1.0, 1.0)];
+        assert!((shares(&all)[1] - 0.3).abs() < 0.01, "{:?}", shares(&all));
+    }
+
+    #[test]
+    fn an_open_one_gets_nothing_and_none_open_gives_none() {
+        let all = [candidate(0, 0, 0.0, 1.0, 1.0), candidate(1, 1, 1.0, 0.1, 1.0)];
+        assert_eq!(shares(&all)[0], 0.0);
+        assert!((shares(&all)[1] - 1.0).abs() < 0.01);
+        assert_eq!(choose(&[candidate(0, 0, 0.0, 1.0, 1.0)], 0.5), None);
+        assert_eq!(choose(&[], 0.5), None);
+    }
+
+    #[test]
+    fn within_a_tier_the_cheapest_wins_and_a_ramp_makes_expensive() {
+        let all = [candidate(0, 0, 1.0, 1.0, 2.0), candidate(1, 0, 1.0, 1.0, 1.0)];
+        assert_eq!(choose(&all, 0.5), Some(1));
+        let all = [candidate(0, 0, 1.0, 1.0, 2.0), candidate(1, 0, 0.1, 1.0, 1.0)];
+        assert_eq!(choose(&all, 0.5), Some(0));
+    }
+
+    proptest! {
+        #[test]
+        fn always_someone_with_a_share_if_there_is_one(
+            raw in proptest::collection::vec((0_u8..4, 0.0_f64..=1.0, 0.0_f64..=1.0, 0.0_f64..1e9, any::<bool>()), 0..8),
+            draw in 0.0_f64..1.0,
+        ) {
+            let all: Vec<_> = raw.iter().enumerate()
+                .map(|(i, (tier, share, score, cost, open))| candidate(i, *tier, if *open { 0.0 } else { *share }, *score, *cost))
+                .collect();
+            match choose(&all, draw) {
+                Some(index) => prop_assert!(all[index].share > 0.0),
+                None => prop_assert!(all.iter().all(|c| c.share == 0.0)),
+            }
+        }
+    }
+}

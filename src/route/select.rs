@@ -1,0 +1,161 @@
+use super::{
+    Vitals,
+    pick::{Candidate, choose},
+};
+use crate::{
+    breaker::Admission,
+    clock::Instant,
+    request::{LegKind, OpClass, bit},
+};
+
+/// What an attempt asks of the router.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) class: OpClass,
+    pub(super) kind: LegKind,
+    /// Only this one.
+    pub(super) pin: Option<usize>,
+    /// Never these (constraints, or refused a moment ago).
+    pub(super) barred: u64,
+    /// Tried by this call.
+    pub(super) tried: u64,
+    /// Tried ones may be tried again.
+    pub(super) revisit: bool,
+}
+
+/// Where an attempt goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Selected {
+    pub(super) index: usize,
+    /// Its breaker must let it pass: there is nothing better.
+    pub(super) forced: bool,
+    /// It may queue briefly at a full endpoint: there is no other.
+    pub(super) may_queue: bool,
+    /// Nothing looked good.
+    pub(super) all_bad: bool,
+}
+
+/// One endpoint's standing part: its tier and who may write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) tier: u8,
+    pub(super) read_only: bool,
+}
+
+/// Enough for a fleet of any sane size without allocating; [`Endpoint::MAX`](crate::Endpoint::MAX) bounds it.
+const MAX: usize = 64;
+
+/// Chooses an endpoint for an attempt, or says that none is left.
+///
+/// 1. A first attempt that finds a probe due goes there: that is how a sick endpoint is found to be well.
+/// 2. Closed endpoints that this call has not tried, by tier and cost.
+/// 3. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
+/// 4. When nothing at all is closed: the least bad, by force.
+///
+/// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
+/// pinned to, and only if its breaker lets it: whether an endpoint *can* be asked is what it is about.
+pub(super) fn select(
+    places: &[Place],
+    vitals: &[Vitals],
+    wish: Wish,
+    now: Instant,
+    rng: &mut fastrand::Rng,
+) -> Option<Selected> {
+    let permitted = |index: usize| {
+        wish.barred & bit(index) == 0
+            && wish.pin.is_none_or(|pin| pin == index)
+            && !(places[index].read_only && wish.class == OpClass::Write)
+    };
+    let untried = |index: usize| wish.tried & bit(index) == 0;
+    let permitted_count = (0..places.len()).filter(|i| permitted(*i)).count();
+    let chosen = |index| Selected {
+        index,
+        forced: false,
+        may_queue: permitted_count == 1,
+        all_bad: false,
+    };
+
+    if let Some(pin) = wish.pin {
+        let may = permitted(pin) && pin < places.len() && (untried(pin) || wish.revisit);
+        return may.then(|| Selected {
+            forced: wish.kind != LegKind::Proof,
+            ..chosen(pin)
+        });
+    }
+
+    let mut buffer = [Candidate {
+        index: 0,
+        tier: 0,
+        share: 0.0,
+        score: 0.0,
+        cost: 0.0,
+    }; MAX];
+    let mut count = 0;
+    let mut probe_due = None;
+    let mut any_closed = false;
+    for (index, (place, vital)) in places.iter().zip(vitals).enumerate().take(MAX) {
+        if !permitted(index) {
+            continue;
+        }
+        let share = vital.breaker.share(wish.class, now);
+        any_closed |= share > 0.0;
+        if !untried(index) {
+            continue;
+        }
+        if share == 0.0 && vital.breaker.peek(wish.class, now) == Admission::Probe {
+            probe_due = probe_due.or(Some(index));
+        }
+        buffer[count] = Candidate {
+            index,
+            tier: place.tier,
+            share,
+            score: vital.tracker.score(wish.class),
+            cost: vital.tracker.cost(wish.class, now),
+        };
+        count += 1;
+    }
+    let candidates = &buffer[..count];
+
+    if wish.kind == LegKind::First
+        && any_closed
+        && let Some(index) = probe_due
+    {
+        return Some(chosen(index));
+    }
+    if let Some(index) = choose(candidates, rng.f64()) {
+        let others = candidates.iter().filter(|c| c.share > 0.0).count() > 1;
+        return Some(Selected {
+            may_queue: !others,
+            ..chosen(index)
+        });
+    }
+    if wish.kind == LegKind::Hedge {
+        return None;
+    }
+    if any_closed && let Some(index) = probe_due {
+        return Some(chosen(index));
+    }
+    let least_bad = |all: &mut dyn Iterator<Item = usize>, closed_only: bool| {
+        all.filter(|i| permitted(*i) && (!closed_only || vitals[*i].breaker.share(wish.class, now) > 0.0))
+            .min_by(|a, b| {
+                let badness =
+                    |i: usize| vitals[i].breaker.fault_share(wish.class, now) - vitals[i].tracker.score(wish.class);
+                f64::total_cmp(&badness(*a), &badness(*b)).then(places[*a].tier.cmp(&places[*b].tier))
+            })
+    };
+    if any_closed {
+        // Closed ones are left, but this call has tried them all.
+        return wish
+            .revisit
+            .then(|| least_bad(&mut (0..places.len()), true))
+            .flatten()
+            .map(chosen);
+    }
+    least_bad(&mut (0..places.len()).filter(|i| untried(*i)), false)
+        .or_else(|| wish.revisit.then(|| least_bad(&mut (0..places.len()), false)).flatten())
+        .map(|index| Selected {
+            forced: true,
+            all_bad: true,
+            ..chosen(index)
+        })
+}

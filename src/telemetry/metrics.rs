@@ -1,0 +1,113 @@
+use super::Event;
+use crate::request::OpClass;
+use metrics::{Counter, Histogram, counter, histogram};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+
+/// Counts an event.
+pub(super) fn count(event: &Event) {
+    match event {
+        Event::BreakerOpened { endpoint, class, .. } => transition(endpoint, *class, "open"),
+        Event::BreakerHalfOpened { endpoint, class } => transition(endpoint, *class, "half-open"),
+        Event::BreakerClosed { endpoint, class, .. } => transition(endpoint, *class, "closed"),
+        Event::AllBad { class } => counter!("evenkeel_all_bad_total", "class" => class.as_str()).increment(1),
+        Event::BudgetExhausted { class } => {
+            counter!("evenkeel_budget_exhausted_total", "class" => class.as_str()).increment(1);
+        }
+        Event::NoLongerAllBad { .. } => {}
+    }
+}
+
+fn transition(endpoint: &str, class: OpClass, to: &'static str) {
+    counter!(
+        "evenkeel_breaker_transitions_total",
+        "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "to" => to
+    )
+    .increment(1);
+}
+
+/// The words that `verdict` can be in `evenkeel_attempts_total`: the eight verdicts and the two ways to be dropped.
+const ENDINGS: [&str; 10] = [
+    "success",
+    "answer",
+    "absent",
+    "throttled",
+    "unreachable",
+    "faulty",
+    "denied",
+    "caller",
+    "abandoned",
+    "abandoned late",
+];
+
+/// One endpoint's handles, taken once: looking a metric up per attempt would cost more than the attempt's own bookkeeping.
+#[derive(Debug)]
+pub(super) struct AttemptMetrics {
+    classes: [(Vec<Counter>, Histogram); 3],
+}
+
+impl AttemptMetrics {
+    pub(super) fn new(endpoint: &str) -> Self {
+        Self {
+            classes: OpClass::ALL.map(|class| {
+                let counters = ENDINGS
+                    .iter()
+                    .map(|ending| {
+                        counter!(
+                            "evenkeel_attempts_total",
+                            "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "verdict" => *ending
+                        )
+                    })
+                    .collect();
+                let durations = histogram!(
+                    "evenkeel_attempt_duration_seconds",
+                    "endpoint" => endpoint.to_owned(), "class" => class.as_str()
+                );
+                (counters, durations)
+            }),
+        }
+    }
+
+    pub(super) fn ended(&self, class: OpClass, how: &str, took: Duration) {
+        let (counters, durations) = &self.classes[class.index()];
+        if let Some(index) = ENDINGS.iter().position(|ending| *ending == how) {
+            counters[index].increment(1);
+        }
+        durations.record(took);
+    }
+}
+
+/// A client's own handles.
+#[derive(Debug)]
+pub(crate) struct CallMetrics {
+    ok: [Counter; 3],
+    durations: [Histogram; 3],
+    /// Failures are rare: their counters are made when first needed.
+    failed: Mutex<BTreeMap<(OpClass, &'static str), Counter>>,
+}
+
+impl CallMetrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            ok: OpClass::ALL
+                .map(|class| counter!("evenkeel_calls_total", "class" => class.as_str(), "outcome" => "ok")),
+            durations: OpClass::ALL
+                .map(|class| histogram!("evenkeel_call_duration_seconds", "class" => class.as_str())),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// A call ended; `failure` is its error's kind.
+    pub(crate) fn ended(&self, class: OpClass, failure: Option<&'static str>, took: Duration) {
+        self.durations[class.index()].record(took);
+        match failure {
+            None => self.ok[class.index()].increment(1),
+            Some(kind) => self
+                .failed
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .entry((class, kind))
+                .or_insert_with(|| counter!("evenkeel_calls_total", "class" => class.as_str(), "outcome" => kind))
+                .increment(1),
+        }
+    }
+}

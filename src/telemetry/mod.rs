@@ -1,0 +1,41 @@
+//! What the stack tells: events, spans, metrics, a snapshot.
+//!
+//! - **Events**: every decision worth knowing, with onset and cause, as one enum: [`Event`]. They go to `tracing` (target
+//!   `evenkeel`) and to the function given to a builder's `on_event`.
+//! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
+//!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
+//! - **Metrics**, through the `metrics` facade. Handles are taken when a client is built: install the recorder before.
+//!
+//! | name | kind | labels |
+//! |---|---|---|
+//! | `evenkeel_calls_total` | counter | `class`, `outcome` (an `ErrorKind`, or `ok`) |
+//! | `evenkeel_call_duration_seconds` | histogram | `class` |
+//! | `evenkeel_attempts_total` | counter | `endpoint`, `class`, `verdict` |
+//! | `evenkeel_attempt_duration_seconds` | histogram | `endpoint`, `class` |
+//! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
+//! | `evenkeel_budget_exhausted_total` | counter | `class` |
+//! | `evenkeel_all_bad_total` | counter | `class` |
+//!
+//! None of them carries an object's key or a secret.
+//!
+//! ```
+//! use evenkeel::telemetry::Event;
+//!
+//! fn page_someone(event: &Event) {
+//!     if let Event::AllBad { class } = event {
+//!         eprintln!("no endpoint looks good for {class}s: is it us?");
+//!     }
+//! }
+//! # let _ = page_someone as fn(&Event);
+//! ```
+
+mod event;
+mod metrics;
+mod observer;
+mod snapshot;
+
+pub use event::Event;
+pub(crate) use event::{Listener, Reporter};
+pub(crate) use metrics::CallMetrics;
+pub(crate) use observer::AttemptObserver;
+pub use snapshot::{ClassSnapshot, EndpointSnapshot, Snapshot};

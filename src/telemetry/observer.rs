@@ -1,0 +1,53 @@
+use super::metrics::AttemptMetrics;
+use crate::{
+    endpoint::Profile,
+    request::{CallRecord, Leg, OpClass},
+};
+use std::{sync::Arc, time::Duration};
+use tracing::{Span, field::Empty};
+
+/// Sees one endpoint's attempts: a span each, and the metrics. Cloning shares it.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptObserver(Option<Arc<Observed>>);
+
+#[derive(Debug)]
+struct Observed {
+    profile: Profile,
+    metrics: AttemptMetrics,
+}
+
+impl AttemptObserver {
+    /// For layers used alone: no metrics, and a span without a place.
+    pub(crate) const fn unnamed() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn new(profile: Profile) -> Self {
+        let metrics = AttemptMetrics::new(profile.name());
+        Self(Some(Arc::new(Observed { profile, metrics })))
+    }
+
+    /// The span of attempt `leg`. Costs next to nothing where nobody subscribes.
+    pub(crate) fn span(&self, record: &CallRecord, leg: Leg) -> Span {
+        let profile = self.0.as_ref().map(|observed| &observed.profile);
+        tracing::info_span!(
+            target: "evenkeel",
+            "attempt",
+            otel.kind = "client",
+            endpoint = profile.map(Profile::name),
+            cloud.provider = profile.and_then(Profile::provider),
+            cloud.region = profile.and_then(Profile::region),
+            operation.class = record.class().as_str(),
+            attempt.reason = record.kind(leg).as_str(),
+            error.type = Empty,
+            provider.request_id = Empty,
+        )
+    }
+
+    /// An attempt ended; `how` is a verdict or a way to be dropped.
+    pub(crate) fn ended(&self, class: OpClass, how: &str, took: Duration) {
+        if let Some(observed) = &self.0 {
+            observed.metrics.ended(class, how, took);
+        }
+    }
+}
