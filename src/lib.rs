@@ -15,6 +15,8 @@ pub mod request;
 pub mod retry;
 pub mod route;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod timeout;
 pub mod verdict;
 

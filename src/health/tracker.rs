@@ -228,10 +228,15 @@ mod tests {
 
     #[test]
     fn reads_and_writes_are_judged_apart() {
-        let now = crate::clock::now();
+        let t0 = crate::clock::now();
         let tracker = Tracker::new();
-        for _ in 0..20 {
-            tracker.judged(OpClass::Write, now, Duration::ZERO, FAULT);
+        for i in 0..20 {
+            tracker.judged(
+                OpClass::Write,
+                t0 + Duration::from_millis(300 * i),
+                Duration::ZERO,
+                FAULT,
+            );
         }
         assert!(tracker.score(OpClass::Write) < 0.01 && tracker.score(OpClass::Read) == 1.0);
     }

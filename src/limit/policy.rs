@@ -47,7 +47,7 @@ impl Policy {
             Some(spacing) => {
                 let due = self.due.map_or(now, |due| due.max(now));
                 let ahead = due - now;
-                let tolerated = BURST.max(spacing) - spacing.min(BURST);
+                let tolerated = BURST.saturating_sub(spacing);
                 let wait = ahead.saturating_sub(tolerated);
                 if wait > patience {
                     return Err(wait);

@@ -1,0 +1,283 @@
+//! One probe for every layer: does it keep tower's contract?
+//!
+//! Libraries have called services that were not made ready, kept a clone's readiness, and leaked permits when a future was
+//! dropped; each cost their users an incident. The probe puts a watchful service under a layer and tries all three, and
+//! whether an error passes through as it was.
+//!
+//! ```
+//! use evenkeel::deadline::DeadlineLayer;
+//! use evenkeel::testing::contract;
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+//! contract::probe(|| DeadlineLayer::new(Duration::from_secs(10))).await;
+//! # }
+//! ```
+
+use crate::{BoxError, request::Call};
+use std::{
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use tower::{Layer, Service, ServiceExt};
+
+/// The error that the probe's service fails with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeError(pub u32);
+
+impl fmt::Display for ProbeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "probe error {}", self.0)
+    }
+}
+
+impl std::error::Error for ProbeError {}
+
+/// What the probe's service does with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    AnswerAfter(u32),
+    FailAfter(u32),
+    Hang,
+}
+
+#[derive(Debug, Default)]
+struct Watch {
+    unready_calls: AtomicU32,
+    calls: AtomicU32,
+    alive: AtomicI64,
+}
+
+/// The service at the bottom: every instance must be made ready (which takes two polls) before each call.
+#[derive(Debug)]
+pub struct Watchful {
+    watch: Arc<Watch>,
+    manner: Manner,
+    readiness: Readiness,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readiness {
+    No,
+    Asked,
+    Yes,
+}
+
+/// A clone is a new caller and earns its own readiness.
+impl Clone for Watchful {
+    fn clone(&self) -> Self {
+        Self {
+            watch: self.watch.clone(),
+            manner: self.manner,
+            readiness: Readiness::No,
+        }
+    }
+}
+
+impl<R> Service<Call<R>> for Watchful {
+    type Response = u32;
+    type Error = BoxError;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match self.readiness {
+            Readiness::No => {
+                self.readiness = Readiness::Asked;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Readiness::Asked | Readiness::Yes => {
+                self.readiness = Readiness::Yes;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    fn call(&mut self, _call: Call<R>) -> Answer {
+        if self.readiness != Readiness::Yes {
+            self.watch.unready_calls.fetch_add(1, Ordering::Relaxed);
+        }
+        self.readiness = Readiness::No;
+        self.watch.alive.fetch_add(1, Ordering::Relaxed);
+        Answer {
+            number: self.watch.calls.fetch_add(1, Ordering::Relaxed),
+            watch: self.watch.clone(),
+            manner: self.manner,
+            polls: 0,
+        }
+    }
+}
+
+/// The answer of [`Watchful`].
+#[derive(Debug)]
+pub struct Answer {
+    watch: Arc<Watch>,
+    manner: Manner,
+    number: u32,
+    polls: u32,
+}
+
+impl Future for Answer {
+    type Output = Result<u32, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.polls += 1;
+        let (pause, result) = match self.manner {
+            Manner::Hang => return Poll::Pending,
+            Manner::AnswerAfter(pause) => (pause, Ok(self.number)),
+            Manner::FailAfter(pause) => (pause, Err(ProbeError(self.number).into())),
+        };
+        if self.polls > pause {
+            return Poll::Ready(result);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.watch.alive.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Probes the layers that `layer` makes, with reads, with writes that may be repeated and with writes that may not.
+/// Wants paused time, since a hang is part of it.
+///
+/// # Panics
+/// With a sentence about the first rule that the layer breaks. It is a test's library.
+pub async fn probe<L>(layer: impl Fn() -> L)
+where
+    L: Layer<Watchful>,
+    L::Service: Service<Call<()>, Response = u32> + Clone,
+    <L::Service as Service<Call<()>>>::Error: Into<BoxError>,
+{
+    let calls: [fn() -> Call<()>; 3] = [|| Call::read(()), || Call::idempotent_write(()), || Call::new(())];
+    for call in calls {
+        answers_pass_and_readiness_is_earned(&layer, call).await;
+        a_clone_of_a_ready_service_earns_its_own_readiness(&layer, call).await;
+        errors_pass_through(&layer, call).await;
+        for manner in [Manner::AnswerAfter(3), Manner::FailAfter(1), Manner::Hang] {
+            nothing_leaks_when_dropped_at_any_await(&layer, call, manner);
+        }
+        nothing_leaks_when_a_hang_is_dropped_late(&layer, call).await;
+    }
+}
+
+fn under<L: Layer<Watchful>>(layer: &impl Fn() -> L, manner: Manner) -> (L::Service, Arc<Watch>) {
+    let watch = Arc::new(Watch::default());
+    let service = layer().layer(Watchful {
+        watch: watch.clone(),
+        manner,
+        readiness: Readiness::No,
+    });
+    (service, watch)
+}
+
+fn assert_clean(watch: &Watch, when: &str) {
+    let unready = watch.unready_calls.load(Ordering::Relaxed);
+    assert!(
+        unready == 0,
+        "{when}: the inner service was called {unready} times without being made ready"
+    );
+    let alive = watch.alive.load(Ordering::Relaxed);
+    assert!(alive == 0, "{when}: {alive} inner futures are still alive");
+}
+
+async fn answers_pass_and_readiness_is_earned<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>)
+where
+    L: Layer<Watchful>,
+    L::Service: Service<Call<()>, Response = u32> + Clone,
+    <L::Service as Service<Call<()>>>::Error: Into<BoxError>,
+{
+    let (mut service, watch) = under(layer, Manner::AnswerAfter(2));
+    for expected in 0..3 {
+        let ready = service.ready().await.map_err(Into::into).expect("is made ready");
+        let answer = ready.call(call()).await.map_err(Into::into).expect("the answer passes");
+        assert_eq!(answer, expected, "each call reaches the inner service once");
+    }
+    assert_clean(&watch, "after three answers");
+}
+
+async fn a_clone_of_a_ready_service_earns_its_own_readiness<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>)
+where
+    L: Layer<Watchful>,
+    L::Service: Service<Call<()>, Response = u32> + Clone,
+    <L::Service as Service<Call<()>>>::Error: Into<BoxError>,
+{
+    let (mut service, watch) = under(layer, Manner::AnswerAfter(0));
+    service.ready().await.map_err(Into::into).expect("is made ready");
+    let clone = service.clone();
+    service
+        .call(call())
+        .await
+        .map_err(Into::into)
+        .expect("the ready one answers");
+    clone
+        .oneshot(call())
+        .await
+        .map_err(Into::into)
+        .expect("the clone answers");
+    assert_clean(&watch, "after a clone was called");
+}
+
+async fn errors_pass_through<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>)
+where
+    L: Layer<Watchful>,
+    L::Service: Service<Call<()>, Response = u32> + Clone,
+    <L::Service as Service<Call<()>>>::Error: Into<BoxError>,
+{
+    let (service, watch) = under(layer, Manner::FailAfter(1));
+    let error: BoxError = match service.oneshot(call()).await {
+        Ok(answer) => panic!("the inner service failed, and the layer answered {answer}"),
+        Err(error) => error.into(),
+    };
+    assert!(
+        error.is::<ProbeError>(),
+        "the inner error came out as something else: {error}"
+    );
+    assert_clean(&watch, "after an error");
+}
+
+/// Polls 0, 1, 2, … times and drops.
+fn nothing_leaks_when_dropped_at_any_await<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>, manner: Manner)
+where
+    L: Layer<Watchful>,
+    L::Service: Service<Call<()>, Response = u32> + Clone,
+    <L::Service as Service<Call<()>>>::Error: Into<BoxError>,
+{
+    for polls in 0..12 {
+        let (service, watch) = under(layer, manner);
+        {
+            let mut future = pin!(service.oneshot(call()));
+            let mut cx = Context::from_waker(Waker::noop());
+            for _ in 0..polls {
+                if future.as_mut().poll(&mut cx).is_ready() {
+                    break;
+                }
+            }
+        }
+        assert_clean(&watch, &format!("dropped after {polls} polls of {manner:?}"));
+    }
+}
+
+async fn nothing_leaks_when_a_hang_is_dropped_late<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>)
+where
+    L: Layer<Watchful>,
+    L::Service: Service<Call<()>, Response = u32> + Clone,
+    <L::Service as Service<Call<()>>>::Error: Into<BoxError>,
+{
+    for millis in [1, 50, 300, 1_500, 30_000] {
+        let (service, watch) = under(layer, Manner::Hang);
+        let outcome = tokio::time::timeout(Duration::from_millis(millis), service.oneshot(call())).await;
+        assert!(!matches!(outcome, Ok(Ok(_))), "a hang cannot be answered");
+        assert_clean(&watch, &format!("a hang dropped after {millis} ms"));
+    }
+}

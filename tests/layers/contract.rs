@@ -1,0 +1,139 @@
+//! Every layer keeps tower's contract.
+
+use evenkeel::{
+    breaker::{Breaker, BreakerLayer},
+    deadline::DeadlineLayer,
+    health::{HealthLayer, Tracker},
+    hedge::{Delay, HedgeLayer},
+    limit::{Admission, LimitLayer},
+    request::{Call, OpClass},
+    retry::{Budget, RetryLayer, Settings},
+    route::{Member, Route, Vitals},
+    testing::contract::{self, ProbeError, Watchful},
+    timeout::{Limit, TimeoutLayer},
+    verdict::{Classify, Outcome, Sent, Verdict},
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tower::{Layer, layer::layer_fn};
+
+/// Judges the probe's errors.
+#[derive(Clone, Copy, Debug)]
+struct AnyFault;
+
+impl<T> Classify<T, evenkeel::BoxError> for AnyFault {
+    fn classify(&self, result: Result<&T, &evenkeel::BoxError>) -> Outcome {
+        match result {
+            Ok(_) => Outcome::SUCCESS,
+            Err(error) => {
+                assert!(error.is::<ProbeError>());
+                Outcome::new(Verdict::Faulty, Sent::Maybe)
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadline() {
+    contract::probe(|| DeadlineLayer::new(Duration::from_secs(10))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry() {
+    contract::probe(|| RetryLayer::new(Settings::default(), Budget::default(), 1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn hedge() {
+    contract::probe(|| HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn route() {
+    contract::probe(|| {
+        layer_fn(|inner: Watchful| Route::new([Member::new(inner.clone()).tier(0), Member::new(inner).tier(1)], 1))
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn breaker() {
+    let made = Mutex::new(Vec::new());
+    contract::probe(|| {
+        let breaker = Breaker::default();
+        made.lock().unwrap().push(breaker.clone());
+        BreakerLayer::new(breaker)
+    })
+    .await;
+    let now = tokio::time::Instant::now();
+    for breaker in made.into_inner().unwrap() {
+        assert_eq!(
+            breaker.share(OpClass::Read, now),
+            1.0,
+            "a dropped attempt alone never opens it"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limit() {
+    let made = Mutex::new(Vec::new());
+    contract::probe(|| {
+        let admission = Admission::new(Some(1_000.0));
+        made.lock().unwrap().push(admission.clone());
+        LimitLayer::new(admission)
+    })
+    .await;
+    for admission in made.into_inner().unwrap() {
+        assert_eq!(admission.in_flight(), 0, "a place among the attempts under way leaked");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn health() {
+    let made = Mutex::new(Vec::new());
+    contract::probe(|| {
+        let tracker = Arc::new(Tracker::new());
+        made.lock().unwrap().push(tracker.clone());
+        HealthLayer::new(tracker, AnyFault)
+    })
+    .await;
+    for tracker in made.into_inner().unwrap() {
+        assert_eq!(tracker.in_flight(), 0, "an attempt under way leaked");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timeout() {
+    contract::probe(|| TimeoutLayer::new(Limit::fixed(Duration::from_millis(250)))).await;
+}
+
+/// And all of them together, in the order of the stack.
+#[tokio::test(start_paused = true)]
+async fn the_whole_stack() {
+    contract::probe(|| {
+        layer_fn(|inner: Watchful| {
+            let endpoint = |tier| {
+                let vitals = Vitals::default();
+                let service = tower::ServiceBuilder::new()
+                    .layer(BreakerLayer::new(vitals.breaker.clone()))
+                    .layer(LimitLayer::new(vitals.admission.clone()))
+                    .layer(HealthLayer::new(
+                        vitals.tracker.clone(),
+                        evenkeel::timeout::Timed(AnyFault),
+                    ))
+                    .layer(TimeoutLayer::new(Limit::learnt(vitals.tracker.clone())))
+                    .service(inner.clone());
+                Member::with(service, vitals).tier(tier)
+            };
+            let route = Route::new([endpoint(0), endpoint(1)], 1);
+            let hedge = HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default()).layer(route);
+            let retry = RetryLayer::default().layer(hedge);
+            DeadlineLayer::new(Duration::from_secs(10)).layer(retry)
+        })
+    })
+    .await;
+    let _ = Call::read(());
+}

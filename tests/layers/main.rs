@@ -1,0 +1,3 @@
+//! The generic layers: tower's contract, and the stories that each of them exists for.
+
+mod contract;
