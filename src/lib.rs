@@ -2,13 +2,24 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod breaker;
+pub mod client;
 mod clock;
+pub mod deadline;
 pub mod endpoint;
+mod error;
+pub mod limit;
 pub mod provider;
+mod replicate;
 pub mod request;
+pub mod route;
+pub mod timeout;
 pub mod verdict;
 
+pub use client::{Explanation, ObjectClient};
 pub use endpoint::Endpoint;
+pub use error::{Error, ErrorKind, NotAsked};
+pub use replicate::Replication;
 
 /// What layers speak: any error, boxed. The same type as tower's.
 pub type BoxError = tower::BoxError;

@@ -21,6 +21,7 @@ mod timer;
 
 pub use call::{Call, Leg, LegKind};
 pub use key::{InvalidKey, Key};
+pub(crate) use record::bit;
 pub use record::{Abandoned, CallRecord, Ended, LegRecord};
 
 /// What kind of work a call is. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).

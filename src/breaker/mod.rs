@@ -1,0 +1,5 @@
+//! Closed, open, half-open.
+
+mod refusal;
+
+pub use refusal::Open;

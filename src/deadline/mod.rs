@@ -1,0 +1,5 @@
+//! The whole call's time limit.
+
+mod refusal;
+
+pub use refusal::Elapsed;

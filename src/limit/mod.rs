@@ -1,0 +1,5 @@
+//! Admission per endpoint.
+
+mod refusal;
+
+pub use refusal::Full;

@@ -1,0 +1,5 @@
+//! Chooses among endpoints.
+
+mod refusal;
+
+pub use refusal::Exhausted;

@@ -1,0 +1,5 @@
+//! One attempt's limit.
+
+mod refusal;
+
+pub use refusal::Elapsed;
