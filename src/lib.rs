@@ -7,10 +7,13 @@ pub mod client;
 mod clock;
 pub mod deadline;
 pub mod endpoint;
+mod error;
+pub mod guide;
 pub mod health;
 pub mod hedge;
 pub mod limit;
 pub mod provider;
+mod replicate;
 pub mod request;
 pub mod retry;
 pub mod route;
@@ -20,7 +23,10 @@ pub mod testing;
 pub mod timeout;
 pub mod verdict;
 
+pub use client::{BuildError, Explanation, Failover, ObjectClient};
 pub use endpoint::Endpoint;
+pub use error::{Error, ErrorKind, NotAsked};
+pub use replicate::Replication;
 
 /// What layers speak: any error, boxed. The same type as tower's.
 pub type BoxError = tower::BoxError;

@@ -1,57 +1,19 @@
+use super::settings::Settings;
 use crate::{
-    breaker::{self, Breaker, BreakerLayer, Guarded},
+    breaker::{Breaker, BreakerLayer, Guarded},
     clock::Instant,
-    deadline::{self, Deadline, DeadlineLayer},
+    deadline::{Deadline, DeadlineLayer},
     endpoint::Profile,
     health::{Health, HealthLayer, Tracker},
     hedge::{Delay, Hedge, HedgeLayer},
     limit::{Admission, Limit, LimitLayer},
-    retry::{self, Budget, Retry, RetryLayer},
+    retry::{Budget, Retry, RetryLayer},
     route::{Member, Route, Vitals},
-    telemetry::{AttemptObserver, EndpointSnapshot, Listener, Reporter, Snapshot},
+    telemetry::{AttemptObserver, EndpointSnapshot, Reporter, Snapshot},
     timeout::{self, Timed, Timeout, TimeoutLayer},
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tower::ServiceBuilder;
-
-/// Everything about the stack that a builder can set. The defaults are documented where each is defined.
-#[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) deadline: Duration,
-    pub(crate) retry: retry::Settings,
-    pub(crate) breaker: breaker::Settings,
-    pub(crate) budget: Budget,
-    pub(crate) hedging: bool,
-    /// Everything random derives from it, so that a run can be replayed.
-    pub(crate) seed: u64,
-    pub(crate) listener: Option<Listener>,
-}
-
-impl Settings {
-    /// Fit for production. The seed comes from the system, so that no two processes of a fleet move in step.
-    pub(crate) fn new() -> Self {
-        Self {
-            deadline: deadline::DEFAULT,
-            retry: retry::Settings::default(),
-            breaker: breaker::Settings::default(),
-            budget: Budget::default(),
-            hedging: true,
-            seed: fastrand::u64(..),
-            listener: None,
-        }
-    }
-}
-
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings")
-            .field("deadline", &self.deadline)
-            .field("retry", &self.retry)
-            .field("breaker", &self.breaker)
-            .field("hedging", &self.hedging)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The layers around one endpoint's service.
 type Around<S, K> = Guarded<Limit<Health<Timeout<S>, Timed<K>>>>;

@@ -22,9 +22,11 @@
 
 mod constraint;
 mod profile;
+mod roster;
 
 pub use constraint::{Constraints, EU, Violation};
 pub use profile::Profile;
+pub use roster::{InvalidRoster, Roster};
 
 use std::sync::Arc;
 

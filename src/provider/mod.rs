@@ -23,10 +23,12 @@
 mod bridge;
 mod error;
 pub mod memory;
+mod verdicts;
 
 pub use bridge::{AnyObjectProvider, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
 pub use memory::Memory;
+pub use verdicts::ObjectVerdicts;
 
 use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer};
 use std::future::Future;

@@ -107,6 +107,13 @@ impl CallRecord {
         let _ = self.deadline.set(at);
     }
 
+    /// The same record with this deadline.
+    #[must_use]
+    pub fn due(self, at: Instant) -> Self {
+        self.set_deadline(at);
+        self
+    }
+
     /// Only endpoint `index` may be used.
     #[must_use]
     pub const fn pinned(mut self, index: Option<usize>) -> Self {
@@ -285,6 +292,16 @@ impl CallRecord {
         self.edit(leg, |l| l.endpoint)
     }
 
+    /// The endpoint whose success is the call's: the attempt that was judged so.
+    pub(crate) fn answered_by(&self) -> Option<usize> {
+        let legs = self.lock();
+        let mut healthy = legs.iter().filter(|leg| match leg.ended {
+            Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy(),
+            _ => false,
+        });
+        healthy.next_back().and_then(|leg| leg.endpoint)
+    }
+
     /// Ready once `at` has passed. See [`CallTimer`].
     pub(crate) fn poll_until(&self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
         self.timer.poll_until(at, cx)
@@ -304,7 +321,7 @@ impl CallRecord {
 }
 
 impl Legs {
-    fn iter(&self) -> impl Iterator<Item = &LegRecord> {
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &LegRecord> {
         std::iter::once(&self.first).chain(&self.more)
     }
 }

@@ -2,7 +2,7 @@ use crate::{BoxError, breaker::Open, limit::Full};
 
 /// No endpoint is left for this attempt: all are barred, tried already, or (for a hedge) in trouble. Nothing was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
-#[error("no endpoint is left to try")]
+#[error("no endpoint is left for this call")]
 #[non_exhaustive]
 pub struct Exhausted {
     /// Endpoints that this call may use at all; 0 when constraints or a pin leave none.

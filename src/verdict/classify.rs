@@ -49,3 +49,20 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
         }
     }
 }
+
+/// The verdicts that come with the crate, all in one: what [`Failover`](crate::Failover) judges with by default.
+///
+/// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with the feature
+/// `s3`, every AWS SDK's `SdkError`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standard;
+
+impl<T> Classify<T, io::Error> for Standard {
+    fn classify(&self, result: Result<&T, &io::Error>) -> Outcome {
+        IoVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &io::Error>) -> Detail {
+        IoVerdicts.detail(result)
+    }
+}

@@ -20,7 +20,7 @@
 mod classify;
 pub mod table;
 
-pub use classify::{Classify, Detail, IoVerdicts};
+pub use classify::{Classify, Detail, IoVerdicts, Standard};
 
 use std::time::Duration;
 

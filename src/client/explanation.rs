@@ -1,0 +1,262 @@
+use crate::{
+    clock,
+    endpoint::Roster,
+    request::{CallRecord, Ended, LegKind, LegRecord, bit},
+    verdict::{Detail, Outcome, Verdict},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// What a call did and why: which endpoints it considered, what each attempt met, who answered.
+///
+/// Its `Display` takes a few lines, for a log or a terminal. It holds no object key and no secret.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    operation: &'static str,
+    considered: Vec<Considered>,
+    attempts: Vec<Attempt>,
+    elapsed: Duration,
+    answered_by: Option<Arc<str>>,
+    possibly_stale: bool,
+}
+
+/// An endpoint of the client, and why this call did not use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Considered {
+    endpoint: Arc<str>,
+    not_used: Option<String>,
+}
+
+/// One attempt at one endpoint.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    endpoint: Arc<str>,
+    why: LegKind,
+    outcome: Option<Outcome>,
+    elapsed: Option<Duration>,
+    detail: Option<Box<Detail>>,
+}
+
+impl Explanation {
+    /// What one pass through the stack did.
+    pub(crate) fn of_call(operation: &'static str, roster: &Roster, record: &CallRecord) -> Self {
+        let not_used = |index: usize| match record.pin() {
+            Some(pin) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
+            _ if record.barred() & bit(index) != 0 => Some("it was barred for this call".to_owned()),
+            _ => None,
+        };
+        let considered = Considered::all(roster, not_used);
+        Self::new(operation, considered, roster, record.started(), [record])
+    }
+
+    /// What several passes did together, which began at `started`.
+    pub(crate) fn new<'r>(
+        operation: &'static str,
+        considered: Vec<Considered>,
+        roster: &Roster,
+        started: clock::Instant,
+        records: impl IntoIterator<Item = &'r CallRecord>,
+    ) -> Self {
+        let mut legs: Vec<_> = records
+            .into_iter()
+            .flat_map(|record| record.legs())
+            .filter_map(|leg| Some((leg.started?, leg)))
+            .collect();
+        legs.sort_by_key(|&(started, _)| started);
+        Self {
+            operation,
+            considered,
+            attempts: legs.into_iter().map(|(_, leg)| Attempt::new(leg, roster)).collect(),
+            elapsed: clock::now().saturating_duration_since(started),
+            answered_by: None,
+            possibly_stale: false,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn answered(mut self, by: Option<Arc<str>>, possibly_stale: bool) -> Self {
+        self.answered_by = by;
+        self.possibly_stale = possibly_stale;
+        self
+    }
+
+    /// The operation: `get`, `put`, …
+    pub const fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// All endpoints of the client, in its order.
+    pub fn considered(&self) -> &[Considered] {
+        &self.considered
+    }
+
+    /// The attempts in the order in which they left this process. Local refusals are none.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// How long the call took.
+    pub const fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// The endpoint whose answer decided. `None`: no single one did.
+    pub fn answered_by(&self) -> Option<&str> {
+        self.answered_by.as_deref()
+    }
+
+    /// The value came from a copy that may lag behind the home.
+    pub const fn possibly_stale(&self) -> bool {
+        self.possibly_stale
+    }
+}
+
+impl Considered {
+    pub(crate) fn all(roster: &Roster, not_used: impl Fn(usize) -> Option<String>) -> Vec<Self> {
+        let all = roster.iter().enumerate();
+        all.map(|(index, profile)| Self {
+            endpoint: profile.shared_name().clone(),
+            not_used: not_used(index),
+        })
+        .collect()
+    }
+
+    /// Its name.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Why it was out of the question, as a clause. `None`: it could have been used.
+    pub fn not_used(&self) -> Option<&str> {
+        self.not_used.as_deref()
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new(leg: LegRecord, roster: &Roster) -> Self {
+        Self {
+            endpoint: leg
+                .endpoint
+                .map_or_else(|| "?".into(), |index| roster.shared_name(index)),
+            why: leg.kind,
+            outcome: match leg.ended {
+                Some(Ended::Judged(outcome)) => Some(outcome),
+                Some(Ended::Abandoned(_)) | None => None,
+            },
+            elapsed: leg.elapsed,
+            detail: leg.detail,
+        }
+    }
+
+    /// The endpoint's name.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub(crate) const fn shared_endpoint(&self) -> &Arc<str> {
+        &self.endpoint
+    }
+
+    /// Why it was started.
+    pub const fn why(&self) -> LegKind {
+        self.why
+    }
+
+    /// What it met; `None` if it was abandoned before an answer came.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.outcome.map(|outcome| outcome.verdict)
+    }
+
+    /// The verdict in one word, or `abandoned`.
+    pub fn result(&self) -> &'static str {
+        self.verdict().map_or("abandoned", Verdict::as_str)
+    }
+
+    /// How long it took.
+    pub const fn elapsed(&self) -> Option<Duration> {
+        self.elapsed
+    }
+
+    /// The provider's code.
+    pub fn code(&self) -> Option<&str> {
+        self.detail.as_ref()?.code.as_deref()
+    }
+
+    /// The provider's request id, which its support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.detail.as_ref()?.request_id.as_deref()
+    }
+
+    /// One phrase of the adapter's about a failure.
+    pub fn message(&self) -> Option<&str> {
+        self.detail.as_ref()?.message.as_deref()
+    }
+}
+
+/// What it met as a clause: `virginia was unreachable: connection refused (ConnectRefused)`.
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let met = match self.verdict() {
+            Some(Verdict::Success) => "succeeded",
+            Some(Verdict::Answer) => "refused",
+            Some(Verdict::Absent) => "says that it does not exist",
+            Some(Verdict::Throttled) => "asked to slow down",
+            Some(Verdict::Unreachable) => "was unreachable",
+            Some(Verdict::Faulty) => "failed",
+            Some(Verdict::Denied) => "denied access",
+            Some(Verdict::Caller) => "rejected the request",
+            None => "did not answer in time",
+        };
+        write!(f, "{} {met}", self.endpoint)?;
+        if let Some(message) = self.message() {
+            write!(f, ": {message}")?;
+        }
+        if let Some(code) = self.code() {
+            write!(f, " ({code})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answered = self.answered_by().unwrap_or("no single endpoint");
+        write!(
+            f,
+            "{}: answered by {answered} after {}",
+            self.operation,
+            Human(self.elapsed)
+        )?;
+        if self.possibly_stale {
+            f.write_str(", possibly stale")?;
+        }
+        for (number, attempt) in (1..).zip(&self.attempts) {
+            write!(f, "\n  {number}. {}: {attempt}", attempt.why.as_str())?;
+            if let Some(elapsed) = attempt.elapsed {
+                write!(f, ", after {}", Human(elapsed))?;
+            }
+            if let Some(id) = attempt.request_id() {
+                write!(f, ", request id {id}")?;
+            }
+        }
+        for considered in &self.considered {
+            if let Some(reason) = &considered.not_used {
+                write!(f, "\n  not used: {}, as {reason}", considered.endpoint)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A duration for a person: three significant places are enough.
+pub(crate) struct Human(pub(crate) Duration);
+
+impl fmt::Display for Human {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_micros() {
+            0..1_000 => write!(f, "{} µs", self.0.as_micros()),
+            1_000..1_000_000 => write!(f, "{} ms", self.0.as_millis()),
+            micros if micros % 1_000_000 == 0 => write!(f, "{} s", self.0.as_secs()),
+            _ => write!(f, "{:.1} s", self.0.as_secs_f64()),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Your own SDK calls, failing over.
+
+mod builder;
+mod invoke;
+mod operation;
+
+pub use builder::FailoverBuilder;
+pub use invoke::{Invoke, Op};
+pub use operation::{Explained, Operation};
+
+use super::stack::{self, Composed, Stack};
+use crate::{
+    clock,
+    endpoint::{Constraints, Profile, Roster, Violation},
+    request::Safety,
+    telemetry::{CallMetrics, Snapshot},
+    verdict::Standard,
+};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Any cloneable client at several endpoints, and your own calls of it, failing over.
+///
+/// The lightest way in: what the client can do, a call can do (a DynamoDB query, a transaction, a batch). The closure is
+/// called once per attempt with the client of the endpoint that was chosen.
+///
+/// ```
+/// use evenkeel::{Endpoint, Failover};
+/// use std::io;
+///
+/// #[derive(Clone)]
+/// struct Table(&'static str);
+/// impl Table {
+///     async fn query(&self) -> Result<&'static str, io::Error> {
+///         match self.0 {
+///             "virginia" => Err(io::ErrorKind::ConnectionRefused.into()),
+///             name => Ok(name),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tables = Failover::builder()
+///     .endpoint(Endpoint::new("virginia", Table("virginia")).provider("aws").region("us-east-1"))
+///     .endpoint(Endpoint::new("ireland", Table("ireland")).provider("aws").region("eu-west-1"))
+///     .build()?;
+/// let answer = tables.read(|table| async move { table.query().await }).await?;
+/// assert_eq!(answer, "ireland");
+/// # Ok(()) }
+/// ```
+///
+/// # What is asked of the client
+/// - Its own retries are **off**. They would multiply with ours, and hide a dying region until they give up. For an AWS
+///   SDK: `.retry_config(RetryConfig::disabled())` in the client's config, and a connect timeout of 0.9 s or less.
+///   evenkeel cannot do it for you here, because it does not know your client; [`S3::new`](crate::provider) does.
+/// - A body that streams after `send()` is collected *inside* the closure, so that its failure is seen.
+/// - Its error has a verdict: [`Standard`] judges `std::io::Error`, the AWS SDKs' `SdkError` and hyper's errors. For others
+///   there is [`classify`](FailoverBuilder::classify).
+///
+/// # What it does not do
+/// It moves calls, not data: a write that failed over is at the other endpoint and only there, unless the provider copies
+/// it. For data over several endpoints there is [`ObjectClient`](crate::ObjectClient).
+pub struct Failover<C, K = Standard> {
+    core: Arc<Core<C, K>>,
+}
+
+struct Core<C, K> {
+    roster: Roster,
+    violations: Vec<Option<Violation>>,
+    composed: Composed<Invoke<C>, K>,
+    clients: Vec<C>,
+    metrics: CallMetrics,
+    closed: AtomicBool,
+}
+
+impl<C, K> Clone for Failover<C, K> {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core.clone(),
+        }
+    }
+}
+
+impl<C> Failover<C> {
+    /// Starts a client.
+    pub fn builder() -> FailoverBuilder<C> {
+        FailoverBuilder::new()
+    }
+}
+
+impl<C, K> Failover<C, K> {
+    /// A call that changes nothing: hedged when it is late, repeated elsewhere when it fails.
+    pub fn read<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
+    where
+        F: Fn(C) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        Operation::new(self, operation, Safety::ReadOnly)
+    }
+
+    /// A write that must not happen twice: repeated elsewhere only when it was *provably not sent*. Otherwise the error
+    /// says whether it may have been applied.
+    pub fn write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
+    where
+        F: Fn(C) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        Operation::new(self, operation, Safety::Once)
+    }
+
+    /// A write that may happen twice without harm, at this endpoint or another: repeated elsewhere when it fails. Never
+    /// hedged. Mind that endpoints which nothing keeps in step do not know of each other's writes.
+    pub fn idempotent_write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
+    where
+        F: Fn(C) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        Operation::new(self, operation, Safety::Idempotent)
+    }
+
+    /// The whole stack as a tower service, for those who speak tower. Requests are [`Call`](crate::request::Call)s of an
+    /// [`Op`].
+    pub fn service(&self) -> Stack<Invoke<C>, K>
+    where
+        K: Clone,
+    {
+        self.core.composed.service.clone()
+    }
+
+    /// How the endpoints stand at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let core = &self.core;
+        let barred = core.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
+        stack::snapshot(
+            core.roster.iter().zip(barred),
+            &core.composed.vitals,
+            &core.composed.budget,
+            clock::now(),
+        )
+    }
+
+    /// The endpoints in their order, those that break a constraint included.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Profile> {
+        self.core.roster.iter()
+    }
+
+    /// Calls `open` with every endpoint's client at once, so that connections are open and credentials loaded before the
+    /// first call. What `open` does is yours (`list_tables`, `head_bucket`). Each gets at most 2 s; one that is dead hinders
+    /// nobody.
+    pub async fn warm_up<F, Fut, T, E>(&self, open: F) -> Vec<(Arc<str>, Result<(), String>)>
+    where
+        C: Clone,
+        F: Fn(C) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
+        let core = &self.core;
+        let each = core.roster.iter().zip(&core.clients).zip(&core.violations);
+        let permitted = each.filter(|(_, violation)| violation.is_none());
+        let openings = permitted.map(|((profile, client), _)| async {
+            let result = tokio::time::timeout(super::WARM_UP_LIMIT, open(client.clone())).await;
+            let result = match result {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err(format!("no answer within {:?}", super::WARM_UP_LIMIT)),
+            };
+            (profile.shared_name().clone(), result)
+        });
+        futures_util::future::join_all(openings).await
+    }
+
+    /// Ends it: later calls of this client and all its clones fail with
+    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed). Calls under way go on to their end.
+    pub fn close(&self) {
+        self.core.closed.store(true, Ordering::Release);
+    }
+}
+
+impl<C, K> Core<C, K> {
+    fn violations(roster: &Roster, constraints: &Constraints) -> Vec<Option<Violation>> {
+        roster.iter().map(|profile| constraints.check(profile).err()).collect()
+    }
+}
+
+impl<C, K> fmt::Debug for Failover<C, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.endpoints().map(Profile::name).collect();
+        f.debug_struct("Failover")
+            .field("endpoints", &names)
+            .finish_non_exhaustive()
+    }
+}

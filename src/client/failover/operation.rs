@@ -1,0 +1,212 @@
+use super::{Failover, Op};
+use crate::{
+    BoxError, Error, ErrorKind, Explanation,
+    client::{Considered, object::door},
+    clock,
+    endpoint::Constraints,
+    request::{Call, CallRecord, OpClass, Safety, bit},
+    verdict::Classify,
+};
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tower::ServiceExt;
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A call that has not been sent yet. Options first, then `.await`.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct Operation<'c, C, K, F> {
+    failover: &'c Failover<C, K>,
+    operation: F,
+    safety: Safety,
+    deadline: Option<Duration>,
+    pin: Option<Arc<str>>,
+    constraints: Constraints,
+    name: &'static str,
+}
+
+/// A call that gives back its [`Explanation`] beside the value.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct Explained<'c, C, K, F>(Operation<'c, C, K, F>);
+
+impl<'c, C, K, F> Operation<'c, C, K, F> {
+    pub(super) fn new(failover: &'c Failover<C, K>, operation: F, safety: Safety) -> Self {
+        Self {
+            failover,
+            operation,
+            safety,
+            deadline: None,
+            pin: None,
+            constraints: Constraints::new(),
+            name: if safety == Safety::ReadOnly { "read" } else { "write" },
+        }
+    }
+
+    /// How long this call may take, with all its attempts.
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Only this endpoint.
+    pub fn pin(mut self, endpoint: impl Into<Arc<str>>) -> Self {
+        self.pin = Some(endpoint.into());
+        self
+    }
+
+    /// What errors and explanations call this call. Default: `read` or `write`.
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// For this call, only endpoints that lie in one of these places, beside the client's own constraints.
+    pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
+        self.constraints = self.constraints.only_locations(locations);
+        self
+    }
+
+    /// For this call, no endpoint whose operator this law reaches, beside the client's own constraints.
+    pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
+        self.constraints = self.constraints.not_under_jurisdiction_of(jurisdiction);
+        self
+    }
+
+    /// Gives back `(value, Explanation)`. (An error always carries its own.)
+    pub const fn explained(self) -> Explained<'c, C, K, F> {
+        Explained(self)
+    }
+
+    async fn run<Fut, T, E>(self) -> Result<(T, Explanation), Error<E>>
+    where
+        C: Clone,
+        F: Fn(C) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: std::error::Error + Send + Sync + 'static,
+        K: Classify<T, E> + Clone,
+    {
+        let core = &self.failover.core;
+        let class = match self.safety {
+            Safety::ReadOnly => OpClass::Read,
+            Safety::Idempotent | Safety::Once => OpClass::Write,
+        };
+        let started = clock::now();
+        let mut record = match self.record(class) {
+            Ok(record) => record,
+            Err((kind, message)) => {
+                core.metrics.ended(class, Some(kind.as_str()), Duration::ZERO);
+                let considered = Considered::all(&core.roster, |_| None);
+                let nothing = Explanation::new(self.name, considered, &core.roster, started, []);
+                return Err(Error::local(
+                    kind,
+                    nothing,
+                    format!("the {} was not sent: {message}", self.name),
+                ));
+            }
+        };
+        if let Some(limit) = self.deadline {
+            record = record.due(started + limit);
+        }
+        let call = Call::on_record(Op::new(self.operation), record);
+        let record = call.record().clone();
+        let result: Result<T, BoxError> = core.composed.service.clone().oneshot(call).await;
+        let result = match result {
+            Ok(value) => {
+                let by = record.answered_by().map(|index| core.roster.shared_name(index));
+                let explanation = Explanation::of_call(self.name, &core.roster, &record).answered(by, false);
+                Ok((value, explanation))
+            }
+            Err(error) => Err(Error::from_call(error, &record, &core.roster, self.name)),
+        };
+        let failure = result.as_ref().err().map(|error| error.kind().as_str());
+        core.metrics
+            .ended(class, failure, clock::now().saturating_duration_since(started));
+        result
+    }
+
+    /// The door: what the call may use, or why it may not go on.
+    fn record(&self, class: OpClass) -> Result<CallRecord, (ErrorKind, String)> {
+        let core = &self.failover.core;
+        if core.closed.load(Ordering::Acquire) {
+            return Err((ErrorKind::Closed, "the client is closed".to_owned()));
+        }
+        if let Some(deadline) = self.deadline {
+            door::deadline(deadline).map_err(|message| (ErrorKind::InvalidInput, message))?;
+        }
+        let barred = core
+            .roster
+            .set_of(|index, profile| core.violations[index].is_some() || self.constraints.check(profile).is_err());
+        let pin = match &self.pin {
+            None => None,
+            Some(name) => {
+                let index = core.roster.index_of(name).ok_or_else(|| {
+                    let message = format!("the call is pinned to `{name}`, which is no endpoint of this client");
+                    (ErrorKind::InvalidInput, message)
+                })?;
+                if barred & bit(index) != 0 {
+                    let message = format!("the call is pinned to {name}, which breaks a constraint");
+                    return Err((ErrorKind::InvalidInput, message));
+                }
+                Some(index)
+            }
+        };
+        if (0..core.roster.len()).all(|index| barred & bit(index) != 0) {
+            let message = "no endpoint is left under the call's constraints".to_owned();
+            return Err((ErrorKind::Unavailable, message));
+        }
+        Ok(CallRecord::new(class, self.safety).pinned(pin).barring(barred))
+    }
+}
+
+impl<'c, C, K, F, Fut, T, E> IntoFuture for Operation<'c, C, K, F>
+where
+    C: Clone + Send + Sync + 'static,
+    K: Classify<T, E> + Clone + Send + Sync + 'static,
+    F: Fn(C) -> Fut + Send + Sync + 'c,
+    Fut: Future<Output = Result<T, E>> + Send + 'c,
+    T: Send + 'c,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    type Output = Result<T, Error<E>>;
+    type IntoFuture = BoxFuture<'c, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.run().await.map(|(value, _)| value) })
+    }
+}
+
+impl<'c, C, K, F, Fut, T, E> IntoFuture for Explained<'c, C, K, F>
+where
+    C: Clone + Send + Sync + 'static,
+    K: Classify<T, E> + Clone + Send + Sync + 'static,
+    F: Fn(C) -> Fut + Send + Sync + 'c,
+    Fut: Future<Output = Result<T, E>> + Send + 'c,
+    T: Send + 'c,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    type Output = Result<(T, Explanation), Error<E>>;
+    type IntoFuture = BoxFuture<'c, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.0.run())
+    }
+}
+
+impl<C, K, F> fmt::Debug for Operation<'_, C, K, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C, K, F> fmt::Debug for Explained<'_, C, K, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Explained").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,288 @@
+use super::values::Answer;
+use crate::{
+    BoxError,
+    client::{Considered, Explanation, ObjectStack},
+    clock::{self, Instant},
+    endpoint::{Roster, Violation},
+    error::{Error, ErrorKind, NotAsked},
+    provider::{AnyObjectProvider, ProviderError, ProviderErrorKind},
+    replicate::Mode,
+    request::{
+        Call, CallRecord, Ended, LegKind, OpClass, Safety, bit,
+        object::{ByteRange, ObjectRequest, ObjectResponse, WriteId},
+    },
+    retry::Budget,
+    route::Vitals,
+    telemetry::CallMetrics,
+    verdict::Verdict,
+};
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
+use tower::ServiceExt;
+
+/// What all calls of one client share.
+pub(crate) struct Core {
+    pub(crate) roster: Roster,
+    pub(crate) providers: Vec<AnyObjectProvider>,
+    pub(crate) stack: ObjectStack,
+    /// By endpoint: which of the client's constraints it breaks.
+    pub(crate) violations: Vec<Option<Violation>>,
+    pub(crate) mode: Mode,
+    pub(crate) deadline: Duration,
+    pub(crate) rng: Mutex<fastrand::Rng>,
+    pub(crate) budget: Budget,
+    pub(crate) vitals: Arc<[Vitals]>,
+    pub(crate) metrics: CallMetrics,
+    pub(crate) closed: AtomicBool,
+}
+
+impl Core {
+    /// Endpoints that break a constraint of the client. They are barred in every record.
+    pub(crate) fn barred(&self) -> u64 {
+        self.roster.set_of(|index, _| self.violations[index].is_some())
+    }
+
+    pub(crate) fn permitted(&self) -> u64 {
+        self.roster.set_of(|index, _| self.violations[index].is_none())
+    }
+
+    /// Permitted, and not read-only.
+    pub(crate) fn writable(&self) -> u64 {
+        let violations = &self.violations;
+        self.roster
+            .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
+    }
+
+    pub(crate) fn draw_write_id(&self) -> WriteId {
+        WriteId::generate(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One call of the client on its way, which may pass through the stack several times.
+pub struct Context {
+    pub(crate) core: Arc<Core>,
+    pub(crate) operation: &'static str,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Instant,
+    /// The endpoint that the caller pinned.
+    pub(crate) pin: Option<usize>,
+    /// By endpoint: which constraint of the client or of this call it breaks.
+    pub(crate) violations: Vec<Option<Violation>>,
+    pub(crate) records: Mutex<Vec<Arc<CallRecord>>>,
+}
+
+/// Where a pass through the stack may go, and why it is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Aim {
+    pub(crate) pin: Option<usize>,
+    pub(crate) barred: u64,
+    pub(crate) kind: LegKind,
+    /// Sooner than the whole call's deadline.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl Aim {
+    pub(crate) fn only(endpoint: usize) -> Self {
+        Self {
+            pin: Some(endpoint),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn proof(endpoint: usize) -> Self {
+        Self {
+            kind: LegKind::Proof,
+            ..Self::only(endpoint)
+        }
+    }
+}
+
+/// What came out of one pass.
+pub(crate) struct Reply {
+    pub(crate) result: Result<ObjectResponse, BoxError>,
+    pub(crate) record: Arc<CallRecord>,
+}
+
+impl Reply {
+    pub(crate) fn is_ok(&self) -> bool {
+        self.result.is_ok()
+    }
+
+    /// The provider's error, where it was one.
+    pub(crate) fn refusal(&self) -> Option<ProviderErrorKind> {
+        let error = self.result.as_ref().err()?;
+        error.downcast_ref::<ProviderError>().map(ProviderError::kind)
+    }
+
+    /// The endpoint whose answer this is.
+    pub(crate) fn endpoint(&self) -> Option<usize> {
+        let wanted = match self.refusal() {
+            None => Verdict::Success,
+            Some(ProviderErrorKind::NotFound) => Verdict::Absent,
+            Some(_) => Verdict::Answer,
+        };
+        winner(&self.record, wanted)
+    }
+
+    /// The endpoints that said *absent*.
+    pub(crate) fn absent_at(&self) -> u64 {
+        judged(&self.record)
+            .filter(|&(_, verdict)| verdict == Verdict::Absent)
+            .fold(0, |set, (endpoint, _)| set | bit(endpoint))
+    }
+
+    /// A write's attempts at these endpoints are of unknown fate.
+    pub(crate) fn maybe_applied_at(&self) -> u64 {
+        let unknown = |ended: Option<Ended>| match ended {
+            Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
+            Some(Ended::Abandoned(_)) | None => true,
+        };
+        let legs = self.record.legs();
+        legs.iter()
+            .filter(|leg| leg.started.is_some() && unknown(leg.ended))
+            .filter_map(|leg| leg.endpoint)
+            .fold(0, |set, endpoint| set | bit(endpoint))
+    }
+}
+
+fn judged(record: &CallRecord) -> impl Iterator<Item = (usize, Verdict)> {
+    record
+        .legs()
+        .into_iter()
+        .filter_map(|leg| match (leg.endpoint, leg.ended) {
+            (Some(endpoint), Some(Ended::Judged(outcome))) => Some((endpoint, outcome.verdict)),
+            _ => None,
+        })
+}
+
+/// What the bytes of a request alone may need on the way: at 1 MiB/s, which is slow for a server and not yet a fault.
+fn time_on_the_wire(request: &ObjectRequest) -> Duration {
+    let bytes = match request {
+        ObjectRequest::Put(put) => put.body.len() as u64,
+        ObjectRequest::Get(get) => match &get.range {
+            Some(ByteRange::Bounded(range)) => range.end.saturating_sub(range.start),
+            Some(ByteRange::Suffix(bytes)) => *bytes,
+            // Not known beforehand: the learnt limit grows with what it meets.
+            Some(ByteRange::From(_)) | None => 0,
+        },
+        _ => 0,
+    };
+    Duration::from_micros(bytes.min(1 << 40))
+}
+
+/// The endpoint that answered with `wanted`; else the first that answered at all; else the one that was asked, for
+/// stacks in which nobody judges.
+pub(crate) fn winner(record: &CallRecord, wanted: Verdict) -> Option<usize> {
+    judged(record)
+        .find(|&(_, verdict)| verdict == wanted)
+        .or_else(|| judged(record).find(|&(_, verdict)| verdict.is_healthy()))
+        .map(|(endpoint, _)| endpoint)
+        .or_else(|| record.legs().iter().find_map(|leg| leg.endpoint))
+        .or(record.pin())
+}
+
+impl Context {
+    /// Endpoints that this call must not use.
+    pub(crate) fn barred(&self) -> u64 {
+        self.core.roster.set_of(|index, _| self.violations[index].is_some())
+    }
+
+    pub(crate) fn name(&self, endpoint: usize) -> Arc<str> {
+        self.core.roster.shared_name(endpoint)
+    }
+
+    pub(crate) fn names(&self, set: u64) -> Vec<Arc<str>> {
+        members(set).map(|endpoint| self.name(endpoint)).collect()
+    }
+
+    /// One pass through the stack.
+    pub(crate) async fn ask(&self, request: ObjectRequest, aim: Aim) -> Reply {
+        let class = request.class();
+        // Every write of this client may be repeated: a create recognises its own id, a conditional put meets its own
+        // success and recognises it too, a delete of what is gone succeeds, and an unconditional overwrite stores the
+        // same bytes again (a caller to whom the order of concurrent overwrites matters uses if-match).
+        let safety = match class {
+            OpClass::Write => Safety::Idempotent,
+            OpClass::Read | OpClass::List => Safety::ReadOnly,
+        };
+        let record = CallRecord::new(class, safety)
+            .pinned(aim.pin.or(self.pin))
+            .barring(self.barred() | aim.barred)
+            .starting_as(aim.kind)
+            .allowing(time_on_the_wire(&request));
+        record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
+        let call = Call::on_record(request, record);
+        let record = call.record().clone();
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record.clone());
+        let result = self.core.stack.clone().oneshot(call).await;
+        Reply { result, record }
+    }
+
+    /// An instant by which a preferred endpoint must have answered, so that the others still have time: a quarter of
+    /// what is left. An endpoint that needs longer than 2.5 of the default 10 s is better left.
+    pub(crate) fn preferring(&self) -> Instant {
+        let now = clock::now();
+        now + self.deadline.saturating_duration_since(now) / 4
+    }
+
+    pub(crate) fn explain(&self) -> Explanation {
+        let roster = &self.core.roster;
+        let considered = Considered::all(roster, |index| match (&self.violations[index], self.pin) {
+            (Some(violation), _) => Some(violation.to_string()),
+            (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
+            _ => None,
+        });
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = records.iter().map(|record| &**record);
+        Explanation::new(self.operation, considered, roster, self.started, records)
+    }
+
+    pub(crate) fn explain_answer(&self, answer: Answer) -> Explanation {
+        self.explain().answered(answer.endpoint, answer.possibly_stale)
+    }
+
+    /// The failure of `reply`.
+    pub(crate) fn fail(&self, reply: Reply) -> Error {
+        match reply.result {
+            Ok(_) => self.nonsense(),
+            Err(error) => Error::judged(error, &reply.record, &self.core.roster, self.explain()),
+        }
+    }
+
+    /// A layer of the user's gave the answer of another operation.
+    pub(crate) fn nonsense(&self) -> Error {
+        self.refuse(ErrorKind::Unavailable, "the stack gave the answer of another operation")
+    }
+
+    /// A failure that is decided here.
+    pub(crate) fn refuse(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::local(kind, self.explain(), message)
+    }
+
+    /// Why `endpoint` could not be asked.
+    pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply>) -> NotAsked {
+        let reason = match (&self.violations[endpoint], reply) {
+            (Some(violation), _) => format!("may not be asked, as {violation}"),
+            (None, None) => "was not asked".to_owned(),
+            (None, Some(reply)) => match reply.record.legs().into_iter().rfind(|leg| leg.started.is_some()) {
+                Some(leg) => {
+                    let met = crate::client::Attempt::new(leg, &self.core.roster).to_string();
+                    let name = self.core.roster.name(endpoint);
+                    met.strip_prefix(name).unwrap_or(&met).trim_start().to_owned()
+                }
+                None => "could not be asked now".to_owned(),
+            },
+        };
+        NotAsked::new(self.name(endpoint), reason)
+    }
+}
+
+/// The endpoints of a set, ascending.
+pub(crate) fn members(set: u64) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |&index| set & bit(index) != 0)
+}

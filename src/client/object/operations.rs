@@ -1,0 +1,245 @@
+use super::{
+    call::{ObjectCall, Operation},
+    context::Context,
+    door,
+    values::{Answer, Fetched, FetchedMeta, Stored},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    replicate,
+    request::{
+        Key, OpClass,
+        object::{
+            Attributes, ByteRange, Delete, ETag, Get, Head, ObjectRequest, ObjectResponse, Put, PutMode, WriteId,
+        },
+    },
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A key, or why it is none: said when the call is awaited.
+type Checked = Result<Key, String>;
+
+/// A put that has not been sent yet.
+pub struct PutObject {
+    key: Checked,
+    body: Bytes,
+    mode: PutMode,
+    attributes: Attributes,
+    write_id: Option<WriteId>,
+}
+
+/// A get that has not been sent yet.
+pub struct GetObject {
+    key: Checked,
+    range: Option<ByteRange>,
+    if_none_match: Option<ETag>,
+}
+
+/// A head that has not been sent yet.
+pub struct HeadObject {
+    key: Checked,
+}
+
+/// A delete that has not been sent yet.
+pub struct DeleteObject {
+    key: Checked,
+}
+
+impl PutObject {
+    pub(super) fn new(key: Checked, body: Bytes) -> Self {
+        Self {
+            key,
+            body,
+            mode: PutMode::Create,
+            attributes: Attributes::default(),
+            write_id: None,
+        }
+    }
+}
+
+impl GetObject {
+    pub(super) const fn new(key: Checked) -> Self {
+        Self {
+            key,
+            range: None,
+            if_none_match: None,
+        }
+    }
+}
+
+impl HeadObject {
+    pub(super) const fn new(key: Checked) -> Self {
+        Self { key }
+    }
+}
+
+impl DeleteObject {
+    pub(super) const fn new(key: Checked) -> Self {
+        Self { key }
+    }
+}
+
+impl ObjectCall<PutObject> {
+    /// `Content-Type`.
+    pub fn content_type(mut self, value: impl Into<String>) -> Self {
+        self.operation.attributes.content_type = Some(value.into());
+        self
+    }
+
+    /// `Cache-Control`.
+    pub fn cache_control(mut self, value: impl Into<String>) -> Self {
+        self.operation.attributes.cache_control = Some(value.into());
+        self
+    }
+
+    /// A pair of the user's own: names are lower-case ASCII letters, digits and `-`; values visible ASCII.
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.operation.attributes.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// Store it whatever is there. After a lost answer it is sent again, which may undo a write of somebody else's in
+    /// between: where the order of concurrent writes matters, use [`if_match`](Self::if_match).
+    pub fn overwrite(mut self) -> Self {
+        self.operation.mode = PutMode::Overwrite;
+        self
+    }
+
+    /// Store it only if the object still has this tag. The tag's endpoint must be the home.
+    pub fn if_match(mut self, tag: ETag) -> Self {
+        self.operation.mode = PutMode::IfMatch(tag);
+        self
+    }
+
+    /// Sends it under this id instead of a new one, so that it recognises what an earlier call with the same id stored:
+    /// use the id of the [error](Error::write_id), or one that is derived from your own request.
+    pub fn write_id(mut self, id: WriteId) -> Self {
+        self.operation.write_id = Some(id);
+        self
+    }
+}
+
+impl ObjectCall<GetObject> {
+    /// Only these bytes: `0..100`, `100..`, or a [`ByteRange`].
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.operation.range = Some(range.into());
+        self
+    }
+
+    /// Only the last so many bytes.
+    pub fn suffix(self, bytes: u64) -> Self {
+        self.range(ByteRange::Suffix(bytes))
+    }
+
+    /// Fail with [`ErrorKind::NotModified`] if the object still has this tag.
+    ///
+    /// The endpoint that gave the tag is asked first, for at most a quarter of the call's time. When it cannot answer,
+    /// the read goes on elsewhere, where the tag means nothing and is never shown: the whole object then comes back,
+    /// which is a right answer too.
+    pub fn if_none_match(mut self, tag: ETag) -> Self {
+        self.operation.if_none_match = Some(tag);
+        self
+    }
+}
+
+fn checked<T>(cx: &Context, result: Result<T, String>) -> Result<T, Error> {
+    result.map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))
+}
+
+impl Operation for PutObject {
+    type Value = Stored;
+    const NAME: &'static str = "put";
+    const CLASS: OpClass = OpClass::Write;
+
+    async fn run(self, cx: &Context) -> Result<(Stored, Answer), Error> {
+        let key = checked(cx, self.key)?;
+        if let Some(id) = &self.write_id {
+            checked(cx, door::write_id(id))?;
+        }
+        let known_id = self.write_id.is_some();
+        let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
+        checked(cx, door::attributes(&self.attributes, Some(&id)))?;
+        let put = Put {
+            mode: self.mode,
+            attributes: Arc::new(self.attributes),
+            write_id: Some(id.clone()),
+            ..Put::new(key, self.body)
+        };
+        let accepted = replicate::put(cx, put, &id, known_id).await;
+        let accepted = accepted.map_err(|error| error.with_write_id(Some(id)))?;
+        let answer = Answer {
+            endpoint: accepted.endpoint.map(|endpoint| cx.name(endpoint)),
+            possibly_stale: false,
+        };
+        let stored = Stored {
+            etag: accepted.etag,
+            answer: answer.clone(),
+        };
+        Ok((stored, answer))
+    }
+}
+
+impl Operation for GetObject {
+    type Value = Fetched;
+    const NAME: &'static str = "get";
+    const CLASS: OpClass = OpClass::Read;
+
+    async fn run(self, cx: &Context) -> Result<(Fetched, Answer), Error> {
+        let key = checked(cx, self.key)?;
+        if let Some(range) = &self.range {
+            checked(cx, door::range(range))?;
+        }
+        let get = Get {
+            range: self.range,
+            if_none_match: self.if_none_match,
+            ..Get::new(key)
+        };
+        match replicate::read(cx, ObjectRequest::Get(get)).await? {
+            (ObjectResponse::Get(object), answer) => Ok((
+                Fetched {
+                    object,
+                    answer: answer.clone(),
+                },
+                answer,
+            )),
+            _ => Err(cx.nonsense()),
+        }
+    }
+}
+
+impl Operation for HeadObject {
+    type Value = FetchedMeta;
+    const NAME: &'static str = "head";
+    const CLASS: OpClass = OpClass::Read;
+
+    async fn run(self, cx: &Context) -> Result<(FetchedMeta, Answer), Error> {
+        let key = checked(cx, self.key)?;
+        match replicate::read(cx, ObjectRequest::Head(Head::new(key))).await? {
+            (ObjectResponse::Head(meta), answer) => Ok((
+                FetchedMeta {
+                    meta,
+                    answer: answer.clone(),
+                },
+                answer,
+            )),
+            _ => Err(cx.nonsense()),
+        }
+    }
+}
+
+impl Operation for DeleteObject {
+    type Value = ();
+    const NAME: &'static str = "delete";
+    const CLASS: OpClass = OpClass::Write;
+
+    async fn run(self, cx: &Context) -> Result<((), Answer), Error> {
+        let key = checked(cx, self.key)?;
+        let confirmed = replicate::delete(cx, Delete::new(key)).await?;
+        let answer = Answer {
+            endpoint: confirmed.map(|endpoint| cx.name(endpoint)),
+            possibly_stale: false,
+        };
+        Ok(((), answer))
+    }
+}

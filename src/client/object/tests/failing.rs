@@ -1,0 +1,195 @@
+//! How failures read.
+
+use super::{Fault, client, said};
+use crate::{
+    Endpoint, Error, ErrorKind, ObjectClient, Replication,
+    endpoint::{Profile, Roster},
+    request::{Call, CallRecord, LegKind, OpClass, Safety, object::WriteId},
+};
+use std::{error::Error as _, time::Duration};
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_bucket() {
+    let (client, [virginia, _]) = client::<2>(Replication::write_once());
+    virginia.always(Fault::WrongBucket);
+    let error = client.put("k", "v").await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::Rejected,
+            "put failed after 1 attempt: virginia rejected the request: the bucket does not exist (NoSuchBucket); check \
+             the request and the endpoint's configuration"
+                .to_owned()
+        )
+    );
+    assert_eq!(error.endpoint(), Some("virginia"));
+    assert_eq!(error.attempts()[0].request_id(), Some("4711"));
+    assert!(!error.is_retryable() && !error.may_have_been_applied());
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "the bucket does not exist (NoSuchBucket)"
+    );
+    assert!(error.into_provider_error().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_endpoint() {
+    let (client, [virginia]) = client::<1>(Replication::write_once());
+    virginia.always(Fault::Refused);
+    let error = client.put("k", "v").await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::Unavailable,
+            "put failed after 3 attempts: no endpoint could answer, virginia was unreachable (connection refused); \
+             trying again later may help"
+                .to_owned()
+        )
+    );
+    assert!(error.is_retryable());
+    let whys: Vec<_> = error.attempts().iter().map(|a| a.why()).collect();
+    assert_eq!(whys, [LegKind::First, LegKind::Retry, LegKind::Retry]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_key_and_other_nonsense_at_the_door() {
+    let (client, [virginia]) = client::<1>(Replication::write_once());
+    let error = client.put("../etc/passwd", "v").await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::InvalidInput,
+            "put failed before anything was sent: an object key must not have a `.` or `..` segment".to_owned()
+        )
+    );
+    for error in [
+        client.get("k").suffix(0).await.unwrap_err(),
+        client.get("k").range(7..7).await.unwrap_err(),
+        client.get("k").pin("nowhere").await.unwrap_err(),
+        client.get("k").deadline(Duration::ZERO).await.unwrap_err(),
+        client.put("k", "v").metadata("Upper", "v").await.unwrap_err(),
+        client.put("k", "v").content_type("a\nb").await.unwrap_err(),
+        client.put("k", "v").write_id(WriteId::new("")).await.unwrap_err(),
+        client.list("").delimiter("").collect_all().await.unwrap_err(),
+        client.list("a\0").collect_all().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(!error.is_retryable());
+    }
+    assert_eq!(virginia.log(), [""; 0], "nothing was sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_in_any_word() {
+    let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
+    let mut errors = vec![client.get("patient-smith").await.unwrap_err()];
+    virginia.always(Fault::Lost);
+    ireland.always(Fault::Denied);
+    errors.push(client.put("patient-smith", "v").await.unwrap_err());
+    errors.push(client.get("patient-smith").await.unwrap_err());
+    errors.push(client.delete("patient-smith").await.unwrap_err());
+    for error in errors {
+        let words = format!("{error} {error:?} {} {:?}", error.explanation(), error.explanation());
+        assert!(!words.contains("smith"), "{words}");
+    }
+    assert!(!format!("{client:?}").contains("smith"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_runs_out() {
+    let (client, [virginia]) = client::<1>(Replication::write_once());
+    virginia.always(Fault::Hang);
+    let error = client.get("k").deadline(Duration::from_secs(2)).await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::DeadlineExceeded,
+            "get failed after 1 attempt: its deadline of 2 s ran out, virginia did not answer in time; trying again \
+             later may help"
+                .to_owned()
+        )
+    );
+    // A write that hung may have been applied.
+    let error = client.put("k", "v").deadline(Duration::from_secs(2)).await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::MaybeApplied,
+            "put failed after 1 attempt: it may have been applied, virginia did not answer in time; repeating it is safe"
+                .to_owned()
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_everywhere() {
+    let (client, [virginia]) = client::<1>(Replication::write_once());
+    virginia.always(Fault::Throttled);
+    let error = client.get("k").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Throttled);
+    assert!(
+        error.to_string().contains("virginia asked to slow down (SlowDown)"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_must_not_happen_twice_is_not_retryable_when_it_may_have_happened() {
+    let store = super::Scripted::default();
+    store.always(Fault::Lost);
+    let roster = Roster::new([Profile::named("virginia")]).unwrap();
+    let client = ObjectClient::builder().endpoint(Endpoint::new("virginia", store.clone())).build().unwrap();
+    let stack = client.service();
+    for (safety, retryable) in [(Safety::Once, false), (Safety::Idempotent, true)] {
+        let put = crate::request::object::Put::new(crate::request::Key::new("k").unwrap(), "v");
+        let call = Call::on_record(
+            crate::request::object::ObjectRequest::Put(put),
+            CallRecord::new(OpClass::Write, safety),
+        );
+        let record = call.record().clone();
+        let result = tower::ServiceExt::oneshot(stack.clone(), call).await;
+        store.remove("k");
+        let error: Error = Error::from_call(result.unwrap_err(), &record, &roster, "write");
+        assert_eq!(
+            (error.kind(), error.is_retryable()),
+            (ErrorKind::MaybeApplied, retryable)
+        );
+        assert!(error.may_have_been_applied());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_call_leaves_nothing_behind() {
+    let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
+    virginia.then([Fault::Hang]);
+    let mut call = Box::pin(std::future::IntoFuture::into_future(client.put("k", "v")));
+    assert!(futures_util::poll!(call.as_mut()).is_pending());
+    drop(call);
+    assert_eq!((virginia.log(), ireland.log()), (vec!["put"], vec![]));
+    assert_eq!(client.put("k", "v").await.unwrap().endpoint(), "virginia");
+    let mut listing = client.list("").stream();
+    virginia.then([Fault::Hang]);
+    assert!(futures_util::poll!(futures_util::StreamExt::next(&mut listing)).is_pending());
+    drop(listing);
+    assert_eq!(client.list("").collect_all().await.unwrap().entries.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explanation_reads_well() {
+    let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
+    ireland.insert("k", "an older one");
+    virginia.then([Fault::Refused]);
+    let (value, explanation) = client.get("k").explained().await.unwrap();
+    assert!(value.is_possibly_stale());
+    assert_eq!(
+        explanation.to_string(),
+        "get: answered by ireland after 0 µs, possibly stale\n  1. first: virginia was unreachable (connection refused), \
+         after 0 µs\n  2. retry: ireland succeeded, after 0 µs"
+    );
+    let (_, explanation) = client.get("k").pin("ireland").explained().await.unwrap();
+    assert_eq!(
+        explanation.to_string(),
+        "get: answered by ireland after 0 µs, possibly stale\n  1. first: ireland succeeded, after 0 µs\n  not used: \
+         virginia, as the call is pinned to ireland"
+    );
+}

@@ -1,0 +1,118 @@
+use crate::request::object::{ETag, Object, ObjectMeta};
+use bytes::Bytes;
+use std::{ops::Range, sync::Arc};
+
+/// Who answered a call, and whether the answer may lag.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    pub(crate) endpoint: Option<Arc<str>>,
+    pub(crate) possibly_stale: bool,
+}
+
+/// An object that was stored.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub(crate) etag: Option<ETag>,
+    pub(crate) answer: Answer,
+}
+
+/// An object that was fetched, or the part of it that was asked for.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    pub(crate) object: Object,
+    pub(crate) answer: Answer,
+}
+
+/// What is known of an object without its body.
+#[derive(Clone, Debug)]
+pub struct FetchedMeta {
+    pub(crate) meta: ObjectMeta,
+    pub(crate) answer: Answer,
+}
+
+impl Answer {
+    fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or("?")
+    }
+}
+
+impl Stored {
+    /// The tag of what was stored. It carries its endpoint: a call that uses it is pinned there.
+    pub const fn etag(&self) -> Option<&ETag> {
+        self.etag.as_ref()
+    }
+
+    /// The endpoint that stored it.
+    pub fn endpoint(&self) -> &str {
+        self.answer.endpoint()
+    }
+}
+
+impl Fetched {
+    /// The bytes.
+    pub const fn body(&self) -> &Bytes {
+        &self.object.body
+    }
+
+    /// The bytes, by value.
+    pub fn into_bytes(self) -> Bytes {
+        self.object.body
+    }
+
+    /// Size, tag, attributes.
+    pub const fn meta(&self) -> &ObjectMeta {
+        &self.object.meta
+    }
+
+    /// Which bytes of the object the body holds.
+    pub const fn range(&self) -> &Range<u64> {
+        &self.object.range
+    }
+
+    /// The object's tag. It carries its endpoint.
+    pub const fn etag(&self) -> Option<&ETag> {
+        self.object.meta.etag.as_ref()
+    }
+
+    /// The whole object as the provider's adapter gave it.
+    pub fn into_object(self) -> Object {
+        self.object
+    }
+
+    /// The endpoint that answered.
+    pub fn endpoint(&self) -> &str {
+        self.answer.endpoint()
+    }
+
+    /// It came from a copy that may lag behind the home.
+    pub const fn is_possibly_stale(&self) -> bool {
+        self.answer.possibly_stale
+    }
+}
+
+impl FetchedMeta {
+    /// Size, tag, attributes.
+    pub const fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    /// The same, by value.
+    pub fn into_meta(self) -> ObjectMeta {
+        self.meta
+    }
+
+    /// The object's tag. It carries its endpoint.
+    pub const fn etag(&self) -> Option<&ETag> {
+        self.meta.etag.as_ref()
+    }
+
+    /// The endpoint that answered.
+    pub fn endpoint(&self) -> &str {
+        self.answer.endpoint()
+    }
+
+    /// It came from a copy that may lag behind the home.
+    pub const fn is_possibly_stale(&self) -> bool {
+        self.answer.possibly_stale
+    }
+}

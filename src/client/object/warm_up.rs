@@ -1,0 +1,71 @@
+use super::context::{Core, members};
+use crate::clock;
+use futures_util::future::join_all;
+use std::{sync::Arc, time::Duration};
+
+/// The connect limit of 0.9 s and the floor of an attempt, 1 s, rounded up.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// What a warm-up found, by endpoint.
+#[derive(Clone, Debug)]
+#[must_use = "it says which endpoints are not ready"]
+pub struct WarmUp(Vec<Warmed>);
+
+/// How one endpoint took its warm-up.
+#[derive(Clone, Debug)]
+pub struct Warmed {
+    endpoint: Arc<str>,
+    took: Duration,
+    failure: Option<String>,
+}
+
+impl WarmUp {
+    /// Every endpoint that was warmed up, in the client's order. Those that break a constraint are left alone.
+    pub fn endpoints(&self) -> &[Warmed] {
+        &self.0
+    }
+
+    /// All are ready.
+    pub fn is_complete(&self) -> bool {
+        self.0.iter().all(Warmed::is_ready)
+    }
+}
+
+impl Warmed {
+    /// Its name.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// How long it took.
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// It has a connection and credentials.
+    pub const fn is_ready(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Why it is not ready, as a phrase.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+}
+
+pub(super) async fn run(core: &Core) -> WarmUp {
+    let started = clock::now();
+    let all = members(core.permitted()).map(|index| async move {
+        let result = tokio::time::timeout(LIMIT, core.providers[index].warm_up()).await;
+        Warmed {
+            endpoint: core.roster.shared_name(index),
+            took: clock::now() - started,
+            failure: match result {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some(format!("not ready within {} s", LIMIT.as_secs())),
+            },
+        }
+    });
+    WarmUp(join_all(all).await)
+}

@@ -1,0 +1,103 @@
+use crate::{
+    breaker, deadline,
+    retry::{self, Budget},
+    telemetry::Listener,
+};
+use std::time::Duration;
+
+/// Everything about the stack that a builder can set. The defaults are documented where each is defined.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) deadline: Duration,
+    pub(crate) retry: retry::Settings,
+    pub(crate) breaker: breaker::Settings,
+    pub(crate) budget: Budget,
+    pub(crate) hedging: bool,
+    /// Everything random derives from it, so that a run can be replayed.
+    pub(crate) seed: u64,
+    pub(crate) listener: Option<Listener>,
+}
+
+/// Fit for production. The seed comes from the system, so that no two processes of a fleet move in step.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            deadline: deadline::DEFAULT,
+            retry: retry::Settings::default(),
+            breaker: breaker::Settings::default(),
+            budget: Budget::default(),
+            hedging: true,
+            seed: fastrand::u64(..),
+            listener: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("deadline", &self.deadline)
+            .field("retry", &self.retry)
+            .field("breaker", &self.breaker)
+            .field("hedging", &self.hedging)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The setters that every builder has, on its field `settings`.
+macro_rules! stack_setters {
+    () => {
+        /// How long a whole call may take, with all its attempts. Default 10 s; a call can set its own.
+        #[must_use]
+        pub const fn deadline(mut self, deadline: std::time::Duration) -> Self {
+            self.settings.deadline = deadline;
+            self
+        }
+
+        /// When a call is tried again, and after what wait. See [`retry::Settings`](crate::retry::Settings).
+        #[must_use]
+        pub fn retry(mut self, settings: crate::retry::Settings) -> Self {
+            self.settings.retry = settings;
+            self
+        }
+
+        /// When an endpoint is left, for how long, and what brings it back. See
+        /// [`breaker::Settings`](crate::breaker::Settings).
+        #[must_use]
+        pub fn breaker(mut self, settings: crate::breaker::Settings) -> Self {
+            self.settings.breaker = settings;
+            self
+        }
+
+        /// The budget for retries and hedges. Default: 10 % of the calls and one a second, banked for 10 s. Clients of one
+        /// process may share one.
+        #[must_use]
+        pub fn budget(mut self, budget: crate::retry::Budget) -> Self {
+            self.settings.budget = budget;
+            self
+        }
+
+        /// Whether late reads are asked a second time elsewhere. Default `true`.
+        #[must_use]
+        pub const fn hedging(mut self, hedging: bool) -> Self {
+            self.settings.hedging = hedging;
+            self
+        }
+
+        /// Seeds every random choice (jitter, spill, write ids), for simulations. Drawn from the operating system by
+        /// default: two processes with one seed would move in step and give their writes the same ids.
+        #[must_use]
+        pub const fn seed(mut self, seed: u64) -> Self {
+            self.settings.seed = seed;
+            self
+        }
+
+        /// Is told every [`Event`](crate::telemetry::Event), on the task that caused it: be quick, do not block.
+        #[must_use]
+        pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
+            self.settings.listener = Some(std::sync::Arc::new(listener));
+            self
+        }
+    };
+}
+pub(crate) use stack_setters;

@@ -1,0 +1,165 @@
+use super::{Endpoint, Profile};
+use std::{collections::HashSet, sync::Arc};
+
+/// The endpoints of one client, in the order in which they were listed. An endpoint's index is its place here.
+///
+/// ```
+/// use evenkeel::endpoint::{Profile, Roster};
+///
+/// let roster = Roster::new([Profile::named("virginia"), Profile::named("ireland")]).unwrap();
+/// assert_eq!(roster.index_of("ireland"), Some(1));
+/// assert_eq!(roster.home(), Some(0));
+/// assert!(Roster::new([Profile::named("twice"), Profile::named("twice")]).is_err());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Roster(Arc<[Profile]>);
+
+/// Why a list of endpoints was refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRoster {
+    /// Nothing to call.
+    #[error("a client needs at least one endpoint")]
+    Empty,
+    /// More than [`Endpoint::MAX`].
+    #[error("a client can have at most 64 endpoints, this one has {0}")]
+    TooMany(usize),
+    /// The endpoint at this place (counted from 1) has an empty name.
+    #[error("endpoint number {0} has an empty name")]
+    Unnamed(usize),
+    /// Two endpoints share a name.
+    #[error("two endpoints are named `{0}`; names must be unique, as errors and metrics tell endpoints apart by them")]
+    Duplicate(Arc<str>),
+    /// A capacity that is no positive, finite number.
+    #[error("the capacity of endpoint `{name}` must be a positive number of calls per second, not {capacity}")]
+    Capacity {
+        /// Which endpoint.
+        name: Arc<str>,
+        /// What it was given.
+        capacity: f64,
+    },
+}
+
+impl Roster {
+    /// Checks a list of endpoints.
+    ///
+    /// # Errors
+    /// [`InvalidRoster`] says what is wrong with it.
+    pub fn new(profiles: impl IntoIterator<Item = Profile>) -> Result<Self, InvalidRoster> {
+        let profiles: Arc<[Profile]> = profiles.into_iter().collect();
+        if profiles.is_empty() {
+            return Err(InvalidRoster::Empty);
+        }
+        if profiles.len() > Endpoint::<()>::MAX {
+            return Err(InvalidRoster::TooMany(profiles.len()));
+        }
+        let mut names = HashSet::new();
+        for (index, profile) in profiles.iter().enumerate() {
+            if profile.name().is_empty() {
+                return Err(InvalidRoster::Unnamed(index + 1));
+            }
+            if !names.insert(profile.name()) {
+                return Err(InvalidRoster::Duplicate(profile.shared_name().clone()));
+            }
+            if let Some(capacity) = profile.capacity()
+                && !(capacity.is_finite() && capacity > 0.0)
+            {
+                return Err(InvalidRoster::Capacity {
+                    name: profile.shared_name().clone(),
+                    capacity,
+                });
+            }
+        }
+        Ok(Self(profiles))
+    }
+
+    /// How many there are: 1 to 64.
+    #[allow(clippy::len_without_is_empty, reason = "a roster is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The endpoint at `index`.
+    pub fn get(&self, index: usize) -> Option<&Profile> {
+        self.0.get(index)
+    }
+
+    /// The name of the endpoint at `index`; an index out of range reads `?`.
+    pub fn name(&self, index: usize) -> &str {
+        self.get(index).map_or("?", Profile::name)
+    }
+
+    /// The name of the endpoint at `index`, shared.
+    pub fn shared_name(&self, index: usize) -> Arc<str> {
+        self.get(index).map_or_else(|| "?".into(), |p| p.shared_name().clone())
+    }
+
+    /// Where the endpoint of this name stands.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|profile| profile.name() == name)
+    }
+
+    /// All endpoints in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Profile> {
+        self.0.iter()
+    }
+
+    /// The home: the first endpoint that is not read-only.
+    pub fn home(&self) -> Option<usize> {
+        self.0.iter().position(|profile| !profile.is_read_only())
+    }
+
+    /// A set with the bit of every endpoint for which `which` holds.
+    pub(crate) fn set_of(&self, which: impl Fn(usize, &Profile) -> bool) -> u64 {
+        let chosen = self
+            .0
+            .iter()
+            .enumerate()
+            .filter(|&(index, profile)| which(index, profile));
+        chosen.fold(0, |set, (index, _)| set | crate::request::bit(index))
+    }
+}
+
+impl<'r> IntoIterator for &'r Roster {
+    type Item = &'r Profile;
+    type IntoIter = std::slice::Iter<'r, Profile>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(endpoint: Endpoint<()>) -> Profile {
+        endpoint.into_parts().0
+    }
+
+    #[test]
+    fn nonsense_is_refused_in_words() {
+        let said = |profiles: Vec<Profile>| Roster::new(profiles).unwrap_err().to_string();
+        assert_eq!(said(vec![]), "a client needs at least one endpoint");
+        assert_eq!(said(vec![Profile::named("")]), "endpoint number 1 has an empty name");
+        assert_eq!(
+            said((0..65).map(|i| Profile::named(format!("e{i}"))).collect()),
+            "a client can have at most 64 endpoints, this one has 65"
+        );
+        for capacity in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let said = said(vec![profile(Endpoint::new("a", ()).capacity(capacity))]);
+            assert!(
+                said.starts_with("the capacity of endpoint `a` must be a positive number"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_home_is_the_first_that_may_be_written_to() {
+        let roster = Roster::new([profile(Endpoint::new("a", ()).read_only()), Profile::named("b")]).unwrap();
+        assert_eq!(roster.home(), Some(1));
+        assert_eq!(roster.set_of(|_, p| p.is_read_only()), 0b01);
+        assert_eq!((roster.name(1), roster.name(7)), ("b", "?"));
+    }
+}

@@ -1,0 +1,94 @@
+use std::fmt;
+
+/// What kind of failure a call met. In brackets: the [verdict](crate::verdict::Verdict) that it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// It does not exist, and everyone who had to be asked said so (*Absent*).
+    NotFound,
+    /// A create met an existing object that is not its own (*Answer*).
+    AlreadyExists,
+    /// A condition of the request did not hold, or a `Failover` client answered with a refusal (*Answer*).
+    PreconditionFailed,
+    /// A conditional read: the object still has the tag (*Answer*).
+    NotModified,
+    /// The range selects nothing of the object (*Answer*).
+    RangeNotSatisfiable,
+    /// Found wrong at the door: a bad key, an empty range, an unknown endpoint. Nothing was sent (no verdict).
+    InvalidInput,
+    /// The replication or the store cannot do this (*Caller*, or no verdict when it was refused at the door).
+    Unsupported,
+    /// Credentials or permissions were refused (*Denied*).
+    Denied,
+    /// Every endpoint that could be asked wanted less (*Throttled*).
+    Throttled,
+    /// This client's own admission limit refused the call before it left (no verdict).
+    Overloaded,
+    /// No endpoint could answer (*Unreachable*, *Faulty*, or none was left), or absence could not be proven: see
+    /// [`absent_at`](crate::Error::absent_at) and [`not_asked`](crate::Error::not_asked).
+    Unavailable,
+    /// A write under `provider_managed` could not reach the home, and was provably not applied there.
+    HomeUnavailable,
+    /// The call's deadline ran out, and no write of it may have been applied (no verdict).
+    DeadlineExceeded,
+    /// A write failed, and it is not known whether it took effect: some attempt of it may have been applied (*Faulty* or
+    /// *Unreachable*, and maybe sent; or abandoned on the way).
+    MaybeApplied,
+    /// The request or the configuration is at fault and would be at the next attempt too: no such bucket (*Caller*).
+    Rejected,
+    /// The client was closed before the call (no verdict).
+    Closed,
+}
+
+impl ErrorKind {
+    /// The name used in spans and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::NotModified => "not_modified",
+            Self::RangeNotSatisfiable => "range_not_satisfiable",
+            Self::InvalidInput => "invalid_input",
+            Self::Unsupported => "unsupported",
+            Self::Denied => "denied",
+            Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::HomeUnavailable => "home_unavailable",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::MaybeApplied => "maybe_applied",
+            Self::Rejected => "rejected",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// A store answered, and this is its answer.
+    pub(crate) const fn is_answer(self) -> bool {
+        matches!(
+            self,
+            Self::NotFound
+                | Self::AlreadyExists
+                | Self::PreconditionFailed
+                | Self::NotModified
+                | Self::RangeNotSatisfiable
+                | Self::Denied
+                | Self::Rejected
+                | Self::Unsupported
+        )
+    }
+
+    /// Trying again later could help, whatever the call was. `MaybeApplied` depends on the call.
+    pub(crate) const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled | Self::Overloaded | Self::Unavailable | Self::HomeUnavailable | Self::DeadlineExceeded
+        )
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

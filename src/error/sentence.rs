@@ -1,0 +1,148 @@
+//! An error in one sentence: what failed, after how many attempts, what was met where, and what helps.
+
+use super::{Cause, ErrorKind, Inner, NotAsked};
+use crate::{client::Attempt, deadline, limit};
+use std::{
+    fmt::{self, Display, Formatter},
+    sync::Arc,
+};
+
+pub(super) fn write<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, "{} failed", error.explanation.operation())?;
+    match error.explanation.attempts().len() {
+        0 => f.write_str(" before anything was sent")?,
+        1 => f.write_str(" after 1 attempt")?,
+        n => write!(f, " after {n} attempts")?,
+    }
+    f.write_str(": ")?;
+    reason(error, f)?;
+    help(error, f)
+}
+
+fn reason<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    if let Cause::Own(message) = &error.cause {
+        f.write_str(message)?;
+    } else {
+        from_attempts(error, f)?;
+    }
+    let absent: Vec<_> = error.absent_at.iter().map(|name| &**name).collect();
+    let confirmed: Vec<_> = error.confirmed_by.iter().map(|name| &**name).collect();
+    match error.kind {
+        ErrorKind::NotFound if !absent.is_empty() => write!(f, " at {}", Listed(&absent))?,
+        _ if !absent.is_empty() => write!(f, ": absent at {}", Listed(&absent))?,
+        _ => {}
+    }
+    if !confirmed.is_empty() {
+        write!(f, ": confirmed by {}", Listed(&confirmed))?;
+    }
+    if !error.not_asked.is_empty() {
+        let none_before = absent.is_empty() && confirmed.is_empty();
+        f.write_str(if none_before { ": " } else { ", but " })?;
+        let missing: Vec<_> = error.not_asked.iter().map(NotAsked::to_string).collect();
+        write!(f, "{}", Listed(&missing))?;
+    }
+    Ok(())
+}
+
+fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    let at = error.endpoint.as_deref().unwrap_or("the endpoint");
+    let met = Met(error.explanation.attempts());
+    match error.kind {
+        ErrorKind::NotFound if error.absent_at.is_empty() => write!(f, "no such object at {at}"),
+        ErrorKind::NotFound => f.write_str("no such object"),
+        ErrorKind::AlreadyExists => write!(f, "the object exists already at {at}"),
+        ErrorKind::PreconditionFailed => write!(f, "{}", Deciding(error)),
+        ErrorKind::NotModified => write!(f, "the object at {at} has not changed"),
+        ErrorKind::RangeNotSatisfiable => write!(f, "the range lies outside the object at {at}"),
+        ErrorKind::Denied | ErrorKind::Rejected | ErrorKind::Unsupported => write!(f, "{}", Deciding(error)),
+        ErrorKind::Overloaded => f.write_str("this client's own limit for its endpoints is full"),
+        ErrorKind::DeadlineExceeded => {
+            f.write_str("its deadline ")?;
+            if let Some(elapsed) = error.cause.refusal::<deadline::Elapsed>() {
+                write!(f, "of {} ", crate::client::Human(elapsed.limit))?;
+            }
+            f.write_str("ran out")?;
+            if met.0.is_empty() { Ok(()) } else { write!(f, ", {met}") }
+        }
+        ErrorKind::MaybeApplied => write!(f, "it may have been applied, {met}"),
+        ErrorKind::HomeUnavailable if met.0.is_empty() => f.write_str("the home cannot take the write now"),
+        ErrorKind::HomeUnavailable => write!(f, "the home cannot take the write now, {met}"),
+        _ if met.0.is_empty() => match &error.cause {
+            Cause::Refused(refusal) => write!(f, "{refusal}"),
+            _ => f.write_str("no endpoint could answer"),
+        },
+        _ => write!(f, "no endpoint could answer, {met}"),
+    }
+}
+
+fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    match error.kind {
+        ErrorKind::Denied => f.write_str("; check the credentials and permissions"),
+        ErrorKind::Rejected => f.write_str("; check the request and the endpoint's configuration"),
+        ErrorKind::MaybeApplied if error.retryable => f.write_str("; repeating it is safe"),
+        ErrorKind::MaybeApplied => f.write_str("; find out before repeating it"),
+        ErrorKind::Overloaded => match error.cause.refusal::<limit::Full>() {
+            Some(full) => write!(f, "; try again in {}", crate::client::Human(full.retry_after)),
+            None => f.write_str("; try again later"),
+        },
+        _ if error.retryable => f.write_str("; trying again later may help"),
+        _ => Ok(()),
+    }
+}
+
+/// The clause of the attempt that decided.
+struct Deciding<'e, E>(&'e Inner<E>);
+
+impl<E> Display for Deciding<'_, E> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let attempts = self.0.explanation.attempts();
+        let decided = attempts
+            .iter()
+            .rfind(|a| Some(a.shared_endpoint()) == self.0.endpoint.as_ref());
+        match decided.or(attempts.last()) {
+            Some(attempt) => write!(f, "{attempt}"),
+            None => f.write_str("the request was refused"),
+        }
+    }
+}
+
+/// What was met at each endpoint last, in the order in which they were first tried. Successes are left out.
+struct Met<'e>(&'e [Attempt]);
+
+impl Display for Met<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut last: Vec<&Attempt> = Vec::new();
+        for attempt in self.0 {
+            match last.iter_mut().find(|seen| seen.endpoint() == attempt.endpoint()) {
+                Some(seen) => *seen = attempt,
+                None => last.push(attempt),
+            }
+        }
+        let clauses: Vec<_> = last.iter().map(ToString::to_string).collect();
+        write!(f, "{}", Listed(&clauses))
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+struct Listed<'l, T>(&'l [T]);
+
+impl<T: Display> Display for Listed<'_, T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (index, item) in self.0.iter().enumerate() {
+            match index {
+                0 => {}
+                i if i + 1 == self.0.len() => f.write_str(" and ")?,
+                _ => f.write_str(", ")?,
+            }
+            write!(f, "{item}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for NotAsked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name: &Arc<str> = &self.endpoint;
+        write!(f, "{name} {}", self.reason)
+    }
+}

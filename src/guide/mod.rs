@@ -1,0 +1,2 @@
+//! Pages to read.
+pub mod classify;

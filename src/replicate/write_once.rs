@@ -1,0 +1,87 @@
+//! A key is written once: a put may go anywhere, a delete must go everywhere.
+
+use super::{Accepted, settle};
+use crate::{
+    client::object::context::{Aim, Context, Reply, members},
+    error::{Error, ErrorKind},
+    request::{
+        bit,
+        object::{Delete, ObjectRequest, Put, PutMode, WriteId},
+    },
+};
+use futures_util::future::join_all;
+
+pub(super) async fn put(cx: &Context, put: Put, id: &WriteId, known_id: bool) -> Result<Accepted, Error> {
+    match put.mode {
+        PutMode::Create => {}
+        PutMode::Overwrite | PutMode::IfMatch(_) => {
+            return Err(cx.refuse(
+                ErrorKind::Unsupported,
+                "under write_once a key is written once, so overwrite and if-match are refused",
+            ));
+        }
+    }
+    pinned_to_a_writable(cx)?;
+    let aim = Aim {
+        barred: !cx.core.writable(),
+        ..Aim::default()
+    };
+    let what = (put.key.clone(), put.mode.clone());
+    let reply = cx.ask(ObjectRequest::Put(put), aim).await;
+    // Nothing replaces an object here: a foreign one at the only endpoint that lost an answer was there before ours
+    // arrived, and ours was refused.
+    settle(cx, reply, what, id, known_id, true).await
+}
+
+/// Sent to every endpoint that may hold the key. Read-only ones follow their source.
+pub(super) async fn delete(cx: &Context, delete: Delete) -> Result<Option<usize>, Error> {
+    pinned_to_a_writable(cx)?;
+    let targets = cx.pin.map_or_else(|| cx.core.writable(), bit);
+    if targets == 0 {
+        return Err(cx.refuse(ErrorKind::Unsupported, "every endpoint of this client is read-only"));
+    }
+    if let Some(barred) = members(targets & cx.barred()).next() {
+        let reason = cx.not_asked(barred, None);
+        let message = format!("a delete must reach every endpoint, and {reason}");
+        return Err(cx.refuse(ErrorKind::Unsupported, message));
+    }
+    let asks = members(targets).map(|endpoint| {
+        let request = ObjectRequest::Delete(delete.clone());
+        async move { (endpoint, cx.ask(request, Aim::only(endpoint)).await) }
+    });
+    let (confirmed, failed): (Vec<_>, Vec<_>) = join_all(asks).await.into_iter().partition(|(_, reply)| reply.is_ok());
+    if failed.is_empty() {
+        return Ok((targets.count_ones() == 1).then(|| targets.trailing_zeros() as usize));
+    }
+    Err(unconfirmed(cx, confirmed, failed))
+}
+
+fn unconfirmed(cx: &Context, confirmed: Vec<(usize, Reply)>, failed: Vec<(usize, Reply)>) -> Error {
+    let nowhere = confirmed.is_empty() && failed.iter().all(|(_, reply)| !reply.record.may_have_been_applied());
+    if nowhere && failed.len() == 1 {
+        let mut failed = failed;
+        return failed.pop().map_or_else(|| cx.nonsense(), |(_, reply)| cx.fail(reply));
+    }
+    let kind = if nowhere {
+        ErrorKind::Unavailable
+    } else {
+        ErrorKind::MaybeApplied
+    };
+    let confirmed = confirmed.into_iter().map(|(endpoint, _)| cx.name(endpoint)).collect();
+    let failed = failed
+        .into_iter()
+        .map(|(endpoint, reply)| cx.not_asked(endpoint, Some(reply)));
+    cx.refuse(kind, "not every endpoint confirmed it")
+        .with_confirmation(confirmed, failed.collect())
+        .retryable(true)
+}
+
+fn pinned_to_a_writable(cx: &Context) -> Result<(), Error> {
+    match cx.pin {
+        Some(pin) if cx.core.writable() & bit(pin) == 0 => {
+            let message = format!("{} is read-only", cx.core.roster.name(pin));
+            Err(cx.refuse(ErrorKind::Unsupported, message))
+        }
+        _ => Ok(()),
+    }
+}
