@@ -159,10 +159,13 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
         } else {
             cause::kind(&cause, deciding.as_ref(), record)
         };
-        let endpoint = deciding.and_then(|leg| leg.endpoint).map(|index| roster.shared_name(index));
+        let endpoint = deciding
+            .and_then(|leg| leg.endpoint)
+            .map(|index| roster.shared_name(index));
         Self(Box::new(Inner {
             kind,
-            retryable: kind.is_retryable() || (kind == ErrorKind::MaybeApplied && record.safety() == Safety::Idempotent),
+            retryable: kind.is_retryable()
+                || (kind == ErrorKind::MaybeApplied && record.safety() == Safety::Idempotent),
             explanation: explanation.answered(if kind.is_answer() { endpoint.clone() } else { None }, false),
             endpoint,
             cause,

@@ -42,10 +42,7 @@ pub(crate) fn stack(roster: &Roster, providers: &[AnyObjectProvider]) -> ObjectS
     }))
 }
 
-async fn attempts(
-    services: Vec<ObjectService>,
-    call: Call<ObjectRequest>,
-) -> Result<ObjectResponse, BoxError> {
+async fn attempts(services: Vec<ObjectService>, call: Call<ObjectRequest>) -> Result<ObjectResponse, BoxError> {
     let record = call.record().clone();
     let mut leg = Leg::default();
     let mut last = None;
@@ -80,7 +77,10 @@ async fn attempts(
 fn pick(record: &CallRecord, endpoints: usize) -> Option<usize> {
     let allowed = |&i: &usize| record.barred() & bit(i) == 0 && record.pin().is_none_or(|pin| pin == i);
     let untried = |&i: &usize| record.picked() & bit(i) == 0;
-    (0..endpoints).filter(allowed).find(untried).or_else(|| (0..endpoints).find(allowed))
+    (0..endpoints)
+        .filter(allowed)
+        .find(untried)
+        .or_else(|| (0..endpoints).find(allowed))
 }
 
 fn may_try_again(record: &CallRecord, outcome: Outcome) -> bool {

@@ -134,7 +134,9 @@ impl Considered {
 impl Attempt {
     pub(crate) fn new(leg: LegRecord, roster: &Roster) -> Self {
         Self {
-            endpoint: leg.endpoint.map_or_else(|| "?".into(), |index| roster.shared_name(index)),
+            endpoint: leg
+                .endpoint
+                .map_or_else(|| "?".into(), |index| roster.shared_name(index)),
             why: leg.kind,
             outcome: match leg.ended {
                 Some(Ended::Judged(outcome)) => Some(outcome),
@@ -218,7 +220,12 @@ impl fmt::Display for Attempt {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answered = self.answered_by().unwrap_or("no single endpoint");
-        write!(f, "{}: answered by {answered} after {}", self.operation, Human(self.elapsed))?;
+        write!(
+            f,
+            "{}: answered by {answered} after {}",
+            self.operation,
+            Human(self.elapsed)
+        )?;
         if self.possibly_stale {
             f.write_str(", possibly stale")?;
         }

@@ -111,7 +111,11 @@ impl Roster {
 
     /// A set with the bit of every endpoint for which `which` holds.
     pub(crate) fn set_of(&self, which: impl Fn(usize, &Profile) -> bool) -> u64 {
-        let chosen = self.0.iter().enumerate().filter(|&(index, profile)| which(index, profile));
+        let chosen = self
+            .0
+            .iter()
+            .enumerate()
+            .filter(|&(index, profile)| which(index, profile));
         chosen.fold(0, |set, (index, _)| set | crate::request::bit(index))
     }
 }
@@ -144,7 +148,10 @@ mod tests {
         );
         for capacity in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let said = said(vec![profile(Endpoint::new("a", ()).capacity(capacity))]);
-            assert!(said.starts_with("the capacity of endpoint `a` must be a positive number"), "{said}");
+            assert!(
+                said.starts_with("the capacity of endpoint `a` must be a positive number"),
+                "{said}"
+            );
         }
     }
 

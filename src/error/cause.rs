@@ -51,7 +51,10 @@ pub(super) fn deciding_leg<E: 'static>(cause: &Cause<E>, record: &CallRecord) ->
     let mut judged: Vec<_> = record.legs().into_iter().filter(|leg| judged(leg).is_some()).collect();
     judged.sort_by_key(|leg| leg.started.zip(leg.elapsed).map(|(at, elapsed)| at + elapsed));
     let last = judged.last().cloned();
-    judged.into_iter().rfind(|leg| verdict.is_some() && judged_as(leg) == verdict).or(last)
+    judged
+        .into_iter()
+        .rfind(|leg| verdict.is_some() && judged_as(leg) == verdict)
+        .or(last)
 }
 
 pub(super) fn kind<E: 'static>(cause: &Cause<E>, deciding: Option<&LegRecord>, record: &CallRecord) -> ErrorKind {

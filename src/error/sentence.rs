@@ -96,7 +96,9 @@ struct Deciding<'e, E>(&'e Inner<E>);
 impl<E> Display for Deciding<'_, E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let attempts = self.0.explanation.attempts();
-        let decided = attempts.iter().rfind(|a| Some(a.shared_endpoint()) == self.0.endpoint.as_ref());
+        let decided = attempts
+            .iter()
+            .rfind(|a| Some(a.shared_endpoint()) == self.0.endpoint.as_ref());
         match decided.or(attempts.last()) {
             Some(attempt) => write!(f, "{attempt}"),
             None => f.write_str("the request was refused"),

@@ -174,7 +174,11 @@ mod tests {
     #[test]
     fn a_common_prefix_is_passed_as_a_whole() {
         assert_eq!(after("a/", true), "a/\u{10FFFF}");
-        assert_eq!(after("a/", false), "a/", "an object may be named so, and others lie below it");
+        assert_eq!(
+            after("a/", false),
+            "a/",
+            "an object may be named so, and others lie below it"
+        );
         assert!(after("a/", true).as_str() > "a/zzz" && after("a/", true).as_str() < "a0");
     }
 }

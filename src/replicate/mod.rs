@@ -170,9 +170,7 @@ async fn settle(
             etag: meta.etag,
             endpoint: Some(endpoint),
         }),
-        Owner::Foreign if foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
-            Err(cx.fail(reply).with_kind(met))
-        }
+        Owner::Foreign if foreign_is_definite && unknown_at & !bit(endpoint) == 0 => Err(cx.fail(reply).with_kind(met)),
         Owner::Foreign => Err(cx.fail(reply)),
         Owner::Unknown => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
     }

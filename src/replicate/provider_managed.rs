@@ -51,7 +51,8 @@ fn usable(cx: &Context, home: Option<usize>) -> Result<usize, Error> {
     };
     let name = cx.core.roster.name(home);
     if cx.pin.is_some_and(|pin| pin != home) {
-        let message = format!("under provider_managed writes go to the home {name} only, and the call is pinned elsewhere");
+        let message =
+            format!("under provider_managed writes go to the home {name} only, and the call is pinned elsewhere");
         return Err(cx.refuse(ErrorKind::InvalidInput, message));
     }
     if let Some(violation) = &cx.violations[home] {

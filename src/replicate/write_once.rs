@@ -68,7 +68,9 @@ fn unconfirmed(cx: &Context, confirmed: Vec<(usize, Reply)>, failed: Vec<(usize,
         ErrorKind::MaybeApplied
     };
     let confirmed = confirmed.into_iter().map(|(endpoint, _)| cx.name(endpoint)).collect();
-    let failed = failed.into_iter().map(|(endpoint, reply)| cx.not_asked(endpoint, Some(reply)));
+    let failed = failed
+        .into_iter()
+        .map(|(endpoint, reply)| cx.not_asked(endpoint, Some(reply)));
     cx.refuse(kind, "not every endpoint confirmed it")
         .with_confirmation(confirmed, failed.collect())
         .retryable(true)

@@ -127,13 +127,20 @@ pub(super) fn enter(
     let admitted = match (valid, pin) {
         _ if core.closed.load(Ordering::Acquire) => Err((ErrorKind::Closed, "the client is closed".to_owned())),
         (Err(message), _) => invalid(message),
-        (_, Some((name, None))) => invalid(format!("the call is pinned to `{name}`, which is no endpoint of this client")),
+        (_, Some((name, None))) => invalid(format!(
+            "the call is pinned to `{name}`, which is no endpoint of this client"
+        )),
         (_, Some((name, Some(index)))) if cx.violations[index].is_some() => {
-            let violation = cx.violations[index].as_ref().map(ToString::to_string).unwrap_or_default();
-            invalid(format!("the call is pinned to {name}, which may not be used, as {violation}"))
+            let violation = cx.violations[index]
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            invalid(format!(
+                "the call is pinned to {name}, which may not be used, as {violation}"
+            ))
         }
         _ if cx.violations.iter().all(Option::is_some) => {
-            Err((ErrorKind::Unavailable, "no endpoint is left under the call's constraints".to_owned()))
+            invalid("no endpoint is left under the constraints of the client and the call".to_owned())
         }
         _ => Ok(()),
     };

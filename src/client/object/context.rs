@@ -45,7 +45,8 @@ impl Core {
     /// Permitted, and not read-only.
     pub(crate) fn writable(&self) -> u64 {
         let violations = &self.violations;
-        self.roster.set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
+        self.roster
+            .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
     }
 
     pub(crate) fn draw_write_id(&self) -> WriteId {
@@ -141,10 +142,13 @@ impl Reply {
 }
 
 fn judged(record: &CallRecord) -> impl Iterator<Item = (usize, Verdict)> {
-    record.legs().into_iter().filter_map(|leg| match (leg.endpoint, leg.ended) {
-        (Some(endpoint), Some(Ended::Judged(outcome))) => Some((endpoint, outcome.verdict)),
-        _ => None,
-    })
+    record
+        .legs()
+        .into_iter()
+        .filter_map(|leg| match (leg.endpoint, leg.ended) {
+            (Some(endpoint), Some(Ended::Judged(outcome))) => Some((endpoint, outcome.verdict)),
+            _ => None,
+        })
 }
 
 /// The endpoint that answered with `wanted`; else the first that answered at all; else the one that was asked, for
@@ -189,7 +193,10 @@ impl Context {
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
         let call = Call::on_record(request, record);
         let record = call.record().clone();
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record.clone());
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record.clone());
         let result = self.core.stack.clone().oneshot(call).await;
         Reply { result, record }
     }

@@ -78,7 +78,10 @@ pub(super) fn range(range: &ByteRange) -> Result<(), String> {
 /// Of a prefix or the place to start after: like a key, but it may be empty and need not end at a segment.
 pub(super) fn part_of_a_key(what: &str, part: &str) -> Result<(), String> {
     if part.len() > crate::request::Key::MAX_BYTES {
-        return Err(format!("a {what} must be at most {} bytes long", crate::request::Key::MAX_BYTES));
+        return Err(format!(
+            "a {what} must be at most {} bytes long",
+            crate::request::Key::MAX_BYTES
+        ));
     }
     if part.chars().any(char::is_control) {
         return Err(format!("a {what} must not contain control characters"));

@@ -83,7 +83,10 @@ pub(crate) struct ObjectParts {
 
 /// The client on its stack.
 pub(crate) fn assemble(parts: ObjectParts, stack: ObjectStack) -> ObjectClient {
-    let violations = parts.roster.iter().map(|profile| parts.constraints.check(profile).err());
+    let violations = parts
+        .roster
+        .iter()
+        .map(|profile| parts.constraints.check(profile).err());
     ObjectClient {
         core: Arc::new(Core {
             violations: violations.collect(),

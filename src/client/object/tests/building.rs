@@ -4,7 +4,11 @@ use std::time::Duration;
 
 fn two() -> ObjectClientBuilder {
     ObjectClient::builder()
-        .endpoint(Endpoint::new("virginia", Scripted::default()).location("US").jurisdictions(["US"]))
+        .endpoint(
+            Endpoint::new("virginia", Scripted::default())
+                .location("US")
+                .jurisdictions(["US"]),
+        )
         .endpoint(
             Endpoint::new("frankfurt", Scripted::default())
                 .location("DE")
@@ -33,7 +37,11 @@ fn nonsense_is_refused_in_words() {
         "the home `dublin` is not among the endpoints"
     );
     assert_eq!(
-        said(two().only_locations(EU).replication(Replication::provider_managed().home("virginia"))),
+        said(
+            two()
+                .only_locations(EU)
+                .replication(Replication::provider_managed().home("virginia"))
+        ),
         "the home `virginia` may not be used, as it lies in US, which is not among the permitted locations"
     );
     assert_eq!(
@@ -88,14 +96,23 @@ async fn a_call_may_be_stricter_than_its_client() {
     assert_eq!(
         said(&error),
         (
-            ErrorKind::Unavailable,
-            "put failed before anything was sent: no endpoint is left under the call's constraints; trying again later \
-             may help"
+            ErrorKind::InvalidInput,
+            "put failed before anything was sent: no endpoint is left under the constraints of the client and the call"
                 .to_owned()
         )
     );
+    let listed = client.list("").only_locations(EU).collect_all().await.unwrap();
+    assert_eq!(listed.entries.len(), 1);
+    assert_eq!(
+        listed.missing[0].reason(),
+        "may not be asked, as it lies in US, which is not among the permitted locations"
+    );
     let error = client.delete("k").only_locations(EU).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "a delete must reach everyone: {error}");
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Unsupported,
+        "a delete must reach everyone: {error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,8 +138,17 @@ async fn a_closed_client_says_so() {
     client.clone().close();
     assert_eq!(
         said(&client.get("k").await.unwrap_err()),
-        (ErrorKind::Closed, "get failed before anything was sent: the client is closed".to_owned())
+        (
+            ErrorKind::Closed,
+            "get failed before anything was sent: the client is closed".to_owned()
+        )
     );
-    assert!(client.list("").collect_all().await.is_err_and(|e| e.kind() == ErrorKind::Closed));
+    assert!(
+        client
+            .list("")
+            .collect_all()
+            .await
+            .is_err_and(|e| e.kind() == ErrorKind::Closed)
+    );
     assert_eq!(virginia.log(), [""; 0]);
 }

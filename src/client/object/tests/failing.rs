@@ -26,7 +26,10 @@ async fn a_wrong_bucket() {
     assert_eq!(error.endpoint(), Some("virginia"));
     assert_eq!(error.attempts()[0].request_id(), Some("4711"));
     assert!(!error.is_retryable() && !error.may_have_been_applied());
-    assert_eq!(error.source().unwrap().to_string(), "the bucket does not exist (NoSuchBucket)");
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "the bucket does not exist (NoSuchBucket)"
+    );
     assert!(error.into_provider_error().is_some());
 }
 
@@ -125,7 +128,10 @@ async fn throttled_everywhere() {
     virginia.always(Fault::Throttled);
     let error = client.get("k").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    assert!(error.to_string().contains("virginia asked to slow down (SlowDown)"), "{error}");
+    assert!(
+        error.to_string().contains("virginia asked to slow down (SlowDown)"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,7 +150,10 @@ async fn a_write_that_must_not_happen_twice_is_not_retryable_when_it_may_have_ha
         let result = tower::ServiceExt::oneshot(stack.clone(), call).await;
         store.remove("k");
         let error: Error = Error::from_call(result.unwrap_err(), &record, &roster, "write");
-        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::MaybeApplied, retryable));
+        assert_eq!(
+            (error.kind(), error.is_retryable()),
+            (ErrorKind::MaybeApplied, retryable)
+        );
         assert!(error.may_have_been_applied());
     }
 }

@@ -14,8 +14,14 @@ pub(super) use scripted::{Fault, Scripted};
 fn client<const N: usize>(replication: Replication) -> (ObjectClient, [Scripted; N]) {
     let stores: [Scripted; N] = std::array::from_fn(|_| Scripted::default());
     let names = ["virginia", "ireland", "stackit"];
-    let endpoints = names.iter().zip(&stores).map(|(name, store)| Endpoint::new(*name, store.clone()));
-    let builder = ObjectClient::builder().endpoints(endpoints).replication(replication).seed(1);
+    let endpoints = names
+        .iter()
+        .zip(&stores)
+        .map(|(name, store)| Endpoint::new(*name, store.clone()));
+    let builder = ObjectClient::builder()
+        .endpoints(endpoints)
+        .replication(replication)
+        .seed(1);
     (builder.build().unwrap(), stores)
 }
 

@@ -144,7 +144,12 @@ impl Scripted {
     }
 
     fn find(&self, key: &str) -> Result<(Kept, ObjectMeta), ProviderError> {
-        let kept = self.state().objects.get(key).cloned().ok_or_else(ProviderError::not_found)?;
+        let kept = self
+            .state()
+            .objects
+            .get(key)
+            .cloned()
+            .ok_or_else(ProviderError::not_found)?;
         let mut meta = ObjectMeta::new(key, kept.body.len() as u64);
         meta.etag = Some(ETag::new(kept.etag.clone(), ""));
         meta.attributes = kept.attributes.clone();
@@ -164,7 +169,12 @@ impl ObjectProvider for Scripted {
                 }
                 _ => {}
             }
-            Ok(self.store(put.key.as_str(), put.body.clone(), (*put.attributes).clone(), put.write_id.clone()))
+            Ok(self.store(
+                put.key.as_str(),
+                put.body.clone(),
+                (*put.attributes).clone(),
+                put.write_id.clone(),
+            ))
         })
         .await
     }
@@ -208,11 +218,16 @@ impl ObjectProvider for Scripted {
             let mut entries: Vec<ListEntry> = Vec::new();
             let mut last = String::new();
             for key in self.keys() {
-                let Some(rest) = key.strip_prefix(&list.prefix) else { continue };
+                let Some(rest) = key.strip_prefix(&list.prefix) else {
+                    continue;
+                };
                 if after.is_some_and(|after| key <= *after) {
                     continue;
                 }
-                let folded = list.delimiter.as_ref().and_then(|d| Some(&rest[..rest.find(d.as_str())? + d.len()]));
+                let folded = list
+                    .delimiter
+                    .as_ref()
+                    .and_then(|d| Some(&rest[..rest.find(d.as_str())? + d.len()]));
                 let entry = match folded {
                     Some(folded) => ListEntry::CommonPrefix(format!("{}{folded}", list.prefix)),
                     None => ListEntry::Object(self.find(&key)?.1),
