@@ -103,14 +103,14 @@ async fn a_tag_asks_its_endpoint_first_and_is_shown_to_no_other() {
     ireland.insert("k", "v");
     // Both stores give the tag "v1": shown to the wrong one it would match.
     let tag = client.get("k").pin("ireland").await.unwrap().etag().cloned().unwrap();
-    (virginia.log(), ireland.log());
+    virginia.log();
     assert_eq!(
         client.get("k").if_none_match(tag.clone()).await.unwrap_err().kind(),
         ErrorKind::NotModified
     );
     assert_eq!(virginia.log(), [""; 0]);
     ireland.always(Fault::Hang);
-    let started = tokio::time::Instant::now();
+    let started = crate::clock::now();
     let got = client.get("k").if_none_match(tag).await.unwrap();
     assert_eq!((got.endpoint(), got.body().as_ref()), ("virginia", &b"v"[..]));
     assert_eq!(started.elapsed().as_millis(), 2500, "a quarter of the call's 10 s");
