@@ -133,7 +133,10 @@ enum Owner {
 }
 
 async fn owner(cx: &Context, key: Key, id: &WriteId, endpoint: usize) -> Owner {
-    let reply = cx.ask(ObjectRequest::Head(Head::new(key)), Aim::proof(endpoint)).await;
+    // Forced through the breaker if need be: only this endpoint knows what became of the lost attempt.
+    let reply = cx
+        .ask(ObjectRequest::Head(Head::new(key)), Aim::confirm(endpoint))
+        .await;
     match (reply.refusal(), reply.result) {
         (_, Ok(ObjectResponse::Head(meta))) if meta.write_id.as_ref() == Some(id) => Owner::Own(meta),
         (_, Ok(ObjectResponse::Head(_))) | (Some(ProviderErrorKind::NotFound), _) => Owner::Foreign,

@@ -18,6 +18,8 @@ pub enum LegKind {
     Hedge,
     /// An ask that proves absence. Never refused by the budget.
     Proof,
+    /// Asks the endpoint that lost a write's answer what became of it. Never refused by the budget.
+    Confirm,
 }
 
 impl LegKind {
@@ -28,6 +30,7 @@ impl LegKind {
             Self::Retry => "retry",
             Self::Hedge => "hedge",
             Self::Proof => "proof",
+            Self::Confirm => "confirm",
         }
     }
 }

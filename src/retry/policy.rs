@@ -9,8 +9,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The most attempts of one call, the first included, hedges not. Default 4: a call that failed at four endpoints will
-    /// not be saved by a fifth; "retryable" for ever is a failure too (2020).
+    /// The most attempts of one call, the first included, hedges not. Default 3: a call that failed at three endpoints
+    /// will not be saved by a fourth; "retryable" for ever is a failure too (2020).
     pub max_attempts: u32,
     /// The cap of the first wait before *returning* to an endpoint already tried. Default 50 ms, about one round trip
     /// across a continent.
@@ -22,7 +22,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            max_attempts: 4,
+            max_attempts: 3,
             backoff: Duration::from_millis(50),
             max_backoff: Duration::from_secs(2),
         }

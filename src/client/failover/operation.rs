@@ -156,8 +156,8 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             }
         };
         if (0..core.roster.len()).all(|index| barred & bit(index) != 0) {
-            let message = "no endpoint is left under the call's constraints".to_owned();
-            return Err((ErrorKind::Unavailable, message));
+            let message = "no endpoint is left under the constraints of the client and the call".to_owned();
+            return Err((ErrorKind::InvalidInput, message));
         }
         Ok(CallRecord::new(class, self.safety).pinned(pin).barring(barred))
     }

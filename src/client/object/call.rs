@@ -145,10 +145,9 @@ pub(super) fn enter(
                 "the call is pinned to {name}, which may not be used, as {violation}"
             ))
         }
-        _ if cx.violations.iter().all(Option::is_some) => Err((
-            ErrorKind::Unavailable,
-            "no endpoint is left under the call's constraints".to_owned(),
-        )),
+        _ if cx.violations.iter().all(Option::is_some) => {
+            invalid("no endpoint is left under the constraints of the client and the call".to_owned())
+        }
         _ => Ok(()),
     };
     (cx, admitted)

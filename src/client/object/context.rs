@@ -39,11 +39,6 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Endpoints that break a constraint of the client. They are barred in every record.
-    pub(crate) fn barred(&self) -> u64 {
-        self.roster.set_of(|index, _| self.violations[index].is_some())
-    }
-
     pub(crate) fn permitted(&self) -> u64 {
         self.roster.set_of(|index, _| self.violations[index].is_none())
     }
@@ -88,6 +83,13 @@ impl Aim {
         Self {
             pin: Some(endpoint),
             ..Self::default()
+        }
+    }
+
+    pub(crate) fn confirm(endpoint: usize) -> Self {
+        Self {
+            kind: LegKind::Confirm,
+            ..Self::only(endpoint)
         }
     }
 

@@ -107,6 +107,19 @@ impl ListCall {
         self
     }
 
+    /// Only endpoints that lie in one of these places, beside the client's own constraints. Under `write_once` the others
+    /// are then missing from the listing.
+    pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
+        self.options.constraints = self.options.constraints.only_locations(locations);
+        self
+    }
+
+    /// No endpoint whose operator this law reaches, beside the client's own constraints.
+    pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
+        self.options.constraints = self.options.constraints.not_under_jurisdiction_of(jurisdiction);
+        self
+    }
+
     /// Starts it.
     pub fn stream(self) -> Listing {
         Listing {

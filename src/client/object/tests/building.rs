@@ -96,11 +96,16 @@ async fn a_call_may_be_stricter_than_its_client() {
     assert_eq!(
         said(&error),
         (
-            ErrorKind::Unavailable,
-            "put failed before anything was sent: no endpoint is left under the call's constraints; trying again later \
-             may help"
+            ErrorKind::InvalidInput,
+            "put failed before anything was sent: no endpoint is left under the constraints of the client and the call"
                 .to_owned()
         )
+    );
+    let listed = client.list("").only_locations(EU).collect_all().await.unwrap();
+    assert_eq!(listed.entries.len(), 1);
+    assert_eq!(
+        listed.missing[0].reason(),
+        "may not be asked, as it lies in US, which is not among the permitted locations"
     );
     let error = client.delete("k").only_locations(EU).await.unwrap_err();
     assert_eq!(

@@ -104,7 +104,7 @@ async fn a_deadline_that_runs_out() {
         said(&error),
         (
             ErrorKind::DeadlineExceeded,
-            "get failed after 1 attempt: its deadline of 2 s ran out, virginia did not answer in time; trying again \
+            "get failed after 2 attempts: its deadline of 2 s ran out, virginia did not answer in time; trying again \
              later may help"
                 .to_owned()
         )
@@ -115,7 +115,7 @@ async fn a_deadline_that_runs_out() {
         said(&error),
         (
             ErrorKind::MaybeApplied,
-            "put failed after 1 attempt: it may have been applied, virginia did not answer in time; repeating it is safe"
+            "put failed after 2 attempts: it may have been applied, virginia did not answer in time; repeating it is safe"
                 .to_owned()
         )
     );
@@ -138,7 +138,10 @@ async fn a_write_that_must_not_happen_twice_is_not_retryable_when_it_may_have_ha
     let store = super::Scripted::default();
     store.always(Fault::Lost);
     let roster = Roster::new([Profile::named("virginia")]).unwrap();
-    let client = ObjectClient::builder().endpoint(Endpoint::new("virginia", store.clone())).build().unwrap();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", store.clone()))
+        .build()
+        .unwrap();
     let stack = client.service();
     for (safety, retryable) in [(Safety::Once, false), (Safety::Idempotent, true)] {
         let put = crate::request::object::Put::new(crate::request::Key::new("k").unwrap(), "v");

@@ -213,11 +213,8 @@ impl ObjectProvider for Scripted {
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         self.play("list", || {
             let after = list.continuation.as_ref().or(list.start_after.as_ref());
-            let limit = list
-                .limit
-                .or(self.state().page)
-                .unwrap_or(1000)
-                .min(self.state().page.unwrap_or(1000));
+            let page = self.state().page.unwrap_or(1000);
+            let limit = list.limit.unwrap_or(page).min(page);
             let mut entries: Vec<ListEntry> = Vec::new();
             let mut last = String::new();
             for key in self.keys() {
