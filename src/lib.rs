@@ -3,6 +3,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
+#[cfg(feature = "drill")]
+pub mod drill;
 pub mod endpoint;
 pub mod provider;
 pub mod request;

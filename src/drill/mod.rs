@@ -1,0 +1,18 @@
+//! Outages as data, and what plays them.
+mod check;
+mod duration;
+mod fault;
+mod kind;
+mod load;
+mod locate;
+mod plan;
+mod scenario;
+mod throttle;
+mod timeline;
+
+pub use check::InvalidScenario;
+pub use fault::Fault;
+pub use kind::{PlayerKind, Unplayable};
+pub use load::LoadError;
+pub use scenario::{Moment, Phase, Rule, Scenario, Target};
+pub use timeline::Timeline;
