@@ -1,0 +1,4 @@
+//! The drill's two players: every fault in the layer (paused time) and in the proxy (real sockets on loopback).
+
+mod layer;
+mod support;
