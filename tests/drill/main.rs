@@ -1,4 +1,6 @@
 //! The drill's two players: every fault in the layer (paused time) and in the proxy (real sockets on loopback).
 
 mod layer;
+mod proxy;
+mod server;
 mod support;
