@@ -2,5 +2,7 @@
 
 mod layer;
 mod proxy;
+#[cfg(feature = "s3")]
+mod resolver;
 mod server;
 mod support;
