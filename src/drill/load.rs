@@ -70,7 +70,7 @@ impl Scenario {
     /// }"#;
     /// assert_eq!(
     ///     Scenario::from_json(typo).unwrap_err().to_string(),
-    ///     r#"scenario, line 3, column 48: "90" is not a duration: write it like "2h49m", "90s" or "250ms""#,
+    ///     r#"scenario, line 3, column 47: "90" is not a duration: write it like "2h49m", "90s" or "250ms""#,
     /// );
     /// ```
     ///

@@ -50,6 +50,7 @@
 //! path.
 
 mod check;
+mod compress;
 mod duration;
 mod fault;
 mod kind;

@@ -75,11 +75,11 @@ impl Frozen {
     pub(super) fn note(&mut self, Note(noting): Note, answer: &Result<ObjectResponse, BoxError>) {
         match noting {
             None => {}
-            Some(Noting::Write(key)) => {
-                if !self.lagging {
-                    self.seen.retain(|asked, _| !asked.shows(&key));
-                }
+            Some(Noting::Write(key)) if !self.lagging => {
+                self.seen.retain(|asked, _| !asked.shows(&key));
             }
+            // A copy that lags does not see it.
+            Some(Noting::Write(_)) => {}
             Some(Noting::Read(asked)) => {
                 let seen = match answer {
                     Ok(answer) => Seen::Answer(Box::new(answer.clone())),

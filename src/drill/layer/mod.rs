@@ -165,8 +165,8 @@ impl<S: fmt::Debug> fmt::Debug for FaultService<S> {
 
 impl<S> Service<Call<ObjectRequest>> for FaultService<S>
 where
-    S: Service<Call<ObjectRequest>, Response = ObjectResponse, Error = BoxError> + Clone + Send + 'static,
-    S::Future: Send,
+    S: Service<Call<ObjectRequest>, Response = ObjectResponse, Error = BoxError>,
+    S::Future: Send + 'static,
 {
     type Response = ObjectResponse;
     type Error = BoxError;
