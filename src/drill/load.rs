@@ -129,7 +129,7 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Endpoint, drill::PlayerKind};
+    use crate::{Endpoint, drill::PlayerKind, request::OpClass};
     use std::time::Duration;
 
     fn complaint(json: &str) -> String {
@@ -186,6 +186,25 @@ mod tests {
         }
         assert_eq!(Scenario::builtin("fastly-2021").unwrap().name, "fastly-2021");
         assert_eq!(Scenario::builtin("no-such"), None);
+    }
+
+    #[test]
+    fn reads_heal_before_writes_in_2017() {
+        let s3 = Scenario::builtin("aws-s3-2017").unwrap();
+        let primary = Endpoint::new("p", ()).provider("aws").region("us-east-1");
+        let after = |hours: u64, minutes: u64, class| {
+            let moment = s3.at(Duration::from_secs((hours * 60 + minutes) * 60)).unwrap();
+            moment
+                .phase
+                .rules
+                .iter()
+                .filter(|rule| rule.concerns(primary.profile(), class))
+                .count()
+        };
+        // 20:00: dark. 21:30: reads are well, writes are not.
+        assert!(after(2, 23, OpClass::Read) > 0 && after(2, 23, OpClass::Write) > 0);
+        assert!(after(3, 53, OpClass::Read) == 0 && after(3, 53, OpClass::List) == 0);
+        assert!(after(3, 53, OpClass::Write) > 0);
     }
 
     #[test]

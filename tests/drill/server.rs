@@ -21,15 +21,15 @@ use tokio::{
 };
 
 /// Answers every GET with 1000 bytes and everything else with nothing, and counts.
-pub struct Server {
-    pub addr: SocketAddr,
-    pub requests: Arc<AtomicUsize>,
-    pub connections: Arc<AtomicUsize>,
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    pub(crate) requests: Arc<AtomicUsize>,
+    pub(crate) connections: Arc<AtomicUsize>,
     _task: JoinSet<()>,
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (requests, connections) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -43,7 +43,7 @@ impl Server {
         }
     }
 
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.requests.load(SeqCst)
     }
 }
@@ -72,24 +72,24 @@ async fn accept(listener: TcpListener, requests: Arc<AtomicUsize>, connections: 
 }
 
 /// One connection.
-pub struct Client {
+pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     _task: JoinSet<()>,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Got {
-    pub status: u16,
-    pub headers: http::HeaderMap,
-    pub body: Result<Bytes, hyper::Error>,
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Result<Bytes, hyper::Error>,
 }
 
 /// Long for loopback, and longer than any delay that these tests ask for.
-pub const LONG: Duration = Duration::from_secs(5);
+pub(crate) const LONG: Duration = Duration::from_secs(5);
 
 impl Client {
-    pub async fn connect(addr: SocketAddr) -> std::io::Result<Self> {
+    pub(crate) async fn connect(addr: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(addr).await?;
         let (sender, driving) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
@@ -101,7 +101,7 @@ impl Client {
         Ok(Self { sender, _task: task })
     }
 
-    pub async fn send(&mut self, method: &str, path: &str, body: impl Into<Bytes>) -> Result<Got, hyper::Error> {
+    pub(crate) async fn send(&mut self, method: &str, path: &str, body: impl Into<Bytes>) -> Result<Got, hyper::Error> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -120,13 +120,13 @@ impl Client {
         timeout(LONG, exchange).await.expect("an answer or an error in time")
     }
 
-    pub async fn get(&mut self) -> Result<Got, hyper::Error> {
+    pub(crate) async fn get(&mut self) -> Result<Got, hyper::Error> {
         self.send("GET", "/bucket/a", "").await
     }
 }
 
 /// The I/O error at the bottom of an HTTP error.
-pub fn io_kind(error: &hyper::Error) -> Option<std::io::ErrorKind> {
+pub(crate) fn io_kind(error: &hyper::Error) -> Option<std::io::ErrorKind> {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {

@@ -6,19 +6,19 @@ use evenkeel::{
     endpoint::Profile,
 };
 
-pub fn profile() -> Profile {
+pub(crate) fn profile() -> Profile {
     let endpoint = Endpoint::new("primary", ()).provider("aws").region("us-east-1");
     endpoint.profile().clone()
 }
 
 /// One phase of an hour with these rules, in JSON.
-pub fn scenario(rules: &str) -> Scenario {
+pub(crate) fn scenario(rules: &str) -> Scenario {
     let json =
         format!(r#"{{ "name": "test", "phases": [{{ "name": "trouble", "duration": "1h", "rules": [{rules}] }}] }}"#);
     Scenario::from_json(&json).unwrap()
 }
 
 /// That scenario, with a seed and not started.
-pub fn timeline(rules: &str) -> Timeline {
+pub(crate) fn timeline(rules: &str) -> Timeline {
     Timeline::new(scenario(rules), 7).unwrap()
 }

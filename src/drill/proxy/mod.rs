@@ -28,7 +28,8 @@
 //! - `dns_empty` does nothing here: open connections survive, and the resolver that the SDK was given answers nothing
 //!   (`drill::DrillResolver`, features `s3` and `drill`).
 //!
-//! A hung request stays hung until its client gives up, even when the phase is over.
+//! A hung request stays hung until its client gives up, even when the phase is over. A server that cannot be reached, or
+//! breaks off before it has answered, is a bare 502.
 //!
 //! Every task that the proxy spawns ends when it is dropped. It needs a clock that runs: paused time runs ahead of
 //! sockets.
