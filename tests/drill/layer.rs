@@ -4,7 +4,7 @@ use crate::support::{profile, timeline};
 use bytes::Bytes;
 use evenkeel::{
     BoxError,
-    drill::{FaultLayer, FaultService, Timeline},
+    drill::{FaultLayer, FaultService, Scenario, Timeline},
     provider::{ProviderError, ProviderErrorKind},
     request::{
         Call, Key, OpClass, Safety,
@@ -361,4 +361,42 @@ async fn a_call_that_is_dropped_leaves_nothing_behind() {
     }
     drill.timeline.stop();
     assert!(drill.body("a").await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_builtin_incident_strikes_at_its_true_length_and_the_same_way_each_time() {
+    async fn play(incident: &Scenario) -> Vec<&'static str> {
+        let timeline = Timeline::new(incident.clone(), 7).unwrap();
+        let mut service = FaultLayer::new(timeline.clone(), profile()).layer(Store::default());
+        timeline.start_now();
+        let mut met = vec![];
+        // A write every two minutes, each given 20 s.
+        while timeline.now().is_some() {
+            let call = Call::with(put("b", "x"), OpClass::Write, Safety::Once);
+            let attempt = service.ready().await.unwrap().call(call);
+            met.push(match timeout(Duration::from_secs(20), attempt).await {
+                Ok(Ok(_)) => "success",
+                Ok(Err(error)) => error
+                    .downcast_ref::<ProviderError>()
+                    .unwrap()
+                    .outcome()
+                    .verdict
+                    .as_str(),
+                Err(_) => "hung",
+            });
+            tokio::time::sleep(Duration::from_secs(100)).await;
+        }
+        met
+    }
+    for incident in Scenario::builtins() {
+        let met = play(&incident).await;
+        let failed = met.iter().filter(|met| **met != "success").count();
+        assert!(
+            failed > 10 && failed < met.len(),
+            "{}: {failed} of {}",
+            incident.name,
+            met.len()
+        );
+        assert_eq!(met, play(&incident).await, "{}", incident.name);
+    }
 }

@@ -1,6 +1,6 @@
 //! The drill's two players: every fault in the layer (paused time) and in the proxy (real sockets on loopback).
 
-// Test code, to the last helper, but not marked as such for clippy.
+// All of it is test code, which clippy only sees where a function is marked as a test.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod layer;

@@ -339,3 +339,32 @@ async fn nothing_runs_on_when_the_proxy_is_gone() {
     }
     panic!("{} tasks before, {} after", before, tasks());
 }
+
+#[tokio::test]
+async fn after_every_builtin_incident_all_is_well_again() {
+    let server = Server::start().await;
+    let mut proxies = vec![];
+    for incident in Scenario::builtins() {
+        let timeline = Timeline::new(incident.compressed(Duration::from_millis(600)), 7).unwrap();
+        timeline.start_now();
+        proxies.push((
+            FaultProxy::bind(server.addr, profile(), timeline.clone())
+                .await
+                .unwrap(),
+            timeline,
+        ));
+    }
+    assert_eq!(proxies.len(), 5);
+    for (proxy, timeline) in proxies {
+        while timeline.now().is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let drill = Drill {
+            server: Server::start().await,
+            proxy,
+            timeline,
+        };
+        drill.connecting_comes_to(Ok(())).await;
+        assert_eq!(drill.client().await.get().await.unwrap().status, 200);
+    }
+}
