@@ -6,6 +6,8 @@ pub mod breaker;
 pub mod client;
 mod clock;
 pub mod deadline;
+#[cfg(feature = "drill")]
+pub mod drill;
 pub mod endpoint;
 mod error;
 pub mod guide;

@@ -1,0 +1,104 @@
+use super::{Fault, Scenario};
+use crate::endpoint::Profile;
+
+/// Who plays a scenario. What each can play stands in the [module's table](super).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PlayerKind {
+    /// [`FaultLayer`](super::FaultLayer).
+    Layer,
+    /// [`FaultProxy`](super::FaultProxy).
+    Proxy,
+    /// The resolver for the AWS SDK's HTTP client (features `s3` and `drill`).
+    Resolver,
+}
+
+/// A player was given a fault that it cannot play at its endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {player} cannot play `{fault}` in phase {phase:?}: {reason}")]
+pub struct Unplayable {
+    /// `layer`, `proxy` or `resolver`.
+    pub player: &'static str,
+    /// The phase's name.
+    pub phase: String,
+    /// The fault's name.
+    pub fault: &'static str,
+    /// Why not.
+    pub reason: &'static str,
+}
+
+impl PlayerKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Layer => "layer",
+            Self::Proxy => "proxy",
+            Self::Resolver => "resolver",
+        }
+    }
+
+    /// Whether this player can play every fault that the scenario has for this endpoint.
+    ///
+    /// # Errors
+    /// The first that it cannot play. A player that would skip it would show an outage milder than the one asked for.
+    pub fn check(self, scenario: &Scenario, profile: &Profile) -> Result<(), Unplayable> {
+        for phase in &scenario.phases {
+            for rule in phase.rules.iter().filter(|rule| rule.target.selects(profile)) {
+                let reason = match (self, &rule.fault) {
+                    (Self::Proxy, Fault::StaleReads) => "it does not remember what the server answered before",
+                    (Self::Proxy, Fault::Refuse | Fault::HangConnect) if !rule.hits_everything() => {
+                        "a port is closed for every class of work and with probability 1, or for none"
+                    }
+                    (Self::Resolver, Fault::DnsEmpty) if !rule.covers_all_classes() => {
+                        "a look-up does not know which class of work it is for"
+                    }
+                    _ => continue,
+                };
+                return Err(Unplayable {
+                    player: self.as_str(),
+                    phase: phase.name.clone(),
+                    fault: rule.fault.name(),
+                    reason,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::Rule;
+
+    fn playing(rule: Rule, kind: PlayerKind) -> Result<(), String> {
+        let mut scenario = Scenario::builtin("fastly-2021").unwrap();
+        scenario.phases[0].rules = vec![rule];
+        kind.check(&scenario, &Profile::named("primary"))
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_fault_that_cannot_be_played_is_named_with_its_phase() {
+        assert_eq!(
+            playing(Rule::new(Fault::StaleReads), PlayerKind::Proxy).unwrap_err(),
+            "the proxy cannot play `stale_reads` in phase \"onset\": it does not remember what the server answered before"
+        );
+        assert_eq!(playing(Rule::new(Fault::StaleReads), PlayerKind::Layer), Ok(()));
+        let half = Rule {
+            probability: 0.5,
+            ..Rule::new(Fault::Refuse)
+        };
+        assert!(
+            playing(half.clone(), PlayerKind::Proxy)
+                .unwrap_err()
+                .contains("`refuse`")
+        );
+        assert_eq!(playing(half, PlayerKind::Layer), Ok(()));
+    }
+
+    #[test]
+    fn a_fault_for_another_endpoint_is_not_this_players_business() {
+        let mut rule = Rule::new(Fault::StaleReads);
+        rule.target.endpoint = Some("another".into());
+        assert_eq!(playing(rule, PlayerKind::Proxy), Ok(()));
+    }
+}

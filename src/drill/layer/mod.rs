@@ -1,0 +1,214 @@
+//! Plays a drill inside the stack, between it and the provider: no sockets, so that it works in paused time.
+//!
+//! Place it nearest the provider, where real outages strike. It forwards readiness to the service within and takes
+//! nothing from it for calls that never get there.
+//!
+//! ```
+//! use evenkeel::drill::{FaultLayer, Scenario, Timeline};
+//! use evenkeel::provider::{AnyObjectProvider, Memory, ObjectService, ProviderError};
+//! use evenkeel::request::{Call, Key, OpClass, Safety, object::{Get, ObjectRequest}};
+//! use evenkeel::{Endpoint, verdict::Verdict};
+//! use tower::{Layer, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let endpoint = Endpoint::new("virginia", Memory::new()).provider("aws").region("us-east-1");
+//! let (profile, store) = endpoint.into_parts();
+//! let service = ObjectService::new("virginia", AnyObjectProvider::new(store));
+//!
+//! let timeline = Timeline::new(Scenario::from_json(r#"{
+//!     "name": "dark", "phases": [{ "name": "all", "duration": "1h", "rules": [{ "fault": "refuse" }] }]
+//! }"#).unwrap(), 7).unwrap();
+//! let service = FaultLayer::new(timeline.clone(), profile).layer(service);
+//!
+//! timeline.start_now();
+//! let get = ObjectRequest::Get(Get::new(Key::new("a").unwrap()));
+//! let error = service.oneshot(Call::with(get, OpClass::Read, Safety::ReadOnly)).await.unwrap_err();
+//! let error = error.downcast::<ProviderError>().unwrap();
+//! assert_eq!(error.outcome().verdict, Verdict::Unreachable);
+//! assert_eq!(error.to_string(), "the connection was refused, as the drill says");
+//! # }
+//! ```
+//!
+//! - **Connections.** The layer knows of none, so every call counts as one that has to connect: `dns_empty` and
+//!   `hang_connect` hit open connections, too. A rule's probability can stand for the share that finds none open.
+//! - **Cancel safety.** Dropping the returned future drops the call within, if it was begun. Nothing else is held.
+//! - **Time.** `hang_connect` takes [`CONNECT_TIMEOUT`], `hang` never ends: that is what the stack's timeouts are for.
+
+mod frozen;
+mod meet;
+
+pub use meet::CONNECT_TIMEOUT;
+
+use super::{
+    Fault, Rule, Timeline,
+    plan::{Dice, Plan},
+};
+use crate::{
+    BoxError,
+    clock::{self, Instant},
+    endpoint::Profile,
+    request::{
+        Call, OpClass,
+        object::{ObjectRequest, ObjectResponse},
+    },
+};
+use frozen::{Frozen, View};
+use futures_util::future::Either;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+use tower::{Layer, Service};
+
+/// Puts a [`FaultService`] around one endpoint's service.
+#[derive(Clone, Debug)]
+pub struct FaultLayer {
+    timeline: Timeline,
+    profile: Profile,
+    share: f64,
+}
+
+impl FaultLayer {
+    /// Plays `timeline` at the endpoint that `profile` describes, for all calls.
+    pub fn new(timeline: Timeline, profile: Profile) -> Self {
+        Self {
+            timeline,
+            profile,
+            share: 1.0,
+        }
+    }
+
+    /// Only this share of the calls (0 to 1) can meet a fault; the others pass as if there were no drill. For a drill in
+    /// production that only some of the traffic is to feel.
+    #[must_use]
+    pub const fn share(mut self, share: f64) -> Self {
+        self.share = share.clamp(0.0, 1.0);
+        self
+    }
+
+    fn is_lag(&self, rule: &Rule) -> bool {
+        rule.fault == Fault::StaleReads && rule.target.selects(&self.profile)
+    }
+}
+
+impl<S> Layer<S> for FaultLayer {
+    type Service = FaultService<S>;
+
+    fn layer(&self, inner: S) -> FaultService<S> {
+        let can_lag = self.timeline.scenario().is_some_and(|scenario| {
+            let mut rules = scenario.phases.iter().flat_map(|phase| &phase.rules);
+            rules.any(|rule| self.is_lag(rule))
+        });
+        FaultService {
+            inner,
+            shared: Arc::new(Shared {
+                layer: self.clone(),
+                dice: Mutex::new(Dice::new(self.timeline.rng("layer", &self.profile))),
+                frozen: can_lag.then(Mutex::default),
+            }),
+        }
+    }
+}
+
+/// One endpoint's service, with the drill's faults before it. Clones share dice, capacity and the frozen view.
+#[derive(Clone)]
+pub struct FaultService<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    layer: FaultLayer,
+    dice: Mutex<Dice>,
+    /// Answers seen, only where the scenario has stale reads.
+    frozen: Option<Mutex<Frozen>>,
+}
+
+impl Shared {
+    fn plan(&self, class: OpClass, now: Instant) -> Option<Plan> {
+        let FaultLayer {
+            timeline,
+            profile,
+            share,
+        } = &self.layer;
+        timeline.at(now)?;
+        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+        // Thrown only where it can matter, so that a layer for all calls draws as if shares did not exist.
+        if *share < 1.0 && !dice.throw(*share) {
+            return None;
+        }
+        dice.plan(timeline.rules(now, profile, class), now)
+    }
+
+    fn lags(&self, now: Instant) -> bool {
+        let moment = self.layer.timeline.at(now);
+        moment.is_some_and(|moment| moment.phase.rules.iter().any(|rule| self.layer.is_lag(rule)))
+    }
+
+    fn frozen(&self) -> Option<MutexGuard<'_, Frozen>> {
+        let frozen = self.frozen.as_ref()?;
+        Some(frozen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for FaultService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultService")
+            .field("inner", &self.inner)
+            .field("endpoint", &self.shared.layer.profile.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Service<Call<ObjectRequest>> for FaultService<S>
+where
+    S: Service<Call<ObjectRequest>, Response = ObjectResponse, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = ObjectResponse;
+    type Error = BoxError;
+    /// Boxed: a drill's cost is not what is measured, and the faults read as the sequence of awaits that they are.
+    type Future = Pin<Box<dyn Future<Output = Result<ObjectResponse, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
+        let now = clock::now();
+        let plan = self.shared.plan(call.request().class(), now);
+        if let Some(outcome) = plan.as_ref().and_then(meet::before_the_request) {
+            return Box::pin(outcome);
+        }
+        let shown = self.shared.frozen().map(|mut frozen| {
+            let stale = plan.as_ref().is_some_and(|plan| plan.stale);
+            frozen.show(call.request(), self.shared.lags(now), stale)
+        });
+        let shared = self.shared.clone();
+        // A call that the frozen view answers does not reach the provider either, and keeps the readiness for the next.
+        let answer = match shown {
+            Some(View::Stale(answer)) => Either::Left(std::future::ready(answer)),
+            Some(View::Fresh(note)) => {
+                let inner = self.inner.call(call);
+                Either::Right(Either::Left(async move {
+                    let answer = inner.await;
+                    if let Some(mut frozen) = shared.frozen() {
+                        frozen.note(note, &answer);
+                    }
+                    answer
+                }))
+            }
+            None => Either::Right(Either::Right(self.inner.call(call))),
+        };
+        Box::pin(async move {
+            let answer = answer.await;
+            match plan {
+                Some(plan) => meet::after_the_request(&plan, now, answer).await,
+                None => answer,
+            }
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Outages as data, and what plays them.
+//!
+//! Failover that was never seen to work does not work on the day. So the outages that this crate exists for are data
+//! that can be played against any endpoint, in a test, in a simulation of hours or before a real SDK, and tomorrow's
+//! incident is one more JSON file.
+//!
+//! ```
+//! use evenkeel::drill::Scenario;
+//!
+//! let scenario = Scenario::from_json(r#"{
+//!     "name": "tomorrow",
+//!     "description": "Everything here is our choice.",
+//!     "phases": [
+//!         { "name": "dark", "duration": "12m", "rules": [
+//!             { "target": { "provider": "aws", "region": "us-east-1" }, "fault": "hang" }
+//!         ] },
+//!         { "name": "writes are late", "duration": "1h30m", "rules": [
+//!             { "classes": ["write"], "fault": { "status": { "code": 503, "s3_code": "SlowDown" } }, "probability": 0.4 }
+//!         ] }
+//!     ]
+//! }"#)?;
+//! let phases: Vec<_> = scenario.phases.iter().map(|p| (p.name.as_str(), p.duration.as_secs() / 60)).collect();
+//! assert_eq!(phases, [("dark", 12), ("writes are late", 90)]);
+//!
+//! // Incidents of the past are built in, at their true lengths; shorten them to watch.
+//! let s3_2017 = Scenario::builtin("aws-s3-2017").unwrap().compressed(std::time::Duration::from_secs(30));
+//! assert_eq!(s3_2017.phases[0].name, "index and placement restarting");
+//! # Ok::<(), evenkeel::drill::LoadError>(())
+//! ```
+//!
+//! A [`Timeline`] is a scenario that was started. Two players take it: the [fault layer](layer) inside the stack, and the
+//! [fault proxy](proxy) before a real server. A player refuses, when it is set up, what it cannot play:
+//!
+//! | fault | layer | proxy |
+//! |---|---|---|
+//! | `hang` | never answers | accepts, and stays silent |
+//! | `hang_connect` | 0.9 s, then unreachable, not sent | never accepts; open connections go on. Only for all classes, with probability 1 |
+//! | `refuse` | unreachable, not sent | closes the port, resets open connections. Only for all classes, with probability 1 |
+//! | `dns_empty` | unreachable, not sent | open connections go on; the SDK's resolver (`DrillResolver`, with feature `s3`) answers nothing. There only for all classes |
+//! | `reset_before_request` | faulty, maybe sent; the provider is not asked | RST when the head has arrived |
+//! | `reset_after_request` | faulty, maybe sent; the provider was asked | RST when the server has answered |
+//! | `status`, `authentication` | as the verdict on that answer | that answer, with S3's error document |
+//! | `throttle` | throttled | 503 SlowDown |
+//! | `slow`, `delay` | the answer comes later | the answer comes later |
+//! | `drip` | the answer takes its length's time | the body trickles |
+//! | `truncate` | faulty, maybe sent | the body breaks off before its announced length |
+//! | `stale_reads` | reads show what they showed before | refused |
+//!
+//! Who knows the class of a call plays rules for some classes: the layer from the request, the proxy from method and
+//! path.
+
+mod check;
+mod compress;
+mod duration;
+mod fault;
+mod kind;
+pub mod layer;
+mod load;
+mod locate;
+mod plan;
+pub mod proxy;
+#[cfg(feature = "s3")]
+pub mod resolver;
+mod scenario;
+mod throttle;
+mod timeline;
+
+pub use check::InvalidScenario;
+pub use fault::Fault;
+pub use kind::{PlayerKind, Unplayable};
+pub use layer::{FaultLayer, FaultService};
+pub use load::LoadError;
+pub use proxy::{FaultProxy, ProxyError};
+#[cfg(feature = "s3")]
+pub use resolver::DrillResolver;
+pub use scenario::{Moment, Phase, Rule, Scenario, Target};
+pub use timeline::Timeline;

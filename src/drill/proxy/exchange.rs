@@ -1,0 +1,121 @@
+//! One request and its answer, and what the drill does to them.
+
+use super::{
+    Shared,
+    answer::respond,
+    body::{self, Body},
+    connection::{Answered, Connection, Ending},
+    counts::class_of,
+};
+use crate::{
+    clock::{self, Instant},
+    drill::plan::{Answer, End, Plan},
+    request::OpClass,
+};
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use std::{
+    future::pending,
+    sync::{Arc, PoisonError},
+};
+use tokio::time::sleep;
+
+impl Shared {
+    fn plan(&self, class: OpClass, now: Instant) -> Option<Plan> {
+        let rules = self.timeline.rules(now, &self.profile, class);
+        // Whoever got here is connected: faults in connecting do not concern this request.
+        let rules = rules.filter(|(_, rule)| !rule.fault.is_met_while_connecting());
+        self.dice
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .plan(rules, now)
+    }
+}
+
+pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connection>) -> Answered {
+    let class = class_of(request.method(), request.uri());
+    let is_head = request.method() == Method::HEAD;
+    let arrived = clock::now();
+    let Shared { counters, .. } = &*connection.shared;
+    counters.saw(class);
+    let plan = connection.shared.plan(class, arrived);
+    if plan.is_some() {
+        counters.faulted(class);
+    }
+    match plan.as_ref().and_then(|plan| plan.end.as_ref()) {
+        Some(End::Hang) => return pending().await,
+        Some(End::ResetBeforeRequest) => {
+            connection.end(Ending::Reset);
+            return pending().await;
+        }
+        Some(End::Answer(answer)) => {
+            // Read to its end, because a client that is still sending when its connection closes sees no answer at all.
+            body::drain(request.into_body()).await;
+            due(plan.as_ref(), arrived).await;
+            return Ok(respond(answer, is_head));
+        }
+        _ => {}
+    }
+    counters.forwarded(class);
+    let response = connection.forward(request).await;
+    due(plan.as_ref(), arrived).await;
+    let Ok(response) = response else {
+        let gateway = Answer {
+            status: 502,
+            s3_code: None,
+            retry_after: None,
+        };
+        return Ok(respond(&gateway, is_head));
+    };
+    let Some(plan) = plan else {
+        return Ok(response.map(body::whole));
+    };
+    if plan.end == Some(End::ResetAfterRequest) {
+        body::drain(response.into_body()).await;
+        connection.end(Ending::Reset);
+        return pending().await;
+    }
+    if is_head {
+        // Its length is announced, but there is no body to cut or to slow.
+        return Ok(response.map(body::whole));
+    }
+    spoil(response, &plan, connection).await
+}
+
+/// Waits until the answer to a request that arrived at `arrived` is due. All that passed since counts as the server's.
+async fn due(plan: Option<&Plan>, arrived: Instant) {
+    if let Some(plan) = plan {
+        let took = clock::now().saturating_duration_since(arrived);
+        let late = plan.due(took).saturating_sub(took);
+        if !late.is_zero() {
+            sleep(late).await;
+        }
+    }
+}
+
+/// The answer with its body slowed and cut.
+async fn spoil(response: Response<Incoming>, plan: &Plan, connection: Arc<Connection>) -> Answered {
+    let slow = |body: Body| match plan.bytes_per_second {
+        Some(rate) => body::dripping(body, rate),
+        None => body,
+    };
+    let Some(cut) = plan.cut else {
+        return Ok(response.map(|incoming| slow(body::whole(incoming))));
+    };
+    // Collected, so that its length can be announced before it is broken off. A drill's objects fit into memory.
+    let (mut head, incoming) = response.into_parts();
+    let whole = incoming.collect().await?.to_bytes();
+    head.headers.remove(header::TRANSFER_ENCODING);
+    head.headers
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    let kept = cut.of(whole.len() as u64).and_then(|kept| usize::try_from(kept).ok());
+    let body = match kept {
+        None => slow(body::full(whole)),
+        Some(kept) => {
+            let kept = slow(body::boxed(Full::new(whole.slice(..kept))));
+            body::then(kept, move || connection.end(Ending::Close))
+        }
+    };
+    Ok(Response::from_parts(head, body))
+}

@@ -1,0 +1,132 @@
+//! Plays a drill on real sockets: a proxy on loopback in front of a real server, so that an SDK with its pool, its
+//! timeouts and its error types meets real hangs, resets and drips.
+//!
+//! ```
+//! use evenkeel::drill::{FaultProxy, Scenario, Timeline};
+//! use evenkeel::{Endpoint, request::OpClass};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+//! let endpoint = Endpoint::new("virginia", ()).provider("aws").region("us-east-1");
+//! let timeline = Timeline::new(Scenario::builtin("fastly-2021").unwrap(), 7)?;
+//!
+//! let proxy = FaultProxy::bind(server, endpoint.profile().clone(), timeline.clone()).await?;
+//! let url = format!("http://{}", proxy.addr()); // what the client under test is given
+//! timeline.start_now();
+//! assert_eq!(proxy.counts().of(OpClass::Read).seen, 0);
+//! proxy.shutdown().await;
+//! # Ok(()) }
+//! ```
+//!
+//! It speaks HTTP/1.1 without TLS and takes paths as `/bucket/key`. Faults that concern a request are drawn when its head
+//! has arrived; those that concern connecting hold for as long as their phase does:
+//!
+//! - `refuse` closes the listening socket and resets open connections. The port stays reserved meanwhile.
+//! - `hang_connect` shrinks the queue of connections that wait to be accepted, and fills it with connections of its own:
+//!   Linux then drops every further SYN, as a black hole does. Open connections are not touched. A client that connects
+//!   in the very moment of the change can get one of the places in the queue; it is connected, and never answered.
+//! - `dns_empty` does nothing here: open connections survive, and the resolver that the SDK was given answers nothing
+//!   (`drill::DrillResolver`, features `s3` and `drill`).
+//!
+//! A hung request stays hung until its client gives up, even when the phase is over. A server that cannot be reached, or
+//! breaks off before it has answered, is a bare 502.
+//!
+//! Every task that the proxy spawns ends when it is dropped. It needs a clock that runs: paused time runs ahead of
+//! sockets.
+
+mod answer;
+mod body;
+mod connection;
+mod counts;
+mod exchange;
+mod gate;
+mod supervise;
+
+pub use counts::{ClassCounts, Counts};
+
+use super::{PlayerKind, Timeline, Unplayable, plan::Dice};
+use crate::endpoint::Profile;
+use counts::Counters;
+use gate::Gate;
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+use tokio::task::JoinHandle;
+
+/// A proxy on loopback that plays a drill before one server.
+#[derive(Debug)]
+pub struct FaultProxy {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    /// Owns the listening socket and, in a set that ends with it, all connections.
+    task: JoinHandle<()>,
+}
+
+/// What the proxy's connections share.
+#[derive(Debug)]
+struct Shared {
+    upstream: SocketAddr,
+    profile: Profile,
+    timeline: Timeline,
+    dice: Mutex<Dice>,
+    counters: Counters,
+}
+
+/// Why a proxy could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// The scenario has a fault for this endpoint that a proxy cannot play.
+    #[error(transparent)]
+    Unplayable(#[from] Unplayable),
+    /// No port could be had.
+    #[error("the proxy could not listen on loopback")]
+    Listen(#[from] io::Error),
+}
+
+impl FaultProxy {
+    /// Listens on a free port of 127.0.0.1 and forwards to `upstream` what the drill lets through. `profile` says which
+    /// endpoint the server stands for.
+    ///
+    /// # Errors
+    /// If the drill has a fault for this endpoint that a proxy cannot play, and if no port can be had.
+    pub async fn bind(upstream: SocketAddr, profile: Profile, timeline: Timeline) -> Result<Self, ProxyError> {
+        timeline.check(PlayerKind::Proxy, &profile)?;
+        let gate = Gate::bind().await?;
+        let addr = gate.addr();
+        let shared = Arc::new(Shared {
+            upstream,
+            dice: Mutex::new(Dice::new(timeline.rng("proxy", &profile))),
+            profile,
+            timeline,
+            counters: Counters::default(),
+        });
+        let task = tokio::spawn(supervise::run(gate, shared.clone()));
+        Ok(Self { addr, shared, task })
+    }
+
+    /// Where it listens.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What has passed so far. Connections that were refused or never accepted are not seen, and so not counted.
+    pub fn counts(&self) -> Counts {
+        self.shared.counters.read()
+    }
+
+    /// Closes the port and all connections. Dropping the proxy does the same without waiting for it.
+    pub async fn shutdown(mut self) {
+        self.task.abort();
+        // It can only say that it was aborted.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

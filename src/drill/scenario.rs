@@ -1,0 +1,233 @@
+use super::{Fault, duration};
+use crate::{endpoint::Profile, request::OpClass};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// An incident as data: named phases, one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name, as `--scenario` takes it.
+    pub name: String,
+    /// What happened; which of it is documented, and which numbers were chosen.
+    #[serde(default)]
+    pub description: String,
+    /// At least one.
+    pub phases: Vec<Phase>,
+}
+
+/// A stretch of time during which the same rules hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    /// What an operator calls it.
+    pub name: String,
+    /// How long it lasts: `"2h49m"` in JSON.
+    #[serde(with = "duration")]
+    pub duration: Duration,
+    /// What goes wrong. Empty: nothing, a healthy phase.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// One fault, and the calls that it hits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Which endpoints. Default: every one.
+    #[serde(default)]
+    pub target: Target,
+    /// Which classes of work. Default: all.
+    #[serde(default = "all_classes")]
+    pub classes: Vec<OpClass>,
+    /// What goes wrong.
+    pub fault: Fault,
+    /// For which share of those calls, 0 to 1, drawn per call. Default: 1.
+    #[serde(default = "always")]
+    pub probability: f64,
+}
+
+fn all_classes() -> Vec<OpClass> {
+    OpClass::ALL.to_vec()
+}
+
+const fn always() -> f64 {
+    1.0
+}
+
+impl Rule {
+    /// `fault` for every call at every endpoint.
+    pub fn new(fault: Fault) -> Self {
+        Self {
+            target: Target::default(),
+            classes: all_classes(),
+            fault,
+            probability: always(),
+        }
+    }
+
+    /// Whether it concerns calls of this class at this endpoint.
+    pub fn concerns(&self, profile: &Profile, class: OpClass) -> bool {
+        self.target.selects(profile) && self.classes.contains(&class)
+    }
+
+    /// Whether it concerns every class.
+    pub(super) fn covers_all_classes(&self) -> bool {
+        OpClass::ALL.iter().all(|class| self.classes.contains(class))
+    }
+
+    /// Whether it hits every call of every class.
+    pub(super) fn hits_everything(&self) -> bool {
+        self.probability >= 1.0 && self.covers_all_classes()
+    }
+}
+
+/// Selects endpoints by what is known of them. Every field that is given must match; none given selects all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Target {
+    /// The endpoint's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Who runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The provider's name for its region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+impl Target {
+    /// Whether this endpoint is meant.
+    pub fn selects(&self, profile: &Profile) -> bool {
+        let matches = |wanted: &Option<String>, found: Option<&str>| match wanted {
+            Some(wanted) => found == Some(wanted),
+            None => true,
+        };
+        matches(&self.endpoint, Some(profile.name()))
+            && matches(&self.provider, profile.provider())
+            && matches(&self.region, profile.region())
+    }
+}
+
+/// A point in a scenario's course.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment<'a> {
+    /// Which phase, counted from 0.
+    pub index: usize,
+    /// The phase.
+    pub phase: &'a Phase,
+    /// How long it has lasted.
+    pub into: Duration,
+    /// How long it will last yet; never zero.
+    pub left: Duration,
+}
+
+impl Scenario {
+    /// The sum of its phases.
+    pub fn duration(&self) -> Duration {
+        self.phases
+            .iter()
+            .fold(Duration::ZERO, |sum, phase| sum.saturating_add(phase.duration))
+    }
+
+    /// Where it stands after `elapsed`; `None` when it is over. A phase begins with its first instant and ends before
+    /// the next one's.
+    pub fn at(&self, elapsed: Duration) -> Option<Moment<'_>> {
+        let mut into = elapsed;
+        for (index, phase) in self.phases.iter().enumerate() {
+            match into.checked_sub(phase.duration) {
+                Some(rest) => into = rest,
+                None => {
+                    let left = phase.duration - into;
+                    return Some(Moment {
+                        index,
+                        phase,
+                        into,
+                        left,
+                    });
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::Endpoint;
+    use proptest::prelude::*;
+
+    pub(in crate::drill) fn scenario(durations: &[u64]) -> Scenario {
+        Scenario {
+            name: "s".into(),
+            description: String::new(),
+            phases: durations
+                .iter()
+                .map(|millis| Phase {
+                    name: millis.to_string(),
+                    duration: Duration::from_millis(*millis),
+                    rules: vec![],
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_phase_ends_where_the_next_begins() {
+        let two = scenario(&[1000, 500]);
+        let at = |millis| {
+            two.at(Duration::from_millis(millis))
+                .map(|m| (m.index, m.into.as_millis(), m.left.as_millis()))
+        };
+        assert_eq!(at(0), Some((0, 0, 1000)));
+        assert_eq!(at(999), Some((0, 999, 1)));
+        assert_eq!(at(1000), Some((1, 0, 500)));
+        assert_eq!(at(1500), None);
+    }
+
+    #[test]
+    fn a_target_matches_on_every_field_that_is_given() {
+        let virginia = Endpoint::new("virginia", ()).provider("aws").region("us-east-1");
+        let selects = |endpoint: Option<&str>, provider: Option<&str>, region: Option<&str>| {
+            Target {
+                endpoint: endpoint.map(Into::into),
+                provider: provider.map(Into::into),
+                region: region.map(Into::into),
+            }
+            .selects(virginia.profile())
+        };
+        assert!(selects(None, None, None));
+        assert!(selects(None, Some("aws"), None));
+        assert!(selects(Some("virginia"), Some("aws"), Some("us-east-1")));
+        assert!(!selects(None, Some("aws"), Some("eu-west-1")));
+        assert!(
+            !Target {
+                provider: Some("aws".into()),
+                ..Target::default()
+            }
+            .selects(Endpoint::new("x", ()).profile())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn at_finds_the_phase_that_holds_the_instant(
+            durations in prop::collection::vec(1u64..100_000, 1..12),
+            elapsed in 0u64..1_300_000,
+        ) {
+            let scenario = scenario(&durations);
+            let elapsed = Duration::from_millis(elapsed);
+            match scenario.at(elapsed) {
+                Some(moment) => {
+                    let before: Duration = scenario.phases[..moment.index].iter().map(|p| p.duration).sum();
+                    prop_assert_eq!(before + moment.into, elapsed);
+                    prop_assert_eq!(moment.into + moment.left, moment.phase.duration);
+                    prop_assert!(!moment.left.is_zero());
+                }
+                None => prop_assert!(elapsed >= scenario.duration()),
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The drill's two players: every fault in the layer (paused time) and in the proxy (real sockets on loopback).
+
+// All of it is test code, which clippy only sees where a function is marked as a test.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+mod layer;
+mod proxy;
+#[cfg(feature = "s3")]
+mod resolver;
+#[cfg(feature = "s3")]
+mod sdk;
+mod server;
+mod support;

@@ -1,0 +1,80 @@
+//! An empty DNS answer, as the AWS SDK meets it.
+
+use crate::{
+    server::Server,
+    support::{profile, timeline},
+};
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use aws_smithy_http_client::{Builder, tls};
+use evenkeel::drill::{DrillResolver, Timeline};
+use std::{error::Error, sync::atomic::Ordering::SeqCst};
+
+/// A client that knows its server by name only. Each has its own pool.
+fn client(server: &Server, timeline: &Timeline) -> aws_sdk_s3::Client {
+    let resolver = DrillResolver::new(timeline.clone(), profile()).unwrap();
+    let http = Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_with_resolver(resolver);
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(format!("http://s3.us-east-1.drill.test:{}", server.addr.port()))
+        .force_path_style(true)
+        .credentials_provider(Credentials::new("key", "secret", None, None, "static"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http)
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+async fn get(client: &aws_sdk_s3::Client) -> Result<usize, Box<dyn Error + Send + Sync>> {
+    let object = client.get_object().bucket("bucket").key("a").send().await?;
+    Ok(object.body.collect().await?.into_bytes().len())
+}
+
+/// Whether the chain proves that connecting failed.
+fn is_connect(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error
+            .downcast_ref::<hyper_util::client::legacy::Error>()
+            .is_some_and(|e| e.is_connect())
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+#[tokio::test]
+async fn an_empty_name_hits_new_connections_while_pooled_ones_survive() {
+    let server = Server::start().await;
+    let timeline = timeline(r#"{ "fault": "dns_empty" }"#);
+    // Given a client with a connection in its pool, and one without,
+    let pooled = client(&server, &timeline);
+    let fresh = client(&server, &timeline);
+    assert_eq!(get(&pooled).await.unwrap(), 1000);
+    // when the name resolves to nothing,
+    timeline.start_now();
+    // then the pooled connection goes on working,
+    assert_eq!(get(&pooled).await.unwrap(), 1000);
+    assert_eq!(server.connections.load(SeqCst), 1);
+    // a new one cannot be made, which proves that nothing was sent,
+    let error = get(&fresh).await.unwrap_err();
+    assert!(is_connect(&*error), "{error:?}");
+    assert_eq!(server.requests(), 2);
+    // and all is well when the name is back.
+    timeline.stop();
+    assert_eq!(get(&fresh).await.unwrap(), 1000);
+    assert_eq!(server.connections.load(SeqCst), 2);
+}
+
+#[test]
+fn an_empty_name_for_some_classes_is_refused() {
+    let writes = timeline(r#"{ "classes": ["write"], "fault": "dns_empty" }"#);
+    assert_eq!(
+        DrillResolver::new(writes, profile()).unwrap_err().to_string(),
+        "the resolver cannot play `dns_empty` in phase \"trouble\": a look-up does not know which class of work it is for"
+    );
+}
