@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod attributes;
 mod bridge;
 mod error;
 pub mod memory;
