@@ -6,6 +6,8 @@ mod clock;
 pub mod endpoint;
 pub mod provider;
 pub mod request;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod verdict;
 
 pub use endpoint::Endpoint;

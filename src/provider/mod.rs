@@ -24,10 +24,14 @@ mod attributes;
 mod bridge;
 mod error;
 pub mod memory;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 pub use bridge::{AnyObjectProvider, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
 pub use memory::Memory;
+#[cfg(feature = "s3")]
+pub use s3::S3;
 
 use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer};
 use std::future::Future;
