@@ -1,0 +1,5 @@
+//! Object stores: the conformance suite on every adapter, and what the real SDK makes of real misbehaviour.
+
+mod conformance;
+#[path = "../support/s3s.rs"]
+mod s3s_server;
