@@ -102,15 +102,11 @@ fn dispatch(failure: &DispatchFailure) -> Finding {
 
 /// Whether signing was impossible, so that nothing was sent.
 ///
-/// The SDK's error for a provider that hangs, and the one for no provider at all, have private types; both arise in this
-/// process only, before the request exists, and a test over a real client pins their words.
+/// The SDK's error for a provider that hangs has a private type. It arises in this process only, before the request is
+/// signed, and a test over a real client pins its words.
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    chain::chain(error).any(|error| {
-        error.is::<CredentialsError>() || {
-            let text = error.to_string();
-            text.starts_with("identity resolver timed out") || text.starts_with("failed to select an auth scheme")
-        }
-    })
+    chain::chain(error)
+        .any(|error| error.is::<CredentialsError>() || error.to_string().starts_with("identity resolver timed out"))
 }
 
 fn source(error: &dyn Error) -> Option<&(dyn Error + 'static)> {
