@@ -4,6 +4,7 @@
 
 mod clock;
 pub mod endpoint;
+pub mod guide;
 pub mod provider;
 pub mod request;
 #[cfg(feature = "testing")]

@@ -10,7 +10,7 @@ type AnyError = dyn Error + 'static;
 
 /// `error` and everything beneath it. Beneath an [`io::Error`] is what it wraps: its `source()` would skip that, and with
 /// it the errors of TLS and of resolvers.
-pub(crate) fn chain<'a>(error: &'a AnyError) -> impl Iterator<Item = &'a AnyError> {
+pub(crate) fn chain(error: &AnyError) -> impl Iterator<Item = &AnyError> {
     /// A chain that is longer is a loop.
     const LONGEST: usize = 64;
     iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
@@ -21,7 +21,7 @@ pub(crate) fn chain<'a>(error: &'a AnyError) -> impl Iterator<Item = &'a AnyErro
 }
 
 /// The first error of this type in the chain.
-pub(crate) fn find<'a, E: Error + 'static>(error: &'a AnyError) -> Option<&'a E> {
+pub(crate) fn find<E: Error + 'static>(error: &AnyError) -> Option<&E> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 

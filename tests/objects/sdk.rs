@@ -21,7 +21,7 @@ use evenkeel::{
     },
     verdict::{AwsVerdicts, Classify, Outcome, Sent, Verdict},
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const UNSENT: Outcome = Outcome::new(Verdict::Unreachable, Sent::No);
 const FAULTY: Outcome = Outcome::new(Verdict::Faulty, Sent::Maybe);
@@ -157,15 +157,13 @@ fn connecting_is_bounded_and_the_rest_is_kept() {
     assert_eq!(config.region().unwrap().as_ref(), "us-east-1");
 }
 
-/// The SDK would try three times by itself.
+/// The SDK alone would try three times.
 #[tokio::test]
 async fn one_put_is_one_attempt() {
     let server = raw::serve(refusal("500 Internal Server Error", "InternalError")).await;
     let store = at(server.addr);
-    let start = Instant::now();
     store.put(Put::new(key(), "x")).await.unwrap_err();
     assert_eq!(server.connections(), 1);
-    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
