@@ -1,1 +1,136 @@
-//! How to write a `Classify`.
+//! Writing your own `Classify`: what your client's errors mean.
+//!
+//! evenkeel carries your own client's calls (`Failover<C>`, or the layers alone). To fail over it must know two things of
+//! every failed attempt, and only you can tell it: whose fault was it (the [`Verdict`]), and could the request have reached
+//! the provider ([`Sent`])? A [`Classify`] answers both. There are three to use as they are, or to build on:
+//!
+//! | your client returns | use |
+//! |---|---|
+//! | `Result<T, SdkError<E>>` of an AWS SDK | `AwsVerdicts` (feature `s3`) |
+//! | `Result<http::Response<B>, E>` | `HttpVerdicts` (feature `http`) |
+//! | `Result<T, std::io::Error>` | [`IoVerdicts`] |
+//! | anything else | your own, as below |
+//!
+//! # What to decide
+//!
+//! Go through your client's errors and ask, in this order:
+//!
+//! 1. **Would the same request fail anywhere?** [`Verdict::Caller`]: a wrong bucket, a key that is too long. Never retried,
+//!    no evidence against the endpoint. When in doubt between this and a fault, ask whether another region would answer
+//!    otherwise.
+//! 2. **Is the refusal itself the answer?** [`Verdict::Answer`] (precondition failed, already exists) or
+//!    [`Verdict::Absent`]. They prove the endpoint *healthy*. Taking them for faults opens the breaker of an endpoint that
+//!    works.
+//! 3. **Does it ask for less?** [`Verdict::Throttled`]. Slow down here, not dead: it never opens a breaker.
+//! 4. **Is it about credentials?** [`Verdict::Denied`], and
+//!    [`naming_the_credential`](crate::verdict::Outcome::naming_the_credential) if it names the key, the token, the
+//!    signature or the clock rather than the permission: on credentials that just worked that is the provider's outage.
+//! 5. **Did anybody answer?** If not, [`Verdict::Unreachable`]; if wrongly or too late, [`Verdict::Faulty`]. What you do not
+//!    recognise is `Faulty`.
+//!
+//! And for each: **is it proven that nothing was sent?** [`Sent::No`] means that a write which must not happen twice will be
+//! sent elsewhere at once. Say it only if the client *says* that it never connected, or never began. A bare I/O error proves
+//! nothing: a reset looks the same before the request and after it. A time limit proves nothing either.
+//!
+//! The [`table`] has the verdict of every code, status and symptom that evenkeel knows. Look up there rather than decide
+//! anew, so that your client and the built-in ones agree.
+//!
+//! # An example
+//!
+//! A made-up client for a ledger, with the errors that such clients have:
+//!
+//! ```
+//! use evenkeel::verdict::{Classify, Detail, Outcome, Sent, Verdict, table::{self, Symptom}};
+//! use std::{io, time::Duration};
+//!
+//! # #[derive(Debug)]
+//! struct Receipt;
+//!
+//! #[derive(Debug)]
+//! enum LedgerError {
+//!     /// It could not connect. The client only says this when no connection was made.
+//!     Connect(io::Error),
+//!     /// The connection broke.
+//!     Io(io::Error),
+//!     /// Its own time limit ran out.
+//!     Timeout,
+//!     /// The ledger refused.
+//!     Refused { status: u16, code: String, retry_after: Option<Duration>, request_id: String },
+//! }
+//!
+//! #[derive(Clone, Copy)]
+//! struct LedgerVerdicts;
+//!
+//! impl Classify<Receipt, LedgerError> for LedgerVerdicts {
+//!     fn classify(&self, result: Result<&Receipt, &LedgerError>) -> Outcome {
+//!         match result {
+//!             Ok(Receipt) => Outcome::SUCCESS,
+//!             // Proven: nothing was sent.
+//!             Err(LedgerError::Connect(_)) => table::for_symptom(Symptom::ConnectFailed),
+//!             // Not proven, whatever the kind.
+//!             Err(LedgerError::Io(error)) => table::for_io(error.kind()),
+//!             Err(LedgerError::Timeout) => table::for_symptom(Symptom::AttemptTimeout),
+//!             Err(LedgerError::Refused { status, code, retry_after, .. }) => match code.as_str() {
+//!                 // The ledger's own words first...
+//!                 "EntryExists" => Outcome::new(Verdict::Answer, Sent::Maybe),
+//!                 "LedgerBusy" => Outcome::new(Verdict::Throttled, Sent::Maybe),
+//!                 "KeyRevoked" => Outcome::new(Verdict::Denied, Sent::Maybe).naming_the_credential(),
+//!                 // ... then what everybody means by theirs.
+//!                 code => table::for_answer(*status, Some(code), None),
+//!             }
+//!             .with_retry_after(*retry_after),
+//!         }
+//!     }
+//!
+//!     // Words for errors and spans. No keys, no secrets: not the provider's own message, which tends to quote them.
+//!     fn detail(&self, result: Result<&Receipt, &LedgerError>) -> Detail {
+//!         match result {
+//!             Err(LedgerError::Refused { code, request_id, .. }) => Detail {
+//!                 code: Some(code.clone()),
+//!                 request_id: Some(request_id.clone()),
+//!                 ..Detail::default()
+//!             },
+//!             _ => Detail::default(),
+//!         }
+//!     }
+//! }
+//!
+//! let refused = |status, code: &str| Err(LedgerError::Refused {
+//!     status,
+//!     code: code.into(),
+//!     retry_after: None,
+//!     request_id: "r-1".into(),
+//! });
+//! let verdict = |result: Result<Receipt, LedgerError>| LedgerVerdicts.classify(result.as_ref()).verdict;
+//! assert_eq!(verdict(refused(409, "EntryExists")), Verdict::Answer);
+//! assert_eq!(verdict(refused(503, "LedgerBusy")), Verdict::Throttled);
+//! assert_eq!(verdict(refused(503, "Maintenance")), Verdict::Faulty);
+//!
+//! let connect = LedgerVerdicts.classify(Err(&LedgerError::Connect(io::ErrorKind::ConnectionRefused.into())));
+//! assert_eq!((connect.verdict, connect.sent), (Verdict::Unreachable, Sent::No));
+//! let broken = LedgerVerdicts.classify(Err(&LedgerError::Io(io::ErrorKind::ConnectionRefused.into())));
+//! assert_eq!((broken.verdict, broken.sent), (Verdict::Unreachable, Sent::Maybe));
+//! ```
+//!
+//! # What goes wrong
+//! - **Inner retries.** A client that retries by itself multiplies ours (3 × 3 attempts) and hides the first failure for
+//!   seconds. Turn them off, and set its connect timeout below a second.
+//! - **Failures that look like successes.** `classify` sees `Ok` as well: a client that returns a 503 as a response, or half
+//!   a body as a body, must be judged there.
+//! - **Failures that come later.** A body that streams after the call returned fails where nobody judges. Collect it inside
+//!   the closure.
+//! - **Slow classification.** It runs on the request path, once per attempt: no I/O, no locks.
+//!
+//! [`Classify`]: crate::verdict::Classify
+//! [`IoVerdicts`]: crate::verdict::IoVerdicts
+//! [`Sent`]: crate::verdict::Sent
+//! [`Sent::No`]: crate::verdict::Sent::No
+//! [`Verdict`]: crate::verdict::Verdict
+//! [`Verdict::Absent`]: crate::verdict::Verdict::Absent
+//! [`Verdict::Answer`]: crate::verdict::Verdict::Answer
+//! [`Verdict::Caller`]: crate::verdict::Verdict::Caller
+//! [`Verdict::Denied`]: crate::verdict::Verdict::Denied
+//! [`Verdict::Faulty`]: crate::verdict::Verdict::Faulty
+//! [`Verdict::Throttled`]: crate::verdict::Verdict::Throttled
+//! [`Verdict::Unreachable`]: crate::verdict::Verdict::Unreachable
+//! [`table`]: crate::verdict::table

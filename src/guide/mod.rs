@@ -1,2 +1,12 @@
-//! Pages to read.
+//! Pages to read. No code here: each is documentation with an example that compiles.
+//!
+//! - [`classify`]: teaching evenkeel what your own client's errors mean.
+//!
+//! ```
+//! use evenkeel::verdict::{Verdict, table};
+//!
+//! // What every such page ends in: a symptom has one verdict.
+//! assert_eq!(table::for_status(502).verdict, Verdict::Faulty);
+//! ```
+
 pub mod classify;

@@ -20,14 +20,19 @@
 //! # }
 //! ```
 
+mod attributes;
 mod bridge;
 mod error;
 pub mod memory;
+#[cfg(feature = "s3")]
+pub mod s3;
 mod verdicts;
 
 pub use bridge::{AnyObjectProvider, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
 pub use memory::Memory;
+#[cfg(feature = "s3")]
+pub use s3::S3;
 pub use verdicts::ObjectVerdicts;
 
 use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer};

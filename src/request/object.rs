@@ -100,7 +100,8 @@ pub struct Attributes {
     pub content_type: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
-    /// The user's own pairs. Names are lower-case ASCII letters, digits and `-`; values are visible ASCII.
+    /// The user's own pairs. Names are lower-case ASCII letters, digits and `-`, and do not start with `evenkeel-`;
+    /// values are visible ASCII with blanks only inside. At most 2,048 bytes in all (S3's limit).
     pub metadata: BTreeMap<String, String>,
 }
 

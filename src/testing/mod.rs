@@ -1,5 +1,15 @@
-//! For tests of adapters and layers, yours and ours.
+//! Suites that an adapter, or a layer of your own, must pass. Feature `testing`.
 //!
-//! What is here panics where something is wrong, as tests do.
+//! This is a test library: a check that fails panics, with the store's name, its own, and what it saw.
+//!
+//! ```
+//! use evenkeel::{provider::Memory, testing::objects::{self, Claims}};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let report = objects::run("memory", &Memory::new(), &Claims::all()).await;
+//! assert!(report.skipped.iter().all(|skip| skip.check == "equal_bytes_have_equal_tags"));
+//! # }
+//! ```
 
 pub mod contract;
+pub mod objects;

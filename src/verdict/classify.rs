@@ -30,6 +30,59 @@ pub struct Detail {
     pub message: Option<String>,
 }
 
+/// What a classification found: the outcome with its words.
+#[cfg(feature = "http")]
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    pub(crate) outcome: Outcome,
+    pub(crate) detail: Detail,
+}
+
+#[cfg(feature = "http")]
+impl Finding {
+    /// A symptom without a provider's answer.
+    pub(crate) fn symptom(symptom: table::Symptom) -> Self {
+        let row = table::row_for_symptom(symptom);
+        Self {
+            outcome: row.outcome(),
+            detail: Detail {
+                code: Some(symptom.as_str().to_owned()),
+                request_id: None,
+                message: Some(row.phrase.to_owned()),
+            },
+        }
+    }
+
+    /// A provider's refusal. Its message is looked at and never shown: providers quote keys and account numbers in them.
+    /// The phrase shown is the table's.
+    pub(crate) fn refusal(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
+        let known = code.and_then(table::row_for_code);
+        Self {
+            outcome: table::for_answer(status, code, message),
+            detail: Detail {
+                code: Some(code.and_then(token).unwrap_or_else(|| format!("HTTP {status}"))),
+                request_id: None,
+                message: known.map(|row| row.phrase.to_owned()),
+            },
+        }
+    }
+
+    /// Adds the provider's request id, if it looks like one.
+    pub(crate) fn with_request_id(mut self, id: Option<&str>) -> Self {
+        self.detail.request_id = id.and_then(token);
+        self
+    }
+}
+
+/// What a server calls a code or an id goes into logs only if it looks like one: a broken or hostile server must not be
+/// able to write there what it likes.
+#[cfg(feature = "http")]
+pub(crate) fn token(text: &str) -> Option<String> {
+    const LONGEST: usize = 128; // S3's longest id, `x-amz-id-2`, has 76 to 100 characters
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b);
+    (!text.is_empty() && text.len() <= LONGEST && text.bytes().all(plain)).then(|| text.to_owned())
+}
+
 /// [`Classify`] for clients whose error is [`std::io::Error`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IoVerdicts;
@@ -64,5 +117,48 @@ impl<T> Classify<T, io::Error> for Standard {
 
     fn detail(&self, result: Result<&T, &io::Error>) -> Detail {
         IoVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "http")]
+impl<B> Classify<http::Response<B>, hyper::Error> for Standard {
+    fn classify(&self, result: Result<&http::Response<B>, &hyper::Error>) -> Outcome {
+        super::HttpVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&http::Response<B>, &hyper::Error>) -> Detail {
+        super::HttpVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "http")]
+impl<B> Classify<http::Response<B>, hyper_util::client::legacy::Error> for Standard {
+    fn classify(&self, result: Result<&http::Response<B>, &hyper_util::client::legacy::Error>) -> Outcome {
+        super::HttpVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&http::Response<B>, &hyper_util::client::legacy::Error>) -> Detail {
+        super::HttpVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "s3")]
+impl<T, E> Classify<T, aws_sdk_s3::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>
+    for Standard
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+{
+    fn classify(
+        &self,
+        result: Result<&T, &aws_sdk_s3::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
+    ) -> Outcome {
+        super::AwsVerdicts.classify(result)
+    }
+
+    fn detail(
+        &self,
+        result: Result<&T, &aws_sdk_s3::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
+    ) -> Detail {
+        super::AwsVerdicts.detail(result)
     }
 }

@@ -17,9 +17,23 @@
 //!
 //! The mapping itself is data in one place: [`table`].
 
+#[cfg(feature = "s3")]
+mod aws;
+#[cfg(feature = "http")]
+pub(crate) mod chain;
 mod classify;
+#[cfg(feature = "http")]
+mod http;
 pub mod table;
 
+#[cfg(feature = "s3")]
+pub use self::aws::AwsVerdicts;
+#[cfg(feature = "s3")]
+pub(crate) use self::aws::finding as aws_finding;
+#[cfg(feature = "http")]
+pub use self::http::HttpVerdicts;
+#[cfg(feature = "http")]
+pub(crate) use classify::Finding;
 pub use classify::{Classify, Detail, IoVerdicts, Standard};
 
 use std::time::Duration;

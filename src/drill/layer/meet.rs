@@ -6,7 +6,7 @@ use crate::{
     clock::{self, Instant},
     provider::{ProviderError, ProviderErrorKind},
     request::object::ObjectResponse,
-    verdict::{Outcome, Sent, Verdict},
+    verdict::{Finding, Outcome, Sent, Verdict},
 };
 use std::{future::Future, time::Duration};
 use tokio::time::sleep;
@@ -96,13 +96,10 @@ fn unreachable(message: &str) -> ProviderError {
 
 /// The error that an adapter would make of this answer.
 fn answered(answer: &Answer) -> ProviderError {
-    let code = answer.s3_code.as_deref().unwrap_or_default();
-    let verdict = verdict(answer.status, code);
-    let mut outcome = Outcome::new(verdict, Sent::Maybe).with_retry_after(answer.retry_after);
-    if verdict == Verdict::Denied && names_the_credential(code) {
-        outcome = outcome.naming_the_credential();
-    }
-    let kind = match (verdict, answer.status) {
+    let outcome = Finding::refusal(answer.status, answer.s3_code.as_deref(), None)
+        .outcome
+        .with_retry_after(answer.retry_after);
+    let kind = match (outcome.verdict, answer.status) {
         (Verdict::Absent, _) => ProviderErrorKind::NotFound,
         (Verdict::Answer, 304) => ProviderErrorKind::NotModified,
         (Verdict::Answer, 409) => ProviderErrorKind::AlreadyExists,
@@ -120,55 +117,5 @@ fn answered(answer: &Answer) -> ProviderError {
     match &answer.s3_code {
         Some(code) => error.with_code(code.as_str()),
         None => error,
-    }
-}
-
-/// The verdict on an HTTP status with an S3 code.
-fn verdict(status: u16, code: &str) -> Verdict {
-    match (status, code) {
-        (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequests")
-        | (429, _) => Verdict::Throttled,
-        (_, "RequestTimeout") | (408, _) => Verdict::Faulty,
-        (400, code) if names_the_credential(code) => Verdict::Denied,
-        (401 | 403, _) => Verdict::Denied,
-        (_, "NoSuchBucket") => Verdict::Caller,
-        (404, _) => Verdict::Absent,
-        (304 | 409 | 412, _) => Verdict::Answer,
-        (501, _) | (300..=499, _) => Verdict::Caller,
-        // 5xx, and a 2xx that is not the answer to what was asked.
-        _ => Verdict::Faulty,
-    }
-}
-
-fn names_the_credential(code: &str) -> bool {
-    matches!(
-        code,
-        "InvalidAccessKeyId" | "ExpiredToken" | "InvalidToken" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed"
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses() {
-        for (status, code, expected) in [
-            (503, "SlowDown", Verdict::Throttled),
-            (503, "", Verdict::Faulty),
-            (429, "", Verdict::Throttled),
-            (500, "InternalError", Verdict::Faulty),
-            (200, "InternalError", Verdict::Faulty),
-            (403, "AccessDenied", Verdict::Denied),
-            (400, "ExpiredToken", Verdict::Denied),
-            (400, "RequestTimeout", Verdict::Faulty),
-            (404, "NoSuchKey", Verdict::Absent),
-            (404, "NoSuchBucket", Verdict::Caller),
-            (412, "PreconditionFailed", Verdict::Answer),
-            (301, "PermanentRedirect", Verdict::Caller),
-            (501, "NotImplemented", Verdict::Caller),
-        ] {
-            assert_eq!(verdict(status, code), expected, "{status} {code}");
-        }
     }
 }

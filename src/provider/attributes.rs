@@ -1,0 +1,145 @@
+use super::{ProviderError, ProviderErrorKind};
+use crate::{
+    request::object::{Attributes, ByteRange, Put, WriteId},
+    verdict::{Outcome, Sent, Verdict},
+};
+
+/// Names that start so are evenkeel's own.
+const RESERVED: &str = "evenkeel-";
+
+/// What S3 allows for all user metadata of one object, names and values together. The smallest bound among the big
+/// providers, so what passes here passes everywhere.
+const METADATA_BYTES: usize = 2048;
+
+/// Checks what every store must be able to give back unchanged, as documented on [`Attributes`]. All of it travels as
+/// HTTP headers, which is where the rules come from: names lose their case, values lose blanks at both ends.
+pub(crate) fn check(put: &Put) -> Result<(), ProviderError> {
+    let Attributes {
+        content_type,
+        cache_control,
+        metadata,
+    } = &*put.attributes;
+    for (what, value) in [("content type", content_type), ("cache control", cache_control)] {
+        if value.as_deref().is_some_and(|v| v.is_empty() || !is_value(v)) {
+            return Err(invalid(format!("the {what} must be visible ASCII")));
+        }
+    }
+    for (name, value) in metadata {
+        if !is_name(name) {
+            return Err(invalid(
+                "a metadata name must be lower-case ASCII letters, digits and `-`",
+            ));
+        }
+        if name.starts_with(RESERVED) {
+            return Err(invalid("metadata names that start with `evenkeel-` are reserved"));
+        }
+        if !is_value(value) {
+            return Err(invalid(
+                "a metadata value must be visible ASCII, without blanks at its ends",
+            ));
+        }
+    }
+    let id = put.write_id.as_ref().map(WriteId::as_str);
+    if id.is_some_and(|id| id.is_empty() || id.len() > 128 || !id.bytes().all(|b| b.is_ascii_graphic())) {
+        return Err(invalid("a write id must be 1 to 128 visible ASCII characters"));
+    }
+    let own = id.map_or(0, |id| id.len() + WriteId::METADATA_KEY.len());
+    if own + metadata.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() > METADATA_BYTES {
+        return Err(invalid(
+            "names and values of metadata must not exceed 2048 bytes together",
+        ));
+    }
+    Ok(())
+}
+
+/// A range that selects nothing of any object. It cannot even be asked for: S3 ignores the header `bytes=5-4` and answers
+/// with the whole object.
+pub(crate) fn check_range(range: Option<&ByteRange>) -> Result<(), ProviderError> {
+    match range {
+        Some(range) if range.of(u64::MAX).is_none() => Err(ProviderError::new(
+            ProviderErrorKind::RangeNotSatisfiable,
+            Outcome::new(Verdict::Caller, Sent::No),
+        )
+        .with_message("the range is empty")),
+        _ => Ok(()),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Invalid, Outcome::new(Verdict::Caller, Sent::No)).with_message(message)
+}
+
+fn is_name(name: &str) -> bool {
+    let permitted = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !name.is_empty() && name.bytes().all(permitted)
+}
+
+/// Visible ASCII; blanks inside are kept by HTTP, blanks at the ends are not.
+fn is_value(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && value.trim_ascii().len() == value.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Key;
+    use std::sync::Arc;
+
+    fn with(change: impl FnOnce(&mut Attributes)) -> Result<(), ProviderErrorKind> {
+        let mut put = Put::new(Key::new("k").unwrap(), "");
+        change(Arc::make_mut(&mut put.attributes));
+        check(&put).map_err(|e| {
+            assert_eq!(e.outcome(), Outcome::new(Verdict::Caller, Sent::No));
+            e.kind()
+        })
+    }
+
+    fn pair(name: &str, value: &str) -> Result<(), ProviderErrorKind> {
+        with(|a| drop(a.metadata.insert(name.into(), value.into())))
+    }
+
+    #[test]
+    fn the_rules() {
+        assert_eq!(pair("colour-2", "deep blue; q=1"), Ok(()));
+        for (name, value) in [
+            ("", "v"),
+            ("Colour", "v"),
+            ("co lour", "v"),
+            ("färbe", "v"),
+            ("co_lour", "v"),
+            ("colour", "blau-grün"),
+            ("colour", " blue"),
+            ("colour", "blue "),
+            ("colour", "a\r\nx-evil: 1"),
+            ("evenkeel-write", "abc"),
+        ] {
+            assert_eq!(pair(name, value), Err(ProviderErrorKind::Invalid), "{name:?} {value:?}");
+        }
+        assert_eq!(pair("n", &"v".repeat(2047)), Ok(()));
+        assert_eq!(pair("n", &"v".repeat(2048)), Err(ProviderErrorKind::Invalid));
+        assert_eq!(
+            with(|a| a.content_type = Some("text/plain; charset=utf-8".into())),
+            Ok(())
+        );
+        assert_eq!(
+            with(|a| a.content_type = Some(String::new())),
+            Err(ProviderErrorKind::Invalid)
+        );
+        assert_eq!(
+            with(|a| a.cache_control = Some("a\nb".into())),
+            Err(ProviderErrorKind::Invalid)
+        );
+    }
+
+    #[test]
+    fn empty_ranges() {
+        assert!(check_range(None).is_ok());
+        assert!(check_range(Some(&ByteRange::Suffix(1))).is_ok());
+        for empty in [ByteRange::Suffix(0), ByteRange::Bounded(5..5)] {
+            assert_eq!(
+                check_range(Some(&empty)).unwrap_err().kind(),
+                ProviderErrorKind::RangeNotSatisfiable
+            );
+        }
+    }
+}

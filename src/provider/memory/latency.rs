@@ -1,0 +1,35 @@
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// A service time: drawn uniformly, from a seed.
+pub(super) struct Latency {
+    range: Range<Duration>,
+    rng: Mutex<fastrand::Rng>,
+}
+
+impl Latency {
+    pub(super) fn new(range: Range<Duration>, seed: u64) -> Self {
+        Self {
+            range,
+            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
+        }
+    }
+
+    /// Takes as long as drawn.
+    pub(super) async fn pass(&self) {
+        let share = self.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        // A reversed range counts as its start.
+        let width = self.range.end.saturating_sub(self.range.start);
+        tokio::time::sleep(self.range.start + width.mul_f64(share)).await;
+    }
+}
+
+impl fmt::Debug for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Latency").field(&self.range).finish()
+    }
+}

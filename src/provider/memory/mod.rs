@@ -1,0 +1,254 @@
+//! A store in this process: for tests, simulations and examples.
+//!
+//! It promises what the best of the real stores promise: creates and conditional overwrites are atomic, reads see the
+//! latest write, listings are exact. Nothing in it is random unless asked for ([`Memory::with_latency`], seeded), so a
+//! simulation on it repeats itself.
+//!
+//! ```
+//! use evenkeel::provider::{Memory, ObjectProvider, ProviderErrorKind};
+//! use evenkeel::request::{Key, object::Put};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let store = Memory::new();
+//! let key = Key::new("once").unwrap();
+//! store.put(Put::new(key.clone(), "first")).await.unwrap();
+//! let second = store.clone().put(Put::new(key, "second")).await.unwrap_err();
+//! assert_eq!(second.kind(), ProviderErrorKind::AlreadyExists);
+//! # }
+//! ```
+
+mod etag;
+mod latency;
+mod list;
+
+use super::{
+    ObjectProvider, ProviderError, ProviderErrorKind,
+    attributes::{check, check_range},
+};
+use crate::{
+    clock,
+    request::object::{
+        Attributes, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, WriteId,
+    },
+};
+use bytes::Bytes;
+use latency::Latency;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+/// A store in this process. Clones share it.
+#[derive(Clone, Default)]
+pub struct Memory {
+    state: Arc<Mutex<State>>,
+    content_etags: bool,
+    latency: Option<Arc<Latency>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Sorted, so that listings are exact and nothing depends on a hash.
+    objects: BTreeMap<String, Stored>,
+    /// Writes so far; the source of unique tags.
+    writes: u64,
+}
+
+#[derive(Clone)]
+struct Stored {
+    body: Bytes,
+    etag: Arc<str>,
+    last_modified: SystemTime,
+    attributes: Arc<Attributes>,
+    write_id: Option<WriteId>,
+}
+
+impl Memory {
+    /// An empty store in which every write has a tag of its own.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty store whose tags are a function of the bytes alone, as S3's are for simple puts: equal bytes have equal
+    /// tags, so If-Match does not notice that an object was changed and changed back.
+    pub fn with_content_etags() -> Self {
+        Self {
+            content_etags: true,
+            ..Self::default()
+        }
+    }
+
+    /// Every operation through this handle, and the clones made of it, takes a time drawn uniformly from `range`, by
+    /// tokio's clock (so paused time works). The effect takes place at the end of it: dropped before, an operation has
+    /// not happened.
+    #[must_use]
+    pub fn with_latency(mut self, range: Range<Duration>, seed: u64) -> Self {
+        self.latency = Some(Arc::new(Latency::new(range, seed)));
+        self
+    }
+
+    async fn serve(&self) -> MutexGuard<'_, State> {
+        if let Some(latency) = &self.latency {
+            latency.pass().await;
+        }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// No keys, no bodies.
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("Memory")
+            .field("objects", &state.objects.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stored {
+    fn tag(&self) -> ETag {
+        ETag::new(self.etag.clone(), "")
+    }
+
+    fn meta(&self, key: &str) -> ObjectMeta {
+        ObjectMeta {
+            etag: Some(self.tag()),
+            last_modified: Some(self.last_modified),
+            attributes: (*self.attributes).clone(),
+            write_id: self.write_id.clone(),
+            ..ObjectMeta::new(key, self.body.len() as u64)
+        }
+    }
+}
+
+impl State {
+    fn find(&self, key: &str) -> Result<&Stored, ProviderError> {
+        self.objects.get(key).ok_or_else(ProviderError::not_found)
+    }
+}
+
+impl ObjectProvider for Memory {
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        check(&put)?;
+        // One lock from the check to the write is what makes conditional puts atomic.
+        let mut state = self.serve().await;
+        let there = state.objects.get(put.key.as_str());
+        match &put.mode {
+            PutMode::Create if there.is_some() => {
+                return Err(ProviderError::answer(ProviderErrorKind::AlreadyExists));
+            }
+            PutMode::IfMatch(tag) if there.is_none_or(|there| *there.etag != *tag.value()) => {
+                return Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed));
+            }
+            PutMode::Create | PutMode::Overwrite | PutMode::IfMatch(_) => {}
+        }
+        state.writes += 1;
+        let stored = Stored {
+            etag: if self.content_etags {
+                etag::of(&put.body)
+            } else {
+                etag::unique(state.writes)
+            },
+            body: put.body,
+            last_modified: clock::wall(),
+            attributes: put.attributes,
+            write_id: put.write_id,
+        };
+        let answer = PutAnswer::new(Some(stored.tag()));
+        state.objects.insert(put.key.as_str().to_owned(), stored);
+        Ok(answer)
+    }
+
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        check_range(get.range.as_ref())?;
+        let state = self.serve().await;
+        let stored = state.find(get.key.as_str())?;
+        // Preconditions are judged before the range (RFC 9110, 13.2.2).
+        if get.if_none_match.is_some_and(|tag| *tag.value() == *stored.etag) {
+            return Err(ProviderError::answer(ProviderErrorKind::NotModified));
+        }
+        let size = stored.body.len() as u64;
+        let range = match &get.range {
+            None => 0..size,
+            Some(range) => range
+                .of(size)
+                .ok_or_else(|| ProviderError::answer(ProviderErrorKind::RangeNotSatisfiable))?,
+        };
+        // Both ends are at most the length of a slice in memory, so they fit.
+        let body = stored.body.slice(range.start as usize..range.end as usize);
+        Ok(Object::new(stored.meta(get.key.as_str()), range, body))
+    }
+
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        let state = self.serve().await;
+        Ok(state.find(head.key.as_str())?.meta(head.key.as_str()))
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.serve().await.objects.remove(delete.key.as_str());
+        Ok(())
+    }
+
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        Ok(list::page(&self.serve().await.objects, &list))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Key;
+
+    fn key(key: &str) -> Key {
+        Key::new(key).unwrap()
+    }
+
+    fn overwrite(k: &str, body: &'static str) -> Put {
+        Put {
+            mode: PutMode::Overwrite,
+            ..Put::new(key(k), body)
+        }
+    }
+
+    #[tokio::test]
+    async fn tags_are_unique_or_a_function_of_the_bytes() {
+        for (store, same) in [(Memory::new(), false), (Memory::with_content_etags(), true)] {
+            let a = store.put(overwrite("a", "bytes")).await.unwrap().etag.unwrap();
+            let again = store.put(overwrite("a", "bytes")).await.unwrap().etag.unwrap();
+            let other = store.put(overwrite("a", "other bytes")).await.unwrap().etag.unwrap();
+            assert_eq!(a == again, same);
+            assert_ne!(a, other);
+            assert!(a.value().starts_with('"') && a.value().ends_with('"'));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_service_time_is_drawn_from_the_range_and_repeats_with_the_seed() {
+        let times = async |seed| {
+            let store = Memory::new().with_latency(Duration::from_millis(10)..Duration::from_millis(20), seed);
+            let mut times = Vec::new();
+            for _ in 0..50 {
+                let start = clock::now();
+                store.put(overwrite("k", "")).await.unwrap();
+                times.push(start.elapsed());
+            }
+            times
+        };
+        let (first, again, other) = (times(1).await, times(1).await, times(2).await);
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+        // tokio's timers resolve to 1 ms, upwards.
+        assert!(first.iter().all(|t| (10..=21).contains(&t.as_millis())), "{first:?}");
+    }
+
+    #[tokio::test]
+    async fn neither_debug_nor_errors_show_a_key() {
+        let store = Memory::new();
+        store.put(overwrite("customer-4711", "x")).await.unwrap();
+        let error = store.put(Put::new(key("customer-4711"), "x")).await.unwrap_err();
+        assert!(!format!("{store:?} {error:?} {error}").contains("4711"));
+    }
+}

@@ -1,0 +1,47 @@
+use super::{error::wrong, etag, read::time};
+use crate::{
+    provider::ProviderError,
+    request::object::{List, ListEntry, ListPage, ObjectMeta},
+    verdict::table::Symptom,
+};
+use aws_sdk_s3::operation::{RequestId, list_objects_v2::ListObjectsV2Output};
+
+/// The most that S3 gives in one page.
+pub(super) const PAGE: usize = 1000;
+
+/// S3 gives objects and common prefixes apart; here they are one ascending list.
+pub(super) fn page(list: &List, page: ListObjectsV2Output) -> Result<ListPage, ProviderError> {
+    let request_id = page.request_id().map(str::to_owned);
+    let nonsense = || wrong(Symptom::Nonsense, request_id.as_deref());
+
+    let mut entries = Vec::with_capacity(page.contents().len() + page.common_prefixes().len());
+    for object in page.contents() {
+        let key = object.key().ok_or_else(nonsense)?;
+        let size = object
+            .size()
+            .and_then(|size| u64::try_from(size).ok())
+            .ok_or_else(nonsense)?;
+        entries.push(ListEntry::Object(ObjectMeta {
+            etag: object.e_tag().map(etag),
+            last_modified: object.last_modified().and_then(time),
+            ..ObjectMeta::new(key, size)
+        }));
+    }
+    for prefix in page.common_prefixes() {
+        entries.push(ListEntry::CommonPrefix(
+            prefix.prefix().ok_or_else(nonsense)?.to_owned(),
+        ));
+    }
+    entries.sort_by(|a, b| a.name().cmp(b.name()));
+    // Stores differ on whether a common prefix is listed when start-after lies within it. Here it is not, so that a
+    // listing can be taken up again after any of its entries.
+    if let Some(after) = &list.start_after {
+        entries.retain(|entry| entry.name() > after.as_str());
+    }
+    let continuation = match (page.is_truncated(), page.next_continuation_token) {
+        (Some(true), None) => return Err(nonsense()),
+        (Some(true), token) => token,
+        _ => None,
+    };
+    Ok(ListPage::new(entries, continuation))
+}

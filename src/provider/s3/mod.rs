@@ -1,0 +1,251 @@
+//! Any S3-compatible endpoint, on the AWS SDK.
+//!
+//! The SDK is made for one endpoint and defends itself alone: it retries, waits and holds on. Under a stack that can go
+//! elsewhere each of these costs seconds, so [`S3::new`] rebuilds the client it is given without them.
+//!
+//! ```
+//! use evenkeel::provider::s3::{S3, preset};
+//!
+//! let config = preset::stackit("eu01")
+//!     .credentials_provider(aws_sdk_s3::config::Credentials::new("id", "secret", None, None, "static"))
+//!     .build();
+//! let store = S3::new(aws_sdk_s3::Client::from_conf(config), "orders");
+//! assert_eq!(store.bucket(), "orders");
+//! ```
+//!
+//! # What it sees to
+//! - Every 200 must carry what a real one carries: an ETag, the announced length, the range that was asked for, the
+//!   checksum if one was sent. S3 can answer 200 with an error document; that is [`Verdict::Faulty`], no object.
+//! - A body is collected within the attempt, so that its failure is this attempt's failure.
+//! - Attributes round-trip or are refused; see [`Attributes`]. A put without a content type is stored under the store's
+//!   default (`application/octet-stream`), which then comes back.
+//! - Neither `Debug` nor an error shows a key, a signature or a credential. The provider's own messages are not passed on,
+//!   because they quote keys; the code and the request id are.
+//!
+//! # What it cannot see to
+//! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores do; they answer
+//!   200. For a store that is known to, use [`S3::without_conditional_put`]. In doubt ask twice: create the same key two
+//!   times and see whether the second is refused.
+//! - S3's ETag is a function of the content for simple puts: If-Match does not notice that an object was changed and
+//!   changed back.
+//! - `HEAD` answers have no body, so a missing bucket looks like a missing object there.
+//! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
+//!   passed through [`Key`](crate::request::Key) survive that; foreign keys with control characters may make a listing
+//!   unreadable, which is [`Verdict::Faulty`].
+//! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
+//!   that beforehand.
+//!
+//! [`Verdict::Faulty`]: crate::verdict::Verdict
+//! [`Attributes`]: crate::request::object::Attributes
+
+mod error;
+mod listing;
+pub mod preset;
+mod read;
+
+use super::{
+    ObjectProvider, ProviderError,
+    attributes::{check, check_range},
+};
+use crate::request::object::{
+    Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, WriteId,
+};
+use aws_sdk_s3::{
+    Client,
+    config::{StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
+    operation::RequestId,
+    primitives::ByteStream,
+};
+use error::{Asked, failed, record};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// A bucket at an S3-compatible endpoint. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct S3 {
+    client: Client,
+    bucket: Arc<str>,
+    conditional_put: bool,
+}
+
+impl S3 {
+    /// The longest that connecting may take: just below the shortest limit that the stack sets to an attempt before it has
+    /// learnt (1 s), so that an unreachable endpoint is told from a slow one, and a write is known to be unsent.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
+
+    /// This bucket, through a client rebuilt from the configuration of the one given:
+    ///
+    /// | | becomes | because |
+    /// |---|---|---|
+    /// | retries | off | the stack retries, elsewhere first, from one budget |
+    /// | connect timeout | 0.9 s, or less if less was set | see [`S3::CONNECT_TIMEOUT`] |
+    /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers the body and is shorter |
+    ///
+    /// Everything else is kept: credentials, region, HTTP client, interceptors, checksums, the other timeouts.
+    pub fn new(client: Client, bucket: impl Into<Arc<str>>) -> Self {
+        let given = client.config();
+        let timeouts = given
+            .timeout_config()
+            .cloned()
+            .unwrap_or_else(|| TimeoutConfig::builder().build());
+        let connect = timeouts
+            .connect_timeout()
+            .map_or(Self::CONNECT_TIMEOUT, |set| set.min(Self::CONNECT_TIMEOUT));
+        let config = given
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.into_builder().connect_timeout(connect).build())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build();
+        Self {
+            client: Client::from_conf(config),
+            bucket: bucket.into(),
+            conditional_put: true,
+        }
+    }
+
+    /// For a store that ignores `If-None-Match` and `If-Match` on puts: creates and conditional overwrites are refused as
+    /// unsupported, before anything is sent, rather than overwriting silently.
+    #[must_use]
+    pub const fn without_conditional_put(mut self) -> Self {
+        self.conditional_put = false;
+        self
+    }
+
+    /// The bucket.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The rebuilt client, for what evenkeel has no operation for.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// The bucket only: the client's Debug shows its whole configuration.
+impl fmt::Debug for S3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3")
+            .field("bucket", &self.bucket)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ObjectProvider for S3 {
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        check(&put)?;
+        if !self.conditional_put && put.mode != PutMode::Overwrite {
+            return Err(ProviderError::unsupported(
+                "this store is known to ignore conditions on a put",
+            ));
+        }
+        let request = self
+            .client
+            .put_object()
+            .bucket(&*self.bucket)
+            .key(put.key.as_str())
+            .set_content_type(put.attributes.content_type.clone())
+            .set_cache_control(put.attributes.cache_control.clone())
+            .set_metadata(Some(
+                put.attributes
+                    .metadata
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .chain(
+                        put.write_id
+                            .iter()
+                            .map(|id| (WriteId::METADATA_KEY.to_owned(), id.as_str().to_owned())),
+                    )
+                    .collect(),
+            ))
+            .body(ByteStream::from(put.body));
+        let (request, asked) = match &put.mode {
+            PutMode::Create => (request.if_none_match("*"), Asked::Create),
+            PutMode::Overwrite => (request, Asked::Overwrite),
+            PutMode::IfMatch(tag) => (request.if_match(tag.value()), Asked::IfMatch),
+        };
+        let stored = request.send().await.map_err(|error| failed(asked, &error))?;
+        record(stored.request_id());
+        // Without it nobody has confirmed what was stored.
+        let etag = read::tag(stored.e_tag(), stored.request_id())?;
+        Ok(PutAnswer::new(Some(etag)))
+    }
+
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        check_range(get.range.as_ref())?;
+        let got = self
+            .client
+            .get_object()
+            .bucket(&*self.bucket)
+            .key(get.key.as_str())
+            .set_range(get.range.as_ref().map(crate::request::object::ByteRange::to_header))
+            .set_if_none_match(get.if_none_match.as_ref().map(|tag| tag.value().to_owned()))
+            .send()
+            .await
+            .map_err(|error| failed(Asked::Read, &error))?;
+        record(got.request_id());
+        read::object(&get, got).await
+    }
+
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        let known = self
+            .client
+            .head_object()
+            .bucket(&*self.bucket)
+            .key(head.key.as_str())
+            .send()
+            .await
+            .map_err(|error| failed(Asked::Read, &error))?;
+        record(known.request_id());
+        read::meta(head.key.as_str(), &known)
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        let request = self
+            .client
+            .delete_object()
+            .bucket(&*self.bucket)
+            .key(delete.key.as_str());
+        match request.send().await {
+            Ok(deleted) => {
+                record(deleted.request_id());
+                Ok(())
+            }
+            // S3 says 204 for a key that is not there; some stores say 404.
+            Err(error) => match failed(Asked::Delete, &error) {
+                absent if absent.kind() == super::ProviderErrorKind::NotFound => Ok(()),
+                failed => Err(failed),
+            },
+        }
+    }
+
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        if list.limit == Some(0) {
+            return Ok(ListPage::default());
+        }
+        let page = self
+            .client
+            .list_objects_v2()
+            .bucket(&*self.bucket)
+            .set_prefix((!list.prefix.is_empty()).then(|| list.prefix.clone()))
+            .set_delimiter(list.delimiter.clone().filter(|delimiter| !delimiter.is_empty()))
+            .set_start_after(list.start_after.clone())
+            .set_max_keys(list.limit.map(|limit| limit.min(listing::PAGE) as i32))
+            .set_continuation_token(list.continuation.clone())
+            .send()
+            .await
+            .map_err(|error| failed(Asked::List, &error))?;
+        record(page.request_id());
+        listing::page(&list, page)
+    }
+
+    async fn warm_up(&self) -> Result<(), ProviderError> {
+        let there = self.client.head_bucket().bucket(&*self.bucket).send().await;
+        there.map(drop).map_err(|error| failed(Asked::Bucket, &error))
+    }
+}
+
+/// A tag as S3 sent it; the stack fills in the endpoint.
+fn etag(value: &str) -> ETag {
+    ETag::new(value, "")
+}

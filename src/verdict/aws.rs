@@ -1,0 +1,120 @@
+use super::{Classify, Detail, Finding, Outcome, chain, table, table::Symptom};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{
+    dns::ResolveDnsError,
+    orchestrator::HttpResponse,
+    result::{DispatchFailure, SdkError},
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::error::Error;
+
+/// [`Classify`] for every AWS SDK for Rust: S3, DynamoDB, whatever speaks [`SdkError`].
+///
+/// ```
+/// use aws_sdk_s3::{error::SdkError, operation::get_object::{GetObjectError, GetObjectOutput}};
+/// use evenkeel::verdict::{AwsVerdicts, Classify, Sent, Verdict};
+///
+/// type Got = Result<GetObjectOutput, SdkError<GetObjectError>>;
+/// let late: Got = Err(SdkError::timeout_error("the operation took too long"));
+/// let outcome = AwsVerdicts.classify(late.as_ref());
+/// assert_eq!((outcome.verdict, outcome.sent), (Verdict::Faulty, Sent::Maybe));
+/// ```
+///
+/// It sees what the SDK sees. A body that streams after `send()` fails later: collect it inside the closure. A success is
+/// believed, so check what every success of the operation must have (a GET from S3: an ETag).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AwsVerdicts;
+
+impl<T, E> Classify<T, SdkError<E, HttpResponse>> for AwsVerdicts
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    fn classify(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Outcome {
+        match result {
+            Ok(_) => Outcome::SUCCESS,
+            Err(error) => finding(error).outcome,
+        }
+    }
+
+    fn detail(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Detail {
+        match result {
+            Ok(_) => Detail::default(),
+            Err(error) => finding(error).detail,
+        }
+    }
+}
+
+/// What an SDK's error means.
+pub(crate) fn finding<E>(error: &SdkError<E, HttpResponse>) -> Finding
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(refused) => {
+            let (answer, error) = (refused.raw(), refused.err());
+            let mut finding = Finding::refusal(answer.status().as_u16(), error.code(), error.message());
+            finding.outcome.retry_after = answer.headers().get("retry-after").and_then(table::retry_after);
+            finding.with_request_id(request_id(answer))
+        }
+        SdkError::DispatchFailure(failure) => dispatch(failure),
+        // Credentials are also loaded under the operation's own time limit. Then nobody can prove that this was all.
+        SdkError::TimeoutError(_) => Finding::symptom(Symptom::AttemptTimeout),
+        SdkError::ConstructionFailure(_) => {
+            let symptom = if source(error).is_some_and(lacks_credentials) {
+                Symptom::CredentialsNotLoaded
+            } else {
+                Symptom::NotBuilt
+            };
+            Finding::symptom(symptom)
+        }
+        SdkError::ResponseError(nonsense) => source(error)
+            .and_then(chain::transport)
+            .unwrap_or_else(|| Finding::symptom(Symptom::Nonsense))
+            .with_request_id(request_id(nonsense.raw())),
+        _ => Finding::symptom(Symptom::Unknown),
+    }
+}
+
+/// No answer came. The SDK (1.157) reports here whatever fails between the signing of the request and the answer's head:
+/// credentials that could not be loaded, and every error of the HTTP client, in the words of hyper-util.
+fn dispatch(failure: &DispatchFailure) -> Finding {
+    let Some(error) = failure.as_connector_error() else {
+        return Finding::symptom(Symptom::Unknown);
+    };
+    // First, because what kept credentials from loading may itself be a failed connect, to another host.
+    if lacks_credentials(error) {
+        return Finding::symptom(Symptom::CredentialsNotLoaded);
+    }
+    chain::transport(error).unwrap_or_else(|| {
+        Finding::symptom(if chain::find::<ResolveDnsError>(error).is_some() {
+            Symptom::DnsUnproven
+        } else if failure.is_timeout() {
+            Symptom::AttemptTimeout
+        } else if failure.is_user() {
+            Symptom::Misuse
+        } else if failure.is_io() {
+            Symptom::Reset
+        } else {
+            Symptom::Unknown
+        })
+    })
+}
+
+/// Whether signing was impossible, so that nothing was sent.
+///
+/// The SDK's error for a provider that hangs has a private type. It arises in this process only, before the request is
+/// signed, and a test over a real client pins its words.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    chain::chain(error)
+        .any(|error| error.is::<CredentialsError>() || error.to_string().starts_with("identity resolver timed out"))
+}
+
+fn source(error: &dyn Error) -> Option<&(dyn Error + 'static)> {
+    error.source()
+}
+
+fn request_id(answer: &HttpResponse) -> Option<&str> {
+    ["x-amz-request-id", "x-amzn-requestid"]
+        .iter()
+        .find_map(|name| answer.headers().get(*name))
+}

@@ -1,0 +1,130 @@
+//! What an HTTP client's error says, found by walking its chain of sources.
+
+use super::{
+    Finding,
+    table::{self, Symptom},
+};
+use std::{error::Error, io, iter};
+
+type AnyError = dyn Error + 'static;
+
+/// `error` and everything beneath it. Beneath an [`io::Error`] is what it wraps: its `source()` would skip that, and with
+/// it the errors of TLS and of resolvers.
+pub(crate) fn chain(error: &AnyError) -> impl Iterator<Item = &AnyError> {
+    /// A chain that is longer is a loop.
+    const LONGEST: usize = 64;
+    iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as &AnyError),
+        None => error.source(),
+    })
+    .take(LONGEST)
+}
+
+/// The first error of this type in the chain.
+pub(crate) fn find<E: Error + 'static>(error: &AnyError) -> Option<&E> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// Judges an error that came instead of an answer. `None`: nothing in the chain is known here.
+pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
+    // The only proof that nothing was sent: hyper-util says that it failed to *connect*, which includes the look-up of the
+    // name and the TLS handshake. Any other error may come from a connection that was in use.
+    let connecting = chain(error)
+        .filter_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
+        .any(hyper_util::client::legacy::Error::is_connect);
+    if connecting {
+        return Some(Finding::symptom(connect(error)));
+    }
+    let io = chain(error)
+        .filter_map(|e| e.downcast_ref::<io::Error>())
+        .last()
+        .map(io::Error::kind);
+    if let Some(hyper) = find::<hyper::Error>(error) {
+        return Some(Finding::symptom(match io {
+            Some(io::ErrorKind::UnexpectedEof) => Symptom::ShortBody,
+            _ if hyper.is_user() => Symptom::Misuse,
+            _ if hyper.is_timeout() => Symptom::AttemptTimeout,
+            _ if hyper.is_parse() => Symptom::Nonsense,
+            // Closed, cancelled, an incomplete message, an I/O error.
+            _ => Symptom::Reset,
+        }));
+    }
+    if find::<hyper_util::client::legacy::Error>(error).is_some() {
+        return Some(Finding::symptom(Symptom::Reset));
+    }
+    io.map(|kind| {
+        let mut finding = Finding::symptom(Symptom::Unknown);
+        finding.outcome = table::for_io(kind);
+        finding.detail.code = Some(kind.to_string());
+        finding.detail.message = table::IO
+            .iter()
+            .find(|row| row.symptom == kind)
+            .map(|row| row.phrase.to_owned());
+        finding
+    })
+}
+
+/// How connecting failed. All of these have the same verdict, so that recognising some of them by their text, where the
+/// types are private or the resolver is the C library's, can only get a word wrong.
+fn connect(error: &AnyError) -> Symptom {
+    let says = |phrases: &[&str]| {
+        chain(error).any(|error| {
+            let text = error.to_string();
+            phrases.iter().any(|phrase| text.contains(phrase))
+        })
+    };
+    let kinds: Vec<_> = chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .map(io::Error::kind)
+        .collect();
+    let is = |kind| kinds.contains(&kind);
+    if says(&["dns error"]) {
+        return if says(&["not known", "No such host", "nodename nor servname", "not exist"]) {
+            Symptom::DnsNoSuchName
+        } else if says(&["No address associated"]) {
+            Symptom::DnsEmpty
+        } else {
+            Symptom::DnsFailed
+        };
+    }
+    if is(io::ErrorKind::ConnectionRefused) {
+        Symptom::ConnectRefused
+    } else if is(io::ErrorKind::TimedOut) || says(&["connect timeout"]) {
+        Symptom::ConnectTimeout
+    } else if is(io::ErrorKind::NotConnected) {
+        // hyper-util's connector, asked to try no address at all.
+        Symptom::DnsEmpty
+    } else if is(io::ErrorKind::InvalidData) || is(io::ErrorKind::UnexpectedEof) {
+        // TCP alone cannot fail so.
+        Symptom::TlsHandshake
+    } else {
+        Symptom::ConnectFailed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::{Outcome, Sent, Verdict};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("wrapped")]
+    struct Wrapped(#[source] io::Error);
+
+    #[test]
+    fn what_an_io_error_wraps_is_part_of_the_chain() {
+        let inner = io::Error::other(Wrapped(io::ErrorKind::BrokenPipe.into()));
+        let outer = io::Error::new(io::ErrorKind::ConnectionReset, inner);
+        assert_eq!(chain(&outer).count(), 4);
+        assert!(find::<Wrapped>(&outer).is_some());
+    }
+
+    #[test]
+    fn a_bare_refusal_proves_nothing() {
+        let refused = Wrapped(io::ErrorKind::ConnectionRefused.into());
+        let found = transport(&refused).unwrap();
+        assert_eq!(found.outcome, Outcome::new(Verdict::Unreachable, Sent::Maybe));
+        assert_eq!(found.detail.message.as_deref(), Some("the connection was refused"));
+        assert!(transport(&std::fmt::Error).is_none());
+    }
+}

@@ -1,0 +1,149 @@
+//! Symptom → verdict, as data in one place.
+//!
+//! The lookups take the symptom in the shape in which a client has it: [`for_code`], [`for_status`], both together with
+//! the message ([`for_answer`]), [`for_io`], [`for_symptom`]. Build a [`Classify`](super::Classify) on them
+//! ([`guide::classify`](crate::guide::classify) shows how).
+//!
+//! ```
+//! use evenkeel::verdict::{Verdict, table};
+//!
+//! assert_eq!(table::for_status(503).verdict, Verdict::Faulty);
+//! assert_eq!(table::for_answer(503, Some("SlowDown"), None).verdict, Verdict::Throttled);
+//! assert_eq!(table::for_code("NoSuchBucket").unwrap().verdict, Verdict::Caller);
+//! ```
+//!
+//! # The table
+#![doc = include_str!("table.md")]
+
+mod rows;
+mod symptom;
+
+pub use rows::{CODES, IO, STATUSES, SYMPTOMS};
+pub use symptom::Symptom;
+
+use super::{Outcome, Sent, Verdict};
+use std::{io, time::Duration};
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Row<S> {
+    /// What was met.
+    pub symptom: S,
+    /// What it means.
+    pub verdict: Verdict,
+    /// Whether the request may have reached the provider.
+    pub sent: Sent,
+    /// It names the credential, not the permission.
+    pub credential: bool,
+    /// The phrase for a person. Ours, never the provider's: theirs quote keys and account numbers.
+    pub phrase: &'static str,
+    /// Why this verdict.
+    pub why: &'static str,
+}
+
+impl<S> Row<S> {
+    const fn new(symptom: S, verdict: Verdict, sent: Sent, phrase: &'static str, why: &'static str) -> Self {
+        Self {
+            symptom,
+            verdict,
+            sent,
+            credential: false,
+            phrase,
+            why,
+        }
+    }
+
+    const fn of_credential(symptom: S, sent: Sent, phrase: &'static str, why: &'static str) -> Self {
+        Self {
+            symptom,
+            verdict: Verdict::Denied,
+            sent,
+            credential: true,
+            phrase,
+            why,
+        }
+    }
+
+    /// The outcome.
+    pub const fn outcome(&self) -> Outcome {
+        Outcome {
+            credential: self.credential,
+            ..Outcome::new(self.verdict, self.sent)
+        }
+    }
+}
+
+/// The row of a provider's error code, if it is known.
+pub fn row_for_code(code: &str) -> Option<&'static Row<&'static str>> {
+    CODES.iter().find(|row| match row.symptom.strip_suffix('*') {
+        Some(start) => code.starts_with(start),
+        None => code == row.symptom,
+    })
+}
+
+/// The verdict on a provider's error code, if it is known.
+pub fn for_code(code: &str) -> Option<Outcome> {
+    row_for_code(code).map(Row::outcome)
+}
+
+/// The verdict on an HTTP status of which nothing more is known.
+pub fn for_status(status: u16) -> Outcome {
+    STATUSES
+        .iter()
+        .find(|row| row.symptom.contains(&status))
+        .map_or(for_symptom(Symptom::Nonsense), Row::outcome)
+}
+
+/// The verdict on a *refusal*: its status, with the provider's code and message where there are any.
+///
+/// - `Please reduce your request rate` is Throttled under any code: several stores say just that with a plain 503.
+/// - A success with an error document is Faulty, unless the document asks to slow down.
+/// - Then the code decides, if it is known; then the status.
+pub fn for_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Outcome {
+    const REDUCE: &str = "reduce your request rate";
+    if message.is_some_and(|message| message.to_ascii_lowercase().contains(REDUCE)) {
+        return Outcome::new(Verdict::Throttled, Sent::Maybe);
+    }
+    let by_code = code.and_then(for_code);
+    match (status, by_code) {
+        (200..=299, Some(outcome)) if outcome.verdict == Verdict::Throttled => outcome,
+        (200..=299, _) => for_symptom(Symptom::ErrorDocument),
+        (_, Some(outcome)) => outcome,
+        (_, None) => for_status(status),
+    }
+}
+
+/// The verdict on a bare I/O error. Never proves that nothing was sent.
+pub fn for_io(kind: io::ErrorKind) -> Outcome {
+    IO.iter()
+        .find(|row| row.symptom == kind)
+        .map_or(for_symptom(Symptom::Unknown), Row::outcome)
+}
+
+/// The row of a named symptom.
+pub fn row_for_symptom(symptom: Symptom) -> &'static Row<Symptom> {
+    SYMPTOMS
+        .iter()
+        .find(|row| row.symptom == symptom)
+        .unwrap_or(&SYMPTOMS[SYMPTOMS.len() - 1])
+}
+
+/// The verdict on a named symptom.
+pub fn for_symptom(symptom: Symptom) -> Outcome {
+    row_for_symptom(symptom).outcome()
+}
+
+/// `Retry-After` in its form in seconds. The form with a date is ignored: it depends on two clocks. An hour at most,
+/// so that one wrong header cannot bar an endpoint for a day.
+pub fn retry_after(value: &str) -> Option<Duration> {
+    const MOST: u64 = 3600;
+    value
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|seconds| Duration::from_secs(seconds.min(MOST)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+/// What went wrong below, or without, an HTTP answer, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Symptom {
+    /// The connection was refused.
+    ConnectRefused,
+    /// The connection was not made in time.
+    ConnectTimeout,
+    /// The name does not exist (NXDOMAIN).
+    DnsNoSuchName,
+    /// The name exists and has no address.
+    DnsEmpty,
+    /// The resolver failed (SERVFAIL, or no answer from it).
+    DnsFailed,
+    /// TCP was connected, TLS was not.
+    TlsHandshake,
+    /// The connection was not made, for another reason.
+    ConnectFailed,
+    /// The name was not resolved, and nothing proves that this was before the request.
+    DnsUnproven,
+    /// The connection broke when the request was, or may have been, written.
+    Reset,
+    /// An attempt's time limit, ours or the client's.
+    AttemptTimeout,
+    /// The body was shorter, or longer, than announced.
+    ShortBody,
+    /// The body does not have the announced checksum.
+    WrongChecksum,
+    /// The answer could not be understood.
+    Nonsense,
+    /// A success that carries an error document, or lacks what every success has (S3: an ETag).
+    ErrorDocument,
+    /// Credentials could not be loaded.
+    CredentialsNotLoaded,
+    /// The client could not build the request.
+    NotBuilt,
+    /// The client was misused, or the request's own body failed.
+    Misuse,
+    /// The client gave up for a reason that nobody here knows.
+    Unknown,
+}
+
+impl Symptom {
+    /// What stands in `Detail::code`: short, for logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectRefused => "connection refused",
+            Self::ConnectTimeout => "connect timeout",
+            Self::DnsNoSuchName => "dns: no such name",
+            Self::DnsEmpty => "dns: no address",
+            Self::DnsFailed => "dns: resolver failed",
+            Self::TlsHandshake => "tls handshake failed",
+            Self::ConnectFailed => "connect failed",
+            Self::DnsUnproven => "dns, unproven",
+            Self::Reset => "connection reset",
+            Self::AttemptTimeout => "attempt timeout",
+            Self::ShortBody => "wrong length",
+            Self::WrongChecksum => "wrong checksum",
+            Self::Nonsense => "nonsense",
+            Self::ErrorDocument => "error in a success",
+            Self::CredentialsNotLoaded => "credentials not loaded",
+            Self::NotBuilt => "request not built",
+            Self::Misuse => "client misused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl std::fmt::Display for Symptom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

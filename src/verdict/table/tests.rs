@@ -1,0 +1,171 @@
+use super::*;
+use std::fmt::Write;
+
+/// Every row is found under its own symptom: none is hidden by one before it.
+#[test]
+fn every_row_counts() {
+    for row in CODES {
+        let code = row.symptom.replace('*', "Something");
+        assert_eq!(row_for_code(&code), Some(row), "{code}");
+        assert!(
+            row.symptom
+                .trim_end_matches('*')
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric())
+        );
+    }
+    for row in STATUSES {
+        let reached = row.symptom.clone().any(|status| for_status(status) == row.outcome());
+        assert!(reached, "{row:?}");
+    }
+    for row in IO {
+        assert_eq!(for_io(row.symptom), row.outcome());
+        assert_eq!(row.sent, Sent::Maybe, "a bare I/O error proves nothing: {row:?}");
+    }
+    for row in SYMPTOMS {
+        assert_eq!(row_for_symptom(row.symptom), row);
+    }
+    assert_eq!(row_for_symptom(Symptom::Unknown).symptom, Symptom::Unknown);
+}
+
+/// What an answer says was surely sent.
+#[test]
+fn an_answer_is_never_unsent() {
+    assert!(CODES.iter().all(|row| row.sent == Sent::Maybe));
+    assert!(STATUSES.iter().all(|row| row.sent == Sent::Maybe));
+}
+
+#[test]
+fn as_decided() {
+    use Verdict::*;
+    for (status, code, verdict) in [
+        (503, Some("SlowDown"), Throttled),
+        (503, None, Faulty),
+        (503, Some("ServiceUnavailable"), Faulty),
+        (429, None, Throttled),
+        (400, Some("ThrottlingException"), Throttled),
+        (400, Some("ProvisionedThroughputExceededException"), Throttled),
+        (400, Some("RequestLimitExceeded"), Throttled),
+        (500, Some("InternalError"), Faulty),
+        (500, None, Faulty),
+        (502, None, Faulty),
+        (504, None, Faulty),
+        (599, None, Faulty),
+        (501, None, Caller),
+        (404, Some("NoSuchKey"), Absent),
+        (404, None, Absent),
+        (404, Some("NoSuchBucket"), Caller),
+        (412, None, Answer),
+        (304, None, Answer),
+        (409, None, Answer),
+        (409, Some("ConditionalRequestConflict"), Throttled),
+        (409, Some("OperationAborted"), Throttled),
+        (416, None, Answer),
+        (400, Some("InvalidRange"), Answer),
+        (401, None, Denied),
+        (403, None, Denied),
+        (403, Some("AccessDenied"), Denied),
+        (400, Some("RequestTimeout"), Faulty),
+        (400, None, Caller),
+        (405, None, Caller),
+        (422, Some("SomethingNew"), Caller),
+        (301, Some("PermanentRedirect"), Caller),
+        (302, None, Caller),
+        (200, Some("InternalError"), Faulty),
+        (200, Some("NoSuchKey"), Faulty),
+        (200, Some("SlowDown"), Throttled),
+        (200, None, Faulty),
+        (99, None, Faulty),
+    ] {
+        assert_eq!(for_answer(status, code, None).verdict, verdict, "{status} {code:?}");
+    }
+    let reduce = Some("Please reduce your request rate.");
+    assert_eq!(for_answer(503, Some("ServiceUnavailable"), reduce).verdict, Throttled);
+}
+
+#[test]
+fn which_refusals_name_the_credential() {
+    for code in [
+        "InvalidAccessKeyId",
+        "ExpiredToken",
+        "TokenRefreshRequired",
+        "SignatureDoesNotMatch",
+        "RequestTimeTooSkewed",
+        "InvalidToken",
+    ] {
+        let outcome = for_answer(403, Some(code), None);
+        assert!(outcome.verdict == Verdict::Denied && outcome.credential, "{code}");
+    }
+    assert!(!for_answer(403, Some("AccessDenied"), None).credential);
+    assert!(!for_status(403).credential);
+}
+
+#[test]
+fn only_a_failed_connect_or_credential_is_unsent() {
+    use Symptom::*;
+    let unsent: Vec<_> = SYMPTOMS
+        .iter()
+        .filter(|row| row.sent == Sent::No)
+        .map(|row| row.symptom)
+        .collect();
+    let proven = [
+        ConnectRefused,
+        ConnectTimeout,
+        DnsNoSuchName,
+        DnsEmpty,
+        DnsFailed,
+        TlsHandshake,
+        ConnectFailed,
+        CredentialsNotLoaded,
+        NotBuilt,
+    ];
+    assert_eq!(unsent, proven);
+}
+
+#[test]
+fn retry_after_in_seconds() {
+    assert_eq!(retry_after(" 5 "), Some(Duration::from_secs(5)));
+    assert_eq!(retry_after("86400"), Some(Duration::from_secs(3600)));
+    assert_eq!(retry_after("Fri, 20 Nov 2026 10:00:00 GMT"), None);
+    assert_eq!(retry_after("-1"), None);
+}
+
+/// The page in the docs is the data. When this fails, put what it prints into `table.md`.
+#[test]
+fn the_docs_show_the_data() {
+    fn part<S>(out: &mut String, title: &str, rows: &[Row<S>], name: impl Fn(&S) -> String) {
+        let _ = writeln!(
+            out,
+            "\n## {title}\n\n| symptom | verdict | sent | it says | why |\n|---|---|---|---|---|"
+        );
+        for row in rows {
+            let credential = if row.credential { ", names the credential" } else { "" };
+            let sent = if row.sent == Sent::No { "no" } else { "maybe" };
+            let _ = writeln!(
+                out,
+                "| {} | `{:?}`{credential} | {sent} | {} | {} |",
+                name(&row.symptom),
+                row.verdict,
+                row.phrase,
+                row.why
+            );
+        }
+    }
+    let mut page = String::new();
+    part(&mut page, "By the provider's code", CODES, |code| format!("`{code}`"));
+    part(
+        &mut page,
+        "By HTTP status, where no known code says more",
+        STATUSES,
+        |range| match (*range.start(), *range.end()) {
+            (0, _) => "any other".into(),
+            (start, end) if start == end => start.to_string(),
+            (start, end) => format!("{start}–{end}"),
+        },
+    );
+    part(&mut page, "By the kind of a bare I/O error", IO, |kind| {
+        format!("`{kind:?}`")
+    });
+    part(&mut page, "By name", SYMPTOMS, |symptom| format!("`{symptom:?}`"));
+    assert!(page == include_str!("table.md"), "{page}");
+}
