@@ -35,11 +35,11 @@ impl ObjectProvider for Flawed {
     async fn put(&self, mut put: Put) -> Result<PutAnswer, ProviderError> {
         match self.1 {
             Flaw::OverwritesOnCreate => put.mode = PutMode::Overwrite,
-            Flaw::ChecksThenWrites if put.mode == PutMode::Create => {
-                if self.0.head(Head::new(put.key.clone())).await.is_err() {
-                    tokio::task::yield_now().await;
-                    put.mode = PutMode::Overwrite;
-                }
+            Flaw::ChecksThenWrites
+                if put.mode == PutMode::Create && self.0.head(Head::new(put.key.clone())).await.is_err() =>
+            {
+                tokio::task::yield_now().await;
+                put.mode = PutMode::Overwrite;
             }
             Flaw::DropsMetadata if self.0.put(put.clone()).await.is_ok() => {
                 put.attributes = Attributes::default().into();
