@@ -1,5 +1,6 @@
 use super::{Classify, Detail, Finding, Outcome, chain, table, table::Symptom};
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_http::endpoint::ResolveEndpointError;
 use aws_smithy_runtime_api::client::{
     dns::ResolveDnsError,
     orchestrator::HttpResponse,
@@ -52,6 +53,12 @@ where
     match error {
         SdkError::ServiceError(refused) => {
             let (answer, error) = (refused.raw(), refused.err());
+            // Absence is believed only if it is the store that says so: a 404 with a page of text and no code is a gateway's.
+            // (The answer to a HEAD has neither.)
+            let page = answer.body().bytes().is_some_and(|body| !body.is_empty());
+            if answer.status().as_u16() == 404 && error.code().is_none() && page {
+                return Finding::symptom(Symptom::Nonsense).with_request_id(request_id(answer));
+            }
             let mut finding = Finding::refusal(answer.status().as_u16(), error.code(), error.message());
             finding.outcome.retry_after = answer.headers().get("retry-after").and_then(table::retry_after);
             finding.with_request_id(request_id(answer))
@@ -76,7 +83,7 @@ where
 }
 
 /// No answer came. The SDK (1.157) reports here whatever fails between the signing of the request and the answer's head:
-/// credentials that could not be loaded, and every error of the HTTP client, in the words of hyper-util.
+/// credentials that could not be loaded, an endpoint that could not be resolved, and every error of the HTTP client, in the words of hyper-util.
 fn dispatch(failure: &DispatchFailure) -> Finding {
     let Some(error) = failure.as_connector_error() else {
         return Finding::symptom(Symptom::Unknown);
@@ -84,6 +91,10 @@ fn dispatch(failure: &DispatchFailure) -> Finding {
     // First, because what kept credentials from loading may itself be a failed connect, to another host.
     if lacks_credentials(error) {
         return Finding::symptom(Symptom::CredentialsNotLoaded);
+    }
+    // No region, a bucket's name that is none. A test pins that it is of the version of the crate that we know.
+    if chain::find::<ResolveEndpointError>(error).is_some() {
+        return Finding::symptom(Symptom::NotBuilt);
     }
     chain::transport(error).unwrap_or_else(|| {
         Finding::symptom(if chain::find::<ResolveDnsError>(error).is_some() {

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod answers;
 mod conformance;
+mod judged;
 #[path = "../support/raw.rs"]
 mod raw;
+mod request_id;
 #[path = "../support/s3s.rs"]
 mod s3s_server;
 mod sdk;
+mod suite;

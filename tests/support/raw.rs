@@ -1,5 +1,7 @@
 //! Servers that misbehave on purpose, one TCP connection at a time.
 
+#![allow(dead_code)] // each test binary uses the part it needs
+
 use std::{
     net::SocketAddr,
     sync::{

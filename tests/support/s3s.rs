@@ -1,5 +1,7 @@
 //! A real S3-protocol server inside the test process, on a loopback socket: s3s with its file-system store.
 
+#![allow(dead_code)] // each test binary uses the part it needs
+
 use aws_sdk_s3::config::{Builder, Credentials, RequestChecksumCalculation};
 use evenkeel::provider::s3::preset::{self, Addressing};
 use hyper_util::{

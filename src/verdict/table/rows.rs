@@ -139,7 +139,7 @@ pub const SYMPTOMS: &[Row<Symptom>] = &[
     Row::new(Symptom::Nonsense, Faulty, Maybe, "the answer made no sense", "a proxy's error page, or half an answer"),
     Row::new(Symptom::ErrorDocument, Faulty, Maybe, "a success that is none", "S3 can answer 200 with an error document"),
     Row::of_credential(Symptom::CredentialsNotLoaded, No, "credentials could not be loaded", "the identity service may be down (Kinesis 2020); nothing can be sent unsigned"),
-    Row::new(Symptom::NotBuilt, Caller, No, "the request could not be built", "wrong here, wrong everywhere"),
+    Row::new(Symptom::NotBuilt, Caller, No, "the request could not be built: check region, bucket and URL", "wrong here, wrong everywhere"),
     Row::new(Symptom::Misuse, Caller, Maybe, "the HTTP client was misused", "wrong here, wrong everywhere"),
     Row::new(Symptom::Unknown, Faulty, Maybe, "the attempt failed for an unknown reason", "when in doubt: a fault, and perhaps sent"),
 ];
