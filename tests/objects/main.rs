@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod answers;
+mod client;
 mod conformance;
 mod judged;
 #[path = "../support/raw.rs"]

@@ -17,6 +17,7 @@
 
 mod attributes;
 mod claims;
+mod client;
 mod door;
 mod list;
 mod read;
