@@ -289,11 +289,21 @@ impl Policy {
     }
 
     /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
-    pub fn share(&self, now: Instant) -> f64 {
-        match &self.state {
-            State::Closed { ramp, .. } => ramp.as_ref().map_or(1.0, |ramp| ramp.share(now)),
+    pub fn share(&mut self, now: Instant) -> f64 {
+        match &mut self.state {
+            State::Closed { ramp, .. } => {
+                if ramp.is_some_and(|ramp| ramp.is_over(now)) {
+                    *ramp = None;
+                }
+                ramp.map_or(1.0, |ramp| ramp.share(now))
+            }
             State::Open { .. } | State::HalfOpen { .. } => 0.0,
         }
+    }
+
+    /// Closed and off its ramp: every attempt passes.
+    pub const fn is_untroubled(&self) -> bool {
+        matches!(self.state, State::Closed { ramp: None, .. })
     }
 
     /// `"closed"`, `"open"` or `"half-open"`.
