@@ -1,4 +1,4 @@
-use super::latency::Latency;
+use super::{latency::Latency, throttle::ThrottleShare};
 use crate::{
     clock::Instant,
     request::OpClass,
@@ -24,6 +24,7 @@ pub struct Tracker {
 #[derive(Clone, Debug)]
 struct ClassHealth {
     latency: Latency,
+    throttle: ThrottleShare,
     /// Exponentially weighted success share, 0–1.
     score: f64,
     score_at: Option<Instant>,
@@ -36,6 +37,7 @@ impl Default for ClassHealth {
     fn default() -> Self {
         Self {
             latency: Latency::default(),
+            throttle: ThrottleShare::default(),
             score: 1.0,
             score_at: None,
             last_success: None,
@@ -87,6 +89,11 @@ impl Tracker {
         self.lock(class).score
     }
 
+    /// The share of its normal traffic that a throttling endpoint bears, 0.02–1; 1 while it does not throttle.
+    pub fn admitted(&self, class: OpClass, now: Instant) -> f64 {
+        self.lock(class).throttle.share(now)
+    }
+
     /// When an attempt last succeeded.
     pub fn last_success(&self, class: OpClass) -> Option<Instant> {
         self.lock(class).last_success
@@ -119,14 +126,15 @@ impl Tracker {
             verdict if verdict.is_healthy() => {
                 health.latency.record(now, took);
                 health.weigh(now, true);
+                health.throttle.passed();
                 health.last_success = Some(now);
             }
             verdict if verdict.is_fault() || suspected => {
                 health.latency.observe_cost(now, took.max(PENALTY));
                 health.weigh(now, false);
             }
-            // Throttled and the caller's own mistakes say nothing of speed or health.
-            Verdict::Throttled | Verdict::Denied | Verdict::Caller => {}
+            Verdict::Throttled => health.throttle.throttled(now, outcome.retry_after),
+            // The caller's own mistakes say nothing of speed or health.
             _ => {}
         }
         outcome
