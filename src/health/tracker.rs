@@ -1,4 +1,7 @@
-use super::{latency::Latency, throttle::ThrottleShare};
+use super::{
+    latency::{Latency, decay},
+    throttle::ThrottleShare,
+};
 use crate::{
     clock::Instant,
     request::OpClass,
@@ -178,9 +181,8 @@ impl ClassHealth {
     fn weigh(&mut self, now: Instant, good: bool) {
         let gap = self
             .score_at
-            .map_or(SCORE_DECAY, |at| now.saturating_duration_since(at))
-            .as_secs_f64();
-        let weight = (1.0 - (-gap / SCORE_DECAY.as_secs_f64()).exp()).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
+            .map_or(SCORE_DECAY, |at| now.saturating_duration_since(at));
+        let weight = (1.0 - decay(gap, SCORE_DECAY)).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
         self.score += weight * (f64::from(u8::from(good)) - self.score);
         self.score_at = Some(now);
     }
