@@ -119,7 +119,7 @@ where
     }
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        let started = clock::now();
+        let started = call.at();
         let (record, leg) = (call.record().clone(), call.leg());
         record.start(leg, started);
         let span = self.layer.observer.span(&record, leg);
