@@ -12,7 +12,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
@@ -27,7 +27,8 @@ pub struct Route<S> {
 
 #[derive(Debug)]
 struct Shared<S> {
-    services: Vec<S>,
+    /// One instance each, used in turn: a clone per attempt would cost more than the attempt's own bookkeeping.
+    services: Vec<Mutex<S>>,
     vitals: Vec<Vitals>,
     places: Vec<Place>,
     draws: Draws,
@@ -53,7 +54,7 @@ impl<S> Route<S> {
     pub(crate) fn reporting(members: impl IntoIterator<Item = Member<S>>, seed: u64, reporter: Reporter) -> Self {
         let (mut services, mut vitals, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (index, member) in members.into_iter().enumerate().take(64) {
-            services.push(member.service);
+            services.push(Mutex::new(member.service));
             vitals.push(member.vitals);
             places.push(Place {
                 tier: member.tier.unwrap_or(u8::try_from(index).unwrap_or(u8::MAX)),
@@ -112,7 +113,7 @@ where
             refused: 0,
             refusal: None,
             call,
-            current: None,
+            current: Current::None,
         }
     }
 }
@@ -129,7 +130,16 @@ pin_project! {
         refused: u64,
         refusal: Option<BoxError>,
         #[pin]
-        current: Option<Oneshot<S, Call<R>>>,
+        current: Current<S::Future, Oneshot<S, Call<R>>>,
+    }
+}
+
+pin_project! {
+    #[project = CurrentProjection]
+    enum Current<A, B> {
+        None,
+        Sent { #[pin] future: A },
+        Waiting { #[pin] future: B },
     }
 }
 
@@ -152,8 +162,12 @@ where
         let record = this.call.record().clone();
         let leg = this.call.leg();
         loop {
-            if let Some(current) = this.current.as_mut().as_pin_mut() {
-                let result = ready!(current.poll(cx)).map_err(Into::into);
+            let result = match this.current.as_mut().project() {
+                CurrentProjection::None => None,
+                CurrentProjection::Sent { future } => Some(ready!(future.poll(cx)).map_err(Into::into)),
+                CurrentProjection::Waiting { future } => Some(ready!(future.poll(cx)).map_err(Into::into)),
+            };
+            if let Some(result) = result {
                 let Err(error) = result else {
                     return Poll::Ready(result);
                 };
@@ -173,7 +187,7 @@ where
                 kind: record.kind(leg),
                 pin: record.pin(),
                 barred: record.barred() | *this.refused,
-                tried: record.picked(),
+                tried: record.picked_before(leg),
                 revisit: this.call.revisit(),
             };
             let selected = {
@@ -201,8 +215,27 @@ where
             }
             record.pick(leg, selected.index);
             let call = this.call.clone().dispatched(selected.forced, selected.may_queue);
-            this.current
-                .set(Some(shared.services[selected.index].clone().oneshot(call)));
+            this.current.set(dispatch(&shared.services[selected.index], call, cx));
         }
+    }
+}
+
+/// Hands `call` to the endpoint. The instance that is made ready is the one that is called; one that is not ready at once
+/// leaves with the call, and a clone, which must earn its own readiness, takes its place.
+fn dispatch<C, S>(service: &Mutex<S>, call: C, cx: &mut Context<'_>) -> Current<S::Future, Oneshot<S, C>>
+where
+    S: Service<C> + Clone,
+{
+    let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Poll::Ready(Ok(())) = service.poll_ready(cx) {
+        return Current::Sent {
+            future: service.call(call),
+        };
+    }
+    let clone = service.clone();
+    let asked = std::mem::replace(&mut *service, clone);
+    drop(service);
+    Current::Waiting {
+        future: asked.oneshot(call),
     }
 }

@@ -73,6 +73,8 @@ pub struct Failover<C, K = Standard> {
 struct Core<C, K> {
     roster: Roster,
     violations: Vec<Option<Violation>>,
+    /// The same as a set.
+    barred: u64,
     composed: Composed<Invoke<C>, K>,
     clients: Vec<C>,
     metrics: CallMetrics,
