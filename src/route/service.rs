@@ -1,11 +1,13 @@
 use super::{
     Exhausted, Member, Vitals, is_local_refusal,
-    select::{Draws, Place, Wish, select},
+    select::{Draws, Place, Selected, Wish, select, shadowed},
 };
 use crate::{
-    BoxError, clock,
+    BoxError,
+    clock::{self, Instant},
+    operator::Orders,
     request::{Call, LegKind, OpClass, bit},
-    telemetry::{Event, Reporter},
+    telemetry::{Event, Reporter, shadow_difference},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -34,6 +36,7 @@ struct Shared<S> {
     draws: Draws,
     /// Per class: everything looked bad at the last pick.
     all_bad: [AtomicBool; 3],
+    orders: Option<Arc<Orders>>,
     reporter: Reporter,
 }
 
@@ -48,10 +51,16 @@ impl<S> Clone for Route<S> {
 impl<S> Route<S> {
     /// A router over these endpoints; `seed` is for the spill's draws. The first 64 are used.
     pub fn new(members: impl IntoIterator<Item = Member<S>>, seed: u64) -> Self {
-        Self::reporting(members, seed, Reporter::silent())
+        Self::commanded(members, seed, None, Reporter::silent())
     }
 
-    pub(crate) fn reporting(members: impl IntoIterator<Item = Member<S>>, seed: u64, reporter: Reporter) -> Self {
+    /// The same, under an operator's orders.
+    pub(crate) fn commanded(
+        members: impl IntoIterator<Item = Member<S>>,
+        seed: u64,
+        orders: Option<Arc<Orders>>,
+        reporter: Reporter,
+    ) -> Self {
         let (mut services, mut vitals, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (index, member) in members.into_iter().enumerate().take(64) {
             services.push(Mutex::new(member.service));
@@ -68,6 +77,7 @@ impl<S> Route<S> {
                 places,
                 draws: Draws::seeded(seed),
                 all_bad: [const { AtomicBool::new(false) }; 3],
+                orders,
                 reporter,
             }),
         }
@@ -80,6 +90,30 @@ impl<S> Route<S> {
 }
 
 impl<S> Shared<S> {
+    /// Where an attempt goes, by what is known and what is ordered.
+    fn select(&self, mut wish: Wish, now: Instant) -> Option<Selected> {
+        let out = || {
+            let is_out = |vital: &Vitals| vital.breaker.share(wish.class, now) == 0.0;
+            let each = self.vitals.iter().enumerate().filter(|(_, vital)| is_out(vital));
+            each.fold(0, |set, (index, _)| set | bit(index))
+        };
+        let standing = self
+            .orders
+            .as_ref()
+            .and_then(|orders| orders.standing(wish.class, now, out))
+            .unwrap_or_default();
+        wish.barred |= standing.barred;
+        let selected = select(&self.places, &self.vitals, wish, now, &self.draws);
+        if standing.shadowed == 0 || wish.pin.is_some() {
+            return selected;
+        }
+        let plain = shadowed(&self.places, wish, standing.shadowed);
+        if wish.kind == LegKind::First && plain.map(|p| p.index) != selected.map(|s| s.index) {
+            shadow_difference(wish.class);
+        }
+        plain
+    }
+
     /// Everything looks bad, or no longer does. Told once per change.
     fn note_all_bad(&self, class: OpClass, bad: bool) {
         let flag = &self.all_bad[class.index()];
@@ -197,7 +231,7 @@ where
                 } else {
                     clock::now()
                 };
-                select(&shared.places, &shared.vitals, wish, now, &shared.draws)
+                shared.select(wish, now)
             };
             let Some(selected) = selected else {
                 let refusal = this.refusal.take();

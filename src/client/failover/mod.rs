@@ -12,6 +12,7 @@ use super::stack::{self, Composed, Stack};
 use crate::{
     clock,
     endpoint::{Constraints, Profile, Roster, Violation},
+    operator::Operator,
     request::Safety,
     telemetry::{CallMetrics, Snapshot},
     verdict::Standard,
@@ -133,6 +134,11 @@ impl<C, K> Failover<C, K> {
         K: Clone,
     {
         self.core.composed.service.clone()
+    }
+
+    /// The operator's handle: drain, force, freeze failback, shadow.
+    pub fn operator(&self) -> Operator {
+        self.core.composed.operator.clone()
     }
 
     /// How the endpoints stand at this moment.
