@@ -103,7 +103,8 @@ impl Breaker {
                 })
             }),
             untroubled: [const { AtomicBool::new(true) }; 3],
-            clean: [const { AtomicBool::new(true) }; 3],
+            // The first good attempt takes the lock and starts the clock of those that go untold.
+            clean: [const { AtomicBool::new(false) }; 3],
             good: [const { AtomicU32::new(0) }; 3],
             reporter,
         }))
@@ -280,6 +281,9 @@ where
                 state: State::Refused { until },
             },
             Ok(passage) => {
+                if passage == Passage::Probe {
+                    call.record().note_probe();
+                }
                 let ticket = Ticket {
                     record: call.record().clone(),
                     started: call.at(),
