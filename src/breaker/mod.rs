@@ -58,6 +58,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tower::{Layer, Service};
 
@@ -86,7 +87,13 @@ const TELL_EVERY: u32 = 64;
 struct Class {
     policy: Policy,
     rng: fastrand::Rng,
+    /// When a proof of absence was last let past while it was not closed.
+    last_proof: Option<Instant>,
 }
+
+/// A proof of absence is let past an open breaker so often: the endpoint may be the only one that holds the key, and an open
+/// time of half a minute is for traffic that has somewhere else to go.
+const PROOF_EVERY: Duration = Duration::from_secs(1);
 
 impl Default for Breaker {
     fn default() -> Self {
@@ -128,6 +135,7 @@ impl Breaker {
                 Mutex::new(Class {
                     policy: Policy::new(settings.clone()),
                     rng: fastrand::Rng::with_seed(seed.wrapping_add(class.index() as u64)),
+                    last_proof: None,
                 })
             }),
             untroubled: [const { AtomicBool::new(true) }; 3],
@@ -153,6 +161,22 @@ impl Breaker {
             return 1.0;
         }
         self.with(class, now, |c| c.policy.share(now))
+    }
+
+    /// Whether a proof of absence may pass by force now; the next may in a second.
+    pub(crate) fn lets_proof(&self, class: OpClass, now: Instant) -> bool {
+        if self.untroubled(class) {
+            return false;
+        }
+        self.with(class, now, |c| {
+            let due = c
+                .last_proof
+                .is_none_or(|at| now.saturating_duration_since(at) >= PROOF_EVERY);
+            if due {
+                c.last_proof = Some(now);
+            }
+            due
+        })
     }
 
     /// `"closed"`, `"open"` or `"half-open"`.

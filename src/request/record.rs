@@ -27,6 +27,8 @@ pub struct CallRecord {
     /// Bit i set: endpoint i must not be used by this call (a constraint, or it was asked before).
     barred: u64,
     first_kind: LegKind,
+    /// It earns its share of a retry; a pass that is part of a larger call does not.
+    earns: bool,
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
     legs: Mutex<Legs>,
@@ -100,6 +102,7 @@ impl CallRecord {
             pin: None,
             barred: 0,
             first_kind: LegKind::First,
+            earns: true,
             allowance: Duration::ZERO,
             legs: Mutex::default(),
             probe: AtomicBool::new(false),
@@ -146,6 +149,18 @@ impl CallRecord {
     pub const fn allowing(mut self, extra: Duration) -> Self {
         self.allowance = extra;
         self
+    }
+
+    /// Part of a larger call that has earned its share of the budget already.
+    #[must_use]
+    pub const fn earning(mut self, earns: bool) -> Self {
+        self.earns = earns;
+        self
+    }
+
+    /// See [`earning`](Self::earning).
+    pub const fn earns(&self) -> bool {
+        self.earns
     }
 
     /// See [`allowing`](Self::allowing).

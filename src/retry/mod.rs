@@ -121,7 +121,9 @@ where
     }
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        self.shared.budget.deposit();
+        if call.record().earns() {
+            self.shared.budget.deposit();
+        }
         // Further attempts go through a clone, which earns its own readiness; the ready instance takes the first.
         let spare = self.inner.clone();
         ResponseFuture {
