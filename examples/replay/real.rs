@@ -26,12 +26,12 @@ use std::{error::Error, time::Duration};
 pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     let files = open_files();
     let scenario = flags.compressed();
-    // A sixth of it before and a third after: enough to see what is normal, and to see it come back.
+    // A sixth of it before and half of it after: enough to see what is normal, and to see it come back.
     let length = scenario.duration();
     let course = Course::new(
         scenario.clone(),
         (length / 6).max(Duration::from_secs(3)),
-        (length / 3).max(Duration::from_secs(5)),
+        (length / 2).max(Duration::from_secs(5)),
     );
     let timeline = Timeline::new(scenario, flags.seed)?;
 
