@@ -81,7 +81,7 @@ impl Frame {
             let (from, to) = self.span(phase);
             svg.rect(from, y, to - from, height, TROUBLE[index % 2], 1.0);
         }
-        svg.bold(36.0, y - 10.0, 14.0, INK, Anchor::Start, title);
+        svg.bold(36.0, y - 12.0, 14.0, INK, Anchor::Start, title);
         for (at, label) in ticks {
             let line = y + height * (1.0 - at);
             svg.line((LEFT, line), (WIDTH - RIGHT, line), GRID);
@@ -117,11 +117,11 @@ impl Frame {
         let room = (y + 24.0, height);
         let scale = |ms: f64| (ms.max(SHORTEST) / SHORTEST).ln() / (LONGEST / SHORTEST).ln();
         let ticks = [1.0, 10.0, 100.0, 1_000.0, 10_000.0].map(|ms| (scale(ms), latency(ms)));
-        self.panel(svg, room, "Latency until the caller knew", &ticks);
-        svg.path(&[Some((292.0, y + 9.0)), Some((318.0, y + 9.0))], SOFT, 2.5, "none");
-        svg.text(324.0, y + 14.0, 12.0, SOFT, Anchor::Start, "p50");
-        svg.path(&[Some((360.0, y + 9.0)), Some((386.0, y + 9.0))], SOFT, 1.5, "5 4");
-        svg.text(392.0, y + 14.0, 12.0, SOFT, Anchor::Start, "p99");
+        self.panel(svg, room, "Latency of right answers", &ticks);
+        svg.path(&[Some((240.0, y + 7.0)), Some((266.0, y + 7.0))], SOFT, 2.5, "none");
+        svg.text(272.0, y + 12.0, 12.0, SOFT, Anchor::Start, "p50");
+        svg.path(&[Some((308.0, y + 7.0)), Some((334.0, y + 7.0))], SOFT, 1.5, "5 4");
+        svg.text(340.0, y + 12.0, 12.0, SOFT, Anchor::Start, "p99");
         for (lines, colour) in [(&series.baseline, PLAIN), (&series.evenkeel, EVENKEEL)] {
             for (values, width, dashes) in [(&lines.p99, 1.6, "5 4"), (&lines.p50, 2.6, "none")] {
                 let scaled: Vec<_> = values.iter().map(|value| value.map(scale)).collect();
@@ -168,9 +168,9 @@ impl Frame {
         }
         let mut x = WIDTH - RIGHT;
         for (label, colour) in LABELS.iter().zip(PLACES).rev() {
-            svg.text(x, y + 14.0, 12.0, INK, Anchor::End, label);
+            svg.text(x, y + 12.0, 12.0, INK, Anchor::End, label);
             x -= width_of(label, 12.0) + 18.0;
-            svg.rect(x, y + 4.0, 12.0, 12.0, colour, 0.88);
+            svg.rect(x, y + 2.0, 12.0, 12.0, colour, 0.88);
             x -= 20.0;
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Series {
 #[derive(Clone, Debug)]
 pub(super) struct Lines {
     pub(super) available: Vec<Option<f64>>,
-    /// In milliseconds.
+    /// Of right answers, in milliseconds: a quick refusal is no quick answer.
     pub(super) p50: Vec<Option<f64>>,
     pub(super) p99: Vec<Option<f64>>,
 }
@@ -62,7 +62,7 @@ fn each<'s>(side: &'s Side, bounds: &'s [(f64, f64)]) -> impl Iterator<Item = &'
 fn lines(side: &Side, bounds: &[(f64, f64)]) -> Lines {
     let latencies = |p: f64| {
         each(side, bounds).map(move |some| {
-            let mut latencies: Vec<_> = some.iter().map(|sample| sample.latency).collect();
+            let mut latencies: Vec<_> = some.iter().filter(|s| s.failure.is_none()).map(|s| s.latency).collect();
             latencies.sort_unstable();
             percentile(&latencies, p).map(|latency| latency.as_secs_f64() * 1e3)
         })
