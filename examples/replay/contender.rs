@@ -6,7 +6,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use evenkeel::{
-    BoxError, ObjectClient,
+    BoxError, Explanation, ObjectClient,
     client::{Attempt, ObjectStack},
     provider::ProviderError,
     request::{
@@ -26,16 +26,19 @@ use std::{
 };
 use tower::ServiceExt;
 
-/// Gets and puts objects; a failure is a sentence.
+/// A right answer, with its story where there is one; a failure is a sentence.
+pub(crate) type Right = Result<Option<Explanation>, String>;
+
+/// Gets and puts objects.
 pub(crate) trait Contender: Clone + Send + Sync + 'static {
     /// When a call is cut off.
     const CUT: Duration;
 
     /// Fetches what lies under `key` and compares it.
-    fn get(&self, key: &str, tally: &Arc<Tally>) -> impl Future<Output = Result<(), String>> + Send;
+    fn get(&self, key: &str, tally: &Arc<Tally>) -> impl Future<Output = Right> + Send;
 
     /// Stores under `key` what belongs there.
-    fn put(&self, key: &str, tally: &Arc<Tally>) -> impl Future<Output = Result<(), String>> + Send;
+    fn put(&self, key: &str, tally: &Arc<Tally>) -> impl Future<Output = Right> + Send;
 }
 
 /// What one call's attempts were. Shared with the call, so that it is known of calls that were cut off, too.
@@ -87,11 +90,11 @@ impl Contender for Evenkeel {
     /// Its own deadline is 10 s; a call that is still there 2 s later is a defect, and shows as one.
     const CUT: Duration = Duration::from_secs(12);
 
-    async fn get(&self, key: &str, tally: &Arc<Tally>) -> Result<(), String> {
+    async fn get(&self, key: &str, tally: &Arc<Tally>) -> Right {
         match self.0.get(key).explained().await {
             Ok((object, explanation)) => {
                 tally.of(explanation.attempts());
-                compare(key, object.body())
+                compare(key, object.body()).map(|()| Some(explanation))
             }
             Err(error) => {
                 tally.of(error.attempts());
@@ -100,15 +103,17 @@ impl Contender for Evenkeel {
         }
     }
 
-    async fn put(&self, key: &str, tally: &Arc<Tally>) -> Result<(), String> {
+    async fn put(&self, key: &str, tally: &Arc<Tally>) -> Right {
         match self.0.put(key, load::body(key)).explained().await {
-            Ok((_, explanation)) => tally.of(explanation.attempts()),
+            Ok((_, explanation)) => {
+                tally.of(explanation.attempts());
+                Ok(Some(explanation))
+            }
             Err(error) => {
                 tally.of(error.attempts());
-                return Err(error.to_string());
+                Err(error.to_string())
             }
         }
-        Ok(())
     }
 }
 
@@ -123,20 +128,20 @@ impl Contender for PlainSdk {
     /// It has no limit of its own for a whole call; ten seconds is evenkeel's default.
     const CUT: Duration = Duration::from_secs(10);
 
-    async fn get(&self, key: &str, tally: &Arc<Tally>) -> Result<(), String> {
+    async fn get(&self, key: &str, tally: &Arc<Tally>) -> Right {
         let request = self.client.get_object().bucket(self.bucket).key(key);
         let answer = request.customize().interceptor(Count(tally.clone())).send().await;
         let object = answer.map_err(|error| chain(&error))?;
         let body = object.body.collect().await.map_err(|error| chain(&error))?;
-        compare(key, &body.into_bytes())
+        compare(key, &body.into_bytes()).map(|()| None)
     }
 
     /// Without a condition: a retry that met its own first success would fail on one, and that would be our doing.
-    async fn put(&self, key: &str, tally: &Arc<Tally>) -> Result<(), String> {
+    async fn put(&self, key: &str, tally: &Arc<Tally>) -> Right {
         let body = ByteStream::from(load::body(key));
         let request = self.client.put_object().bucket(self.bucket).key(key).body(body);
         let answer = request.customize().interceptor(Count(tally.clone())).send().await;
-        answer.map(drop).map_err(|error| chain(&error))
+        answer.map(|_| None).map_err(|error| chain(&error))
     }
 }
 
@@ -209,18 +214,18 @@ impl Model {
 impl Contender for Model {
     const CUT: Duration = PlainSdk::CUT;
 
-    async fn get(&self, key: &str, tally: &Arc<Tally>) -> Result<(), String> {
+    async fn get(&self, key: &str, tally: &Arc<Tally>) -> Right {
         let request = ObjectRequest::Get(Get::new(valid(key)?));
         match self.send(request, tally).await? {
-            ObjectResponse::Get(object) => compare(key, &object.body),
+            ObjectResponse::Get(object) => compare(key, &object.body).map(|()| None),
             _ => Err("answered another question".to_owned()),
         }
     }
 
-    async fn put(&self, key: &str, tally: &Arc<Tally>) -> Result<(), String> {
+    async fn put(&self, key: &str, tally: &Arc<Tally>) -> Right {
         let mut put = Put::new(valid(key)?, load::body(key));
         put.mode = PutMode::Overwrite;
-        self.send(ObjectRequest::Put(put), tally).await.map(drop)
+        self.send(ObjectRequest::Put(put), tally).await.map(|_| None)
     }
 }
 

@@ -45,7 +45,26 @@ impl Flags {
             None => self.scenario.compressed(Duration::from_secs(30)),
         }
     }
+
+    /// Where the picture goes.
+    pub(crate) fn picture(&self) -> PathBuf {
+        self.svg.clone().unwrap_or_else(|| {
+            // A scenario's name is anything; a file's is better plain.
+            let plain = |c: char| {
+                if c.is_alphanumeric() || "-_.".contains(c) {
+                    c
+                } else {
+                    '-'
+                }
+            };
+            let name: String = self.scenario.name.chars().map(plain).collect();
+            format!("replay-{name}.svg").into()
+        })
+    }
 }
+
+/// About a gigabyte of records.
+const MOST_CALLS: f64 = 4e6;
 
 /// Reads the arguments; what is wrong with them is one sentence.
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
@@ -97,6 +116,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         events,
         json,
     };
+    let calls = flags.compressed().duration().as_secs_f64() * flags.rate;
+    if calls > MOST_CALLS {
+        return Err(format!(
+            "That would be {calls:.0} calls, and the replay remembers each: with a lower --rate or --seconds it takes \
+             {MOST_CALLS:.0} at most."
+        ));
+    }
     playable(&flags)?;
     Ok(Command::Replay(Box::new(flags)))
 }

@@ -1,6 +1,7 @@
 //! An open loop: calls arrive when they arrive, however slow the answers are.
 
 use super::{contender::Contender, course::Course, progress::Lane};
+use evenkeel::Explanation;
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::Semaphore,
@@ -36,6 +37,8 @@ pub(crate) struct Sample {
     /// Until there was an answer, right or wrong, counted from when the call *should* have started: a late start counts.
     pub(crate) latency: Duration,
     pub(crate) failure: Option<String>,
+    /// What happened in a call that was answered rightly, but late.
+    pub(crate) story: Option<String>,
     pub(crate) attempts: u32,
     /// Bit i: an attempt went to place i.
     pub(crate) touched: u8,
@@ -111,6 +114,17 @@ pub(crate) async fn drive<C: Contender>(
     samples
 }
 
+/// `get: aws-us-east-1 abandoned after 1.9 s, then aws-eu-west-1 success after 0.0 s`.
+fn told(explanation: &Explanation) -> String {
+    let attempts = explanation.attempts().iter().map(|attempt| {
+        let took = attempt.elapsed().map_or(f64::NAN, |took| took.as_secs_f64());
+        let why = attempt.why().as_str();
+        format!("{} ({why}) {} after {took:.1} s", attempt.endpoint(), attempt.result())
+    });
+    let attempts: Vec<_> = attempts.collect();
+    format!("{}: {}", explanation.operation(), attempts.join(", then "))
+}
+
 async fn one<C: Contender>(
     who: C,
     arrival: Arrival,
@@ -140,9 +154,16 @@ async fn one<C: Contender>(
                 .unwrap_or_else(|_| Err(format!("no answer within {} s", C::CUT.as_secs())))
         }
     };
+    let latency = super::outcome::now().saturating_duration_since(started);
+    let late = result
+        .as_ref()
+        .ok()
+        .and_then(Option::as_ref)
+        .filter(|_| latency > PATIENCE);
     Sample {
         at: arrival.at,
-        latency: super::outcome::now().saturating_duration_since(started),
+        latency,
+        story: late.map(told),
         stored: (arrival.put && result.is_ok()).then(|| arrival.key.clone()),
         failure: result.err(),
         attempts: tally.attempts(),

@@ -20,6 +20,7 @@ mod picture;
 mod progress;
 mod real;
 mod report;
+#[allow(dead_code)] // the migration example stops its server
 mod server;
 mod simulated;
 
@@ -43,6 +44,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // Before the run, not after it.
+    let file = flags.picture();
+    if let Err(error) = std::fs::OpenOptions::new().append(true).create(true).open(&file) {
+        eprintln!("The picture cannot be written to {}: {error}.", file.display());
+        return ExitCode::from(2);
+    }
     match replay(&flags).and_then(|outcome| publish(&flags, &outcome)) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -70,10 +77,7 @@ fn replay(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
 /// Table, picture, figures. Returns how many acknowledged writes evenkeel lost.
 fn publish(flags: &Flags, outcome: &Outcome) -> Result<usize, Box<dyn Error>> {
     let figures = figures::of(outcome);
-    let file = flags
-        .svg
-        .clone()
-        .unwrap_or_else(|| format!("replay-{}.svg", outcome.course.name()).into());
+    let file = flags.picture();
     std::fs::write(&file, picture::draw(outcome, &figures))
         .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
     let mut table = report::table(outcome, &figures);

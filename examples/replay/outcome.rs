@@ -1,7 +1,7 @@
 //! What came out of a run, and what both kinds of run share.
 
 use super::{
-    contender::Contender,
+    contender::{Contender, Right},
     course::Course,
     flags::Flags,
     load::{self, Sample},
@@ -102,7 +102,7 @@ async fn side<C: Contender>(who: C, samples: Vec<Sample>) -> Side {
         }
         while let Some(found) = reads.join_next().await {
             match found {
-                Ok(Ok(())) => {}
+                Ok(Ok(_)) => {}
                 Ok(Err(why)) => lost.push(why),
                 Err(broken) => lost.push(broken.to_string()),
             }
@@ -115,7 +115,7 @@ async fn side<C: Contender>(who: C, samples: Vec<Sample>) -> Side {
 /// after an outage; a write is lost when it is not there, not when it is not there yet.
 const SEARCH: Duration = Duration::from_secs(60);
 
-async fn find<C: Contender>(who: C, key: String, until: Instant) -> Result<(), String> {
+async fn find<C: Contender>(who: C, key: String, until: Instant) -> Right {
     let tally = Arc::default();
     loop {
         let found = who.get(&key, &tally).await;

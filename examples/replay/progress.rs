@@ -100,6 +100,22 @@ pub(crate) fn percent(share: Option<f64>, places: usize) -> String {
     share.map_or_else(|| "–".to_owned(), |share| format!("{:.places$} %", share * 100.0))
 }
 
+/// A text in lines that a terminal holds.
+pub(crate) fn wrapped(text: &str) -> String {
+    let mut lines = String::from("  ");
+    let mut length = 2;
+    for word in text.split_whitespace() {
+        if length + word.chars().count() > 110 {
+            lines.push_str("\n  ");
+            length = 2;
+        }
+        lines.push_str(word);
+        lines.push(' ');
+        length += word.chars().count() + 1;
+    }
+    lines
+}
+
 fn coloured(share: Option<f64>) -> String {
     let text = format!("{:>7}", percent(share, 1));
     match share {

@@ -84,7 +84,7 @@ fn announce(flags: &Flags, course: &Course, client: &ObjectClient) {
         names.join(", "),
         names[0],
         course::DISTANCES.map(|ms| ms.to_string()).join(", "),
-        course.scenario().description,
+        super::progress::wrapped(&course.scenario().description),
     );
 }
 

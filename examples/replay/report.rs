@@ -4,7 +4,7 @@ use super::{
     figures::{self, Figures, Half},
     load::Sample,
     outcome::Outcome,
-    progress::{clock, percent},
+    progress::{clock, percent, wrapped},
 };
 use evenkeel::drill::Scenario;
 use std::{collections::BTreeMap, fmt::Write};
@@ -12,12 +12,8 @@ use std::{collections::BTreeMap, fmt::Write};
 /// The built-in scenarios.
 pub(crate) fn list() {
     for scenario in Scenario::builtins() {
-        println!(
-            "{} ({})\n  {}\n",
-            scenario.name,
-            clock(scenario.duration()),
-            scenario.description
-        );
+        println!("{} ({})", scenario.name, clock(scenario.duration()));
+        println!("{}\n", wrapped(&scenario.description));
     }
 }
 
@@ -65,22 +61,20 @@ pub(crate) fn table(outcome: &Outcome, figures: &Figures) -> String {
 
 /// The sentences with which calls failed, the commonest first.
 fn failures(text: &mut String, who: &str, samples: &[Sample], most: usize) {
-    let mut late = 0;
-    let mut sentences: BTreeMap<&str, (usize, &Sample)> = BTreeMap::new();
+    let mut sentences: BTreeMap<String, (usize, &Sample)> = BTreeMap::new();
     for sample in samples.iter().filter(|sample| !sample.available()) {
-        match &sample.failure {
-            Some(sentence) => sentences.entry(sentence).or_insert((0, sample)).0 += 1,
-            None => late += 1,
-        }
+        let sentence = match (&sample.failure, &sample.story) {
+            (Some(sentence), _) => sentence.clone(),
+            (None, Some(story)) => format!("answered rightly, but after more than 2 s: {story}"),
+            (None, None) => "answered rightly, but after more than 2 s".to_owned(),
+        };
+        sentences.entry(sentence).or_insert((0, sample)).0 += 1;
     }
-    if late == 0 && sentences.is_empty() {
+    if sentences.is_empty() {
         let _ = writeln!(text, "\nNo call of {who} failed.");
         return;
     }
     let _ = writeln!(text, "\nCalls of {who} that were not available:");
-    if late > 0 {
-        let _ = writeln!(text, "{late:>7} × answered rightly, but after more than 2 s");
-    }
     let mut sentences: Vec<_> = sentences.into_iter().collect();
     sentences.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     for (sentence, (count, first)) in sentences.iter().take(most) {

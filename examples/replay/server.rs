@@ -17,8 +17,15 @@ pub(crate) const PLAIN_BUCKET: &str = "orders-plain";
 /// Ends with everything that it accepted when dropped.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
+    accepting: JoinSet<()>,
     _dir: tempfile::TempDir,
-    _accepting: JoinSet<()>,
+}
+
+impl Server {
+    /// Ends it, and waits until nobody listens any more.
+    pub(crate) async fn stop(mut self) {
+        self.accepting.shutdown().await;
+    }
 }
 
 pub(crate) async fn start() -> Result<Server, Box<dyn Error>> {
@@ -51,7 +58,7 @@ pub(crate) async fn start() -> Result<Server, Box<dyn Error>> {
     });
     Ok(Server {
         addr,
+        accepting,
         _dir: dir,
-        _accepting: accepting,
     })
 }

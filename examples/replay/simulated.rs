@@ -77,7 +77,7 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
         SERVICE_TIME.0,
         SERVICE_TIME.1,
         course::DISTANCES.map(|ms| ms.to_string()).join(", "),
-        course.scenario().description,
+        super::progress::wrapped(&course.scenario().description),
     );
     // Nothing here holds a socket: as many as the cut-off lets live.
     let outcome = outcome::contest(flags, course, &timeline, Evenkeel(client), plain, 100_000).await;

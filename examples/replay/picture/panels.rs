@@ -97,11 +97,19 @@ impl Frame {
         series.middles().zip(values).map(at).collect()
     }
 
+    /// The same, each value held for its whole stretch.
+    fn steps(&self, series: &Series, values: &[Option<f64>], (y, height): (f64, f64)) -> Vec<Option<(f64, f64)>> {
+        let at = |(&(from, to), value): (&(f64, f64), &Option<f64>)| {
+            [from, to].map(|seconds| value.map(|value| (self.x(seconds), y + height * (1.0 - value.clamp(0.0, 1.0)))))
+        };
+        series.bounds.iter().zip(values).flat_map(at).collect()
+    }
+
     pub(super) fn availability(&self, svg: &mut Svg, series: &Series, y: f64, height: f64) {
         let room = (y + 24.0, height);
         let ticks = [0.0, 0.25, 0.5, 0.75, 1.0].map(|at| (at, format!("{:.0} %", at * 100.0)));
         self.panel(svg, room, "Availability: calls answered rightly within 2 s", &ticks);
-        let theirs = self.points(series, &series.baseline.available, room);
+        let theirs = self.steps(series, &series.baseline.available, room);
         let mut outline: Vec<_> = theirs.iter().flatten().copied().collect();
         if let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) {
             // What was lost lies between the line and the top.
@@ -109,7 +117,7 @@ impl Frame {
             svg.area(&outline, PLAIN, 0.10);
         }
         svg.path(&theirs, PLAIN, 2.0, "none");
-        let mine = self.points(series, &series.evenkeel.available, room);
+        let mine = self.steps(series, &series.evenkeel.available, room);
         svg.path(&mine, EVENKEEL, 3.0, "none");
     }
 

@@ -33,8 +33,11 @@ const CALLS: f64 = 75.0;
 impl Series {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let total = outcome.course.total().as_secs_f64();
-        let points = (total / (total / POINTS).max(CALLS / outcome.rate)).floor().max(1.0);
-        let width = total / points;
+        let width = (total / POINTS).max(CALLS / outcome.rate);
+        // A stretch begins where the trouble begins, so that the onset is as steep as it was.
+        let before = outcome.course.before.as_secs_f64();
+        let width = before / (before / width).floor().max(1.0);
+        let points = (total / width).floor().max(1.0);
         let bounds: Vec<_> = (0..points as u32)
             .map(|i| (f64::from(i) * width, f64::from(i + 1) * width))
             .collect();
