@@ -12,17 +12,17 @@
 
 mod contender;
 mod course;
-mod figures;
-mod flags;
+pub(crate) mod figures;
+pub(crate) mod flags;
 mod load;
 mod outcome;
-mod picture;
+pub(crate) mod picture;
 mod progress;
 mod real;
 mod report;
 #[allow(dead_code)] // the migration example stops its server
 mod server;
-mod simulated;
+pub(crate) mod simulated;
 
 use flags::{Command, Flags};
 use outcome::Outcome;
