@@ -8,10 +8,20 @@
 //! Elsewhere than at AWS in us-east-1, set AWS_REGION, and EVENKEEL_S3_ENDPOINT to the provider's URL.
 
 use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory};
-use std::error::Error;
+use std::{error::Error, process::ExitCode};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     in_memory().await?;
     #[cfg(feature = "s3")]
     on_s3::run().await?;
