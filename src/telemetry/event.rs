@@ -1,5 +1,13 @@
-use crate::{breaker::Cause, request::OpClass};
-use std::{fmt, sync::Arc, time::Duration};
+use crate::{
+    breaker::Cause,
+    clock::{self, Instant},
+    request::OpClass,
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// Something was decided that a person may want to know: what, where, and why. `Display` is one sentence.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +50,8 @@ pub enum Event {
         /// For which class.
         class: OpClass,
     },
-    /// A retry or a hedge was wanted and the budget had none left. Told at most once a second.
+    /// A retry or a hedge was wanted and the budget had none left. Told at most once a second for each class; the metric
+    /// counts them all.
     BudgetExhausted {
         /// For which class.
         class: OpClass,
@@ -87,7 +96,13 @@ pub(crate) struct Reporter {
     endpoint: Arc<str>,
     listener: Option<Listener>,
     audible: bool,
+    /// By class: when an exhausted budget was last told, by any clone. It happens once per call, at the very time when
+    /// a listener and a log have enough to do.
+    exhausted: Arc<Mutex<[Option<Instant>; 3]>>,
 }
+
+/// How long an exhausted budget is not told again.
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 impl Reporter {
     /// Tells nobody: for layers used alone.
@@ -96,6 +111,7 @@ impl Reporter {
             endpoint: "".into(),
             listener: None,
             audible: false,
+            exhausted: Arc::default(),
         }
     }
 
@@ -104,6 +120,7 @@ impl Reporter {
             endpoint,
             listener,
             audible: true,
+            exhausted: Arc::default(),
         }
     }
 
@@ -117,6 +134,9 @@ impl Reporter {
             return;
         }
         super::metrics::count(&event);
+        if self.was_just_told(&event) {
+            return;
+        }
         match &event {
             Event::BreakerOpened { .. } | Event::AllBad { .. } => tracing::warn!(target: "evenkeel", "{event}"),
             Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),
@@ -125,6 +145,20 @@ impl Reporter {
         if let Some(listener) = &self.listener {
             listener(&event);
         }
+    }
+
+    fn was_just_told(&self, event: &Event) -> bool {
+        let Event::BudgetExhausted { class } = event else {
+            return false;
+        };
+        let now = clock::now();
+        let mut exhausted = self.exhausted.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = &mut exhausted[class.index()];
+        if last.is_some_and(|at| now.saturating_duration_since(at) < AT_MOST_EVERY) {
+            return true;
+        }
+        *last = Some(now);
+        false
     }
 }
 
