@@ -1,6 +1,7 @@
 //! The whole client under every built-in scenario, in paused time, with invariants that must hold whatever happens.
 //!
-//! Each scenario runs once at its true length with sparse traffic, and compressed under many seeds with denser traffic.
+//! Each scenario runs once at its true length with sparse traffic; compressed, under many seeds, with denser traffic and
+//! everyday faults at the other endpoints; and dense, so that the budget is what binds.
 //! A violation names scenario, replication and seed; `EVENKEEL_SEED=<seed>` replays that seed alone.
 
 // All of it is test code, which clippy only sees where a function is marked as a test.
@@ -33,6 +34,7 @@ async fn at_true_length(name: &str, mode: Mode) {
             mode,
             seed,
             calls_per_second: 1.0,
+            background: false,
         };
         run.play().await;
     }
@@ -47,9 +49,24 @@ async fn compressed(name: &str) {
                 mode,
                 seed,
                 calls_per_second: 8.0,
+                background: true,
             };
             run.play().await;
         }
+    }
+}
+
+/// In one minute, with traffic of which a tenth is more than one call a second.
+async fn dense(name: &str) {
+    for seed in seeds(11..13) {
+        let run = Run {
+            scenario: Scenario::builtin(name).unwrap().compressed(Duration::from_secs(60)),
+            mode: Mode::WriteOnce,
+            seed,
+            calls_per_second: 50.0,
+            background: true,
+        };
+        run.play().await;
     }
 }
 
@@ -66,6 +83,11 @@ macro_rules! simulations {
             #[tokio::test(start_paused = true)]
             async fn compressed() {
                 super::compressed($name).await;
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn dense() {
+                super::dense($name).await;
             }
         })*
 

@@ -30,7 +30,20 @@ pub(crate) struct Run {
     pub(crate) mode: Mode,
     pub(crate) seed: u64,
     pub(crate) calls_per_second: f64,
+    /// Everyday faults at the endpoints that the scenario spares.
+    pub(crate) background: bool,
 }
+
+/// What is always going on somewhere: a few per cent of slow, lost and broken calls.
+const BACKGROUND: &str = r#"{ "name": "background", "phases": [{ "name": "always", "duration": "100h", "rules": [
+    { "fault": { "delay": { "by": "300ms" } }, "probability": 0.02 },
+    { "fault": "reset_after_request", "probability": 0.01 },
+    { "fault": "reset_before_request", "probability": 0.005 },
+    { "fault": "refuse", "probability": 0.005 },
+    { "fault": "hang", "probability": 0.002 },
+    { "fault": { "status": { "code": 503, "s3_code": "SlowDown" } }, "probability": 0.01 },
+    { "fault": { "truncate": { "share": 0.5 } }, "probability": 0.005 }
+] }] }"#;
 
 /// The timers resolve to 1 ms, and a call can wait for two of them in a row.
 const SLACK: Duration = Duration::from_millis(2);
@@ -78,7 +91,11 @@ impl Run {
         let start = Instant::now();
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let timeline = Timeline::new(self.scenario.clone(), self.seed).unwrap();
-        let world = Arc::new(World::new(&self, &timeline));
+        let background = Timeline::new(Scenario::from_json(BACKGROUND).unwrap(), !self.seed).unwrap();
+        if self.background {
+            background.start_now();
+        }
+        let world = Arc::new(World::new(&self, &timeline, &background));
         let length = self.scenario.duration();
         // A minute of health before, so that something was learnt, and a while after.
         timeline.start(start + Duration::from_secs(60));
@@ -99,6 +116,7 @@ impl Run {
         }
         let elapsed = start.elapsed();
         world.check_leaks_and_budget(elapsed);
+        background.stop();
         sleep(Duration::from_secs(120)).await;
         world.check_what_is_there(&mut rng).await;
         let model = world.model();
@@ -130,11 +148,11 @@ impl Run {
 }
 
 impl World {
-    fn new(run: &Run, timeline: &Timeline) -> Self {
+    fn new(run: &Run, timeline: &Timeline, background: &Timeline) -> Self {
         let truth: Vec<_> = (0..4).map(|_| Memory::new()).collect();
         let slow = |index: usize| Store::on(truth[index].clone().with_latency(SERVICE_TIME, run.seed + index as u64));
         let barred = slow(3);
-        let timeline = timeline.clone();
+        let (timeline, background) = (timeline.clone(), background.clone());
         let client = ObjectClient::builder()
             .endpoint(
                 Endpoint::new("virginia", slow(0))
@@ -159,6 +177,7 @@ impl World {
             .not_under_jurisdiction_of("XX")
             .replication(run.mode.replication())
             .endpoint_layer(move |profile| FaultLayer::new(timeline.clone(), profile.clone()))
+            .endpoint_layer(move |profile| FaultLayer::new(background.clone(), profile.clone()))
             .seed(run.seed)
             .build()
             .unwrap();
@@ -240,7 +259,9 @@ impl World {
                 model.there.insert(n);
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                model.violations.push(format!("put {n}, the only one of its key, met a conflict: {error}"));
+                model
+                    .violations
+                    .push(format!("put {n}, the only one of its key, met a conflict: {error}"));
             }
             Err(error) if !error.may_have_been_applied() => {
                 model.never.insert(n);
@@ -297,13 +318,20 @@ impl World {
         let result = self.client.head(key(object)).deadline(limit).await;
         self.ended("head", object, start, limit, &result);
         let size = body(object).len() as u64;
-        self.read("a head", object, known, result.as_ref().map(|head| head.meta().size == size));
+        self.read(
+            "a head",
+            object,
+            known,
+            result.as_ref().map(|head| head.meta().size == size),
+        );
     }
 
     async fn delete(&self, limit: Duration, rng: &mut fastrand::Rng) {
         let object = {
             let mut model = self.model();
-            let Some(last) = model.there.last().copied() else { return };
+            let Some(last) = model.there.last().copied() else {
+                return;
+            };
             let from = rng.u64(..=last);
             let object = *model.there.range(from..).next().unwrap_or(&last);
             model.there.remove(&object);
@@ -327,7 +355,12 @@ impl World {
             (within(&model.there), within(&model.gone))
         };
         let start = Instant::now();
-        let result = self.client.list(format!("p{prefix:05}/")).deadline(limit).collect_all().await;
+        let result = self
+            .client
+            .list(format!("p{prefix:05}/"))
+            .deadline(limit)
+            .collect_all()
+            .await;
         self.ended("list", prefix, start, limit, &result);
         let Ok(listed) = result else { return };
         let names: Vec<_> = listed.entries.iter().map(|entry| entry.name().to_owned()).collect();
@@ -339,7 +372,9 @@ impl World {
         }
         let still_there = within(&self.model().there);
         let complete = listed.missing.is_empty() && !listed.possibly_stale;
-        let missing = there.intersection(&still_there).find(|object| !names.contains(&key(**object)));
+        let missing = there
+            .intersection(&still_there)
+            .find(|object| !names.contains(&key(**object)));
         if let (true, Some(object)) = (complete, missing) {
             self.violated(format!("listing {prefix} says it is complete and lacks {object}"));
         }
@@ -349,7 +384,11 @@ impl World {
     fn check_leaks_and_budget(&self, elapsed: Duration) {
         for endpoint in &self.client.snapshot().endpoints {
             if endpoint.in_flight != 0 {
-                self.violated(format!("{} still in flight at {}", endpoint.in_flight, endpoint.profile.name()));
+                self.violated(format!(
+                    "{} still in flight at {}",
+                    endpoint.in_flight,
+                    endpoint.profile.name()
+                ));
             }
         }
         if self.barred.asked() != 0 {
