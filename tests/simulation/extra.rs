@@ -9,6 +9,7 @@ use tracing::{
 
 thread_local! {
     static EXTRA: Cell<u64> = const { Cell::new(0) };
+    static OTHERS: Cell<u64> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -17,8 +18,10 @@ struct Reason;
 
 impl Visit for Reason {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "attempt.reason" && matches!(value, "retry" | "hedge") {
-            EXTRA.set(EXTRA.get() + 1);
+        match (field.name(), value) {
+            ("attempt.reason", "retry" | "hedge") => EXTRA.set(EXTRA.get() + 1),
+            ("attempt.reason", _) => OTHERS.set(OTHERS.get() + 1),
+            _ => {}
         }
     }
 
@@ -47,9 +50,15 @@ pub(crate) fn start() {
     static INSTALL: Once = Once::new();
     INSTALL.call_once(|| tracing::subscriber::set_global_default(Counting).expect("the only subscriber"));
     EXTRA.set(0);
+    OTHERS.set(0);
 }
 
 /// Retries and hedges since then. Proofs of absence and confirmations are none.
 pub(crate) fn attempts() -> u64 {
     EXTRA.get()
+}
+
+/// First attempts, proofs and confirmations since then.
+pub(crate) fn others() -> u64 {
+    OTHERS.get()
 }

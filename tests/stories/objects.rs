@@ -279,3 +279,28 @@ async fn a_wrong_bucket_a_dead_endpoint_and_a_bad_key_each_read_well() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn listings_under_a_dead_endpoint_leave_the_budget_to_failover() {
+    let stores = [(); 2].map(|()| Store::new());
+    let endpoints = ["virginia", "ireland"].iter().zip(&stores);
+    let endpoints = endpoints.map(|(name, store)| Endpoint::new(*name, store.clone()));
+    let builder = ObjectClient::builder().endpoints(endpoints.collect::<Vec<_>>());
+    let client = builder.replication(Replication::write_once()).seed(7).build().unwrap();
+    // Given that the preferred endpoint is dead, and five listings a second,
+    stores[0].always(Trouble::Refused);
+    for n in 0..200 {
+        let listed = client.list("").collect_all().await.unwrap();
+        assert_eq!(listed.missing[0].endpoint(), "virginia");
+        assert_eq!(listed.entries.len(), n);
+        // then a put never lacks the budget for its one retry,
+        client.put(format!("k/{n:03}"), "v").await.unwrap();
+        sleep(ms(200)).await;
+    }
+    // and the dead one is not asked three times by each of them.
+    let lists = stores[0].log().iter().filter(|what| **what == "list").count();
+    assert!(
+        lists < 100,
+        "{lists} of 600 attempts to list were made at a dead endpoint"
+    );
+}

@@ -4,10 +4,12 @@ use super::{
     door,
 };
 use crate::{
+    breaker::Admission,
+    clock,
     error::{Error, ErrorKind, NotAsked},
     replicate::{Merge, Mode, Next},
     request::{
-        bit,
+        OpClass, bit,
         object::{List, ListEntry, ListPage, ObjectRequest, ObjectResponse},
     },
 };
@@ -273,21 +275,37 @@ impl Walk {
         let (cx, admitted) = enter(self.core.clone(), "list", &self.options);
         admitted.map_err(|(kind, message)| cx.refuse(kind, message))?;
         valid(&self.request).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
-        let hungry: Vec<_> = self.merge.hungry().collect();
+        let (out, hungry) = self.without_those_that_are_out();
         let pages = hungry.iter().map(|&lane| self.page(&cx, &self.lanes[lane]));
         let pages = join_all(pages).await;
-        let mut lost = Vec::new();
+        let mut lost: Vec<_> = out.into_iter().map(|lane| (lane, None)).collect();
         for (lane, reply) in hungry.into_iter().zip(pages) {
             let endpoint = reply.endpoint();
             match reply.result {
                 Ok(ObjectResponse::List(page)) => self.take(lane, endpoint, page),
-                _ => {
-                    self.merge.end(lane);
-                    lost.push((lane, reply));
-                }
+                _ => lost.push((lane, Some(reply))),
             }
         }
         self.without(&cx, lost)
+    }
+
+    /// The lanes that need a page, those first whose endpoint's breaker is open. A listing that merges several goes on
+    /// without them: a forced attempt with its retries, in each listing, would use up the budget that others need to
+    /// leave that very endpoint. When all are out, all are asked.
+    fn without_those_that_are_out(&self) -> (Vec<usize>, Vec<usize>) {
+        let now = clock::now();
+        let is_out = |lane: &usize| {
+            self.lanes[*lane].fixed.is_some_and(|endpoint| {
+                let admission = self.core.vitals[endpoint].breaker.peek(OpClass::List, now);
+                matches!(admission, Admission::Refuse { .. })
+            })
+        };
+        let (out, hungry): (Vec<_>, Vec<_>) = self.merge.hungry().partition(is_out);
+        if hungry.is_empty() {
+            (hungry, out)
+        } else {
+            (out, hungry)
+        }
     }
 
     async fn page(&self, cx: &Context, lane: &Lane) -> Reply {
@@ -322,20 +340,24 @@ impl Walk {
 
     /// Goes on without the lanes that were lost, unless none is left. Losing a read-only copy leaves nothing out, as
     /// every write went to a writable endpoint.
-    fn without(&mut self, cx: &Context, mut lost: Vec<(usize, Reply)>) -> Result<(), Error> {
+    fn without(&mut self, cx: &Context, mut lost: Vec<(usize, Option<Reply>)>) -> Result<(), Error> {
         self.lanes_lost += lost.len();
         if self.lanes_lost >= self.lanes.len()
-            && let Some((_, last)) = lost.pop()
+            && let Some(last) = lost.iter_mut().rev().find_map(|(_, reply)| reply.take())
         {
             return Err(cx.fail(last));
         }
         for (lane, reply) in lost {
+            self.merge.end(lane);
             let Some(endpoint) = self.lanes[lane].fixed else {
-                return Err(cx.fail(reply));
+                return Err(reply.map_or_else(|| cx.nonsense(), |reply| cx.fail(reply)));
             };
             let holds_writes = self.core.writable() == 0 || self.core.writable() & bit(endpoint) != 0;
             if holds_writes {
-                self.missing.push(cx.not_asked(endpoint, Some(reply)));
+                self.missing.push(match reply {
+                    Some(reply) => cx.not_asked(endpoint, Some(reply)),
+                    None => NotAsked::new(cx.name(endpoint), "could not be asked now"),
+                });
             }
         }
         Ok(())
