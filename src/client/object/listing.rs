@@ -275,37 +275,41 @@ impl Walk {
         let (cx, admitted) = enter(self.core.clone(), "list", &self.options);
         admitted.map_err(|(kind, message)| cx.refuse(kind, message))?;
         valid(&self.request).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
-        let (out, hungry) = self.without_those_that_are_out();
-        let pages = hungry.iter().map(|&lane| self.page(&cx, &self.lanes[lane]));
-        let pages = join_all(pages).await;
-        let mut lost: Vec<_> = out.into_iter().map(|lane| (lane, None)).collect();
-        for (lane, reply) in hungry.into_iter().zip(pages) {
+        let (hungry, mut out) = self.hungry_and_out();
+        let mut lost = self.ask(&cx, hungry).await;
+        if lost.len() + self.lanes_lost + out.len() >= self.lanes.len() {
+            // The others have nothing to give any more: no endpoint is so bad that it is not the last resort.
+            lost.extend(self.ask(&cx, std::mem::take(&mut out)).await);
+        }
+        lost.extend(out.into_iter().map(|lane| (lane, None)));
+        self.without(&cx, lost)
+    }
+
+    /// A page for each of these lanes; those that got none.
+    async fn ask(&mut self, cx: &Context, lanes: Vec<usize>) -> Vec<(usize, Option<Reply>)> {
+        let pages = join_all(lanes.iter().map(|&lane| self.page(cx, &self.lanes[lane]))).await;
+        let mut lost = Vec::new();
+        for (lane, reply) in lanes.into_iter().zip(pages) {
             let endpoint = reply.endpoint();
             match reply.result {
                 Ok(ObjectResponse::List(page)) => self.take(lane, endpoint, page),
                 _ => lost.push((lane, Some(reply))),
             }
         }
-        self.without(&cx, lost)
+        lost
     }
 
-    /// The lanes that need a page, those first whose endpoint's breaker is open. A listing that merges several goes on
-    /// without them: a forced attempt with its retries, in each listing, would use up the budget that others need to
-    /// leave that very endpoint. When all are out, all are asked.
-    fn without_those_that_are_out(&self) -> (Vec<usize>, Vec<usize>) {
+    /// The lanes that need a page, and those of them whose endpoint's breaker is open. A listing that merges several goes
+    /// on without the latter: a forced attempt with its retries, in each listing, would use up the budget that others
+    /// need to leave that very endpoint.
+    fn hungry_and_out(&self) -> (Vec<usize>, Vec<usize>) {
         let now = clock::now();
-        let is_out = |lane: &usize| {
-            self.lanes[*lane].fixed.is_some_and(|endpoint| {
+        self.merge.hungry().partition(|lane| {
+            self.lanes[*lane].fixed.is_none_or(|endpoint| {
                 let admission = self.core.vitals[endpoint].breaker.peek(OpClass::List, now);
-                matches!(admission, Admission::Refuse { .. })
+                !matches!(admission, Admission::Refuse { .. })
             })
-        };
-        let (out, hungry): (Vec<_>, Vec<_>) = self.merge.hungry().partition(is_out);
-        if hungry.is_empty() {
-            (hungry, out)
-        } else {
-            (out, hungry)
-        }
+        })
     }
 
     async fn page(&self, cx: &Context, lane: &Lane) -> Reply {
