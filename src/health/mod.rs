@@ -32,13 +32,15 @@
 
 mod latency;
 mod ramp;
+mod throttle;
 mod tracker;
 mod window;
 
 pub use latency::Latency;
 pub use ramp::Ramp;
+pub use throttle::ThrottleShare;
 pub use tracker::Tracker;
-pub(crate) use tracker::{InFlight, late_after};
+pub(crate) use tracker::{InFlight, UNLEARNT, late_after};
 pub use window::{Counts, Window};
 
 use crate::{
@@ -117,7 +119,7 @@ where
     }
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        let started = clock::now();
+        let started = call.at();
         let (record, leg) = (call.record().clone(), call.leg());
         record.start(leg, started);
         let span = self.layer.observer.span(&record, leg);
@@ -198,11 +200,8 @@ impl Attempt {
         let took = now.saturating_duration_since(self.started);
         let outcome = classify.classify(result);
         let outcome = self.tracker.judged(self.class, now, took, outcome);
-        if outcome.timed_out {
-            self.tracker.timed_out(self.class, now, took);
-        }
         let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
-        self.observer.ended(self.class, outcome.verdict.as_str(), took);
+        self.observer.ended(self.class, Ended::Judged(outcome), took);
         if let Some(detail) = &detail {
             span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
             if let Some(id) = &detail.request_id {
@@ -220,12 +219,12 @@ impl Drop for Attempt {
         }
         let now = clock::now();
         let age = now.saturating_duration_since(self.started);
-        let how = if self.tracker.abandoned(self.class, now, age) {
+        let how = if self.tracker.abandoned(self.class, now, age, self.record.is_probe()) {
             Abandoned::Late
         } else {
             Abandoned::Young
         };
-        self.observer.ended(self.class, how.as_str(), age);
+        self.observer.ended(self.class, Ended::Abandoned(how), age);
         self.record.end(self.leg, age, Ended::Abandoned(how), None);
     }
 }

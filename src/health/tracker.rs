@@ -1,4 +1,7 @@
-use super::latency::Latency;
+use super::{
+    latency::{Latency, decay},
+    throttle::ThrottleShare,
+};
 use crate::{
     clock::Instant,
     request::OpClass,
@@ -7,7 +10,7 @@ use crate::{
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -17,26 +20,45 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Tracker {
     classes: [Mutex<ClassHealth>; 3],
+    views: [View; 3],
     in_flight: AtomicU32,
 }
+
+/// What the healthy path reads of one class without its lock. Published under the lock.
+#[derive(Debug, Default)]
+struct View {
+    /// In nanoseconds; 0: not known.
+    p99: AtomicU64,
+    /// Its score is low or it throttles.
+    unsound: AtomicBool,
+    timeouts: AtomicU32,
+}
+
+/// With a score from here on a tier takes its whole traffic whatever the draw (1/1.4, and a margin).
+const SOUND: f64 = 0.75;
 
 /// What was seen of one endpoint for one class. Pure: `now` comes in.
 #[derive(Clone, Debug)]
 struct ClassHealth {
     latency: Latency,
+    throttle: ThrottleShare,
     /// Exponentially weighted success share, 0–1.
     score: f64,
     score_at: Option<Instant>,
     last_success: Option<Instant>,
+    /// When credentials that had worked were last refused: while that goes on, they stay believed.
+    last_suspicion: Option<Instant>,
 }
 
 impl Default for ClassHealth {
     fn default() -> Self {
         Self {
             latency: Latency::default(),
+            throttle: ThrottleShare::default(),
             score: 1.0,
             score_at: None,
             last_success: None,
+            last_suspicion: None,
         }
     }
 }
@@ -44,6 +66,8 @@ impl Default for ClassHealth {
 /// What a failure counts as in the choosing of endpoints, at least: long enough that a fast failure never looks
 /// attractive beside a slow success.
 const PENALTY: Duration = Duration::from_secs(1);
+/// Beyond the cost of any endpoint that ever answered.
+const UNKNOWN_AND_BUSY: f64 = 1e18;
 /// The time constant of the score: about the breaker's window.
 const SCORE_DECAY: Duration = Duration::from_secs(1);
 /// The weight of one attempt in the score is never below this, so that at low rates a fault is seen, nor above half.
@@ -65,7 +89,15 @@ impl Tracker {
 
     /// The 99th percentile of this class' latency, once 20 attempts were seen.
     pub fn p99(&self, class: OpClass) -> Option<Duration> {
-        self.lock(class).latency.p99()
+        match self.views[class.index()].p99.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// Its score and its throttling leave it its whole traffic. Costs one load.
+    pub(crate) fn is_sound(&self, class: OpClass) -> bool {
+        !self.views[class.index()].unsound.load(Ordering::Relaxed)
     }
 
     /// The median of this class' latency, once 20 attempts were seen.
@@ -73,15 +105,21 @@ impl Tracker {
         self.lock(class).latency.quantile(0.5)
     }
 
-    /// From this age on an attempt is *late*: a tenth, and at least 1 ms (a timer's resolution), beyond the p99.
-    /// `None` while nothing is known.
-    pub fn late_after(&self, class: OpClass) -> Option<Duration> {
-        self.p99(class).map(late_after)
+    /// From this age on an attempt is *late*, and worth a hedge: a tenth, and at least 1 ms (a timer's resolution), beyond
+    /// the p99; 100 ms while that is not known. (An endpoint that was dead before the first call would otherwise never be
+    /// late.)
+    pub fn late_after(&self, class: OpClass) -> Duration {
+        self.p99(class).map_or(UNLEARNT, late_after)
     }
 
     /// The share of recent attempts that went well, 0–1 (exponentially weighted over about 1 s); 1 while nothing is known.
     pub fn score(&self, class: OpClass) -> f64 {
         self.lock(class).score
+    }
+
+    /// The share of its normal traffic that a throttling endpoint bears, 0.02–1; 1 while it does not throttle.
+    pub fn admitted(&self, class: OpClass, now: Instant) -> f64 {
+        self.lock(class).throttle.share(now)
     }
 
     /// When an attempt last succeeded.
@@ -92,15 +130,26 @@ impl Tracker {
     /// What one more attempt here would cost: peak-EWMA latency × (attempts under way + 1), in nanoseconds.
     pub fn cost(&self, class: OpClass, now: Instant) -> f64 {
         let latency = self.lock(class).latency.cost_nanos(now);
-        // An unknown endpoint costs next to nothing, but still more the more attempts are already on their way to it.
-        latency.max(1.0) * f64::from(self.in_flight() + 1)
+        match (latency, self.in_flight()) {
+            // An unknown endpoint is tried, with one attempt at a time: until that is back it may as well be dead (Finagle).
+            (0.0, 0) => 0.0,
+            (0.0, in_flight) => UNKNOWN_AND_BUSY * f64::from(in_flight),
+            (latency, in_flight) => latency * f64::from(in_flight + 1),
+        }
     }
 
     /// An attempt came back. Gives the outcome back as policy should see it: a refusal of credentials that never
     /// worked here is no suspected outage, and loses its mark.
     pub(crate) fn judged(&self, class: OpClass, now: Instant, took: Duration, outcome: Outcome) -> Outcome {
+        // Credentials are the endpoint's, whatever the class of the call that they worked for.
+        let suspected = outcome.credential
+            && OpClass::ALL
+                .iter()
+                .any(|class| self.lock(*class).believes_credentials(now));
         let mut health = self.lock(class);
-        let suspected = outcome.credential && health.worked_recently(now);
+        if suspected {
+            health.last_suspicion = Some(now);
+        }
         let outcome = Outcome {
             credential: suspected,
             ..outcome
@@ -109,31 +158,42 @@ impl Tracker {
             verdict if verdict.is_healthy() => {
                 health.latency.record(now, took);
                 health.weigh(now, true);
+                health.throttle.passed();
                 health.last_success = Some(now);
+                self.views[class.index()].timeouts.store(0, Ordering::Relaxed);
             }
             verdict if verdict.is_fault() || suspected => {
                 health.latency.observe_cost(now, took.max(PENALTY));
+                if outcome.timed_out {
+                    let timeouts = &self.views[class.index()].timeouts;
+                    timeouts.store((timeouts.load(Ordering::Relaxed) + 1).min(2), Ordering::Relaxed);
+                }
                 health.weigh(now, false);
             }
-            // Throttled and the caller's own mistakes say nothing of speed or health.
-            Verdict::Throttled | Verdict::Denied | Verdict::Caller => {}
+            Verdict::Throttled => health.throttle.throttled(now, outcome.retry_after),
+            // The caller's own mistakes say nothing of speed or health.
             _ => {}
         }
+        self.publish(class, &health, now);
         outcome
     }
 
-    /// An attempt ran into our own limit at this age: its latency is at least that, which can only raise the estimate.
-    pub(crate) fn timed_out(&self, class: OpClass, now: Instant, age: Duration) {
-        self.lock(class).latency.record(now, age);
+    /// Attempts in a row that ran into our own limit, at most 2; 0 again with the first success.
+    pub(crate) fn timeouts_in_a_row(&self, class: OpClass) -> u32 {
+        self.views[class.index()].timeouts.load(Ordering::Relaxed)
     }
 
-    /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure.
-    pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration) -> bool {
+    /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure. A probe's age is no sample:
+    /// in an outage of hours there would soon be nothing but probes.
+    pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration, probe: bool) -> bool {
         let mut health = self.lock(class);
-        let late = health.latency.p99().is_some_and(|p99| age >= late_after(p99));
+        let late = age >= health.latency.p99().map_or(UNLEARNT, late_after);
         if late {
-            health.latency.record(now, age);
+            if !probe {
+                health.latency.record_censored(now, age);
+            }
             health.weigh(now, false);
+            self.publish(class, &health, now);
         }
         late
     }
@@ -144,12 +204,26 @@ impl Tracker {
         InFlight(self.clone())
     }
 
+    fn publish(&self, class: OpClass, health: &ClassHealth, now: Instant) {
+        let view = &self.views[class.index()];
+        let p99 = health
+            .latency
+            .p99()
+            .map_or(0, |p99| u64::try_from(p99.as_nanos()).unwrap_or(u64::MAX));
+        view.p99.store(p99, Ordering::Relaxed);
+        let unsound = health.score < SOUND || health.throttle.share(now) < 1.0;
+        view.unsound.store(unsound, Ordering::Relaxed);
+    }
+
     fn lock(&self, class: OpClass) -> MutexGuard<'_, ClassHealth> {
         self.classes[class.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// While an endpoint's p99 is not known: about three times the median of an S3 GET within the region.
+pub(crate) const UNLEARNT: Duration = Duration::from_millis(100);
 
 /// See [`Tracker::late_after`].
 pub(crate) fn late_after(p99: Duration) -> Duration {
@@ -160,16 +234,17 @@ impl ClassHealth {
     fn weigh(&mut self, now: Instant, good: bool) {
         let gap = self
             .score_at
-            .map_or(SCORE_DECAY, |at| now.saturating_duration_since(at))
-            .as_secs_f64();
-        let weight = (1.0 - (-gap / SCORE_DECAY.as_secs_f64()).exp()).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
+            .map_or(SCORE_DECAY, |at| now.saturating_duration_since(at));
+        let weight = (1.0 - decay(gap, SCORE_DECAY)).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
         self.score += weight * (f64::from(u8::from(good)) - self.score);
         self.score_at = Some(now);
     }
 
-    fn worked_recently(&self, now: Instant) -> bool {
-        self.last_success
-            .is_some_and(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
+    fn believes_credentials(&self, now: Instant) -> bool {
+        [self.last_success, self.last_suspicion]
+            .into_iter()
+            .flatten()
+            .any(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
     }
 }
 
@@ -198,7 +273,17 @@ mod tests {
         assert!(!tracker.judged(OpClass::Read, now, Duration::ZERO, refused).credential);
         tracker.judged(OpClass::Read, now, Duration::ZERO, Outcome::SUCCESS);
         assert!(tracker.judged(OpClass::Read, now, Duration::ZERO, refused).credential);
-        let later = now + Duration::from_secs(16 * 60);
+        let mut later = now;
+        for _ in 0..100 {
+            // An outage of hours, with a probe now and then: they stay believed.
+            later += Duration::from_secs(10 * 60);
+            assert!(
+                tracker
+                    .judged(OpClass::Write, later, Duration::ZERO, refused)
+                    .credential
+            );
+        }
+        later += Duration::from_secs(16 * 60);
         assert!(!tracker.judged(OpClass::Read, later, Duration::ZERO, refused).credential);
     }
 
@@ -206,15 +291,29 @@ mod tests {
     fn a_dropped_attempt_is_judged_by_its_age() {
         let now = crate::clock::now();
         let tracker = Tracker::new();
-        assert!(
-            !tracker.abandoned(OpClass::Read, now, Duration::from_secs(9)),
-            "nothing known yet"
-        );
         for _ in 0..30 {
             tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
         }
-        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5)));
-        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15)));
+        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5), false));
+        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15), false));
+    }
+
+    #[test]
+    fn while_nothing_is_known_100_ms_are_late() {
+        let now = crate::clock::now();
+        let tracker = Tracker::new();
+        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(99), false));
+        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(100), false));
+    }
+
+    #[test]
+    fn an_unknown_endpoint_gets_one_attempt_at_a_time() {
+        let now = crate::clock::now();
+        let (unknown, known) = (std::sync::Arc::new(Tracker::new()), Tracker::new());
+        known.judged(OpClass::Read, now, Duration::from_secs(5), Outcome::SUCCESS);
+        assert!(unknown.cost(OpClass::Read, now) < known.cost(OpClass::Read, now));
+        let _one = unknown.enter();
+        assert!(unknown.cost(OpClass::Read, now) > known.cost(OpClass::Read, now));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub struct Delay {
 
 impl Delay {
     /// While an endpoint's p99 is not known: about three times the median of an S3 GET within the region.
-    pub const UNLEARNT: Duration = Duration::from_millis(100);
+    pub const UNLEARNT: Duration = crate::health::UNLEARNT;
     /// Never earlier than this: twice the timer's resolution.
     pub const FLOOR: Duration = Duration::from_millis(2);
 
@@ -202,7 +202,8 @@ pin_project! {
         // A result of the hedge that waits for the first.
         result: Option<Result<T, BoxError>>,
         record: Arc<CallRecord>,
-        budget: Budget,
+        // The budget that it was taken from.
+        paid: Option<Budget>,
     }
 }
 
@@ -266,21 +267,22 @@ where
             let record = call.record();
             let due = *this
                 .due
-                .get_or_insert_with(|| clock::now() + shared.delay.of(record.endpoint(*this.leg), record.class()));
+                .get_or_insert_with(|| call.at() + shared.delay.of(record.endpoint(*this.leg), record.class()));
             if record.poll_until(due, cx).is_pending() {
                 return Poll::Pending;
             }
-            if shared.budget.withdraw(clock::now()) {
+            let now = clock::now();
+            if record.is_probe() || shared.budget.withdraw(now) {
                 let leg = record.next_leg(LegKind::Hedge);
                 let running = Running {
-                    future: service.clone().oneshot(call.clone().as_leg(leg)),
+                    future: service.clone().oneshot(call.clone().as_leg(leg, now)),
                     leg,
                     result: None,
                     record: record.clone(),
-                    budget: shared.budget.clone(),
+                    paid: (!record.is_probe()).then(|| shared.budget.clone()),
                 };
                 this.hedge.set(Some(running));
-            } else {
+            } else if shared.budget.may_tell(now) {
                 shared.reporter.report(Event::BudgetExhausted { class: record.class() });
             }
             // One hedge an attempt, or none.
@@ -299,7 +301,9 @@ where
         let result = result.map_err(Into::into);
         if matches!(&result, Err(error) if is_local_refusal(error)) && hedge.record.ended(*hedge.leg).is_none() {
             // Nowhere to hedge to: it was none, and costs nothing.
-            hedge.budget.refund(clock::now());
+            if let Some(budget) = hedge.paid {
+                budget.refund(clock::now());
+            }
             this.hedge.set(None);
             return Poll::Pending;
         }

@@ -4,7 +4,10 @@ use crate::{
     verdict::{Detail, Outcome},
 };
 use std::{
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -27,6 +30,8 @@ pub struct CallRecord {
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
     legs: Mutex<Legs>,
+    /// One of its attempts is a breaker's probe.
+    probe: AtomicBool,
     timer: CallTimer,
 }
 
@@ -97,6 +102,7 @@ impl CallRecord {
             first_kind: LegKind::First,
             allowance: Duration::ZERO,
             legs: Mutex::default(),
+            probe: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
@@ -202,6 +208,17 @@ impl CallRecord {
             })
     }
 
+    /// One of its attempts serves as a breaker's probe.
+    pub(crate) fn note_probe(&self) {
+        self.probe.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the call lends an attempt as a probe. What that costs it (its hedge, its retry) is not the budget's to
+    /// refuse: a call must not suffer for being the one that asks.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe.load(Ordering::Relaxed)
+    }
+
     /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.
     pub(crate) fn next_leg(&self, kind: LegKind) -> Leg {
         let mut legs = self.lock();
@@ -226,6 +243,14 @@ impl CallRecord {
     /// The pick came to nothing (a local refusal): as if it had never been made.
     pub(crate) fn unpick(&self, leg: Leg) {
         self.edit(leg, |l| l.endpoint = None);
+    }
+
+    /// Endpoints that were picked before attempt `leg`, as a bit set.
+    pub(crate) fn picked_before(&self, leg: Leg) -> u64 {
+        if leg == Leg::default() {
+            return 0;
+        }
+        self.picked()
     }
 
     /// Endpoints that were picked so far, as a bit set.
@@ -278,8 +303,12 @@ impl CallRecord {
 
     /// How the attempt ended whose result came back for `leg`: its own, or its hedge's.
     pub(crate) fn result_of(&self, leg: Leg) -> Option<Ended> {
-        let source = self.edit(leg, |l| l.stands_in).unwrap_or(leg);
-        self.ended(source)
+        let legs = self.lock();
+        let own = legs.get(leg);
+        match own.stands_in {
+            None => own.ended,
+            Some(hedge) => legs.get(hedge).ended,
+        }
     }
 
     /// The result that comes back for attempt `leg` is that of `hedge`.
@@ -328,6 +357,13 @@ impl CallRecord {
 }
 
 impl Legs {
+    fn get(&self, leg: Leg) -> &LegRecord {
+        match usize::from(leg.0).checked_sub(1) {
+            None => &self.first,
+            Some(index) => &self.more[index],
+        }
+    }
+
     fn iter(&self) -> impl Iterator<Item = &LegRecord> {
         std::iter::once(&self.first).chain(&self.more)
     }

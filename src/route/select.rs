@@ -7,6 +7,7 @@ use crate::{
     clock::Instant,
     request::{LegKind, OpClass, bit},
 };
+use std::sync::{Mutex, PoisonError};
 
 /// What an attempt asks of the router.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +16,10 @@ pub(super) struct Wish {
     pub(super) kind: LegKind,
     /// Only this one.
     pub(super) pin: Option<usize>,
-    /// Never these (constraints, or refused a moment ago).
+    /// Never these: constraints, orders.
     pub(super) barred: u64,
+    /// These refused this attempt a moment ago: not now, but they are no less well for it.
+    pub(super) refused: u64,
     /// Tried by this call.
     pub(super) tried: u64,
     /// Tried ones may be tried again.
@@ -42,6 +45,57 @@ pub(super) struct Place {
     pub(super) read_only: bool,
 }
 
+/// The draws of the spill.
+#[derive(Debug)]
+pub(super) struct Draws(Mutex<fastrand::Rng>);
+
+impl Draws {
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+
+    /// Uniform in 0–1.
+    fn next(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+    }
+}
+
+/// What would be chosen without evenkeel: the most preferred of these, for first attempts, and again for retries that have
+/// waited.
+pub(super) fn shadowed(places: &[Place], wish: Wish, among: u64) -> Option<Selected> {
+    if wish.kind == LegKind::Hedge || (wish.tried != 0 && !wish.revisit) {
+        return None;
+    }
+    let permitted = |index: &usize| {
+        (among & !wish.barred) & bit(*index) != 0 && !(places[*index].read_only && wish.class == OpClass::Write)
+    };
+    (0..places.len())
+        .filter(permitted)
+        .min_by_key(|index| places[*index].tier)
+        .map(|index| Selected {
+            index,
+            forced: true,
+            may_queue: true,
+            all_bad: false,
+        })
+}
+
+/// The endpoint that has the most preferred tier to itself.
+fn sole_preferred(places: &[Place], permitted: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut best: Option<(u8, usize, bool)> = None;
+    for (index, place) in places.iter().enumerate() {
+        if !permitted(index) {
+            continue;
+        }
+        best = match best {
+            Some((tier, ..)) if tier < place.tier => best,
+            Some((tier, first, _)) if tier == place.tier => Some((tier, first, false)),
+            _ => Some((place.tier, index, true)),
+        };
+    }
+    best.and_then(|(_, index, alone)| alone.then_some(index))
+}
+
 /// Enough for a fleet of any sane size without allocating; [`Endpoint::MAX`](crate::Endpoint::MAX) bounds it.
 const MAX: usize = 64;
 
@@ -54,18 +108,13 @@ const MAX: usize = 64;
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
 /// pinned to, and only if its breaker lets it: whether an endpoint *can* be asked is what it is about.
-pub(super) fn select(
-    places: &[Place],
-    vitals: &[Vitals],
-    wish: Wish,
-    now: Instant,
-    rng: &mut fastrand::Rng,
-) -> Option<Selected> {
+pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Instant, draws: &Draws) -> Option<Selected> {
     let permitted = |index: usize| {
         wish.barred & bit(index) == 0
             && wish.pin.is_none_or(|pin| pin == index)
             && !(places[index].read_only && wish.class == OpClass::Write)
     };
+    let willing = |index: usize| wish.refused & bit(index) == 0;
     let untried = |index: usize| wish.tried & bit(index) == 0;
     let permitted_count = (0..places.len()).filter(|i| permitted(*i)).count();
     let chosen = |index| Selected {
@@ -75,8 +124,21 @@ pub(super) fn select(
         all_bad: false,
     };
 
+    // Nearly every call of nearly every day: nothing is wrong, and the preferred tier is one endpoint.
+    if wish.tried == 0
+        && wish.refused == 0
+        && wish.pin.is_none()
+        && let Some(index) = sole_preferred(places, permitted)
+        && vitals.iter().all(|vital| vital.breaker.untroubled(wish.class))
+        && vitals[index].tracker.is_sound(wish.class)
+    {
+        return Some(Selected {
+            may_queue: permitted_count == 1,
+            ..chosen(index)
+        });
+    }
     if let Some(pin) = wish.pin {
-        let may = permitted(pin) && pin < places.len() && (untried(pin) || wish.revisit);
+        let may = permitted(pin) && willing(pin) && pin < places.len() && (untried(pin) || wish.revisit);
         return may.then(|| Selected {
             forced: wish.kind != LegKind::Proof,
             ..chosen(pin)
@@ -88,6 +150,7 @@ pub(super) fn select(
         tier: 0,
         share: 0.0,
         score: 0.0,
+        admitted: 0.0,
         cost: 0.0,
     }; MAX];
     let mut count = 0;
@@ -99,7 +162,7 @@ pub(super) fn select(
         }
         let share = vital.breaker.share(wish.class, now);
         any_closed |= share > 0.0;
-        if !untried(index) {
+        if !untried(index) || !willing(index) {
             continue;
         }
         if share == 0.0 && vital.breaker.peek(wish.class, now) == Admission::Probe {
@@ -110,6 +173,7 @@ pub(super) fn select(
             tier: place.tier,
             share,
             score: vital.tracker.score(wish.class),
+            admitted: vital.tracker.admitted(wish.class, now),
             cost: vital.tracker.cost(wish.class, now),
         };
         count += 1;
@@ -122,7 +186,7 @@ pub(super) fn select(
     {
         return Some(chosen(index));
     }
-    if let Some(index) = choose(candidates, rng.f64()) {
+    if let Some(index) = choose(candidates, draws.next()) {
         let others = candidates.iter().filter(|c| c.share > 0.0).count() > 1;
         return Some(Selected {
             may_queue: !others,
@@ -136,12 +200,14 @@ pub(super) fn select(
         return Some(chosen(index));
     }
     let least_bad = |all: &mut dyn Iterator<Item = usize>, closed_only: bool| {
-        all.filter(|i| permitted(*i) && (!closed_only || vitals[*i].breaker.share(wish.class, now) > 0.0))
-            .min_by(|a, b| {
-                let badness =
-                    |i: usize| vitals[i].breaker.fault_share(wish.class, now) - vitals[i].tracker.score(wish.class);
-                f64::total_cmp(&badness(*a), &badness(*b)).then(places[*a].tier.cmp(&places[*b].tier))
-            })
+        all.filter(|i| {
+            permitted(*i) && willing(*i) && (!closed_only || vitals[*i].breaker.share(wish.class, now) > 0.0)
+        })
+        .min_by(|a, b| {
+            let badness =
+                |i: usize| vitals[i].breaker.fault_share(wish.class, now) - vitals[i].tracker.score(wish.class);
+            f64::total_cmp(&badness(*a), &badness(*b)).then(places[*a].tier.cmp(&places[*b].tier))
+        })
     };
     if any_closed {
         // Closed ones are left, but this call has tried them all.

@@ -1,13 +1,9 @@
 use crate::{
     breaker::Cause,
-    clock::{self, Instant},
+    operator::{Action, Selector},
     request::OpClass,
 };
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Something was decided that a person may want to know: what, where, and why. `Display` is one sentence.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,8 +46,27 @@ pub enum Event {
         /// For which class.
         class: OpClass,
     },
-    /// A retry or a hedge was wanted and the budget had none left. Told at most once a second for each class; the metric
-    /// counts them all.
+    /// The operator has given an order.
+    OrderGiven {
+        /// What it does.
+        action: Action,
+        /// To whom.
+        selector: Selector,
+        /// Why, in the operator's words.
+        reason: Arc<str>,
+        /// For how long at most.
+        lasts: Duration,
+    },
+    /// The operator has lifted an order before it expired.
+    OrderLifted {
+        /// What it did.
+        action: Action,
+        /// To whom.
+        selector: Selector,
+        /// Why it had been given.
+        reason: Arc<str>,
+    },
+    /// A retry or a hedge was wanted and the budget had none left. Told at most once a second.
     BudgetExhausted {
         /// For which class.
         class: OpClass,
@@ -82,6 +97,21 @@ impl fmt::Display for Event {
                 "every endpoint looks bad for {class}s: using the least bad; this host's own network, DNS or credentials are suspected"
             ),
             Self::NoLongerAllBad { class } => write!(f, "some endpoint looks good again for {class}s"),
+            Self::OrderGiven {
+                action,
+                selector,
+                reason,
+                lasts,
+            } => write!(
+                f,
+                "ordered: {} {selector} for at most {lasts:?} ({reason})",
+                action.as_str()
+            ),
+            Self::OrderLifted {
+                action,
+                selector,
+                reason,
+            } => write!(f, "order lifted: {} {selector} ({reason})", action.as_str()),
             Self::BudgetExhausted { class } => write!(f, "the budget for retries and hedges of {class}s is used up"),
         }
     }
@@ -96,13 +126,7 @@ pub(crate) struct Reporter {
     endpoint: Arc<str>,
     listener: Option<Listener>,
     audible: bool,
-    /// By class: when an exhausted budget was last told, by any clone. It happens once per call, at the very time when
-    /// a listener and a log have enough to do.
-    exhausted: Arc<Mutex<[Option<Instant>; 3]>>,
 }
-
-/// How long an exhausted budget is not told again.
-const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 impl Reporter {
     /// Tells nobody: for layers used alone.
@@ -111,7 +135,6 @@ impl Reporter {
             endpoint: "".into(),
             listener: None,
             audible: false,
-            exhausted: Arc::default(),
         }
     }
 
@@ -120,7 +143,6 @@ impl Reporter {
             endpoint,
             listener,
             audible: true,
-            exhausted: Arc::default(),
         }
     }
 
@@ -134,31 +156,16 @@ impl Reporter {
             return;
         }
         super::metrics::count(&event);
-        if self.was_just_told(&event) {
-            return;
-        }
         match &event {
-            Event::BreakerOpened { .. } | Event::AllBad { .. } => tracing::warn!(target: "evenkeel", "{event}"),
+            Event::BreakerOpened { .. } | Event::AllBad { .. } | Event::OrderGiven { .. } => {
+                tracing::warn!(target: "evenkeel", "{event}")
+            }
             Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),
             _ => tracing::info!(target: "evenkeel", "{event}"),
         }
         if let Some(listener) = &self.listener {
             listener(&event);
         }
-    }
-
-    fn was_just_told(&self, event: &Event) -> bool {
-        let Event::BudgetExhausted { class } = event else {
-            return false;
-        };
-        let now = clock::now();
-        let mut exhausted = self.exhausted.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = &mut exhausted[class.index()];
-        if last.is_some_and(|at| now.saturating_duration_since(at) < AT_MOST_EVERY) {
-            return true;
-        }
-        *last = Some(now);
-        false
     }
 }
 

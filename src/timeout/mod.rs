@@ -2,8 +2,8 @@
 //!
 //! A hang is the commonest symptom of an outage, and a fixed limit is either too long for it or too short for a large
 //! object. So the limit is eight times the endpoint's own p99 for the class of operation, between 250 ms and what is left
-//! of the call's deadline; 1 s while nothing was learnt. An attempt that runs into it counts as a latency of at least that,
-//! so a limit that is too short for what is asked grows by itself.
+//! of the call's deadline; 1 s while nothing was learnt. Each attempt that runs into it doubles it, up to four times, until
+//! one succeeds: a limit that is too short for what is asked grows by itself, and one on a dead endpoint not for long.
 //!
 //! ```
 //! use evenkeel::request::Call;
@@ -32,7 +32,7 @@ pub use refusal::Elapsed;
 
 use crate::{
     BoxError,
-    clock::{self, Instant},
+    clock::Instant,
     health::Tracker,
     request::{Call, CallRecord, OpClass},
     verdict::{Classify, Detail, Outcome},
@@ -85,10 +85,14 @@ impl Limit {
 
     /// The limit now.
     pub fn of(&self, class: OpClass) -> Duration {
-        match self.tracker.as_ref().and_then(|tracker| tracker.p99(class)) {
+        let Some(tracker) = &self.tracker else {
+            return self.unlearnt;
+        };
+        let limit = match tracker.p99(class) {
             Some(p99) => (p99 * Self::TIMES_P99).max(self.floor),
             None => self.unlearnt,
-        }
+        };
+        limit * (1 << tracker.timeouts_in_a_row(class))
     }
 }
 
@@ -194,7 +198,7 @@ where
         ResponseFuture {
             record: call.record().clone(),
             limit: self.limit.of(call.class()) + call.record().allowance(),
-            until: None,
+            since: call.at(),
             inner: self.inner.clone().oneshot(call),
         }
     }
@@ -207,7 +211,7 @@ pin_project! {
         inner: F,
         record: Arc<CallRecord>,
         limit: Duration,
-        until: Option<Instant>,
+        since: Instant,
     }
 }
 
@@ -228,10 +232,8 @@ where
         if let Poll::Ready(result) = this.inner.poll(cx) {
             return Poll::Ready(result.map_err(Error::Inner));
         }
-        // The clock is first read when the answer is not there at once.
-        let until = *this.until.get_or_insert_with(|| clock::now() + *this.limit);
         this.record
-            .poll_until(until, cx)
+            .poll_until(*this.since + *this.limit, cx)
             .map(|()| Err(Error::Elapsed(Elapsed { limit: *this.limit })))
     }
 }

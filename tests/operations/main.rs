@@ -1,0 +1,6 @@
+//! What an operator can do, and what a fleet does.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod fleet;
+mod orders;
