@@ -255,7 +255,6 @@ async fn the_endpoint_that_answered_is_the_one_that_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open defect: the router takes a pinned call for a sign that not everything is bad"]
 async fn a_pinned_call_does_not_end_the_alarm() {
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let heard = Heard::default();

@@ -51,7 +51,7 @@ fn drilled(rules: impl IntoIterator<Item = Fault>) -> (ObjectClient, Timeline, S
 // Lesson 1: short connect timeout and one total deadline per call.
 
 #[tokio::test(start_paused = true)]
-async fn a_black_hole_costs_a_few_calls_a_second_and_the_rest_nothing() {
+async fn a_black_hole_costs_a_few_calls_some_seconds_and_the_rest_nothing() {
     for fault in [Fault::Hang, Fault::HangConnect] {
         let (client, drill, _, _) = drilled([fault]);
         drill.start_now();
@@ -60,7 +60,8 @@ async fn a_black_hole_costs_a_few_calls_a_second_and_the_rest_nothing() {
             let start = Instant::now();
             let stored = client.put(format!("k/{n}"), "v").await.unwrap();
             assert_eq!(stored.endpoint(), "ireland");
-            assert!(start.elapsed() <= ms(1_100), "{:?}", start.elapsed());
+            // The limit of an attempt, 1 s, grows to four times that.
+            assert!(start.elapsed() <= ms(4_100), "{:?}", start.elapsed());
             slow += usize::from(start.elapsed() > ms(50));
             sleep(ms(100)).await;
         }
@@ -204,16 +205,19 @@ async fn retries_and_hedges_draw_on_the_same_budget() {
         .unwrap();
     // Given that retries have used up what was banked,
     virginia.fails(Mishap::Code("SlowDown"));
+    ireland.fails(Mishap::Code("SlowDown"));
     for _ in 0..30 {
-        let _ = tables.read(Table::query).await;
+        tables.read(Table::query).await.unwrap_err();
     }
-    let before = ireland.asked();
-    assert!((8..=10).contains(&before), "{before}");
+    let extra = virginia.asked() + ireland.asked() - 30;
+    assert!((8..=10).contains(&extra), "{extra}");
     // when a read is late, then there is no hedge.
     virginia.answers_after(ms(500));
-    let start = Instant::now();
-    assert_eq!(tables.read(Table::query).await.unwrap(), "virginia");
-    assert_eq!((start.elapsed(), ireland.asked()), (ms(500), before));
+    ireland.answers_after(ms(500));
+    let (start, before) = (Instant::now(), virginia.asked() + ireland.asked());
+    tables.read(Table::query).await.unwrap();
+    let asked = virginia.asked() + ireland.asked() - before;
+    assert_eq!((start.elapsed(), asked), (ms(500), 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -270,7 +270,6 @@ async fn a_primary_that_is_dead_at_construction_is_no_different() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open defect: an attempt whose hedge won counts for nothing where no p99 was learnt"]
 async fn a_primary_that_is_silent_from_the_start_is_left_though_every_hedge_wins() {
     // Given a primary that never answered anything, so that its p99 is unknown, and one read a second,
     let (tables, virginia, _) = two();
@@ -304,7 +303,6 @@ async fn events_are_told_outside_the_lock() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open defect: a call that is made a probe fails with it when the budget has no retry left"]
 async fn a_call_that_serves_as_a_probe_is_served_although_the_budget_is_empty() {
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let scarce = Budget::new(0.0, 1.0);
