@@ -336,14 +336,21 @@ impl CallRecord {
         self.edit(leg, |l| l.endpoint)
     }
 
-    /// The endpoint whose success is the call's: the attempt that was judged so.
+    /// The endpoint whose answer is the call's: the last attempt's, or its hedge's where that one's result stands for it.
+    /// (A hedge that came back first with an absence waits for its attempt, and loses against a success.)
     pub(crate) fn answered_by(&self) -> Option<usize> {
         let legs = self.lock();
-        let mut healthy = legs.iter().filter(|leg| match leg.ended {
+        let all: Vec<_> = legs.iter().collect();
+        let attempts = all.iter().rev().filter(|leg| leg.kind != LegKind::Hedge);
+        let mut results = attempts.map(|leg| match leg.stands_in {
+            Some(Leg(hedge)) => all.get(usize::from(hedge)).copied().unwrap_or(leg),
+            None => leg,
+        });
+        let healthy = results.find(|leg| match leg.ended {
             Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy(),
             _ => false,
         });
-        healthy.next_back().and_then(|leg| leg.endpoint)
+        healthy.and_then(|leg| leg.endpoint)
     }
 
     /// Ready once `at` has passed. See [`CallTimer`].
@@ -372,7 +379,7 @@ impl Legs {
         }
     }
 
-    fn iter(&self) -> impl DoubleEndedIterator<Item = &LegRecord> {
+    fn iter(&self) -> impl Iterator<Item = &LegRecord> {
         std::iter::once(&self.first).chain(&self.more)
     }
 }

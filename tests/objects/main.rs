@@ -6,6 +6,8 @@ mod answers;
 mod client;
 mod conformance;
 mod judged;
+#[allow(dead_code)] // without the drill nothing flaps
+mod patient;
 #[path = "../support/raw.rs"]
 mod raw;
 mod request_id;
