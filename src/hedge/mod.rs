@@ -273,7 +273,7 @@ where
             if shared.budget.withdraw(clock::now()) {
                 let leg = record.next_leg(LegKind::Hedge);
                 let running = Running {
-                    future: service.clone().oneshot(call.clone().as_leg(leg)),
+                    future: service.clone().oneshot(call.clone().on_leg(leg)),
                     leg,
                     result: None,
                     record: record.clone(),

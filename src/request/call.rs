@@ -119,7 +119,7 @@ impl<R> Call<R> {
 
     /// The same call as attempt `leg`.
     #[must_use]
-    pub(crate) fn as_leg(mut self, leg: Leg) -> Self {
+    pub(crate) fn on_leg(mut self, leg: Leg) -> Self {
         self.leg = leg;
         self
     }

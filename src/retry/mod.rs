@@ -190,7 +190,7 @@ where
                 StateProjection::Again { future } => ready!(future.poll(cx)).map_err(Into::into),
                 StateProjection::Waiting { until } => {
                     ready!(this.call.record().poll_until(*until, cx));
-                    let again = this.call.clone().as_leg(*this.leg).revisiting(true);
+                    let again = this.call.clone().on_leg(*this.leg).revisiting(true);
                     let future = this.service.clone().oneshot(again);
                     this.state.set(State::Again { future });
                     continue;
@@ -239,7 +239,7 @@ where
                 }
                 this.state.set(State::Waiting { until });
             } else {
-                let again = this.call.clone().as_leg(*this.leg);
+                let again = this.call.clone().on_leg(*this.leg);
                 let future = this.service.clone().oneshot(again);
                 this.state.set(State::Again { future });
             }
