@@ -19,7 +19,7 @@ pub struct Settings {
     pub min_count: u32,
     /// The window's length. Default 1 s.
     pub window: Duration,
-    /// It stays open at least so long. Default 1.4 s: shorter, and a dead endpoint is probed more often than it is worth.
+    /// It stays open at least so long. Default 1.3 s: shorter, and a dead endpoint is probed more often than it is worth.
     pub open_min: Duration,
     /// And at most so long. Default 30 s.
     pub open_max: Duration,
@@ -42,7 +42,7 @@ impl Default for Settings {
             ratio: 0.2,
             min_count: 10,
             window: Duration::from_secs(1),
-            open_min: Duration::from_millis(1_400),
+            open_min: Duration::from_millis(1_300),
             open_max: Duration::from_secs(30),
             open_calls: 60,
             open_share_of_outage: 0.05,
@@ -338,6 +338,8 @@ impl Policy {
             until: now + duration,
             outage_since,
         };
+        // The silence that begins now says nothing of the rate.
+        self.rate.last = None;
         Transition::Opened { cause, duration }
     }
 }
@@ -527,7 +529,7 @@ mod tests {
                     _ => policy.ended(now, signal, &mut rng),
                 };
                 if let Some(Transition::Opened { duration, .. }) = transition {
-                    prop_assert!(duration <= Duration::from_secs(30) && duration >= millis(1_190));
+                    prop_assert!(duration <= Duration::from_secs(30) && duration >= millis(1_100));
                 }
                 let share = policy.share(now);
                 prop_assert!((0.0..=1.0).contains(&share));
