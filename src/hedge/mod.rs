@@ -23,7 +23,7 @@
 //!         Ok::<_, evenkeel::BoxError>(n)
 //!     }
 //! });
-//! let service = HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default()).layer(&first_hangs);
+//! let service = HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default()).layer(first_hangs);
 //! assert_eq!(service.oneshot(Call::read(())).await.unwrap(), 1);
 //! # }
 //! ```

@@ -17,7 +17,7 @@
 //!     let n = calls.fetch_add(1, Ordering::Relaxed);
 //!     async move { if n == 0 { Err("reset") } else { Ok(n) } }
 //! });
-//! let service = RetryLayer::default().layer(&flaky);
+//! let service = RetryLayer::default().layer(flaky);
 //! assert_eq!(service.oneshot(Call::read(())).await.unwrap(), 1);
 //! # }
 //! ```
