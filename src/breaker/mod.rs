@@ -113,11 +113,7 @@ impl Breaker {
         if self.untroubled(class) {
             return 1.0;
         }
-        let share = self.with(class, |c| c.policy.share(now));
-        if share >= 1.0 {
-            self.0.untroubled[class.index()].store(true, Ordering::Release);
-        }
-        share
+        self.with(class, |c| c.policy.share(now))
     }
 
     /// `"closed"`, `"open"` or `"half-open"`.
@@ -165,7 +161,6 @@ impl Breaker {
     /// Tells of a change, after the lock was let go.
     fn report(&self, class: OpClass, transition: Option<Transition>) {
         let Some(transition) = transition else { return };
-        self.0.untroubled[class.index()].store(false, Ordering::Release);
         let endpoint = self.0.reporter.endpoint();
         self.0.reporter.report(match transition {
             Transition::Opened { cause, duration } => Event::BreakerOpened {
@@ -187,7 +182,10 @@ impl Breaker {
         let mut guard = self.0.classes[class.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        act(&mut guard)
+        let result = act(&mut guard);
+        // Under the lock, so that no older view of the state can overwrite a newer one.
+        self.0.untroubled[class.index()].store(guard.policy.is_untroubled(), Ordering::Release);
+        result
     }
 }
 

@@ -30,6 +30,12 @@ pub struct Settings {
     pub open_share_of_outage: f64,
     /// So many probes in a row must succeed. Default 3: one success is not recovery (2025).
     pub successes: u32,
+    /// A recovery that lasts at least so long ends the outage: what comes after is a new one. Default 2 s.
+    pub stable_after: Duration,
+    /// Flap damping: at the second outage within a minute the probes must succeed over this time, at each further one over
+    /// twice as long, at most [`open_max`](Self::open_max). Default 1 s. ("N successes over time T": in 2025 healthy nodes
+    /// left and rejoined for four hours.)
+    pub hold_down: Duration,
     /// The open time is multiplied by a draw from 1 ± this. Default 0.15, so that a fleet does not probe in step.
     pub jitter: f64,
 }
@@ -47,6 +53,8 @@ impl Default for Settings {
             open_calls: 60,
             open_share_of_outage: 0.05,
             successes: 3,
+            stable_after: Duration::from_secs(2),
+            hold_down: Duration::from_secs(1),
             jitter: 0.15,
         }
     }
@@ -75,8 +83,8 @@ enum State {
         /// Faults since the last good attempt; a very late one counts twice.
         strikes: u32,
         ramp: Option<Ramp>,
-        /// The outage before this recovery, so that a relapse within the ramp continues it.
-        outage_since: Option<Instant>,
+        /// When it closed, after the outage that began when.
+        recovered: Option<Recovery>,
     },
     /// → `HalfOpen` when a probe is admitted after `until`; → `HalfOpen` at once when a forced attempt succeeds.
     Open { until: Instant, outage_since: Instant },
@@ -84,9 +92,17 @@ enum State {
     HalfOpen {
         successes: u32,
         probing: bool,
-        /// A probe that was dropped young says nothing; the slot frees itself.
+        /// The next probe is due then: at once, unless the endpoint flaps.
+        next: Instant,
         outage_since: Instant,
     },
+}
+
+/// The end of an outage.
+#[derive(Clone, Copy, Debug)]
+struct Recovery {
+    at: Instant,
+    outage_since: Instant,
 }
 
 /// What the breaker says to an attempt that wants to pass.
@@ -151,7 +167,14 @@ pub struct Policy {
     state: State,
     window: Window,
     rate: Rate,
+    /// When the latest outages began, newest first.
+    outages: [Option<Instant>; REMEMBERED],
 }
+
+/// Outages within this time are flapping.
+const FLAPPING_WITHIN: Duration = Duration::from_secs(60);
+/// The hold-down doubles with each of them: with six it is at its maximum.
+const REMEMBERED: usize = 7;
 
 impl Policy {
     /// A closed breaker.
@@ -162,9 +185,10 @@ impl Policy {
             state: State::Closed {
                 strikes: 0,
                 ramp: None,
-                outage_since: None,
+                recovered: None,
             },
             rate: Rate::default(),
+            outages: [None; REMEMBERED],
         }
     }
 
@@ -174,6 +198,7 @@ impl Policy {
             State::Closed { .. } => Admission::Pass,
             State::Open { until, .. } if now < *until => Admission::Refuse { until: *until },
             State::HalfOpen { probing: true, .. } => Admission::Refuse { until: now },
+            State::HalfOpen { next, .. } if now < *next => Admission::Refuse { until: *next },
             State::Open { .. } | State::HalfOpen { .. } => Admission::Probe,
         }
     }
@@ -190,6 +215,7 @@ impl Policy {
                 self.state = State::HalfOpen {
                     successes: 0,
                     probing: true,
+                    next: now,
                     outage_since: *outage_since,
                 };
                 (admission, Some(Transition::HalfOpened))
@@ -251,6 +277,7 @@ impl Policy {
                 successes,
                 probing,
                 outage_since,
+                ..
             } => (*successes, *probing, *outage_since, false),
             State::Open { outage_since, .. } => (0, false, *outage_since, true),
             State::Closed { .. } => return self.ended(now, signal, rng),
@@ -262,7 +289,7 @@ impl Policy {
                 self.state = State::Closed {
                     strikes: 0,
                     ramp: Some(Ramp::after(outage, now, rng)),
-                    outage_since: Some(outage_since),
+                    recovered: Some(Recovery { at: now, outage_since }),
                 };
                 Some(Transition::Closed { outage })
             }
@@ -270,6 +297,7 @@ impl Policy {
                 self.state = State::HalfOpen {
                     successes: successes + 1,
                     probing,
+                    next: now + self.hold_down(now) / self.settings.successes.saturating_sub(1).max(1),
                     outage_since,
                 };
                 was_open.then_some(Transition::HalfOpened)
@@ -289,11 +317,21 @@ impl Policy {
     }
 
     /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
-    pub fn share(&self, now: Instant) -> f64 {
-        match &self.state {
-            State::Closed { ramp, .. } => ramp.as_ref().map_or(1.0, |ramp| ramp.share(now)),
+    pub fn share(&mut self, now: Instant) -> f64 {
+        match &mut self.state {
+            State::Closed { ramp, .. } => {
+                if ramp.is_some_and(|ramp| ramp.is_over(now)) {
+                    *ramp = None;
+                }
+                ramp.map_or(1.0, |ramp| ramp.share(now))
+            }
             State::Open { .. } | State::HalfOpen { .. } => 0.0,
         }
+    }
+
+    /// Closed and off its ramp: every attempt passes.
+    pub const fn is_untroubled(&self) -> bool {
+        matches!(self.state, State::Closed { ramp: None, .. })
     }
 
     /// `"closed"`, `"open"` or `"half-open"`.
@@ -310,15 +348,33 @@ impl Policy {
         self.window.counts(now).bad_share()
     }
 
+    /// Over which time the probes must succeed.
+    fn hold_down(&self, now: Instant) -> Duration {
+        let recent = |at: &&Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < FLAPPING_WITHIN);
+        let before = self.outages.iter().filter(recent).count().saturating_sub(1) as u32;
+        match before.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => (self.settings.hold_down * 2_u32.pow(doublings)).min(self.settings.open_max),
+        }
+    }
+
     fn open(&mut self, now: Instant, cause: Cause, rng: &mut fastrand::Rng) -> Transition {
         let outage_since = match &self.state {
-            // A relapse on the ramp is the same outage going on.
+            // A relapse on the ramp, or soon after, is the same outage going on.
             State::Closed {
-                ramp: Some(ramp),
-                outage_since: Some(since),
+                ramp,
+                recovered: Some(recovery),
                 ..
-            } if !ramp.is_over(now) => *since,
-            State::Closed { .. } => now,
+            } if ramp.is_some_and(|ramp| !ramp.is_over(now))
+                || now.saturating_duration_since(recovery.at) < self.settings.stable_after =>
+            {
+                recovery.outage_since
+            }
+            State::Closed { .. } => {
+                self.outages.rotate_right(1);
+                self.outages[0] = Some(now);
+                now
+            }
             State::Open { outage_since, .. } | State::HalfOpen { outage_since, .. } => *outage_since,
         };
         let s = &self.settings;
@@ -502,6 +558,41 @@ mod tests {
         policy.forced(t0, Signal::Good, &mut rng());
         policy.forced(t0, Signal::Good, &mut rng());
         assert_eq!(policy.state_name(), "closed");
+    }
+
+    #[test]
+    fn an_endpoint_that_flaps_must_stay_well_for_longer_each_time() {
+        let mut now = crate::clock::now();
+        let mut policy = Policy::new(Settings::default());
+        let mut spans = Vec::new();
+        for _ in 0..5 {
+            opened(&mut policy, now);
+            now += millis(1_600);
+            let first = now;
+            while policy.state_name() != "closed" {
+                if policy.admit(now).0 == Admission::Probe {
+                    policy.probed(now, Signal::Good, &mut rng());
+                }
+                now += millis(1);
+            }
+            spans.push((now - first).as_secs());
+            now += millis(3_000);
+        }
+        assert_eq!(spans, [0, 1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn a_relapse_soon_after_recovery_is_the_same_outage() {
+        let t0 = crate::clock::now();
+        let mut policy = Policy::new(Settings::default());
+        opened(&mut policy, t0);
+        let now = t0 + millis(1_600);
+        for _ in 0..3 {
+            policy.admit(now);
+            policy.probed(now, Signal::Good, &mut rng());
+        }
+        opened(&mut policy, now + millis(1_000));
+        assert_eq!(policy.hold_down(now + millis(1_000)), Duration::ZERO);
     }
 
     proptest! {

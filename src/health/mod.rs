@@ -32,11 +32,13 @@
 
 mod latency;
 mod ramp;
+mod throttle;
 mod tracker;
 mod window;
 
 pub use latency::Latency;
 pub use ramp::Ramp;
+pub use throttle::ThrottleShare;
 pub use tracker::Tracker;
 pub(crate) use tracker::{InFlight, late_after};
 pub use window::{Counts, Window};

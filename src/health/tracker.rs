@@ -1,4 +1,4 @@
-use super::latency::Latency;
+use super::{latency::Latency, throttle::ThrottleShare};
 use crate::{
     clock::Instant,
     request::OpClass,
@@ -24,19 +24,24 @@ pub struct Tracker {
 #[derive(Clone, Debug)]
 struct ClassHealth {
     latency: Latency,
+    throttle: ThrottleShare,
     /// Exponentially weighted success share, 0–1.
     score: f64,
     score_at: Option<Instant>,
     last_success: Option<Instant>,
+    /// When credentials that had worked were last refused: while that goes on, they stay believed.
+    last_suspicion: Option<Instant>,
 }
 
 impl Default for ClassHealth {
     fn default() -> Self {
         Self {
             latency: Latency::default(),
+            throttle: ThrottleShare::default(),
             score: 1.0,
             score_at: None,
             last_success: None,
+            last_suspicion: None,
         }
     }
 }
@@ -84,6 +89,11 @@ impl Tracker {
         self.lock(class).score
     }
 
+    /// The share of its normal traffic that a throttling endpoint bears, 0.02–1; 1 while it does not throttle.
+    pub fn admitted(&self, class: OpClass, now: Instant) -> f64 {
+        self.lock(class).throttle.share(now)
+    }
+
     /// When an attempt last succeeded.
     pub fn last_success(&self, class: OpClass) -> Option<Instant> {
         self.lock(class).last_success
@@ -99,8 +109,15 @@ impl Tracker {
     /// An attempt came back. Gives the outcome back as policy should see it: a refusal of credentials that never
     /// worked here is no suspected outage, and loses its mark.
     pub(crate) fn judged(&self, class: OpClass, now: Instant, took: Duration, outcome: Outcome) -> Outcome {
+        // Credentials are the endpoint's, whatever the class of the call that they worked for.
+        let suspected = outcome.credential
+            && OpClass::ALL
+                .iter()
+                .any(|class| self.lock(*class).believes_credentials(now));
         let mut health = self.lock(class);
-        let suspected = outcome.credential && health.worked_recently(now);
+        if suspected {
+            health.last_suspicion = Some(now);
+        }
         let outcome = Outcome {
             credential: suspected,
             ..outcome
@@ -109,14 +126,15 @@ impl Tracker {
             verdict if verdict.is_healthy() => {
                 health.latency.record(now, took);
                 health.weigh(now, true);
+                health.throttle.passed();
                 health.last_success = Some(now);
             }
             verdict if verdict.is_fault() || suspected => {
                 health.latency.observe_cost(now, took.max(PENALTY));
                 health.weigh(now, false);
             }
-            // Throttled and the caller's own mistakes say nothing of speed or health.
-            Verdict::Throttled | Verdict::Denied | Verdict::Caller => {}
+            Verdict::Throttled => health.throttle.throttled(now, outcome.retry_after),
+            // The caller's own mistakes say nothing of speed or health.
             _ => {}
         }
         outcome
@@ -167,9 +185,11 @@ impl ClassHealth {
         self.score_at = Some(now);
     }
 
-    fn worked_recently(&self, now: Instant) -> bool {
-        self.last_success
-            .is_some_and(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
+    fn believes_credentials(&self, now: Instant) -> bool {
+        [self.last_success, self.last_suspicion]
+            .into_iter()
+            .flatten()
+            .any(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
     }
 }
 
@@ -198,7 +218,17 @@ mod tests {
         assert!(!tracker.judged(OpClass::Read, now, Duration::ZERO, refused).credential);
         tracker.judged(OpClass::Read, now, Duration::ZERO, Outcome::SUCCESS);
         assert!(tracker.judged(OpClass::Read, now, Duration::ZERO, refused).credential);
-        let later = now + Duration::from_secs(16 * 60);
+        let mut later = now;
+        for _ in 0..100 {
+            // An outage of hours, with a probe now and then: they stay believed.
+            later += Duration::from_secs(10 * 60);
+            assert!(
+                tracker
+                    .judged(OpClass::Write, later, Duration::ZERO, refused)
+                    .credential
+            );
+        }
+        later += Duration::from_secs(16 * 60);
         assert!(!tracker.judged(OpClass::Read, later, Duration::ZERO, refused).credential);
     }
 

@@ -270,7 +270,8 @@ where
             if record.poll_until(due, cx).is_pending() {
                 return Poll::Pending;
             }
-            if shared.budget.withdraw(clock::now()) {
+            let now = clock::now();
+            if shared.budget.withdraw(now) {
                 let leg = record.next_leg(LegKind::Hedge);
                 let running = Running {
                     future: service.clone().oneshot(call.clone().on_leg(leg)),
@@ -280,7 +281,7 @@ where
                     budget: shared.budget.clone(),
                 };
                 this.hedge.set(Some(running));
-            } else {
+            } else if shared.budget.may_tell(now) {
                 shared.reporter.report(Event::BudgetExhausted { class: record.class() });
             }
             // One hedge an attempt, or none.

@@ -43,6 +43,18 @@ impl Budget {
         self.lock().deposit(now);
     }
 
+    /// Whether it is time to tell that the budget is used up: at most once a second.
+    pub(crate) fn may_tell(&self, now: Instant) -> bool {
+        let mut bank = self.lock();
+        let due = bank
+            .told
+            .is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_secs(1));
+        if due {
+            bank.told = Some(now);
+        }
+        due
+    }
+
     /// Asks for an extra attempt.
     pub fn withdraw(&self, now: Instant) -> bool {
         self.lock().withdraw(now)
@@ -71,6 +83,8 @@ struct Bank {
     slots: [u64; SLOTS],
     current: usize,
     current_start: Option<Instant>,
+    /// When somebody was last told that it is used up.
+    told: Option<Instant>,
 }
 
 const SLOTS: usize = 10;
@@ -87,6 +101,7 @@ impl Bank {
             slots: [milli(per_second); SLOTS],
             current: 0,
             current_start: None,
+            told: None,
         }
     }
 

@@ -215,9 +215,10 @@ where
                 *this.last = Some(result);
                 let now = clock::now();
                 if !this.shared.budget.withdraw(now) {
-                    this.shared
-                        .reporter
-                        .report(Event::BudgetExhausted { class: record.class() });
+                    if this.shared.budget.may_tell(now) {
+                        let class = record.class();
+                        this.shared.reporter.report(Event::BudgetExhausted { class });
+                    }
                     return Poll::Ready(this.last.take().unwrap_or_else(|| Err(Exhausted::default().into())));
                 }
                 *this.attempts += 1;

@@ -15,14 +15,23 @@ pub struct Candidate {
     pub share: f64,
     /// Its recent success share, 0–1.
     pub score: f64,
+    /// What its throttling leaves of its normal traffic, 0–1.
+    pub admitted: f64,
     /// What one more attempt there would cost: failure-aware peak-EWMA × (in flight + 1).
     pub cost: f64,
+}
+
+impl Candidate {
+    /// The cost as if its whole traffic were what it may carry now.
+    fn weighed_cost(&self) -> f64 {
+        self.cost / (self.share * self.admitted)
+    }
 }
 
 /// Chooses one of these candidates, with `draw` uniform in 0–1. `None` if none has a share.
 ///
 /// *Between* tiers traffic spills in proportion: the most preferred tier takes what its health allows (1.4 × the mean of
-/// share × score, at most all), the next the same of what is left. What is left over after the last goes back to the most
+/// share × score, at most all; of that, what its throttling admits), the next the same of what is left. What is left over after the last goes back to the most
 /// preferred one that has any share. *Within* a tier the cheapest is chosen, cost divided by share.
 pub fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
     let tiers = Tiers(candidates);
@@ -30,7 +39,7 @@ pub fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
     let mut drawn = draw;
     let mut tier = tiers.first();
     while let Some(current) = tier {
-        let load = left * tiers.health(current);
+        let load = left * tiers.health(current) * tiers.admitted(current);
         if drawn < load {
             return tiers.cheapest(current);
         }
@@ -72,10 +81,17 @@ impl Tiers<'_> {
         (OVERPROVISIONING * sum / f64::max(count, 1.0)).min(1.0)
     }
 
+    fn admitted(&self, tier: u8) -> f64 {
+        let (sum, count) = self
+            .of(tier)
+            .fold((0.0, 0.0), |(sum, n), c| (sum + c.admitted, n + 1.0));
+        sum / f64::max(count, 1.0)
+    }
+
     fn cheapest(&self, tier: u8) -> Option<usize> {
         self.of(tier)
             .filter(|c| c.share > 0.0)
-            .min_by(|a, b| f64::total_cmp(&(a.cost / a.share), &(b.cost / b.share)))
+            .min_by(|a, b| f64::total_cmp(&a.weighed_cost(), &b.weighed_cost()))
             .map(|c| c.index)
     }
 }
@@ -91,6 +107,7 @@ mod tests {
             tier,
             share,
             score,
+            admitted: 1.0,
             cost,
         }
     }
@@ -124,6 +141,13 @@ mod tests {
         assert!((shares(&all)[1] - 1.0).abs() < 0.01);
         assert_eq!(choose(&[candidate(0, 0, 0.0, 1.0, 1.0)], 0.5), None);
         assert_eq!(choose(&[], 0.5), None);
+    }
+
+    #[test]
+    fn a_throttling_one_gets_what_it_bears_and_no_more() {
+        let mut all = [candidate(0, 0, 1.0, 1.0, 1.0), candidate(1, 1, 1.0, 1.0, 1.0)];
+        all[0].admitted = 0.5;
+        assert!((shares(&all)[0] - 0.5).abs() < 0.01, "{:?}", shares(&all));
     }
 
     #[test]

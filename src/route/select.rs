@@ -88,6 +88,7 @@ pub(super) fn select(
         tier: 0,
         share: 0.0,
         score: 0.0,
+        admitted: 0.0,
         cost: 0.0,
     }; MAX];
     let mut count = 0;
@@ -110,6 +111,7 @@ pub(super) fn select(
             tier: place.tier,
             share,
             score: vital.tracker.score(wish.class),
+            admitted: vital.tracker.admitted(wish.class, now),
             cost: vital.tracker.cost(wish.class, now),
         };
         count += 1;

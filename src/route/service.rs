@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     BoxError, clock,
-    request::{Call, OpClass, bit},
+    request::{Call, LegKind, OpClass, bit},
     telemetry::{Event, Reporter},
 };
 use pin_project_lite::pin_project;
@@ -191,7 +191,9 @@ where
                     .into()
                 })));
             };
-            shared.note_all_bad(wish.class, selected.all_bad);
+            if wish.kind == LegKind::First && wish.pin.is_none() {
+                shared.note_all_bad(wish.class, selected.all_bad);
+            }
             record.pick(leg, selected.index);
             let call = this.call.clone().dispatched(selected.forced, selected.may_queue);
             this.current

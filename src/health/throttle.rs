@@ -1,0 +1,127 @@
+use crate::clock::Instant;
+use std::time::Duration;
+
+/// How much of its normal traffic an endpoint that throttles is sent: additive increase, multiplicative decrease.
+///
+/// *Throttled is not dead*: the endpoint stays in use at the share that it can bear, the rest spills. A refusal cuts the
+/// share by the recent portion of refusals (at least 5 %, at most half), once per 100 ms; without refusals it grows by a
+/// tenth per second. (AIMD: Chiu and Jain, 1989. Cutting by the portion refused finds the right share in two or three
+/// steps where halving overshoots.)
+#[derive(Clone, Debug)]
+pub struct ThrottleShare {
+    share: f64,
+    /// As of when.
+    at: Option<Instant>,
+    /// Exponentially weighted portion of refusals, over about ten attempts.
+    refused: f64,
+    last_cut: Option<Instant>,
+    /// The provider asked us to stay away until then.
+    away_until: Option<Instant>,
+}
+
+const CUT_EVERY: Duration = Duration::from_millis(100);
+const CUT: (f64, f64) = (0.05, 0.5);
+const GROWTH_PER_SECOND: f64 = 0.1;
+/// It is never cut off: somebody must find out when it has room again.
+const LEAST: f64 = 0.02;
+/// A Retry-After beyond this is cut to it: a header must not take a provider away for an hour.
+const LONGEST_AWAY: Duration = Duration::from_secs(30);
+
+impl Default for ThrottleShare {
+    fn default() -> Self {
+        Self {
+            share: 1.0,
+            at: None,
+            refused: 0.0,
+            last_cut: None,
+            away_until: None,
+        }
+    }
+}
+
+impl ThrottleShare {
+    /// The share that it may be sent now, 0.02–1.
+    pub fn share(&self, now: Instant) -> f64 {
+        match (self.at, self.away_until) {
+            (_, Some(until)) if now < until => LEAST,
+            (None, _) => 1.0,
+            (Some(at), _) => {
+                let grown = now.saturating_duration_since(at).as_secs_f64() * GROWTH_PER_SECOND;
+                (self.share + grown).min(1.0)
+            }
+        }
+    }
+
+    /// An attempt was let through.
+    pub fn passed(&mut self) {
+        self.refused *= 0.9;
+    }
+
+    /// An attempt was throttled.
+    pub fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) {
+        self.refused = self.refused * 0.9 + 0.1;
+        if let Some(wait) = retry_after {
+            self.away_until = Some(now + wait.min(LONGEST_AWAY));
+        }
+        if self
+            .last_cut
+            .is_some_and(|cut| now.saturating_duration_since(cut) < CUT_EVERY)
+        {
+            return;
+        }
+        self.share = (self.share(now) * (1.0 - self.refused.clamp(CUT.0, CUT.1))).max(LEAST);
+        self.at = Some(now);
+        self.last_cut = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn finds_the_share_that_is_let_through_and_grows_back() {
+        let mut now = crate::clock::now();
+        let mut throttle = ThrottleShare::default();
+        let mut refusals = 0;
+        // 800 calls a second would come, 400 are let through.
+        for step in 0..4_000 {
+            now += Duration::from_micros(1_250);
+            let sent = f64::from(step % 100) < throttle.share(now) * 100.0;
+            if sent && f64::from(step % 100) >= 50.0 {
+                refusals += 1;
+                throttle.throttled(now, None);
+            } else if sent {
+                throttle.passed();
+            }
+        }
+        let share = throttle.share(now);
+        assert!((0.35..=0.6).contains(&share), "{share}");
+        assert!(refusals < 200, "{refusals}");
+        assert_eq!(throttle.share(now + Duration::from_secs(10)), 1.0);
+    }
+
+    #[test]
+    fn retry_after_is_honoured_and_bounded() {
+        let now = crate::clock::now();
+        let mut throttle = ThrottleShare::default();
+        throttle.throttled(now, Some(Duration::from_secs(3_600)));
+        assert_eq!(throttle.share(now + Duration::from_secs(29)), LEAST);
+        assert!(throttle.share(now + Duration::from_secs(31)) > 0.9);
+    }
+
+    proptest! {
+        #[test]
+        fn always_between_the_least_and_one(steps in proptest::collection::vec((0_u64..500, any::<bool>()), 1..500)) {
+            let mut now = crate::clock::now();
+            let mut throttle = ThrottleShare::default();
+            for (gap, refused) in steps {
+                now += Duration::from_millis(gap);
+                if refused { throttle.throttled(now, None) } else { throttle.passed() }
+                let share = throttle.share(now);
+                prop_assert!((LEAST..=1.0).contains(&share), "{share}");
+            }
+        }
+    }
+}
