@@ -94,7 +94,8 @@
 //! # What is promised
 //!
 //! - A call ends by its deadline: 10 s, or what it was given.
-//! - Extra load is bounded: retries and hedges together stay at 10 % of the calls and one a second.
+//! - Extra load is bounded: retries and hedges together stay at 10 % of the calls and one a second. (The asks that prove
+//!   absence come on top.)
 //! - A write is repeated only if it may be. One that must not happen twice goes elsewhere only when it was provably not sent.
 //!   When it is not known whether a write took effect, the error is [`ErrorKind::MaybeApplied`], never a plain failure.
 //! - *Not found* is proven or not said: see [`Replication`].
@@ -111,7 +112,7 @@
 //! - **A key used twice** under [`Replication::write_once`]: which of the two bodies a read returns is undefined.
 //! - **Fresh reads** under [`Replication::provider_managed`] while the home is down: a copy may lag. The answer is marked.
 //! - **Create on a store that ignores `If-None-Match`**: it overwrites and says 200.
-//! - **Your mistakes elsewhere**: a 4xx for a wrong bucket or a wrong key is returned, not retried.
+//! - **A way around your own mistakes**: a 4xx for a wrong bucket or a missing permission is returned, not retried.
 //!
 //! # Features
 //!
@@ -127,8 +128,14 @@
 //!
 //! The minimum Rust is 1.94.1, which is that of the AWS SDK.
 //!
-#![cfg_attr(not(feature = "drill"), doc = "[`drill`]: https://docs.rs/evenkeel/latest/evenkeel/drill/")]
-#![cfg_attr(not(feature = "testing"), doc = "[`testing`]: https://docs.rs/evenkeel/latest/evenkeel/testing/")]
+#![cfg_attr(
+    not(feature = "drill"),
+    doc = "[`drill`]: https://docs.rs/evenkeel/latest/evenkeel/drill/"
+)]
+#![cfg_attr(
+    not(feature = "testing"),
+    doc = "[`testing`]: https://docs.rs/evenkeel/latest/evenkeel/testing/"
+)]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -12,3 +12,6 @@
 
 pub mod classify;
 pub mod migration;
+
+#[cfg(test)]
+mod readme;
