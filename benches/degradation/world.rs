@@ -163,12 +163,12 @@ impl Store {
         Ok(())
     }
 
-    /// A bucket of 100 ms worth of units; a refusal costs half a unit, as refusing is work, too.
+    /// A bucket of 100 ms worth of units, at least four; a refusal costs half a unit, as refusing is work, too.
     fn admitted(&self, per_second: f64) -> bool {
         let mut tokens = self.0.tokens.lock().unwrap();
         let now = Instant::now();
         let grown = tokens.0 + (now - tokens.1).as_secs_f64() * per_second;
-        *tokens = (grown.min(per_second / 10.0), now);
+        *tokens = (grown.min((per_second / 10.0).max(4.0)), now);
         let admitted = tokens.0 >= 1.0;
         tokens.0 -= if admitted { 1.0 } else { 0.5_f64.min(tokens.0.max(0.0)) };
         admitted

@@ -2,7 +2,7 @@ use crate::{
     clock::Instant,
     health::{Ramp, Window},
 };
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 /// When a breaker opens, for how long, and what closes it. The defaults are where the degradation bench pointed.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +15,12 @@ pub struct Settings {
     pub consecutive_at_low_rate: u32,
     /// This share of faults within the window opens it. Default 0.2.
     pub ratio: f64,
-    /// Fewer attempts than this in the window prove no ratio. Default 10.
+    /// Fewer attempts than this in the window prove no ratio. Default 10. At low rates the last so many attempts are
+    /// looked at instead, as far as they are younger than 30 windows; of them [`ratio_at_low_rate`](Self::ratio_at_low_rate)
+    /// must be faults.
     pub min_count: u32,
+    /// See there. Default 0.3: with 1 % of background errors three of ten are faults once in 10⁴ calls.
+    pub ratio_at_low_rate: f64,
     /// The window's length. Default 1 s.
     pub window: Duration,
     /// It stays open at least so long. Default 1.3 s: shorter, and a dead endpoint is probed more often than it is worth.
@@ -33,10 +37,10 @@ pub struct Settings {
     /// A recovery that lasts at least so long ends the outage: what comes after is a new one. Default 2 s.
     pub stable_after: Duration,
     /// Flap damping: at the second outage within a minute the probes must succeed over this time, at each further one over
-    /// twice as long, at most [`open_max`](Self::open_max). Default 1 s. ("N successes over time T": in 2025 healthy nodes
+    /// twice as long, at most [`open_max`](Self::open_max). Default 1.5 s. ("N successes over time T": in 2025 healthy nodes
     /// left and rejoined for four hours.)
     pub hold_down: Duration,
-    /// The open time is multiplied by a draw from 1 ± this. Default 0.15, so that a fleet does not probe in step.
+    /// The open time is multiplied by a draw from 1 ± this. Default 0.1, so that a fleet does not probe in step.
     pub jitter: f64,
 }
 
@@ -47,6 +51,7 @@ impl Default for Settings {
             consecutive_at_low_rate: 3,
             ratio: 0.2,
             min_count: 10,
+            ratio_at_low_rate: 0.3,
             window: Duration::from_secs(1),
             open_min: Duration::from_millis(1_300),
             open_max: Duration::from_secs(30),
@@ -54,8 +59,8 @@ impl Default for Settings {
             open_share_of_outage: 0.05,
             successes: 3,
             stable_after: Duration::from_secs(2),
-            hold_down: Duration::from_secs(1),
-            jitter: 0.15,
+            hold_down: Duration::from_millis(1_500),
+            jitter: 0.1,
         }
     }
 }
@@ -87,22 +92,29 @@ enum State {
         recovered: Option<Recovery>,
     },
     /// → `HalfOpen` when a probe is admitted after `until`; → `HalfOpen` at once when a forced attempt succeeds.
-    Open { until: Instant, outage_since: Instant },
+    Open { until: Instant, outage: Outage },
     /// → `Closed` after enough good probes in a row; → `Open` on a bad one.
     HalfOpen {
         successes: u32,
         probing: bool,
         /// The next probe is due then: at once, unless the endpoint flaps.
         next: Instant,
-        outage_since: Instant,
+        outage: Outage,
     },
+}
+
+/// An outage, with the recoveries that did not last.
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    since: Instant,
+    relapses: u32,
 }
 
 /// The end of an outage.
 #[derive(Clone, Copy, Debug)]
 struct Recovery {
     at: Instant,
-    outage_since: Instant,
+    outage: Outage,
 }
 
 /// What the breaker says to an attempt that wants to pass.
@@ -166,11 +178,15 @@ pub struct Policy {
     settings: Settings,
     state: State,
     window: Window,
+    /// The last attempts while it was closed, for low rates: when they ended and whether they were faults.
+    recent: VecDeque<(Instant, bool)>,
     rate: Rate,
     /// When the latest outages began, newest first.
     outages: [Option<Instant>; REMEMBERED],
 }
 
+/// The most that relapses add to the successes wanted.
+const MORE_SUCCESSES: u32 = 6;
 /// Outages within this time are flapping.
 const FLAPPING_WITHIN: Duration = Duration::from_secs(60);
 /// The hold-down doubles with each of them: with six it is at its maximum.
@@ -187,6 +203,7 @@ impl Policy {
                 ramp: None,
                 recovered: None,
             },
+            recent: VecDeque::new(),
             rate: Rate::default(),
             outages: [None; REMEMBERED],
         }
@@ -211,12 +228,12 @@ impl Policy {
             return (admission, None);
         }
         match &mut self.state {
-            State::Open { outage_since, .. } => {
+            State::Open { outage, .. } => {
                 self.state = State::HalfOpen {
                     successes: 0,
                     probing: true,
                     next: now,
-                    outage_since: *outage_since,
+                    outage: *outage,
                 };
                 (admission, Some(Transition::HalfOpened))
             }
@@ -241,6 +258,7 @@ impl Policy {
             Signal::Good => {
                 *strikes_before = 0;
                 self.window.record(now, true);
+                self.remember(now, false);
                 return None;
             }
             Signal::Fault | Signal::Late => 1,
@@ -249,6 +267,7 @@ impl Policy {
         *strikes_before += weight;
         let strikes = *strikes_before;
         self.window.record(now, false);
+        self.remember(now, true);
         let counts = self.window.counts(now);
         let enough = if counts.total() < self.settings.min_count {
             self.settings.consecutive_at_low_rate
@@ -259,6 +278,9 @@ impl Policy {
             return Some(self.open(now, Cause::Consecutive, rng));
         }
         if counts.total() >= self.settings.min_count && counts.bad_share() >= self.settings.ratio {
+            return Some(self.open(now, Cause::Ratio, rng));
+        }
+        if counts.total() < self.settings.min_count && self.recent_share(now) >= self.settings.ratio_at_low_rate {
             return Some(self.open(now, Cause::Ratio, rng));
         }
         None
@@ -272,33 +294,34 @@ impl Policy {
 
     /// An attempt ended that was forced through a breaker that was not closed.
     pub fn forced(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
-        let (successes, probing, outage_since, was_open) = match &self.state {
+        let (successes, probing, outage, was_open) = match &self.state {
             State::HalfOpen {
                 successes,
                 probing,
-                outage_since,
+                outage,
                 ..
-            } => (*successes, *probing, *outage_since, false),
-            State::Open { outage_since, .. } => (0, false, *outage_since, true),
+            } => (*successes, *probing, *outage, false),
+            State::Open { outage, .. } => (0, false, *outage, true),
             State::Closed { .. } => return self.ended(now, signal, rng),
         };
         match signal {
-            Signal::Good if successes + 1 >= self.settings.successes => {
-                let outage = now.saturating_duration_since(outage_since);
+            Signal::Good if successes + 1 >= self.successes_wanted(outage) => {
+                let lasted = now.saturating_duration_since(outage.since);
                 self.window = Window::new(self.settings.window);
+                self.recent.clear();
                 self.state = State::Closed {
                     strikes: 0,
-                    ramp: Some(Ramp::after(outage, now, rng)),
-                    recovered: Some(Recovery { at: now, outage_since }),
+                    ramp: Some(Ramp::after(lasted, now, rng)),
+                    recovered: Some(Recovery { at: now, outage }),
                 };
-                Some(Transition::Closed { outage })
+                Some(Transition::Closed { outage: lasted })
             }
             Signal::Good => {
                 self.state = State::HalfOpen {
                     successes: successes + 1,
                     probing,
-                    next: now + self.hold_down(now) / self.settings.successes.saturating_sub(1).max(1),
-                    outage_since,
+                    next: now + self.hold_down(now) / self.successes_wanted(outage).saturating_sub(1).max(1),
+                    outage,
                 };
                 was_open.then_some(Transition::HalfOpened)
             }
@@ -348,6 +371,26 @@ impl Policy {
         self.window.counts(now).bad_share()
     }
 
+    fn remember(&mut self, now: Instant, fault: bool) {
+        if self.recent.len() >= self.settings.min_count as usize {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((now, fault));
+    }
+
+    /// The share of faults among the last attempts, counted as if there had been `min_count` of them.
+    fn recent_share(&self, now: Instant) -> f64 {
+        let young = |at: Instant| now.saturating_duration_since(at) < self.settings.window * 30;
+        let faults = self.recent.iter().filter(|(at, fault)| *fault && young(*at)).count();
+        faults as f64 / f64::from(self.settings.min_count.max(1))
+    }
+
+    /// How many probes in a row must succeed: more after each recovery that did not last, as an endpoint that fails a third
+    /// of its calls passes three probes one time in three.
+    fn successes_wanted(&self, outage: Outage) -> u32 {
+        self.settings.successes + (2 * outage.relapses).min(MORE_SUCCESSES)
+    }
+
     /// Over which time the probes must succeed.
     fn hold_down(&self, now: Instant) -> Duration {
         let recent = |at: &&Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < FLAPPING_WITHIN);
@@ -359,7 +402,7 @@ impl Policy {
     }
 
     fn open(&mut self, now: Instant, cause: Cause, rng: &mut fastrand::Rng) -> Transition {
-        let outage_since = match &self.state {
+        let outage = match &self.state {
             // A relapse on the ramp, or soon after, is the same outage going on.
             State::Closed {
                 ramp,
@@ -368,17 +411,23 @@ impl Policy {
             } if ramp.is_some_and(|ramp| !ramp.is_over(now))
                 || now.saturating_duration_since(recovery.at) < self.settings.stable_after =>
             {
-                recovery.outage_since
+                Outage {
+                    relapses: recovery.outage.relapses.saturating_add(1),
+                    ..recovery.outage
+                }
             }
             State::Closed { .. } => {
                 self.outages.rotate_right(1);
                 self.outages[0] = Some(now);
-                now
+                Outage {
+                    since: now,
+                    relapses: 0,
+                }
             }
-            State::Open { outage_since, .. } | State::HalfOpen { outage_since, .. } => *outage_since,
+            State::Open { outage, .. } | State::HalfOpen { outage, .. } => *outage,
         };
         let s = &self.settings;
-        let age = now.saturating_duration_since(outage_since);
+        let age = now.saturating_duration_since(outage.since);
         let by_rate = self
             .rate
             .gap
@@ -392,7 +441,7 @@ impl Policy {
             .min(s.open_max);
         self.state = State::Open {
             until: now + duration,
-            outage_since,
+            outage,
         };
         // The silence that begins now says nothing of the rate.
         self.rate.last = None;
@@ -406,13 +455,22 @@ impl Policy {
 struct Rate {
     last: Option<Instant>,
     gap: Option<Duration>,
+    seen: u32,
 }
+
+/// The mean gap is over about so many attempts: 9 % exact for random arrivals.
+const RATE_MEMORY: u32 = 64;
 
 impl Rate {
     fn count(&mut self, now: Instant) {
         if let Some(last) = self.last {
             let gap = now.saturating_duration_since(last);
-            self.gap = Some(self.gap.map_or(gap, |smooth| smooth.mul_f64(0.9) + gap.mul_f64(0.1)));
+            self.seen = (self.seen + 1).min(RATE_MEMORY);
+            let weight = 1.0 / f64::from(self.seen);
+            self.gap = Some(
+                self.gap
+                    .map_or(gap, |smooth| smooth.mul_f64(1.0 - weight) + gap.mul_f64(weight)),
+            );
         }
         self.last = Some(now);
     }
@@ -489,13 +547,27 @@ mod tests {
     }
 
     #[test]
+    fn at_low_rates_three_faults_of_the_last_ten_open_it_and_two_do_not() {
+        for (every, state) in [(5, "closed"), (3, "open")] {
+            let mut now = crate::clock::now();
+            let mut policy = Policy::new(Settings::default());
+            for i in 1..200 {
+                now += millis(200);
+                let signal = if i % every == 0 { Signal::Fault } else { Signal::Good };
+                policy.ended(now, signal, &mut rng());
+            }
+            assert_eq!(policy.state_name(), state, "one fault in {every}");
+        }
+    }
+
+    #[test]
     fn it_forgets_faults_by_the_clock() {
         let mut now = crate::clock::now();
         let mut policy = Policy::new(Settings::default());
         for _ in 0..50 {
-            now += millis(400);
+            now += millis(16_000);
             policy.ended(now, Signal::Fault, &mut rng());
-            now += millis(400);
+            now += millis(16_000);
             policy.ended(now, Signal::Good, &mut rng());
         }
         assert_eq!(policy.state_name(), "closed");
@@ -578,7 +650,7 @@ mod tests {
             spans.push((now - first).as_secs());
             now += millis(3_000);
         }
-        assert_eq!(spans, [0, 1, 2, 4, 8]);
+        assert_eq!(spans, [0, 1, 3, 6, 12]);
     }
 
     #[test]
