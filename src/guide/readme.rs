@@ -52,6 +52,10 @@ fn the_numbers_are_the_codes() {
             format!("{} of at least {}", percent(breaker.ratio), breaker.min_count),
         ),
         (
+            &format!("at low rates, of the last {}", breaker.min_count),
+            percent(breaker.ratio_at_low_rate),
+        ),
+        (
             "open for",
             format!("{} to {}", time(breaker.open_min), time(breaker.open_max)),
         ),
@@ -80,6 +84,8 @@ fn the_numbers_are_the_codes() {
     assert!(README.contains(&open), "{open}");
     let window = format!("over a sliding window of {}", time(breaker.window));
     assert!(README.contains(&window), "{window}");
+    let jitter = format!("jittered by {}", percent(breaker.jitter));
+    assert!(README.contains(&jitter), "{jitter}");
     let ramp = format!(
         "over {} % of the outage, {} to {}",
         Ramp::SHARE_OF_OUTAGE * 100.0,
