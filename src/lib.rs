@@ -20,7 +20,7 @@
 //!         .replication(Replication::write_once())
 //!         .build()?;
 //!     orders.put("2026/11/20/42.json", "{}").await?;
-//!     let order = orders.get("2026/11/20/42.json").await?; // a region is down? same line, same answer
+//!     let order = orders.get("2026/11/20/42.json").await?; // whichever region is up
 //!     assert_eq!(order.body(), "{}");
 //!     Ok(())
 //! }
@@ -57,9 +57,10 @@
 //! # The stations a call passes
 //!
 //! ```text
-//! client → deadline → retry → hedge → route ─┬→ [ breaker → limit → health → timeout → provider ]  endpoint 1
-//!                                            ├→ [ breaker → limit → health → timeout → provider ]  endpoint 2
-//!                                            └→ …
+//! client → deadline → retry → hedge → route
+//!   ├→ breaker → limit → health → timeout → provider    endpoint 1
+//!   ├→ breaker → limit → health → timeout → provider    endpoint 2
+//!   └→ …
 //! ```
 //!
 //! Each layer is a `tower::Service` that knows nothing of objects and can be used alone. Each module states its place in

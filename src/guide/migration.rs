@@ -2,7 +2,7 @@
 //!
 //! A service that already talks to one region through a client of its own needs [`Failover`](crate::Failover): the
 //! client is built once per region, and each call becomes a closure that evenkeel runs against the region it chose.
-//! About ten lines change, and the code that calls your functions does not.
+//! About ten lines change. The callers of your functions see another error type, and nothing else.
 //!
 //! # Any client
 //!

@@ -1,4 +1,15 @@
 //! The choice, pure: what is known of each endpoint goes in, one index comes out.
+//!
+//! ```
+//! use evenkeel::route::pick::{Candidate, choose};
+//!
+//! let well = |index, tier| Candidate { index, tier, share: 1.0, score: 1.0, admitted: 1.0, cost: 1.0 };
+//! assert_eq!(choose(&[well(0, 0), well(1, 1)], 0.99), Some(0)); // the first tier takes everything
+//!
+//! let sick = Candidate { score: 0.5, ..well(0, 0) };
+//! assert_eq!(choose(&[sick, well(1, 1)], 0.69), Some(0)); // it takes 1.4 × 0.5 = 70 %
+//! assert_eq!(choose(&[sick, well(1, 1)], 0.71), Some(1)); // the rest spills
+//! ```
 
 /// Envoy's over-provisioning factor: a tier keeps all its traffic until under 1/1.4 = 71 % of it is healthy, as the rest of
 /// it is assumed to have that much room.
