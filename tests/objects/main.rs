@@ -6,6 +6,7 @@ mod answers;
 mod client;
 mod conformance;
 mod judged;
+mod migration;
 #[path = "../support/raw.rs"]
 mod raw;
 mod request_id;
