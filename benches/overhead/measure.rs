@@ -1,0 +1,93 @@
+//! How it is measured.
+
+use crate::stacks::{Runner, Stack};
+use serde::Serialize;
+use std::time::Instant;
+
+/// Names and units as in the README's table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Measured {
+    pub(crate) name: &'static str,
+    pub(crate) added_ns_ready: f64,
+    pub(crate) added_ns_suspend: f64,
+    pub(crate) allocs: f64,
+    pub(crate) two_thread_scaling: f64,
+}
+
+const CALLS: u64 = 20_000;
+const ROUNDS: usize = 41;
+
+pub(crate) fn all() -> Vec<Measured> {
+    let ready = medians(false);
+    let suspend = medians(true);
+    Stack::ALL
+        .iter()
+        .enumerate()
+        .map(|(i, stack)| Measured {
+            name: stack.name(),
+            added_ns_ready: ready[i] - ready[0],
+            added_ns_suspend: suspend[i] - suspend[0],
+            allocs: allocations(&stack.runner(false)),
+            two_thread_scaling: scaling(&stack.runner(false)),
+        })
+        .collect()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+/// Median nanoseconds per call of each stack, measured in turn.
+fn medians(suspends: bool) -> Vec<f64> {
+    let runtime = runtime();
+    let runners: Vec<Runner> = Stack::ALL.iter().map(|stack| stack.runner(suspends)).collect();
+    let mut times = vec![Vec::new(); runners.len()];
+    for round in 0..ROUNDS {
+        for (runner, times) in runners.iter().zip(&mut times) {
+            let begun = Instant::now();
+            runtime.block_on(runner(CALLS));
+            // The first round warms caches, pools and estimates.
+            if round > 0 {
+                times.push(begun.elapsed().as_nanos() as f64 / CALLS as f64);
+            }
+        }
+    }
+    times.into_iter().map(median).collect()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Heap allocations per call.
+fn allocations(runner: &Runner) -> f64 {
+    let runtime = runtime();
+    runtime.block_on(runner(CALLS));
+    let counted = allocation_counter::measure(|| runtime.block_on(runner(CALLS)));
+    // The runner boxes its own future once.
+    (counted.count_total.saturating_sub(1)) as f64 / CALLS as f64
+}
+
+/// Calls per second of two threads that share the stack, over those of one. Median of several rounds.
+fn scaling(runner: &Runner) -> f64 {
+    let one_thread = || {
+        let begun = Instant::now();
+        runtime().block_on(runner(CALLS));
+        begun.elapsed().as_secs_f64()
+    };
+    let two_threads = || {
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| runtime().block_on(runner(CALLS)));
+            }
+        });
+        begun.elapsed().as_secs_f64()
+    };
+    let ratios = (0..11).map(|_| 2.0 * one_thread() / two_threads()).collect();
+    median(ratios)
+}
