@@ -42,8 +42,9 @@ impl Candidate {
 /// Chooses one of these candidates, with `draw` uniform in 0–1. `None` if none has a share.
 ///
 /// *Between* tiers traffic spills in proportion: the most preferred tier takes what its health allows (1.4 × the mean of
-/// share × score, at most all; of that, what its throttling admits), the next the same of what is left. What is left over after the last goes back to the most
-/// preferred one that has any share. *Within* a tier the cheapest is chosen, cost divided by share.
+/// share × score, at most all; of that, what its throttling admits), the next the same of what is left. What is left over
+/// after the last goes back to the most preferred one that has any share. *Within* a tier the cheapest is chosen, cost
+/// divided by share and by what its throttling admits.
 pub fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
     let tiers = Tiers(candidates);
     let mut left = 1.0;
