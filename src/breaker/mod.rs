@@ -126,7 +126,8 @@ impl Breaker {
         self.with(class, |c| c.policy.fault_share(now))
     }
 
-    fn untroubled(&self, class: OpClass) -> bool {
+    /// Closed, off its ramp: every attempt passes. Costs one load.
+    pub(crate) fn untroubled(&self, class: OpClass) -> bool {
         self.0.untroubled[class.index()].load(Ordering::Acquire)
     }
 
@@ -252,12 +253,7 @@ where
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let class = call.class();
         let breaker = &self.layer.breaker;
-        // The clock is read only where the breaker is in trouble.
-        let passage = if breaker.untroubled(class) {
-            Ok(Passage::Ordinary)
-        } else {
-            breaker.admit(class, clock::now(), call.forced())
-        };
+        let passage = breaker.admit(class, call.at(), call.forced());
         match passage {
             Err(until) => ResponseFuture {
                 state: State::Refused { until },
@@ -265,6 +261,7 @@ where
             Ok(passage) => {
                 let ticket = Ticket {
                     record: call.record().clone(),
+                    started: call.at(),
                     leg: call.leg(),
                     class,
                     passage,
@@ -334,6 +331,7 @@ where
 #[derive(Debug)]
 struct Ticket {
     record: Arc<CallRecord>,
+    started: Instant,
     leg: Leg,
     class: OpClass,
     passage: Passage,
@@ -371,9 +369,8 @@ impl Ticket {
             // Nobody below judges: any error is a fault.
             None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
         };
-        self.layer
-            .breaker
-            .settle(self.class, self.passage, clock::now(), signal);
+        let now = elapsed.map_or_else(clock::now, |elapsed| self.started + elapsed);
+        self.layer.breaker.settle(self.class, self.passage, now, signal);
     }
 }
 

@@ -65,11 +65,7 @@ fn the_numbers_are_the_codes() {
         ("tier spills below", percent(1.0 / OVERPROVISIONING)),
         (
             "attempts under way",
-            format!(
-                "{},{:03}",
-                limit::Policy::MAX_IN_FLIGHT / 1_000,
-                limit::Policy::MAX_IN_FLIGHT % 1_000
-            ),
+            format!("{},{:03}", limit::MAX_IN_FLIGHT / 1_000, limit::MAX_IN_FLIGHT % 1_000),
         ),
         ("wait at a full endpoint", time(limit::PATIENCE)),
     ];

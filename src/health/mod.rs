@@ -119,7 +119,7 @@ where
     }
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        let started = clock::now();
+        let started = call.at();
         let (record, leg) = (call.record().clone(), call.leg());
         record.start(leg, started);
         let span = self.layer.observer.span(&record, leg);
@@ -204,7 +204,7 @@ impl Attempt {
             self.tracker.timed_out(self.class, now, took);
         }
         let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
-        self.observer.ended(self.class, outcome.verdict.as_str(), took);
+        self.observer.ended(self.class, Ended::Judged(outcome), took);
         if let Some(detail) = &detail {
             span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
             if let Some(id) = &detail.request_id {
@@ -227,7 +227,7 @@ impl Drop for Attempt {
         } else {
             Abandoned::Young
         };
-        self.observer.ended(self.class, how.as_str(), age);
+        self.observer.ended(self.class, Ended::Abandoned(how), age);
         self.record.end(self.leg, age, Ended::Abandoned(how), None);
     }
 }

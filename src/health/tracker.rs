@@ -1,4 +1,7 @@
-use super::{latency::Latency, throttle::ThrottleShare};
+use super::{
+    latency::{Latency, decay},
+    throttle::ThrottleShare,
+};
 use crate::{
     clock::Instant,
     request::OpClass,
@@ -7,7 +10,7 @@ use crate::{
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -17,8 +20,21 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Tracker {
     classes: [Mutex<ClassHealth>; 3],
+    views: [View; 3],
     in_flight: AtomicU32,
 }
+
+/// What the healthy path reads of one class without its lock. Published under the lock.
+#[derive(Debug, Default)]
+struct View {
+    /// In nanoseconds; 0: not known.
+    p99: AtomicU64,
+    /// Its score is low or it throttles.
+    unsound: AtomicBool,
+}
+
+/// With a score from here on a tier takes its whole traffic whatever the draw (1/1.4, and a margin).
+const SOUND: f64 = 0.75;
 
 /// What was seen of one endpoint for one class. Pure: `now` comes in.
 #[derive(Clone, Debug)]
@@ -70,7 +86,15 @@ impl Tracker {
 
     /// The 99th percentile of this class' latency, once 20 attempts were seen.
     pub fn p99(&self, class: OpClass) -> Option<Duration> {
-        self.lock(class).latency.p99()
+        match self.views[class.index()].p99.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// Its score and its throttling leave it its whole traffic. Costs one load.
+    pub(crate) fn is_sound(&self, class: OpClass) -> bool {
+        !self.views[class.index()].unsound.load(Ordering::Relaxed)
     }
 
     /// The median of this class' latency, once 20 attempts were seen.
@@ -137,12 +161,15 @@ impl Tracker {
             // The caller's own mistakes say nothing of speed or health.
             _ => {}
         }
+        self.publish(class, &health, now);
         outcome
     }
 
     /// An attempt ran into our own limit at this age: its latency is at least that, which can only raise the estimate.
     pub(crate) fn timed_out(&self, class: OpClass, now: Instant, age: Duration) {
-        self.lock(class).latency.record(now, age);
+        let mut health = self.lock(class);
+        health.latency.record(now, age);
+        self.publish(class, &health, now);
     }
 
     /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure.
@@ -152,6 +179,7 @@ impl Tracker {
         if late {
             health.latency.record(now, age);
             health.weigh(now, false);
+            self.publish(class, &health, now);
         }
         late
     }
@@ -160,6 +188,17 @@ impl Tracker {
     pub(crate) fn enter(self: &std::sync::Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(self.clone())
+    }
+
+    fn publish(&self, class: OpClass, health: &ClassHealth, now: Instant) {
+        let view = &self.views[class.index()];
+        let p99 = health
+            .latency
+            .p99()
+            .map_or(0, |p99| u64::try_from(p99.as_nanos()).unwrap_or(u64::MAX));
+        view.p99.store(p99, Ordering::Relaxed);
+        let unsound = health.score < SOUND || health.throttle.share(now) < 1.0;
+        view.unsound.store(unsound, Ordering::Relaxed);
     }
 
     fn lock(&self, class: OpClass) -> MutexGuard<'_, ClassHealth> {
@@ -178,9 +217,8 @@ impl ClassHealth {
     fn weigh(&mut self, now: Instant, good: bool) {
         let gap = self
             .score_at
-            .map_or(SCORE_DECAY, |at| now.saturating_duration_since(at))
-            .as_secs_f64();
-        let weight = (1.0 - (-gap / SCORE_DECAY.as_secs_f64()).exp()).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
+            .map_or(SCORE_DECAY, |at| now.saturating_duration_since(at));
+        let weight = (1.0 - decay(gap, SCORE_DECAY)).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
         self.score += weight * (f64::from(u8::from(good)) - self.score);
         self.score_at = Some(now);
     }

@@ -266,7 +266,7 @@ where
             let record = call.record();
             let due = *this
                 .due
-                .get_or_insert_with(|| clock::now() + shared.delay.of(record.endpoint(*this.leg), record.class()));
+                .get_or_insert_with(|| call.at() + shared.delay.of(record.endpoint(*this.leg), record.class()));
             if record.poll_until(due, cx).is_pending() {
                 return Poll::Pending;
             }
@@ -274,7 +274,7 @@ where
             if shared.budget.withdraw(now) {
                 let leg = record.next_leg(LegKind::Hedge);
                 let running = Running {
-                    future: service.clone().oneshot(call.clone().on_leg(leg)),
+                    future: service.clone().oneshot(call.clone().on_leg(leg, now)),
                     leg,
                     result: None,
                     record: record.clone(),

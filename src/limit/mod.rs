@@ -31,7 +31,7 @@
 mod policy;
 mod refusal;
 
-pub use policy::Policy;
+pub use policy::Rate;
 pub use refusal::Full;
 
 use crate::{
@@ -43,7 +43,10 @@ use pin_project_lite::pin_project;
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -52,28 +55,57 @@ use tower::{Layer, Service};
 /// The most that an attempt with no alternative waits for its turn.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
+/// The most attempts under way at one endpoint: a hung endpoint takes up at most so many tasks and connections. 1,024 is
+/// what 500 calls/s need to sit through two seconds of silence.
+pub const MAX_IN_FLIGHT: u32 = 1_024;
+
 /// The admission to one endpoint. Cloning shares it.
 #[derive(Clone, Debug)]
-pub struct Admission(Arc<Mutex<Policy>>);
+pub struct Admission(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    in_flight: AtomicU32,
+    max_in_flight: u32,
+    rate: Option<Mutex<Rate>>,
+}
 
 impl Admission {
-    /// At most `capacity` calls per second, if given, and [`Policy::MAX_IN_FLIGHT`] at once.
+    /// At most `capacity` calls per second, if given, and [`MAX_IN_FLIGHT`] at once.
     pub fn new(capacity: Option<f64>) -> Self {
-        Self::with(Policy::new(capacity, Policy::MAX_IN_FLIGHT))
+        Self::with(capacity, MAX_IN_FLIGHT)
     }
 
-    /// With this policy.
-    pub fn with(policy: Policy) -> Self {
-        Self(Arc::new(Mutex::new(policy)))
+    /// At most `capacity` calls per second, if given, and `max_in_flight` at once.
+    pub fn with(capacity: Option<f64>, max_in_flight: u32) -> Self {
+        Self(Arc::new(Shared {
+            in_flight: AtomicU32::new(0),
+            max_in_flight,
+            rate: capacity.map(|capacity| Mutex::new(Rate::new(capacity))),
+        }))
     }
 
     /// Attempts under way.
     pub fn in_flight(&self) -> u32 {
-        self.lock().in_flight()
+        self.0.in_flight.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Policy> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// One more attempt, which must wait for its turn so long.
+    fn admit(&self, now: Instant, patience: Duration) -> Result<(Duration, Place), Duration> {
+        // Counted before it is looked at, so that two that race cannot both take the last place.
+        let before = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
+        let place = Place(self.clone());
+        if before >= self.0.max_in_flight {
+            return Err(PATIENCE);
+        }
+        let wait = match &self.0.rate {
+            None => Duration::ZERO,
+            Some(rate) => rate
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .admit(now, patience)?,
+        };
+        Ok((wait, place))
     }
 }
 
@@ -123,12 +155,10 @@ where
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let patience = if call.may_queue() { PATIENCE } else { Duration::ZERO };
-        let now = clock::now();
-        let admitted = self.admission.lock().admit(now, patience);
-        let state = match admitted {
+        let now = call.at();
+        let state = match self.admission.admit(now, patience) {
             Err(retry_after) => State::Refused { retry_after },
-            Ok(wait) => {
-                let place = Place(self.admission.clone());
+            Ok((wait, place)) => {
                 if wait.is_zero() {
                     State::Sent {
                         inner: self.inner.call(call),
@@ -190,7 +220,7 @@ where
                 StateProjection::Queued { turn, record, waiting } => {
                     ready!(record.poll_until(*turn, cx));
                     let (mut service, call, place) = waiting.take().expect("polled again after it was sent on");
-                    let inner = service.call(call);
+                    let inner = service.call(call.handed_down(clock::now()));
                     state.set(State::Sent { inner, place });
                 }
                 StateProjection::Sent { inner, .. } => return inner.poll(cx).map_err(Into::into),
@@ -205,6 +235,6 @@ struct Place(Admission);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.lock().release();
+        self.0.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -40,6 +40,8 @@ impl LegKind {
 pub struct Call<R> {
     request: R,
     record: Arc<CallRecord>,
+    /// When this attempt was handed down. A clock read costs as much as two layers, so they share this one.
+    at: Instant,
     leg: Leg,
     /// Retry has waited and may return to an endpoint that this call already tried.
     revisit: bool,
@@ -74,6 +76,7 @@ impl<R> Call<R> {
     pub fn on_record(request: R, record: CallRecord) -> Self {
         Self {
             request,
+            at: record.started(),
             record: Arc::new(record),
             leg: Leg::default(),
             revisit: false,
@@ -117,10 +120,23 @@ impl<R> Call<R> {
         self.record.deadline()
     }
 
-    /// The same call as attempt `leg`.
+    /// When this attempt was handed down to the layer that sees it: what limits and latencies count from.
+    pub const fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// The same call as attempt `leg`, handed down now.
     #[must_use]
-    pub(crate) fn on_leg(mut self, leg: Leg) -> Self {
+    pub(crate) fn on_leg(mut self, leg: Leg, now: Instant) -> Self {
         self.leg = leg;
+        self.at = now;
+        self
+    }
+
+    /// The same call, handed down now: after it has waited somewhere.
+    #[must_use]
+    pub(crate) fn handed_down(mut self, now: Instant) -> Self {
+        self.at = now;
         self
     }
 

@@ -1,6 +1,9 @@
 use crate::clock::Instant;
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,7 +22,14 @@ use std::{
 /// assert!((0..11).map(|_| budget.withdraw(now)).filter(|granted| *granted).count() <= 10);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Mutex<Bank>>);
+pub struct Budget(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Calls that the bank has not been told of: a deposit costs one addition.
+    calls: AtomicU64,
+    bank: Mutex<Bank>,
+}
 
 impl Default for Budget {
     fn default() -> Self {
@@ -35,17 +45,20 @@ impl Budget {
 
     /// `share` extra attempts per call, and `per_second` whatever the traffic.
     pub fn new(share: f64, per_second: f64) -> Self {
-        Self(Arc::new(Mutex::new(Bank::new(share, per_second))))
+        Self(Arc::new(Shared {
+            calls: AtomicU64::new(0),
+            bank: Mutex::new(Bank::new(share, per_second)),
+        }))
     }
 
     /// A call was made.
-    pub fn deposit(&self, now: Instant) {
-        self.lock().deposit(now);
+    pub fn deposit(&self) {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether it is time to tell that the budget is used up: at most once a second.
     pub(crate) fn may_tell(&self, now: Instant) -> bool {
-        let mut bank = self.lock();
+        let mut bank = self.bank(now);
         let due = bank
             .told
             .is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_secs(1));
@@ -57,21 +70,25 @@ impl Budget {
 
     /// Asks for an extra attempt.
     pub fn withdraw(&self, now: Instant) -> bool {
-        self.lock().withdraw(now)
+        self.bank(now).withdraw(now)
     }
 
     /// An extra attempt that was granted was not made after all.
     pub fn refund(&self, now: Instant) {
-        self.lock().refund(now);
+        self.bank(now).refund(now);
     }
 
     /// Whole extra attempts that would be granted now.
     pub fn available(&self, now: Instant) -> u64 {
-        self.lock().available(now)
+        self.bank(now).available(now)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Bank> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The bank, told of every call so far.
+    fn bank(&self, now: Instant) -> MutexGuard<'_, Bank> {
+        let mut bank = self.0.bank.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = self.0.calls.swap(0, Ordering::Relaxed);
+        bank.deposit(now, calls);
+        bank
     }
 }
 
@@ -85,6 +102,7 @@ struct Bank {
     current_start: Option<Instant>,
     /// When somebody was last told that it is used up.
     told: Option<Instant>,
+    told_of_calls: Option<Instant>,
 }
 
 const SLOTS: usize = 10;
@@ -102,12 +120,24 @@ impl Bank {
             current: 0,
             current_start: None,
             told: None,
+            told_of_calls: None,
         }
     }
 
-    fn deposit(&mut self, now: Instant) {
+    /// `calls` calls were made since the bank was last told, spread evenly as far as is known: those that are older than
+    /// the bank's memory are forgotten.
+    fn deposit(&mut self, now: Instant, calls: u64) {
         self.advance(now);
-        self.slots[self.current] += self.per_call;
+        let since = self
+            .told_of_calls
+            .replace(now)
+            .map(|at| now.saturating_duration_since(at));
+        let memory = SLOT * SLOTS as u32;
+        let remembered = match since {
+            Some(since) if since > memory => (calls as f64 * memory.as_secs_f64() / since.as_secs_f64()) as u64,
+            _ => calls,
+        };
+        self.slots[self.current] += remembered * self.per_call;
     }
 
     fn withdraw(&mut self, now: Instant) -> bool {
@@ -159,7 +189,8 @@ mod tests {
         let t0 = crate::clock::now();
         let budget = Budget::new(0.1, 0.0);
         for i in 0..1_000 {
-            budget.deposit(t0 + Duration::from_millis(i));
+            budget.deposit();
+            budget.available(t0 + Duration::from_millis(i));
         }
         assert_eq!(budget.available(t0 + Duration::from_secs(1)), 100);
         assert_eq!(budget.available(t0 + Duration::from_secs(11)), 0);
@@ -185,7 +216,7 @@ mod tests {
                 now += Duration::from_millis(gap);
                 if call {
                     calls += 1;
-                    budget.deposit(now);
+                    budget.deposit();
                 } else {
                     granted += u32::from(budget.withdraw(now));
                 }

@@ -7,6 +7,7 @@ use crate::{
     clock::Instant,
     request::{LegKind, OpClass, bit},
 };
+use std::sync::{Mutex, PoisonError};
 
 /// What an attempt asks of the router.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,37 @@ pub(super) struct Place {
     pub(super) read_only: bool,
 }
 
+/// The draws of the spill.
+#[derive(Debug)]
+pub(super) struct Draws(Mutex<fastrand::Rng>);
+
+impl Draws {
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+
+    /// Uniform in 0–1.
+    fn next(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+    }
+}
+
+/// The endpoint that has the most preferred tier to itself.
+fn sole_preferred(places: &[Place], permitted: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut best: Option<(u8, usize, bool)> = None;
+    for (index, place) in places.iter().enumerate() {
+        if !permitted(index) {
+            continue;
+        }
+        best = match best {
+            Some((tier, ..)) if tier < place.tier => best,
+            Some((tier, first, _)) if tier == place.tier => Some((tier, first, false)),
+            _ => Some((place.tier, index, true)),
+        };
+    }
+    best.and_then(|(_, index, alone)| alone.then_some(index))
+}
+
 /// Enough for a fleet of any sane size without allocating; [`Endpoint::MAX`](crate::Endpoint::MAX) bounds it.
 const MAX: usize = 64;
 
@@ -54,13 +86,7 @@ const MAX: usize = 64;
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
 /// pinned to, and only if its breaker lets it: whether an endpoint *can* be asked is what it is about.
-pub(super) fn select(
-    places: &[Place],
-    vitals: &[Vitals],
-    wish: Wish,
-    now: Instant,
-    rng: &mut fastrand::Rng,
-) -> Option<Selected> {
+pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Instant, draws: &Draws) -> Option<Selected> {
     let permitted = |index: usize| {
         wish.barred & bit(index) == 0
             && wish.pin.is_none_or(|pin| pin == index)
@@ -75,6 +101,18 @@ pub(super) fn select(
         all_bad: false,
     };
 
+    // Nearly every call of nearly every day: nothing is wrong, and the preferred tier is one endpoint.
+    if wish.tried == 0
+        && wish.pin.is_none()
+        && let Some(index) = sole_preferred(places, permitted)
+        && vitals.iter().all(|vital| vital.breaker.untroubled(wish.class))
+        && vitals[index].tracker.is_sound(wish.class)
+    {
+        return Some(Selected {
+            may_queue: permitted_count == 1,
+            ..chosen(index)
+        });
+    }
     if let Some(pin) = wish.pin {
         let may = permitted(pin) && pin < places.len() && (untried(pin) || wish.revisit);
         return may.then(|| Selected {
@@ -124,7 +162,7 @@ pub(super) fn select(
     {
         return Some(chosen(index));
     }
-    if let Some(index) = choose(candidates, rng.f64()) {
+    if let Some(index) = choose(candidates, draws.next()) {
         let others = candidates.iter().filter(|c| c.share > 0.0).count() > 1;
         return Some(Selected {
             may_queue: !others,

@@ -1,6 +1,6 @@
 use super::{
     Exhausted, Member, Vitals, is_local_refusal,
-    select::{Place, Wish, select},
+    select::{Draws, Place, Wish, select},
 };
 use crate::{
     BoxError, clock,
@@ -12,7 +12,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
@@ -30,7 +30,7 @@ struct Shared<S> {
     services: Vec<S>,
     vitals: Vec<Vitals>,
     places: Vec<Place>,
-    rng: Mutex<fastrand::Rng>,
+    draws: Draws,
     /// Per class: everything looked bad at the last pick.
     all_bad: [AtomicBool; 3],
     reporter: Reporter,
@@ -65,7 +65,7 @@ impl<S> Route<S> {
                 services,
                 vitals,
                 places,
-                rng: Mutex::new(fastrand::Rng::with_seed(seed)),
+                draws: Draws::seeded(seed),
                 all_bad: [const { AtomicBool::new(false) }; 3],
                 reporter,
             }),
@@ -177,8 +177,13 @@ where
                 revisit: this.call.revisit(),
             };
             let selected = {
-                let mut rng = shared.rng.lock().unwrap_or_else(PoisonError::into_inner);
-                select(&shared.places, &shared.vitals, wish, clock::now(), &mut rng)
+                // After a refusal time may have passed.
+                let now = if *this.refused == 0 {
+                    this.call.at()
+                } else {
+                    clock::now()
+                };
+                select(&shared.places, &shared.vitals, wish, now, &shared.draws)
             };
             let Some(selected) = selected else {
                 let refusal = this.refusal.take();

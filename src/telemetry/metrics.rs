@@ -1,5 +1,5 @@
 use super::Event;
-use crate::request::OpClass;
+use crate::request::{Abandoned, Ended, OpClass};
 use metrics::{Counter, Histogram, counter, histogram};
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
@@ -25,7 +25,8 @@ fn transition(endpoint: &str, class: OpClass, to: &'static str) {
     .increment(1);
 }
 
-/// The words that `verdict` can be in `evenkeel_attempts_total`: the eight verdicts and the two ways to be dropped.
+/// The words that `verdict` can be in `evenkeel_attempts_total`: the eight verdicts in their order, and the two ways to be
+/// dropped.
 const ENDINGS: [&str; 10] = [
     "success",
     "answer",
@@ -67,11 +68,14 @@ impl AttemptMetrics {
         }
     }
 
-    pub(super) fn ended(&self, class: OpClass, how: &str, took: Duration) {
+    pub(super) fn ended(&self, class: OpClass, how: Ended, took: Duration) {
         let (counters, durations) = &self.classes[class.index()];
-        if let Some(index) = ENDINGS.iter().position(|ending| *ending == how) {
-            counters[index].increment(1);
-        }
+        let index = match how {
+            Ended::Judged(outcome) => outcome.verdict as usize,
+            Ended::Abandoned(Abandoned::Young) => 8,
+            Ended::Abandoned(Abandoned::Late) => 9,
+        };
+        counters[index].increment(1);
         durations.record(took);
     }
 }

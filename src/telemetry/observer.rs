@@ -1,7 +1,7 @@
 use super::metrics::AttemptMetrics;
 use crate::{
     endpoint::Profile,
-    request::{CallRecord, Leg, OpClass},
+    request::{CallRecord, Ended, Leg, OpClass},
 };
 use std::{sync::Arc, time::Duration};
 use tracing::{Span, field::Empty};
@@ -44,8 +44,8 @@ impl AttemptObserver {
         )
     }
 
-    /// An attempt ended; `how` is a verdict or a way to be dropped.
-    pub(crate) fn ended(&self, class: OpClass, how: &str, took: Duration) {
+    /// An attempt ended.
+    pub(crate) fn ended(&self, class: OpClass, how: Ended, took: Duration) {
         if let Some(observed) = &self.0 {
             observed.metrics.ended(class, how, took);
         }

@@ -32,7 +32,7 @@ pub use refusal::Elapsed;
 
 use crate::{
     BoxError,
-    clock::{self, Instant},
+    clock::Instant,
     health::Tracker,
     request::{Call, CallRecord, OpClass},
     verdict::{Classify, Detail, Outcome},
@@ -194,7 +194,7 @@ where
         ResponseFuture {
             record: call.record().clone(),
             limit: self.limit.of(call.class()) + call.record().allowance(),
-            until: None,
+            since: call.at(),
             inner: self.inner.clone().oneshot(call),
         }
     }
@@ -207,7 +207,7 @@ pin_project! {
         inner: F,
         record: Arc<CallRecord>,
         limit: Duration,
-        until: Option<Instant>,
+        since: Instant,
     }
 }
 
@@ -228,10 +228,8 @@ where
         if let Poll::Ready(result) = this.inner.poll(cx) {
             return Poll::Ready(result.map_err(Error::Inner));
         }
-        // The clock is first read when the answer is not there at once.
-        let until = *this.until.get_or_insert_with(|| clock::now() + *this.limit);
         this.record
-            .poll_until(until, cx)
+            .poll_until(*this.since + *this.limit, cx)
             .map(|()| Err(Error::Elapsed(Elapsed { limit: *this.limit })))
     }
 }

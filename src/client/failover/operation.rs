@@ -82,7 +82,8 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         Explained(self)
     }
 
-    async fn run<Fut, T, E>(self) -> Result<(T, Explanation), Error<E>>
+    /// The value, with the record of how it was had.
+    async fn run<Fut, T, E>(self) -> Result<(T, &'c Failover<C, K>, Arc<CallRecord>, &'static str), Error<E>>
     where
         C: Clone,
         F: Fn(C) -> Fut,
@@ -116,11 +117,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         let record = call.record().clone();
         let result: Result<T, BoxError> = core.composed.service.clone().oneshot(call).await;
         let result = match result {
-            Ok(value) => {
-                let by = record.answered_by().map(|index| core.roster.shared_name(index));
-                let explanation = Explanation::of_call(self.name, &core.roster, &record).answered(by, false);
-                Ok((value, explanation))
-            }
+            Ok(value) => Ok((value, self.failover, record, self.name)),
             Err(error) => Err(Error::from_call(error, &record, &core.roster, self.name)),
         };
         let failure = result.as_ref().err().map(|error| error.kind().as_str());
@@ -176,7 +173,7 @@ where
     type IntoFuture = BoxFuture<'c, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.run().await.map(|(value, _)| value) })
+        Box::pin(async move { self.run().await.map(|(value, ..)| value) })
     }
 }
 
@@ -193,7 +190,13 @@ where
     type IntoFuture = BoxFuture<'c, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.0.run())
+        Box::pin(async move {
+            self.0.run().await.map(|(value, failover, record, name)| {
+                let roster = &failover.core.roster;
+                let by = record.answered_by().map(|index| roster.shared_name(index));
+                (value, Explanation::of_call(name, roster, &record).answered(by, false))
+            })
+        })
     }
 }
 
