@@ -19,8 +19,8 @@
 //!         .endpoint(Endpoint::new("ireland", Memory::new()).provider("aws").region("eu-west-1"))
 //!         .replication(Replication::write_once())
 //!         .build()?;
-//!     orders.put("2026/11/20/42.json", "{}").await?;
-//!     let order = orders.get("2026/11/20/42.json").await?; // whichever region is up
+//!     orders.put("2026/11/20/42.json", "{}").await?; // virginia is down? ireland takes it
+//!     let order = orders.get("2026/11/20/42.json").await?; // whoever has it answers
 //!     assert_eq!(order.body(), "{}");
 //!     Ok(())
 //! }
