@@ -152,6 +152,7 @@ pub mod guide;
 pub mod health;
 pub mod hedge;
 pub mod limit;
+pub mod operator;
 pub mod provider;
 mod replicate;
 pub mod request;

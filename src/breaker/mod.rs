@@ -51,7 +51,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -66,8 +66,15 @@ struct Shared {
     classes: [Mutex<Class>; 3],
     /// True while the class' breaker is closed and off its ramp: lets the healthy path skip the lock.
     untroubled: [AtomicBool; 3],
+    /// True while it is clean as well: lets good attempts skip the lock.
+    clean: [AtomicBool; 3],
+    /// Good attempts that the policy has not been told of.
+    good: [AtomicU32; 3],
     reporter: Reporter,
 }
+
+/// So many good attempts go untold at most, so that the recent rate stays recent.
+const TELL_EVERY: u32 = 64;
 
 #[derive(Debug)]
 struct Class {
@@ -96,6 +103,8 @@ impl Breaker {
                 })
             }),
             untroubled: [const { AtomicBool::new(true) }; 3],
+            clean: [const { AtomicBool::new(true) }; 3],
+            good: [const { AtomicU32::new(0) }; 3],
             reporter,
         }))
     }
@@ -105,7 +114,7 @@ impl Breaker {
         if self.untroubled(class) {
             return Admission::Pass;
         }
-        self.with(class, |c| c.policy.peek(now))
+        self.with(class, now, |c| c.policy.peek(now))
     }
 
     /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
@@ -113,17 +122,17 @@ impl Breaker {
         if self.untroubled(class) {
             return 1.0;
         }
-        self.with(class, |c| c.policy.share(now))
+        self.with(class, now, |c| c.policy.share(now))
     }
 
     /// `"closed"`, `"open"` or `"half-open"`.
     pub fn state(&self, class: OpClass) -> &'static str {
-        self.with(class, |c| c.policy.state_name())
+        self.with(class, clock::now(), |c| c.policy.state_name())
     }
 
     /// The share of faults in the window, 0–1.
     pub fn fault_share(&self, class: OpClass, now: Instant) -> f64 {
-        self.with(class, |c| c.policy.fault_share(now))
+        self.with(class, now, |c| c.policy.fault_share(now))
     }
 
     /// Closed, off its ramp: every attempt passes. Costs one load.
@@ -135,7 +144,7 @@ impl Breaker {
         if self.untroubled(class) {
             return Ok(Passage::Ordinary);
         }
-        let (admission, transition) = self.with(class, |c| c.policy.admit(now));
+        let (admission, transition) = self.with(class, now, |c| c.policy.admit(now));
         self.report(class, transition);
         match admission {
             Admission::Pass => Ok(Passage::Ordinary),
@@ -146,7 +155,16 @@ impl Breaker {
     }
 
     fn settle(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>) {
-        let transition = self.with(class, |c| match (passage, signal) {
+        if (passage, signal) == (Passage::Ordinary, Some(Signal::Good))
+            && self.0.clean[class.index()].load(Ordering::Acquire)
+        {
+            let untold = self.0.good[class.index()].fetch_add(1, Ordering::Relaxed) + 1;
+            if untold >= TELL_EVERY {
+                self.with(class, now, |_| ());
+            }
+            return;
+        }
+        let transition = self.with(class, now, |c| match (passage, signal) {
             (Passage::Ordinary, Some(signal)) => c.policy.ended(now, signal, &mut c.rng),
             (Passage::Probe, Some(signal)) => c.policy.probed(now, signal, &mut c.rng),
             (Passage::Forced, Some(signal)) => c.policy.forced(now, signal, &mut c.rng),
@@ -179,13 +197,16 @@ impl Breaker {
         });
     }
 
-    fn with<T>(&self, class: OpClass, act: impl FnOnce(&mut Class) -> T) -> T {
+    fn with<T>(&self, class: OpClass, now: Instant, act: impl FnOnce(&mut Class) -> T) -> T {
         let mut guard = self.0.classes[class.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let untold = self.0.good[class.index()].swap(0, Ordering::Relaxed);
+        guard.policy.good_since_last_told(now, untold);
         let result = act(&mut guard);
         // Under the lock, so that no older view of the state can overwrite a newer one.
         self.0.untroubled[class.index()].store(guard.policy.is_untroubled(), Ordering::Release);
+        self.0.clean[class.index()].store(guard.policy.is_clean(now), Ordering::Release);
         result
     }
 }

@@ -181,6 +181,8 @@ pub struct Policy {
     /// The last attempts while it was closed, for low rates: when they ended and whether they were faults.
     recent: VecDeque<(Instant, bool)>,
     rate: Rate,
+    /// When it was last told of good attempts.
+    told: Option<Instant>,
     /// When the latest outages began, newest first.
     outages: [Option<Instant>; REMEMBERED],
 }
@@ -205,6 +207,7 @@ impl Policy {
             },
             recent: VecDeque::new(),
             rate: Rate::default(),
+            told: None,
             outages: [None; REMEMBERED],
         }
     }
@@ -284,6 +287,37 @@ impl Policy {
             return Some(self.open(now, Cause::Ratio, rng));
         }
         None
+    }
+
+    /// `attempts` ordinary attempts went well since the breaker was last told anything. Telling of them in bulk is what
+    /// keeps the healthy path free of its lock.
+    pub fn good_since_last_told(&mut self, now: Instant, attempts: u32) {
+        let since = self.told.replace(now).unwrap_or(now);
+        let State::Closed { strikes, .. } = &mut self.state else {
+            return;
+        };
+        if attempts == 0 {
+            return;
+        }
+        *strikes = 0;
+        self.window.record_good_since(since, now, attempts);
+        self.rate.count_evenly(since, now, attempts);
+        for _ in 0..attempts.min(self.settings.min_count) {
+            self.remember(now, false);
+        }
+    }
+
+    /// Closed, off its ramp, and no fault within memory: a good attempt changes nothing that matters soon.
+    pub fn is_clean(&mut self, now: Instant) -> bool {
+        matches!(
+            self.state,
+            State::Closed {
+                strikes: 0,
+                ramp: None,
+                ..
+            }
+        ) && self.window.counts(now).bad == 0
+            && self.recent.iter().all(|(_, fault)| !fault)
     }
 
     /// The probe ended.
@@ -462,6 +496,18 @@ struct Rate {
 const RATE_MEMORY: u32 = 64;
 
 impl Rate {
+    /// `attempts` attempts between `since` and `now`.
+    fn count_evenly(&mut self, since: Instant, now: Instant, attempts: u32) {
+        let gap = now.saturating_duration_since(since) / attempts.max(1);
+        self.seen = (self.seen + attempts).min(RATE_MEMORY);
+        let weight = f64::from(attempts.min(self.seen)) / f64::from(self.seen.max(1));
+        self.gap = Some(
+            self.gap
+                .map_or(gap, |smooth| smooth.mul_f64(1.0 - weight) + gap.mul_f64(weight)),
+        );
+        self.last = Some(now);
+    }
+
     fn count(&mut self, now: Instant) {
         if let Some(last) = self.last {
             let gap = now.saturating_duration_since(last);

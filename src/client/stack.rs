@@ -3,10 +3,11 @@ use crate::{
     breaker::{Breaker, BreakerLayer, Guarded},
     clock::Instant,
     deadline::{Deadline, DeadlineLayer},
-    endpoint::Profile,
+    endpoint::{Profile, Roster},
     health::{Health, HealthLayer, Tracker},
     hedge::{Delay, Hedge, HedgeLayer},
     limit::{Admission, Limit, LimitLayer},
+    operator::{Operator, Orders},
     retry::{Budget, Retry, RetryLayer},
     route::{Member, Route, Vitals},
     telemetry::{AttemptObserver, EndpointSnapshot, Reporter, Snapshot},
@@ -29,20 +30,29 @@ pub(crate) struct Composed<S, K> {
     pub(crate) service: Stack<S, K>,
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) budget: Budget,
+    pub(crate) operator: Operator,
 }
 
 /// Composes the whole stack. The one place that knows the order.
-pub(crate) fn compose<S, K: Clone>(endpoints: Vec<(Profile, S)>, classify: K, settings: &Settings) -> Composed<S, K> {
+pub(crate) fn compose<S, K: Clone>(
+    roster: &Roster,
+    services: impl IntoIterator<Item = S>,
+    classify: K,
+    settings: &Settings,
+) -> Composed<S, K> {
     let mut seeds = fastrand::Rng::with_seed(settings.seed);
     let whole = Reporter::new("".into(), settings.listener.clone());
     let budget = settings.budget.clone();
 
-    let members: Vec<_> = endpoints
-        .into_iter()
+    let members: Vec<_> = roster
+        .iter()
+        .cloned()
+        .zip(services)
         .map(|(profile, service)| around(profile, service, classify.clone(), settings, seeds.u64(..)))
         .collect();
     let vitals: Arc<[Vitals]> = members.iter().map(|member| member.vitals.clone()).collect();
     let trackers: Vec<Arc<Tracker>> = vitals.iter().map(|v| v.tracker.clone()).collect();
+    let orders = Arc::new(Orders::none(roster.clone()));
     let delay = if settings.hedging {
         Delay::learnt(trackers)
     } else {
@@ -58,9 +68,15 @@ pub(crate) fn compose<S, K: Clone>(endpoints: Vec<(Profile, S)>, classify: K, se
             whole.clone(),
         ))
         .layer(HedgeLayer::reporting(delay, budget.clone(), whole.clone()))
-        .service(Route::reporting(members, seeds.u64(..), whole));
+        .service(Route::commanded(
+            members,
+            seeds.u64(..),
+            Some(orders.clone()),
+            whole.clone(),
+        ));
     Composed {
         service,
+        operator: Operator::new(roster.clone(), vitals.clone(), orders, whole),
         vitals,
         budget,
     }

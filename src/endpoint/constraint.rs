@@ -68,6 +68,11 @@ impl Constraints {
         self
     }
 
+    /// Nothing is constrained.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.locations.is_none() && self.excluded_jurisdictions.is_empty()
+    }
+
     /// Whether an endpoint satisfies every constraint.
     ///
     /// # Errors

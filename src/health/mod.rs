@@ -40,7 +40,7 @@ pub use latency::Latency;
 pub use ramp::Ramp;
 pub use throttle::ThrottleShare;
 pub use tracker::Tracker;
-pub(crate) use tracker::{InFlight, late_after};
+pub(crate) use tracker::{InFlight, UNLEARNT, late_after};
 pub use window::{Counts, Window};
 
 use crate::{

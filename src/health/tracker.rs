@@ -65,6 +65,8 @@ impl Default for ClassHealth {
 /// What a failure counts as in the choosing of endpoints, at least: long enough that a fast failure never looks
 /// attractive beside a slow success.
 const PENALTY: Duration = Duration::from_secs(1);
+/// Beyond the cost of any endpoint that ever answered.
+const UNKNOWN_AND_BUSY: f64 = 1e18;
 /// The time constant of the score: about the breaker's window.
 const SCORE_DECAY: Duration = Duration::from_secs(1);
 /// The weight of one attempt in the score is never below this, so that at low rates a fault is seen, nor above half.
@@ -102,10 +104,11 @@ impl Tracker {
         self.lock(class).latency.quantile(0.5)
     }
 
-    /// From this age on an attempt is *late*: a tenth, and at least 1 ms (a timer's resolution), beyond the p99.
-    /// `None` while nothing is known.
-    pub fn late_after(&self, class: OpClass) -> Option<Duration> {
-        self.p99(class).map(late_after)
+    /// From this age on an attempt is *late*, and worth a hedge: a tenth, and at least 1 ms (a timer's resolution), beyond
+    /// the p99; 100 ms while that is not known. (An endpoint that was dead before the first call would otherwise never be
+    /// late.)
+    pub fn late_after(&self, class: OpClass) -> Duration {
+        self.p99(class).map_or(UNLEARNT, late_after)
     }
 
     /// The share of recent attempts that went well, 0–1 (exponentially weighted over about 1 s); 1 while nothing is known.
@@ -126,8 +129,12 @@ impl Tracker {
     /// What one more attempt here would cost: peak-EWMA latency × (attempts under way + 1), in nanoseconds.
     pub fn cost(&self, class: OpClass, now: Instant) -> f64 {
         let latency = self.lock(class).latency.cost_nanos(now);
-        // An unknown endpoint costs next to nothing, but still more the more attempts are already on their way to it.
-        latency.max(1.0) * f64::from(self.in_flight() + 1)
+        match (latency, self.in_flight()) {
+            // An unknown endpoint is tried, with one attempt at a time: until that is back it may as well be dead (Finagle).
+            (0.0, 0) => 0.0,
+            (0.0, in_flight) => UNKNOWN_AND_BUSY * f64::from(in_flight),
+            (latency, in_flight) => latency * f64::from(in_flight + 1),
+        }
     }
 
     /// An attempt came back. Gives the outcome back as policy should see it: a refusal of credentials that never
@@ -175,7 +182,7 @@ impl Tracker {
     /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure.
     pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration) -> bool {
         let mut health = self.lock(class);
-        let late = health.latency.p99().is_some_and(|p99| age >= late_after(p99));
+        let late = age >= health.latency.p99().map_or(UNLEARNT, late_after);
         if late {
             health.latency.record(now, age);
             health.weigh(now, false);
@@ -207,6 +214,9 @@ impl Tracker {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// While an endpoint's p99 is not known: about three times the median of an S3 GET within the region.
+pub(crate) const UNLEARNT: Duration = Duration::from_millis(100);
 
 /// See [`Tracker::late_after`].
 pub(crate) fn late_after(p99: Duration) -> Duration {
@@ -274,15 +284,29 @@ mod tests {
     fn a_dropped_attempt_is_judged_by_its_age() {
         let now = crate::clock::now();
         let tracker = Tracker::new();
-        assert!(
-            !tracker.abandoned(OpClass::Read, now, Duration::from_secs(9)),
-            "nothing known yet"
-        );
         for _ in 0..30 {
             tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
         }
         assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5)));
         assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15)));
+    }
+
+    #[test]
+    fn while_nothing_is_known_100_ms_are_late() {
+        let now = crate::clock::now();
+        let tracker = Tracker::new();
+        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(99)));
+        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn an_unknown_endpoint_gets_one_attempt_at_a_time() {
+        let now = crate::clock::now();
+        let (unknown, known) = (std::sync::Arc::new(Tracker::new()), Tracker::new());
+        known.judged(OpClass::Read, now, Duration::from_secs(5), Outcome::SUCCESS);
+        assert!(unknown.cost(OpClass::Read, now) < known.cost(OpClass::Read, now));
+        let _one = unknown.enter();
+        assert!(unknown.cost(OpClass::Read, now) > known.cost(OpClass::Read, now));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub struct Delay {
 
 impl Delay {
     /// While an endpoint's p99 is not known: about three times the median of an S3 GET within the region.
-    pub const UNLEARNT: Duration = Duration::from_millis(100);
+    pub const UNLEARNT: Duration = crate::health::UNLEARNT;
     /// Never earlier than this: twice the timer's resolution.
     pub const FLOOR: Duration = Duration::from_millis(2);
 

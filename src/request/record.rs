@@ -228,6 +228,14 @@ impl CallRecord {
         self.edit(leg, |l| l.endpoint = None);
     }
 
+    /// Endpoints that were picked before attempt `leg`, as a bit set.
+    pub(crate) fn picked_before(&self, leg: Leg) -> u64 {
+        if leg == Leg::default() {
+            return 0;
+        }
+        self.picked()
+    }
+
     /// Endpoints that were picked so far, as a bit set.
     pub(crate) fn picked(&self) -> u64 {
         self.lock()
@@ -278,8 +286,12 @@ impl CallRecord {
 
     /// How the attempt ended whose result came back for `leg`: its own, or its hedge's.
     pub(crate) fn result_of(&self, leg: Leg) -> Option<Ended> {
-        let source = self.edit(leg, |l| l.stands_in).unwrap_or(leg);
-        self.ended(source)
+        let legs = self.lock();
+        let own = legs.get(leg);
+        match own.stands_in {
+            None => own.ended,
+            Some(hedge) => legs.get(hedge).ended,
+        }
     }
 
     /// The result that comes back for attempt `leg` is that of `hedge`.
@@ -321,6 +333,13 @@ impl CallRecord {
 }
 
 impl Legs {
+    fn get(&self, leg: Leg) -> &LegRecord {
+        match usize::from(leg.0).checked_sub(1) {
+            None => &self.first,
+            Some(index) => &self.more[index],
+        }
+    }
+
     fn iter(&self) -> impl DoubleEndedIterator<Item = &LegRecord> {
         std::iter::once(&self.first).chain(&self.more)
     }

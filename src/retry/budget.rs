@@ -137,7 +137,11 @@ impl Bank {
             Some(since) if since > memory => (calls as f64 * memory.as_secs_f64() / since.as_secs_f64()) as u64,
             _ => calls,
         };
-        self.slots[self.current] += remembered * self.per_call;
+        let slots = since.map_or(1, |since| since.as_secs().clamp(1, SLOTS as u64)) as usize;
+        let each = remembered * self.per_call / slots as u64;
+        for age in 0..slots {
+            self.slots[(self.current + SLOTS - age) % SLOTS] += each;
+        }
     }
 
     fn withdraw(&mut self, now: Instant) -> bool {

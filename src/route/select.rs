@@ -58,6 +58,26 @@ impl Draws {
     }
 }
 
+/// What would be chosen without evenkeel: the most preferred of these, for first attempts, and again for retries that have
+/// waited.
+pub(super) fn shadowed(places: &[Place], wish: Wish, among: u64) -> Option<Selected> {
+    if wish.kind == LegKind::Hedge || (wish.tried != 0 && !wish.revisit) {
+        return None;
+    }
+    let permitted = |index: &usize| {
+        (among & !wish.barred) & bit(*index) != 0 && !(places[*index].read_only && wish.class == OpClass::Write)
+    };
+    (0..places.len())
+        .filter(permitted)
+        .min_by_key(|index| places[*index].tier)
+        .map(|index| Selected {
+            index,
+            forced: true,
+            may_queue: true,
+            all_bad: false,
+        })
+}
+
 /// The endpoint that has the most preferred tier to itself.
 fn sole_preferred(places: &[Place], permitted: impl Fn(usize) -> bool) -> Option<usize> {
     let mut best: Option<(u8, usize, bool)> = None;

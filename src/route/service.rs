@@ -1,18 +1,20 @@
 use super::{
     Exhausted, Member, Vitals, is_local_refusal,
-    select::{Draws, Place, Wish, select},
+    select::{Draws, Place, Selected, Wish, select, shadowed},
 };
 use crate::{
-    BoxError, clock,
+    BoxError,
+    clock::{self, Instant},
+    operator::Orders,
     request::{Call, LegKind, OpClass, bit},
-    telemetry::{Event, Reporter},
+    telemetry::{Event, Reporter, shadow_difference},
 };
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
@@ -27,12 +29,14 @@ pub struct Route<S> {
 
 #[derive(Debug)]
 struct Shared<S> {
-    services: Vec<S>,
+    /// One instance each, used in turn: a clone per attempt would cost more than the attempt's own bookkeeping.
+    services: Vec<Mutex<S>>,
     vitals: Vec<Vitals>,
     places: Vec<Place>,
     draws: Draws,
     /// Per class: everything looked bad at the last pick.
     all_bad: [AtomicBool; 3],
+    orders: Option<Arc<Orders>>,
     reporter: Reporter,
 }
 
@@ -47,13 +51,19 @@ impl<S> Clone for Route<S> {
 impl<S> Route<S> {
     /// A router over these endpoints; `seed` is for the spill's draws. The first 64 are used.
     pub fn new(members: impl IntoIterator<Item = Member<S>>, seed: u64) -> Self {
-        Self::reporting(members, seed, Reporter::silent())
+        Self::commanded(members, seed, None, Reporter::silent())
     }
 
-    pub(crate) fn reporting(members: impl IntoIterator<Item = Member<S>>, seed: u64, reporter: Reporter) -> Self {
+    /// The same, under an operator's orders.
+    pub(crate) fn commanded(
+        members: impl IntoIterator<Item = Member<S>>,
+        seed: u64,
+        orders: Option<Arc<Orders>>,
+        reporter: Reporter,
+    ) -> Self {
         let (mut services, mut vitals, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (index, member) in members.into_iter().enumerate().take(64) {
-            services.push(member.service);
+            services.push(Mutex::new(member.service));
             vitals.push(member.vitals);
             places.push(Place {
                 tier: member.tier.unwrap_or(u8::try_from(index).unwrap_or(u8::MAX)),
@@ -67,6 +77,7 @@ impl<S> Route<S> {
                 places,
                 draws: Draws::seeded(seed),
                 all_bad: [const { AtomicBool::new(false) }; 3],
+                orders,
                 reporter,
             }),
         }
@@ -79,6 +90,30 @@ impl<S> Route<S> {
 }
 
 impl<S> Shared<S> {
+    /// Where an attempt goes, by what is known and what is ordered.
+    fn select(&self, mut wish: Wish, now: Instant) -> Option<Selected> {
+        let out = || {
+            let is_out = |vital: &Vitals| vital.breaker.share(wish.class, now) == 0.0;
+            let each = self.vitals.iter().enumerate().filter(|(_, vital)| is_out(vital));
+            each.fold(0, |set, (index, _)| set | bit(index))
+        };
+        let standing = self
+            .orders
+            .as_ref()
+            .and_then(|orders| orders.standing(wish.class, now, out))
+            .unwrap_or_default();
+        wish.barred |= standing.barred;
+        let selected = select(&self.places, &self.vitals, wish, now, &self.draws);
+        if standing.shadowed == 0 || wish.pin.is_some() {
+            return selected;
+        }
+        let plain = shadowed(&self.places, wish, standing.shadowed);
+        if wish.kind == LegKind::First && plain.map(|p| p.index) != selected.map(|s| s.index) {
+            shadow_difference(wish.class);
+        }
+        plain
+    }
+
     /// Everything looks bad, or no longer does. Told once per change.
     fn note_all_bad(&self, class: OpClass, bad: bool) {
         let flag = &self.all_bad[class.index()];
@@ -112,7 +147,7 @@ where
             refused: 0,
             refusal: None,
             call,
-            current: None,
+            current: Current::None,
         }
     }
 }
@@ -129,7 +164,16 @@ pin_project! {
         refused: u64,
         refusal: Option<BoxError>,
         #[pin]
-        current: Option<Oneshot<S, Call<R>>>,
+        current: Current<S::Future, Oneshot<S, Call<R>>>,
+    }
+}
+
+pin_project! {
+    #[project = CurrentProjection]
+    enum Current<A, B> {
+        None,
+        Sent { #[pin] future: A },
+        Waiting { #[pin] future: B },
     }
 }
 
@@ -152,8 +196,12 @@ where
         let record = this.call.record().clone();
         let leg = this.call.leg();
         loop {
-            if let Some(current) = this.current.as_mut().as_pin_mut() {
-                let result = ready!(current.poll(cx)).map_err(Into::into);
+            let result = match this.current.as_mut().project() {
+                CurrentProjection::None => None,
+                CurrentProjection::Sent { future } => Some(ready!(future.poll(cx)).map_err(Into::into)),
+                CurrentProjection::Waiting { future } => Some(ready!(future.poll(cx)).map_err(Into::into)),
+            };
+            if let Some(result) = result {
                 let Err(error) = result else {
                     return Poll::Ready(result);
                 };
@@ -173,7 +221,7 @@ where
                 kind: record.kind(leg),
                 pin: record.pin(),
                 barred: record.barred() | *this.refused,
-                tried: record.picked(),
+                tried: record.picked_before(leg),
                 revisit: this.call.revisit(),
             };
             let selected = {
@@ -183,7 +231,7 @@ where
                 } else {
                     clock::now()
                 };
-                select(&shared.places, &shared.vitals, wish, now, &shared.draws)
+                shared.select(wish, now)
             };
             let Some(selected) = selected else {
                 let refusal = this.refusal.take();
@@ -201,8 +249,27 @@ where
             }
             record.pick(leg, selected.index);
             let call = this.call.clone().dispatched(selected.forced, selected.may_queue);
-            this.current
-                .set(Some(shared.services[selected.index].clone().oneshot(call)));
+            this.current.set(dispatch(&shared.services[selected.index], call, cx));
         }
+    }
+}
+
+/// Hands `call` to the endpoint. The instance that is made ready is the one that is called; one that is not ready at once
+/// leaves with the call, and a clone, which must earn its own readiness, takes its place.
+fn dispatch<C, S>(service: &Mutex<S>, call: C, cx: &mut Context<'_>) -> Current<S::Future, Oneshot<S, C>>
+where
+    S: Service<C> + Clone,
+{
+    let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Poll::Ready(Ok(())) = service.poll_ready(cx) {
+        return Current::Sent {
+            future: service.call(call),
+        };
+    }
+    let clone = service.clone();
+    let asked = std::mem::replace(&mut *service, clone);
+    drop(service);
+    Current::Waiting {
+        future: asked.oneshot(call),
     }
 }

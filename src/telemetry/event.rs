@@ -1,4 +1,8 @@
-use crate::{breaker::Cause, request::OpClass};
+use crate::{
+    breaker::Cause,
+    operator::{Action, Selector},
+    request::OpClass,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Something was decided that a person may want to know: what, where, and why. `Display` is one sentence.
@@ -42,6 +46,26 @@ pub enum Event {
         /// For which class.
         class: OpClass,
     },
+    /// The operator has given an order.
+    OrderGiven {
+        /// What it does.
+        action: Action,
+        /// To whom.
+        selector: Selector,
+        /// Why, in the operator's words.
+        reason: Arc<str>,
+        /// For how long at most.
+        lasts: Duration,
+    },
+    /// The operator has lifted an order before it expired.
+    OrderLifted {
+        /// What it did.
+        action: Action,
+        /// To whom.
+        selector: Selector,
+        /// Why it had been given.
+        reason: Arc<str>,
+    },
     /// A retry or a hedge was wanted and the budget had none left. Told at most once a second.
     BudgetExhausted {
         /// For which class.
@@ -73,6 +97,21 @@ impl fmt::Display for Event {
                 "every endpoint looks bad for {class}s: using the least bad; this host's own network, DNS or credentials are suspected"
             ),
             Self::NoLongerAllBad { class } => write!(f, "some endpoint looks good again for {class}s"),
+            Self::OrderGiven {
+                action,
+                selector,
+                reason,
+                lasts,
+            } => write!(
+                f,
+                "ordered: {} {selector} for at most {lasts:?} ({reason})",
+                action.as_str()
+            ),
+            Self::OrderLifted {
+                action,
+                selector,
+                reason,
+            } => write!(f, "order lifted: {} {selector} ({reason})", action.as_str()),
             Self::BudgetExhausted { class } => write!(f, "the budget for retries and hedges of {class}s is used up"),
         }
     }
@@ -118,7 +157,9 @@ impl Reporter {
         }
         super::metrics::count(&event);
         match &event {
-            Event::BreakerOpened { .. } | Event::AllBad { .. } => tracing::warn!(target: "evenkeel", "{event}"),
+            Event::BreakerOpened { .. } | Event::AllBad { .. } | Event::OrderGiven { .. } => {
+                tracing::warn!(target: "evenkeel", "{event}")
+            }
             Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),
             _ => tracing::info!(target: "evenkeel", "{event}"),
         }

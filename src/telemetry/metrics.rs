@@ -13,8 +13,13 @@ pub(super) fn count(event: &Event) {
         Event::BudgetExhausted { class } => {
             counter!("evenkeel_budget_exhausted_total", "class" => class.as_str()).increment(1);
         }
-        Event::NoLongerAllBad { .. } => {}
+        Event::NoLongerAllBad { .. } | Event::OrderGiven { .. } | Event::OrderLifted { .. } => {}
     }
+}
+
+/// In shadow, a call would have gone elsewhere.
+pub(crate) fn shadow_difference(class: OpClass) {
+    counter!("evenkeel_shadow_differences_total", "class" => class.as_str()).increment(1);
 }
 
 fn transition(endpoint: &str, class: OpClass, to: &'static str) {

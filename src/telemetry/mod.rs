@@ -15,6 +15,7 @@
 //! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
 //! | `evenkeel_budget_exhausted_total` | counter | `class` |
 //! | `evenkeel_all_bad_total` | counter | `class` |
+//! | `evenkeel_shadow_differences_total` | counter | `class` |
 //!
 //! None of them carries an object's key or a secret.
 //!
@@ -36,6 +37,6 @@ mod snapshot;
 
 pub use event::Event;
 pub(crate) use event::{Listener, Reporter};
-pub(crate) use metrics::CallMetrics;
+pub(crate) use metrics::{CallMetrics, shadow_difference};
 pub(crate) use observer::AttemptObserver;
 pub use snapshot::{ClassSnapshot, EndpointSnapshot, Snapshot};

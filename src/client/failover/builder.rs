@@ -89,12 +89,14 @@ impl<C, K> FailoverBuilder<C, K> {
         let roster = Roster::new(profiles)?;
         let violations = Core::<C, K>::violations(&roster, &self.constraints);
         BuildError::unless_some_permitted(&roster, &violations)?;
-        let services = roster.iter().cloned().zip(clients.iter().cloned().map(Invoke::new));
-        let composed = compose(services.collect(), self.classify, &self.settings);
+        let barred = roster.set_of(|index, _| violations[index].is_some());
+        let services = clients.iter().cloned().map(Invoke::new);
+        let composed = compose(&roster, services, self.classify, &self.settings);
         Ok(Failover {
             core: Arc::new(Core {
                 roster,
                 violations,
+                barred,
                 composed,
                 clients,
                 metrics: CallMetrics::new(),

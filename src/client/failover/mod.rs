@@ -49,6 +49,7 @@ use super::stack::{self, Composed, Stack};
 use crate::{
     clock,
     endpoint::{Constraints, Profile, Roster, Violation},
+    operator::Operator,
     request::Safety,
     telemetry::{CallMetrics, Snapshot},
     verdict::Standard,
@@ -110,6 +111,8 @@ pub struct Failover<C, K = Standard> {
 struct Core<C, K> {
     roster: Roster,
     violations: Vec<Option<Violation>>,
+    /// The same as a set.
+    barred: u64,
     composed: Composed<Invoke<C>, K>,
     clients: Vec<C>,
     metrics: CallMetrics,
@@ -168,6 +171,11 @@ impl<C, K> Failover<C, K> {
         K: Clone,
     {
         self.core.composed.service.clone()
+    }
+
+    /// The operator's handle: drain, force, freeze failback, shadow.
+    pub fn operator(&self) -> Operator {
+        self.core.composed.operator.clone()
     }
 
     /// How the endpoints stand at this moment.

@@ -135,9 +135,15 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         if let Some(deadline) = self.deadline {
             door::deadline(deadline).map_err(|message| (ErrorKind::InvalidInput, message))?;
         }
-        let barred = core
-            .roster
-            .set_of(|index, profile| core.violations[index].is_some() || self.constraints.check(profile).is_err());
+        let barred = match self.constraints.is_empty() {
+            true => core.barred,
+            false => {
+                core.barred
+                    | core
+                        .roster
+                        .set_of(|_, profile| self.constraints.check(profile).is_err())
+            }
+        };
         let pin = match &self.pin {
             None => None,
             Some(name) => {

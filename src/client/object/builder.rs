@@ -177,18 +177,17 @@ impl ObjectClientBuilder {
         let around_endpoints = std::mem::take(&mut self.around_endpoints);
         let around_calls = std::mem::take(&mut self.around_calls);
         let parts = self.parts()?;
-        let endpoints = parts.roster.iter().zip(&parts.providers).map(|(profile, provider)| {
+        let services = parts.roster.iter().zip(&parts.providers).map(|(profile, provider)| {
             let bridge = ObjectService::new(profile.shared_name().clone(), provider.clone());
-            let wrapped = around_endpoints
+            around_endpoints
                 .iter()
-                .fold(ObjectStack::new(bridge), |inner, around| around(profile, inner));
-            (profile.clone(), wrapped)
+                .fold(ObjectStack::new(bridge), |inner, around| around(profile, inner))
         });
-        let composed = compose(endpoints.collect(), ObjectVerdicts, &parts.settings);
+        let composed = compose(&parts.roster, services, ObjectVerdicts, &parts.settings);
         let stack = around_calls
             .into_iter()
             .fold(ObjectStack::new(composed.service), |inner, around| around(inner));
-        Ok(assemble(parts, stack, composed.vitals))
+        Ok(assemble(parts, stack, composed.vitals, composed.operator))
     }
 
     pub(crate) fn parts(self) -> Result<ObjectParts, BuildError> {

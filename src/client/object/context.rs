@@ -5,6 +5,7 @@ use crate::{
     clock::{self, Instant},
     endpoint::{Roster, Violation},
     error::{Error, ErrorKind, NotAsked},
+    operator::Operator,
     provider::{AnyObjectProvider, ProviderError, ProviderErrorKind},
     replicate::Mode,
     request::{
@@ -34,6 +35,7 @@ pub(crate) struct Core {
     pub(crate) rng: Mutex<fastrand::Rng>,
     pub(crate) budget: Budget,
     pub(crate) vitals: Arc<[Vitals]>,
+    pub(crate) operator: Operator,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
 }

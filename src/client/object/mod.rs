@@ -51,6 +51,7 @@ use crate::{
     client::{ObjectStack, settings::Settings, stack},
     clock,
     endpoint::{Constraints, Profile, Roster},
+    operator::Operator,
     provider::AnyObjectProvider,
     replicate::Mode,
     request::Key,
@@ -83,7 +84,12 @@ pub(crate) struct ObjectParts {
 }
 
 /// The client on its stack.
-pub(crate) fn assemble(parts: ObjectParts, stack: ObjectStack, vitals: Arc<[Vitals]>) -> ObjectClient {
+pub(crate) fn assemble(
+    parts: ObjectParts,
+    stack: ObjectStack,
+    vitals: Arc<[Vitals]>,
+    operator: Operator,
+) -> ObjectClient {
     let violations = parts
         .roster
         .iter()
@@ -99,6 +105,7 @@ pub(crate) fn assemble(parts: ObjectParts, stack: ObjectStack, vitals: Arc<[Vita
             rng: Mutex::new(fastrand::Rng::with_seed(parts.settings.seed)),
             budget: parts.settings.budget,
             vitals,
+            operator,
             metrics: CallMetrics::new(),
             closed: AtomicBool::new(false),
         }),
@@ -141,6 +148,11 @@ impl ObjectClient {
     /// replication adds (which endpoint may be written to, what proves absence). Most want the methods above.
     pub fn service(&self) -> ObjectStack {
         self.core.stack.clone()
+    }
+
+    /// The operator's handle: drain, force, freeze failback, shadow.
+    pub fn operator(&self) -> Operator {
+        self.core.operator.clone()
     }
 
     /// How the endpoints stand at this moment.

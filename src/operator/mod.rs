@@ -1,0 +1,329 @@
+//! The operator wins, with a guard.
+//!
+//! Whoever is on call can take endpoints out of use (*drain*), send everything to some (*force*), keep the lost from coming
+//! back (*freeze failback*: in 2025 flapping load balancers were cured by switching automatic failover off), or have evenkeel
+//! only watch (*shadow*). Every order has a reason and an expiry, and is first a [`Proposal`] that says what it would do.
+//! One that matches nothing, or would leave nothing to serve from, is refused unless it is applied regardless: the 2017
+//! outage was one mistyped command.
+//!
+//! ```
+//! use evenkeel::{Endpoint, ObjectClient, Replication, operator::Selector, provider::Memory};
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = ObjectClient::builder()
+//!     .endpoint(Endpoint::new("virginia", Memory::new()).provider("aws").region("us-east-1"))
+//!     .endpoint(Endpoint::new("stackit", Memory::new()).provider("stackit").region("eu01"))
+//!     .replication(Replication::write_once())
+//!     .build()?;
+//! let operator = client.operator();
+//!
+//! let hour = Duration::from_secs(3_600);
+//! let proposal = operator.drain(Selector::region("aws", "us-east-1"), "change 4711", hour);
+//! assert_eq!(proposal.affected(), ["virginia"]);
+//! let order = proposal.apply()?;
+//! assert_eq!(client.put("k", "v").await?.endpoint(), "stackit");
+//!
+//! // Nothing would be left:
+//! let refused = operator.drain(Selector::provider("stackit"), "typo", hour).apply().unwrap_err();
+//! assert_eq!(
+//!     refused.to_string(),
+//!     "the order to drain provider stackit was refused: no endpoint would be left to serve calls",
+//! );
+//! operator.lift(order);
+//! # Ok(()) }
+//! ```
+//!
+//! **Cancel safety**: orders are plain state; nothing waits. A call that is on its way finishes where it is.
+
+mod orders;
+mod selector;
+
+pub(crate) use orders::Standing;
+pub use orders::{Action, Order};
+pub use selector::Selector;
+
+use crate::{
+    clock::{self, Instant},
+    endpoint::Roster,
+    request::{OpClass, bit},
+    route::Vitals,
+    telemetry::{Event, Reporter},
+};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// The operator's handle on one client. Cloning shares it.
+#[derive(Clone)]
+pub struct Operator {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    roster: Roster,
+    vitals: Arc<[Vitals]>,
+    orders: Arc<Orders>,
+    reporter: Reporter,
+}
+
+/// The orders in force, as the router sees them.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    roster: Roster,
+    /// Lets the healthy path skip the lock.
+    any: AtomicBool,
+    list: Mutex<Vec<Order>>,
+    next_number: AtomicU64,
+    /// Per class: frozen endpoints that were seen out since they are frozen.
+    stuck: [AtomicU64; 3],
+}
+
+impl Orders {
+    pub(crate) fn none(roster: Roster) -> Self {
+        Self {
+            roster,
+            any: AtomicBool::new(false),
+            list: Mutex::default(),
+            next_number: AtomicU64::new(1),
+            stuck: [const { AtomicU64::new(0) }; 3],
+        }
+    }
+
+    /// What is ordered for calls of this class. `out` is the set of endpoints whose breakers are not closed.
+    pub(crate) fn standing(&self, class: OpClass, now: Instant, out: impl FnOnce() -> u64) -> Option<Standing> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut list = self.lock();
+        list.retain(|order| now < order.until);
+        self.any.store(!list.is_empty(), Ordering::Release);
+        let mut standing = orders::standing(&list, &self.roster, now);
+        drop(list);
+        let stuck = &self.stuck[class.index()];
+        if standing.frozen == 0 {
+            stuck.store(0, Ordering::Relaxed);
+        } else {
+            let newly = out() & standing.frozen;
+            let all = stuck.fetch_or(newly, Ordering::Relaxed) | newly;
+            standing.barred |= all & standing.frozen;
+        }
+        Some(standing)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Order>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why an order was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The selector is right for no endpoint of this client.
+    #[error("the order to {action} {selector} was refused: it matches no endpoint of this client")]
+    MatchesNothing {
+        /// What was ordered.
+        action: &'static str,
+        /// For whom.
+        selector: String,
+    },
+    /// Nobody would be left whose breaker is closed.
+    #[error("the order to {action} {selector} was refused: no endpoint would be left to serve calls")]
+    LeavesNothing {
+        /// What was ordered.
+        action: &'static str,
+        /// For whom.
+        selector: String,
+    },
+    /// An order without a reason is a riddle for whoever comes next.
+    #[error("an order needs a reason")]
+    NoReason,
+    /// Expired before it began, or it would last for more than a week.
+    #[error("an order must expire within a week, and not at once")]
+    Expiry,
+}
+
+/// An order that has not been given yet: what it would do.
+#[must_use = "a proposal does nothing until it is applied"]
+pub struct Proposal {
+    operator: Operator,
+    order: Order,
+    lasts: Duration,
+}
+
+impl Operator {
+    pub(crate) fn new(roster: Roster, vitals: Arc<[Vitals]>, orders: Arc<Orders>, reporter: Reporter) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                roster,
+                vitals,
+                orders,
+                reporter,
+            }),
+        }
+    }
+
+    /// Takes endpoints out of use: no first attempts, retries, hedges, probes or pinned calls.
+    pub fn drain(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
+        self.propose(Action::Drain, selector, reason.into(), lasts)
+    }
+
+    /// Sends every call to these endpoints and to no other.
+    pub fn force(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
+        self.propose(Action::Force, selector, reason.into(), lasts)
+    }
+
+    /// Keeps endpoints that are out, or go out, from coming back until it is lifted or expires.
+    pub fn freeze_failback(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
+        self.propose(Action::FreezeFailback, selector, reason.into(), lasts)
+    }
+
+    /// Only watches: the most preferred of these endpoints takes every call as if evenkeel were not there.
+    pub fn shadow(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
+        self.propose(Action::Shadow, selector, reason.into(), lasts)
+    }
+
+    /// Ends an order before it expires. `false`: there is none of this number (any more).
+    pub fn lift(&self, number: u64) -> bool {
+        let lifted = {
+            let mut list = self.shared.orders.lock();
+            let at = list.iter().position(|order| order.number == number);
+            let lifted = at.map(|at| list.remove(at));
+            self.shared.orders.any.store(!list.is_empty(), Ordering::Release);
+            lifted
+        };
+        if let Some(order) = &lifted {
+            self.shared.reporter.report(Event::OrderLifted {
+                action: order.action,
+                selector: order.selector.clone(),
+                reason: order.reason.clone(),
+            });
+        }
+        lifted.is_some()
+    }
+
+    /// The orders in force.
+    pub fn orders(&self) -> Vec<Order> {
+        let now = clock::now();
+        let list = self.shared.orders.lock();
+        list.iter().filter(|order| now < order.until).cloned().collect()
+    }
+
+    fn propose(&self, action: Action, selector: Selector, reason: Arc<str>, lasts: Duration) -> Proposal {
+        Proposal {
+            operator: self.clone(),
+            order: Order {
+                number: self.shared.orders.next_number.fetch_add(1, Ordering::Relaxed),
+                action,
+                selector,
+                reason,
+                until: clock::now() + lasts.min(LONGEST),
+            },
+            lasts,
+        }
+    }
+}
+
+/// An order for longer than this was forgotten.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+impl Proposal {
+    /// The names of the endpoints that it is about.
+    pub fn affected(&self) -> Vec<&str> {
+        self.names(self.order.selector.of(&self.operator.shared.roster))
+    }
+
+    /// The names of the endpoints that would be left to serve calls: not drained, and closed for reads.
+    pub fn leaves(&self) -> Vec<&str> {
+        let shared = &self.operator.shared;
+        let now = clock::now();
+        let mut list = shared.orders.lock().clone();
+        list.push(self.order.clone());
+        let standing = orders::standing(&list, &shared.roster, now);
+        let closed = |index: usize| shared.vitals[index].breaker.share(OpClass::Read, now) > 0.0;
+        self.names(orders::left(standing, &shared.roster, closed))
+    }
+
+    /// Gives the order. Its number lifts it.
+    ///
+    /// # Errors
+    /// [`Refused`]: it matches nothing, would leave nothing, has no reason, or lasts too long.
+    pub fn apply(self) -> Result<u64, Refused> {
+        let words = || (self.order.action.as_str(), self.order.selector.to_string());
+        self.sensible()?;
+        if self.leaves().is_empty() {
+            let (action, selector) = words();
+            return Err(Refused::LeavesNothing { action, selector });
+        }
+        Ok(self.give())
+    }
+
+    /// Gives the order even if nothing would be left to serve calls.
+    ///
+    /// # Errors
+    /// [`Refused`]: it matches nothing, has no reason, or lasts too long.
+    pub fn apply_regardless(self) -> Result<u64, Refused> {
+        self.sensible()?;
+        Ok(self.give())
+    }
+
+    fn sensible(&self) -> Result<(), Refused> {
+        if self.order.reason.trim().is_empty() {
+            return Err(Refused::NoReason);
+        }
+        if self.lasts.is_zero() || self.lasts > LONGEST {
+            return Err(Refused::Expiry);
+        }
+        if self.affected().is_empty() {
+            return Err(Refused::MatchesNothing {
+                action: self.order.action.as_str(),
+                selector: self.order.selector.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    fn give(self) -> u64 {
+        let shared = &self.operator.shared;
+        {
+            let mut list = shared.orders.lock();
+            list.push(self.order.clone());
+            shared.orders.any.store(true, Ordering::Release);
+        }
+        shared.reporter.report(Event::OrderGiven {
+            action: self.order.action,
+            selector: self.order.selector.clone(),
+            reason: self.order.reason.clone(),
+            lasts: self.lasts,
+        });
+        self.order.number
+    }
+
+    fn names(&self, set: u64) -> Vec<&str> {
+        let roster = &self.operator.shared.roster;
+        let within = (0..roster.len()).filter(|index| set & bit(*index) != 0);
+        within.map(|index| roster.name(index)).collect()
+    }
+}
+
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator")
+            .field("orders", &self.orders())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proposal")
+            .field("order", &self.order)
+            .finish_non_exhaustive()
+    }
+}
