@@ -87,6 +87,7 @@
 //! |---|---|
 //! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
+//! | [`operator`] | what a person on call can order: drain, force, freeze failback, shadow |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
 //! | [`drill`] | past outages as data, and the players that replay them (feature `drill`) |
