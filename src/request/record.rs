@@ -4,7 +4,10 @@ use crate::{
     verdict::{Detail, Outcome},
 };
 use std::{
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -27,6 +30,8 @@ pub struct CallRecord {
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
     legs: Mutex<Legs>,
+    /// One of its attempts is a breaker's probe.
+    probe: AtomicBool,
     timer: CallTimer,
 }
 
@@ -97,6 +102,7 @@ impl CallRecord {
             first_kind: LegKind::First,
             allowance: Duration::ZERO,
             legs: Mutex::default(),
+            probe: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
@@ -200,6 +206,17 @@ impl CallRecord {
                 // Dropped on the way, or still under way: nobody knows.
                 Some(Ended::Abandoned(_)) | None => leg.started.is_some(),
             })
+    }
+
+    /// One of its attempts serves as a breaker's probe.
+    pub(crate) fn note_probe(&self) {
+        self.probe.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the call lends an attempt as a probe. What that costs it (its hedge, its retry) is not the budget's to
+    /// refuse: a call must not suffer for being the one that asks.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe.load(Ordering::Relaxed)
     }
 
     /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.

@@ -214,7 +214,7 @@ where
                 }
                 *this.last = Some(result);
                 let now = clock::now();
-                if !this.shared.budget.withdraw(now) {
+                if !record.is_probe() && !this.shared.budget.withdraw(now) {
                     if this.shared.budget.may_tell(now) {
                         let class = record.class();
                         this.shared.reporter.report(Event::BudgetExhausted { class });

@@ -2,4 +2,6 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod fleet;
+mod neighbours;
 mod orders;
