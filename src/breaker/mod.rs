@@ -2,8 +2,8 @@
 //!
 //! *Closed* is when traffic flows, *open* when it does not. It opens on a few faults in a row, on a share of faults in a
 //! true sliding window, or on attempts so late that their hedges overtook them. Open, it refuses at once; after a
-//! jittered while it lets **one** probe pass at a time, and after three good ones in a row traffic returns on a
-//! [ramp](crate::health::Ramp).
+//! jittered while it lets **one** probe pass at a time, and after three good ones in a row (more, and over a longer time,
+//! when it keeps relapsing) traffic returns on a [ramp](crate::health::Ramp). The numbers are in [`Settings`].
 //!
 //! ```
 //! use evenkeel::breaker::{Breaker, BreakerLayer, Open};

@@ -8,6 +8,7 @@ mod conformance;
 mod judged;
 #[allow(dead_code)] // without the drill nothing flaps
 mod patient;
+mod migration;
 #[path = "../support/raw.rs"]
 mod raw;
 mod request_id;
