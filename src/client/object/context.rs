@@ -216,6 +216,7 @@ impl Context {
             .earning(first)
             .pinned(aim.pin.or(self.pin))
             .barring(self.barred() | aim.barred)
+            .narrowed(self.barred() & self.core.permitted() != 0)
             .starting_as(aim.kind)
             .allowing(time_on_the_wire(&request));
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
