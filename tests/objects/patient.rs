@@ -37,7 +37,7 @@ impl Patient {
         self.repeated.load(Relaxed)
     }
 
-    fn from_home<T>(&self, value: T, tag: Option<&ETag>) -> Result<T, Refused> {
+    fn unless_a_copys<T>(&self, value: T, tag: Option<&ETag>) -> Result<T, Refused> {
         match (self.home, tag) {
             (Some(home), Some(tag)) if tag.endpoint() != home => {
                 Err(Refused::new(ProviderErrorKind::Failed, "another endpoint answered"))

@@ -5,7 +5,7 @@
 //! A violation names scenario, replication and seed; `EVENKEEL_SEED=<seed>` replays that seed alone.
 
 // All of it is test code, which clippy only sees where a function is marked as a test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod extra;
 #[path = "../support/store.rs"]

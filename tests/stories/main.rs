@@ -1,7 +1,7 @@
 //! Stories in paused time: the mistakes that others made, and what the outages teach.
 
 // All of it is test code, which clippy only sees where a function is marked as a test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod client;
 mod constraints;
