@@ -103,6 +103,9 @@ impl ObjectDoor for Patient {
             if let Some(missing) = listed.missing.first() {
                 return Err(Refused::new(ProviderErrorKind::Failed, missing.reason()));
             }
+            if self.home.is_some() && listed.possibly_stale {
+                return Err(Refused::new(ProviderErrorKind::Failed, "another endpoint answered"));
+            }
             Ok(ListPage::new(listed.entries, None))
         })
         .await
