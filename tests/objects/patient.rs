@@ -74,11 +74,21 @@ impl ObjectDoor for Patient {
     }
 
     async fn get(&self, get: Get) -> Result<Object, Refused> {
-        self.patiently(|| ObjectDoor::get(&self.client, get.clone())).await
+        self.patiently(|| async {
+            let object = ObjectDoor::get(&self.client, get.clone()).await?;
+            let tag = object.meta.etag.clone();
+            self.unless_a_copys(object, tag.as_ref())
+        })
+        .await
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, Refused> {
-        self.patiently(|| ObjectDoor::head(&self.client, head.clone())).await
+        self.patiently(|| async {
+            let meta = ObjectDoor::head(&self.client, head.clone()).await?;
+            let tag = meta.etag.clone();
+            self.unless_a_copys(meta, tag.as_ref())
+        })
+        .await
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), Refused> {
