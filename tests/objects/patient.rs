@@ -37,7 +37,7 @@ impl Patient {
         self.repeated.load(Relaxed)
     }
 
-    fn of_the_home<T>(&self, value: T, tag: Option<&ETag>) -> Result<T, Refused> {
+    fn unless_a_copys<T>(&self, value: T, tag: Option<&ETag>) -> Result<T, Refused> {
         match (self.home, tag) {
             (Some(home), Some(tag)) if tag.endpoint() != home => {
                 Err(Refused::new(ProviderErrorKind::Failed, "another endpoint answered"))
@@ -74,11 +74,21 @@ impl ObjectDoor for Patient {
     }
 
     async fn get(&self, get: Get) -> Result<Object, Refused> {
-        self.patiently(|| ObjectDoor::get(&self.client, get.clone())).await
+        self.patiently(|| async {
+            let object = ObjectDoor::get(&self.client, get.clone()).await?;
+            let tag = object.meta.etag.clone();
+            self.unless_a_copys(object, tag.as_ref())
+        })
+        .await
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, Refused> {
-        self.patiently(|| ObjectDoor::head(&self.client, head.clone())).await
+        self.patiently(|| async {
+            let meta = ObjectDoor::head(&self.client, head.clone()).await?;
+            let tag = meta.etag.clone();
+            self.unless_a_copys(meta, tag.as_ref())
+        })
+        .await
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), Refused> {
@@ -102,6 +112,9 @@ impl ObjectDoor for Patient {
             let listed = call.collect_all().await?;
             if let Some(missing) = listed.missing.first() {
                 return Err(Refused::new(ProviderErrorKind::Failed, missing.reason()));
+            }
+            if self.home.is_some() && listed.possibly_stale {
+                return Err(Refused::new(ProviderErrorKind::Failed, "another endpoint answered"));
             }
             Ok(ListPage::new(listed.entries, None))
         })
