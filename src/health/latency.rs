@@ -19,6 +19,8 @@ const DECAY: Duration = Duration::from_secs(10);
 pub struct Latency {
     counts: Box<[u16; BUCKETS]>,
     total: u32,
+    /// Of them, those that were not censored; up to some hundreds it is exact.
+    finished: u32,
     until_refresh: u32,
     p99: Option<Duration>,
     /// Peak-EWMA in nanoseconds: jumps up at once, decays slowly (Finagle's `PeakEwma`).
@@ -31,6 +33,7 @@ impl Default for Latency {
         Self {
             counts: Box::new([0; BUCKETS]),
             total: 0,
+            finished: 0,
             until_refresh: 0,
             p99: None,
             ewma_nanos: 0.0,
@@ -40,9 +43,19 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Counts one attempt's latency: a finished one's, or the age at which a late one was dropped (a censored sample:
-    /// it would have taken at least that long, which can only raise the estimate).
+    /// Counts a finished attempt's latency.
     pub fn record(&mut self, now: Instant, took: Duration) {
+        self.finished = (self.finished + 1).min(FORGET_AT);
+        self.count(now, took);
+    }
+
+    /// Counts the age at which a late attempt was dropped: a censored sample, which can only raise the estimate. Alone such
+    /// samples make no estimate: an endpoint that never answers has no latency.
+    pub fn record_censored(&mut self, now: Instant, age: Duration) {
+        self.count(now, age);
+    }
+
+    fn count(&mut self, now: Instant, took: Duration) {
         self.observe_cost(now, took);
         let slot = &mut self.counts[bucket(took)];
         *slot = slot.saturating_add(1);
@@ -52,7 +65,7 @@ impl Latency {
             self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
         }
         self.until_refresh = self.until_refresh.saturating_sub(1);
-        if self.until_refresh == 0 || self.total <= ENOUGH {
+        if self.until_refresh == 0 || self.finished <= ENOUGH {
             self.until_refresh = REFRESH_EVERY;
             self.p99 = self.quantile(0.99);
         }
@@ -87,7 +100,7 @@ impl Latency {
 
     /// Any quantile, 0–1, of the recent samples.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
-        if self.total < ENOUGH {
+        if self.finished < ENOUGH {
             return None;
         }
         let beyond = (f64::from(self.total) * (1.0 - q)).floor() as u32;
@@ -148,6 +161,16 @@ mod tests {
         assert_eq!(latency.p99(), None);
         latency.record(now, millis(2.0));
         assert!(latency.p99().is_some());
+    }
+
+    #[test]
+    fn an_endpoint_that_never_answers_has_no_latency() {
+        let now = crate::clock::now();
+        let mut latency = Latency::default();
+        for _ in 0..500 {
+            latency.record_censored(now, millis(112.0));
+        }
+        assert_eq!(latency.p99(), None);
     }
 
     #[test]

@@ -200,9 +200,6 @@ impl Attempt {
         let took = now.saturating_duration_since(self.started);
         let outcome = classify.classify(result);
         let outcome = self.tracker.judged(self.class, now, took, outcome);
-        if outcome.timed_out {
-            self.tracker.timed_out(self.class, now, took);
-        }
         let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
         self.observer.ended(self.class, Ended::Judged(outcome), took);
         if let Some(detail) = &detail {
@@ -222,7 +219,7 @@ impl Drop for Attempt {
         }
         let now = clock::now();
         let age = now.saturating_duration_since(self.started);
-        let how = if self.tracker.abandoned(self.class, now, age) {
+        let how = if self.tracker.abandoned(self.class, now, age, self.record.is_probe()) {
             Abandoned::Late
         } else {
             Abandoned::Young

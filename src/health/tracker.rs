@@ -31,6 +31,7 @@ struct View {
     p99: AtomicU64,
     /// Its score is low or it throttles.
     unsound: AtomicBool,
+    timeouts: AtomicU32,
 }
 
 /// With a score from here on a tier takes its whole traffic whatever the draw (1/1.4, and a margin).
@@ -159,9 +160,14 @@ impl Tracker {
                 health.weigh(now, true);
                 health.throttle.passed();
                 health.last_success = Some(now);
+                self.views[class.index()].timeouts.store(0, Ordering::Relaxed);
             }
             verdict if verdict.is_fault() || suspected => {
                 health.latency.observe_cost(now, took.max(PENALTY));
+                if outcome.timed_out {
+                    let timeouts = &self.views[class.index()].timeouts;
+                    timeouts.store((timeouts.load(Ordering::Relaxed) + 1).min(2), Ordering::Relaxed);
+                }
                 health.weigh(now, false);
             }
             Verdict::Throttled => health.throttle.throttled(now, outcome.retry_after),
@@ -172,19 +178,20 @@ impl Tracker {
         outcome
     }
 
-    /// An attempt ran into our own limit at this age: its latency is at least that, which can only raise the estimate.
-    pub(crate) fn timed_out(&self, class: OpClass, now: Instant, age: Duration) {
-        let mut health = self.lock(class);
-        health.latency.record(now, age);
-        self.publish(class, &health, now);
+    /// Attempts in a row that ran into our own limit, at most 2; 0 again with the first success.
+    pub(crate) fn timeouts_in_a_row(&self, class: OpClass) -> u32 {
+        self.views[class.index()].timeouts.load(Ordering::Relaxed)
     }
 
-    /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure.
-    pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration) -> bool {
+    /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure. A probe's age is no sample:
+    /// in an outage of hours there would soon be nothing but probes.
+    pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration, probe: bool) -> bool {
         let mut health = self.lock(class);
         let late = age >= health.latency.p99().map_or(UNLEARNT, late_after);
         if late {
-            health.latency.record(now, age);
+            if !probe {
+                health.latency.record_censored(now, age);
+            }
             health.weigh(now, false);
             self.publish(class, &health, now);
         }
@@ -287,16 +294,16 @@ mod tests {
         for _ in 0..30 {
             tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
         }
-        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5)));
-        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15)));
+        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5), false));
+        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15), false));
     }
 
     #[test]
     fn while_nothing_is_known_100_ms_are_late() {
         let now = crate::clock::now();
         let tracker = Tracker::new();
-        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(99)));
-        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(100)));
+        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(99), false));
+        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(100), false));
     }
 
     #[test]

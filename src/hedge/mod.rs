@@ -23,7 +23,7 @@
 //!         Ok::<_, evenkeel::BoxError>(n)
 //!     }
 //! });
-//! let service = HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default()).layer(&first_hangs);
+//! let service = HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default()).layer(first_hangs);
 //! assert_eq!(service.oneshot(Call::read(())).await.unwrap(), 1);
 //! # }
 //! ```
@@ -202,7 +202,8 @@ pin_project! {
         // A result of the hedge that waits for the first.
         result: Option<Result<T, BoxError>>,
         record: Arc<CallRecord>,
-        budget: Budget,
+        // The budget that it was taken from.
+        paid: Option<Budget>,
     }
 }
 
@@ -271,14 +272,14 @@ where
                 return Poll::Pending;
             }
             let now = clock::now();
-            if shared.budget.withdraw(now) {
+            if record.is_probe() || shared.budget.withdraw(now) {
                 let leg = record.next_leg(LegKind::Hedge);
                 let running = Running {
-                    future: service.clone().oneshot(call.clone().as_leg(leg, now)),
+                    future: service.clone().oneshot(call.clone().on_leg(leg, now)),
                     leg,
                     result: None,
                     record: record.clone(),
-                    budget: shared.budget.clone(),
+                    paid: (!record.is_probe()).then(|| shared.budget.clone()),
                 };
                 this.hedge.set(Some(running));
             } else if shared.budget.may_tell(now) {
@@ -300,7 +301,9 @@ where
         let result = result.map_err(Into::into);
         if matches!(&result, Err(error) if is_local_refusal(error)) && hedge.record.ended(*hedge.leg).is_none() {
             // Nowhere to hedge to: it was none, and costs nothing.
-            hedge.budget.refund(clock::now());
+            if let Some(budget) = hedge.paid {
+                budget.refund(clock::now());
+            }
             this.hedge.set(None);
             return Poll::Pending;
         }

@@ -3,7 +3,10 @@ use crate::{
     BoxError,
     request::{
         Call,
-        object::{ETag, ListEntry, ListPage, Object, ObjectMeta, ObjectRequest, ObjectResponse, PutAnswer, PutMode},
+        object::{
+            Delete, ETag, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, ObjectRequest, ObjectResponse, Put,
+            PutAnswer, PutMode,
+        },
     },
 };
 use std::{
@@ -42,6 +45,50 @@ impl AnyObjectProvider {
     pub async fn warm_up(&self) -> Result<(), ProviderError> {
         self.0.warm_up().await
     }
+}
+
+/// So that a list of endpoints of different providers is a list of endpoints of one type.
+impl ObjectProvider for AnyObjectProvider {
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        match self.send(ObjectRequest::Put(put)).await? {
+            ObjectResponse::Put(answer) => Ok(answer),
+            _ => Err(another()),
+        }
+    }
+
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        match self.send(ObjectRequest::Get(get)).await? {
+            ObjectResponse::Get(object) => Ok(object),
+            _ => Err(another()),
+        }
+    }
+
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        match self.send(ObjectRequest::Head(head)).await? {
+            ObjectResponse::Head(meta) => Ok(meta),
+            _ => Err(another()),
+        }
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.send(ObjectRequest::Delete(delete)).await.map(drop)
+    }
+
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        match self.send(ObjectRequest::List(list)).await? {
+            ObjectResponse::List(page) => Ok(page),
+            _ => Err(another()),
+        }
+    }
+
+    async fn warm_up(&self) -> Result<(), ProviderError> {
+        self.0.warm_up().await
+    }
+}
+
+/// Cannot happen, as the only implementation of [`Erased`] answers like with like.
+fn another() -> ProviderError {
+    ProviderError::faulty("the adapter gave the answer of another operation")
 }
 
 impl fmt::Debug for AnyObjectProvider {

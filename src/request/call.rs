@@ -127,7 +127,7 @@ impl<R> Call<R> {
 
     /// The same call as attempt `leg`, handed down now.
     #[must_use]
-    pub(crate) fn as_leg(mut self, leg: Leg, now: Instant) -> Self {
+    pub(crate) fn on_leg(mut self, leg: Leg, now: Instant) -> Self {
         self.leg = leg;
         self.at = now;
         self

@@ -4,7 +4,10 @@ use crate::{
     verdict::{Detail, Outcome},
 };
 use std::{
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -24,9 +27,13 @@ pub struct CallRecord {
     /// Bit i set: endpoint i must not be used by this call (a constraint, or it was asked before).
     barred: u64,
     first_kind: LegKind,
+    /// It earns its share of a retry; a pass that is part of a larger call does not.
+    earns: bool,
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
     legs: Mutex<Legs>,
+    /// One of its attempts is a breaker's probe.
+    probe: AtomicBool,
     timer: CallTimer,
 }
 
@@ -95,8 +102,10 @@ impl CallRecord {
             pin: None,
             barred: 0,
             first_kind: LegKind::First,
+            earns: true,
             allowance: Duration::ZERO,
             legs: Mutex::default(),
+            probe: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
@@ -140,6 +149,18 @@ impl CallRecord {
     pub const fn allowing(mut self, extra: Duration) -> Self {
         self.allowance = extra;
         self
+    }
+
+    /// Part of a larger call that has earned its share of the budget already.
+    #[must_use]
+    pub const fn earning(mut self, earns: bool) -> Self {
+        self.earns = earns;
+        self
+    }
+
+    /// See [`earning`](Self::earning).
+    pub const fn earns(&self) -> bool {
+        self.earns
     }
 
     /// See [`allowing`](Self::allowing).
@@ -200,6 +221,17 @@ impl CallRecord {
                 // Dropped on the way, or still under way: nobody knows.
                 Some(Ended::Abandoned(_)) | None => leg.started.is_some(),
             })
+    }
+
+    /// One of its attempts serves as a breaker's probe.
+    pub(crate) fn note_probe(&self) {
+        self.probe.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the call lends an attempt as a probe. What that costs it (its hedge, its retry) is not the budget's to
+    /// refuse: a call must not suffer for being the one that asks.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe.load(Ordering::Relaxed)
     }
 
     /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.
@@ -304,14 +336,21 @@ impl CallRecord {
         self.edit(leg, |l| l.endpoint)
     }
 
-    /// The endpoint whose success is the call's: the attempt that was judged so.
+    /// The endpoint whose answer is the call's: the last attempt's, or its hedge's where that one's result stands for it.
+    /// (A hedge that came back first with an absence waits for its attempt, and loses against a success.)
     pub(crate) fn answered_by(&self) -> Option<usize> {
         let legs = self.lock();
-        let mut healthy = legs.iter().filter(|leg| match leg.ended {
+        let all: Vec<_> = legs.iter().collect();
+        let attempts = all.iter().rev().filter(|leg| leg.kind != LegKind::Hedge);
+        let mut results = attempts.map(|leg| match leg.stands_in {
+            Some(Leg(hedge)) => all.get(usize::from(hedge)).copied().unwrap_or(leg),
+            None => leg,
+        });
+        let healthy = results.find(|leg| match leg.ended {
             Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy(),
             _ => false,
         });
-        healthy.next_back().and_then(|leg| leg.endpoint)
+        healthy.and_then(|leg| leg.endpoint)
     }
 
     /// Ready once `at` has passed. See [`CallTimer`].
@@ -340,7 +379,7 @@ impl Legs {
         }
     }
 
-    fn iter(&self) -> impl DoubleEndedIterator<Item = &LegRecord> {
+    fn iter(&self) -> impl Iterator<Item = &LegRecord> {
         std::iter::once(&self.first).chain(&self.more)
     }
 }

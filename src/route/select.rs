@@ -16,8 +16,10 @@ pub(super) struct Wish {
     pub(super) kind: LegKind,
     /// Only this one.
     pub(super) pin: Option<usize>,
-    /// Never these (constraints, or refused a moment ago).
+    /// Never these: constraints, orders.
     pub(super) barred: u64,
+    /// These refused this attempt a moment ago: not now, but they are no less well for it.
+    pub(super) refused: u64,
     /// Tried by this call.
     pub(super) tried: u64,
     /// Tried ones may be tried again.
@@ -105,13 +107,14 @@ const MAX: usize = 64;
 /// 4. When nothing at all is closed: the least bad, by force.
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
-/// pinned to, and only if its breaker lets it: whether an endpoint *can* be asked is what it is about.
+/// pinned to; past a breaker that is not closed it gets once a second, as that endpoint may be the only holder.
 pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Instant, draws: &Draws) -> Option<Selected> {
     let permitted = |index: usize| {
         wish.barred & bit(index) == 0
             && wish.pin.is_none_or(|pin| pin == index)
             && !(places[index].read_only && wish.class == OpClass::Write)
     };
+    let willing = |index: usize| wish.refused & bit(index) == 0;
     let untried = |index: usize| wish.tried & bit(index) == 0;
     let permitted_count = (0..places.len()).filter(|i| permitted(*i)).count();
     let chosen = |index| Selected {
@@ -123,6 +126,7 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
 
     // Nearly every call of nearly every day: nothing is wrong, and the preferred tier is one endpoint.
     if wish.tried == 0
+        && wish.refused == 0
         && wish.pin.is_none()
         && let Some(index) = sole_preferred(places, permitted)
         && vitals.iter().all(|vital| vital.breaker.untroubled(wish.class))
@@ -134,9 +138,9 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
         });
     }
     if let Some(pin) = wish.pin {
-        let may = permitted(pin) && pin < places.len() && (untried(pin) || wish.revisit);
+        let may = permitted(pin) && willing(pin) && pin < places.len() && (untried(pin) || wish.revisit);
         return may.then(|| Selected {
-            forced: wish.kind != LegKind::Proof,
+            forced: wish.kind != LegKind::Proof || vitals[pin].breaker.lets_proof(wish.class, now),
             ..chosen(pin)
         });
     }
@@ -158,7 +162,7 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
         }
         let share = vital.breaker.share(wish.class, now);
         any_closed |= share > 0.0;
-        if !untried(index) {
+        if !untried(index) || !willing(index) {
             continue;
         }
         if share == 0.0 && vital.breaker.peek(wish.class, now) == Admission::Probe {
@@ -196,12 +200,14 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
         return Some(chosen(index));
     }
     let least_bad = |all: &mut dyn Iterator<Item = usize>, closed_only: bool| {
-        all.filter(|i| permitted(*i) && (!closed_only || vitals[*i].breaker.share(wish.class, now) > 0.0))
-            .min_by(|a, b| {
-                let badness =
-                    |i: usize| vitals[i].breaker.fault_share(wish.class, now) - vitals[i].tracker.score(wish.class);
-                f64::total_cmp(&badness(*a), &badness(*b)).then(places[*a].tier.cmp(&places[*b].tier))
-            })
+        all.filter(|i| {
+            permitted(*i) && willing(*i) && (!closed_only || vitals[*i].breaker.share(wish.class, now) > 0.0)
+        })
+        .min_by(|a, b| {
+            let badness =
+                |i: usize| vitals[i].breaker.fault_share(wish.class, now) - vitals[i].tracker.score(wish.class);
+            f64::total_cmp(&badness(*a), &badness(*b)).then(places[*a].tier.cmp(&places[*b].tier))
+        })
     };
     if any_closed {
         // Closed ones are left, but this call has tried them all.

@@ -220,7 +220,8 @@ where
                 class: record.class(),
                 kind: record.kind(leg),
                 pin: record.pin(),
-                barred: record.barred() | *this.refused,
+                barred: record.barred(),
+                refused: *this.refused,
                 tried: record.picked_before(leg),
                 revisit: this.call.revisit(),
             };

@@ -2,8 +2,8 @@
 //!
 //! A hang is the commonest symptom of an outage, and a fixed limit is either too long for it or too short for a large
 //! object. So the limit is eight times the endpoint's own p99 for the class of operation, between 250 ms and what is left
-//! of the call's deadline; 1 s while nothing was learnt. An attempt that runs into it counts as a latency of at least that,
-//! so a limit that is too short for what is asked grows by itself.
+//! of the call's deadline; 1 s while nothing was learnt. Each attempt that runs into it doubles it, up to four times, until
+//! one succeeds: a limit that is too short for what is asked grows by itself, and one on a dead endpoint not for long.
 //!
 //! ```
 //! use evenkeel::request::Call;
@@ -85,10 +85,14 @@ impl Limit {
 
     /// The limit now.
     pub fn of(&self, class: OpClass) -> Duration {
-        match self.tracker.as_ref().and_then(|tracker| tracker.p99(class)) {
+        let Some(tracker) = &self.tracker else {
+            return self.unlearnt;
+        };
+        let limit = match tracker.p99(class) {
             Some(p99) => (p99 * Self::TIMES_P99).max(self.floor),
             None => self.unlearnt,
-        }
+        };
+        limit * (1 << tracker.timeouts_in_a_row(class))
     }
 }
 

@@ -4,12 +4,13 @@
 
 use aws_sdk_s3::config::{Builder, Credentials, RequestChecksumCalculation};
 use evenkeel::provider::s3::preset::{self, Addressing};
+use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, task::JoinSet};
 
 pub(crate) const ACCESS_KEY: &str = "test-access-key";
@@ -18,7 +19,7 @@ pub(crate) const SECRET_KEY: &str = "test-secret-key";
 /// Ends with everything it accepted when dropped.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
-    _dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
     _accepting: JoinSet<()>,
 }
 
@@ -28,6 +29,10 @@ pub(crate) async fn start(buckets: &[&str]) -> Server {
     for bucket in buckets {
         std::fs::create_dir(dir.path().join(bucket)).unwrap();
     }
+    serve(Arc::new(dir)).await
+}
+
+async fn serve(dir: Arc<tempfile::TempDir>) -> Server {
     let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(dir.path()).unwrap());
     builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
     let service = builder.build();
@@ -41,6 +46,13 @@ pub(crate) async fn start(buckets: &[&str]) -> Server {
             let service = service.clone();
             connections.spawn(async move {
                 let http = auto::Builder::new(TokioExecutor::new());
+                // A real store is atomic: what it began it ends, also when the connection is gone. s3s-fs writes the body
+                // first and the metadata then.
+                let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                    let service = service.clone();
+                    let answering = tokio::spawn(async move { service.call(request.map(s3s::Body::from)).await });
+                    async move { answering.await.expect("s3s does not panic") }
+                });
                 // A client that goes away is no failure of the server's.
                 let _ = http.serve_connection(TokioIo::new(socket), service).await;
             });
@@ -48,12 +60,17 @@ pub(crate) async fn start(buckets: &[&str]) -> Server {
     });
     Server {
         addr,
-        _dir: dir,
+        dir,
         _accepting: accepting,
     }
 }
 
 impl Server {
+    /// Another server over the same directory: a copy that the provider keeps in step without any lag.
+    pub(crate) async fn copy(&self) -> Self {
+        serve(self.dir.clone()).await
+    }
+
     /// A client's configuration for this server.
     pub(crate) fn config(&self) -> Builder {
         config(&format!("http://{}", self.addr))

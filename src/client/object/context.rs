@@ -211,7 +211,9 @@ impl Context {
             OpClass::Write => Safety::Idempotent,
             OpClass::Read | OpClass::List => Safety::ReadOnly,
         };
+        let first = self.records.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         let record = CallRecord::new(class, safety)
+            .earning(first)
             .pinned(aim.pin.or(self.pin))
             .barring(self.barred() | aim.barred)
             .starting_as(aim.kind)

@@ -4,10 +4,12 @@ use super::{
     door,
 };
 use crate::{
+    breaker::Admission,
+    clock,
     error::{Error, ErrorKind, NotAsked},
     replicate::{Merge, Mode, Next},
     request::{
-        bit,
+        OpClass, bit,
         object::{List, ListEntry, ListPage, ObjectRequest, ObjectResponse},
     },
 };
@@ -273,21 +275,41 @@ impl Walk {
         let (cx, admitted) = enter(self.core.clone(), "list", &self.options);
         admitted.map_err(|(kind, message)| cx.refuse(kind, message))?;
         valid(&self.request).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
-        let hungry: Vec<_> = self.merge.hungry().collect();
-        let pages = hungry.iter().map(|&lane| self.page(&cx, &self.lanes[lane]));
-        let pages = join_all(pages).await;
+        let (hungry, mut out) = self.hungry_and_out();
+        let mut lost = self.ask(&cx, hungry).await;
+        if lost.len() + self.lanes_lost + out.len() >= self.lanes.len() {
+            // The others have nothing to give any more: no endpoint is so bad that it is not the last resort.
+            lost.extend(self.ask(&cx, std::mem::take(&mut out)).await);
+        }
+        lost.extend(out.into_iter().map(|lane| (lane, None)));
+        self.without(&cx, lost)
+    }
+
+    /// A page for each of these lanes; those that got none.
+    async fn ask(&mut self, cx: &Context, lanes: Vec<usize>) -> Vec<(usize, Option<Reply>)> {
+        let pages = join_all(lanes.iter().map(|&lane| self.page(cx, &self.lanes[lane]))).await;
         let mut lost = Vec::new();
-        for (lane, reply) in hungry.into_iter().zip(pages) {
+        for (lane, reply) in lanes.into_iter().zip(pages) {
             let endpoint = reply.endpoint();
             match reply.result {
                 Ok(ObjectResponse::List(page)) => self.take(lane, endpoint, page),
-                _ => {
-                    self.merge.end(lane);
-                    lost.push((lane, reply));
-                }
+                _ => lost.push((lane, Some(reply))),
             }
         }
-        self.without(&cx, lost)
+        lost
+    }
+
+    /// The lanes that need a page, and those of them whose endpoint's breaker is open. A listing that merges several goes
+    /// on without the latter: a forced attempt with its retries, in each listing, would use up the budget that others
+    /// need to leave that very endpoint.
+    fn hungry_and_out(&self) -> (Vec<usize>, Vec<usize>) {
+        let now = clock::now();
+        self.merge.hungry().partition(|lane| {
+            self.lanes[*lane].fixed.is_none_or(|endpoint| {
+                let admission = self.core.vitals[endpoint].breaker.peek(OpClass::List, now);
+                !matches!(admission, Admission::Refuse { .. })
+            })
+        })
     }
 
     async fn page(&self, cx: &Context, lane: &Lane) -> Reply {
@@ -322,20 +344,24 @@ impl Walk {
 
     /// Goes on without the lanes that were lost, unless none is left. Losing a read-only copy leaves nothing out, as
     /// every write went to a writable endpoint.
-    fn without(&mut self, cx: &Context, mut lost: Vec<(usize, Reply)>) -> Result<(), Error> {
+    fn without(&mut self, cx: &Context, mut lost: Vec<(usize, Option<Reply>)>) -> Result<(), Error> {
         self.lanes_lost += lost.len();
         if self.lanes_lost >= self.lanes.len()
-            && let Some((_, last)) = lost.pop()
+            && let Some(last) = lost.iter_mut().rev().find_map(|(_, reply)| reply.take())
         {
             return Err(cx.fail(last));
         }
         for (lane, reply) in lost {
+            self.merge.end(lane);
             let Some(endpoint) = self.lanes[lane].fixed else {
-                return Err(cx.fail(reply));
+                return Err(reply.map_or_else(|| cx.nonsense(), |reply| cx.fail(reply)));
             };
             let holds_writes = self.core.writable() == 0 || self.core.writable() & bit(endpoint) != 0;
             if holds_writes {
-                self.missing.push(cx.not_asked(endpoint, Some(reply)));
+                self.missing.push(match reply {
+                    Some(reply) => cx.not_asked(endpoint, Some(reply)),
+                    None => NotAsked::new(cx.name(endpoint), "could not be asked now"),
+                });
             }
         }
         Ok(())

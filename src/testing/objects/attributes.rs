@@ -76,7 +76,7 @@ pub(super) async fn bad_attributes_store_nothing<D: ObjectDoor>(room: &Room<'_, 
         assert_eq!(
             absent.kind,
             ProviderErrorKind::NotFound,
-            "{}: something was stored",
+            "{}: something was stored: {absent}",
             room.name
         );
     }

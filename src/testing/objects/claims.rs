@@ -26,6 +26,11 @@ pub enum Claim {
     LongSuffix,
     /// Keys of 1,024 bytes work.
     LongKeys,
+    /// What does not exist is *not found*. (A write-once client needs the word of every endpoint for that, so not while one
+    /// is dead.)
+    Absence,
+    /// Deletes succeed. (A write-once client needs every endpoint for that, too.)
+    Delete,
     /// The id of a put is the one that the caller set. (A whole client sets its own.)
     WriteId,
 }

@@ -109,9 +109,9 @@ suite! {
     write::tags_change_with_the_bytes [Overwrite];
     write::every_write_has_its_own_tag [Overwrite, UniqueEtags];
     write::equal_bytes_have_equal_tags [Overwrite, ContentEtags];
-    write::a_delete_removes_and_may_be_repeated [];
-    write::a_deleted_key_can_be_created_again [Create, Overwrite];
-    read::what_is_absent_is_not_found [];
+    write::a_delete_removes_and_may_be_repeated [Delete, Absence];
+    write::a_deleted_key_can_be_created_again [Create, Overwrite, Delete];
+    read::what_is_absent_is_not_found [Absence];
     read::ranges_are_exact [];
     read::a_suffix_longer_than_the_object_is_all_of_it [LongSuffix];
     read::a_range_outside_is_refused [];
@@ -123,7 +123,7 @@ suite! {
     read::refusals_show_no_key [];
     attributes::attributes_round_trip [];
     attributes::an_overwrite_replaces_the_attributes_too [Overwrite];
-    attributes::bad_attributes_store_nothing [];
+    attributes::bad_attributes_store_nothing [Absence];
     attributes::a_write_id_comes_back_apart [WriteId];
     list::a_listing_has_the_prefix_and_is_sorted [];
     list::a_listing_starts_after [];
@@ -131,7 +131,7 @@ suite! {
     list::a_delimiter_folds [Delimiter];
     list::folded_pages_add_up [Delimiter, Paging];
     list::odd_keys_are_listed_as_they_are [];
-    list::what_was_deleted_is_not_listed [];
+    list::what_was_deleted_is_not_listed [Delete];
     list::an_empty_listing_is_empty [];
 }
 

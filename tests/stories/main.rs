@@ -1,0 +1,15 @@
+//! Stories in paused time: the mistakes that others made, and what the outages teach.
+
+// All of it is test code, which clippy only sees where a function is marked as a test.
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod constraints;
+mod explained;
+mod failover;
+mod lessons;
+mod mistakes;
+mod objects;
+#[path = "../support/store.rs"]
+mod store;
+mod telemetry;

@@ -1,0 +1,174 @@
+//! A store in this process that can be told what to meet, and that remembers what it was asked.
+
+#![allow(dead_code)] // each test binary uses the part it needs
+
+use evenkeel::{
+    provider::{Memory, ObjectProvider, ProviderError, ProviderErrorKind},
+    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
+    verdict::{Outcome, Sent, Verdict, table},
+};
+use std::{
+    collections::VecDeque,
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+/// What an operation meets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Trouble {
+    /// None.
+    None,
+    /// It is done so much later.
+    Slow(Duration),
+    /// It is done, and the connection breaks under the answer.
+    LostAnswer,
+    /// No connection: not sent.
+    Refused,
+    /// A reset before it was done, which nobody can know.
+    Reset,
+    /// Never answered, never done.
+    Hang,
+    /// A refusal with this S3 code.
+    Code(&'static str),
+}
+
+/// A [`Memory`] with troubles before it. Clones share everything.
+#[derive(Clone, Default)]
+pub(crate) struct Store {
+    pub(crate) memory: Memory,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    script: VecDeque<Trouble>,
+    always: Option<Trouble>,
+    only_writes: Option<Trouble>,
+    log: Vec<&'static str>,
+}
+
+impl Store {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn on(memory: Memory) -> Self {
+        Self {
+            memory,
+            ..Self::default()
+        }
+    }
+
+    /// The next operations meet these.
+    pub(crate) fn then(&self, troubles: impl IntoIterator<Item = Trouble>) {
+        self.state().script.extend(troubles);
+    }
+
+    /// All operations meet this from now on.
+    pub(crate) fn always(&self, trouble: Trouble) {
+        self.state().always = Some(trouble);
+    }
+
+    /// Puts and deletes meet this from now on.
+    pub(crate) fn writes_meet(&self, trouble: Trouble) {
+        self.state().only_writes = Some(trouble);
+    }
+
+    /// All is well again.
+    pub(crate) fn heal(&self) {
+        let mut state = self.state();
+        state.script.clear();
+        (state.always, state.only_writes) = (None, None);
+    }
+
+    /// What it was asked so far, warm-ups included.
+    pub(crate) fn log(&self) -> Vec<&'static str> {
+        self.state().log.clone()
+    }
+
+    /// How often it was asked.
+    pub(crate) fn asked(&self) -> usize {
+        self.state().log.len()
+    }
+
+    pub(crate) fn forget(&self) {
+        self.state().log.clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    async fn meet<T>(
+        &self,
+        what: &'static str,
+        act: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        let trouble = {
+            let mut state = self.state();
+            state.log.push(what);
+            let is_write = matches!(what, "put" | "delete");
+            let of_class = state.only_writes.filter(|_| is_write);
+            let scripted = state.script.pop_front();
+            scripted.or(of_class).or(state.always).unwrap_or(Trouble::None)
+        };
+        match trouble {
+            Trouble::None => act.await,
+            Trouble::Slow(by) => {
+                tokio::time::sleep(by).await;
+                act.await
+            }
+            Trouble::LostAnswer => {
+                let _ = act.await;
+                Err(ProviderError::faulty("the connection was reset"))
+            }
+            Trouble::Refused => {
+                let outcome = Outcome::new(Verdict::Unreachable, Sent::No);
+                Err(ProviderError::new(ProviderErrorKind::Failed, outcome).with_message("connection refused"))
+            }
+            Trouble::Reset => Err(ProviderError::faulty("the connection was reset")),
+            Trouble::Hang => pending().await,
+            Trouble::Code(code) => {
+                let outcome = table::for_code(code).expect("a code of the table");
+                let kind = match outcome.verdict {
+                    Verdict::Absent => ProviderErrorKind::NotFound,
+                    Verdict::Throttled => ProviderErrorKind::Throttled,
+                    Verdict::Denied => ProviderErrorKind::Denied,
+                    Verdict::Caller => ProviderErrorKind::Invalid,
+                    Verdict::Answer => ProviderErrorKind::AlreadyExists,
+                    _ => ProviderErrorKind::Failed,
+                };
+                Err(ProviderError::new(kind, outcome)
+                    .with_code(code)
+                    .with_request_id("req-1"))
+            }
+        }
+    }
+}
+
+impl ObjectProvider for Store {
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        self.meet("put", self.memory.put(put)).await
+    }
+
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        self.meet("get", self.memory.get(get)).await
+    }
+
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        self.meet("head", self.memory.head(head)).await
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.meet("delete", self.memory.delete(delete)).await
+    }
+
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        self.meet("list", self.memory.list(list)).await
+    }
+
+    async fn warm_up(&self) -> Result<(), ProviderError> {
+        self.meet("warm_up", async { Ok(()) }).await
+    }
+}
