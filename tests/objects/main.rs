@@ -6,9 +6,9 @@ mod answers;
 mod client;
 mod conformance;
 mod judged;
+mod migration;
 #[allow(dead_code)] // without the drill nothing flaps
 mod patient;
-mod migration;
 #[path = "../support/raw.rs"]
 mod raw;
 mod request_id;
