@@ -1,4 +1,143 @@
-//! Client-side multi-cloud failover.
+//! Client-side multi-cloud failover: a service keeps reading and writing its objects while a region, or a whole provider,
+//! is degraded or gone.
+//!
+//! Everything happens in your process. There is no proxy and no control plane, and nothing depends on the provider that
+//! failed. A call passes a stack of [tower](https://docs.rs/tower) layers that choose an endpoint, bound the attempt, learn from
+//! how it ended, and go elsewhere when it went wrong.
+//!
+//! # Quick start
+//!
+//! Objects over two stores. [`ObjectClient`] puts, gets, heads, deletes and lists:
+//!
+//! ```
+//! use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let orders = ObjectClient::builder()
+//!         .endpoint(Endpoint::new("virginia", Memory::new()).provider("aws").region("us-east-1"))
+//!         .endpoint(Endpoint::new("ireland", Memory::new()).provider("aws").region("eu-west-1"))
+//!         .replication(Replication::write_once())
+//!         .build()?;
+//!     orders.put("2026/11/20/42.json", "{}").await?; // virginia is down? ireland takes it
+//!     let order = orders.get("2026/11/20/42.json").await?; // whoever has it answers
+//!     assert_eq!(order.body(), "{}");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`Memory`](provider::Memory) keeps this example self-contained. With the feature `s3` a store is
+//! `S3::new(client, "orders")`, on any S3-compatible provider.
+//!
+//! Any other client, with the calls you already make. [`Failover`] runs a closure against the endpoint that it chose:
+//!
+//! ```
+//! use evenkeel::{Endpoint, Failover};
+//! # use std::io;
+//! # #[derive(Clone)] struct Table(&'static str);
+//! # impl Table {
+//! #     async fn query(&self) -> Result<&'static str, io::Error> {
+//! #         if self.0 == "virginia" { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(self.0) }
+//! #     }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (virginia, ireland) = (Table("virginia"), Table("ireland"));
+//!
+//! let tables = Failover::builder()
+//!     .endpoint(Endpoint::new("virginia", virginia))
+//!     .endpoint(Endpoint::new("ireland", ireland))
+//!     .build()?;
+//! let rows = tables.read(|table| async move { table.query().await }).await?;
+//! # assert_eq!(rows, "ireland");
+//! # Ok(()) }
+//! ```
+//!
+//! [`guide::migration`] moves an existing service in about ten lines.
+//!
+//! # The stations a call passes
+//!
+//! ```text
+//! client → deadline → retry → hedge → route
+//!   ├→ breaker → limit → health → timeout → provider    endpoint 1
+//!   ├→ breaker → limit → health → timeout → provider    endpoint 2
+//!   └→ …
+//! ```
+//!
+//! Each layer is a `tower::Service` that knows nothing of objects and can be used alone. Each module states its place in
+//! the stack, what it promises, and the reason of every default.
+//!
+//! | station | what happens there |
+//! |---|---|
+//! | [`client`] | the doors: [`ObjectClient`], [`Failover`], and `service()` for those who speak tower |
+//! | [`request`] | what may be asked, and the record that travels with a call through all its attempts |
+//! | [`deadline`] | ends every call in time, however many attempts it makes |
+//! | [`retry`] | tries again, elsewhere first, from one token budget |
+//! | [`hedge`] | asks a second endpoint when a read is late |
+//! | [`route`] | chooses an endpoint: tiers that spill, the cheapest within a tier |
+//! | [`breaker`] | leaves an endpoint that fails, and probes for its return |
+//! | [`limit`] | bounds what one endpoint is sent, so that failing over does not drown the standby |
+//! | [`health`] | judges each attempt and remembers success and latency |
+//! | [`timeout`] | ends one attempt, after a limit learnt from the endpoint |
+//! | [`provider`] | adapters for stores |
+//! | [`Replication`] | where the data lies: who is written to, and what proves that a key does not exist |
+//!
+//! Beside the path of a call:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
+//! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
+//! | [`operator`] | what a person on call can order: drain, force, freeze failback, shadow |
+//! | [`telemetry`] | events, spans, metrics, a snapshot |
+//! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
+//! | [`drill`] | past outages as data, and the players that replay them (feature `drill`) |
+//! | [`testing`] | suites that an adapter or a layer of yours should pass (feature `testing`) |
+//!
+//! # What is promised
+//!
+//! - A call ends by its deadline: 10 s, or what it was given.
+//! - Extra load is bounded: retries and hedges together stay at 10 % of the calls and one a second. (On top come the asks
+//!   that prove absence, and what a call needs that lent its attempt to a probe.)
+//! - A write is repeated only if it may be. One that must not happen twice goes elsewhere only when it was provably not sent.
+//!   When it is not known whether a write took effect, the error is [`ErrorKind::MaybeApplied`], never a plain failure.
+//! - *Not found* is proven or not said: see [`Replication`].
+//! - A [constraint](endpoint::Constraints) on location or jurisdiction is never broken. The call fails instead.
+//! - An error names each attempt and what it met. No secret and no object key is in an error, a log line or a metric of ours.
+//! - Dropping a call's future gives back everything it held.
+//!
+//! # What is not promised
+//!
+//! - **Your own service**: where it computes, its DNS, its certificates and identities. If those are in the region that
+//!   fails, evenkeel fails with them.
+//! - **Data that nobody copied.** [`Failover`] moves calls, not data. Under [`Replication::write_once`] an object lies at
+//!   one endpoint; while that is down, its other objects can be read and this one cannot ([`ErrorKind::Unavailable`]).
+//! - **A key used twice** under [`Replication::write_once`]: which of the two bodies a read returns is undefined.
+//! - **Fresh reads** under [`Replication::provider_managed`] while the home is down: a copy may lag. The answer is marked.
+//! - **Create on a store that ignores `If-None-Match`**: it overwrites and says 200.
+//! - **A way around your own mistakes**: a 4xx for a wrong bucket or a missing permission is returned, not retried.
+//!
+//! # Features
+//!
+//! None is on by default. Turning one on adds names and changes nothing else.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | – | the stack, both clients, the memory provider |
+//! | `http` | verdicts for hyper's errors and HTTP statuses |
+//! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
+//! | `drill` | [`drill`]; includes `http` |
+//! | `testing` | [`testing`] |
+//!
+//! The minimum Rust is 1.94.1, which is that of the AWS SDK.
+//!
+#![cfg_attr(
+    not(feature = "drill"),
+    doc = "[`drill`]: https://docs.rs/evenkeel/latest/evenkeel/drill/"
+)]
+#![cfg_attr(
+    not(feature = "testing"),
+    doc = "[`testing`]: https://docs.rs/evenkeel/latest/evenkeel/testing/"
+)]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -33,3 +172,8 @@ pub use replicate::Replication;
 
 /// What layers speak: any error, boxed. The same type as tower's.
 pub type BoxError = tower::BoxError;
+
+/// The README's Rust blocks, compiled and run as doc tests. Some of them need the AWS SDK.
+#[cfg(all(doctest, feature = "s3"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

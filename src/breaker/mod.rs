@@ -2,8 +2,8 @@
 //!
 //! *Closed* is when traffic flows, *open* when it does not. It opens on a few faults in a row, on a share of faults in a
 //! true sliding window, or on attempts so late that their hedges overtook them. Open, it refuses at once; after a
-//! jittered while it lets **one** probe pass at a time, and after three good ones in a row traffic returns on a
-//! [ramp](crate::health::Ramp).
+//! jittered while it lets **one** probe pass at a time, and after three good ones in a row (more, and over a longer time,
+//! when it keeps relapsing) traffic returns on a [ramp](crate::health::Ramp). The numbers are in [`Settings`].
 //!
 //! ```
 //! use evenkeel::breaker::{Breaker, BreakerLayer, Open};
@@ -32,13 +32,16 @@
 
 mod policy;
 mod refusal;
+mod registry;
 
 pub use policy::{Admission, Cause, Policy, Settings, Signal, Transition};
 pub use refusal::Open;
+pub use registry::Registry;
 
 use crate::{
     BoxError,
     clock::{self, Instant},
+    endpoint::Profile,
     health::Tracker,
     request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
     route::is_local_refusal,
@@ -46,6 +49,7 @@ use crate::{
     verdict::Verdict,
 };
 use pin_project_lite::pin_project;
+use registry::Domain;
 use std::{
     future::Future,
     pin::Pin,
@@ -54,6 +58,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tower::{Layer, Service};
 
@@ -71,6 +76,8 @@ struct Shared {
     /// Good attempts that the policy has not been told of.
     good: [AtomicU32; 3],
     reporter: Reporter,
+    /// Whom to tell when it opens.
+    neighbourhood: Option<(Domain, Registry)>,
 }
 
 /// So many good attempts go untold at most, so that the recent rate stays recent.
@@ -80,7 +87,13 @@ const TELL_EVERY: u32 = 64;
 struct Class {
     policy: Policy,
     rng: fastrand::Rng,
+    /// When a proof of absence was last let past while it was not closed.
+    last_proof: Option<Instant>,
 }
+
+/// A proof of absence is let past an open breaker so often: the endpoint may be the only one that holds the key, and an open
+/// time of half a minute is for traffic that has somewhere else to go.
+const PROOF_EVERY: Duration = Duration::from_secs(1);
 
 impl Default for Breaker {
     fn default() -> Self {
@@ -91,15 +104,38 @@ impl Default for Breaker {
 impl Breaker {
     /// Closed breakers with these settings; `seed` is for the jitter.
     pub fn new(settings: Settings, seed: u64) -> Self {
-        Self::reporting(settings, seed, Reporter::silent())
+        Self::in_neighbourhood(settings, seed, Reporter::silent(), None)
     }
 
-    pub(crate) fn reporting(settings: Settings, seed: u64, reporter: Reporter) -> Self {
+    /// Breakers that tell of their changes, and tell the others of their endpoint's domain of trouble.
+    pub(crate) fn of_endpoint(
+        settings: Settings,
+        seed: u64,
+        reporter: Reporter,
+        profile: &Profile,
+        registry: &Registry,
+    ) -> Self {
+        let domain = Domain::of(profile);
+        let neighbourhood = domain.clone().map(|domain| (domain, registry.clone()));
+        let breaker = Self::in_neighbourhood(settings, seed, reporter, neighbourhood);
+        if let Some(domain) = domain {
+            registry.enter(domain, &breaker);
+        }
+        breaker
+    }
+
+    fn in_neighbourhood(
+        settings: Settings,
+        seed: u64,
+        reporter: Reporter,
+        neighbourhood: Option<(Domain, Registry)>,
+    ) -> Self {
         Self(Arc::new(Shared {
             classes: OpClass::ALL.map(|class| {
                 Mutex::new(Class {
                     policy: Policy::new(settings.clone()),
                     rng: fastrand::Rng::with_seed(seed.wrapping_add(class.index() as u64)),
+                    last_proof: None,
                 })
             }),
             untroubled: [const { AtomicBool::new(true) }; 3],
@@ -107,6 +143,7 @@ impl Breaker {
             clean: [const { AtomicBool::new(false) }; 3],
             good: [const { AtomicU32::new(0) }; 3],
             reporter,
+            neighbourhood,
         }))
     }
 
@@ -124,6 +161,22 @@ impl Breaker {
             return 1.0;
         }
         self.with(class, now, |c| c.policy.share(now))
+    }
+
+    /// Whether a proof of absence may pass by force now; the next may in a second.
+    pub(crate) fn lets_proof(&self, class: OpClass, now: Instant) -> bool {
+        if self.untroubled(class) {
+            return false;
+        }
+        self.with(class, now, |c| {
+            let due = c
+                .last_proof
+                .is_none_or(|at| now.saturating_duration_since(at) >= PROOF_EVERY);
+            if due {
+                c.last_proof = Some(now);
+            }
+            due
+        })
     }
 
     /// `"closed"`, `"open"` or `"half-open"`.
@@ -181,6 +234,9 @@ impl Breaker {
     /// Tells of a change, after the lock was let go.
     fn report(&self, class: OpClass, transition: Option<Transition>) {
         let Some(transition) = transition else { return };
+        if let (Transition::Opened { .. }, Some((domain, registry))) = (transition, &self.0.neighbourhood) {
+            registry.trouble(domain, self, clock::now());
+        }
         let endpoint = self.0.reporter.endpoint();
         self.0.reporter.report(match transition {
             Transition::Opened { cause, duration } => Event::BreakerOpened {
@@ -196,6 +252,12 @@ impl Breaker {
                 outage,
             },
         });
+    }
+
+    fn be_wary(&self, now: Instant, until: Instant) {
+        for class in OpClass::ALL {
+            self.with(class, now, |c| c.policy.be_wary(until));
+        }
     }
 
     fn with<T>(&self, class: OpClass, now: Instant, act: impl FnOnce(&mut Class) -> T) -> T {

@@ -183,6 +183,8 @@ pub struct Policy {
     rate: Rate,
     /// When it was last told of good attempts.
     told: Option<Instant>,
+    /// Until then half the faults are enough: a neighbour is in trouble.
+    wary_until: Option<Instant>,
     /// When the latest outages began, newest first.
     outages: [Option<Instant>; REMEMBERED],
 }
@@ -208,6 +210,7 @@ impl Policy {
             recent: VecDeque::new(),
             rate: Rate::default(),
             told: None,
+            wary_until: None,
             outages: [None; REMEMBERED],
         }
     }
@@ -260,6 +263,7 @@ impl Policy {
             Signal::Nothing => return None,
             Signal::Good => {
                 *strikes_before = 0;
+                self.wary_until = None;
                 self.window.record(now, true);
                 self.remember(now, false);
                 return None;
@@ -277,10 +281,15 @@ impl Policy {
         } else {
             self.settings.consecutive
         };
+        let wary = self.wary_until.is_some_and(|until| now < until);
+        let (enough, ratio) = match wary {
+            true => (enough.div_ceil(2), self.settings.ratio / 2.0),
+            false => (enough, self.settings.ratio),
+        };
         if strikes >= enough {
             return Some(self.open(now, Cause::Consecutive, rng));
         }
-        if counts.total() >= self.settings.min_count && counts.bad_share() >= self.settings.ratio {
+        if counts.total() >= self.settings.min_count && counts.bad_share() >= ratio {
             return Some(self.open(now, Cause::Ratio, rng));
         }
         if counts.total() < self.settings.min_count && self.recent_share(now) >= self.settings.ratio_at_low_rate {
@@ -300,11 +309,17 @@ impl Policy {
             return;
         }
         *strikes = 0;
+        self.wary_until = None;
         self.window.record_good_since(since, now, attempts);
         self.rate.count_evenly(since, now, attempts);
         for _ in 0..attempts.min(self.settings.min_count) {
             self.remember(now, false);
         }
+    }
+
+    /// A neighbour is in trouble: until then half the faults are enough, unless an attempt goes well before.
+    pub fn be_wary(&mut self, until: Instant) {
+        self.wary_until = Some(until);
     }
 
     /// Closed, off its ramp, and no fault within memory: a good attempt changes nothing that matters soon.
@@ -316,7 +331,8 @@ impl Policy {
                 ramp: None,
                 ..
             }
-        ) && self.window.counts(now).bad == 0
+        ) && self.wary_until.is_none()
+            && self.window.counts(now).bad == 0
             && self.recent.iter().all(|(_, fault)| !fault)
     }
 
@@ -604,6 +620,25 @@ mod tests {
             }
             assert_eq!(policy.state_name(), state, "one fault in {every}");
         }
+    }
+
+    #[test]
+    fn a_wary_one_opens_on_half_the_faults_and_a_success_ends_it() {
+        let now = crate::clock::now();
+        let faults_until_open = |policy: &mut Policy| {
+            let faults = (1..10).find(|_| policy.ended(now, Signal::Fault, &mut rng()).is_some());
+            faults.unwrap()
+        };
+        let wary = || {
+            let mut policy = Policy::new(Settings::default());
+            policy.be_wary(now + millis(30_000));
+            policy
+        };
+        assert_eq!(faults_until_open(&mut Policy::new(Settings::default())), 3);
+        assert_eq!(faults_until_open(&mut wary()), 2);
+        let mut reassured = wary();
+        reassured.ended(now, Signal::Good, &mut rng());
+        assert_eq!(faults_until_open(&mut reassured), 3);
     }
 
     #[test]

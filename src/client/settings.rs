@@ -13,6 +13,7 @@ pub(crate) struct Settings {
     pub(crate) breaker: breaker::Settings,
     pub(crate) budget: Budget,
     pub(crate) hedging: bool,
+    pub(crate) registry: breaker::Registry,
     /// Everything random derives from it, so that a run can be replayed.
     pub(crate) seed: u64,
     pub(crate) listener: Option<Listener>,
@@ -27,6 +28,7 @@ impl Default for Settings {
             breaker: breaker::Settings::default(),
             budget: Budget::default(),
             hedging: true,
+            registry: breaker::Registry::new(),
             seed: fastrand::u64(..),
             listener: None,
         }
@@ -74,6 +76,13 @@ macro_rules! stack_setters {
         #[must_use]
         pub fn budget(mut self, budget: crate::retry::Budget) -> Self {
             self.settings.budget = budget;
+            self
+        }
+
+        /// Where this client tells others of trouble, and hears of theirs. Default: one of its own.
+        #[must_use]
+        pub fn registry(mut self, registry: crate::breaker::Registry) -> Self {
+            self.settings.registry = registry;
             self
         }
 

@@ -93,7 +93,7 @@ fn around<S, K: Clone>(
     let reporter = Reporter::new(profile.shared_name().clone(), settings.listener.clone());
     let vitals = Vitals {
         tracker: Arc::new(Tracker::new()),
-        breaker: Breaker::reporting(settings.breaker.clone(), seed, reporter),
+        breaker: Breaker::of_endpoint(settings.breaker.clone(), seed, reporter, &profile, &settings.registry),
         admission: Admission::new(profile.capacity()),
     };
     let tracker = &vitals.tracker;

@@ -1,5 +1,6 @@
 //! Pages to read. No code here: each is documentation with an example that compiles.
 //!
+//! - [`migration`]: moving an existing service, before and after.
 //! - [`classify`]: teaching evenkeel what your own client's errors mean.
 //!
 //! ```
@@ -10,3 +11,7 @@
 //! ```
 
 pub mod classify;
+pub mod migration;
+
+#[cfg(test)]
+mod readme;

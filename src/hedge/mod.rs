@@ -23,7 +23,7 @@
 //!         Ok::<_, evenkeel::BoxError>(n)
 //!     }
 //! });
-//! let service = HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default()).layer(&first_hangs);
+//! let service = HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default()).layer(first_hangs);
 //! assert_eq!(service.oneshot(Call::read(())).await.unwrap(), 1);
 //! # }
 //! ```
@@ -275,7 +275,7 @@ where
             if record.is_probe() || shared.budget.withdraw(now) {
                 let leg = record.next_leg(LegKind::Hedge);
                 let running = Running {
-                    future: service.clone().oneshot(call.clone().as_leg(leg, now)),
+                    future: service.clone().oneshot(call.clone().on_leg(leg, now)),
                     leg,
                     result: None,
                     record: record.clone(),

@@ -6,7 +6,8 @@
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //!
 //! An adapter implements [`ObjectProvider`]: plain async methods, one request each, no retries of its own, and every
-//! failure as a [`ProviderError`] that carries its [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts are the stack's business.
+//! failure as a [`ProviderError`] that carries its [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts are
+//! the stack's business.
 //!
 //! ```
 //! use evenkeel::provider::{Memory, ObjectProvider};

@@ -131,7 +131,7 @@ impl<R> Call<R> {
         reason = "read as in: this call, as its second attempt"
     )]
     #[must_use]
-    pub(crate) fn as_leg(mut self, leg: Leg, now: Instant) -> Self {
+    pub(crate) fn on_leg(mut self, leg: Leg, now: Instant) -> Self {
         self.leg = leg;
         self.at = now;
         self

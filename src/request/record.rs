@@ -27,6 +27,10 @@ pub struct CallRecord {
     /// Bit i set: endpoint i must not be used by this call (a constraint, or it was asked before).
     barred: u64,
     first_kind: LegKind,
+    /// The caller's own constraints leave it fewer endpoints than the client has.
+    narrowed: bool,
+    /// It earns its share of a retry; a pass that is part of a larger call does not.
+    earns: bool,
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
     legs: Mutex<Legs>,
@@ -100,6 +104,8 @@ impl CallRecord {
             pin: None,
             barred: 0,
             first_kind: LegKind::First,
+            narrowed: false,
+            earns: true,
             allowance: Duration::ZERO,
             legs: Mutex::default(),
             probe: AtomicBool::new(false),
@@ -146,6 +152,30 @@ impl CallRecord {
     pub const fn allowing(mut self, extra: Duration) -> Self {
         self.allowance = extra;
         self
+    }
+
+    /// The caller's own constraints leave this call fewer endpoints than the client has: what it meets says nothing of
+    /// *all* endpoints.
+    #[must_use]
+    pub const fn narrowed(mut self, narrowed: bool) -> Self {
+        self.narrowed = narrowed;
+        self
+    }
+
+    pub(crate) const fn is_narrowed(&self) -> bool {
+        self.narrowed
+    }
+
+    /// Part of a larger call that has earned its share of the budget already.
+    #[must_use]
+    pub const fn earning(mut self, earns: bool) -> Self {
+        self.earns = earns;
+        self
+    }
+
+    /// See [`earning`](Self::earning).
+    pub const fn earns(&self) -> bool {
+        self.earns
     }
 
     /// See [`allowing`](Self::allowing).

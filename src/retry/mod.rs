@@ -17,7 +17,7 @@
 //!     let n = calls.fetch_add(1, Ordering::Relaxed);
 //!     async move { if n == 0 { Err("reset") } else { Ok(n) } }
 //! });
-//! let service = RetryLayer::default().layer(&flaky);
+//! let service = RetryLayer::default().layer(flaky);
 //! assert_eq!(service.oneshot(Call::read(())).await.unwrap(), 1);
 //! # }
 //! ```
@@ -121,7 +121,9 @@ where
     }
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        self.shared.budget.deposit();
+        if call.record().earns() {
+            self.shared.budget.deposit();
+        }
         // Further attempts go through a clone, which earns its own readiness; the ready instance takes the first.
         let spare = self.inner.clone();
         ResponseFuture {
@@ -190,7 +192,7 @@ where
                 StateProjection::Again { future } => ready!(future.poll(cx)).map_err(Into::into),
                 StateProjection::Waiting { until } => {
                     ready!(this.call.record().poll_until(*until, cx));
-                    let again = this.call.clone().as_leg(*this.leg, clock::now()).revisiting(true);
+                    let again = this.call.clone().on_leg(*this.leg, clock::now()).revisiting(true);
                     let future = this.service.clone().oneshot(again);
                     this.state.set(State::Again { future });
                     continue;
@@ -240,7 +242,7 @@ where
                 }
                 this.state.set(State::Waiting { until });
             } else {
-                let again = this.call.clone().as_leg(*this.leg, clock::now());
+                let again = this.call.clone().on_leg(*this.leg, clock::now());
                 let future = this.service.clone().oneshot(again);
                 this.state.set(State::Again { future });
             }

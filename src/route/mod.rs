@@ -2,8 +2,9 @@
 //!
 //! Spill, don't flip: a tier's share of the traffic falls with its health and the rest goes to the next; within a tier the
 //! cheapest endpoint by failure-aware peak-EWMA × attempts under way is taken ([`pick`]). An endpoint whose breaker is open
-//! gets nothing but a probe when one is due; one that is full is passed over. When *every* endpoint looks bad the least bad
-//! is kept in use, since then this host's own network, DNS or credentials are the likelier cause.
+//! gets nothing but a probe when one is due; one that throttles gets the [share](crate::health::ThrottleShare) that it can
+//! bear; one that is full is passed over. When *every* endpoint looks bad the least bad is kept in use, since then this
+//! host's own network, DNS or credentials are the likelier cause.
 //!
 //! ```
 //! use evenkeel::request::Call;

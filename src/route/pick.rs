@@ -1,4 +1,15 @@
 //! The choice, pure: what is known of each endpoint goes in, one index comes out.
+//!
+//! ```
+//! use evenkeel::route::pick::{Candidate, choose};
+//!
+//! let well = |index, tier| Candidate { index, tier, share: 1.0, score: 1.0, admitted: 1.0, cost: 1.0 };
+//! assert_eq!(choose(&[well(0, 0), well(1, 1)], 0.99), Some(0)); // the first tier takes everything
+//!
+//! let sick = Candidate { score: 0.5, ..well(0, 0) };
+//! assert_eq!(choose(&[sick, well(1, 1)], 0.69), Some(0)); // it takes 1.4 × 0.5 = 70 %
+//! assert_eq!(choose(&[sick, well(1, 1)], 0.71), Some(1)); // the rest spills
+//! ```
 
 /// Envoy's over-provisioning factor: a tier keeps all its traffic until under 1/1.4 = 71 % of it is healthy, as the rest of
 /// it is assumed to have that much room.
@@ -31,8 +42,9 @@ impl Candidate {
 /// Chooses one of these candidates, with `draw` uniform in 0–1. `None` if none has a share.
 ///
 /// *Between* tiers traffic spills in proportion: the most preferred tier takes what its health allows (1.4 × the mean of
-/// share × score, at most all; of that, what its throttling admits), the next the same of what is left. What is left over after the last goes back to the most
-/// preferred one that has any share. *Within* a tier the cheapest is chosen, cost divided by share.
+/// share × score, at most all; of that, what its throttling admits), the next the same of what is left. What is left over
+/// after the last goes back to the most preferred one that has any share. *Within* a tier the cheapest is chosen, cost
+/// divided by share and by what its throttling admits.
 pub fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
     let tiers = Tiers(candidates);
     let mut left = 1.0;

@@ -107,7 +107,7 @@ const MAX: usize = 64;
 /// 4. When nothing at all is closed: the least bad, by force.
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
-/// pinned to, and only if its breaker lets it: whether an endpoint *can* be asked is what it is about.
+/// pinned to; past a breaker that is not closed it gets once a second, as that endpoint may be the only holder.
 pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Instant, draws: &Draws) -> Option<Selected> {
     let permitted = |index: usize| {
         wish.barred & bit(index) == 0
@@ -140,7 +140,7 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
     if let Some(pin) = wish.pin {
         let may = permitted(pin) && willing(pin) && pin < places.len() && (untried(pin) || wish.revisit);
         return may.then(|| Selected {
-            forced: wish.kind != LegKind::Proof,
+            forced: wish.kind != LegKind::Proof || vitals[pin].breaker.lets_proof(wish.class, now),
             ..chosen(pin)
         });
     }

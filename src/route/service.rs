@@ -245,7 +245,7 @@ where
                     .into()
                 })));
             };
-            if wish.kind == LegKind::First && wish.pin.is_none() {
+            if wish.kind == LegKind::First && wish.pin.is_none() && !record.is_narrowed() {
                 shared.note_all_bad(wish.class, selected.all_bad);
             }
             record.pick(leg, selected.index);

@@ -1,9 +1,14 @@
 use crate::{
     breaker::Cause,
+    clock::{self, Instant},
     operator::{Action, Selector},
     request::OpClass,
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// Something was decided that a person may want to know: what, where, and why. `Display` is one sentence.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,7 +131,12 @@ pub(crate) struct Reporter {
     endpoint: Arc<str>,
     listener: Option<Listener>,
     audible: bool,
+    /// When an exhausted budget was last told of, by class. Shared by all clones.
+    told: Arc<Mutex<[Option<Instant>; 3]>>,
 }
+
+/// An exhausted budget is wanted by every call that follows: one line a second says as much as thousands.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Reporter {
     /// Tells nobody: for layers used alone.
@@ -135,6 +145,7 @@ impl Reporter {
             endpoint: "".into(),
             listener: None,
             audible: false,
+            told: Arc::default(),
         }
     }
 
@@ -143,6 +154,7 @@ impl Reporter {
             endpoint,
             listener,
             audible: true,
+            told: Arc::default(),
         }
     }
 
@@ -156,6 +168,11 @@ impl Reporter {
             return;
         }
         super::metrics::count(&event);
+        if let Event::BudgetExhausted { class } = &event
+            && self.told_lately(*class)
+        {
+            return;
+        }
         match &event {
             Event::BreakerOpened { .. } | Event::AllBad { .. } | Event::OrderGiven { .. } => {
                 tracing::warn!(target: "evenkeel", "{event}")
@@ -169,10 +186,51 @@ impl Reporter {
     }
 }
 
+impl Reporter {
+    fn told_lately(&self, class: OpClass) -> bool {
+        let now = clock::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = &mut told[class.index()];
+        if last.is_some_and(|at| now.saturating_duration_since(at) < PAUSE) {
+            return true;
+        }
+        *last = Some(now);
+        false
+    }
+}
+
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporter")
             .field("endpoint", &self.endpoint)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exhausted_budget_is_told_of_once_a_second_for_each_class() {
+        let heard = Arc::new(Mutex::new(0));
+        let count = heard.clone();
+        let reporter = Reporter::new("".into(), Some(Arc::new(move |_: &Event| *count.lock().unwrap() += 1)));
+        // Given a retry and a hedge that share the reporter, when all their calls want more than there is,
+        let other = reporter.clone();
+        let want = |class| {
+            for _ in 0..100 {
+                reporter.report(Event::BudgetExhausted { class });
+                other.report(Event::BudgetExhausted { class });
+            }
+        };
+        want(OpClass::Read);
+        want(OpClass::Write);
+        // then each class is heard of once,
+        assert_eq!(*heard.lock().unwrap(), 2);
+        // and again a second later.
+        tokio::time::advance(PAUSE).await;
+        want(OpClass::Read);
+        assert_eq!(*heard.lock().unwrap(), 3);
     }
 }

@@ -1,8 +1,8 @@
 //! One attempt's time limit, learnt from what the endpoint does.
 //!
 //! A hang is the commonest symptom of an outage, and a fixed limit is either too long for it or too short for a large
-//! object. So the limit is eight times the endpoint's own p99 for the class of operation, between 250 ms and what is left
-//! of the call's deadline; 1 s while nothing was learnt. Each attempt that runs into it doubles it, up to four times, until
+//! object. So the limit is eight times the endpoint's own p99 for the class of operation, at least 250 ms; 1 s while
+//! nothing was learnt; and, where the call may be repeated, at most half of what is left until its deadline. Each attempt that runs into it doubles it, up to four times, until
 //! one succeeds: a limit that is too short for what is asked grows by itself, and one on a dead endpoint not for long.
 //!
 //! ```
@@ -34,7 +34,7 @@ use crate::{
     BoxError,
     clock::Instant,
     health::Tracker,
-    request::{Call, CallRecord, OpClass},
+    request::{Call, CallRecord, OpClass, Safety},
     verdict::{Classify, Detail, Outcome},
 };
 use pin_project_lite::pin_project;
@@ -81,6 +81,20 @@ impl Limit {
             floor: Self::FLOOR,
             unlearnt: Self::UNLEARNT,
         }
+    }
+
+    /// The limit of this attempt: of one that may be repeated at most half of what is left until the deadline, so that
+    /// there is time to ask somebody else.
+    fn within<R>(&self, call: &Call<R>) -> Duration {
+        let limit = self.of(call.class());
+        let limit = match call.deadline() {
+            Some(deadline) if call.safety() != Safety::Once => {
+                let left = deadline.saturating_duration_since(call.at());
+                limit.min((left / 2).max(self.floor))
+            }
+            _ => limit,
+        };
+        limit + call.record().allowance()
     }
 
     /// The limit now.
@@ -197,7 +211,7 @@ where
     fn call(&mut self, call: Call<R>) -> Self::Future {
         ResponseFuture {
             record: call.record().clone(),
-            limit: self.limit.of(call.class()) + call.record().allowance(),
+            limit: self.limit.within(&call),
             since: call.at(),
             inner: self.inner.clone().oneshot(call),
         }

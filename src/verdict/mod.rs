@@ -45,9 +45,9 @@ use std::time::Duration;
 /// | `Success` | healthy | returns it |
 /// | `Answer` | healthy: it answered, with a refusal that is an answer (412, 304, 409) | returns it |
 /// | `Absent` | healthy | returns it, or asks the others where absence must be proven; a hedge's other leg is awaited |
-/// | `Throttled` | healthy but full: never opens the breaker | tries elsewhere |
-/// | `Unreachable` | fault | tries elsewhere |
-/// | `Faulty` | fault | tries elsewhere, if the call may be repeated |
+/// | `Throttled` | healthy but full: never opens the breaker | tries elsewhere, if the call may be repeated |
+/// | `Unreachable` | fault | tries elsewhere, if nothing was sent or the call may be repeated |
+/// | `Faulty` | fault | the same |
 /// | `Denied` | none by itself; a fault if the credentials just worked ([`Outcome::credential`]) | returns it, or tries elsewhere in that case or when nothing was sent |
 /// | `Caller` | none: the request itself is wrong | returns it |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,6 +6,8 @@
 mod layer;
 mod proxy;
 #[cfg(feature = "s3")]
+mod replay;
+#[cfg(feature = "s3")]
 mod resolver;
 #[cfg(feature = "s3")]
 mod sdk;

@@ -187,6 +187,16 @@ async fn a_delay_holds_the_answer_back() {
 }
 
 #[tokio::test]
+async fn a_distance_is_felt_without_any_fault() {
+    let drill = drill(r#"{ "fault": "refuse" }"#).await;
+    drill.proxy.set_distance(Duration::from_millis(100));
+    let start = Instant::now();
+    assert_eq!(drill.client().await.get().await.unwrap().status, 200);
+    assert!(start.elapsed() >= Duration::from_millis(100));
+    assert_eq!(drill.proxy.counts().total().faulted, 0);
+}
+
+#[tokio::test]
 async fn slowness_stretches_what_the_server_takes() {
     let drill =
         started(r#"{ "fault": { "delay": { "by": "20ms" } } }, { "fault": { "slow": { "factor": 3 } } }"#).await;

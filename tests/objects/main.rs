@@ -6,6 +6,7 @@ mod answers;
 mod client;
 mod conformance;
 mod judged;
+mod migration;
 #[allow(dead_code)] // without the drill nothing flaps
 mod patient;
 #[path = "../support/raw.rs"]

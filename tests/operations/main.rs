@@ -1,6 +1,11 @@
 //! What an operator can do, and what a fleet does.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the crate's clock is its own; the time is paused here"
+)]
 
 mod fleet;
+mod neighbours;
 mod orders;

@@ -276,7 +276,6 @@ async fn a_pinned_call_does_not_end_the_alarm() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open defect: the router takes a call's own constraint for the state of the whole client"]
 async fn a_call_with_one_permitted_endpoint_raises_no_alarm_for_all() {
     use crate::client::Verdicts;
     use evenkeel::{Endpoint, Failover};

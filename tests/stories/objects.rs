@@ -306,7 +306,6 @@ async fn listings_under_a_dead_endpoint_leave_the_budget_to_failover() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open defect: each pass through the stack deposits, so that proofs and fan-outs earn retries"]
 async fn what_a_call_asks_beside_its_first_attempt_earns_no_budget() {
     let stores = [(); 4].map(|()| Store::new());
     let endpoints = ["a", "b", "c", "d"].iter().zip(&stores);
@@ -325,7 +324,6 @@ async fn what_a_call_asks_beside_its_first_attempt_earns_no_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open question: a proof of absence is not let past an open breaker, so the only holder is not asked"]
 async fn an_object_that_lies_at_one_endpoint_only_is_read_as_soon_as_that_one_is_back() {
     let (client, [virginia, _]) = client::<2>(Replication::write_once());
     for n in 0..20 {

@@ -1,4 +1,41 @@
 //! Your own SDK calls, failing over.
+//!
+//! An SDK has hundreds of operations and is made for one endpoint. [`Failover`] keeps the SDK and its operations: a call is
+//! a closure over the client, and which client it gets is decided per attempt.
+//!
+//! ```
+//! use evenkeel::{Endpoint, ErrorKind, Failover};
+//! use std::{io, time::Duration};
+//!
+//! #[derive(Clone)]
+//! struct Queue(&'static str);
+//! impl Queue {
+//!     async fn push(&self, _message: &str) -> Result<(), io::Error> {
+//!         Err(io::ErrorKind::ConnectionReset.into()) // on the way there, or on the way back?
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let queues = Failover::builder()
+//!     .endpoint(Endpoint::new("virginia", Queue("virginia")))
+//!     .endpoint(Endpoint::new("ireland", Queue("ireland")))
+//!     .build()?;
+//! let push = |queue: Queue| async move { queue.push("order 42").await };
+//!
+//! // It must not be pushed twice, and nobody can tell whether it was: one attempt, and the error says so.
+//! let error = queues.write(push).deadline(Duration::from_secs(2)).await.unwrap_err();
+//! assert_eq!((error.kind(), error.attempts_made()), (ErrorKind::MaybeApplied, 1));
+//!
+//! // It may be pushed twice: it goes elsewhere.
+//! let error = queues.idempotent_write(push).await.unwrap_err();
+//! assert_ne!(error.attempts()[0].endpoint(), error.attempts()[1].endpoint());
+//! # Ok(()) }
+//! ```
+//!
+//! # Promises
+//! - The closure runs once per attempt, and only a [`read`](Failover::read) ever runs twice at the same time.
+//! - The client's own error is kept, typed: [`Error::provider_error`](crate::Error::provider_error).
+//! - Dropping a call's future drops its attempts; a write that was under way may have been applied.
 
 mod builder;
 mod invoke;

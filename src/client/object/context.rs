@@ -211,9 +211,12 @@ impl Context {
             OpClass::Write => Safety::Idempotent,
             OpClass::Read | OpClass::List => Safety::ReadOnly,
         };
+        let first = self.records.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         let record = CallRecord::new(class, safety)
+            .earning(first)
             .pinned(aim.pin.or(self.pin))
             .barring(self.barred() | aim.barred)
+            .narrowed(self.barred() & self.core.permitted() != 0)
             .starting_as(aim.kind)
             .allowing(time_on_the_wire(&request));
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));

@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use std::{
     future::pending,
     sync::{Arc, PoisonError},
+    time::Duration,
 };
 use tokio::time::sleep;
 
@@ -39,6 +40,7 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
     let arrived = clock::now();
     let Shared { counters, .. } = &*connection.shared;
     counters.saw(class);
+    let distance = connection.shared.distance();
     let plan = connection.shared.plan(class, arrived);
     if plan.is_some() {
         counters.faulted(class);
@@ -52,14 +54,14 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
         Some(End::Answer(answer)) => {
             // Read to its end, because a client that is still sending when its connection closes sees no answer at all.
             body::drain(request.into_body()).await;
-            due(plan.as_ref(), arrived).await;
+            due(plan.as_ref(), distance, arrived).await;
             return Ok(respond(answer, is_head));
         }
         _ => {}
     }
     counters.forwarded(class);
     let response = connection.forward(request).await;
-    due(plan.as_ref(), arrived).await;
+    due(plan.as_ref(), distance, arrived).await;
     let Ok(response) = response else {
         let gateway = Answer {
             status: 502,
@@ -83,14 +85,14 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
     spoil(response, &plan, connection).await
 }
 
-/// Waits until the answer to a request that arrived at `arrived` is due. All that passed since counts as the server's.
-async fn due(plan: Option<&Plan>, arrived: Instant) {
-    if let Some(plan) = plan {
-        let took = clock::now().saturating_duration_since(arrived);
-        let late = plan.due(took).saturating_sub(took);
-        if !late.is_zero() {
-            sleep(late).await;
-        }
+/// Waits until the answer to a request that arrived at `arrived` is due. All that passed since counts as the server's;
+/// the distance comes on top.
+async fn due(plan: Option<&Plan>, distance: Duration, arrived: Instant) {
+    let took = clock::now().saturating_duration_since(arrived);
+    let due = plan.map_or(took, |plan| plan.due(took)).saturating_add(distance);
+    let late = due.saturating_sub(took);
+    if !late.is_zero() {
+        sleep(late).await;
     }
 }
 

@@ -51,7 +51,11 @@ use gate::Gate;
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 use tokio::task::JoinHandle;
 
@@ -72,6 +76,14 @@ struct Shared {
     timeline: Timeline,
     dice: Mutex<Dice>,
     counters: Counters,
+    /// In nanoseconds.
+    distance: AtomicU64,
+}
+
+impl Shared {
+    fn distance(&self) -> Duration {
+        Duration::from_nanos(self.distance.load(Relaxed))
+    }
 }
 
 /// Why a proxy could not be set up.
@@ -102,6 +114,7 @@ impl FaultProxy {
             profile,
             timeline,
             counters: Counters::default(),
+            distance: AtomicU64::new(0),
         });
         let task = tokio::spawn(supervise::run(gate, shared.clone()));
         Ok(Self { addr, shared, task })
@@ -110,6 +123,13 @@ impl FaultProxy {
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// How far away the server is: every answer comes so much later, also while the drill plays nothing. Default:
+    /// nothing, as loopback is. Holds for the requests that arrive from now on; connecting is not slowed.
+    pub fn set_distance(&self, round_trip: Duration) {
+        let nanos = u64::try_from(round_trip.as_nanos()).unwrap_or(u64::MAX);
+        self.shared.distance.store(nanos, Relaxed);
     }
 
     /// What has passed so far. Connections that were refused or never accepted are not seen, and so not counted.

@@ -82,22 +82,8 @@ impl S3 {
     ///
     /// Everything else is kept: credentials, region, HTTP client, interceptors, checksums, the other timeouts.
     pub fn new(client: Client, bucket: impl Into<Arc<str>>) -> Self {
-        let given = client.config();
-        let timeouts = given
-            .timeout_config()
-            .cloned()
-            .unwrap_or_else(|| TimeoutConfig::builder().build());
-        let connect = timeouts
-            .connect_timeout()
-            .map_or(Self::CONNECT_TIMEOUT, |set| set.min(Self::CONNECT_TIMEOUT));
-        let config = given
-            .to_builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts.into_builder().connect_timeout(connect).build())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .build();
         Self {
-            client: Client::from_conf(config),
+            client: prepared(&client),
             bucket: bucket.into(),
             conditional_put: true,
         }
@@ -120,6 +106,34 @@ impl S3 {
     pub const fn client(&self) -> &Client {
         &self.client
     }
+}
+
+/// The same client as a stack wants it: what [`S3::new`] does to the one it is given. For a
+/// [`Failover`](crate::Failover) over SDK clients.
+///
+/// ```
+/// use evenkeel::provider::s3::{prepared, preset};
+///
+/// let client = aws_sdk_s3::Client::from_conf(preset::aws("us-east-1").build());
+/// assert!(!prepared(&client).config().retry_config().unwrap().has_retry());
+/// ```
+#[must_use]
+pub fn prepared(client: &Client) -> Client {
+    let given = client.config();
+    let timeouts = given
+        .timeout_config()
+        .cloned()
+        .unwrap_or_else(|| TimeoutConfig::builder().build());
+    let connect = timeouts
+        .connect_timeout()
+        .map_or(S3::CONNECT_TIMEOUT, |set| set.min(S3::CONNECT_TIMEOUT));
+    let config = given
+        .to_builder()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.into_builder().connect_timeout(connect).build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build();
+    Client::from_conf(config)
 }
 
 /// The bucket only: the client's Debug shows its whole configuration.

@@ -1,0 +1,97 @@
+//! Watch an outage being survived.
+//!
+//! ```text
+//! cargo run --release --example replay --features s3,drill
+//! ```
+//!
+//! Three real S3-protocol servers on loopback stand for AWS us-east-1, AWS eu-west-1 and STACKIT eu01, each behind a
+//! proxy that plays a past outage. The same load runs through evenkeel and, side by side, through the plain AWS SDK with
+//! its default retries, which knows the first of the three only. At the end: a table, and a picture.
+//!
+//! `--help` lists the flags. With `--simulate` the incident takes the hours that it took, in memory and in paused time.
+
+mod contender;
+mod course;
+pub(crate) mod figures;
+pub(crate) mod flags;
+mod load;
+mod outcome;
+pub(crate) mod picture;
+mod progress;
+mod real;
+mod report;
+#[allow(dead_code)] // the migration example stops its server
+mod server;
+pub(crate) mod simulated;
+
+use flags::{Command, Flags};
+use outcome::Outcome;
+use std::{error::Error, io::IsTerminal, process::ExitCode};
+
+fn main() -> ExitCode {
+    let flags = match flags::parse(std::env::args().skip(1)) {
+        Ok(Command::Help) => {
+            println!("{}", flags::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Command::List) => {
+            report::list();
+            return ExitCode::SUCCESS;
+        }
+        Ok(Command::Replay(flags)) => flags,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            return ExitCode::from(2);
+        }
+    };
+    // Before the run, not after it.
+    let file = flags.picture();
+    if let Err(error) = std::fs::OpenOptions::new().append(true).create(true).open(&file) {
+        eprintln!("The picture cannot be written to {}: {error}.", file.display());
+        return ExitCode::from(2);
+    }
+    match replay(&flags).and_then(|outcome| publish(&flags, &outcome)) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("the replay could not be played: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Plays it: on sockets, or in memory where time is ours.
+fn replay(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
+    if flags.simulate {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()?;
+        runtime.block_on(simulated::play(flags))
+    } else {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(real::play(flags))
+    }
+}
+
+/// Table, picture, figures. Returns how many acknowledged writes evenkeel lost.
+fn publish(flags: &Flags, outcome: &Outcome) -> Result<usize, Box<dyn Error>> {
+    let figures = figures::of(outcome);
+    let file = flags.picture();
+    std::fs::write(&file, picture::draw(outcome, &figures))
+        .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+    let mut table = report::table(outcome, &figures);
+    table += &format!("\nThe picture is in {}.\n", file.display());
+    if flags.json {
+        eprint!("{table}");
+        println!("{}", serde_json::to_string(&figures)?);
+    } else {
+        print!("{table}");
+    }
+    Ok(figures.evenkeel.lost_writes.unwrap_or(0))
+}
+
+/// Whether progress may be coloured.
+fn colours() -> bool {
+    std::io::stderr().is_terminal()
+}

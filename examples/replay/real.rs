@@ -1,0 +1,134 @@
+//! On sockets: servers, proxies, and the real SDK.
+
+use super::{
+    contender::{Evenkeel, PlainSdk},
+    course::{self, Course},
+    flags::Flags,
+    load,
+    outcome::{self, Outcome},
+    server::{self, ACCESS_KEY, BUCKET, PLAIN_BUCKET, SECRET_KEY, Server},
+};
+use aws_sdk_s3::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    primitives::ByteStream,
+};
+use aws_smithy_http_client::{Builder, tls};
+use evenkeel::{
+    ObjectClient, Replication,
+    drill::{DrillResolver, FaultProxy, Timeline},
+    endpoint::Profile,
+    provider::S3,
+};
+use std::{error::Error, time::Duration};
+
+/// Sets everything up and plays it.
+pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
+    let files = open_files();
+    let scenario = flags.compressed();
+    // A sixth of it before and half of it after: enough to see what is normal, and to see it come back.
+    let length = scenario.duration();
+    let course = Course::new(
+        scenario.clone(),
+        (length / 6).max(Duration::from_secs(3)),
+        (length / 2).max(Duration::from_secs(5)),
+    );
+    let timeline = Timeline::new(scenario, flags.seed)?;
+
+    let mut keep = Vec::new();
+    let mut builder = ObjectClient::builder().replication(Replication::write_once());
+    if flags.events {
+        builder = builder.on_event(super::progress::event);
+    }
+    for (place, distance) in course::places().into_iter().zip(course::DISTANCES) {
+        let server = server::start().await?;
+        seed(&server).await?;
+        let proxy = FaultProxy::bind(server.addr, place.profile().clone(), timeline.clone()).await?;
+        proxy.set_distance(Duration::from_millis(distance));
+        let client = sdk(proxy.addr().port(), place.profile(), &timeline)?;
+        builder = builder.endpoint(place.map(|()| S3::new(client, BUCKET)));
+        keep.push((server, proxy));
+    }
+    let client = builder.build()?;
+
+    // The plain SDK's own way to the first place: the same server, the same timeline, another proxy.
+    let [primary, ..] = course::places();
+    let proxy = FaultProxy::bind(keep[0].0.addr, primary.profile().clone(), timeline.clone()).await?;
+    proxy.set_distance(Duration::from_millis(course::DISTANCES[0]));
+    let plain = PlainSdk {
+        client: sdk(proxy.addr().port(), primary.profile(), &timeline)?,
+        bucket: PLAIN_BUCKET,
+    };
+    if !client.warm_up().await.is_complete() {
+        return Err("not every server answered before the start".into());
+    }
+    plain.client.head_bucket().bucket(PLAIN_BUCKET).send().await?;
+
+    announce(flags, &course, &client);
+    // Each call under way holds a socket here, one at the proxy, and two more behind it.
+    let most = (files.saturating_sub(200) / 8).clamp(20, 4000);
+    let outcome = outcome::contest(flags, course, &timeline, Evenkeel(client.clone()), plain, most).await;
+    client.close();
+    Ok(outcome)
+}
+
+fn announce(flags: &Flags, course: &Course, client: &ObjectClient) {
+    let names: Vec<_> = client.endpoints().map(Profile::name).collect();
+    eprintln!(
+        "Replaying {} in {} s over real sockets: {} calls/s through evenkeel ({}),\nand as many through the plain AWS SDK, \
+         with its default retries, to {} alone. 90 % gets, 10 % puts of new keys, 1 KiB.\nAdded round trip: {} ms, so that \
+         the other places are as far away as they are. Faults strike as the scenario says:\n{}\n",
+        course.name(),
+        course.scenario().duration().as_secs(),
+        flags.rate,
+        names.join(", "),
+        names[0],
+        course::DISTANCES.map(|ms| ms.to_string()).join(", "),
+        super::progress::wrapped(&course.scenario().description),
+    );
+}
+
+/// An SDK client as it comes, but for the address, and for the resolver through which a name can vanish.
+fn sdk(port: u16, profile: &Profile, timeline: &Timeline) -> Result<Client, Box<dyn Error>> {
+    let resolver = DrillResolver::new(timeline.clone(), profile.clone())?;
+    let http = Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_with_resolver(resolver);
+    let region = profile.region().unwrap_or("us-east-1").to_owned();
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(format!("http://s3.{region}.replay.test:{port}"))
+        .region(Region::new(region))
+        .force_path_style(true)
+        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "replay"))
+        .http_client(http)
+        .build();
+    Ok(Client::from_conf(config))
+}
+
+/// Puts the objects that will be read into a server, around its proxy.
+async fn seed(server: &Server) -> Result<(), Box<dyn Error>> {
+    let client = sdk(server.addr.port(), &Profile::named("seeding"), &Timeline::idle())?;
+    for number in 0..load::SEEDED {
+        let key = load::seeded(number);
+        for bucket in [BUCKET, PLAIN_BUCKET] {
+            let body = ByteStream::from(load::body(&key));
+            let put = client.put_object().bucket(bucket).key(&key).body(body);
+            put.send().await?;
+        }
+    }
+    Ok(())
+}
+
+/// How many files this process may have open, after asking for as many as the system allows it.
+fn open_files() -> usize {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let before = limit.current;
+    limit.current = limit.maximum.map(|most| most.min(65_536)).or(Some(65_536));
+    let granted = match setrlimit(Resource::Nofile, limit) {
+        Ok(()) => limit.current,
+        Err(_) => before,
+    };
+    granted.and_then(|files| usize::try_from(files).ok()).unwrap_or(65_536)
+}

@@ -1,0 +1,101 @@
+//! The README's defaults are those of the code.
+
+use crate::{
+    breaker, deadline, health::Ramp, hedge::Delay, limit, retry, route::pick::OVERPROVISIONING, timeout::Limit,
+};
+use std::time::Duration;
+
+const README: &str = include_str!("../../README.md");
+
+/// The value in the table of defaults.
+fn default_of(what: &str) -> &'static str {
+    let start = format!("| {what} | ");
+    let row = README.lines().find_map(|line| line.strip_prefix(&start));
+    row.and_then(|rest| rest.split(" | ").next())
+        .unwrap_or_else(|| panic!("the README has no default called `{what}`"))
+}
+
+fn time(duration: Duration) -> String {
+    match duration.as_millis() {
+        whole if whole % 1_000 == 0 => format!("{} s", whole / 1_000),
+        seconds if seconds > 1_000 => format!("{} s", seconds as f64 / 1_000.0),
+        millis => format!("{millis} ms"),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", (share * 100.0).round())
+}
+
+#[test]
+fn the_numbers_are_the_codes() {
+    let breaker = breaker::Settings::default();
+    let retry = retry::Settings::default();
+    let expected = [
+        ("deadline of a call", time(deadline::DEFAULT)),
+        ("limit of an attempt", format!("{} × p99", Limit::TIMES_P99)),
+        ("its floor", time(Limit::FLOOR)),
+        ("while nothing is learnt", time(Limit::UNLEARNT)),
+        ("attempts per call", retry.max_attempts.to_string()),
+        ("wait before returning", time(retry.backoff)),
+        ("its maximum", time(retry.max_backoff)),
+        ("budget", percent(retry::Budget::SHARE)),
+        ("budget beside that", format!("{} a second", retry::Budget::PER_SECOND)),
+        (
+            "its floor, its start",
+            format!("{}, {}", time(Delay::FLOOR), time(Delay::UNLEARNT)),
+        ),
+        ("breaker: faults in a row", breaker.consecutive.to_string()),
+        ("at low rates", breaker.consecutive_at_low_rate.to_string()),
+        (
+            "breaker: share of faults",
+            format!("{} of at least {}", percent(breaker.ratio), breaker.min_count),
+        ),
+        (
+            &format!("at low rates, of the last {}", breaker.min_count),
+            percent(breaker.ratio_at_low_rate),
+        ),
+        (
+            "open for",
+            format!("{} to {}", time(breaker.open_min), time(breaker.open_max)),
+        ),
+        ("to close", breaker.successes.to_string()),
+        ("hold-down", time(breaker.hold_down)),
+        ("ramp", format!("from {}", percent(Ramp::FIRST_SHARE))),
+        ("tier spills below", percent(1.0 / OVERPROVISIONING)),
+        (
+            "attempts under way",
+            format!("{},{:03}", limit::MAX_IN_FLIGHT / 1_000, limit::MAX_IN_FLIGHT % 1_000),
+        ),
+        ("wait at a full endpoint", time(limit::PATIENCE)),
+    ];
+    for (what, value) in expected {
+        assert_eq!(default_of(what), value, "{what}");
+    }
+    let open = format!(
+        "at least {} calls at the recent rate, and {} of",
+        breaker.open_calls,
+        percent(breaker.open_share_of_outage)
+    );
+    assert!(README.contains(&open), "{open}");
+    let window = format!("over a sliding window of {}", time(breaker.window));
+    assert!(README.contains(&window), "{window}");
+    let jitter = format!("jittered by {}", percent(breaker.jitter));
+    assert!(README.contains(&jitter), "{jitter}");
+    let ramp = format!(
+        "over {} % of the outage, {} to {}",
+        Ramp::SHARE_OF_OUTAGE * 100.0,
+        time(Ramp::SHORTEST),
+        time(Ramp::LONGEST)
+    );
+    assert!(README.contains(&ramp), "{ramp}");
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn the_connect_timeout_is_the_codes() {
+    assert_eq!(
+        default_of("connect timeout (`S3`)"),
+        time(crate::provider::S3::CONNECT_TIMEOUT)
+    );
+}

@@ -1,0 +1,118 @@
+//! Trouble next door: evidence travels within a provider's region, and condemns nobody.
+
+use evenkeel::{Endpoint, Failover, breaker::Registry, request::OpClass};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+#[derive(Clone, Default)]
+struct Store {
+    down: Arc<AtomicBool>,
+    calls: Arc<AtomicU32>,
+}
+
+impl Store {
+    async fn get(self) -> Result<(), io::Error> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        match self.down.load(Ordering::Relaxed) {
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
+        }
+    }
+
+    fn down(&self, down: bool) {
+        self.down.store(down, Ordering::Relaxed);
+        self.calls.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A client of one service in Virginia, with a standby in Ireland.
+fn service(provider: &str, registry: &Registry) -> (Failover<Store>, Store) {
+    let virginia = Store::default();
+    let client = Failover::builder()
+        .endpoint(
+            Endpoint::new("virginia", virginia.clone())
+                .provider(provider)
+                .region("us-east-1"),
+        )
+        .endpoint(
+            Endpoint::new("ireland", Store::default())
+                .provider(provider)
+                .region("eu-west-1"),
+        )
+        .registry(registry.clone())
+        .seed(1)
+        .build()
+        .unwrap();
+    (client, virginia)
+}
+
+async fn reads(client: &Failover<Store>, count: u32) {
+    for _ in 0..count {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        client.read(Store::get).await.unwrap();
+    }
+}
+
+/// How many calls a dying endpoint gets before it is left.
+async fn touched_before_left(client: &Failover<Store>, virginia: &Store) -> u32 {
+    virginia.down(true);
+    while client.snapshot().endpoints[0].classes[OpClass::Read.index()].breaker == "closed" {
+        reads(client, 1).await;
+    }
+    virginia.calls.load(Ordering::Relaxed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_tables_dead_the_objects_are_left_after_half_the_faults() {
+    let registry = Registry::new();
+    let (tables, tables_virginia) = service("aws", &registry);
+    let (objects, objects_virginia) = service("aws", &registry);
+    reads(&tables, 20).await;
+    reads(&objects, 20).await;
+    assert_eq!(touched_before_left(&tables, &tables_virginia).await, 3);
+    assert_eq!(touched_before_left(&objects, &objects_virginia).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn healthy_neighbours_lose_no_traffic() {
+    let registry = Registry::new();
+    let (tables, tables_virginia) = service("aws", &registry);
+    let (objects, objects_virginia) = service("aws", &registry);
+    reads(&tables, 20).await;
+    reads(&objects, 20).await;
+    touched_before_left(&tables, &tables_virginia).await;
+    objects_virginia.down(false);
+    reads(&objects, 50).await;
+    assert_eq!(objects_virginia.calls.load(Ordering::Relaxed), 50);
+    // A success has ended the wariness.
+    assert_eq!(touched_before_left(&objects, &objects_virginia).await, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_clouds_that_both_call_their_region_us_east_1_are_no_neighbours() {
+    let registry = Registry::new();
+    let (tables, tables_virginia) = service("aws", &registry);
+    let (objects, objects_virginia) = service("other", &registry);
+    reads(&tables, 20).await;
+    reads(&objects, 20).await;
+    touched_before_left(&tables, &tables_virginia).await;
+    assert_eq!(touched_before_left(&objects, &objects_virginia).await, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_evidence_is_forgotten() {
+    let registry = Registry::new();
+    let (tables, tables_virginia) = service("aws", &registry);
+    let (objects, objects_virginia) = service("aws", &registry);
+    reads(&tables, 20).await;
+    reads(&objects, 20).await;
+    touched_before_left(&tables, &tables_virginia).await;
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(touched_before_left(&objects, &objects_virginia).await, 3);
+}
