@@ -77,12 +77,19 @@ pub(crate) fn percentile(sorted: &[Duration], p: f64) -> Option<Duration> {
     sorted.get(rank.max(1) - 1).copied()
 }
 
-/// Below so many calls a window says nothing; half as many again are asked for, as arrivals are uneven.
+/// Below so many calls a window says nothing.
 const FEWEST: usize = 50;
 
-/// 500 ms, or as long as it takes to see enough calls.
+/// 500 ms. At rates at which that holds too few calls, as long as it takes to see 200: a single probe among them is not
+/// yet the 1 % that counts as traffic.
 pub(crate) fn window(rate: f64) -> Duration {
-    Duration::from_millis(500).max(Duration::from_secs_f64(1.5 * FEWEST as f64 / rate))
+    let half = Duration::from_millis(500);
+    // Half as many again as needed, because arrivals are uneven.
+    if half.as_secs_f64() * rate >= 1.5 * FEWEST as f64 {
+        half
+    } else {
+        Duration::from_secs_f64(200.0 / rate)
+    }
 }
 
 /// When the struck place was left, counted from the start of the first faulty phase, and when it was used again, counted

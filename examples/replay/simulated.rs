@@ -28,12 +28,12 @@ const SERVICE_TIME: (u64, u64) = (3, 8);
 pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     let scenario = flags.compressed();
     let length = scenario.duration();
-    // In hours of trouble, minutes are enough to see what is normal, and to see it come back.
-    let around = (length / 6).min(Duration::from_secs(30 * 60));
+    // As on sockets; in hours of trouble, half an hour is enough to see what is normal, and to see it come back.
+    let most = Duration::from_secs(30 * 60);
     let course = Course::new(
         scenario.clone(),
-        around.max(Duration::from_secs(3)),
-        around.max(Duration::from_secs(5)),
+        (length / 6).clamp(Duration::from_secs(3), most),
+        (length / 2).clamp(Duration::from_secs(5), most),
     );
     let timeline = Timeline::new(scenario, flags.seed)?;
 

@@ -126,10 +126,6 @@ impl<R> Call<R> {
     }
 
     /// The same call as attempt `leg`, handed down now.
-    #[expect(
-        clippy::wrong_self_convention,
-        reason = "read as in: this call, as its second attempt"
-    )]
     #[must_use]
     pub(crate) fn on_leg(mut self, leg: Leg, now: Instant) -> Self {
         self.leg = leg;

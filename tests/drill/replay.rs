@@ -75,8 +75,8 @@ fn what_is_wrong_with_the_flags_is_one_sentence() {
     assert!(complaint("--scenario-file /no/such.json").starts_with("/no/such.json: the file cannot be read: "));
 }
 
-/// A limit of 8 × the p99 follows writes that are 2 s late up to 16 s, beyond the deadline of the whole call: then a hang
-/// is not cut off, and nobody else is asked. Nor does lateness, which is a success, make anybody leave.
+/// Once a defect: an attempt's limit of 8 × the p99 followed writes that were 2 s late up to 16 s, beyond the deadline of
+/// the whole call. A hang was then not cut off, and nobody else was asked.
 #[tokio::test(start_paused = true)]
 async fn writes_leave_a_place_that_is_late_and_sometimes_silent() {
     let mut flags = replay("--simulate --rate 200 --seconds 30 --seed 6");
