@@ -86,7 +86,11 @@ impl Limit {
     /// The limit of this attempt: of one that may be repeated at most half of what is left until the deadline, so that
     /// there is time to ask somebody else.
     fn within<R>(&self, call: &Call<R>) -> Duration {
-        let limit = self.of(call.class());
+        let limit = match &self.tracker {
+            // Whoever lends its attempt as a probe does not wait longer because others waited in vain.
+            Some(tracker) if call.record().is_probe() => self.learnt_from(tracker, call.class()),
+            _ => self.of(call.class()),
+        };
         let limit = match call.deadline() {
             Some(deadline) if call.safety() != Safety::Once => {
                 let left = deadline.saturating_duration_since(call.at());
@@ -97,16 +101,19 @@ impl Limit {
         limit + call.record().allowance()
     }
 
+    fn learnt_from(&self, tracker: &Tracker, class: OpClass) -> Duration {
+        match tracker.p99(class) {
+            Some(p99) => (p99 * Self::TIMES_P99).max(self.floor),
+            None => self.unlearnt,
+        }
+    }
+
     /// The limit now.
     pub fn of(&self, class: OpClass) -> Duration {
         let Some(tracker) = &self.tracker else {
             return self.unlearnt;
         };
-        let limit = match tracker.p99(class) {
-            Some(p99) => (p99 * Self::TIMES_P99).max(self.floor),
-            None => self.unlearnt,
-        };
-        limit * (1 << tracker.timeouts_in_a_row(class))
+        self.learnt_from(tracker, class) * (1 << tracker.timeouts_in_a_row(class))
     }
 }
 

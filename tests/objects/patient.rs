@@ -37,7 +37,7 @@ impl Patient {
         self.repeated.load(Relaxed)
     }
 
-    fn unless_a_copys<T>(&self, value: T, tag: Option<&ETag>) -> Result<T, Refused> {
+    fn of_the_home<T>(&self, value: T, tag: Option<&ETag>) -> Result<T, Refused> {
         match (self.home, tag) {
             (Some(home), Some(tag)) if tag.endpoint() != home => {
                 Err(Refused::new(ProviderErrorKind::Failed, "another endpoint answered"))
@@ -77,7 +77,7 @@ impl ObjectDoor for Patient {
         self.patiently(|| async {
             let object = ObjectDoor::get(&self.client, get.clone()).await?;
             let tag = object.meta.etag.clone();
-            self.unless_a_copys(object, tag.as_ref())
+            self.of_the_home(object, tag.as_ref())
         })
         .await
     }
@@ -86,7 +86,7 @@ impl ObjectDoor for Patient {
         self.patiently(|| async {
             let meta = ObjectDoor::head(&self.client, head.clone()).await?;
             let tag = meta.etag.clone();
-            self.unless_a_copys(meta, tag.as_ref())
+            self.of_the_home(meta, tag.as_ref())
         })
         .await
     }
