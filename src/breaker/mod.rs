@@ -31,12 +31,15 @@
 //! Throttling, the caller's own mistakes and local refusals never open it.
 
 mod policy;
+mod rate;
 mod refusal;
 mod registry;
+mod settings;
 
-pub use policy::{Admission, Cause, Policy, Settings, Signal, Transition};
+pub use policy::{Admission, Cause, Policy, Signal, Transition};
 pub use refusal::Open;
 pub use registry::Registry;
+pub use settings::Settings;
 
 use crate::{
     BoxError,

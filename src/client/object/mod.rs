@@ -35,6 +35,7 @@ pub(super) mod door;
 mod listing;
 mod operations;
 pub(crate) mod values;
+mod walk;
 mod warm_up;
 
 #[cfg(test)]

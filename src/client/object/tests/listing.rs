@@ -71,6 +71,9 @@ async fn an_endpoint_lost_on_the_way_costs_its_later_pages_only() {
     let all = client.list("").collect_all().await.unwrap();
     assert_eq!(names(&all), ["a", "b", "c", "e"]);
     assert_eq!(all.missing.len(), 1);
+    let first = &all.explanations[0];
+    assert_eq!((first.operation(), first.attempts().len()), ("list", 2));
+    assert!(all.explanations.len() > 1, "an explanation for each fetch");
 }
 
 #[tokio::test(start_paused = true)]
