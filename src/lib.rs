@@ -145,6 +145,7 @@ pub mod breaker;
 pub mod client;
 mod clock;
 pub mod deadline;
+mod dispatch;
 #[cfg(feature = "drill")]
 pub mod drill;
 pub mod endpoint;

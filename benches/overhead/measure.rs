@@ -33,6 +33,16 @@ pub(crate) fn all() -> Vec<Measured> {
         .collect()
 }
 
+/// Two million calls of the stack of this name.
+pub(crate) fn alone(name: &str, suspends: bool) {
+    let Some(stack) = Stack::ALL.iter().find(|stack| stack.name() == name) else {
+        let names: Vec<_> = Stack::ALL.iter().map(|stack| stack.name()).collect();
+        eprintln!("no stack named {name:?}; there are {names:?}");
+        std::process::exit(2);
+    };
+    runtime().block_on(stack.runner(suspends)(2_000_000));
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -40,18 +50,24 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Median nanoseconds per call of each stack, measured in turn.
+/// What this thread has used of the processor: other work on the machine does not count.
+fn cpu_nanos() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// Median CPU nanoseconds per call of each stack, measured in turn.
 fn medians(suspends: bool) -> Vec<f64> {
     let runtime = runtime();
     let runners: Vec<Runner> = Stack::ALL.iter().map(|stack| stack.runner(suspends)).collect();
     let mut times = vec![Vec::new(); runners.len()];
     for round in 0..ROUNDS {
         for (runner, times) in runners.iter().zip(&mut times) {
-            let begun = Instant::now();
+            let begun = cpu_nanos();
             runtime.block_on(runner(CALLS));
             // The first round warms caches, pools and estimates.
             if round > 0 {
-                times.push(begun.elapsed().as_nanos() as f64 / CALLS as f64);
+                times.push((cpu_nanos() - begun) / CALLS as f64);
             }
         }
     }

@@ -288,21 +288,33 @@ enum Passage {
 /// Wraps one endpoint's service in [`Guarded`].
 #[derive(Clone, Debug)]
 pub struct BreakerLayer {
+    guard: Arc<Guard>,
+}
+
+/// What the attempts at one endpoint share. Each holds it once.
+#[derive(Debug)]
+struct Guard {
     breaker: Breaker,
     tracker: Option<Arc<Tracker>>,
 }
 
 impl BreakerLayer {
     /// Guards with this breaker.
-    pub const fn new(breaker: Breaker) -> Self {
-        Self { breaker, tracker: None }
+    pub fn new(breaker: Breaker) -> Self {
+        Self {
+            guard: Arc::new(Guard { breaker, tracker: None }),
+        }
     }
 
     /// Tells *late* from *very late* by the p99 that this tracker learnt.
     #[must_use]
-    pub fn learning_from(mut self, tracker: Arc<Tracker>) -> Self {
-        self.tracker = Some(tracker);
-        self
+    pub fn learning_from(self, tracker: Arc<Tracker>) -> Self {
+        Self {
+            guard: Arc::new(Guard {
+                breaker: self.guard.breaker.clone(),
+                tracker: Some(tracker),
+            }),
+        }
     }
 }
 
@@ -339,8 +351,7 @@ where
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let class = call.class();
-        let breaker = &self.layer.breaker;
-        let passage = breaker.admit(class, call.at(), call.forced());
+        let passage = self.layer.guard.breaker.admit(class, call.at(), call.forced());
         match passage {
             Err(until) => ResponseFuture {
                 state: State::Refused { until },
@@ -355,7 +366,7 @@ where
                     leg: call.leg(),
                     class,
                     passage,
-                    layer: self.layer.clone(),
+                    guard: self.layer.guard.clone(),
                     settled: false,
                 };
                 ResponseFuture {
@@ -425,7 +436,7 @@ struct Ticket {
     leg: Leg,
     class: OpClass,
     passage: Passage,
-    layer: BreakerLayer,
+    guard: Arc<Guard>,
     settled: bool,
 }
 
@@ -444,7 +455,7 @@ impl Ticket {
             }),
             Some(Ended::Abandoned(Abandoned::Late)) => {
                 let very_late = self
-                    .layer
+                    .guard
                     .tracker
                     .as_ref()
                     .and_then(|t| t.p99(self.class))
@@ -460,7 +471,7 @@ impl Ticket {
             None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
         };
         let now = elapsed.map_or_else(clock::now, |elapsed| self.started + elapsed);
-        self.layer.breaker.settle(self.class, self.passage, now, signal);
+        self.guard.breaker.settle(self.class, self.passage, now, signal);
     }
 }
 

@@ -100,7 +100,11 @@ fn around<S, K: Clone>(
     let service = ServiceBuilder::new()
         .layer(BreakerLayer::new(vitals.breaker.clone()).learning_from(tracker.clone()))
         .layer(LimitLayer::new(vitals.admission.clone()))
-        .layer(HealthLayer::new(tracker.clone(), Timed(classify)).observed_by(AttemptObserver::new(profile.clone())))
+        .layer(HealthLayer::observed_by(
+            tracker.clone(),
+            Timed(classify),
+            AttemptObserver::new(profile.clone()),
+        ))
         .layer(TimeoutLayer::new(timeout::Limit::learnt(tracker.clone())))
         .service(service);
     let mut member = Member::with(service, vitals);

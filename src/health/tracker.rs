@@ -198,10 +198,14 @@ impl Tracker {
         late
     }
 
-    /// Counts an attempt as under way until the guard is dropped.
-    pub(crate) fn enter(self: &std::sync::Arc<Self>) -> InFlight {
+    /// Counts an attempt as under way until it [leaves](Self::leave).
+    pub(crate) fn enter(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(self.clone())
+    }
+
+    /// An attempt that [entered](Self::enter) is no longer under way.
+    pub(crate) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn publish(&self, class: OpClass, health: &ClassHealth, now: Instant) {
@@ -245,16 +249,6 @@ impl ClassHealth {
             .into_iter()
             .flatten()
             .any(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
-    }
-}
-
-/// One attempt under way; leaves when dropped.
-#[derive(Debug)]
-pub(crate) struct InFlight(std::sync::Arc<Tracker>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -309,10 +303,10 @@ mod tests {
     #[test]
     fn an_unknown_endpoint_gets_one_attempt_at_a_time() {
         let now = crate::clock::now();
-        let (unknown, known) = (std::sync::Arc::new(Tracker::new()), Tracker::new());
+        let (unknown, known) = (Tracker::new(), Tracker::new());
         known.judged(OpClass::Read, now, Duration::from_secs(5), Outcome::SUCCESS);
         assert!(unknown.cost(OpClass::Read, now) < known.cost(OpClass::Read, now));
-        let _one = unknown.enter();
+        unknown.enter();
         assert!(unknown.cost(OpClass::Read, now) > known.cost(OpClass::Read, now));
     }
 

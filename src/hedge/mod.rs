@@ -186,8 +186,8 @@ pin_project! {
         first: S::Future,
         // A result of the first that waits for the hedge.
         first_result: Option<Result<S::Response, BoxError>>,
-        #[pin]
-        hedge: Option<Running<Oneshot<S, Call<R>>, S::Response>>,
+        // Boxed: few calls have one, and all would be twice as large for it.
+        hedge: Option<Pin<Box<Running<Oneshot<S, Call<R>>, S::Response>>>>,
         // What a hedge needs; taken when it is sent or when there cannot be one.
         spare: Option<(Call<R>, S, Arc<Shared>)>,
         due: Option<Instant>,
@@ -251,10 +251,10 @@ where
         {
             let result = result.map_err(Into::into);
             // Unhedged calls, nearly all, end here.
-            let Some(hedge) = this.hedge.as_mut().as_pin_mut() else {
+            let Some(hedge) = this.hedge.as_mut() else {
                 return Poll::Ready(result);
             };
-            let hedge = hedge.project();
+            let hedge = hedge.as_mut().project();
             match hedge.result.take() {
                 Some(other) => return Poll::Ready(better(hedge.record, (*this.leg, result), (*hedge.leg, other))),
                 None if rank(hedge.record.ended(*this.leg), result.is_ok()) == Rank::Definitive => {
@@ -281,17 +281,17 @@ where
                     record: record.clone(),
                     paid: (!record.is_probe()).then(|| shared.budget.clone()),
                 };
-                this.hedge.set(Some(running));
+                *this.hedge = Some(Box::pin(running));
             } else if shared.budget.may_tell(now) {
                 shared.reporter.report(Event::BudgetExhausted { class: record.class() });
             }
             // One hedge an attempt, or none.
             *this.spare = None;
         }
-        let Some(hedge) = this.hedge.as_mut().as_pin_mut() else {
+        let Some(running) = this.hedge.as_mut() else {
             return Poll::Pending;
         };
-        let hedge = hedge.project();
+        let hedge = running.as_mut().project();
         if hedge.result.is_some() {
             return Poll::Pending;
         }
@@ -304,7 +304,7 @@ where
             if let Some(budget) = hedge.paid {
                 budget.refund(clock::now());
             }
-            this.hedge.set(None);
+            *this.hedge = None;
             return Poll::Pending;
         }
         if let Some(first) = this.first_result.take() {

@@ -3,12 +3,12 @@ use crate::{
     endpoint::Profile,
     request::{CallRecord, Ended, Leg, OpClass},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tracing::{Span, field::Empty};
 
-/// Sees one endpoint's attempts: a span each, and the metrics. Cloning shares it.
-#[derive(Clone, Debug)]
-pub(crate) struct AttemptObserver(Option<Arc<Observed>>);
+/// Sees one endpoint's attempts: a span each, and the metrics.
+#[derive(Debug)]
+pub(crate) struct AttemptObserver(Option<Observed>);
 
 #[derive(Debug)]
 struct Observed {
@@ -24,7 +24,7 @@ impl AttemptObserver {
 
     pub(crate) fn new(profile: Profile) -> Self {
         let metrics = AttemptMetrics::new(profile.name());
-        Self(Some(Arc::new(Observed { profile, metrics })))
+        Self(Some(Observed { profile, metrics }))
     }
 
     /// The span of attempt `leg`. Costs next to nothing where nobody subscribes.
