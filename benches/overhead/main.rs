@@ -24,9 +24,10 @@ fn main() {
         return measure::alone(name, args.iter().any(|arg| arg == "--suspends"));
     }
     let json = args.iter().any(|arg| arg == "--json");
+    let standing = measure::standing();
     let measured = measure::all();
     if json {
-        println!("{}", json!({ "stacks": measured }));
+        println!("{}", json!({ "stacks": measured, "standing": standing }));
         return;
     }
     println!(
@@ -39,4 +40,8 @@ fn main() {
             row.name, row.added_ns_ready, row.added_ns_suspend, row.allocs, row.two_thread_scaling
         );
     }
+    println!(
+        "\na client takes {:.0} bytes and {:.0} for each endpoint; snapshot() of three takes {:.0} ns",
+        standing.bytes_per_client, standing.bytes_per_endpoint, standing.snapshot_ns
+    );
 }
