@@ -159,6 +159,7 @@ mod replicate;
 pub mod request;
 pub mod retry;
 pub mod route;
+mod sync;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
