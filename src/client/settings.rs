@@ -113,10 +113,7 @@ macro_rules! stack_setters {
         /// Is told how every call ended, as its caller sees it, on the task that made it: be quick, do not block. A call
         /// that was dropped has no end. One may be told; a second takes the first's place.
         #[must_use]
-        pub fn on_call_end(
-            mut self,
-            listener: impl Fn(&crate::telemetry::CallEnd) + Send + Sync + 'static,
-        ) -> Self {
+        pub fn on_call_end(mut self, listener: impl Fn(&crate::telemetry::CallEnd) + Send + Sync + 'static) -> Self {
             self.settings.call_listener = Some(std::sync::Arc::new(listener));
             self
         }

@@ -279,6 +279,19 @@ mod tests {
         assert_eq!(timeline.next_change(start + minutes(168)), None);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_expiry_is_a_change_like_any_other() {
+        let minute = Duration::from_secs(60);
+        let scenario = Scenario::builtin("fastly-2021").unwrap();
+        let timeline = Timeline::guarded(scenario, 1, Guard::lasting(minute)).unwrap();
+        let now = clock::now();
+        timeline.start(now);
+        assert_eq!(timeline.next_change(now), Some(now + minute));
+        assert!(timeline.at(now + minute - Duration::from_nanos(1)).is_some());
+        assert_eq!(timeline.at(now + minute), None);
+        assert_eq!(timeline.next_change(now + minute), None);
+    }
+
     #[test]
     fn nothing_happens_in_an_idle_drill() {
         let idle = Timeline::idle();

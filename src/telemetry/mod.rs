@@ -37,8 +37,8 @@ mod metrics;
 mod observer;
 mod snapshot;
 
-pub(crate) use call_end::CallListener;
 pub use call_end::CallEnd;
+pub(crate) use call_end::CallListener;
 pub use event::Event;
 pub(crate) use event::{Listener, Reporter};
 pub(crate) use metrics::{CallMetrics, shadow_difference};
