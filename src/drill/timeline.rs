@@ -160,8 +160,15 @@ impl Timeline {
         }
         self.end(|past, run| {
             let lasted = self.0.guard.as_ref()?.lasting;
-            past.ended = expired(run).then_some(Ended::Expired { lasted });
-            past.ended.map(Some)
+            let expires = run.expires.filter(|at| *at <= now)?;
+            // One that had played to its end by then was not ended.
+            let unfinished = self
+                .0
+                .scenario
+                .as_ref()?
+                .at(expires.saturating_duration_since(run.started));
+            past.ended = unfinished.is_some().then_some(Ended::Expired { lasted });
+            Some(past.ended)
         });
         true
     }

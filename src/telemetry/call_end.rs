@@ -1,7 +1,24 @@
 use crate::{ErrorKind, request::OpClass};
 use std::{sync::Arc, time::Duration};
 
-/// How a call ended, as its caller sees it: with all its attempts behind it.
+/// How a call ended, as its caller sees it: with all its attempts behind it. A page of a listing is a call.
+///
+/// ```
+/// use evenkeel::{Endpoint, ErrorKind, Failover};
+/// use std::{io, sync::mpsc};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (tell, ends) = mpsc::channel();
+/// let tables = Failover::builder()
+///     .endpoint(Endpoint::new("virginia", ()))
+///     .on_call_end(move |end| drop(tell.send(*end)))
+///     .build()?;
+/// tables.read(|_| async { Ok::<_, io::Error>("rows") }).await?;
+/// tables.read(|_| async { Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionRefused)) }).await.unwrap_err();
+/// let ends: Vec<_> = ends.try_iter().map(|end| (end.went_well(), end.error)).collect();
+/// assert_eq!(ends, [(Some(true), None), (Some(false), Some(ErrorKind::Unavailable))]);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallEnd {

@@ -233,14 +233,19 @@ async fn a_drill_that_went_to_its_end_has_not_been_ended() {
     let json =
         r#"{ "name": "short", "phases": [{ "name": "all", "duration": "10s", "rules": [{ "fault": "refuse" }] }] }"#;
     let short = evenkeel::drill::Scenario::from_json(json).unwrap();
-    let drill = Timeline::guarded(short, 7, Guard::lasting(MINUTE)).unwrap();
-    drill.start_now();
-    advance(11 * SEC).await;
-    for _ in 0..100 {
-        drill.observe(false);
+    let guard = || Guard::lasting(MINUTE).on_end(|ended| panic!("{ended}"));
+    let drill = Timeline::guarded(short, 7, guard()).unwrap();
+    // Stopped after its end, and expired after its end:
+    for after in [11 * SEC, 2 * MINUTE] {
+        drill.start_now();
+        advance(after).await;
+        for _ in 0..100 {
+            drill.observe(false);
+        }
+        assert_eq!(drill.ended(), None);
+        drill.stop();
+        assert_eq!(drill.ended(), None);
     }
-    drill.stop();
-    assert_eq!(drill.ended(), None);
 }
 
 #[tokio::test(start_paused = true)]

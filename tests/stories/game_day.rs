@@ -103,10 +103,10 @@ async fn one_that_strikes_everywhere_by_mistake_is_aborted_and_the_users_are_ser
     let day = rehearsal(r#"{ "fault": "refuse" }"#);
     // when the game day begins after a minute,
     let calls = day.live(secs(20 * 60), secs(60)).await;
-    // then it ends when it has cost so many calls as it takes to fall below 95 % of those of the last half minute,
+    // then it ends when it has cost the twenty calls that prove something,
     let why = day.why.lock().unwrap().join(";");
     assert!(why.ends_with("went well, and 95.0 % must"), "{why}");
-    assert!((10..=40).contains(&failed(&calls)), "{}", failed(&calls));
+    assert!((20..=22).contains(&failed(&calls)), "{}", failed(&calls));
     // within seconds the users are served again, and stay so to the end of the hour it was to last.
     let last = calls.iter().filter(|call| !call.well).map(|call| call.ended).max();
     assert!(last.unwrap() < secs(60 + 6), "{last:?}");
@@ -125,12 +125,13 @@ async fn one_that_makes_everything_hang_is_aborted_and_those_who_wait_are_served
         .max()
         .unwrap();
     assert!(aborted < secs(60 + 14), "{aborted:?}");
-    // Who came later waited no longer than until then.
-    let waiting: Vec<_> = calls
+    // Who was waiting then, most of ten seconds' worth of users, was served at that moment.
+    let waiting = calls
         .iter()
-        .filter(|call| call.well && call.began < aborted && call.ended > aborted)
-        .collect();
-    assert!(waiting.iter().all(|call| call.ended < aborted + secs(1)), "{waiting:?}");
+        .filter(|call| call.began < aborted && call.ended >= aborted && call.well);
+    let waiting: Vec<_> = waiting.collect();
+    assert!(waiting.len() > 50, "{}", waiting.len());
+    assert!(waiting.iter().all(|call| call.ended < aborted + ms(100)), "{waiting:?}");
     assert!(matches!(day.drill.ended(), Some(Ended::BelowFloor { .. })));
 }
 
