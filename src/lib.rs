@@ -90,7 +90,7 @@
 //! | [`operator`] | what a person on call can order: drain, force, freeze failback, shadow |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
-//! | [`drill`] | past outages as data, and the players that replay them (feature `drill`) |
+//! | [`drill`] | past outages as data, the players that replay them, a guard for game days in production (feature `drill`) |
 //! | [`testing`] | suites that an adapter or a layer of yours should pass (feature `testing`) |
 //!
 //! # What is promised
@@ -160,6 +160,7 @@ mod replicate;
 pub mod request;
 pub mod retry;
 pub mod route;
+mod sync;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -36,6 +36,9 @@ mod refusal;
 mod registry;
 mod settings;
 
+#[cfg(all(test, evenkeel_loom))]
+mod loom_tests;
+
 pub use policy::{Admission, Cause, Policy, Signal, Transition};
 pub use refusal::Open;
 pub use registry::Registry;
@@ -48,6 +51,10 @@ use crate::{
     health::Tracker,
     request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
     route::is_local_refusal,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     telemetry::{Event, Reporter},
     verdict::Verdict,
 };
@@ -56,10 +63,7 @@ use registry::Domain;
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
+    sync::{Arc, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -141,10 +145,10 @@ impl Breaker {
                     last_proof: None,
                 })
             }),
-            untroubled: [const { AtomicBool::new(true) }; 3],
+            untroubled: OpClass::ALL.map(|_| AtomicBool::new(true)),
             // The first good attempt takes the lock and starts the clock of those that go untold.
-            clean: [const { AtomicBool::new(false) }; 3],
-            good: [const { AtomicU32::new(0) }; 3],
+            clean: OpClass::ALL.map(|_| AtomicBool::new(false)),
+            good: OpClass::ALL.map(|_| AtomicU32::new(0)),
             reporter,
             neighbourhood,
         }))

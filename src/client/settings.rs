@@ -1,7 +1,7 @@
 use crate::{
     breaker, deadline,
     retry::{self, Budget},
-    telemetry::Listener,
+    telemetry::{CallListener, Listener},
 };
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     /// Everything random derives from it, so that a run can be replayed.
     pub(crate) seed: u64,
     pub(crate) listener: Option<Listener>,
+    pub(crate) call_listener: Option<CallListener>,
 }
 
 /// Fit for production. The seed comes from the system, so that no two processes of a fleet move in step.
@@ -31,6 +32,7 @@ impl Default for Settings {
             registry: breaker::Registry::new(),
             seed: fastrand::u64(..),
             listener: None,
+            call_listener: None,
         }
     }
 }
@@ -105,6 +107,14 @@ macro_rules! stack_setters {
         #[must_use]
         pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
             self.settings.listener = Some(std::sync::Arc::new(listener));
+            self
+        }
+
+        /// Is told how every call ended, as its caller sees it, on the task that made it: be quick, do not block. A call
+        /// that was dropped has no end. One may be told; a second takes the first's place.
+        #[must_use]
+        pub fn on_call_end(mut self, listener: impl Fn(&crate::telemetry::CallEnd) + Send + Sync + 'static) -> Self {
+            self.settings.call_listener = Some(std::sync::Arc::new(listener));
             self
         }
     };

@@ -31,6 +31,9 @@
 mod policy;
 mod refusal;
 
+#[cfg(all(test, evenkeel_loom))]
+mod loom_tests;
+
 pub use policy::Rate;
 pub use refusal::Full;
 
@@ -38,15 +41,16 @@ use crate::{
     BoxError,
     clock::{self, Instant},
     request::{Call, CallRecord},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };

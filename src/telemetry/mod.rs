@@ -2,6 +2,7 @@
 //!
 //! - **Events**: every decision worth knowing, with onset and cause, as one enum: [`Event`]. They go to `tracing` (target
 //!   `evenkeel`) and to the function given to a builder's `on_event`.
+//! - **Calls**: how each ended, to the function given to a builder's `on_call_end`: [`CallEnd`].
 //! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
 //! - **Metrics**, through the `metrics` facade. Handles are taken when a client is built: install the recorder before.
@@ -30,11 +31,14 @@
 //! # let _ = page_someone as fn(&Event);
 //! ```
 
+mod call_end;
 mod event;
 mod metrics;
 mod observer;
 mod snapshot;
 
+pub use call_end::CallEnd;
+pub(crate) use call_end::CallListener;
 pub use event::Event;
 pub(crate) use event::{Listener, Reporter};
 pub(crate) use metrics::{CallMetrics, shadow_difference};

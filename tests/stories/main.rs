@@ -11,6 +11,7 @@ mod client;
 mod constraints;
 mod explained;
 mod failover;
+mod game_day;
 mod lessons;
 mod mistakes;
 mod objects;

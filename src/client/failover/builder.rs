@@ -99,7 +99,7 @@ impl<C, K> FailoverBuilder<C, K> {
                 barred,
                 composed,
                 clients,
-                metrics: CallMetrics::new(),
+                metrics: CallMetrics::telling(self.settings.call_listener),
                 closed: AtomicBool::new(false),
             }),
         })

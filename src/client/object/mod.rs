@@ -107,7 +107,7 @@ pub(crate) fn assemble(
             budget: parts.settings.budget,
             vitals,
             operator,
-            metrics: CallMetrics::new(),
+            metrics: CallMetrics::telling(parts.settings.call_listener),
             closed: AtomicBool::new(false),
         }),
     }
