@@ -29,6 +29,7 @@ pub mod memory;
 pub mod s3;
 mod verdicts;
 
+pub use attributes::{check as check_put, check_range};
 pub use bridge::{AnyObjectProvider, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
 pub use memory::Memory;
