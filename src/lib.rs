@@ -88,6 +88,7 @@
 //! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
 //! | [`operator`] | what a person on call can order: drain, force, freeze failback, shadow |
+//! | [`probe`] | looks in the background at endpoints that calls do not look at |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
 //! | [`drill`] | past outages as data, and the players that replay them (feature `drill`) |
@@ -154,6 +155,7 @@ pub mod health;
 pub mod hedge;
 pub mod limit;
 pub mod operator;
+pub mod probe;
 pub mod provider;
 mod replicate;
 pub mod request;

@@ -36,6 +36,7 @@ mod refusal;
 mod registry;
 mod settings;
 
+pub(crate) use policy::Gate;
 pub use policy::{Admission, Cause, Policy, Signal, Transition};
 pub use refusal::Open;
 pub use registry::Registry;
@@ -46,6 +47,7 @@ use crate::{
     clock::{self, Instant},
     endpoint::Profile,
     health::Tracker,
+    probe::Attendant,
     request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
     route::is_local_refusal,
     telemetry::{Event, Reporter},
@@ -57,7 +59,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
@@ -81,6 +83,8 @@ struct Shared {
     reporter: Reporter,
     /// Whom to tell when it opens.
     neighbourhood: Option<(Domain, Registry)>,
+    /// Who probes in the background.
+    attendant: OnceLock<Arc<Attendant>>,
 }
 
 /// So many good attempts go untold at most, so that the recent rate stays recent.
@@ -147,7 +151,28 @@ impl Breaker {
             good: [const { AtomicU32::new(0) }; 3],
             reporter,
             neighbourhood,
+            attendant: OnceLock::new(),
         }))
+    }
+
+    /// This one probes in the background, and is told of changes. The first to say so wins.
+    pub(crate) fn attended_by(&self, attendant: Arc<Attendant>) {
+        // One client, one attendant: there is no second.
+        let _ = self.0.attendant.set(attendant);
+    }
+
+    /// What stands before a probe from the background.
+    pub(crate) fn gate(&self, class: OpClass, now: Instant) -> Gate {
+        self.with(class, now, |c| c.policy.gate(now))
+    }
+
+    /// Whether a call should lend its first attempt as a probe, if one may pass: not while the background probes an endpoint
+    /// that shows no life.
+    pub(crate) fn borrows(&self, class: OpClass, now: Instant) -> bool {
+        let attendant = self.0.attendant.get().filter(|attendant| attendant.stands_in());
+        let Some(attendant) = attendant else { return true };
+        let looked_at = if attendant.probes(class) { class } else { OpClass::Read };
+        !self.with(looked_at, now, |c| c.policy.is_lifeless(now))
     }
 
     /// Whether an attempt could pass now.
@@ -223,6 +248,7 @@ impl Breaker {
         }
         let transition = self.with(class, now, |c| match (passage, signal) {
             (Passage::Ordinary, Some(signal)) => c.policy.ended(now, signal, &mut c.rng),
+            (Passage::Watch, Some(signal)) => c.policy.watched(now, signal, &mut c.rng),
             (Passage::Probe, Some(signal)) => c.policy.probed(now, signal, &mut c.rng),
             (Passage::Forced, Some(signal)) => c.policy.forced(now, signal, &mut c.rng),
             (Passage::Probe, None) => {
@@ -237,6 +263,9 @@ impl Breaker {
     /// Tells of a change, after the lock was let go.
     fn report(&self, class: OpClass, transition: Option<Transition>) {
         let Some(transition) = transition else { return };
+        if let Some(attendant) = self.0.attendant.get() {
+            attendant.wake();
+        }
         if let (Transition::Opened { .. }, Some((domain, registry))) = (transition, &self.0.neighbourhood) {
             registry.trouble(domain, self, clock::now());
         }
@@ -281,6 +310,8 @@ impl Breaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Passage {
     Ordinary,
+    /// From the background, while it is closed.
+    Watch,
     Probe,
     Forced,
 }
@@ -346,8 +377,13 @@ where
                 state: State::Refused { until },
             },
             Ok(passage) => {
+                let passage = match passage {
+                    Passage::Ordinary if call.record().is_background() => Passage::Watch,
+                    _ => passage,
+                };
                 if passage == Passage::Probe {
-                    call.record().note_probe();
+                    let blind = !breaker.with(class, call.at(), |c| c.policy.shows_life());
+                    call.record().note_probe(blind);
                 }
                 let ticket = Ticket {
                     record: call.record().clone(),

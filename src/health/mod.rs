@@ -199,9 +199,12 @@ impl Attempt {
         let now = clock::now();
         let took = now.saturating_duration_since(self.started);
         let outcome = classify.classify(result);
-        let outcome = self.tracker.judged(self.class, now, took, outcome);
+        let outcome = match self.record.is_background() {
+            false => self.tracker.judged(self.class, now, took, outcome),
+            true => self.tracker.probed(self.class, now, outcome),
+        };
         let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
-        self.observer.ended(self.class, Ended::Judged(outcome), took);
+        self.observer.ended(&self.record, Ended::Judged(outcome), took);
         if let Some(detail) = &detail {
             span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
             if let Some(id) = &detail.request_id {
@@ -224,7 +227,7 @@ impl Drop for Attempt {
         } else {
             Abandoned::Young
         };
-        self.observer.ended(self.class, Ended::Abandoned(how), age);
+        self.observer.ended(&self.record, Ended::Abandoned(how), age);
         self.record.end(self.leg, age, Ended::Abandoned(how), None);
     }
 }

@@ -36,6 +36,8 @@ pub struct CallRecord {
     legs: Mutex<Legs>,
     /// One of its attempts is a breaker's probe.
     probe: AtomicBool,
+    /// And of an endpoint of which no probe has succeeded yet.
+    blind: AtomicBool,
     timer: CallTimer,
 }
 
@@ -109,6 +111,7 @@ impl CallRecord {
             allowance: Duration::ZERO,
             legs: Mutex::default(),
             probe: AtomicBool::new(false),
+            blind: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
@@ -238,15 +241,26 @@ impl CallRecord {
             })
     }
 
-    /// One of its attempts serves as a breaker's probe.
-    pub(crate) fn note_probe(&self) {
+    /// One of its attempts serves as a breaker's probe; `blind`: the first since it opened.
+    pub(crate) fn note_probe(&self, blind: bool) {
+        self.blind.store(blind, Ordering::Relaxed);
         self.probe.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the endpoint that it probes has not shown any life yet.
+    pub(crate) fn is_blind_probe(&self) -> bool {
+        self.is_probe() && self.blind.load(Ordering::Relaxed)
+    }
+
+    /// A probe from the background: nobody's call.
+    pub(crate) const fn is_background(&self) -> bool {
+        matches!(self.first_kind, LegKind::Probe)
     }
 
     /// Whether the call lends an attempt as a probe. What that costs it (its hedge, its retry) is not the budget's to
     /// refuse: a call must not suffer for being the one that asks.
     pub(crate) fn is_probe(&self) -> bool {
-        self.probe.load(Ordering::Relaxed)
+        self.probe.load(Ordering::Relaxed) || self.is_background()
     }
 
     /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.

@@ -14,6 +14,7 @@ mod failover;
 mod lessons;
 mod mistakes;
 mod objects;
+mod probes;
 #[path = "../support/store.rs"]
 mod store;
 mod telemetry;
