@@ -40,7 +40,7 @@ pub use refusal::Full;
 use crate::{
     BoxError,
     clock::{self, Instant},
-    request::{Call, CallRecord},
+    request::{Abandoned, Call, CallRecord, Ended, Leg},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -100,17 +100,30 @@ impl Admission {
     /// The most attempts that may be under way at the moment, where that was learnt; `None`: no limit but
     /// [`MAX_IN_FLIGHT`].
     pub fn learnt_limit(&self) -> Option<u32> {
-        self.0.learnt.as_ref().and_then(adaptive::Shared::limit)
+        self.0.learnt.as_ref().and_then(|learnt| learnt.limit(clock::now()))
     }
 
     /// One more attempt, which must wait for its turn so long.
-    fn admit(&self, now: Instant, patience: Duration) -> Result<(Duration, Place), Duration> {
+    fn admit(
+        &self,
+        of: (&Arc<CallRecord>, Leg),
+        now: Instant,
+        patience: Duration,
+    ) -> Result<(Duration, Place), Duration> {
         // Counted before it is looked at, so that two that race cannot both take the last place.
         let before = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone());
-        let learnt = self.0.learnt.as_ref();
-        if before >= self.0.max_in_flight || learnt.is_some_and(|learnt| !learnt.admits(now, before)) {
+        let mut place = Place {
+            admission: self.clone(),
+            sample: None,
+        };
+        if before >= self.0.max_in_flight {
             return Err(PATIENCE);
+        }
+        if let Some(learnt) = &self.0.learnt
+            && learnt.admits(now, before).ok_or(PATIENCE)?
+        {
+            let (record, leg) = of;
+            place.sample = Some((record.clone(), leg, now, before));
         }
         let wait = match &self.0.rate {
             None => Duration::ZERO,
@@ -170,7 +183,7 @@ where
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let patience = if call.may_queue() { PATIENCE } else { Duration::ZERO };
         let now = call.at();
-        let state = match self.admission.admit(now, patience) {
+        let state = match self.admission.admit((call.record(), call.leg()), now, patience) {
             Err(retry_after) => State::Refused { retry_after },
             Ok((wait, place)) => {
                 if wait.is_zero() {
@@ -245,10 +258,27 @@ where
 
 /// A place among the attempts under way; given back when dropped.
 #[derive(Debug)]
-struct Place(Admission);
+struct Place {
+    admission: Admission,
+    /// An attempt to learn from, when it began, and how many it found under way.
+    sample: Option<(Arc<CallRecord>, Leg, Instant, u32)>,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let shared = &self.admission.0;
+        shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let (Some(learnt), Some((record, leg, began, found))) = (&shared.learnt, &self.sample) else {
+            return;
+        };
+        let (ended, elapsed) = record.end_of(*leg);
+        let telling = match ended {
+            Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy() || outcome.timed_out,
+            Some(Ended::Abandoned(how)) => how == Abandoned::Late,
+            None => false,
+        };
+        if let Some(took) = elapsed.filter(|_| telling && !record.is_background()) {
+            learnt.ended(*began + took, took, *found);
+        }
     }
 }

@@ -113,7 +113,8 @@ impl Watch {
 }
 
 fn jittered(idle: Option<Duration>, rng: &mut fastrand::Rng) -> Duration {
-    idle.unwrap_or_default().mul_f64(1.0 - JITTER + 2.0 * JITTER * rng.f64())
+    idle.unwrap_or_default()
+        .mul_f64(1.0 - JITTER + 2.0 * JITTER * rng.f64())
 }
 
 #[cfg(test)]

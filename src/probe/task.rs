@@ -2,6 +2,7 @@ use super::{
     Settings,
     policy::{End, Step, View, Watch},
 };
+use crate::breaker::Gate;
 use crate::{
     clock,
     request::{CallRecord, Ended, Leg, OpClass, bit},
@@ -9,7 +10,6 @@ use crate::{
     telemetry::{Event, ProbeSnapshot, Reporter},
     verdict::Verdict,
 };
-use crate::breaker::Gate;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
     fmt,
@@ -221,7 +221,9 @@ impl Shared {
 
 /// How it ended, as a word and for the policy.
 fn end_of(record: Option<&CallRecord>) -> (End, &'static str) {
-    let Some(record) = record else { return (End::Nothing, "panicked") };
+    let Some(record) = record else {
+        return (End::Nothing, "panicked");
+    };
     if !record.was_started(Leg::default()) {
         return (End::NotSent, "not sent");
     }

@@ -124,12 +124,7 @@ pub struct ClassSnapshot {
 }
 
 impl EndpointSnapshot {
-    pub(crate) fn of(
-        profile: &Profile,
-        vitals: &Vitals,
-        barred: Option<String>,
-        probes: Vec<ProbeSnapshot>,
-    ) -> Self {
+    pub(crate) fn of(profile: &Profile, vitals: &Vitals, barred: Option<String>, probes: Vec<ProbeSnapshot>) -> Self {
         let now = clock::now();
         Self {
             profile: profile.clone(),

@@ -5,10 +5,7 @@ use crate::{
     store::{Store, Trouble},
 };
 use evenkeel::{
-    BuildError, Endpoint, ErrorKind, Failover, ObjectClient, Replication,
-    operator::Selector,
-    probe,
-    request::OpClass,
+    BuildError, Endpoint, ErrorKind, Failover, ObjectClient, Replication, operator::Selector, probe, request::OpClass,
     telemetry::Event,
 };
 use std::{future::IntoFuture, time::Duration};
@@ -42,8 +39,16 @@ fn stores() -> [Store; 2] {
 
 fn objects(stores: &[Store; 2], settings: probe::Settings) -> ObjectClient {
     ObjectClient::builder()
-        .endpoint(Endpoint::new("virginia", stores[0].clone()).provider("aws").jurisdictions(["US"]))
-        .endpoint(Endpoint::new("stackit", stores[1].clone()).provider("stackit").jurisdictions(["DE"]))
+        .endpoint(
+            Endpoint::new("virginia", stores[0].clone())
+                .provider("aws")
+                .jurisdictions(["US"]),
+        )
+        .endpoint(
+            Endpoint::new("stackit", stores[1].clone())
+                .provider("stackit")
+                .jurisdictions(["DE"]),
+        )
         .replication(Replication::write_once())
         .probes(settings)
         .seed(7)
@@ -65,7 +70,8 @@ async fn a_standby_that_died_silently_is_found_within_70_seconds_without_any_cal
             assert_eq!(breaker(&tables, 0), "closed");
             assert_ne!(breaker(&tables, 1), "closed", "{does:?}, seed {seed}");
             assert_eq!(virginia.asked(), 1, "one cheap read for the one that is well");
-            let told = heard.count(|event| matches!(event, Event::IdleProbeFailed { endpoint, .. } if &**endpoint == "ireland"));
+            let told = heard
+                .count(|event| matches!(event, Event::IdleProbeFailed { endpoint, .. } if &**endpoint == "ireland"));
             assert_eq!(told, 1, "once");
         }
     }
@@ -79,7 +85,10 @@ async fn an_idle_endpoint_that_is_out_comes_back_without_calls() {
     assert_eq!(breaker(&tables, 1), "open");
     let asked = ireland.asked();
     sleep(secs(600)).await;
-    assert!((20..200).contains(&(ireland.asked() - asked)), "at the breaker's own pace");
+    assert!(
+        (20..200).contains(&(ireland.asked() - asked)),
+        "at the breaker's own pace"
+    );
     ireland.answers_after(ms(5));
     // At most an open time of 30 s with its jitter, and three probes a second apart.
     sleep(secs(33)).await;
@@ -95,11 +104,18 @@ async fn what_calls_exercise_is_not_probed() {
         tables.read(Table::query).await.unwrap();
     }
     assert_eq!(virginia.asked(), 60, "calls and nothing else");
-    assert!((9..=11).contains(&ireland.asked()), "{} in ten minutes", ireland.asked());
+    assert!(
+        (9..=11).contains(&ireland.asked()),
+        "{} in ten minutes",
+        ireland.asked()
+    );
     let snapshot = tables.snapshot();
     assert_eq!(snapshot.endpoints[0].probes[0].sent, 0);
     let probes = &snapshot.endpoints[1].probes[0];
-    assert_eq!((probes.class, probes.last, probes.sent), (OpClass::Read, Some("success"), ireland.asked() as u64));
+    assert_eq!(
+        (probes.class, probes.last, probes.sent),
+        (OpClass::Read, Some("success"), ireland.asked() as u64)
+    );
     assert!(snapshot.to_string().contains("read probe success"), "{snapshot}");
 }
 
@@ -112,7 +128,11 @@ async fn a_probe_teaches_no_latency_and_costs_no_budget() {
     assert!(ireland.asked() > 50);
     let snapshot = tables.snapshot();
     let reads = &snapshot.endpoints[1].classes[0];
-    assert_eq!((reads.p50, reads.p99), (None, None), "a cheap read's time is no limit for others");
+    assert_eq!(
+        (reads.p50, reads.p99),
+        (None, None),
+        "a cheap read's time is no limit for others"
+    );
     assert!(reads.last_success.unwrap() < secs(70));
     assert_eq!(snapshot.budget, budget);
 }
@@ -140,7 +160,11 @@ async fn the_task_ends_with_the_last_clone_and_leaves_nothing() {
     sleep(secs(66)).await;
     drop(tables);
     yield_now().await;
-    assert_eq!((tasks(), ireland.under_way()), (1, 1), "a clone is left, and a probe is under way");
+    assert_eq!(
+        (tasks(), ireland.under_way()),
+        (1, 1),
+        "a clone is left, and a probe is under way"
+    );
     drop(clone);
     yield_now().await;
     assert_eq!((tasks(), ireland.under_way()), (0, 0));
@@ -192,7 +216,10 @@ fn built_without_a_runtime_it_starts_with_the_first_call_of_each() {
 #[tokio::test(start_paused = true)]
 async fn off_is_off() {
     let table = Table::new("virginia");
-    let tables = builder([&table]).probes(probe::Settings::off()).probe(Table::query).build();
+    let tables = builder([&table])
+        .probes(probe::Settings::off())
+        .probe(Table::query)
+        .build();
     let client = objects(&stores(), probe::Settings::off());
     assert_eq!(tasks(), 0);
     sleep(secs(600)).await;
@@ -202,7 +229,11 @@ async fn off_is_off() {
     let mut settings = probe::Settings::default();
     settings.open = false;
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
-    let tables = builder([&virginia, &ireland]).probes(settings).probe(Table::query).build().unwrap();
+    let tables = builder([&virginia, &ireland])
+        .probes(settings)
+        .probe(Table::query)
+        .build()
+        .unwrap();
     ireland.fails(Mishap::Refused);
     sleep(secs(70)).await;
     let asked = ireland.asked();
@@ -241,10 +272,21 @@ async fn a_drained_endpoint_is_not_probed_nor_a_barred_one() {
     assert!(snapshot.endpoints[0].probes.is_empty());
     // And the snapshot says why.
     let told = &snapshot.orders[0];
-    assert_eq!((told.number, told.action.as_str(), told.selector.as_str()), (order, "drain", "stackit"));
-    assert_eq!((told.reason.as_str(), told.expires_in), ("its disks are replaced", secs(600)));
+    assert_eq!(
+        (told.number, told.action.as_str(), told.selector.as_str()),
+        (order, "drain", "stackit")
+    );
+    assert_eq!(
+        (told.reason.as_str(), told.expires_in),
+        ("its disks are replaced", secs(600))
+    );
     assert_eq!(told.endpoints, ["stackit"]);
-    assert!(snapshot.to_string().contains("drain stackit for 10 min more (its disks are replaced)"), "{snapshot}");
+    assert!(
+        snapshot
+            .to_string()
+            .contains("drain stackit for 10 min more (its disks are replaced)"),
+        "{snapshot}"
+    );
     sleep(secs(700)).await;
     assert!(stores[1].asked() > 0, "the order has expired");
     assert_eq!((stores[0].asked(), client.snapshot().orders.len()), (0, 0));
@@ -281,7 +323,11 @@ async fn callers_do_not_wait_for_a_dead_region() {
             // A lent call waits until its attempt is late by what virginia did before (its p99 has seen the first hangs),
             // not for ireland as well.
             let limit = if background { 11 } else { 20 };
-            assert!(began.elapsed() <= ms(limit), "{:?}, background {background}", began.elapsed());
+            assert!(
+                began.elapsed() <= ms(limit),
+                "{:?}, background {background}",
+                began.elapsed()
+            );
             sleep(ms(200)).await;
         }
         assert!(virginia.asked() > before + 3, "it is looked at all the same");
@@ -330,7 +376,10 @@ async fn no_write_is_lent_to_a_region_that_cheap_reads_find_dead() {
         put().await;
         client.head("k1").into_future().await.unwrap_err();
     }
-    assert_eq!((state(&client, 0, OpClass::Read), state(&client, 0, OpClass::Write)), ("open", "open"));
+    assert_eq!(
+        (state(&client, 0, OpClass::Read), state(&client, 0, OpClass::Write)),
+        ("open", "open")
+    );
     stores[0].forget();
     for _ in 0..600 {
         put().await;
@@ -342,7 +391,10 @@ async fn no_write_is_lent_to_a_region_that_cheap_reads_find_dead() {
     for _ in 0..150 {
         put().await;
     }
-    assert_eq!((state(&client, 0, OpClass::Read), state(&client, 0, OpClass::Write)), ("closed", "closed"));
+    assert_eq!(
+        (state(&client, 0, OpClass::Read), state(&client, 0, OpClass::Write)),
+        ("closed", "closed")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -380,7 +432,10 @@ async fn write_probes_are_opt_in_and_leave_no_trace_in_listings() {
     for n in 0..5 {
         client.put(format!("k{n}"), "v").await.unwrap();
     }
-    assert_eq!((state(&client, 0, OpClass::Read), state(&client, 0, OpClass::Write)), ("closed", "open"));
+    assert_eq!(
+        (state(&client, 0, OpClass::Read), state(&client, 0, OpClass::Write)),
+        ("closed", "open")
+    );
     sleep(secs(60)).await;
     stores[0].heal();
     sleep(secs(60)).await;
@@ -391,7 +446,9 @@ async fn write_probes_are_opt_in_and_leave_no_trace_in_listings() {
     let there = |store: &Store| store.memory.clone();
     for (store, expected) in stores.iter().zip([true, false]) {
         let head = evenkeel::request::object::Head::new(evenkeel::request::Key::new(own).unwrap());
-        let found = evenkeel::provider::ObjectProvider::head(&there(store), head).await.is_ok();
+        let found = evenkeel::provider::ObjectProvider::head(&there(store), head)
+            .await
+            .is_ok();
         assert_eq!(found, expected);
     }
     for delimiter in [None, Some("/")] {

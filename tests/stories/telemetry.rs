@@ -274,7 +274,10 @@ async fn probes_from_the_background_are_counted_apart() {
     }
     let all = counts.0.lock().unwrap().clone();
     for of_calls in ["evenkeel_calls", "evenkeel_call_", "evenkeel_attempt"] {
-        assert!(!all.iter().any(|(name, count)| name.starts_with(of_calls) && *count > 0), "{all:?}");
+        assert!(
+            !all.iter().any(|(name, count)| name.starts_with(of_calls) && *count > 0),
+            "{all:?}"
+        );
     }
     drop(tables);
 }
