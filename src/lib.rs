@@ -98,7 +98,8 @@
 //!
 //! - A call ends by its deadline: 10 s, or what it was given.
 //! - Extra load is bounded: retries and hedges together stay at 10 % of the calls and one a second. (On top come the asks
-//!   that prove absence, and what a call needs that lent its attempt to a probe.)
+//!   that prove absence, what a call needs that lent its attempt to a probe, and the [probes](probe) in the background: one
+//!   a minute to an idle endpoint.)
 //! - A write is repeated only if it may be. One that must not happen twice goes elsewhere only when it was provably not sent.
 //!   When it is not known whether a write took effect, the error is [`ErrorKind::MaybeApplied`], never a plain failure.
 //! - *Not found* is proven or not said: see [`Replication`].

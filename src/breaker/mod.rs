@@ -290,6 +290,9 @@ impl Breaker {
         for class in OpClass::ALL {
             self.with(class, now, |c| c.policy.be_wary(until));
         }
+        if let Some(attendant) = self.0.attendant.get() {
+            attendant.wake();
+        }
     }
 
     fn with<T>(&self, class: OpClass, now: Instant, act: impl FnOnce(&mut Class) -> T) -> T {

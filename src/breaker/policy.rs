@@ -74,8 +74,8 @@ pub enum Admission {
 /// What stands before a probe from the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
-    /// Traffic flows.
-    Closed,
+    /// Traffic flows; `wary`: a neighbour is in trouble, and no attempt has gone well since.
+    Closed { wary: bool },
     /// Nobody may pass before then.
     Shut { until: Instant },
     /// A probe is under way.
@@ -184,7 +184,9 @@ impl Policy {
     /// What stands before a probe from the background.
     pub(crate) fn gate(&self, now: Instant) -> Gate {
         match self.state {
-            State::Closed { .. } => Gate::Closed,
+            State::Closed { .. } => Gate::Closed {
+                wary: self.wary_until.is_some_and(|until| now < until),
+            },
             State::Open { until, .. } if now < until => Gate::Shut { until },
             State::Open { until, .. } => Gate::Due {
                 since: until,

@@ -66,13 +66,14 @@ pub(crate) fn compose<S, K: Clone>(
         Delay::never()
     };
 
+    let of_retries = seeds.u64(..);
     let route = Route::commanded(members, seeds.u64(..), Some(orders.clone()), whole.clone());
     let service = ServiceBuilder::new()
         .layer(DeadlineLayer::new(settings.deadline))
         .layer(RetryLayer::reporting(
             settings.retry.clone(),
             budget.clone(),
-            seeds.u64(..),
+            of_retries,
             whole.clone(),
         ))
         .layer(HedgeLayer::reporting(delay, budget.clone(), whole.clone()))

@@ -54,7 +54,7 @@ const WINDOW: Duration = Duration::from_millis(50);
 /// And so many samples: the mean of fewer is chance.
 const ENOUGH: u32 = 12;
 /// Fewer attempts under way are never limited: a few connections' worth drown nobody.
-const LEAST_UNDER_WAY: f64 = 8.0;
+const LEAST_UNDER_WAY: u32 = 8;
 /// The limit is never below this.
 const LEAST: f64 = 4.0;
 /// Too slow, so many times the usual and two timer ticks. An attempt's own limit is eight times the p99.
@@ -113,7 +113,7 @@ impl Adaptive {
         let mean = full.under_way / f64::from(full.attempts);
         match self.limit {
             None => {
-                let many = mean >= LEAST_UNDER_WAY && full.slow * 2 > full.attempts;
+                let many = mean >= f64::from(LEAST_UNDER_WAY) && full.slow * 2 > full.attempts;
                 self.unlimited(lasted.as_secs_f64(), mean, takes, many);
             }
             Some(limit) => self.limited(limit, mean, takes),
@@ -196,8 +196,8 @@ impl Shared {
             return None;
         }
         let number = self.admitted.fetch_add(1, Ordering::Relaxed);
-        let every = if f64::from(under_way) < LEAST_UNDER_WAY { 8 } else { 2 };
-        Some(number.is_multiple_of(every))
+        let every = if under_way < LEAST_UNDER_WAY { 8 } else { 2 };
+        Some(number & (every - 1) == 0)
     }
 
     /// A sample ended.

@@ -4,7 +4,8 @@
 //! be tried out with somebody's call. So each client has one task in the background that sends cheap reads:
 //!
 //! - *idle*: to an endpoint that has met no read for a minute. It keeps connections and credentials warm; one that fails is
-//!   followed up at once, until the breaker opens or all is well.
+//!   followed up at once, until the breaker opens or all is well. The same when a neighbour in the provider's region was
+//!   left: the trouble may be the region's.
 //! - *open*: to an endpoint whose breaker has been open for long enough, beside the calls, which are served elsewhere. When
 //!   the first such probe succeeds, calls lend the further ones (each is asked elsewhere at the same time), because a cheap
 //!   read does not prove that real ones succeed; where there are no calls for a second, the background goes on by itself.

@@ -11,6 +11,8 @@ pub(super) struct Watch {
     patience: Duration,
     /// The last probe ended ill, and no call has come since.
     doubtful: bool,
+    /// It was probed because a neighbour is in trouble.
+    asked_for_neighbour: bool,
     not_before: Instant,
 }
 
@@ -66,16 +68,23 @@ impl Watch {
             since: now,
             patience: jittered(idle, rng),
             doubtful: false,
+            asked_for_neighbour: false,
             not_before: now,
         }
     }
 
-    pub(super) fn next(&self, now: Instant, view: View) -> Step {
+    pub(super) fn next(&mut self, now: Instant, view: View) -> Step {
         let exercised = view.last_seen.is_some_and(|at| at > self.since);
+        let busy = view.last_seen.is_some_and(|at| now < at + CALLS_FIRST);
+        self.asked_for_neighbour &= matches!(view.gate, Gate::Closed { wary: true });
         let due = match view.gate {
-            Gate::Closed if self.doubtful && !exercised => self.not_before,
-            Gate::Closed if self.idle.is_none() => return Step::Rest,
-            Gate::Closed => {
+            Gate::Closed { .. } if self.doubtful && !exercised => self.not_before,
+            Gate::Closed { .. } if self.idle.is_none() => return Step::Rest,
+            Gate::Closed { wary: true } if !self.asked_for_neighbour && !busy => {
+                self.asked_for_neighbour = true;
+                self.not_before
+            }
+            Gate::Closed { .. } => {
                 let met = view.last_seen.map_or(self.since, |at| at.max(self.since));
                 let due = (met + self.patience).max(self.not_before);
                 if due <= now && view.in_flight > 0 {
@@ -127,7 +136,7 @@ mod tests {
         View {
             last_seen,
             in_flight: 0,
-            gate: Gate::Closed,
+            gate: Gate::Closed { wary: false },
         }
     }
 
@@ -136,7 +145,7 @@ mod tests {
         (Watch::new(Some(MINUTE), now, &mut rng), rng)
     }
 
-    fn due(watch: &Watch, now: Instant, view: View) -> Duration {
+    fn due(watch: &mut Watch, now: Instant, view: View) -> Duration {
         match watch.next(now, view) {
             Step::Probe => Duration::ZERO,
             Step::Wait(at) => at - now,
@@ -148,12 +157,12 @@ mod tests {
     fn a_minute_without_a_call_give_or_take() {
         let now = crate::clock::now();
         for seed in 0..100 {
-            let watch = Watch::new(Some(MINUTE), now, &mut fastrand::Rng::with_seed(seed));
-            let wait = due(&watch, now, closed(None));
+            let mut watch = Watch::new(Some(MINUTE), now, &mut fastrand::Rng::with_seed(seed));
+            let wait = due(&mut watch, now, closed(None));
             assert!((54..=66).contains(&wait.as_secs()), "{wait:?}");
             // A call meanwhile: the minute begins anew.
             let later = now + MINUTE * 2;
-            assert_eq!(due(&watch, later, closed(Some(later))), wait);
+            assert_eq!(due(&mut watch, later, closed(Some(later))), wait);
         }
     }
 
@@ -162,12 +171,12 @@ mod tests {
         let now = crate::clock::now();
         let (mut watch, mut rng) = watch(now);
         assert!(watch.ended(now, End::Ill, &mut rng));
-        assert_eq!(due(&watch, now, closed(Some(now))), FOLLOW_UP);
+        assert_eq!(due(&mut watch, now, closed(Some(now))), FOLLOW_UP);
         assert!(!watch.ended(now, End::Ill, &mut rng), "it is no news any more");
         let later = now + Duration::from_millis(1);
-        assert!(due(&watch, later, closed(Some(later))) > MINUTE / 2);
+        assert!(due(&mut watch, later, closed(Some(later))) > MINUTE / 2);
         watch.ended(now, End::Well, &mut rng);
-        assert!(due(&watch, now, closed(Some(now))) > MINUTE / 2);
+        assert!(due(&mut watch, now, closed(Some(now))) > MINUTE / 2);
     }
 
     #[test]
@@ -187,16 +196,37 @@ mod tests {
             since: now,
             alive: true,
         });
-        assert_eq!(due(&watch, now, alive), CALLS_FIRST);
+        assert_eq!(due(&mut watch, now, alive), CALLS_FIRST);
         assert_eq!(watch.next(now + CALLS_FIRST, alive), Step::Probe);
         watch.ended(now, End::Nothing, &mut rng);
-        assert_eq!(due(&watch, now, dead), SAYS_NOTHING);
+        assert_eq!(due(&mut watch, now, dead), SAYS_NOTHING);
+    }
+
+    #[test]
+    fn trouble_next_door_is_reason_enough_once() {
+        let now = crate::clock::now();
+        let (mut watch, mut rng) = watch(now);
+        let wary = |last_seen| View {
+            gate: Gate::Closed { wary: true },
+            ..closed(last_seen)
+        };
+        assert!(due(&mut watch, now, wary(Some(now))) > MINUTE / 2, "calls look at it");
+        assert_eq!(watch.next(now, wary(None)), Step::Probe);
+        watch.ended(now, End::Nothing, &mut rng);
+        assert!(due(&mut watch, now, wary(None)) > MINUTE / 2, "once");
+        assert!(due(&mut watch, now, closed(None)) > MINUTE / 2);
+        let later = now + MINUTE;
+        assert_eq!(
+            watch.next(later, wary(None)),
+            Step::Probe,
+            "and at the next trouble again"
+        );
     }
 
     #[test]
     fn what_is_not_wanted_rests() {
         let now = crate::clock::now();
-        let watch = Watch::new(None, now, &mut fastrand::Rng::with_seed(1));
+        let mut watch = Watch::new(None, now, &mut fastrand::Rng::with_seed(1));
         assert_eq!(watch.next(now + MINUTE * 60, closed(None)), Step::Rest);
     }
 }

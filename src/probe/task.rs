@@ -260,7 +260,7 @@ async fn run(shared: Arc<Shared>, _attending: Attending) {
                 continue;
             }
             let view = shared.view(lane);
-            if !shared.settings.open && view.gate != Gate::Closed {
+            if !shared.settings.open && !matches!(view.gate, Gate::Closed { .. }) {
                 continue;
             }
             let step = watches[number].next(now, view);
@@ -295,7 +295,7 @@ async fn run(shared: Arc<Shared>, _attending: Attending) {
         busy &= !bit(lane.endpoint);
         let (end, word) = end_of(record.as_deref());
         lock(&shared.shown[number]).ended(now, word, end != End::NotSent);
-        let closed = shared.view(lane).gate == Gate::Closed;
+        let closed = matches!(shared.view(lane).gate, Gate::Closed { .. });
         if watches[number].ended(now, end, &mut rng) && closed {
             let (endpoint, class) = (lane.reporter.endpoint(), lane.class);
             lane.reporter.report(Event::IdleProbeFailed { endpoint, class });
