@@ -96,6 +96,8 @@ struct Class {
     rng: fastrand::Rng,
     /// When a proof of absence was last let past while it was not closed.
     last_proof: Option<Instant>,
+    /// The last fault was a late one: who asks next may have to wait for nothing.
+    silent: bool,
 }
 
 /// A proof of absence is let past an open breaker so often: the endpoint may be the only one that holds the key, and an open
@@ -143,6 +145,7 @@ impl Breaker {
                     policy: Policy::new(settings.clone()),
                     rng: fastrand::Rng::with_seed(seed.wrapping_add(class.index() as u64)),
                     last_proof: None,
+                    silent: false,
                 })
             }),
             untroubled: [const { AtomicBool::new(true) }; 3],
@@ -236,7 +239,7 @@ impl Breaker {
         }
     }
 
-    fn settle(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>) {
+    fn settle(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>, late: bool) {
         if (passage, signal) == (Passage::Ordinary, Some(Signal::Good))
             && self.0.clean[class.index()].load(Ordering::Acquire)
         {
@@ -246,16 +249,21 @@ impl Breaker {
             }
             return;
         }
-        let transition = self.with(class, now, |c| match (passage, signal) {
-            (Passage::Ordinary, Some(signal)) => c.policy.ended(now, signal, &mut c.rng),
-            (Passage::Watch, Some(signal)) => c.policy.watched(now, signal, &mut c.rng),
-            (Passage::Probe, Some(signal)) => c.policy.probed(now, signal, &mut c.rng),
-            (Passage::Forced, Some(signal)) => c.policy.forced(now, signal, &mut c.rng),
-            (Passage::Probe, None) => {
-                c.policy.probe_dropped();
-                None
+        let transition = self.with(class, now, |c| {
+            if let Some(Signal::Fault | Signal::Late | Signal::VeryLate) = signal {
+                c.silent = late;
             }
-            (_, None) => None,
+            match (passage, signal) {
+                (Passage::Ordinary, Some(signal)) => c.policy.ended(now, signal, &mut c.rng),
+                (Passage::Watch, Some(signal)) => c.policy.watched(now, signal, &mut c.rng),
+                (Passage::Probe, Some(signal)) => c.policy.probed(now, signal, &mut c.rng),
+                (Passage::Forced, Some(signal)) => c.policy.forced(now, signal, &mut c.rng),
+                (Passage::Probe, None) => {
+                    c.policy.probe_dropped();
+                    None
+                }
+                (_, None) => None,
+            }
         });
         self.report(class, transition);
     }
@@ -385,8 +393,8 @@ where
                     _ => passage,
                 };
                 if passage == Passage::Probe {
-                    let blind = !breaker.with(class, call.at(), |c| c.policy.shows_life());
-                    call.record().note_probe(blind);
+                    let silent = breaker.with(class, call.at(), |c| c.silent && !c.policy.shows_life());
+                    call.record().note_probe(silent);
                 }
                 let ticket = Ticket {
                     record: call.record().clone(),
@@ -498,8 +506,10 @@ impl Ticket {
             // Nobody below judges: any error is a fault.
             None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
         };
+        let late = elapsed.zip(self.layer.tracker.as_ref());
+        let late = late.is_some_and(|(elapsed, tracker)| elapsed >= tracker.late_after(self.class));
         let now = elapsed.map_or_else(clock::now, |elapsed| self.started + elapsed);
-        self.layer.breaker.settle(self.class, self.passage, now, signal);
+        self.layer.breaker.settle(self.class, self.passage, now, signal, late);
     }
 }
 

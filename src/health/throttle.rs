@@ -5,7 +5,7 @@ use std::time::Duration;
 ///
 /// *Throttled is not dead*: the endpoint stays in use at the share that it can bear, the rest spills. A refusal cuts the
 /// share by the recent portion of refusals (at least 5 %, at most half), once per 100 ms; without refusals it grows: by
-/// 0.2 % with each attempt that passes, at least by a hundredth and at most by a tenth per second, and the faster the longer
+/// 0.15 % with each attempt that passes, at least by a hundredth and at most by a tenth per second, and the faster the longer
 /// nothing was refused. (AIMD: Chiu and Jain, 1989. Cutting by the portion refused finds the right share in two or three
 /// steps where halving overshoots.)
 #[derive(Clone, Debug)]
@@ -26,12 +26,12 @@ const CUT_EVERY: Duration = Duration::from_millis(100);
 const CUT: (f64, f64) = (0.05, 0.5);
 /// Growing until it is refused again is how room is looked for. One refusal cuts by about a tenth, so with this growth
 /// about 3 % of the attempts pay for the search, however few there are.
-const GROWTH_PER_ATTEMPT: f64 = 0.002;
+const GROWTH_PER_ATTEMPT: f64 = 0.0015;
 /// Slower would keep an endpoint with hardly any traffic away for a minute; faster would overshoot with much.
 const GROWTH_PER_SECOND: (f64, f64) = (0.01, 0.1);
 /// After so many seconds without a refusal it has grown twice as far as that: the trouble is likely over. (CUBIC, RFC 9438,
 /// grows the faster the longer nothing was lost, for the same reason.)
-const IMPATIENT_AFTER: f64 = 12.0;
+const IMPATIENT_AFTER: f64 = 13.0;
 /// It is never cut off: somebody must find out when it has room again.
 const LEAST: f64 = 0.02;
 /// A Retry-After beyond this is cut to it: a header must not take a provider away for an hour.

@@ -4,8 +4,8 @@
 //! another endpoint that is closed and that this call has not tried. The first success or definitive answer wins, and the
 //! loser is dropped; an absence or a failure waits for the other. ("The Tail at Scale", Dean and Barroso, 2013.)
 //!
-//! A read that serves as the first probe of an open breaker is asked elsewhere at the same time, so that its caller does not
-//! wait for an endpoint that is known to be sick.
+//! A read that serves as the first probe of an endpoint that was late when it last failed is asked elsewhere at the same
+//! time, so that its caller does not wait for nothing. (One that fails at once costs the caller no time.)
 //!
 //! Hedges draw on the client's one [`Budget`], so that they never double the load. Writes are never hedged: two racing
 //! copies of one write answer each other's preconditions.
@@ -99,7 +99,7 @@ impl Delay {
             .map_or(self.unlearnt, |p99| late_after(p99).max(self.floor))
     }
 
-    /// The delay for an attempt that serves as the first probe of this endpoint, whose breaker is open: the hedge is sent so early that it is
+    /// The delay for an attempt that serves as the first probe of this endpoint, which was silent: the hedge is sent so early that it is
     /// back when the probe is late, not before (nothing would be learnt from a probe that is dropped young). Where
     /// another endpoint is slower than that, it is sent at once, and the caller does not notice the probe.
     fn beside_a_probe_of(&self, endpoint: Option<usize>, class: OpClass) -> Duration {
@@ -285,7 +285,7 @@ where
             let due = *this.due.get_or_insert_with(|| {
                 let (endpoint, class) = (record.endpoint(*this.leg), record.class());
                 call.at()
-                    + match record.is_blind_probe() {
+                    + match record.probes_silence() {
                         true => shared.delay.beside_a_probe_of(endpoint, class),
                         false => shared.delay.of(endpoint, class),
                     }

@@ -7,7 +7,7 @@
 //!   followed up at once, until the breaker opens or all is well. The same when a neighbour in the provider's region was
 //!   left: the trouble may be the region's.
 //! - *open*: to an endpoint whose breaker has been open for long enough, beside the calls, which are served elsewhere. When
-//!   the first such probe succeeds, calls lend the further ones (each is asked elsewhere at the same time), because a cheap
+//!   the first such probe succeeds, calls lend the further ones (each is hedged like any call), because a cheap
 //!   read does not prove that real ones succeed; where there are no calls for a second, the background goes on by itself.
 //!
 //! While the cheap read says that an endpoint is out, no call is lent as a probe of its writes or listings either: reads heal

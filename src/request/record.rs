@@ -36,8 +36,8 @@ pub struct CallRecord {
     legs: Mutex<Legs>,
     /// One of its attempts is a breaker's probe.
     probe: AtomicBool,
-    /// And of an endpoint of which no probe has succeeded yet.
-    blind: AtomicBool,
+    /// And of an endpoint that was silent when it was last heard of.
+    silent: AtomicBool,
     timer: CallTimer,
 }
 
@@ -111,7 +111,7 @@ impl CallRecord {
             allowance: Duration::ZERO,
             legs: Mutex::default(),
             probe: AtomicBool::new(false),
-            blind: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
@@ -241,15 +241,15 @@ impl CallRecord {
             })
     }
 
-    /// One of its attempts serves as a breaker's probe; `blind`: the first since it opened.
-    pub(crate) fn note_probe(&self, blind: bool) {
-        self.blind.store(blind, Ordering::Relaxed);
+    /// One of its attempts serves as a breaker's probe; `silent`: of an endpoint that was late when it last failed.
+    pub(crate) fn note_probe(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
         self.probe.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the endpoint that it probes has not shown any life yet.
-    pub(crate) fn is_blind_probe(&self) -> bool {
-        self.is_probe() && self.blind.load(Ordering::Relaxed)
+    /// Whether it probes an endpoint from which no answer need be expected.
+    pub(crate) fn probes_silence(&self) -> bool {
+        self.is_probe() && self.silent.load(Ordering::Relaxed)
     }
 
     /// A probe from the background: nobody's call.

@@ -69,7 +69,7 @@ impl<C, K> FailoverBuilder<C, K> {
     /// A cheap read that shows whether an endpoint is well (`list_tables` with a limit of 1, a key that does not exist):
     /// sent in the background, see [`probe`](mod@crate::probe). Its result is judged like any call's, so give
     /// [`classify`](Self::classify) first. Without a probe, idle endpoints are not looked at, and one that is out is tried
-    /// out with a call now and then, which is asked elsewhere at the same time.
+    /// out with a call now and then, which is asked elsewhere as well.
     #[must_use]
     pub fn probe<F, Fut, T, E>(mut self, probe: F) -> Self
     where
