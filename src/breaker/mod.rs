@@ -506,8 +506,13 @@ impl Ticket {
             // Nobody below judges: any error is a fault.
             None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
         };
-        let late = elapsed.zip(self.layer.tracker.as_ref());
-        let late = late.is_some_and(|(elapsed, tracker)| elapsed >= tracker.late_after(self.class));
+        let late = match (ended, elapsed, &self.layer.tracker) {
+            // By the measure of then: its own age has raised the p99 since.
+            (Some(Ended::Abandoned(how)), ..) => how == Abandoned::Late,
+            (Some(Ended::Judged(outcome)), ..) if outcome.timed_out => true,
+            (_, Some(elapsed), Some(tracker)) => elapsed >= tracker.late_after(self.class),
+            _ => false,
+        };
         let now = elapsed.map_or_else(clock::now, |elapsed| self.started + elapsed);
         self.layer.breaker.settle(self.class, self.passage, now, signal, late);
     }

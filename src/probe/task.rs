@@ -2,8 +2,8 @@ use super::{
     Settings,
     policy::{End, Step, View, Watch},
 };
-use crate::breaker::Gate;
 use crate::{
+    breaker::Gate,
     clock,
     request::{CallRecord, Ended, Leg, OpClass, bit},
     route::Vitals,
@@ -21,6 +21,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 
@@ -207,7 +208,7 @@ impl Shared {
         }
     }
 
-    fn idle(&self, lane: &Lane) -> Option<std::time::Duration> {
+    fn idle(&self, lane: &Lane) -> Option<Duration> {
         self.settings.idle.filter(|_| lane.class == OpClass::Read)
     }
 
