@@ -88,6 +88,7 @@
 //! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
 //! | [`operator`] | what a person on call can order: drain, force, freeze failback, shadow |
+//! | [`probe`] | looks in the background at endpoints that calls do not look at |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
 //! | [`drill`] | past outages as data, the players that replay them, a guard for game days in production (feature `drill`) |
@@ -97,7 +98,8 @@
 //!
 //! - A call ends by its deadline: 10 s, or what it was given.
 //! - Extra load is bounded: retries and hedges together stay at 10 % of the calls and one a second. (On top come the asks
-//!   that prove absence, and what a call needs that lent its attempt to a probe.)
+//!   that prove absence, what a call needs that lent its attempt to a probe, and the [probes](probe) in the background: one
+//!   a minute to an idle endpoint.)
 //! - A write is repeated only if it may be. One that must not happen twice goes elsewhere only when it was provably not sent.
 //!   When it is not known whether a write took effect, the error is [`ErrorKind::MaybeApplied`], never a plain failure.
 //! - *Not found* is proven or not said: see [`Replication`].
@@ -155,6 +157,7 @@ pub mod health;
 pub mod hedge;
 pub mod limit;
 pub mod operator;
+pub mod probe;
 pub mod provider;
 mod replicate;
 pub mod request;

@@ -1,5 +1,5 @@
 use crate::{
-    breaker, deadline,
+    breaker, deadline, probe,
     retry::{self, Budget},
     telemetry::{CallListener, Listener},
 };
@@ -13,6 +13,7 @@ pub(crate) struct Settings {
     pub(crate) breaker: breaker::Settings,
     pub(crate) budget: Budget,
     pub(crate) hedging: bool,
+    pub(crate) probes: probe::Settings,
     pub(crate) registry: breaker::Registry,
     /// Everything random derives from it, so that a run can be replayed.
     pub(crate) seed: u64,
@@ -29,6 +30,7 @@ impl Default for Settings {
             breaker: breaker::Settings::default(),
             budget: Budget::default(),
             hedging: true,
+            probes: probe::Settings::default(),
             registry: breaker::Registry::new(),
             seed: fastrand::u64(..),
             listener: None,
@@ -44,6 +46,7 @@ impl std::fmt::Debug for Settings {
             .field("retry", &self.retry)
             .field("breaker", &self.breaker)
             .field("hedging", &self.hedging)
+            .field("probes", &self.probes)
             .finish_non_exhaustive()
     }
 }
@@ -92,6 +95,13 @@ macro_rules! stack_setters {
         #[must_use]
         pub const fn hedging(mut self, hedging: bool) -> Self {
             self.settings.hedging = hedging;
+            self
+        }
+
+        /// What is probed in the background. See [`probe`](mod@crate::probe).
+        #[must_use]
+        pub fn probes(mut self, settings: crate::probe::Settings) -> Self {
+            self.settings.probes = settings;
             self
         }
 

@@ -224,9 +224,13 @@ impl<K> Attempt<K> {
         } = &*self.shared;
         let now = clock::now();
         let took = now.saturating_duration_since(self.started);
-        let outcome = tracker.judged(self.class, now, took, classify.classify(result));
+        let outcome = classify.classify(result);
+        let outcome = match self.record.is_background() {
+            false => tracker.judged(self.class, now, took, outcome),
+            true => tracker.probed(self.class, now, outcome),
+        };
         let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
-        observer.ended(self.class, Ended::Judged(outcome), took);
+        observer.ended(&self.record, Ended::Judged(outcome), took);
         if let Some(detail) = &detail {
             span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
             if let Some(id) = &detail.request_id {
@@ -251,7 +255,7 @@ impl<K> Drop for Attempt<K> {
         } else {
             Abandoned::Young
         };
-        self.shared.observer.ended(self.class, Ended::Abandoned(how), age);
+        self.shared.observer.ended(&self.record, Ended::Abandoned(how), age);
         self.record.end(self.leg, age, Ended::Abandoned(how), None);
     }
 }

@@ -4,6 +4,9 @@
 //! another endpoint that is closed and that this call has not tried. The first success or definitive answer wins, and the
 //! loser is dropped; an absence or a failure waits for the other. ("The Tail at Scale", Dean and Barroso, 2013.)
 //!
+//! A read that serves as the first probe of an endpoint that was late when it last failed is asked elsewhere at the same
+//! time, so that its caller does not wait for nothing. (One that fails at once costs the caller no time.)
+//!
 //! Hedges draw on the client's one [`Budget`], so that they never double the load. Writes are never hedged: two racing
 //! copies of one write answer each other's preconditions.
 //!
@@ -94,6 +97,20 @@ impl Delay {
             .and_then(|index| self.trackers.get(index))
             .and_then(|tracker| tracker.p99(class))
             .map_or(self.unlearnt, |p99| late_after(p99).max(self.floor))
+    }
+
+    /// The delay for an attempt that serves as the first probe of this endpoint, which was silent: the hedge is sent so early that it is
+    /// back when the probe is late, not before (nothing would be learnt from a probe that is dropped young). Where
+    /// another endpoint is slower than that, it is sent at once, and the caller does not notice the probe.
+    fn beside_a_probe_of(&self, endpoint: Option<usize>, class: OpClass) -> Duration {
+        let others = self.trackers.iter().enumerate();
+        let fastest = others
+            .filter(|(index, _)| endpoint != Some(*index))
+            .filter_map(|(_, tracker)| tracker.quick(class))
+            .min();
+        // Timers wake up to a millisecond late, and the hedge must not be the one that is early.
+        let ahead = fastest.unwrap_or_default().saturating_sub(Duration::from_millis(1));
+        self.of(endpoint, class).saturating_sub(ahead)
     }
 }
 
@@ -265,10 +282,15 @@ where
         }
         if let Some((call, service, shared)) = this.spare.as_ref() {
             let record = call.record();
-            let due = *this
-                .due
-                .get_or_insert_with(|| call.at() + shared.delay.of(record.endpoint(*this.leg), record.class()));
-            if record.poll_until(due, cx).is_pending() {
+            let due = *this.due.get_or_insert_with(|| {
+                let (endpoint, class) = (record.endpoint(*this.leg), record.class());
+                call.at()
+                    + match record.probes_silence() {
+                        true => shared.delay.beside_a_probe_of(endpoint, class),
+                        false => shared.delay.of(endpoint, class),
+                    }
+            });
+            if due > call.at() && record.poll_until(due, cx).is_pending() {
                 return Poll::Pending;
             }
             let now = clock::now();

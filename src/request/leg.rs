@@ -31,6 +31,8 @@ pub enum LegKind {
     Proof,
     /// Asks the endpoint that lost a write's answer what became of it. Never refused by the budget.
     Confirm,
+    /// Nobody's call: looks from the background whether the endpoint is well. See [`probe`](crate::probe).
+    Probe,
 }
 
 impl LegKind {
@@ -42,6 +44,7 @@ impl LegKind {
             Self::Hedge => "hedge",
             Self::Proof => "proof",
             Self::Confirm => "confirm",
+            Self::Probe => "probe",
         }
     }
 }

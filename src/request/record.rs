@@ -45,6 +45,8 @@ pub struct CallRecord {
     more: Mutex<Vec<LegRecord>>,
     /// One of its attempts is a breaker's probe.
     probe: AtomicBool,
+    /// And of an endpoint that was silent when it was last heard of.
+    silent: AtomicBool,
     timer: CallTimer,
 }
 
@@ -68,6 +70,7 @@ impl CallRecord {
             first: First::default(),
             more: Mutex::default(),
             probe: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
@@ -204,15 +207,26 @@ impl CallRecord {
             })
     }
 
-    /// One of its attempts serves as a breaker's probe.
-    pub(crate) fn note_probe(&self) {
+    /// One of its attempts serves as a breaker's probe; `silent`: of an endpoint that was late when it last failed.
+    pub(crate) fn note_probe(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
         self.probe.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it probes an endpoint from which no answer need be expected.
+    pub(crate) fn probes_silence(&self) -> bool {
+        self.is_probe() && self.silent.load(Ordering::Relaxed)
+    }
+
+    /// A probe from the background: nobody's call.
+    pub(crate) const fn is_background(&self) -> bool {
+        matches!(self.first_kind, LegKind::Probe)
     }
 
     /// Whether the call lends an attempt as a probe. What that costs it (its hedge, its retry) is not the budget's to
     /// refuse: a call must not suffer for being the one that asks.
     pub(crate) fn is_probe(&self) -> bool {
-        self.probe.load(Ordering::Relaxed)
+        self.probe.load(Ordering::Relaxed) || self.is_background()
     }
 
     /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.

@@ -16,7 +16,10 @@ pub(super) fn count(event: &Event) {
         Event::BudgetExhausted { class } => {
             counter!("evenkeel_budget_exhausted_total", "class" => class.as_str()).increment(1);
         }
-        Event::NoLongerAllBad { .. } | Event::OrderGiven { .. } | Event::OrderLifted { .. } => {}
+        Event::NoLongerAllBad { .. }
+        | Event::IdleProbeFailed { .. }
+        | Event::OrderGiven { .. }
+        | Event::OrderLifted { .. } => {}
     }
 }
 
@@ -29,6 +32,15 @@ fn transition(endpoint: &str, class: OpClass, to: &'static str) {
     counter!(
         "evenkeel_breaker_transitions_total",
         "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "to" => to
+    )
+    .increment(1);
+}
+
+/// A probe from the background ended.
+pub(super) fn probed(endpoint: &str, class: OpClass, how: Ended) {
+    counter!(
+        "evenkeel_probes_total",
+        "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "verdict" => ENDINGS[ending(how)]
     )
     .increment(1);
 }
@@ -78,13 +90,17 @@ impl AttemptMetrics {
 
     pub(super) fn ended(&self, class: OpClass, how: Ended, took: Duration) {
         let (counters, durations) = &self.classes[class.index()];
-        let index = match how {
-            Ended::Judged(outcome) => outcome.verdict as usize,
-            Ended::Abandoned(Abandoned::Young) => 8,
-            Ended::Abandoned(Abandoned::Late) => 9,
-        };
-        counters[index].increment(1);
+        counters[ending(how)].increment(1);
         durations.record(took);
+    }
+}
+
+/// The place of its word.
+const fn ending(how: Ended) -> usize {
+    match how {
+        Ended::Judged(outcome) => outcome.verdict as usize,
+        Ended::Abandoned(Abandoned::Young) => 8,
+        Ended::Abandoned(Abandoned::Late) => 9,
     }
 }
 

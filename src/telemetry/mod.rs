@@ -13,6 +13,7 @@
 //! | `evenkeel_call_duration_seconds` | histogram | `class` |
 //! | `evenkeel_attempts_total` | counter | `endpoint`, `class`, `verdict` |
 //! | `evenkeel_attempt_duration_seconds` | histogram | `endpoint`, `class` |
+//! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::probe) from the background |
 //! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
 //! | `evenkeel_budget_exhausted_total` | counter | `class` |
 //! | `evenkeel_all_bad_total` | counter | `class` |
@@ -43,4 +44,4 @@ pub use event::Event;
 pub(crate) use event::{Listener, Reporter};
 pub(crate) use metrics::{CallMetrics, shadow_difference};
 pub(crate) use observer::AttemptObserver;
-pub use snapshot::{ClassSnapshot, EndpointSnapshot, Snapshot};
+pub use snapshot::{ClassSnapshot, EndpointSnapshot, OrderSnapshot, ProbeSnapshot, Snapshot};

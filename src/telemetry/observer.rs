@@ -1,7 +1,7 @@
 use super::metrics::AttemptMetrics;
 use crate::{
     endpoint::Profile,
-    request::{CallRecord, Ended, Leg, OpClass},
+    request::{CallRecord, Ended, Leg},
 };
 use std::time::Duration;
 use tracing::{Span, field::Empty};
@@ -44,10 +44,14 @@ impl AttemptObserver {
         )
     }
 
-    /// An attempt ended.
-    pub(crate) fn ended(&self, class: OpClass, how: Ended, took: Duration) {
-        if let Some(observed) = &self.0 {
-            observed.metrics.ended(class, how, took);
+    /// An attempt of this call ended. A probe from the background is counted apart.
+    pub(crate) fn ended(&self, record: &CallRecord, how: Ended, took: Duration) {
+        match &self.0 {
+            None => {}
+            Some(observed) if record.is_background() => {
+                super::metrics::probed(observed.profile.name(), record.class(), how);
+            }
+            Some(observed) => observed.metrics.ended(record.class(), how, took),
         }
     }
 }

@@ -407,7 +407,8 @@ impl World {
     /// Nothing under way, nothing barred asked, and extra attempts within the budget.
     fn check_leaks_and_budget(&self, elapsed: Duration) {
         for endpoint in &self.client.snapshot().endpoints {
-            if endpoint.in_flight != 0 {
+            let probes = endpoint.probes.iter().filter(|probe| probe.under_way).count();
+            if endpoint.in_flight as usize != probes {
                 self.violated(format!(
                     "{} still in flight at {}",
                     endpoint.in_flight,

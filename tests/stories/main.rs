@@ -15,6 +15,7 @@ mod game_day;
 mod lessons;
 mod mistakes;
 mod objects;
+mod probes;
 #[path = "../support/store.rs"]
 mod store;
 mod telemetry;

@@ -162,6 +162,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             let message = "no endpoint is left under the constraints of the client and the call".to_owned();
             return Err((ErrorKind::InvalidInput, message));
         }
+        core.prober.ensure_running();
         Ok(CallRecord::new(class, self.safety)
             .pinned(pin)
             .barring(barred)

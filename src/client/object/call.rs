@@ -146,7 +146,10 @@ pub(super) fn enter(
         _ if cx.violations.iter().all(Option::is_some) => {
             invalid("no endpoint is left under the constraints of the client and the call".to_owned())
         }
-        _ => Ok(()),
+        _ => {
+            cx.core.prober.ensure_running();
+            Ok(())
+        }
     };
     (cx, admitted)
 }

@@ -6,6 +6,7 @@ use crate::{
     endpoint::{Roster, Violation},
     error::{Error, ErrorKind, NotAsked},
     operator::Operator,
+    probe::Prober,
     provider::{AnyObjectProvider, ProviderError, ProviderErrorKind},
     replicate::Mode,
     request::{
@@ -36,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) budget: Budget,
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) operator: Operator,
+    pub(crate) prober: Prober,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
 }

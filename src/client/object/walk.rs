@@ -11,8 +11,8 @@ use crate::{
     error::{Error, ErrorKind, NotAsked},
     replicate::{Merge, Mode, Next},
     request::{
-        OpClass, bit,
-        object::{List, ListPage, ObjectRequest, ObjectResponse},
+        Key, OpClass, bit,
+        object::{List, ListEntry, ListPage, ObjectRequest, ObjectResponse},
     },
 };
 use futures_util::future::join_all;
@@ -157,7 +157,10 @@ impl Walk {
         }
         let more = page.continuation.is_some();
         self.lanes[lane].came_from = endpoint.zip(page.continuation);
-        self.merge.feed(lane, page.entries, more);
+        // What this client, or another, stores for its own purposes is nobody's object.
+        let own = |entry: &ListEntry| entry.name().starts_with(Key::RESERVED);
+        let entries = page.entries.into_iter().filter(|entry| !own(entry)).collect();
+        self.merge.feed(lane, entries, more);
     }
 
     /// Goes on without the lanes that were lost, unless none is left. Losing a read-only copy leaves nothing out, as
