@@ -18,7 +18,7 @@ use serde_json::json;
 
 fn main() {
     let json = std::env::args().any(|arg| arg == "--json");
-    let measured = measure::all();
+    let measured = measure::all(&stacks::OURS);
     if json {
         println!("{}", json!({ "stacks": measured }));
         return;
@@ -30,7 +30,11 @@ fn main() {
     for row in measured {
         println!(
             "{:<28} {:>9.0} {:>9.0} {:>7.1} {:>22.2}",
-            row.name, row.added_ns_ready, row.added_ns_suspend, row.allocs, row.two_thread_scaling
+            row.name,
+            row.added_ns_ready,
+            row.added_ns_suspend,
+            row.allocs,
+            row.two_thread_scaling.unwrap_or(f64::NAN)
         );
     }
 }

@@ -1,8 +1,35 @@
 //! How it is measured.
 
-use crate::stacks::{Runner, Stack};
 use serde::Serialize;
-use std::time::Instant;
+use std::{future::Future, pin::Pin, time::Instant};
+
+/// Makes as many calls as it is told, one after the other.
+pub(crate) type Runner = Box<dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// One of the stacks that are measured in turn.
+pub(crate) struct Variant {
+    pub(crate) name: &'static str,
+    /// Makes a runner, whose inner service answers at once (`false`) or suspends once (`true`).
+    pub(crate) runner: fn(bool) -> Runner,
+    /// The name of the variant that is subtracted.
+    pub(crate) over: &'static str,
+    /// Whether two threads can share it.
+    pub(crate) shared: bool,
+}
+
+impl Variant {
+    pub(crate) const fn new(name: &'static str, runner: fn(bool) -> Runner) -> Self {
+        Self {
+            name,
+            runner,
+            over: BARE,
+            shared: true,
+        }
+    }
+}
+
+/// The variant that is no stack.
+pub(crate) const BARE: &str = "bare service";
 
 /// Names and units as in the README's table.
 #[derive(Debug, Serialize)]
@@ -11,26 +38,26 @@ pub(crate) struct Measured {
     pub(crate) added_ns_ready: f64,
     pub(crate) added_ns_suspend: f64,
     pub(crate) allocs: f64,
-    pub(crate) two_thread_scaling: f64,
+    pub(crate) two_thread_scaling: Option<f64>,
 }
 
 const CALLS: u64 = 20_000;
 const ROUNDS: usize = 41;
 
-pub(crate) fn all() -> Vec<Measured> {
-    let ready = medians(false);
-    let suspend = medians(true);
-    Stack::ALL
-        .iter()
-        .enumerate()
-        .map(|(i, stack)| Measured {
-            name: stack.name(),
-            added_ns_ready: ready[i] - ready[0],
-            added_ns_suspend: suspend[i] - suspend[0],
-            allocs: allocations(&stack.runner(false)),
-            two_thread_scaling: scaling(&stack.runner(false)),
-        })
-        .collect()
+pub(crate) fn all(variants: &[Variant]) -> Vec<Measured> {
+    let ready = medians(variants, false);
+    let suspend = medians(variants, true);
+    let measured = variants.iter().enumerate().map(|(i, variant)| {
+        let base = variants.iter().position(|v| v.name == variant.over).unwrap();
+        Measured {
+            name: variant.name,
+            added_ns_ready: ready[i] - ready[base],
+            added_ns_suspend: suspend[i] - suspend[base],
+            allocs: allocations(&(variant.runner)(false)),
+            two_thread_scaling: variant.shared.then(|| scaling(&(variant.runner)(false))),
+        }
+    });
+    measured.collect()
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -41,9 +68,9 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Median nanoseconds per call of each stack, measured in turn.
-fn medians(suspends: bool) -> Vec<f64> {
+fn medians(variants: &[Variant], suspends: bool) -> Vec<f64> {
     let runtime = runtime();
-    let runners: Vec<Runner> = Stack::ALL.iter().map(|stack| stack.runner(suspends)).collect();
+    let runners: Vec<Runner> = variants.iter().map(|v| (v.runner)(suspends)).collect();
     let mut times = vec![Vec::new(); runners.len()];
     for round in 0..ROUNDS {
         for (runner, times) in runners.iter().zip(&mut times) {
