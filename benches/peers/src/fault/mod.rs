@@ -139,6 +139,7 @@ pub(crate) fn outcomes(seeds: u64, wanted: impl Fn(&Peer) -> bool, faults: impl 
                             .map(|seed| (peer.play)(Setting::of(fault, 500.0), seed))
                             .collect();
                         let row = median_row(&rows);
+                        eprintln!("{}: {}", fault.name(), peer.name); // it takes minutes
                         done.lock().unwrap().push((cell, Outcome { peer, fault, row }));
                     }
                 });
