@@ -131,7 +131,7 @@ fn seconds(time: Option<f64>) -> String {
 fn healthy(text: &mut String, stacks: &[Measured]) {
     text.push_str(
         "\n### On the healthy path\n\n\
-         CPU time added to a call, when the service below answers at once and when it suspends once; heap allocations; throughput of two threads over one.\n\n\
+         Time added to a call, when the service below answers at once and when it suspends once; heap allocations; throughput of two threads over one.\n\n\
          | | answers at once | suspends | allocations | two threads |\n|---|---|---|---|---|\n",
     );
     for stack in stacks {

@@ -22,13 +22,10 @@ pub(crate) fn measured() -> Vec<Measured> {
         },
         Variant::new("tower-resilience retry + breaker + timeout", resilience::usual),
         Variant::new("the same + hedge + outlier + fallback", resilience::full),
+        Variant::new(opendal::BARE, opendal::bare),
         Variant {
             over: opendal::BARE,
-            ..Variant::new(opendal::BARE, opendal::bare)
-        },
-        Variant {
-            over: opendal::BARE,
-            ..Variant::new("OpenDAL retry + timeout + limit", opendal::layered)
+            ..Variant::new("its retry + timeout + limit, over that", opendal::layered)
         },
         Variant::new("the least there is, without a timer", least::untimed),
         Variant::new("the least there is, with a tokio timer", least::timed),

@@ -11,7 +11,7 @@ use opendal::{
 };
 use std::io;
 
-pub(super) const BARE: &str = "OpenDAL";
+pub(super) const BARE: &str = "OpenDAL without layers";
 
 impl Answers for Client {
     type Error = io::Error;
