@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(crate) fn measured() -> Vec<Measured> {
-    let [bare, tower, evenkeel, evenkeel_door] = OURS;
+    let [bare, tower, evenkeel, evenkeel_door, ..] = OURS;
     measure::all(&[
         bare,
         tower,
