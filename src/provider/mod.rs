@@ -3,6 +3,8 @@
 //! | module | feature | what |
 //! |---|---|---|
 //! | [`memory`] | – | a store in this process, for tests, simulations and examples |
+//! | `azure_blob` | `azure_blob` | Azure Blob Storage, on Microsoft's SDK |
+//! | `object_store` | `object_store` | any store of the crate `object_store` |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //!
 //! An adapter implements [`ObjectProvider`]: plain async methods, one request each, no retries of its own, and every
@@ -22,13 +24,25 @@
 //! ```
 
 mod attributes;
+#[cfg(feature = "azure_blob")]
+pub mod azure_blob;
 mod bridge;
 mod error;
 pub mod memory;
+#[cfg(feature = "object_store")]
+pub mod object_store;
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs"))]
+mod part;
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
+mod refusal;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod verdicts;
 
+#[cfg(feature = "object_store")]
+pub use self::object_store::GenericStore;
+#[cfg(feature = "azure_blob")]
+pub use azure_blob::AzureBlob;
 pub use bridge::{AnyObjectProvider, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
 pub use memory::Memory;

@@ -46,6 +46,7 @@ mod read;
 use super::{
     ObjectProvider, ProviderError,
     attributes::{check, check_range},
+    refusal::{Asked, record},
 };
 use crate::request::object::{
     Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, WriteId,
@@ -56,7 +57,7 @@ use aws_sdk_s3::{
     operation::RequestId,
     primitives::ByteStream,
 };
-use error::{Asked, failed, record};
+use error::failed;
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A bucket at an S3-compatible endpoint. Cheap to clone; clones share connections.

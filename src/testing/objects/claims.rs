@@ -31,6 +31,8 @@ pub enum Claim {
     Absence,
     /// Deletes succeed. (A write-once client needs every endpoint for that, too.)
     Delete,
+    /// Content type, cache control and metadata come back.
+    Attributes,
     /// The id of a put is the one that the caller set. (A whole client sets its own.)
     WriteId,
 }

@@ -1,0 +1,19 @@
+//! Adapters on SDKs other than Amazon's: the conformance suite before real servers, and faults on the way to them.
+//!
+//! Azurite and moto are processes that the tests start themselves, on free ports, and end. Where one is not installed the
+//! test says so and passes; `./test` installs both and prints what ran.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+#![allow(dead_code)] // a feature alone needs a part of the helpers
+
+#[cfg(feature = "azure_blob")]
+mod azure;
+mod faults;
+#[cfg(feature = "object_store")]
+mod generic;
+mod process;
+#[path = "../support/raw.rs"]
+mod raw;
+#[cfg(feature = "s3")]
+#[path = "../support/s3s.rs"]
+mod s3s_server;
