@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`memory`] | – | a store in this process, for tests, simulations and examples |
 //! | `azure_blob` | `azure_blob` | Azure Blob Storage, on Microsoft's SDK |
+//! | `gcs` | `gcs` | Google Cloud Storage, on Google's SDK |
 //! | `object_store` | `object_store` | any store of the crate `object_store` |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //!
@@ -28,6 +29,8 @@ mod attributes;
 pub mod azure_blob;
 mod bridge;
 mod error;
+#[cfg(feature = "gcs")]
+pub mod gcs;
 pub mod memory;
 #[cfg(feature = "object_store")]
 pub mod object_store;
@@ -45,6 +48,8 @@ pub use self::object_store::GenericStore;
 pub use azure_blob::AzureBlob;
 pub use bridge::{AnyObjectProvider, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
+#[cfg(feature = "gcs")]
+pub use gcs::Gcs;
 pub use memory::Memory;
 #[cfg(feature = "s3")]
 pub use s3::S3;

@@ -126,6 +126,8 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
         at: |addr| AnyObjectProvider::new(at(addr)),
         server,
         lists_any_page: true,
+        connects_in_time: true,
+        reads_s3_documents: true,
     }
 }
 

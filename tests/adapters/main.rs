@@ -9,6 +9,10 @@
 #[cfg(feature = "azure_blob")]
 mod azure;
 mod faults;
+#[cfg(feature = "gcs")]
+mod gcs;
+#[cfg(feature = "gcs")]
+mod gcs_server;
 #[cfg(feature = "object_store")]
 mod generic;
 mod process;

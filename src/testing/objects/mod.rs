@@ -118,6 +118,7 @@ suite! {
     read::an_unchanged_object_is_not_sent_again [ConditionalGet];
     read::a_changed_object_is_sent_again [ConditionalGet, Overwrite];
     read::head_and_get_agree [];
+    read::a_get_is_dated [DatedGets];
     read::odd_keys_are_kept_apart [];
     read::the_longest_key_works [LongKeys];
     read::refusals_show_no_key [];
