@@ -1,4 +1,5 @@
-//! Adapters on SDKs other than Amazon's: the conformance suite before real servers, and faults on the way to them.
+//! Adapters before real servers that are processes of their own, and those on SDKs other than Amazon's: the conformance
+//! suite, and faults on the way.
 //!
 //! Azurite and moto are processes that the tests start themselves, on free ports, and end. Where one is not installed the
 //! test says so and passes; `./test` installs both and prints what ran.
@@ -18,6 +19,8 @@ mod generic;
 mod process;
 #[path = "../support/raw.rs"]
 mod raw;
+#[cfg(feature = "s3")]
+mod s3;
 #[cfg(feature = "s3")]
 #[path = "../support/s3s.rs"]
 mod s3s_server;

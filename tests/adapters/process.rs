@@ -73,7 +73,11 @@ fn start(
             return Some(process);
         }
     }
-    panic!("{server} is installed and does not listen");
+    say(
+        server,
+        &format!("did not run, `{program}` is installed and does not listen"),
+    );
+    None
 }
 
 impl Process {

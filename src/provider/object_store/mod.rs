@@ -47,9 +47,10 @@
 //!
 //! # Alibaba Cloud OSS
 //! Two ways, neither tried against the real service. Through its S3-compatible interface: the adapter `S3` with
-//! `preset::alibaba_oss`. Natively: OpenDAL's service `oss`, which maps *if not exists* to `x-oss-forbid-overwrite`, through
-//! its bridge `object_store_opendal` as an `Arc<dyn ObjectStore>` for this adapter. A create that meets an object is
-//! answered 409 `FileAlreadyExists`, which the verdicts know. OSS has no conditional overwrite.
+//! `preset::alibaba_oss`. Natively: OpenDAL's service `oss` through its bridge, the crate `object_store_opendal`, as an
+//! `Arc<dyn ObjectStore>` for this adapter. A create that meets an object is answered 409 `FileAlreadyExists`, which the
+//! verdicts know; the header for it, `x-oss-forbid-overwrite`, has no effect on a bucket with versioning. OSS has no
+//! conditional overwrite.
 
 mod error;
 mod listing;

@@ -66,6 +66,7 @@ pub struct S3 {
     client: Client,
     bucket: Arc<str>,
     conditional_put: bool,
+    create_header: Option<Arc<str>>,
 }
 
 impl S3 {
@@ -87,6 +88,7 @@ impl S3 {
             client: prepared(&client),
             bucket: bucket.into(),
             conditional_put: true,
+            create_header: None,
         }
     }
 
@@ -95,6 +97,17 @@ impl S3 {
     #[must_use]
     pub const fn without_conditional_put(mut self) -> Self {
         self.conditional_put = false;
+        self
+    }
+
+    /// For a store whose create is a header of its own, which is sent as `true` in place of `If-None-Match: *`:
+    /// `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite` (IBM). Conditional overwrites are refused as unsupported.
+    ///
+    /// Both providers say that the header has **no effect on a bucket with versioning**, enabled or suspended: there a create
+    /// overwrites. Whether Alibaba's S3-compatible interface honours it is not documented and was not tried.
+    #[must_use]
+    pub fn with_create_header(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.create_header = Some(name.into());
         self
     }
 
@@ -174,11 +187,21 @@ impl ObjectProvider for S3 {
                     .collect(),
             ))
             .body(ByteStream::from(put.body));
+        let create_header = self.create_header.clone().filter(|_| put.mode == PutMode::Create);
         let (request, asked) = match &put.mode {
+            PutMode::Create if create_header.is_some() => (request, Asked::Create),
             PutMode::Create => (request.if_none_match("*"), Asked::Create),
+            PutMode::IfMatch(_) if self.create_header.is_some() => {
+                return Err(ProviderError::unsupported("this store has no conditional overwrite"));
+            }
             PutMode::Overwrite => (request, Asked::Overwrite),
             PutMode::IfMatch(tag) => (request.if_match(tag.value()), Asked::IfMatch),
         };
+        let request = request.customize().mutate_request(move |request| {
+            if let Some(name) = &create_header {
+                request.headers_mut().insert(name.to_string(), "true");
+            }
+        });
         let stored = request.send().await.map_err(|error| failed(asked, &error))?;
         record(stored.request_id());
         // Without it nobody has confirmed what was stored.

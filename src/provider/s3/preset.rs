@@ -5,7 +5,7 @@
 //! | [`aws`] | the SDK's own | the SDK's own | the SDK's own | not tried |
 //! | [`stackit`] | `https://object.storage.{region}.onstackit.cloud` | path style | when required | not tried |
 //! | [`alibaba_oss`] | `https://s3.oss-{region}.aliyuncs.com` | virtual-hosted only | when required | not tried |
-//! | [`generic`] | yours | yours | yours | s3s-fs 0.14 in-process (path style, both checksum modes) |
+//! | [`generic`] | yours | yours | yours | s3s-fs 0.14 in-process (path style, both checksum modes), moto 5.2 on loopback |
 //!
 //! Each gives a [`Builder`]: add credentials, and whatever else you need, and build.
 //!
@@ -49,8 +49,10 @@ pub fn stackit(region: impl Into<String>) -> Builder {
 }
 
 /// Alibaba Cloud OSS in this region (`eu-central-1`), through its S3-compatible interface. Its own create-only is a header
-/// of another name (`x-oss-forbid-overwrite`) and `If-None-Match` on puts is not documented: use
-/// [`S3::without_conditional_put`](super::S3::without_conditional_put).
+/// of another name and `If-None-Match` on puts is not documented: use
+/// [`S3::without_conditional_put`](super::S3::without_conditional_put), or
+/// [`S3::with_create_header`](super::S3::with_create_header)`("x-oss-forbid-overwrite")` once you have seen it refuse a second
+/// create on your bucket.
 pub fn alibaba_oss(region: impl Into<String>) -> Builder {
     let region = region.into();
     let url = format!("https://s3.oss-{region}.aliyuncs.com");
