@@ -34,7 +34,7 @@ pub mod gcs;
 pub mod memory;
 #[cfg(feature = "object_store")]
 pub mod object_store;
-#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs"))]
+#[cfg(any(feature = "s3", feature = "azure_blob"))]
 mod part;
 #[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
 mod refusal;

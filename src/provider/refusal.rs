@@ -12,6 +12,7 @@ pub(super) enum Asked {
     Read,
     Delete,
     List,
+    #[cfg_attr(not(any(feature = "s3", feature = "azure_blob")), allow(dead_code))]
     Bucket,
 }
 

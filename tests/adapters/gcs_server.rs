@@ -123,6 +123,8 @@ impl State {
         let stored = Stored {
             body: media,
             generation: 1_700_000_000_000_000 + self.generations,
+            // The server's clock is none of the crate's.
+            #[allow(clippy::disallowed_methods)]
             written: SystemTime::now(),
             content_type: Some(text("contentType"))
                 .filter(|t| !t.is_empty())
@@ -244,17 +246,18 @@ impl State {
 
 impl Stored {
     fn described(&self, name: &str) -> Object {
-        let mut object = Object::default();
-        object.name = name.to_owned();
-        object.bucket = "projects/_/buckets/orders".into();
-        object.generation = self.generation;
-        object.metageneration = 1;
-        object.size = self.body.len() as i64;
-        object.content_type.clone_from(&self.content_type);
-        object.cache_control.clone_from(&self.cache_control);
-        object.metadata = self.metadata.clone().into_iter().collect();
-        object.update_time = Some(self.written.into());
-        object
+        Object {
+            name: name.to_owned(),
+            bucket: "projects/_/buckets/orders".into(),
+            generation: self.generation,
+            metageneration: 1,
+            size: self.body.len() as i64,
+            content_type: self.content_type.clone(),
+            cache_control: self.cache_control.clone(),
+            metadata: self.metadata.clone().into_iter().collect(),
+            update_time: Some(self.written.into()),
+            ..Object::default()
+        }
     }
 }
 
@@ -279,12 +282,8 @@ fn parts(content_type: &str, body: &Bytes) -> (serde_json::Value, Bytes) {
 
 fn decoded(text: &str) -> String {
     let pair = format!("k={}", text.replace('+', "%2B"));
-    let value = url::form_urlencoded::parse(pair.as_bytes())
-        .next()
-        .unwrap()
-        .1
-        .into_owned();
-    value
+    let mut pairs = url::form_urlencoded::parse(pair.as_bytes());
+    pairs.next().unwrap().1.into_owned()
 }
 
 /// In base64 of its big-endian bytes, as Google writes it.

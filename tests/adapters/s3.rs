@@ -8,7 +8,10 @@ use crate::{
 };
 use aws_sdk_s3::Client;
 use evenkeel::{
-    provider::{ObjectProvider, ProviderErrorKind, S3},
+    provider::{
+        ObjectProvider, ProviderErrorKind, S3,
+        s3::{Encryption, PutDefaults},
+    },
     request::object::{ETag, Put, PutMode},
     testing::objects::{self, Claims},
     verdict::Sent,
@@ -24,6 +27,36 @@ async fn s3_on_moto() {
     let store = S3::new(client, "orders");
     store.warm_up().await.unwrap();
     objects::run("s3 on moto", &store, &Claims::all().content_etags()).await;
+    what_every_put_says(store).await;
+}
+
+/// Class, encryption and tags are what the server then says of the object.
+async fn what_every_put_says(store: S3) {
+    let defaults = PutDefaults::new()
+        .storage_class("STANDARD_IA")
+        .encryption(Encryption::Kms {
+            key: Some("alias/orders".into()),
+        })
+        .tag("team", "a=b / c+d")
+        .tag("tier", "2");
+    let store = store.with_put_defaults(defaults);
+    store.put(overwrite("x")).await.unwrap();
+    let (client, key) = (store.client(), key());
+    let (bucket, key) = (store.bucket(), key.as_str());
+    let known = client.head_object().bucket(bucket).key(key).send().await.unwrap();
+    assert_eq!(known.storage_class().unwrap().as_str(), "STANDARD_IA");
+    assert_eq!(known.server_side_encryption().unwrap().as_str(), "aws:kms");
+    assert!(known.ssekms_key_id().unwrap().ends_with("alias/orders"), "{known:?}");
+    let tags = client
+        .get_object_tagging()
+        .bucket(bucket)
+        .key(key)
+        .send()
+        .await
+        .unwrap();
+    let mut tags: Vec<_> = tags.tag_set().iter().map(|tag| (tag.key(), tag.value())).collect();
+    tags.sort_unstable();
+    assert_eq!(tags, [("team", "a=b / c+d"), ("tier", "2")]);
 }
 
 /// Alibaba's create: its header in place of S3's, on creates alone.

@@ -38,10 +38,13 @@
 //! [`Verdict::Faulty`]: crate::verdict::Verdict
 //! [`Attributes`]: crate::request::object::Attributes
 
+mod defaults;
 mod error;
 mod listing;
 pub mod preset;
 mod read;
+
+pub use defaults::{Encryption, PutDefaults};
 
 use super::{
     ObjectProvider, ProviderError,
@@ -67,6 +70,7 @@ pub struct S3 {
     bucket: Arc<str>,
     conditional_put: bool,
     create_header: Option<Arc<str>>,
+    defaults: Arc<PutDefaults>,
 }
 
 impl S3 {
@@ -89,6 +93,7 @@ impl S3 {
             bucket: bucket.into(),
             conditional_put: true,
             create_header: None,
+            defaults: Arc::default(),
         }
     }
 
@@ -108,6 +113,13 @@ impl S3 {
     #[must_use]
     pub fn with_create_header(mut self, name: impl Into<Arc<str>>) -> Self {
         self.create_header = Some(name.into());
+        self
+    }
+
+    /// Says this with every put: storage class, encryption, tags.
+    #[must_use]
+    pub fn with_put_defaults(mut self, defaults: PutDefaults) -> Self {
+        self.defaults = Arc::new(defaults);
         self
     }
 
@@ -187,6 +199,7 @@ impl ObjectProvider for S3 {
                     .collect(),
             ))
             .body(ByteStream::from(put.body));
+        let request = self.defaults.apply(request);
         let create_header = self.create_header.clone().filter(|_| put.mode == PutMode::Create);
         let (request, asked) = match &put.mode {
             PutMode::Create if create_header.is_some() => (request, Asked::Create),
