@@ -14,15 +14,18 @@
 //! ```
 
 mod call;
+mod first;
 mod key;
+mod leg;
 pub mod object;
 mod record;
 mod timer;
 
-pub use call::{Call, Leg, LegKind};
+pub use call::Call;
 pub use key::{InvalidKey, Key};
+pub use leg::{Abandoned, Ended, Leg, LegKind, LegRecord};
+pub use record::CallRecord;
 pub(crate) use record::bit;
-pub use record::{Abandoned, CallRecord, Ended, LegRecord};
 
 /// What kind of work a call is. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,9 +11,11 @@ mod client;
 mod constraints;
 mod explained;
 mod failover;
+mod game_day;
 mod lessons;
 mod mistakes;
 mod objects;
+mod probes;
 #[path = "../support/store.rs"]
 mod store;
 mod telemetry;

@@ -45,6 +45,7 @@ struct State {
     script: VecDeque<Trouble>,
     always: Option<Trouble>,
     only_writes: Option<Trouble>,
+    only_heads: Option<Trouble>,
     log: Vec<&'static str>,
 }
 
@@ -75,11 +76,16 @@ impl Store {
         self.state().only_writes = Some(trouble);
     }
 
+    /// Heads meet this from now on.
+    pub(crate) fn heads_meet(&self, trouble: Trouble) {
+        self.state().only_heads = Some(trouble);
+    }
+
     /// All is well again.
     pub(crate) fn heal(&self) {
         let mut state = self.state();
         state.script.clear();
-        (state.always, state.only_writes) = (None, None);
+        (state.always, state.only_writes, state.only_heads) = (None, None, None);
     }
 
     /// What it was asked so far, warm-ups included.
@@ -109,7 +115,8 @@ impl Store {
             let mut state = self.state();
             state.log.push(what);
             let is_write = matches!(what, "put" | "delete");
-            let of_class = state.only_writes.filter(|_| is_write);
+            let of_writes = state.only_writes.filter(|_| is_write);
+            let of_class = of_writes.or(state.only_heads.filter(|_| what == "head"));
             let scripted = state.script.pop_front();
             scripted.or(of_class).or(state.always).unwrap_or(Trouble::None)
         };

@@ -1,4 +1,4 @@
-use super::{ObjectClient, ObjectParts, assemble, door};
+use super::{ObjectClient, ObjectParts, assemble, door, probe};
 use crate::{
     BoxError, Endpoint,
     client::{
@@ -66,6 +66,9 @@ pub enum BuildError {
     /// A home was named for a replication that has none.
     #[error("`write_once` has no home: a put goes to whichever endpoint takes it")]
     NoHomeHere,
+    /// A [`Failover`](crate::Failover)'s `classify` was given after its `probe`, which it then cannot judge.
+    #[error("give `.classify(..)` before `.probe(..)`, whose results it must judge")]
+    ProbeBeforeClassify,
     /// A deadline of nothing, or beyond a day.
     #[error("{0}")]
     Deadline(String),
@@ -184,10 +187,11 @@ impl ObjectClientBuilder {
                 .fold(ObjectStack::new(bridge), |inner, around| around(profile, inner))
         });
         let composed = compose(&parts.roster, services, ObjectVerdicts, &parts.settings);
+        let prober = probe::start(&parts, &composed);
         let stack = around_calls
             .into_iter()
             .fold(ObjectStack::new(composed.service), |inner, around| around(inner));
-        Ok(assemble(parts, stack, composed.vitals, composed.operator))
+        Ok(assemble(parts, stack, composed.vitals, composed.operator, prober))
     }
 
     pub(crate) fn parts(self) -> Result<ObjectParts, BuildError> {

@@ -6,6 +6,7 @@ use crate::{
     endpoint::{Roster, Violation},
     error::{Error, ErrorKind, NotAsked},
     operator::Operator,
+    probe::Prober,
     provider::{AnyObjectProvider, ProviderError, ProviderErrorKind},
     replicate::Mode,
     request::{
@@ -36,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) budget: Budget,
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) operator: Operator,
+    pub(crate) prober: Prober,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
 }
@@ -235,6 +237,12 @@ impl Context {
     pub(crate) fn preferring(&self) -> Instant {
         let now = clock::now();
         now + self.deadline.saturating_duration_since(now) / 4
+    }
+
+    /// The call is over.
+    pub(crate) fn ended(&self, class: OpClass, failure: Option<&Error>) {
+        let took = clock::now().saturating_duration_since(self.started);
+        self.core.metrics.ended(class, failure.map(Error::kind), took);
     }
 
     pub(crate) fn explain(&self) -> Explanation {

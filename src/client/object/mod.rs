@@ -34,6 +34,7 @@ pub(crate) mod context;
 pub(super) mod door;
 mod listing;
 mod operations;
+mod probe;
 pub(crate) mod values;
 mod verify;
 mod walk;
@@ -55,6 +56,7 @@ use crate::{
     clock,
     endpoint::{Constraints, Profile, Roster},
     operator::Operator,
+    probe::Prober,
     provider::AnyObjectProvider,
     replicate::Mode,
     request::Key,
@@ -92,6 +94,7 @@ pub(crate) fn assemble(
     stack: ObjectStack,
     vitals: Arc<[Vitals]>,
     operator: Operator,
+    prober: Prober,
 ) -> ObjectClient {
     let violations = parts
         .roster
@@ -109,7 +112,8 @@ pub(crate) fn assemble(
             budget: parts.settings.budget,
             vitals,
             operator,
-            metrics: CallMetrics::new(),
+            prober,
+            metrics: CallMetrics::telling(parts.settings.call_listener),
             closed: AtomicBool::new(false),
         }),
     }
@@ -162,7 +166,14 @@ impl ObjectClient {
     pub fn snapshot(&self) -> Snapshot {
         let core = &self.core;
         let barred = core.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
-        stack::snapshot(core.roster.iter().zip(barred), &core.vitals, &core.budget, clock::now())
+        stack::snapshot(
+            core.roster.iter().zip(barred),
+            &core.vitals,
+            &core.budget,
+            &core.operator,
+            &core.prober,
+            clock::now(),
+        )
     }
 
     /// The endpoints in their order, those that break a constraint included.
@@ -207,6 +218,7 @@ impl ObjectClient {
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed). Calls under way go on to their end.
     pub fn close(&self) {
         self.core.closed.store(true, Ordering::Release);
+        self.core.prober.stop();
     }
 
     fn call<O>(&self, operation: O) -> ObjectCall<O> {
@@ -226,5 +238,9 @@ impl fmt::Debug for ObjectClient {
 }
 
 fn key_of(key: impl Into<String>) -> Result<Key, String> {
-    Key::new(key.into()).map_err(|invalid| invalid.to_string())
+    let key = key.into();
+    if key.starts_with(Key::RESERVED) {
+        return Err(format!("keys that start with `{}` are reserved", Key::RESERVED));
+    }
+    Key::new(key).map_err(|invalid| invalid.to_string())
 }

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use std::{future::Future, sync::Arc, time::Duration};
 
 /// Every key of a verification starts so, followed by 32 random digits and a slash.
-pub const VERIFY_PREFIX: &str = "evenkeel-verify/";
+pub const VERIFY_PREFIX: &str = ".evenkeel/verify/";
 
 /// As many racers and rounds as it took to find every store that checks first and writes then.
 const RACERS: usize = 24;

@@ -11,8 +11,8 @@ use crate::{
     error::{Error, ErrorKind, NotAsked},
     replicate::{Merge, Mode, Next},
     request::{
-        OpClass, bit,
-        object::{List, ListPage, ObjectRequest, ObjectResponse},
+        Key, OpClass, bit,
+        object::{List, ListEntry, ListPage, ObjectRequest, ObjectResponse},
     },
 };
 use futures_util::future::join_all;
@@ -79,20 +79,28 @@ impl Walk {
         next
     }
 
-    /// A page for every lane that needs one, all at once.
+    /// A page for every lane that needs one, all at once. Counts as one call.
     pub(super) async fn fetch(&mut self) -> Result<(), Error> {
         let (cx, admitted) = enter(self.core.clone(), "list", &self.options);
-        admitted.map_err(|(kind, message)| cx.refuse(kind, message))?;
+        let result = match admitted {
+            Ok(()) => self.pages(&cx).await,
+            Err((kind, message)) => Err(cx.refuse(kind, message)),
+        };
+        cx.ended(OpClass::List, result.as_ref().err());
+        result
+    }
+
+    async fn pages(&mut self, cx: &Context) -> Result<(), Error> {
         valid(&self.request).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
         let (hungry, mut out) = self.hungry_and_out();
-        let mut lost = self.ask(&cx, hungry).await;
+        let mut lost = self.ask(cx, hungry).await;
         if lost.len() + self.lanes_lost + out.len() >= self.lanes.len() {
             // The others have nothing to give any more: no endpoint is so bad that it is not the last resort.
-            lost.extend(self.ask(&cx, std::mem::take(&mut out)).await);
+            lost.extend(self.ask(cx, std::mem::take(&mut out)).await);
         }
         lost.extend(out.into_iter().map(|lane| (lane, None)));
         self.explanation = Some(cx.explain());
-        self.without(&cx, lost)
+        self.without(cx, lost)
     }
 
     /// A page for each of these lanes; those that got none.
@@ -149,7 +157,10 @@ impl Walk {
         }
         let more = page.continuation.is_some();
         self.lanes[lane].came_from = endpoint.zip(page.continuation);
-        self.merge.feed(lane, page.entries, more);
+        // What this client, or another, stores for its own purposes is nobody's object.
+        let own = |entry: &ListEntry| entry.name().starts_with(Key::RESERVED);
+        let entries = page.entries.into_iter().filter(|entry| !own(entry)).collect();
+        self.merge.feed(lane, entries, more);
     }
 
     /// Goes on without the lanes that were lost, unless none is left. Losing a read-only copy leaves nothing out, as

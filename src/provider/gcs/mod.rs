@@ -248,7 +248,7 @@ impl ObjectProvider for Gcs {
         };
         self.list(one).await?;
         // Not there, in all likelihood; any answer will do.
-        let nothing = self.storage.read_object(&*self.resource, "evenkeel-warm-up");
+        let nothing = self.storage.read_object(&*self.resource, ".evenkeel/warm-up");
         let nothing = Box::pin(nothing.with_retry_policy(NeverRetry).send()).await;
         match nothing.map_err(|error| failed(Asked::Read, &error)) {
             Err(error) if error.kind() != ProviderErrorKind::NotFound => Err(error),

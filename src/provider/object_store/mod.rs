@@ -302,7 +302,7 @@ impl ObjectProvider for GenericStore {
     /// Lists nothing: under a path that nobody uses.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         use futures_util::StreamExt as _;
-        let nowhere = Path::from("evenkeel-warm-up");
+        let nowhere = Path::from(".evenkeel/warm-up");
         match self.store.list(Some(&nowhere)).next().await {
             Some(Err(error)) => Err(failed(Asked::List, &error)),
             _ => Ok(()),
