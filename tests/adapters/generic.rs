@@ -102,8 +102,7 @@ async fn s3_on_moto() {
     make_bucket(moto.addr).await;
     let store = at(moto.addr).listing_in_order();
     store.warm_up().await.unwrap();
-    let claims = Claims::all().content_etags();
-    objects::run("object_store, AmazonS3 on moto", &store, &claims).await;
+    objects::run("object_store, AmazonS3 on moto", &store, &process::moto_claims()).await;
 }
 
 /// `object_store` makes no buckets. moto does not check signatures.

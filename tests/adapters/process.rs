@@ -1,5 +1,6 @@
 //! Servers that are processes of their own.
 
+use evenkeel::testing::objects::{Claim, Claims};
 use std::{
     fs::OpenOptions,
     io::Write,
@@ -28,6 +29,12 @@ pub(crate) fn moto(what: &str) -> Option<Process> {
     start("moto", what, "moto_server", |command, port, _| {
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
     })
+}
+
+/// What moto 5.2 does not do.
+pub(crate) fn moto_claims() -> Claims {
+    let closed = "moto closes a body that is being replaced under its reader, and answers 500";
+    Claims::all().content_etags().without(Claim::AtomicIfMatch, closed)
 }
 
 /// Azure Blob Storage in JavaScript, or `None` with a word why not.

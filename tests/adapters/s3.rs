@@ -13,7 +13,7 @@ use evenkeel::{
         s3::{Encryption, PutDefaults},
     },
     request::object::{ETag, Put, PutMode},
-    testing::objects::{self, Claims},
+    testing::objects,
     verdict::Sent,
 };
 
@@ -26,7 +26,7 @@ async fn s3_on_moto() {
     client.create_bucket().bucket("orders").send().await.unwrap();
     let store = S3::new(client, "orders");
     store.warm_up().await.unwrap();
-    objects::run("s3 on moto", &store, &Claims::all().content_etags()).await;
+    objects::run("s3 on moto", &store, &process::moto_claims()).await;
     what_every_put_says(store).await;
 }
 
