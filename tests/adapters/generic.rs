@@ -1,5 +1,5 @@
 use crate::{
-    faults::{Subject, key, overwrite, shows_nothing},
+    faults::{Subject, UNSENT, key, overwrite, shows_nothing},
     process,
     raw::{self, refusal},
 };
@@ -21,18 +21,19 @@ use object_store::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 fn s3(addr: SocketAddr, max_retries: usize) -> AmazonS3 {
+    let options = ClientOptions::new().with_connect_timeout(GenericStore::CONNECT_TIMEOUT);
+    s3_with(&format!("http://{addr}"), max_retries, options)
+}
+
+fn s3_with(url: &str, max_retries: usize, options: ClientOptions) -> AmazonS3 {
     AmazonS3Builder::new()
-        .with_endpoint(format!("http://{addr}"))
+        .with_endpoint(url)
         .with_bucket_name("orders")
         .with_region("us-east-1")
         .with_access_key_id("test-access-key")
         .with_secret_access_key("test-secret-key")
         .with_allow_http(true)
-        .with_client_options(
-            ClientOptions::new()
-                .with_allow_http(true)
-                .with_connect_timeout(GenericStore::CONNECT_TIMEOUT),
-        )
+        .with_client_options(options.with_allow_http(true))
         .with_retry(RetryConfig {
             max_retries,
             retry_timeout: Duration::from_secs(5),
@@ -218,4 +219,23 @@ async fn a_key_that_is_no_path() {
         (error.kind(), error.outcome().sent),
         (ProviderErrorKind::Unsupported, Sent::No)
     );
+}
+
+#[derive(Debug)]
+struct NoAddress;
+
+impl object_store::client::DnsResolver for NoAddress {
+    fn resolve(&self, _: &str) -> object_store::client::DnsFuture {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+}
+
+#[tokio::test]
+async fn a_name_without_address() {
+    let options = ClientOptions::new().with_dns_resolver(Arc::new(NoAddress));
+    let store = GenericStore::new(Arc::new(s3_with("http://s3.example.test", 0, options))).unwrap();
+    let error = store.put(Put::new(key(), "x")).await.unwrap_err();
+    assert_eq!(error.outcome(), UNSENT, "{error:?}");
+    assert_eq!(error.detail().code.as_deref(), Some("dns: no address"));
+    shows_nothing(&error);
 }

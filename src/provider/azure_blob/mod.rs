@@ -40,6 +40,7 @@
 //!   requests, and more if the blob changes in between.
 //! - Azure lists in its own collation, said to be that of the bytes; a page that is not in the order of the keys' bytes is
 //!   put in order, pages among themselves are not.
+//! - A listing that starts after a key is read from its beginning and cut here.
 //! - `HEAD` answers have no body; the code of a refusal is in the header `x-ms-error-code`, which every Azure server sends.
 //!   A `404` without it is a gateway's, and [`Verdict::Faulty`](crate::verdict::Verdict).
 //! - The limits of Azure's own throttling are not known beforehand: `ServerBusy` is
@@ -260,7 +261,7 @@ impl ObjectProvider for AzureBlob {
                 Asked::IfMatch
             }
         };
-        let body = RequestContent::from(put.body.to_vec());
+        let body: RequestContent<_, _> = put.body.into(); // not its own `from`, which copies
         let stored = self.blob(&put.key).upload(body, Some(options)).await;
         let stored = stored.map_err(|error| failed(asked, &error))?;
         let id = stored.raw_response.headers().get_optional_str(&error::REQUEST_ID);

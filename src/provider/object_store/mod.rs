@@ -52,6 +52,7 @@
 //! verdicts know; the header for it, `x-oss-forbid-overwrite`, has no effect on a bucket with versioning. OSS has no
 //! conditional overwrite.
 
+mod attributes;
 mod error;
 mod listing;
 
@@ -63,16 +64,14 @@ use super::{
 use crate::{
     request::{
         Key,
-        object::{
-            Attributes, ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer,
-            PutMode, WriteId,
-        },
+        object::{ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
     },
     verdict::table::Symptom,
 };
+use attributes::{received, sent};
 use error::failed;
-use object_store::{Attribute, GetOptions, GetRange, GetResult, ObjectStore, PutOptions, UpdateVersion, path::Path};
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, PutOptions, UpdateVersion, path::Path};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A store of the crate `object_store`. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -168,7 +167,7 @@ impl GenericStore {
     }
 
     fn described(&self, key: &Key, got: &GetResult) -> Result<ObjectMeta, ProviderError> {
-        let (attributes, write_id) = attributes(&got.attributes);
+        let (attributes, write_id) = received(&got.attributes);
         let meta = self.meta(key.as_str(), &got.meta);
         Ok(ObjectMeta {
             attributes,
@@ -227,7 +226,7 @@ impl ObjectProvider for GenericStore {
         };
         let options = PutOptions {
             mode,
-            attributes: with_id(&put.attributes, put.write_id.as_ref().filter(|_| self.write_ids)),
+            attributes: sent(&put.attributes, put.write_id.as_ref().filter(|_| self.write_ids)),
             ..PutOptions::default()
         };
         let stored = self.store.put_opts(&path, put.body.into(), options).await;
@@ -308,36 +307,6 @@ impl ObjectProvider for GenericStore {
             _ => Ok(()),
         }
     }
-}
-
-fn with_id(given: &Attributes, id: Option<&WriteId>) -> object_store::Attributes {
-    let mut attributes = object_store::Attributes::new();
-    if let Some(content_type) = &given.content_type {
-        attributes.insert(Attribute::ContentType, content_type.clone().into());
-    }
-    if let Some(cache_control) = &given.cache_control {
-        attributes.insert(Attribute::CacheControl, cache_control.clone().into());
-    }
-    let own = id.map(|id| (WriteId::METADATA_KEY.to_owned(), id.as_str().to_owned()));
-    for (name, value) in given.metadata.clone().into_iter().chain(own) {
-        attributes.insert(Attribute::Metadata(Cow::Owned(name)), value.into());
-    }
-    attributes
-}
-
-fn attributes(got: &object_store::Attributes) -> (Attributes, Option<WriteId>) {
-    let mut attributes = Attributes::default();
-    for (attribute, value) in got {
-        let value = value.as_ref().to_owned();
-        match attribute {
-            Attribute::ContentType => attributes.content_type = Some(value),
-            Attribute::CacheControl => attributes.cache_control = Some(value),
-            Attribute::Metadata(name) => drop(attributes.metadata.insert(name.clone().into_owned(), value)),
-            _ => {}
-        }
-    }
-    let write_id = attributes.metadata.remove(WriteId::METADATA_KEY).map(WriteId::new);
-    (attributes, write_id)
 }
 
 #[cfg(test)]
