@@ -44,6 +44,7 @@ mod verdicts;
 
 #[cfg(feature = "object_store")]
 pub use self::object_store::GenericStore;
+pub use attributes::{check as check_put, check_range};
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
 pub use bridge::{AnyObjectProvider, ObjectService};
