@@ -127,6 +127,9 @@
 //! | – | the stack, both clients, the memory provider |
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
+//! | `azure_blob` | `provider::AzureBlob` on `azure_storage_blob`; includes `http` |
+//! | `gcs` | `provider::Gcs` on `google-cloud-storage`; includes `http` |
+//! | `object_store` | `provider::GenericStore`, any store of the crate `object_store`; includes `http` |
 //! | `drill` | [`drill`]; includes `http` |
 //! | `testing` | [`testing`] |
 //!

@@ -57,6 +57,22 @@ pub fn check(put: &Put) -> Result<(), ProviderError> {
     Ok(())
 }
 
+/// What a store gave back, the write id taken out of the metadata.
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs"))]
+pub(crate) fn received(
+    content_type: Option<&str>,
+    cache_control: Option<&str>,
+    metadata: impl IntoIterator<Item = (String, String)>,
+) -> (Attributes, Option<WriteId>) {
+    let mut attributes = Attributes {
+        content_type: content_type.map(str::to_owned),
+        cache_control: cache_control.map(str::to_owned),
+        metadata: metadata.into_iter().collect(),
+    };
+    let write_id = attributes.metadata.remove(WriteId::METADATA_KEY).map(WriteId::new);
+    (attributes, write_id)
+}
+
 /// Refuses a range that selects nothing of any object. It cannot even be asked for: S3 ignores the header `bytes=5-4` and
 /// answers with the whole object.
 ///

@@ -3,6 +3,9 @@
 //! | module | feature | what |
 //! |---|---|---|
 //! | [`memory`] | – | a store in this process, for tests, simulations and examples |
+//! | `azure_blob` | `azure_blob` | Azure Blob Storage, on Microsoft's SDK |
+//! | `gcs` | `gcs` | Google Cloud Storage, on Google's SDK |
+//! | `object_store` | `object_store` | any store of the crate `object_store` |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //!
 //! An adapter implements [`ObjectProvider`]: plain async methods, one request each, no retries of its own, and every
@@ -22,16 +25,32 @@
 //! ```
 
 mod attributes;
+#[cfg(feature = "azure_blob")]
+pub mod azure_blob;
 mod bridge;
 mod error;
+#[cfg(feature = "gcs")]
+pub mod gcs;
 pub mod memory;
+#[cfg(feature = "object_store")]
+pub mod object_store;
+#[cfg(any(feature = "s3", feature = "azure_blob"))]
+mod part;
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
+mod refusal;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod verdicts;
 
+#[cfg(feature = "object_store")]
+pub use self::object_store::GenericStore;
 pub use attributes::{check as check_put, check_range};
+#[cfg(feature = "azure_blob")]
+pub use azure_blob::AzureBlob;
 pub use bridge::{AnyObjectProvider, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
+#[cfg(feature = "gcs")]
+pub use gcs::Gcs;
 pub use memory::Memory;
 #[cfg(feature = "s3")]
 pub use s3::S3;

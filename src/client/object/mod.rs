@@ -36,6 +36,7 @@ mod listing;
 mod operations;
 mod probe;
 pub(crate) mod values;
+mod verify;
 mod walk;
 mod warm_up;
 
@@ -47,6 +48,7 @@ pub use call::{Explained, ObjectCall};
 pub use listing::{ListCall, Listed, Listing};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub use values::{Answer, Fetched, FetchedMeta, Stored};
+pub use verify::{Property, VERIFY_PREFIX, Verification, Verified};
 pub use warm_up::{WarmUp, Warmed};
 
 use crate::{
@@ -184,6 +186,32 @@ impl ObjectClient {
     /// attempt, 1 s, rounded up.
     pub async fn warm_up(&self) -> WarmUp {
         warm_up::run(&self.core).await
+    }
+
+    /// Finds out what each writable endpoint does with creates, all at once: whether a second create of a key is refused
+    /// (*honours*), and whether 24 at the same time have one winner, five times over (*atomic*). Some stores answer 200 to a
+    /// create that they should refuse, and overwrite; what they declare does not tell.
+    ///
+    /// It writes six small objects to each endpoint, under [`VERIFY_PREFIX`] and random digits, in some 130 requests, and
+    /// removes them again. The requests go past breakers, limits and the budget and are no evidence: call it when the
+    /// service is set up, not on its path. Each request gets 5 s; an endpoint that cannot be asked is
+    /// [`Property::Unknown`]: ask again later. Dropped half-way, or when an endpoint fails meanwhile, objects may be left
+    /// behind there. On a bucket with versioning the removed ones remain as old versions.
+    ///
+    /// Nothing is drawn from the result: what to do about an endpoint that overwrites is yours to decide, before it has a
+    /// role (for S3 there is `S3::without_conditional_put`).
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build().unwrap();
+    /// let found = client.verify().await;
+    /// assert!(found.is_sound(), "{found:?}");
+    /// # }
+    /// ```
+    pub async fn verify(&self) -> Verification {
+        verify::run(&self.core).await
     }
 
     /// Ends it: later calls of this client and all its clones fail with
