@@ -2,10 +2,11 @@
 //!
 //! | module | feature | what |
 //! |---|---|---|
-//! | [`memory`] | – | a store in this process, for tests, simulations and examples |
+//! | [`memory`] | – | an object store in this process, for tests, simulations and examples |
+//! | [`memory_table`] | – | the same for keys |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //!
-//! An adapter implements [`ObjectProvider`]: plain async methods, one request each, no retries of its own, and every
+//! An adapter implements [`ObjectProvider`], or [`KvProvider`] for a table: plain async methods, one request each, no retries of its own, and every
 //! failure as a [`ProviderError`] that carries its [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts are
 //! the stack's business.
 //!
@@ -24,14 +25,18 @@
 mod attributes;
 mod bridge;
 mod error;
+mod kv;
 pub mod memory;
+pub mod memory_table;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod verdicts;
 
-pub use bridge::{AnyObjectProvider, ObjectService};
+pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
+pub use kv::KvProvider;
 pub use memory::Memory;
+pub use memory_table::MemoryTable;
 #[cfg(feature = "s3")]
 pub use s3::S3;
 pub use verdicts::ObjectVerdicts;

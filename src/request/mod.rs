@@ -15,14 +15,17 @@
 
 mod call;
 mod key;
+pub mod kv;
 pub mod object;
 mod record;
 mod timer;
+mod write_id;
 
 pub use call::{Call, Leg, LegKind};
 pub use key::{InvalidKey, Key};
 pub(crate) use record::bit;
 pub use record::{Abandoned, CallRecord, Ended, LegRecord};
+pub use write_id::WriteId;
 
 /// What kind of work a call is. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -116,7 +116,10 @@ async fn a_tag_asks_its_endpoint_first_and_is_shown_to_no_other() {
     let started = crate::clock::now();
     let got = client.get("k").if_none_match(tag).await.unwrap();
     assert_eq!((got.endpoint(), got.body().as_ref()), ("virginia", &b"v"[..]));
-    assert!(started.elapsed().as_millis() <= 2500, "at most a quarter of the call's 10 s");
+    assert!(
+        started.elapsed().as_millis() <= 2500,
+        "at most a quarter of the call's 10 s"
+    );
 }
 
 #[tokio::test(start_paused = true)]
