@@ -20,12 +20,14 @@ pub mod failover;
 pub mod object;
 pub(crate) mod settings;
 pub(crate) mod stack;
+pub(crate) mod store;
 
 pub(crate) use explanation::Human;
 pub use explanation::{Attempt, Considered, Explanation};
 pub use failover::{Failover, FailoverBuilder};
-pub use object::{BuildError, ObjectClient, ObjectClientBuilder};
+pub use object::{ObjectClient, ObjectClientBuilder};
 pub use stack::Stack;
+pub use store::{BuildError, Collected, Explained, Pages, PagesCall, StoreBuilder, StoreCall, WarmUp, Warmed};
 
 use crate::{
     BoxError,

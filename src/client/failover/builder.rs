@@ -2,9 +2,9 @@ use super::{Core, Failover, Invoke};
 use crate::{
     BuildError, Endpoint,
     client::{
-        object::door,
         settings::{Settings, stack_setters},
         stack::compose,
+        store::valid_deadline,
     },
     endpoint::{Constraints, Roster},
     telemetry::CallMetrics,
@@ -84,7 +84,7 @@ impl<C, K> FailoverBuilder<C, K> {
         C: Clone,
         K: Clone,
     {
-        door::deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
+        valid_deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
         let (profiles, clients): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
         let violations = Core::<C, K>::violations(&roster, &self.constraints);

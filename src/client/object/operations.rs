@@ -1,12 +1,11 @@
 use super::{
-    call::{ObjectCall, Operation},
-    context::Context,
-    door,
-    values::{Answer, Fetched, FetchedMeta, Stored},
+    ObjectCall, Objects, door,
+    values::{Fetched, FetchedMeta, Stored},
 };
 use crate::{
+    client::store::{Answer, Context, Operation},
     error::{Error, ErrorKind},
-    replicate,
+    replicate::{self, Condition, Write},
     request::{
         Key, OpClass,
         object::{
@@ -143,16 +142,17 @@ impl ObjectCall<GetObject> {
     }
 }
 
-fn checked<T>(cx: &Context, result: Result<T, String>) -> Result<T, Error> {
+fn checked<T>(cx: &Context<Objects>, result: Result<T, String>) -> Result<T, Error> {
     result.map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))
 }
 
 impl Operation for PutObject {
+    type Protocol = Objects;
     type Value = Stored;
     const NAME: &'static str = "put";
     const CLASS: OpClass = OpClass::Write;
 
-    async fn run(self, cx: &Context) -> Result<(Stored, Answer), Error> {
+    async fn run(self, cx: &Context<Objects>) -> Result<(Stored, Answer), Error> {
         let key = checked(cx, self.key)?;
         if let Some(id) = &self.write_id {
             checked(cx, door::write_id(id))?;
@@ -166,14 +166,26 @@ impl Operation for PutObject {
             write_id: Some(id.clone()),
             ..Put::new(key, self.body)
         };
-        let accepted = replicate::put(cx, put, &id, known_id).await;
-        let accepted = accepted.map_err(|error| error.with_write_id(Some(id)))?;
+        let write = Write {
+            condition: match &put.mode {
+                PutMode::Create => Condition::Create,
+                PutMode::Overwrite => Condition::None,
+                PutMode::IfMatch(tag) => Condition::Match {
+                    given_by: tag.endpoint().into(),
+                },
+            },
+            look: ObjectRequest::Head(Head::new(put.key.clone())),
+            request: ObjectRequest::Put(put),
+            known_id,
+            id,
+        };
+        let accepted = replicate::write(cx, write).await?;
         let answer = Answer {
             endpoint: accepted.endpoint.map(|endpoint| cx.name(endpoint)),
             possibly_stale: false,
         };
         let stored = Stored {
-            etag: accepted.etag,
+            etag: accepted.tag,
             answer: answer.clone(),
         };
         Ok((stored, answer))
@@ -181,11 +193,12 @@ impl Operation for PutObject {
 }
 
 impl Operation for GetObject {
+    type Protocol = Objects;
     type Value = Fetched;
     const NAME: &'static str = "get";
     const CLASS: OpClass = OpClass::Read;
 
-    async fn run(self, cx: &Context) -> Result<(Fetched, Answer), Error> {
+    async fn run(self, cx: &Context<Objects>) -> Result<(Fetched, Answer), Error> {
         let key = checked(cx, self.key)?;
         if let Some(range) = &self.range {
             checked(cx, door::range(range))?;
@@ -209,11 +222,12 @@ impl Operation for GetObject {
 }
 
 impl Operation for HeadObject {
+    type Protocol = Objects;
     type Value = FetchedMeta;
     const NAME: &'static str = "head";
     const CLASS: OpClass = OpClass::Read;
 
-    async fn run(self, cx: &Context) -> Result<(FetchedMeta, Answer), Error> {
+    async fn run(self, cx: &Context<Objects>) -> Result<(FetchedMeta, Answer), Error> {
         let key = checked(cx, self.key)?;
         match replicate::read(cx, ObjectRequest::Head(Head::new(key))).await? {
             (ObjectResponse::Head(meta), answer) => Ok((
@@ -229,13 +243,14 @@ impl Operation for HeadObject {
 }
 
 impl Operation for DeleteObject {
+    type Protocol = Objects;
     type Value = ();
     const NAME: &'static str = "delete";
     const CLASS: OpClass = OpClass::Write;
 
-    async fn run(self, cx: &Context) -> Result<((), Answer), Error> {
+    async fn run(self, cx: &Context<Objects>) -> Result<((), Answer), Error> {
         let key = checked(cx, self.key)?;
-        let confirmed = replicate::delete(cx, Delete::new(key)).await?;
+        let confirmed = replicate::delete(cx, ObjectRequest::Delete(Delete::new(key))).await?;
         let answer = Answer {
             endpoint: confirmed.map(|endpoint| cx.name(endpoint)),
             possibly_stale: false,
