@@ -29,6 +29,8 @@
 //! [`Memory`](provider::Memory) keeps this example self-contained. With the feature `s3` a store is
 //! `S3::new(client, "orders")`, on any S3-compatible provider.
 //!
+//! Values by key, with compare-and-set, batches and scans: [`KvClient`], see [`client::kv`].
+//!
 //! Any other client, with the calls you already make. [`Failover`] runs a closure against the endpoint that it chose:
 //!
 //! ```
@@ -122,9 +124,10 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | – | the stack, both clients, the memory provider |
+//! | – | the stack, the clients, the memory providers |
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
+//! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
 //! | `drill` | [`drill`]; includes `http` |
 //! | `testing` | [`testing`] |
 //!
