@@ -29,6 +29,8 @@
 //! [`Memory`](provider::Memory) keeps this example self-contained. With the feature `s3` a store is
 //! `S3::new(client, "orders")`, on any S3-compatible provider.
 //!
+//! Values by key, with compare-and-set, batches and scans: [`KvClient`], see [`client::kv`].
+//!
 //! Any other client, with the calls you already make. [`Failover`] runs a closure against the endpoint that it chose:
 //!
 //! ```
@@ -68,7 +70,7 @@
 //!
 //! | station | what happens there |
 //! |---|---|
-//! | [`client`] | the doors: [`ObjectClient`], [`Failover`], and `service()` for those who speak tower |
+//! | [`client`] | the doors: [`ObjectClient`], [`KvClient`], [`Failover`], and `service()` for those who speak tower |
 //! | [`request`] | what may be asked, and the record that travels with a call through all its attempts |
 //! | [`deadline`] | ends every call in time, however many attempts it makes |
 //! | [`retry`] | tries again, elsewhere first, from one token budget |
@@ -124,12 +126,13 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | – | the stack, both clients, the memory provider |
+//! | – | the stack, the clients, the memory providers |
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
 //! | `azure_blob` | `provider::AzureBlob` on `azure_storage_blob`; includes `http` |
 //! | `gcs` | `provider::Gcs` on `google-cloud-storage`; includes `http` |
 //! | `object_store` | `provider::GenericStore`, any store of the crate `object_store`; includes `http` |
+//! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
 //! | `drill` | [`drill`]; includes `http` |
 //! | `testing` | [`testing`] |
 //!
@@ -173,7 +176,7 @@ pub mod testing;
 pub mod timeout;
 pub mod verdict;
 
-pub use client::{BuildError, Explanation, Failover, ObjectClient};
+pub use client::{BuildError, Explanation, Failover, KvClient, ObjectClient};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, NotAsked};
 pub use replicate::Replication;

@@ -17,6 +17,8 @@ pub struct Explanation {
     elapsed: Duration,
     answered_by: Option<Arc<str>>,
     possibly_stale: bool,
+    /// What was asked for, in a word.
+    noun: &'static str,
 }
 
 /// An endpoint of the client, and why this call did not use it.
@@ -69,7 +71,18 @@ impl Explanation {
             elapsed: clock::now().saturating_duration_since(started),
             answered_by: None,
             possibly_stale: false,
+            noun: "object",
         }
+    }
+
+    #[must_use]
+    pub(crate) fn about(mut self, noun: &'static str) -> Self {
+        self.noun = noun;
+        self
+    }
+
+    pub(crate) const fn noun(&self) -> &'static str {
+        self.noun
     }
 
     #[must_use]

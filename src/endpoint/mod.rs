@@ -131,3 +131,10 @@ impl<P: crate::provider::ObjectProvider> Endpoint<P> {
         self.map(crate::provider::AnyObjectProvider::new)
     }
 }
+
+impl<P: crate::provider::KvProvider> Endpoint<P> {
+    /// Forgets the adapter's type, so that tables of several providers fit in one list.
+    pub fn erased_kv(self) -> Endpoint<crate::provider::AnyKvProvider> {
+        self.map(crate::provider::AnyKvProvider::new)
+    }
+}

@@ -47,13 +47,14 @@ fn reason<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
 fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     let at = error.endpoint.as_deref().unwrap_or("the endpoint");
     let met = Met(error.explanation.attempts());
+    let noun = error.explanation.noun();
     match error.kind {
-        ErrorKind::NotFound if error.absent_at.is_empty() => write!(f, "no such object at {at}"),
-        ErrorKind::NotFound => f.write_str("no such object"),
-        ErrorKind::AlreadyExists => write!(f, "the object exists already at {at}"),
+        ErrorKind::NotFound if error.absent_at.is_empty() => write!(f, "no such {noun} at {at}"),
+        ErrorKind::NotFound => write!(f, "no such {noun}"),
+        ErrorKind::AlreadyExists => write!(f, "the {noun} exists already at {at}"),
         ErrorKind::PreconditionFailed => write!(f, "{}", Deciding(error)),
-        ErrorKind::NotModified => write!(f, "the object at {at} has not changed"),
-        ErrorKind::RangeNotSatisfiable => write!(f, "the range lies outside the object at {at}"),
+        ErrorKind::NotModified => write!(f, "the {noun} at {at} has not changed"),
+        ErrorKind::RangeNotSatisfiable => write!(f, "the range lies outside the {noun} at {at}"),
         ErrorKind::Denied | ErrorKind::Rejected | ErrorKind::Unsupported => write!(f, "{}", Deciding(error)),
         ErrorKind::Overloaded => f.write_str("this client's own limit for its endpoints is full"),
         ErrorKind::DeadlineExceeded => {

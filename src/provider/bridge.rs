@@ -1,3 +1,7 @@
+mod kv;
+
+pub use kv::{AnyKvProvider, KvService};
+
 use super::{ObjectProvider, ProviderError};
 use crate::{
     BoxError,
@@ -22,7 +26,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Any adapter, its type forgotten: what lets endpoints of different providers stand in one list.
 #[derive(Clone)]
-pub struct AnyObjectProvider(Arc<dyn Erased>);
+pub struct AnyObjectProvider(Arc<dyn Erased<ObjectRequest, ObjectResponse>>);
 
 impl AnyObjectProvider {
     /// Forgets the type of `provider`.
@@ -86,7 +90,7 @@ impl ObjectProvider for AnyObjectProvider {
     }
 }
 
-/// Cannot happen, as the only implementation of [`Erased`] answers like with like.
+/// Cannot happen, as every implementation of [`Erased`] answers like with like.
 fn another() -> ProviderError {
     ProviderError::faulty("the adapter gave the answer of another operation")
 }
@@ -97,13 +101,13 @@ impl fmt::Debug for AnyObjectProvider {
     }
 }
 
-/// [`ObjectProvider`] with its futures boxed, which is what makes it object-safe.
-trait Erased: Send + Sync {
-    fn send(&self, request: ObjectRequest) -> BoxFuture<'_, Result<ObjectResponse, ProviderError>>;
+/// A provider's trait with its futures boxed, which is what makes it object-safe: for requests `Q` with responses `A`.
+trait Erased<Q, A>: Send + Sync {
+    fn send(&self, request: Q) -> BoxFuture<'_, Result<A, ProviderError>>;
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
 }
 
-impl<P: ObjectProvider> Erased for P {
+impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
     fn send(&self, request: ObjectRequest) -> BoxFuture<'_, Result<ObjectResponse, ProviderError>> {
         Box::pin(async move {
             Ok(match request {

@@ -2,18 +2,20 @@ use crate::{
     BoxError,
     verdict::{Detail, Outcome, Sent, Verdict},
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Why one attempt at a provider failed, as its adapter saw it.
 ///
 /// Carries the [`Outcome`], so that whoever catches it need not know the provider. `Display` names the provider's code
 /// and never a key, a URL with a signature or a credential.
-#[derive(Debug)]
+///
+/// A clone shares the error underneath.
+#[derive(Clone, Debug)]
 pub struct ProviderError {
     kind: ProviderErrorKind,
     outcome: Outcome,
     detail: Detail,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What a provider's failure means to the caller. Finer than the verdict where the caller needs to tell apart.
@@ -97,7 +99,7 @@ impl ProviderError {
     /// Keeps the error underneath.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(source.into().into());
         self
     }
 

@@ -2,13 +2,15 @@
 //!
 //! | module | feature | what |
 //! |---|---|---|
-//! | [`memory`] | – | a store in this process, for tests, simulations and examples |
+//! | [`memory`] | – | an object store in this process, for tests, simulations and examples |
 //! | `azure_blob` | `azure_blob` | Azure Blob Storage, on Microsoft's SDK |
 //! | `gcs` | `gcs` | Google Cloud Storage, on Google's SDK |
 //! | `object_store` | `object_store` | any store of the crate `object_store` |
+//! | [`memory_table`] | – | the same for keys |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
+//! | `redis` | `redis` | keys on one Redis or Valkey server |
 //!
-//! An adapter implements [`ObjectProvider`]: plain async methods, one request each, no retries of its own, and every
+//! An adapter implements [`ObjectProvider`], or [`KvProvider`] for a table: plain async methods, one request each, no retries of its own, and every
 //! failure as a [`ProviderError`] that carries its [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts are
 //! the stack's business.
 //!
@@ -31,11 +33,15 @@ mod bridge;
 mod error;
 #[cfg(feature = "gcs")]
 pub mod gcs;
+mod kv;
 pub mod memory;
+pub mod memory_table;
 #[cfg(feature = "object_store")]
 pub mod object_store;
 #[cfg(any(feature = "s3", feature = "azure_blob"))]
 mod part;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
 mod refusal;
 #[cfg(feature = "s3")]
@@ -44,14 +50,18 @@ mod verdicts;
 
 #[cfg(feature = "object_store")]
 pub use self::object_store::GenericStore;
+#[cfg(feature = "redis")]
+pub use self::redis::Redis;
 pub use attributes::{check as check_put, check_range};
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
-pub use bridge::{AnyObjectProvider, ObjectService};
+pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
 #[cfg(feature = "gcs")]
 pub use gcs::Gcs;
+pub use kv::KvProvider;
 pub use memory::Memory;
+pub use memory_table::MemoryTable;
 #[cfg(feature = "s3")]
 pub use s3::S3;
 pub use verdicts::ObjectVerdicts;

@@ -2,59 +2,78 @@
 
 use super::Mode;
 use crate::{
-    client::object::{
-        context::{Aim, Context, Core, Reply, members, winner},
-        values::Answer,
-    },
+    client::store::{Aim, Answer, Context, Core, Protocol, Reply, members, winner},
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
-    request::{
-        bit,
-        object::{ObjectRequest, ObjectResponse},
-    },
+    request::bit,
     verdict::Verdict,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 /// Who has to say *absent* before it is proven, and who has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tally {
+pub(crate) struct Tally {
     voters: u64,
     absent: u64,
+    /// One voter's word is enough: they are replicas in step.
+    any: bool,
 }
 
 impl Tally {
-    const fn is_proven(self) -> bool {
-        self.voters & !self.absent == 0
+    /// `absent`: those that have said so already.
+    pub(crate) fn new<P: Protocol>(core: &Core<P>, absent: u64) -> Self {
+        Self {
+            voters: voters(core),
+            absent,
+            any: core.mode == Mode::Strong,
+        }
     }
 
-    const fn missing(self) -> u64 {
-        self.voters & !self.absent
+    pub(crate) const fn note(&mut self, endpoint: usize) {
+        self.absent |= bit(endpoint);
+    }
+
+    pub(crate) const fn absent(self) -> u64 {
+        self.absent
+    }
+
+    pub(crate) const fn is_proven(self) -> bool {
+        self.missing() == 0
+    }
+
+    /// Whose word is still needed.
+    pub(crate) const fn missing(self) -> u64 {
+        if self.any && self.voters & self.absent != 0 {
+            0
+        } else {
+            self.voters & !self.absent
+        }
     }
 }
 
 /// Whose *absent* counts. A read-only copy lags behind what fills it, so it has no vote where there is a writable one.
-fn voters(core: &Core) -> u64 {
+fn voters<P: Protocol>(core: &Core<P>) -> u64 {
     match core.mode {
         Mode::ProviderManaged { home: Some(home) } => bit(home),
-        Mode::WriteOnce if core.writable() != 0 => core.writable(),
-        Mode::ProviderManaged { home: None } | Mode::WriteOnce => core.permitted(),
+        Mode::WriteOnce | Mode::Strong if core.writable() != 0 => core.writable(),
+        Mode::ProviderManaged { home: None } | Mode::WriteOnce | Mode::Strong => core.permitted(),
     }
 }
 
 /// Who may hold the key although the endpoint that was asked does not.
-fn holders(core: &Core) -> u64 {
+pub(crate) fn holders<P: Protocol>(core: &Core<P>) -> u64 {
     match core.mode {
         Mode::ProviderManaged { home: Some(home) } => bit(home),
+        Mode::Strong => voters(core),
         Mode::ProviderManaged { home: None } | Mode::WriteOnce => core.permitted(),
     }
 }
 
-/// A get or a head.
+/// A get or a head of one thing.
 ///
 /// A pinned read asks that endpoint only. A conditional one asks the endpoint that gave the tag first; when that one
 /// cannot answer, the read goes on elsewhere, where the tag means nothing and is not shown: it then returns the body.
-pub(crate) async fn read(cx: &Context, request: ObjectRequest) -> Result<(ObjectResponse, Answer), Error> {
+pub(crate) async fn read<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<(P::Response, Answer), Error> {
     if let Some(endpoint) = giver_of_the_tag(cx, &request) {
         let aim = Aim {
             deadline: Some(cx.preferring()),
@@ -69,20 +88,21 @@ pub(crate) async fn read(cx: &Context, request: ObjectRequest) -> Result<(Object
     decide(cx, request, reply).await
 }
 
-fn giver_of_the_tag(cx: &Context, request: &ObjectRequest) -> Option<usize> {
-    let ObjectRequest::Get(get) = request else {
-        return None;
-    };
-    let endpoint = cx.core.roster.index_of(get.if_none_match.as_ref()?.endpoint())?;
+fn giver_of_the_tag<P: Protocol>(cx: &Context<P>, request: &P::Request) -> Option<usize> {
+    let endpoint = cx.core.roster.index_of(P::tag_given_by(request)?)?;
     (cx.pin.is_none() && cx.barred() & bit(endpoint) == 0).then_some(endpoint)
 }
 
-fn has_answered(reply: &Reply) -> bool {
+fn has_answered<P: Protocol>(reply: &Reply<P>) -> bool {
     use ProviderErrorKind::{NotFound, NotModified, RangeNotSatisfiable};
     reply.is_ok() || matches!(reply.refusal(), Some(NotFound | NotModified | RangeNotSatisfiable))
 }
 
-async fn decide(cx: &Context, request: ObjectRequest, reply: Reply) -> Result<(ObjectResponse, Answer), Error> {
+async fn decide<P: Protocol>(
+    cx: &Context<P>,
+    request: P::Request,
+    reply: Reply<P>,
+) -> Result<(P::Response, Answer), Error> {
     match reply.refusal() {
         // S3 says 403 for a missing key to whoever may not list: not absence, but no reason to stop looking either.
         Some(ProviderErrorKind::NotFound | ProviderErrorKind::Denied) if cx.pin.is_none() => {
@@ -96,13 +116,9 @@ async fn decide(cx: &Context, request: ObjectRequest, reply: Reply) -> Result<(O
     }
 }
 
-fn answer(cx: &Context, reply: Reply) -> Result<(ObjectResponse, Answer), Error> {
+fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response, Answer), Error> {
     let endpoint = reply.endpoint();
-    let possibly_stale = match cx.core.mode {
-        Mode::ProviderManaged { home } => home.is_none() || home != endpoint,
-        // What is written once cannot be outdated.
-        Mode::WriteOnce => false,
-    };
+    let possibly_stale = cx.core.may_lag(endpoint);
     match reply.result {
         Ok(response) => Ok((
             response,
@@ -116,18 +132,19 @@ fn answer(cx: &Context, reply: Reply) -> Result<(ObjectResponse, Answer), Error>
 }
 
 /// Asks all who may hold the key, at once. The first that has it wins.
-async fn prove(cx: &Context, request: ObjectRequest, first: Reply) -> Result<(ObjectResponse, Answer), Error> {
-    let mut tally = Tally {
-        voters: voters(&cx.core),
-        absent: first.absent_at(),
-    };
+async fn prove<P: Protocol>(
+    cx: &Context<P>,
+    request: P::Request,
+    first: Reply<P>,
+) -> Result<(P::Response, Answer), Error> {
+    let mut tally = Tally::new(&cx.core, first.absent_at());
     let denied_by = match first.refusal() {
         Some(ProviderErrorKind::Denied) => winner(&first.record, Verdict::Denied),
         _ => None,
     };
     let was_denied = first.refusal() == Some(ProviderErrorKind::Denied);
     let asked_already = tally.absent | denied_by.map_or(0, bit);
-    let mut failed: Vec<(usize, Reply)> = Vec::new();
+    let mut failed: Vec<(usize, Reply<P>)> = Vec::new();
     let mut absent = None;
     if !tally.is_proven() {
         let mut asks: FuturesUnordered<_> = members(holders(&cx.core) & !asked_already & !cx.barred())
@@ -139,7 +156,7 @@ async fn prove(cx: &Context, request: ObjectRequest, first: Reply) -> Result<(Ob
         while let Some((endpoint, reply)) = asks.next().await {
             match reply.refusal() {
                 Some(ProviderErrorKind::NotFound) => {
-                    tally.absent |= bit(endpoint);
+                    tally.note(endpoint);
                     absent = Some(reply);
                     if tally.is_proven() {
                         break;
@@ -179,11 +196,24 @@ mod tests {
         let mut tally = Tally {
             voters: 0b011,
             absent: 0b100,
+            any: false,
         };
         assert!(!tally.is_proven());
         tally.absent |= 0b001;
         assert_eq!(tally.missing(), 0b010);
         tally.absent |= 0b010;
+        assert!(tally.is_proven());
+    }
+
+    #[test]
+    fn one_replica_in_step_speaks_for_all() {
+        let mut tally = Tally {
+            voters: 0b011,
+            absent: 0b100,
+            any: true,
+        };
+        assert_eq!(tally.missing(), 0b011);
+        tally.note(1);
         assert!(tally.is_proven());
     }
 }

@@ -1,39 +1,77 @@
 //! The k-way merge of sorted listings.
 
-use crate::request::{Key, object::ListEntry};
+use crate::request::{
+    Key, kv,
+    object::{ListEntry, ObjectMeta},
+};
 use std::collections::VecDeque;
+
+/// One line of a listing or of a scan.
+pub trait Line: Send + Sync + 'static {
+    /// What listings are ordered by.
+    fn name(&self) -> &str;
+
+    /// It stands for all names that start so.
+    fn is_folded(&self) -> bool {
+        false
+    }
+}
+
+impl Line for ListEntry {
+    fn name(&self) -> &str {
+        match self {
+            Self::Object(ObjectMeta { key, .. }) => key,
+            Self::CommonPrefix(prefix) => prefix,
+        }
+    }
+
+    fn is_folded(&self) -> bool {
+        matches!(self, Self::CommonPrefix(_))
+    }
+}
+
+impl Line for kv::Entry {
+    fn name(&self) -> &str {
+        &self.key
+    }
+}
 
 /// Merges sorted pages of several sources into one ascending listing without repetitions.
 ///
 /// Pure: the caller fetches a page for every [`hungry`](Self::hungry) source and feeds it.
 #[derive(Debug)]
-pub(crate) struct Merge {
-    sources: Vec<Source>,
+pub(crate) struct Merge<E> {
+    sources: Vec<Source<E>>,
     /// The last entry's name, and whether it is a common prefix.
     last: Option<(String, bool)>,
 }
 
-#[derive(Debug, Default)]
-struct Source {
-    entries: VecDeque<ListEntry>,
+#[derive(Debug)]
+struct Source<E> {
+    entries: VecDeque<E>,
     ended: bool,
 }
 
 /// What the merge can say now.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub(crate) enum Next<E> {
     /// The next entry of the listing.
-    Entry(ListEntry),
+    Entry(E),
     /// It takes a page of the hungry sources to know.
     Hungry,
     /// There is no more.
     End,
 }
 
-impl Merge {
+impl<E: Line> Merge<E> {
     pub(crate) fn new(sources: usize) -> Self {
         Self {
-            sources: (0..sources).map(|_| Source::default()).collect(),
+            sources: (0..sources)
+                .map(|_| Source {
+                    entries: VecDeque::new(),
+                    ended: false,
+                })
+                .collect(),
             last: None,
         }
     }
@@ -47,7 +85,7 @@ impl Merge {
     }
 
     /// A further page of `source`; `more` says whether it has another.
-    pub(crate) fn feed(&mut self, source: usize, page: Vec<ListEntry>, more: bool) {
+    pub(crate) fn feed(&mut self, source: usize, page: Vec<E>, more: bool) {
         let source = &mut self.sources[source];
         source.entries.extend(page);
         source.ended = !more;
@@ -65,7 +103,7 @@ impl Merge {
 
     /// The smallest entry. Of several with one name the first source's; names not above the last one are dropped, be
     /// they repetitions at another endpoint or a store's disorder.
-    pub(crate) fn next(&mut self) -> Next {
+    pub(crate) fn next(&mut self) -> Next<E> {
         loop {
             if self.hungry().next().is_some() {
                 return Next::Hungry;
@@ -81,8 +119,7 @@ impl Merge {
                 return Next::End;
             };
             if self.last.as_ref().is_none_or(|(last, _)| entry.name() > last.as_str()) {
-                let folded = matches!(entry, ListEntry::CommonPrefix(_));
-                self.last = Some((entry.name().to_owned(), folded));
+                self.last = Some((entry.name().to_owned(), entry.is_folded()));
                 return Next::Entry(entry);
             }
         }
@@ -103,7 +140,6 @@ fn after(last: &str, folded: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::object::ObjectMeta;
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 

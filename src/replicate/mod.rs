@@ -2,20 +2,21 @@
 
 mod absence;
 mod listing;
+mod mode;
 mod provider_managed;
+mod strong;
 mod write_once;
 
-pub(crate) use absence::read;
-pub(crate) use listing::{Merge, Next};
+pub(crate) use absence::{Tally, holders, read};
+pub(crate) use listing::{Line, Merge, Next};
+pub(crate) use mode::Mode;
+pub(crate) use provider_managed::of_the_home;
 
 use crate::{
-    client::object::context::{Aim, Context, Reply},
+    client::store::{Aim, Context, Protocol, Reply},
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
-    request::{
-        Key, bit,
-        object::{Delete, Head, ObjectMeta, ObjectRequest, ObjectResponse, Put, PutMode, WriteId},
-    },
+    request::{WriteId, bit},
 };
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use std::sync::Arc;
 /// |---|---|---|---|
 /// | [`provider_managed`](Self::provider_managed) | to the home | writes fail, reads go on | marked possibly stale when not from the home |
 /// | [`write_once`](Self::write_once) | to the first endpoint that takes it | nobody notices | asks everyone before it says *not found* |
+/// | [`strong`](Self::strong), tables only | to the first replica that takes it | nobody notices | at any replica |
 #[derive(Clone, Debug)]
 pub struct Replication {
     pub(crate) plan: Plan,
@@ -38,16 +40,7 @@ pub struct Replication {
 pub(crate) enum Plan {
     ProviderManaged,
     WriteOnce,
-}
-
-/// A replication whose names have been looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// `None`: every endpoint is read-only.
-    ProviderManaged {
-        home: Option<usize>,
-    },
-    WriteOnce,
+    Strong,
 }
 
 impl Replication {
@@ -77,6 +70,23 @@ impl Replication {
         }
     }
 
+    /// Every endpoint is a replica of *one* table that the provider keeps in step **before** it acknowledges: a DynamoDB
+    /// global table with multi-Region strong consistency (MRSC).
+    ///
+    /// Reads and writes, conditional ones included, go to any replica that is not read-only and fail over freely, because
+    /// a version means the same at each of them and a later read at another shows an acknowledged write. What a read-only
+    /// replica answers is marked possibly stale. Only for a [`KvClient`](crate::KvClient), and only where
+    /// [the adapter](crate::provider::KvProvider::has_strong_replicas) says that its provider has such a mode.
+    ///
+    /// Nobody can check from here which mode a table is in. **On a global table in its default mode, where the last writer
+    /// wins, this breaks compare-and-set**: use [`provider_managed`](Self::provider_managed) there.
+    pub const fn strong() -> Self {
+        Self {
+            plan: Plan::Strong,
+            home: None,
+        }
+    }
+
     /// Another home than the first endpoint that is not read-only. Only for
     /// [`provider_managed`](Self::provider_managed).
     #[must_use]
@@ -86,94 +96,145 @@ impl Replication {
     }
 }
 
-/// Stores an object; returns the tag's carrier and the endpoint. `known_id`: the caller chose the write id, so an
-/// earlier call may have stored it.
-pub(crate) async fn put(cx: &Context, put: Put, id: &WriteId, known_id: bool) -> Result<Accepted, Error> {
-    match cx.core.mode {
-        Mode::ProviderManaged { home } => provider_managed::put(cx, home, put, id, known_id).await,
-        Mode::WriteOnce => write_once::put(cx, put, id, known_id).await,
-    }
+/// On which condition a write takes place, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// None: it may be sent again after a lost answer.
+    None,
+    /// Only if nothing is there.
+    Create,
+    /// Only if this endpoint's tag is still the current one.
+    Match { given_by: Arc<str> },
 }
 
-/// Removes an object. Which endpoint confirmed, if it was a single one.
-pub(crate) async fn delete(cx: &Context, delete: Delete) -> Result<Option<usize>, Error> {
-    match cx.core.mode {
-        Mode::ProviderManaged { home } => provider_managed::delete(cx, home, delete).await,
-        Mode::WriteOnce => write_once::delete(cx, delete).await,
-    }
+/// A write on its way.
+pub(crate) struct Write<P: Protocol> {
+    pub(crate) request: P::Request,
+    /// Reads back whose write it is that is there.
+    pub(crate) look: P::Request,
+    pub(crate) condition: Condition,
+    pub(crate) id: WriteId,
+    /// The caller chose the id, so an earlier call may have stored it.
+    pub(crate) known_id: bool,
 }
 
-/// A put that was stored, by this attempt or an earlier one.
-pub(crate) struct Accepted {
-    pub(crate) etag: Option<crate::request::object::ETag>,
+/// A write that took place, by this attempt or an earlier one.
+pub(crate) struct Accepted<P: Protocol> {
+    pub(crate) tag: Option<P::Tag>,
     pub(crate) endpoint: Option<usize>,
 }
 
-impl Accepted {
-    fn from(reply: Reply, cx: &Context) -> Result<Self, Error> {
+/// Stores something, or removes it on a condition.
+pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
+    let id = write.id.clone();
+    let accepted = match cx.core.mode {
+        Mode::ProviderManaged { home } => provider_managed::write(cx, home, write).await,
+        Mode::WriteOnce => write_once::write(cx, write).await,
+        Mode::Strong => strong::write(cx, write).await,
+    };
+    accepted.map_err(|error| error.with_write_id(Some(id)))
+}
+
+/// Removes something, whatever it is. Which endpoint confirmed, if it was a single one.
+pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Option<usize>, Error> {
+    match cx.core.mode {
+        Mode::ProviderManaged { home } => provider_managed::delete(cx, home, request).await,
+        Mode::WriteOnce => write_once::delete(cx, request).await,
+        Mode::Strong => strong::delete(cx, request).await,
+    }
+}
+
+/// Where the one truth of a key is: who may judge a condition.
+pub(crate) fn authority<P: Protocol>(cx: &Context<P>) -> Result<Aim, Error> {
+    match cx.core.mode {
+        Mode::ProviderManaged { home } => provider_managed::usable(cx, home).map(Aim::only),
+        Mode::Strong => strong::aim(cx),
+        Mode::WriteOnce => Err(cx.refuse(
+            ErrorKind::Unsupported,
+            "under write_once no endpoint can speak for the others, so there is nothing that could judge a condition",
+        )),
+    }
+}
+
+impl<P: Protocol> Accepted<P> {
+    fn from(reply: Reply<P>, cx: &Context<P>) -> Result<Self, Error> {
         let endpoint = reply.endpoint();
         match reply.result {
-            Ok(ObjectResponse::Put(answer)) => Ok(Self {
-                etag: answer.etag,
-                endpoint,
-            }),
-            _ => Err(cx.fail(reply)),
+            Ok(response) => match P::accepted(response) {
+                Some(tag) => Ok(Self { tag, endpoint }),
+                None => Err(cx.nonsense()),
+            },
+            Err(_) => Err(cx.fail(reply)),
         }
     }
 }
 
-/// Whose object stands where a conditional put was refused.
-enum Owner {
+/// Whose write it is that stands where a conditional one was refused.
+enum Owner<P: Protocol> {
     /// The write id is that of this call: an earlier attempt was applied.
-    Own(ObjectMeta),
+    Own(Option<P::Tag>),
     /// Another write's, or it is gone again.
     Foreign,
     /// It could not be asked.
     Unknown,
 }
 
-async fn owner(cx: &Context, key: Key, id: &WriteId, endpoint: usize) -> Owner {
+async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, endpoint: usize) -> Owner<P> {
     // Forced through the breaker if need be: only this endpoint knows what became of the lost attempt.
-    let reply = cx
-        .ask(ObjectRequest::Head(Head::new(key)), Aim::confirm(endpoint))
-        .await;
-    match (reply.refusal(), reply.result) {
-        (_, Ok(ObjectResponse::Head(meta))) if meta.write_id.as_ref() == Some(id) => Owner::Own(meta),
-        (_, Ok(ObjectResponse::Head(_))) | (Some(ProviderErrorKind::NotFound), _) => Owner::Foreign,
-        _ => Owner::Unknown,
+    let reply = cx.ask(look, Aim::confirm(endpoint)).await;
+    if reply.refusal() == Some(ProviderErrorKind::NotFound) {
+        return Owner::Foreign;
+    }
+    match reply.result.ok().and_then(P::found) {
+        Some((found, tag)) if found.as_ref() == Some(id) => Owner::Own(tag),
+        Some(_) => Owner::Foreign,
+        None => Owner::Unknown,
     }
 }
 
-/// The end of a conditional put: if it was refused where an earlier attempt may have been applied, look whose object
-/// that is. `foreign_is_definite`: nothing can have replaced our own object, so a foreign one proves that ours never
-/// was there.
-async fn settle(
-    cx: &Context,
-    reply: Reply,
-    put: (Key, PutMode),
-    id: &WriteId,
-    known_id: bool,
+/// What an endpoint can tell of a write that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Witness {
+    /// It shows what any other has applied.
+    knows_all: bool,
+    /// Nothing can have replaced our own write, so that a foreign one proves that ours never was there.
     foreign_is_definite: bool,
-) -> Result<Accepted, Error> {
-    let (key, mode) = put;
+}
+
+/// The end of a conditional write: if it was refused where an earlier attempt may have been applied, look whose write it is
+/// that stands there.
+async fn settle<P: Protocol>(
+    cx: &Context<P>,
+    reply: Reply<P>,
+    look: P::Request,
+    (condition, id, known_id): (Condition, WriteId, bool),
+    witness: Witness,
+) -> Result<Accepted<P>, Error> {
     let met = match reply.refusal() {
         Some(ProviderErrorKind::AlreadyExists) => ErrorKind::AlreadyExists,
         Some(ProviderErrorKind::PreconditionFailed) => ErrorKind::PreconditionFailed,
         _ => return Accepted::from(reply, cx),
     };
-    let Some(endpoint) = reply.endpoint().filter(|_| mode != PutMode::Overwrite) else {
+    let Some(endpoint) = reply.endpoint().filter(|_| condition != Condition::None) else {
         return Err(cx.fail(reply));
     };
     let unknown_at = reply.maybe_applied_at();
-    if !known_id && unknown_at & bit(endpoint) == 0 {
+    let visible = if witness.knows_all {
+        unknown_at
+    } else {
+        unknown_at & bit(endpoint)
+    };
+    if !known_id && visible == 0 {
         return Err(cx.fail(reply));
     }
-    match owner(cx, key, id, endpoint).await {
-        Owner::Own(meta) => Ok(Accepted {
-            etag: meta.etag,
+    match owner(cx, look, &id, endpoint).await {
+        Owner::Own(tag) => Ok(Accepted {
+            tag,
             endpoint: Some(endpoint),
         }),
-        Owner::Foreign if foreign_is_definite && unknown_at & !bit(endpoint) == 0 => Err(cx.fail(reply).with_kind(met)),
+        Owner::Foreign if witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
+            Err(cx.fail(reply).with_kind(met))
+        }
         Owner::Foreign => Err(cx.fail(reply)),
         Owner::Unknown => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
     }

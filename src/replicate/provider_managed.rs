@@ -1,51 +1,61 @@
 //! Writes to a fixed home; the provider copies.
 
-use super::{Accepted, settle};
+use super::{Accepted, Condition, Witness, Write, settle};
 use crate::{
-    client::object::context::{Aim, Context},
+    client::store::{Aim, Context, Protocol},
     error::{Error, ErrorKind},
-    request::object::{Delete, ObjectRequest, ObjectResponse, Put, PutMode, WriteId},
 };
 
-pub(super) async fn put(
-    cx: &Context,
+pub(super) async fn write<P: Protocol>(
+    cx: &Context<P>,
     home: Option<usize>,
-    put: Put,
-    id: &WriteId,
-    known_id: bool,
-) -> Result<Accepted, Error> {
+    write: Write<P>,
+) -> Result<Accepted<P>, Error> {
     let home = usable(cx, home)?;
-    if let PutMode::IfMatch(tag) = &put.mode
-        && tag.endpoint() != cx.core.roster.name(home)
+    let name = cx.core.roster.name(home);
+    if let Condition::Match { given_by } = &write.condition
+        && **given_by != *name
     {
-        return Err(cx.refuse(
-            ErrorKind::InvalidInput,
-            format!(
-                "the ETag was given by {}, and under provider_managed writes go to the home {} only; fetch the object \
-                 from there",
-                tag.endpoint(),
-                cx.core.roster.name(home)
-            ),
-        ));
+        let message = format!(
+            "the {} was given by {given_by}, and under provider_managed writes go to the home {name} only; fetch the {} \
+             from there",
+            P::TAG,
+            P::NOUN
+        );
+        return Err(cx.refuse(ErrorKind::InvalidInput, message));
     }
-    let what = (put.key.clone(), put.mode.clone());
-    let reply = cx.ask(ObjectRequest::Put(put), Aim::only(home)).await;
-    // Another writer may have overwritten what a lost attempt stored, so a foreign object proves nothing here.
-    let settled = settle(cx, reply, what, id, known_id, false).await;
+    let reply = cx.ask(write.request, Aim::only(home)).await;
+    // Another writer may have overwritten what a lost attempt stored, so a foreign write proves nothing here.
+    let witness = Witness {
+        knows_all: false,
+        foreign_is_definite: false,
+    };
+    let settled = settle(
+        cx,
+        reply,
+        write.look,
+        (write.condition, write.id, write.known_id),
+        witness,
+    )
+    .await;
     settled.map_err(|error| of_the_home(cx, error))
 }
 
-pub(super) async fn delete(cx: &Context, home: Option<usize>, delete: Delete) -> Result<Option<usize>, Error> {
+pub(super) async fn delete<P: Protocol>(
+    cx: &Context<P>,
+    home: Option<usize>,
+    request: P::Request,
+) -> Result<Option<usize>, Error> {
     let home = usable(cx, home)?;
-    let reply = cx.ask(ObjectRequest::Delete(delete), Aim::only(home)).await;
-    match reply.result {
-        Ok(ObjectResponse::Delete) => Ok(Some(home)),
-        _ => Err(of_the_home(cx, cx.fail(reply))),
+    let reply = cx.ask(request, Aim::only(home)).await;
+    match Accepted::from(reply, cx) {
+        Ok(_) => Ok(Some(home)),
+        Err(error) => Err(of_the_home(cx, error)),
     }
 }
 
 /// The home, if this call may write to it.
-fn usable(cx: &Context, home: Option<usize>) -> Result<usize, Error> {
+pub(super) fn usable<P: Protocol>(cx: &Context<P>, home: Option<usize>) -> Result<usize, Error> {
     let Some(home) = home else {
         return Err(cx.refuse(ErrorKind::Unsupported, "every endpoint of this client is read-only"));
     };
@@ -63,7 +73,7 @@ fn usable(cx: &Context, home: Option<usize>) -> Result<usize, Error> {
 }
 
 /// With copies beside it, a home that cannot answer has a name of its own: reads still work.
-fn of_the_home(cx: &Context, error: Error) -> Error {
+pub(crate) fn of_the_home<P: Protocol>(cx: &Context<P>, error: Error) -> Error {
     if error.kind() == ErrorKind::Unavailable && cx.core.permitted().count_ones() > 1 {
         error.with_kind(ErrorKind::HomeUnavailable)
     } else {

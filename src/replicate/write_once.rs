@@ -1,40 +1,44 @@
 //! A key is written once: a put may go anywhere, a delete must go everywhere.
 
-use super::{Accepted, settle};
+use super::{Accepted, Condition, Witness, Write, settle};
 use crate::{
-    client::object::context::{Aim, Context, Reply, members},
+    client::store::{Aim, Context, Protocol, Reply, members},
     error::{Error, ErrorKind},
-    request::{
-        bit,
-        object::{Delete, ObjectRequest, Put, PutMode, WriteId},
-    },
+    request::bit,
 };
 use futures_util::future::join_all;
 
-pub(super) async fn put(cx: &Context, put: Put, id: &WriteId, known_id: bool) -> Result<Accepted, Error> {
-    match put.mode {
-        PutMode::Create => {}
-        PutMode::Overwrite | PutMode::IfMatch(_) => {
-            return Err(cx.refuse(
-                ErrorKind::Unsupported,
-                "under write_once a key is written once, so overwrite and if-match are refused",
-            ));
-        }
+pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
+    if write.condition != Condition::Create {
+        return Err(cx.refuse(
+            ErrorKind::Unsupported,
+            "under write_once a key is written once, so overwrite and if-match are refused",
+        ));
     }
     pinned_to_a_writable(cx)?;
     let aim = Aim {
         barred: !cx.core.writable(),
         ..Aim::default()
     };
-    let what = (put.key.clone(), put.mode.clone());
-    let reply = cx.ask(ObjectRequest::Put(put), aim).await;
-    // Nothing replaces an object here: a foreign one at the only endpoint that lost an answer was there before ours
+    let reply = cx.ask(write.request, aim).await;
+    // Nothing replaces what is stored here: a foreign write at the only endpoint that lost an answer was there before ours
     // arrived, and ours was refused.
-    settle(cx, reply, what, id, known_id, true).await
+    let witness = Witness {
+        knows_all: false,
+        foreign_is_definite: true,
+    };
+    settle(
+        cx,
+        reply,
+        write.look,
+        (write.condition, write.id, write.known_id),
+        witness,
+    )
+    .await
 }
 
 /// Sent to every endpoint that may hold the key. Read-only ones follow their source.
-pub(super) async fn delete(cx: &Context, delete: Delete) -> Result<Option<usize>, Error> {
+pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Option<usize>, Error> {
     pinned_to_a_writable(cx)?;
     let targets = cx.pin.map_or_else(|| cx.core.writable(), bit);
     if targets == 0 {
@@ -46,7 +50,7 @@ pub(super) async fn delete(cx: &Context, delete: Delete) -> Result<Option<usize>
         return Err(cx.refuse(ErrorKind::Unsupported, message));
     }
     let asks = members(targets).map(|endpoint| {
-        let request = ObjectRequest::Delete(delete.clone());
+        let request = request.clone();
         async move { (endpoint, cx.ask(request, Aim::only(endpoint)).await) }
     });
     let (confirmed, failed): (Vec<_>, Vec<_>) = join_all(asks).await.into_iter().partition(|(_, reply)| reply.is_ok());
@@ -56,7 +60,11 @@ pub(super) async fn delete(cx: &Context, delete: Delete) -> Result<Option<usize>
     Err(unconfirmed(cx, confirmed, failed))
 }
 
-fn unconfirmed(cx: &Context, confirmed: Vec<(usize, Reply)>, failed: Vec<(usize, Reply)>) -> Error {
+fn unconfirmed<P: Protocol>(
+    cx: &Context<P>,
+    confirmed: Vec<(usize, Reply<P>)>,
+    failed: Vec<(usize, Reply<P>)>,
+) -> Error {
     let nowhere = confirmed.is_empty() && failed.iter().all(|(_, reply)| !reply.record.may_have_been_applied());
     if nowhere && failed.len() == 1 {
         let mut failed = failed;
@@ -76,7 +84,7 @@ fn unconfirmed(cx: &Context, confirmed: Vec<(usize, Reply)>, failed: Vec<(usize,
         .retryable(true)
 }
 
-fn pinned_to_a_writable(cx: &Context) -> Result<(), Error> {
+pub(super) fn pinned_to_a_writable<P: Protocol>(cx: &Context<P>) -> Result<(), Error> {
     match cx.pin {
         Some(pin) if cx.core.writable() & bit(pin) == 0 => {
             let message = format!("{} is read-only", cx.core.roster.name(pin));

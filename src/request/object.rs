@@ -11,6 +11,8 @@
 //! ```
 
 use super::{Key, OpClass};
+
+pub use super::WriteId;
 use bytes::Bytes;
 use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::SystemTime};
 
@@ -103,30 +105,6 @@ pub struct Attributes {
     /// The user's own pairs. Names are lower-case ASCII letters, digits and `-`, and do not start with `evenkeel-`;
     /// values are visible ASCII with blanks only inside. At most 2,048 bytes in all (S3's limit).
     pub metadata: BTreeMap<String, String>,
-}
-
-/// Identifies one logical write across its attempts: 128 random bits in hex.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct WriteId(Arc<str>);
-
-impl WriteId {
-    /// The name under which it travels in an object's metadata.
-    pub const METADATA_KEY: &'static str = "evenkeel-write";
-
-    /// A new id from this generator.
-    pub fn generate(rng: &mut fastrand::Rng) -> Self {
-        Self(format!("{:032x}", rng.u128(..)).into())
-    }
-
-    /// An id of the caller's, or one that was read back.
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// An entity tag, together with the endpoint that gave it: equal bytes have different tags at different providers, so a

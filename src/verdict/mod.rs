@@ -24,6 +24,8 @@ pub(crate) mod chain;
 mod classify;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod table;
 
 #[cfg(feature = "s3")]
@@ -32,7 +34,9 @@ pub use self::aws::AwsVerdicts;
 pub(crate) use self::aws::finding as aws_finding;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
-#[cfg(feature = "http")]
+#[cfg(feature = "redis")]
+pub use self::redis::RedisVerdicts;
+#[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) use classify::Finding;
 pub use classify::{Classify, Detail, IoVerdicts, Standard};
 

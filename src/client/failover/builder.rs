@@ -2,9 +2,9 @@ use super::{Core, Failover, Invoke, probe::Probe};
 use crate::{
     BuildError, Endpoint,
     client::{
-        object::door,
         settings::{Settings, stack_setters},
         stack::{compose, lanes},
+        store::valid_deadline,
     },
     endpoint::{Constraints, Roster},
     probe::Prober,
@@ -110,7 +110,7 @@ impl<C, K> FailoverBuilder<C, K> {
         C: Clone,
         K: Clone,
     {
-        door::deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
+        valid_deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
         if self.probe_lost {
             return Err(BuildError::ProbeBeforeClassify);
         }

@@ -1,7 +1,7 @@
 use super::{Failover, Op};
 use crate::{
     BoxError, Error, ErrorKind, Explanation,
-    client::{Considered, object::door},
+    client::{Considered, store::valid_deadline},
     clock,
     endpoint::Constraints,
     request::{Call, CallRecord, OpClass, Safety, bit},
@@ -133,7 +133,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             return Err((ErrorKind::Closed, "the client is closed".to_owned()));
         }
         if let Some(deadline) = self.deadline {
-            door::deadline(deadline).map_err(|message| (ErrorKind::InvalidInput, message))?;
+            valid_deadline(deadline).map_err(|message| (ErrorKind::InvalidInput, message))?;
         }
         let barred = match self.constraints.is_empty() {
             true => core.barred,

@@ -1,20 +1,9 @@
 //! What is checked before anything is sent.
 
 use crate::request::object::{Attributes, ByteRange, WriteId};
-use std::time::Duration;
 
 /// S3's limit for all user metadata of an object, names and values together; GCS and Azure allow 8 KiB.
 const METADATA_BYTES: usize = 2048;
-
-/// Longer than any call should take, and short enough that `now + deadline` cannot overflow.
-const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
-
-pub(in crate::client) fn deadline(deadline: Duration) -> Result<(), String> {
-    if deadline.is_zero() || deadline > LONGEST_DEADLINE {
-        return Err(format!("a deadline must lie between 1 ns and 24 h, not {deadline:?}"));
-    }
-    Ok(())
-}
 
 pub(super) fn attributes(attributes: &Attributes, write_id: Option<&WriteId>) -> Result<(), String> {
     for (what, value) in [
@@ -43,14 +32,6 @@ pub(super) fn attributes(attributes: &Attributes, write_id: Option<&WriteId>) ->
         ));
     }
     Ok(())
-}
-
-pub(super) fn write_id(id: &WriteId) -> Result<(), String> {
-    let id = id.as_str();
-    if id.len() > 64 {
-        return Err("a write id must be at most 64 bytes long".to_owned());
-    }
-    header_value("write id", id)
 }
 
 /// HTTP strips white space around a header's value, so it would not round-trip.
@@ -128,12 +109,5 @@ mod tests {
         assert!(range(&(5..5).into()).is_err());
         assert!(range(&(5..4).into()).is_err());
         assert!(range(&ByteRange::Suffix(0)).is_err());
-    }
-
-    #[test]
-    fn deadlines_are_positive_and_finite() {
-        assert!(deadline(Duration::ZERO).is_err());
-        assert!(deadline(Duration::MAX).is_err());
-        assert!(deadline(Duration::from_secs(10)).is_ok());
     }
 }

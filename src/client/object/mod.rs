@@ -28,96 +28,50 @@
 //! - Dropping a call's future abandons its attempts; a write that was under way may have been applied.
 //! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another.
 
-mod builder;
-mod call;
-pub(crate) mod context;
-pub(super) mod door;
-mod listing;
+mod door;
 mod operations;
-mod probe;
-pub(crate) mod values;
+mod protocol;
+mod values;
 mod verify;
-mod walk;
-mod warm_up;
 
 #[cfg(test)]
 mod tests;
 
-pub use builder::{BuildError, ObjectClientBuilder};
-pub use call::{Explained, ObjectCall};
-pub use listing::{ListCall, Listed, Listing};
+pub use super::store::{Answer, BuildError, Explained, WarmUp, Warmed};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
-pub use values::{Answer, Fetched, FetchedMeta, Stored};
+pub use protocol::Objects;
+pub use values::{Fetched, FetchedMeta, Stored};
 pub use verify::{Property, VERIFY_PREFIX, Verification, Verified};
-pub use warm_up::{WarmUp, Warmed};
 
-use crate::{
-    client::{ObjectStack, settings::Settings, stack},
-    clock,
-    endpoint::{Constraints, Profile, Roster},
-    operator::Operator,
-    probe::Prober,
-    provider::AnyObjectProvider,
-    replicate::Mode,
-    request::Key,
-    route::Vitals,
-    telemetry::{CallMetrics, Snapshot},
+use super::{
+    ObjectStack,
+    store::{Collected, Core, Operation, Pages, PagesCall, StoreBuilder, StoreCall, store_methods},
+};
+use crate::request::{
+    Key,
+    object::{List, ListEntry},
 };
 use bytes::Bytes;
-use context::Core;
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::sync::Arc;
+
+/// Builds an [`ObjectClient`].
+pub type ObjectClientBuilder = StoreBuilder<Objects>;
+/// A call that has not been sent yet. Options first, then `.await`.
+pub type ObjectCall<O> = StoreCall<O>;
+/// A listing that has not been started yet. [`stream`](PagesCall::stream) starts it.
+pub type ListCall = PagesCall<Objects>;
+/// A listing under way.
+pub type Listing = Pages<Objects>;
+/// A whole listing.
+pub type Listed = Collected<ListEntry>;
 
 /// A client for objects. Clones share everything; keep one per process.
 #[derive(Clone)]
 pub struct ObjectClient {
-    core: Arc<Core>,
+    core: Arc<Core<Objects>>,
 }
 
-/// What a builder hands to whoever composes the stack.
-pub(crate) struct ObjectParts {
-    pub(crate) roster: Roster,
-    pub(crate) providers: Vec<AnyObjectProvider>,
-    pub(crate) constraints: Constraints,
-    pub(crate) mode: Mode,
-    pub(crate) settings: Settings,
-}
-
-/// The client on its stack.
-pub(crate) fn assemble(
-    parts: ObjectParts,
-    stack: ObjectStack,
-    vitals: Arc<[Vitals]>,
-    operator: Operator,
-    prober: Prober,
-) -> ObjectClient {
-    let violations = parts
-        .roster
-        .iter()
-        .map(|profile| parts.constraints.check(profile).err());
-    ObjectClient {
-        core: Arc::new(Core {
-            violations: violations.collect(),
-            roster: parts.roster,
-            providers: parts.providers,
-            stack,
-            mode: parts.mode,
-            deadline: parts.settings.deadline,
-            rng: Mutex::new(fastrand::Rng::with_seed(parts.settings.seed)),
-            budget: parts.settings.budget,
-            vitals,
-            operator,
-            prober,
-            metrics: CallMetrics::telling(parts.settings.call_listener),
-            closed: AtomicBool::new(false),
-        }),
-    }
-}
+store_methods!(ObjectClient, ObjectStack);
 
 impl ObjectClient {
     /// Starts a client.
@@ -148,44 +102,11 @@ impl ObjectClient {
 
     /// Enumerates the objects whose keys start with `prefix`, in ascending order of their bytes.
     pub fn list(&self, prefix: impl Into<String>) -> ListCall {
-        ListCall::new(self.core.clone(), prefix.into())
-    }
-
-    /// The whole stack as a tower service, for those who speak tower: one pass through it per call, without what the
-    /// replication adds (which endpoint may be written to, what proves absence). Most want the methods above.
-    pub fn service(&self) -> ObjectStack {
-        self.core.stack.clone()
-    }
-
-    /// The operator's handle: drain, force, freeze failback, shadow.
-    pub fn operator(&self) -> Operator {
-        self.core.operator.clone()
-    }
-
-    /// How the endpoints stand at this moment.
-    pub fn snapshot(&self) -> Snapshot {
-        let core = &self.core;
-        let barred = core.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
-        stack::snapshot(
-            core.roster.iter().zip(barred),
-            &core.vitals,
-            &core.budget,
-            &core.operator,
-            &core.prober,
-            clock::now(),
-        )
-    }
-
-    /// The endpoints in their order, those that break a constraint included.
-    pub fn endpoints(&self) -> impl Iterator<Item = &Profile> {
-        self.core.roster.iter()
-    }
-
-    /// Opens connections and loads credentials at all endpoints at once, so that the first calls need not. An endpoint
-    /// that is dead is reported and hinders nobody; each gets at most 2 s: the connect limit of 0.9 s and the floor of an
-    /// attempt, 1 s, rounded up.
-    pub async fn warm_up(&self) -> WarmUp {
-        warm_up::run(&self.core).await
+        let query = List {
+            prefix: prefix.into(),
+            ..List::default()
+        };
+        ListCall::new(self.core.clone(), query)
     }
 
     /// Finds out what each writable endpoint does with creates, all at once: whether a second create of a key is refused
@@ -214,26 +135,8 @@ impl ObjectClient {
         verify::run(&self.core).await
     }
 
-    /// Ends it: later calls of this client and all its clones fail with
-    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed). Calls under way go on to their end.
-    pub fn close(&self) {
-        self.core.closed.store(true, Ordering::Release);
-        self.core.prober.stop();
-    }
-
-    fn call<O>(&self, operation: O) -> ObjectCall<O> {
+    fn call<O: Operation<Protocol = Objects>>(&self, operation: O) -> ObjectCall<O> {
         ObjectCall::new(self.core.clone(), operation)
-    }
-}
-
-/// No names of providers' types, no keys.
-impl fmt::Debug for ObjectClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.endpoints().map(Profile::name).collect();
-        f.debug_struct("ObjectClient")
-            .field("endpoints", &names)
-            .field("mode", &self.core.mode)
-            .finish_non_exhaustive()
     }
 }
 

@@ -1,12 +1,11 @@
 use super::{
-    call::{ObjectCall, Operation},
-    context::Context,
-    door,
-    values::{Answer, Fetched, FetchedMeta, Stored},
+    ObjectCall, Objects, door,
+    values::{Fetched, FetchedMeta, Stored},
 };
 use crate::{
-    error::{Error, ErrorKind},
-    replicate,
+    client::store::{Answer, Context, Operation},
+    error::Error,
+    replicate::{self, Condition, Write},
     request::{
         Key, OpClass,
         object::{
@@ -132,7 +131,7 @@ impl ObjectCall<GetObject> {
         self.range(ByteRange::Suffix(bytes))
     }
 
-    /// Fail with [`ErrorKind::NotModified`] if the object still has this tag.
+    /// Fail with [`ErrorKind::NotModified`](crate::ErrorKind::NotModified) if the object still has this tag.
     ///
     /// The endpoint that gave the tag is asked first, for at most a quarter of the call's time. When it cannot answer,
     /// the read goes on elsewhere, where the tag means nothing and is never shown: the whole object then comes back,
@@ -143,37 +142,46 @@ impl ObjectCall<GetObject> {
     }
 }
 
-fn checked<T>(cx: &Context, result: Result<T, String>) -> Result<T, Error> {
-    result.map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))
-}
-
 impl Operation for PutObject {
+    type Protocol = Objects;
     type Value = Stored;
     const NAME: &'static str = "put";
     const CLASS: OpClass = OpClass::Write;
 
-    async fn run(self, cx: &Context) -> Result<(Stored, Answer), Error> {
-        let key = checked(cx, self.key)?;
+    async fn run(self, cx: &Context<Objects>) -> Result<(Stored, Answer), Error> {
+        let key = cx.checked(self.key)?;
         if let Some(id) = &self.write_id {
-            checked(cx, door::write_id(id))?;
+            cx.checked(id.check())?;
         }
         let known_id = self.write_id.is_some();
         let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
-        checked(cx, door::attributes(&self.attributes, Some(&id)))?;
+        cx.checked(door::attributes(&self.attributes, Some(&id)))?;
         let put = Put {
             mode: self.mode,
             attributes: Arc::new(self.attributes),
             write_id: Some(id.clone()),
             ..Put::new(key, self.body)
         };
-        let accepted = replicate::put(cx, put, &id, known_id).await;
-        let accepted = accepted.map_err(|error| error.with_write_id(Some(id)))?;
+        let write = Write {
+            condition: match &put.mode {
+                PutMode::Create => Condition::Create,
+                PutMode::Overwrite => Condition::None,
+                PutMode::IfMatch(tag) => Condition::Match {
+                    given_by: tag.endpoint().into(),
+                },
+            },
+            look: ObjectRequest::Head(Head::new(put.key.clone())),
+            request: ObjectRequest::Put(put),
+            known_id,
+            id,
+        };
+        let accepted = replicate::write(cx, write).await?;
         let answer = Answer {
             endpoint: accepted.endpoint.map(|endpoint| cx.name(endpoint)),
             possibly_stale: false,
         };
         let stored = Stored {
-            etag: accepted.etag,
+            etag: accepted.tag,
             answer: answer.clone(),
         };
         Ok((stored, answer))
@@ -181,14 +189,15 @@ impl Operation for PutObject {
 }
 
 impl Operation for GetObject {
+    type Protocol = Objects;
     type Value = Fetched;
     const NAME: &'static str = "get";
     const CLASS: OpClass = OpClass::Read;
 
-    async fn run(self, cx: &Context) -> Result<(Fetched, Answer), Error> {
-        let key = checked(cx, self.key)?;
+    async fn run(self, cx: &Context<Objects>) -> Result<(Fetched, Answer), Error> {
+        let key = cx.checked(self.key)?;
         if let Some(range) = &self.range {
-            checked(cx, door::range(range))?;
+            cx.checked(door::range(range))?;
         }
         let get = Get {
             range: self.range,
@@ -209,12 +218,13 @@ impl Operation for GetObject {
 }
 
 impl Operation for HeadObject {
+    type Protocol = Objects;
     type Value = FetchedMeta;
     const NAME: &'static str = "head";
     const CLASS: OpClass = OpClass::Read;
 
-    async fn run(self, cx: &Context) -> Result<(FetchedMeta, Answer), Error> {
-        let key = checked(cx, self.key)?;
+    async fn run(self, cx: &Context<Objects>) -> Result<(FetchedMeta, Answer), Error> {
+        let key = cx.checked(self.key)?;
         match replicate::read(cx, ObjectRequest::Head(Head::new(key))).await? {
             (ObjectResponse::Head(meta), answer) => Ok((
                 FetchedMeta {
@@ -229,13 +239,14 @@ impl Operation for HeadObject {
 }
 
 impl Operation for DeleteObject {
+    type Protocol = Objects;
     type Value = ();
     const NAME: &'static str = "delete";
     const CLASS: OpClass = OpClass::Write;
 
-    async fn run(self, cx: &Context) -> Result<((), Answer), Error> {
-        let key = checked(cx, self.key)?;
-        let confirmed = replicate::delete(cx, Delete::new(key)).await?;
+    async fn run(self, cx: &Context<Objects>) -> Result<((), Answer), Error> {
+        let key = cx.checked(self.key)?;
+        let confirmed = replicate::delete(cx, ObjectRequest::Delete(Delete::new(key))).await?;
         let answer = Answer {
             endpoint: confirmed.map(|endpoint| cx.name(endpoint)),
             possibly_stale: false,

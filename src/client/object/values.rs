@@ -1,13 +1,9 @@
-use crate::request::object::{ETag, Object, ObjectMeta};
+use crate::{
+    client::store::Answer,
+    request::object::{ETag, Object, ObjectMeta},
+};
 use bytes::Bytes;
-use std::{ops::Range, sync::Arc};
-
-/// Who answered a call, and whether the answer may lag.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    pub(crate) endpoint: Option<Arc<str>>,
-    pub(crate) possibly_stale: bool,
-}
+use std::ops::Range;
 
 /// An object that was stored.
 #[derive(Clone, Debug)]
@@ -28,12 +24,6 @@ pub struct Fetched {
 pub struct FetchedMeta {
     pub(crate) meta: ObjectMeta,
     pub(crate) answer: Answer,
-}
-
-impl Answer {
-    fn endpoint(&self) -> &str {
-        self.endpoint.as_deref().unwrap_or("?")
-    }
 }
 
 impl Stored {

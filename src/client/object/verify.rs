@@ -1,4 +1,7 @@
-use super::context::{Core, members};
+use super::{
+    super::store::{Core, members},
+    Objects,
+};
 use crate::{
     provider::{AnyObjectProvider, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
@@ -83,7 +86,7 @@ impl Verified {
     }
 }
 
-pub(super) async fn run(core: &Core) -> Verification {
+pub(super) async fn run(core: &Core<Objects>) -> Verification {
     let all = members(core.writable()).map(|index| async move {
         let store = Probed {
             provider: &core.providers[index],

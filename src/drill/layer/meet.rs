@@ -3,12 +3,12 @@
 use super::{
     super::plan::{Answer, End, Plan},
     ending::Ending,
+    subject::Subject,
 };
 use crate::{
     BoxError,
     clock::{self, Instant},
     provider::{ProviderError, ProviderErrorKind},
-    request::object::ObjectResponse,
     verdict::{Finding, Outcome, Sent, Verdict},
 };
 use std::time::Duration;
@@ -53,22 +53,17 @@ pub(super) fn before_the_request(plan: &Plan) -> Option<Before> {
 
 /// What becomes of the provider's answer to a call that was sent at `sent`: itself, if the drill ends before all of it is
 /// there.
-pub(super) async fn after_the_request(
+pub(super) async fn after_the_request<R: Subject>(
     plan: &Plan,
     sent: Instant,
-    answer: Result<ObjectResponse, BoxError>,
+    answer: Result<R::Response, BoxError>,
     mut ending: Ending,
-) -> Result<ObjectResponse, BoxError> {
+) -> Result<R::Response, BoxError> {
     let took = clock::now().saturating_duration_since(sent);
     let late = plan.due(took).saturating_sub(took);
     // Whatever the answer is, nobody gets to see it.
     let lost = plan.end == Some(End::ResetAfterRequest);
-    let length = match &answer {
-        Ok(ObjectResponse::Get(object)) => object.body.len() as u64,
-        // Listings have a body, too, of which only the size is unknown here: 300 bytes an entry, as S3's XML has.
-        Ok(ObjectResponse::List(page)) => 300 * page.entries.len() as u64,
-        _ => 0,
-    };
+    let length = answer.as_ref().map_or(0, R::body_bytes);
     let kept = plan.cut.and_then(|cut| cut.of(length));
     let dripping = match plan.bytes_per_second {
         // To the millisecond, which is what timers resolve to.

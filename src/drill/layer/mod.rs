@@ -43,6 +43,7 @@
 mod ending;
 mod frozen;
 mod meet;
+mod subject;
 
 pub use meet::CONNECT_TIMEOUT;
 
@@ -54,10 +55,7 @@ use crate::{
     BoxError,
     clock::{self, Instant},
     endpoint::Profile,
-    request::{
-        Call, OpClass,
-        object::{ObjectRequest, ObjectResponse},
-    },
+    request::{Call, OpClass},
 };
 use ending::Ending;
 use frozen::{Frozen, View};
@@ -71,6 +69,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+use subject::Subject;
 use tower::{Layer, Service};
 
 /// Puts a [`FaultService`] around one endpoint's service.
@@ -178,21 +177,24 @@ impl<S: fmt::Debug> fmt::Debug for FaultService<S> {
     }
 }
 
-impl<S> Service<Call<ObjectRequest>> for FaultService<S>
+/// For objects ([`ObjectRequest`](crate::request::object::ObjectRequest)) and for keys
+/// ([`KvRequest`](crate::request::kv::KvRequest)).
+impl<R, S> Service<Call<R>> for FaultService<S>
 where
-    S: Service<Call<ObjectRequest>, Response = ObjectResponse, Error = BoxError> + Clone + Send + 'static,
+    R: Subject,
+    S: Service<Call<R>, Response = R::Response, Error = BoxError> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    type Response = ObjectResponse;
+    type Response = R::Response;
     type Error = BoxError;
     /// Boxed: a drill's cost is not what is measured, and the faults read as the sequence of awaits that they are.
-    type Future = Pin<Box<dyn Future<Output = Result<ObjectResponse, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<R::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
+    fn call(&mut self, call: Call<R>) -> Self::Future {
         let now = clock::now();
         let Some((plan, mut ending)) = self.shared.plan(call.request().class(), now) else {
             return Box::pin(pass(&self.shared, &mut self.inner, call, now, false));
@@ -200,7 +202,7 @@ where
         match meet::before_the_request(&plan) {
             None => {
                 let answer = pass(&self.shared, &mut self.inner, call, now, plan.stale);
-                Box::pin(async move { meet::after_the_request(&plan, now, answer.await, ending).await })
+                Box::pin(async move { meet::after_the_request::<R>(&plan, now, answer.await, ending).await })
             }
             Some(Before { wait, error }) if wait == Some(Duration::ZERO) => {
                 Box::pin(std::future::ready(Err(error.into())))
@@ -222,15 +224,16 @@ where
 }
 
 /// To the provider, or to what a read showed before.
-fn pass<S>(
+fn pass<R, S>(
     shared: &Arc<Shared>,
     inner: &mut S,
-    call: Call<ObjectRequest>,
+    call: Call<R>,
     now: Instant,
     stale: bool,
-) -> impl Future<Output = Result<ObjectResponse, BoxError>> + Send + 'static + use<S>
+) -> impl Future<Output = Result<R::Response, BoxError>> + Send + 'static + use<R, S>
 where
-    S: Service<Call<ObjectRequest>, Response = ObjectResponse, Error = BoxError>,
+    R: Subject,
+    S: Service<Call<R>, Response = R::Response, Error = BoxError>,
     S::Future: Send + 'static,
 {
     let shown = shared
@@ -245,7 +248,7 @@ where
             Either::Right(Either::Left(async move {
                 let answer = inner.await;
                 if let Some(mut frozen) = shared.frozen() {
-                    frozen.note(note, &answer);
+                    frozen.note::<R>(note, &answer);
                 }
                 answer
             }))

@@ -6,13 +6,13 @@ use std::{
 };
 
 /// A service time: drawn uniformly, from a seed.
-pub(super) struct Latency {
+pub(in crate::provider) struct Latency {
     range: Range<Duration>,
     rng: Mutex<fastrand::Rng>,
 }
 
 impl Latency {
-    pub(super) fn new(range: Range<Duration>, seed: u64) -> Self {
+    pub(in crate::provider) fn new(range: Range<Duration>, seed: u64) -> Self {
         Self {
             range,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -20,7 +20,7 @@ impl Latency {
     }
 
     /// Takes as long as drawn.
-    pub(super) async fn pass(&self) {
+    pub(in crate::provider) async fn pass(&self) {
         let share = self.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
         // A reversed range counts as its start.
         let width = self.range.end.saturating_sub(self.range.start);

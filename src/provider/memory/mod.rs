@@ -32,7 +32,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use latency::Latency;
+pub(super) use latency::Latency;
 use std::{
     collections::BTreeMap,
     fmt,

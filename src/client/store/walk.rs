@@ -1,31 +1,57 @@
-use super::{
-    call::{CallOptions, enter},
-    context::{Aim, Context, Core, Reply, members},
-    door,
-    listing::ListCall,
-};
+use super::{Aim, CallOptions, Context, Core, Protocol, Reply, enter, members};
 use crate::{
     breaker::Admission,
     client::Explanation,
     clock,
     error::{Error, ErrorKind, NotAsked},
-    replicate::{Merge, Mode, Next},
-    request::{
-        Key, OpClass, bit,
-        object::{List, ListEntry, ListPage, ObjectRequest, ObjectResponse},
-    },
+    replicate::{Line, Merge, Mode, Next},
+    request::{OpClass, bit},
 };
 use futures_util::future::join_all;
 use std::sync::Arc;
 
+/// A protocol with listings that come in pages.
+pub trait Paged: Protocol {
+    /// What is listed.
+    type Query: Clone + Send + Sync + Unpin + 'static;
+    /// One line of it.
+    type Entry: Line + Unpin;
+    /// The operation's name.
+    const OPERATION: &'static str;
+
+    /// Checks it at the door.
+    ///
+    /// # Errors
+    /// What is wrong, as a sentence.
+    fn check(query: &Self::Query) -> Result<(), String>;
+
+    /// The request for a page from here on, of at most so many entries.
+    fn page(query: &Self::Query, from: Resume<'_>, limit: Option<usize>) -> Self::Request;
+
+    /// The answer to it: the entries, and what leads on at the same endpoint, if there is more. `None`: it is the answer
+    /// to something else.
+    fn entries(response: Self::Response) -> Option<(Vec<Self::Entry>, Option<String>)>;
+}
+
+/// Where a page begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Resume<'a> {
+    /// Where the query says.
+    Start,
+    /// Where this endpoint's last page left off, in its own words.
+    Continuation(&'a str),
+    /// After the entry of this name, which another endpoint gave.
+    After(&'a str),
+}
+
 /// The listing's progress: a merge over one lane (a single endpoint at a time) or a lane for each endpoint.
-pub(super) struct Walk {
-    core: Arc<Core>,
+pub(super) struct Walk<P: Paged> {
+    core: Arc<Core<P>>,
     options: CallOptions,
-    request: List,
+    query: P::Query,
     left: Option<usize>,
     lanes: Vec<Lane>,
-    merge: Merge,
+    merge: Merge<P::Entry>,
     lanes_lost: usize,
     pub(super) missing: Vec<NotAsked>,
     pub(super) possibly_stale: bool,
@@ -42,10 +68,9 @@ struct Lane {
     came_from: Option<(usize, String)>,
 }
 
-impl Walk {
-    pub(super) fn new(call: ListCall) -> Self {
-        let core = call.core;
-        let lanes: Vec<_> = match (core.mode, &call.options.pin) {
+impl<P: Paged> Walk<P> {
+    pub(super) fn new(core: Arc<Core<P>>, query: P::Query, limit: Option<usize>, options: CallOptions) -> Self {
+        let lanes: Vec<_> = match (core.mode, &options.pin) {
             (Mode::WriteOnce, None) => members(core.permitted())
                 .map(|endpoint| Lane {
                     fixed: Some(endpoint),
@@ -56,9 +81,9 @@ impl Walk {
         };
         Self {
             merge: Merge::new(lanes.len()),
-            options: call.options,
-            request: call.request,
-            left: call.limit,
+            options,
+            query,
+            left: limit,
             lanes,
             lanes_lost: 0,
             missing: Vec::new(),
@@ -68,7 +93,7 @@ impl Walk {
         }
     }
 
-    pub(super) fn next(&mut self) -> Next {
+    pub(super) fn next(&mut self) -> Next<P::Entry> {
         if self.left == Some(0) {
             return Next::End;
         }
@@ -81,7 +106,7 @@ impl Walk {
 
     /// A page for every lane that needs one, all at once. Counts as one call.
     pub(super) async fn fetch(&mut self) -> Result<(), Error> {
-        let (cx, admitted) = enter(self.core.clone(), "list", &self.options);
+        let (cx, admitted) = enter(self.core.clone(), P::OPERATION, &self.options);
         let result = match admitted {
             Ok(()) => self.pages(&cx).await,
             Err((kind, message)) => Err(cx.refuse(kind, message)),
@@ -90,8 +115,8 @@ impl Walk {
         result
     }
 
-    async fn pages(&mut self, cx: &Context) -> Result<(), Error> {
-        valid(&self.request).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
+    async fn pages(&mut self, cx: &Context<P>) -> Result<(), Error> {
+        P::check(&self.query).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
         let (hungry, mut out) = self.hungry_and_out();
         let mut lost = self.ask(cx, hungry).await;
         if lost.len() + self.lanes_lost + out.len() >= self.lanes.len() {
@@ -104,14 +129,17 @@ impl Walk {
     }
 
     /// A page for each of these lanes; those that got none.
-    async fn ask(&mut self, cx: &Context, lanes: Vec<usize>) -> Vec<(usize, Option<Reply>)> {
+    async fn ask(&mut self, cx: &Context<P>, lanes: Vec<usize>) -> Vec<(usize, Option<Reply<P>>)> {
         let pages = join_all(lanes.iter().map(|&lane| self.page(cx, &self.lanes[lane]))).await;
         let mut lost = Vec::new();
         for (lane, reply) in lanes.into_iter().zip(pages) {
             let endpoint = reply.endpoint();
             match reply.result {
-                Ok(ObjectResponse::List(page)) => self.take(lane, endpoint, page),
-                _ => lost.push((lane, Some(reply))),
+                Ok(response) => match P::entries(response) {
+                    Some((entries, continuation)) => self.take(lane, endpoint, entries, continuation),
+                    None => lost.push((lane, None)),
+                },
+                Err(_) => lost.push((lane, Some(reply))),
             }
         }
         lost
@@ -130,42 +158,45 @@ impl Walk {
         })
     }
 
-    async fn page(&self, cx: &Context, lane: &Lane) -> Reply {
-        let mut list = self.request.clone();
-        list.limit = self.left;
+    async fn page(&self, cx: &Context<P>, lane: &Lane) -> Reply<P> {
         let fixed = lane.fixed.map(Aim::only);
         if let Some((endpoint, continuation)) = &lane.came_from {
-            list.continuation = Some(continuation.clone());
             let aim = Aim {
                 // A lane that may roam leaves an endpoint that fell silent while there is time.
                 deadline: fixed.is_none().then(|| cx.preferring()),
                 ..Aim::only(*endpoint)
             };
-            let reply = cx.ask(ObjectRequest::List(list.clone()), aim).await;
+            let next = P::page(&self.query, Resume::Continuation(continuation), self.left);
+            let reply = cx.ask(next, aim).await;
             if reply.is_ok() || fixed.is_some() || cx.pin.is_some() {
                 return reply;
             }
-            list.continuation = None;
-            list.start_after = self.merge.resume_after().or(list.start_after);
+            if let Some(last) = self.merge.resume_after() {
+                return cx
+                    .ask(P::page(&self.query, Resume::After(&last), self.left), Aim::default())
+                    .await;
+            }
         }
-        cx.ask(ObjectRequest::List(list), fixed.unwrap_or_default()).await
+        cx.ask(
+            P::page(&self.query, Resume::Start, self.left),
+            fixed.unwrap_or_default(),
+        )
+        .await
     }
 
-    fn take(&mut self, lane: usize, endpoint: Option<usize>, page: ListPage) {
-        if let Mode::ProviderManaged { home } = self.core.mode {
-            self.possibly_stale |= home.is_none() || endpoint != home;
-        }
-        let more = page.continuation.is_some();
-        self.lanes[lane].came_from = endpoint.zip(page.continuation);
-        // What this client, or another, stores for its own purposes is nobody's object.
-        let own = |entry: &ListEntry| entry.name().starts_with(Key::RESERVED);
-        let entries = page.entries.into_iter().filter(|entry| !own(entry)).collect();
+    fn take(&mut self, lane: usize, endpoint: Option<usize>, entries: Vec<P::Entry>, continuation: Option<String>) {
+        self.possibly_stale |= self.core.may_lag(endpoint);
+        let more = continuation.is_some();
+        self.lanes[lane].came_from = endpoint.zip(continuation);
+        // What this client, or another, stores for its own purposes is nobody's.
+        let own = |entry: &P::Entry| entry.name().starts_with(P::RESERVED);
+        let entries = entries.into_iter().filter(|entry| !own(entry)).collect();
         self.merge.feed(lane, entries, more);
     }
 
     /// Goes on without the lanes that were lost, unless none is left. Losing a read-only copy leaves nothing out, as
     /// every write went to a writable endpoint.
-    fn without(&mut self, cx: &Context, mut lost: Vec<(usize, Option<Reply>)>) -> Result<(), Error> {
+    fn without(&mut self, cx: &Context<P>, mut lost: Vec<(usize, Option<Reply<P>>)>) -> Result<(), Error> {
         self.lanes_lost += lost.len();
         if self.lanes_lost >= self.lanes.len()
             && let Some(last) = lost.iter_mut().rev().find_map(|(_, reply)| reply.take())
@@ -186,17 +217,5 @@ impl Walk {
             }
         }
         Ok(())
-    }
-}
-
-fn valid(request: &List) -> Result<(), String> {
-    door::part_of_a_key("prefix", &request.prefix)?;
-    if let Some(start_after) = &request.start_after {
-        door::part_of_a_key("start-after", start_after)?;
-    }
-    match request.delimiter.as_deref() {
-        Some("") => Err("a delimiter must not be empty".to_owned()),
-        Some(delimiter) => door::part_of_a_key("delimiter", delimiter),
-        None => Ok(()),
     }
 }

@@ -1,10 +1,7 @@
-use super::context::{Core, members};
-use crate::clock;
+use super::{Core, Protocol, members};
+use crate::{client::WARM_UP_LIMIT, clock};
 use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
-
-/// The connect limit of 0.9 s and the floor of an attempt, 1 s, rounded up.
-const LIMIT: Duration = Duration::from_secs(2);
 
 /// What a warm-up found, by endpoint.
 #[derive(Clone, Debug)]
@@ -53,19 +50,21 @@ impl Warmed {
     }
 }
 
-pub(super) async fn run(core: &Core) -> WarmUp {
-    let started = clock::now();
-    let all = members(core.permitted()).map(|index| async move {
-        let result = tokio::time::timeout(LIMIT, core.providers[index].warm_up()).await;
-        Warmed {
-            endpoint: core.roster.shared_name(index),
-            took: clock::now() - started,
-            failure: match result {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(_) => Some(format!("not ready within {} s", LIMIT.as_secs())),
-            },
-        }
-    });
-    WarmUp(join_all(all).await)
+impl<P: Protocol> Core<P> {
+    pub(in crate::client) async fn warm_up(&self) -> WarmUp {
+        let started = clock::now();
+        let all = members(self.permitted()).map(|index| async move {
+            let result = tokio::time::timeout(WARM_UP_LIMIT, P::warm_up(&self.providers[index])).await;
+            Warmed {
+                endpoint: self.roster.shared_name(index),
+                took: clock::now() - started,
+                failure: match result {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(_) => Some(format!("not ready within {} s", WARM_UP_LIMIT.as_secs())),
+                },
+            }
+        });
+        WarmUp(join_all(all).await)
+    }
 }

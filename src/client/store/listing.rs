@@ -1,9 +1,11 @@
-use super::{call::CallOptions, context::Core, walk::Walk};
+use super::{
+    CallOptions, Core,
+    walk::{Paged, Walk},
+};
 use crate::{
     client::Explanation,
     error::{Error, NotAsked},
     replicate::Next,
-    request::object::{List, ListEntry},
 };
 use futures_core::Stream;
 use std::{
@@ -17,21 +19,22 @@ use std::{
 
 /// A listing that has not been started yet. [`stream`](Self::stream) starts it.
 #[must_use = "a listing does nothing until it is streamed"]
-pub struct ListCall {
-    pub(super) core: Arc<Core>,
-    pub(super) request: List,
-    pub(super) limit: Option<usize>,
-    pub(super) options: CallOptions,
+pub struct PagesCall<P: Paged> {
+    core: Arc<Core<P>>,
+    pub(in crate::client) query: P::Query,
+    limit: Option<usize>,
+    options: CallOptions,
 }
 
-/// A listing under way: a stream of entries in ascending order of their names' bytes. Pages are fetched when needed.
+/// A listing or a scan under way: a stream of entries in ascending order of their names' bytes. Pages are fetched when
+/// needed.
 ///
 /// It ends when all entries were given, or after an error. Under `write_once` the endpoints' listings are merged; when
 /// one endpoint fails, the listing goes on without it and [`is_complete`](Self::is_complete) turns false. Under
 /// `provider_managed` one endpoint lists; when it fails, another goes on where it stopped, and
 /// [`is_possibly_stale`](Self::is_possibly_stale) says so when it is not the home.
-pub struct Listing {
-    state: State,
+pub struct Pages<P: Paged> {
+    state: State<P>,
     missing: Vec<NotAsked>,
     possibly_stale: bool,
     explanation: Option<Explanation>,
@@ -41,9 +44,9 @@ pub struct Listing {
 /// A whole listing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Listed {
+pub struct Collected<E> {
     /// In ascending order.
-    pub entries: Vec<ListEntry>,
+    pub entries: Vec<E>,
     /// Endpoints whose entries may be missing, and why.
     pub missing: Vec<NotAsked>,
     /// It came, at least partly, from a copy that may lag.
@@ -52,43 +55,27 @@ pub struct Listed {
     pub explanations: Vec<Explanation>,
 }
 
-type Fetching = Pin<Box<dyn Future<Output = (Box<Walk>, Result<(), Error>)> + Send>>;
+type Fetching<P> = Pin<Box<dyn Future<Output = (Box<Walk<P>>, Result<(), Error>)> + Send>>;
 
-enum State {
-    Walking(Box<Walk>),
-    Fetching(Fetching),
+enum State<P: Paged> {
+    Walking(Box<Walk<P>>),
+    Fetching(Fetching<P>),
     Ended,
 }
 
-impl ListCall {
-    pub(super) fn new(core: Arc<Core>, prefix: String) -> Self {
+impl<P: Paged> PagesCall<P> {
+    pub(in crate::client) fn new(core: Arc<Core<P>>, query: P::Query) -> Self {
         Self {
             core,
-            request: List {
-                prefix,
-                ..List::default()
-            },
+            query,
             limit: None,
             options: CallOptions::default(),
         }
     }
 
-    /// Only names greater than this one.
-    pub fn start_after(mut self, key: impl Into<String>) -> Self {
-        self.request.start_after = Some(key.into());
-        self
-    }
-
     /// At most so many entries in all.
     pub const fn limit(mut self, entries: usize) -> Self {
         self.limit = Some(entries);
-        self
-    }
-
-    /// Folds keys that share everything up to the next delimiter after the prefix into one
-    /// [common prefix](ListEntry::CommonPrefix): `"/"` lists one folder.
-    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
-        self.request.delimiter = Some(delimiter.into());
         self
     }
 
@@ -118,9 +105,9 @@ impl ListCall {
     }
 
     /// Starts it.
-    pub fn stream(self) -> Listing {
-        Listing {
-            state: State::Walking(Box::new(Walk::new(self))),
+    pub fn stream(self) -> Pages<P> {
+        Pages {
+            state: State::Walking(Box::new(Walk::new(self.core, self.query, self.limit, self.options))),
             missing: Vec::new(),
             possibly_stale: false,
             explanation: None,
@@ -132,7 +119,7 @@ impl ListCall {
     ///
     /// # Errors
     /// When no endpoint could go on; what was listed until then is dropped.
-    pub async fn collect_all(self) -> Result<Listed, Error> {
+    pub async fn collect_all(self) -> Result<Collected<P::Entry>, Error> {
         let mut listing = self.stream();
         let (mut entries, mut explanations) = (Vec::new(), Vec::new());
         while let Some(entry) = poll_fn(|cx| Pin::new(&mut listing).poll_next(cx)).await {
@@ -144,7 +131,7 @@ impl ListCall {
         if listing.fetches > explanations.len() {
             explanations.extend(listing.explanation.clone());
         }
-        Ok(Listed {
+        Ok(Collected {
             entries,
             missing: listing.missing,
             possibly_stale: listing.possibly_stale,
@@ -153,7 +140,7 @@ impl ListCall {
     }
 }
 
-impl Listing {
+impl<P: Paged> Pages<P> {
     /// No endpoint is missing so far.
     pub const fn is_complete(&self) -> bool {
         self.missing.is_empty()
@@ -176,17 +163,17 @@ impl Listing {
     }
 }
 
-impl fmt::Debug for Listing {
+impl<P: Paged> fmt::Debug for Pages<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listing")
+        f.debug_struct("Pages")
             .field("missing", &self.missing)
             .field("possibly_stale", &self.possibly_stale)
             .finish_non_exhaustive()
     }
 }
 
-impl Stream for Listing {
-    type Item = Result<ListEntry, Error>;
+impl<P: Paged> Stream for Pages<P> {
+    type Item = Result<P::Entry, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
         loop {

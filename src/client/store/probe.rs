@@ -1,44 +1,28 @@
 //! What is sent to look whether an endpoint is well.
 
-use super::ObjectParts;
+use super::{Protocol, StoreStack, builder::Parts};
 use crate::{
-    client::{
-        ObjectStack,
-        stack::{Composed, lanes},
-    },
+    client::stack::{Composed, lanes},
     probe::{Prober, Sender},
     provider::ObjectVerdicts,
-    request::{
-        Call, CallRecord, Key, LegKind, OpClass, Safety,
-        object::{Head, ObjectRequest, Put, PutMode},
-    },
+    request::{Call, CallRecord, LegKind, OpClass, Safety},
 };
-use bytes::Bytes;
 use std::sync::Arc;
 use tower::ServiceExt;
 
-/// What a write probe stores. A person who finds it should know whence it came.
-const BODY: &[u8] = b"evenkeel stores this to see whether writes succeed; it may be deleted\n";
-
 /// Starts the client's probes in the background.
-pub(super) fn start(parts: &ObjectParts, composed: &Composed<ObjectStack, ObjectVerdicts>) -> Prober {
+pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<StoreStack<P>, ObjectVerdicts>) -> Prober {
     let roster = &parts.roster;
     let barred = roster.set_of(|_, profile| parts.constraints.check(profile).is_err());
     let lanes = lanes(roster, &composed.vitals, barred, &parts.settings);
-    let Ok(key) = Key::new(Key::PROBE) else {
+    let (Some(read), Some(write)) = (P::probe(OpClass::Read), P::probe(OpClass::Write)) else {
         return Prober::none();
     };
-    let route = ObjectStack::new(composed.route.clone());
+    let route = StoreStack::<P>::new(composed.route.clone());
     let send: Sender = Arc::new(move |endpoint, class| {
         let (request, safety) = match class {
-            OpClass::Write => {
-                let put = Put {
-                    mode: PutMode::Overwrite,
-                    ..Put::new(key.clone(), Bytes::from_static(BODY))
-                };
-                (ObjectRequest::Put(put), Safety::Idempotent)
-            }
-            OpClass::Read | OpClass::List => (ObjectRequest::Head(Head::new(key.clone())), Safety::ReadOnly),
+            OpClass::Write => (write.clone(), Safety::Idempotent),
+            OpClass::Read | OpClass::List => (read.clone(), Safety::ReadOnly),
         };
         let record = CallRecord::new(class, safety)
             .earning(false)

@@ -1,8 +1,4 @@
-use super::{
-    context::{Context, Core},
-    door,
-    values::Answer,
-};
+use super::{Answer, Context, Core, Protocol};
 use crate::{
     client::Explanation,
     clock,
@@ -17,30 +13,42 @@ use std::{
     time::Duration,
 };
 
+/// Longer than any call should take, and short enough that `now + deadline` cannot overflow.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) fn valid_deadline(deadline: Duration) -> Result<(), String> {
+    if deadline.is_zero() || deadline > LONGEST_DEADLINE {
+        return Err(format!("a deadline must lie between 1 ns and 24 h, not {deadline:?}"));
+    }
+    Ok(())
+}
+
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A call that has not been sent yet. Options first, then `.await`.
 #[must_use = "a call does nothing until it is awaited"]
-pub struct ObjectCall<O> {
-    core: Arc<Core>,
-    pub(super) operation: O,
+pub struct StoreCall<O: Operation> {
+    core: Arc<Core<O::Protocol>>,
+    pub(in crate::client) operation: O,
     options: CallOptions,
 }
 
 /// What every call can be told.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CallOptions {
-    pub(super) deadline: Option<Duration>,
-    pub(super) pin: Option<Arc<str>>,
-    pub(super) constraints: Constraints,
+pub(crate) struct CallOptions {
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) pin: Option<Arc<str>>,
+    pub(crate) constraints: Constraints,
 }
 
 /// A call that gives back its [`Explanation`] beside the value.
 #[must_use = "a call does nothing until it is awaited"]
-pub struct Explained<O>(ObjectCall<O>);
+pub struct Explained<O: Operation>(StoreCall<O>);
 
 /// Sealed: what one operation does with its context.
 pub trait Operation: Send + Sized + 'static {
+    /// What it is said in.
+    type Protocol: Protocol;
     /// What it returns.
     type Value: Send + 'static;
     /// `put`, `get`, …
@@ -48,11 +56,11 @@ pub trait Operation: Send + Sized + 'static {
     /// The class under which it counts.
     const CLASS: OpClass;
     /// Does it.
-    fn run(self, cx: &Context) -> impl Future<Output = Result<(Self::Value, Answer), Error>> + Send;
+    fn run(self, cx: &Context<Self::Protocol>) -> impl Future<Output = Result<(Self::Value, Answer), Error>> + Send;
 }
 
-impl<O> ObjectCall<O> {
-    pub(super) fn new(core: Arc<Core>, operation: O) -> Self {
+impl<O: Operation> StoreCall<O> {
+    pub(in crate::client) fn new(core: Arc<Core<O::Protocol>>, operation: O) -> Self {
         Self {
             core,
             operation,
@@ -66,8 +74,8 @@ impl<O> ObjectCall<O> {
         self
     }
 
-    /// Only this endpoint. Its word is then final: *not found* means not found there, and a pinned delete removes the
-    /// object there and leaves other copies alone.
+    /// Only this endpoint. Its word is then final: *not found* means not found there, and a pinned delete removes what
+    /// lies there and leaves other copies alone.
     pub fn pin(mut self, endpoint: impl Into<Arc<str>>) -> Self {
         self.options.pin = Some(endpoint.into());
         self
@@ -89,10 +97,8 @@ impl<O> ObjectCall<O> {
     pub const fn explained(self) -> Explained<O> {
         Explained(self)
     }
-}
 
-impl<O: Operation> ObjectCall<O> {
-    async fn run(self) -> (Result<(O::Value, Answer), Error>, Context) {
+    async fn run(self) -> (Result<(O::Value, Answer), Error>, Context<O::Protocol>) {
         let (cx, admitted) = enter(self.core, O::NAME, &self.options);
         let result = match admitted {
             Ok(()) => self.operation.run(&cx).await,
@@ -104,13 +110,13 @@ impl<O: Operation> ObjectCall<O> {
 }
 
 /// The door: a context for the call, and whether it may go on.
-pub(super) fn enter(
-    core: Arc<Core>,
+pub(crate) fn enter<P: Protocol>(
+    core: Arc<Core<P>>,
     operation: &'static str,
     options: &CallOptions,
-) -> (Context, Result<(), (ErrorKind, String)>) {
+) -> (Context<P>, Result<(), (ErrorKind, String)>) {
     let limit = options.deadline.unwrap_or(core.deadline);
-    let valid = door::deadline(limit);
+    let valid = valid_deadline(limit);
     let started = clock::now();
     let violations = core.violations.iter().zip(&core.roster);
     let violations = violations.map(|(of_the_client, profile)| {
@@ -154,7 +160,7 @@ pub(super) fn enter(
     (cx, admitted)
 }
 
-impl<O: Operation> IntoFuture for ObjectCall<O> {
+impl<O: Operation> IntoFuture for StoreCall<O> {
     type Output = Result<O::Value, Error>;
     type IntoFuture = BoxFuture<Self::Output>;
 
@@ -172,5 +178,17 @@ impl<O: Operation> IntoFuture for Explained<O> {
             let (result, cx) = self.0.run().await;
             result.map(|(value, answer)| (value, cx.explain_answer(answer)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_are_positive_and_finite() {
+        assert!(valid_deadline(Duration::ZERO).is_err());
+        assert!(valid_deadline(Duration::MAX).is_err());
+        assert!(valid_deadline(Duration::from_secs(10)).is_ok());
     }
 }

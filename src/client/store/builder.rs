@@ -1,37 +1,42 @@
-use super::{ObjectClient, ObjectParts, assemble, door, probe};
+use super::{Core, Protocol, StoreStack, probe};
 use crate::{
     BoxError, Endpoint,
     client::{
-        ObjectStack,
         settings::{Settings, stack_setters},
         stack::compose,
     },
     endpoint::{Constraints, InvalidRoster, Profile, Roster, Violation},
-    provider::{AnyObjectProvider, ObjectProvider, ObjectService, ObjectVerdicts},
-    replicate::{Mode, Plan, Replication},
-    request::{
-        Call,
-        object::{ObjectRequest, ObjectResponse},
-    },
+    provider::ObjectVerdicts,
+    replicate::{Mode, Replication},
+    request::Call,
 };
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 use tower::{Layer, Service};
 
-/// Builds an [`ObjectClient`]. Every default is fit for production; only [`replication`](Self::replication) has none.
-#[derive(Default)]
-pub struct ObjectClientBuilder {
-    endpoints: Vec<Endpoint<AnyObjectProvider>>,
+/// Builds an [`ObjectClient`](crate::ObjectClient) or a [`KvClient`](crate::KvClient). Every default is fit for
+/// production; only [`replication`](Self::replication) has none.
+pub struct StoreBuilder<P: Protocol> {
+    pub(in crate::client) endpoints: Vec<Endpoint<P::Provider>>,
     replication: Option<Replication>,
     constraints: Constraints,
     settings: Settings,
-    around_endpoints: Vec<AroundEndpoint>,
-    around_calls: Vec<AroundCall>,
+    around_endpoints: Vec<AroundEndpoint<P>>,
+    around_calls: Vec<AroundCall<P>>,
 }
 
 /// Wraps one endpoint's service in a layer of the user's.
-type AroundEndpoint = Box<dyn Fn(&Profile, ObjectStack) -> ObjectStack + Send + Sync>;
+type AroundEndpoint<P> = Box<dyn Fn(&Profile, StoreStack<P>) -> StoreStack<P> + Send + Sync>;
 /// Wraps the whole stack in one.
-type AroundCall = Box<dyn FnOnce(ObjectStack) -> ObjectStack + Send + Sync>;
+type AroundCall<P> = Box<dyn FnOnce(StoreStack<P>) -> StoreStack<P> + Send + Sync>;
+
+/// What was found to fit together.
+pub(super) struct Parts<P: Protocol> {
+    pub(super) roster: Roster,
+    pub(super) providers: Vec<P::Provider>,
+    pub(super) constraints: Constraints,
+    pub(super) mode: Mode,
+    pub(super) settings: Settings,
+}
 
 /// Why a client could not be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -66,6 +71,18 @@ pub enum BuildError {
     /// A home was named for a replication that has none.
     #[error("`write_once` has no home: a put goes to whichever endpoint takes it")]
     NoHomeHere,
+    /// A home was named for a table that is written to at every replica.
+    #[error("`strong` has no home: every replica that is not read-only may be written to")]
+    NoHomeAmongReplicas,
+    /// `strong` was asked of an endpoint that cannot be a replica of a strong table, or not in this kind of client.
+    #[error(
+        "the endpoint `{0}` cannot be a replica under `strong`: its store does not keep versions in step with others; \
+         use `provider_managed`, and mark copies `.read_only()`"
+    )]
+    NotStrong(Arc<str>),
+    /// No provider keeps another provider's table in step.
+    #[error("`{0}` and `{1}` are of different providers, so they cannot be replicas of one table under `strong`")]
+    StrongAcrossProviders(Arc<str>, Arc<str>),
     /// A [`Failover`](crate::Failover)'s `classify` was given after its `probe`, which it then cannot judge.
     #[error("give `.classify(..)` before `.probe(..)`, whose results it must judge")]
     ProbeBeforeClassify,
@@ -76,10 +93,7 @@ pub enum BuildError {
 
 impl BuildError {
     /// Some endpoint must be left.
-    pub(in crate::client) fn unless_some_permitted(
-        roster: &Roster,
-        violations: &[Option<Violation>],
-    ) -> Result<(), Self> {
+    pub(crate) fn unless_some_permitted(roster: &Roster, violations: &[Option<Violation>]) -> Result<(), Self> {
         let broken: Vec<_> = roster
             .iter()
             .zip(violations)
@@ -92,21 +106,20 @@ impl BuildError {
     }
 }
 
-impl ObjectClientBuilder {
-    /// Adds an endpoint. The order is the order of preference.
-    #[must_use]
-    pub fn endpoint<P: ObjectProvider>(mut self, endpoint: Endpoint<P>) -> Self {
-        self.endpoints.push(endpoint.erased());
-        self
+impl<P: Protocol> Default for StoreBuilder<P> {
+    fn default() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            replication: None,
+            constraints: Constraints::default(),
+            settings: Settings::default(),
+            around_endpoints: Vec::new(),
+            around_calls: Vec::new(),
+        }
     }
+}
 
-    /// Adds endpoints of one type; several types go through [`Endpoint::erased`] or [`endpoint`](Self::endpoint).
-    #[must_use]
-    pub fn endpoints<P: ObjectProvider>(mut self, endpoints: impl IntoIterator<Item = Endpoint<P>>) -> Self {
-        self.endpoints.extend(endpoints.into_iter().map(Endpoint::erased));
-        self
-    }
-
+impl<P: Protocol> StoreBuilder<P> {
     /// How data gets from one endpoint to the others. Required with two or more writable endpoints.
     #[must_use]
     pub fn replication(mut self, replication: Replication) -> Self {
@@ -147,13 +160,12 @@ impl ObjectClientBuilder {
     pub fn endpoint_layer<L, F>(mut self, make: F) -> Self
     where
         F: Fn(&Profile) -> L + Send + Sync + 'static,
-        L: Layer<ObjectStack>,
-        L::Service:
-            Service<Call<ObjectRequest>, Response = ObjectResponse, Error = BoxError> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Call<ObjectRequest>>>::Future: Send + 'static,
+        L: Layer<StoreStack<P>>,
+        L::Service: Service<Call<P::Request>, Response = P::Response, Error = BoxError> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Call<P::Request>>>::Future: Send + 'static,
     {
         self.around_endpoints.push(Box::new(move |profile, inner| {
-            ObjectStack::new(make(profile).layer(inner))
+            StoreStack::<P>::new(make(profile).layer(inner))
         }));
         self
     }
@@ -162,44 +174,54 @@ impl ObjectClientBuilder {
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where
-        L: Layer<ObjectStack> + Send + Sync + 'static,
-        L::Service:
-            Service<Call<ObjectRequest>, Response = ObjectResponse, Error = BoxError> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Call<ObjectRequest>>>::Future: Send + 'static,
+        L: Layer<StoreStack<P>> + Send + Sync + 'static,
+        L::Service: Service<Call<P::Request>, Response = P::Response, Error = BoxError> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Call<P::Request>>>::Future: Send + 'static,
     {
         self.around_calls
-            .push(Box::new(move |inner| ObjectStack::new(layer.layer(inner))));
+            .push(Box::new(move |inner| StoreStack::<P>::new(layer.layer(inner))));
         self
     }
 
-    /// Checks everything and makes the client. Nothing is sent.
-    ///
-    /// # Errors
-    /// [`BuildError`] says what does not fit.
-    pub fn build(mut self) -> Result<ObjectClient, BuildError> {
+    /// Checks everything and composes the stack.
+    pub(in crate::client) fn assemble(mut self) -> Result<Core<P>, BuildError> {
         let around_endpoints = std::mem::take(&mut self.around_endpoints);
         let around_calls = std::mem::take(&mut self.around_calls);
         let parts = self.parts()?;
+        let siblings: Arc<[Arc<str>]> = match parts.mode {
+            Mode::Strong => parts
+                .roster
+                .iter()
+                .map(|profile| profile.shared_name().clone())
+                .collect(),
+            _ => Arc::default(),
+        };
         let services = parts.roster.iter().zip(&parts.providers).map(|(profile, provider)| {
-            let bridge = ObjectService::new(profile.shared_name().clone(), provider.clone());
             around_endpoints
                 .iter()
-                .fold(ObjectStack::new(bridge), |inner, around| around(profile, inner))
+                .fold(P::bridge(profile, provider, &siblings), |inner, around| {
+                    around(profile, inner)
+                })
         });
         let composed = compose(&parts.roster, services, ObjectVerdicts, &parts.settings);
         let prober = probe::start(&parts, &composed);
         let stack = around_calls
             .into_iter()
-            .fold(ObjectStack::new(composed.service), |inner, around| around(inner));
-        Ok(assemble(parts, stack, composed.vitals, composed.operator, prober))
+            .fold(StoreStack::<P>::new(composed.service.clone()), |inner, around| {
+                around(inner)
+            });
+        Ok(Core::new(parts, stack, composed, prober))
     }
 
-    pub(crate) fn parts(self) -> Result<ObjectParts, BuildError> {
-        door::deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
+    fn parts(self) -> Result<Parts<P>, BuildError> {
+        super::call::valid_deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
         let (profiles, providers): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
-        let mode = mode(&roster, &self.constraints, self.replication)?;
-        Ok(ObjectParts {
+        let mode = Mode::of(&roster, &self.constraints, self.replication)?;
+        if mode == Mode::Strong {
+            strong::<P>(&roster, &providers)?;
+        }
+        Ok(Parts {
             roster,
             providers,
             constraints: self.constraints,
@@ -209,50 +231,38 @@ impl ObjectClientBuilder {
     }
 }
 
-impl std::fmt::Debug for ObjectClientBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ObjectClientBuilder")
-            .field("endpoints", &self.endpoints)
+/// Whether these can be replicas of one table.
+fn strong<P: Protocol>(roster: &Roster, providers: &[P::Provider]) -> Result<(), BuildError> {
+    let unfit = roster
+        .iter()
+        .zip(providers)
+        .find(|(_, provider)| !P::has_strong_replicas(provider));
+    if let Some((profile, _)) = unfit {
+        return Err(BuildError::NotStrong(profile.shared_name().clone()));
+    }
+    let mut known = roster.iter().filter(|profile| profile.provider().is_some());
+    let Some(first) = known.next() else { return Ok(()) };
+    match known.find(|other| other.provider() != first.provider()) {
+        Some(other) => Err(BuildError::StrongAcrossProviders(
+            first.shared_name().clone(),
+            other.shared_name().clone(),
+        )),
+        None => Ok(()),
+    }
+}
+
+impl<P: Protocol> fmt::Debug for StoreBuilder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.profile().name())
+            .collect();
+        f.debug_struct("StoreBuilder")
+            .field("endpoints", &names)
             .field("replication", &self.replication)
             .field("constraints", &self.constraints)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-fn mode(roster: &Roster, constraints: &Constraints, replication: Option<Replication>) -> Result<Mode, BuildError> {
-    let violations: Vec<_> = roster.iter().map(|profile| constraints.check(profile).err()).collect();
-    BuildError::unless_some_permitted(roster, &violations)?;
-    let mut writable = roster
-        .iter()
-        .enumerate()
-        .filter(|(_, profile)| !profile.is_read_only() && constraints.check(profile).is_ok());
-    let Some(replication) = replication else {
-        let names: Vec<_> = writable.clone().map(|(_, profile)| profile.name()).collect();
-        if names.len() > 1 {
-            return Err(BuildError::ReplicationRequired(names.join(" and ")));
-        }
-        return Ok(Mode::ProviderManaged {
-            home: writable.next().map(|(index, _)| index),
-        });
-    };
-    match (replication.plan, replication.home) {
-        (Plan::WriteOnce, None) => Ok(Mode::WriteOnce),
-        (Plan::WriteOnce, Some(_)) => Err(BuildError::NoHomeHere),
-        (Plan::ProviderManaged, None) => Ok(Mode::ProviderManaged {
-            home: writable.next().map(|(index, _)| index),
-        }),
-        (Plan::ProviderManaged, Some(home)) => {
-            let Some((index, profile)) = roster.index_of(&home).and_then(|i| Some((i, roster.get(i)?))) else {
-                return Err(BuildError::UnknownHome(home));
-            };
-            if profile.is_read_only() {
-                return Err(BuildError::HomeReadOnly(home));
-            }
-            match constraints.check(profile) {
-                Ok(()) => Ok(Mode::ProviderManaged { home: Some(index) }),
-                Err(violation) => Err(BuildError::HomeBarred { home, violation }),
-            }
-        }
     }
 }

@@ -1,67 +1,20 @@
-use super::values::Answer;
+use super::{Answer, Core, Protocol, time_on_the_wire};
 use crate::{
     BoxError,
-    client::{Considered, Explanation, ObjectStack},
+    client::{Considered, Explanation},
     clock::{self, Instant},
-    endpoint::{Roster, Violation},
+    endpoint::Violation,
     error::{Error, ErrorKind, NotAsked},
-    operator::Operator,
-    probe::Prober,
-    provider::{AnyObjectProvider, ProviderError, ProviderErrorKind},
-    replicate::Mode,
-    request::{
-        Call, CallRecord, Ended, LegKind, OpClass, Safety, bit,
-        object::{ByteRange, ObjectRequest, ObjectResponse, WriteId},
-    },
-    retry::Budget,
-    route::Vitals,
-    telemetry::CallMetrics,
+    provider::{ProviderError, ProviderErrorKind},
+    request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, bit},
     verdict::Verdict,
 };
-use std::{
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 use tower::ServiceExt;
 
-/// What all calls of one client share.
-pub(crate) struct Core {
-    pub(crate) roster: Roster,
-    pub(crate) providers: Vec<AnyObjectProvider>,
-    pub(crate) stack: ObjectStack,
-    /// By endpoint: which of the client's constraints it breaks.
-    pub(crate) violations: Vec<Option<Violation>>,
-    pub(crate) mode: Mode,
-    pub(crate) deadline: Duration,
-    pub(crate) rng: Mutex<fastrand::Rng>,
-    pub(crate) budget: Budget,
-    pub(crate) vitals: Arc<[Vitals]>,
-    pub(crate) operator: Operator,
-    pub(crate) prober: Prober,
-    pub(crate) metrics: CallMetrics,
-    pub(crate) closed: AtomicBool,
-}
-
-impl Core {
-    pub(crate) fn permitted(&self) -> u64 {
-        self.roster.set_of(|index, _| self.violations[index].is_none())
-    }
-
-    /// Permitted, and not read-only.
-    pub(crate) fn writable(&self) -> u64 {
-        let violations = &self.violations;
-        self.roster
-            .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
-    }
-
-    pub(crate) fn draw_write_id(&self) -> WriteId {
-        WriteId::generate(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// One call of the client on its way, which may pass through the stack several times.
-pub struct Context {
-    pub(crate) core: Arc<Core>,
+pub struct Context<P: Protocol> {
+    pub(crate) core: Arc<Core<P>>,
     pub(crate) operation: &'static str,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
@@ -106,12 +59,12 @@ impl Aim {
 }
 
 /// What came out of one pass.
-pub(crate) struct Reply {
-    pub(crate) result: Result<ObjectResponse, BoxError>,
+pub(crate) struct Reply<P: Protocol> {
+    pub(crate) result: Result<P::Response, BoxError>,
     pub(crate) record: Arc<CallRecord>,
 }
 
-impl Reply {
+impl<P: Protocol> Reply<P> {
     pub(crate) fn is_ok(&self) -> bool {
         self.result.is_ok()
     }
@@ -163,21 +116,6 @@ fn judged(record: &CallRecord) -> impl Iterator<Item = (usize, Verdict)> {
         })
 }
 
-/// What the bytes of a request alone may need on the way: at 1 MiB/s, which is slow for a server and not yet a fault.
-fn time_on_the_wire(request: &ObjectRequest) -> Duration {
-    let bytes = match request {
-        ObjectRequest::Put(put) => put.body.len() as u64,
-        ObjectRequest::Get(get) => match &get.range {
-            Some(ByteRange::Bounded(range)) => range.end.saturating_sub(range.start),
-            Some(ByteRange::Suffix(bytes)) => *bytes,
-            // Not known beforehand: the learnt limit grows with what it meets.
-            Some(ByteRange::From(_)) | None => 0,
-        },
-        _ => 0,
-    };
-    Duration::from_micros(bytes.min(1 << 40))
-}
-
 /// The endpoint that answered with `wanted`; else the first that answered at all; else the one that was asked, for
 /// stacks in which nobody judges.
 pub(crate) fn winner(record: &CallRecord, wanted: Verdict) -> Option<usize> {
@@ -189,7 +127,7 @@ pub(crate) fn winner(record: &CallRecord, wanted: Verdict) -> Option<usize> {
         .or(record.pin())
 }
 
-impl Context {
+impl<P: Protocol> Context<P> {
     /// Endpoints that this call must not use.
     pub(crate) fn barred(&self) -> u64 {
         self.core.roster.set_of(|index, _| self.violations[index].is_some())
@@ -204,11 +142,11 @@ impl Context {
     }
 
     /// One pass through the stack.
-    pub(crate) async fn ask(&self, request: ObjectRequest, aim: Aim) -> Reply {
-        let class = request.class();
+    pub(crate) async fn ask(&self, request: P::Request, aim: Aim) -> Reply<P> {
+        let class = P::class(&request);
         // Every write of this client may be repeated: a create recognises its own id, a conditional put meets its own
         // success and recognises it too, a delete of what is gone succeeds, and an unconditional overwrite stores the
-        // same bytes again (a caller to whom the order of concurrent overwrites matters uses if-match).
+        // same bytes again (a caller to whom the order of concurrent overwrites matters uses a condition).
         let safety = match class {
             OpClass::Write => Safety::Idempotent,
             OpClass::Read | OpClass::List => Safety::ReadOnly,
@@ -220,7 +158,7 @@ impl Context {
             .barring(self.barred() | aim.barred)
             .narrowed(self.barred() & self.core.permitted() != 0)
             .starting_as(aim.kind)
-            .allowing(time_on_the_wire(&request));
+            .allowing(time_on_the_wire::<P>(&request));
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
         let call = Call::on_record(request, record);
         let record = call.record().clone();
@@ -254,7 +192,7 @@ impl Context {
         });
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let records = records.iter().map(|record| &**record);
-        Explanation::new(self.operation, considered, roster, self.started, records)
+        Explanation::new(self.operation, considered, roster, self.started, records).about(P::NOUN)
     }
 
     pub(crate) fn explain_answer(&self, answer: Answer) -> Explanation {
@@ -262,7 +200,7 @@ impl Context {
     }
 
     /// The failure of `reply`.
-    pub(crate) fn fail(&self, reply: Reply) -> Error {
+    pub(crate) fn fail(&self, reply: Reply<P>) -> Error {
         match reply.result {
             Ok(_) => self.nonsense(),
             Err(error) => Error::judged(error, &reply.record, &self.core.roster, self.explain()),
@@ -279,8 +217,13 @@ impl Context {
         Error::local(kind, self.explain(), message)
     }
 
+    /// What was checked at the door, or the refusal in its words.
+    pub(crate) fn checked<T>(&self, result: Result<T, String>) -> Result<T, Error> {
+        result.map_err(|message| self.refuse(ErrorKind::InvalidInput, message))
+    }
+
     /// Why `endpoint` could not be asked.
-    pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply>) -> NotAsked {
+    pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply<P>>) -> NotAsked {
         let reason = match (&self.violations[endpoint], reply) {
             (Some(violation), _) => format!("may not be asked, as {violation}"),
             (None, None) => "was not asked".to_owned(),

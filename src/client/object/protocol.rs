@@ -1,0 +1,167 @@
+use super::{ListCall, ObjectClient, ObjectClientBuilder, door};
+use crate::{
+    Endpoint,
+    client::store::{BuildError, PROBE, Paged, Protocol, Resume, StoreStack},
+    endpoint::Profile,
+    provider::{AnyObjectProvider, ObjectProvider, ObjectService, ProviderError},
+    request::{
+        Key, OpClass, WriteId,
+        object::{ByteRange, ETag, Head, List, ListEntry, ObjectRequest, ObjectResponse, Put, PutMode},
+    },
+};
+use std::sync::Arc;
+
+/// What an [`ObjectClient`] speaks.
+#[derive(Clone, Copy, Debug)]
+pub enum Objects {}
+
+impl Protocol for Objects {
+    type Request = ObjectRequest;
+    type Response = ObjectResponse;
+    type Provider = AnyObjectProvider;
+    type Tag = ETag;
+
+    const NOUN: &'static str = "object";
+    const TAG: &'static str = "ETag";
+    const RESERVED: &'static str = Key::RESERVED;
+
+    fn class(request: &ObjectRequest) -> OpClass {
+        request.class()
+    }
+
+    fn bytes(request: &ObjectRequest) -> u64 {
+        match request {
+            ObjectRequest::Put(put) => put.body.len() as u64,
+            ObjectRequest::Get(get) => match &get.range {
+                Some(ByteRange::Bounded(range)) => range.end.saturating_sub(range.start),
+                Some(ByteRange::Suffix(bytes)) => *bytes,
+                // Not known beforehand: the learnt limit grows with what it meets.
+                Some(ByteRange::From(_)) | None => 0,
+            },
+            _ => 0,
+        }
+    }
+
+    fn tag_given_by(request: &ObjectRequest) -> Option<&str> {
+        match request {
+            ObjectRequest::Get(get) => get.if_none_match.as_ref().map(ETag::endpoint),
+            _ => None,
+        }
+    }
+
+    fn accepted(response: ObjectResponse) -> Option<Option<ETag>> {
+        match response {
+            ObjectResponse::Put(answer) => Some(answer.etag),
+            ObjectResponse::Delete => Some(None),
+            _ => None,
+        }
+    }
+
+    fn found(response: ObjectResponse) -> Option<(Option<WriteId>, Option<ETag>)> {
+        match response {
+            ObjectResponse::Head(meta) => Some((meta.write_id, meta.etag)),
+            _ => None,
+        }
+    }
+
+    fn bridge(profile: &Profile, provider: &AnyObjectProvider, _siblings: &Arc<[Arc<str>]>) -> StoreStack<Self> {
+        StoreStack::<Self>::new(ObjectService::new(profile.shared_name().clone(), provider.clone()))
+    }
+
+    /// An object's tag is its store's own.
+    fn has_strong_replicas(_provider: &AnyObjectProvider) -> bool {
+        false
+    }
+
+    fn probe(class: OpClass) -> Option<ObjectRequest> {
+        let key = Key::new(Key::PROBE).ok()?;
+        Some(match class {
+            OpClass::Write => ObjectRequest::Put(Put {
+                mode: PutMode::Overwrite,
+                ..Put::new(key, PROBE)
+            }),
+            OpClass::Read | OpClass::List => ObjectRequest::Head(Head::new(key)),
+        })
+    }
+
+    async fn warm_up(provider: &AnyObjectProvider) -> Result<(), ProviderError> {
+        provider.warm_up().await
+    }
+}
+
+impl Paged for Objects {
+    type Query = List;
+    type Entry = ListEntry;
+    const OPERATION: &'static str = "list";
+
+    fn check(query: &List) -> Result<(), String> {
+        door::part_of_a_key("prefix", &query.prefix)?;
+        if let Some(start_after) = &query.start_after {
+            door::part_of_a_key("start-after", start_after)?;
+        }
+        match query.delimiter.as_deref() {
+            Some("") => Err("a delimiter must not be empty".to_owned()),
+            Some(delimiter) => door::part_of_a_key("delimiter", delimiter),
+            None => Ok(()),
+        }
+    }
+
+    fn page(query: &List, from: Resume<'_>, limit: Option<usize>) -> ObjectRequest {
+        let mut list = query.clone();
+        list.limit = limit;
+        match from {
+            Resume::Start => {}
+            Resume::Continuation(continuation) => list.continuation = Some(continuation.to_owned()),
+            Resume::After(last) => list.start_after = Some(last.to_owned()),
+        }
+        ObjectRequest::List(list)
+    }
+
+    fn entries(response: ObjectResponse) -> Option<(Vec<ListEntry>, Option<String>)> {
+        match response {
+            ObjectResponse::List(page) => Some((page.entries, page.continuation)),
+            _ => None,
+        }
+    }
+}
+
+impl ObjectClientBuilder {
+    /// Adds an endpoint. The order is the order of preference.
+    #[must_use]
+    pub fn endpoint<P: ObjectProvider>(mut self, endpoint: Endpoint<P>) -> Self {
+        self.endpoints.push(endpoint.erased());
+        self
+    }
+
+    /// Adds endpoints of one type; several types go through [`Endpoint::erased`] or [`endpoint`](Self::endpoint).
+    #[must_use]
+    pub fn endpoints<P: ObjectProvider>(mut self, endpoints: impl IntoIterator<Item = Endpoint<P>>) -> Self {
+        self.endpoints.extend(endpoints.into_iter().map(Endpoint::erased));
+        self
+    }
+
+    /// Checks everything and makes the client. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what does not fit.
+    pub fn build(self) -> Result<ObjectClient, BuildError> {
+        Ok(ObjectClient {
+            core: Arc::new(self.assemble()?),
+        })
+    }
+}
+
+impl ListCall {
+    /// Only names greater than this one.
+    pub fn start_after(mut self, key: impl Into<String>) -> Self {
+        self.query.start_after = Some(key.into());
+        self
+    }
+
+    /// Folds keys that share everything up to the next delimiter after the prefix into one
+    /// [common prefix](ListEntry::CommonPrefix): `"/"` lists one folder.
+    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.query.delimiter = Some(delimiter.into());
+        self
+    }
+}

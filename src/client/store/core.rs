@@ -1,0 +1,128 @@
+use super::{Protocol, StoreStack, builder::Parts};
+use crate::{
+    client::{
+        settings::Settings,
+        stack::{self, Composed},
+    },
+    clock,
+    endpoint::{Profile, Roster, Violation},
+    operator::Operator,
+    probe::Prober,
+    replicate::Mode,
+    request::{WriteId, bit},
+    retry::Budget,
+    route::Vitals,
+    telemetry::{CallMetrics, Snapshot},
+};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// What all calls of one client share.
+pub(crate) struct Core<P: Protocol> {
+    pub(crate) roster: Roster,
+    pub(crate) providers: Vec<P::Provider>,
+    pub(crate) stack: StoreStack<P>,
+    /// By endpoint: which of the client's constraints it breaks.
+    pub(crate) violations: Vec<Option<Violation>>,
+    pub(crate) mode: Mode,
+    pub(crate) deadline: Duration,
+    pub(crate) rng: Mutex<fastrand::Rng>,
+    pub(crate) budget: Budget,
+    pub(crate) vitals: Arc<[Vitals]>,
+    pub(crate) operator: Operator,
+    pub(crate) prober: Prober,
+    pub(crate) metrics: CallMetrics,
+    pub(crate) closed: AtomicBool,
+}
+
+impl<P: Protocol> Core<P> {
+    /// A client on its stack.
+    pub(super) fn new<S, K>(parts: Parts<P>, stack: StoreStack<P>, composed: Composed<S, K>, prober: Prober) -> Self {
+        let Parts {
+            roster,
+            providers,
+            constraints,
+            mode,
+            settings,
+        } = parts;
+        let Settings {
+            deadline,
+            seed,
+            call_listener,
+            ..
+        } = settings;
+        Self {
+            violations: roster.iter().map(|profile| constraints.check(profile).err()).collect(),
+            roster,
+            providers,
+            stack,
+            mode,
+            deadline,
+            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
+            budget: composed.budget,
+            vitals: composed.vitals,
+            operator: composed.operator,
+            prober,
+            metrics: CallMetrics::telling(call_listener),
+            closed: AtomicBool::new(false),
+        }
+    }
+}
+
+impl<P: Protocol> Core<P> {
+    pub(crate) fn permitted(&self) -> u64 {
+        self.roster.set_of(|index, _| self.violations[index].is_none())
+    }
+
+    /// Permitted, and not read-only.
+    pub(crate) fn writable(&self) -> u64 {
+        let violations = &self.violations;
+        self.roster
+            .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
+    }
+
+    /// Whether what this endpoint shows may lag behind what was acknowledged.
+    pub(crate) fn may_lag(&self, endpoint: Option<usize>) -> bool {
+        match self.mode {
+            Mode::ProviderManaged { home } => home.is_none() || home != endpoint,
+            Mode::Strong => endpoint.is_none_or(|endpoint| self.writable() & bit(endpoint) == 0),
+            // What is written once cannot be outdated.
+            Mode::WriteOnce => false,
+        }
+    }
+
+    pub(crate) fn draw_write_id(&self) -> WriteId {
+        WriteId::generate(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(in crate::client) fn snapshot(&self) -> Snapshot {
+        let barred = self.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
+        stack::snapshot(
+            self.roster.iter().zip(barred),
+            &self.vitals,
+            &self.budget,
+            &self.operator,
+            &self.prober,
+            clock::now(),
+        )
+    }
+
+    pub(in crate::client) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.prober.stop();
+    }
+
+    pub(in crate::client) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.roster.iter().map(Profile::name).collect();
+        f.debug_struct(name)
+            .field("endpoints", &names)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! What the clients for objects and for keys share: a call's way from the door through the stack and back.
+//!
+//! Everything here is generic over the [`Protocol`] that a client speaks.
+
+mod builder;
+mod call;
+pub(crate) mod context;
+mod core;
+mod listing;
+mod methods;
+mod probe;
+mod walk;
+mod warm_up;
+
+pub use builder::{BuildError, StoreBuilder};
+pub(crate) use call::Operation;
+pub(crate) use call::{CallOptions, enter, valid_deadline};
+pub use call::{Explained, StoreCall};
+pub(crate) use context::Context;
+pub(crate) use context::{Aim, Reply, members, winner};
+pub(crate) use core::Core;
+pub use listing::{Collected, Pages, PagesCall};
+pub(crate) use methods::store_methods;
+pub(crate) use walk::{Paged, Resume};
+pub use warm_up::{WarmUp, Warmed};
+
+use crate::{
+    BoxError,
+    endpoint::Profile,
+    provider::ProviderError,
+    request::{Call, OpClass, WriteId},
+};
+use std::{future::Future, sync::Arc, time::Duration};
+
+/// A service for one kind of store, its type forgotten: one endpoint's, or the whole stack.
+pub(crate) type StoreStack<P> =
+    tower::util::BoxCloneSyncService<Call<<P as Protocol>::Request>, <P as Protocol>::Response, BoxError>;
+
+/// What a client speaks to its endpoints, and what the machinery must know of it. Sealed: objects and keys.
+pub trait Protocol: Sized + Send + Sync + 'static {
+    /// One operation.
+    type Request: Clone + Send + Sync + 'static;
+    /// A provider's answer to it.
+    type Response: Send + Sync + 'static;
+    /// An adapter, its type forgotten.
+    type Provider: Clone + Send + Sync + 'static;
+    /// What names one state of one thing: an ETag, a version.
+    type Tag: Clone + Send + Sync + 'static;
+
+    /// What is stored, as an error calls it.
+    const NOUN: &'static str;
+    /// What the tag is called.
+    const TAG: &'static str;
+    /// Keys that start so are evenkeel's own.
+    const RESERVED: &'static str;
+
+    /// The class under which health is kept.
+    fn class(request: &Self::Request) -> OpClass;
+
+    /// The bytes that a request sends or asks for, as far as they are known beforehand.
+    fn bytes(request: &Self::Request) -> u64;
+
+    /// The endpoint that gave the tag of a conditional read.
+    fn tag_given_by(request: &Self::Request) -> Option<&str>;
+
+    /// The answer to a write: the tag of what was stored, if it says one. `None`: it is the answer to something else.
+    fn accepted(response: Self::Response) -> Option<Option<Self::Tag>>;
+
+    /// The answer to a look at what is there: whose write it is, and its tag. `None`: it is the answer to something else.
+    fn found(response: Self::Response) -> Option<(Option<WriteId>, Option<Self::Tag>)>;
+
+    /// The bridge from an endpoint's adapter to the stack; `siblings` share its tags.
+    fn bridge(profile: &Profile, provider: &Self::Provider, siblings: &Arc<[Arc<str>]>) -> StoreStack<Self>;
+
+    /// Whether tags can be shared: see `Replication::strong`.
+    fn has_strong_replicas(provider: &Self::Provider) -> bool;
+
+    /// A cheap request that shows whether an endpoint serves this class, on a key of evenkeel's own.
+    fn probe(class: OpClass) -> Option<Self::Request>;
+
+    /// Opens a connection and loads credentials.
+    fn warm_up(provider: &Self::Provider) -> impl Future<Output = Result<(), ProviderError>> + Send;
+}
+
+/// What a write probe stores. A person who finds it should know whence it came.
+pub(super) const PROBE: &[u8] = b"evenkeel stores this to see whether writes succeed; it may be deleted\n";
+
+/// What the bytes of a request alone may need on the way: at 1 MiB/s, which is slow for a server and not yet a fault.
+fn time_on_the_wire<P: Protocol>(request: &P::Request) -> Duration {
+    Duration::from_micros(P::bytes(request).min(1 << 40))
+}
+
+/// Who answered a call, and whether the answer may lag.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    pub(crate) endpoint: Option<Arc<str>>,
+    pub(crate) possibly_stale: bool,
+}
+
+impl Answer {
+    pub(crate) fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or("?")
+    }
+}

@@ -1,0 +1,277 @@
+use super::{BoxFuture, Erased, another};
+use crate::{
+    BoxError,
+    provider::{KvProvider, ProviderError},
+    request::{
+        Call,
+        kv::{
+            Condition, Delete, Entry, Get, GetMany, KvRequest, KvResponse, Limits, Put, PutAnswer, PutMany, Scan,
+            ScanPage, Value, Version,
+        },
+    },
+};
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::Service;
+
+/// Any adapter for tables, its type forgotten: what lets endpoints of different providers stand in one list.
+#[derive(Clone)]
+pub struct AnyKvProvider {
+    provider: Arc<dyn Erased<KvRequest, KvResponse>>,
+    limits: Limits,
+    strong_replicas: bool,
+}
+
+impl AnyKvProvider {
+    /// Forgets the type of `provider`.
+    pub fn new<P: KvProvider>(provider: P) -> Self {
+        Self {
+            limits: provider.limits(),
+            strong_replicas: provider.has_strong_replicas(),
+            provider: Arc::new(provider),
+        }
+    }
+
+    /// One attempt.
+    ///
+    /// # Errors
+    /// What the adapter answers.
+    pub async fn send(&self, request: KvRequest) -> Result<KvResponse, ProviderError> {
+        self.provider.send(request).await
+    }
+
+    /// See [`KvProvider::warm_up`].
+    ///
+    /// # Errors
+    /// What the adapter answers.
+    pub async fn warm_up(&self) -> Result<(), ProviderError> {
+        self.provider.warm_up().await
+    }
+
+    /// What it takes.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+/// So that a list of endpoints of different providers is a list of endpoints of one type.
+impl KvProvider for AnyKvProvider {
+    async fn get(&self, get: Get) -> Result<Value, ProviderError> {
+        match self.send(KvRequest::Get(get)).await? {
+            KvResponse::Get(value) => Ok(value),
+            _ => Err(another()),
+        }
+    }
+
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        match self.send(KvRequest::Put(put)).await? {
+            KvResponse::Put(answer) => Ok(answer),
+            _ => Err(another()),
+        }
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.send(KvRequest::Delete(delete)).await.map(drop)
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<ScanPage, ProviderError> {
+        match self.send(KvRequest::Scan(scan)).await? {
+            KvResponse::Scan(page) => Ok(page),
+            _ => Err(another()),
+        }
+    }
+
+    async fn get_many(&self, many: GetMany) -> Result<Vec<Result<Value, ProviderError>>, ProviderError> {
+        match self.send(KvRequest::GetMany(many)).await? {
+            KvResponse::GetMany(results) => Ok(results),
+            _ => Err(another()),
+        }
+    }
+
+    async fn put_many(&self, many: PutMany) -> Result<Vec<Result<PutAnswer, ProviderError>>, ProviderError> {
+        match self.send(KvRequest::PutMany(many)).await? {
+            KvResponse::PutMany(results) => Ok(results),
+            _ => Err(another()),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
+    fn has_strong_replicas(&self) -> bool {
+        self.strong_replicas
+    }
+
+    async fn warm_up(&self) -> Result<(), ProviderError> {
+        self.provider.warm_up().await
+    }
+}
+
+impl fmt::Debug for AnyKvProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyKvProvider")
+    }
+}
+
+impl<P: KvProvider> Erased<KvRequest, KvResponse> for P {
+    fn send(&self, request: KvRequest) -> BoxFuture<'_, Result<KvResponse, ProviderError>> {
+        Box::pin(async move {
+            Ok(match request {
+                KvRequest::Get(get) => KvResponse::Get(self.get(get).await?),
+                KvRequest::Put(put) => KvResponse::Put(self.put(put).await?),
+                KvRequest::Delete(delete) => {
+                    self.delete(delete).await?;
+                    KvResponse::Delete
+                }
+                KvRequest::GetMany(many) => {
+                    let asked = many.keys.len();
+                    KvResponse::GetMany(settled(asked, self.get_many(many).await?)?)
+                }
+                KvRequest::PutMany(many) => {
+                    let asked = many.puts.len();
+                    KvResponse::PutMany(settled(asked, self.put_many(many).await?)?)
+                }
+                KvRequest::Scan(scan) => KvResponse::Scan(self.scan(scan).await?),
+            })
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
+        Box::pin(self.warm_up())
+    }
+}
+
+/// The results of a batch, one per key. If not one of them shows a healthy store, the batch as a whole has failed, so
+/// that it counts as a failure; with the error of whichever may have been applied, if one may.
+fn settled<T>(
+    asked: usize,
+    results: Vec<Result<T, ProviderError>>,
+) -> Result<Vec<Result<T, ProviderError>>, ProviderError> {
+    if results.len() != asked {
+        return Err(ProviderError::faulty(format!(
+            "{} results for {asked} keys",
+            results.len()
+        )));
+    }
+    let healthy = |result: &Result<T, ProviderError>| match result {
+        Ok(_) => true,
+        Err(error) => error.outcome().verdict.is_healthy(),
+    };
+    if results.is_empty() || results.iter().any(healthy) {
+        return Ok(results);
+    }
+    let mut worst = None;
+    for error in results.into_iter().filter_map(Result::err) {
+        let may = error.outcome().may_have_been_applied();
+        if may || worst.is_none() {
+            worst = Some(error);
+        }
+        if may {
+            break;
+        }
+    }
+    Err(worst.unwrap_or_else(another))
+}
+
+/// The bridge from an adapter to the stack: one endpoint's adapter as a tower service.
+///
+/// It gives versions the endpoint's name on the way up, and on the way down sees to it that a version is only shown to the
+/// endpoint that gave it, or to one that shares its versions.
+#[derive(Clone, Debug)]
+pub struct KvService {
+    endpoint: Arc<str>,
+    provider: AnyKvProvider,
+    /// Versions that these gave hold here, too.
+    siblings: Arc<[Arc<str>]>,
+}
+
+impl KvService {
+    /// `provider` under this endpoint's name.
+    pub fn new(endpoint: impl Into<Arc<str>>, provider: AnyKvProvider) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            provider,
+            siblings: Arc::default(),
+        }
+    }
+
+    /// The endpoints of these names, this one among them, are replicas of the same table with the same versions: all of them
+    /// give their versions under the first one's name, so that equal versions are equal.
+    #[must_use]
+    pub fn sharing_versions_with(mut self, siblings: impl Into<Arc<[Arc<str>]>>) -> Self {
+        self.siblings = siblings.into();
+        self
+    }
+
+    fn knows(&self, version: &Version) -> bool {
+        let giver = version.endpoint();
+        giver == &*self.endpoint || self.siblings.iter().any(|sibling| giver == &**sibling)
+    }
+}
+
+impl Service<Call<KvRequest>> for KvService {
+    type Response = KvResponse;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<KvResponse, BoxError>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<KvRequest>) -> Self::Future {
+        let service = self.clone();
+        let request = call.into_request();
+        Box::pin(async move {
+            let shown = match &request {
+                KvRequest::Put(Put {
+                    condition: Condition::Version(version),
+                    ..
+                }) => Some(version),
+                KvRequest::Delete(delete) => delete.if_version.as_ref(),
+                _ => None,
+            };
+            if shown.is_some_and(|version| !service.knows(version)) {
+                return Err(ProviderError::unsupported("the version was given by another endpoint").into());
+            }
+            let response = service.provider.send(request).await?;
+            Ok(signed(response, service.siblings.first().unwrap_or(&service.endpoint)))
+        })
+    }
+}
+
+/// The response with the endpoint's name in its versions.
+fn signed(response: KvResponse, endpoint: &Arc<str>) -> KvResponse {
+    let value = |value: Value| Value {
+        version: value.version.at(endpoint),
+        ..value
+    };
+    let answer = |answer: PutAnswer| PutAnswer {
+        version: answer.version.at(endpoint),
+    };
+    match response {
+        KvResponse::Get(got) => KvResponse::Get(value(got)),
+        KvResponse::Put(put) => KvResponse::Put(answer(put)),
+        KvResponse::Delete => KvResponse::Delete,
+        KvResponse::GetMany(results) => {
+            KvResponse::GetMany(results.into_iter().map(|result| result.map(value)).collect())
+        }
+        KvResponse::PutMany(results) => {
+            KvResponse::PutMany(results.into_iter().map(|result| result.map(answer)).collect())
+        }
+        KvResponse::Scan(page) => KvResponse::Scan(ScanPage {
+            entries: page
+                .entries
+                .into_iter()
+                .map(|entry| Entry {
+                    value: value(entry.value),
+                    ..entry
+                })
+                .collect(),
+            ..page
+        }),
+    }
+}

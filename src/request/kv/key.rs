@@ -1,0 +1,101 @@
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+/// A key of a table, checked once at the door.
+///
+/// 1 to 2,048 bytes of UTF-8 (DynamoDB's limit for a partition key) without control characters, of which NUL is one: they
+/// do not survive every provider's ids, and never a log line. What a provider takes beyond or short of that stands in its
+/// [`Limits`](super::Limits).
+///
+/// ```
+/// use evenkeel::request::kv::Key;
+///
+/// assert!(Key::new("session/4711").is_ok());
+/// assert_eq!(Key::new("").unwrap_err().to_string(), "a key must not be empty");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(Arc<str>);
+
+/// Why a key was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidKey {
+    /// No bytes at all.
+    #[error("a key must not be empty")]
+    Empty,
+    /// More than 2,048 bytes.
+    #[error("a key must be at most 2048 bytes long, this one has {0}")]
+    TooLong(usize),
+    /// NUL or another control character.
+    #[error("a key must not contain control characters, this one has {0:?}")]
+    ControlCharacter(char),
+}
+
+impl Key {
+    /// The longest key in bytes.
+    pub const MAX_BYTES: usize = 2048;
+
+    /// Keys that start so are evenkeel's own: a client refuses them, and leaves them out of scans.
+    pub const RESERVED: &str = ".evenkeel:";
+
+    /// The key that probes ask for.
+    pub const PROBE: &str = ".evenkeel:probe";
+
+    /// Checks a key.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] says which rule it breaks.
+    pub fn new(key: impl Into<Arc<str>>) -> Result<Self, InvalidKey> {
+        let key = key.into();
+        if key.is_empty() {
+            return Err(InvalidKey::Empty);
+        }
+        if key.len() > Self::MAX_BYTES {
+            return Err(InvalidKey::TooLong(key.len()));
+        }
+        match key.chars().find(|c| c.is_control()) {
+            Some(c) => Err(InvalidKey::ControlCharacter(c)),
+            None => Ok(Self(key)),
+        }
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that a map by key can be asked, and ranged over, by text. (The derived order and hash are the text's.)
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Only the length: keys can carry personal data, and Debug output ends up in logs.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules() {
+        assert_eq!(Key::new("").unwrap_err(), InvalidKey::Empty);
+        assert!(Key::new("k".repeat(2048)).is_ok());
+        assert_eq!(Key::new("k".repeat(2049)).unwrap_err(), InvalidKey::TooLong(2049));
+        assert_eq!(Key::new("a\0b").unwrap_err(), InvalidKey::ControlCharacter('\0'));
+        assert_eq!(Key::new("a\nb").unwrap_err(), InvalidKey::ControlCharacter('\n'));
+        for good in ["a", "/", "..", "a//b", "{tag}:k", "ünïcode 键"] {
+            assert!(Key::new(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert_eq!(format!("{:?}", Key::new("secret").unwrap()), "Key(6 bytes)");
+    }
+}
