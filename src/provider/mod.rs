@@ -32,6 +32,7 @@ pub mod memory_table;
 pub mod s3;
 mod verdicts;
 
+pub(crate) use attributes::check as check_attributes;
 pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 pub use error::{ProviderError, ProviderErrorKind};
 pub use kv::KvProvider;
