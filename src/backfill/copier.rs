@@ -1,9 +1,15 @@
 //! What is copied: objects, or a table's values.
 
 use super::{
-    Fate, KeyName, objects::Objects, settings::Verify, shared::Shared, side::Refusal, stopped::StopReason, table::Table,
+    Fate, KeyName,
+    objects::Objects,
+    settings::Verify,
+    shared::Shared,
+    side::Refusal,
+    stopped::StopReason,
+    table::{Table, Timed},
 };
-use crate::{provider::ProviderError, request::kv::Value};
+use crate::provider::ProviderError;
 
 /// One line of the source's listing.
 #[derive(Clone, Debug)]
@@ -11,7 +17,7 @@ pub(super) struct Item {
     pub(super) key: KeyName,
     pub(super) bytes: u64,
     /// Scans give values along with the keys.
-    pub(super) value: Option<Value>,
+    pub(super) value: Option<Timed>,
 }
 
 /// A page of the source's listing.

@@ -144,7 +144,9 @@ mod tests {
         let start = clock::now();
         for most in [100.0, f64::INFINITY] {
             let mut pace = Pace::new(most, start);
-            (0..100).for_each(|_| drop(pace.reserve(start)));
+            for _ in 0..100 {
+                pace.reserve(start);
+            }
             let pause = pace.throttled(start, Some(Duration::from_secs(7)));
             // The others that were under way: the same trouble, one cut.
             pace.throttled(start, None);

@@ -6,11 +6,11 @@ use super::{
     side::{Refusal, Side},
 };
 use crate::{
-    clock,
+    clock::{self, Instant},
     provider::{AnyKvProvider, KvProvider, ProviderErrorKind},
     request::kv::{Condition, Get, Key, Put, Scan, Value},
 };
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How often a key is copied again because its source was overwritten meanwhile.
 const REDONE: u32 = 4;
@@ -18,6 +18,14 @@ const REDONE: u32 = 4;
 const PAGE: usize = 100;
 /// Providers keep an expiry to the second, rounded up, and two hosts' reckoning adds another.
 const EXPIRY_TOLERANCE: Duration = Duration::from_secs(2);
+
+/// A value as it was read, with its end by the monotonic clock: a step of the host's clock during a long backfill must not
+/// change what remains of a value's time.
+#[derive(Clone, Debug)]
+pub(super) struct Timed {
+    value: Value,
+    ends: Option<Instant>,
+}
 
 /// The two tables.
 pub(super) struct Table {
@@ -40,7 +48,7 @@ impl Table {
         let items = page.entries.into_iter().map(|entry| Item {
             key: KeyName::new(entry.key),
             bytes: entry.value.bytes.len() as u64,
-            value: Some(entry.value),
+            value: Some(Timed::read_now(entry.value)),
         });
         Ok(Page {
             items: items.collect(),
@@ -73,21 +81,21 @@ impl Table {
                     None => return Ok(Fate::Gone { copied }),
                 },
             };
-            item.bytes = value.bytes.len() as u64;
+            item.bytes = value.value.bytes.len() as u64;
             let key = match self.check(&item) {
                 Ok(key) => key,
                 Err(reason) => return Ok(Fate::not_copyable(reason)),
             };
-            if time_to_live(&value) == Some(Duration::ZERO) {
+            if value.time_to_live() == Some(Duration::ZERO) {
                 return Ok(Fate::Gone { copied });
             }
-            let id = shared.write_id(value.version.token());
+            let id = shared.write_id(value.value.version.token());
             // What remains of its time is reckoned anew for each attempt.
             let put = || {
                 self.to.provider.put(Put {
                     condition: condition.clone(),
-                    time_to_live: time_to_live(&value),
-                    ..Put::new(key.clone(), value.bytes.clone(), id.clone())
+                    time_to_live: value.time_to_live(),
+                    ..Put::new(key.clone(), value.value.bytes.clone(), id.clone())
                 })
             };
             let written = match self.to.ask(shared, item.bytes, put).await {
@@ -99,7 +107,7 @@ impl Table {
                 Err(refusal) => return Err(refusal),
             };
             let Some(there) = self.fetch(shared, &self.to, &item).await? else {
-                if time_to_live(&value) == Some(Duration::ZERO) {
+                if value.time_to_live() == Some(Duration::ZERO) {
                     return Ok(Fate::Gone { copied: false });
                 }
                 if written.is_some() {
@@ -110,20 +118,20 @@ impl Table {
                 known = Some(value);
                 continue;
             };
-            let just_put = written.as_ref() == Some(&there.version);
-            let ours = just_put || shared.is_ours(there.write_id.as_ref());
-            let fate = if is_same(&value, &there) {
+            let just_put = written.as_ref() == Some(&there.value.version);
+            let ours = just_put || shared.is_ours(there.value.write_id.as_ref());
+            let fate = if value.is_same(&there) {
                 match ours {
                     true => Fate::Copied {
-                        checksum: Some(Checksum::of(&value.bytes)),
+                        checksum: Some(Checksum::of(&value.value.bytes)),
                     },
                     false => Fate::Skipped,
                 }
-            } else if just_put || there.write_id.as_ref() == Some(&id) {
+            } else if just_put || there.value.write_id.as_ref() == Some(&id) {
                 return Ok(Fate::failed("what was read back is not what was put"));
             } else if ours {
                 copied = true;
-                condition = Condition::Version(there.version);
+                condition = Condition::Version(there.value.version);
                 known = Some(value);
                 continue;
             } else {
@@ -131,10 +139,10 @@ impl Table {
             };
             if ours {
                 copied = true;
-                condition = Condition::Version(there.version);
+                condition = Condition::Version(there.value.version);
             }
             match self.fetch(shared, &self.from, &item).await? {
-                Some(now) if now.version == value.version => return Ok(fate),
+                Some(now) if now.value.version == value.value.version => return Ok(fate),
                 Some(now) => {
                     shared.tell(&Event::SourceChanged { key: item.key.clone() });
                     known = Some(now);
@@ -152,18 +160,18 @@ impl Table {
         let Some(value) = &item.value else {
             return Ok(Fate::Gone { copied: false });
         };
-        if time_to_live(value) == Some(Duration::ZERO) {
+        if value.time_to_live() == Some(Duration::ZERO) {
             return Ok(Fate::Gone { copied: false });
         }
         Ok(match self.fetch(shared, &self.to, item).await? {
             None => Fate::Copied { checksum: None },
-            Some(there) if is_same(value, &there) => Fate::Skipped,
+            Some(there) if value.is_same(&there) => Fate::Skipped,
             Some(_) => Fate::Conflict,
         })
     }
 
     /// The latest value; `None` if there is none.
-    async fn fetch(&self, shared: &Shared, side: &Side<AnyKvProvider>, item: &Item) -> Result<Option<Value>, Refusal> {
+    async fn fetch(&self, shared: &Shared, side: &Side<AnyKvProvider>, item: &Item) -> Result<Option<Timed>, Refusal> {
         let Ok(key) = Key::new(item.key.as_str()) else {
             return Ok(None);
         };
@@ -171,7 +179,7 @@ impl Table {
             .ask(shared, item.bytes, || side.provider.get(Get::new(key.clone())))
             .await
         {
-            Ok(value) => Ok(Some(value)),
+            Ok(value) => Ok(Some(Timed::read_now(value))),
             Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => Ok(None),
             Err(refusal) => Err(refusal),
         }
@@ -182,23 +190,27 @@ fn is_occupied(refusal: &Refusal) -> bool {
     refusal.is(ProviderErrorKind::AlreadyExists) || refusal.is(ProviderErrorKind::PreconditionFailed)
 }
 
-/// What remains of its time; zero if it is over, `None` if it stays.
-fn time_to_live(value: &Value) -> Option<Duration> {
-    let expires_at = value.expires_at?;
-    Some(expires_at.duration_since(clock::wall()).unwrap_or_default())
-}
+impl Timed {
+    fn read_now(value: Value) -> Self {
+        let remains = |at: std::time::SystemTime| at.duration_since(clock::wall()).unwrap_or_default();
+        // An end beyond the clock's is none.
+        let ends = value.expires_at.and_then(|at| clock::now().checked_add(remains(at)));
+        Self { value, ends }
+    }
 
-fn is_same(one: &Value, other: &Value) -> bool {
-    one.bytes == other.bytes
-        && match (one.expires_at, other.expires_at) {
+    /// What remains of its time; zero if it is over, `None` if it stays.
+    fn time_to_live(&self) -> Option<Duration> {
+        Some(self.ends?.saturating_duration_since(clock::now()))
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let ends_alike = match (self.ends, other.ends) {
             (None, None) => true,
-            (Some(one), Some(other)) => difference(one, other) <= EXPIRY_TOLERANCE,
+            (Some(one), Some(other)) => one.max(other) - one.min(other) <= EXPIRY_TOLERANCE,
             _ => false,
-        }
-}
-
-fn difference(one: SystemTime, other: SystemTime) -> Duration {
-    one.duration_since(other).unwrap_or_else(|negative| negative.duration())
+        };
+        ends_alike && self.value.bytes == other.value.bytes
+    }
 }
 
 #[cfg(test)]
@@ -208,14 +220,15 @@ mod tests {
 
     #[test]
     fn an_expiry_is_the_same_within_what_providers_round() {
-        let at = |seconds| Value {
-            expires_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
-            ..Value::new("v", Version::new("1", ""))
+        let now = clock::now();
+        let ends = |seconds: Option<u64>| Timed {
+            value: Value::new("v", Version::new("1", "")),
+            ends: seconds.map(|seconds| now + Duration::from_secs(seconds)),
         };
-        assert!(is_same(&at(100), &at(102)) && is_same(&at(102), &at(100)));
-        assert!(!is_same(&at(100), &at(103)));
-        let stays = Value::new("v", Version::new("2", ""));
-        assert!(is_same(&stays, &stays) && !is_same(&stays, &at(100)) && !is_same(&at(100), &stays));
-        assert_eq!(time_to_live(&at(0)), Some(Duration::ZERO));
+        let at = |seconds| ends(Some(seconds));
+        assert!(at(100).is_same(&at(102)) && at(102).is_same(&at(100)));
+        assert!(!at(100).is_same(&at(103)));
+        assert!(ends(None).is_same(&ends(None)) && !ends(None).is_same(&at(100)) && !at(100).is_same(&ends(None)));
+        assert_eq!(at(0).time_to_live(), Some(Duration::ZERO));
     }
 }
