@@ -57,10 +57,11 @@ impl Copier {
                     let key = Some(item.key.as_str());
                     std::mem::replace(&mut last, key) < key
                 });
-                let moves_on = page.next.as_ref() != Some(cursor);
+                let next = page.next.as_ref();
+                let moves_on = next.is_none_or(|next| next.after.as_deref() >= last && next != cursor);
                 match ascending && moves_on {
                     true => return Ok(page),
-                    false => ProviderError::faulty("the listing is not in the order of its keys"),
+                    false => Box::new(ProviderError::faulty("the listing is not in the order of its keys")),
                 }
             }
             Err(Refusal::Stop(reason)) => return Err(reason),
@@ -95,14 +96,7 @@ impl Copier {
         }
     }
 
-    pub(super) fn names(&self) -> [&str; 2] {
-        match self {
-            Self::Objects(objects) => [&objects.from.name, &objects.to.name],
-            Self::Table(table) => [&table.from.name, &table.to.name],
-        }
-    }
-
-    /// Whether `key` can be copied by name, and the bytes that a copy of `bytes` reads at the source beside the listing.
+    /// Whether it can be copied, as far as the listing tells.
     pub(super) fn is_copyable(&self, item: &Item) -> bool {
         match self {
             Self::Objects(_) => crate::request::Key::new(item.key.as_str()).is_ok(),

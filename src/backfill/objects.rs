@@ -29,7 +29,7 @@ pub(super) struct Objects {
 }
 
 /// What makes a version of an object: bytes that are equal again have S3's same tag, but not the same time.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Version {
     etag: Option<ETag>,
     size: u64,
@@ -75,7 +75,7 @@ impl Objects {
         for entry in page.entries {
             let ListEntry::Object(meta) = entry else {
                 let wrong = "the listing has common prefixes, which were not asked for";
-                return Err(Refusal::Answer(ProviderError::faulty(wrong)));
+                return Err(Refusal::Answer(Box::new(ProviderError::faulty(wrong))));
             };
             items.push(Item {
                 key: KeyName::new(meta.key),
@@ -175,7 +175,7 @@ impl Objects {
             };
             let head = || self.from.provider.head(Head::new(key.clone()));
             match self.from.ask(shared, 0, head).await {
-                Ok(now) if Version::of(&now) == version => return Ok(fate),
+                Ok(now) if Version::of(&now).is_same(&version) => return Ok(fate),
                 Ok(_) => shared.tell(&Event::SourceChanged { key: item.key.clone() }),
                 Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied }),
                 Err(refusal) => return Err(refusal),
@@ -282,6 +282,16 @@ impl Version {
             size: meta.size,
             modified: meta.last_modified,
         }
+    }
+
+    /// By what both answers tell: an adapter may know less from the one than from the other.
+    fn is_same(&self, other: &Self) -> bool {
+        fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        self.size == other.size
+            && agree(self.etag.as_ref(), other.etag.as_ref())
+            && agree(self.modified, other.modified)
     }
 }
 

@@ -102,7 +102,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    pub(super) async fn to_the_end(mut self) -> Result<Report, Stopped> {
+    pub(super) async fn finish(mut self) -> Result<Report, Stopped> {
         let ended = self.run().await;
         let saved = match &ended {
             Ok(()) => {

@@ -93,3 +93,30 @@ impl Default for Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backfill::window::WINDOW;
+
+    #[test]
+    fn the_readmes_numbers_are_the_codes() {
+        let readme = include_str!("../../README.md");
+        let defaults = Settings::default();
+        let said = [
+            format!("at most {},000 keys", WINDOW / 1_000),
+            format!(
+                "at most {} requests a second go to each endpoint, for {} keys at a time",
+                defaults.rate, defaults.concurrency
+            ),
+            format!(
+                "After {} min of an endpoint's silence, or {} failures in a row",
+                defaults.patience.as_secs() / 60,
+                defaults.failures_in_a_row
+            ),
+        ];
+        for numbers in said {
+            assert!(readme.contains(&numbers), "{numbers}");
+        }
+    }
+}

@@ -30,9 +30,9 @@ pub(super) struct Side<P> {
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// A definite answer: the key's affair.
-    Answer(ProviderError),
+    Answer(Box<ProviderError>),
     /// It failed in every attempt.
-    GaveUp(ProviderError),
+    GaveUp(Box<ProviderError>),
     /// The endpoint serves nothing at all.
     Stop(StopReason),
 }
@@ -81,14 +81,14 @@ impl<P> Side<P> {
                     if outcome.verdict.is_healthy() {
                         self.pace().healthy(now);
                     }
-                    return Err(Refusal::Answer(error));
+                    return Err(Refusal::Answer(Box::new(error)));
                 }
                 Judgement::SlowDown => self.slow_down(shared, error, now)?,
                 Judgement::Again => {
                     failures += 1;
                     self.check_patience(shared, &error, now, outcome.retry_after)?;
                     if failures >= shared.settings.attempts {
-                        return Err(Refusal::GaveUp(error));
+                        return Err(Refusal::GaveUp(Box::new(error)));
                     }
                     let wait = shared.wait(failures).max(outcome.retry_after.unwrap_or_default());
                     shared.tell(&Event::Retrying {
@@ -144,7 +144,7 @@ impl<P> Side<P> {
         Err(Refusal::Stop(StopReason::Unavailable {
             endpoint: self.name.clone(),
             silent,
-            error: error.clone(),
+            error: Box::new(error.clone()),
         }))
     }
 

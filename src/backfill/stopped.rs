@@ -66,7 +66,7 @@ pub enum StopReason {
         endpoint: Arc<str>,
         /// What the last attempt met.
         #[source]
-        error: ProviderError,
+        error: Box<ProviderError>,
     },
     /// An endpoint has not answered anything for longer than the patience, or asks to be left alone for longer.
     #[error("{endpoint} has not served anything for {silent:.0?}, or wants not to be asked for that long")]
@@ -77,7 +77,7 @@ pub enum StopReason {
         silent: Duration,
         /// What the last attempt met.
         #[source]
-        error: ProviderError,
+        error: Box<ProviderError>,
     },
     /// So many keys in a row were not copied that it is not the keys'. They are not passed over: a resume tries them again.
     #[error("{count} keys in a row were not copied, the last because: {reason}")]

@@ -124,6 +124,7 @@ async fn nonsense_is_refused_at_the_door() {
         backfill().failures_in_a_row(0),
         backfill().bytes_under_way(0),
         backfill().attempt_limit(ms(0)),
+        Backfill::objects(Endpoint::new("one", from.clone()), Endpoint::new("one", Memory::new())),
         Backfill::objects(
             Endpoint::new("virginia", from.clone()),
             Endpoint::new("ireland", Memory::new()).read_only(),
