@@ -46,8 +46,8 @@ proptest! {
         paused(async {
             let from = filled(KEYS).await;
             let to = Memory::new();
-            let source = Hooked::watched(from.clone().with_latency(ms(1)..ms(30), seed));
-            let target = Hooked::watched(to.clone().with_latency(ms(1)..ms(30), seed ^ 1));
+            let source = Hooked::watched(from.clone().with_latency(ms(1)..ms(200), seed));
+            let target = Hooked::watched(to.clone().with_latency(ms(1)..ms(200), seed ^ 1));
             let kept = Kept::default();
             let run = || async {
                 let backfill = between(source.clone(), target.clone()).checkpoint(kept.clone());
@@ -70,8 +70,8 @@ proptest! {
         paused(async {
             let from = filled(KEYS).await;
             let to = Memory::new();
-            let source = from.clone().with_latency(ms(1)..ms(30), seed);
-            let target = to.clone().with_latency(ms(1)..ms(30), seed ^ 1);
+            let source = from.clone().with_latency(ms(1)..ms(200), seed);
+            let target = to.clone().with_latency(ms(1)..ms(200), seed ^ 1);
             let kept = Kept::default();
             let run = || async {
                 let backfill = between(source.clone(), target.clone()).checkpoint(kept.clone());
@@ -101,8 +101,8 @@ proptest! {
             for number in 0..KEYS {
                 put_value(&from, &key(number), &format!("value {number}"), &format!("w{number}"), None);
             }
-            let source = from.clone().with_latency(ms(1)..ms(30), seed);
-            let target = to.clone().with_latency(ms(1)..ms(30), seed ^ 1);
+            let source = from.clone().with_latency(ms(1)..ms(200), seed);
+            let target = to.clone().with_latency(ms(1)..ms(200), seed ^ 1);
             let kept = Kept::default();
             let run = || async {
                 let backfill = between_tables(source.clone(), target.clone()).checkpoint(kept.clone());

@@ -21,7 +21,7 @@ fn store(server: &Server) -> S3 {
 async fn write(store: &S3, number: usize, body: &str) {
     let mut attributes = Attributes::default();
     // Some leave the content type to the store.
-    attributes.content_type = (number % 2 == 0).then(|| "application/json".into());
+    attributes.content_type = number.is_multiple_of(2).then(|| "application/json".into());
     attributes.metadata.insert("number".into(), number.to_string());
     let mut put = Put::new(key(number), body.to_owned());
     put.mode = PutMode::Overwrite;
