@@ -87,6 +87,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`backfill`] | brings existing data to a standby: resumable, verified, never overwriting |
 //! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
 //! | [`operator`] | what a person on call can order: drain, force, freeze failback, shadow |
@@ -149,6 +150,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod backfill;
 pub mod breaker;
 pub mod client;
 mod clock;

@@ -269,7 +269,7 @@ mod tests {
             assert_eq!((connecting.verdict, connecting.sent), (Unreachable, No), "{kind}");
         }
         let nonsense = parse_redis_value(b"HTTP/1.1 400 Bad Request\r\n").unwrap_err();
-        let nonsense = finding(&RedisError::from(nonsense)).outcome;
+        let nonsense = finding(&nonsense).outcome;
         assert_eq!((nonsense.verdict, nonsense.sent), (Faulty, Maybe));
     }
 }

@@ -1,0 +1,134 @@
+//! What is copied: objects, or a table's values.
+
+use super::{
+    Fate, KeyName,
+    objects::Objects,
+    settings::Verify,
+    shared::Shared,
+    side::Refusal,
+    stopped::StopReason,
+    table::{Table, Timed},
+};
+use crate::provider::ProviderError;
+
+/// One line of the source's listing.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) key: KeyName,
+    pub(super) bytes: u64,
+    /// Scans give values along with the keys.
+    pub(super) value: Option<Timed>,
+}
+
+/// A page of the source's listing.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) items: Vec<Item>,
+    /// Where the next page begins; `None` at the end.
+    pub(super) next: Option<Cursor>,
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cursor {
+    /// After this key, which any run can resume from.
+    pub(super) after: Option<String>,
+    /// Where the provider's page was empty and there is more all the same: its own token.
+    pub(super) token: Option<String>,
+}
+
+pub(super) enum Copier {
+    Objects(Objects),
+    Table(Table),
+}
+
+impl Copier {
+    /// One page of the listing. Its keys ascend, and lie above where it begins: else neither a position nor an end of the
+    /// listing would mean anything.
+    pub(super) async fn page(&self, shared: &Shared, cursor: &Cursor) -> Result<Page, StopReason> {
+        let (name, page) = match self {
+            Self::Objects(objects) => (&objects.from.name, objects.page(shared, cursor).await),
+            Self::Table(table) => (&table.from.name, table.page(shared, cursor).await),
+        };
+        let error = match page {
+            Ok(page) => {
+                let mut last = cursor.after.as_deref();
+                let ascending = page.items.iter().all(|item| {
+                    let key = Some(item.key.as_str());
+                    std::mem::replace(&mut last, key) < key
+                });
+                let next = page.next.as_ref();
+                let moves_on = next.is_none_or(|next| next.after.as_deref() >= last && next != cursor);
+                match ascending && moves_on {
+                    true => return Ok(page),
+                    false => Box::new(ProviderError::faulty("the listing is not in the order of its keys")),
+                }
+            }
+            Err(Refusal::Stop(reason)) => return Err(reason),
+            Err(Refusal::Answer(error) | Refusal::GaveUp(error)) => error,
+        };
+        Err(StopReason::Listing {
+            endpoint: name.clone(),
+            error,
+        })
+    }
+
+    /// Copies one key.
+    pub(super) async fn copy(&self, shared: &Shared, item: Item) -> Result<Fate, StopReason> {
+        fate(match self {
+            Self::Objects(objects) => objects.copy(shared, &item).await,
+            Self::Table(table) => table.copy(shared, item).await,
+        })
+    }
+
+    /// Says what a copy would do.
+    pub(super) async fn look(&self, shared: &Shared, item: Item) -> Result<Fate, StopReason> {
+        fate(match self {
+            Self::Objects(objects) => objects.look(shared, &item).await,
+            Self::Table(table) => table.look(shared, &item).await,
+        })
+    }
+
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Objects(_) => "objects",
+            Self::Table(_) => "table",
+        }
+    }
+
+    /// Whether it can be copied, as far as the listing tells.
+    pub(super) fn is_copyable(&self, item: &Item) -> bool {
+        match self {
+            Self::Objects(_) => crate::request::Key::new(item.key.as_str()).is_ok(),
+            Self::Table(table) => table.check(item).is_ok(),
+        }
+    }
+
+    /// How often a copy asks source and target when nothing goes wrong.
+    pub(super) const fn requests(&self) -> [u64; 2] {
+        match self {
+            // Get and check again; put and read back.
+            Self::Objects(_) => [2, 2],
+            // The value came with the scan.
+            Self::Table(_) => [1, 2],
+        }
+    }
+
+    /// How often a copy's content is read at the source and at the target.
+    pub(super) const fn reads(&self, verify: Verify) -> [u64; 2] {
+        match (self, verify) {
+            (Self::Objects(_), Verify::Length) => [1, 0],
+            (Self::Objects(_), Verify::ReadBack) => [1, 1],
+            // With the scan and by the check; a table's values are always read back.
+            (Self::Table(_), _) => [2, 1],
+        }
+    }
+}
+
+fn fate(result: Result<Fate, Refusal>) -> Result<Fate, StopReason> {
+    match result {
+        Ok(fate) => Ok(fate),
+        Err(Refusal::Answer(error) | Refusal::GaveUp(error)) => Ok(Fate::failed(error)),
+        Err(Refusal::Stop(reason)) => Err(reason),
+    }
+}

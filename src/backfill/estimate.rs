@@ -1,0 +1,65 @@
+use super::{
+    copier::{Copier, Cursor},
+    shared::Shared,
+    stopped::{StopReason, Stopped},
+};
+use std::fmt;
+
+/// What a backfill to an empty target costs when nothing goes wrong: what providers bill, and what a progress bar needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// Keys in the listing.
+    pub keys: u64,
+    /// Of these, keys that cannot be copied, as can be told from the listing.
+    pub not_copyable: u64,
+    /// The length of what will be copied, in bytes.
+    pub bytes: u64,
+    /// Requests to the source, listings included.
+    pub source_requests: u64,
+    /// Of these, pages of the listing: what the estimate itself has cost.
+    pub listing_requests: u64,
+    /// Requests to the target.
+    pub target_requests: u64,
+    /// Bytes that leave the source, beside listings of objects.
+    pub source_bytes: u64,
+    /// Bytes that leave the target, read back to verify.
+    pub read_back_bytes: u64,
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} keys, {} bytes to copy; {} requests and {} bytes at the source, {} requests and {} bytes read back at the target",
+            self.keys, self.bytes, self.source_requests, self.source_bytes, self.target_requests, self.read_back_bytes
+        )
+    }
+}
+
+pub(super) async fn estimate(copier: &Copier, shared: &Shared) -> Result<Estimate, Stopped> {
+    let mut estimate = Estimate::default();
+    let [source_requests, target_requests] = copier.requests();
+    let [source_reads, target_reads] = copier.reads(shared.settings.verify);
+    let mut cursor = Some(Cursor::default());
+    while let Some(from) = cursor.take() {
+        let stopped = |reason: StopReason| Stopped::new(reason, shared.report());
+        let page = copier.page(shared, &from).await.map_err(stopped)?;
+        estimate.listing_requests += 1;
+        for item in &page.items {
+            estimate.keys += 1;
+            if !copier.is_copyable(item) {
+                estimate.not_copyable += 1;
+                continue;
+            }
+            estimate.bytes += item.bytes;
+            estimate.source_requests += source_requests;
+            estimate.target_requests += target_requests;
+        }
+        cursor = page.next;
+    }
+    estimate.source_requests += estimate.listing_requests;
+    estimate.source_bytes = estimate.bytes * source_reads;
+    estimate.read_back_bytes = estimate.bytes * target_reads;
+    Ok(estimate)
+}

@@ -1,0 +1,318 @@
+use super::{
+    Checksum, Fate, KeyName,
+    copier::{Cursor, Item, Page},
+    progress::Event,
+    settings::Verify,
+    shared::Shared,
+    side::{Refusal, Side},
+};
+use crate::{
+    provider::{self, AnyObjectProvider, ObjectProvider, ProviderError, ProviderErrorKind},
+    request::{
+        Key, WriteId,
+        object::{Attributes, ETag, Get, Head, List, ListEntry, ObjectMeta, Put, PutMode},
+    },
+    verdict::Sent,
+};
+use std::sync::Arc;
+
+/// How often a key is copied again because its source was overwritten meanwhile. One that is written to more often than
+/// it can be copied is no existing data: the application's own writes must reach the target.
+const REDONE: u32 = 4;
+/// How often a fresh copy is looked at before it is called wrong: a store may take a moment to show it.
+const LOOKS: u32 = 3;
+
+/// The two stores.
+pub(super) struct Objects {
+    pub(super) from: Side<AnyObjectProvider>,
+    pub(super) to: Side<AnyObjectProvider>,
+}
+
+/// What makes a version of an object: bytes that are equal again have S3's same tag, but not the same time.
+#[derive(Debug)]
+struct Version {
+    etag: Option<ETag>,
+    size: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+/// What a copy must have in common with its source.
+struct Content {
+    size: u64,
+    checksum: Checksum,
+    attributes: Arc<Attributes>,
+}
+
+/// What lies at the target.
+enum There {
+    Same {
+        tag: Option<ETag>,
+        ours: bool,
+    },
+    /// An earlier version that this backfill put there.
+    Outdated {
+        tag: Option<ETag>,
+    },
+    Foreign,
+    Missing,
+    /// It is what we put, and it is not what we put.
+    Damaged,
+}
+
+impl Objects {
+    pub(super) async fn page(&self, shared: &Shared, cursor: &Cursor) -> Result<Page, Refusal> {
+        let list = List {
+            prefix: shared.settings.prefix.clone(),
+            start_after: cursor.after.clone(),
+            continuation: cursor.token.clone(),
+            ..List::default()
+        };
+        let page = self
+            .from
+            .ask(shared, 0, || self.from.provider.list(list.clone()))
+            .await?;
+        let mut items = Vec::with_capacity(page.entries.len());
+        for entry in page.entries {
+            let ListEntry::Object(meta) = entry else {
+                let wrong = "the listing has common prefixes, which were not asked for";
+                return Err(Refusal::Answer(Box::new(ProviderError::faulty(wrong))));
+            };
+            items.push(Item {
+                key: KeyName::new(meta.key),
+                bytes: meta.size,
+                value: None,
+            });
+        }
+        // Going on by key and not by token: a token may have expired after a long pause, and means nothing to a resume.
+        let next = page.continuation.map(|token| match items.last() {
+            Some(last) => Cursor {
+                after: Some(last.key.as_str().to_owned()),
+                token: None,
+            },
+            None => Cursor {
+                after: cursor.after.clone(),
+                token: Some(token),
+            },
+        });
+        Ok(Page { items, next })
+    }
+
+    pub(super) async fn copy(&self, shared: &Shared, item: &Item) -> Result<Fate, Refusal> {
+        let key = match Key::new(item.key.as_str()) {
+            Ok(key) => key,
+            Err(invalid) => return Ok(Fate::not_copyable(invalid)),
+        };
+        let mut mode = PutMode::Create;
+        let mut copied = false;
+        for _ in 0..=REDONE {
+            let get = || self.from.provider.get(Get::new(key.clone()));
+            let object = match self.from.ask(shared, item.bytes, get).await {
+                Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied }),
+                answer => answer?,
+            };
+            let version = Version::of(&object.meta);
+            let want = Content {
+                size: object.body.len() as u64,
+                checksum: Checksum::of(&object.body),
+                attributes: Arc::new(object.meta.attributes),
+            };
+            if want.size != version.size {
+                return Ok(Fate::failed("the source gave another length than it announced"));
+            }
+            let id = shared.write_id(&format!("{version:?}"));
+            let put = Put {
+                mode: mode.clone(),
+                attributes: want.attributes.clone(),
+                write_id: Some(id.clone()),
+                ..Put::new(key.clone(), object.body)
+            };
+            let answer = self
+                .to
+                .ask(shared, want.size, || self.to.provider.put(put.clone()))
+                .await;
+            // The body is let go before the target's is fetched.
+            drop(put);
+            let written = match answer {
+                Ok(answer) => Some(answer.etag),
+                Err(refusal) if is_occupied(&refusal) => None,
+                Err(Refusal::Answer(error)) if is_not_copyable(&error) => {
+                    return Ok(match mode {
+                        PutMode::Create => Fate::not_copyable(error),
+                        _ => Fate::failed(
+                            "the source was overwritten during the copy, and the target cannot replace the first copy on a condition",
+                        ),
+                    });
+                }
+                Err(refusal) => return Err(refusal),
+            };
+            let fate = match self.look_back(shared, &key, &want, &id, written.as_ref()).await? {
+                There::Same { tag, ours } => {
+                    if ours {
+                        copied = true;
+                        mode = tag.map_or(PutMode::Create, PutMode::IfMatch);
+                        Fate::Copied {
+                            checksum: Some(want.checksum),
+                        }
+                    } else {
+                        Fate::Skipped
+                    }
+                }
+                There::Outdated { tag: Some(tag) } => {
+                    copied = true;
+                    mode = PutMode::IfMatch(tag);
+                    continue;
+                }
+                There::Outdated { tag: None } | There::Foreign => return Ok(Fate::Conflict),
+                There::Damaged => return Ok(Fate::failed("what was read back is not what was put")),
+                There::Missing if written.is_some() => {
+                    return Ok(Fate::failed("what was put is not there when read back"));
+                }
+                There::Missing => {
+                    // Somebody removed what stood in the way.
+                    mode = PutMode::Create;
+                    continue;
+                }
+            };
+            let head = || self.from.provider.head(Head::new(key.clone()));
+            match self.from.ask(shared, 0, head).await {
+                Ok(now) if Version::of(&now).is_same(&version) => return Ok(fate),
+                Ok(_) => shared.tell(&Event::SourceChanged { key: item.key.clone() }),
+                Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied }),
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(Fate::failed("source or target kept changing during the copy"))
+    }
+
+    pub(super) async fn look(&self, shared: &Shared, item: &Item) -> Result<Fate, Refusal> {
+        let key = match Key::new(item.key.as_str()) {
+            Ok(key) => key,
+            Err(invalid) => return Ok(Fate::not_copyable(invalid)),
+        };
+        let head = || self.from.provider.head(Head::new(key.clone()));
+        let source = match self.from.ask(shared, 0, head).await {
+            Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied: false }),
+            answer => answer?,
+        };
+        // What every adapter checks before it sends anything.
+        let put = Put {
+            attributes: Arc::new(source.attributes.clone()),
+            write_id: Some(shared.write_id("")),
+            ..Put::new(key.clone(), "")
+        };
+        if let Err(error) = provider::check_put(&put) {
+            return Ok(Fate::not_copyable(error));
+        }
+        let head = || self.to.provider.head(Head::new(key.clone()));
+        match self.to.ask(shared, 0, head).await {
+            Ok(there) if there.size == source.size && carries(&source.attributes, &there.attributes) => {
+                Ok(Fate::Skipped)
+            }
+            Ok(_) => Ok(Fate::Conflict),
+            Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => Ok(Fate::Copied { checksum: None }),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// What lies at the target now. `written`: the tag of what was just put; `None`: it was occupied.
+    async fn look_back(
+        &self,
+        shared: &Shared,
+        key: &Key,
+        want: &Content,
+        id: &WriteId,
+        written: Option<&Option<ETag>>,
+    ) -> Result<There, Refusal> {
+        for look in 1.. {
+            let there = self.look_once(shared, key, want, id, written).await?;
+            let doubtful = matches!(there, There::Missing | There::Damaged);
+            if !doubtful || written.is_none() || look == LOOKS {
+                return Ok(there);
+            }
+            tokio::time::sleep(shared.wait(look)).await;
+        }
+        Ok(There::Missing)
+    }
+
+    async fn look_once(
+        &self,
+        shared: &Shared,
+        key: &Key,
+        want: &Content,
+        id: &WriteId,
+        written: Option<&Option<ETag>>,
+    ) -> Result<There, Refusal> {
+        let provider = &self.to.provider;
+        // Whatever was there before us is compared by content, however little is asked of our own copies.
+        let answer = if written.is_some() && shared.settings.verify == Verify::Length {
+            let meta = self.to.ask(shared, 0, || provider.head(Head::new(key.clone()))).await;
+            meta.map(|meta| (meta.size == want.size, meta))
+        } else {
+            let object = self
+                .to
+                .ask(shared, want.size, || provider.get(Get::new(key.clone())))
+                .await;
+            object.map(|object| {
+                let same = object.body.len() as u64 == want.size && Checksum::of(&object.body) == want.checksum;
+                (same, object.meta)
+            })
+        };
+        let (same, meta) = match answer {
+            Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(There::Missing),
+            answer => answer?,
+        };
+        let just_put = matches!((written, &meta.etag), (Some(Some(put)), Some(found)) if put == found);
+        let ours = just_put || shared.is_ours(meta.write_id.as_ref());
+        Ok(if same && carries(&want.attributes, &meta.attributes) {
+            There::Same { tag: meta.etag, ours }
+        } else if just_put || meta.write_id.as_ref() == Some(id) {
+            There::Damaged
+        } else if ours {
+            There::Outdated { tag: meta.etag }
+        } else {
+            There::Foreign
+        })
+    }
+}
+
+impl Version {
+    fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            etag: meta.etag.clone(),
+            size: meta.size,
+            modified: meta.last_modified,
+        }
+    }
+
+    /// By what both answers tell: an adapter may know less from the one than from the other.
+    fn is_same(&self, other: &Self) -> bool {
+        fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        self.size == other.size
+            && agree(self.etag.as_ref(), other.etag.as_ref())
+            && agree(self.modified, other.modified)
+    }
+}
+
+/// A create or a conditional overwrite found something else.
+fn is_occupied(refusal: &Refusal) -> bool {
+    refusal.is(ProviderErrorKind::AlreadyExists) || refusal.is(ProviderErrorKind::PreconditionFailed)
+}
+
+/// The target cannot keep it: it says so, or its adapter does before anything is sent.
+fn is_not_copyable(error: &ProviderError) -> bool {
+    match error.kind() {
+        ProviderErrorKind::Unsupported => true,
+        ProviderErrorKind::Invalid => error.outcome().sent == Sent::No,
+        _ => false,
+    }
+}
+
+/// Whether everything that was asked for is there. A store may add its own default where nothing was asked for.
+fn carries(want: &Attributes, there: &Attributes) -> bool {
+    let kept = |want: &Option<String>, there: &Option<String>| want.is_none() || want == there;
+    kept(&want.content_type, &there.content_type)
+        && kept(&want.cache_control, &there.cache_control)
+        && want.metadata == there.metadata
+}

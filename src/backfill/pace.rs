@@ -1,0 +1,197 @@
+//! How fast one endpoint is asked. Pure.
+//!
+//! Requests leave at even distances, the rate's. When the endpoint asks to slow down, all of them stay away for as long as
+//! it says, and then leave at half the pace; every second that goes well gives a thirtieth back. (Additive increase,
+//! multiplicative decrease, so that two backfills and an application settle.)
+
+use crate::clock::Instant;
+use std::time::Duration;
+
+/// However often an endpoint throttles, it is asked this often a second.
+const SLOWEST: f64 = 1.0;
+/// How long a cut takes to grow back.
+const RECOVERY: Duration = Duration::from_secs(30);
+/// The pause where the endpoint does not say how long. At most one cut is made in it: what was under way when the first
+/// refusal came is refused for the same reason.
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Requests a second at most; infinite if unlimited.
+    most: f64,
+    current: f64,
+    /// What grows back per second.
+    step: f64,
+    /// When the next request may leave.
+    next: Instant,
+    cut_until: Option<Instant>,
+    grown: Instant,
+    second: Instant,
+    in_this_second: u32,
+    in_the_last: u32,
+    /// Since when nothing has gone well.
+    failing_since: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(most: f64, now: Instant) -> Self {
+        Self {
+            most,
+            current: most,
+            step: most / RECOVERY.as_secs_f64(),
+            next: now,
+            cut_until: None,
+            grown: now,
+            second: now,
+            in_this_second: 0,
+            in_the_last: 0,
+            failing_since: None,
+        }
+    }
+
+    /// When a request may leave that wants to leave now. The slot is taken.
+    pub(super) fn reserve(&mut self, now: Instant) -> Instant {
+        let slot = self.next.max(now);
+        self.next = slot + self.distance();
+        self.count(slot);
+        slot
+    }
+
+    /// Whether a slot that was given out earlier still counts: nobody leaves into a pause.
+    pub(super) fn is_paused(&self, now: Instant) -> bool {
+        self.cut_until.is_some_and(|until| now < until)
+    }
+
+    /// The endpoint asked for less. Returns for how long it is left alone.
+    pub(super) fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) -> Duration {
+        let pause = retry_after.unwrap_or(PAUSE);
+        if !self.is_paused(now) {
+            let seen = f64::from(self.in_the_last.max(self.in_this_second));
+            self.current = (self.current.min(seen) / 2.0).max(SLOWEST);
+            if !self.step.is_finite() {
+                self.step = seen.max(SLOWEST) / RECOVERY.as_secs_f64();
+            }
+        }
+        let until = self.cut_until.map_or(now + pause, |before| before.max(now + pause));
+        self.cut_until = Some(until);
+        // Whoever holds a slot within the pause takes a new one after it.
+        self.next = self.next.max(until);
+        self.grown = until;
+        pause
+    }
+
+    /// A request was answered.
+    pub(super) fn healthy(&mut self, now: Instant) {
+        self.failing_since = None;
+        if self.current < self.most {
+            let well = now.saturating_duration_since(self.grown);
+            self.current = (self.current + self.step * well.as_secs_f64()).min(self.most);
+        }
+        self.grown = self.grown.max(now);
+    }
+
+    /// A request was not answered, or refused. Returns for how long nothing has gone well.
+    pub(super) fn failed(&mut self, now: Instant) -> Duration {
+        let since = *self.failing_since.get_or_insert(now);
+        now.saturating_duration_since(since)
+    }
+
+    fn distance(&self) -> Duration {
+        // An infinite rate has none.
+        Duration::try_from_secs_f64(1.0 / self.current).unwrap_or(Duration::ZERO)
+    }
+
+    fn count(&mut self, slot: Instant) {
+        let seconds = slot.saturating_duration_since(self.second).as_secs();
+        if seconds > 0 {
+            self.in_the_last = if seconds == 1 { self.in_this_second } else { 0 };
+            self.in_this_second = 0;
+            self.second += Duration::from_secs(seconds);
+        }
+        self.in_this_second = self.in_this_second.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use proptest::prelude::*;
+
+    /// How many of the requests that want to leave at once leave within `time`.
+    fn leaving(pace: &mut Pace, now: Instant, time: Duration) -> usize {
+        (0..10_000).take_while(|_| pace.reserve(now) < now + time).count()
+    }
+
+    #[test]
+    fn the_rate_is_kept_and_idleness_is_not_banked() {
+        let start = clock::now();
+        let mut pace = Pace::new(100.0, start);
+        assert!((99..=101).contains(&leaving(&mut pace, start, Duration::from_secs(1))));
+        let later = start + Duration::from_secs(60);
+        assert!((99..=101).contains(&leaving(&mut pace, later, Duration::from_secs(1))));
+    }
+
+    #[test]
+    fn without_a_rate_everything_leaves_at_once() {
+        let start = clock::now();
+        let mut pace = Pace::new(f64::INFINITY, start);
+        assert!((0..1_000).all(|_| pace.reserve(start) == start));
+    }
+
+    #[test]
+    fn a_throttle_pauses_halves_and_grows_back() {
+        let start = clock::now();
+        for most in [100.0, f64::INFINITY] {
+            let mut pace = Pace::new(most, start);
+            for _ in 0..100 {
+                pace.reserve(start);
+            }
+            let pause = pace.throttled(start, Some(Duration::from_secs(7)));
+            // The others that were under way: the same trouble, one cut.
+            pace.throttled(start, None);
+            assert_eq!(pause, Duration::from_secs(7));
+            assert!(pace.is_paused(start + Duration::from_millis(6_999)));
+            let after = start + pause;
+            assert!(!pace.is_paused(after));
+            assert!(pace.reserve(start) >= after, "{most}");
+            let mut at_half = Pace { next: after, ..pace };
+            let sent = leaving(&mut at_half, after, Duration::from_secs(1));
+            assert!((48..=52).contains(&sent), "{most}: {sent}");
+            at_half.healthy(after + RECOVERY);
+            assert!(at_half.current >= 99.0, "{most}: {}", at_half.current);
+        }
+    }
+
+    #[test]
+    fn silence_is_measured_from_the_first_failure_after_a_success() {
+        let start = clock::now();
+        let mut pace = Pace::new(100.0, start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        pace.healthy(start);
+        assert_eq!(pace.failed(at(600)), Duration::ZERO, "nothing was asked before");
+        assert_eq!(pace.failed(at(610)), Duration::from_secs(10));
+        pace.healthy(at(611));
+        assert_eq!(pace.failed(at(612)), Duration::ZERO);
+    }
+
+    proptest! {
+        /// Whatever the endpoint says, no more than the rate leaves, and something always does.
+        #[test]
+        fn no_faster_than_the_rate(rate in 1.0_f64..1_000.0, throttles in prop::collection::vec(0_u64..5_000, 0..20)) {
+            let start = clock::now();
+            let mut pace = Pace::new(rate, start);
+            for after in throttles {
+                pace.throttled(start + Duration::from_millis(after), Some(Duration::from_millis(after / 2)));
+                pace.healthy(start + Duration::from_millis(after * 2));
+                prop_assert!((SLOWEST..=rate).contains(&pace.current));
+            }
+            let mut before = pace.reserve(start);
+            for _ in 0..20 {
+                let slot = pace.reserve(start);
+                prop_assert!((slot - before).as_secs_f64() >= 0.999 / rate);
+                before = slot;
+            }
+        }
+    }
+}

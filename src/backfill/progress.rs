@@ -1,0 +1,176 @@
+//! What a progress bar shows.
+
+use super::{Counts, Fate, KeyName};
+use crate::clock::Instant;
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+
+/// Something happened. `Display` is one sentence without the key.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// It begins, or goes on.
+    Started {
+        /// Everything up to this key was done before. `None`: from the beginning.
+        resumed_after: Option<KeyName>,
+    },
+    /// A key is done.
+    Key {
+        /// Which.
+        key: KeyName,
+        /// The length of its content.
+        bytes: u64,
+        /// What became of it.
+        fate: Fate,
+    },
+    /// The source was overwritten while a key was copied; it is copied again.
+    SourceChanged {
+        /// Which.
+        key: KeyName,
+    },
+    /// A request failed and is repeated.
+    Retrying {
+        /// Where.
+        endpoint: Arc<str>,
+        /// What it met.
+        error: Arc<str>,
+        /// After this long.
+        wait: Duration,
+    },
+    /// An endpoint asked for less: nothing is sent there for a while, and then less.
+    Throttled {
+        /// Which.
+        endpoint: Arc<str>,
+        /// For so long.
+        pause: Duration,
+    },
+    /// The checkpoint was saved, up to [`Progress::position`] at the time.
+    Saved,
+    /// The checkpoint could not be saved. That is tried again; after a few times the backfill ends.
+    NotSaved {
+        /// Why.
+        error: Arc<str>,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started { resumed_after: None } => f.write_str("the backfill begins"),
+            Self::Started { resumed_after: Some(_) } => f.write_str("the backfill goes on where it was left"),
+            Self::Key { fate, bytes, .. } => match fate {
+                Fate::Copied { .. } => write!(f, "copied {bytes} bytes"),
+                Fate::Skipped => f.write_str("skipped a key that the target holds already"),
+                Fate::Conflict => f.write_str("left a key alone that the target holds with another content"),
+                Fate::Gone { .. } => f.write_str("a key is no longer at the source"),
+                Fate::NotCopyable { reason } => write!(f, "a key cannot be copied: {reason}"),
+                Fate::Failed { reason } => write!(f, "a key was not copied: {reason}"),
+            },
+            Self::SourceChanged { .. } => f.write_str("the source was overwritten during the copy: copying again"),
+            Self::Retrying { endpoint, error, wait } => {
+                write!(f, "{endpoint} failed ({error}): trying again in {wait:.1?}")
+            }
+            Self::Throttled { endpoint, pause } => write!(f, "{endpoint} asks to slow down: waiting for {pause:.1?}"),
+            Self::Saved => f.write_str("the checkpoint was saved"),
+            Self::NotSaved { error } => write!(f, "the checkpoint could not be saved: {error}"),
+        }
+    }
+}
+
+/// How far a backfill is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What became of the keys so far, those of the runs before a resume included.
+    pub counts: Counts,
+    /// How often a source was overwritten during its copy, and copied again, in this run.
+    pub source_changes: u64,
+    /// Requests to the source in this run, listings included.
+    pub source_requests: u64,
+    /// Requests to the target in this run.
+    pub target_requests: u64,
+    /// Up to here everything is done: where a resume goes on.
+    pub position: Option<KeyName>,
+    /// Since this run began.
+    pub elapsed: Duration,
+    /// Keys a second, over the last ten seconds.
+    pub keys_per_second: f64,
+    /// Bytes copied a second, over the last ten seconds.
+    pub bytes_per_second: f64,
+}
+
+impl Progress {
+    /// How much longer it will take for `estimate`'s keys at the present pace. `None`: nothing has moved of late.
+    pub fn remaining(&self, estimate: &super::Estimate) -> Option<Duration> {
+        let keys = estimate.keys.saturating_sub(self.counts.keys());
+        if keys == 0 {
+            return Some(Duration::ZERO);
+        }
+        Duration::try_from_secs_f64(keys as f64 / self.keys_per_second).ok()
+    }
+}
+
+/// Keys and bytes per second over a sliding window of ten seconds, in buckets of one. Pure.
+#[derive(Debug)]
+pub(super) struct Meter {
+    start: Instant,
+    buckets: VecDeque<(u64, u64, u64)>,
+}
+
+impl Meter {
+    const SECONDS: u64 = 10;
+
+    pub(super) const fn new(start: Instant) -> Self {
+        Self {
+            start,
+            buckets: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn note(&mut self, now: Instant, bytes: u64) {
+        let second = now.saturating_duration_since(self.start).as_secs();
+        match self.buckets.back_mut() {
+            Some((last, keys, sum)) if *last == second => {
+                *keys += 1;
+                *sum = sum.saturating_add(bytes);
+            }
+            _ => self.buckets.push_back((second, 1, bytes)),
+        }
+        while self.buckets.len() > Self::SECONDS as usize {
+            self.buckets.pop_front();
+        }
+    }
+
+    /// Keys and bytes a second.
+    pub(super) fn rates(&self, now: Instant) -> (f64, f64) {
+        let elapsed = now.saturating_duration_since(self.start);
+        let oldest = (elapsed.as_secs() + 1).saturating_sub(Self::SECONDS);
+        let recent = self.buckets.iter().filter(|(second, ..)| *second >= oldest);
+        let (keys, bytes) = recent.fold((0_u64, 0_u64), |(keys, bytes), (_, k, b)| {
+            (keys + k, bytes.saturating_add(*b))
+        });
+        // What was noted in the first instant is no rate yet.
+        let seconds = (elapsed.as_secs_f64() - oldest as f64).max(0.1);
+        (keys as f64 / seconds, bytes as f64 / seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn rates_are_of_the_last_ten_seconds() {
+        let start = clock::now();
+        let mut meter = Meter::new(start);
+        let at = |millis| start + Duration::from_millis(millis);
+        assert_eq!(meter.rates(start), (0.0, 0.0));
+        (0..200).for_each(|n| meter.note(at(n * 100), 50));
+        let (keys, bytes) = meter.rates(at(20_000));
+        assert!(
+            (9.5..=10.5).contains(&keys) && (475.0..=525.0).contains(&bytes),
+            "{keys} {bytes}"
+        );
+        assert_eq!(meter.rates(at(60_000)), (0.0, 0.0));
+    }
+}

@@ -1,0 +1,122 @@
+use std::time::Duration;
+
+/// How much is asked to believe that a copy is right. Every level also compares length, content type, cache control and
+/// user metadata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verify {
+    /// The target is asked for the object's length (a HEAD). No body travels twice, and a body that was damaged without
+    /// changing its length is not seen. A table has no such question: its values are always read back.
+    Length,
+    /// The target is read back, and its SHA-256 is compared with that of what was read at the source. Costs the target's
+    /// egress once for every byte copied.
+    #[default]
+    ReadBack,
+}
+
+impl Verify {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::ReadBack => "read-back",
+        }
+    }
+}
+
+/// What bounds a backfill. The numbers are the defaults of [`Backfill`](super::Backfill)'s setters.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) prefix: String,
+    pub(super) rate: f64,
+    pub(super) concurrency: usize,
+    pub(super) bytes_under_way: u64,
+    pub(super) verify: Verify,
+    pub(super) attempts: u32,
+    pub(super) attempt_limit: Duration,
+    pub(super) patience: Duration,
+    pub(super) failures_in_a_row: u32,
+}
+
+impl Settings {
+    /// A seventh of the writes that S3 gives one prefix (3,500 a second), so that the application's own do not notice.
+    pub(super) const RATE: f64 = 500.0;
+    /// What keeps that rate at 60 ms a request, and no more connections than an SDK's pool opens without being told.
+    pub(super) const CONCURRENCY: usize = 32;
+    /// Bodies are in memory while they are copied; a quarter of a gigabyte is what a small instance can spare.
+    pub(super) const BYTES_UNDER_WAY: u64 = 256 << 20;
+    /// With waits of up to 0.2, 0.4, … s in between: what does not pass in these is no passing trouble of one request.
+    pub(super) const ATTEMPTS: u32 = 6;
+    /// What load balancers give up at. Beside it a second for every megabyte of a body.
+    pub(super) const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+    /// A failing endpoint is waited for this long: regional hiccups pass, an outage is for a person to look at.
+    pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+    /// More than a few unlucky keys, and few enough to notice a missing permission at once.
+    pub(super) const FAILURES_IN_A_ROW: u32 = 20;
+
+    /// # Errors
+    /// What is nonsense.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.rate.is_nan() || self.rate <= 0.0 {
+            return Err("the rate must be above 0".to_owned());
+        }
+        let positive = [
+            ("the concurrency", self.concurrency as u64),
+            ("the number of attempts", self.attempts.into()),
+            ("the number of failures in a row", self.failures_in_a_row.into()),
+            ("the bytes under way", self.bytes_under_way),
+        ];
+        match positive.iter().find(|(_, value)| *value == 0) {
+            Some((what, _)) => Err(format!("{what} must be above 0")),
+            None if self.attempt_limit.is_zero() => Err("the limit of an attempt must be above 0".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// The longest that one attempt may take that moves a body of so many bytes.
+    pub(super) fn limit(&self, bytes: u64) -> Duration {
+        self.attempt_limit.saturating_add(Duration::from_millis(bytes / 1_000))
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            rate: Self::RATE,
+            concurrency: Self::CONCURRENCY,
+            bytes_under_way: Self::BYTES_UNDER_WAY,
+            verify: Verify::default(),
+            attempts: Self::ATTEMPTS,
+            attempt_limit: Self::ATTEMPT_LIMIT,
+            patience: Self::PATIENCE,
+            failures_in_a_row: Self::FAILURES_IN_A_ROW,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backfill::window::WINDOW;
+
+    #[test]
+    fn the_readmes_numbers_are_the_codes() {
+        let readme = include_str!("../../README.md");
+        let defaults = Settings::default();
+        let said = [
+            format!("at most {},000 keys", WINDOW / 1_000),
+            format!(
+                "at most {} requests a second go to each endpoint, for {} keys at a time",
+                defaults.rate, defaults.concurrency
+            ),
+            format!(
+                "After {} min of an endpoint's silence, or {} failures in a row",
+                defaults.patience.as_secs() / 60,
+                defaults.failures_in_a_row
+            ),
+        ];
+        for numbers in said {
+            assert!(readme.contains(&numbers), "{numbers}");
+        }
+    }
+}
