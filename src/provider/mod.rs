@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`memory`] | – | an object store in this process, for tests, simulations and examples |
 //! | [`memory_table`] | – | the same for keys |
+//! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //!
 //! An adapter implements [`ObjectProvider`], or [`KvProvider`] for a table: plain async methods, one request each, no retries of its own, and every
@@ -23,7 +24,11 @@
 //! ```
 
 mod attributes;
+#[cfg(feature = "_aws")]
+mod aws;
 mod bridge;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 mod error;
 mod kv;
 pub mod memory;
@@ -33,6 +38,8 @@ pub mod s3;
 mod verdicts;
 
 pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoDb;
 pub use error::{ProviderError, ProviderErrorKind};
 pub use kv::KvProvider;
 pub use memory::Memory;

@@ -17,7 +17,7 @@
 //!
 //! The mapping itself is data in one place: [`table`].
 
-#[cfg(feature = "s3")]
+#[cfg(feature = "_aws")]
 mod aws;
 #[cfg(feature = "http")]
 pub(crate) mod chain;
@@ -26,9 +26,9 @@ mod classify;
 mod http;
 pub mod table;
 
-#[cfg(feature = "s3")]
+#[cfg(feature = "_aws")]
 pub use self::aws::AwsVerdicts;
-#[cfg(feature = "s3")]
+#[cfg(feature = "_aws")]
 pub(crate) use self::aws::finding as aws_finding;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;

@@ -1,10 +1,9 @@
 use crate::{
-    provider::{ProviderError, ProviderErrorKind},
-    verdict::{Finding, Outcome, Verdict, aws_finding, chain, table::Symptom},
+    provider::{ProviderError, ProviderErrorKind, aws::with_cause},
+    verdict::{Finding, Outcome, Verdict, aws_finding, table::Symptom},
 };
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use std::{error::Error, fmt};
+use std::error::Error;
 
 /// What was asked, as far as it matters to what a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +26,7 @@ where
     record(finding.detail.request_id.as_deref());
     let status = error.raw_response().map(|answer| answer.status().as_u16());
     let failed = from(finding, |verdict, code| kind(asked, verdict, status, code));
-    match error {
-        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => failed.with_source(Cause::of(error)),
-        // Anything that an answer said may quote the key.
-        _ => failed,
-    }
+    with_cause(failed, error)
 }
 
 /// A success that is none.
@@ -91,40 +86,6 @@ pub(super) fn record(request_id: Option<&str>) {
         tracing::Span::current().record("provider.request_id", id);
     }
 }
-
-/// The words of the error underneath, without the error: the SDK's `Debug` prints requests and answers, and so keys.
-struct Cause(String);
-
-impl Cause {
-    fn of(error: &(dyn Error + 'static)) -> Self {
-        let mut words: Vec<String> = Vec::new();
-        for error in chain::chain(error).skip(1) {
-            let said = error.to_string();
-            if !words.iter().any(|word| word.contains(&said)) {
-                words.push(said);
-            }
-            // Beneath are a token service's answers, profiles, paths.
-            if error.is::<CredentialsError>() {
-                break;
-            }
-        }
-        Self(words.join(": "))
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Cause {}
 
 #[cfg(test)]
 mod tests {
