@@ -138,6 +138,29 @@ impl<E> Error<E> {
     }
 }
 
+impl Error {
+    /// The same failure for another key of the same batch.
+    #[must_use]
+    pub(crate) fn shared(&self) -> Self {
+        let inner = &self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            retryable: inner.retryable,
+            endpoint: inner.endpoint.clone(),
+            explanation: inner.explanation.clone(),
+            cause: match &inner.cause {
+                Cause::Provider(error) => Cause::Provider(error.clone()),
+                Cause::Refused(refusal) => Cause::Own(refusal.to_string()),
+                Cause::Own(message) => Cause::Own(message.clone()),
+            },
+            absent_at: inner.absent_at.clone(),
+            not_asked: inner.not_asked.clone(),
+            confirmed_by: inner.confirmed_by.clone(),
+            write_id: inner.write_id.clone(),
+        }))
+    }
+}
+
 impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
     /// The failure of one pass through the stack.
     pub(crate) fn from_call(error: BoxError, record: &CallRecord, roster: &Roster, operation: &'static str) -> Self {

@@ -68,7 +68,7 @@
 //!
 //! | station | what happens there |
 //! |---|---|
-//! | [`client`] | the doors: [`ObjectClient`], [`Failover`], and `service()` for those who speak tower |
+//! | [`client`] | the doors: [`ObjectClient`], [`KvClient`], [`Failover`], and `service()` for those who speak tower |
 //! | [`request`] | what may be asked, and the record that travels with a call through all its attempts |
 //! | [`deadline`] | ends every call in time, however many attempts it makes |
 //! | [`retry`] | tries again, elsewhere first, from one token budget |
@@ -165,7 +165,7 @@ pub mod testing;
 pub mod timeout;
 pub mod verdict;
 
-pub use client::{BuildError, Explanation, Failover, ObjectClient};
+pub use client::{BuildError, Explanation, Failover, KvClient, ObjectClient};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, NotAsked};
 pub use replicate::Replication;

@@ -1,6 +1,6 @@
 //! The doors: what an application calls.
 //!
-//! [`ObjectClient`] reads and writes objects over several endpoints. Every call can tell what it did: an error always
+//! [`ObjectClient`] reads and writes objects over several endpoints, [`KvClient`] values by key. Every call can tell what it did: an error always
 //! carries an [`Explanation`], and `.explained()` returns one beside the value.
 //!
 //! ```
@@ -17,6 +17,7 @@
 
 mod explanation;
 pub mod failover;
+pub mod kv;
 pub mod object;
 pub(crate) mod settings;
 pub(crate) mod stack;
@@ -25,6 +26,7 @@ pub(crate) mod store;
 pub(crate) use explanation::Human;
 pub use explanation::{Attempt, Considered, Explanation};
 pub use failover::{Failover, FailoverBuilder};
+pub use kv::{KvClient, KvClientBuilder};
 pub use object::{ObjectClient, ObjectClientBuilder};
 pub use stack::Stack;
 pub use store::{BuildError, Collected, Explained, Pages, PagesCall, StoreBuilder, StoreCall, WarmUp, Warmed};
@@ -33,6 +35,7 @@ use crate::{
     BoxError,
     request::{
         Call,
+        kv::{KvRequest, KvResponse},
         object::{ObjectRequest, ObjectResponse},
     },
 };
@@ -42,3 +45,6 @@ pub(crate) const WARM_UP_LIMIT: std::time::Duration = std::time::Duration::from_
 
 /// A service for objects, its type forgotten: one endpoint's, or the whole stack.
 pub type ObjectStack = tower::util::BoxCloneSyncService<Call<ObjectRequest>, ObjectResponse, BoxError>;
+
+/// A service for keys, its type forgotten: one endpoint's, or the whole stack.
+pub type KvStack = tower::util::BoxCloneSyncService<Call<KvRequest>, KvResponse, BoxError>;

@@ -71,7 +71,7 @@ pub trait KvProvider: Send + Sync + 'static {
 
     /// Whether several endpoints of this kind can be replicas of one table that the provider keeps in step *before* it
     /// acknowledges, with the same versions and write ids at each: what
-    /// `Replication::strong` needs. `false` by default.
+    /// [`Replication::strong`](crate::Replication::strong) needs. `false` by default.
     fn has_strong_replicas(&self) -> bool {
         false
     }

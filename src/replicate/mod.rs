@@ -8,11 +8,9 @@ mod strong;
 mod write_once;
 
 pub(crate) use absence::{Tally, holders, read};
-pub use listing::Line;
-pub(crate) use listing::{Merge, Next};
+pub(crate) use listing::{Line, Merge, Next};
 pub(crate) use mode::Mode;
-pub(crate) use provider_managed::{of_the_home, usable};
-pub(crate) use write_once::pinned_to_a_writable;
+pub(crate) use provider_managed::of_the_home;
 
 use crate::{
     client::store::{Aim, Context, Protocol, Reply},
@@ -143,6 +141,18 @@ pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) ->
         Mode::ProviderManaged { home } => provider_managed::delete(cx, home, request).await,
         Mode::WriteOnce => write_once::delete(cx, request).await,
         Mode::Strong => strong::delete(cx, request).await,
+    }
+}
+
+/// Where the one truth of a key is: who may judge a condition.
+pub(crate) fn authority<P: Protocol>(cx: &Context<P>) -> Result<Aim, Error> {
+    match cx.core.mode {
+        Mode::ProviderManaged { home } => provider_managed::usable(cx, home).map(Aim::only),
+        Mode::Strong => strong::aim(cx),
+        Mode::WriteOnce => Err(cx.refuse(
+            ErrorKind::Unsupported,
+            "under write_once no endpoint can speak for the others, so there is nothing that could judge a condition",
+        )),
     }
 }
 

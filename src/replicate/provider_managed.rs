@@ -55,7 +55,7 @@ pub(super) async fn delete<P: Protocol>(
 }
 
 /// The home, if this call may write to it.
-pub(crate) fn usable<P: Protocol>(cx: &Context<P>, home: Option<usize>) -> Result<usize, Error> {
+pub(super) fn usable<P: Protocol>(cx: &Context<P>, home: Option<usize>) -> Result<usize, Error> {
     let Some(home) = home else {
         return Err(cx.refuse(ErrorKind::Unsupported, "every endpoint of this client is read-only"));
     };

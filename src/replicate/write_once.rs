@@ -84,7 +84,7 @@ fn unconfirmed<P: Protocol>(
         .retryable(true)
 }
 
-pub(crate) fn pinned_to_a_writable<P: Protocol>(cx: &Context<P>) -> Result<(), Error> {
+pub(super) fn pinned_to_a_writable<P: Protocol>(cx: &Context<P>) -> Result<(), Error> {
     match cx.pin {
         Some(pin) if cx.core.writable() & bit(pin) == 0 => {
             let message = format!("{} is read-only", cx.core.roster.name(pin));

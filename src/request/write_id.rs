@@ -22,4 +22,15 @@ impl WriteId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it travels unchanged as a header, an attribute or a field: visible ASCII, at most 64 bytes.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.0.len() > 64 {
+            return Err("a write id must be at most 64 bytes long".to_owned());
+        }
+        if self.0.is_empty() || self.0.trim() != &*self.0 || !self.0.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
+            return Err("a write id must be visible ASCII, not empty, and without space around it".to_owned());
+        }
+        Ok(())
+    }
 }

@@ -11,5 +11,10 @@
 //! # }
 //! ```
 
+pub mod claims;
 pub mod contract;
+pub mod kv;
 pub mod objects;
+mod refused;
+
+pub use refused::Refused;

@@ -3,8 +3,11 @@
 #![allow(dead_code)] // each test binary uses the part it needs
 
 use evenkeel::{
-    provider::{Memory, ObjectProvider, ProviderError, ProviderErrorKind},
-    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
+    provider::{KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, ProviderErrorKind},
+    request::{
+        kv,
+        object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
+    },
     verdict::{Outcome, Sent, Verdict, table},
 };
 use std::{
@@ -33,12 +36,14 @@ pub(crate) enum Trouble {
     Code(&'static str),
 }
 
-/// A [`Memory`] with troubles before it. Clones share everything.
+/// A [`Memory`], or a [`MemoryTable`], with troubles before it. Clones share everything.
 #[derive(Clone, Default)]
-pub(crate) struct Store {
-    pub(crate) memory: Memory,
+pub(crate) struct Store<M = Memory> {
+    pub(crate) memory: M,
     state: Arc<Mutex<State>>,
 }
+
+pub(crate) type Table = Store<MemoryTable>;
 
 #[derive(Default)]
 struct State {
@@ -48,18 +53,20 @@ struct State {
     log: Vec<&'static str>,
 }
 
-impl Store {
+impl<M: Default> Store<M> {
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub(crate) fn on(memory: Memory) -> Self {
+    pub(crate) fn on(memory: M) -> Self {
         Self {
             memory,
             ..Self::default()
         }
     }
+}
 
+impl<M> Store<M> {
     /// The next operations meet these.
     pub(crate) fn then(&self, troubles: impl IntoIterator<Item = Trouble>) {
         self.state().script.extend(troubles);
@@ -108,7 +115,7 @@ impl Store {
         let trouble = {
             let mut state = self.state();
             state.log.push(what);
-            let is_write = matches!(what, "put" | "delete");
+            let is_write = matches!(what, "put" | "delete" | "put_many");
             let of_class = state.only_writes.filter(|_| is_write);
             let scripted = state.script.pop_front();
             scripted.or(of_class).or(state.always).unwrap_or(Trouble::None)
@@ -170,5 +177,39 @@ impl ObjectProvider for Store {
 
     async fn warm_up(&self) -> Result<(), ProviderError> {
         self.meet("warm_up", async { Ok(()) }).await
+    }
+}
+
+impl KvProvider for Table {
+    async fn get(&self, get: kv::Get) -> Result<kv::Value, ProviderError> {
+        self.meet("get", self.memory.get(get)).await
+    }
+
+    async fn put(&self, put: kv::Put) -> Result<kv::PutAnswer, ProviderError> {
+        self.meet("put", self.memory.put(put)).await
+    }
+
+    async fn delete(&self, delete: kv::Delete) -> Result<(), ProviderError> {
+        self.meet("delete", self.memory.delete(delete)).await
+    }
+
+    async fn scan(&self, scan: kv::Scan) -> Result<kv::ScanPage, ProviderError> {
+        self.meet("scan", self.memory.scan(scan)).await
+    }
+
+    async fn get_many(&self, many: kv::GetMany) -> Result<Vec<Result<kv::Value, ProviderError>>, ProviderError> {
+        self.meet("get_many", self.memory.get_many(many)).await
+    }
+
+    async fn put_many(&self, many: kv::PutMany) -> Result<Vec<Result<kv::PutAnswer, ProviderError>>, ProviderError> {
+        self.meet("put_many", self.memory.put_many(many)).await
+    }
+
+    fn limits(&self) -> kv::Limits {
+        self.memory.limits()
+    }
+
+    fn has_strong_replicas(&self) -> bool {
+        self.memory.has_strong_replicas()
     }
 }

@@ -34,14 +34,6 @@ pub(super) fn attributes(attributes: &Attributes, write_id: Option<&WriteId>) ->
     Ok(())
 }
 
-pub(super) fn write_id(id: &WriteId) -> Result<(), String> {
-    let id = id.as_str();
-    if id.len() > 64 {
-        return Err("a write id must be at most 64 bytes long".to_owned());
-    }
-    header_value("write id", id)
-}
-
 /// HTTP strips white space around a header's value, so it would not round-trip.
 fn header_value(what: &str, value: &str) -> Result<(), String> {
     if value.is_empty() || value.trim() != value || !value.bytes().all(|b| (0x20..=0x7e).contains(&b)) {

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     client::store::{Answer, Context, Operation},
-    error::{Error, ErrorKind},
+    error::Error,
     replicate::{self, Condition, Write},
     request::{
         Key, OpClass,
@@ -142,10 +142,6 @@ impl ObjectCall<GetObject> {
     }
 }
 
-fn checked<T>(cx: &Context<Objects>, result: Result<T, String>) -> Result<T, Error> {
-    result.map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))
-}
-
 impl Operation for PutObject {
     type Protocol = Objects;
     type Value = Stored;
@@ -153,13 +149,13 @@ impl Operation for PutObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(Stored, Answer), Error> {
-        let key = checked(cx, self.key)?;
+        let key = cx.checked(self.key)?;
         if let Some(id) = &self.write_id {
-            checked(cx, door::write_id(id))?;
+            cx.checked(id.check())?;
         }
         let known_id = self.write_id.is_some();
         let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
-        checked(cx, door::attributes(&self.attributes, Some(&id)))?;
+        cx.checked(door::attributes(&self.attributes, Some(&id)))?;
         let put = Put {
             mode: self.mode,
             attributes: Arc::new(self.attributes),
@@ -199,9 +195,9 @@ impl Operation for GetObject {
     const CLASS: OpClass = OpClass::Read;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(Fetched, Answer), Error> {
-        let key = checked(cx, self.key)?;
+        let key = cx.checked(self.key)?;
         if let Some(range) = &self.range {
-            checked(cx, door::range(range))?;
+            cx.checked(door::range(range))?;
         }
         let get = Get {
             range: self.range,
@@ -228,7 +224,7 @@ impl Operation for HeadObject {
     const CLASS: OpClass = OpClass::Read;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(FetchedMeta, Answer), Error> {
-        let key = checked(cx, self.key)?;
+        let key = cx.checked(self.key)?;
         match replicate::read(cx, ObjectRequest::Head(Head::new(key))).await? {
             (ObjectResponse::Head(meta), answer) => Ok((
                 FetchedMeta {
@@ -249,7 +245,7 @@ impl Operation for DeleteObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Context<Objects>) -> Result<((), Answer), Error> {
-        let key = checked(cx, self.key)?;
+        let key = cx.checked(self.key)?;
         let confirmed = replicate::delete(cx, ObjectRequest::Delete(Delete::new(key))).await?;
         let answer = Answer {
             endpoint: confirmed.map(|endpoint| cx.name(endpoint)),

@@ -13,7 +13,7 @@ use crate::{
 use std::{fmt, sync::Arc};
 use tower::{Layer, Service};
 
-/// Builds an [`ObjectClient`](crate::ObjectClient) or a `KvClient`. Every default is fit for
+/// Builds an [`ObjectClient`](crate::ObjectClient) or a [`KvClient`](crate::KvClient). Every default is fit for
 /// production; only [`replication`](Self::replication) has none.
 pub struct StoreBuilder<P: Protocol> {
     pub(in crate::client) endpoints: Vec<Endpoint<P::Provider>>,

@@ -211,6 +211,11 @@ impl<P: Protocol> Context<P> {
         Error::local(kind, self.explain(), message)
     }
 
+    /// What was checked at the door, or the refusal in its words.
+    pub(crate) fn checked<T>(&self, result: Result<T, String>) -> Result<T, Error> {
+        result.map_err(|message| self.refuse(ErrorKind::InvalidInput, message))
+    }
+
     /// Why `endpoint` could not be asked.
     pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply<P>>) -> NotAsked {
         let reason = match (&self.violations[endpoint], reply) {

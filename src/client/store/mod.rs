@@ -12,14 +12,15 @@ mod walk;
 mod warm_up;
 
 pub use builder::{BuildError, StoreBuilder};
+pub(crate) use call::Operation;
 pub(crate) use call::{CallOptions, enter, valid_deadline};
-pub use call::{Explained, Operation, StoreCall};
-pub use context::Context;
+pub use call::{Explained, StoreCall};
+pub(crate) use context::Context;
 pub(crate) use context::{Aim, Reply, members, winner};
 pub(crate) use core::Core;
 pub use listing::{Collected, Pages, PagesCall};
 pub(crate) use methods::store_methods;
-pub use walk::{Paged, Resume};
+pub(crate) use walk::{Paged, Resume};
 pub use warm_up::{WarmUp, Warmed};
 
 use crate::{

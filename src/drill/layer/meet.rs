@@ -1,11 +1,13 @@
 //! How the layer plays each fault.
 
-use super::super::plan::{Answer, End, Plan};
+use super::{
+    super::plan::{Answer, End, Plan},
+    subject::Subject,
+};
 use crate::{
     BoxError,
     clock::{self, Instant},
     provider::{ProviderError, ProviderErrorKind},
-    request::object::ObjectResponse,
     verdict::{Finding, Outcome, Sent, Verdict},
 };
 use std::{future::Future, time::Duration};
@@ -15,9 +17,7 @@ use tokio::time::sleep;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// The whole course of a call that never reaches the provider; `None` for one that does.
-pub(super) fn before_the_request(
-    plan: &Plan,
-) -> Option<impl Future<Output = Result<ObjectResponse, BoxError>> + Send + use<>> {
+pub(super) fn before_the_request<A>(plan: &Plan) -> Option<impl Future<Output = Result<A, BoxError>> + Send + use<A>> {
     let (wait, error) = match plan.end.as_ref()? {
         End::Hang => (None, ProviderError::faulty("never comes")),
         End::HangConnect => (
@@ -51,11 +51,11 @@ pub(super) fn before_the_request(
 }
 
 /// What becomes of the provider's answer to a call that was sent at `sent`.
-pub(super) async fn after_the_request(
+pub(super) async fn after_the_request<R: Subject>(
     plan: &Plan,
     sent: Instant,
-    answer: Result<ObjectResponse, BoxError>,
-) -> Result<ObjectResponse, BoxError> {
+    answer: Result<R::Response, BoxError>,
+) -> Result<R::Response, BoxError> {
     let took = clock::now().saturating_duration_since(sent);
     let late = plan.due(took).saturating_sub(took);
     if !late.is_zero() {
@@ -66,12 +66,7 @@ pub(super) async fn after_the_request(
         return Err(ProviderError::faulty("the connection was reset before the answer came, as the drill says").into());
     }
     let answer = answer?;
-    let length = match &answer {
-        ObjectResponse::Get(object) => object.body.len() as u64,
-        // Listings have a body, too, of which only the size is unknown here: 300 bytes an entry, as S3's XML has.
-        ObjectResponse::List(page) => 300 * page.entries.len() as u64,
-        _ => 0,
-    };
+    let length = R::body_bytes(&answer);
     let kept = plan.cut.and_then(|cut| cut.of(length));
     if let Some(rate) = plan.bytes_per_second {
         // To the millisecond, which is what timers resolve to.

@@ -36,6 +36,7 @@
 
 mod frozen;
 mod meet;
+mod subject;
 
 pub use meet::CONNECT_TIMEOUT;
 
@@ -47,10 +48,7 @@ use crate::{
     BoxError,
     clock::{self, Instant},
     endpoint::Profile,
-    request::{
-        Call, OpClass,
-        object::{ObjectRequest, ObjectResponse},
-    },
+    request::{Call, OpClass},
 };
 use frozen::{Frozen, View};
 use futures_util::future::Either;
@@ -61,6 +59,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
+use subject::Subject;
 use tower::{Layer, Service};
 
 /// Puts a [`FaultService`] around one endpoint's service.
@@ -163,24 +162,27 @@ impl<S: fmt::Debug> fmt::Debug for FaultService<S> {
     }
 }
 
-impl<S> Service<Call<ObjectRequest>> for FaultService<S>
+/// For objects ([`ObjectRequest`](crate::request::object::ObjectRequest)) and for keys
+/// ([`KvRequest`](crate::request::kv::KvRequest)).
+impl<R, S> Service<Call<R>> for FaultService<S>
 where
-    S: Service<Call<ObjectRequest>, Response = ObjectResponse, Error = BoxError>,
+    R: Subject,
+    S: Service<Call<R>, Response = R::Response, Error = BoxError>,
     S::Future: Send + 'static,
 {
-    type Response = ObjectResponse;
+    type Response = R::Response;
     type Error = BoxError;
     /// Boxed: a drill's cost is not what is measured, and the faults read as the sequence of awaits that they are.
-    type Future = Pin<Box<dyn Future<Output = Result<ObjectResponse, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<R::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
+    fn call(&mut self, call: Call<R>) -> Self::Future {
         let now = clock::now();
         let plan = self.shared.plan(call.request().class(), now);
-        if let Some(outcome) = plan.as_ref().and_then(meet::before_the_request) {
+        if let Some(outcome) = plan.as_ref().and_then(meet::before_the_request::<R::Response>) {
             return Box::pin(outcome);
         }
         let shown = self.shared.frozen().map(|mut frozen| {
@@ -196,7 +198,7 @@ where
                 Either::Right(Either::Left(async move {
                     let answer = inner.await;
                     if let Some(mut frozen) = shared.frozen() {
-                        frozen.note(note, &answer);
+                        frozen.note::<R>(note, &answer);
                     }
                     answer
                 }))
@@ -206,7 +208,7 @@ where
         Box::pin(async move {
             let answer = answer.await;
             match plan {
-                Some(plan) => meet::after_the_request(&plan, now, answer).await,
+                Some(plan) => meet::after_the_request::<R>(&plan, now, answer).await,
                 None => answer,
             }
         })

@@ -199,7 +199,8 @@ impl KvService {
         }
     }
 
-    /// The endpoints of these names are replicas of the same table, with the same versions.
+    /// The endpoints of these names, this one among them, are replicas of the same table with the same versions: all of them
+    /// give their versions under the first one's name, so that equal versions are equal.
     #[must_use]
     pub fn sharing_versions_with(mut self, siblings: impl Into<Arc<[Arc<str>]>>) -> Self {
         self.siblings = siblings.into();
@@ -237,7 +238,7 @@ impl Service<Call<KvRequest>> for KvService {
                 return Err(ProviderError::unsupported("the version was given by another endpoint").into());
             }
             let response = service.provider.send(request).await?;
-            Ok(signed(response, &service.endpoint))
+            Ok(signed(response, service.siblings.first().unwrap_or(&service.endpoint)))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Requests to a key-value store and their answers.
 //!
-//! These are what a provider's adapter receives and returns; applications use `KvClient`.
+//! These are what a provider's adapter receives and returns; applications use [`KvClient`](crate::KvClient).
 //! Everything here is cheap to clone (reference counts), because every attempt gets its own copy.
 //!
 //! ```
@@ -279,7 +279,7 @@ impl fmt::Debug for Value {
 }
 
 /// A version token, together with the endpoint that gave it: it means nothing at another, unless both are replicas of one
-/// table in its strong mode (`Replication::strong`).
+/// table in its strong mode ([`Replication::strong`](crate::Replication::strong)).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Version {
     token: Arc<str>,

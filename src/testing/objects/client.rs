@@ -1,6 +1,6 @@
 use super::{ObjectDoor, Refused};
 use crate::{
-    Error, ErrorKind, ObjectClient,
+    ErrorKind, ObjectClient,
     provider::ProviderErrorKind,
     request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
 };
@@ -68,23 +68,5 @@ impl ObjectDoor for ObjectClient {
             call = call.limit(limit);
         }
         Ok(ListPage::new(call.collect_all().await?.entries, None))
-    }
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        let kind = match error.kind() {
-            ErrorKind::NotFound => ProviderErrorKind::NotFound,
-            ErrorKind::AlreadyExists => ProviderErrorKind::AlreadyExists,
-            ErrorKind::PreconditionFailed => ProviderErrorKind::PreconditionFailed,
-            ErrorKind::NotModified => ProviderErrorKind::NotModified,
-            ErrorKind::RangeNotSatisfiable => ProviderErrorKind::RangeNotSatisfiable,
-            ErrorKind::Denied => ProviderErrorKind::Denied,
-            ErrorKind::Throttled => ProviderErrorKind::Throttled,
-            ErrorKind::InvalidInput | ErrorKind::Rejected => ProviderErrorKind::Invalid,
-            ErrorKind::Unsupported => ProviderErrorKind::Unsupported,
-            _ => ProviderErrorKind::Failed,
-        };
-        Self::new(kind, format!("{error} {error:?} {}", error.explanation()))
     }
 }

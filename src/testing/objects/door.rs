@@ -1,8 +1,9 @@
+use super::Refused;
 use crate::{
-    provider::{ObjectProvider, ProviderError, ProviderErrorKind},
+    provider::ObjectProvider,
     request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
 };
-use std::{fmt, future::Future};
+use std::future::Future;
 
 /// Where the checks ask. Every adapter is one; implement it for whatever else takes object requests.
 pub trait ObjectDoor: Send + Sync {
@@ -17,40 +18,6 @@ pub trait ObjectDoor: Send + Sync {
     /// Fetches one page of a listing.
     fn list(&self, list: List) -> impl Future<Output = Result<ListPage, Refused>> + Send;
 }
-
-/// Why a door said no.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Refused {
-    /// What it means.
-    pub kind: ProviderErrorKind,
-    /// Everything that the error shows, by `Display` and by `Debug`, its sources included.
-    pub shown: String,
-}
-
-impl Refused {
-    /// A refusal of this kind; `shown` is what the error shows a person.
-    pub fn new(kind: ProviderErrorKind, shown: impl Into<String>) -> Self {
-        Self {
-            kind,
-            shown: shown.into(),
-        }
-    }
-}
-
-impl From<ProviderError> for Refused {
-    fn from(error: ProviderError) -> Self {
-        Self::new(error.kind(), format!("{error} {error:?}"))
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.kind, self.shown)
-    }
-}
-
-impl std::error::Error for Refused {}
 
 impl<P: ObjectProvider> ObjectDoor for P {
     async fn put(&self, put: Put) -> Result<PutAnswer, Refused> {

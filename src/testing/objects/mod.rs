@@ -16,42 +16,29 @@
 //! ```
 
 mod attributes;
-mod claims;
+mod claim;
 mod client;
 mod door;
 mod list;
 mod read;
 mod write;
 
-pub use claims::{Claim, Claims};
-pub use door::{ObjectDoor, Refused};
+pub use super::refused::Refused;
+pub use claim::Claim;
+pub use door::ObjectDoor;
 
+use super::claims::suite;
 use crate::request::{
     Key,
     object::{Get, Object, Put, PutAnswer, PutMode},
 };
 
+/// What a store claims to do: everything, less the named gaps.
+pub type Claims = super::claims::Claims<Claim>;
 /// What was run.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Report {
-    /// The checks that passed, by name.
-    pub passed: Vec<&'static str>,
-    /// The checks that did not apply.
-    pub skipped: Vec<Skipped>,
-}
-
+pub type Report = super::claims::Report<Claim>;
 /// A check that did not apply.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Skipped {
-    /// Its name.
-    pub check: &'static str,
-    /// What it needs and the store does not claim.
-    pub claim: Claim,
-    /// Why not.
-    pub reason: &'static str,
-}
+pub type Skipped = super::claims::Skipped<Claim>;
 
 /// Where a check works: the door, and the prefix of all its keys.
 struct Room<'a, D> {
@@ -61,42 +48,8 @@ struct Room<'a, D> {
     prefix: String,
 }
 
-/// Lists every check with what it needs, once, and makes the function that runs them all.
-macro_rules! suite {
-    ($($module:ident::$check:ident [$($claim:ident),*];)*) => {
-        /// Every check, and what it needs the store to claim.
-        pub const CHECKS: &[(&str, &[Claim])] = &[$((stringify!($check), &[$(Claim::$claim),*])),*];
-
-        /// Runs every check that the claims admit, one after the other, and prints what was skipped.
-        ///
-        /// # Panics
-        /// At the first check that fails.
-        pub async fn run<D: ObjectDoor>(store: &str, door: &D, claims: &Claims) -> Report {
-            let mut report = Report::default();
-            $(
-                let check = stringify!($check);
-                match claims.gap(&[$(Claim::$claim),*]) {
-                    Some((claim, reason)) => {
-                        println!("{store}: {check} skipped, no {claim:?}: {reason}");
-                        report.skipped.push(Skipped { check, claim, reason });
-                    }
-                    None => {
-                        let room = Room {
-                            door,
-                            name: format!("{store}: {check}"),
-                            prefix: format!("suite/{check}/"),
-                        };
-                        $module::$check(&room).await;
-                        report.passed.push(check);
-                    }
-                }
-            )*
-            report
-        }
-    };
-}
-
 suite! {
+    ObjectDoor, |check| format!("suite/{check}/");
     write::a_put_is_read_back [];
     write::an_empty_body_is_kept [];
     write::a_large_body_is_kept [];

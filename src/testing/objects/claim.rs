@@ -1,3 +1,5 @@
+use crate::testing::claims::Claims;
+
 /// Something that good stores do and not all do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -35,38 +37,16 @@ pub enum Claim {
     WriteId,
 }
 
-/// What a store claims to do: everything, less the named gaps.
-#[derive(Clone, Debug)]
-pub struct Claims {
-    gaps: Vec<(Claim, &'static str)>,
-}
-
-impl Claims {
-    /// Everything. Tags are unique rather than a function of the content: see [`Claims::content_etags`].
+impl Claims<Claim> {
+    /// Everything. Tags are unique rather than a function of the content: see [`content_etags`](Self::content_etags).
     pub fn all() -> Self {
-        Self {
-            gaps: vec![(Claim::ContentEtags, "its tags are unique")],
-        }
+        Self::none_missing().without(Claim::ContentEtags, "its tags are unique")
     }
 
     /// Tags are a function of the content.
     #[must_use]
-    pub fn content_etags(mut self) -> Self {
-        self.gaps.retain(|(claim, _)| *claim != Claim::ContentEtags);
-        self.without(Claim::UniqueEtags, "its tags are a function of the content")
-    }
-
-    /// All but this, because of that.
-    #[must_use]
-    pub fn without(mut self, claim: Claim, reason: &'static str) -> Self {
-        self.gaps.push((claim, reason));
-        self
-    }
-
-    /// The first of these that is not claimed, and why.
-    pub fn gap(&self, needed: &[Claim]) -> Option<(Claim, &'static str)> {
-        needed
-            .iter()
-            .find_map(|needed| self.gaps.iter().find(|(claim, _)| claim == needed).copied())
+    pub fn content_etags(self) -> Self {
+        self.with(Claim::ContentEtags)
+            .without(Claim::UniqueEtags, "its tags are a function of the content")
     }
 }

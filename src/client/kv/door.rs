@@ -1,0 +1,85 @@
+//! What is checked before anything is sent.
+
+use super::Keys;
+use crate::{
+    client::store::{Context, Core},
+    provider::AnyKvProvider,
+    request::kv::{Key, LimitExceeded, Limits, Scan},
+};
+use std::{collections::BTreeSet, time::Duration};
+
+/// A key, or why it is none: said when the call is awaited.
+pub(super) type Checked<T> = Result<T, String>;
+
+pub(super) fn key(key: impl Into<String>) -> Checked<Key> {
+    Key::new(key.into()).map_err(|invalid| invalid.to_string())
+}
+
+/// Longer than any cache or lease should live, and short enough that no provider's clock overflows: 100 years.
+const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+pub(super) fn time_to_live(time_to_live: Option<Duration>) -> Checked<()> {
+    match time_to_live {
+        Some(life) if life.is_zero() || life > LONGEST_LIFE => Err(format!(
+            "a time to live must lie between 1 ns and 100 years, not {life:?}"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether every endpoint takes this key.
+pub(super) fn fits(cx: &Context<Keys>, key: &Key) -> Checked<()> {
+    each(&cx.core, |limits| limits.check_key(key))
+}
+
+/// Whether every endpoint takes this value under this key.
+pub(super) fn item_fits(cx: &Context<Keys>, key: &Key, value_bytes: usize) -> Checked<()> {
+    each(&cx.core, |limits| limits.check_item(key, value_bytes))
+}
+
+fn each(core: &Core<Keys>, check: impl Fn(&Limits) -> Result<(), LimitExceeded>) -> Checked<()> {
+    for (profile, provider) in core.roster.iter().zip(&core.providers) {
+        check(provider.limits()).map_err(|exceeded| format!("{} {exceeded}", profile.name()))?;
+    }
+    Ok(())
+}
+
+/// What every endpoint takes. Characters are checked endpoint by endpoint, so those of the first that forbids any stand here.
+pub(super) fn strictest(core: &Core<Keys>) -> Limits {
+    let all = || core.providers.iter().map(AnyKvProvider::limits);
+    let least = |of: fn(&Limits) -> usize| all().map(of).min().unwrap_or(1);
+    let forbidden = all()
+        .map(|limits| limits.forbidden)
+        .find(|characters| !characters.is_empty());
+    Limits::new(least(|limits| limits.key_bytes), least(|limits| limits.item_bytes))
+        .with_batches(least(|limits| limits.get_many), least(|limits| limits.put_many))
+        .forbidding(forbidden.unwrap_or_default())
+}
+
+pub(super) fn no_key_twice<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Checked<()> {
+    let mut seen = BTreeSet::new();
+    match keys.into_iter().all(|key| seen.insert(key)) {
+        true => Ok(()),
+        false => Err("a key is given twice in one batch".to_owned()),
+    }
+}
+
+/// Of a scan's bounds: like a key, but they may be empty.
+pub(super) fn scan(scan: &Scan) -> Checked<()> {
+    let bounds = [
+        ("prefix", Some(&scan.prefix)),
+        ("from", scan.from.as_ref()),
+        ("until", scan.until.as_ref()),
+        ("start-after", scan.after.as_ref()),
+    ];
+    for (what, bound) in bounds {
+        let Some(bound) = bound else { continue };
+        if bound.len() > Key::MAX_BYTES {
+            return Err(format!("a {what} must be at most {} bytes long", Key::MAX_BYTES));
+        }
+        if bound.chars().any(char::is_control) {
+            return Err(format!("a {what} must not contain control characters"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,428 @@
+//! Several keys in one call: the providers' batches, with a result for each key.
+//!
+//! What a batch left undone (throttled, failed) is asked for again on its own, up to three times with growing waits. What a
+//! copy called absent is proven at those whose word counts, in one batch each.
+
+use super::{
+    Keys, KvCall,
+    door::{self, Checked},
+    operations::answer_of,
+    values::{Fetched, Stored},
+};
+use crate::{
+    client::store::{Aim, Answer, Context, Operation, Reply, members},
+    clock,
+    error::{Error, ErrorKind},
+    provider::{ProviderError, ProviderErrorKind},
+    replicate::{self, Tally, of_the_home},
+    request::{
+        LegKind, OpClass, WriteId, bit,
+        kv::{GetMany, Key, KvRequest, KvResponse, Put, PutAnswer, PutMany, Value},
+    },
+    verdict::{Sent, Verdict},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt, future::join_all, stream};
+use std::{sync::PoisonError, time::Duration};
+
+/// A get of several keys that has not been sent yet.
+pub struct GetValues {
+    keys: Checked<Vec<Key>>,
+    fresh: bool,
+}
+
+/// A put of several values that has not been sent yet.
+pub struct PutValues {
+    values: Checked<Vec<(Key, Bytes)>>,
+    time_to_live: Option<Duration>,
+}
+
+impl GetValues {
+    pub(super) const fn new(keys: Checked<Vec<Key>>) -> Self {
+        Self { keys, fresh: true }
+    }
+}
+
+impl PutValues {
+    pub(super) const fn new(values: Checked<Vec<(Key, Bytes)>>) -> Self {
+        Self {
+            values,
+            time_to_live: None,
+        }
+    }
+}
+
+impl KvCall<GetValues> {
+    /// What the endpoint has at hand is good enough, though it may miss the latest writes, as for a single get.
+    pub const fn eventual(mut self) -> Self {
+        self.operation.fresh = false;
+        self
+    }
+}
+
+impl KvCall<PutValues> {
+    /// After this the keys are absent. Kept to the second or better, rounded up; without it the values stay.
+    pub const fn time_to_live(mut self, time_to_live: Duration) -> Self {
+        self.operation.time_to_live = Some(time_to_live);
+        self
+    }
+}
+
+/// Batches under way at a time. More would make one call a burst that starves the others of this process.
+const AT_ONCE: usize = 4;
+/// How often what was left undone is asked for again.
+const AGAIN: u32 = 3;
+/// The first wait, at most, before it is; then twice as long each time.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
+impl Operation for GetValues {
+    type Protocol = Keys;
+    type Value = Vec<Result<Fetched, Error>>;
+    const NAME: &'static str = "get_many";
+    const CLASS: OpClass = OpClass::Read;
+
+    async fn run(self, cx: &Context<Keys>) -> Result<(Self::Value, Answer), Error> {
+        let keys = cx.checked(self.keys)?;
+        for key in &keys {
+            cx.checked(door::fits(cx, key))?;
+        }
+        cx.checked(door::no_key_twice(&keys))?;
+        let size = door::strictest(&cx.core).get_many;
+        let batches: Vec<_> = keys
+            .chunks(size)
+            .map(|keys| get_batch(cx, keys.to_vec(), self.fresh))
+            .collect();
+        let results: Vec<_> = stream::iter(batches).buffered(AT_ONCE).collect().await;
+        unless_all_failed(results.into_iter().flatten().collect())
+    }
+}
+
+impl Operation for PutValues {
+    type Protocol = Keys;
+    type Value = Vec<Result<Stored, Error>>;
+    const NAME: &'static str = "put_many";
+    const CLASS: OpClass = OpClass::Write;
+
+    async fn run(self, cx: &Context<Keys>) -> Result<(Self::Value, Answer), Error> {
+        let values = cx.checked(self.values)?;
+        for (key, value) in &values {
+            cx.checked(door::item_fits(cx, key, value.len()))?;
+        }
+        cx.checked(door::no_key_twice(values.iter().map(|(key, _)| key)))?;
+        cx.checked(door::time_to_live(self.time_to_live))?;
+        let aim = replicate::authority(cx)?;
+        let puts: Vec<Put> = values
+            .into_iter()
+            .map(|(key, value)| Put {
+                time_to_live: self.time_to_live,
+                ..Put::new(key, value, cx.core.draw_write_id())
+            })
+            .collect();
+        let size = door::strictest(&cx.core).put_many;
+        let batches: Vec<_> = puts
+            .chunks(size)
+            .map(|puts| put_batch(cx, puts.to_vec(), aim))
+            .collect();
+        let results: Vec<_> = stream::iter(batches).buffered(AT_ONCE).collect().await;
+        unless_all_failed(results.into_iter().flatten().collect())
+    }
+}
+
+/// A call that failed for all its keys has failed, unless what it met is each key's own answer.
+fn unless_all_failed<T>(results: Vec<Result<T, Error>>) -> Result<(Vec<Result<T, Error>>, Answer), Error> {
+    let failed = |result: &Result<T, Error>| result.as_ref().is_err_and(|error| !error.kind().is_answer());
+    if !results.is_empty() && results.iter().all(failed) {
+        let errors = results.into_iter().filter_map(Result::err);
+        // One that may have been applied says most.
+        if let Some(error) = errors.max_by_key(Error::may_have_been_applied) {
+            return Err(error);
+        }
+        return Ok((Vec::new(), Answer::default()));
+    }
+    Ok((results, Answer::default()))
+}
+
+/// What became of one key of a batch so far.
+struct Slot<T> {
+    done: Option<Result<T, Error>>,
+    /// The last failure that may be tried again.
+    failed: Option<Error>,
+    maybe_applied: bool,
+}
+
+impl<T> Slot<T> {
+    const OPEN: Self = Self {
+        done: None,
+        failed: None,
+        maybe_applied: false,
+    };
+}
+
+/// The open slots.
+fn open<T>(slots: &[Slot<T>]) -> Vec<usize> {
+    let all = slots.iter().enumerate();
+    all.filter(|(_, slot)| slot.done.is_none()).map(|(at, _)| at).collect()
+}
+
+/// Trying again may help: it was throttled, or the store failed at this key.
+fn may_try_again(error: &ProviderError) -> bool {
+    let verdict = error.outcome().verdict;
+    verdict == Verdict::Throttled
+        || verdict.is_fault()
+        || (verdict == Verdict::Denied && error.outcome().sent == Sent::No)
+}
+
+/// The failure of one key in a batch that came back.
+fn of_one_key(cx: &Context<Keys>, reply: &Reply<Keys>, error: ProviderError) -> Error {
+    let may = error.outcome().may_have_been_applied() && matches!(reply.record.class(), OpClass::Write);
+    let judged = Error::judged(error.into(), &reply.record, &cx.core.roster, cx.explain());
+    if may {
+        judged.with_kind(ErrorKind::MaybeApplied).retryable(true)
+    } else {
+        judged
+    }
+}
+
+/// The aim of a further ask for what a batch left undone.
+const fn again(aim: Aim) -> Aim {
+    Aim {
+        kind: LegKind::Retry,
+        ..aim
+    }
+}
+
+/// Waits before the next ask, with full jitter; `false`: there is no time left.
+async fn pause(cx: &Context<Keys>, round: u32) -> bool {
+    let most = FIRST_WAIT * 2_u32.pow(round);
+    let share = cx.core.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
+    let wait = most.mul_f64(share);
+    if clock::now() + wait >= cx.deadline {
+        return false;
+    }
+    tokio::time::sleep(wait).await;
+    true
+}
+
+async fn get_batch(cx: &Context<Keys>, keys: Vec<Key>, fresh: bool) -> Vec<Result<Fetched, Error>> {
+    let mut slots: Vec<Slot<Fetched>> = keys.iter().map(|_| Slot::OPEN).collect();
+    let mut tallies = vec![Tally::new(&cx.core, 0); keys.len()];
+    let mut aim = Aim::default();
+    for round in 0..=AGAIN {
+        let asked: Vec<usize> = open(&slots)
+            .into_iter()
+            .filter(|&at| tallies[at].absent() == 0)
+            .collect();
+        if asked.is_empty() || (round > 0 && !pause(cx, round - 1).await) {
+            break;
+        }
+        let reply = cx.ask(request(&keys, &asked, fresh), aim).await;
+        let whole = reply.result.is_err();
+        take(cx, reply, &asked, &mut slots, &mut tallies);
+        if whole {
+            // The stack has tried what it could.
+            break;
+        }
+        aim = again(aim);
+    }
+    if cx.pin.is_none() {
+        prove(cx, &keys, fresh, &mut slots, &mut tallies).await;
+    }
+    let finished = slots.into_iter().zip(tallies);
+    finished.map(|(slot, tally)| finish(cx, slot, tally)).collect()
+}
+
+fn request(keys: &[Key], asked: &[usize], fresh: bool) -> KvRequest {
+    let keys: Vec<Key> = asked.iter().map(|&at| keys[at].clone()).collect();
+    KvRequest::GetMany(GetMany {
+        fresh,
+        ..GetMany::new(keys)
+    })
+}
+
+/// Notes what came of asking for the slots `asked`.
+fn take(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Slot<Fetched>], tallies: &mut [Tally]) {
+    let endpoint = reply.endpoint();
+    let Reply { result, record } = reply;
+    let results = match result {
+        Ok(KvResponse::GetMany(results)) => results,
+        Ok(_) => {
+            return each_failed(asked, slots, &cx.nonsense());
+        }
+        Err(error) => {
+            let error = cx.fail(Reply {
+                result: Err(error),
+                record,
+            });
+            return each_failed(asked, slots, &error);
+        }
+    };
+    let reply = Reply {
+        result: Ok(KvResponse::Delete),
+        record,
+    };
+    for (&at, result) in asked.iter().zip(results) {
+        let slot = &mut slots[at];
+        match result {
+            Ok(value) => slot.done = Some(Ok(fetched(cx, value, endpoint))),
+            Err(error) if error.kind() == ProviderErrorKind::NotFound => {
+                if let Some(endpoint) = endpoint {
+                    tallies[at].note(endpoint);
+                }
+                slot.failed = Some(of_one_key(cx, &reply, error));
+            }
+            Err(error) if may_try_again(&error) => slot.failed = Some(of_one_key(cx, &reply, error)),
+            Err(error) => slot.done = Some(Err(of_one_key(cx, &reply, error))),
+        }
+    }
+}
+
+fn each_failed<T>(asked: &[usize], slots: &mut [Slot<T>], error: &Error) {
+    for &at in asked {
+        slots[at].failed = Some(error.shared());
+    }
+}
+
+fn fetched(cx: &Context<Keys>, value: Value, endpoint: Option<usize>) -> Fetched {
+    Fetched {
+        value,
+        answer: Answer {
+            possibly_stale: cx.core.may_lag(endpoint),
+            ..answer_of(cx, endpoint)
+        },
+    }
+}
+
+/// Asks all whose word is still needed on a key that somebody called absent, each in one batch, at once.
+async fn prove(cx: &Context<Keys>, keys: &[Key], fresh: bool, slots: &mut [Slot<Fetched>], tallies: &mut [Tally]) {
+    let holders = replicate::holders(&cx.core) & !cx.barred();
+    let asks = members(holders).filter_map(|endpoint| {
+        let asked: Vec<usize> = open(slots)
+            .into_iter()
+            .filter(|&at| tallies[at].absent() != 0 && !tallies[at].is_proven())
+            .filter(|&at| tallies[at].absent() & bit(endpoint) == 0)
+            .collect();
+        (!asked.is_empty()).then_some((endpoint, asked))
+    });
+    let asks = asks.map(|(endpoint, asked)| async move {
+        let reply = cx.ask(request(keys, &asked, fresh), Aim::proof(endpoint)).await;
+        (asked, reply)
+    });
+    for (asked, reply) in join_all(asks).await {
+        let wanted: Vec<bool> = asked.iter().map(|&at| slots[at].done.is_none()).collect();
+        if wanted.iter().all(|wanted| *wanted) {
+            take(cx, reply, &asked, slots, tallies);
+            continue;
+        }
+        // Another has given some of these meanwhile; the first word stands.
+        let mut kept: Vec<_> = asked.iter().map(|&at| slots[at].done.take()).collect();
+        take(cx, reply, &asked, slots, tallies);
+        for (&at, kept) in asked.iter().zip(&mut kept) {
+            if kept.is_some() {
+                slots[at].done = kept.take();
+            }
+        }
+    }
+}
+
+/// The last word on a key.
+fn finish(cx: &Context<Keys>, slot: Slot<Fetched>, tally: Tally) -> Result<Fetched, Error> {
+    if let Some(done) = slot.done {
+        return done;
+    }
+    let failed = slot.failed.unwrap_or_else(|| cx.nonsense());
+    if tally.absent() == 0 {
+        return Err(failed);
+    }
+    let absent_at = cx.names(tally.absent());
+    if tally.is_proven() || cx.pin.is_some() {
+        return Err(cx
+            .refuse(ErrorKind::NotFound, "no such key")
+            .with_absence(absent_at, Vec::new()));
+    }
+    let missing = members(tally.missing()).map(|endpoint| cx.not_asked(endpoint, None));
+    Err(cx
+        .refuse(ErrorKind::Unavailable, "whether it exists could not be told")
+        .with_absence(absent_at, missing.collect()))
+}
+
+async fn put_batch(cx: &Context<Keys>, puts: Vec<Put>, mut aim: Aim) -> Vec<Result<Stored, Error>> {
+    let mut slots: Vec<Slot<Stored>> = puts.iter().map(|_| Slot::OPEN).collect();
+    for round in 0..=AGAIN {
+        let asked = open(&slots);
+        if asked.is_empty() || (round > 0 && !pause(cx, round - 1).await) {
+            break;
+        }
+        let wanted: Vec<Put> = asked.iter().map(|&at| puts[at].clone()).collect();
+        let reply = cx.ask(KvRequest::PutMany(PutMany::new(wanted)), aim).await;
+        let whole = reply.result.is_err();
+        take_puts(cx, reply, &asked, &mut slots);
+        if whole {
+            break;
+        }
+        aim = again(aim);
+    }
+    let finished = slots.into_iter().zip(puts);
+    finished.map(|(slot, put)| finish_put(cx, slot, put.write_id)).collect()
+}
+
+fn take_puts(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Slot<Stored>]) {
+    let endpoint = reply.endpoint();
+    let Reply { result, record } = reply;
+    let results = match result {
+        Ok(KvResponse::PutMany(results)) => results,
+        Ok(_) => return each_failed(asked, slots, &cx.nonsense()),
+        Err(error) => {
+            let may = record.may_have_been_applied();
+            let error = of_the_home(
+                cx,
+                cx.fail(Reply {
+                    result: Err(error),
+                    record,
+                }),
+            );
+            for &at in asked {
+                slots[at].maybe_applied |= may;
+            }
+            return each_failed(asked, slots, &error);
+        }
+    };
+    let reply = Reply {
+        result: Ok(KvResponse::Delete),
+        record,
+    };
+    for (&at, result) in asked.iter().zip(results) {
+        let slot = &mut slots[at];
+        match result {
+            Ok(PutAnswer { version, .. }) => {
+                slot.done = Some(Ok(Stored {
+                    version: Some(version),
+                    answer: answer_of(cx, endpoint),
+                }));
+            }
+            Err(error) => {
+                slot.maybe_applied |= error.outcome().may_have_been_applied();
+                let again = may_try_again(&error);
+                let failure = of_one_key(cx, &reply, error);
+                if again {
+                    slot.failed = Some(failure);
+                } else {
+                    slot.done = Some(Err(failure));
+                }
+            }
+        }
+    }
+}
+
+fn finish_put(cx: &Context<Keys>, slot: Slot<Stored>, id: WriteId) -> Result<Stored, Error> {
+    let failed = match slot.done {
+        Some(Ok(stored)) => return Ok(stored),
+        Some(Err(error)) => error,
+        None => slot.failed.unwrap_or_else(|| cx.nonsense()),
+    };
+    // Once an attempt of it is of unknown fate, no later refusal takes that back.
+    let failed = match slot.maybe_applied {
+        true => failed.with_kind(ErrorKind::MaybeApplied).retryable(true),
+        false => failed,
+    };
+    Err(failed.with_write_id(Some(id)))
+}

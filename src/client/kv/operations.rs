@@ -1,0 +1,226 @@
+use super::{
+    Keys, KvCall,
+    door::{self, Checked},
+    values::{Fetched, Stored},
+};
+use crate::{
+    client::store::{Answer, Context, Operation},
+    error::Error,
+    replicate::{self, Accepted, Mode, Write},
+    request::{
+        OpClass, WriteId,
+        kv::{Condition, Delete, Get, Key, KvRequest, KvResponse, Put, Version},
+    },
+};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// A get that has not been sent yet.
+pub struct GetValue {
+    key: Checked<Key>,
+    fresh: bool,
+}
+
+/// A put, conditional or not, that has not been sent yet.
+pub struct PutValue {
+    key: Checked<Key>,
+    value: Bytes,
+    wanted: Wanted,
+    time_to_live: Option<Duration>,
+    write_id: Option<WriteId>,
+}
+
+/// A delete that has not been sent yet.
+pub struct DeleteValue {
+    key: Checked<Key>,
+    if_version: Option<Version>,
+}
+
+/// What a put is to do.
+pub(super) enum Wanted {
+    Store,
+    Create,
+    Replace(Version),
+}
+
+impl GetValue {
+    pub(super) const fn new(key: Checked<Key>) -> Self {
+        Self { key, fresh: true }
+    }
+}
+
+impl PutValue {
+    pub(super) const fn new(key: Checked<Key>, value: Bytes, wanted: Wanted) -> Self {
+        Self {
+            key,
+            value,
+            wanted,
+            time_to_live: None,
+            write_id: None,
+        }
+    }
+}
+
+impl DeleteValue {
+    pub(super) const fn new(key: Checked<Key>, if_version: Option<Version>) -> Self {
+        Self { key, if_version }
+    }
+}
+
+impl KvCall<GetValue> {
+    /// What the endpoint has at hand is good enough, though it may miss the latest write (DynamoDB's eventually consistent
+    /// read, at half the price). Changes nothing at a provider that makes no difference.
+    pub const fn eventual(mut self) -> Self {
+        self.operation.fresh = false;
+        self
+    }
+}
+
+impl KvCall<PutValue> {
+    /// After this the key is absent. Kept to the second or better, rounded up; without it the value stays.
+    pub const fn time_to_live(mut self, time_to_live: Duration) -> Self {
+        self.operation.time_to_live = Some(time_to_live);
+        self
+    }
+
+    /// Sends it under this id instead of a new one, so that it recognises what an earlier call with the same id stored: use
+    /// the id of the [error](Error::write_id). An id belongs to one write of one key.
+    pub fn write_id(mut self, id: WriteId) -> Self {
+        self.operation.write_id = Some(id);
+        self
+    }
+}
+
+/// The write and the look at what is there, for one put.
+pub(super) fn write_of(put: Put, known_id: bool) -> Write<Keys> {
+    Write {
+        condition: match &put.condition {
+            Condition::Always => replicate::Condition::None,
+            Condition::Absent => replicate::Condition::Create,
+            Condition::Version(version) => replicate::Condition::Match {
+                given_by: version.endpoint().into(),
+            },
+        },
+        look: KvRequest::Get(Get::new(put.key.clone())),
+        id: put.write_id.clone(),
+        known_id,
+        request: KvRequest::Put(put),
+    }
+}
+
+pub(super) fn answer_of(cx: &Context<Keys>, endpoint: Option<usize>) -> Answer {
+    Answer {
+        endpoint: endpoint.map(|endpoint| cx.name(endpoint)),
+        possibly_stale: false,
+    }
+}
+
+pub(super) fn stored(cx: &Context<Keys>, accepted: Accepted<Keys>) -> Stored {
+    Stored {
+        version: accepted.tag,
+        answer: answer_of(cx, accepted.endpoint),
+    }
+}
+
+impl Operation for GetValue {
+    type Protocol = Keys;
+    type Value = Fetched;
+    const NAME: &'static str = "get";
+    const CLASS: OpClass = OpClass::Read;
+
+    async fn run(self, cx: &Context<Keys>) -> Result<(Fetched, Answer), Error> {
+        let key = cx.checked(self.key)?;
+        cx.checked(door::fits(cx, &key))?;
+        let get = Get {
+            fresh: self.fresh,
+            ..Get::new(key)
+        };
+        match replicate::read(cx, KvRequest::Get(get)).await? {
+            (KvResponse::Get(value), answer) => Ok((
+                Fetched {
+                    value,
+                    answer: answer.clone(),
+                },
+                answer,
+            )),
+            _ => Err(cx.nonsense()),
+        }
+    }
+}
+
+impl Operation for PutValue {
+    type Protocol = Keys;
+    type Value = Stored;
+    const NAME: &'static str = "put";
+    const CLASS: OpClass = OpClass::Write;
+
+    async fn run(self, cx: &Context<Keys>) -> Result<(Stored, Answer), Error> {
+        let key = cx.checked(self.key)?;
+        cx.checked(door::item_fits(cx, &key, self.value.len()))?;
+        cx.checked(door::time_to_live(self.time_to_live))?;
+        if let Some(id) = &self.write_id {
+            cx.checked(id.check())?;
+        }
+        let condition = match self.wanted {
+            Wanted::Store if cx.core.mode == Mode::WriteOnce => Condition::Absent,
+            Wanted::Store => Condition::Always,
+            Wanted::Create => {
+                replicate::authority(cx)?;
+                Condition::Absent
+            }
+            Wanted::Replace(version) => {
+                replicate::authority(cx)?;
+                Condition::Version(version)
+            }
+        };
+        let known_id = self.write_id.is_some();
+        let put = Put {
+            condition,
+            time_to_live: self.time_to_live,
+            ..Put::new(
+                key,
+                self.value,
+                self.write_id.unwrap_or_else(|| cx.core.draw_write_id()),
+            )
+        };
+        let accepted = replicate::write(cx, write_of(put, known_id)).await?;
+        let stored = stored(cx, accepted);
+        let answer = stored.answer.clone();
+        Ok((stored, answer))
+    }
+}
+
+impl Operation for DeleteValue {
+    type Protocol = Keys;
+    type Value = ();
+    const NAME: &'static str = "delete";
+    const CLASS: OpClass = OpClass::Write;
+
+    async fn run(self, cx: &Context<Keys>) -> Result<((), Answer), Error> {
+        let key = cx.checked(self.key)?;
+        cx.checked(door::fits(cx, &key))?;
+        let id = cx.core.draw_write_id();
+        let look = KvRequest::Get(Get::new(key.clone()));
+        let delete = Delete {
+            if_version: self.if_version,
+            ..Delete::new(key, id.clone())
+        };
+        let confirmed = match &delete.if_version {
+            None => replicate::delete(cx, KvRequest::Delete(delete)).await?,
+            Some(version) => {
+                replicate::authority(cx)?;
+                let write = Write {
+                    condition: replicate::Condition::Match {
+                        given_by: version.endpoint().into(),
+                    },
+                    request: KvRequest::Delete(delete),
+                    look,
+                    id,
+                    known_id: false,
+                };
+                replicate::write(cx, write).await?.endpoint
+            }
+        };
+        Ok(((), answer_of(cx, confirmed)))
+    }
+}

@@ -1,0 +1,143 @@
+use super::{KvClient, KvClientBuilder, ScanCall, door};
+use crate::{
+    Endpoint,
+    client::store::{BuildError, Paged, Protocol, Resume, StoreStack},
+    endpoint::Profile,
+    provider::{AnyKvProvider, KvProvider, KvService, ProviderError},
+    request::{
+        OpClass, WriteId,
+        kv::{Entry, KvRequest, KvResponse, Scan, Version},
+    },
+};
+use std::sync::Arc;
+
+/// What a [`KvClient`] speaks.
+#[derive(Clone, Copy, Debug)]
+pub enum Keys {}
+
+impl Protocol for Keys {
+    type Request = KvRequest;
+    type Response = KvResponse;
+    type Provider = AnyKvProvider;
+    type Tag = Version;
+
+    const NOUN: &'static str = "key";
+    const TAG: &'static str = "version";
+
+    fn class(request: &KvRequest) -> OpClass {
+        request.class()
+    }
+
+    fn bytes(request: &KvRequest) -> u64 {
+        match request {
+            KvRequest::Put(put) => put.value.len() as u64,
+            KvRequest::PutMany(many) => many.puts.iter().map(|put| put.value.len() as u64).sum(),
+            _ => 0,
+        }
+    }
+
+    fn tag_given_by(_request: &KvRequest) -> Option<&str> {
+        None
+    }
+
+    fn accepted(response: KvResponse) -> Option<Option<Version>> {
+        match response {
+            KvResponse::Put(answer) => Some(Some(answer.version)),
+            KvResponse::Delete => Some(None),
+            _ => None,
+        }
+    }
+
+    fn found(response: KvResponse) -> Option<(Option<WriteId>, Option<Version>)> {
+        match response {
+            KvResponse::Get(value) => Some((value.write_id, Some(value.version))),
+            _ => None,
+        }
+    }
+
+    fn bridge(profile: &Profile, provider: &AnyKvProvider, siblings: &Arc<[Arc<str>]>) -> StoreStack<Self> {
+        let service = KvService::new(profile.shared_name().clone(), provider.clone());
+        StoreStack::<Self>::new(service.sharing_versions_with(siblings.clone()))
+    }
+
+    fn has_strong_replicas(provider: &AnyKvProvider) -> bool {
+        provider.has_strong_replicas()
+    }
+
+    async fn warm_up(provider: &AnyKvProvider) -> Result<(), ProviderError> {
+        provider.warm_up().await
+    }
+}
+
+impl Paged for Keys {
+    type Query = Scan;
+    type Entry = Entry;
+    const OPERATION: &'static str = "scan";
+
+    fn check(query: &Scan) -> Result<(), String> {
+        door::scan(query)
+    }
+
+    fn page(query: &Scan, from: Resume<'_>, limit: Option<usize>) -> KvRequest {
+        let mut scan = query.clone();
+        scan.limit = limit;
+        // A page leads on by key, at the same endpoint as at any other.
+        if let Resume::Continuation(last) | Resume::After(last) = from {
+            scan.after = Some(last.to_owned());
+        }
+        KvRequest::Scan(scan)
+    }
+
+    fn entries(response: KvResponse) -> Option<(Vec<Entry>, Option<String>)> {
+        match response {
+            KvResponse::Scan(page) => Some((page.entries, page.next)),
+            _ => None,
+        }
+    }
+}
+
+impl KvClientBuilder {
+    /// Adds an endpoint. The order is the order of preference.
+    #[must_use]
+    pub fn endpoint<P: KvProvider>(mut self, endpoint: Endpoint<P>) -> Self {
+        self.endpoints.push(endpoint.erased_kv());
+        self
+    }
+
+    /// Adds endpoints of one type; several types go through [`Endpoint::erased_kv`] or [`endpoint`](Self::endpoint).
+    #[must_use]
+    pub fn endpoints<P: KvProvider>(mut self, endpoints: impl IntoIterator<Item = Endpoint<P>>) -> Self {
+        self.endpoints.extend(endpoints.into_iter().map(Endpoint::erased_kv));
+        self
+    }
+
+    /// Checks everything and makes the client. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what does not fit.
+    pub fn build(self) -> Result<KvClient, BuildError> {
+        Ok(KvClient {
+            core: Arc::new(self.assemble()?),
+        })
+    }
+}
+
+impl ScanCall {
+    /// Only keys from this one on.
+    pub fn from_key(mut self, key: impl Into<String>) -> Self {
+        self.query.from = Some(key.into());
+        self
+    }
+
+    /// Only keys below this one.
+    pub fn until(mut self, key: impl Into<String>) -> Self {
+        self.query.until = Some(key.into());
+        self
+    }
+
+    /// Only keys above this one: to go on where an earlier scan was left.
+    pub fn after(mut self, key: impl Into<String>) -> Self {
+        self.query.after = Some(key.into());
+        self
+    }
+}

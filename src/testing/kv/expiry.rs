@@ -1,0 +1,62 @@
+use super::{KvDoor, Room};
+use crate::request::kv::{GetMany, Scan};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// The shortest that every provider keeps.
+const LIFE: Duration = Duration::from_secs(1);
+/// It is rounded up to whole seconds, and clocks are read at two places.
+const SURELY_OVER: Duration = Duration::from_millis(2_500);
+const LONG: Duration = Duration::from_secs(3_600);
+
+pub(super) async fn what_has_expired_is_absent<D: KvDoor>(room: &Room<'_, D>) {
+    room.ok("a put", room.door.put(room.expiring("short", "x", LIFE)).await);
+    room.ok("a put", room.door.put(room.expiring("long", "x", LONG)).await);
+    let expires = room.fetch("long").await.expires_at;
+    let left = expires.and_then(|at| at.duration_since(crate::clock::wall()).ok());
+    let left = left.unwrap_or_else(|| panic!("{}: when it expires is not said", room.name));
+    assert!(
+        left > LONG - Duration::from_secs(60) && left < LONG + Duration::from_secs(60),
+        "{}: an hour became {left:?}",
+        room.name
+    );
+    sleep(SURELY_OVER).await;
+    room.is_absent("a get of what has expired", "short").await;
+    room.fetch("long").await;
+    let many = GetMany::new([room.key("short"), room.key("long")]);
+    let many = room.ok("a get of both", room.door.get_many(many).await);
+    assert!(many[0].is_err() && many[1].is_ok(), "{}: {many:?}", room.name);
+    let scan = Scan {
+        prefix: room.prefix.clone(),
+        ..Scan::default()
+    };
+    // A table without scans says so, and that is another check's matter.
+    if let Ok(page) = room.door.scan(scan).await {
+        assert_eq!(page.entries.len(), 1, "{}: what has expired is listed", room.name);
+    }
+}
+
+pub(super) async fn what_has_expired_can_be_created_again<D: KvDoor>(room: &Room<'_, D>) {
+    room.ok("a put", room.door.put(room.expiring("a", "first", LIFE)).await);
+    let early = room.door.put(room.create("a", "early")).await;
+    room.refused("a create before it has expired", early);
+    sleep(SURELY_OVER).await;
+    room.ok(
+        "a create of what has expired",
+        room.door.put(room.create("a", "second")).await,
+    );
+    assert_eq!(room.fetch("a").await.bytes, "second", "{}", room.name);
+}
+
+pub(super) async fn a_put_without_a_time_to_live_stays<D: KvDoor>(room: &Room<'_, D>) {
+    room.ok("a put", room.door.put(room.expiring("a", "first", LIFE)).await);
+    room.store("a", "second").await;
+    sleep(SURELY_OVER).await;
+    let there = room.fetch("a").await;
+    assert_eq!(
+        (&there.bytes[..], there.expires_at),
+        (&b"second"[..], None),
+        "{}",
+        room.name
+    );
+}
