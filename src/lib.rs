@@ -124,6 +124,7 @@
 //! |---|---|
 //! | – | the stack, both clients, the memory provider |
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
+//! | `cosmos` | `provider::Cosmos` on `azure_data_cosmos`, verdicts for its errors; includes `http` |
 //! | `dynamodb` | `provider::DynamoDb` on `aws-sdk-dynamodb`, verdicts for every AWS SDK; includes `http` |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
 //! | `drill` | [`drill`]; includes `http` |

@@ -76,7 +76,7 @@ impl ProviderError {
     }
 
     /// What a classification found, as this kind.
-    #[cfg(feature = "_aws")]
+    #[cfg(any(feature = "_aws", feature = "cosmos"))]
     pub(super) fn found(kind: ProviderErrorKind, finding: crate::verdict::Finding) -> Self {
         Self {
             detail: finding.detail,

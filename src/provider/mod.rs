@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`memory`] | – | an object store in this process, for tests, simulations and examples |
 //! | [`memory_table`] | – | the same for keys |
+//! | `cosmos` | `cosmos` | containers of Azure Cosmos DB, on Microsoft's SDK |
 //! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //!
@@ -27,6 +28,8 @@ mod attributes;
 #[cfg(feature = "_aws")]
 mod aws;
 mod bridge;
+#[cfg(feature = "cosmos")]
+pub mod cosmos;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod error;
@@ -38,6 +41,8 @@ pub mod s3;
 mod verdicts;
 
 pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
+#[cfg(feature = "cosmos")]
+pub use cosmos::Cosmos;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 pub use error::{ProviderError, ProviderErrorKind};

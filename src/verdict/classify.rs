@@ -108,7 +108,7 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
 /// The verdicts that come with the crate, all in one: what [`Failover`](crate::Failover) judges with by default.
 ///
 /// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with
-/// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`.
+/// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `cosmos`, the Cosmos DB SDK's `CosmosError`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standard;
 
@@ -155,5 +155,16 @@ where
 
     fn detail(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Detail {
         super::AwsVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "cosmos")]
+impl<T> Classify<T, azure_data_cosmos::CosmosError> for Standard {
+    fn classify(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Outcome {
+        super::CosmosVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Detail {
+        super::CosmosVerdicts.detail(result)
     }
 }

@@ -22,6 +22,8 @@ mod aws;
 #[cfg(feature = "http")]
 pub(crate) mod chain;
 mod classify;
+#[cfg(feature = "cosmos")]
+mod cosmos;
 #[cfg(feature = "http")]
 mod http;
 pub mod table;
@@ -30,6 +32,10 @@ pub mod table;
 pub use self::aws::AwsVerdicts;
 #[cfg(feature = "_aws")]
 pub(crate) use self::aws::finding as aws_finding;
+#[cfg(feature = "cosmos")]
+pub use self::cosmos::CosmosVerdicts;
+#[cfg(feature = "cosmos")]
+pub(crate) use self::cosmos::finding as cosmos_finding;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
 #[cfg(feature = "http")]
