@@ -29,6 +29,8 @@
 //! [`Memory`](provider::Memory) keeps this example self-contained. With the feature `s3` a store is
 //! `S3::new(client, "orders")`, on any S3-compatible provider.
 //!
+//! Values by key, with compare-and-set, batches and scans: [`KvClient`], see [`client::kv`].
+//!
 //! Any other client, with the calls you already make. [`Failover`] runs a closure against the endpoint that it chose:
 //!
 //! ```
@@ -88,16 +90,18 @@
 //! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
 //! | [`operator`] | what a person on call can order: drain, force, freeze failback, shadow |
+//! | [`probe`] | looks in the background at endpoints that calls do not look at |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
-//! | [`drill`] | past outages as data, and the players that replay them (feature `drill`) |
+//! | [`drill`] | past outages as data, the players that replay them, a guard for game days in production (feature `drill`) |
 //! | [`testing`] | suites that an adapter or a layer of yours should pass (feature `testing`) |
 //!
 //! # What is promised
 //!
 //! - A call ends by its deadline: 10 s, or what it was given.
 //! - Extra load is bounded: retries and hedges together stay at 10 % of the calls and one a second. (On top come the asks
-//!   that prove absence, and what a call needs that lent its attempt to a probe.)
+//!   that prove absence, what a call needs that lent its attempt to a probe, and the [probes](probe) in the background: one
+//!   a minute to an idle endpoint.)
 //! - A write is repeated only if it may be. One that must not happen twice goes elsewhere only when it was provably not sent.
 //!   When it is not known whether a write took effect, the error is [`ErrorKind::MaybeApplied`], never a plain failure.
 //! - *Not found* is proven or not said: see [`Replication`].
@@ -122,11 +126,12 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | – | the stack, both clients, the memory provider |
+//! | – | the stack, the clients, the memory providers |
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
 //! | `cosmos` | `provider::Cosmos` on `azure_data_cosmos`, verdicts for its errors; includes `http` |
 //! | `dynamodb` | `provider::DynamoDb` on `aws-sdk-dynamodb`, verdicts for every AWS SDK; includes `http` |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
+//! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
 //! | `drill` | [`drill`]; includes `http` |
 //! | `testing` | [`testing`] |
 //!
@@ -147,6 +152,7 @@ pub mod breaker;
 pub mod client;
 mod clock;
 pub mod deadline;
+mod dispatch;
 #[cfg(feature = "drill")]
 pub mod drill;
 pub mod endpoint;
@@ -156,11 +162,13 @@ pub mod health;
 pub mod hedge;
 pub mod limit;
 pub mod operator;
+pub mod probe;
 pub mod provider;
 mod replicate;
 pub mod request;
 pub mod retry;
 pub mod route;
+mod sync;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,12 +1,13 @@
 //! What the stack costs when nothing is wrong.
 //!
-//! Added nanoseconds per call over calling the inner service itself, when that answers at once and when it suspends once (so
+//! Added CPU nanoseconds per call over calling the inner service itself, when that answers at once and when it suspends once (so
 //! that timers really register); heap allocations per call; calls of two threads over calls of one. Full default stack over
 //! three endpoints. Variants are interleaved and medians taken, because machines are noisy.
 //!
 //! ```text
 //! cargo bench --bench overhead              # the table
 //! cargo bench --bench overhead -- --json    # one line of JSON
+//! cargo bench --bench overhead -- --alone evenkeel [--suspends]    # two million calls of one stack, for a profiler
 //! ```
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)] // a bench reads the real clock
@@ -17,10 +18,16 @@ mod stacks;
 use serde_json::json;
 
 fn main() {
-    let json = std::env::args().any(|arg| arg == "--json");
+    let args: Vec<String> = std::env::args().collect();
+    if let Some(at) = args.iter().position(|arg| arg == "--alone") {
+        let name = args.get(at + 1).map_or("", String::as_str);
+        return measure::alone(name, args.iter().any(|arg| arg == "--suspends"));
+    }
+    let json = args.iter().any(|arg| arg == "--json");
+    let standing = measure::standing();
     let measured = measure::all();
     if json {
-        println!("{}", json!({ "stacks": measured }));
+        println!("{}", json!({ "stacks": measured, "standing": standing }));
         return;
     }
     println!(
@@ -33,4 +40,8 @@ fn main() {
             row.name, row.added_ns_ready, row.added_ns_suspend, row.allocs, row.two_thread_scaling
         );
     }
+    println!(
+        "\na client takes {:.0} bytes and {:.0} for each endpoint; snapshot() of three takes {:.0} ns",
+        standing.bytes_per_client, standing.bytes_per_endpoint, standing.snapshot_ns
+    );
 }

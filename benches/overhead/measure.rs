@@ -1,6 +1,6 @@
 //! How it is measured.
 
-use crate::stacks::{Runner, Stack};
+use crate::stacks::{Client, Runner, Stack, failover};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -12,6 +12,39 @@ pub(crate) struct Measured {
     pub(crate) added_ns_suspend: f64,
     pub(crate) allocs: f64,
     pub(crate) two_thread_scaling: f64,
+}
+
+/// What a client costs beside its calls.
+#[derive(Debug, Serialize)]
+pub(crate) struct Standing {
+    /// Heap bytes of a client beside its endpoints.
+    pub(crate) bytes_per_client: f64,
+    /// Heap bytes of one more endpoint.
+    pub(crate) bytes_per_endpoint: f64,
+    /// CPU nanoseconds of `snapshot()` over three endpoints.
+    pub(crate) snapshot_ns: f64,
+}
+
+pub(crate) fn standing() -> Standing {
+    let client = Client { suspends: false };
+    let bytes = |endpoints| {
+        let mut kept = None;
+        let counted = allocation_counter::measure(|| kept = Some(failover(client, endpoints)));
+        drop(kept);
+        counted.bytes_current as f64
+    };
+    let (one, many) = (bytes(1), bytes(33));
+    let bytes_per_endpoint = (many - one) / 32.0;
+    let failover = failover(client, 3);
+    let begun = cpu_nanos();
+    for _ in 0..CALLS {
+        std::hint::black_box(failover.snapshot());
+    }
+    Standing {
+        bytes_per_client: one - bytes_per_endpoint,
+        bytes_per_endpoint,
+        snapshot_ns: (cpu_nanos() - begun) / CALLS as f64,
+    }
 }
 
 const CALLS: u64 = 20_000;
@@ -33,6 +66,16 @@ pub(crate) fn all() -> Vec<Measured> {
         .collect()
 }
 
+/// Two million calls of the stack of this name.
+pub(crate) fn alone(name: &str, suspends: bool) {
+    let Some(stack) = Stack::ALL.iter().find(|stack| stack.name() == name) else {
+        let names: Vec<_> = Stack::ALL.iter().map(|stack| stack.name()).collect();
+        eprintln!("no stack named {name:?}; there are {names:?}");
+        std::process::exit(2);
+    };
+    runtime().block_on(stack.runner(suspends)(2_000_000));
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -40,18 +83,24 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Median nanoseconds per call of each stack, measured in turn.
+/// What this thread has used of the processor: other work on the machine does not count.
+fn cpu_nanos() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// Median CPU nanoseconds per call of each stack, measured in turn.
 fn medians(suspends: bool) -> Vec<f64> {
     let runtime = runtime();
     let runners: Vec<Runner> = Stack::ALL.iter().map(|stack| stack.runner(suspends)).collect();
     let mut times = vec![Vec::new(); runners.len()];
     for round in 0..ROUNDS {
         for (runner, times) in runners.iter().zip(&mut times) {
-            let begun = Instant::now();
+            let begun = cpu_nanos();
             runtime.block_on(runner(CALLS));
             // The first round warms caches, pools and estimates.
             if round > 0 {
-                times.push(begun.elapsed().as_nanos() as f64 / CALLS as f64);
+                times.push((cpu_nanos() - begun) / CALLS as f64);
             }
         }
     }

@@ -47,10 +47,17 @@ pub(crate) enum Stack {
     Tower,
     Evenkeel,
     EvenkeelDoor,
+    Evenkeel64,
 }
 
 impl Stack {
-    pub(crate) const ALL: [Self; 4] = [Self::Bare, Self::Tower, Self::Evenkeel, Self::EvenkeelDoor];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Bare,
+        Self::Tower,
+        Self::Evenkeel,
+        Self::EvenkeelDoor,
+        Self::Evenkeel64,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -58,6 +65,7 @@ impl Stack {
             Self::Tower => "tower limit + retry + timeout",
             Self::Evenkeel => "evenkeel",
             Self::EvenkeelDoor => "evenkeel, Failover::read",
+            Self::Evenkeel64 => "evenkeel, 64 endpoints",
         }
     }
 
@@ -80,12 +88,12 @@ impl Stack {
                     .service(service_fn(move |_: ()| client.get()));
                 drive(service, || ())
             }
-            Self::Evenkeel => {
-                let service = failover(client).service();
+            Self::Evenkeel | Self::Evenkeel64 => {
+                let service = failover(client, if self == Self::Evenkeel { 3 } else { 64 }).service();
                 drive(service, || Call::read(Op::new(|client: Client| client.get())))
             }
             Self::EvenkeelDoor => {
-                let failover = failover(client);
+                let failover = failover(client, 3);
                 Box::new(move |calls| {
                     let failover = failover.clone();
                     Box::pin(async move {
@@ -120,9 +128,10 @@ impl<E> tower::retry::Policy<(), u64, E> for Thrice {
     }
 }
 
-fn failover(client: Client) -> Failover<Client> {
+/// A client with its default settings over so many endpoints.
+pub(crate) fn failover(client: Client, endpoints: usize) -> Failover<Client> {
     Failover::builder()
-        .endpoints(["virginia", "ireland", "stackit"].map(|name| Endpoint::new(name, client)))
+        .endpoints((0..endpoints).map(|index| Endpoint::new(format!("endpoint-{index}"), client)))
         .build()
         .unwrap()
 }

@@ -56,9 +56,7 @@ impl Tally {
 
     fn of(&self, attempts: &[Attempt]) {
         for attempt in attempts {
-            if let Some(place) = course::position(attempt.endpoint()) {
-                self.attempt(place);
-            }
+            self.attempt(course::position(attempt.endpoint()));
         }
     }
 

@@ -6,21 +6,42 @@ use std::time::Duration;
 /// How far each place lies from the client, in milliseconds of round trip: the client runs in the first region.
 pub(crate) const DISTANCES: [u64; 3] = [0, 10, 12];
 
-/// What the three places are called in tables and pictures.
-pub(crate) const LABELS: [&str; 3] = ["AWS us-east-1", "AWS eu-west-1", "STACKIT eu01"];
+const SECOND: &str = "aws-eu-west-1";
+const THIRD: &str = "stackit-eu01";
 
-/// The three places, in order of preference. The first is the one that the incidents strike.
-pub(crate) fn places() -> [Endpoint<()>; 3] {
-    [
-        Endpoint::new("aws-us-east-1", ()).provider("aws").region("us-east-1"),
-        Endpoint::new("aws-eu-west-1", ()).provider("aws").region("eu-west-1"),
-        Endpoint::new("stackit-eu01", ()).provider("stackit").region("eu01"),
-    ]
+/// The three places, in order of preference. The first is the one that the incidents strike: AWS us-east-1, or, where the
+/// scenario is about a place that is none of these, that place.
+pub(crate) fn places(scenario: &Scenario) -> [Endpoint<()>; 3] {
+    let place = |name: &str, provider: &str, region: &str| Endpoint::new(name, ()).provider(provider).region(region);
+    let usual = [
+        place("aws-us-east-1", "aws", "us-east-1"),
+        place(SECOND, "aws", "eu-west-1"),
+        place(THIRD, "stackit", "eu01"),
+    ];
+    let elsewhere = scenario
+        .struck()
+        .filter(|struck| !usual.iter().any(|place| struck.selects(place.profile())))
+        .and_then(|struck| {
+            Some((
+                struck.provider.as_deref()?,
+                struck.region.as_deref().unwrap_or("somewhere"),
+            ))
+        });
+    match (elsewhere, usual) {
+        (Some((provider, region)), [_, second, third]) => {
+            [place(&format!("{provider}-{region}"), provider, region), second, third]
+        }
+        (None, usual) => usual,
+    }
 }
 
 /// The position of an endpoint by its name.
-pub(crate) fn position(name: &str) -> Option<usize> {
-    places().iter().position(|place| place.profile().name() == name)
+pub(crate) fn position(name: &str) -> usize {
+    match name {
+        SECOND => 1,
+        THIRD => 2,
+        _ => 0,
+    }
 }
 
 /// Healthy time, the scenario, healthy time.
@@ -51,6 +72,24 @@ impl Course {
 
     pub(crate) const fn scenario(&self) -> &Scenario {
         &self.scenario
+    }
+
+    /// See [`places`].
+    pub(crate) fn places(&self) -> [Endpoint<()>; 3] {
+        places(&self.scenario)
+    }
+
+    /// What the three places are called in tables and pictures.
+    pub(crate) fn labels(&self) -> [String; 3] {
+        self.places().map(|place| {
+            let profile = place.profile();
+            let provider = match profile.provider().unwrap_or_default() {
+                "azure" => "Azure",
+                "alibaba" => "Alibaba",
+                short => &short.to_uppercase(),
+            };
+            format!("{provider} {}", profile.region().unwrap_or_default())
+        })
     }
 
     pub(crate) fn name(&self) -> &str {

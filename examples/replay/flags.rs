@@ -131,7 +131,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 fn playable(flags: &Flags) -> Result<(), String> {
     use evenkeel::drill::PlayerKind::{Layer, Proxy, Resolver};
     let players: &[_] = if flags.simulate { &[Layer] } else { &[Proxy, Resolver] };
-    for endpoint in super::course::places() {
+    for endpoint in super::course::places(&flags.scenario) {
         for player in players {
             player
                 .check(&flags.scenario, endpoint.profile())

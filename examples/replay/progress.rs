@@ -61,6 +61,7 @@ pub(crate) async fn report(board: Arc<Board>, course: Course, simulated: bool, s
         Duration::from_secs(1)
     };
     let mut before = String::new();
+    let labels = course.labels();
     for line in 1.. {
         sleep_until(start + every * line).await;
         let at = now().saturating_duration_since(start);
@@ -75,15 +76,17 @@ pub(crate) async fn report(board: Arc<Board>, course: Course, simulated: bool, s
         before = phase;
         let (mine, traffic) = board.evenkeel.take();
         let (theirs, _) = board.baseline.take();
-        let [virginia, ireland, stackit] = traffic.map(|share| percent(share, 0));
+        let traffic: Vec<_> = labels
+            .iter()
+            .zip(traffic)
+            .map(|(label, share)| format!("{label} {:>5}", percent(share, 0)))
+            .collect();
         eprintln!(
             "{:>8}   evenkeel {}   plain SDK {}   {}",
             clock(at),
             coloured(mine),
             coloured(theirs),
-            dim(&format!(
-                "evenkeel's traffic: us-east-1 {virginia:>5}  eu-west-1 {ireland:>5}  STACKIT {stackit:>5}"
-            )),
+            dim(&format!("evenkeel's traffic: {}", traffic.join("  "))),
         );
     }
 }

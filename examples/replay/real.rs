@@ -40,7 +40,7 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     if flags.events {
         builder = builder.on_event(super::progress::event);
     }
-    for (place, distance) in course::places().into_iter().zip(course::DISTANCES) {
+    for (place, distance) in course.places().into_iter().zip(course::DISTANCES) {
         let server = server::start().await?;
         seed(&server).await?;
         let proxy = FaultProxy::bind(server.addr, place.profile().clone(), timeline.clone()).await?;
@@ -52,7 +52,7 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     let client = builder.build()?;
 
     // The plain SDK's own way to the first place: the same server, the same timeline, another proxy.
-    let [primary, ..] = course::places();
+    let [primary, ..] = course.places();
     let proxy = FaultProxy::bind(keep[0].0.addr, primary.profile().clone(), timeline.clone()).await?;
     proxy.set_distance(Duration::from_millis(course::DISTANCES[0]));
     let plain = PlainSdk {

@@ -48,7 +48,8 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     }
     let client = builder
         .endpoints(
-            course::places()
+            course
+                .places()
                 .into_iter()
                 .zip(&stores)
                 .map(|(place, store)| place.map(|()| store.clone())),
@@ -58,7 +59,7 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
         .endpoint_layer(move |profile| FaultLayer::new(players.clone(), profile.clone()))
         .build()?;
 
-    let [primary, ..] = course::places();
+    let [primary, ..] = course.places();
     let profile = primary.profile();
     // A store of its own, so that neither finds what the other wrote.
     let own = store(course::DISTANCES[0], flags.seed).await?;

@@ -36,6 +36,10 @@ mod refusal;
 mod registry;
 mod settings;
 
+#[cfg(all(test, evenkeel_loom))]
+mod loom_tests;
+
+pub(crate) use policy::Gate;
 pub use policy::{Admission, Cause, Policy, Signal, Transition};
 pub use refusal::Open;
 pub use registry::Registry;
@@ -46,8 +50,13 @@ use crate::{
     clock::{self, Instant},
     endpoint::Profile,
     health::Tracker,
+    probe::Attendant,
     request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
     route::is_local_refusal,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     telemetry::{Event, Reporter},
     verdict::Verdict,
 };
@@ -56,10 +65,7 @@ use registry::Domain;
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
+    sync::{Arc, OnceLock, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -81,6 +87,8 @@ struct Shared {
     reporter: Reporter,
     /// Whom to tell when it opens.
     neighbourhood: Option<(Domain, Registry)>,
+    /// Who probes in the background.
+    attendant: OnceLock<Arc<Attendant>>,
 }
 
 /// So many good attempts go untold at most, so that the recent rate stays recent.
@@ -92,6 +100,8 @@ struct Class {
     rng: fastrand::Rng,
     /// When a proof of absence was last let past while it was not closed.
     last_proof: Option<Instant>,
+    /// The last fault was a late one: who asks next may have to wait for nothing.
+    silent: bool,
 }
 
 /// A proof of absence is let past an open breaker so often: the endpoint may be the only one that holds the key, and an open
@@ -139,15 +149,37 @@ impl Breaker {
                     policy: Policy::new(settings.clone()),
                     rng: fastrand::Rng::with_seed(seed.wrapping_add(class.index() as u64)),
                     last_proof: None,
+                    silent: false,
                 })
             }),
-            untroubled: [const { AtomicBool::new(true) }; 3],
+            untroubled: OpClass::ALL.map(|_| AtomicBool::new(true)),
             // The first good attempt takes the lock and starts the clock of those that go untold.
-            clean: [const { AtomicBool::new(false) }; 3],
-            good: [const { AtomicU32::new(0) }; 3],
+            clean: OpClass::ALL.map(|_| AtomicBool::new(false)),
+            good: OpClass::ALL.map(|_| AtomicU32::new(0)),
             reporter,
             neighbourhood,
+            attendant: OnceLock::new(),
         }))
+    }
+
+    /// This one probes in the background, and is told of changes. The first to say so wins.
+    pub(crate) fn attended_by(&self, attendant: Arc<Attendant>) {
+        // One client, one attendant: there is no second.
+        let _ = self.0.attendant.set(attendant);
+    }
+
+    /// What stands before a probe from the background.
+    pub(crate) fn gate(&self, class: OpClass, now: Instant) -> Gate {
+        self.with(class, now, |c| c.policy.gate(now))
+    }
+
+    /// Whether a call should lend its first attempt as a probe, if one may pass: not while the background probes an endpoint
+    /// that shows no life.
+    pub(crate) fn borrows(&self, class: OpClass, now: Instant) -> bool {
+        let attendant = self.0.attendant.get().filter(|attendant| attendant.stands_in());
+        let Some(attendant) = attendant else { return true };
+        let looked_at = if attendant.probes(class) { class } else { OpClass::Read };
+        !self.with(looked_at, now, |c| c.policy.is_lifeless(now))
     }
 
     /// Whether an attempt could pass now.
@@ -211,7 +243,7 @@ impl Breaker {
         }
     }
 
-    fn settle(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>) {
+    fn settle(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>, late: bool) {
         if (passage, signal) == (Passage::Ordinary, Some(Signal::Good))
             && self.0.clean[class.index()].load(Ordering::Acquire)
         {
@@ -221,15 +253,21 @@ impl Breaker {
             }
             return;
         }
-        let transition = self.with(class, now, |c| match (passage, signal) {
-            (Passage::Ordinary, Some(signal)) => c.policy.ended(now, signal, &mut c.rng),
-            (Passage::Probe, Some(signal)) => c.policy.probed(now, signal, &mut c.rng),
-            (Passage::Forced, Some(signal)) => c.policy.forced(now, signal, &mut c.rng),
-            (Passage::Probe, None) => {
-                c.policy.probe_dropped();
-                None
+        let transition = self.with(class, now, |c| {
+            if let Some(Signal::Fault | Signal::Late | Signal::VeryLate) = signal {
+                c.silent = late;
             }
-            (_, None) => None,
+            match (passage, signal) {
+                (Passage::Ordinary, Some(signal)) => c.policy.ended(now, signal, &mut c.rng),
+                (Passage::Watch, Some(signal)) => c.policy.watched(now, signal, &mut c.rng),
+                (Passage::Probe, Some(signal)) => c.policy.probed(now, signal, &mut c.rng),
+                (Passage::Forced, Some(signal)) => c.policy.forced(now, signal, &mut c.rng),
+                (Passage::Probe, None) => {
+                    c.policy.probe_dropped();
+                    None
+                }
+                (_, None) => None,
+            }
         });
         self.report(class, transition);
     }
@@ -237,6 +275,9 @@ impl Breaker {
     /// Tells of a change, after the lock was let go.
     fn report(&self, class: OpClass, transition: Option<Transition>) {
         let Some(transition) = transition else { return };
+        if let Some(attendant) = self.0.attendant.get() {
+            attendant.wake();
+        }
         if let (Transition::Opened { .. }, Some((domain, registry))) = (transition, &self.0.neighbourhood) {
             registry.trouble(domain, self, clock::now());
         }
@@ -261,6 +302,9 @@ impl Breaker {
         for class in OpClass::ALL {
             self.with(class, now, |c| c.policy.be_wary(until));
         }
+        if let Some(attendant) = self.0.attendant.get() {
+            attendant.wake();
+        }
     }
 
     fn with<T>(&self, class: OpClass, now: Instant, act: impl FnOnce(&mut Class) -> T) -> T {
@@ -281,6 +325,8 @@ impl Breaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Passage {
     Ordinary,
+    /// From the background, while it is closed.
+    Watch,
     Probe,
     Forced,
 }
@@ -288,21 +334,33 @@ enum Passage {
 /// Wraps one endpoint's service in [`Guarded`].
 #[derive(Clone, Debug)]
 pub struct BreakerLayer {
+    guard: Arc<Guard>,
+}
+
+/// What the attempts at one endpoint share. Each holds it once.
+#[derive(Debug)]
+struct Guard {
     breaker: Breaker,
     tracker: Option<Arc<Tracker>>,
 }
 
 impl BreakerLayer {
     /// Guards with this breaker.
-    pub const fn new(breaker: Breaker) -> Self {
-        Self { breaker, tracker: None }
+    pub fn new(breaker: Breaker) -> Self {
+        Self {
+            guard: Arc::new(Guard { breaker, tracker: None }),
+        }
     }
 
     /// Tells *late* from *very late* by the p99 that this tracker learnt.
     #[must_use]
-    pub fn learning_from(mut self, tracker: Arc<Tracker>) -> Self {
-        self.tracker = Some(tracker);
-        self
+    pub fn learning_from(self, tracker: Arc<Tracker>) -> Self {
+        Self {
+            guard: Arc::new(Guard {
+                breaker: self.guard.breaker.clone(),
+                tracker: Some(tracker),
+            }),
+        }
     }
 }
 
@@ -339,15 +397,20 @@ where
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let class = call.class();
-        let breaker = &self.layer.breaker;
+        let breaker = &self.layer.guard.breaker;
         let passage = breaker.admit(class, call.at(), call.forced());
         match passage {
             Err(until) => ResponseFuture {
                 state: State::Refused { until },
             },
             Ok(passage) => {
+                let passage = match passage {
+                    Passage::Ordinary if call.record().is_background() => Passage::Watch,
+                    _ => passage,
+                };
                 if passage == Passage::Probe {
-                    call.record().note_probe();
+                    let silent = breaker.with(class, call.at(), |c| c.silent && !c.policy.shows_life());
+                    call.record().note_probe(silent);
                 }
                 let ticket = Ticket {
                     record: call.record().clone(),
@@ -355,7 +418,7 @@ where
                     leg: call.leg(),
                     class,
                     passage,
-                    layer: self.layer.clone(),
+                    guard: self.layer.guard.clone(),
                     settled: false,
                 };
                 ResponseFuture {
@@ -425,7 +488,7 @@ struct Ticket {
     leg: Leg,
     class: OpClass,
     passage: Passage,
-    layer: BreakerLayer,
+    guard: Arc<Guard>,
     settled: bool,
 }
 
@@ -444,7 +507,7 @@ impl Ticket {
             }),
             Some(Ended::Abandoned(Abandoned::Late)) => {
                 let very_late = self
-                    .layer
+                    .guard
                     .tracker
                     .as_ref()
                     .and_then(|t| t.p99(self.class))
@@ -459,8 +522,15 @@ impl Ticket {
             // Nobody below judges: any error is a fault.
             None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
         };
+        let late = match (ended, elapsed, &self.guard.tracker) {
+            // By the measure of then: its own age has raised the p99 since.
+            (Some(Ended::Abandoned(how)), ..) => how == Abandoned::Late,
+            (Some(Ended::Judged(outcome)), ..) if outcome.timed_out => true,
+            (_, Some(elapsed), Some(tracker)) => elapsed >= tracker.late_after(self.class),
+            _ => false,
+        };
         let now = elapsed.map_or_else(clock::now, |elapsed| self.started + elapsed);
-        self.layer.breaker.settle(self.class, self.passage, now, signal);
+        self.guard.breaker.settle(self.class, self.passage, now, signal, late);
     }
 }
 

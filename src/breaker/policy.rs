@@ -71,6 +71,19 @@ pub enum Admission {
     },
 }
 
+/// What stands before a probe from the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Traffic flows; `wary`: a neighbour is in trouble, and no attempt has gone well since.
+    Closed { wary: bool },
+    /// Nobody may pass before then.
+    Shut { until: Instant },
+    /// A probe is under way.
+    Probing,
+    /// A probe has been due since then; `alive`: one has succeeded since it opened.
+    Due { since: Instant, alive: bool },
+}
+
 /// A change worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
@@ -131,6 +144,8 @@ pub struct Policy {
 
 /// The most that relapses add to the successes wanted.
 const MORE_SUCCESSES: u32 = 6;
+/// A probe from the background is this late: it says nothing, or nobody sends it. Calls are lent again.
+const OVERDUE: Duration = Duration::from_secs(2);
 /// Outages within this time are flapping.
 const FLAPPING_WITHIN: Duration = Duration::from_secs(60);
 /// The hold-down doubles with each of them: with six it is at its maximum.
@@ -166,6 +181,40 @@ impl Policy {
         }
     }
 
+    /// What stands before a probe from the background.
+    pub(crate) fn gate(&self, now: Instant) -> Gate {
+        match self.state {
+            State::Closed { .. } => Gate::Closed {
+                wary: self.wary_until.is_some_and(|until| now < until),
+            },
+            State::Open { until, .. } if now < until => Gate::Shut { until },
+            State::Open { until, .. } => Gate::Due {
+                since: until,
+                alive: false,
+            },
+            State::HalfOpen { probing: true, .. } => Gate::Probing,
+            State::HalfOpen { next, .. } if now < next => Gate::Shut { until: next },
+            State::HalfOpen { next, successes, .. } => Gate::Due {
+                since: next,
+                alive: successes > 0,
+            },
+        }
+    }
+
+    /// Not closed, no probe has succeeded since it opened, and the background, if there is any, is not overdue with one.
+    pub(crate) fn is_lifeless(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed { .. } => false,
+            State::Open { until, .. } => now < until + OVERDUE,
+            State::HalfOpen { successes, next, .. } => successes == 0 && now < next + OVERDUE,
+        }
+    }
+
+    /// Half-open, and a probe has succeeded.
+    pub(crate) const fn shows_life(&self) -> bool {
+        matches!(self.state, State::HalfOpen { successes: 1.., .. })
+    }
+
     /// An attempt wants to pass. `Probe` takes the one probe's place until [`probed`](Self::probed) or
     /// [`probe_dropped`](Self::probe_dropped).
     pub fn admit(&mut self, now: Instant) -> (Admission, Option<Transition>) {
@@ -193,12 +242,19 @@ impl Policy {
 
     /// An ordinary attempt ended.
     pub fn ended(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
+        if matches!(self.state, State::Closed { .. }) {
+            self.rate.count(now);
+        }
+        self.watched(now, signal, rng)
+    }
+
+    /// A probe from the background ended while it was closed: evidence like any other, but it says nothing of the rate.
+    pub fn watched(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
         let strikes_before = match &mut self.state {
             State::Closed { strikes, .. } => strikes,
             // Sent before it opened, and back only now: old news.
             State::Open { .. } | State::HalfOpen { .. } => return None,
         };
-        self.rate.count(now);
         let weight = match signal {
             Signal::Nothing => return None,
             Signal::Good => {

@@ -1,8 +1,12 @@
 use super::Breaker;
-use crate::{clock::Instant, endpoint::Profile};
+use crate::{
+    clock::Instant,
+    endpoint::Profile,
+    sync::{Mutex, MutexGuard},
+};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 

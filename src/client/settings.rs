@@ -1,7 +1,7 @@
 use crate::{
-    breaker, deadline,
+    breaker, deadline, probe,
     retry::{self, Budget},
-    telemetry::Listener,
+    telemetry::{CallListener, Listener},
 };
 use std::time::Duration;
 
@@ -13,10 +13,12 @@ pub(crate) struct Settings {
     pub(crate) breaker: breaker::Settings,
     pub(crate) budget: Budget,
     pub(crate) hedging: bool,
+    pub(crate) probes: probe::Settings,
     pub(crate) registry: breaker::Registry,
     /// Everything random derives from it, so that a run can be replayed.
     pub(crate) seed: u64,
     pub(crate) listener: Option<Listener>,
+    pub(crate) call_listener: Option<CallListener>,
 }
 
 /// Fit for production. The seed comes from the system, so that no two processes of a fleet move in step.
@@ -28,9 +30,11 @@ impl Default for Settings {
             breaker: breaker::Settings::default(),
             budget: Budget::default(),
             hedging: true,
+            probes: probe::Settings::default(),
             registry: breaker::Registry::new(),
             seed: fastrand::u64(..),
             listener: None,
+            call_listener: None,
         }
     }
 }
@@ -42,6 +46,7 @@ impl std::fmt::Debug for Settings {
             .field("retry", &self.retry)
             .field("breaker", &self.breaker)
             .field("hedging", &self.hedging)
+            .field("probes", &self.probes)
             .finish_non_exhaustive()
     }
 }
@@ -93,6 +98,13 @@ macro_rules! stack_setters {
             self
         }
 
+        /// What is probed in the background. See [`probe`](mod@crate::probe).
+        #[must_use]
+        pub fn probes(mut self, settings: crate::probe::Settings) -> Self {
+            self.settings.probes = settings;
+            self
+        }
+
         /// Seeds every random choice (jitter, spill, write ids), for simulations. Drawn from the operating system by
         /// default: two processes with one seed would move in step and give their writes the same ids.
         #[must_use]
@@ -105,6 +117,14 @@ macro_rules! stack_setters {
         #[must_use]
         pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
             self.settings.listener = Some(std::sync::Arc::new(listener));
+            self
+        }
+
+        /// Is told how every call ended, as its caller sees it, on the task that made it: be quick, do not block. A call
+        /// that was dropped has no end. One may be told; a second takes the first's place.
+        #[must_use]
+        pub fn on_call_end(mut self, listener: impl Fn(&crate::telemetry::CallEnd) + Send + Sync + 'static) -> Self {
+            self.settings.call_listener = Some(std::sync::Arc::new(listener));
             self
         }
     };

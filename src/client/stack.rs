@@ -8,6 +8,8 @@ use crate::{
     hedge::{Delay, Hedge, HedgeLayer},
     limit::{Admission, Limit, LimitLayer},
     operator::{Operator, Orders},
+    probe::{Lane, Prober},
+    request::{OpClass, bit},
     retry::{Budget, Retry, RetryLayer},
     route::{Member, Route, Vitals},
     telemetry::{AttemptObserver, EndpointSnapshot, Reporter, Snapshot},
@@ -24,10 +26,15 @@ type Around<S, K> = Guarded<Limit<Health<Timeout<S>, Timed<K>>>>;
 /// `deadline → retry → hedge → route → per endpoint [ breaker → limit → health → timeout → S ]`
 pub type Stack<S, K> = Deadline<Retry<Hedge<Route<Around<S, K>>>>>;
 
+/// The router over the endpoints' own stacks.
+pub(crate) type Routed<S, K> = Route<Around<S, K>>;
+
 /// A stack, and the handles through which its state is seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Composed<S, K> {
     pub(crate) service: Stack<S, K>,
+    /// Its innermost part: the router and the endpoints behind it.
+    pub(crate) route: Routed<S, K>,
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) budget: Budget,
     pub(crate) operator: Operator,
@@ -59,23 +66,21 @@ pub(crate) fn compose<S, K: Clone>(
         Delay::never()
     };
 
+    let of_retries = seeds.u64(..);
+    let route = Route::commanded(members, seeds.u64(..), Some(orders.clone()), whole.clone());
     let service = ServiceBuilder::new()
         .layer(DeadlineLayer::new(settings.deadline))
         .layer(RetryLayer::reporting(
             settings.retry.clone(),
             budget.clone(),
-            seeds.u64(..),
+            of_retries,
             whole.clone(),
         ))
         .layer(HedgeLayer::reporting(delay, budget.clone(), whole.clone()))
-        .service(Route::commanded(
-            members,
-            seeds.u64(..),
-            Some(orders.clone()),
-            whole.clone(),
-        ));
+        .service(route.clone());
     Composed {
         service,
+        route,
         operator: Operator::new(roster.clone(), vitals.clone(), orders, whole),
         vitals,
         budget,
@@ -100,7 +105,11 @@ fn around<S, K: Clone>(
     let service = ServiceBuilder::new()
         .layer(BreakerLayer::new(vitals.breaker.clone()).learning_from(tracker.clone()))
         .layer(LimitLayer::new(vitals.admission.clone()))
-        .layer(HealthLayer::new(tracker.clone(), Timed(classify)).observed_by(AttemptObserver::new(profile.clone())))
+        .layer(HealthLayer::observed_by(
+            tracker.clone(),
+            Timed(classify),
+            AttemptObserver::new(profile.clone()),
+        ))
         .layer(TimeoutLayer::new(timeout::Limit::learnt(tracker.clone())))
         .service(service);
     let mut member = Member::with(service, vitals);
@@ -114,13 +123,38 @@ pub(crate) fn snapshot<'a>(
     profiles: impl Iterator<Item = (&'a Profile, Option<String>)>,
     vitals: &[Vitals],
     budget: &Budget,
+    operator: &Operator,
+    prober: &Prober,
     now: Instant,
 ) -> Snapshot {
     Snapshot {
         endpoints: profiles
             .zip(vitals)
-            .map(|((profile, barred), vitals)| EndpointSnapshot::of(profile, vitals, barred))
+            .enumerate()
+            .map(|(index, ((profile, barred), vitals))| {
+                EndpointSnapshot::of(profile, vitals, barred, prober.snapshot(index))
+            })
             .collect(),
         budget: budget.available(now),
+        orders: operator.snapshot(),
     }
+}
+
+/// The endpoints that are probed in the background: those that no constraint bars.
+pub(crate) fn lanes(roster: &Roster, vitals: &[Vitals], barred: u64, settings: &Settings) -> Vec<Lane> {
+    let writes = settings.probes.writes.then_some(OpClass::Write);
+    let mut lanes = Vec::new();
+    for (endpoint, (profile, vitals)) in roster.iter().zip(vitals).enumerate() {
+        if barred & bit(endpoint) != 0 {
+            continue;
+        }
+        let writes = writes.filter(|_| !profile.is_read_only());
+        lanes.extend([OpClass::Read].into_iter().chain(writes).map(|class| Lane {
+            endpoint,
+            class,
+            vitals: vitals.clone(),
+            reporter: Reporter::new(profile.shared_name().clone(), settings.listener.clone()),
+        }));
+    }
+    lanes
 }

@@ -34,7 +34,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tower::{Layer, Service};
@@ -97,6 +97,7 @@ where
                 at
             }
         };
+        record.timer().collect();
         ResponseFuture {
             inner: self.inner.call(call),
             record,
@@ -129,13 +130,15 @@ where
     type Output = Result<T, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Poll::Ready(result) = this.inner.poll(cx) {
-            return Poll::Ready(result.map_err(Into::into));
+        let mut this = self.project();
+        loop {
+            if let Poll::Ready(result) = this.inner.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(Into::into));
+            }
+            if ready!(this.record.timer().poll_collected(*this.at, cx)) {
+                let limit = this.at.saturating_duration_since(this.record.started());
+                return Poll::Ready(Err(Elapsed { limit }.into()));
+            }
         }
-        this.record.poll_until(*this.at, cx).map(|()| {
-            let limit = this.at.saturating_duration_since(this.record.started());
-            Err(Elapsed { limit }.into())
-        })
     }
 }

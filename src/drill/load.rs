@@ -5,12 +5,20 @@ use std::{
 };
 
 /// The incidents that are built in, by name.
-const BUILTINS: [&str; 5] = [
+const BUILTINS: [&str; 13] = [
     include_str!("incidents/aws-s3-2017.json"),
     include_str!("incidents/aws-kinesis-2020.json"),
     include_str!("incidents/fastly-2021.json"),
     include_str!("incidents/aws-network-2021.json"),
     include_str!("incidents/aws-dynamodb-2025.json"),
+    include_str!("incidents/azure-frontdoor-2025.json"),
+    include_str!("incidents/azure-storage-2018.json"),
+    include_str!("incidents/azure-ad-2021.json"),
+    include_str!("incidents/gcp-auth-2020.json"),
+    include_str!("incidents/gcp-servicecontrol-2025.json"),
+    include_str!("incidents/alibaba-auth-2023.json"),
+    include_str!("incidents/ovh-fire-2021.json"),
+    include_str!("incidents/gcve-deletion-2024.json"),
 ];
 
 /// Why a scenario could not be loaded: one sentence with file, line, column and reason.
@@ -164,15 +172,34 @@ mod tests {
                 ("aws-network-2021".into(), minutes(11, 10)),
                 // 06:48–21:20.
                 ("aws-dynamodb-2025".into(), minutes(14, 32)),
+                // 15:41–00:05.
+                ("azure-frontdoor-2025".into(), minutes(8, 24)),
+                // More than 21 hours.
+                ("azure-storage-2018".into(), minutes(21, 30)),
+                // 14 hours.
+                ("azure-ad-2021".into(), minutes(14, 0)),
+                // 47 minutes, and an hour in which it is seen that some uploads are stuck, and that all is well.
+                ("gcp-auth-2020".into(), minutes(1, 47)),
+                // 7.5 hours.
+                ("gcp-servicecontrol-2025".into(), minutes(7, 30)),
+                // 1 h 41, and fifty minutes of tail and calm.
+                ("alibaba-auth-2023".into(), minutes(2, 31)),
+                // A day of for ever.
+                ("ovh-fire-2021".into(), minutes(24, 0)),
+                // Two days, and half an hour.
+                ("gcve-deletion-2024".into(), minutes(48, 30)),
             ]
         );
     }
 
     #[test]
     fn every_builtin_strikes_the_primary_alone_and_every_player_can_play_it() {
-        let primary = Endpoint::new("p", ()).provider("aws").region("us-east-1");
         let other = Endpoint::new("o", ()).provider("aws").region("eu-west-1");
         for scenario in Scenario::builtins() {
+            let struck = scenario.struck().expect("one place");
+            let primary = Endpoint::new("p", ())
+                .provider(struck.provider.as_deref().unwrap())
+                .region(struck.region.as_deref().unwrap());
             let rules = || scenario.phases.iter().flat_map(|phase| &phase.rules);
             assert!(rules().count() > 0);
             for rule in rules() {

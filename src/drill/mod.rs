@@ -46,6 +46,9 @@
 //! | `truncate` | faulty, maybe sent | the body breaks off before its announced length |
 //! | `stale_reads` | reads show what they showed before | refused |
 //!
+//! A drill in production has a [`Guard`]: it expires, it can be stopped at once, and it ends when too few of the callers' calls
+//! go well.
+//!
 //! Who knows the class of a call plays rules for some classes: the layer from the request, the proxy from method and
 //! path.
 
@@ -53,6 +56,7 @@ mod check;
 mod compress;
 mod duration;
 mod fault;
+mod guard;
 mod kind;
 pub mod layer;
 mod load;
@@ -67,6 +71,7 @@ mod timeline;
 
 pub use check::InvalidScenario;
 pub use fault::Fault;
+pub use guard::{Ended, Guard};
 pub use kind::{PlayerKind, Unplayable};
 pub use layer::{FaultLayer, FaultService};
 pub use load::LoadError;

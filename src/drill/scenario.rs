@@ -131,6 +131,17 @@ impl Scenario {
             .fold(Duration::ZERO, |sum, phase| sum.saturating_add(phase.duration))
     }
 
+    /// The one place that all its rules strike; `None` if they strike several, or any.
+    pub fn struck(&self) -> Option<&Target> {
+        let mut targets = self
+            .phases
+            .iter()
+            .flat_map(|phase| &phase.rules)
+            .map(|rule| &rule.target);
+        let first = targets.next().filter(|target| **target != Target::default())?;
+        targets.all(|target| target == first).then_some(first)
+    }
+
     /// Where it stands after `elapsed`; `None` when it is over. A phase begins with its first instant and ends before
     /// the next one's.
     pub fn at(&self, elapsed: Duration) -> Option<Moment<'_>> {

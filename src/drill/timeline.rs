@@ -1,10 +1,11 @@
-use super::{InvalidScenario, Moment, PlayerKind, Rule, Scenario, Unplayable};
+use super::{Ended, Guard, InvalidScenario, Moment, PlayerKind, Rule, Scenario, Unplayable, guard::Watched};
 use crate::{
     clock::{self, Instant},
     endpoint::Profile,
     request::OpClass,
+    telemetry::CallEnd,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// A scenario and the instant at which it started: the handle that all players of one drill share.
@@ -30,7 +31,25 @@ pub struct Timeline(Arc<Inner>);
 struct Inner {
     scenario: Option<Scenario>,
     seed: u64,
-    started: watch::Sender<Option<Instant>>,
+    guard: Option<Guard>,
+    /// Changed only under `past`'s lock, so that an end cannot hit the run that comes after.
+    run: watch::Sender<Option<Run>>,
+    past: Mutex<Past>,
+}
+
+/// One start of a drill.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    started: Instant,
+    /// It is over by then, whatever happens.
+    pub(super) expires: Option<Instant>,
+}
+
+/// What is known of the latest run.
+#[derive(Debug, Default)]
+struct Past {
+    watched: Option<Watched>,
+    ended: Option<Ended>,
 }
 
 impl Timeline {
@@ -40,19 +59,30 @@ impl Timeline {
     /// If the scenario makes no sense.
     pub fn new(scenario: Scenario, seed: u64) -> Result<Self, InvalidScenario> {
         scenario.validate()?;
-        Ok(Self::with(Some(scenario), seed))
+        Ok(Self::with(Some(scenario), seed, None))
+    }
+
+    /// A drill for production, which its guard ends before it hurts.
+    ///
+    /// # Errors
+    /// If the scenario makes no sense.
+    pub fn guarded(scenario: Scenario, seed: u64, guard: Guard) -> Result<Self, InvalidScenario> {
+        scenario.validate()?;
+        Ok(Self::with(Some(scenario), seed, Some(guard)))
     }
 
     /// A drill in which nothing ever happens: for the run to compare with.
     pub fn idle() -> Self {
-        Self::with(None, 0)
+        Self::with(None, 0, None)
     }
 
-    fn with(scenario: Option<Scenario>, seed: u64) -> Self {
+    fn with(scenario: Option<Scenario>, seed: u64, guard: Option<Guard>) -> Self {
         Self(Arc::new(Inner {
             scenario,
             seed,
-            started: watch::Sender::new(None),
+            guard,
+            run: watch::Sender::new(None),
+            past: Mutex::default(),
         }))
     }
 
@@ -61,9 +91,19 @@ impl Timeline {
         self.0.scenario.as_ref()
     }
 
-    /// The first phase begins at `at`, which may lie ahead or (to begin in the midst of it) behind.
+    /// The first phase begins at `at`, which may lie ahead or (to begin in the midst of it) behind. A guard begins anew.
     pub fn start(&self, at: Instant) {
-        self.0.started.send_replace(Some(at));
+        let guard = self.0.guard.as_ref();
+        let begins = at.max(clock::now());
+        let mut past = self.past();
+        *past = Past {
+            watched: guard.map(Watched::new),
+            ended: None,
+        };
+        self.0.run.send_replace(Some(Run {
+            started: at,
+            expires: guard.and_then(|guard| begins.checked_add(guard.lasting)),
+        }));
     }
 
     /// The first phase begins now.
@@ -71,15 +111,96 @@ impl Timeline {
         self.start(clock::now());
     }
 
-    /// Everything is well again.
+    /// Everything is well again, at once: a call that a fault holds in the layer goes on to the provider.
     pub fn stop(&self) {
-        self.0.started.send_replace(None);
+        let now = clock::now();
+        self.end(|past, run| {
+            let lies_ahead = run.started > now;
+            past.ended = (lies_ahead || self.at(now).is_some()).then_some(Ended::Stopped);
+            Some(past.ended)
+        });
     }
 
-    /// Where the scenario stands at `at`; `None` before it, after it, and when it was not started.
+    /// Why the latest run ended before its time; `None` while it is under way, and after one that went to its end.
+    pub fn ended(&self) -> Option<Ended> {
+        self.end_if_expired(clock::now());
+        self.past().ended
+    }
+
+    /// A caller's call ended, well or not: for a [`Guard`], which ends the drill when too few go well. Where the clients are
+    /// evenkeel's, [`watch`](Self::watch) does it.
+    pub fn observe(&self, success: bool) {
+        // Most of the time there is no drill, which costs a look.
+        let now = clock::now();
+        if self.0.guard.is_none() || self.end_if_expired(now) || self.at(now).is_none() {
+            return;
+        }
+        self.end(|past, _| {
+            past.ended = past.watched.as_mut()?.observe(now, success);
+            past.ended.map(Some)
+        });
+    }
+
+    /// What a client is to call at each call's end, for a [`Guard`]: give it to its builder's `on_call_end`. What
+    /// [says nothing](CallEnd::went_well) is left out.
+    pub fn watch(&self) -> impl Fn(&CallEnd) + Send + Sync + 'static + use<> {
+        let timeline = self.clone();
+        move |end| {
+            if let Some(success) = end.went_well() {
+                timeline.observe(success);
+            }
+        }
+    }
+
+    /// Whether the run had lasted as long as it may by `now`. If so it is over, for those who wait, too.
+    pub(super) fn end_if_expired(&self, now: Instant) -> bool {
+        let expired = |run: &Run| run.expires.is_some_and(|at| at <= now);
+        if !self.0.run.borrow().as_ref().is_some_and(expired) {
+            return false;
+        }
+        self.end(|past, run| {
+            let lasted = self.0.guard.as_ref()?.lasting;
+            let expires = run.expires.filter(|at| *at <= now)?;
+            // One that had played to its end by then was not ended.
+            let unfinished = self
+                .0
+                .scenario
+                .as_ref()?
+                .at(expires.saturating_duration_since(run.started));
+            past.ended = unfinished.is_some().then_some(Ended::Expired { lasted });
+            Some(past.ended)
+        });
+        true
+    }
+
+    /// Ends the run under way if `decide` says so, and tells why if it does.
+    fn end(&self, decide: impl FnOnce(&mut Past, &Run) -> Option<Option<Ended>>) {
+        let why = {
+            let mut past = self.past();
+            let Some(run) = *self.0.run.borrow() else { return };
+            let Some(why) = decide(&mut past, &run) else { return };
+            self.0.run.send_replace(None);
+            why
+        };
+        if let (Some(why), Some(guard), Some(scenario)) = (why, &self.0.guard, self.scenario()) {
+            tracing::warn!(target: "evenkeel", "the drill `{}` was ended: {why}", scenario.name);
+            if let Some(listener) = &guard.listener {
+                listener(&why);
+            }
+        }
+    }
+
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.0.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the scenario stands at `at`; `None` before it, after it, when it was not started, and when it has expired.
     pub fn at(&self, at: Instant) -> Option<Moment<'_>> {
-        let started = (*self.0.started.borrow())?;
-        self.0.scenario.as_ref()?.at(at.checked_duration_since(started)?)
+        let run = (*self.0.run.borrow())?;
+        if run.expires.is_some_and(|expires| expires <= at) {
+            return None;
+        }
+        self.0.scenario.as_ref()?.at(at.checked_duration_since(run.started)?)
     }
 
     /// [`at`](Self::at) this instant.
@@ -89,11 +210,12 @@ impl Timeline {
 
     /// When, after `at`, other rules will hold; `None`: never, as things stand.
     pub fn next_change(&self, at: Instant) -> Option<Instant> {
-        let started = (*self.0.started.borrow())?;
-        if started > at {
-            return Some(started);
+        let run = (*self.0.run.borrow())?;
+        if run.started > at {
+            return Some(run.started);
         }
-        self.at(at).and_then(|moment| at.checked_add(moment.left))
+        let change = self.at(at).and_then(|moment| at.checked_add(moment.left))?;
+        Some(run.expires.map_or(change, |expires| change.min(expires)))
     }
 
     /// Whether `kind` can play this drill at this endpoint.
@@ -120,8 +242,8 @@ impl Timeline {
     }
 
     /// Wakes when the drill is started or stopped.
-    pub(super) fn changes(&self) -> watch::Receiver<Option<Instant>> {
-        self.0.started.subscribe()
+    pub(super) fn changes(&self) -> watch::Receiver<Option<Run>> {
+        self.0.run.subscribe()
     }
 
     /// The generator for one player at one endpoint. Each has its own stream, so that the draws of one do not depend on
@@ -162,6 +284,19 @@ mod tests {
         assert_eq!(timeline.at(start + minutes(49)).unwrap().index, 1);
         assert_eq!(timeline.at(start + minutes(168)), None);
         assert_eq!(timeline.next_change(start + minutes(168)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_expiry_is_a_change_like_any_other() {
+        let minute = Duration::from_secs(60);
+        let scenario = Scenario::builtin("fastly-2021").unwrap();
+        let timeline = Timeline::guarded(scenario, 1, Guard::lasting(minute)).unwrap();
+        let now = clock::now();
+        timeline.start(now);
+        assert_eq!(timeline.next_change(now), Some(now + minute));
+        assert!(timeline.at(now + minute - Duration::from_nanos(1)).is_some());
+        assert_eq!(timeline.at(now + minute), None);
+        assert_eq!(timeline.next_change(now + minute), None);
     }
 
     #[test]

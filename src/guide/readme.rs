@@ -1,7 +1,7 @@
 //! The README's defaults are those of the code.
 
 use crate::{
-    breaker, deadline, health::Ramp, hedge::Delay, limit, retry, route::pick::OVERPROVISIONING, timeout::Limit,
+    breaker, deadline, health::Ramp, hedge::Delay, limit, probe, retry, route::pick::OVERPROVISIONING, timeout::Limit,
 };
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ fn percent(share: f64) -> String {
 fn the_numbers_are_the_codes() {
     let breaker = breaker::Settings::default();
     let retry = retry::Settings::default();
+    let probes = probe::Settings::default();
     let expected = [
         ("deadline of a call", time(deadline::DEFAULT)),
         ("limit of an attempt", format!("{} × p99", Limit::TIMES_P99)),
@@ -68,6 +69,8 @@ fn the_numbers_are_the_codes() {
             format!("{},{:03}", limit::MAX_IN_FLIGHT / 1_000, limit::MAX_IN_FLIGHT % 1_000),
         ),
         ("wait at a full endpoint", time(limit::PATIENCE)),
+        ("idle probe", probes.idle.map_or("off".to_owned(), time)),
+        ("write probe", if probes.writes { "on" } else { "off" }.to_owned()),
     ];
     for (what, value) in expected {
         assert_eq!(default_of(what), value, "{what}");

@@ -40,7 +40,7 @@ pub use latency::Latency;
 pub use ramp::Ramp;
 pub use throttle::ThrottleShare;
 pub use tracker::Tracker;
-pub(crate) use tracker::{InFlight, UNLEARNT, late_after};
+pub(crate) use tracker::{UNLEARNT, late_after};
 pub use window::{Counts, Window};
 
 use crate::{
@@ -61,8 +61,14 @@ use tower::{Layer, Service};
 use tracing::Span;
 
 /// Wraps one endpoint's service in [`Health`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HealthLayer<K> {
+    shared: Arc<Shared<K>>,
+}
+
+/// What the attempts at one endpoint share. Each holds it once.
+#[derive(Debug)]
+struct Shared<K> {
     tracker: Arc<Tracker>,
     classify: K,
     observer: AttemptObserver,
@@ -71,44 +77,61 @@ pub struct HealthLayer<K> {
 impl<K> HealthLayer<K> {
     /// Judges with `classify` and remembers in `tracker`.
     pub fn new(tracker: Arc<Tracker>, classify: K) -> Self {
-        Self {
-            tracker,
-            classify,
-            observer: AttemptObserver::unnamed(),
-        }
+        Self::observed_by(tracker, classify, AttemptObserver::unnamed())
     }
 
-    /// Spans and metrics carry this endpoint's name and place.
-    #[must_use]
-    pub(crate) fn observed_by(mut self, observer: AttemptObserver) -> Self {
-        self.observer = observer;
-        self
+    /// The same; spans and metrics carry this endpoint's name and place.
+    pub(crate) fn observed_by(tracker: Arc<Tracker>, classify: K, observer: AttemptObserver) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                tracker,
+                classify,
+                observer,
+            }),
+        }
     }
 }
 
-impl<S, K: Clone> Layer<S> for HealthLayer<K> {
+impl<K> Clone for HealthLayer<K> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<S, K> Layer<S> for HealthLayer<K> {
     type Service = Health<S, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Health {
             inner,
-            layer: self.clone(),
+            shared: self.shared.clone(),
         }
     }
 }
 
 /// Judges every attempt at one endpoint. See the [module](self).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Health<S, K> {
     inner: S,
-    layer: HealthLayer<K>,
+    shared: Arc<Shared<K>>,
+}
+
+impl<S: Clone, K> Clone for Health<S, K> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            shared: self.shared.clone(),
+        }
+    }
 }
 
 impl<R, S, K> Service<Call<R>> for Health<S, K>
 where
     S: Service<Call<R>>,
     S::Error: Into<BoxError>,
-    K: Classify<S::Response, S::Error> + Clone,
+    K: Classify<S::Response, S::Error>,
 {
     type Response = S::Response;
     type Error = BoxError;
@@ -119,25 +142,11 @@ where
     }
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        let started = call.at();
-        let (record, leg) = (call.record().clone(), call.leg());
-        record.start(leg, started);
-        let span = self.layer.observer.span(&record, leg);
-        let attempt = Attempt {
-            class: record.class(),
-            record,
-            leg,
-            started,
-            in_flight: self.layer.tracker.enter(),
-            tracker: self.layer.tracker.clone(),
-            observer: self.layer.observer.clone(),
-            over: false,
-        };
-        let inner = span.in_scope(|| self.inner.call(call));
+        let attempt = Attempt::begin(&call, self.shared.clone());
+        let span = self.shared.observer.span(call.record(), call.leg());
         ResponseFuture {
-            inner,
+            inner: span.in_scope(|| self.inner.call(call)),
             attempt,
-            classify: self.layer.classify.clone(),
             span,
         }
     }
@@ -148,8 +157,7 @@ pin_project! {
     pub struct ResponseFuture<F, K> {
         #[pin]
         inner: F,
-        attempt: Attempt,
-        classify: K,
+        attempt: Attempt<K>,
         span: Span,
     }
 }
@@ -174,34 +182,55 @@ where
             let _entered = this.span.enter();
             ready!(this.inner.poll(cx))
         };
-        this.attempt.finish(this.classify, result.as_ref(), this.span);
+        this.attempt.finish(result.as_ref(), this.span);
         Poll::Ready(result.map_err(Into::into))
     }
 }
 
 /// What must be settled when an attempt ends, in whichever way it does.
 #[derive(Debug)]
-struct Attempt {
+struct Attempt<K> {
     record: Arc<CallRecord>,
     leg: Leg,
     class: OpClass,
-    started: Instant,
-    tracker: Arc<Tracker>,
-    #[expect(dead_code, reason = "held for its Drop")]
-    in_flight: InFlight,
-    observer: AttemptObserver,
     over: bool,
+    started: Instant,
+    shared: Arc<Shared<K>>,
 }
 
-impl Attempt {
-    fn finish<T, E, K: Classify<T, E>>(&mut self, classify: &K, result: Result<&T, &E>, span: &Span) {
+impl<K> Attempt<K> {
+    fn begin<R>(call: &Call<R>, shared: Arc<Shared<K>>) -> Self {
+        call.record().start(call.leg(), call.at());
+        shared.tracker.enter();
+        Self {
+            record: call.record().clone(),
+            leg: call.leg(),
+            class: call.class(),
+            over: false,
+            started: call.at(),
+            shared,
+        }
+    }
+
+    fn finish<T, E>(&mut self, result: Result<&T, &E>, span: &Span)
+    where
+        K: Classify<T, E>,
+    {
         self.over = true;
+        let Shared {
+            tracker,
+            classify,
+            observer,
+        } = &*self.shared;
         let now = clock::now();
         let took = now.saturating_duration_since(self.started);
         let outcome = classify.classify(result);
-        let outcome = self.tracker.judged(self.class, now, took, outcome);
+        let outcome = match self.record.is_background() {
+            false => tracker.judged(self.class, now, took, outcome),
+            true => tracker.probed(self.class, now, outcome),
+        };
         let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
-        self.observer.ended(self.class, Ended::Judged(outcome), took);
+        observer.ended(&self.record, Ended::Judged(outcome), took);
         if let Some(detail) = &detail {
             span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
             if let Some(id) = &detail.request_id {
@@ -212,19 +241,21 @@ impl Attempt {
     }
 }
 
-impl Drop for Attempt {
+impl<K> Drop for Attempt<K> {
     fn drop(&mut self) {
+        let tracker = &self.shared.tracker;
+        tracker.leave();
         if self.over {
             return;
         }
         let now = clock::now();
         let age = now.saturating_duration_since(self.started);
-        let how = if self.tracker.abandoned(self.class, now, age, self.record.is_probe()) {
+        let how = if tracker.abandoned(self.class, now, age, self.record.is_probe()) {
             Abandoned::Late
         } else {
             Abandoned::Young
         };
-        self.observer.ended(self.class, Ended::Abandoned(how), age);
+        self.shared.observer.ended(&self.record, Ended::Abandoned(how), age);
         self.record.end(self.leg, age, Ended::Abandoned(how), None);
     }
 }

@@ -46,6 +46,8 @@ struct ClassHealth {
     score: f64,
     score_at: Option<Instant>,
     last_success: Option<Instant>,
+    /// When an attempt last ended that moved neither that nor the score: throttled, or the caller's mistake.
+    last_other: Option<Instant>,
     /// When credentials that had worked were last refused: while that goes on, they stay believed.
     last_suspicion: Option<Instant>,
 }
@@ -58,6 +60,7 @@ impl Default for ClassHealth {
             score: 1.0,
             score_at: None,
             last_success: None,
+            last_other: None,
             last_suspicion: None,
         }
     }
@@ -105,6 +108,12 @@ impl Tracker {
         self.lock(class).latency.quantile(0.5)
     }
 
+    /// Nine attempts in ten take longer than this, once 20 were seen. (A quantile is exact to an eighth, upward.)
+    pub(crate) fn quick(&self, class: OpClass) -> Option<Duration> {
+        let tenth = self.lock(class).latency.quantile(0.1)?;
+        Some(tenth * 8 / 9)
+    }
+
     /// From this age on an attempt is *late*, and worth a hedge: a tenth, and at least 1 ms (a timer's resolution), beyond
     /// the p99; 100 ms while that is not known. (An endpoint that was dead before the first call would otherwise never be
     /// late.)
@@ -127,6 +136,15 @@ impl Tracker {
         self.lock(class).last_success
     }
 
+    /// When an attempt last ended, however it did; `None` while none has.
+    pub(crate) fn last_seen(&self, class: OpClass) -> Option<Instant> {
+        let health = self.lock(class);
+        [health.score_at, health.last_success, health.last_other]
+            .into_iter()
+            .flatten()
+            .max()
+    }
+
     /// What one more attempt here would cost: peak-EWMA latency × (attempts under way + 1), in nanoseconds.
     pub fn cost(&self, class: OpClass, now: Instant) -> f64 {
         let latency = self.lock(class).latency.cost_nanos(now);
@@ -141,6 +159,16 @@ impl Tracker {
     /// An attempt came back. Gives the outcome back as policy should see it: a refusal of credentials that never
     /// worked here is no suspected outage, and loses its mark.
     pub(crate) fn judged(&self, class: OpClass, now: Instant, took: Duration, outcome: Outcome) -> Outcome {
+        self.learn(class, now, Some(took), outcome)
+    }
+
+    /// A probe from the background came back: the same, but its time is no sample. A cheap read's would be too short a
+    /// limit for others.
+    pub(crate) fn probed(&self, class: OpClass, now: Instant, outcome: Outcome) -> Outcome {
+        self.learn(class, now, None, outcome)
+    }
+
+    fn learn(&self, class: OpClass, now: Instant, took: Option<Duration>, outcome: Outcome) -> Outcome {
         // Credentials are the endpoint's, whatever the class of the call that they worked for.
         let suspected = outcome.credential
             && OpClass::ALL
@@ -156,23 +184,28 @@ impl Tracker {
         };
         match outcome.verdict {
             verdict if verdict.is_healthy() => {
-                health.latency.record(now, took);
+                if let Some(took) = took {
+                    health.latency.record(now, took);
+                    self.views[class.index()].timeouts.store(0, Ordering::Relaxed);
+                }
                 health.weigh(now, true);
                 health.throttle.passed();
                 health.last_success = Some(now);
-                self.views[class.index()].timeouts.store(0, Ordering::Relaxed);
             }
             verdict if verdict.is_fault() || suspected => {
-                health.latency.observe_cost(now, took.max(PENALTY));
-                if outcome.timed_out {
+                health.latency.observe_cost(now, took.unwrap_or_default().max(PENALTY));
+                if outcome.timed_out && took.is_some() {
                     let timeouts = &self.views[class.index()].timeouts;
                     timeouts.store((timeouts.load(Ordering::Relaxed) + 1).min(2), Ordering::Relaxed);
                 }
                 health.weigh(now, false);
             }
-            Verdict::Throttled => health.throttle.throttled(now, outcome.retry_after),
+            Verdict::Throttled => {
+                health.throttle.throttled(now, outcome.retry_after);
+                health.last_other = Some(now);
+            }
             // The caller's own mistakes say nothing of speed or health.
-            _ => {}
+            _ => health.last_other = Some(now),
         }
         self.publish(class, &health, now);
         outcome
@@ -198,10 +231,14 @@ impl Tracker {
         late
     }
 
-    /// Counts an attempt as under way until the guard is dropped.
-    pub(crate) fn enter(self: &std::sync::Arc<Self>) -> InFlight {
+    /// Counts an attempt as under way until it [leaves](Self::leave).
+    pub(crate) fn enter(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(self.clone())
+    }
+
+    /// An attempt that [entered](Self::enter) is no longer under way.
+    pub(crate) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn publish(&self, class: OpClass, health: &ClassHealth, now: Instant) {
@@ -245,16 +282,6 @@ impl ClassHealth {
             .into_iter()
             .flatten()
             .any(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
-    }
-}
-
-/// One attempt under way; leaves when dropped.
-#[derive(Debug)]
-pub(crate) struct InFlight(std::sync::Arc<Tracker>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -309,10 +336,10 @@ mod tests {
     #[test]
     fn an_unknown_endpoint_gets_one_attempt_at_a_time() {
         let now = crate::clock::now();
-        let (unknown, known) = (std::sync::Arc::new(Tracker::new()), Tracker::new());
+        let (unknown, known) = (Tracker::new(), Tracker::new());
         known.judged(OpClass::Read, now, Duration::from_secs(5), Outcome::SUCCESS);
         assert!(unknown.cost(OpClass::Read, now) < known.cost(OpClass::Read, now));
-        let _one = unknown.enter();
+        unknown.enter();
         assert!(unknown.cost(OpClass::Read, now) > known.cost(OpClass::Read, now));
     }
 

@@ -4,6 +4,9 @@
 //! another endpoint that is closed and that this call has not tried. The first success or definitive answer wins, and the
 //! loser is dropped; an absence or a failure waits for the other. ("The Tail at Scale", Dean and Barroso, 2013.)
 //!
+//! A read that serves as the first probe of an endpoint that was late when it last failed is asked elsewhere at the same
+//! time, so that its caller does not wait for nothing. (One that fails at once costs the caller no time.)
+//!
 //! Hedges draw on the client's one [`Budget`], so that they never double the load. Writes are never hedged: two racing
 //! copies of one write answer each other's preconditions.
 //!
@@ -94,6 +97,20 @@ impl Delay {
             .and_then(|index| self.trackers.get(index))
             .and_then(|tracker| tracker.p99(class))
             .map_or(self.unlearnt, |p99| late_after(p99).max(self.floor))
+    }
+
+    /// The delay for an attempt that serves as the first probe of this endpoint, which was silent: the hedge is sent so early that it is
+    /// back when the probe is late, not before (nothing would be learnt from a probe that is dropped young). Where
+    /// another endpoint is slower than that, it is sent at once, and the caller does not notice the probe.
+    fn beside_a_probe_of(&self, endpoint: Option<usize>, class: OpClass) -> Duration {
+        let others = self.trackers.iter().enumerate();
+        let fastest = others
+            .filter(|(index, _)| endpoint != Some(*index))
+            .filter_map(|(_, tracker)| tracker.quick(class))
+            .min();
+        // Timers wake up to a millisecond late, and the hedge must not be the one that is early.
+        let ahead = fastest.unwrap_or_default().saturating_sub(Duration::from_millis(1));
+        self.of(endpoint, class).saturating_sub(ahead)
     }
 }
 
@@ -186,8 +203,8 @@ pin_project! {
         first: S::Future,
         // A result of the first that waits for the hedge.
         first_result: Option<Result<S::Response, BoxError>>,
-        #[pin]
-        hedge: Option<Running<Oneshot<S, Call<R>>, S::Response>>,
+        // Boxed: few calls have one, and all would be twice as large for it.
+        hedge: Option<Pin<Box<Running<Oneshot<S, Call<R>>, S::Response>>>>,
         // What a hedge needs; taken when it is sent or when there cannot be one.
         spare: Option<(Call<R>, S, Arc<Shared>)>,
         due: Option<Instant>,
@@ -251,10 +268,10 @@ where
         {
             let result = result.map_err(Into::into);
             // Unhedged calls, nearly all, end here.
-            let Some(hedge) = this.hedge.as_mut().as_pin_mut() else {
+            let Some(hedge) = this.hedge.as_mut() else {
                 return Poll::Ready(result);
             };
-            let hedge = hedge.project();
+            let hedge = hedge.as_mut().project();
             match hedge.result.take() {
                 Some(other) => return Poll::Ready(better(hedge.record, (*this.leg, result), (*hedge.leg, other))),
                 None if rank(hedge.record.ended(*this.leg), result.is_ok()) == Rank::Definitive => {
@@ -265,10 +282,15 @@ where
         }
         if let Some((call, service, shared)) = this.spare.as_ref() {
             let record = call.record();
-            let due = *this
-                .due
-                .get_or_insert_with(|| call.at() + shared.delay.of(record.endpoint(*this.leg), record.class()));
-            if record.poll_until(due, cx).is_pending() {
+            let due = *this.due.get_or_insert_with(|| {
+                let (endpoint, class) = (record.endpoint(*this.leg), record.class());
+                call.at()
+                    + match record.probes_silence() {
+                        true => shared.delay.beside_a_probe_of(endpoint, class),
+                        false => shared.delay.of(endpoint, class),
+                    }
+            });
+            if due > call.at() && record.poll_until(due, cx).is_pending() {
                 return Poll::Pending;
             }
             let now = clock::now();
@@ -281,17 +303,17 @@ where
                     record: record.clone(),
                     paid: (!record.is_probe()).then(|| shared.budget.clone()),
                 };
-                this.hedge.set(Some(running));
+                *this.hedge = Some(Box::pin(running));
             } else if shared.budget.may_tell(now) {
                 shared.reporter.report(Event::BudgetExhausted { class: record.class() });
             }
             // One hedge an attempt, or none.
             *this.spare = None;
         }
-        let Some(hedge) = this.hedge.as_mut().as_pin_mut() else {
+        let Some(running) = this.hedge.as_mut() else {
             return Poll::Pending;
         };
-        let hedge = hedge.project();
+        let hedge = running.as_mut().project();
         if hedge.result.is_some() {
             return Poll::Pending;
         }
@@ -304,7 +326,7 @@ where
             if let Some(budget) = hedge.paid {
                 budget.refund(clock::now());
             }
-            this.hedge.set(None);
+            *this.hedge = None;
             return Poll::Pending;
         }
         if let Some(first) = this.first_result.take() {

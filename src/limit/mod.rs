@@ -2,7 +2,8 @@
 //!
 //! When a region dies, its whole load arrives at the next one. An endpoint with a
 //! [`capacity`](crate::Endpoint::capacity) is sent at most so many calls per second (with a burst of 100 ms worth of
-//! them), and every endpoint at most 1,024 attempts at once. What is above is refused at once with [`Full`]; the router
+//! them); one without is watched, and when attempts take four times as long as usual because many are under way, they are
+//! limited to what it can do ([`Adaptive`]). Every endpoint is sent at most 1,024 attempts at once. What is above is refused at once with [`Full`]; the router
 //! then looks elsewhere. An attempt for which nothing else is left may wait up to 50 ms for its turn.
 //!
 //! ```
@@ -28,25 +29,31 @@
 //! tower users look for back-pressure in `poll_ready`. It cannot be there: readiness comes before the request is known,
 //! and waiting behind one full endpoint would hold up calls that could go elsewhere. So this layer sheds in `call`.
 
+mod adaptive;
 mod policy;
 mod refusal;
 
+#[cfg(all(test, evenkeel_loom))]
+mod loom_tests;
+
+pub use adaptive::Adaptive;
 pub use policy::Rate;
 pub use refusal::Full;
 
 use crate::{
     BoxError,
     clock::{self, Instant},
-    request::{Call, CallRecord},
+    request::{Abandoned, Call, CallRecord, Ended, Leg},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -68,20 +75,24 @@ struct Shared {
     in_flight: AtomicU32,
     max_in_flight: u32,
     rate: Option<Mutex<Rate>>,
+    /// Where no rate was given.
+    learnt: Option<adaptive::Shared>,
 }
 
 impl Admission {
-    /// At most `capacity` calls per second, if given, and [`MAX_IN_FLIGHT`] at once.
+    /// At most `capacity` calls per second, if given, else as many at once as it is learnt to bear; never more than
+    /// [`MAX_IN_FLIGHT`] at once.
     pub fn new(capacity: Option<f64>) -> Self {
         Self::with(capacity, MAX_IN_FLIGHT)
     }
 
-    /// At most `capacity` calls per second, if given, and `max_in_flight` at once.
+    /// The same with another maximum.
     pub fn with(capacity: Option<f64>, max_in_flight: u32) -> Self {
         Self(Arc::new(Shared {
             in_flight: AtomicU32::new(0),
             max_in_flight,
             rate: capacity.map(|capacity| Mutex::new(Rate::new(capacity))),
+            learnt: capacity.is_none().then(adaptive::Shared::new),
         }))
     }
 
@@ -90,13 +101,33 @@ impl Admission {
         self.0.in_flight.load(Ordering::Relaxed)
     }
 
+    /// The most attempts that may be under way at the moment, where that was learnt; `None`: no limit but
+    /// [`MAX_IN_FLIGHT`].
+    pub fn learnt_limit(&self) -> Option<u32> {
+        self.0.learnt.as_ref().and_then(|learnt| learnt.limit(clock::now()))
+    }
+
     /// One more attempt, which must wait for its turn so long.
-    fn admit(&self, now: Instant, patience: Duration) -> Result<(Duration, Place), Duration> {
+    fn admit(
+        &self,
+        of: (&Arc<CallRecord>, Leg),
+        now: Instant,
+        patience: Duration,
+    ) -> Result<(Duration, Place), Duration> {
         // Counted before it is looked at, so that two that race cannot both take the last place.
         let before = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone());
+        let mut place = Place {
+            admission: self.clone(),
+            sample: None,
+        };
         if before >= self.0.max_in_flight {
             return Err(PATIENCE);
+        }
+        if let Some(learnt) = &self.0.learnt
+            && learnt.admits(now, before).ok_or(PATIENCE)?
+        {
+            let (record, leg) = of;
+            place.sample = Some((record.clone(), leg, now, before));
         }
         let wait = match &self.0.rate {
             None => Duration::ZERO,
@@ -156,7 +187,7 @@ where
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let patience = if call.may_queue() { PATIENCE } else { Duration::ZERO };
         let now = call.at();
-        let state = match self.admission.admit(now, patience) {
+        let state = match self.admission.admit((call.record(), call.leg()), now, patience) {
             Err(retry_after) => State::Refused { retry_after },
             Ok((wait, place)) => {
                 if wait.is_zero() {
@@ -231,10 +262,27 @@ where
 
 /// A place among the attempts under way; given back when dropped.
 #[derive(Debug)]
-struct Place(Admission);
+struct Place {
+    admission: Admission,
+    /// An attempt to learn from, when it began, and how many it found under way.
+    sample: Option<(Arc<CallRecord>, Leg, Instant, u32)>,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let shared = &self.admission.0;
+        shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let (Some(learnt), Some((record, leg, began, found))) = (&shared.learnt, &self.sample) else {
+            return;
+        };
+        let (ended, elapsed) = record.end_of(*leg);
+        let telling = match ended {
+            Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy() || outcome.timed_out,
+            Some(Ended::Abandoned(how)) => how == Abandoned::Late,
+            None => false,
+        };
+        if let Some(took) = elapsed.filter(|_| telling && !record.is_background()) {
+            learnt.ended(*began + took, took, *found);
+        }
     }
 }

@@ -48,7 +48,7 @@ use crate::{
     endpoint::Roster,
     request::{OpClass, bit},
     route::Vitals,
-    telemetry::{Event, Reporter},
+    telemetry::{Event, OrderSnapshot, Reporter},
 };
 use std::{
     fmt,
@@ -213,6 +213,19 @@ impl Operator {
         let now = clock::now();
         let list = self.shared.orders.lock();
         list.iter().filter(|order| now < order.until).cloned().collect()
+    }
+
+    /// The same, as the snapshot shows them.
+    pub(crate) fn snapshot(&self) -> Vec<OrderSnapshot> {
+        let (now, roster) = (clock::now(), &self.shared.roster);
+        let names = |order: &Order| {
+            let about = order.selector.of(roster);
+            let within = (0..roster.len()).filter(|index| about & bit(*index) != 0);
+            within.map(|index| roster.name(index).to_owned()).collect()
+        };
+        let orders = self.orders();
+        let each = orders.iter();
+        each.map(|order| OrderSnapshot::of(order, names(order), now)).collect()
     }
 
     fn propose(&self, action: Action, selector: Selector, reason: Arc<str>, lasts: Duration) -> Proposal {

@@ -10,7 +10,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
 //! let table = MemoryTable::new();
-//! let lock = |id| Put { condition: Condition::Absent, ..Put::new(Key::new("lock").unwrap(), "me", WriteId::new(id)) };
+//! let lock = |id| Put::new(Key::new("lock").unwrap(), "me", WriteId::new(id)).on(Condition::Absent);
 //! table.put(lock("first")).await.unwrap();
 //! let second = table.put(lock("second")).await.unwrap_err();
 //! assert_eq!(second.kind(), ProviderErrorKind::AlreadyExists);

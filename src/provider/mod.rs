@@ -7,6 +7,7 @@
 //! | `cosmos` | `cosmos` | containers of Azure Cosmos DB, on Microsoft's SDK |
 //! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
+//! | `redis` | `redis` | keys on one Redis or Valkey server |
 //!
 //! An adapter implements [`ObjectProvider`], or [`KvProvider`] for a table: plain async methods, one request each, no retries of its own, and every
 //! failure as a [`ProviderError`] that carries its [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts are
@@ -36,10 +37,14 @@ mod error;
 mod kv;
 pub mod memory;
 pub mod memory_table;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod verdicts;
 
+#[cfg(feature = "redis")]
+pub use self::redis::Redis;
 pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 #[cfg(feature = "cosmos")]
 pub use cosmos::Cosmos;

@@ -1,39 +1,6 @@
-use super::{CallRecord, OpClass, Safety};
+use super::{CallRecord, Leg, OpClass, Safety};
 use crate::clock::Instant;
 use std::sync::Arc;
-
-/// Which attempt of a call this is, counted from 0. The layer that starts an attempt (retry, hedge) draws the number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Leg(pub(crate) u16);
-
-/// Why an attempt was started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum LegKind {
-    /// The call's first attempt. Never refused by the budget.
-    #[default]
-    First,
-    /// After a failed one.
-    Retry,
-    /// Beside a late one.
-    Hedge,
-    /// An ask that proves absence. Never refused by the budget.
-    Proof,
-    /// Asks the endpoint that lost a write's answer what became of it. Never refused by the budget.
-    Confirm,
-}
-
-impl LegKind {
-    /// The word used in explanations, spans and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Retry => "retry",
-            Self::Hedge => "hedge",
-            Self::Proof => "proof",
-            Self::Confirm => "confirm",
-        }
-    }
-}
 
 /// A request on its way through the stack. A clone is the same call: it shares the record.
 #[derive(Clone, Debug)]

@@ -43,6 +43,12 @@ impl Key {
     /// The longest key in bytes.
     pub const MAX_BYTES: usize = 1024;
 
+    /// Keys that start with this are the client's own: it takes none from a caller, and its listings leave them out.
+    pub const RESERVED: &str = ".evenkeel/";
+
+    /// The object that [probes](crate::probe) ask for. Only write probes, which are off by default, ever store it.
+    pub const PROBE: &str = ".evenkeel/probe";
+
     /// Checks a key.
     ///
     /// # Errors

@@ -14,17 +14,20 @@
 //! ```
 
 mod call;
+mod first;
 mod key;
 pub mod kv;
+mod leg;
 pub mod object;
 mod record;
 mod timer;
 mod write_id;
 
-pub use call::{Call, Leg, LegKind};
+pub use call::Call;
 pub use key::{InvalidKey, Key};
+pub use leg::{Abandoned, Ended, Leg, LegKind, LegRecord};
+pub use record::CallRecord;
 pub(crate) use record::bit;
-pub use record::{Abandoned, CallRecord, Ended, LegRecord};
 pub use write_id::WriteId;
 
 /// What kind of work a call is. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).

@@ -1,12 +1,17 @@
-use super::{Leg, LegKind, OpClass, Safety, timer::CallTimer};
+use super::{
+    Leg, LegKind, OpClass, Safety,
+    first::First,
+    leg::{Ended, LegRecord},
+    timer::CallTimer,
+};
 use crate::{
     clock::{self, Instant},
-    verdict::{Detail, Outcome},
+    verdict::Detail,
 };
 use std::{
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -21,7 +26,8 @@ pub struct CallRecord {
     class: OpClass,
     safety: Safety,
     started: Instant,
-    deadline: OnceLock<Instant>,
+    /// Nanoseconds after the start; `UNDECIDED` while nobody has set it.
+    deadline: AtomicU64,
     /// Only this endpoint (its index in the client's list).
     pin: Option<usize>,
     /// Bit i set: endpoint i must not be used by this call (a constraint, or it was asked before).
@@ -33,65 +39,19 @@ pub struct CallRecord {
     earns: bool,
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
-    legs: Mutex<Legs>,
+    /// Most calls have just this attempt.
+    first: First,
+    /// Those after it, in their order.
+    more: Mutex<Vec<LegRecord>>,
     /// One of its attempts is a breaker's probe.
     probe: AtomicBool,
+    /// And of an endpoint that was silent when it was last heard of.
+    silent: AtomicBool,
     timer: CallTimer,
 }
 
-/// The first attempt lies inline: most calls have just one.
-#[derive(Debug, Default)]
-struct Legs {
-    first: LegRecord,
-    more: Vec<LegRecord>,
-}
-
-/// One attempt.
-#[derive(Clone, Debug, Default)]
-pub struct LegRecord {
-    /// Why it was started.
-    pub kind: LegKind,
-    /// The endpoint's index in the client's list; `None` before the router picked one.
-    pub endpoint: Option<usize>,
-    /// When it was dispatched to the endpoint.
-    pub started: Option<Instant>,
-    /// How long it took, once it ended.
-    pub elapsed: Option<Duration>,
-    /// How it ended; `None` while it runs, and for an attempt that never left this process.
-    pub ended: Option<Ended>,
-    /// What the provider said, for failures.
-    pub detail: Option<Box<Detail>>,
-    /// The attempt whose result stands for this one: its hedge, if that won.
-    pub(crate) stands_in: Option<Leg>,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// It came back and was judged.
-    Judged(Outcome),
-    /// It was dropped before it came back.
-    Abandoned(Abandoned),
-}
-
-/// How an attempt that was dropped is judged: by its age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Abandoned {
-    /// Younger than the endpoint's own p99: says nothing about the endpoint.
-    Young,
-    /// Older: a censored latency sample, and a sign that the endpoint is slow.
-    Late,
-}
-
-impl Abandoned {
-    /// The word used in explanations and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Young => "abandoned",
-            Self::Late => "abandoned late",
-        }
-    }
-}
+/// No deadline yet.
+const UNDECIDED: u64 = u64::MAX;
 
 impl CallRecord {
     /// A record for a call that starts now.
@@ -100,23 +60,29 @@ impl CallRecord {
             class,
             safety,
             started: clock::now(),
-            deadline: OnceLock::new(),
+            deadline: AtomicU64::new(UNDECIDED),
             pin: None,
             barred: 0,
             first_kind: LegKind::First,
             narrowed: false,
             earns: true,
             allowance: Duration::ZERO,
-            legs: Mutex::default(),
+            first: First::default(),
+            more: Mutex::default(),
             probe: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
 
     /// The whole call must end by then. The first to set it wins; the deadline layer sets it where nobody did.
     pub fn set_deadline(&self, at: Instant) {
+        let left = at.saturating_duration_since(self.started).as_nanos();
+        let left = u64::try_from(left).unwrap_or(UNDECIDED - 1);
         // A deadline that is already there stays: it came from nearer the caller.
-        let _ = self.deadline.set(at);
+        let _ = self
+            .deadline
+            .compare_exchange(UNDECIDED, left, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// The same record with this deadline.
@@ -200,7 +166,10 @@ impl CallRecord {
 
     /// When the whole call must have ended, if that was decided.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline.get().copied()
+        match self.deadline.load(Ordering::Relaxed) {
+            UNDECIDED => None,
+            left => Some(self.started + Duration::from_nanos(left)),
+        }
     }
 
     /// The endpoint that the call is pinned to.
@@ -215,64 +184,75 @@ impl CallRecord {
 
     /// A copy of every attempt so far.
     pub fn legs(&self) -> Vec<LegRecord> {
-        let legs = self.lock();
-        let mut all = Vec::with_capacity(1 + legs.more.len());
-        all.push(legs.first.clone());
-        all.extend(legs.more.iter().cloned());
+        let more = self.more();
+        let mut all = Vec::with_capacity(1 + more.len());
+        all.push(self.first());
+        all.extend(more.iter().cloned());
         all
     }
 
     /// Attempts that were dispatched to an endpoint. Local refusals are none.
     pub fn attempts(&self) -> usize {
-        let legs = self.lock();
-        legs.iter().filter(|leg| leg.started.is_some()).count()
+        let more = self.more();
+        usize::from(self.first.was_started()) + more.iter().filter(|leg| leg.started.is_some()).count()
     }
 
     /// Whether some attempt of this write may have been applied.
     pub fn may_have_been_applied(&self) -> bool {
         self.safety != Safety::ReadOnly
-            && self.lock().iter().any(|leg| match leg.ended {
+            && self.legs().iter().any(|leg| match leg.ended {
                 Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
                 // Dropped on the way, or still under way: nobody knows.
                 Some(Ended::Abandoned(_)) | None => leg.started.is_some(),
             })
     }
 
-    /// One of its attempts serves as a breaker's probe.
-    pub(crate) fn note_probe(&self) {
+    /// One of its attempts serves as a breaker's probe; `silent`: of an endpoint that was late when it last failed.
+    pub(crate) fn note_probe(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
         self.probe.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it probes an endpoint from which no answer need be expected.
+    pub(crate) fn probes_silence(&self) -> bool {
+        self.is_probe() && self.silent.load(Ordering::Relaxed)
+    }
+
+    /// A probe from the background: nobody's call.
+    pub(crate) const fn is_background(&self) -> bool {
+        matches!(self.first_kind, LegKind::Probe)
     }
 
     /// Whether the call lends an attempt as a probe. What that costs it (its hedge, its retry) is not the budget's to
     /// refuse: a call must not suffer for being the one that asks.
     pub(crate) fn is_probe(&self) -> bool {
-        self.probe.load(Ordering::Relaxed)
+        self.probe.load(Ordering::Relaxed) || self.is_background()
     }
 
     /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.
     pub(crate) fn next_leg(&self, kind: LegKind) -> Leg {
-        let mut legs = self.lock();
-        legs.more.push(LegRecord {
+        let mut more = self.more();
+        more.push(LegRecord {
             kind,
             ..LegRecord::default()
         });
-        Leg(u16::try_from(legs.more.len()).unwrap_or(u16::MAX))
+        Leg(u16::try_from(more.len()).unwrap_or(u16::MAX))
     }
 
     /// Route has picked `endpoint` for attempt `leg`.
     pub(crate) fn pick(&self, leg: Leg, endpoint: usize) {
-        let first_kind = self.first_kind;
-        self.edit(leg, |l| {
-            l.endpoint = Some(endpoint);
-            if leg.0 == 0 {
-                l.kind = first_kind;
-            }
-        });
+        match leg.further() {
+            None => self.first.pick(Some(endpoint)),
+            Some(index) => self.more()[index].endpoint = Some(endpoint),
+        }
     }
 
     /// The pick came to nothing (a local refusal): as if it had never been made.
     pub(crate) fn unpick(&self, leg: Leg) {
-        self.edit(leg, |l| l.endpoint = None);
+        match leg.further() {
+            None => self.first.pick(None),
+            Some(index) => self.more()[index].endpoint = None,
+        }
     }
 
     /// Endpoints that were picked before attempt `leg`, as a bit set.
@@ -285,87 +265,118 @@ impl CallRecord {
 
     /// Endpoints that were picked so far, as a bit set.
     pub(crate) fn picked(&self) -> u64 {
-        self.lock()
-            .iter()
-            .filter_map(|leg| leg.endpoint)
+        let more = self.more();
+        let all = self.first.endpoint().into_iter();
+        all.chain(more.iter().filter_map(|leg| leg.endpoint))
             .fold(0, |set, index| set | bit(index))
     }
 
     /// The attempt leaves for its endpoint.
     pub(crate) fn start(&self, leg: Leg, at: Instant) {
-        self.edit(leg, |l| {
-            l.started = Some(at);
-            l.ended = None;
-        });
+        match leg.further() {
+            None => self.first.start(at.saturating_duration_since(self.started)),
+            Some(index) => {
+                let leg = &mut self.more()[index];
+                leg.started = Some(at);
+                leg.ended = None;
+            }
+        }
     }
 
     /// The attempt is over.
     pub(crate) fn end(&self, leg: Leg, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
-        self.edit(leg, |l| {
-            l.elapsed = Some(elapsed);
-            l.ended = Some(ended);
-            l.detail = detail.map(Box::new);
-        });
+        match leg.further() {
+            None => self.first.end(elapsed, ended, detail),
+            Some(index) => {
+                let leg = &mut self.more()[index];
+                leg.elapsed = Some(elapsed);
+                leg.ended = Some(ended);
+                leg.detail = detail.map(Box::new);
+            }
+        }
     }
 
     /// How attempt `leg` itself ended. `None`: it never left this process, or nobody below judges.
     pub(crate) fn ended(&self, leg: Leg) -> Option<Ended> {
-        self.edit(leg, |l| l.ended)
+        match leg.further() {
+            None => self.first.ended(),
+            Some(index) => self.more()[index].ended,
+        }
     }
 
     /// How attempt `leg` itself ended, and after how long.
     pub(crate) fn end_of(&self, leg: Leg) -> (Option<Ended>, Option<Duration>) {
-        self.edit(leg, |l| (l.ended, l.elapsed))
+        match leg.further() {
+            None => (self.first.ended(), self.first.elapsed()),
+            Some(index) => {
+                let more = self.more();
+                (more[index].ended, more[index].elapsed)
+            }
+        }
     }
 
     /// Whether attempt `leg` was handed to its endpoint.
     pub(crate) fn was_started(&self, leg: Leg) -> bool {
-        self.edit(leg, |l| l.started.is_some())
+        match leg.further() {
+            None => self.first.was_started(),
+            Some(index) => self.more()[index].started.is_some(),
+        }
     }
 
     /// Why attempt `leg` is made.
     pub(crate) fn kind(&self, leg: Leg) -> LegKind {
-        match leg.0 {
-            0 => self.first_kind,
-            _ => self.edit(leg, |l| l.kind),
+        match leg.further() {
+            None => self.first_kind,
+            Some(index) => self.more()[index].kind,
         }
     }
 
     /// How the attempt ended whose result came back for `leg`: its own, or its hedge's.
     pub(crate) fn result_of(&self, leg: Leg) -> Option<Ended> {
-        let legs = self.lock();
-        let own = legs.get(leg);
-        match own.stands_in {
-            None => own.ended,
-            Some(hedge) => legs.get(hedge).ended,
-        }
+        let hedge = match leg.further() {
+            None => self.first.stands_in(),
+            Some(index) => self.more()[index].stands_in,
+        };
+        self.ended(hedge.unwrap_or(leg))
     }
 
     /// The result that comes back for attempt `leg` is that of `hedge`.
     pub(crate) fn stand_in(&self, leg: Leg, hedge: Leg) {
-        self.edit(leg, |l| l.stands_in = Some(hedge));
+        match leg.further() {
+            None => self.first.stand_in(hedge),
+            Some(index) => self.more()[index].stands_in = Some(hedge),
+        }
     }
 
     /// The endpoint of attempt `leg`.
     pub(crate) fn endpoint(&self, leg: Leg) -> Option<usize> {
-        self.edit(leg, |l| l.endpoint)
+        match leg.further() {
+            None => self.first.endpoint(),
+            Some(index) => self.more()[index].endpoint,
+        }
     }
 
     /// The endpoint whose answer is the call's: the last attempt's, or its hedge's where that one's result stands for it.
     /// (A hedge that came back first with an absence waits for its attempt, and loses against a success.)
     pub(crate) fn answered_by(&self) -> Option<usize> {
-        let legs = self.lock();
-        let all: Vec<_> = legs.iter().collect();
+        let healthy =
+            |ended: Option<Ended>| matches!(ended, Some(Ended::Judged(outcome)) if outcome.verdict.is_healthy());
+        if self.more().is_empty() {
+            return self.first.endpoint().filter(|_| healthy(self.first.ended()));
+        }
+        let all = self.legs();
         let attempts = all.iter().rev().filter(|leg| leg.kind != LegKind::Hedge);
         let mut results = attempts.map(|leg| match leg.stands_in {
-            Some(Leg(hedge)) => all.get(usize::from(hedge)).copied().unwrap_or(leg),
+            Some(Leg(hedge)) => all.get(usize::from(hedge)).unwrap_or(leg),
             None => leg,
         });
-        let healthy = results.find(|leg| match leg.ended {
-            Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy(),
-            _ => false,
-        });
-        healthy.and_then(|leg| leg.endpoint)
+        let answer = results.find(|leg| healthy(leg.ended));
+        answer.and_then(|leg| leg.endpoint)
+    }
+
+    /// The call's one timer.
+    pub(crate) const fn timer(&self) -> &CallTimer {
+        &self.timer
     }
 
     /// Ready once `at` has passed. See [`CallTimer`].
@@ -373,29 +384,12 @@ impl CallRecord {
         self.timer.poll_until(at, cx)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Legs> {
-        self.legs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn first(&self) -> LegRecord {
+        self.first.to_record(self.first_kind, self.started)
     }
 
-    fn edit<T>(&self, leg: Leg, change: impl FnOnce(&mut LegRecord) -> T) -> T {
-        let mut legs = self.lock();
-        match usize::from(leg.0).checked_sub(1) {
-            None => change(&mut legs.first),
-            Some(index) => change(&mut legs.more[index]),
-        }
-    }
-}
-
-impl Legs {
-    fn get(&self, leg: Leg) -> &LegRecord {
-        match usize::from(leg.0).checked_sub(1) {
-            None => &self.first,
-            Some(index) => &self.more[index],
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &LegRecord> {
-        std::iter::once(&self.first).chain(&self.more)
+    fn more(&self) -> MutexGuard<'_, Vec<LegRecord>> {
+        self.more.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

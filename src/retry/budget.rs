@@ -1,9 +1,12 @@
-use crate::clock::Instant;
-use std::{
+use crate::{
+    clock::Instant,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
+};
+use std::{
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -182,6 +185,10 @@ impl Bank {
         self.current_start = Some(start + SLOT * u32::try_from(steps).unwrap_or(u32::MAX));
     }
 }
+
+#[cfg(all(test, evenkeel_loom))]
+#[path = "budget_loom_tests.rs"]
+mod loom_tests;
 
 #[cfg(test)]
 mod tests {

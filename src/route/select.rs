@@ -101,7 +101,8 @@ const MAX: usize = 64;
 
 /// Chooses an endpoint for an attempt, or says that none is left.
 ///
-/// 1. A first attempt that finds a probe due goes there: that is how a sick endpoint is found to be well.
+/// 1. A first attempt that finds a probe due goes there, unless the background sees to it: that is how a sick endpoint is
+///    found to be well.
 /// 2. Closed endpoints that this call has not tried, by tier and cost.
 /// 3. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
 /// 4. When nothing at all is closed: the least bad, by force.
@@ -140,7 +141,11 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
     if let Some(pin) = wish.pin {
         let may = permitted(pin) && willing(pin) && pin < places.len() && (untried(pin) || wish.revisit);
         return may.then(|| Selected {
-            forced: wish.kind != LegKind::Proof || vitals[pin].breaker.lets_proof(wish.class, now),
+            forced: match wish.kind {
+                LegKind::Proof => vitals[pin].breaker.lets_proof(wish.class, now),
+                LegKind::Probe => false,
+                _ => true,
+            },
             ..chosen(pin)
         });
     }
@@ -155,6 +160,7 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
     }; MAX];
     let mut count = 0;
     let mut probe_due = None;
+    let mut probe_wanted = None;
     let mut any_closed = false;
     for (index, (place, vital)) in places.iter().zip(vitals).enumerate().take(MAX) {
         if !permitted(index) {
@@ -167,6 +173,9 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
         }
         if share == 0.0 && vital.breaker.peek(wish.class, now) == Admission::Probe {
             probe_due = probe_due.or(Some(index));
+            if probe_wanted.is_none() && vital.breaker.borrows(wish.class, now) {
+                probe_wanted = Some(index);
+            }
         }
         buffer[count] = Candidate {
             index,
@@ -182,7 +191,7 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
 
     if wish.kind == LegKind::First
         && any_closed
-        && let Some(index) = probe_due
+        && let Some(index) = probe_wanted
     {
         return Some(chosen(index));
     }

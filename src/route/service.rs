@@ -5,6 +5,7 @@ use super::{
 use crate::{
     BoxError,
     clock::{self, Instant},
+    dispatch::{Dispatched, dispatch},
     operator::Orders,
     request::{Call, LegKind, OpClass, bit},
     telemetry::{Event, Reporter, shadow_difference},
@@ -19,7 +20,7 @@ use std::{
     },
     task::{Context, Poll, ready},
 };
-use tower::{Service, ServiceExt, util::Oneshot};
+use tower::{Service, util::Oneshot};
 
 /// The router over a client's endpoints. Cloning shares them.
 #[derive(Debug)]
@@ -147,7 +148,7 @@ where
             refused: 0,
             refusal: None,
             call,
-            current: Current::None,
+            current: None,
         }
     }
 }
@@ -164,16 +165,7 @@ pin_project! {
         refused: u64,
         refusal: Option<BoxError>,
         #[pin]
-        current: Current<S::Future, Oneshot<S, Call<R>>>,
-    }
-}
-
-pin_project! {
-    #[project = CurrentProjection]
-    enum Current<A, B> {
-        None,
-        Sent { #[pin] future: A },
-        Waiting { #[pin] future: B },
+        current: Option<Dispatched<S::Future, Oneshot<S, Call<R>>>>,
     }
 }
 
@@ -193,17 +185,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let record = this.call.record().clone();
+        let record = &**this.call.record();
         let leg = this.call.leg();
         loop {
-            let result = match this.current.as_mut().project() {
-                CurrentProjection::None => None,
-                CurrentProjection::Sent { future } => Some(ready!(future.poll(cx)).map_err(Into::into)),
-                CurrentProjection::Waiting { future } => Some(ready!(future.poll(cx)).map_err(Into::into)),
-            };
-            if let Some(result) = result {
-                let Err(error) = result else {
-                    return Poll::Ready(result);
+            if let Some(current) = this.current.as_mut().as_pin_mut() {
+                let error = match ready!(current.poll(cx)) {
+                    Ok(response) => return Poll::Ready(Ok(response)),
+                    Err(error) => error.into(),
                 };
                 if record.was_started(leg) || !is_local_refusal(&error) {
                     return Poll::Ready(Err(error));
@@ -250,27 +238,10 @@ where
             }
             record.pick(leg, selected.index);
             let call = this.call.clone().dispatched(selected.forced, selected.may_queue);
-            this.current.set(dispatch(&shared.services[selected.index], call, cx));
+            let mut service = shared.services[selected.index]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            this.current.set(Some(dispatch(&mut *service, call, cx)));
         }
-    }
-}
-
-/// Hands `call` to the endpoint. The instance that is made ready is the one that is called; one that is not ready at once
-/// leaves with the call, and a clone, which must earn its own readiness, takes its place.
-fn dispatch<C, S>(service: &Mutex<S>, call: C, cx: &mut Context<'_>) -> Current<S::Future, Oneshot<S, C>>
-where
-    S: Service<C> + Clone,
-{
-    let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Poll::Ready(Ok(())) = service.poll_ready(cx) {
-        return Current::Sent {
-            future: service.call(call),
-        };
-    }
-    let clone = service.clone();
-    let asked = std::mem::replace(&mut *service, clone);
-    drop(service);
-    Current::Waiting {
-        future: asked.oneshot(call),
     }
 }

@@ -51,6 +51,14 @@ pub enum Event {
         /// For which class.
         class: OpClass,
     },
+    /// A probe from the background found an endpoint ill that was thought well and that no call had asked for a while. More
+    /// probes follow at once; the breaker's events tell what comes of them.
+    IdleProbeFailed {
+        /// Which.
+        endpoint: Arc<str>,
+        /// For which class.
+        class: OpClass,
+    },
     /// The operator has given an order.
     OrderGiven {
         /// What it does.
@@ -102,6 +110,9 @@ impl fmt::Display for Event {
                 "every endpoint looks bad for {class}s: using the least bad; this host's own network, DNS or credentials are suspected"
             ),
             Self::NoLongerAllBad { class } => write!(f, "some endpoint looks good again for {class}s"),
+            Self::IdleProbeFailed { endpoint, class } => {
+                write!(f, "{endpoint}, idle, failed a probe with a {class}")
+            }
             Self::OrderGiven {
                 action,
                 selector,

@@ -1,7 +1,10 @@
-use super::Event;
-use crate::request::{Abandoned, Ended, OpClass};
+use super::{CallEnd, CallListener, Event};
+use crate::{
+    ErrorKind,
+    request::{Abandoned, Ended, OpClass},
+};
 use metrics::{Counter, Histogram, counter, histogram};
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Mutex, time::Duration};
 
 /// Counts an event.
 pub(super) fn count(event: &Event) {
@@ -13,7 +16,10 @@ pub(super) fn count(event: &Event) {
         Event::BudgetExhausted { class } => {
             counter!("evenkeel_budget_exhausted_total", "class" => class.as_str()).increment(1);
         }
-        Event::NoLongerAllBad { .. } | Event::OrderGiven { .. } | Event::OrderLifted { .. } => {}
+        Event::NoLongerAllBad { .. }
+        | Event::IdleProbeFailed { .. }
+        | Event::OrderGiven { .. }
+        | Event::OrderLifted { .. } => {}
     }
 }
 
@@ -26,6 +32,15 @@ fn transition(endpoint: &str, class: OpClass, to: &'static str) {
     counter!(
         "evenkeel_breaker_transitions_total",
         "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "to" => to
+    )
+    .increment(1);
+}
+
+/// A probe from the background ended.
+pub(super) fn probed(endpoint: &str, class: OpClass, how: Ended) {
+    counter!(
+        "evenkeel_probes_total",
+        "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "verdict" => ENDINGS[ending(how)]
     )
     .increment(1);
 }
@@ -75,28 +90,34 @@ impl AttemptMetrics {
 
     pub(super) fn ended(&self, class: OpClass, how: Ended, took: Duration) {
         let (counters, durations) = &self.classes[class.index()];
-        let index = match how {
-            Ended::Judged(outcome) => outcome.verdict as usize,
-            Ended::Abandoned(Abandoned::Young) => 8,
-            Ended::Abandoned(Abandoned::Late) => 9,
-        };
-        counters[index].increment(1);
+        counters[ending(how)].increment(1);
         durations.record(took);
     }
 }
 
+/// The place of its word.
+const fn ending(how: Ended) -> usize {
+    match how {
+        Ended::Judged(outcome) => outcome.verdict as usize,
+        Ended::Abandoned(Abandoned::Young) => 8,
+        Ended::Abandoned(Abandoned::Late) => 9,
+    }
+}
+
 /// A client's own handles.
-#[derive(Debug)]
 pub(crate) struct CallMetrics {
     ok: [Counter; 3],
     durations: [Histogram; 3],
     /// Failures are rare: their counters are made when first needed.
     failed: Mutex<BTreeMap<(OpClass, &'static str), Counter>>,
+    /// Who else hears of each call's end.
+    listener: Option<CallListener>,
 }
 
 impl CallMetrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn telling(listener: Option<CallListener>) -> Self {
         Self {
+            listener,
             ok: OpClass::ALL
                 .map(|class| counter!("evenkeel_calls_total", "class" => class.as_str(), "outcome" => "ok")),
             durations: OpClass::ALL
@@ -105,10 +126,10 @@ impl CallMetrics {
         }
     }
 
-    /// A call ended; `failure` is its error's kind.
-    pub(crate) fn ended(&self, class: OpClass, failure: Option<&'static str>, took: Duration) {
+    /// A call ended; `failure` is its error's kind. Not called for one that was dropped.
+    pub(crate) fn ended(&self, class: OpClass, failure: Option<ErrorKind>, took: Duration) {
         self.durations[class.index()].record(took);
-        match failure {
+        match failure.map(ErrorKind::as_str) {
             None => self.ok[class.index()].increment(1),
             Some(kind) => self
                 .failed
@@ -118,5 +139,18 @@ impl CallMetrics {
                 .or_insert_with(|| counter!("evenkeel_calls_total", "class" => class.as_str(), "outcome" => kind))
                 .increment(1),
         }
+        if let Some(listener) = &self.listener {
+            listener(&CallEnd {
+                class,
+                error: failure,
+                took,
+            });
+        }
+    }
+}
+
+impl fmt::Debug for CallMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallMetrics").finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - **Events**: every decision worth knowing, with onset and cause, as one enum: [`Event`]. They go to `tracing` (target
 //!   `evenkeel`) and to the function given to a builder's `on_event`.
+//! - **Calls**: how each ended, to the function given to a builder's `on_call_end`: [`CallEnd`].
 //! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
 //! - **Metrics**, through the `metrics` facade. Handles are taken when a client is built: install the recorder before.
@@ -12,6 +13,7 @@
 //! | `evenkeel_call_duration_seconds` | histogram | `class` |
 //! | `evenkeel_attempts_total` | counter | `endpoint`, `class`, `verdict` |
 //! | `evenkeel_attempt_duration_seconds` | histogram | `endpoint`, `class` |
+//! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::probe) from the background |
 //! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
 //! | `evenkeel_budget_exhausted_total` | counter | `class` |
 //! | `evenkeel_all_bad_total` | counter | `class` |
@@ -30,13 +32,16 @@
 //! # let _ = page_someone as fn(&Event);
 //! ```
 
+mod call_end;
 mod event;
 mod metrics;
 mod observer;
 mod snapshot;
 
+pub use call_end::CallEnd;
+pub(crate) use call_end::CallListener;
 pub use event::Event;
 pub(crate) use event::{Listener, Reporter};
 pub(crate) use metrics::{CallMetrics, shadow_difference};
 pub(crate) use observer::AttemptObserver;
-pub use snapshot::{ClassSnapshot, EndpointSnapshot, Snapshot};
+pub use snapshot::{ClassSnapshot, EndpointSnapshot, OrderSnapshot, ProbeSnapshot, Snapshot};

@@ -1,14 +1,14 @@
 use super::metrics::AttemptMetrics;
 use crate::{
     endpoint::Profile,
-    request::{CallRecord, Ended, Leg, OpClass},
+    request::{CallRecord, Ended, Leg},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tracing::{Span, field::Empty};
 
-/// Sees one endpoint's attempts: a span each, and the metrics. Cloning shares it.
-#[derive(Clone, Debug)]
-pub(crate) struct AttemptObserver(Option<Arc<Observed>>);
+/// Sees one endpoint's attempts: a span each, and the metrics.
+#[derive(Debug)]
+pub(crate) struct AttemptObserver(Option<Observed>);
 
 #[derive(Debug)]
 struct Observed {
@@ -24,7 +24,7 @@ impl AttemptObserver {
 
     pub(crate) fn new(profile: Profile) -> Self {
         let metrics = AttemptMetrics::new(profile.name());
-        Self(Some(Arc::new(Observed { profile, metrics })))
+        Self(Some(Observed { profile, metrics }))
     }
 
     /// The span of attempt `leg`. Costs next to nothing where nobody subscribes.
@@ -44,10 +44,14 @@ impl AttemptObserver {
         )
     }
 
-    /// An attempt ended.
-    pub(crate) fn ended(&self, class: OpClass, how: Ended, took: Duration) {
-        if let Some(observed) = &self.0 {
-            observed.metrics.ended(class, how, took);
+    /// An attempt of this call ended. A probe from the background is counted apart.
+    pub(crate) fn ended(&self, record: &CallRecord, how: Ended, took: Duration) {
+        match &self.0 {
+            None => {}
+            Some(observed) if record.is_background() => {
+                super::metrics::probed(observed.profile.name(), record.class(), how);
+            }
+            Some(observed) => observed.metrics.ended(record.class(), how, took),
         }
     }
 }

@@ -1,4 +1,10 @@
-use crate::{clock, endpoint::Profile, request::OpClass, route::Vitals};
+use crate::{
+    clock::{self, Instant},
+    endpoint::Profile,
+    operator::{Action, Order},
+    request::OpClass,
+    route::Vitals,
+};
 use std::{fmt, time::Duration};
 
 /// How a client's endpoints stand at this moment. `Display` is a small table; no keys, no secrets.
@@ -9,6 +15,74 @@ pub struct Snapshot {
     pub endpoints: Vec<EndpointSnapshot>,
     /// Whole retries or hedges that the budget would grant now.
     pub budget: u64,
+    /// The operator's orders in force, oldest first.
+    pub orders: Vec<OrderSnapshot>,
+}
+
+/// One of the operator's orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderSnapshot {
+    /// Its number, by which it is lifted.
+    pub number: u64,
+    /// What it does.
+    pub action: Action,
+    /// To whom: an endpoint's name, a provider, or a provider and its region.
+    pub selector: String,
+    /// The names of the endpoints that it is about.
+    pub endpoints: Vec<String>,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// When it expires by itself, from now.
+    pub expires_in: Duration,
+}
+
+/// How the [probes](crate::probe) of one endpoint and class from the background stand.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ProbeSnapshot {
+    /// Which class.
+    pub class: OpClass,
+    /// One is under way.
+    pub under_way: bool,
+    /// How many were sent. (Those that were refused in this process were not.)
+    pub sent: u64,
+    /// How the last one ended: a verdict, or `not sent`.
+    pub last: Option<&'static str>,
+    /// When.
+    pub last_at: Option<Instant>,
+}
+
+impl ProbeSnapshot {
+    pub(crate) const fn new(class: OpClass) -> Self {
+        Self {
+            class,
+            under_way: false,
+            sent: 0,
+            last: None,
+            last_at: None,
+        }
+    }
+
+    pub(crate) fn ended(&mut self, now: Instant, how: &'static str, sent: bool) {
+        self.under_way = false;
+        self.sent += u64::from(sent);
+        self.last = Some(how);
+        self.last_at = Some(now);
+    }
+}
+
+impl OrderSnapshot {
+    pub(crate) fn of(order: &Order, endpoints: Vec<String>, now: Instant) -> Self {
+        Self {
+            number: order.number(),
+            action: order.action(),
+            selector: order.selector().to_string(),
+            endpoints,
+            reason: order.reason().to_owned(),
+            expires_in: order.until().saturating_duration_since(now),
+        }
+    }
 }
 
 /// How one endpoint stands.
@@ -21,8 +95,12 @@ pub struct EndpointSnapshot {
     pub barred: Option<String>,
     /// Attempts under way.
     pub in_flight: u32,
+    /// The most that may be at the moment, where that had to be learnt because it is sent more than it can do.
+    pub learnt_limit: Option<u32>,
     /// Per class of operation, in the order of [`OpClass::ALL`].
     pub classes: [ClassSnapshot; 3],
+    /// Its probes from the background; empty where there are none.
+    pub probes: Vec<ProbeSnapshot>,
 }
 
 /// How one endpoint stands for one class of operation.
@@ -46,12 +124,14 @@ pub struct ClassSnapshot {
 }
 
 impl EndpointSnapshot {
-    pub(crate) fn of(profile: &Profile, vitals: &Vitals, barred: Option<String>) -> Self {
+    pub(crate) fn of(profile: &Profile, vitals: &Vitals, barred: Option<String>, probes: Vec<ProbeSnapshot>) -> Self {
         let now = clock::now();
         Self {
             profile: profile.clone(),
             barred,
+            probes,
             in_flight: vitals.tracker.in_flight(),
+            learnt_limit: vitals.admission.learnt_limit(),
             classes: OpClass::ALL.map(|class| ClassSnapshot {
                 class,
                 breaker: vitals.breaker.state(class),
@@ -85,7 +165,26 @@ impl fmt::Display for Snapshot {
                     write!(f, " p99 {p99:.1?}")?;
                 }
             }
-            writeln!(f, "  {} in flight", endpoint.in_flight)?;
+            write!(f, "  {} in flight", endpoint.in_flight)?;
+            if let Some(limit) = endpoint.learnt_limit {
+                write!(f, " of at most {limit}")?;
+            }
+            for probe in &endpoint.probes {
+                if let (Some(last), Some(at)) = (probe.last, probe.last_at) {
+                    let ago = clock::now().saturating_duration_since(at);
+                    write!(f, "  {} probe {last} {} s ago", probe.class, ago.as_secs())?;
+                }
+            }
+            writeln!(f)?;
+        }
+        for order in &self.orders {
+            let (action, selector) = (order.action.as_str(), &order.selector);
+            let minutes = order.expires_in.as_secs().div_ceil(60);
+            writeln!(
+                f,
+                "order {}: {action} {selector} for {minutes} min more ({})",
+                order.number, order.reason
+            )?;
         }
         write!(f, "retries and hedges left: {}", self.budget)
     }

@@ -33,6 +33,7 @@ pub use refusal::Elapsed;
 use crate::{
     BoxError,
     clock::Instant,
+    dispatch::{Dispatched, dispatch},
     health::Tracker,
     request::{Call, CallRecord, OpClass, Safety},
     verdict::{Classify, Detail, Outcome},
@@ -43,10 +44,10 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
-use tower::{Layer, Service, ServiceExt, util::Oneshot};
+use tower::{Layer, Service, util::Oneshot};
 
 /// How long an attempt may take.
 #[derive(Clone, Debug)]
@@ -209,7 +210,7 @@ where
 {
     type Response = S::Response;
     type Error = Error<S::Error>;
-    type Future = ResponseFuture<Oneshot<S, Call<R>>>;
+    type Future = ResponseFuture<S::Future, Oneshot<S, Call<R>>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
@@ -220,31 +221,33 @@ where
             record: call.record().clone(),
             limit: self.limit.within(&call),
             since: call.at(),
-            inner: self.inner.clone().oneshot(call),
+            // Nobody waits here yet: one that is not ready asks again with the task's own waker.
+            inner: dispatch(&mut self.inner, call, &mut Context::from_waker(Waker::noop())),
         }
     }
 }
 
 pin_project! {
-    /// An attempt under way.
-    pub struct ResponseFuture<F> {
+    /// An attempt under way, `A` where the service was ready at once, else `B`.
+    pub struct ResponseFuture<A, B> {
         #[pin]
-        inner: F,
+        inner: Dispatched<A, B>,
         record: Arc<CallRecord>,
         limit: Duration,
         since: Instant,
     }
 }
 
-impl<F> fmt::Debug for ResponseFuture<F> {
+impl<A, B> fmt::Debug for ResponseFuture<A, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("timeout::ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, T, E> Future for ResponseFuture<F>
+impl<A, B, T, E> Future for ResponseFuture<A, B>
 where
-    F: Future<Output = Result<T, E>>,
+    A: Future<Output = Result<T, E>>,
+    B: Future<Output = Result<T, E>>,
 {
     type Output = Result<T, Error<E>>;
 

@@ -33,14 +33,14 @@ pub struct Detail {
 }
 
 /// What a classification found: the outcome with its words.
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "redis"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) outcome: Outcome,
     pub(crate) detail: Detail,
 }
 
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "redis"))]
 impl Finding {
     /// A symptom without a provider's answer.
     pub(crate) fn symptom(symptom: table::Symptom) -> Self {
@@ -54,7 +54,10 @@ impl Finding {
             },
         }
     }
+}
 
+#[cfg(feature = "http")]
+impl Finding {
     /// A provider's refusal. Its message is looked at and never shown: providers quote keys and account numbers in them.
     /// The phrase shown is the table's.
     pub(crate) fn refusal(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
@@ -78,7 +81,7 @@ impl Finding {
 
 /// What a server calls a code or an id goes into logs only if it looks like one: a broken or hostile server must not be
 /// able to write there what it likes.
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) fn token(text: &str) -> Option<String> {
     const LONGEST: usize = 128; // S3's longest id, `x-amz-id-2`, has 76 to 100 characters
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b);
@@ -108,7 +111,8 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
 /// The verdicts that come with the crate, all in one: what [`Failover`](crate::Failover) judges with by default.
 ///
 /// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with
-/// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `cosmos`, the Cosmos DB SDK's `CosmosError`.
+/// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `cosmos`, the Cosmos DB SDK's `CosmosError`; with `redis`,
+/// `redis::RedisError`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standard;
 
@@ -166,5 +170,16 @@ impl<T> Classify<T, azure_data_cosmos::CosmosError> for Standard {
 
     fn detail(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Detail {
         super::CosmosVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "redis")]
+impl<T> Classify<T, ::redis::RedisError> for Standard {
+    fn classify(&self, result: Result<&T, &::redis::RedisError>) -> Outcome {
+        super::RedisVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &::redis::RedisError>) -> Detail {
+        super::RedisVerdicts.detail(result)
     }
 }

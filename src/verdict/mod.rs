@@ -26,6 +26,8 @@ mod classify;
 mod cosmos;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod table;
 
 #[cfg(feature = "_aws")]
@@ -38,7 +40,9 @@ pub use self::cosmos::CosmosVerdicts;
 pub(crate) use self::cosmos::finding as cosmos_finding;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
-#[cfg(feature = "http")]
+#[cfg(feature = "redis")]
+pub use self::redis::RedisVerdicts;
+#[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) use classify::Finding;
 pub use classify::{Classify, Detail, IoVerdicts, Standard};
 

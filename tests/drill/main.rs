@@ -3,6 +3,7 @@
 // All of it is test code, which clippy only sees where a function is marked as a test.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod guard;
 mod layer;
 mod proxy;
 #[cfg(feature = "s3")]

@@ -6,6 +6,7 @@
     reason = "the crate's clock is its own; the time is paused here"
 )]
 
+mod drowning;
 mod fleet;
 mod neighbours;
 mod orders;

@@ -116,3 +116,32 @@ async fn old_evidence_is_forgotten() {
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert_eq!(touched_before_left(&objects, &objects_virginia).await, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_neighbour_is_looked_at_as_soon_as_there_is_trouble() {
+    for dead in [true, false] {
+        let registry = Registry::new();
+        let (tables, tables_virginia) = service("aws", &registry);
+        let virginia = Store::default();
+        let objects = Failover::builder()
+            .endpoint(
+                Endpoint::new("virginia", virginia.clone())
+                    .provider("aws")
+                    .region("us-east-1"),
+            )
+            .endpoint(Endpoint::new("ireland", Store::default()))
+            .registry(registry)
+            .probe(Store::get)
+            .build()
+            .unwrap();
+        reads(&tables, 20).await;
+        virginia.down(dead);
+        touched_before_left(&tables, &tables_virginia).await;
+        assert_eq!(virginia.calls.load(Ordering::Relaxed), 0);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let breaker = objects.snapshot().endpoints[0].classes[OpClass::Read.index()].breaker;
+        let probes = virginia.calls.load(Ordering::Relaxed);
+        // Two faults are enough here; one that is well is asked once and not condemned.
+        assert_eq!((breaker, probes), if dead { ("open", 2) } else { ("closed", 1) });
+    }
+}

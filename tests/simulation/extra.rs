@@ -20,6 +20,8 @@ impl Visit for Reason {
     fn record_str(&mut self, field: &Field, value: &str) {
         match (field.name(), value) {
             ("attempt.reason", "retry" | "hedge") => EXTRA.set(EXTRA.get() + 1),
+            // From the background: nobody's call.
+            ("attempt.reason", "probe") => {}
             ("attempt.reason", _) => OTHERS.set(OTHERS.get() + 1),
             _ => {}
         }

@@ -5,7 +5,7 @@ use crate::{
     client::{Does, Mishap, Table, Verdicts, ms, secs},
     store::{Store, Trouble},
 };
-use evenkeel::{Endpoint, ErrorKind, Failover, ObjectClient, Replication, endpoint::EU};
+use evenkeel::{Endpoint, ErrorKind, Failover, ObjectClient, Replication, endpoint::EU, probe};
 use tokio::time::sleep;
 
 /// Where a constraint is put.
@@ -117,6 +117,11 @@ async fn an_object_call_never_reaches_a_barred_endpoint() {
                 .endpoints(endpoints(rule, &barred, &frankfurt, &dublin))
                 .replication(replication.clone())
                 .seed(7);
+            // What a call may not use, the client may probe.
+            let builder = match on {
+                On::Client => builder,
+                On::Call => builder.probes(probe::Settings::off()),
+            };
             let builder = constrain!(builder, (on == On::Client).then_some(rule));
             let client = builder.build().unwrap();
             let of_call = (on == On::Call).then_some(rule);

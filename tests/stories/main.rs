@@ -11,6 +11,7 @@ mod client;
 mod constraints;
 mod explained;
 mod failover;
+mod game_day;
 mod kv;
 mod kv_drill;
 mod kv_many;
@@ -18,6 +19,7 @@ mod kv_neighbours;
 mod lessons;
 mod mistakes;
 mod objects;
+mod probes;
 #[path = "../support/store.rs"]
 mod store;
 mod telemetry;

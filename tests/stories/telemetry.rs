@@ -252,3 +252,32 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
         assert!(DOCUMENTED.contains(&name.split('{').next().unwrap()), "{name}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn probes_from_the_background_are_counted_apart() {
+    let counts = Counts::default();
+    let _guard = metrics::set_default_local_recorder(&counts);
+    let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
+    let tables = Failover::builder()
+        .endpoint(Endpoint::new("virginia", virginia.clone()))
+        .endpoint(Endpoint::new("ireland", ireland.clone()))
+        .classify(Verdicts)
+        .probe(Table::query)
+        .build()
+        .unwrap();
+    ireland.fails(Mishap::Reset);
+    sleep(secs(600)).await;
+    assert!(ireland.asked() > 3);
+    for (table, endpoint, verdict) in [(&virginia, "virginia", "success"), (&ireland, "ireland", "faulty")] {
+        let probes = format!("evenkeel_probes_total{{class=read,endpoint={endpoint},verdict={verdict}}}");
+        assert_eq!(counts.of(&probes), table.asked() as u64);
+    }
+    let all = counts.0.lock().unwrap().clone();
+    for of_calls in ["evenkeel_calls", "evenkeel_call_", "evenkeel_attempt"] {
+        assert!(
+            !all.iter().any(|(name, count)| name.starts_with(of_calls) && *count > 0),
+            "{all:?}"
+        );
+    }
+    drop(tables);
+}

@@ -50,6 +50,7 @@ struct State {
     script: VecDeque<Trouble>,
     always: Option<Trouble>,
     only_writes: Option<Trouble>,
+    only_heads: Option<Trouble>,
     log: Vec<&'static str>,
 }
 
@@ -82,11 +83,16 @@ impl<M> Store<M> {
         self.state().only_writes = Some(trouble);
     }
 
+    /// Heads meet this from now on.
+    pub(crate) fn heads_meet(&self, trouble: Trouble) {
+        self.state().only_heads = Some(trouble);
+    }
+
     /// All is well again.
     pub(crate) fn heal(&self) {
         let mut state = self.state();
         state.script.clear();
-        (state.always, state.only_writes) = (None, None);
+        (state.always, state.only_writes, state.only_heads) = (None, None, None);
     }
 
     /// What it was asked so far, warm-ups included.
@@ -116,7 +122,8 @@ impl<M> Store<M> {
             let mut state = self.state();
             state.log.push(what);
             let is_write = matches!(what, "put" | "delete" | "put_many");
-            let of_class = state.only_writes.filter(|_| is_write);
+            let of_writes = state.only_writes.filter(|_| is_write);
+            let of_class = of_writes.or(state.only_heads.filter(|_| what == "head"));
             let scripted = state.script.pop_front();
             scripted.or(of_class).or(state.always).unwrap_or(Trouble::None)
         };

@@ -7,7 +7,6 @@ mod series;
 mod svg;
 
 use super::{
-    course::LABELS,
     figures::{Figures, Half},
     outcome::Outcome,
     progress::{clock, percent},
@@ -63,7 +62,7 @@ fn head(svg: &mut Svg, outcome: &Outcome, figures: &Figures) {
         88.0,
         EVENKEEL,
         "evenkeel",
-        &format!("over {}", LABELS.join(", ")),
+        &format!("over {}", outcome.course.labels().join(", ")),
         &figures.evenkeel,
     );
     legend(
@@ -71,7 +70,7 @@ fn head(svg: &mut Svg, outcome: &Outcome, figures: &Figures) {
         112.0,
         PLAIN,
         plain,
-        &format!("at {} alone", LABELS[0]),
+        &format!("at {} alone", outcome.course.labels()[0]),
         &figures.baseline,
     );
 }

@@ -1,10 +1,7 @@
 //! The three panels on their common axis of time.
 
 use super::{
-    super::{
-        course::{LABELS, Stretch},
-        outcome::Outcome,
-    },
+    super::{course::Stretch, outcome::Outcome},
     EVENKEEL, GRID, INK, PLACES, PLAIN, SOFT, TROUBLE, WIDTH,
     series::Series,
     svg::{Anchor, Svg, width_of},
@@ -20,6 +17,7 @@ const LONGEST: f64 = 12_000.0;
 #[derive(Debug)]
 pub(super) struct Frame {
     seconds: f64,
+    labels: [String; 3],
     phases: Vec<Stretch>,
 }
 
@@ -27,6 +25,7 @@ impl Frame {
     pub(super) fn new(outcome: &Outcome) -> Self {
         Self {
             seconds: outcome.course.total().as_secs_f64(),
+            labels: outcome.course.labels(),
             phases: outcome.course.phases(),
         }
     }
@@ -175,7 +174,7 @@ impl Frame {
             );
         }
         let mut x = WIDTH - RIGHT;
-        for (label, colour) in LABELS.iter().zip(PLACES).rev() {
+        for (label, colour) in self.labels.iter().zip(PLACES).rev() {
             svg.text(x, y + 12.0, 12.0, INK, Anchor::End, label);
             x -= width_of(label, 12.0) + 18.0;
             svg.rect(x, y + 2.0, 12.0, 12.0, colour, 0.88);

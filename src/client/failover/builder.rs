@@ -1,14 +1,15 @@
-use super::{Core, Failover, Invoke};
+use super::{Core, Failover, Invoke, probe::Probe};
 use crate::{
     BuildError, Endpoint,
     client::{
         settings::{Settings, stack_setters},
-        stack::compose,
+        stack::{compose, lanes},
         store::valid_deadline,
     },
     endpoint::{Constraints, Roster},
+    probe::Prober,
     telemetry::CallMetrics,
-    verdict::Standard,
+    verdict::{Classify, Standard},
 };
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -18,6 +19,9 @@ pub struct FailoverBuilder<C, K = Standard> {
     endpoints: Vec<Endpoint<C>>,
     constraints: Constraints,
     classify: K,
+    probe: Option<Probe<C, K>>,
+    /// Another `classify` came after the probe, which it cannot judge.
+    probe_lost: bool,
     settings: Settings,
 }
 
@@ -27,6 +31,8 @@ impl<C> FailoverBuilder<C> {
             endpoints: Vec::new(),
             constraints: Constraints::new(),
             classify: Standard,
+            probe: None,
+            probe_lost: false,
             settings: Settings::default(),
         }
     }
@@ -54,8 +60,28 @@ impl<C, K> FailoverBuilder<C, K> {
             endpoints: self.endpoints,
             constraints: self.constraints,
             classify,
+            probe: None,
+            probe_lost: self.probe.is_some() || self.probe_lost,
             settings: self.settings,
         }
+    }
+
+    /// A cheap read that shows whether an endpoint is well (`list_tables` with a limit of 1, a key that does not exist):
+    /// sent in the background, see [`probe`](mod@crate::probe). Its result is judged like any call's, so give
+    /// [`classify`](Self::classify) first. Without a probe, idle endpoints are not looked at, and one that is out is tried
+    /// out with a call now and then, which is asked elsewhere as well.
+    #[must_use]
+    pub fn probe<F, Fut, T, E>(mut self, probe: F) -> Self
+    where
+        C: Clone + Send + Sync + 'static,
+        K: Classify<T, E> + Clone + Send + Sync + 'static,
+        F: Fn(C) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        (self.probe, self.probe_lost) = (Some(Probe::new(probe)), false);
+        self
     }
 
     /// Only endpoints that lie in one of these places (ISO 3166) are ever used; see
@@ -85,6 +111,9 @@ impl<C, K> FailoverBuilder<C, K> {
         K: Clone,
     {
         valid_deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
+        if self.probe_lost {
+            return Err(BuildError::ProbeBeforeClassify);
+        }
         let (profiles, clients): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
         let violations = Core::<C, K>::violations(&roster, &self.constraints);
@@ -92,6 +121,17 @@ impl<C, K> FailoverBuilder<C, K> {
         let barred = roster.set_of(|index, _| violations[index].is_some());
         let services = clients.iter().cloned().map(Invoke::new);
         let composed = compose(&roster, services, self.classify, &self.settings);
+        let prober = match self.probe {
+            None => Prober::none(),
+            Some(probe) => {
+                let mut settings = self.settings.clone();
+                // Only an object client knows a write that does no harm.
+                settings.probes.writes = false;
+                let lanes = lanes(&roster, &composed.vitals, barred, &settings);
+                let send = probe.sender(composed.route.clone(), barred);
+                Prober::start(settings.probes, lanes, send, !settings.seed)
+            }
+        };
         Ok(Failover {
             core: Arc::new(Core {
                 roster,
@@ -99,7 +139,8 @@ impl<C, K> FailoverBuilder<C, K> {
                 barred,
                 composed,
                 clients,
-                metrics: CallMetrics::new(),
+                prober,
+                metrics: CallMetrics::telling(self.settings.call_listener),
                 closed: AtomicBool::new(false),
             }),
         })

@@ -40,6 +40,7 @@
 mod builder;
 mod invoke;
 mod operation;
+mod probe;
 
 pub use builder::FailoverBuilder;
 pub use invoke::{Invoke, Op};
@@ -50,6 +51,7 @@ use crate::{
     clock,
     endpoint::{Constraints, Profile, Roster, Violation},
     operator::Operator,
+    probe::Prober,
     request::Safety,
     telemetry::{CallMetrics, Snapshot},
     verdict::Standard,
@@ -115,6 +117,7 @@ struct Core<C, K> {
     barred: u64,
     composed: Composed<Invoke<C>, K>,
     clients: Vec<C>,
+    prober: Prober,
     metrics: CallMetrics,
     closed: AtomicBool,
 }
@@ -186,6 +189,8 @@ impl<C, K> Failover<C, K> {
             core.roster.iter().zip(barred),
             &core.composed.vitals,
             &core.composed.budget,
+            &core.composed.operator,
+            &core.prober,
             clock::now(),
         )
     }
@@ -224,6 +229,7 @@ impl<C, K> Failover<C, K> {
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed). Calls under way go on to their end.
     pub fn close(&self) {
         self.core.closed.store(true, Ordering::Release);
+        self.core.prober.stop();
     }
 }
 

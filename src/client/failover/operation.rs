@@ -100,7 +100,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         let mut record = match self.record(class) {
             Ok(record) => record,
             Err((kind, message)) => {
-                core.metrics.ended(class, Some(kind.as_str()), Duration::ZERO);
+                core.metrics.ended(class, Some(kind), Duration::ZERO);
                 let considered = Considered::all(&core.roster, |_| None);
                 let nothing = Explanation::new(self.name, considered, &core.roster, started, []);
                 return Err(Error::local(
@@ -120,7 +120,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             Ok(value) => Ok((value, self.failover, record, self.name)),
             Err(error) => Err(Error::from_call(error, &record, &core.roster, self.name)),
         };
-        let failure = result.as_ref().err().map(|error| error.kind().as_str());
+        let failure = result.as_ref().err().map(|error| error.kind());
         core.metrics
             .ended(class, failure, clock::now().saturating_duration_since(started));
         result
@@ -162,6 +162,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             let message = "no endpoint is left under the constraints of the client and the call".to_owned();
             return Err((ErrorKind::InvalidInput, message));
         }
+        core.prober.ensure_running();
         Ok(CallRecord::new(class, self.safety)
             .pinned(pin)
             .barring(barred)

@@ -12,7 +12,11 @@ use std::{collections::BTreeSet, time::Duration};
 pub(super) type Checked<T> = Result<T, String>;
 
 pub(super) fn key(key: impl Into<String>) -> Checked<Key> {
-    Key::new(key.into()).map_err(|invalid| invalid.to_string())
+    let key = key.into();
+    if key.starts_with(Key::RESERVED) {
+        return Err(format!("keys that start with `{}` are reserved", Key::RESERVED));
+    }
+    Key::new(key).map_err(|invalid| invalid.to_string())
 }
 
 /// Longer than any cache or lease should live, and short enough that no provider's clock overflows: 100 years.

@@ -51,7 +51,7 @@
 //! - A scan is sorted, and goes on at another endpoint after the last key it gave: none comes twice, and none that is at
 //!   both is left out.
 //! - Dropping a call's future abandons its attempts; a write that was under way may have been applied.
-//! - A [`Version`](crate::request::kv::Version) carries its endpoint and is never shown to another that does not share it.
+//! - A [`Version`] carries its endpoint and is never shown to another that does not share it.
 //!
 //! [`provider_managed`]: crate::Replication::provider_managed
 //! [`strong`]: crate::Replication::strong

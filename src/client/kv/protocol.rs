@@ -1,12 +1,12 @@
 use super::{KvClient, KvClientBuilder, ScanCall, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, Paged, Protocol, Resume, StoreStack},
+    client::store::{BuildError, PROBE, Paged, Protocol, Resume, StoreStack},
     endpoint::Profile,
     provider::{AnyKvProvider, KvProvider, KvService, ProviderError},
     request::{
         OpClass, WriteId,
-        kv::{Entry, KvRequest, KvResponse, Scan, Version},
+        kv::{Entry, Get, Key, KvRequest, KvResponse, Put, Scan, Version},
     },
 };
 use std::sync::Arc;
@@ -23,6 +23,7 @@ impl Protocol for Keys {
 
     const NOUN: &'static str = "key";
     const TAG: &'static str = "version";
+    const RESERVED: &'static str = Key::RESERVED;
 
     fn class(request: &KvRequest) -> OpClass {
         request.class()
@@ -62,6 +63,14 @@ impl Protocol for Keys {
 
     fn has_strong_replicas(provider: &AnyKvProvider) -> bool {
         provider.has_strong_replicas()
+    }
+
+    fn probe(class: OpClass) -> Option<KvRequest> {
+        let key = Key::new(Key::PROBE).ok()?;
+        Some(match class {
+            OpClass::Write => KvRequest::Put(Put::new(key, PROBE, WriteId::new("evenkeel-probe"))),
+            OpClass::Read | OpClass::List => KvRequest::Get(Get::new(key)),
+        })
     }
 
     async fn warm_up(provider: &AnyKvProvider) -> Result<(), ProviderError> {

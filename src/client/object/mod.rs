@@ -113,5 +113,9 @@ impl ObjectClient {
 }
 
 fn key_of(key: impl Into<String>) -> Result<Key, String> {
-    Key::new(key.into()).map_err(|invalid| invalid.to_string())
+    let key = key.into();
+    if key.starts_with(Key::RESERVED) {
+        return Err(format!("keys that start with `{}` are reserved", Key::RESERVED));
+    }
+    Key::new(key).map_err(|invalid| invalid.to_string())
 }

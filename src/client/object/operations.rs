@@ -131,7 +131,7 @@ impl ObjectCall<GetObject> {
         self.range(ByteRange::Suffix(bytes))
     }
 
-    /// Fail with [`ErrorKind::NotModified`] if the object still has this tag.
+    /// Fail with [`ErrorKind::NotModified`](crate::ErrorKind::NotModified) if the object still has this tag.
     ///
     /// The endpoint that gave the tag is asked first, for at most a quarter of the call's time. When it cannot answer,
     /// the read goes on elsewhere, where the tag means nothing and is never shown: the whole object then comes back,

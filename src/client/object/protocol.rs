@@ -1,12 +1,12 @@
 use super::{ListCall, ObjectClient, ObjectClientBuilder, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, Paged, Protocol, Resume, StoreStack},
+    client::store::{BuildError, PROBE, Paged, Protocol, Resume, StoreStack},
     endpoint::Profile,
     provider::{AnyObjectProvider, ObjectProvider, ObjectService, ProviderError},
     request::{
-        OpClass, WriteId,
-        object::{ByteRange, ETag, List, ListEntry, ObjectRequest, ObjectResponse},
+        Key, OpClass, WriteId,
+        object::{ByteRange, ETag, Head, List, ListEntry, ObjectRequest, ObjectResponse, Put, PutMode},
     },
 };
 use std::sync::Arc;
@@ -23,6 +23,7 @@ impl Protocol for Objects {
 
     const NOUN: &'static str = "object";
     const TAG: &'static str = "ETag";
+    const RESERVED: &'static str = Key::RESERVED;
 
     fn class(request: &ObjectRequest) -> OpClass {
         request.class()
@@ -70,6 +71,17 @@ impl Protocol for Objects {
     /// An object's tag is its store's own.
     fn has_strong_replicas(_provider: &AnyObjectProvider) -> bool {
         false
+    }
+
+    fn probe(class: OpClass) -> Option<ObjectRequest> {
+        let key = Key::new(Key::PROBE).ok()?;
+        Some(match class {
+            OpClass::Write => ObjectRequest::Put(Put {
+                mode: PutMode::Overwrite,
+                ..Put::new(key, PROBE)
+            }),
+            OpClass::Read | OpClass::List => ObjectRequest::Head(Head::new(key)),
+        })
     }
 
     async fn warm_up(provider: &AnyObjectProvider) -> Result<(), ProviderError> {

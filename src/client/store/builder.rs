@@ -1,4 +1,4 @@
-use super::{Core, Protocol, StoreStack};
+use super::{Core, Protocol, StoreStack, probe};
 use crate::{
     BoxError, Endpoint,
     client::{
@@ -83,6 +83,9 @@ pub enum BuildError {
     /// No provider keeps another provider's table in step.
     #[error("`{0}` and `{1}` are of different providers, so they cannot be replicas of one table under `strong`")]
     StrongAcrossProviders(Arc<str>, Arc<str>),
+    /// A [`Failover`](crate::Failover)'s `classify` was given after its `probe`, which it then cannot judge.
+    #[error("give `.classify(..)` before `.probe(..)`, whose results it must judge")]
+    ProbeBeforeClassify,
     /// A deadline of nothing, or beyond a day.
     #[error("{0}")]
     Deadline(String),
@@ -201,12 +204,13 @@ impl<P: Protocol> StoreBuilder<P> {
                 })
         });
         let composed = compose(&parts.roster, services, ObjectVerdicts, &parts.settings);
+        let prober = probe::start(&parts, &composed);
         let stack = around_calls
             .into_iter()
             .fold(StoreStack::<P>::new(composed.service.clone()), |inner, around| {
                 around(inner)
             });
-        Ok(Core::new(parts, stack, composed))
+        Ok(Core::new(parts, stack, composed, prober))
     }
 
     fn parts(self) -> Result<Parts<P>, BuildError> {

@@ -104,9 +104,7 @@ impl<O: Operation> StoreCall<O> {
             Ok(()) => self.operation.run(&cx).await,
             Err((kind, message)) => Err(cx.refuse(kind, message)),
         };
-        let failure = result.as_ref().err().map(|error| error.kind().as_str());
-        let elapsed = clock::now().saturating_duration_since(cx.started);
-        cx.core.metrics.ended(O::CLASS, failure, elapsed);
+        cx.ended(O::CLASS, result.as_ref().err());
         (result, cx)
     }
 }
@@ -154,7 +152,10 @@ pub(crate) fn enter<P: Protocol>(
         _ if cx.violations.iter().all(Option::is_some) => {
             invalid("no endpoint is left under the constraints of the client and the call".to_owned())
         }
-        _ => Ok(()),
+        _ => {
+            cx.core.prober.ensure_running();
+            Ok(())
+        }
     };
     (cx, admitted)
 }

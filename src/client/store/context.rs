@@ -177,6 +177,12 @@ impl<P: Protocol> Context<P> {
         now + self.deadline.saturating_duration_since(now) / 4
     }
 
+    /// The call is over.
+    pub(crate) fn ended(&self, class: OpClass, failure: Option<&Error>) {
+        let took = clock::now().saturating_duration_since(self.started);
+        self.core.metrics.ended(class, failure.map(Error::kind), took);
+    }
+
     pub(crate) fn explain(&self) -> Explanation {
         let roster = &self.core.roster;
         let considered = Considered::all(roster, |index| match (&self.violations[index], self.pin) {

@@ -7,6 +7,7 @@ use crate::{
     clock,
     endpoint::{Profile, Roster, Violation},
     operator::Operator,
+    probe::Prober,
     replicate::Mode,
     request::{WriteId, bit},
     retry::Budget,
@@ -35,13 +36,14 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) budget: Budget,
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) operator: Operator,
+    pub(crate) prober: Prober,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
 }
 
 impl<P: Protocol> Core<P> {
     /// A client on its stack.
-    pub(super) fn new<S, K>(parts: Parts<P>, stack: StoreStack<P>, composed: Composed<S, K>) -> Self {
+    pub(super) fn new<S, K>(parts: Parts<P>, stack: StoreStack<P>, composed: Composed<S, K>, prober: Prober) -> Self {
         let Parts {
             roster,
             providers,
@@ -49,7 +51,12 @@ impl<P: Protocol> Core<P> {
             mode,
             settings,
         } = parts;
-        let Settings { deadline, seed, .. } = settings;
+        let Settings {
+            deadline,
+            seed,
+            call_listener,
+            ..
+        } = settings;
         Self {
             violations: roster.iter().map(|profile| constraints.check(profile).err()).collect(),
             roster,
@@ -61,7 +68,8 @@ impl<P: Protocol> Core<P> {
             budget: composed.budget,
             vitals: composed.vitals,
             operator: composed.operator,
-            metrics: CallMetrics::new(),
+            prober,
+            metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
         }
     }
@@ -95,11 +103,19 @@ impl<P: Protocol> Core<P> {
 
     pub(in crate::client) fn snapshot(&self) -> Snapshot {
         let barred = self.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
-        stack::snapshot(self.roster.iter().zip(barred), &self.vitals, &self.budget, clock::now())
+        stack::snapshot(
+            self.roster.iter().zip(barred),
+            &self.vitals,
+            &self.budget,
+            &self.operator,
+            &self.prober,
+            clock::now(),
+        )
     }
 
     pub(in crate::client) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.prober.stop();
     }
 
     pub(in crate::client) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

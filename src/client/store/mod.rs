@@ -8,6 +8,7 @@ pub(crate) mod context;
 mod core;
 mod listing;
 mod methods;
+mod probe;
 mod walk;
 mod warm_up;
 
@@ -50,6 +51,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     const NOUN: &'static str;
     /// What the tag is called.
     const TAG: &'static str;
+    /// Keys that start so are evenkeel's own.
+    const RESERVED: &'static str;
 
     /// The class under which health is kept.
     fn class(request: &Self::Request) -> OpClass;
@@ -72,9 +75,15 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// Whether tags can be shared: see `Replication::strong`.
     fn has_strong_replicas(provider: &Self::Provider) -> bool;
 
+    /// A cheap request that shows whether an endpoint serves this class, on a key of evenkeel's own.
+    fn probe(class: OpClass) -> Option<Self::Request>;
+
     /// Opens a connection and loads credentials.
     fn warm_up(provider: &Self::Provider) -> impl Future<Output = Result<(), ProviderError>> + Send;
 }
+
+/// What a write probe stores. A person who finds it should know whence it came.
+pub(super) const PROBE: &[u8] = b"evenkeel stores this to see whether writes succeed; it may be deleted\n";
 
 /// What the bytes of a request alone may need on the way: at 1 MiB/s, which is slow for a server and not yet a fault.
 fn time_on_the_wire<P: Protocol>(request: &P::Request) -> Duration {

@@ -104,20 +104,28 @@ impl<P: Paged> Walk<P> {
         next
     }
 
-    /// A page for every lane that needs one, all at once.
+    /// A page for every lane that needs one, all at once. Counts as one call.
     pub(super) async fn fetch(&mut self) -> Result<(), Error> {
         let (cx, admitted) = enter(self.core.clone(), P::OPERATION, &self.options);
-        admitted.map_err(|(kind, message)| cx.refuse(kind, message))?;
+        let result = match admitted {
+            Ok(()) => self.pages(&cx).await,
+            Err((kind, message)) => Err(cx.refuse(kind, message)),
+        };
+        cx.ended(OpClass::List, result.as_ref().err());
+        result
+    }
+
+    async fn pages(&mut self, cx: &Context<P>) -> Result<(), Error> {
         P::check(&self.query).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
         let (hungry, mut out) = self.hungry_and_out();
-        let mut lost = self.ask(&cx, hungry).await;
+        let mut lost = self.ask(cx, hungry).await;
         if lost.len() + self.lanes_lost + out.len() >= self.lanes.len() {
             // The others have nothing to give any more: no endpoint is so bad that it is not the last resort.
-            lost.extend(self.ask(&cx, std::mem::take(&mut out)).await);
+            lost.extend(self.ask(cx, std::mem::take(&mut out)).await);
         }
         lost.extend(out.into_iter().map(|lane| (lane, None)));
         self.explanation = Some(cx.explain());
-        self.without(&cx, lost)
+        self.without(cx, lost)
     }
 
     /// A page for each of these lanes; those that got none.
@@ -180,6 +188,9 @@ impl<P: Paged> Walk<P> {
         self.possibly_stale |= self.core.may_lag(endpoint);
         let more = continuation.is_some();
         self.lanes[lane].came_from = endpoint.zip(continuation);
+        // What this client, or another, stores for its own purposes is nobody's.
+        let own = |entry: &P::Entry| entry.name().starts_with(P::RESERVED);
+        let entries = entries.into_iter().filter(|entry| !own(entry)).collect();
         self.merge.feed(lane, entries, more);
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     super::plan::{Answer, End, Plan},
+    ending::Ending,
     subject::Subject,
 };
 use crate::{
@@ -10,14 +11,21 @@ use crate::{
     provider::{ProviderError, ProviderErrorKind},
     verdict::{Finding, Outcome, Sent, Verdict},
 };
-use std::{future::Future, time::Duration};
-use tokio::time::sleep;
+use std::time::Duration;
 
 /// How long a call hangs in connecting before its connect timeout strikes: what the crate's own adapters set.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// The whole course of a call that never reaches the provider; `None` for one that does.
-pub(super) fn before_the_request<A>(plan: &Plan) -> Option<impl Future<Output = Result<A, BoxError>> + Send + use<A>> {
+/// The whole course of a call that never reaches the provider.
+pub(super) struct Before {
+    /// How long the call is held; `None`: for good.
+    pub(super) wait: Option<Duration>,
+    /// What it meets then.
+    pub(super) error: ProviderError,
+}
+
+/// `None` for a call that reaches the provider.
+pub(super) fn before_the_request(plan: &Plan) -> Option<Before> {
     let (wait, error) = match plan.end.as_ref()? {
         End::Hang => (None, ProviderError::faulty("never comes")),
         End::HangConnect => (
@@ -40,47 +48,40 @@ pub(super) fn before_the_request<A>(plan: &Plan) -> Option<impl Future<Output = 
         End::Answer(answer) => (Some(plan.due(Duration::ZERO)), answered(answer)),
         End::ResetAfterRequest => return None,
     };
-    Some(async move {
-        match wait {
-            None => std::future::pending().await,
-            Some(Duration::ZERO) => {}
-            Some(wait) => sleep(wait).await,
-        }
-        Err(error.into())
-    })
+    Some(Before { wait, error })
 }
 
-/// What becomes of the provider's answer to a call that was sent at `sent`.
+/// What becomes of the provider's answer to a call that was sent at `sent`: itself, if the drill ends before all of it is
+/// there.
 pub(super) async fn after_the_request<R: Subject>(
     plan: &Plan,
     sent: Instant,
     answer: Result<R::Response, BoxError>,
+    mut ending: Ending,
 ) -> Result<R::Response, BoxError> {
     let took = clock::now().saturating_duration_since(sent);
     let late = plan.due(took).saturating_sub(took);
-    if !late.is_zero() {
-        sleep(late).await;
+    // Whatever the answer is, nobody gets to see it.
+    let lost = plan.end == Some(End::ResetAfterRequest);
+    let length = answer.as_ref().map_or(0, R::body_bytes);
+    let kept = plan.cut.and_then(|cut| cut.of(length));
+    let dripping = match plan.bytes_per_second {
+        // To the millisecond, which is what timers resolve to.
+        Some(rate) if !lost => Duration::from_millis(kept.unwrap_or(length).saturating_mul(1000) / rate.max(1)),
+        _ => Duration::ZERO,
+    };
+    if !ending.holds_for(Some(late.saturating_add(dripping))).await {
+        return answer;
     }
-    if plan.end == Some(End::ResetAfterRequest) {
-        // Whatever the answer was, nobody got to see it.
+    if lost {
         return Err(ProviderError::faulty("the connection was reset before the answer came, as the drill says").into());
     }
-    let answer = answer?;
-    let length = R::body_bytes(&answer);
-    let kept = plan.cut.and_then(|cut| cut.of(length));
-    if let Some(rate) = plan.bytes_per_second {
-        // To the millisecond, which is what timers resolve to.
-        sleep(Duration::from_millis(
-            kept.unwrap_or(length).saturating_mul(1000) / rate.max(1),
-        ))
-        .await;
-    }
-    match kept {
-        Some(kept) => Err(ProviderError::faulty(format!(
+    match (answer, kept) {
+        (Ok(_), Some(kept)) => Err(ProviderError::faulty(format!(
             "the body ended after {kept} of {length} bytes, as the drill says"
         ))
         .into()),
-        None => Ok(answer),
+        (answer, _) => answer,
     }
 }
 

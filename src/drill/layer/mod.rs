@@ -1,7 +1,10 @@
 //! Plays a drill inside the stack, between it and the provider: no sockets, so that it works in paused time.
 //!
-//! Place it nearest the provider, where real outages strike. It forwards readiness to the service within and takes
-//! nothing from it for calls that never get there.
+//! Place it nearest the provider, where real outages strike. It forwards readiness to the service within. A call that is
+//! refused at once takes nothing from it; one that is held takes a ready instance, as it goes on to the provider if the
+//! drill ends meanwhile.
+//!
+//! In production, give the layer a [share](FaultLayer::share) of the calls and the timeline a [`Guard`](super::Guard).
 //!
 //! ```
 //! use evenkeel::drill::{FaultLayer, Scenario, Timeline};
@@ -33,7 +36,11 @@
 //!   `hang_connect` hit open connections, too. A rule's probability can stand for the share that finds none open.
 //! - **Cancel safety.** Dropping the returned future drops the call within, if it was begun. Nothing else is held.
 //! - **Time.** `hang_connect` takes [`CONNECT_TIMEOUT`], `hang` never ends: that is what the stack's timeouts are for.
+//! - **The end.** When the timeline is stopped, expires or is started anew, no call is held any longer: not asked yet, it
+//!   goes on to the provider; answered, the answer is let through as it is. At the end of a phase what hangs goes on
+//!   hanging, as in real outages.
 
+mod ending;
 mod frozen;
 mod meet;
 mod subject;
@@ -50,14 +57,17 @@ use crate::{
     endpoint::Profile,
     request::{Call, OpClass},
 };
+use ending::Ending;
 use frozen::{Frozen, View};
 use futures_util::future::Either;
+use meet::Before;
 use std::{
     fmt,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 use subject::Subject;
 use tower::{Layer, Service};
@@ -127,19 +137,24 @@ struct Shared {
 }
 
 impl Shared {
-    fn plan(&self, class: OpClass, now: Instant) -> Option<Plan> {
+    /// What a call meets, and what tells when the drill ends before that is over.
+    fn plan(&self, class: OpClass, now: Instant) -> Option<(Plan, Ending)> {
         let FaultLayer {
             timeline,
             profile,
             share,
         } = &self.layer;
+        timeline.end_if_expired(now);
         timeline.at(now)?;
+        // Before the look at the rules, so that no end slips between.
+        let ending = Ending::of(timeline);
         let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
         // Thrown only where it can matter, so that a layer for all calls draws as if shares did not exist.
         if *share < 1.0 && !dice.throw(*share) {
             return None;
         }
-        dice.plan(timeline.rules(now, profile, class), now)
+        let plan = dice.plan(timeline.rules(now, profile, class), now)?;
+        Some((plan, ending))
     }
 
     fn lags(&self, now: Instant) -> bool {
@@ -167,7 +182,7 @@ impl<S: fmt::Debug> fmt::Debug for FaultService<S> {
 impl<R, S> Service<Call<R>> for FaultService<S>
 where
     R: Subject,
-    S: Service<Call<R>, Response = R::Response, Error = BoxError>,
+    S: Service<Call<R>, Response = R::Response, Error = BoxError> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = R::Response;
@@ -181,36 +196,63 @@ where
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let now = clock::now();
-        let plan = self.shared.plan(call.request().class(), now);
-        if let Some(outcome) = plan.as_ref().and_then(meet::before_the_request::<R::Response>) {
-            return Box::pin(outcome);
-        }
-        let shown = self.shared.frozen().map(|mut frozen| {
-            let stale = plan.as_ref().is_some_and(|plan| plan.stale);
-            frozen.show(call.request(), self.shared.lags(now), stale)
-        });
-        let shared = self.shared.clone();
-        // A call that the frozen view answers does not reach the provider either, and keeps the readiness for the next.
-        let answer = match shown {
-            Some(View::Stale(answer)) => Either::Left(std::future::ready(answer)),
-            Some(View::Fresh(note)) => {
-                let inner = self.inner.call(call);
-                Either::Right(Either::Left(async move {
-                    let answer = inner.await;
-                    if let Some(mut frozen) = shared.frozen() {
-                        frozen.note::<R>(note, &answer);
-                    }
-                    answer
-                }))
-            }
-            None => Either::Right(Either::Right(self.inner.call(call))),
+        let Some((plan, mut ending)) = self.shared.plan(call.request().class(), now) else {
+            return Box::pin(pass(&self.shared, &mut self.inner, call, now, false));
         };
-        Box::pin(async move {
-            let answer = answer.await;
-            match plan {
-                Some(plan) => meet::after_the_request::<R>(&plan, now, answer).await,
-                None => answer,
+        match meet::before_the_request(&plan) {
+            None => {
+                let answer = pass(&self.shared, &mut self.inner, call, now, plan.stale);
+                Box::pin(async move { meet::after_the_request::<R>(&plan, now, answer.await, ending).await })
             }
-        })
+            Some(Before { wait, error }) if wait == Some(Duration::ZERO) => {
+                Box::pin(std::future::ready(Err(error.into())))
+            }
+            Some(Before { wait, error }) => {
+                // The ready instance waits with the call; a clone, which must earn its own readiness, stays.
+                let clone = self.inner.clone();
+                let mut inner = std::mem::replace(&mut self.inner, clone);
+                let shared = self.shared.clone();
+                Box::pin(async move {
+                    if ending.holds_for(wait).await {
+                        return Err(error.into());
+                    }
+                    pass(&shared, &mut inner, call, clock::now(), false).await
+                })
+            }
+        }
+    }
+}
+
+/// To the provider, or to what a read showed before.
+fn pass<R, S>(
+    shared: &Arc<Shared>,
+    inner: &mut S,
+    call: Call<R>,
+    now: Instant,
+    stale: bool,
+) -> impl Future<Output = Result<R::Response, BoxError>> + Send + 'static + use<R, S>
+where
+    R: Subject,
+    S: Service<Call<R>, Response = R::Response, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    let shown = shared
+        .frozen()
+        .map(|mut frozen| frozen.show(call.request(), shared.lags(now), stale));
+    match shown {
+        // It does not reach the provider either, and keeps the readiness for the next.
+        Some(View::Stale(answer)) => Either::Left(std::future::ready(answer)),
+        Some(View::Fresh(note)) => {
+            let inner = inner.call(call);
+            let shared = shared.clone();
+            Either::Right(Either::Left(async move {
+                let answer = inner.await;
+                if let Some(mut frozen) = shared.frozen() {
+                    frozen.note::<R>(note, &answer);
+                }
+                answer
+            }))
+        }
+        None => Either::Right(Either::Right(inner.call(call))),
     }
 }

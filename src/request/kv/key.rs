@@ -34,6 +34,12 @@ impl Key {
     /// The longest key in bytes.
     pub const MAX_BYTES: usize = 2048;
 
+    /// Keys that start so are evenkeel's own: a client refuses them, and leaves them out of scans.
+    pub const RESERVED: &str = ".evenkeel:";
+
+    /// The key that probes ask for.
+    pub const PROBE: &str = ".evenkeel:probe";
+
     /// Checks a key.
     ///
     /// # Errors

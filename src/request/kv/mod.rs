@@ -6,7 +6,7 @@
 //! ```
 //! use evenkeel::request::{OpClass, WriteId, kv::{Condition, Key, KvRequest, Put}};
 //!
-//! let put = Put { condition: Condition::Absent, ..Put::new(Key::new("lock/7").unwrap(), "me", WriteId::new("w1")) };
+//! let put = Put::new(Key::new("lock/7").unwrap(), "me", WriteId::new("w1")).on(Condition::Absent);
 //! assert_eq!(KvRequest::Put(put).class(), OpClass::Write);
 //! ```
 //!
@@ -140,6 +140,22 @@ impl Put {
     }
 }
 
+impl Put {
+    /// Only on this condition.
+    #[must_use]
+    pub fn on(mut self, condition: Condition) -> Self {
+        self.condition = condition;
+        self
+    }
+
+    /// Absent again after this.
+    #[must_use]
+    pub const fn expiring(mut self, after: Duration) -> Self {
+        self.time_to_live = Some(after);
+        self
+    }
+}
+
 /// The value by its length only.
 impl fmt::Debug for Put {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,6 +217,13 @@ impl Delete {
             if_version: None,
             write_id,
         }
+    }
+
+    /// Only if the value has this version.
+    #[must_use]
+    pub fn if_version(mut self, version: Version) -> Self {
+        self.if_version = Some(version);
+        self
     }
 }
 

@@ -52,8 +52,9 @@ async fn a_copys_not_found_is_no_proof() {
     );
     virginia.always(Fault::None);
     virginia.log();
-    // Its breaker opened; by now a probe is due.
+    // Its breaker opened; by now the background has found it alive.
     tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(virginia.log().iter().all(|what| *what == "head"));
     assert_eq!(client.get("nothing").await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(virginia.log(), ["get"], "the home's word is enough");
 }

@@ -1,0 +1,64 @@
+//! The user's probe, its types forgotten.
+
+use super::{Invoke, Op};
+use crate::{
+    client::stack::Routed,
+    probe::Sender,
+    request::{Call, CallRecord, LegKind, OpClass, Safety},
+    verdict::Classify,
+};
+use std::{fmt, sync::Arc};
+use tower::ServiceExt;
+
+type MakeSender<C, K> = dyn Fn(Routed<Invoke<C>, K>, u64) -> Sender + Send + Sync;
+
+/// Makes, once the endpoints' stacks are there, what sends the probe through them.
+pub(super) struct Probe<C, K>(Arc<MakeSender<C, K>>);
+
+impl<C, K> Probe<C, K> {
+    pub(super) fn new<F, Fut, T, E>(probe: F) -> Self
+    where
+        C: Clone + Send + Sync + 'static,
+        K: Classify<T, E> + Clone + Send + Sync + 'static,
+        F: Fn(C) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let probe = Op::new(probe);
+        Self(Arc::new(move |route, barred| {
+            let probe = probe.clone();
+            Arc::new(move |endpoint, class: OpClass| {
+                let record = CallRecord::new(class, Safety::ReadOnly)
+                    .earning(false)
+                    .pinned(Some(endpoint))
+                    .barring(barred)
+                    .starting_as(LegKind::Probe);
+                let call = Call::on_record(probe.clone(), record);
+                let record = call.record().clone();
+                let attempt = route.clone().oneshot(call);
+                Box::pin(async move {
+                    // How it ended is in the record.
+                    let _ = attempt.await;
+                    record
+                })
+            })
+        }))
+    }
+
+    pub(super) fn sender(&self, route: Routed<Invoke<C>, K>, barred: u64) -> Sender {
+        (self.0)(route, barred)
+    }
+}
+
+impl<C, K> Clone for Probe<C, K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C, K> fmt::Debug for Probe<C, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Probe")
+    }
+}

@@ -1,0 +1,42 @@
+//! What is sent to look whether an endpoint is well.
+
+use super::{Protocol, StoreStack, builder::Parts};
+use crate::{
+    client::stack::{Composed, lanes},
+    probe::{Prober, Sender},
+    provider::ObjectVerdicts,
+    request::{Call, CallRecord, LegKind, OpClass, Safety},
+};
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// Starts the client's probes in the background.
+pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<StoreStack<P>, ObjectVerdicts>) -> Prober {
+    let roster = &parts.roster;
+    let barred = roster.set_of(|_, profile| parts.constraints.check(profile).is_err());
+    let lanes = lanes(roster, &composed.vitals, barred, &parts.settings);
+    let (Some(read), Some(write)) = (P::probe(OpClass::Read), P::probe(OpClass::Write)) else {
+        return Prober::none();
+    };
+    let route = StoreStack::<P>::new(composed.route.clone());
+    let send: Sender = Arc::new(move |endpoint, class| {
+        let (request, safety) = match class {
+            OpClass::Write => (write.clone(), Safety::Idempotent),
+            OpClass::Read | OpClass::List => (read.clone(), Safety::ReadOnly),
+        };
+        let record = CallRecord::new(class, safety)
+            .earning(false)
+            .pinned(Some(endpoint))
+            .barring(barred)
+            .starting_as(LegKind::Probe);
+        let call = Call::on_record(request, record);
+        let record = call.record().clone();
+        let attempt = route.clone().oneshot(call);
+        Box::pin(async move {
+            // How it ended is in the record.
+            let _ = attempt.await;
+            record
+        })
+    });
+    Prober::start(parts.settings.probes.clone(), lanes, send, !parts.settings.seed)
+}

@@ -1,0 +1,248 @@
+use crate::{clock::Instant, health::Window};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// What ends a drill in production before it hurts.
+///
+/// A guarded [`Timeline`](super::Timeline) ends by itself when it has lasted long enough, or when too few of the *callers'*
+/// calls go well; and at once when a person says [`stop`](super::Timeline::stop). A call that a fault holds at that moment
+/// goes on to the provider as if there had been none. What has ended stays so until somebody starts it again.
+///
+/// ```
+/// use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory};
+/// use evenkeel::drill::{Ended, FaultLayer, Guard, Scenario, Timeline};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Meant for virginia. Nobody noticed that it names no target: it strikes everywhere.
+/// let game_day = Scenario::from_json(r#"{
+///     "name": "virginia is dark", "phases": [{ "name": "all", "duration": "1h", "rules": [{ "fault": "refuse" }] }]
+/// }"#)?;
+/// let drill = Timeline::guarded(game_day, 7, Guard::lasting(Duration::from_secs(15 * 60)).success_floor(0.95))?;
+/// let faults = drill.clone();
+/// let orders = ObjectClient::builder()
+///     .endpoint(Endpoint::new("virginia", Memory::new()))
+///     .endpoint(Endpoint::new("ireland", Memory::new()))
+///     .replication(Replication::write_once())
+///     .endpoint_layer(move |profile| FaultLayer::new(faults.clone(), profile.clone()))
+///     .on_call_end(drill.watch())
+///     .build()?;
+///
+/// drill.start_now();
+/// let mut hurt = 0;
+/// for n in 0..100 {
+///     hurt += u32::from(orders.put(format!("{n}"), "{}").await.is_err());
+/// }
+/// assert!(matches!(drill.ended(), Some(Ended::BelowFloor { .. })));
+/// assert_eq!(hurt, 20); // the fewest that prove anything
+/// # Ok(()) }
+/// ```
+///
+/// - **What is observed** is what callers of this process got, through
+///   [`watch`](super::Timeline::watch) or [`observe`](super::Timeline::observe). Without either only expiry and `stop` guard.
+///   A call that its caller drops counts for nothing: where your server gives up sooner than the client's deadline, report
+///   its own outcomes with `observe`.
+/// - **What is not seen**: an answer that is wrong or merely late looks like a success. Every process has a guard of its own.
+/// - **Who hears of it**: [`on_end`](Self::on_end), [`Timeline::ended`](super::Timeline::ended), and a warning to `tracing`
+///   (target `evenkeel`).
+#[derive(Clone)]
+pub struct Guard {
+    pub(super) lasting: Duration,
+    floor: f64,
+    window: Duration,
+    min_calls: u32,
+    pub(super) listener: Option<Listener>,
+}
+
+type Listener = Arc<dyn Fn(&Ended) + Send + Sync>;
+
+impl Guard {
+    /// The share of calls that must go well, unless [`success_floor`](Self::success_floor) says otherwise: the drill may cost
+    /// callers a little, and one failure among [`MIN_CALLS`](Self::MIN_CALLS) is not below it.
+    pub const FLOOR: f64 = 0.95;
+    /// The time over which that share is taken: long enough for [`MIN_CALLS`](Self::MIN_CALLS) at one call a second.
+    pub const WINDOW: Duration = Duration::from_secs(30);
+    /// Fewer calls prove nothing.
+    pub const MIN_CALLS: u32 = 20;
+
+    /// Ends the drill so long after each start, whatever happens.
+    pub const fn lasting(lasting: Duration) -> Self {
+        Self {
+            lasting,
+            floor: Self::FLOOR,
+            window: Self::WINDOW,
+            min_calls: Self::MIN_CALLS,
+            listener: None,
+        }
+    }
+
+    /// Ends the drill when a smaller share of the callers' calls went well, 0 to 1. 0: never; nonsense: as 1.
+    #[must_use]
+    pub const fn success_floor(mut self, share: f64) -> Self {
+        self.floor = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
+        self
+    }
+
+    /// The sliding window over which the share is taken, at least 10 ms.
+    #[must_use]
+    pub const fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// With fewer calls in the window nothing is decided; at least 1.
+    #[must_use]
+    pub const fn min_calls(mut self, calls: u32) -> Self {
+        self.min_calls = if calls == 0 { 1 } else { calls };
+        self
+    }
+
+    /// Is told when a drill ends before its time, and why; on the task that ended it: be quick, do not block.
+    #[must_use]
+    pub fn on_end(mut self, listener: impl Fn(&Ended) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("lasting", &self.lasting)
+            .field("floor", &self.floor)
+            .field("window", &self.window)
+            .field("min_calls", &self.min_calls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a drill ended before its time. `Display` is the end of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Somebody said [`stop`](super::Timeline::stop).
+    Stopped,
+    /// It had lasted as long as its guard allows.
+    Expired {
+        /// So long.
+        lasted: Duration,
+    },
+    /// Too few of the callers' calls went well.
+    BelowFloor {
+        /// The share of those that did.
+        share: f64,
+        /// Of so many.
+        calls: u32,
+        /// What the guard wants.
+        floor: f64,
+    },
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("somebody stopped it"),
+            Self::Expired { lasted } => write!(f, "it had lasted {lasted:?}, as long as it may"),
+            Self::BelowFloor { share, calls, floor } => write!(
+                f,
+                "of the last {calls} calls {:.1} % went well, and {:.1} % must",
+                share * 100.0,
+                floor * 100.0
+            ),
+        }
+    }
+}
+
+/// What a guard has seen since the drill was started. Pure.
+#[derive(Debug)]
+pub(super) struct Watched {
+    window: Window,
+    floor: f64,
+    min_calls: u32,
+}
+
+impl Watched {
+    pub(super) fn new(guard: &Guard) -> Self {
+        Self {
+            window: Window::new(guard.window),
+            floor: guard.floor,
+            min_calls: guard.min_calls,
+        }
+    }
+
+    /// A caller's call ended: why the drill must, if it must.
+    pub(super) fn observe(&mut self, now: Instant, success: bool) -> Option<Ended> {
+        self.window.record(now, success);
+        let counts = self.window.counts(now);
+        let calls = counts.total();
+        let share = 1.0 - counts.bad_share();
+        // Of whole numbers, so that a share that equals the floor is not under it by a rounding.
+        let too_few = f64::from(counts.good) < f64::from(calls) * self.floor - 1e-9;
+        (calls >= self.min_calls && too_few).then_some(Ended::BelowFloor {
+            share,
+            calls,
+            floor: self.floor,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use proptest::prelude::*;
+
+    fn watched() -> Watched {
+        Watched::new(&Guard::lasting(Duration::MAX))
+    }
+
+    #[test]
+    fn a_share_at_the_floor_is_not_under_it() {
+        let now = clock::now();
+        let mut watched = watched();
+        for n in 0..20 {
+            assert_eq!(watched.observe(now, n != 3), None, "{n}");
+        }
+        let ended = watched.observe(now, false).unwrap();
+        assert_eq!(
+            ended.to_string(),
+            "of the last 21 calls 90.5 % went well, and 95.0 % must"
+        );
+    }
+
+    #[test]
+    fn too_few_calls_prove_nothing_and_old_ones_are_forgotten() {
+        let start = clock::now();
+        let mut watched = watched();
+        // Two seconds apart there are never twenty within thirty seconds.
+        for n in 0..1_000 {
+            assert_eq!(watched.observe(start + Duration::from_secs(2 * n), false), None);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_the_strictest_floor_and_zero_is_none() {
+        let now = clock::now();
+        let of = |floor| Watched::new(&Guard::lasting(Duration::MAX).success_floor(floor).min_calls(0));
+        assert!(of(f64::NAN).observe(now, false).is_some());
+        assert!(of(7.0).observe(now, false).is_some());
+        assert!(of(-1.0).observe(now, false).is_none());
+    }
+
+    proptest! {
+        /// It ends exactly at the first call at which enough of the last ones had failed, whatever the order.
+        #[test]
+        fn ends_at_the_first_call_under_the_floor(calls in proptest::collection::vec(any::<bool>(), 1..200), floor in 0.0_f64..1.0) {
+            let now = clock::now();
+            let mut watched = Watched::new(&Guard::lasting(Duration::MAX).success_floor(floor));
+            for (n, success) in calls.iter().enumerate() {
+                let (total, good) = (n + 1, calls[..=n].iter().filter(|good| **good).count());
+                let under = total >= 20 && (good as f64 / total as f64) < floor - 1e-6;
+                let ended = watched.observe(now, *success).is_some();
+                prop_assert!(ended == under || (good as f64 / total as f64 - floor).abs() < 1e-6);
+                if ended {
+                    break;
+                }
+            }
+        }
+    }
+}

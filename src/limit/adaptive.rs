@@ -1,0 +1,300 @@
+use crate::clock::Instant;
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+/// How many attempts may be under way at an endpoint of which no capacity is known. Pure: `now` comes in.
+///
+/// An endpoint that is sent more than it can do queues, then answers everything too late: its goodput collapses. The sign is
+/// that *most* attempts take more than four times what is usual (an average over half a minute, which stands still while
+/// there is a limit), with many under way. Then a limit is set just below what is under way, and cut by 15 % every 50 ms
+/// until twice the usual time is reached; from there it grows again by a sixteenth. (Vegas' and Netflix' gradient limits,
+/// with a wider band: here nothing must be refused that would have been answered in time.)
+///
+/// Where fewer attempts under way do not shorten the time, there is no queue: the requests have become heavier, or the
+/// endpoint slower. Then the new time is the usual one and the limit goes.
+#[derive(Clone, Debug, Default)]
+pub struct Adaptive {
+    window: Window,
+    /// What an attempt usually takes, in seconds.
+    usual: Option<f64>,
+    /// Windows in a row that were too slow.
+    slow: u32,
+    limit: Option<Limit>,
+}
+
+/// Attempts that ended since the last one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    since: Option<Instant>,
+    attempts: u32,
+    /// Of them, those that were too slow.
+    slow: u32,
+    /// In all, in seconds.
+    took: f64,
+    /// The sum of what each found under way.
+    under_way: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    at: f64,
+    /// What was under way, and what it took, when it was set; until it is known that there is a queue.
+    suspicion: Option<(f64, f64)>,
+    /// Windows in a row in which it was far away.
+    spare: u32,
+}
+
+/// A window lasts at least so long: some answers of a near endpoint, and a fifth of the shortest attempt limit.
+const WINDOW: Duration = Duration::from_millis(50);
+/// And so many samples: the mean of fewer is chance.
+const ENOUGH: u32 = 12;
+/// Fewer attempts under way are never limited: a few connections' worth drown nobody.
+const LEAST_UNDER_WAY: u32 = 8;
+/// The limit is never below this.
+const LEAST: f64 = 4.0;
+/// Too slow, so many times the usual and two timer ticks. An attempt's own limit is eight times the p99.
+const TOO_SLOW: f64 = 4.0;
+/// So slow is good enough, under a limit.
+const SLOW_ENOUGH: f64 = 2.0;
+const TICKS: f64 = 0.004;
+/// One slow window is a pause of a garbage collector; two are a queue.
+const WINDOWS: u32 = 2;
+const CUT: f64 = 0.85;
+const GROWTH: f64 = 1.0 / 16.0;
+/// With so much less under way, a queue's time would have shrunk as well, not just by a fifth.
+const TRIED: f64 = 0.6;
+const SHRUNK: f64 = 0.8;
+/// A limit that is twice what is under way for so many windows has done its work.
+const SPARE: u32 = 10;
+/// A limit that nothing ended under for so long is forgotten: traffic went elsewhere.
+const FORGOTTEN: Duration = Duration::from_secs(5);
+/// The usual time follows a longer one over half a minute, so that a queue that builds up is not taken for usual, and a
+/// shorter one three times as fast.
+const FOLLOWS: (f64, f64) = (30.0, 10.0);
+
+impl Adaptive {
+    /// No limit, nothing learnt.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The most attempts that may be under way; `None`: as many as come.
+    pub fn limit(&self, now: Instant) -> Option<u32> {
+        let stale = |since: Instant| now.saturating_duration_since(since) >= FORGOTTEN;
+        let limit = self.limit.filter(|_| !self.window.since.is_some_and(stale))?;
+        Some(limit.at as u32)
+    }
+
+    /// An attempt took so long, and found so many under way when it began.
+    pub fn ended(&mut self, now: Instant, took: Duration, under_way: u32) {
+        if self.limit.is_some() && self.limit(now).is_none() {
+            self.lift();
+        }
+        let took = took.as_secs_f64();
+        let too_slow = self.usual.is_some_and(|usual| took > TOO_SLOW * usual + TICKS);
+        let window = &mut self.window;
+        let since = *window.since.get_or_insert(now);
+        window.attempts += 1;
+        window.slow += u32::from(too_slow);
+        window.took += took;
+        window.under_way += f64::from(under_way);
+        let lasted = now.saturating_duration_since(since);
+        if lasted < WINDOW || window.attempts < ENOUGH {
+            return;
+        }
+        let full = std::mem::take(window);
+        self.window.since = Some(now);
+        let takes = full.took / f64::from(full.attempts);
+        let mean = full.under_way / f64::from(full.attempts);
+        match self.limit {
+            None => {
+                let many = mean >= f64::from(LEAST_UNDER_WAY) && full.slow * 2 > full.attempts;
+                self.unlimited(lasted.as_secs_f64(), mean, takes, many);
+            }
+            Some(limit) => self.limited(limit, mean, takes),
+        }
+    }
+
+    fn unlimited(&mut self, seconds: f64, mean: f64, takes: f64, too_slow: bool) {
+        let usual = *self.usual.get_or_insert(takes);
+        self.slow = if too_slow { self.slow + 1 } else { 0 };
+        if self.slow >= WINDOWS {
+            self.limit = Some(Limit {
+                at: (mean * CUT).max(LEAST),
+                suspicion: Some((mean, takes)),
+                spare: 0,
+            });
+            return;
+        }
+        let over = if takes > usual { FOLLOWS.0 } else { FOLLOWS.1 };
+        // After an idle night one window must not count for all of it.
+        let weight = (seconds / over).min(0.1);
+        self.usual = Some(usual + weight * (takes - usual));
+    }
+
+    fn limited(&mut self, mut limit: Limit, mean: f64, takes: f64) {
+        let usual = self.usual.unwrap_or(takes);
+        if let Some((was_under_way, took)) = limit.suspicion
+            && mean <= was_under_way * TRIED
+        {
+            if takes > took * SHRUNK {
+                self.lift();
+                self.usual = Some(takes);
+                return;
+            }
+            limit.suspicion = None;
+        }
+        if limit.suspicion.is_some() && takes <= SLOW_ENOUGH * usual + TICKS {
+            // It passed before the limit had any effect.
+            self.lift();
+            return;
+        }
+        limit.at = if takes > SLOW_ENOUGH * usual + TICKS {
+            (limit.at * CUT).max(LEAST)
+        } else {
+            limit.at + (limit.at * GROWTH).max(1.0)
+        };
+        limit.spare = if mean * 2.0 < limit.at { limit.spare + 1 } else { 0 };
+        self.limit = Some(limit);
+        if limit.spare >= SPARE {
+            self.lift();
+        }
+    }
+
+    const fn lift(&mut self) {
+        self.limit = None;
+        self.slow = 0;
+    }
+}
+
+/// An [`Adaptive`] that all attempts at one endpoint share. An attempt costs one load and one addition; those that are
+/// samples cost a lock beside that: one in eight, and every other where many are under way.
+#[derive(Debug)]
+pub(super) struct Shared {
+    limit: AtomicU32,
+    admitted: AtomicU32,
+    policy: Mutex<Adaptive>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self {
+            limit: AtomicU32::new(u32::MAX),
+            admitted: AtomicU32::new(0),
+            policy: Mutex::default(),
+        }
+    }
+
+    /// Whether an attempt that finds so many under way may join them, and then whether it is a sample.
+    pub(super) fn admits(&self, now: Instant, under_way: u32) -> Option<bool> {
+        if under_way >= self.limit.load(Ordering::Relaxed) && self.limit(now).is_some_and(|limit| under_way >= limit) {
+            return None;
+        }
+        let number = self.admitted.fetch_add(1, Ordering::Relaxed);
+        let every = if under_way < LEAST_UNDER_WAY { 8 } else { 2 };
+        Some(number & (every - 1) == 0)
+    }
+
+    /// A sample ended.
+    pub(super) fn ended(&self, now: Instant, took: Duration, under_way: u32) {
+        let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        policy.ended(now, took, under_way);
+        let limit = policy.limit(now).unwrap_or(u32::MAX);
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    pub(super) fn limit(&self, now: Instant) -> Option<u32> {
+        let policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        policy.limit(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// So many attempts, one a millisecond.
+    fn run(policy: &mut Adaptive, now: &mut Instant, attempts: u32, took: Duration, under_way: u32) {
+        for _ in 0..attempts {
+            *now += MS;
+            policy.ended(*now, took, under_way);
+        }
+    }
+
+    #[test]
+    fn a_queue_is_limited_and_given_room_again() {
+        let mut now = crate::clock::now();
+        let mut policy = Adaptive::new();
+        run(&mut policy, &mut now, 1_000, 12 * MS, 4);
+        assert_eq!(policy.limit(now), None);
+        // A server of 300 a second: each attempt takes as long as all that are under way.
+        let mut under_way = 40;
+        for _ in 0..5_000 {
+            now += Duration::from_micros(3_333);
+            under_way = policy.limit(now).unwrap_or(under_way + 1);
+            policy.ended(now, (12 * MS).max(under_way * Duration::from_micros(3_333)), under_way);
+        }
+        let limit = policy.limit(now).unwrap();
+        assert!((4..=12).contains(&limit), "{limit}");
+        // The others are back, hardly anything comes.
+        run(&mut policy, &mut now, 2_000, 12 * MS, 1);
+        assert_eq!(policy.limit(now), None);
+    }
+
+    #[test]
+    fn what_only_became_slower_is_let_go() {
+        let mut now = crate::clock::now();
+        let mut policy = Adaptive::new();
+        run(&mut policy, &mut now, 1_000, 10 * MS, 10);
+        let mut limited = 0;
+        for _ in 0..3_000 {
+            now += MS;
+            let limit = policy.limit(now);
+            limited += u32::from(limit.is_some());
+            policy.ended(now, 80 * MS, limit.unwrap_or(80).min(80));
+        }
+        assert_eq!(policy.limit(now), None);
+        assert!((1..500).contains(&limited), "{limited} ms");
+    }
+
+    #[test]
+    fn a_limit_that_nobody_meets_is_forgotten() {
+        let mut now = crate::clock::now();
+        let mut policy = Adaptive::new();
+        run(&mut policy, &mut now, 1_000, 12 * MS, 4);
+        run(&mut policy, &mut now, 150, 200 * MS, 60);
+        assert!(policy.limit(now).is_some());
+        assert_eq!(policy.limit(now + FORGOTTEN), None);
+    }
+
+    proptest! {
+        /// Whatever comes: with few under way, or with most of the answers in time, there is no limit; and there is none
+        /// that lets nothing pass.
+        #[test]
+        fn no_limit_without_cause(
+            attempts in proptest::collection::vec((0_u64..50, 1_u64..2_000, any::<bool>(), 0_u32..1_024), 100..1_000),
+        ) {
+            let start = crate::clock::now();
+            let (mut few, mut in_time, mut any) = (Adaptive::new(), Adaptive::new(), Adaptive::new());
+            let mut now = start;
+            for (number, (gap, took, slow, under_way)) in attempts.into_iter().enumerate() {
+                now += Duration::from_micros(100 * gap);
+                any.ended(now, Duration::from_millis(took), under_way);
+                few.ended(now, Duration::from_millis(took), under_way % 8);
+                let took = if slow && number % 3 == 0 { took } else { 10 };
+                in_time.ended(now, Duration::from_millis(took), under_way);
+                prop_assert_eq!(few.limit(now), None);
+                prop_assert_eq!(in_time.limit(now), None);
+                prop_assert!(any.limit(now).is_none_or(|limit| limit >= LEAST as u32));
+            }
+        }
+    }
+}

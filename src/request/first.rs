@@ -1,0 +1,158 @@
+//! The first attempt of a call, which is the only one of nearly all calls: it is written and read by every layer without a
+//! lock.
+
+use super::{
+    Leg, LegKind,
+    leg::{Ended, LegRecord},
+};
+use crate::{
+    clock::Instant,
+    verdict::{Detail, Outcome},
+};
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// What is said of it, in plain words of memory. The layers of one call are polled by one task in one pass, so each sees
+/// what the one below wrote; `ended` is published last.
+#[derive(Debug)]
+pub(super) struct First {
+    /// The endpoint's index.
+    endpoint: AtomicU8,
+    /// Nanoseconds after the call's start.
+    started: AtomicU64,
+    /// Nanoseconds.
+    elapsed: AtomicU64,
+    ended: AtomicU8,
+    /// The number of the attempt whose result stands for this one; 0: its own.
+    stands_in: AtomicU16,
+    /// How it ended where that takes more than a word.
+    rest: Mutex<Rest>,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    ended: Option<Ended>,
+    detail: Option<Box<Detail>>,
+}
+
+const NO_ENDPOINT: u8 = u8::MAX;
+const NEVER: u64 = u64::MAX;
+
+/// The values of `ended`.
+const UNDER_WAY: u8 = 0;
+const SUCCEEDED: u8 = 1;
+/// See `rest`.
+const OTHERWISE: u8 = 2;
+
+impl Default for First {
+    fn default() -> Self {
+        Self {
+            endpoint: AtomicU8::new(NO_ENDPOINT),
+            started: AtomicU64::new(NEVER),
+            elapsed: AtomicU64::new(NEVER),
+            ended: AtomicU8::new(UNDER_WAY),
+            stands_in: AtomicU16::new(0),
+            rest: Mutex::default(),
+        }
+    }
+}
+
+impl First {
+    pub(super) fn pick(&self, endpoint: Option<usize>) {
+        let index = endpoint
+            .and_then(|index| u8::try_from(index).ok())
+            .unwrap_or(NO_ENDPOINT);
+        self.endpoint.store(index, Ordering::Relaxed);
+    }
+
+    pub(super) fn endpoint(&self) -> Option<usize> {
+        match self.endpoint.load(Ordering::Relaxed) {
+            NO_ENDPOINT => None,
+            index => Some(usize::from(index)),
+        }
+    }
+
+    /// It leaves for its endpoint, so long after the call's start.
+    pub(super) fn start(&self, after: Duration) {
+        self.started.store(nanos(after), Ordering::Relaxed);
+        self.ended.store(UNDER_WAY, Ordering::Release);
+    }
+
+    pub(super) fn was_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed) != NEVER
+    }
+
+    pub(super) fn end(&self, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
+        self.elapsed.store(nanos(elapsed), Ordering::Relaxed);
+        let plain = detail.is_none() && ended == Ended::Judged(Outcome::SUCCESS);
+        if !plain {
+            *self.rest() = Rest {
+                ended: Some(ended),
+                detail: detail.map(Box::new),
+            };
+        }
+        self.ended
+            .store(if plain { SUCCEEDED } else { OTHERWISE }, Ordering::Release);
+    }
+
+    pub(super) fn ended(&self) -> Option<Ended> {
+        match self.ended.load(Ordering::Acquire) {
+            UNDER_WAY => None,
+            SUCCEEDED => Some(Ended::Judged(Outcome::SUCCESS)),
+            _ => self.rest().ended,
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Option<Duration> {
+        duration(&self.elapsed)
+    }
+
+    pub(super) fn stand_in(&self, hedge: Leg) {
+        self.stands_in.store(hedge.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn stands_in(&self) -> Option<Leg> {
+        match self.stands_in.load(Ordering::Relaxed) {
+            0 => None,
+            number => Some(Leg(number)),
+        }
+    }
+
+    /// All of it; `began` is when the call did.
+    pub(super) fn to_record(&self, kind: LegKind, began: Instant) -> LegRecord {
+        let ended = self.ended();
+        let detail = match self.ended.load(Ordering::Acquire) {
+            OTHERWISE => self.rest().detail.clone(),
+            _ => None,
+        };
+        LegRecord {
+            kind,
+            endpoint: self.endpoint(),
+            started: duration(&self.started).map(|after| began + after),
+            elapsed: self.elapsed(),
+            ended,
+            detail,
+            stands_in: self.stands_in(),
+        }
+    }
+
+    fn rest(&self) -> MutexGuard<'_, Rest> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(NEVER - 1)
+}
+
+fn duration(nanos: &AtomicU64) -> Option<Duration> {
+    match nanos.load(Ordering::Relaxed) {
+        NEVER => None,
+        nanos => Some(Duration::from_nanos(nanos)),
+    }
+}

@@ -1,0 +1,275 @@
+//! What Redis and Valkey answer, and what it means. Feature `redis`.
+//!
+//! Redis checks before it acts: a server that answers with one of these codes has not done what it was asked. So a fault
+//! among them is *not sent* in the sense of [`Sent::No`]: provably not acted on, and safe to try elsewhere, whatever the
+//! command was. A broken connection or nonsense proves nothing.
+//!
+//! ```
+//! use evenkeel::verdict::{Classify, RedisVerdicts, Sent, Verdict};
+//!
+//! let readonly = redis::make_extension_error("READONLY".into(), Some("You can't write against a read only replica.".into()));
+//! let outcome = RedisVerdicts.classify(Err::<&(), _>(&readonly));
+//! assert_eq!((outcome.verdict, outcome.sent), (Verdict::Faulty, Sent::No));
+//! ```
+//!
+//! The client's own retries are not looked at here: a `MultiplexedConnection` has none, a `ConnectionManager` only
+//! reconnects, and a cluster client should be given `retries(0)` to `retries(2)`, so that it follows a redirect and no more.
+
+use super::{
+    Classify, Detail, Finding, Outcome, Sent,
+    Sent::{Maybe, No},
+    Verdict,
+    Verdict::{Caller, Denied, Faulty, Throttled, Unreachable},
+    classify::token,
+    table::{self, Symptom},
+};
+use ::redis::{ErrorKind, RedisError};
+use std::{error::Error, io, sync::Arc};
+
+/// One code and its meaning.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The first word of the server's answer, or of what the client calls it.
+    pub code: &'static str,
+    /// What it means.
+    pub verdict: Verdict,
+    /// Whether the command may have been acted on.
+    pub sent: Sent,
+    /// The words that an error shows.
+    pub phrase: &'static str,
+    /// Why.
+    pub why: &'static str,
+}
+
+const fn row(code: &'static str, verdict: Verdict, sent: Sent, phrase: &'static str, why: &'static str) -> Row {
+    Row {
+        code,
+        verdict,
+        sent,
+        phrase,
+        why,
+    }
+}
+
+/// By the server's code.
+#[rustfmt::skip]
+pub const CODES: &[Row] = &[
+    row("LOADING", Faulty, No, "the server is loading its data", "it has restarted; minutes for a large data set"),
+    row("READONLY", Faulty, No, "the server is a read-only replica", "a failover has demoted it, or the address is a replica's"),
+    row("MASTERDOWN", Faulty, No, "the replica has lost its primary", "and is told not to serve what it has"),
+    row("CLUSTERDOWN", Faulty, No, "the cluster is down", "a slot has no primary"),
+    row("MOVED", Faulty, No, "the key lies at another node", "slots are moving, or a cluster is spoken to as if it were one server"),
+    row("ASK", Faulty, No, "the key is moving to another node", "slots are moving, or a cluster is spoken to as if it were one server"),
+    row("TRYAGAIN", Throttled, No, "the slot is being moved, try again", "the cluster is healthy and rebalancing"),
+    row("BUSY", Faulty, No, "the server is busy with a script", "a script runs longer than the server allows; nothing else is served"),
+    row("MISCONF", Faulty, No, "the server cannot write to its disk", "and is told to refuse writes then"),
+    row("NOREPLICAS", Faulty, No, "the server has too few replicas", "min-replicas-to-write: it may be cut off from them"),
+    row("OOM", Throttled, No, "the server is out of memory", "healthy and full: reads work, and evictions or deletes make room"),
+    row("NOAUTH", Denied, No, "authentication is required", "the client has no password, or a proxy has lost the session"),
+    row("WRONGPASS", Denied, No, "user or password is wrong", "or the service that knows them is down"),
+    row("NOPERM", Denied, No, "the user may not do this", "the permission, not the credential"),
+    row("NOSCRIPT", Caller, No, "the script is not known", "send it whole"),
+    row("CROSSSLOT", Caller, No, "the keys lie in several slots", "and would at the next attempt"),
+    row("WRONGTYPE", Caller, No, "the key holds another kind of value", "somebody else's, or an old version's"),
+    row("EXECABORT", Caller, No, "the transaction was refused", "one of its commands is wrong"),
+    row("NOTBUSY", Caller, No, "no script is running", "asked for, and answered"),
+    row("NOPROTO", Caller, No, "the server does not speak this protocol", "wrong here, wrong everywhere"),
+    row("ERR", Caller, Maybe, "the command was refused", "wrong here, wrong everywhere"),
+];
+
+/// Of what the server says behind `ERR`: the part by which it is known.
+#[rustfmt::skip]
+pub const MESSAGES: &[Row] = &[
+    row("max number of clients", Throttled, No, "the server has too many clients", "healthy and full"),
+    row("invalid password", Denied, No, "user or password is wrong", "the words of Redis 5 and older"),
+    row("without any password configured", Denied, No, "the server has no password", "a client with one speaks to a server without"),
+];
+
+/// By what the client itself calls the failure.
+#[rustfmt::skip]
+pub const KINDS: &[(ErrorKind, Row)] = &[
+    (ErrorKind::AuthenticationFailed, row("AUTH", Denied, No, "user or password is wrong", "or the service that knows them is down")),
+    (ErrorKind::Parse, row("nonsense", Faulty, Maybe, "the answer made no sense", "something else than Redis, or half an answer")),
+    (ErrorKind::UnexpectedReturnType, row("nonsense", Faulty, Maybe, "the answer made no sense", "not what the command returns")),
+    (ErrorKind::InvalidClientConfig, row("client configuration", Caller, No, "the client's configuration is not valid", "wrong here, wrong everywhere")),
+    (ErrorKind::RESP3NotSupported, row("NOPROTO", Caller, No, "the server does not speak this protocol", "wrong here, wrong everywhere")),
+    (ErrorKind::ClusterConnectionNotFound, row("no cluster connection", Unreachable, No, "no connection to the key's node", "the cluster client has none to send on")),
+    (ErrorKind::MasterNameNotFoundBySentinel, row("sentinel", Unreachable, No, "no sentinel knows the primary", "nothing could be sent")),
+    (ErrorKind::NoValidReplicasFoundBySentinel, row("sentinel", Unreachable, No, "no sentinel knows a replica", "nothing could be sent")),
+    (ErrorKind::EmptySentinelList, row("sentinel", Caller, No, "there are no sentinels", "wrong here, wrong everywhere")),
+    (ErrorKind::Client, row("client", Faulty, Maybe, "the client failed", "TLS, or something of the client's own")),
+];
+
+/// [`Classify`] for `redis::RedisError`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RedisVerdicts;
+
+impl<T> Classify<T, RedisError> for RedisVerdicts {
+    fn classify(&self, result: Result<&T, &RedisError>) -> Outcome {
+        result.map_or_else(|error| finding(error).outcome, |_| Outcome::SUCCESS)
+    }
+
+    fn detail(&self, result: Result<&T, &RedisError>) -> Detail {
+        result.err().map(|error| finding(error).detail).unwrap_or_default()
+    }
+}
+
+/// What an error says. The server's message is looked at and never shown: it can quote what it was sent.
+pub(crate) fn finding(error: &RedisError) -> Finding {
+    if let Some(code) = error.code() {
+        let message = error.detail().unwrap_or_default();
+        let by_message = MESSAGES.iter().find(|row| code == "ERR" && message.contains(row.code));
+        let by_code = CODES.iter().find(|row| row.code == code);
+        return match by_message.or(by_code) {
+            Some(row) => found(row, code),
+            None => Finding {
+                // A code that nobody knows: the server refused, for whatever reason.
+                outcome: Outcome::new(Caller, Maybe),
+                detail: Detail {
+                    code: token(code),
+                    ..Detail::default()
+                },
+            },
+        };
+    }
+    if let Some((_, row)) = KINDS.iter().find(|(kind, _)| *kind == error.kind()) {
+        return found(row, row.code);
+    }
+    match io_kind(error) {
+        Some(io::ErrorKind::UnexpectedEof) => Finding::symptom(Symptom::ShortBody),
+        Some(kind) => Finding {
+            outcome: table::for_io(kind),
+            ..Finding::symptom(Symptom::Reset)
+        },
+        None if error.is_io_error() => Finding::symptom(Symptom::Reset),
+        None => Finding::symptom(Symptom::Unknown),
+    }
+}
+
+/// What an error says that came while connecting, when nothing of the command had been written.
+pub(crate) fn connecting(error: &RedisError) -> Finding {
+    let mut found = if error.is_io_error() || error.kind() == ErrorKind::Client {
+        Finding::symptom(match io_kind(error) {
+            Some(io::ErrorKind::ConnectionRefused) => Symptom::ConnectRefused,
+            Some(io::ErrorKind::TimedOut) => Symptom::ConnectTimeout,
+            // What rustls says of a peer that it cannot talk to.
+            Some(io::ErrorKind::InvalidData) => Symptom::TlsHandshake,
+            None if error.kind() == ErrorKind::Client => Symptom::TlsHandshake,
+            _ if error.to_string().contains("lookup address") => Symptom::DnsFailed,
+            _ => Symptom::ConnectFailed,
+        })
+    } else {
+        finding(error)
+    };
+    found.outcome.sent = No;
+    found
+}
+
+fn found(row: &Row, code: &str) -> Finding {
+    let outcome = Outcome::new(row.verdict, row.sent);
+    Finding {
+        outcome: match row.verdict {
+            Denied if row.code != "NOPERM" => outcome.naming_the_credential(),
+            _ => outcome,
+        },
+        detail: Detail {
+            code: token(code),
+            request_id: None,
+            message: Some(row.phrase.to_owned()),
+        },
+    }
+}
+
+fn io_kind(error: &RedisError) -> Option<io::ErrorKind> {
+    let source = error.source()?;
+    // What lies beneath is shared, and the `Arc` itself is what the source shows.
+    let shared = source.downcast_ref::<Arc<dyn Error + Send + Sync>>();
+    let io = shared.and_then(|shared| shared.downcast_ref::<io::Error>());
+    io.or_else(|| source.downcast_ref()).map(io::Error::kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::redis::parse_redis_value;
+
+    /// What a server's line becomes.
+    fn of(line: &str) -> Finding {
+        let value = parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        finding(&value.extract_error().unwrap_err())
+    }
+
+    #[test]
+    fn each_answer_of_the_servers() {
+        #[rustfmt::skip]
+        let cases = [
+            ("LOADING Redis is loading the dataset in memory", Faulty, No, false),
+            ("READONLY You can't write against a read only replica.", Faulty, No, false),
+            ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", Faulty, No, false),
+            ("CLUSTERDOWN The cluster is down", Faulty, No, false),
+            ("CLUSTERDOWN Hash slot not served", Faulty, No, false),
+            ("MOVED 3999 127.0.0.1:6381", Faulty, No, false),
+            ("ASK 3999 127.0.0.1:6381", Faulty, No, false),
+            ("TRYAGAIN Multiple keys request during rehashing of slot", Throttled, No, false),
+            ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", Faulty, No, false),
+            ("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", Faulty, No, false),
+            ("NOREPLICAS Not enough good replicas to write.", Faulty, No, false),
+            ("OOM command not allowed when used memory > 'maxmemory'.", Throttled, No, false),
+            ("NOAUTH Authentication required.", Denied, No, true),
+            ("WRONGPASS invalid username-password pair or user is disabled.", Denied, No, true),
+            ("NOPERM User app has no permissions to run the 'eval' command", Denied, No, false),
+            ("NOSCRIPT No matching script. Please use EVAL.", Caller, No, false),
+            ("CROSSSLOT Keys in request don't hash to the same slot", Caller, No, false),
+            ("WRONGTYPE Operation against a key holding the wrong kind of value", Caller, No, false),
+            ("EXECABORT Transaction discarded because of previous errors.", Caller, No, false),
+            ("ERR max number of clients reached", Throttled, No, false),
+            ("ERR invalid password", Denied, No, true),
+            ("ERR AUTH <password> called without any password configured for the default user.", Denied, No, true),
+            ("ERR unknown command 'EVALSHA', with args beginning with: 'customer-4711'", Caller, Maybe, false),
+            ("SURPRISE of a module", Caller, Maybe, false),
+        ];
+        for (line, verdict, sent, credential) in cases {
+            let Finding { outcome, detail } = of(line);
+            let met = (outcome.verdict, outcome.sent, outcome.credential);
+            assert_eq!(met, (verdict, sent, credential), "{line}");
+            let said = format!("{detail:?}");
+            assert!(!said.contains("4711") && !said.contains("127.0.0.1"), "{said}");
+            assert_eq!(detail.code.as_deref(), line.split(' ').next(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_the_server_names_was_not_acted_on() {
+        for row in CODES {
+            assert!(!row.verdict.is_fault() || row.sent == No, "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn connecting_is_told_in_the_tables_words() {
+        let refused = RedisError::from(io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert_eq!(connecting(&refused).detail.code.as_deref(), Some("connection refused"));
+        let silent = RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
+        assert_eq!(connecting(&silent).detail.code.as_deref(), Some("connect timeout"));
+    }
+
+    #[test]
+    fn what_has_no_answer_may_have_been_acted_on_unless_it_was_connecting() {
+        for kind in [
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::BrokenPipe,
+            io::ErrorKind::UnexpectedEof,
+            io::ErrorKind::TimedOut,
+            io::ErrorKind::ConnectionRefused,
+        ] {
+            let error = RedisError::from(io::Error::from(kind));
+            let under_way = finding(&error).outcome;
+            assert!(under_way.verdict.is_fault() && under_way.sent == Maybe, "{kind}");
+            let connecting = connecting(&error).outcome;
+            assert_eq!((connecting.verdict, connecting.sent), (Unreachable, No), "{kind}");
+        }
+        let nonsense = parse_redis_value(b"HTTP/1.1 400 Bad Request\r\n").unwrap_err();
+        let nonsense = finding(&RedisError::from(nonsense)).outcome;
+        assert_eq!((nonsense.verdict, nonsense.sent), (Faulty, Maybe));
+    }
+}

@@ -1,0 +1,100 @@
+//! Redis servers of the tests' own: each a process in a directory of its own, which ends with the test.
+
+#![allow(dead_code)] // each test binary uses the part it needs
+
+use std::{
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// A server on loopback. Ends when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) addr: SocketAddr,
+    dir: tempfile::TempDir,
+}
+
+/// Whether a server can be had; says so if not.
+pub(crate) fn is_installed() -> bool {
+    let version = Command::new("redis-server").arg("--version").output();
+    let installed = version.is_ok_and(|output| output.status.success());
+    if !installed {
+        println!("redis: did not run, as there is no redis-server (Debian, Ubuntu: apt-get install redis-server)");
+    }
+    installed
+}
+
+impl Server {
+    /// A server with these further arguments.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        // Somebody else can take the port between its choice and its use.
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            if let Some(server) = Self::start_on(port, arguments) {
+                return server;
+            }
+        }
+        panic!("redis-server does not start");
+    }
+
+    pub(crate) fn start_on(port: u16, arguments: &[&str]) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = Command::new("redis-server")
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--loglevel",
+                "warning",
+            ])
+            .arg("--port")
+            .arg(port.to_string())
+            .arg("--dir")
+            .arg(dir.path())
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let addr = SocketAddr::from(([127, 0, 0, 1], port));
+        for _ in 0..200 {
+            if child.try_wait().unwrap().is_some() {
+                return None;
+            }
+            if TcpStream::connect(addr).is_ok() {
+                return Some(Self { child, addr, dir });
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        None
+    }
+
+    pub(crate) fn client(&self) -> redis::Client {
+        client(self.addr)
+    }
+
+    /// One command, past everything.
+    pub(crate) async fn tell(&self, command: &[&str]) -> redis::Value {
+        let mut connection = self.client().get_multiplexed_async_connection().await.unwrap();
+        let mut cmd = redis::cmd(command[0]);
+        for argument in &command[1..] {
+            cmd.arg(argument);
+        }
+        cmd.query_async(&mut connection).await.unwrap()
+    }
+}
+
+pub(crate) fn client(addr: SocketAddr) -> redis::Client {
+    redis::Client::open(format!("redis://{addr}")).unwrap()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,219 @@
+//! What a real Redis answers in its states, and what the adapter makes of it.
+
+use crate::redis_server::{Server, is_installed};
+use evenkeel::{
+    Endpoint, ErrorKind, Failover, KvClient,
+    provider::{KvProvider, ProviderErrorKind, Redis},
+    request::{
+        WriteId,
+        kv::{Condition, Get, Key, Put, Scan},
+    },
+    verdict::{Outcome, Sent, Verdict},
+};
+use std::time::Duration;
+
+fn key(key: &str) -> Key {
+    Key::new(key).unwrap()
+}
+
+fn put(id: &str) -> Put {
+    Put::new(key("k"), "value", WriteId::new(id))
+}
+
+/// A put and what it fails with.
+async fn refused(redis: &Redis) -> (ProviderErrorKind, Outcome) {
+    let error = redis.put(put("refused")).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("value"), "{error:?}");
+    (error.kind(), error.outcome())
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_primary_any_more() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let redis = Redis::new(server.client());
+    redis.put(put("1")).await.unwrap();
+    // A failover makes it a replica of somebody who is not there.
+    server.tell(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let (kind, outcome) = refused(&redis).await;
+    assert_eq!(
+        (kind, outcome),
+        (ProviderErrorKind::Failed, Outcome::new(Verdict::Faulty, Sent::No))
+    );
+    // It still shows what it has, unless it is told not to.
+    redis.get(Get::new(key("k"))).await.unwrap();
+    server.tell(&["CONFIG", "SET", "replica-serve-stale-data", "no"]).await;
+    let error = redis.get(Get::new(key("k"))).await.unwrap_err();
+    assert_eq!(error.detail().code.as_deref(), Some("MASTERDOWN"));
+    server.tell(&["REPLICAOF", "NO", "ONE"]).await;
+    redis.put(put("2")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_without_memory_is_full_and_not_dead() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let redis = Redis::new(server.client());
+    redis.put(put("1")).await.unwrap();
+    server.tell(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    // A value that is replaced is refused like a new one, and stays.
+    let (kind, outcome) = refused(&redis).await;
+    assert_eq!(
+        (kind, outcome),
+        (ProviderErrorKind::Throttled, Outcome::new(Verdict::Throttled, Sent::No))
+    );
+    let there = redis.get(Get::new(key("k"))).await.unwrap();
+    assert_eq!(there.write_id, Some(WriteId::new("1")));
+}
+
+#[tokio::test]
+async fn credentials_and_permissions_are_told_apart() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&["--requirepass", "right"]);
+    let with = |credentials: &str| {
+        let url = format!("redis://{credentials}{}", server.addr);
+        Redis::new(redis::Client::open(url).unwrap())
+    };
+    let denied = Outcome::new(Verdict::Denied, Sent::No);
+    for credentials in [":wrong@", "nobody:wrong@", ""] {
+        let (kind, outcome) = refused(&with(credentials)).await;
+        let expected = (ProviderErrorKind::Denied, denied.naming_the_credential());
+        assert_eq!((kind, outcome), expected, "{credentials}");
+    }
+    let right = with(":right@");
+    right.put(put("1")).await.unwrap();
+    let mut admin = redis::Client::open(format!("redis://:right@{}", server.addr)).unwrap();
+    redis::cmd("ACL")
+        .arg(&["SETUSER", "reader", "on", ">pass", "~*", "+@read", "+ping"])
+        .query::<()>(&mut admin)
+        .unwrap();
+    let reader = with("reader:pass@");
+    reader.get(Get::new(key("k"))).await.unwrap();
+    assert_eq!(refused(&reader).await, (ProviderErrorKind::Denied, denied));
+    assert!(!format!("{right:?}").contains("right"));
+}
+
+#[tokio::test]
+async fn what_others_wrote_is_left_alone() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let redis = Redis::new(server.client());
+    for foreign in [vec!["SET", "k", "theirs"], vec!["HSET", "k", "field", "theirs"]] {
+        server.tell(&["DEL", "k"]).await;
+        server.tell(&foreign).await;
+        for condition in [Condition::Always, Condition::Absent] {
+            let error = redis.put(put("1").on(condition)).await.unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Invalid, "{foreign:?}: {error}");
+            assert!(!error.outcome().may_have_been_applied());
+        }
+        assert!(redis.get(Get::new(key("k"))).await.is_err());
+        assert!(redis.scan(Scan::default()).await.unwrap().entries.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_script_that_was_forgotten_is_sent_again() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let redis = Redis::new(server.client());
+    for id in ["1", "2", "3"] {
+        server.tell(&["SCRIPT", "FLUSH"]).await;
+        redis.put(put(id)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_is_as_documented() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let redis = Redis::new(server.client()).namespace("ns:").scan_up_to(2);
+    let expiring = put("id-1").expiring(Duration::from_secs(100));
+    redis.put(expiring).await.unwrap();
+    let text = |value: redis::Value| redis::from_redis_value::<String>(value).unwrap();
+    assert_eq!(text(server.tell(&["HGET", "ns:k", "v"]).await), "value");
+    assert_eq!(text(server.tell(&["HGET", "ns:k", "i"]).await), "id-1");
+    let repeated: u64 = text(server.tell(&["HGET", "ns:k", "e"]).await).parse().unwrap();
+    let expires: u64 = redis::from_redis_value(server.tell(&["PEXPIRETIME", "ns:k"]).await).unwrap();
+    assert_eq!(repeated, expires);
+    redis.put(put("id-2")).await.unwrap();
+    assert_eq!(server.tell(&["HEXISTS", "ns:k", "e"]).await, redis::Value::Int(0));
+    assert_eq!(server.tell(&["PTTL", "ns:k"]).await, redis::Value::Int(-1));
+    // With more keys than a scan may walk over, it is refused rather than slow.
+    assert_eq!(redis.scan(Scan::default()).await.unwrap().entries.len(), 1);
+    server.tell(&["MSET", "a", "1", "b", "2"]).await;
+    let error = redis.scan(Scan::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ProviderErrorKind::Unsupported);
+    assert!(error.to_string().starts_with("the database has 3 keys"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_is_found_again() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let port = server.addr.port();
+    let redis = Redis::new(server.client());
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("redis", redis))
+        .build()
+        .unwrap();
+    client.put("k", "v").await.unwrap();
+    drop(server);
+    let error = client.put("k", "w").await.unwrap_err();
+    assert!(
+        [ErrorKind::Unavailable, ErrorKind::MaybeApplied].contains(&error.kind()),
+        "{error}"
+    );
+    let _server = Server::start_on(port, &[]).unwrap();
+    for _ in 0..100 {
+        if client.put("k", "w").await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the server is back and not found");
+}
+
+/// The lightest way in: one's own commands, failing over.
+#[tokio::test]
+async fn the_sdks_own_client_fails_over() {
+    if !is_installed() {
+        return;
+    }
+    let (primary, standby) = (Server::start(&[]), Server::start(&[]));
+    standby.tell(&["SET", "greeting", "hello"]).await;
+    let redis = Failover::builder()
+        .endpoint(Endpoint::new("primary", primary.client()))
+        .endpoint(Endpoint::new("standby", standby.client()))
+        .build()
+        .unwrap();
+    primary.tell(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    // A write that the demoted primary refused was not done, so it may go elsewhere,
+    let write = |client: redis::Client| async move {
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("INCR").arg("n").query_async::<i64>(&mut connection).await
+    };
+    assert_eq!(redis.write(write).await.unwrap(), 1);
+    drop(primary);
+    let read = |client: redis::Client| async move {
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("GET")
+            .arg("greeting")
+            .query_async::<String>(&mut connection)
+            .await
+    };
+    assert_eq!(redis.read(read).await.unwrap(), "hello");
+}
