@@ -129,6 +129,8 @@
 //! |---|---|
 //! | – | the stack, the clients, the memory providers |
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
+//! | `cosmos` | `provider::Cosmos` on `azure_data_cosmos`, verdicts for its errors; includes `http` |
+//! | `dynamodb` | `provider::DynamoDb` on `aws-sdk-dynamodb`, verdicts for every AWS SDK; includes `http` |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
 //! | `azure_blob` | `provider::AzureBlob` on `azure_storage_blob`; includes `http` |
 //! | `gcs` | `provider::Gcs` on `google-cloud-storage`; includes `http` |

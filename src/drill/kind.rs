@@ -8,7 +8,7 @@ pub enum PlayerKind {
     Layer,
     /// [`FaultProxy`](super::FaultProxy).
     Proxy,
-    /// The resolver for the AWS SDK's HTTP client (features `s3` and `drill`).
+    /// The resolver for the AWS SDK's HTTP client (features `s3` or `dynamodb`, and `drill`).
     Resolver,
 }
 

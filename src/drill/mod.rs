@@ -36,7 +36,7 @@
 //! | `hang` | never answers | accepts, and stays silent |
 //! | `hang_connect` | 0.9 s, then unreachable, not sent | never accepts; open connections go on. Only for all classes, with probability 1 |
 //! | `refuse` | unreachable, not sent | closes the port, resets open connections. Only for all classes, with probability 1 |
-//! | `dns_empty` | unreachable, not sent | open connections go on; the SDK's resolver (`DrillResolver`, with feature `s3`) answers nothing. There only for all classes |
+//! | `dns_empty` | unreachable, not sent | open connections go on; the SDK's resolver (`DrillResolver`, with feature `s3` or `dynamodb`) answers nothing. There only for all classes |
 //! | `reset_before_request` | faulty, maybe sent; the provider is not asked | RST when the head has arrived |
 //! | `reset_after_request` | faulty, maybe sent; the provider was asked | RST when the server has answered |
 //! | `status`, `authentication` | as the verdict on that answer | that answer, with S3's error document |
@@ -63,7 +63,7 @@ mod load;
 mod locate;
 mod plan;
 pub mod proxy;
-#[cfg(feature = "s3")]
+#[cfg(feature = "_aws")]
 pub mod resolver;
 mod scenario;
 mod throttle;
@@ -76,7 +76,7 @@ pub use kind::{PlayerKind, Unplayable};
 pub use layer::{FaultLayer, FaultService};
 pub use load::LoadError;
 pub use proxy::{FaultProxy, ProxyError};
-#[cfg(feature = "s3")]
+#[cfg(feature = "_aws")]
 pub use resolver::DrillResolver;
 pub use scenario::{Moment, Phase, Rule, Scenario, Target};
 pub use timeline::Timeline;

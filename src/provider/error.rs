@@ -75,6 +75,15 @@ impl ProviderError {
         Self::new(ProviderErrorKind::Failed, Outcome::new(Verdict::Faulty, Sent::Maybe)).with_message(message)
     }
 
+    /// What a classification found, as this kind.
+    #[cfg(any(feature = "_aws", feature = "cosmos"))]
+    pub(super) fn found(kind: ProviderErrorKind, finding: crate::verdict::Finding) -> Self {
+        Self {
+            detail: finding.detail,
+            ..Self::new(kind, finding.outcome)
+        }
+    }
+
     /// Adds the provider's code.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<String>) -> Self {

@@ -7,6 +7,8 @@
 //! | `gcs` | `gcs` | Google Cloud Storage, on Google's SDK |
 //! | `object_store` | `object_store` | any store of the crate `object_store` |
 //! | [`memory_table`] | – | the same for keys |
+//! | `cosmos` | `cosmos` | containers of Azure Cosmos DB, on Microsoft's SDK |
+//! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //! | `redis` | `redis` | keys on one Redis or Valkey server |
 //!
@@ -27,9 +29,15 @@
 //! ```
 
 mod attributes;
+#[cfg(feature = "_aws")]
+mod aws;
 #[cfg(feature = "azure_blob")]
 pub mod azure_blob;
 mod bridge;
+#[cfg(feature = "cosmos")]
+pub mod cosmos;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 mod error;
 #[cfg(feature = "gcs")]
 pub mod gcs;
@@ -56,6 +64,10 @@ pub use attributes::{check as check_put, check_range};
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
 pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
+#[cfg(feature = "cosmos")]
+pub use cosmos::Cosmos;
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoDb;
 pub use error::{ProviderError, ProviderErrorKind};
 #[cfg(feature = "gcs")]
 pub use gcs::Gcs;

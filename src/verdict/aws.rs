@@ -12,6 +12,7 @@ use std::error::Error;
 /// [`Classify`] for every AWS SDK for Rust: S3, DynamoDB, whatever speaks [`SdkError`].
 ///
 /// ```
+/// # #[cfg(feature = "s3")] {
 /// use aws_sdk_s3::{error::SdkError, operation::get_object::{GetObjectError, GetObjectOutput}};
 /// use evenkeel::verdict::{AwsVerdicts, Classify, Sent, Verdict};
 ///
@@ -19,6 +20,7 @@ use std::error::Error;
 /// let late: Got = Err(SdkError::timeout_error("the operation took too long"));
 /// let outcome = AwsVerdicts.classify(late.as_ref());
 /// assert_eq!((outcome.verdict, outcome.sent), (Verdict::Faulty, Sent::Maybe));
+/// # }
 /// ```
 ///
 /// It sees what the SDK sees. A body that streams after `send()` fails later: collect it inside the closure. A success is

@@ -1,4 +1,6 @@
 use super::{Outcome, table};
+#[cfg(feature = "_aws")]
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use std::io;
 
 /// Turns a client's result into an [`Outcome`].
@@ -108,8 +110,9 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
 
 /// The verdicts that come with the crate, all in one: what [`Failover`](crate::Failover) judges with by default.
 ///
-/// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with the feature
-/// `s3`, every AWS SDK's `SdkError`; with the feature `redis`, `redis::RedisError`.
+/// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with
+/// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `cosmos`, the Cosmos DB SDK's `CosmosError`; with `redis`,
+/// `redis::RedisError`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standard;
 
@@ -145,24 +148,28 @@ impl<B> Classify<http::Response<B>, hyper_util::client::legacy::Error> for Stand
     }
 }
 
-#[cfg(feature = "s3")]
-impl<T, E> Classify<T, aws_sdk_s3::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>
-    for Standard
+#[cfg(feature = "_aws")]
+impl<T, E> Classify<T, SdkError<E, HttpResponse>> for Standard
 where
     E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
 {
-    fn classify(
-        &self,
-        result: Result<&T, &aws_sdk_s3::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
-    ) -> Outcome {
+    fn classify(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Outcome {
         super::AwsVerdicts.classify(result)
     }
 
-    fn detail(
-        &self,
-        result: Result<&T, &aws_sdk_s3::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
-    ) -> Detail {
+    fn detail(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Detail {
         super::AwsVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "cosmos")]
+impl<T> Classify<T, azure_data_cosmos::CosmosError> for Standard {
+    fn classify(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Outcome {
+        super::CosmosVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Detail {
+        super::CosmosVerdicts.detail(result)
     }
 }
 

@@ -17,21 +17,27 @@
 //!
 //! The mapping itself is data in one place: [`table`].
 
-#[cfg(feature = "s3")]
+#[cfg(feature = "_aws")]
 mod aws;
 #[cfg(feature = "http")]
 pub(crate) mod chain;
 mod classify;
+#[cfg(feature = "cosmos")]
+mod cosmos;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub mod table;
 
-#[cfg(feature = "s3")]
+#[cfg(feature = "_aws")]
 pub use self::aws::AwsVerdicts;
-#[cfg(feature = "s3")]
+#[cfg(feature = "_aws")]
 pub(crate) use self::aws::finding as aws_finding;
+#[cfg(feature = "cosmos")]
+pub use self::cosmos::CosmosVerdicts;
+#[cfg(feature = "cosmos")]
+pub(crate) use self::cosmos::finding as cosmos_finding;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
 #[cfg(feature = "redis")]

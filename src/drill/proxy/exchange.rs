@@ -5,14 +5,14 @@ use super::{
     answer::respond,
     body::{self, Body},
     connection::{Answered, Connection, Ending},
-    counts::class_of,
+    dialect::{Dialect, asked},
 };
 use crate::{
     clock::{self, Instant},
     drill::plan::{Answer, End, Plan},
     request::OpClass,
 };
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use std::{
@@ -35,8 +35,7 @@ impl Shared {
 }
 
 pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connection>) -> Answered {
-    let class = class_of(request.method(), request.uri());
-    let is_head = request.method() == Method::HEAD;
+    let (dialect, class) = asked(&request);
     let arrived = clock::now();
     let Shared { counters, .. } = &*connection.shared;
     counters.saw(class);
@@ -55,7 +54,7 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
             // Read to its end, because a client that is still sending when its connection closes sees no answer at all.
             body::drain(request.into_body()).await;
             due(plan.as_ref(), distance, arrived).await;
-            return Ok(respond(answer, is_head));
+            return Ok(respond(answer, dialect));
         }
         _ => {}
     }
@@ -68,7 +67,7 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
             s3_code: None,
             retry_after: None,
         };
-        return Ok(respond(&gateway, is_head));
+        return Ok(respond(&gateway, dialect));
     };
     let Some(plan) = plan else {
         return Ok(response.map(body::whole));
@@ -78,7 +77,7 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
         connection.end(Ending::Reset);
         return pending().await;
     }
-    if is_head {
+    if dialect == (Dialect::S3 { is_head: true }) {
         // Its length is announced, but there is no body to cut or to slow.
         return Ok(response.map(body::whole));
     }

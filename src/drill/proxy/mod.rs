@@ -18,15 +18,16 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It speaks HTTP/1.1 without TLS and takes paths as `/bucket/key`. Faults that concern a request are drawn when its head
-//! has arrived; those that concern connecting hold for as long as their phase does:
+//! It speaks HTTP/1.1 without TLS, as S3 (paths are `/bucket/key`) and as DynamoDB: there its own errors are JSON with
+//! DynamoDB's codes, gets are reads, queries and scans are lists, and all else is a write. Faults that concern a request
+//! are drawn when its head has arrived; those that concern connecting hold for as long as their phase does:
 //!
 //! - `refuse` closes the listening socket and resets open connections. The port stays reserved meanwhile.
 //! - `hang_connect` shrinks the queue of connections that wait to be accepted, and fills it with connections of its own:
 //!   Linux then drops every further SYN, as a black hole does. Open connections are not touched. A client that connects
 //!   in the very moment of the change can get one of the places in the queue; it is connected, and never answered.
 //! - `dns_empty` does nothing here: open connections survive, and the resolver that the SDK was given answers nothing
-//!   (`drill::DrillResolver`, features `s3` and `drill`).
+//!   (`drill::DrillResolver`, features `s3` or `dynamodb`, and `drill`).
 //!
 //! A hung request stays hung until its client gives up, even when the phase is over. A server that cannot be reached, or
 //! breaks off before it has answered, is a bare 502.
@@ -38,6 +39,7 @@ mod answer;
 mod body;
 mod connection;
 mod counts;
+mod dialect;
 mod exchange;
 mod gate;
 mod supervise;

@@ -49,6 +49,7 @@ pub use defaults::{Encryption, PutDefaults};
 use super::{
     ObjectProvider, ProviderError,
     attributes::{check, check_range},
+    aws::{CONNECT_TIMEOUT, connecting_bounded},
     refusal::{Asked, record},
 };
 use crate::request::object::{
@@ -56,7 +57,7 @@ use crate::request::object::{
 };
 use aws_sdk_s3::{
     Client,
-    config::{StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{StalledStreamProtectionConfig, retry::RetryConfig},
     operation::RequestId,
     primitives::ByteStream,
 };
@@ -76,7 +77,7 @@ pub struct S3 {
 impl S3 {
     /// The longest that connecting may take: just below the shortest limit that the stack sets to an attempt before it has
     /// learnt (1 s), so that an unreachable endpoint is told from a slow one, and a write is known to be unsent.
-    pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
+    pub const CONNECT_TIMEOUT: Duration = CONNECT_TIMEOUT;
 
     /// This bucket, through a client rebuilt from the configuration of the one given:
     ///
@@ -146,17 +147,10 @@ impl S3 {
 #[must_use]
 pub fn prepared(client: &Client) -> Client {
     let given = client.config();
-    let timeouts = given
-        .timeout_config()
-        .cloned()
-        .unwrap_or_else(|| TimeoutConfig::builder().build());
-    let connect = timeouts
-        .connect_timeout()
-        .map_or(S3::CONNECT_TIMEOUT, |set| set.min(S3::CONNECT_TIMEOUT));
     let config = given
         .to_builder()
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.into_builder().connect_timeout(connect).build())
+        .timeout_config(connecting_bounded(given.timeout_config()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();
     Client::from_conf(config)

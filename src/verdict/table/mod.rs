@@ -99,19 +99,46 @@ pub fn for_status(status: u16) -> Outcome {
 ///
 /// - `Please reduce your request rate` is Throttled under any code: several stores say just that with a plain 503.
 /// - A success with an error document is Faulty, unless the document asks to slow down.
+/// - A cancelled DynamoDB transaction is judged by the reasons in its message, which are codes: a condition that did not
+///   hold is the answer; else a conflict or a quota is Throttled, what is not valid the caller's.
 /// - Then the code decides, if it is known; then the status.
 pub fn for_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Outcome {
     const REDUCE: &str = "reduce your request rate";
     if message.is_some_and(|message| message.to_ascii_lowercase().contains(REDUCE)) {
         return Outcome::new(Verdict::Throttled, Sent::Maybe);
     }
-    let by_code = code.and_then(for_code);
+    let by_code = match (code, message) {
+        (Some("TransactionCanceledException"), Some(message)) => for_code(cancelled(message)),
+        _ => code.and_then(for_code),
+    };
     match (status, by_code) {
         (200..=299, Some(outcome)) if outcome.verdict == Verdict::Throttled => outcome,
         (200..=299, _) => for_symptom(Symptom::ErrorDocument),
         (_, Some(outcome)) => outcome,
         (_, None) => for_status(status),
     }
+}
+
+/// The code that stands for the reasons of a cancelled transaction: `… specific reasons [None, TransactionConflict]`.
+fn cancelled(message: &str) -> &'static str {
+    const REASONS: [(&str, &str); 6] = [
+        ("ConditionalCheckFailed", "ConditionalCheckFailedException"),
+        ("ValidationError", "ValidationException"),
+        (
+            "ItemCollectionSizeLimitExceeded",
+            "ItemCollectionSizeLimitExceededException",
+        ),
+        ("TransactionConflict", "TransactionConflictException"),
+        (
+            "ProvisionedThroughputExceeded",
+            "ProvisionedThroughputExceededException",
+        ),
+        ("ThrottlingError", "ThrottlingException"),
+    ];
+    let reasons = message.rsplit_once('[').map_or("", |(_, reasons)| reasons);
+    let met = |reason: &str| reasons.split([',', ' ', ']']).any(|word| word == reason);
+    let found = REASONS.iter().find(|(reason, _)| met(reason));
+    found.map_or("TransactionCanceledException", |(_, code)| code)
 }
 
 /// The verdict on a bare I/O error. Never proves that nothing was sent.

@@ -27,6 +27,10 @@ pub const CODES: &[Row<&str>] = &[
     // applied. `Answer` would lose the call, `Faulty` would open the breaker of a healthy endpoint over a busy key.
     Row::new("ConditionalRequestConflict", Throttled, Maybe, "another write was under way", "409: nothing was done, try again"),
     Row::new("OperationAborted", Throttled, Maybe, "a conflicting operation was under way", "409: nothing was done, try again"),
+    Row::new("TransactionConflictException", Throttled, Maybe, "a transaction on the same item was under way", "DynamoDB: nothing was done, try again"),
+    Row::new("TransactionInProgressException", Throttled, Maybe, "the same transaction is under way", "DynamoDB: an earlier attempt with this token; try again"),
+    Row::new("ReplicatedWriteConflictException", Throttled, Maybe, "another region was writing the same item", "a DynamoDB global table in its strong mode: nothing was done, try again"),
+    Row::new("LimitExceededException", Throttled, Maybe, "too many operations on tables at once", "DynamoDB's control plane: a quota"),
     // Faulty: it answered, wrongly.
     Row::new("InternalError", Faulty, Maybe, "the provider failed inside", "S3's 500"),
     Row::new("InternalServerError", Faulty, Maybe, "the provider failed inside", "DynamoDB's 500"),
@@ -59,6 +63,8 @@ pub const CODES: &[Row<&str>] = &[
     Row::new("FileAlreadyExists", Answer, Maybe, "the object exists already", "Alibaba OSS's 409 to a create"),
     Row::new("BlobAlreadyExists", Answer, Maybe, "the object exists already", "Azure's 409 to a create"),
     Row::new("InvalidRange", Answer, Maybe, "the range lies outside the object", "416; some stores send 400"),
+    Row::new("TransactionCanceledException", Answer, Maybe, "the transaction was cancelled", "DynamoDB: a condition did not hold; its reasons may say otherwise, see `for_answer`"),
+    Row::new("DuplicateItemException", Answer, Maybe, "the item exists already", "DynamoDB's PartiQL: an INSERT of what is there"),
     // Denied: the permission.
     Row::new("AccessDenied", Denied, Maybe, "access was denied", "may be one key's: S3 also says so of a missing key when listing is not allowed"),
     Row::new("AccessDeniedException", Denied, Maybe, "access was denied", "another spelling"),
@@ -81,7 +87,14 @@ pub const CODES: &[Row<&str>] = &[
     Row::of_credential("SignatureDoesNotMatch", Maybe, "the signature does not match", "on a secret that just worked, the provider's fault"),
     Row::of_credential("InvalidSignatureException", Maybe, "the signature does not match", "DynamoDB's word for it"),
     Row::of_credential("RequestTimeTooSkewed", Maybe, "the clocks differ too much", "one of the two clocks is wrong"),
+    Row::of_credential("IncompleteSignature", Maybe, "the signature is incomplete", "DynamoDB's word for a damaged header"),
+    Row::of_credential("IncompleteSignatureException", Maybe, "the signature is incomplete", "another spelling"),
+    Row::of_credential("MissingAuthenticationToken*", Maybe, "the request was not signed", "the credentials were lost on the way"),
+    Row::of_credential("RequestExpired", Maybe, "the clocks differ too much", "DynamoDB's word for it"),
     // Caller: wrong here, wrong everywhere.
+    Row::new("ItemCollectionSizeLimitExceededException", Caller, Maybe, "the item collection is too large", "DynamoDB: 10 GB for a key, with a local secondary index"),
+    Row::new("IdempotentParameterMismatchException", Caller, Maybe, "the token was used for another transaction", "DynamoDB"),
+    Row::new("ResourceInUseException", Caller, Maybe, "the table is being changed", "DynamoDB's control plane"),
     Row::new("PermanentRedirect", Caller, Maybe, "the bucket lies in another region", "301: wrong configuration"),
     Row::new("AuthorizationHeaderMalformed", Caller, Maybe, "the region or the signature's scope is wrong", "wrong configuration"),
     Row::new("NotImplemented", Caller, Maybe, "the store does not implement this", "501: it would not tomorrow either"),

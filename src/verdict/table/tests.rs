@@ -46,6 +46,10 @@ fn as_decided() {
         (400, Some("ThrottlingException"), Throttled),
         (400, Some("ProvisionedThroughputExceededException"), Throttled),
         (400, Some("RequestLimitExceeded"), Throttled),
+        (400, Some("TransactionConflictException"), Throttled),
+        (400, Some("ReplicatedWriteConflictException"), Throttled),
+        (400, Some("ItemCollectionSizeLimitExceededException"), Caller),
+        (400, Some("ResourceNotFoundException"), Caller),
         (500, Some("InternalError"), Faulty),
         (500, None, Faulty),
         (502, None, Faulty),
@@ -128,6 +132,29 @@ fn retry_after_in_seconds() {
     assert_eq!(retry_after("86400"), Some(Duration::from_secs(3600)));
     assert_eq!(retry_after("Fri, 20 Nov 2026 10:00:00 GMT"), None);
     assert_eq!(retry_after("-1"), None);
+}
+
+/// Nothing was done in any case; what to do about it differs.
+#[test]
+fn a_cancelled_transaction_is_judged_by_its_reasons() {
+    use Verdict::*;
+    for (reasons, verdict) in [
+        ("[ConditionalCheckFailed, None]", Answer),
+        ("[TransactionConflict, ConditionalCheckFailed]", Answer),
+        ("[None, TransactionConflict]", Throttled),
+        ("[ProvisionedThroughputExceeded]", Throttled),
+        ("[ThrottlingError, None, None]", Throttled),
+        ("[ItemCollectionSizeLimitExceeded]", Caller),
+        ("[ValidationError, TransactionConflict]", Caller),
+        ("[SomethingNew]", Answer),
+        ("", Answer),
+    ] {
+        let message =
+            format!("Transaction cancelled, please refer cancellation reasons for specific reasons {reasons}");
+        let outcome = for_answer(400, Some("TransactionCanceledException"), Some(&message));
+        assert_eq!(outcome.verdict, verdict, "{reasons}");
+        assert!(!outcome.may_have_been_applied());
+    }
 }
 
 /// The page in the docs is the data. When this fails, put what it prints into `table.md`.

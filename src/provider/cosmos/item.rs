@@ -1,0 +1,120 @@
+//! Items as Cosmos DB keeps them.
+
+use crate::{
+    provider::{ProviderError, ProviderErrorKind},
+    request::{
+        WriteId,
+        kv::{Key, Put, Value, Version},
+    },
+    verdict::{Outcome, Sent, Verdict},
+};
+use azure_core::base64;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, SystemTime};
+
+/// An id has at most 1,023 bytes, and base64 makes four of three.
+pub(super) const KEY_BYTES: usize = 1023 / 4 * 3 + 2;
+/// An item has at most 2 MB of JSON: the value in base64, the key twice (escaped, and in base64), and what stands beside.
+pub(super) const ITEM_BYTES: usize = (2 * 1024 * 1024 - 8 * 1024) / 4 * 3;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Item {
+    pub(super) id: String,
+    #[serde(default)]
+    key: Option<String>,
+    #[serde(default)]
+    value: Option<String>,
+    #[serde(default)]
+    pub(super) write_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttl: Option<i64>,
+}
+
+/// The id under which a key is kept.
+pub(super) fn id(key: &Key) -> String {
+    base64::encode_url_safe(key.as_str()).trim_end_matches('=').to_owned()
+}
+
+impl Item {
+    /// What a put stores.
+    pub(super) fn new(put: &Put, now: SystemTime) -> Self {
+        let up = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        // A time to live beyond the clock's end is none.
+        let expires = put.time_to_live.and_then(|after| now.checked_add(after));
+        let expires = expires
+            .and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok())
+            .map(up);
+        // Beyond the service's longest, 68 years, it is absent by `expires` alone.
+        let ttl = put.time_to_live.filter(|_| expires.is_some());
+        let ttl = ttl.map(|after| i64::from(i32::try_from(up(after).max(1)).unwrap_or(i32::MAX)));
+        Self {
+            id: id(&put.key),
+            key: Some(put.key.as_str().to_owned()),
+            value: Some(base64::encode(&put.value)),
+            write_id: Some(put.write_id.as_str().to_owned()),
+            expires,
+            ttl,
+        }
+    }
+
+    /// It has not expired.
+    pub(super) fn is_alive(&self, now: SystemTime) -> bool {
+        self.expires_at().is_none_or(|at| now < at)
+    }
+
+    fn expires_at(&self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.expires?))
+    }
+
+    pub(super) fn into_value(self, version: Version) -> Result<Value, ProviderError> {
+        let bytes = self.value.as_ref().and_then(|value| base64::decode(value).ok());
+        Ok(Value {
+            expires_at: self.expires_at(),
+            write_id: self.write_id.map(WriteId::new),
+            ..Value::new(bytes.ok_or_else(foreign)?, version)
+        })
+    }
+}
+
+/// Somebody else's item: the application's configuration is wrong, not the store.
+fn foreign() -> ProviderError {
+    let outcome = Outcome::new(Verdict::Caller, Sent::Maybe);
+    ProviderError::new(ProviderErrorKind::Invalid, outcome).with_message("an item of this container has another layout")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_key_fits_an_id() {
+        let key = |bytes: usize| Key::new("k".repeat(bytes)).unwrap();
+        assert_eq!(KEY_BYTES, 767);
+        assert_eq!(id(&key(KEY_BYTES)).len(), 1023);
+        assert!(id(&key(KEY_BYTES + 1)).len() > 1023);
+        assert_eq!(id(&Key::new("a/b?c#d\\").unwrap()), "YS9iP2MjZFw");
+    }
+
+    #[test]
+    fn the_largest_item_fits() {
+        let key = Key::new("\"".repeat(KEY_BYTES)).unwrap();
+        let value = vec![7; ITEM_BYTES - KEY_BYTES];
+        let mut put = Put::new(key, value, WriteId::new("w".repeat(64)));
+        put.time_to_live = Some(Duration::from_secs(1_000_000));
+        let item = Item::new(&put, SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000));
+        assert!(serde_json::to_vec(&item).unwrap().len() < 2 * 1024 * 1024 - 1024);
+    }
+
+    #[test]
+    fn an_expiry_is_rounded_up() {
+        let mut put = Put::new(Key::new("k").unwrap(), "v", WriteId::new("w"));
+        put.time_to_live = Some(Duration::from_millis(1_500));
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(10_700);
+        let item = Item::new(&put, now);
+        assert_eq!((item.expires, item.ttl), (Some(13), Some(2)));
+        assert!(item.is_alive(SystemTime::UNIX_EPOCH + Duration::from_millis(12_999)));
+        assert!(!item.is_alive(SystemTime::UNIX_EPOCH + Duration::from_secs(13)));
+    }
+}

@@ -1,0 +1,71 @@
+use crate::{
+    provider::{ProviderError, ProviderErrorKind, aws::with_cause},
+    verdict::{Finding, Outcome, Verdict, aws_finding, table::Symptom},
+};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use std::error::Error;
+
+/// The SDK's error as ours.
+pub(super) fn failed<E>(error: &SdkError<E>) -> ProviderError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let finding = found(error);
+    let (kind, verdict) = kind(finding.outcome.verdict);
+    let outcome = Outcome {
+        verdict,
+        ..finding.outcome
+    };
+    with_cause(ProviderError::found(kind, Finding { outcome, ..finding }), error)
+}
+
+/// A condition that did not hold.
+pub(super) fn refusal<E>(kind: ProviderErrorKind, error: &SdkError<E>) -> ProviderError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    ProviderError::found(kind, found(error))
+}
+
+/// That a success is DynamoDB's: all that it says has a request id.
+pub(super) fn confirmed(request_id: Option<&str>) -> Result<(), ProviderError> {
+    record(request_id);
+    match request_id {
+        Some(_) => Ok(()),
+        None => Err(ProviderError::found(
+            ProviderErrorKind::Failed,
+            Finding::symptom(Symptom::ErrorDocument),
+        )),
+    }
+}
+
+fn found<E>(error: &SdkError<E>) -> Finding
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let finding = aws_finding(error);
+    record(finding.detail.request_id.as_deref());
+    finding
+}
+
+/// What a verdict means here, and the verdict where this store corrects it.
+const fn kind(verdict: Verdict) -> (ProviderErrorKind, Verdict) {
+    use ProviderErrorKind::*;
+    let kind = match verdict {
+        // DynamoDB has no status for *not there* and none for *conflict*: absence is a success without an item, and the one
+        // refusal that is an answer was recognised by its type. Whoever says this is not DynamoDB.
+        Verdict::Success | Verdict::Absent | Verdict::Answer => return (Failed, Verdict::Faulty),
+        Verdict::Throttled => Throttled,
+        Verdict::Denied => Denied,
+        Verdict::Caller => Invalid,
+        Verdict::Unreachable | Verdict::Faulty => Failed,
+    };
+    (kind, verdict)
+}
+
+/// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
+fn record(request_id: Option<&str>) {
+    if let Some(id) = request_id {
+        tracing::Span::current().record("provider.request_id", id);
+    }
+}

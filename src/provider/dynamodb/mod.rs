@@ -1,0 +1,366 @@
+//! Tables of Amazon DynamoDB, on the AWS SDK.
+//!
+//! The SDK is made for one region and defends itself alone: it retries, waits and holds on. Under a stack that can go
+//! elsewhere each of these costs seconds, so [`DynamoDb::new`] rebuilds the client it is given without them.
+//!
+//! ```
+//! use aws_sdk_dynamodb::{Client, Config, config::{BehaviorVersion, Credentials, Region}};
+//! use evenkeel::provider::DynamoDb;
+//!
+//! let config = Config::builder()
+//!     .behavior_version(BehaviorVersion::latest())
+//!     .region(Region::new("eu-west-1"))
+//!     .credentials_provider(Credentials::new("id", "secret", None, None, "static"))
+//!     .build();
+//! let orders = DynamoDb::new(Client::from_conf(config), "orders");
+//! assert_eq!(orders.table(), "orders");
+//! ```
+//!
+//! # The table
+//! | attribute | type | |
+//! |---|---|---|
+//! | `key` | S | the key: partition key of a *flat* table, sort key of a *sorted* one |
+//! | `partition` | S | a sorted table's partition key: one value, given to [`DynamoDb::sorted`] |
+//! | `value` | B | the value |
+//! | `write_id` | S | the id of the write that stored it, which is its version, too: no two writes share one |
+//! | `expires` | N | seconds since 1970, rounded up; missing: it stays. Make it the table's TTL attribute |
+//!
+//! ```text
+//! aws dynamodb create-table --table-name orders --billing-mode PAY_PER_REQUEST \
+//!   --attribute-definitions AttributeName=key,AttributeType=S --key-schema AttributeName=key,KeyType=HASH
+//! aws dynamodb update-time-to-live --table-name orders \
+//!   --time-to-live-specification Enabled=true,AttributeName=expires
+//! ```
+//! A sorted table: `--attribute-definitions AttributeName=partition,AttributeType=S AttributeName=key,AttributeType=S`
+//! `--key-schema AttributeName=partition,KeyType=HASH AttributeName=key,KeyType=RANGE`.
+//!
+//! **Flat or sorted.** DynamoDB spreads partition keys by their hash and keeps no order among them, so a flat table cannot be
+//! scanned: that is refused as unsupported, unsent. A sorted table keeps all keys under one partition, in the order of their
+//! bytes, and scans are queries. The price is throughput: a partition starts with 1,000 writes (of 1 KB) and 3,000 reads (of
+//! 4 KB) per second, and DynamoDB splits it under load only where the keys are not written in ascending order and the table
+//! has no local secondary index. Keys of a sorted table have at most 1,024 bytes, those of a flat one 2,048.
+//!
+//! # What it sees to
+//! - **Conditions** are condition expressions, decided by DynamoDB in one step. A refusal brings the item that was met
+//!   (`ALL_OLD`), so that a put that was applied and whose answer was lost recognises its own write id and succeeds.
+//! - **Expired is absent.** DynamoDB removes expired items within days. Until then reads leave them out, and conditions take
+//!   them for absent, by this host's clock: a lock with a time to live is as good as the clocks of its users.
+//! - **Consistent reads**, unless the request does not need the latest value, or the endpoint is
+//!   [`eventually_consistent`](DynamoDb::eventually_consistent).
+//! - **Batches** of 100 gets or 25 puts. What DynamoDB leaves unprocessed is asked for again at once, up to four rounds in
+//!   all and as long as a round gets something done (an answer holds 16 MB, so that leftovers are normal); what is left
+//!   then is [throttled](crate::provider::ProviderErrorKind::Throttled), key by key.
+//! - A success must carry DynamoDB's request id: without it an empty 200 of some gateway would be *absent*, or *stored*.
+//! - Neither `Debug` nor an error shows a key, a value or a credential. The provider's own messages are not passed on,
+//!   because they quote keys; the code and the request id are.
+//!
+//! # What its errors mean
+//! | DynamoDB says | verdict | kind |
+//! |---|---|---|
+//! | `ConditionalCheckFailedException` | answer | `AlreadyExists`, `PreconditionFailed`; success if it met its own write |
+//! | `ProvisionedThroughputExceededException`, `RequestLimitExceeded`, `ThrottlingException`, what a batch leaves unprocessed | throttled | `Throttled` |
+//! | `TransactionConflictException`, `ReplicatedWriteConflictException` | throttled: nothing was done, try again | `Throttled` |
+//! | `ResourceNotFoundException`, `ValidationException`, `ItemCollectionSizeLimitExceededException` | caller | `Invalid` |
+//! | `AccessDeniedException` | denied | `Denied` |
+//! | `UnrecognizedClientException`, `InvalidSignatureException`, `ExpiredTokenException`, `MissingAuthenticationToken…`, `IncompleteSignature…` | denied, names the credential | `Denied` |
+//! | `InternalServerError`, `ServiceUnavailable`, any 5xx | faulty, maybe sent | `Failed` |
+//! | a success that is none, or a 404, 409, 412 without a code: not DynamoDB's words | faulty, maybe sent | `Failed` |
+//!
+//! All others, and failures without an answer: [`verdict::table`](crate::verdict::table).
+//!
+//! # Global tables
+//! The replicas of a global table are endpoints like others, one per region. Which promises hold depends on the table's mode:
+//!
+//! - **Eventually consistent** (the default): replicas lag, usually by a second or so, without a bound; two writes of a key
+//!   in two regions are both acknowledged, and the later one wins. Conditions are decided by what *one* region knows, so
+//!   they have a home: [`Replication::provider_managed()`](crate::Replication::provider_managed). Reads that were served by
+//!   another region are marked possibly stale.
+//! - **Strong** (multi-region strong consistency): a write is in at least two regions before it is acknowledged, and a
+//!   consistent read sees it in each. Say so with [`DynamoDb::strong`]. In this mode DynamoDB has no TTL: what has
+//!   expired is absent here, but stays and costs until it is deleted.
+//!
+//! # What it cannot see to
+//! - A writer that changes `value` and leaves `write_id` alone goes unnoticed by compare-and-set. An item without a
+//!   `write_id` can be read and replaced; with a version it cannot be.
+//! - The client's clock: see *expired is absent*.
+
+mod batch;
+mod error;
+mod item;
+mod scan;
+
+use super::{
+    KvProvider, ProviderError, ProviderErrorKind,
+    aws::{CONNECT_TIMEOUT, connecting_bounded},
+};
+use crate::{
+    clock,
+    request::kv::{
+        Condition, Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value, Version,
+    },
+};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{StalledStreamProtectionConfig, retry::RetryConfig},
+    error::SdkError,
+    operation::{RequestId, delete_item::DeleteItemError, put_item::PutItemError},
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure::AllOld, error::ConditionalCheckFailedException},
+};
+use error::{confirmed, failed};
+use item::{EXPIRES, KEY, PARTITION, WRITE_ID};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Nothing there, or nothing that has not expired.
+const ABSENT: &str = "attribute_not_exists(#key) OR #expires <= :now";
+/// There, not expired, and still of this version.
+const UNCHANGED: &str = "#write_id = :version AND (attribute_not_exists(#expires) OR #expires > :now)";
+
+/// A table at one region of DynamoDB. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct DynamoDb {
+    client: Client,
+    table: Arc<str>,
+    /// A sorted table's one partition.
+    partition: Option<Arc<str>>,
+    consistent: bool,
+    strong: bool,
+}
+
+impl DynamoDb {
+    /// The longest that connecting may take: just below the shortest limit that the stack sets to an attempt before it has
+    /// learnt (1 s), so that an unreachable endpoint is told from a slow one, and a write is known to be unsent.
+    pub const CONNECT_TIMEOUT: Duration = CONNECT_TIMEOUT;
+
+    /// This flat table, by name or ARN, through a client [`prepared`] for a stack.
+    pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
+        Self {
+            client: prepared(&client),
+            table: table.into(),
+            partition: None,
+            consistent: true,
+            strong: false,
+        }
+    }
+
+    /// This partition of a sorted table, which can be scanned. Several can share the table, each with its own keys.
+    pub fn sorted(client: Client, table: impl Into<Arc<str>>, partition: impl Into<Arc<str>>) -> Self {
+        Self {
+            partition: Some(partition.into()),
+            ..Self::new(client, table)
+        }
+    }
+
+    /// All reads are eventually consistent, which costs half as much and may miss the last second or so: for replicas whose
+    /// reads are possibly stale anyway. Never for an endpoint that writes are made at.
+    #[must_use]
+    pub const fn eventually_consistent(mut self) -> Self {
+        self.consistent = false;
+        self
+    }
+
+    /// The table is a global table with *multi-region strong consistency*: all its replicas decide conditions alike, and
+    /// [`Replication::strong`](crate::Replication) may go to any. Nobody checks: said of a table in the default mode, this
+    /// loses updates.
+    #[must_use]
+    pub const fn strong(mut self) -> Self {
+        self.strong = true;
+        self
+    }
+
+    /// The table's name or ARN.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The rebuilt client, for what evenkeel has no operation for.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What a store of these sizes takes is checked here, because DynamoDB's own refusal costs a round trip.
+    fn check(&self, put: &Put) -> Result<(), ProviderError> {
+        let checked = self.limits().check_item(&put.key, put.value.len());
+        checked.map_err(|exceeded| ProviderError::unsupported(format!("DynamoDB {exceeded}")))
+    }
+
+    /// Whether to ask for a consistent read.
+    const fn consistent(&self, fresh: bool) -> bool {
+        fresh && self.consistent
+    }
+}
+
+/// The same client as a stack wants it, also for a [`Failover`](crate::Failover) over SDK clients:
+///
+/// | | becomes | because |
+/// |---|---|---|
+/// | retries | off | the stack retries, elsewhere first, from one budget |
+/// | connect timeout | 0.9 s, or less if less was set | see [`DynamoDb::CONNECT_TIMEOUT`] |
+/// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers the body and is shorter |
+///
+/// Everything else is kept: credentials, region, HTTP client, interceptors, the other timeouts.
+///
+/// ```
+/// use aws_sdk_dynamodb::{Client, Config, config::BehaviorVersion};
+///
+/// let client = Client::from_conf(Config::builder().behavior_version(BehaviorVersion::latest()).build());
+/// let prepared = evenkeel::provider::dynamodb::prepared(&client);
+/// assert!(!prepared.config().retry_config().unwrap().has_retry());
+/// ```
+#[must_use]
+pub fn prepared(client: &Client) -> Client {
+    let given = client.config();
+    let config = given
+        .to_builder()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(connecting_bounded(given.timeout_config()))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build();
+    Client::from_conf(config)
+}
+
+impl KvProvider for DynamoDb {
+    async fn get(&self, get: Get) -> Result<Value, ProviderError> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .set_key(Some(self.key(&get.key)))
+            .consistent_read(self.consistent(get.fresh))
+            .send()
+            .await
+            .map_err(|error| failed(&error))?;
+        confirmed(got.request_id())?;
+        let item = got.item.ok_or_else(ProviderError::not_found)?;
+        item::value(item)?
+            .alive(clock::wall())
+            .ok_or_else(ProviderError::not_found)
+    }
+
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        self.check(&put)?;
+        let now = clock::wall();
+        let request = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(self.item(&put, now)));
+        let refused = match &put.condition {
+            Condition::Always => None,
+            Condition::Absent => Some(ProviderErrorKind::AlreadyExists),
+            Condition::Version(_) => Some(ProviderErrorKind::PreconditionFailed),
+        };
+        let request = match &put.condition {
+            Condition::Always => request,
+            Condition::Absent => request
+                .condition_expression(ABSENT)
+                .expression_attribute_names("#key", KEY)
+                .expression_attribute_names("#expires", EXPIRES)
+                .expression_attribute_values(":now", item::seconds(now))
+                .return_values_on_condition_check_failure(AllOld),
+            Condition::Version(version) => request
+                .condition_expression(UNCHANGED)
+                .expression_attribute_names("#write_id", WRITE_ID)
+                .expression_attribute_names("#expires", EXPIRES)
+                .expression_attribute_values(":version", given(version)?)
+                .expression_attribute_values(":now", item::seconds(now))
+                .return_values_on_condition_check_failure(AllOld),
+        };
+        match (request.send().await, refused) {
+            (Ok(stored), _) => confirmed(stored.request_id())?,
+            (Err(error), Some(refused)) => match condition_failed(&error) {
+                Some(met) if item::is_of(met, &put.write_id) => {}
+                Some(_) => return Err(error::refusal(refused, &error)),
+                None => return Err(failed(&error)),
+            },
+            (Err(error), None) => return Err(failed(&error)),
+        }
+        Ok(PutAnswer::new(item::version(&put.write_id)))
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        let mut request = self
+            .client
+            .delete_item()
+            .table_name(&*self.table)
+            .set_key(Some(self.key(&delete.key)));
+        if let Some(version) = &delete.if_version {
+            request = request
+                .condition_expression(UNCHANGED)
+                .expression_attribute_names("#write_id", WRITE_ID)
+                .expression_attribute_names("#expires", EXPIRES)
+                .expression_attribute_values(":version", given(version)?)
+                .expression_attribute_values(":now", item::seconds(clock::wall()));
+        }
+        match request.send().await {
+            Ok(deleted) => confirmed(deleted.request_id()),
+            Err(error) => Err(match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => {
+                    error::refusal(ProviderErrorKind::PreconditionFailed, &error)
+                }
+                _ => failed(&error),
+            }),
+        }
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<ScanPage, ProviderError> {
+        scan::page(self, scan).await
+    }
+
+    async fn get_many(&self, many: GetMany) -> Result<Vec<Result<Value, ProviderError>>, ProviderError> {
+        batch::get(self, &many).await
+    }
+
+    async fn put_many(&self, many: PutMany) -> Result<Vec<Result<PutAnswer, ProviderError>>, ProviderError> {
+        batch::put(self, &many).await
+    }
+
+    fn limits(&self) -> Limits {
+        let (key, more) = match &self.partition {
+            None => (2048, 0),
+            Some(partition) => (1024, PARTITION.len() + partition.len()),
+        };
+        // 400 KB for the names and values of all attributes.
+        let item_bytes = 400 * 1024 - item::BESIDE - more;
+        Limits::new(key, item_bytes).with_batches(batch::GETS, batch::PUTS)
+    }
+
+    fn has_strong_replicas(&self) -> bool {
+        self.strong
+    }
+
+    /// A get of a key that nobody has: it needs no permission that the data does not need, and finds a wrong table.
+    async fn warm_up(&self) -> Result<(), ProviderError> {
+        let key = Key::new("evenkeel:warm-up").map_err(|error| ProviderError::unsupported(error.to_string()))?;
+        let asked = self.client.get_item().table_name(&*self.table);
+        let got = asked.set_key(Some(self.key(&key))).send().await;
+        confirmed(got.map_err(|error| failed(&error))?.request_id())
+    }
+}
+
+/// The item that a condition met, if it was the condition that failed.
+fn condition_failed(error: &SdkError<PutItemError>) -> Option<Option<&item::Item>> {
+    match error.as_service_error()? {
+        PutItemError::ConditionalCheckFailedException(refused) => Some(ConditionalCheckFailedException::item(refused)),
+        _ => None,
+    }
+}
+
+/// A version to compare with. That of an item of somebody else's is empty.
+fn given(version: &Version) -> Result<AttributeValue, ProviderError> {
+    match version.token() {
+        "" => Err(ProviderError::unsupported("an item without a write id has no version")),
+        token => Ok(AttributeValue::S(token.to_owned())),
+    }
+}
+
+/// The table only: the client's Debug shows its whole configuration.
+impl fmt::Debug for DynamoDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamoDb")
+            .field("table", &self.table)
+            .field("partition", &self.partition)
+            .field("consistent", &self.consistent)
+            .field("strong", &self.strong)
+            .finish_non_exhaustive()
+    }
+}

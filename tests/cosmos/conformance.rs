@@ -1,0 +1,158 @@
+use crate::account::{Account, key, put};
+use azure_data_cosmos::options::{ItemWriteOptions, OperationOptionsBuilder, ThrottlingRetryOptionsBuilder};
+use evenkeel::{
+    Endpoint, ErrorKind, Failover, KvClient,
+    provider::{KvProvider, ProviderErrorKind},
+    request::kv::{Condition, Get},
+    testing::kv::{self, Claim, Claims},
+    verdict::Verdict,
+};
+use futures_util::future::join_all;
+
+#[tokio::test]
+async fn on_the_emulator() {
+    let account = Account::new(&[], None).await;
+    let orders = account.orders().await;
+    orders.warm_up().await.unwrap();
+    let claims = Claims::all().without(Claim::Scan, "the service promises no order");
+    let report = kv::run("cosmos on its emulator", &orders, &claims).await;
+    assert!(report.skipped.iter().all(|skip| skip.claim == Claim::Scan));
+    println!("cosmos, the SDK's emulator in this process: ran the conformance suite");
+}
+
+/// 24 creates have one winner; 8 writers add 25 each.
+#[tokio::test]
+async fn races() {
+    let account = Account::new(&[], None).await;
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("azure", account.orders().await))
+        .build()
+        .unwrap();
+    let racers = (0..24).map(|i| client.put_if_absent("race", format!("racer {i}")).into_future());
+    let results = join_all(racers).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+    for lost in results.iter().filter_map(|result| result.as_ref().err()) {
+        assert_eq!(lost.kind(), ErrorKind::AlreadyExists, "{lost}");
+    }
+    client.put("counter", "0").await.unwrap();
+    let writer = async |client: KvClient| {
+        let mut done = 0;
+        while done < 25 {
+            let there = client.get("counter").await.unwrap();
+            let next = 1 + std::str::from_utf8(there.bytes()).unwrap().parse::<u32>().unwrap();
+            let version = there.version().clone();
+            match client.compare_and_set("counter", version, next.to_string()).await {
+                Ok(_) => done += 1,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::PreconditionFailed, "{error}"),
+            }
+        }
+    };
+    join_all((0..8).map(|_| writer(client.clone()))).await;
+    assert_eq!(client.get("counter").await.unwrap().bytes(), "200");
+}
+
+/// The account is one endpoint: its SDK reads in the other region, evenkeel has nothing to do.
+#[tokio::test]
+async fn a_region_goes_offline() {
+    let account = Account::new(&[], None).await;
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("azure", account.orders().await))
+        .build()
+        .unwrap();
+    client.put("k", "before").await.unwrap();
+    account.store.set_region_offline("East US").unwrap();
+    let got = client.get("k").await.unwrap();
+    assert_eq!((got.bytes(), got.endpoint()), (&"before".into(), "azure"));
+    // It was the only one that takes writes. The SDK learns of another when it looks at the account again, in minutes;
+    // until then it sends nothing, and proves it.
+    let error = client.put("k", "meanwhile").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    account.store.set_region_online("East US").unwrap();
+    assert_eq!(client.get("k").await.unwrap().bytes(), "before");
+}
+
+/// What has used its request units up says so at once, and for how long; another endpoint takes over.
+#[tokio::test]
+async fn request_units_run_out() {
+    let small = Account::new(&[], Some(400)).await;
+    let orders = small.orders().await;
+    let mut error = None;
+    for i in 0..400 {
+        match orders.put(put(&format!("k{i}"), vec![7; 8_000])).await {
+            Ok(_) => {}
+            Err(refused) => {
+                error = Some(refused);
+                break;
+            }
+        }
+    }
+    let error = error.unwrap();
+    assert_eq!(
+        (error.kind(), error.outcome().verdict),
+        (ProviderErrorKind::Throttled, Verdict::Throttled)
+    );
+    assert!(error.outcome().retry_after.is_some(), "{error:?}");
+}
+
+/// An expired item that nobody has removed is as good as none.
+#[tokio::test]
+async fn what_has_expired_may_be_created_by_one() {
+    let account = Account::new(&[], None).await;
+    let orders = account.orders().await;
+    let expired = serde_json::json!({
+        "id": "bG9jaw", "key": "lock", "value": "eA==", "write_id": "old", "expires": 1_000_000
+    });
+    let written = account
+        .container()
+        .await
+        .create_item("bG9jaw", "bG9jaw", expired, None)
+        .await;
+    written.unwrap();
+    let absent = orders.get(Get::new(key("lock"))).await.unwrap_err();
+    assert_eq!(absent.kind(), ProviderErrorKind::NotFound);
+    let creates = (0..8).map(|i| {
+        let mut create = put("lock", format!("{i}"));
+        create.condition = Condition::Absent;
+        orders.put(create)
+    });
+    let results = join_all(creates).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+}
+
+/// The SDK's own calls, with its errors judged.
+#[tokio::test]
+async fn the_sdks_own_calls_fail_over() {
+    let (one, other) = (Account::new(&[], None).await, Account::new(&[], None).await);
+    let item = serde_json::json!({ "id": "a", "value": "eA==" });
+    for account in [&one, &other] {
+        account
+            .container()
+            .await
+            .create_item("a", "a", &item, None)
+            .await
+            .unwrap();
+    }
+    let accounts = Failover::builder()
+        .endpoint(Endpoint::new("one", one.container().await))
+        .endpoint(Endpoint::new("other", other.container().await))
+        .build()
+        .unwrap();
+    for region in ["East US", "West US"] {
+        drop(one.store.set_region_offline(region));
+    }
+    let read = accounts.read(|orders| async move { orders.read_item("a", "a", None).await });
+    read.await.unwrap();
+    let conflict = accounts.write(|orders| {
+        let item = serde_json::json!({ "id": "a" });
+        let quick = ThrottlingRetryOptionsBuilder::new().with_max_retry_count(0).build();
+        let quick = OperationOptionsBuilder::new()
+            .with_throttling_retry_options(quick)
+            .build();
+        async move {
+            let options = ItemWriteOptions::default().with_operation_options(quick);
+            orders.create_item("a", "a", item, Some(options)).await
+        }
+    });
+    let conflict = conflict.pin("other").await.unwrap_err();
+    assert_eq!(conflict.kind(), ErrorKind::PreconditionFailed, "{conflict}");
+}

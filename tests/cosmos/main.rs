@@ -1,0 +1,7 @@
+//! Cosmos DB: the conformance suite, the faults and a region that goes offline, before the SDK's own emulator in memory.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod account;
+mod conformance;
+mod faults;

@@ -1,0 +1,100 @@
+//! Servers that are processes of their own.
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Ends with the test.
+pub(crate) struct Process {
+    pub(crate) addr: SocketAddr,
+    child: Child,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// S3 and DynamoDB in Python, or `None` with a word why not.
+pub(crate) fn moto(what: &str) -> Option<Process> {
+    start("moto", what, "moto_server", |command, port, _| {
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+    })
+}
+
+fn start(
+    server: &str,
+    what: &str,
+    program: &str,
+    configure: impl Fn(&mut Command, u16, &std::path::Path),
+) -> Option<Process> {
+    let Some(path) = find(program) else {
+        say(server, &format!("did not run, `{program}` is not installed"));
+        return None;
+    };
+    // The port may be taken between the look and the start.
+    for _ in 0..3 {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        drop(listener);
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new(&path);
+        configure(&mut command, addr.port(), dir.path());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let Ok(child) = child else {
+            say(server, &format!("did not run, `{program}` does not start"));
+            return None;
+        };
+        let mut process = Process { addr, child, _dir: dir };
+        if process.answers() {
+            say(server, &format!("ran: {what}"));
+            return Some(process);
+        }
+    }
+    say(
+        server,
+        &format!("did not run, `{program}` is installed and does not listen"),
+    );
+    None
+}
+
+impl Process {
+    /// Half a minute is what a busy machine needs to start an interpreter.
+    fn answers(&mut self) -> bool {
+        let until = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
+            if TcpStream::connect(self.addr).is_ok() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
+    }
+}
+
+/// In the path, or where `./test` installs what is missing.
+fn find(program: &str) -> Option<PathBuf> {
+    let servers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/servers");
+    let installed = [servers.join("node_modules/.bin"), servers.join("venv/bin")];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut all = std::env::split_paths(&path).chain(installed);
+    all.find_map(|dir| Some(dir.join(program)).filter(|file| file.is_file()))
+}
+
+/// For the reader of the test's output, and for `./test`, which collects these lines.
+pub(crate) fn say(server: &str, what: &str) {
+    println!("{server}: {what}");
+    if let Some(log) = std::env::var_os("EVENKEEL_SERVERS_LOG")
+        && let Ok(mut log) = OpenOptions::new().append(true).create(true).open(log)
+    {
+        let _ = writeln!(log, "{server}: {what}");
+    }
+}
