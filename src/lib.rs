@@ -131,6 +131,9 @@
 //! | `cosmos` | `provider::Cosmos` on `azure_data_cosmos`, verdicts for its errors; includes `http` |
 //! | `dynamodb` | `provider::DynamoDb` on `aws-sdk-dynamodb`, verdicts for every AWS SDK; includes `http` |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
+//! | `azure_blob` | `provider::AzureBlob` on `azure_storage_blob`; includes `http` |
+//! | `gcs` | `provider::Gcs` on `google-cloud-storage`; includes `http` |
+//! | `object_store` | `provider::GenericStore`, any store of the crate `object_store`; includes `http` |
 //! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
 //! | `drill` | [`drill`]; includes `http` |
 //! | `testing` | [`testing`] |

@@ -12,11 +12,15 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)] // a bench reads the clock it drives
 
 mod figures;
+mod load;
+mod ours;
 mod world;
 
 use figures::{Row, median_row};
+use load::play;
+use ours::evenkeel;
 use serde_json::json;
-use world::{FAULTS, Setting, play};
+use world::{FAULTS, Setting};
 
 const SEEDS: u64 = 15;
 
@@ -34,7 +38,7 @@ fn main() {
                 continue;
             }
             let setting = Setting::of(fault, rate);
-            let seeds: Vec<Row> = (1..=SEEDS).map(|seed| play(setting, seed)).collect();
+            let seeds: Vec<Row> = (1..=SEEDS).map(|seed| play(setting, seed, evenkeel)).collect();
             let row = median_row(&seeds);
             if !json {
                 println!("{row}");

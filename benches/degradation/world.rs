@@ -1,16 +1,15 @@
-//! The two endpoints, the fault, the load.
+//! The two endpoints and the fault.
 
-use crate::figures::{Row, Schedule, Seen, row};
-use evenkeel::{
-    Endpoint, Failover,
-    verdict::{Classify, Outcome, Sent, Verdict},
-};
+use crate::figures::Schedule;
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Duration,
 };
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -74,7 +73,7 @@ impl Setting {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
+pub(crate) enum Failure {
     Broken,
     SlowDown,
 }
@@ -87,22 +86,21 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-#[derive(Clone, Copy, Debug)]
-struct Judge;
+/// The attempts that reached the endpoints in one call. They are counted where they arrive, so that every client is counted alike.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) primary: AtomicU32,
+    pub(crate) attempts: AtomicU32,
+}
 
-impl Classify<(), Failure> for Judge {
-    fn classify(&self, result: Result<&(), &Failure>) -> Outcome {
-        match result {
-            Ok(()) => Outcome::SUCCESS,
-            Err(Failure::Broken) => Outcome::new(Verdict::Faulty, Sent::Maybe),
-            Err(Failure::SlowDown) => Outcome::new(Verdict::Throttled, Sent::Maybe),
-        }
-    }
+tokio::task_local! {
+    /// Of the call that this task makes.
+    pub(crate) static TALLY: Arc<Tally>;
 }
 
 /// One endpoint.
 #[derive(Clone)]
-struct Store(Arc<StoreInner>);
+pub(crate) struct Store(Arc<StoreInner>);
 
 struct StoreInner {
     primary: bool,
@@ -114,7 +112,7 @@ struct StoreInner {
 }
 
 impl Store {
-    fn new(primary: bool, setting: Setting, start: Instant, seed: u64) -> Self {
+    pub(crate) fn new(primary: bool, setting: Setting, start: Instant, seed: u64) -> Self {
         Self(Arc::new(StoreInner {
             primary,
             setting,
@@ -124,7 +122,11 @@ impl Store {
         }))
     }
 
-    async fn get(&self) -> Result<(), Failure> {
+    pub(crate) async fn get(&self) -> Result<(), Failure> {
+        TALLY.with(|tally| {
+            tally.attempts.fetch_add(1, Relaxed);
+            tally.primary.fetch_add(u32::from(self.0.primary), Relaxed);
+        });
         let draw = self.0.rng.lock().unwrap().f64();
         let normal = if self.0.primary {
             Duration::from_secs_f64((1.0 + 2.0 * draw) / 1e3)
@@ -173,64 +175,4 @@ impl Store {
         tokens.0 -= if admitted { 1.0 } else { 0.5_f64.min(tokens.0.max(0.0)) };
         admitted
     }
-}
-
-/// One run, in virtual time.
-pub(crate) fn play(setting: Setting, seed: u64) -> Row {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    let calls = runtime.block_on(load(setting, seed));
-    row(setting.fault.name(), setting.rate, calls, setting.schedule)
-}
-
-async fn load(setting: Setting, seed: u64) -> Vec<Seen> {
-    let start = Instant::now();
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let client = Failover::builder()
-        .endpoint(Endpoint::new("primary", Store::new(true, setting, start, rng.u64(..))))
-        .endpoint(Endpoint::new("standby", Store::new(false, setting, start, rng.u64(..))))
-        .classify(Judge)
-        .seed(rng.u64(..))
-        .build()
-        .unwrap();
-    let mut tasks = Vec::new();
-    let mut next = start;
-    loop {
-        next += Duration::from_secs_f64(-(1.0 - rng.f64()).ln() / setting.rate);
-        if next - start >= setting.schedule.end {
-            break;
-        }
-        sleep_until(next).await;
-        let client = client.clone();
-        tasks.push(tokio::spawn(async move {
-            let began = Instant::now();
-            let result = client
-                .read(|store: Store| async move { store.get().await })
-                .explained()
-                .await;
-            let explanation = match &result {
-                Ok((_, explanation)) => explanation,
-                Err(error) => error.explanation(),
-            };
-            Seen {
-                at: began - start,
-                took: began.elapsed(),
-                ok: result.is_ok(),
-                primary: explanation
-                    .attempts()
-                    .iter()
-                    .filter(|a| a.endpoint() == "primary")
-                    .count() as u32,
-                attempts: explanation.attempts().len() as u32,
-            }
-        }));
-    }
-    let mut seen = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        seen.push(task.await.unwrap());
-    }
-    seen
 }

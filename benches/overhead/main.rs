@@ -1,6 +1,6 @@
 //! What the stack costs when nothing is wrong.
 //!
-//! Added CPU nanoseconds per call over calling the inner service itself, when that answers at once and when it suspends once (so
+//! Added nanoseconds per call over calling the inner service itself, when that answers at once and when it suspends once (so
 //! that timers really register); heap allocations per call; calls of two threads over calls of one. Full default stack over
 //! three endpoints. Variants are interleaved and medians taken, because machines are noisy.
 //!
@@ -14,6 +14,7 @@
 
 mod measure;
 mod stacks;
+mod standing;
 
 use serde_json::json;
 
@@ -21,11 +22,11 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     if let Some(at) = args.iter().position(|arg| arg == "--alone") {
         let name = args.get(at + 1).map_or("", String::as_str);
-        return measure::alone(name, args.iter().any(|arg| arg == "--suspends"));
+        return measure::alone(&stacks::OURS, name, args.iter().any(|arg| arg == "--suspends"));
     }
     let json = args.iter().any(|arg| arg == "--json");
-    let standing = measure::standing();
-    let measured = measure::all();
+    let standing = standing::standing();
+    let measured = measure::all(&stacks::OURS);
     if json {
         println!("{}", json!({ "stacks": measured, "standing": standing }));
         return;
@@ -37,7 +38,11 @@ fn main() {
     for row in measured {
         println!(
             "{:<28} {:>9.0} {:>9.0} {:>7.1} {:>22.2}",
-            row.name, row.added_ns_ready, row.added_ns_suspend, row.allocs, row.two_thread_scaling
+            row.name,
+            row.added_ns_ready,
+            row.added_ns_suspend,
+            row.allocs,
+            row.two_thread_scaling.unwrap_or(f64::NAN)
         );
     }
     println!(

@@ -1,8 +1,35 @@
 //! How it is measured.
 
-use crate::stacks::{Client, Runner, Stack, failover};
 use serde::Serialize;
-use std::time::Instant;
+use std::{future::Future, pin::Pin, time::Instant};
+
+/// Makes as many calls as it is told, one after the other.
+pub(crate) type Runner = Box<dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// One of the stacks that are measured in turn.
+pub(crate) struct Variant {
+    pub(crate) name: &'static str,
+    /// Makes a runner, whose inner service answers at once (`false`) or suspends once (`true`).
+    pub(crate) runner: fn(bool) -> Runner,
+    /// The name of the variant that is subtracted.
+    pub(crate) over: &'static str,
+    /// Whether two threads can share it.
+    pub(crate) shared: bool,
+}
+
+impl Variant {
+    pub(crate) const fn new(name: &'static str, runner: fn(bool) -> Runner) -> Self {
+        Self {
+            name,
+            runner,
+            over: BARE,
+            shared: true,
+        }
+    }
+}
+
+/// The variant that is no stack.
+pub(crate) const BARE: &str = "bare service";
 
 /// Names and units as in the README's table.
 #[derive(Debug, Serialize)]
@@ -11,69 +38,42 @@ pub(crate) struct Measured {
     pub(crate) added_ns_ready: f64,
     pub(crate) added_ns_suspend: f64,
     pub(crate) allocs: f64,
-    pub(crate) two_thread_scaling: f64,
+    pub(crate) two_thread_scaling: Option<f64>,
 }
 
-/// What a client costs beside its calls.
-#[derive(Debug, Serialize)]
-pub(crate) struct Standing {
-    /// Heap bytes of a client beside its endpoints.
-    pub(crate) bytes_per_client: f64,
-    /// Heap bytes of one more endpoint.
-    pub(crate) bytes_per_endpoint: f64,
-    /// CPU nanoseconds of `snapshot()` over three endpoints.
-    pub(crate) snapshot_ns: f64,
-}
-
-pub(crate) fn standing() -> Standing {
-    let client = Client { suspends: false };
-    let bytes = |endpoints| {
-        let mut kept = None;
-        let counted = allocation_counter::measure(|| kept = Some(failover(client, endpoints)));
-        drop(kept);
-        counted.bytes_current as f64
-    };
-    let (one, many) = (bytes(1), bytes(33));
-    let bytes_per_endpoint = (many - one) / 32.0;
-    let failover = failover(client, 3);
-    let begun = cpu_nanos();
-    for _ in 0..CALLS {
-        std::hint::black_box(failover.snapshot());
-    }
-    Standing {
-        bytes_per_client: one - bytes_per_endpoint,
-        bytes_per_endpoint,
-        snapshot_ns: (cpu_nanos() - begun) / CALLS as f64,
-    }
-}
-
-const CALLS: u64 = 20_000;
+pub(crate) const CALLS: u64 = 20_000;
 const ROUNDS: usize = 41;
 
-pub(crate) fn all() -> Vec<Measured> {
-    let ready = medians(false);
-    let suspend = medians(true);
-    Stack::ALL
-        .iter()
-        .enumerate()
-        .map(|(i, stack)| Measured {
-            name: stack.name(),
-            added_ns_ready: ready[i] - ready[0],
-            added_ns_suspend: suspend[i] - suspend[0],
-            allocs: allocations(&stack.runner(false)),
-            two_thread_scaling: scaling(&stack.runner(false)),
-        })
-        .collect()
+pub(crate) fn all(variants: &[Variant]) -> Vec<Measured> {
+    let ready = medians(variants, false);
+    let suspend = medians(variants, true);
+    let measured = variants.iter().enumerate().map(|(i, variant)| {
+        let base = variants.iter().position(|v| v.name == variant.over).unwrap();
+        Measured {
+            name: variant.name,
+            added_ns_ready: ready[i] - ready[base],
+            added_ns_suspend: suspend[i] - suspend[base],
+            allocs: allocations(&(variant.runner)(false)),
+            two_thread_scaling: variant.shared.then(|| scaling(&(variant.runner)(false))),
+        }
+    });
+    measured.collect()
 }
 
-/// Two million calls of the stack of this name.
-pub(crate) fn alone(name: &str, suspends: bool) {
-    let Some(stack) = Stack::ALL.iter().find(|stack| stack.name() == name) else {
-        let names: Vec<_> = Stack::ALL.iter().map(|stack| stack.name()).collect();
+/// Two million calls of the variant of this name.
+pub(crate) fn alone(variants: &[Variant], name: &str, suspends: bool) {
+    let Some(variant) = variants.iter().find(|variant| variant.name == name) else {
+        let names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
         eprintln!("no stack named {name:?}; there are {names:?}");
         std::process::exit(2);
     };
-    runtime().block_on(stack.runner(suspends)(2_000_000));
+    runtime().block_on((variant.runner)(suspends)(2_000_000));
+}
+
+/// What this thread has used of the processor: other work on the machine does not count.
+pub(crate) fn cpu_nanos() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -83,16 +83,10 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// What this thread has used of the processor: other work on the machine does not count.
-fn cpu_nanos() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
 /// Median CPU nanoseconds per call of each stack, measured in turn.
-fn medians(suspends: bool) -> Vec<f64> {
+fn medians(variants: &[Variant], suspends: bool) -> Vec<f64> {
     let runtime = runtime();
-    let runners: Vec<Runner> = Stack::ALL.iter().map(|stack| stack.runner(suspends)).collect();
+    let runners: Vec<Runner> = variants.iter().map(|v| (v.runner)(suspends)).collect();
     let mut times = vec![Vec::new(); runners.len()];
     for round in 0..ROUNDS {
         for (runner, times) in runners.iter().zip(&mut times) {

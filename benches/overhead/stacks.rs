@@ -1,5 +1,6 @@
 //! What is measured: each variant makes one call of the same inner service.
 
+use crate::measure::{BARE, Runner, Variant};
 use evenkeel::{Endpoint, Failover, client::failover::Op, request::Call};
 use std::{
     future::Future,
@@ -41,77 +42,63 @@ impl Client {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stack {
-    Bare,
-    Tower,
-    Evenkeel,
-    EvenkeelDoor,
-    Evenkeel64,
+pub(crate) const OURS: [Variant; 5] = [
+    Variant::new(BARE, bare),
+    Variant::new("tower limit + retry + timeout", tower),
+    Variant::new("evenkeel", evenkeel),
+    Variant::new("evenkeel, Failover::read", evenkeel_door),
+    Variant::new("evenkeel, 64 endpoints", evenkeel_64),
+];
+
+fn bare(suspends: bool) -> Runner {
+    let client = Client { suspends };
+    Box::new(move |calls| {
+        Box::pin(async move {
+            for _ in 0..calls {
+                std::hint::black_box(client.get().await.unwrap());
+            }
+        })
+    })
 }
 
-impl Stack {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Bare,
-        Self::Tower,
-        Self::Evenkeel,
-        Self::EvenkeelDoor,
-        Self::Evenkeel64,
-    ];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Bare => "bare service",
-            Self::Tower => "tower limit + retry + timeout",
-            Self::Evenkeel => "evenkeel",
-            Self::EvenkeelDoor => "evenkeel, Failover::read",
-            Self::Evenkeel64 => "evenkeel, 64 endpoints",
-        }
-    }
-
-    /// A function that makes `calls` calls one after the other.
-    pub(crate) fn runner(self, suspends: bool) -> Runner {
-        let client = Client { suspends };
-        match self {
-            Self::Bare => Box::new(move |calls| {
-                Box::pin(async move {
-                    for _ in 0..calls {
-                        std::hint::black_box(client.get().await.unwrap());
-                    }
-                })
-            }),
-            Self::Tower => {
-                let service = ServiceBuilder::new()
-                    .concurrency_limit(1_024)
-                    .retry(Thrice(3))
-                    .timeout(std::time::Duration::from_secs(1))
-                    .service(service_fn(move |_: ()| client.get()));
-                drive(service, || ())
-            }
-            Self::Evenkeel | Self::Evenkeel64 => {
-                let service = failover(client, if self == Self::Evenkeel { 3 } else { 64 }).service();
-                drive(service, || Call::read(Op::new(|client: Client| client.get())))
-            }
-            Self::EvenkeelDoor => {
-                let failover = failover(client, 3);
-                Box::new(move |calls| {
-                    let failover = failover.clone();
-                    Box::pin(async move {
-                        for _ in 0..calls {
-                            std::hint::black_box(failover.read(|client: Client| client.get()).await.unwrap());
-                        }
-                    })
-                })
-            }
-        }
-    }
+fn tower(suspends: bool) -> Runner {
+    let client = Client { suspends };
+    let service = ServiceBuilder::new()
+        .concurrency_limit(1_024)
+        .retry(Thrice(3))
+        .timeout(std::time::Duration::from_secs(1))
+        .service(service_fn(move |(): ()| client.get()));
+    drive(service, || ())
 }
 
-pub(crate) type Runner = Box<dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+fn evenkeel(suspends: bool) -> Runner {
+    over_endpoints(3, suspends)
+}
+
+fn evenkeel_64(suspends: bool) -> Runner {
+    over_endpoints(64, suspends)
+}
+
+fn over_endpoints(endpoints: usize, suspends: bool) -> Runner {
+    let service = failover(Client { suspends }, endpoints).service();
+    drive(service, || Call::read(Op::new(|client: Client| client.get())))
+}
+
+fn evenkeel_door(suspends: bool) -> Runner {
+    let failover = failover(Client { suspends }, 3);
+    Box::new(move |calls| {
+        let failover = failover.clone();
+        Box::pin(async move {
+            for _ in 0..calls {
+                std::hint::black_box(failover.read(|client: Client| client.get()).await.unwrap());
+            }
+        })
+    })
+}
 
 /// tower's retry wants a policy: up to three more attempts.
 #[derive(Clone, Copy, Debug)]
-struct Thrice(u32);
+pub(crate) struct Thrice(pub(crate) u32);
 
 impl<E> tower::retry::Policy<(), u64, E> for Thrice {
     type Future = std::future::Ready<()>;
@@ -136,7 +123,7 @@ pub(crate) fn failover(client: Client, endpoints: usize) -> Failover<Client> {
         .unwrap()
 }
 
-fn drive<S, R>(service: S, request: impl Fn() -> R + Clone + Send + Sync + 'static) -> Runner
+pub(crate) fn drive<S, R>(service: S, request: impl Fn() -> R + Clone + Send + Sync + 'static) -> Runner
 where
     S: Service<R, Response = u64> + Clone + Send + Sync + 'static,
     S::Future: Send,

@@ -2,6 +2,7 @@
 //!
 //! - [`migration`]: moving an existing service, before and after.
 //! - [`classify`]: teaching evenkeel what your own client's errors mean.
+//! - [`provider`]: a store of your own as an endpoint.
 //!
 //! ```
 //! use evenkeel::verdict::{Verdict, table};
@@ -12,6 +13,7 @@
 
 pub mod classify;
 pub mod migration;
+pub mod provider;
 
 #[cfg(test)]
 mod readme;

@@ -102,3 +102,12 @@ fn the_connect_timeout_is_the_codes() {
         time(crate::provider::S3::CONNECT_TIMEOUT)
     );
 }
+
+#[cfg(feature = "azure_blob")]
+#[test]
+fn azures_connect_timeout_is_the_codes() {
+    assert_eq!(
+        default_of("connect timeout (`AzureBlob`)"),
+        time(crate::provider::AzureBlob::CONNECT_TIMEOUT)
+    );
+}

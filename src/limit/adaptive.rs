@@ -195,7 +195,9 @@ impl Shared {
         if under_way >= self.limit.load(Ordering::Relaxed) && self.limit(now).is_some_and(|limit| under_way >= limit) {
             return None;
         }
-        let number = self.admitted.fetch_add(1, Ordering::Relaxed);
+        // Two that race may count as one: that only shifts which is the sample.
+        let number = self.admitted.load(Ordering::Relaxed);
+        self.admitted.store(number.wrapping_add(1), Ordering::Relaxed);
         let every = if under_way < LEAST_UNDER_WAY { 8 } else { 2 };
         Some(number & (every - 1) == 0)
     }

@@ -127,7 +127,12 @@ impl Admission {
             && learnt.admits(now, before).ok_or(PATIENCE)?
         {
             let (record, leg) = of;
-            place.sample = Some((record.clone(), leg, now, before));
+            place.sample = Some(Box::new(Sample {
+                record: record.clone(),
+                leg,
+                began: now,
+                found: before,
+            }));
         }
         let wait = match &self.0.rate {
             None => Duration::ZERO,
@@ -264,25 +269,35 @@ where
 #[derive(Debug)]
 struct Place {
     admission: Admission,
-    /// An attempt to learn from, when it began, and how many it found under way.
-    sample: Option<(Arc<CallRecord>, Leg, Instant, u32)>,
+    /// Boxed: one attempt in eight is one.
+    sample: Option<Box<Sample>>,
+}
+
+/// An attempt to learn from.
+#[derive(Debug)]
+struct Sample {
+    record: Arc<CallRecord>,
+    leg: Leg,
+    began: Instant,
+    /// So many were under way before it.
+    found: u32,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let shared = &self.admission.0;
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let (Some(learnt), Some((record, leg, began, found))) = (&shared.learnt, &self.sample) else {
+        let (Some(learnt), Some(sample)) = (&shared.learnt, &self.sample) else {
             return;
         };
-        let (ended, elapsed) = record.end_of(*leg);
+        let (ended, elapsed) = sample.record.end_of(sample.leg);
         let telling = match ended {
             Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy() || outcome.timed_out,
             Some(Ended::Abandoned(how)) => how == Abandoned::Late,
             None => false,
         };
-        if let Some(took) = elapsed.filter(|_| telling && !record.is_background()) {
-            learnt.ended(*began + took, took, *found);
+        if let Some(took) = elapsed.filter(|_| telling && !sample.record.is_background()) {
+            learnt.ended(sample.began + took, took, sample.found);
         }
     }
 }

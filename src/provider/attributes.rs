@@ -13,7 +13,12 @@ const METADATA_BYTES: usize = 2048;
 
 /// Checks what every store must be able to give back unchanged, as documented on [`Attributes`]. All of it travels as
 /// HTTP headers, which is where the rules come from: names lose their case, values lose blanks at both ends.
-pub(crate) fn check(put: &Put) -> Result<(), ProviderError> {
+///
+/// Every adapter calls this first, so that what one store would take and another garble is refused by all.
+///
+/// # Errors
+/// [`ProviderErrorKind::Unsupported`](super::ProviderErrorKind::Unsupported), with what is wrong.
+pub fn check(put: &Put) -> Result<(), ProviderError> {
     let Attributes {
         content_type,
         cache_control,
@@ -52,9 +57,28 @@ pub(crate) fn check(put: &Put) -> Result<(), ProviderError> {
     Ok(())
 }
 
-/// A range that selects nothing of any object. It cannot even be asked for: S3 ignores the header `bytes=5-4` and answers
-/// with the whole object.
-pub(crate) fn check_range(range: Option<&ByteRange>) -> Result<(), ProviderError> {
+/// What a store gave back, the write id taken out of the metadata.
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs"))]
+pub(crate) fn received(
+    content_type: Option<&str>,
+    cache_control: Option<&str>,
+    metadata: impl IntoIterator<Item = (String, String)>,
+) -> (Attributes, Option<WriteId>) {
+    let mut attributes = Attributes {
+        content_type: content_type.map(str::to_owned),
+        cache_control: cache_control.map(str::to_owned),
+        metadata: metadata.into_iter().collect(),
+    };
+    let write_id = attributes.metadata.remove(WriteId::METADATA_KEY).map(WriteId::new);
+    (attributes, write_id)
+}
+
+/// Refuses a range that selects nothing of any object. It cannot even be asked for: S3 ignores the header `bytes=5-4` and
+/// answers with the whole object.
+///
+/// # Errors
+/// [`ProviderErrorKind::RangeNotSatisfiable`](super::ProviderErrorKind::RangeNotSatisfiable).
+pub fn check_range(range: Option<&ByteRange>) -> Result<(), ProviderError> {
     match range {
         Some(range) if range.of(u64::MAX).is_none() => Err(ProviderError::new(
             ProviderErrorKind::RangeNotSatisfiable,

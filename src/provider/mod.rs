@@ -3,6 +3,9 @@
 //! | module | feature | what |
 //! |---|---|---|
 //! | [`memory`] | – | an object store in this process, for tests, simulations and examples |
+//! | `azure_blob` | `azure_blob` | Azure Blob Storage, on Microsoft's SDK |
+//! | `gcs` | `gcs` | Google Cloud Storage, on Google's SDK |
+//! | `object_store` | `object_store` | any store of the crate `object_store` |
 //! | [`memory_table`] | – | the same for keys |
 //! | `cosmos` | `cosmos` | containers of Azure Cosmos DB, on Microsoft's SDK |
 //! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
@@ -28,29 +31,46 @@
 mod attributes;
 #[cfg(feature = "_aws")]
 mod aws;
+#[cfg(feature = "azure_blob")]
+pub mod azure_blob;
 mod bridge;
 #[cfg(feature = "cosmos")]
 pub mod cosmos;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod error;
+#[cfg(feature = "gcs")]
+pub mod gcs;
 mod kv;
 pub mod memory;
 pub mod memory_table;
+#[cfg(feature = "object_store")]
+pub mod object_store;
+#[cfg(any(feature = "s3", feature = "azure_blob"))]
+mod part;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
+mod refusal;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod verdicts;
 
+#[cfg(feature = "object_store")]
+pub use self::object_store::GenericStore;
 #[cfg(feature = "redis")]
 pub use self::redis::Redis;
+pub use attributes::{check as check_put, check_range};
+#[cfg(feature = "azure_blob")]
+pub use azure_blob::AzureBlob;
 pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 #[cfg(feature = "cosmos")]
 pub use cosmos::Cosmos;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 pub use error::{ProviderError, ProviderErrorKind};
+#[cfg(feature = "gcs")]
+pub use gcs::Gcs;
 pub use kv::KvProvider;
 pub use memory::Memory;
 pub use memory_table::MemoryTable;

@@ -89,7 +89,8 @@ fn connect(error: &AnyError) -> Symptom {
     }
     if is(io::ErrorKind::ConnectionRefused) {
         Symptom::ConnectRefused
-    } else if is(io::ErrorKind::TimedOut) || says(&["connect timeout"]) {
+    } else if is(io::ErrorKind::TimedOut) || says(&["connect timeout", "operation timed out"]) {
+        // hyper-util's limit or reqwest's, whichever looked first.
         Symptom::ConnectTimeout
     } else if is(io::ErrorKind::NotConnected) {
         // hyper-util's connector, asked to try no address at all.

@@ -1,6 +1,6 @@
 //! Each fault in the layer, in paused time, over a store of ten lines.
 
-use crate::support::{profile, timeline};
+use crate::support::{profile, struck, timeline};
 use bytes::Bytes;
 use evenkeel::{
     BoxError,
@@ -367,12 +367,20 @@ async fn a_call_that_is_dropped_leaves_nothing_behind() {
 async fn every_builtin_incident_strikes_at_its_true_length_and_the_same_way_each_time() {
     async fn play(incident: &Scenario) -> Vec<&'static str> {
         let timeline = Timeline::new(incident.clone(), 7).unwrap();
-        let mut service = FaultLayer::new(timeline.clone(), profile()).layer(Store::default());
+        let store = Store::default();
+        store.objects.lock().unwrap().insert("b".into(), Bytes::new());
+        let mut service = FaultLayer::new(timeline.clone(), struck(incident)).layer(store);
         timeline.start_now();
         let mut met = vec![];
-        // A write every two minutes, each given 20 s.
+        let rules = || incident.phases.iter().flat_map(|phase| &phase.rules);
+        let writes_fail = rules().any(|rule| rule.classes.contains(&OpClass::Write));
+        // A write every two minutes, or where only reads are struck a read, each given 20 s.
         while timeline.now().is_some() {
-            let call = Call::with(put("b", "x"), OpClass::Write, Safety::Once);
+            let call = if writes_fail {
+                Call::with(put("b", "x"), OpClass::Write, Safety::Once)
+            } else {
+                Call::with(get("b"), OpClass::Read, Safety::ReadOnly)
+            };
             let attempt = service.ready().await.unwrap().call(call);
             met.push(match timeout(Duration::from_secs(20), attempt).await {
                 Ok(Ok(_)) => "success",
@@ -392,7 +400,8 @@ async fn every_builtin_incident_strikes_at_its_true_length_and_the_same_way_each
         let met = play(&incident).await;
         let failed = met.iter().filter(|met| **met != "success").count();
         assert!(
-            failed > 10 && failed < met.len(),
+            // Every one ends, but for the fire.
+            failed > 10 && (failed < met.len() || incident.name == "ovh-fire-2021"),
             "{}: {failed} of {}",
             incident.name,
             met.len()

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{Client, Server, io_kind},
-    support::{profile, scenario, timeline},
+    support::{profile, scenario, struck, timeline},
 };
 use bytes::Bytes;
 use evenkeel::{
@@ -358,13 +358,13 @@ async fn after_every_builtin_incident_all_is_well_again() {
         let timeline = Timeline::new(incident.compressed(Duration::from_millis(600)), 7).unwrap();
         timeline.start_now();
         proxies.push((
-            FaultProxy::bind(server.addr, profile(), timeline.clone())
+            FaultProxy::bind(server.addr, struck(&incident), timeline.clone())
                 .await
                 .unwrap(),
             timeline,
         ));
     }
-    assert_eq!(proxies.len(), 5);
+    assert_eq!(proxies.len(), 13);
     for (proxy, timeline) in proxies {
         while timeline.now().is_some() {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -11,6 +11,15 @@ pub(crate) fn profile() -> Profile {
     endpoint.profile().clone()
 }
 
+/// The place that a built-in incident strikes.
+pub(crate) fn struck(incident: &Scenario) -> Profile {
+    let target = incident.struck().expect("built-in incidents strike one place");
+    let endpoint = Endpoint::new("primary", ())
+        .provider(target.provider.as_deref().unwrap())
+        .region(target.region.as_deref().unwrap());
+    endpoint.profile().clone()
+}
+
 /// One phase of an hour with these rules, in JSON.
 pub(crate) fn scenario(rules: &str) -> Scenario {
     let json =

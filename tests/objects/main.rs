@@ -15,4 +15,7 @@ mod request_id;
 #[path = "../support/s3s.rs"]
 mod s3s_server;
 mod sdk;
+#[path = "../support/store.rs"]
+mod store;
 mod suite;
+mod verify;

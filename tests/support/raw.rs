@@ -5,7 +5,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -32,10 +32,13 @@ pub(crate) enum Act {
     Blurt(&'static [u8]),
 }
 
+type Heads = Arc<Mutex<Vec<String>>>;
+
 /// Ends with its connections when dropped.
 pub(crate) struct Raw {
     pub(crate) addr: SocketAddr,
     accepted: Arc<AtomicUsize>,
+    heads: Heads,
     _tasks: JoinSet<()>,
 }
 
@@ -44,6 +47,11 @@ impl Raw {
     pub(crate) fn connections(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
+
+    /// The heads of the requests that were read so far, in lower case.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
 }
 
 pub(crate) async fn serve(act: Act) -> Raw {
@@ -51,24 +59,27 @@ pub(crate) async fn serve(act: Act) -> Raw {
     let addr = listener.local_addr().unwrap();
     let accepted = Arc::new(AtomicUsize::new(0));
     let counter = accepted.clone();
+    let heads = Heads::default();
+    let seen = heads.clone();
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
         while let Ok((socket, _)) = listener.accept().await {
             counter.fetch_add(1, Ordering::SeqCst);
-            connections.spawn(play(socket, act.clone()));
+            connections.spawn(play(socket, act.clone(), seen.clone()));
         }
     });
     Raw {
         addr,
         accepted,
+        heads,
         _tasks: tasks,
     }
 }
 
-async fn play(mut socket: TcpStream, act: Act) {
+async fn play(mut socket: TcpStream, act: Act, heads: Heads) {
     if matches!(act, Act::ReadAndReset | Act::ReadAndClose | Act::Hang | Act::Answer(_)) {
-        read_request(&mut socket).await;
+        read_request(&mut socket, &heads).await;
     }
     match act {
         // Zero linger: closing sends RST, not FIN.
@@ -86,7 +97,7 @@ async fn play(mut socket: TcpStream, act: Act) {
 }
 
 /// Head, and as much body as it announces.
-async fn read_request(socket: &mut TcpStream) {
+async fn read_request(socket: &mut TcpStream, heads: &Heads) {
     let mut seen = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -103,6 +114,7 @@ async fn read_request(socket: &mut TcpStream) {
             .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok())
             .unwrap_or(0);
         if seen.len() >= end + 4 + length {
+            heads.lock().unwrap().push(head);
             return;
         }
     }

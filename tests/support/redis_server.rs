@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test binary uses the part it needs
 
 use std::{
+    io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -18,11 +19,21 @@ pub(crate) struct Server {
 /// Whether a server can be had; says so if not.
 pub(crate) fn is_installed() -> bool {
     let version = Command::new("redis-server").arg("--version").output();
-    let installed = version.is_ok_and(|output| output.status.success());
-    if !installed {
-        println!("redis: did not run, as there is no redis-server (Debian, Ubuntu: apt-get install redis-server)");
+    let version = version.ok().filter(|output| output.status.success());
+    let line = match &version {
+        Some(output) => format!("redis: ran on {}", String::from_utf8_lossy(&output.stdout).trim()),
+        None => {
+            "redis: did not run, as there is no redis-server (Debian, Ubuntu: apt-get install redis-server)".to_owned()
+        }
+    };
+    println!("{line}");
+    // For `./test`, which collects these lines.
+    if let Some(log) = std::env::var_os("EVENKEEL_SERVERS_LOG")
+        && let Ok(mut log) = std::fs::OpenOptions::new().append(true).create(true).open(log)
+    {
+        let _ = writeln!(log, "{line}");
     }
-    installed
+    version.is_some()
 }
 
 impl Server {

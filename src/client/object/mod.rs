@@ -32,6 +32,7 @@ mod door;
 mod operations;
 mod protocol;
 mod values;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use super::store::{Answer, BuildError, Explained, WarmUp, Warmed};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub use protocol::Objects;
 pub use values::{Fetched, FetchedMeta, Stored};
+pub use verify::{Property, VERIFY_PREFIX, Verification, Verified};
 
 use super::{
     ObjectStack,
@@ -105,6 +107,32 @@ impl ObjectClient {
             ..List::default()
         };
         ListCall::new(self.core.clone(), query)
+    }
+
+    /// Finds out what each writable endpoint does with creates, all at once: whether a second create of a key is refused
+    /// (*honours*), and whether 24 at the same time have one winner, five times over (*atomic*). Some stores answer 200 to a
+    /// create that they should refuse, and overwrite; what they declare does not tell.
+    ///
+    /// It writes six small objects to each endpoint, under [`VERIFY_PREFIX`] and random digits, in some 130 requests, and
+    /// removes them again. The requests go past breakers, limits and the budget and are no evidence: call it when the
+    /// service is set up, not on its path. Each request gets 5 s; an endpoint that cannot be asked is
+    /// [`Property::Unknown`]: ask again later. Dropped half-way, or when an endpoint fails meanwhile, objects may be left
+    /// behind there. On a bucket with versioning the removed ones remain as old versions.
+    ///
+    /// Nothing is drawn from the result: what to do about an endpoint that overwrites is yours to decide, before it has a
+    /// role (for S3 there is `S3::without_conditional_put`).
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build().unwrap();
+    /// let found = client.verify().await;
+    /// assert!(found.is_sound(), "{found:?}");
+    /// # }
+    /// ```
+    pub async fn verify(&self) -> Verification {
+        verify::run(&self.core).await
     }
 
     fn call<O: Operation<Protocol = Objects>>(&self, operation: O) -> ObjectCall<O> {

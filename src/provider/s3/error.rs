@@ -1,21 +1,13 @@
 use crate::{
-    provider::{ProviderError, ProviderErrorKind, aws::with_cause},
-    verdict::{Finding, Outcome, Verdict, aws_finding, table::Symptom},
+    provider::{
+        ProviderError,
+        aws::with_cause,
+        refusal::{Asked, record, refused},
+    },
+    verdict::aws_finding,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error;
-
-/// What was asked, as far as it matters to what a refusal means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    Create,
-    Overwrite,
-    IfMatch,
-    Read,
-    Delete,
-    List,
-    Bucket,
-}
 
 /// The SDK's error as ours.
 pub(super) fn failed<E>(asked: Asked, error: &SdkError<E>) -> ProviderError
@@ -25,136 +17,5 @@ where
     let finding = aws_finding(error);
     record(finding.detail.request_id.as_deref());
     let status = error.raw_response().map(|answer| answer.status().as_u16());
-    let failed = from(finding, |verdict, code| kind(asked, verdict, status, code));
-    with_cause(failed, error)
-}
-
-/// A success that is none.
-pub(super) fn wrong(symptom: Symptom, request_id: Option<&str>) -> ProviderError {
-    from(Finding::symptom(symptom).with_request_id(request_id), |_, _| {
-        (ProviderErrorKind::Failed, Verdict::Faulty)
-    })
-}
-
-fn from(finding: Finding, kind: impl FnOnce(Verdict, Option<&str>) -> (ProviderErrorKind, Verdict)) -> ProviderError {
-    let detail = finding.detail;
-    let (kind, verdict) = kind(finding.outcome.verdict, detail.code.as_deref());
-    let outcome = Outcome {
-        verdict,
-        ..finding.outcome
-    };
-    let mut error = ProviderError::new(kind, outcome);
-    if let Some(code) = detail.code {
-        error = error.with_code(code);
-    }
-    if let Some(id) = detail.request_id {
-        error = error.with_request_id(id);
-    }
-    if let Some(message) = detail.message {
-        error = error.with_message(message);
-    }
-    error
-}
-
-/// What a verdict means for what was asked, and the verdict where the question corrects it.
-fn kind(asked: Asked, verdict: Verdict, status: Option<u16>, code: Option<&str>) -> (ProviderErrorKind, Verdict) {
-    use ProviderErrorKind::*;
-    let kind = match verdict {
-        // S3 says 404 to If-Match on a key that is gone.
-        Verdict::Absent if asked == Asked::IfMatch => return (PreconditionFailed, Verdict::Answer),
-        Verdict::Absent if matches!(asked, Asked::Read | Asked::Delete) => NotFound,
-        // Nothing but the bucket can be missing.
-        Verdict::Absent => return (Invalid, Verdict::Caller),
-        Verdict::Answer => match (asked, status, code) {
-            (Asked::Create, ..) => AlreadyExists,
-            (_, Some(304), _) => NotModified,
-            (_, Some(416), _) | (_, _, Some("InvalidRange")) => RangeNotSatisfiable,
-            _ => PreconditionFailed,
-        },
-        Verdict::Throttled => Throttled,
-        Verdict::Denied => Denied,
-        Verdict::Caller if status == Some(501) || code == Some("NotImplemented") => Unsupported,
-        Verdict::Caller => Invalid,
-        Verdict::Success | Verdict::Unreachable | Verdict::Faulty => Failed,
-    };
-    (kind, verdict)
-}
-
-/// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
-pub(super) fn record(request_id: Option<&str>) {
-    if let Some(id) = request_id {
-        tracing::Span::current().record("provider.request_id", id);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_refusal_means_depends_on_the_question() {
-        use ProviderErrorKind::*;
-        let precondition = Some("PreconditionFailed");
-        for (asked, verdict, status, code, expected) in [
-            (
-                Asked::Create,
-                Verdict::Answer,
-                412,
-                precondition,
-                (AlreadyExists, Verdict::Answer),
-            ),
-            (
-                Asked::Create,
-                Verdict::Answer,
-                409,
-                Some("FileAlreadyExists"),
-                (AlreadyExists, Verdict::Answer),
-            ),
-            (
-                Asked::IfMatch,
-                Verdict::Answer,
-                412,
-                precondition,
-                (PreconditionFailed, Verdict::Answer),
-            ),
-            (
-                Asked::IfMatch,
-                Verdict::Absent,
-                404,
-                Some("NoSuchKey"),
-                (PreconditionFailed, Verdict::Answer),
-            ),
-            (Asked::Read, Verdict::Absent, 404, None, (NotFound, Verdict::Absent)),
-            (Asked::Overwrite, Verdict::Absent, 404, None, (Invalid, Verdict::Caller)),
-            (Asked::List, Verdict::Absent, 404, None, (Invalid, Verdict::Caller)),
-            (Asked::Read, Verdict::Answer, 304, None, (NotModified, Verdict::Answer)),
-            (
-                Asked::Read,
-                Verdict::Answer,
-                416,
-                None,
-                (RangeNotSatisfiable, Verdict::Answer),
-            ),
-            (
-                Asked::Read,
-                Verdict::Answer,
-                400,
-                Some("InvalidRange"),
-                (RangeNotSatisfiable, Verdict::Answer),
-            ),
-            (
-                Asked::Create,
-                Verdict::Caller,
-                501,
-                Some("NotImplemented"),
-                (Unsupported, Verdict::Caller),
-            ),
-        ] {
-            assert_eq!(
-                kind(asked, verdict, Some(status), code),
-                expected,
-                "{asked:?} {status} {code:?}"
-            );
-        }
-    }
+    with_cause(refused(asked, finding, status), error)
 }

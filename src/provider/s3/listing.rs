@@ -1,6 +1,6 @@
-use super::{error::wrong, etag, read::time};
+use super::{etag, read::time};
 use crate::{
-    provider::ProviderError,
+    provider::{ProviderError, refusal::wrong},
     request::object::{List, ListEntry, ListPage, ObjectMeta},
     verdict::table::Symptom,
 };

@@ -38,15 +38,19 @@
 //! [`Verdict::Faulty`]: crate::verdict::Verdict
 //! [`Attributes`]: crate::request::object::Attributes
 
+mod defaults;
 mod error;
 mod listing;
 pub mod preset;
 mod read;
 
+pub use defaults::{Encryption, PutDefaults};
+
 use super::{
     ObjectProvider, ProviderError,
     attributes::{check, check_range},
     aws::{CONNECT_TIMEOUT, connecting_bounded},
+    refusal::{Asked, record},
 };
 use crate::request::object::{
     Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, WriteId,
@@ -57,7 +61,7 @@ use aws_sdk_s3::{
     operation::RequestId,
     primitives::ByteStream,
 };
-use error::{Asked, failed, record};
+use error::failed;
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A bucket at an S3-compatible endpoint. Cheap to clone; clones share connections.
@@ -66,6 +70,8 @@ pub struct S3 {
     client: Client,
     bucket: Arc<str>,
     conditional_put: bool,
+    create_header: Option<Arc<str>>,
+    defaults: Arc<PutDefaults>,
 }
 
 impl S3 {
@@ -87,6 +93,8 @@ impl S3 {
             client: prepared(&client),
             bucket: bucket.into(),
             conditional_put: true,
+            create_header: None,
+            defaults: Arc::default(),
         }
     }
 
@@ -95,6 +103,24 @@ impl S3 {
     #[must_use]
     pub const fn without_conditional_put(mut self) -> Self {
         self.conditional_put = false;
+        self
+    }
+
+    /// For a store whose create is a header of its own, which is sent as `true` in place of `If-None-Match: *`:
+    /// `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite` (IBM). Conditional overwrites are refused as unsupported.
+    ///
+    /// Both providers say that the header has **no effect on a bucket with versioning**, enabled or suspended: there a create
+    /// overwrites. Whether Alibaba's S3-compatible interface honours it is not documented and was not tried.
+    #[must_use]
+    pub fn with_create_header(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.create_header = Some(name.into());
+        self
+    }
+
+    /// Says this with every put: storage class, encryption, tags.
+    #[must_use]
+    pub fn with_put_defaults(mut self, defaults: PutDefaults) -> Self {
+        self.defaults = Arc::new(defaults);
         self
     }
 
@@ -167,11 +193,22 @@ impl ObjectProvider for S3 {
                     .collect(),
             ))
             .body(ByteStream::from(put.body));
+        let request = self.defaults.apply(request);
+        let create_header = self.create_header.clone().filter(|_| put.mode == PutMode::Create);
         let (request, asked) = match &put.mode {
+            PutMode::Create if create_header.is_some() => (request, Asked::Create),
             PutMode::Create => (request.if_none_match("*"), Asked::Create),
+            PutMode::IfMatch(_) if self.create_header.is_some() => {
+                return Err(ProviderError::unsupported("this store has no conditional overwrite"));
+            }
             PutMode::Overwrite => (request, Asked::Overwrite),
             PutMode::IfMatch(tag) => (request.if_match(tag.value()), Asked::IfMatch),
         };
+        let request = request.customize().mutate_request(move |request| {
+            if let Some(name) = &create_header {
+                request.headers_mut().insert(name.to_string(), "true");
+            }
+        });
         let stored = request.send().await.map_err(|error| failed(asked, &error))?;
         record(stored.request_id());
         // Without it nobody has confirmed what was stored.

@@ -1,11 +1,27 @@
 //! Configurations to start from: what differs between S3-compatible providers, as far as it is known.
 //!
-//! | preset | endpoint | addressing | checksums | tried against a real server |
-//! |---|---|---|---|---|
-//! | [`aws`] | the SDK's own | the SDK's own | the SDK's own | not tried |
-//! | [`stackit`] | `https://object.storage.{region}.onstackit.cloud` | path style | when required | not tried |
-//! | [`alibaba_oss`] | `https://s3.oss-{region}.aliyuncs.com` | virtual-hosted only | when required | not tried |
-//! | [`generic`] | yours | yours | yours | s3s-fs 0.14 in-process (path style, both checksum modes) |
+//! | preset | endpoint | addressing | checksums | create | tried against a real server |
+//! |---|---|---|---|---|---|
+//! | [`aws`] | the SDK's own | the SDK's own | the SDK's own | documented | not tried |
+//! | [`stackit`] | `https://object.storage.{region}.onstackit.cloud` | path style | when required | no statement | not tried |
+//! | [`alibaba_oss`] | `https://s3.oss-{region}.aliyuncs.com` | virtual-hosted only | when required | a header of its own | not tried |
+//! | [`scaleway`] | `https://s3.{region}.scw.cloud` | path style | when required | documented | not tried |
+//! | [`ovhcloud`] | `https://s3.{region}.io.cloud.ovh.net` | path style | when required | announced | not tried |
+//! | [`hetzner`] | `https://{location}.your-objectstorage.com` | path style | when required | no statement | not tried |
+//! | [`exoscale`] | `https://sos-{zone}.exo.io` | path style | when required | no statement | not tried |
+//! | [`ionos`] | `https://s3.{region}.ionoscloud.com` | path style | when required | no statement | not tried |
+//! | [`cloudflare_r2`] | `https://{account}.r2.cloudflarestorage.com` | path style | when required | documented | not tried |
+//! | [`google_xml`] | `https://storage.googleapis.com` | path style | when required | not with this protocol | not tried |
+//! | [`minio`] | yours | path style | when required | documented | not tried |
+//! | [`ceph`] | yours | path style | when required | depends on the release | not tried |
+//! | [`garage`] | yours | path style | when required | no statement | not tried |
+//! | [`generic`] | yours | yours | yours | – | s3s-fs 0.14 in-process (path style, both checksum modes), moto 5.2 on loopback |
+//!
+//! "Create" is what the provider's documents say of `If-None-Match: *` on a put, as far as we know them. **Do not build on it:**
+//! where they are silent or ahead of the store, a create overwrites and is answered 200.
+//! [`ObjectClient::verify`](crate::ObjectClient::verify) asks the store itself;
+//! [`S3::without_conditional_put`](super::S3::without_conditional_put) is for those that fail. "When required" is right for
+//! every store: the SDK adds checksums otherwise, which older ones refuse.
 //!
 //! Each gives a [`Builder`]: add credentials, and whatever else you need, and build.
 //!
@@ -44,13 +60,14 @@ pub fn aws(region: impl Into<String>) -> Builder {
 /// relying on creates, or use [`S3::without_conditional_put`](super::S3::without_conditional_put).
 pub fn stackit(region: impl Into<String>) -> Builder {
     let region = region.into();
-    let url = format!("https://object.storage.{region}.onstackit.cloud");
-    generic(url, region, Addressing::Path, RequestChecksumCalculation::WhenRequired)
+    classic(format!("https://object.storage.{region}.onstackit.cloud"), region)
 }
 
 /// Alibaba Cloud OSS in this region (`eu-central-1`), through its S3-compatible interface. Its own create-only is a header
-/// of another name (`x-oss-forbid-overwrite`) and `If-None-Match` on puts is not documented: use
-/// [`S3::without_conditional_put`](super::S3::without_conditional_put).
+/// of another name and `If-None-Match` on puts is not documented: use
+/// [`S3::without_conditional_put`](super::S3::without_conditional_put), or
+/// [`S3::with_create_header`](super::S3::with_create_header)`("x-oss-forbid-overwrite")` once you have seen it refuse a second
+/// create on your bucket.
 pub fn alibaba_oss(region: impl Into<String>) -> Builder {
     let region = region.into();
     let url = format!("https://s3.oss-{region}.aliyuncs.com");
@@ -60,6 +77,71 @@ pub fn alibaba_oss(region: impl Into<String>) -> Builder {
         Addressing::VirtualHosted,
         RequestChecksumCalculation::WhenRequired,
     )
+}
+
+/// Scaleway Object Storage in this region (`fr-par`, `nl-ams`, `pl-waw`).
+pub fn scaleway(region: impl Into<String>) -> Builder {
+    let region = region.into();
+    classic(format!("https://s3.{region}.scw.cloud"), region)
+}
+
+/// OVHcloud Object Storage in this region, in lower case (`gra`, `de`, `eu-west-par`).
+pub fn ovhcloud(region: impl Into<String>) -> Builder {
+    let region = region.into();
+    classic(format!("https://s3.{region}.io.cloud.ovh.net"), region)
+}
+
+/// Hetzner Object Storage at this location (`fsn1`, `nbg1`, `hel1`).
+pub fn hetzner(location: impl Into<String>) -> Builder {
+    let location = location.into();
+    classic(format!("https://{location}.your-objectstorage.com"), location)
+}
+
+/// Exoscale's SOS in this zone (`ch-gva-2`, `de-fra-1`, `at-vie-1`).
+pub fn exoscale(zone: impl Into<String>) -> Builder {
+    let zone = zone.into();
+    classic(format!("https://sos-{zone}.exo.io"), zone)
+}
+
+/// IONOS Object Storage in this region (`eu-central-3`). Its older endpoints have names of another form: see
+/// [`generic`].
+pub fn ionos(region: impl Into<String>) -> Builder {
+    let region = region.into();
+    classic(format!("https://s3.{region}.ionoscloud.com"), region)
+}
+
+/// Cloudflare R2 of this account (its id). A bucket with a jurisdiction is at `{account}.eu.r2.cloudflarestorage.com`: give
+/// `account.eu`.
+pub fn cloudflare_r2(account: impl AsRef<str>) -> Builder {
+    let account = account.as_ref();
+    classic(format!("https://{account}.r2.cloudflarestorage.com"), "auto")
+}
+
+/// Google Cloud Storage through its XML interface, with HMAC keys. Its create is a header (`x-goog-if-generation-match`)
+/// that cannot be mixed with this protocol's: use [`S3::without_conditional_put`](super::S3::without_conditional_put), or the
+/// provider `Gcs`.
+pub fn google_xml() -> Builder {
+    classic("https://storage.googleapis.com", "auto")
+}
+
+/// A MinIO server at this URL.
+pub fn minio(url: impl Into<String>) -> Builder {
+    classic(url, "us-east-1")
+}
+
+/// A Ceph object gateway at this URL. What is signed as region is the name of the zone group, often `default`.
+pub fn ceph(url: impl Into<String>, zone_group: impl Into<String>) -> Builder {
+    classic(url, zone_group)
+}
+
+/// A Garage cluster at this URL. What is signed as region is its `s3_region`, by default `garage`.
+pub fn garage(url: impl Into<String>, region: impl Into<String>) -> Builder {
+    classic(url, region)
+}
+
+/// What all of them understand.
+fn classic(url: impl Into<String>, region: impl Into<String>) -> Builder {
+    generic(url, region, Addressing::Path, RequestChecksumCalculation::WhenRequired)
 }
 
 /// Any other S3-compatible endpoint. Stores that know only the classic protocol want
@@ -79,4 +161,79 @@ pub fn generic(
         .force_path_style(addressing == Addressing::Path)
         .request_checksum_calculation(checksums)
         .response_checksum_validation(validation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_s3::{Client, config::Credentials, presigning::PresigningConfig};
+    use std::time::Duration;
+
+    /// Where a request would go, and what it would be signed for.
+    async fn addressed(preset: Builder) -> (String, String) {
+        let client = Client::from_conf(
+            preset
+                .credentials_provider(Credentials::new("id", "s", None, None, "test"))
+                .build(),
+        );
+        let region = client.config().region().unwrap().to_string();
+        let hour = PresigningConfig::expires_in(Duration::from_secs(3600)).unwrap();
+        let signed = client
+            .get_object()
+            .bucket("orders")
+            .key("k")
+            .presigned(hour)
+            .await
+            .unwrap();
+        let url = signed.uri().split('?').next().unwrap().to_owned();
+        (url, region)
+    }
+
+    #[tokio::test]
+    async fn where_each_goes() {
+        for (preset, url, region) in [
+            (
+                stackit("eu01"),
+                "https://object.storage.eu01.onstackit.cloud/orders/k",
+                "eu01",
+            ),
+            (
+                alibaba_oss("eu-central-1"),
+                "https://orders.s3.oss-eu-central-1.aliyuncs.com/k",
+                "eu-central-1",
+            ),
+            (scaleway("fr-par"), "https://s3.fr-par.scw.cloud/orders/k", "fr-par"),
+            (ovhcloud("gra"), "https://s3.gra.io.cloud.ovh.net/orders/k", "gra"),
+            (hetzner("fsn1"), "https://fsn1.your-objectstorage.com/orders/k", "fsn1"),
+            (exoscale("ch-gva-2"), "https://sos-ch-gva-2.exo.io/orders/k", "ch-gva-2"),
+            (
+                ionos("eu-central-3"),
+                "https://s3.eu-central-3.ionoscloud.com/orders/k",
+                "eu-central-3",
+            ),
+            (
+                cloudflare_r2("4711"),
+                "https://4711.r2.cloudflarestorage.com/orders/k",
+                "auto",
+            ),
+            (google_xml(), "https://storage.googleapis.com/orders/k", "auto"),
+            (
+                minio("http://10.0.0.1:9000"),
+                "http://10.0.0.1:9000/orders/k",
+                "us-east-1",
+            ),
+            (
+                ceph("https://rgw.example.test", "default"),
+                "https://rgw.example.test/orders/k",
+                "default",
+            ),
+            (
+                garage("http://10.0.0.1:3900", "garage"),
+                "http://10.0.0.1:3900/orders/k",
+                "garage",
+            ),
+        ] {
+            assert_eq!(addressed(preset).await, (url.to_owned(), region.to_owned()));
+        }
+    }
 }

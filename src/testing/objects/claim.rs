@@ -33,6 +33,10 @@ pub enum Claim {
     Absence,
     /// Deletes succeed. (A write-once client needs every endpoint for that, too.)
     Delete,
+    /// Content type, cache control and metadata come back.
+    Attributes,
+    /// A get says when the object was written, as a head does.
+    DatedGets,
     /// The id of a put is the one that the caller set. (A whole client sets its own.)
     WriteId,
 }

@@ -71,13 +71,14 @@ suite! {
     read::an_unchanged_object_is_not_sent_again [ConditionalGet];
     read::a_changed_object_is_sent_again [ConditionalGet, Overwrite];
     read::head_and_get_agree [];
+    read::a_get_is_dated [DatedGets];
     read::odd_keys_are_kept_apart [];
     read::the_longest_key_works [LongKeys];
     read::refusals_show_no_key [];
-    attributes::attributes_round_trip [];
-    attributes::an_overwrite_replaces_the_attributes_too [Overwrite];
+    attributes::attributes_round_trip [Attributes];
+    attributes::an_overwrite_replaces_the_attributes_too [Overwrite, Attributes];
     attributes::bad_attributes_store_nothing [Absence];
-    attributes::a_write_id_comes_back_apart [WriteId];
+    attributes::a_write_id_comes_back_apart [WriteId, Attributes];
     list::a_listing_has_the_prefix_and_is_sorted [];
     list::a_listing_starts_after [];
     list::pages_add_up [Paging];

@@ -21,6 +21,7 @@ pub const CODES: &[Row<&str>] = &[
     Row::new("Throttling*", Throttled, Maybe, "the provider throttles", "Throttling, ThrottlingException, Throttling.User"),
     Row::new("ThrottledException", Throttled, Maybe, "the provider throttles", "another spelling"),
     Row::new("ProvisionedThroughputExceeded*", Throttled, Maybe, "the provisioned throughput is exceeded", "DynamoDB: a quota"),
+    Row::new("ServerBusy", Throttled, Maybe, "the provider asks to slow down", "Azure's 503: above the account's or the partition's rate"),
     // A race that S3 refused to decide. Nothing was done, and the same request may succeed at once, here or elsewhere. Of
     // the eight verdicts only `Throttled` says just that: tried again, no evidence of a fault, opens no breaker, surely not
     // applied. `Answer` would lose the call, `Faulty` would open the breaker of a healthy endpoint over a busy key.
@@ -38,6 +39,7 @@ pub const CODES: &[Row<&str>] = &[
     Row::new("ServiceUnavailableException", Faulty, Maybe, "the service is unavailable", "a 503 that does not ask to slow down"),
     Row::new("RequestTimeout", Faulty, Maybe, "the provider did not receive the request in time", "S3's 400 for a slow connection, which is not the request's fault"),
     Row::new("RequestTimeoutException", Faulty, Maybe, "the provider did not receive the request in time", "another spelling"),
+    Row::new("OperationTimedOut", Faulty, Maybe, "the operation took the provider too long", "Azure's 500: it may yet be done"),
     Row::new("IncompleteBody", Faulty, Maybe, "the body arrived incomplete", "lost on the way, not by the request"),
     Row::new("BadDigest", Faulty, Maybe, "the body arrived damaged", "damaged on the way: we computed the digest"),
     Row::new("XAmzContentChecksumMismatch", Faulty, Maybe, "the body arrived damaged", "damaged on the way: we computed the checksum"),
@@ -46,11 +48,16 @@ pub const CODES: &[Row<&str>] = &[
     Row::new("NoSuchKey", Absent, Maybe, "no such object", "the store is healthy and says so"),
     Row::new("NoSuchVersion", Absent, Maybe, "no such version", "the store is healthy and says so"),
     Row::new("NoSuchUpload", Absent, Maybe, "no such upload", "the store is healthy and says so"),
+    Row::new("BlobNotFound", Absent, Maybe, "no such blob", "the store is healthy and says so"),
     Row::new("NotFound", Absent, Maybe, "no such object", "the SDK's code for a HEAD, which has no body; a missing bucket looks the same"),
     Row::new("NoSuchBucket", Caller, Maybe, "no such bucket", "wrong configuration: moving elsewhere would hide it"),
+    Row::new("ContainerNotFound", Caller, Maybe, "no such container", "wrong configuration: moving elsewhere would hide it"),
+    Row::new("ContainerBeingDeleted", Caller, Maybe, "the container is being deleted", "wrong configuration"),
+    Row::new("ContainerDisabled", Caller, Maybe, "the container is disabled", "the owner's decision"),
     Row::new("ResourceNotFoundException", Caller, Maybe, "no such table", "DynamoDB: wrong configuration"),
     // Answers: a refusal that is the answer.
     Row::new("PreconditionFailed", Answer, Maybe, "the condition does not hold", "412"),
+    Row::new("ConditionNotMet", Answer, Maybe, "the condition does not hold", "Azure's 412, and its 304"),
     Row::new("NotModified", Answer, Maybe, "the object has not changed", "304"),
     Row::new("ConditionalCheckFailedException", Answer, Maybe, "the condition does not hold", "DynamoDB's 412"),
     Row::new("FileAlreadyExists", Answer, Maybe, "the object exists already", "Alibaba OSS's 409 to a create"),
@@ -62,6 +69,10 @@ pub const CODES: &[Row<&str>] = &[
     Row::new("AccessDenied", Denied, Maybe, "access was denied", "may be one key's: S3 also says so of a missing key when listing is not allowed"),
     Row::new("AccessDeniedException", Denied, Maybe, "access was denied", "another spelling"),
     Row::new("AllAccessDisabled", Denied, Maybe, "all access is disabled", "the owner's or the provider's decision"),
+    Row::new("AccountIsDisabled", Denied, Maybe, "the account is disabled", "the owner's or the provider's decision"),
+    Row::new("AuthorizationFailure", Denied, Maybe, "access was denied", "Azure: the permission, or a network rule"),
+    Row::new("AuthorizationPermissionMismatch", Denied, Maybe, "access was denied", "Azure: the identity lacks the permission"),
+    Row::new("InsufficientAccountPermissions", Denied, Maybe, "access was denied", "Azure: the SAS or the role lacks the permission"),
     Row::new("AccountProblem", Denied, Maybe, "there is a problem with the account", "the provider's decision"),
     // Denied: the credential.
     Row::of_credential("InvalidAccessKeyId", Maybe, "the access key is not known", "valid keys were rejected in Alibaba's 2023 outage"),
@@ -71,6 +82,8 @@ pub const CODES: &[Row<&str>] = &[
     Row::of_credential("InvalidToken", Maybe, "the session token is not valid", "the token service may be down"),
     Row::of_credential("UnrecognizedClientException", Maybe, "the access key is not known", "DynamoDB's word for it"),
     Row::of_credential("InvalidClientTokenId", Maybe, "the access key is not known", "STS's word for it"),
+    Row::of_credential("AuthenticationFailed", Maybe, "the request could not be authenticated", "Azure: signature, SAS or token; on one that just worked, the provider's fault"),
+    Row::of_credential("InvalidAuthenticationInfo", Maybe, "the credentials are not valid", "Azure: an expired or foreign token"),
     Row::of_credential("SignatureDoesNotMatch", Maybe, "the signature does not match", "on a secret that just worked, the provider's fault"),
     Row::of_credential("InvalidSignatureException", Maybe, "the signature does not match", "DynamoDB's word for it"),
     Row::of_credential("RequestTimeTooSkewed", Maybe, "the clocks differ too much", "one of the two clocks is wrong"),

@@ -1,12 +1,13 @@
 //! Servers that are processes of their own.
 
+use evenkeel::testing::objects::{Claim, Claims};
 use std::{
     fs::OpenOptions,
     io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Ends with the test.
@@ -23,10 +24,30 @@ impl Drop for Process {
     }
 }
 
-/// S3 and DynamoDB in Python, or `None` with a word why not.
+/// S3 in Python, or `None` with a word why not.
 pub(crate) fn moto(what: &str) -> Option<Process> {
     start("moto", what, "moto_server", |command, port, _| {
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+    })
+}
+
+/// What moto 5.2 does not do.
+pub(crate) fn moto_claims() -> Claims {
+    let closed = "moto closes a body that is being replaced under its reader, and answers 500";
+    Claims::all().content_etags().without(Claim::AtomicIfMatch, closed)
+}
+
+/// Azure Blob Storage in JavaScript, or `None` with a word why not.
+pub(crate) fn azurite(what: &str, more: &[&str]) -> Option<Process> {
+    start("azurite", what, "azurite-blob", |command, port, dir| {
+        command.args([
+            "--silent",
+            "--disableTelemetry",
+            "--inMemoryPersistence",
+            "--skipApiVersionCheck",
+        ]);
+        command.args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()]);
+        command.args(more).current_dir(dir);
     })
 }
 
@@ -69,12 +90,15 @@ fn start(
 impl Process {
     /// Half a minute is what a busy machine needs to start an interpreter.
     fn answers(&mut self) -> bool {
-        let until = Instant::now() + Duration::from_secs(30);
-        while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
+        const PAUSE: Duration = Duration::from_millis(50);
+        for _ in 0..600 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return false;
+            }
             if TcpStream::connect(self.addr).is_ok() {
                 return true;
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(PAUSE);
         }
         false
     }

@@ -1,0 +1,84 @@
+//! A store of your own behind evenkeel.
+//!
+//! An adapter is one type that implements [`ObjectProvider`]: five async methods, each **one** attempt. Everything else
+//! (health, breakers, timeouts, retries, hedges) is the stack's, and is better for every adapter that stays out of it.
+//!
+//! # 1. Turn your client's own patience off
+//!
+//! No retries inside the adapter: three layers of three attempts are 27. A connect timeout below 0.9 s, so that a write
+//! that could not be sent is known to be unsent before the attempt's limit (1 s while nothing is learnt) runs out.
+//!
+//! # 2. Refuse what you cannot keep
+//!
+//! Call [`check_put`] first, and
+//! [`check_range`] where there is a range: what they refuse cannot survive an HTTP header, and is
+//! refused by every store alike. What only *your* store cannot do is [`ProviderError::unsupported`]; a create that might
+//! overwrite is the most important of these.
+//!
+//! # 3. Say what a failure means
+//!
+//! A [`ProviderError`] has a kind, for the caller, and an [`Outcome`](crate::verdict::Outcome), for the stack: whose fault
+//! was it, and can the request have been sent? Do not guess *not sent*: it is what lets a write go elsewhere. A connection
+//! that could not be made is the one safe case; a reset or a timeout means *maybe*. [`table`](crate::verdict::table) gives
+//! the verdict of HTTP statuses and provider codes, [`IoVerdicts`](crate::verdict::IoVerdicts) that of I/O errors.
+//!
+//! An answer is not a fault: *not found*, *already exists*, *not modified* prove that the endpoint is well.
+//!
+//! # 4. Distrust success
+//!
+//! A body shorter than announced, a wrong checksum, a 200 with an error document: [`ProviderError::faulty`].
+//!
+//! # 5. Keep the write's id
+//!
+//! Where a put carries a [`WriteId`](crate::request::object::WriteId), store it and give it back: a create whose answer was
+//! lost is then recognised as one's own instead of coming back as a conflict.
+//!
+//! # 6. Run the suite
+//!
+//! `evenkeel::testing::objects::run` (feature `testing`) makes some forty checks, races included. What your store honestly
+//! does not do is said in the `Claims`, with the reason; the checks that need it are skipped by name.
+//! `examples/own_provider.rs` is a whole adapter, for a directory of files, that runs the suite on itself.
+//!
+//! ```
+//! use evenkeel::provider::{Memory, ObjectProvider, ProviderError, check_put};
+//! use evenkeel::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer};
+//!
+//! /// A store that another one stands for, and that does not take more than a megabyte.
+//! struct Small(Memory);
+//!
+//! impl ObjectProvider for Small {
+//!     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+//!         check_put(&put)?;
+//!         if put.body.len() > 1 << 20 {
+//!             return Err(ProviderError::unsupported("more than 1 MiB in one object"));
+//!         }
+//!         self.0.put(put).await
+//!     }
+//!     async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+//!         self.0.get(get).await
+//!     }
+//!     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+//!         self.0.head(head).await
+//!     }
+//!     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+//!         self.0.delete(delete).await
+//!     }
+//!     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+//!         self.0.list(list).await
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! use evenkeel::{Endpoint, ErrorKind, ObjectClient};
+//! let client = ObjectClient::builder().endpoint(Endpoint::new("small", Small(Memory::new()))).build().unwrap();
+//! let error = client.put("large", vec![0; 2 << 20]).await.unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Unsupported);
+//! # }
+//! ```
+//!
+//! [`ObjectProvider`]: crate::provider::ObjectProvider
+//! [`ProviderError`]: crate::provider::ProviderError
+//! [`ProviderError::unsupported`]: crate::provider::ProviderError::unsupported
+//! [`ProviderError::faulty`]: crate::provider::ProviderError::faulty
+//! [`check_put`]: crate::provider::check_put
+//! [`check_range`]: crate::provider::check_range

@@ -1,0 +1,317 @@
+//! Azure Blob Storage, on Microsoft's `azure_storage_blob`.
+//!
+//! The SDK defends itself alone: it retries three times with waits, connects for up to 20 s and splits bodies into parts
+//! that are no longer one attempt. [`AzureBlob::new`] builds its client without that.
+//!
+//! ```
+//! use azure_core::http::Url;
+//! use evenkeel::Endpoint;
+//! use evenkeel::provider::azure_blob::{AzureBlob, Credential, secondary};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let container = Url::parse("https://account.blob.core.windows.net/orders?sv=2021-12-02&sig=…")?;
+//! let copy = secondary(&container).unwrap();
+//! assert_eq!(copy.host_str(), Some("account-secondary.blob.core.windows.net"));
+//!
+//! let endpoints = [
+//!     Endpoint::new("azure", AzureBlob::new(container, Credential::InTheUrl)?),
+//!     Endpoint::new("azure copy", AzureBlob::new(copy, Credential::InTheUrl)?).read_only(),
+//! ];
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The secondary of RA-GRS
+//! It lags behind the primary. Make it an endpoint of its own that is [`read_only`](crate::Endpoint::read_only): then it is
+//! asked when the primary is in trouble, what it gives is marked possibly stale, and its *not found* has no vote.
+//!
+//! # What it sees to
+//! - A create is `If-None-Match: *`. Azure refuses it with 409 `BlobAlreadyExists` (S3 and GCS: 412); both are
+//!   [`AlreadyExists`](super::ProviderErrorKind::AlreadyExists). Every write has a tag of its own.
+//! - A body is one request (`Put Blob`, at most 5,000 MiB), so that it is one attempt with one answer.
+//! - Every answer must carry what a real one carries: an ETag, the announced length, the range that was asked for.
+//! - Metadata: Azure's names are C# identifiers, which have no `-`. It travels as `_`, which the names of
+//!   [`Attributes`](crate::request::object::Attributes) cannot contain, so the way back is exact. A name that begins with a
+//!   digit has no such form and is refused as unsupported. Of blobs that others wrote, `_` is shown as `-`.
+//! - Neither `Debug` nor an error shows a key, a signature or a credential.
+//!
+//! # What it cannot see to
+//! - Azure has no suffix ranges: the size is asked for first, and the part then under the tag that came with it. That is two
+//!   requests, and more if the blob changes in between.
+//! - Azure lists in its own collation, said to be that of the bytes; a page that is not in the order of the keys' bytes is
+//!   put in order, pages among themselves are not.
+//! - A listing that starts after a key is read from its beginning and cut here.
+//! - `HEAD` answers have no body; the code of a refusal is in the header `x-ms-error-code`, which every Azure server sends.
+//!   A `404` without it is a gateway's, and [`Verdict::Faulty`](crate::verdict::Verdict).
+//! - The limits of Azure's own throttling are not known beforehand: `ServerBusy` is
+//!   [`Verdict::Throttled`](crate::verdict::Verdict), `OperationTimedOut` is a fault.
+
+mod error;
+mod listing;
+mod metadata;
+mod read;
+mod shared_key;
+
+pub use shared_key::SharedKey;
+
+use super::{
+    ObjectProvider, ProviderError, ProviderErrorKind,
+    attributes::{check, check_range},
+    part::located,
+    refusal::{Asked, record, wrong},
+};
+use crate::{
+    request::object::{
+        ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode,
+    },
+    verdict::table::Symptom,
+};
+use azure_core::{
+    credentials::TokenCredential,
+    http::{Etag, RequestContent, RetryOptions, Transport, Url},
+};
+use azure_storage_blob::{
+    BlobClient, BlobContainerClient, BlobContainerClientOptions,
+    models::{BlobClientDownloadOptions, BlobClientUploadOptions, HttpRange},
+};
+use error::failed;
+use std::{fmt, num::NonZero, sync::Arc, time::Duration};
+
+/// The most that one `Put Blob` takes.
+const PUT_BLOB: NonZero<u64> = NonZero::new(5_000 << 20).expect("it is not zero");
+
+/// More than a body in memory has, so that the SDK asks for it once. (`usize::MAX` would overflow Azure's integers.)
+const ONE_PART: NonZero<usize> = NonZero::new(usize::MAX >> 24).expect("it is not zero");
+
+/// How often a suffix is asked for anew when the blob changes between the two questions.
+const CHANGES: usize = 3;
+
+/// A container at Azure Blob Storage, or at a server that speaks its protocol. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct AzureBlob {
+    container: Arc<BlobContainerClient>,
+    name: Arc<str>,
+}
+
+/// How requests are authorised.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Credential {
+    /// By a SAS in the container's URL, or not at all.
+    InTheUrl,
+    /// By the account's key, which signs every request.
+    SharedKey(SharedKey),
+    /// By a token of Entra ID. Only over `https`.
+    Token(Arc<dyn TokenCredential>),
+}
+
+impl AzureBlob {
+    /// The longest that connecting may take: just below the shortest limit that the stack sets to an attempt before it has
+    /// learnt (1 s), so that an unreachable endpoint is told from a slow one, and a write is known to be unsent.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
+
+    /// The container at this URL (`https://account.blob.core.windows.net/container`), with the SDK's defaults but for what
+    /// [`with_options`](Self::with_options) replaces.
+    ///
+    /// # Errors
+    /// The SDK's, if the URL cannot be a container's, or is not `https` and the credential is a token.
+    pub fn new(container: Url, credential: Credential) -> azure_core::Result<Self> {
+        Self::with_options(container, credential, BlobContainerClientOptions::default())
+    }
+
+    /// The container at this URL, through a client with these options, of which
+    ///
+    /// | | becomes | because |
+    /// |---|---|---|
+    /// | retries | off | the stack retries, elsewhere first, from one budget |
+    /// | transport, if none is given | connects within 0.9 s, has no other limit, follows no redirect | see [`AzureBlob::CONNECT_TIMEOUT`] |
+    ///
+    /// Give a transport of your own a connect timeout below 1 s.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_options(
+        container: Url,
+        credential: Credential,
+        mut options: BlobContainerClientOptions,
+    ) -> azure_core::Result<Self> {
+        let client = &mut options.client_options;
+        client.retry = RetryOptions::none();
+        if client.transport.is_none() {
+            let http = reqwest::Client::builder()
+                .connect_timeout(Self::CONNECT_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .build();
+            let http = http.map_err(|error| azure_core::Error::new(azure_core::error::ErrorKind::Other, error))?;
+            client.transport = Some(Transport::new(Arc::new(http)));
+        }
+        client.per_call_policies.push(Arc::new(listing::AddDelimiter));
+        let token = match credential {
+            Credential::InTheUrl => None,
+            Credential::SharedKey(key) => {
+                client.per_try_policies.push(Arc::new(key));
+                None
+            }
+            Credential::Token(token) => Some(token),
+        };
+        let name = container.path().trim_matches('/').rsplit('/').next();
+        Ok(Self {
+            name: name.unwrap_or_default().into(),
+            container: Arc::new(BlobContainerClient::new(container, token, Some(options))?),
+        })
+    }
+
+    /// The container's name.
+    pub fn container(&self) -> &str {
+        &self.name
+    }
+
+    /// The SDK's client, for what evenkeel has no operation for.
+    pub fn client(&self) -> &BlobContainerClient {
+        &self.container
+    }
+
+    fn blob(&self, key: &crate::request::Key) -> BlobClient {
+        self.container.blob_client(key.as_str())
+    }
+
+    async fn part(
+        &self,
+        get: &Get,
+        range: Option<HttpRange>,
+        if_match: Option<&ETag>,
+    ) -> Result<Object, ProviderError> {
+        let options = BlobClientDownloadOptions {
+            range,
+            if_none_match: get.if_none_match.as_ref().map(|tag| Etag::from(tag.value())),
+            if_match: if_match.map(|tag| Etag::from(tag.value())),
+            parallel: NonZero::new(1),
+            partition_size: Some(ONE_PART),
+            ..BlobClientDownloadOptions::default()
+        };
+        let got = self.blob(&get.key).download(Some(options)).await;
+        let got = got.map_err(|error| failed(Asked::Read, &error))?;
+        read::object(get, got).await
+    }
+
+    /// The last bytes of what is there: its size first, then the part.
+    async fn suffix(&self, get: &Get, last: u64) -> Result<Object, ProviderError> {
+        for _ in 0..CHANGES {
+            let known = self.head(Head::new(get.key.clone())).await?;
+            if get.if_none_match.is_some() && get.if_none_match == known.etag {
+                return Err(ProviderError::answer(ProviderErrorKind::NotModified));
+            }
+            let range = ByteRange::Suffix(last)
+                .of(known.size)
+                .ok_or_else(|| ProviderError::answer(ProviderErrorKind::RangeNotSatisfiable))?;
+            let part = HttpRange::new(range.start, range.end - range.start);
+            match self.part(get, Some(part), known.etag.as_ref()).await {
+                Err(changed) if changed.kind() == ProviderErrorKind::PreconditionFailed => {}
+                answered => return answered,
+            }
+        }
+        let busy = crate::verdict::Outcome::new(crate::verdict::Verdict::Throttled, crate::verdict::Sent::Maybe);
+        Err(ProviderError::new(ProviderErrorKind::Throttled, busy).with_message("the blob keeps changing"))
+    }
+}
+
+/// The same container at the account's secondary, which RA-GRS opens for reading: `account` becomes `account-secondary` in
+/// the host's name. `None`: the URL has no such name (an IP address, a path-style emulator).
+pub fn secondary(container: &Url) -> Option<Url> {
+    let (account, rest) = container.domain()?.split_once('.')?;
+    let host = format!("{account}-secondary.{rest}");
+    let mut url = container.clone();
+    url.set_host(Some(&host)).ok()?;
+    Some(url)
+}
+
+/// Neither the URL, which may hold a signature, nor the client.
+impl fmt::Debug for AzureBlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureBlob")
+            .field("container", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ObjectProvider for AzureBlob {
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        check(&put)?;
+        let mut options = BlobClientUploadOptions {
+            blob_content_type: put.attributes.content_type.clone(),
+            blob_cache_control: put.attributes.cache_control.clone(),
+            metadata: Some(metadata::sent(&put.attributes, put.write_id.as_ref())?),
+            parallel: NonZero::new(1),
+            partition_size: Some(PUT_BLOB),
+            ..BlobClientUploadOptions::default()
+        };
+        if put.body.len() as u64 > PUT_BLOB.get() {
+            return Err(ProviderError::unsupported(
+                "a blob of more than 5,000 MiB takes more than one request",
+            ));
+        }
+        let asked = match &put.mode {
+            PutMode::Create => {
+                options.if_none_match = Some(Etag::from("*"));
+                Asked::Create
+            }
+            PutMode::Overwrite => Asked::Overwrite,
+            PutMode::IfMatch(tag) => {
+                options.if_match = Some(Etag::from(tag.value()));
+                Asked::IfMatch
+            }
+        };
+        let body: RequestContent<_, _> = put.body.into(); // not its own `from`, which copies
+        let stored = self.blob(&put.key).upload(body, Some(options)).await;
+        let stored = stored.map_err(|error| failed(asked, &error))?;
+        let id = stored.raw_response.headers().get_optional_str(&error::REQUEST_ID);
+        record(id);
+        // Without it nobody has confirmed what was stored.
+        let tag = stored.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
+        Ok(PutAnswer::new(Some(etag(tag.as_ref()))))
+    }
+
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        check_range(get.range.as_ref())?;
+        let range = match &get.range {
+            None => None,
+            Some(ByteRange::Bounded(range)) => Some(HttpRange::new(range.start, range.end - range.start)),
+            Some(ByteRange::From(start)) => Some(HttpRange::from_offset(*start)),
+            Some(ByteRange::Suffix(last)) => return self.suffix(&get, *last).await,
+        };
+        self.part(&get, range, None).await
+    }
+
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        let known = self.blob(&head.key).get_properties(None).await;
+        let known = known.map_err(|error| failed(Asked::Read, &error))?;
+        read::meta(head.key.as_str(), &known)
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        match self.blob(&delete.key).delete(None).await {
+            Ok(deleted) => {
+                record(deleted.headers().get_optional_str(&error::REQUEST_ID));
+                Ok(())
+            }
+            Err(error) => match failed(Asked::Delete, &error) {
+                absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
+                failed => Err(failed),
+            },
+        }
+    }
+
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        listing::page(&self.container, &list).await
+    }
+
+    async fn warm_up(&self) -> Result<(), ProviderError> {
+        let there = self.container.get_properties(None).await;
+        there.map(drop).map_err(|error| failed(Asked::Bucket, &error))
+    }
+}
+
+/// A tag as Azure sent it; the stack fills in the endpoint.
+fn etag(value: &str) -> ETag {
+    ETag::new(value, "")
+}

@@ -1,0 +1,91 @@
+use crate::{
+    provider::{
+        ProviderError, ProviderErrorKind,
+        refusal::{Asked, refused, xml_code},
+    },
+    verdict::{Finding, Outcome, Sent, Verdict, chain, table::Symptom},
+};
+use object_store::Error;
+
+/// `object_store`'s error as ours.
+///
+/// Its HTTP clients report a refusal with the status and the body in words of a private type (tests pin them), which say
+/// more than the variant: a 409 is `AlreadyExists` there, whether it says that a blob exists or that two writes raced.
+pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
+    if let Some((status, finding)) = refusal(error) {
+        return refused(asked, finding, Some(status));
+    }
+    match variant(asked, error) {
+        Ok(known) => known,
+        Err(mut finding) => {
+            // A connect that fails on the second try proves nothing about the first.
+            if chain::chain(error).any(|error| error.to_string().contains(", after ")) {
+                finding.outcome.sent = Sent::Maybe;
+            }
+            refused(asked, finding, None)
+        }
+    }
+}
+
+/// What the server refused, if it did.
+fn refusal(error: &Error) -> Option<(u16, Finding)> {
+    const STATUS: &str = "Server returned non-2xx status code: ";
+    const DOCUMENT: &str = "Server returned error response: ";
+    const REDIRECT: &str = "Received redirect without LOCATION";
+    chain::chain(error).find_map(|error| {
+        let said = error.to_string();
+        if let Some(answer) = said.strip_prefix(STATUS) {
+            let status = answer.get(..3)?.parse().ok()?;
+            let body = answer.split_once(": ").map_or("", |(_, body)| body);
+            let code = xml_code(body);
+            // Absence is believed only if it is the store that says so.
+            if status == 404 && code.is_none() && !body.trim().is_empty() {
+                return Some((status, Finding::symptom(Symptom::Nonsense)));
+            }
+            return Some((status, Finding::refusal(status, code, Some(body))));
+        }
+        if let Some(body) = said.strip_prefix(DOCUMENT) {
+            return Some((200, Finding::refusal(200, xml_code(body), Some(body))));
+        }
+        said.starts_with(REDIRECT)
+            .then(|| (301, Finding::refusal(301, None, None)))
+    })
+}
+
+/// What the variant says where no server did; for the others, what the transport says.
+fn variant(asked: Asked, error: &Error) -> Result<ProviderError, Finding> {
+    use ProviderErrorKind::*;
+    Ok(match error {
+        Error::NotFound { .. } if asked == Asked::IfMatch => ProviderError::answer(PreconditionFailed),
+        Error::NotFound { .. } => ProviderError::not_found(),
+        Error::AlreadyExists { .. } => ProviderError::answer(AlreadyExists),
+        Error::Precondition { .. } if asked == Asked::Create => ProviderError::answer(AlreadyExists),
+        Error::Precondition { .. } => ProviderError::answer(PreconditionFailed),
+        Error::NotModified { .. } => ProviderError::answer(NotModified),
+        Error::PermissionDenied { .. } => ProviderError::new(Denied, Outcome::new(Verdict::Denied, Sent::Maybe)),
+        Error::Unauthenticated { .. } => {
+            let denied = Outcome::new(Verdict::Denied, Sent::Maybe);
+            ProviderError::new(Denied, denied.naming_the_credential())
+        }
+        Error::NotImplemented { .. } | Error::NotSupported { .. } => {
+            ProviderError::unsupported("object_store has not implemented this for the store")
+        }
+        Error::InvalidPath { .. } | Error::UnknownConfigurationKey { .. } => {
+            return Err(Finding::symptom(Symptom::NotBuilt));
+        }
+        _ if chain::chain(error).any(|error| error.to_string().starts_with("Wanted range starting at")) => {
+            ProviderError::answer(RangeNotSatisfiable)
+        }
+        _ => {
+            return Err(chain::transport(error).unwrap_or_else(|| {
+                // The HTTP client's own limit has a private type.
+                let late = chain::chain(error).any(|error| error.to_string() == "operation timed out");
+                Finding::symptom(if late {
+                    Symptom::AttemptTimeout
+                } else {
+                    Symptom::Unknown
+                })
+            }));
+        }
+    })
+}

@@ -1,0 +1,79 @@
+//! The part of an object that an HTTP answer carries, measured against what was asked.
+
+use crate::request::object::ByteRange;
+use bytes::Bytes;
+use std::ops::Range;
+
+/// Which bytes of how many these are, and that they are the ones asked for. A server that ignored the range sent the whole
+/// object: then the part is cut out here.
+pub(super) fn located(
+    range: Option<&ByteRange>,
+    content_range: Option<&str>,
+    body: Bytes,
+) -> Option<(Range<u64>, u64, Bytes)> {
+    let length = body.len() as u64;
+    let (sent, size) = match content_range {
+        Some(header) => parse(header)?,
+        None => (0..length, length),
+    };
+    let asked = match range {
+        Some(range) => range.of(size)?,
+        None => 0..size,
+    };
+    if sent.end - sent.start != length {
+        return None;
+    }
+    if sent == asked {
+        return Some((sent, size, body));
+    }
+    (sent == (0..size)).then(|| {
+        let part = body.slice(asked.start as usize..asked.end as usize);
+        (asked, size, part)
+    })
+}
+
+/// `bytes 0-4/10`. An unknown size (`*`) is refused: without it a suffix cannot be checked.
+fn parse(header: &str) -> Option<(Range<u64>, u64)> {
+    let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (start, size): (u64, u64) = (first.parse().ok()?, size.parse().ok()?);
+    let end = last.parse::<u64>().ok()?.checked_add(1)?;
+    (start < end && end <= size).then_some((start..end, size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_what_was_asked_for_or_nonsense() {
+        let part = |range: Option<ByteRange>, header: Option<&str>, body: &'static str| {
+            located(range.as_ref(), header, Bytes::from_static(body.as_bytes()))
+                .map(|(range, size, body)| (range, size, String::from_utf8(body.to_vec()).unwrap()))
+        };
+        let middle = || Some(ByteRange::Bounded(2..5));
+        assert_eq!(part(None, None, "0123456789"), Some((0..10, 10, "0123456789".into())));
+        assert_eq!(
+            part(middle(), Some("bytes 2-4/10"), "234"),
+            Some((2..5, 10, "234".into()))
+        );
+        assert_eq!(
+            part(middle(), None, "0123456789"),
+            Some((2..5, 10, "234".into())),
+            "range ignored"
+        );
+        assert_eq!(
+            part(Some(ByteRange::Suffix(3)), Some("bytes 7-9/10"), "789"),
+            Some((7..10, 10, "789".into()))
+        );
+        assert_eq!(part(middle(), Some("bytes 3-5/10"), "345"), None, "another part");
+        assert_eq!(part(middle(), Some("bytes 2-4/10"), "23"), None, "too short");
+        assert_eq!(
+            part(None, Some("bytes 2-4/10"), "234"),
+            None,
+            "a part of the whole that was asked for"
+        );
+        assert_eq!(part(middle(), Some("bytes 2-4/*"), "234"), None);
+        assert_eq!(part(middle(), Some("bytes 4-2/10"), ""), None);
+    }
+}

@@ -1,0 +1,160 @@
+//! What a finding means for what was asked: the part that every adapter over HTTP shares.
+
+use super::{ProviderError, ProviderErrorKind};
+use crate::verdict::{Finding, Outcome, Verdict, table::Symptom};
+
+/// What was asked, as far as it matters to what a refusal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Create,
+    Overwrite,
+    IfMatch,
+    Read,
+    Delete,
+    List,
+    #[cfg_attr(not(any(feature = "s3", feature = "azure_blob")), allow(dead_code))]
+    Bucket,
+}
+
+/// A finding as the answer to this question. `status` is that of the answer, if there was one.
+pub(super) fn refused(asked: Asked, finding: Finding, status: Option<u16>) -> ProviderError {
+    let (kind, verdict) = kind(asked, finding.outcome.verdict, status, finding.detail.code.as_deref());
+    let outcome = Outcome {
+        verdict,
+        ..finding.outcome
+    };
+    found(kind, Finding { outcome, ..finding })
+}
+
+/// A success that is none.
+pub(super) fn wrong(symptom: Symptom, request_id: Option<&str>) -> ProviderError {
+    let finding = Finding::symptom(symptom).with_request_id(request_id);
+    found(ProviderErrorKind::Failed, finding)
+}
+
+/// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
+#[cfg_attr(not(any(feature = "s3", feature = "azure_blob")), allow(dead_code))]
+pub(super) fn record(request_id: Option<&str>) {
+    if let Some(id) = request_id {
+        tracing::Span::current().record("provider.request_id", id);
+    }
+}
+
+/// The code in an XML error document, as S3, Azure and GCS's XML interface write it.
+#[cfg_attr(not(any(feature = "object_store", feature = "azure_blob")), allow(dead_code))]
+pub(super) fn xml_code(body: &str) -> Option<&str> {
+    let (_, rest) = body.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    Some(code.trim())
+}
+
+fn found(kind: ProviderErrorKind, finding: Finding) -> ProviderError {
+    let detail = finding.detail;
+    let mut error = ProviderError::new(kind, finding.outcome);
+    if let Some(code) = detail.code {
+        error = error.with_code(code);
+    }
+    if let Some(id) = detail.request_id {
+        error = error.with_request_id(id);
+    }
+    if let Some(message) = detail.message {
+        error = error.with_message(message);
+    }
+    error
+}
+
+/// What a verdict means for what was asked, and the verdict where the question corrects it.
+fn kind(asked: Asked, verdict: Verdict, status: Option<u16>, code: Option<&str>) -> (ProviderErrorKind, Verdict) {
+    use ProviderErrorKind::*;
+    let kind = match verdict {
+        // S3 says 404 to If-Match on a key that is gone.
+        Verdict::Absent if asked == Asked::IfMatch => return (PreconditionFailed, Verdict::Answer),
+        Verdict::Absent if matches!(asked, Asked::Read | Asked::Delete) => NotFound,
+        // Nothing but the bucket can be missing.
+        Verdict::Absent => return (Invalid, Verdict::Caller),
+        Verdict::Answer => match (asked, status, code) {
+            (Asked::Create, ..) => AlreadyExists,
+            (_, Some(304), _) => NotModified,
+            (_, Some(416), _) | (_, _, Some("InvalidRange")) => RangeNotSatisfiable,
+            _ => PreconditionFailed,
+        },
+        Verdict::Throttled => Throttled,
+        Verdict::Denied => Denied,
+        Verdict::Caller if status == Some(501) || code == Some("NotImplemented") => Unsupported,
+        Verdict::Caller => Invalid,
+        Verdict::Success | Verdict::Unreachable | Verdict::Faulty => Failed,
+    };
+    (kind, verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_refusal_means_depends_on_the_question() {
+        use ProviderErrorKind::*;
+        let precondition = Some("PreconditionFailed");
+        for (asked, verdict, status, code, expected) in [
+            (
+                Asked::Create,
+                Verdict::Answer,
+                412,
+                precondition,
+                (AlreadyExists, Verdict::Answer),
+            ),
+            (
+                Asked::Create,
+                Verdict::Answer,
+                409,
+                Some("FileAlreadyExists"),
+                (AlreadyExists, Verdict::Answer),
+            ),
+            (
+                Asked::IfMatch,
+                Verdict::Answer,
+                412,
+                precondition,
+                (PreconditionFailed, Verdict::Answer),
+            ),
+            (
+                Asked::IfMatch,
+                Verdict::Absent,
+                404,
+                Some("NoSuchKey"),
+                (PreconditionFailed, Verdict::Answer),
+            ),
+            (Asked::Read, Verdict::Absent, 404, None, (NotFound, Verdict::Absent)),
+            (Asked::Overwrite, Verdict::Absent, 404, None, (Invalid, Verdict::Caller)),
+            (Asked::List, Verdict::Absent, 404, None, (Invalid, Verdict::Caller)),
+            (Asked::Read, Verdict::Answer, 304, None, (NotModified, Verdict::Answer)),
+            (
+                Asked::Read,
+                Verdict::Answer,
+                416,
+                None,
+                (RangeNotSatisfiable, Verdict::Answer),
+            ),
+            (
+                Asked::Read,
+                Verdict::Answer,
+                400,
+                Some("InvalidRange"),
+                (RangeNotSatisfiable, Verdict::Answer),
+            ),
+            (
+                Asked::Create,
+                Verdict::Caller,
+                501,
+                Some("NotImplemented"),
+                (Unsupported, Verdict::Caller),
+            ),
+        ] {
+            assert_eq!(
+                kind(asked, verdict, Some(status), code),
+                expected,
+                "{asked:?} {status} {code:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,269 @@
+use crate::{
+    faults::{FAULTY, Subject, UNSENT, key, overwrite, shows_nothing},
+    gcs_server::{self, document},
+    process::say,
+    raw::{self, Act, http},
+};
+use evenkeel::{
+    provider::{AnyObjectProvider, Gcs, ObjectProvider, ProviderErrorKind as Kind},
+    request::object::{ETag, Get, Head, List, Put, PutMode},
+    testing::objects::{self, Claim, Claims},
+    verdict::{Outcome, Sent, Verdict},
+};
+use google_cloud_auth::credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag, anonymous};
+use google_cloud_auth::errors::CredentialsError;
+use google_cloud_storage::client::{Storage, StorageControl};
+use std::{net::SocketAddr, time::Duration};
+
+async fn clients(url: &str, credentials: Credentials) -> (Storage, StorageControl) {
+    let storage = Storage::builder()
+        .with_endpoint(url)
+        .with_credentials(credentials.clone());
+    let control = StorageControl::builder()
+        .with_endpoint(url)
+        .with_credentials(credentials);
+    (storage.build().await.unwrap(), control.build().await.unwrap())
+}
+
+async fn at_url(url: &str) -> Gcs {
+    let (storage, control) = clients(url, anonymous::Builder::new().build()).await;
+    Gcs::new(storage, control, "orders")
+}
+
+async fn at(addr: SocketAddr) -> Gcs {
+    at_url(&format!("http://{addr}")).await
+}
+
+/// The SDK's constructors are async and do no I/O for anonymous credentials.
+fn made(addr: SocketAddr) -> AnyObjectProvider {
+    tokio::task::block_in_place(|| {
+        tokio::runtime::Handle::current().block_on(async { AnyObjectProvider::new(at(addr).await) })
+    })
+}
+
+fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
+    Subject {
+        name: "gcs",
+        at: made,
+        server,
+        lists_any_page: false,
+        connects_in_time: false,
+        reads_s3_documents: false,
+    }
+}
+
+#[tokio::test]
+async fn own_server() {
+    let server = gcs_server::start().await;
+    say("gcs", "ran: the conformance suite, on a server of our own");
+    let store = AnyObjectProvider::new(at(server.addr).await);
+    store.warm_up().await.unwrap();
+    let claims = Claims::all().without(Claim::DatedGets, "the SDK does not pass on the date of what it reads");
+    let report = objects::run("gcs on our own server", &store, &claims).await;
+    assert_eq!(report.skipped.len(), 2, "{:?}", report.skipped);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_on_the_way() {
+    let server = gcs_server::start().await;
+    subject(server.addr).over_the_proxy().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_are_none() {
+    let subject = subject(raw::nobody().await);
+    subject.at_nonsense().await;
+    subject.one_put_is_one_attempt().await;
+}
+
+/// Google's answer to what it refuses.
+fn refusal(status: &str, reason: &str, message: &str) -> Act {
+    let code = status[..3].parse().unwrap();
+    let document = document(code, reason, message).to_string();
+    http(
+        status,
+        &[("content-type", "application/json; charset=UTF-8")],
+        &document,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_refusals_mean() {
+    let about = "about secret-key";
+    subject(raw::nobody().await)
+        .refusals(&[
+            (
+                refusal("412 Precondition Failed", "conditionNotMet", about),
+                Kind::AlreadyExists,
+                Verdict::Answer,
+            ),
+            (
+                refusal("429 Too Many Requests", "rateLimitExceeded", about),
+                Kind::Throttled,
+                Verdict::Throttled,
+            ),
+            (
+                refusal("503 Service Unavailable", "backendError", about),
+                Kind::Failed,
+                Verdict::Faulty,
+            ),
+            (
+                refusal("500 Internal Error", "internalError", about),
+                Kind::Failed,
+                Verdict::Faulty,
+            ),
+            (
+                refusal("403 Forbidden", "forbidden", about),
+                Kind::Denied,
+                Verdict::Denied,
+            ),
+            (
+                refusal("401 Unauthorized", "authError", about),
+                Kind::Denied,
+                Verdict::Denied,
+            ),
+            (
+                refusal("400 Bad Request", "invalid", about),
+                Kind::Invalid,
+                Verdict::Caller,
+            ),
+            (
+                refusal("404 Not Found", "notFound", "The specified bucket does not exist."),
+                Kind::Invalid,
+                Verdict::Caller,
+            ),
+            (
+                http("307 Elsewhere", &[("location", "http://127.0.0.1:1/")], ""),
+                Kind::Invalid,
+                Verdict::Caller,
+            ),
+        ])
+        .await;
+    let server = raw::serve(refusal("401 Unauthorized", "authError", about)).await;
+    let error = at(server.addr).await.put(overwrite("x")).await.unwrap_err();
+    assert!(error.outcome().credential, "{error:?}");
+    let later = http("503 Busy", &[("retry-after", "7")], "");
+    let server = raw::serve(later).await;
+    let error = at(server.addr).await.get(Get::new(key())).await.unwrap_err();
+    assert_eq!(error.outcome().retry_after, Some(Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_the_callers_fault_in_both_halves() {
+    let server = gcs_server::start().await;
+    let (storage, control) = clients(&format!("http://{}", server.addr), anonymous::Builder::new().build()).await;
+    let store = Gcs::new(storage, control, "nowhere");
+    for error in [
+        store.put(overwrite("x")).await.unwrap_err(),
+        store.head(Head::new(key())).await.unwrap_err(),
+        store.list(List::default()).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.kind(), error.outcome().verdict),
+            (Kind::Invalid, Verdict::Caller),
+            "{error:?}"
+        );
+        assert_eq!(error.to_string(), "no such bucket (NoSuchBucket)");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_is_no_generation() {
+    let store = at(raw::nobody().await).await;
+    let mut put = Put::new(key(), "x");
+    put.mode = PutMode::IfMatch(ETag::new("\"an etag\"", ""));
+    let error = store.put(put).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome().sent), (Kind::Unsupported, Sent::No));
+}
+
+#[tokio::test]
+async fn damaged_bodies() {
+    let told = |hash: &'static str, length: &'static str| {
+        let headers = [
+            ("x-goog-generation", "7"),
+            ("x-goog-stored-content-length", "10"),
+            ("x-goog-hash", hash),
+            ("content-length", length),
+        ];
+        http("200 OK", &headers, "ten bytes!")
+    };
+    for (act, code) in [
+        (told("crc32c=AAAAAA==", "10"), "wrong checksum"),
+        (told("crc32c=AAAAAA==", "100"), "connection reset"),
+    ] {
+        let server = raw::serve(act).await;
+        let error = at(server.addr).await.get(Get::new(key())).await.unwrap_err();
+        assert_eq!(error.outcome(), FAULTY, "{error:?}");
+        assert!(
+            [code, "wrong length"].contains(&error.detail().code.as_deref().unwrap()),
+            "{error:?}"
+        );
+    }
+}
+
+/// The gRPC half, which the drill's proxy does not speak.
+#[tokio::test]
+async fn the_other_half() {
+    let nobody = at(raw::nobody().await).await;
+    for error in [
+        nobody.head(Head::new(key())).await.unwrap_err(),
+        nobody.list(List::default()).await.unwrap_err(),
+    ] {
+        assert_eq!(error.outcome(), UNSENT, "{error:?}");
+        shows_nothing(&error);
+    }
+    for act in [
+        Act::Reset,
+        Act::ReadAndReset,
+        Act::ReadAndClose,
+        http("503 Unavailable", &[], ""),
+    ] {
+        let server = raw::serve(act.clone()).await;
+        let error = at(server.addr).await.head(Head::new(key())).await.unwrap_err();
+        assert!(error.outcome().verdict.is_fault(), "{act:?}: {error:?}");
+        shows_nothing(&error);
+    }
+    let server = raw::serve(Act::Hang).await;
+    let store = at(server.addr).await;
+    let hung = tokio::time::timeout(Duration::from_millis(400), store.head(Head::new(key()))).await;
+    assert!(hung.is_err(), "{hung:?}");
+}
+
+#[derive(Debug)]
+struct NoToken;
+
+impl CredentialsProvider for NoToken {
+    async fn headers(&self, _: ::http::Extensions) -> Result<CacheableResource<::http::HeaderMap>, CredentialsError> {
+        Err(CredentialsError::from_msg(false, "test-secret-key"))
+    }
+
+    async fn universe_domain(&self) -> Option<String> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_do_not_load() {
+    let _ = EntityTag::default();
+    let server = raw::serve(Act::Hang).await;
+    let (storage, control) = clients(&format!("http://{}", server.addr), Credentials::from(NoToken)).await;
+    let store = Gcs::new(storage, control, "orders");
+    let unloaded = Outcome::new(Verdict::Denied, Sent::No).naming_the_credential();
+    for error in [
+        store.put(overwrite("x")).await.unwrap_err(),
+        store.head(Head::new(key())).await.unwrap_err(),
+    ] {
+        assert_eq!(error.outcome(), unloaded, "{error:?}");
+        shows_nothing(&error);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist() {
+    // No label may have more than 63 characters, so the system's resolver says no without asking anybody.
+    let store = at_url(&format!("http://{}.invalid", "x".repeat(64))).await;
+    let error = store.put(overwrite("x")).await.unwrap_err();
+    assert_eq!(error.outcome(), UNSENT, "{error:?}");
+    let error = store.head(Head::new(key())).await.unwrap_err();
+    assert_eq!(error.outcome(), UNSENT, "{error:?}");
+}

@@ -1,0 +1,241 @@
+use crate::{
+    faults::{Subject, UNSENT, key, overwrite, shows_nothing},
+    process,
+    raw::{self, refusal},
+};
+use evenkeel::{
+    provider::{AnyObjectProvider, GenericStore, ObjectProvider, ProviderErrorKind, object_store::Unfit},
+    request::{
+        Key,
+        object::{Attributes, Delete, Put},
+    },
+    testing::objects::{self, Claim, Claims},
+    verdict::{Sent, Verdict},
+};
+use object_store::{
+    ClientOptions, ObjectStore, RetryConfig,
+    aws::{AmazonS3, AmazonS3Builder},
+    local::LocalFileSystem,
+    memory::InMemory,
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+fn s3(addr: SocketAddr, max_retries: usize) -> AmazonS3 {
+    let options = ClientOptions::new().with_connect_timeout(GenericStore::CONNECT_TIMEOUT);
+    s3_with(&format!("http://{addr}"), max_retries, options)
+}
+
+fn s3_with(url: &str, max_retries: usize, options: ClientOptions) -> AmazonS3 {
+    AmazonS3Builder::new()
+        .with_endpoint(url)
+        .with_bucket_name("orders")
+        .with_region("us-east-1")
+        .with_access_key_id("test-access-key")
+        .with_secret_access_key("test-secret-key")
+        .with_allow_http(true)
+        .with_client_options(options.with_allow_http(true))
+        .with_retry(RetryConfig {
+            max_retries,
+            retry_timeout: Duration::from_secs(5),
+            ..RetryConfig::default()
+        })
+        .build()
+        .unwrap()
+}
+
+fn at(addr: SocketAddr) -> GenericStore {
+    GenericStore::new(Arc::new(s3(addr, 0))).unwrap()
+}
+
+#[tokio::test]
+async fn in_memory() {
+    let store = Arc::new(InMemory::new());
+    let any = GenericStore::new(store.clone()).unwrap();
+    any.warm_up().await.unwrap();
+    let report = objects::run("object_store, InMemory", &any, &Claims::all()).await;
+    assert_eq!(report.passed.len() + 1, objects::CHECKS.len());
+    // With what is there already, in other rooms: nothing may show up twice or be missed.
+    let ordered = GenericStore::new(Arc::new(InMemory::new())).unwrap().listing_in_order();
+    let report = objects::run("object_store, InMemory, in order", &ordered, &Claims::all()).await;
+    assert_eq!(report.passed.len() + 1, objects::CHECKS.len());
+}
+
+#[tokio::test]
+async fn local_file_system() {
+    let dir = tempfile::tempdir().unwrap();
+    let files: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(dir.path()).unwrap());
+    let store = GenericStore::new(files.clone()).unwrap().without_write_ids();
+    let none = "LocalFileSystem takes no attributes";
+    let claims = Claims::all()
+        .without(Claim::Attributes, none)
+        .without(Claim::WriteId, none)
+        .without(Claim::IfMatch, "LocalFileSystem has no conditional overwrite")
+        .without(Claim::LongKeys, "file names have at most 255 bytes");
+    objects::run("object_store, LocalFileSystem", &store, &claims).await;
+
+    let mut put = Put::new(key(), "x");
+    put.attributes = Arc::new({
+        let mut attributes = Attributes::default();
+        attributes.content_type = Some("text/plain".into());
+        attributes
+    });
+    let refused = store.put(put).await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.outcome().sent),
+        (ProviderErrorKind::Unsupported, Sent::No)
+    );
+    // With the id left in, even the plainest put of an `ObjectClient` could not be kept.
+    let strict = GenericStore::new(files).unwrap();
+    let mut put = overwrite("x");
+    put.write_id = Some(evenkeel::request::object::WriteId::new("id"));
+    assert_eq!(
+        strict.put(put.clone()).await.unwrap_err().kind(),
+        ProviderErrorKind::Unsupported
+    );
+    store.put(put).await.unwrap();
+}
+
+#[tokio::test]
+async fn s3_on_moto() {
+    let Some(moto) = process::moto("object_store's AmazonS3, the conformance suite") else {
+        return;
+    };
+    make_bucket(moto.addr).await;
+    let store = at(moto.addr).listing_in_order();
+    store.warm_up().await.unwrap();
+    objects::run("object_store, AmazonS3 on moto", &store, &process::moto_claims()).await;
+}
+
+/// `object_store` makes no buckets. moto does not check signatures.
+pub(crate) async fn make_bucket(addr: SocketAddr) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut socket = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let request = format!(
+        "PUT /orders HTTP/1.1\r\nhost: {addr}\r\ncontent-length: 0\r\nconnection: close\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
+    Subject {
+        name: "object_store, AmazonS3",
+        at: |addr| AnyObjectProvider::new(at(addr)),
+        server,
+        lists_any_page: true,
+        connects_in_time: true,
+        reads_s3_documents: true,
+    }
+}
+
+#[cfg(feature = "s3")]
+#[tokio::test]
+async fn faults_on_the_way() {
+    let server = crate::s3s_server::start(&["orders"]).await;
+    subject(server.addr).over_the_proxy().await;
+}
+
+#[tokio::test]
+async fn servers_that_are_none() {
+    let subject = subject(raw::nobody().await);
+    subject.at_nonsense().await;
+    subject.one_put_is_one_attempt().await;
+}
+
+#[tokio::test]
+async fn what_refusals_mean() {
+    use ProviderErrorKind as Kind;
+    subject(raw::nobody().await)
+        .refusals(&[
+            (
+                refusal("503 Slow Down", "SlowDown"),
+                Kind::Throttled,
+                Verdict::Throttled,
+            ),
+            (
+                refusal("409 Conflict", "ConditionalRequestConflict"),
+                Kind::Throttled,
+                Verdict::Throttled,
+            ),
+            (
+                refusal("409 Conflict", "FileAlreadyExists"),
+                Kind::AlreadyExists,
+                Verdict::Answer,
+            ),
+            (
+                refusal("412 Precondition Failed", "PreconditionFailed"),
+                Kind::AlreadyExists,
+                Verdict::Answer,
+            ),
+            (refusal("404 Not Found", "NoSuchBucket"), Kind::Invalid, Verdict::Caller),
+            (refusal("403 Forbidden", "AccessDenied"), Kind::Denied, Verdict::Denied),
+            (refusal("401 Unauthorized", "Whatever"), Kind::Denied, Verdict::Denied),
+            (
+                refusal("501 Not Implemented", "NotImplemented"),
+                Kind::Unsupported,
+                Verdict::Caller,
+            ),
+            (
+                refusal("400 Bad Request", "RequestTimeout"),
+                Kind::Failed,
+                Verdict::Faulty,
+            ),
+            (
+                refusal("301 Moved Permanently", "PermanentRedirect"),
+                Kind::Invalid,
+                Verdict::Caller,
+            ),
+        ])
+        .await;
+}
+
+/// The store's retries are seen at the door, where they are shown, and in its errors, where they were not.
+#[tokio::test]
+async fn inner_retries() {
+    let nobody = raw::nobody().await;
+    let refused = GenericStore::new(Arc::new(s3(nobody, 10))).unwrap_err();
+    assert_eq!(refused, Unfit::Retries(10));
+    // "Tiny" is let in. Nothing proves of the last connect that the one before it was no better.
+    let tiny = GenericStore::new(Arc::new(s3(nobody, 1))).unwrap();
+    let error = tiny.put(Put::new(key(), "x")).await.unwrap_err();
+    assert_eq!(
+        (error.outcome().verdict, error.outcome().sent),
+        (Verdict::Unreachable, Sent::Maybe)
+    );
+    shows_nothing(&error);
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_path() {
+    let store = GenericStore::new(Arc::new(InMemory::new())).unwrap();
+    let folder = Key::new("folder/").unwrap();
+    let error = store.put(Put::new(folder.clone(), "x")).await.unwrap_err();
+    assert_eq!(error.kind(), ProviderErrorKind::Unsupported);
+    let error = store.delete(Delete::new(folder)).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.outcome().sent),
+        (ProviderErrorKind::Unsupported, Sent::No)
+    );
+}
+
+#[derive(Debug)]
+struct NoAddress;
+
+impl object_store::client::DnsResolver for NoAddress {
+    fn resolve(&self, _: &str) -> object_store::client::DnsFuture {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+}
+
+#[tokio::test]
+async fn a_name_without_address() {
+    let options = ClientOptions::new().with_dns_resolver(Arc::new(NoAddress));
+    let store = GenericStore::new(Arc::new(s3_with("http://s3.example.test", 0, options))).unwrap();
+    let error = store.put(Put::new(key(), "x")).await.unwrap_err();
+    assert_eq!(error.outcome(), UNSENT, "{error:?}");
+    assert_eq!(error.detail().code.as_deref(), Some("dns: no address"));
+    shows_nothing(&error);
+}
