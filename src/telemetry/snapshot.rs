@@ -19,6 +19,28 @@ pub struct Snapshot {
     pub orders: Vec<OrderSnapshot>,
 }
 
+impl Snapshot {
+    /// The endpoints that calls of this class are sent to now, in their order: no constraint bars them, no order keeps calls
+    /// from them, and their breaker is closed.
+    ///
+    /// Where there are none, calls are still tried at the least bad one, and may succeed. It is the readiness of a service
+    /// that hangs on this; its liveness must not: restarting a process mends no cloud.
+    pub fn viable(&self, class: OpClass) -> impl Iterator<Item = &EndpointSnapshot> {
+        self.endpoints.iter().filter(move |endpoint| {
+            let name = endpoint.profile.name();
+            let ordered_away = self.orders.iter().any(|order| {
+                let about = order.endpoints.iter().any(|other| other == name);
+                match order.action {
+                    Action::Drain => about,
+                    Action::Force => !about,
+                    Action::FreezeFailback | Action::Shadow => false,
+                }
+            });
+            endpoint.barred.is_none() && !ordered_away && endpoint.classes[class.index()].breaker == "closed"
+        })
+    }
+}
+
 /// One of the operator's orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

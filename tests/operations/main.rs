@@ -10,3 +10,6 @@ mod drowning;
 mod fleet;
 mod neighbours;
 mod orders;
+mod service;
+#[path = "../support/store.rs"]
+mod store;
