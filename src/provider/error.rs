@@ -76,7 +76,13 @@ impl ProviderError {
     }
 
     /// What a classification found, as this kind.
-    #[cfg(any(feature = "_aws", feature = "cosmos"))]
+    #[cfg(any(
+        feature = "_aws",
+        feature = "azure_blob",
+        feature = "cosmos",
+        feature = "gcs",
+        feature = "object_store"
+    ))]
     pub(super) fn found(kind: ProviderErrorKind, finding: crate::verdict::Finding) -> Self {
         Self {
             detail: finding.detail,

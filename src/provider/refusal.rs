@@ -23,13 +23,13 @@ pub(super) fn refused(asked: Asked, finding: Finding, status: Option<u16>) -> Pr
         verdict,
         ..finding.outcome
     };
-    found(kind, Finding { outcome, ..finding })
+    ProviderError::found(kind, Finding { outcome, ..finding })
 }
 
 /// A success that is none.
 pub(super) fn wrong(symptom: Symptom, request_id: Option<&str>) -> ProviderError {
     let finding = Finding::symptom(symptom).with_request_id(request_id);
-    found(ProviderErrorKind::Failed, finding)
+    ProviderError::found(ProviderErrorKind::Failed, finding)
 }
 
 /// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
@@ -46,21 +46,6 @@ pub(super) fn xml_code(body: &str) -> Option<&str> {
     let (_, rest) = body.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;
     Some(code.trim())
-}
-
-fn found(kind: ProviderErrorKind, finding: Finding) -> ProviderError {
-    let detail = finding.detail;
-    let mut error = ProviderError::new(kind, finding.outcome);
-    if let Some(code) = detail.code {
-        error = error.with_code(code);
-    }
-    if let Some(id) = detail.request_id {
-        error = error.with_request_id(id);
-    }
-    if let Some(message) = detail.message {
-        error = error.with_message(message);
-    }
-    error
 }
 
 /// What a verdict means for what was asked, and the verdict where the question corrects it.
