@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     BoxError,
+    request::Call,
     sync::{
         atomic::{AtomicBool as Flag, AtomicUsize},
         explore,
@@ -10,8 +11,8 @@ use crate::{
 };
 use futures_util::future::{BoxFuture, pending, ready};
 use loom::thread;
-use std::task::Waker;
-use tower::{service_fn, util::BoxCloneSyncService};
+use std::task::{Context, Poll, Waker};
+use tower::{Layer, Service, service_fn, util::BoxCloneSyncService};
 
 /// What an attempt meets at the endpoint.
 #[derive(Clone, Copy)]

@@ -34,6 +34,7 @@ mod policy;
 mod rate;
 mod refusal;
 mod registry;
+mod service;
 mod settings;
 
 #[cfg(all(test, evenkeel_loom))]
@@ -43,33 +44,25 @@ pub(crate) use policy::Gate;
 pub use policy::{Admission, Cause, Policy, Signal, Transition};
 pub use refusal::Open;
 pub use registry::Registry;
+pub use service::{BreakerLayer, Guarded, ResponseFuture};
 pub use settings::Settings;
 
 use crate::{
-    BoxError,
     clock::{self, Instant},
     endpoint::Profile,
-    health::Tracker,
     probe::Attendant,
-    request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
-    route::is_local_refusal,
+    request::OpClass,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     telemetry::{Event, Reporter},
-    verdict::Verdict,
 };
-use pin_project_lite::pin_project;
 use registry::Domain;
 use std::{
-    future::Future,
-    pin::Pin,
     sync::{Arc, OnceLock, PoisonError},
-    task::{Context, Poll, ready},
     time::Duration,
 };
-use tower::{Layer, Service};
 
 /// The breakers of one endpoint, one per class of operation. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -329,215 +322,4 @@ enum Passage {
     Watch,
     Probe,
     Forced,
-}
-
-/// Wraps one endpoint's service in [`Guarded`].
-#[derive(Clone, Debug)]
-pub struct BreakerLayer {
-    guard: Arc<Guard>,
-}
-
-/// What the attempts at one endpoint share. Each holds it once.
-#[derive(Debug)]
-struct Guard {
-    breaker: Breaker,
-    tracker: Option<Arc<Tracker>>,
-}
-
-impl BreakerLayer {
-    /// Guards with this breaker.
-    pub fn new(breaker: Breaker) -> Self {
-        Self {
-            guard: Arc::new(Guard { breaker, tracker: None }),
-        }
-    }
-
-    /// Tells *late* from *very late* by the p99 that this tracker learnt.
-    #[must_use]
-    pub fn learning_from(self, tracker: Arc<Tracker>) -> Self {
-        Self {
-            guard: Arc::new(Guard {
-                breaker: self.guard.breaker.clone(),
-                tracker: Some(tracker),
-            }),
-        }
-    }
-}
-
-impl<S> Layer<S> for BreakerLayer {
-    type Service = Guarded<S>;
-
-    fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded {
-            inner,
-            layer: self.clone(),
-        }
-    }
-}
-
-/// One endpoint's service behind its breaker. See the [module](self).
-#[derive(Clone, Debug)]
-pub struct Guarded<S> {
-    inner: S,
-    layer: BreakerLayer,
-}
-
-impl<R, S> Service<Call<R>> for Guarded<S>
-where
-    S: Service<Call<R>>,
-    S::Error: Into<BoxError>,
-{
-    type Response = S::Response;
-    type Error = BoxError;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
-    }
-
-    fn call(&mut self, call: Call<R>) -> Self::Future {
-        let class = call.class();
-        let breaker = &self.layer.guard.breaker;
-        let passage = breaker.admit(class, call.at(), call.forced());
-        match passage {
-            Err(until) => ResponseFuture {
-                state: State::Refused { until },
-            },
-            Ok(passage) => {
-                let passage = match passage {
-                    Passage::Ordinary if call.record().is_background() => Passage::Watch,
-                    _ => passage,
-                };
-                if passage == Passage::Probe {
-                    let silent = breaker.with(class, call.at(), |c| c.silent && !c.policy.shows_life());
-                    call.record().note_probe(silent);
-                }
-                let ticket = Ticket {
-                    record: call.record().clone(),
-                    started: call.at(),
-                    leg: call.leg(),
-                    class,
-                    passage,
-                    guard: self.layer.guard.clone(),
-                    settled: false,
-                };
-                ResponseFuture {
-                    // The future is dropped before the ticket, so that health has judged it by then.
-                    state: State::Passed {
-                        inner: self.inner.call(call),
-                        ticket,
-                    },
-                }
-            }
-        }
-    }
-}
-
-pin_project! {
-    /// An attempt on its way, or refused.
-    pub struct ResponseFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<F> {
-        Refused { until: Instant },
-        Passed { #[pin] inner: F, ticket: Ticket },
-    }
-}
-
-impl<F> std::fmt::Debug for ResponseFuture<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("breaker::ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<F, T, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<T, E>>,
-    E: Into<BoxError>,
-{
-    type Output = Result<T, BoxError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Refused { until } => {
-                let wait = until.saturating_duration_since(clock::now());
-                Poll::Ready(Err(Open { retry_after: wait }.into()))
-            }
-            StateProjection::Passed { inner, ticket } => {
-                let result = ready!(inner.poll(cx)).map_err(Into::into);
-                ticket.settle(match &result {
-                    Ok(_) => Some(true),
-                    Err(error) => (!is_local_refusal(error)).then_some(false),
-                });
-                Poll::Ready(result)
-            }
-        }
-    }
-}
-
-/// An attempt that passed; tells the breaker how it ended, also when it is dropped.
-#[derive(Debug)]
-struct Ticket {
-    record: Arc<CallRecord>,
-    started: Instant,
-    leg: Leg,
-    class: OpClass,
-    passage: Passage,
-    guard: Arc<Guard>,
-    settled: bool,
-}
-
-impl Ticket {
-    /// `succeeded` is what is known where nobody below judged; `None` when the attempt was dropped.
-    fn settle(&mut self, succeeded: Option<bool>) {
-        self.settled = true;
-        let (ended, elapsed) = self.record.end_of(self.leg);
-        let signal = match ended {
-            Some(Ended::Judged(outcome)) => Some(match outcome.verdict {
-                verdict if verdict.is_healthy() => Signal::Good,
-                verdict if verdict.is_fault() || outcome.credential => Signal::Fault,
-                // It answered, with "slow down": alive.
-                Verdict::Throttled if self.passage != Passage::Ordinary => Signal::Good,
-                _ => Signal::Nothing,
-            }),
-            Some(Ended::Abandoned(Abandoned::Late)) => {
-                let very_late = self
-                    .guard
-                    .tracker
-                    .as_ref()
-                    .and_then(|t| t.p99(self.class))
-                    .map(|p99| p99 * 4);
-                Some(match (elapsed, very_late) {
-                    (Some(age), Some(limit)) if age >= limit => Signal::VeryLate,
-                    _ => Signal::Late,
-                })
-            }
-            Some(Ended::Abandoned(Abandoned::Young)) => None,
-            None if self.record.was_started(self.leg) => None,
-            // Nobody below judges: any error is a fault.
-            None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
-        };
-        let late = match (ended, elapsed, &self.guard.tracker) {
-            // By the measure of then: its own age has raised the p99 since.
-            (Some(Ended::Abandoned(how)), ..) => how == Abandoned::Late,
-            (Some(Ended::Judged(outcome)), ..) if outcome.timed_out => true,
-            (_, Some(elapsed), Some(tracker)) => elapsed >= tracker.late_after(self.class),
-            _ => false,
-        };
-        let now = elapsed.map_or_else(clock::now, |elapsed| self.started + elapsed);
-        self.guard.breaker.settle(self.class, self.passage, now, signal, late);
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if !self.settled {
-            self.settle(None);
-        }
-    }
 }
