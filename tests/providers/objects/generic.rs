@@ -131,7 +131,6 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
     }
 }
 
-#[cfg(feature = "s3")]
 #[tokio::test]
 async fn faults_on_the_way() {
     let server = crate::s3s_server::start(&["orders"]).await;

@@ -65,29 +65,3 @@ async fn a_client_that_writes_once() {
         .fold(Claims::all(), |claims, gap| claims.without(gap, reason));
     kv::run("write once", &client, &claims).await;
 }
-
-#[cfg(feature = "redis")]
-#[tokio::test]
-async fn a_redis_server() {
-    use crate::redis_server::{Server, is_installed};
-    use evenkeel::provider::Redis;
-
-    if !is_installed() {
-        return;
-    }
-    let server = Server::start(&[]);
-    let redis = Redis::new(server.client());
-    let report = kv::run("redis", &redis, &Claims::all()).await;
-    assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
-    // In a namespace, beside others' keys, and through a whole client.
-    server.tell(&["SET", "suite:others", "x"]).await;
-    let spaced = redis.clone().namespace("an*other [space]:");
-    kv::run("redis in a namespace", &spaced, &Claims::all()).await;
-    let client = KvClient::builder()
-        .endpoint(Endpoint::new("redis", redis.namespace("client:")))
-        .build()
-        .unwrap();
-    let claims = Claims::all().without(Claim::Paging, "it streams");
-    kv::run("client on redis", &client, &claims).await;
-    println!("redis: ran");
-}

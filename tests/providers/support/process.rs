@@ -106,7 +106,7 @@ impl Process {
 
 /// In the path, or where `./test` installs what is missing.
 fn find(program: &str) -> Option<PathBuf> {
-    let servers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/servers");
+    let servers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/servers");
     let installed = [servers.join("node_modules/.bin"), servers.join("venv/bin")];
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut all = std::env::split_paths(&path).chain(installed);

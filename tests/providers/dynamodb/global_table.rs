@@ -1,6 +1,6 @@
 //! The example over two servers, each a region, nothing copied between them.
 
-#[path = "../../examples/dynamodb_global_table.rs"]
+#[path = "../../../examples/dynamodb_global_table.rs"]
 mod example;
 
 use crate::{

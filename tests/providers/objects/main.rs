@@ -7,20 +7,15 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![allow(dead_code)] // a feature alone needs a part of the helpers
 
-#[cfg(feature = "azure_blob")]
 mod azure;
 mod faults;
-#[cfg(feature = "gcs")]
 mod gcs;
-#[cfg(feature = "gcs")]
 mod gcs_server;
-#[cfg(feature = "object_store")]
 mod generic;
+#[path = "../support/process.rs"]
 mod process;
-#[path = "../support/raw.rs"]
+#[path = "../../support/raw.rs"]
 mod raw;
-#[cfg(feature = "s3")]
 mod s3;
-#[cfg(feature = "s3")]
-#[path = "../support/s3s.rs"]
+#[path = "../../support/s3s.rs"]
 mod s3s_server;

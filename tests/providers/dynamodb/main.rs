@@ -7,8 +7,8 @@ mod conformance;
 mod faults;
 mod global_table;
 #[allow(dead_code)] // Azure's server
-#[path = "../adapters/process.rs"]
+#[path = "../support/process.rs"]
 mod process;
-#[path = "../support/raw.rs"]
+#[path = "../../support/raw.rs"]
 mod raw;
 mod table;

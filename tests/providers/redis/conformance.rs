@@ -1,0 +1,30 @@
+//! The suite on a server, in a namespace of it, and on a client over it.
+
+use crate::redis_server::{Server, is_installed};
+use evenkeel::{
+    Endpoint, KvClient,
+    provider::Redis,
+    testing::kv::{self, Claim, Claims},
+};
+
+#[tokio::test]
+async fn a_redis_server() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let redis = Redis::new(server.client());
+    let report = kv::run("redis", &redis, &Claims::all()).await;
+    assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
+    // In a namespace, beside others' keys, and through a whole client.
+    server.tell(&["SET", "suite:others", "x"]).await;
+    let spaced = redis.clone().namespace("an*other [space]:");
+    kv::run("redis in a namespace", &spaced, &Claims::all()).await;
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("redis", redis.namespace("client:")))
+        .build()
+        .unwrap();
+    let claims = Claims::all().without(Claim::Paging, "it streams");
+    kv::run("client on redis", &client, &claims).await;
+    println!("redis: ran");
+}

@@ -1,0 +1,12 @@
+//! Redis: the conformance suite before a real server, and what its answers and its misbehaviour become.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+#![expect(clippy::disallowed_methods, reason = "the crate's clock is its own")]
+
+mod conformance;
+mod answers;
+mod faults;
+#[path = "../support/redis_server.rs"]
+mod redis_server;
+#[path = "../support/relay.rs"]
+mod relay;
