@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![expect(clippy::disallowed_methods, reason = "the crate's clock is its own")]
 
-mod conformance;
 mod answers;
+mod conformance;
 mod faults;
 #[path = "../support/redis_server.rs"]
 mod redis_server;
