@@ -1,5 +1,8 @@
 //! The same suite on every table, and on clients over several.
 
+#[path = "support/tried.rs"]
+mod tried;
+
 use evenkeel::{
     Endpoint, KvClient, Replication,
     provider::{AnyKvProvider, MemoryTable},
@@ -11,6 +14,7 @@ use std::time::Duration;
 async fn a_table_in_memory() {
     let report = kv::run("memory", &MemoryTable::new(), &Claims::all()).await;
     assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
+    tried::keys("`MemoryTable`", "itself", &report);
     let slow = MemoryTable::new().with_latency(Duration::ZERO..Duration::from_millis(20), 7);
     kv::run("slow memory", &AnyKvProvider::new(slow), &Claims::all()).await;
 }

@@ -8,6 +8,7 @@ pub(crate) const DISTANCES: [u64; 3] = [0, 10, 12];
 
 const SECOND: &str = "aws-eu-west-1";
 const THIRD: &str = "stackit-eu01";
+const TABLE: &str = "-table";
 
 /// The three places, in order of preference. The first is the one that the incidents strike: AWS us-east-1, or, where the
 /// scenario is about a place that is none of these, that place.
@@ -35,9 +36,14 @@ pub(crate) fn places(scenario: &Scenario) -> [Endpoint<()>; 3] {
     }
 }
 
+/// What a place's table is called, beside its bucket.
+pub(crate) fn table(place: &str) -> String {
+    format!("{place}{TABLE}")
+}
+
 /// The position of an endpoint by its name.
 pub(crate) fn position(name: &str) -> usize {
-    match name {
+    match name.strip_suffix(TABLE).unwrap_or(name) {
         SECOND => 1,
         THIRD => 2,
         _ => 0,

@@ -71,6 +71,16 @@ fn half(side: &Side) -> Half {
     }
 }
 
+/// The share of available calls among those that `of` selects.
+pub(crate) fn availability(side: &Side, of: impl Fn(&Sample) -> bool) -> Option<f64> {
+    let (mut available, mut all) = (0_usize, 0_usize);
+    for sample in side.samples.iter().filter(|sample| of(sample)) {
+        available += usize::from(sample.available());
+        all += 1;
+    }
+    (all > 0).then(|| available as f64 / all as f64)
+}
+
 /// The nearest-rank percentile of sorted values.
 pub(crate) fn percentile(sorted: &[Duration], p: f64) -> Option<Duration> {
     let rank = (p * sorted.len() as f64).ceil() as usize;

@@ -11,6 +11,7 @@ Replays a cloud outage against evenkeel and, side by side, against the plain AWS
   --scenario-file FILE  a scenario of your own, in JSON
   --seconds N           compress the scenario to N seconds (default: 30; with --simulate: its true length)
   --rate N              calls per second for each of the two (default: 200; with --simulate: 5)
+  --kv                  half of the calls go to DynamoDB tables at the first two places (feature dynamodb)
   --simulate            in memory and in paused time: hours pass in seconds
   --seed N              seeds load and faults (default: 1)
   --svg FILE            where the picture goes (default: replay-NAME.svg)
@@ -29,6 +30,7 @@ pub(crate) struct Flags {
     pub(crate) scenario: Scenario,
     pub(crate) seconds: Option<f64>,
     pub(crate) rate: f64,
+    pub(crate) kv: bool,
     pub(crate) simulate: bool,
     pub(crate) seed: u64,
     pub(crate) svg: Option<PathBuf>,
@@ -74,12 +76,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         _ => vec![argument],
     });
     let (mut name, mut file, mut seconds, mut rate, mut svg) = (None, None, None, None, None);
-    let (mut simulate, mut events, mut json, mut seed) = (false, false, false, 1);
+    let (mut kv, mut simulate, mut events, mut json, mut seed) = (false, false, false, false, 1);
     while let Some(flag) = arguments.next() {
         let mut value = |what: &str| arguments.next().ok_or(format!("{flag} needs {what} after it."));
         match flag.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
             "--list" => return Ok(Command::List),
+            "--kv" => kv = true,
             "--simulate" => simulate = true,
             "--events" => events = true,
             "--json" => json = true,
@@ -97,6 +100,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             other => return Err(format!("{other:?} is no flag of the replay; --help lists them.")),
         }
     }
+    if kv && simulate {
+        return Err("--kv is played on sockets only: leave --simulate out.".to_owned());
+    }
+    if kv && !cfg!(feature = "dynamodb") {
+        return Err(
+            "--kv needs the feature dynamodb: cargo run --release --example replay --features s3,dynamodb,drill -- --kv"
+                .to_owned(),
+        );
+    }
     let scenario = match (name, file) {
         (Some(_), Some(_)) => return Err("Give either --scenario or --scenario-file, not both.".to_owned()),
         (_, Some(file)) => Scenario::from_file(&file).map_err(|error| format!("{error}."))?,
@@ -110,6 +122,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         scenario,
         seconds,
         rate: rate.unwrap_or(if simulate { 5.0 } else { 200.0 }),
+        kv,
         simulate,
         seed,
         svg,

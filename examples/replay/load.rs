@@ -42,6 +42,8 @@ pub(crate) struct Sample {
     pub(crate) attempts: u32,
     /// Bit i: an attempt went to place i.
     pub(crate) touched: u8,
+    /// A table was asked, not a bucket.
+    pub(crate) row: bool,
     /// The key that was stored, if this is an acknowledged put.
     pub(crate) stored: Option<String>,
 }
@@ -60,6 +62,19 @@ pub(crate) fn seeded(number: u64) -> String {
     format!("seeded/{number:04}")
 }
 
+/// What the keys of rows begin with.
+const ROW: &str = "row/";
+
+/// Whether this is the key of a table's row, else of an object.
+pub(crate) fn is_row(key: &str) -> bool {
+    key.starts_with(ROW)
+}
+
+/// The row's key for an object's.
+pub(crate) fn row(key: &str) -> String {
+    format!("{ROW}{key}")
+}
+
 /// What lies under a key: bytes that follow from it, so that a mix-up shows.
 pub(crate) fn body(key: &str) -> Vec<u8> {
     let seed = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -70,7 +85,8 @@ pub(crate) fn body(key: &str) -> Vec<u8> {
 }
 
 /// A Poisson process: the time between two calls is exponential, as it is when many users do not know of each other.
-pub(crate) fn arrivals(course: &Course, rate: f64, seed: u64) -> Vec<Arrival> {
+/// With `rows` half of the calls go to tables.
+pub(crate) fn arrivals(course: &Course, rate: f64, seed: u64, rows: bool) -> Vec<Arrival> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut at = 0.0;
     let mut arrivals = Vec::new();
@@ -86,6 +102,7 @@ pub(crate) fn arrivals(course: &Course, rate: f64, seed: u64) -> Vec<Arrival> {
         } else {
             seeded(rng.u64(..SEEDED))
         };
+        let key = if rows && rng.bool() { row(&key) } else { key };
         arrivals.push(Arrival { at: when, key, put });
     }
 }
@@ -164,6 +181,7 @@ async fn one<C: Contender>(
         at: arrival.at,
         latency,
         story: late.map(told),
+        row: is_row(&arrival.key),
         stored: (arrival.put && result.is_ok()).then(|| arrival.key.clone()),
         failure: result.err(),
         attempts: tally.attempts(),

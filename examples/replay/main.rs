@@ -8,6 +8,12 @@
 //! proxy that plays a past outage. The same load runs through evenkeel and, side by side, through the plain AWS SDK with
 //! its default retries, which knows the first of the three only. At the end: a table, and a picture.
 //!
+//! With `--kv` half of the calls go to DynamoDB tables in the same regions, which share their evidence with the buckets:
+//!
+//! ```text
+//! cargo run --release --example replay --features s3,dynamodb,drill -- --kv
+//! ```
+//!
 //! `--help` lists the flags. With `--simulate` the incident takes the hours that it took, in memory and in paused time.
 
 mod contender;
@@ -18,8 +24,10 @@ mod load;
 mod outcome;
 pub(crate) mod picture;
 mod progress;
-mod real;
+pub(crate) mod real;
 mod report;
+#[cfg(feature = "dynamodb")]
+mod rows;
 #[allow(dead_code)] // the migration example stops its server
 mod server;
 pub(crate) mod simulated;

@@ -57,7 +57,7 @@ pub(crate) async fn contest(
     most_under_way: usize,
 ) -> Outcome {
     let wall = on_the_wall();
-    let arrivals: Arc<[_]> = load::arrivals(&course, flags.rate, flags.seed).into();
+    let arrivals: Arc<[_]> = load::arrivals(&course, flags.rate, flags.seed, flags.kv).into();
     let board = Arc::new(Board::default());
     // A moment ahead, so that both begin together.
     let start = now() + Duration::from_millis(50);

@@ -10,12 +10,13 @@ use super::{
 };
 use aws_sdk_s3::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{BehaviorVersion, Credentials, Region, SharedHttpClient},
     primitives::ByteStream,
 };
 use aws_smithy_http_client::{Builder, tls};
 use evenkeel::{
     ObjectClient, Replication,
+    breaker::Registry,
     drill::{DrillResolver, FaultProxy, Timeline},
     endpoint::Profile,
     provider::S3,
@@ -34,9 +35,12 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
         (length / 2).max(Duration::from_secs(5)),
     );
     let timeline = Timeline::new(scenario, flags.seed)?;
+    let registry = Registry::new();
 
     let mut keep = Vec::new();
-    let mut builder = ObjectClient::builder().replication(Replication::write_once());
+    let mut builder = ObjectClient::builder()
+        .replication(Replication::write_once())
+        .registry(registry.clone());
     if flags.events {
         builder = builder.on_event(super::progress::event);
     }
@@ -67,33 +71,78 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     announce(flags, &course, &client);
     // Each call under way holds a socket here, one at the proxy, and two more behind it.
     let most = (files.saturating_sub(200) / 8).clamp(20, 4000);
-    let outcome = outcome::contest(flags, course, &timeline, Evenkeel(client.clone()), plain, most).await;
+    let evenkeel = Evenkeel(client.clone());
+    let outcome = if flags.kv {
+        contest_with_rows(flags, course, &timeline, &registry, evenkeel, plain, most).await?
+    } else {
+        outcome::contest(flags, course, &timeline, evenkeel, plain, most).await
+    };
     client.close();
     Ok(outcome)
+}
+
+/// With tables beside the buckets, under one health model.
+#[cfg(feature = "dynamodb")]
+async fn contest_with_rows(
+    flags: &Flags,
+    course: Course,
+    timeline: &Timeline,
+    registry: &Registry,
+    evenkeel: Evenkeel,
+    plain: PlainSdk,
+    most: usize,
+) -> Result<Outcome, Box<dyn Error>> {
+    use super::{contender::Both, rows::Rows};
+    let rows = Rows::start(flags, &course, timeline, registry).await?;
+    let evenkeel = Both {
+        objects: evenkeel,
+        rows: rows.evenkeel.clone(),
+    };
+    let plain = Both {
+        objects: plain,
+        rows: rows.plain.clone(),
+    };
+    let outcome = outcome::contest(flags, course, timeline, evenkeel, plain, most).await;
+    rows.evenkeel.0.close();
+    Ok(outcome)
+}
+
+#[cfg(not(feature = "dynamodb"))]
+async fn contest_with_rows(
+    _: &Flags,
+    _: Course,
+    _: &Timeline,
+    _: &Registry,
+    _: Evenkeel,
+    _: PlainSdk,
+    _: usize,
+) -> Result<Outcome, Box<dyn Error>> {
+    Err("this build has no tables".into()) // and the flags said so before
 }
 
 fn announce(flags: &Flags, course: &Course, client: &ObjectClient) {
     let names: Vec<_> = client.endpoints().map(Profile::name).collect();
     eprintln!(
         "Replaying {} in {} s over real sockets: {} calls/s through evenkeel ({}),\nand as many through the plain AWS SDK, \
-         with its default retries, to {} alone. 90 % gets, 10 % puts of new keys, 1 KiB.\nAdded round trip: {} ms, so that \
+         with its default retries, to {} alone. 90 % gets, 10 % puts of new keys, 1 KiB.{}\nAdded round trip: {} ms, so that \
          the other places are as far away as they are. Faults strike as the scenario says:\n{}\n",
         course.name(),
         course.scenario().duration().as_secs(),
         flags.rate,
         names.join(", "),
         names[0],
+        if flags.kv {
+            "\nHalf of all goes to DynamoDB tables at the first two places, under the same health model."
+        } else {
+            ""
+        },
         course::DISTANCES.map(|ms| ms.to_string()).join(", "),
         super::progress::wrapped(&course.scenario().description),
     );
 }
 
-/// An SDK client as it comes, but for the address, and for the resolver through which a name can vanish.
+/// An SDK client as it comes, but for the address, and for [`http`].
 fn sdk(port: u16, profile: &Profile, timeline: &Timeline) -> Result<Client, Box<dyn Error>> {
-    let resolver = DrillResolver::new(timeline.clone(), profile.clone())?;
-    let http = Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-        .build_with_resolver(resolver);
     let region = profile.region().unwrap_or("us-east-1").to_owned();
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -101,9 +150,17 @@ fn sdk(port: u16, profile: &Profile, timeline: &Timeline) -> Result<Client, Box<
         .region(Region::new(region))
         .force_path_style(true)
         .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "replay"))
-        .http_client(http)
+        .http_client(http(profile, timeline)?)
         .build();
     Ok(Client::from_conf(config))
+}
+
+/// The SDK's own HTTP client, with a resolver for which names can vanish.
+pub(crate) fn http(profile: &Profile, timeline: &Timeline) -> Result<SharedHttpClient, Box<dyn Error>> {
+    let resolver = DrillResolver::new(timeline.clone(), profile.clone())?;
+    Ok(Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_with_resolver(resolver))
 }
 
 /// Puts the objects that will be read into a server, around its proxy.

@@ -3,7 +3,7 @@
 use super::{
     figures::{self, Figures, Half},
     load::Sample,
-    outcome::Outcome,
+    outcome::{Outcome, Side},
     progress::{clock, percent, wrapped},
 };
 use evenkeel::drill::Scenario;
@@ -42,6 +42,13 @@ pub(crate) fn table(outcome: &Outcome, figures: &Figures) -> String {
     row("of these lost (each was read back)", &|half| {
         half.lost_writes.map_or_else(|| "–".to_owned(), |lost| lost.to_string())
     });
+    if outcome.evenkeel.samples.iter().any(|sample| sample.row) {
+        for (name, rows) in [("available: objects", false), ("available: rows of tables", true)] {
+            let share = |side: &Side| percent(figures::availability(side, |sample| sample.row == rows), 3);
+            let (mine, theirs) = (share(&outcome.evenkeel), share(&outcome.baseline));
+            let _ = writeln!(text, "{name:<44}{mine:>14}{theirs:>20}");
+        }
+    }
     let _ = writeln!(
         text,
         "\nTimes run from when a call should have started; failures count with the time until they were known, and calls \

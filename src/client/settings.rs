@@ -61,6 +61,21 @@ macro_rules! stack_setters {
             self
         }
 
+        /// Only endpoints that lie in one of these places (ISO 3166) are ever used; see
+        /// [`Constraints::only_locations`](crate::endpoint::Constraints::only_locations).
+        #[must_use]
+        pub fn only_locations<L: Into<std::sync::Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
+            self.constraints = self.constraints.only_locations(locations);
+            self
+        }
+
+        /// No endpoint whose operator this law reaches is ever used; see [`Constraints::not_under_jurisdiction_of`](crate::endpoint::Constraints::not_under_jurisdiction_of).
+        #[must_use]
+        pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<std::sync::Arc<str>>) -> Self {
+            self.constraints = self.constraints.not_under_jurisdiction_of(jurisdiction);
+            self
+        }
+
         /// When a call is tried again, and after what wait. See [`retry::Settings`](crate::retry::Settings).
         #[must_use]
         pub fn retry(mut self, settings: crate::retry::Settings) -> Self {

@@ -5,7 +5,7 @@
 mod example;
 
 use evenkeel::drill::Scenario;
-use example::{figures, flags, picture, simulated};
+use example::{figures, flags, picture, real, simulated};
 use serde_json::Value;
 
 fn parse(line: &str) -> Result<flags::Command, String> {
@@ -57,11 +57,29 @@ async fn an_incident_is_survived_and_told_in_figures_that_a_script_can_read() {
     }
 }
 
+/// Buckets and tables on sockets, under one health model. How fast is another question: machines are busy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn buckets_and_tables_are_replayed_together() {
+    let flags = replay("--kv --seconds 6 --rate 40");
+    let outcome = real::play(&flags).await.unwrap();
+    for rows in [false, true] {
+        let samples = || outcome.evenkeel.samples.iter().filter(|sample| sample.row == rows);
+        assert!(samples().any(|sample| sample.stored.is_some()), "rows: {rows}");
+        let moved = samples().filter(|sample| sample.failure.is_none() && sample.touched & 0b110 != 0);
+        assert!(moved.count() > 0, "rows: {rows}: nothing was served elsewhere");
+    }
+    assert_eq!((outcome.evenkeel.lost, outcome.baseline.lost), (vec![], vec![]));
+}
+
 #[test]
 fn what_is_wrong_with_the_flags_is_one_sentence() {
     assert_eq!(
         complaint("--speed 3"),
         "\"--speed\" is no flag of the replay; --help lists them."
+    );
+    assert_eq!(
+        complaint("--kv --simulate"),
+        "--kv is played on sockets only: leave --simulate out."
     );
     assert_eq!(complaint("--seconds"), "--seconds needs a number after it.");
     assert_eq!(

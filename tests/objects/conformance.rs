@@ -1,4 +1,4 @@
-use crate::s3s_server as server;
+use crate::{s3s_server as server, tried};
 use aws_sdk_s3::{Client, config::RequestChecksumCalculation};
 use evenkeel::{
     provider::{Memory, ObjectProvider, ProviderErrorKind, S3},
@@ -22,10 +22,16 @@ fn s3s_claims() -> Claims {
         .without(Claim::LongKeys, "s3s-fs maps keys to file names, of 255 bytes")
 }
 
+#[test]
+fn every_row_of_the_readme_is_compared() {
+    tried::every_row_is_compared();
+}
+
 #[tokio::test]
 async fn memory() {
     let report = objects::run("memory", &Memory::new(), &Claims::all()).await;
     assert_eq!(report.passed.len() + 1, objects::CHECKS.len());
+    tried::objects("`Memory`", "itself", &report);
 }
 
 #[tokio::test]
@@ -48,6 +54,7 @@ async fn s3_on_s3s() {
     let store = S3::new(Client::from_conf(server.config().build()), "orders");
     store.warm_up().await.unwrap();
     let report = objects::run("s3 on s3s-fs", &store, &s3s_claims()).await;
+    tried::objects("`S3`", "s3s-fs 0.14", &report);
     let skipped: Vec<_> = report.skipped.iter().map(|skip| skip.claim).collect();
     assert_eq!(
         skipped,

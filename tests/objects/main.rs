@@ -19,4 +19,6 @@ mod sdk;
 #[path = "../support/store.rs"]
 mod store;
 mod suite;
+#[path = "../support/tried.rs"]
+mod tried;
 mod verify;

@@ -127,21 +127,6 @@ impl<P: Protocol> StoreBuilder<P> {
         self
     }
 
-    /// Only endpoints that lie in one of these places (ISO 3166) are ever used; see
-    /// [`Constraints::only_locations`].
-    #[must_use]
-    pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
-        self.constraints = self.constraints.only_locations(locations);
-        self
-    }
-
-    /// No endpoint whose operator this law reaches is ever used; see [`Constraints::not_under_jurisdiction_of`].
-    #[must_use]
-    pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
-        self.constraints = self.constraints.not_under_jurisdiction_of(jurisdiction);
-        self
-    }
-
     stack_setters!();
 
     /// Puts a layer of your own around every endpoint, nearest the provider: within its time limit, its health and its

@@ -1,4 +1,8 @@
-use crate::account::{Account, key, put};
+use crate::{
+    account::{Account, key, put},
+    races::races,
+    tried,
+};
 use azure_data_cosmos::options::{ItemWriteOptions, OperationOptionsBuilder, ThrottlingRetryOptionsBuilder};
 use evenkeel::{
     Endpoint, ErrorKind, Failover, KvClient,
@@ -17,38 +21,14 @@ async fn on_the_emulator() {
     let claims = Claims::all().without(Claim::Scan, "the service promises no order");
     let report = kv::run("cosmos on its emulator", &orders, &claims).await;
     assert!(report.skipped.iter().all(|skip| skip.claim == Claim::Scan));
+    tried::keys("`Cosmos`", "the SDK's emulator", &report);
     println!("cosmos, the SDK's emulator in this process: ran the conformance suite");
 }
 
-/// 24 creates have one winner; 8 writers add 25 each.
 #[tokio::test]
-async fn races() {
+async fn concurrent_writers() {
     let account = Account::new(&[], None).await;
-    let client = KvClient::builder()
-        .endpoint(Endpoint::new("azure", account.orders().await))
-        .build()
-        .unwrap();
-    let racers = (0..24).map(|i| client.put_if_absent("race", format!("racer {i}")).into_future());
-    let results = join_all(racers).await;
-    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
-    for lost in results.iter().filter_map(|result| result.as_ref().err()) {
-        assert_eq!(lost.kind(), ErrorKind::AlreadyExists, "{lost}");
-    }
-    client.put("counter", "0").await.unwrap();
-    let writer = async |client: KvClient| {
-        let mut done = 0;
-        while done < 25 {
-            let there = client.get("counter").await.unwrap();
-            let next = 1 + std::str::from_utf8(there.bytes()).unwrap().parse::<u32>().unwrap();
-            let version = there.version().clone();
-            match client.compare_and_set("counter", version, next.to_string()).await {
-                Ok(_) => done += 1,
-                Err(error) => assert_eq!(error.kind(), ErrorKind::PreconditionFailed, "{error}"),
-            }
-        }
-    };
-    join_all((0..8).map(|_| writer(client.clone()))).await;
-    assert_eq!(client.get("counter").await.unwrap().bytes(), "200");
+    races(account.orders().await).await;
 }
 
 /// The account is one endpoint: its SDK reads in the other region, evenkeel has nothing to do.

@@ -5,3 +5,7 @@
 mod account;
 mod conformance;
 mod faults;
+#[path = "../support/races.rs"]
+mod races;
+#[path = "../../support/tried.rs"]
+mod tried;

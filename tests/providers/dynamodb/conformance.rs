@@ -1,13 +1,15 @@
-use crate::table::{config, flat, key, moto, put, sorted};
+use crate::{
+    races::races,
+    table::{Dynoxide, config, flat, key, moto, put, sorted},
+    tried,
+};
 use aws_sdk_dynamodb::{Client, primitives::Blob, types::AttributeValue};
 use evenkeel::{
-    Endpoint, ErrorKind, KvClient,
     provider::{AnyKvProvider, DynamoDb, KvProvider, ProviderErrorKind},
     request::kv::{Condition, Delete, Get, GetMany, PutMany, Scan, Version},
     testing::kv::{self, Claim, Claims},
     verdict::{Sent, Verdict},
 };
-use futures_util::future::join_all;
 use std::net::SocketAddr;
 
 #[tokio::test]
@@ -15,17 +17,11 @@ async fn on_moto() {
     let Some(moto) = moto("DynamoDB: the conformance suite, races, what is not ours").await else {
         return;
     };
-    let table = flat(moto.addr);
-    table.warm_up().await.unwrap();
-    let claims = Claims::all().without(Claim::Scan, "a flat table has no order");
-    let report = kv::run("dynamodb on moto, flat", &table, &claims).await;
-    assert!(report.skipped.iter().all(|skip| skip.claim == Claim::Scan));
-    let table = sorted(moto.addr, "suite");
-    table.warm_up().await.unwrap();
-    let report = kv::run("dynamodb on moto, sorted", &table, &Claims::all()).await;
-    assert_eq!(report.passed.len(), kv::CHECKS.len());
-
-    races(moto.addr).await;
+    let threads = "moto checks first and writes then, in threads";
+    let claims = Claims::all()
+        .without(Claim::AtomicCreate, threads)
+        .without(Claim::AtomicCompareAndSet, threads);
+    suite("moto 5.2", moto.addr, claims).await;
     batches_larger_than_an_answer(moto.addr).await;
     partitions_are_apart(moto.addr).await;
     a_flat_table_is_not_scanned(moto.addr).await;
@@ -34,37 +30,25 @@ async fn on_moto() {
     what_is_large_is_refused_unsent(moto.addr).await;
 }
 
-/// 24 creates have one winner; 8 writers add 25 each.
-async fn races(addr: SocketAddr) {
-    let client = KvClient::builder()
-        .endpoint(Endpoint::new("virginia", flat(addr)))
-        .build()
-        .unwrap();
-    for round in 0..2 {
-        let name = format!("race-{round}");
-        let racers = (0..24).map(|i| client.put_if_absent(name.clone(), format!("racer {i}")));
-        let results = join_all(racers.map(IntoFuture::into_future)).await;
-        let won: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
-        assert_eq!(won.len(), 1, "{results:?}");
-        for lost in results.iter().filter_map(|result| result.as_ref().err()) {
-            assert_eq!(lost.kind(), ErrorKind::AlreadyExists, "{lost}");
-        }
-    }
-    client.put("counter", "0").await.unwrap();
-    let writer = async |client: KvClient| {
-        let mut done = 0;
-        while done < 25 {
-            let there = client.get("counter").await.unwrap();
-            let next = 1 + std::str::from_utf8(there.bytes()).unwrap().parse::<u32>().unwrap();
-            let version = there.version().clone();
-            match client.compare_and_set("counter", version, next.to_string()).await {
-                Ok(_) => done += 1,
-                Err(error) => assert_eq!(error.kind(), ErrorKind::PreconditionFailed, "{error}"),
-            }
-        }
-    };
-    join_all((0..8).map(|_| writer(client.clone()))).await;
-    assert_eq!(client.get("counter").await.unwrap().bytes(), "200");
+/// Another implementation of the protocol, in this process, which its authors compare with DynamoDB itself. It decides
+/// conditions one after the other.
+#[tokio::test]
+async fn on_dynoxide() {
+    let dynoxide = Dynoxide::start().await;
+    suite("dynoxide 3.2", dynoxide.addr, Claims::all()).await;
+    races(flat(dynoxide.addr)).await;
+}
+
+async fn suite(server: &str, addr: SocketAddr, claims: Claims) {
+    let table = flat(addr);
+    table.warm_up().await.unwrap();
+    let unsorted = claims.clone().without(Claim::Scan, "a flat table has no order");
+    let report = kv::run(&format!("dynamodb on {server}, flat"), &table, &unsorted).await;
+    tried::keys("`DynamoDb`, flat", server, &report);
+    let table = sorted(addr, "suite");
+    table.warm_up().await.unwrap();
+    let report = kv::run(&format!("dynamodb on {server}, sorted"), &table, &claims).await;
+    tried::keys("`DynamoDb`, sorted", server, &report);
 }
 
 /// An answer has 16 MB at most: a batch comes in several rounds.

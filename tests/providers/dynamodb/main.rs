@@ -1,4 +1,4 @@
-//! DynamoDB: the conformance suite and the faults before moto, and what its own words mean.
+//! DynamoDB: the conformance suite before moto and dynoxide, the faults before moto, and what its own words mean.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // helpers of tests are tests
 
@@ -9,6 +9,10 @@ mod global_table;
 #[allow(dead_code)] // Azure's server
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/races.rs"]
+mod races;
 #[path = "../../support/raw.rs"]
 mod raw;
 mod table;
+#[path = "../../support/tried.rs"]
+mod tried;

@@ -18,6 +18,7 @@ use std::{
     net::SocketAddr,
     sync::atomic::{AtomicU32, Ordering},
 };
+use tokio::{net::TcpListener, task::JoinSet};
 
 pub(crate) const UNSENT: Outcome = Outcome::new(Verdict::Unreachable, Sent::No);
 pub(crate) const FAULTY: Outcome = Outcome::new(Verdict::Faulty, Sent::Maybe);
@@ -26,15 +27,38 @@ pub(crate) const THROTTLED: Outcome = Outcome::new(Verdict::Throttled, Sent::May
 /// moto with the tables `flat` and `sorted`, or `None` with a word why not.
 pub(crate) async fn moto(what: &str) -> Option<Process> {
     let moto = process::moto(what)?;
-    let client = Client::from_conf(config(&format!("http://{}", moto.addr)).build());
-    create(&client, "flat", &[("key", KeyType::Hash)]).await;
-    create(
-        &client,
-        "sorted",
-        &[("partition", KeyType::Hash), ("key", KeyType::Range)],
-    )
-    .await;
+    create_both(moto.addr).await;
     Some(moto)
+}
+
+/// A server in this process, with the same tables. Ends when dropped.
+pub(crate) struct Dynoxide {
+    pub(crate) addr: SocketAddr,
+    _serving: JoinSet<()>,
+}
+
+impl Dynoxide {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut serving = JoinSet::new();
+        serving.spawn(dynoxide::server::serve_on(
+            listener,
+            dynoxide::Database::memory().unwrap(),
+        ));
+        create_both(addr).await;
+        Self {
+            addr,
+            _serving: serving,
+        }
+    }
+}
+
+async fn create_both(addr: SocketAddr) {
+    let client = Client::from_conf(config(&format!("http://{addr}")).build());
+    create(&client, "flat", &[("key", KeyType::Hash)]).await;
+    let sorted = [("partition", KeyType::Hash), ("key", KeyType::Range)];
+    create(&client, "sorted", &sorted).await;
 }
 
 async fn create(client: &Client, name: &str, keys: &[(&str, KeyType)]) {

@@ -2,6 +2,7 @@ use crate::{
     faults::{Subject, UNSENT, key, overwrite, shows_nothing},
     process::{self, Process},
     raw::{self, Act, http},
+    tried,
 };
 use azure_core::{
     credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions},
@@ -72,7 +73,8 @@ async fn azurite() {
     };
     let store = with_sas(azurite.addr);
     store.warm_up().await.unwrap();
-    objects::run("azure_blob on Azurite, SAS", &store, &Claims::all()).await;
+    let report = objects::run("azure_blob on Azurite, SAS", &store, &Claims::all()).await;
+    tried::objects("`AzureBlob`", "Azurite 3.37, by SAS", &report);
     subject(azurite.addr).over_the_proxy().await;
     a_suffix(&store).await;
     the_secondary(azurite.addr).await;
@@ -81,7 +83,8 @@ async fn azurite() {
     let url = Url::parse(&format!("http://{}/{ACCOUNT}/again", azurite.addr)).unwrap();
     let store = AzureBlob::new(url, Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap();
     store.client().create(None).await.unwrap();
-    objects::run("azure_blob on Azurite, shared key", &store, &Claims::all()).await;
+    let report = objects::run("azure_blob on Azurite, shared key", &store, &Claims::all()).await;
+    tried::objects("`AzureBlob`", "Azurite 3.37, by shared key", &report);
     configured_wrongly(azurite.addr).await;
 }
 
@@ -355,7 +358,8 @@ async fn azurite_by_token() {
     };
     let good = store(&token(), url.clone());
     good.client().create(None).await.unwrap();
-    objects::run("azure_blob on Azurite, token", &good, &Claims::all()).await;
+    let report = objects::run("azure_blob on Azurite, token", &good, &Claims::all()).await;
+    tried::objects("`AzureBlob`", "Azurite 3.37, by token, TLS", &report);
 
     let error = store("no.token.atall", url.clone())
         .put(overwrite("x"))

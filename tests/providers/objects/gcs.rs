@@ -3,6 +3,7 @@ use crate::{
     gcs_server::{self, document},
     process::say,
     raw::{self, Act, http},
+    tried,
 };
 use evenkeel::{
     provider::{AnyObjectProvider, Gcs, ObjectProvider, ProviderErrorKind as Kind},
@@ -61,6 +62,7 @@ async fn own_server() {
     let claims = Claims::all().without(Claim::DatedGets, "the SDK does not pass on the date of what it reads");
     let report = objects::run("gcs on our own server", &store, &claims).await;
     assert_eq!(report.skipped.len(), 2, "{:?}", report.skipped);
+    tried::objects("`Gcs`", "our own server", &report);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@ use crate::{
     faults::{Subject, UNSENT, key, overwrite, shows_nothing},
     process,
     raw::{self, refusal},
+    tried,
 };
 use evenkeel::{
     provider::{AnyObjectProvider, GenericStore, ObjectProvider, ProviderErrorKind, object_store::Unfit},
@@ -54,6 +55,7 @@ async fn in_memory() {
     any.warm_up().await.unwrap();
     let report = objects::run("object_store, InMemory", &any, &Claims::all()).await;
     assert_eq!(report.passed.len() + 1, objects::CHECKS.len());
+    tried::objects("`GenericStore`", "its `InMemory`", &report);
     // With what is there already, in other rooms: nothing may show up twice or be missed.
     let ordered = GenericStore::new(Arc::new(InMemory::new())).unwrap().listing_in_order();
     let report = objects::run("object_store, InMemory, in order", &ordered, &Claims::all()).await;
@@ -71,7 +73,8 @@ async fn local_file_system() {
         .without(Claim::WriteId, none)
         .without(Claim::IfMatch, "LocalFileSystem has no conditional overwrite")
         .without(Claim::LongKeys, "file names have at most 255 bytes");
-    objects::run("object_store, LocalFileSystem", &store, &claims).await;
+    let report = objects::run("object_store, LocalFileSystem", &store, &claims).await;
+    tried::objects("`GenericStore`", "its `LocalFileSystem`", &report);
 
     let mut put = Put::new(key(), "x");
     put.attributes = Arc::new({
@@ -103,7 +106,8 @@ async fn s3_on_moto() {
     make_bucket(moto.addr).await;
     let store = at(moto.addr).listing_in_order();
     store.warm_up().await.unwrap();
-    objects::run("object_store, AmazonS3 on moto", &store, &process::moto_claims()).await;
+    let report = objects::run("object_store, AmazonS3 on moto", &store, &process::moto_claims()).await;
+    tried::objects("`GenericStore`", "its `AmazonS3`, moto 5.2", &report);
 }
 
 /// `object_store` makes no buckets. moto does not check signatures.

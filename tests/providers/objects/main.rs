@@ -19,3 +19,5 @@ mod raw;
 mod s3;
 #[path = "../../support/s3s.rs"]
 mod s3s_server;
+#[path = "../../support/tried.rs"]
+mod tried;

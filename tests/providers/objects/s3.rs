@@ -5,6 +5,7 @@ use crate::{
     process,
     raw::{self, refusal},
     s3s_server::config,
+    tried,
 };
 use aws_sdk_s3::Client;
 use evenkeel::{
@@ -26,7 +27,8 @@ async fn s3_on_moto() {
     client.create_bucket().bucket("orders").send().await.unwrap();
     let store = S3::new(client, "orders");
     store.warm_up().await.unwrap();
-    objects::run("s3 on moto", &store, &process::moto_claims()).await;
+    let report = objects::run("s3 on moto", &store, &process::moto_claims()).await;
+    tried::objects("`S3`", "moto 5.2", &report);
     what_every_put_says(store).await;
 }
 

@@ -1,6 +1,10 @@
 //! The suite on a server, in a namespace of it, and on a client over it.
 
-use crate::redis_server::{Server, is_installed};
+use crate::{
+    races::races,
+    redis_server::{Server, is_installed},
+    tried,
+};
 use evenkeel::{
     Endpoint, KvClient,
     provider::Redis,
@@ -16,6 +20,7 @@ async fn a_redis_server() {
     let redis = Redis::new(server.client());
     let report = kv::run("redis", &redis, &Claims::all()).await;
     assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
+    tried::keys("`Redis`", "redis-server 7.0", &report);
     // In a namespace, beside others' keys, and through a whole client.
     server.tell(&["SET", "suite:others", "x"]).await;
     let spaced = redis.clone().namespace("an*other [space]:");
@@ -26,5 +31,6 @@ async fn a_redis_server() {
         .unwrap();
     let claims = Claims::all().without(Claim::Paging, "it streams");
     kv::run("client on redis", &client, &claims).await;
+    races(Redis::new(server.client()).namespace("races:")).await;
     println!("redis: ran");
 }

@@ -6,7 +6,11 @@
 mod answers;
 mod conformance;
 mod faults;
+#[path = "../support/races.rs"]
+mod races;
 #[path = "../support/redis_server.rs"]
 mod redis_server;
 #[path = "../support/relay.rs"]
 mod relay;
+#[path = "../../support/tried.rs"]
+mod tried;

@@ -1,0 +1,61 @@
+//! evenkeel.
+
+use super::{super::load, Contender, Right, Tally, compare};
+use evenkeel::{Error, Explanation, KvClient, ObjectClient};
+use std::{sync::Arc, time::Duration};
+
+/// Its own deadline is 10 s; a call that is still there 2 s later is a defect, and shows as one.
+const CUT: Duration = Duration::from_secs(12);
+
+/// Buckets at all three places.
+#[derive(Clone)]
+pub(crate) struct Evenkeel(pub(crate) ObjectClient);
+
+/// Tables at two.
+#[derive(Clone)]
+pub(crate) struct EvenkeelRows(pub(crate) KvClient);
+
+impl Contender for Evenkeel {
+    const CUT: Duration = CUT;
+
+    async fn get(&self, key: &str, tally: &Arc<Tally>) -> Right {
+        let (object, explanation) = counted(self.0.get(key).explained().await, tally)?;
+        compare(key, object.body()).map(|()| Some(explanation))
+    }
+
+    async fn put(&self, key: &str, tally: &Arc<Tally>) -> Right {
+        let (_, explanation) = counted(self.0.put(key, load::body(key)).explained().await, tally)?;
+        Ok(Some(explanation))
+    }
+}
+
+impl Contender for EvenkeelRows {
+    const CUT: Duration = CUT;
+
+    async fn get(&self, key: &str, tally: &Arc<Tally>) -> Right {
+        let (row, explanation) = counted(self.0.get(key).explained().await, tally)?;
+        compare(key, row.bytes()).map(|()| Some(explanation))
+    }
+
+    async fn put(&self, key: &str, tally: &Arc<Tally>) -> Right {
+        let (_, explanation) = counted(self.0.put(key, load::body(key)).explained().await, tally)?;
+        Ok(Some(explanation))
+    }
+}
+
+/// The attempts into the tally, and an error into a sentence.
+fn counted<T, E>(result: Result<(T, Explanation), Error<E>>, tally: &Arc<Tally>) -> Result<(T, Explanation), String>
+where
+    Error<E>: std::fmt::Display,
+{
+    match result {
+        Ok((answer, explanation)) => {
+            tally.of(explanation.attempts());
+            Ok((answer, explanation))
+        }
+        Err(error) => {
+            tally.of(error.attempts());
+            Err(error.to_string())
+        }
+    }
+}
