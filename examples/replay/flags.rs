@@ -144,7 +144,20 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 fn playable(flags: &Flags) -> Result<(), String> {
     use evenkeel::drill::PlayerKind::{Layer, Proxy, Resolver};
     let players: &[_] = if flags.simulate { &[Layer] } else { &[Proxy, Resolver] };
-    for endpoint in super::course::places(&flags.scenario) {
+    let places = super::course::places(&flags.scenario);
+    let mut rules = flags.scenario.phases.iter().flat_map(|phase| &phase.rules).peekable();
+    let strikes =
+        rules.peek().is_none() || rules.any(|rule| places.iter().any(|place| rule.target.selects(place.profile())));
+    if !strikes {
+        let places = places.each_ref().map(|place| place.profile().name());
+        return Err(format!(
+            "The scenario {:?} strikes none of the places of the replay: {}. A target with provider and region takes the \
+             first one's place.",
+            flags.scenario.name,
+            places.join(", ")
+        ));
+    }
+    for endpoint in places {
         for player in players {
             player
                 .check(&flags.scenario, endpoint.profile())

@@ -90,6 +90,16 @@ fn what_is_wrong_with_the_flags_is_one_sentence() {
         complaint("--scenario tomorrow"),
         "There is no built-in scenario \"tomorrow\"; --list shows them."
     );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let elsewhere = r#"{ "name": "elsewhere", "phases": [{ "name": "dark", "duration": "9s", "rules": [
+        { "target": { "region": "mars-1" }, "fault": "hang" }
+    ] }] }"#;
+    std::fs::write(file.path(), elsewhere).unwrap();
+    assert_eq!(
+        complaint(&format!("--scenario-file {}", file.path().display())),
+        "The scenario \"elsewhere\" strikes none of the places of the replay: aws-us-east-1, aws-eu-west-1, stackit-eu01. \
+         A target with provider and region takes the first one's place."
+    );
     assert!(complaint("--scenario-file /no/such.json").starts_with("/no/such.json: the file cannot be read: "));
 }
 
