@@ -33,6 +33,8 @@
 //! - Metadata: Azure's names are C# identifiers, which have no `-`. It travels as `_`, which the names of
 //!   [`Attributes`](crate::request::object::Attributes) cannot contain, so the way back is exact. A name that begins with a
 //!   digit has no such form and is refused as unsupported. Of blobs that others wrote, `_` is shown as `-`.
+//! - A put's [`Terms`] are Azure's access tiers, index tags and encryption scopes; a class or key of another provider's is
+//!   refused. Tried against Azurite, which takes tiers and tags and ignores scopes.
 //! - Neither `Debug` nor an error shows a key, a signature or a credential.
 //!
 //! # What it cannot see to

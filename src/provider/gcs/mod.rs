@@ -21,6 +21,7 @@
 //! - What the SDK reads must have a generation, the length of the part that was asked for, and the CRC32C where one is sent.
 //! - Content type and metadata round-trip. The SDK does not pass on the cache control of what it reads, so that it is
 //!   stored a second time, as metadata (`evenkeel-cache-control`), and taken from there.
+//! - A put's [`Terms`] are Google's storage classes and keys. Its objects have no tags, so that a put with one is refused.
 //! - Neither `Debug` nor an error shows a key or a credential: Google's messages quote them, so they are not passed on.
 //!
 //! # What it cannot see to

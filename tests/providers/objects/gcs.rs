@@ -5,8 +5,9 @@ use crate::{
     raw::{self, Act, http},
 };
 use evenkeel::{
+    Endpoint, ErrorKind, ObjectClient,
     provider::{AnyObjectProvider, Gcs, ObjectProvider, ProviderErrorKind as Kind},
-    request::object::{ETag, Get, Head, List, Put, PutMode},
+    request::object::{ETag, Encryption, Get, Head, List, Put, PutMode, Terms},
     testing::objects::{self, Claim, Claims},
     verdict::{Outcome, Sent, Verdict},
 };
@@ -174,6 +175,54 @@ async fn a_tag_that_is_no_generation() {
     put.mode = PutMode::IfMatch(ETag::new("\"an etag\"", ""));
     let error = store.put(put).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome().sent), (Kind::Unsupported, Sent::No));
+}
+
+/// Class and key are what the server then says of the object.
+#[tokio::test]
+async fn what_a_put_says() {
+    let server = gcs_server::start().await;
+    let key = |name: &str| format!("projects/p/locations/europe-west3/keyRings/r/cryptoKeys/{name}");
+    let defaults = Terms::new()
+        .storage_class("NEARLINE")
+        .encryption(Encryption::kms(key("default")));
+    let store = at(server.addr).await.with_put_defaults(defaults);
+    let (_, control) = clients(&format!("http://{}", server.addr), anonymous::Builder::new().build()).await;
+    let said = async |name: &str| {
+        let known = control
+            .get_object()
+            .set_bucket("projects/_/buckets/orders")
+            .set_object(name);
+        let known = known.send().await.unwrap();
+        (known.storage_class, known.kms_key)
+    };
+    let client = ObjectClient::builder().endpoint(Endpoint::new("google", store).provider("gcp"));
+    let client = client.build().unwrap();
+    client.put("defaults", "x").await.unwrap();
+    assert_eq!(said("defaults").await, ("NEARLINE".into(), key("default")));
+    client.put("class", "x").storage_class("ARCHIVE").await.unwrap();
+    assert_eq!(said("class").await, ("ARCHIVE".into(), key("default")));
+    let own = Terms::new().encryption(Encryption::kms(key("own")));
+    client.put("key", "x").terms_at("gcp", own).await.unwrap();
+    assert_eq!(said("key").await, ("NEARLINE".into(), key("own")));
+    for (refused, words) in [
+        (
+            client.put("refused", "x").tag("team", "billing"),
+            "google: Google's objects have no tags",
+        ),
+        (
+            client.put("refused", "x").encryption(Encryption::kms("alias/orders")),
+            "google: this key is none of Google's",
+        ),
+        (
+            client.put("refused", "x").storage_class("Cool"),
+            "google: this storage class is none of Google's",
+        ),
+    ] {
+        let error = refused.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(client.head("refused").await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]

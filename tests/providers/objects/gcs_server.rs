@@ -47,6 +47,8 @@ struct Stored {
     written: SystemTime,
     content_type: String,
     cache_control: String,
+    storage_class: String,
+    kms_key: String,
     metadata: HashMap<String, String>,
 }
 
@@ -130,6 +132,10 @@ impl State {
                 .filter(|t| !t.is_empty())
                 .unwrap_or("application/octet-stream".into()),
             cache_control: text("cacheControl"),
+            storage_class: Some(text("storageClass"))
+                .filter(|t| !t.is_empty())
+                .unwrap_or("STANDARD".into()),
+            kms_key: query.get("kmsKeyName").cloned().unwrap_or_default(),
             metadata: serde_json::from_value(resource["metadata"].clone()).unwrap_or_default(),
         };
         let answer = serde_json::json!({
@@ -254,6 +260,8 @@ impl Stored {
             size: self.body.len() as i64,
             content_type: self.content_type.clone(),
             cache_control: self.cache_control.clone(),
+            storage_class: self.storage_class.clone(),
+            kms_key: self.kms_key.clone(),
             metadata: self.metadata.clone().into_iter().collect(),
             update_time: Some(self.written.into()),
             ..Object::default()
