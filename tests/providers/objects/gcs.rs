@@ -16,7 +16,7 @@ use google_cloud_auth::errors::CredentialsError;
 use google_cloud_storage::client::{Storage, StorageControl};
 use std::{net::SocketAddr, time::Duration};
 
-async fn clients(url: &str, credentials: Credentials) -> (Storage, StorageControl) {
+pub(crate) async fn clients(url: &str, credentials: Credentials) -> (Storage, StorageControl) {
     let storage = Storage::builder()
         .with_endpoint(url)
         .with_credentials(credentials.clone());

@@ -75,6 +75,29 @@ pub(crate) async fn start() -> Server {
     }
 }
 
+/// A server that refuses every gRPC call with this code.
+pub(crate) async fn refusing(code: u16) -> Server {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut accepting = JoinSet::new();
+    accepting.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            connections.spawn(async move {
+                let refuse = move |_: Request<Incoming>| {
+                    std::future::ready(Ok::<_, Infallible>(status(code, "about secret-key")))
+                };
+                let http = auto::Builder::new(TokioExecutor::new());
+                let _ = http.serve_connection(TokioIo::new(socket), service_fn(refuse)).await;
+            });
+        }
+    });
+    Server {
+        addr,
+        _accepting: accepting,
+    }
+}
+
 async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
