@@ -1,7 +1,11 @@
-//! Cosmos DB: the conformance suite, the faults and a region that goes offline, before the SDK's own emulator in memory.
+//! Cosmos DB: the conformance suite, the faults and a region that goes offline, before the SDK's own emulator, in memory and
+//! over sockets.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod account;
 mod conformance;
 mod faults;
+#[path = "../../support/raw.rs"]
+mod raw;
+mod sockets;
