@@ -129,11 +129,13 @@
 //! |---|---|
 //! | – | the stack, the clients, the memory providers |
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
-//! | `cosmos` | `provider::Cosmos` on `azure_data_cosmos`, verdicts for its errors; includes `http` |
+//! | `azure_core` | verdicts for every Azure SDK; includes `http` |
+//! | `cosmos` | `provider::Cosmos` on `azure_data_cosmos`, verdicts for its errors; includes `azure_core` |
 //! | `dynamodb` | `provider::DynamoDb` on `aws-sdk-dynamodb`, verdicts for every AWS SDK; includes `http` |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
-//! | `azure_blob` | `provider::AzureBlob` on `azure_storage_blob`; includes `http` |
-//! | `gcs` | `provider::Gcs` on `google-cloud-storage`; includes `http` |
+//! | `azure_blob` | `provider::AzureBlob` on `azure_storage_blob`; includes `azure_core` |
+//! | `google_cloud` | verdicts for every Google Cloud SDK; includes `http` |
+//! | `gcs` | `provider::Gcs` on `google-cloud-storage`; includes `google_cloud` |
 //! | `object_store` | `provider::GenericStore`, any store of the crate `object_store`; includes `http` |
 //! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
 //! | `drill` | [`drill`]; includes `http` |

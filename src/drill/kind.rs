@@ -47,6 +47,9 @@ impl PlayerKind {
                     (Self::Proxy, Fault::Refuse | Fault::HangConnect) if !rule.hits_everything() => {
                         "a port is closed for every class of work and with probability 1, or for none"
                     }
+                    (Self::Proxy, Fault::HangConnect) if !cfg!(target_os = "linux") => {
+                        "only Linux drops who connects to a full queue"
+                    }
                     (Self::Resolver, Fault::DnsEmpty) if !rule.covers_all_classes() => {
                         "a look-up does not know which class of work it is for"
                     }

@@ -1,4 +1,4 @@
-use super::{Ended, Guard, InvalidScenario, Moment, PlayerKind, Rule, Scenario, Unplayable, guard::Watched};
+use super::{Ended, Fault, Guard, InvalidScenario, Moment, PlayerKind, Rule, Scenario, Unplayable, guard::Watched};
 use crate::{
     clock::{self, Instant},
     endpoint::Profile,
@@ -224,6 +224,13 @@ impl Timeline {
     /// See [`PlayerKind::check`].
     pub fn check(&self, kind: PlayerKind, profile: &Profile) -> Result<(), Unplayable> {
         self.scenario().map_or(Ok(()), |scenario| kind.check(scenario, profile))
+    }
+
+    /// Whether connecting to this endpoint is ever to hang.
+    pub(super) fn stalls(&self, profile: &Profile) -> bool {
+        let rules = self.scenario().into_iter().flat_map(|scenario| &scenario.phases);
+        let mut rules = rules.flat_map(|phase| &phase.rules);
+        rules.any(|rule| rule.fault == Fault::HangConnect && rule.target.selects(profile))
     }
 
     /// The rules that hold at `at` for calls of `class` at this endpoint, each with its number within the scenario.

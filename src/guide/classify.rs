@@ -2,11 +2,15 @@
 //!
 //! evenkeel carries your own client's calls (`Failover<C>`, or the layers alone). To fail over it must know two things of
 //! every failed attempt, and only you can tell it: whose fault was it (the [`Verdict`]), and could the request have reached
-//! the provider ([`Sent`])? A [`Classify`] answers both. There are three to use as they are, or to build on:
+//! the provider ([`Sent`])? A [`Classify`] answers both. There are some to use as they are, or to build on:
 //!
 //! | your client returns | use |
 //! |---|---|
 //! | `Result<T, SdkError<E>>` of an AWS SDK | `AwsVerdicts` (feature `s3`) |
+//! | `Result<T, azure_core::Error>` of an Azure SDK | `AzureVerdicts` (feature `azure_core`) |
+//! | `Result<T, CosmosError>` of Cosmos DB's SDK | `CosmosVerdicts` (feature `cosmos`) |
+//! | `Result<T, google_cloud_gax::error::Error>` of a Google SDK | `GoogleVerdicts` (feature `google_cloud`) |
+//! | `Result<T, RedisError>` | `RedisVerdicts` (feature `redis`) |
 //! | `Result<http::Response<B>, E>` | `HttpVerdicts` (feature `http`) |
 //! | `Result<T, std::io::Error>` | [`IoVerdicts`] |
 //! | anything else | your own, as below |

@@ -13,7 +13,8 @@
 //! Call [`check_put`] first, and
 //! [`check_range`] where there is a range: what they refuse cannot survive an HTTP header, and is
 //! refused by every store alike. What only *your* store cannot do is [`ProviderError::unsupported`]; a create that might
-//! overwrite is the most important of these.
+//! overwrite is the most important of these. Storage class, encryption and tags of a put are refused for you, unless your
+//! adapter takes them: then it says which in [`check_terms`], and keeps them.
 //!
 //! # 3. Say what a failure means
 //!
@@ -81,4 +82,5 @@
 //! [`ProviderError::unsupported`]: crate::provider::ProviderError::unsupported
 //! [`ProviderError::faulty`]: crate::provider::ProviderError::faulty
 //! [`check_put`]: crate::provider::check_put
+//! [`check_terms`]: crate::provider::ObjectProvider::check_terms
 //! [`check_range`]: crate::provider::check_range

@@ -2,14 +2,14 @@ mod kv;
 
 pub use kv::{AnyKvProvider, KvService};
 
-use super::{ObjectProvider, ProviderError};
+use super::{ObjectProvider, ProviderError, terms};
 use crate::{
     BoxError,
     request::{
         Call,
         object::{
             Delete, ETag, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, ObjectRequest, ObjectResponse, Put,
-            PutAnswer, PutMode,
+            PutAnswer, PutMode, Terms,
         },
     },
 };
@@ -26,7 +26,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Any adapter, its type forgotten: what lets endpoints of different providers stand in one list.
 #[derive(Clone)]
-pub struct AnyObjectProvider(Arc<dyn Erased<ObjectRequest, ObjectResponse>>);
+pub struct AnyObjectProvider(Arc<dyn ErasedObjects>);
 
 impl AnyObjectProvider {
     /// Forgets the type of `provider`.
@@ -85,6 +85,10 @@ impl ObjectProvider for AnyObjectProvider {
         }
     }
 
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
+        self.0.check_terms(terms)
+    }
+
     async fn warm_up(&self) -> Result<(), ProviderError> {
         self.0.warm_up().await
     }
@@ -105,6 +109,17 @@ impl fmt::Debug for AnyObjectProvider {
 trait Erased<Q, A>: Send + Sync {
     fn send(&self, request: Q) -> BoxFuture<'_, Result<A, ProviderError>>;
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
+}
+
+/// ... and what only stores of objects are asked.
+trait ErasedObjects: Erased<ObjectRequest, ObjectResponse> {
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError>;
+}
+
+impl<P: ObjectProvider> ErasedObjects for P {
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
+        ObjectProvider::check_terms(self, terms)
+    }
 }
 
 impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
@@ -132,7 +147,7 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
 ///
 /// It gives tags the endpoint's name on the way up, and on the way down sees to it that a tag is only shown to the
 /// endpoint that gave it: a foreign If-None-Match is dropped (the full object is a right answer), a foreign If-Match
-/// refused.
+/// refused. A put is left with the [terms](Put::terms) of its endpoint, which the adapter is asked about first.
 #[derive(Clone, Debug)]
 pub struct ObjectService {
     endpoint: Arc<str>,
@@ -168,6 +183,11 @@ impl Service<Call<ObjectRequest>> for ObjectService {
                     .take_if(|tag| tag.endpoint() != &*endpoint)
                     .map_or((), drop),
                 ObjectRequest::Put(put) => {
+                    terms::narrow(put, &endpoint);
+                    // The client has asked at its door; who speaks to the stack directly has not.
+                    if !put.terms.is_empty() {
+                        ObjectProvider::check_terms(&provider, &put.terms)?;
+                    }
                     if let PutMode::IfMatch(tag) = &put.mode
                         && tag.endpoint() != &*endpoint
                     {

@@ -54,6 +54,7 @@ pub mod redis;
 mod refusal;
 #[cfg(feature = "s3")]
 pub mod s3;
+mod terms;
 mod verdicts;
 
 #[cfg(feature = "object_store")]
@@ -76,9 +77,11 @@ pub use memory::Memory;
 pub use memory_table::MemoryTable;
 #[cfg(feature = "s3")]
 pub use s3::S3;
+pub use terms::check as check_terms;
+pub(crate) use terms::wrong as terms_wrong;
 pub use verdicts::ObjectVerdicts;
 
-use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer};
+use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, Terms};
 use std::future::Future;
 
 /// A store of objects, as an adapter presents it.
@@ -89,7 +92,8 @@ use std::future::Future;
 /// What is required:
 /// - `put` with [`PutMode::Create`](crate::request::object::PutMode::Create) never overwrites: where the store cannot
 ///   promise that, refuse with [`ProviderError::unsupported`].
-/// - Attributes round-trip, or the put is refused as unsupported.
+/// - Attributes round-trip, or the put is refused as unsupported. [`Put::terms`] are kept, or refused by
+///   [`check_terms`](Self::check_terms).
 /// - A body shorter than announced, or with a wrong checksum, is a failure ([`Verdict::Faulty`](crate::verdict::Verdict)),
 ///   not a short success.
 /// - Tags come back with an empty endpoint name; the stack fills it in.
@@ -108,6 +112,16 @@ pub trait ObjectProvider: Send + Sync + 'static {
 
     /// Fetches one page of a listing.
     fn list(&self, list: List) -> impl Future<Output = Result<ListPage, ProviderError>> + Send;
+
+    /// Whether a put on these terms can be kept here, in the provider's words. Asked before anything is sent, of every
+    /// endpoint that the put may go to; nothing that is asked for may be dropped. Refuses all terms by default, which is
+    /// right for an adapter that does not look at [`Put::terms`].
+    ///
+    /// # Errors
+    /// Why not: [`ProviderError::unsupported`], or what [`check_terms`] says.
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
+        terms::none(terms)
+    }
 
     /// Opens a connection and loads credentials, so that the first call need not. Does nothing by default.
     fn warm_up(&self) -> impl Future<Output = Result<(), ProviderError>> + Send {

@@ -40,14 +40,6 @@ pub(super) fn record(request_id: Option<&str>) {
     }
 }
 
-/// The code in an XML error document, as S3, Azure and GCS's XML interface write it.
-#[cfg_attr(not(any(feature = "object_store", feature = "azure_blob")), allow(dead_code))]
-pub(super) fn xml_code(body: &str) -> Option<&str> {
-    let (_, rest) = body.split_once("<Code>")?;
-    let (code, _) = rest.split_once("</Code>")?;
-    Some(code.trim())
-}
-
 /// What a verdict means for what was asked, and the verdict where the question corrects it.
 fn kind(asked: Asked, verdict: Verdict, status: Option<u16>, code: Option<&str>) -> (ProviderErrorKind, Verdict) {
     use ProviderErrorKind::*;

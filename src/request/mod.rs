@@ -20,6 +20,7 @@ pub mod kv;
 mod leg;
 pub mod object;
 mod record;
+mod terms;
 mod timer;
 mod write_id;
 

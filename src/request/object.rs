@@ -12,7 +12,10 @@
 
 use super::{Key, OpClass};
 
-pub use super::WriteId;
+pub use super::{
+    WriteId,
+    terms::{Encryption, Terms},
+};
 use bytes::Bytes;
 use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::SystemTime};
 
@@ -66,18 +69,24 @@ pub struct Put {
     pub mode: PutMode,
     /// Content type, cache control, user metadata.
     pub attributes: Arc<Attributes>,
+    /// Storage class, encryption, tags. An adapter sees those of its endpoint here.
+    pub terms: Arc<Terms>,
+    /// By an endpoint's name: the terms there, in the place of `terms`. The stack looks them up once it has chosen.
+    pub terms_at: Arc<BTreeMap<Arc<str>, Arc<Terms>>>,
     /// Travels as metadata, so that a retry recognises its own earlier success. `None`: nothing is added.
     pub write_id: Option<WriteId>,
 }
 
 impl Put {
-    /// A create (fails if the key exists), without attributes.
+    /// A create (fails if the key exists), without attributes, on the endpoint's own terms.
     pub fn new(key: Key, body: impl Into<Bytes>) -> Self {
         Self {
             key,
             body: body.into(),
             mode: PutMode::Create,
             attributes: Arc::default(),
+            terms: Arc::default(),
+            terms_at: Arc::default(),
             write_id: None,
         }
     }

@@ -111,7 +111,8 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
 /// The verdicts that come with the crate, all in one: what [`Failover`](crate::Failover) judges with by default.
 ///
 /// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with
-/// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `cosmos`, the Cosmos DB SDK's `CosmosError`; with `redis`,
+/// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `azure_core`, the error of all Azure SDKs, and with
+/// `cosmos` the Cosmos DB SDK's `CosmosError`; with `google_cloud`, the error of all of Google's SDKs; with `redis`,
 /// `redis::RedisError`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standard;
@@ -159,6 +160,39 @@ where
 
     fn detail(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Detail {
         super::AwsVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "azure_core")]
+impl<T> Classify<T, azure_core::Error> for Standard {
+    fn classify(&self, result: Result<&T, &azure_core::Error>) -> Outcome {
+        super::AzureVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &azure_core::Error>) -> Detail {
+        super::AzureVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "google_cloud")]
+impl<T> Classify<T, google_cloud_gax::error::Error> for Standard {
+    fn classify(&self, result: Result<&T, &google_cloud_gax::error::Error>) -> Outcome {
+        super::GoogleVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &google_cloud_gax::error::Error>) -> Detail {
+        super::GoogleVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "google_cloud")]
+impl<T> Classify<T, google_cloud_gax::error::CredentialsError> for Standard {
+    fn classify(&self, result: Result<&T, &google_cloud_gax::error::CredentialsError>) -> Outcome {
+        super::GoogleVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &google_cloud_gax::error::CredentialsError>) -> Detail {
+        super::GoogleVerdicts.detail(result)
     }
 }
 

@@ -58,6 +58,14 @@ fn failure(error: &(dyn Error + 'static)) -> Finding {
     chain::transport(error).unwrap_or_else(|| Finding::symptom(table::Symptom::Unknown))
 }
 
+/// The code in an XML error document, as S3, Azure and GCS's XML interface write it.
+#[cfg_attr(not(any(feature = "object_store", feature = "azure_core")), allow(dead_code))]
+pub(crate) fn xml_code(body: &str) -> Option<&str> {
+    let (_, rest) = body.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    Some(code.trim())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,11 +19,15 @@
 
 #[cfg(feature = "_aws")]
 mod aws;
+#[cfg(feature = "azure_core")]
+mod azure;
 #[cfg(feature = "http")]
 pub(crate) mod chain;
 mod classify;
 #[cfg(feature = "cosmos")]
 mod cosmos;
+#[cfg(feature = "google_cloud")]
+mod google;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "redis")]
@@ -34,12 +38,22 @@ pub mod table;
 pub use self::aws::AwsVerdicts;
 #[cfg(feature = "_aws")]
 pub(crate) use self::aws::finding as aws_finding;
+#[cfg(feature = "azure_core")]
+pub use self::azure::AzureVerdicts;
+#[cfg(feature = "azure_blob")]
+pub(crate) use self::azure::{REQUEST_ID as AZURE_REQUEST_ID, judged as azure_judged};
 #[cfg(feature = "cosmos")]
 pub use self::cosmos::CosmosVerdicts;
 #[cfg(feature = "cosmos")]
 pub(crate) use self::cosmos::finding as cosmos_finding;
+#[cfg(feature = "google_cloud")]
+pub use self::google::GoogleVerdicts;
+#[cfg(feature = "gcs")]
+pub(crate) use self::google::judged as google_judged;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
+#[cfg(feature = "object_store")]
+pub(crate) use self::http::xml_code;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisVerdicts;
 #[cfg(any(feature = "http", feature = "redis"))]

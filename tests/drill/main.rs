@@ -7,6 +7,7 @@ mod guard;
 mod layer;
 mod proxy;
 #[cfg(feature = "s3")]
+mod relay;
 mod replay;
 #[cfg(feature = "s3")]
 mod resolver;

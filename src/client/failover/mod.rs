@@ -100,8 +100,8 @@ use std::{
 ///   SDK: `.retry_config(RetryConfig::disabled())` in the client's config, and a connect timeout of 0.9 s or less.
 ///   evenkeel cannot do it for you here, because it does not know your client; [`S3::new`](crate::provider) does.
 /// - A body that streams after `send()` is collected *inside* the closure, so that its failure is seen.
-/// - Its error has a verdict: [`Standard`] judges `std::io::Error`, the AWS SDKs' `SdkError` and hyper's errors. For others
-///   there is [`classify`](FailoverBuilder::classify).
+/// - Its error has a verdict: [`Standard`] judges `std::io::Error`, hyper's errors, and those of the SDKs of AWS, Azure and
+///   Google and of Redis, with their features. For others there is [`classify`](FailoverBuilder::classify).
 ///
 /// # What it does not do
 /// It moves calls, not data: a write that failed over is at the other endpoint and only there, unless the provider copies

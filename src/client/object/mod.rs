@@ -24,6 +24,8 @@
 //!
 //! # Promises
 //! - A key, an attribute or a range is checked before anything is sent ([`ErrorKind::InvalidInput`](crate::ErrorKind)).
+//! - A storage class, an encryption or a tag that is asked for is kept wherever the object goes, or the put is refused:
+//!   see [`terms_at`](ObjectCall::terms_at).
 //! - A constraint is never broken: an endpoint that breaks one gets no call, not even to prove absence.
 //! - Dropping a call's future abandons its attempts; a write that was under way may have been applied.
 //! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another.
@@ -31,6 +33,7 @@
 mod door;
 mod operations;
 mod protocol;
+mod terms;
 mod values;
 mod verify;
 

@@ -1,5 +1,6 @@
 use super::{
     ObjectCall, Objects, door,
+    terms::Asked,
     values::{Fetched, FetchedMeta, Stored},
 };
 use crate::{
@@ -9,7 +10,8 @@ use crate::{
     request::{
         Key, OpClass,
         object::{
-            Attributes, ByteRange, Delete, ETag, Get, Head, ObjectRequest, ObjectResponse, Put, PutMode, WriteId,
+            Attributes, ByteRange, Delete, ETag, Encryption, Get, Head, ObjectRequest, ObjectResponse, Put, PutMode,
+            Terms, WriteId,
         },
     },
 };
@@ -25,6 +27,7 @@ pub struct PutObject {
     body: Bytes,
     mode: PutMode,
     attributes: Attributes,
+    terms: Asked,
     write_id: Option<WriteId>,
 }
 
@@ -52,6 +55,7 @@ impl PutObject {
             body,
             mode: PutMode::Create,
             attributes: Attributes::default(),
+            terms: Asked::default(),
             write_id: None,
         }
     }
@@ -95,6 +99,62 @@ impl ObjectCall<PutObject> {
     /// A pair of the user's own: names are lower-case ASCII letters, digits and `-`; values visible ASCII.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.operation.attributes.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// One more tag, at every endpoint. See [`Terms`] for what a tag may look like and who keeps them.
+    pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.operation.terms.everywhere = self.operation.terms.everywhere.tag(name, value);
+        self
+    }
+
+    /// The class to store it in, at every endpoint. Classes are each provider's own: with endpoints of several, use
+    /// [`terms_at`](Self::terms_at).
+    pub fn storage_class(mut self, class: impl Into<String>) -> Self {
+        self.operation.terms.everywhere = self.operation.terms.everywhere.storage_class(class);
+        self
+    }
+
+    /// How it is to be encrypted, at every endpoint. Keys are each provider's own: with endpoints of several, use
+    /// [`terms_at`](Self::terms_at).
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.operation.terms.everywhere = self.operation.terms.everywhere.encryption(encryption);
+        self
+    }
+
+    /// On these terms at the endpoint of this name, or at every endpoint of this provider.
+    ///
+    /// An endpoint's terms win over its provider's, these over those for every endpoint, and these over the endpoint's own
+    /// defaults: class and encryption each as a whole, tags name by name.
+    ///
+    /// Nothing that is asked for is dropped, because a call that fails over must not lose its key on the way. So the put is
+    /// refused before anything is sent, with the endpoint's name,
+    /// - as [`Unsupported`](crate::ErrorKind::Unsupported), when an endpoint that it may go to cannot keep the terms;
+    /// - as [`InvalidInput`](crate::ErrorKind::InvalidInput), when it says a class, an encryption or tags for some endpoints,
+    ///   and another that it may go to is not among them. `Terms::new()` for that one says that its defaults will do.
+    ///
+    /// ```
+    /// use evenkeel::request::object::{Encryption, Terms};
+    /// use evenkeel::{Endpoint, ErrorKind, ObjectClient, Replication, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (virginia, azure) = (Memory::new(), Memory::new());
+    /// let orders = ObjectClient::builder()
+    ///     .endpoint(Endpoint::new("virginia", virginia.clone()).provider("aws"))
+    ///     .endpoint(Endpoint::new("west europe", azure).provider("azure"))
+    ///     .replication(Replication::write_once())
+    ///     .build()?;
+    /// let amazons = Terms::new().encryption(Encryption::kms("alias/orders"));
+    /// let error = orders.put("42", "{}").terms_at("aws", amazons.clone()).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidInput); // and at `west europe`?
+    ///
+    /// let azures = Terms::new().encryption(Encryption::kms("orders-scope"));
+    /// orders.put("42", "{}").tag("team", "billing").terms_at("aws", amazons).terms_at("azure", azures).await?;
+    /// assert_eq!(virginia.terms_of("42").unwrap().tags["team"], "billing");
+    /// # Ok(()) }
+    /// ```
+    pub fn terms_at(mut self, endpoint_or_provider: impl Into<Arc<str>>, terms: Terms) -> Self {
+        self.operation.terms.at.push((endpoint_or_provider.into(), terms));
         self
     }
 
@@ -156,9 +216,12 @@ impl Operation for PutObject {
         let known_id = self.write_id.is_some();
         let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
         cx.checked(door::attributes(&self.attributes, Some(&id)))?;
+        let (terms, terms_at) = self.terms.settled(cx)?;
         let put = Put {
             mode: self.mode,
             attributes: Arc::new(self.attributes),
+            terms,
+            terms_at,
             write_id: Some(id.clone()),
             ..Put::new(key, self.body)
         };

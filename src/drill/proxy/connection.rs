@@ -1,6 +1,11 @@
 //! One client's connection, and the one to the server that belongs to it.
 
-use super::{Shared, body::Body, exchange};
+use super::{
+    Shared,
+    body::Body,
+    exchange,
+    relay::{self, Spoken},
+};
 use crate::BoxError;
 use http::{HeaderMap, Request, Response, header};
 use hyper::{body::Incoming, client::conn::http1::SendRequest, server::conn::http1, service::service_fn};
@@ -38,9 +43,24 @@ impl Drop for Upstream {
 }
 
 /// Serves one client until it leaves, a fault ends the connection, or `resets` says that all are to be reset.
-pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut resets: watch::Receiver<u64>) {
+pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, mut resets: watch::Receiver<u64>) {
     // Without it a small answer can wait for the ACK of the one before; a client would see 40 ms that no fault asked for.
     let _ = stream.set_nodelay(true);
+    let unread = async {
+        match relay::spoken(&stream).await? {
+            Spoken::Http1 => None,
+            other => Some(relay::pass(&mut stream, &shared, other).await),
+        }
+    };
+    let ending = select! {
+        biased;
+        ending = unread => ending,
+        _ = resets.changed() => Some(Ending::Reset),
+    };
+    match ending {
+        None => {}
+        Some(ending) => return end(&stream, ending),
+    }
     let (ending, mut endings) = watch::channel(None);
     let connection = Arc::new(Connection {
         shared,
@@ -57,7 +77,12 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, mut resets: wa
         _ = endings.changed() => *endings.borrow(),
     };
     let stream = serving.into_parts().io.into_inner();
-    if ending == Some(Ending::Reset) {
+    end(&stream, ending.unwrap_or(Ending::Close));
+}
+
+/// Says how the connection ends that is dropped next.
+fn end(stream: &TcpStream, ending: Ending) {
+    if ending == Ending::Reset {
         // With a linger of zero, closing sends an RST instead of a FIN.
         let _ = stream.set_zero_linger();
     }

@@ -1,6 +1,11 @@
 //! The proxy's listening socket, and how it is closed so that a client notices nothing but what a real outage shows.
 
-use std::{io, net::SocketAddr, time::Duration};
+use futures_util::FutureExt as _;
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     time::{sleep, timeout},
@@ -17,24 +22,25 @@ pub(super) enum Door {
     Closed,
 }
 
+/// Three sockets can have the port, and where a SYN goes is the kernel's rule: to a listener at 127.0.0.1 before one at every
+/// address. So connecting can be made to hang from one moment to the next, without a moment in which somebody gets into the
+/// queue that is to be full: it has been filled beforehand, by another address, while the listener before it was open.
 #[derive(Debug)]
 pub(super) struct Gate {
     addr: SocketAddr,
-    state: State,
+    /// Bound and not listening: with nothing else, whoever connects is refused, and nobody else can take the port.
+    _held: TcpSocket,
+    open: Option<TcpListener>,
+    hole: Option<Hole>,
+    /// How many connections fill a hole, once that was found out.
+    fills: Option<usize>,
 }
 
+/// A listener at every address, whose queue of connections to be accepted is full of our own.
 #[derive(Debug)]
-enum State {
-    Open(TcpListener),
-    /// The queue of connections to be accepted is full of our own.
-    Stalled {
-        _listener: TcpListener,
-        _fill: Vec<TcpStream>,
-    },
-    /// Bound and not listening: whoever connects is refused, and nobody else can take the port.
-    Closed(TcpSocket),
-    /// The port could not be bound again, for the moment.
-    Lost,
+struct Hole {
+    _listener: TcpListener,
+    fill: Vec<TcpStream>,
 }
 
 /// As many as tokio's own listeners let wait.
@@ -46,64 +52,75 @@ const FULL: Duration = Duration::from_millis(100);
 /// Linux holds one connection more than the backlog says; other systems some more. This many means that it does not work.
 const MOST_FILL: usize = 64;
 
+/// Loopback, too, and no address at which a client connects.
+const BACK_DOOR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 impl Gate {
-    pub(super) async fn bind() -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        Ok(Self {
-            addr: listener.local_addr()?,
-            state: State::Open(listener),
-        })
+    /// With a hole beforehand, if connecting is ever to hang: filling it takes a tenth of a second.
+    pub(super) async fn bind(stalls: bool) -> io::Result<Self> {
+        let held = shared(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let mut gate = Self {
+            addr: held.local_addr()?,
+            _held: held,
+            open: None,
+            hole: None,
+            fills: None,
+        };
+        gate.open()?;
+        if stalls {
+            gate.dig().await?;
+        }
+        Ok(gate)
     }
 
     pub(super) const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Brings the gate into this position; does nothing if it is there.
-    pub(super) async fn turn(&mut self, door: Door) -> io::Result<()> {
-        match (&self.state, door) {
-            (State::Open(_), Door::Open)
-            | (State::Stalled { .. }, Door::Stalled)
-            | (State::Closed(_), Door::Closed) => return Ok(()),
-            _ => {}
-        }
-        let socket = self.bound()?;
-        self.state = match door {
-            Door::Open => State::Open(socket.listen(BACKLOG)?),
-            Door::Closed => State::Closed(socket),
+    /// Brings the gate into this position; does nothing if it is there. Gives back who had connected before that and was
+    /// not accepted yet.
+    pub(super) async fn turn(&mut self, door: Door) -> io::Result<Vec<TcpStream>> {
+        let mut before = Vec::new();
+        match door {
+            Door::Open => self.open()?,
+            Door::Closed => (self.open, self.hole) = (None, None),
             Door::Stalled => {
-                let listener = socket.listen(1)?;
-                let mut fill = Vec::new();
-                while fill.len() < MOST_FILL {
-                    match timeout(FULL, TcpStream::connect(self.addr)).await {
-                        Ok(stream) => fill.push(stream?),
-                        Err(_) => break,
+                let was_open = self.open.is_some();
+                if self.hole.is_none() {
+                    // Whoever comes while it fills must not fall in.
+                    self.open()?;
+                    self.dig().await?;
+                }
+                // The closing of a listener resets who waits there: nobody may, who had a right to be served.
+                if let Some(open) = self.open.take()
+                    && was_open
+                {
+                    while let Some(Ok((stream, _))) = open.accept().now_or_never() {
+                        before.push(stream);
                     }
                 }
-                State::Stalled {
-                    _listener: listener,
-                    _fill: fill,
-                }
             }
-        };
+        }
+        Ok(before)
+    }
+
+    fn open(&mut self) -> io::Result<()> {
+        if self.open.is_none() {
+            self.open = Some(shared(self.addr)?.listen(BACKLOG)?);
+        }
         Ok(())
     }
 
-    /// A socket that is bound to our port and does not listen.
-    fn bound(&mut self) -> io::Result<TcpSocket> {
-        // The old one goes first: two sockets can share the port (both reuse addresses) unless one of them listens.
-        if let State::Closed(socket) = std::mem::replace(&mut self.state, State::Lost) {
-            return Ok(socket);
-        }
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(self.addr)?;
-        Ok(socket)
+    async fn dig(&mut self) -> io::Result<()> {
+        let hole = Hole::dig(self.addr.port(), self.fills.unwrap_or(MOST_FILL)).await?;
+        self.fills = Some(hole.fill.len());
+        self.hole = Some(hole);
+        Ok(())
     }
 
     /// The next connection; never, while the gate is not open.
     pub(super) async fn accept(&self) -> TcpStream {
-        let State::Open(listener) = &self.state else {
+        let Some(listener) = &self.open else {
             return std::future::pending().await;
         };
         loop {
@@ -116,35 +133,123 @@ impl Gate {
     }
 }
 
-#[cfg(test)]
+impl Hole {
+    async fn dig(port: u16, most: usize) -> io::Result<Self> {
+        let listener = shared(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?.listen(0)?;
+        let mut fill = Vec::new();
+        while fill.len() < most {
+            match timeout(FULL, TcpStream::connect((BACK_DOOR, port))).await {
+                Ok(stream) => fill.push(stream?),
+                Err(_) => break,
+            }
+        }
+        Ok(Self {
+            _listener: listener,
+            fill,
+        })
+    }
+}
+
+/// A socket that is bound here beside others of ours.
+fn shared(addr: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    #[cfg(target_os = "linux")]
+    socket.set_reuseport(true)?;
+    socket.bind(addr)?;
+    Ok(socket)
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    };
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
     async fn each_position_is_what_a_client_meets() {
-        let mut gate = Gate::bind().await.unwrap();
-        let addr = gate.addr();
-        let connect = || timeout(Duration::from_millis(300), TcpStream::connect(addr));
-        for door in [
-            Door::Closed,
-            Door::Open,
-            Door::Stalled,
-            Door::Open,
-            Door::Stalled,
-            Door::Closed,
-            Door::Stalled,
-            Door::Open,
-        ] {
-            gate.turn(door).await.unwrap();
-            let met = connect().await;
-            match door {
-                Door::Open => {
-                    met.unwrap().unwrap();
-                    gate.accept().await;
+        for stalls in [false, true] {
+            let mut gate = Gate::bind(stalls).await.unwrap();
+            let addr = gate.addr();
+            let connect = || timeout(Duration::from_millis(300), TcpStream::connect(addr));
+            for door in [
+                Door::Closed,
+                Door::Open,
+                Door::Stalled,
+                Door::Open,
+                Door::Stalled,
+                Door::Closed,
+                Door::Stalled,
+                Door::Open,
+            ] {
+                gate.turn(door).await.unwrap();
+                let met = connect().await;
+                match door {
+                    Door::Open => {
+                        met.unwrap().unwrap();
+                        gate.accept().await;
+                    }
+                    Door::Closed => assert_eq!(met.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionRefused),
+                    Door::Stalled => assert!(met.is_err(), "connected, or refused, instead of timing out: {met:?}"),
                 }
-                Door::Closed => assert_eq!(met.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionRefused),
-                Door::Stalled => assert!(met.is_err(), "connected, or refused, instead of timing out: {met:?}"),
             }
+        }
+    }
+
+    /// Clients that connect without a pause while the gate turns: whoever is connected is served, or reset in the
+    /// moment of the change. Nobody is connected and left alone.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn nobody_gets_into_the_hole() {
+        const SILENCE: Duration = Duration::from_millis(800);
+        for from in [Door::Open, Door::Closed] {
+            let mut gate = Gate::bind(true).await.unwrap();
+            let addr = gate.addr();
+            let over = Arc::new(AtomicBool::new(false));
+            let served = Arc::new(AtomicUsize::new(0));
+            let clients: Vec<_> = (0..8)
+                .map(|_| {
+                    let (over, served) = (over.clone(), served.clone());
+                    tokio::spawn(async move {
+                        while !over.load(SeqCst) {
+                            let Ok(Ok(mut stream)) = timeout(Duration::from_millis(5), TcpStream::connect(addr)).await
+                            else {
+                                continue;
+                            };
+                            let mut byte = [0];
+                            let answer = timeout(SILENCE, stream.read(&mut byte)).await;
+                            let answer = answer.expect("connected, and never answered");
+                            if answer.is_ok_and(|bytes| bytes == 1) {
+                                served.fetch_add(1, SeqCst);
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let serve = async |mut stream: TcpStream| drop(stream.write_all(b"x").await);
+            for _ in 0..4 {
+                for (door, pause) in [(from, SILENCE / 10), (Door::Stalled, SILENCE + SILENCE / 5)] {
+                    for stream in gate.turn(door).await.unwrap() {
+                        serve(stream).await;
+                    }
+                    let pause = sleep(pause);
+                    tokio::pin!(pause);
+                    loop {
+                        tokio::select! {
+                            () = &mut pause => break,
+                            stream = gate.accept() => serve(stream).await,
+                        }
+                    }
+                }
+            }
+            over.store(true, SeqCst);
+            drop(gate);
+            for client in clients {
+                client.await.unwrap();
+            }
+            assert!(from == Door::Closed || served.load(SeqCst) > 0);
         }
     }
 }

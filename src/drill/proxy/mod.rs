@@ -18,18 +18,27 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It speaks HTTP/1.1 without TLS, as S3 (paths are `/bucket/key`) and as DynamoDB: there its own errors are JSON with
+//! It understands HTTP/1.1 without TLS, as S3 (paths are `/bucket/key`) and as DynamoDB: there its own errors are JSON with
 //! DynamoDB's codes, gets are reads, queries and scans are lists, and all else is a write. Faults that concern a request
 //! are drawn when its head has arrived; those that concern connecting hold for as long as their phase does:
 //!
 //! - `refuse` closes the listening socket and resets open connections. The port stays reserved meanwhile.
-//! - `hang_connect` shrinks the queue of connections that wait to be accepted, and fills it with connections of its own:
-//!   Linux then drops every further SYN, as a black hole does. Open connections are not touched. A client that connects
-//!   in the very moment of the change can get one of the places in the queue; it is connected, and never answered.
+//! - `hang_connect` closes the listening socket before another whose queue of connections to be accepted was filled
+//!   beforehand: Linux drops every SYN that goes there, as a black hole does (and only Linux, so that it cannot be played
+//!   elsewhere). Open connections are not touched. Nobody is connected and then left alone: a client that connects in the
+//!   microseconds of the change is served or reset. The second socket listens at every address of the host, and answers
+//!   nobody.
 //! - `dns_empty` does nothing here: open connections survive, and the resolver that the SDK was given answers nothing
 //!   (`drill::DrillResolver`, features `s3` or `dynamodb`, and `drill`).
 //!
-//! A hung request stays hung until its client gives up, even when the phase is over. A server that cannot be reached, or
+//! A connection that speaks something else (HTTP/2 without TLS, as gRPC does on loopback; TLS; Redis) is passed on byte by
+//! byte, with the faults that need no more: `refuse`, `hang_connect`, the two resets, `slow`, `delay`, `drip`, `truncate` (of
+//! what arrives when the answer begins), and `hang`, which holds everything on the connection and passes it on when the
+//! phase is over. Over HTTP/2 they are drawn for each request, elsewhere for each piece of what a client sends. **The others
+//! need HTTP/1.1**, as do rules for some classes of work: where one of those holds, such a connection is reset at its next
+//! request, so that no drill is milder than it was meant. What is passed on so is not counted.
+//!
+//! A hung request over HTTP/1.1 stays hung until its client gives up, even when the phase is over. A server that cannot be reached, or
 //! breaks off before it has answered, is a bare 502.
 //!
 //! Every task that the proxy spawns ends when it is dropped. It needs a clock that runs: paused time runs ahead of
@@ -42,6 +51,7 @@ mod counts;
 mod dialect;
 mod exchange;
 mod gate;
+mod relay;
 mod supervise;
 
 pub use counts::{ClassCounts, Counts};
@@ -108,7 +118,7 @@ impl FaultProxy {
     /// If the drill has a fault for this endpoint that a proxy cannot play, and if no port can be had.
     pub async fn bind(upstream: SocketAddr, profile: Profile, timeline: Timeline) -> Result<Self, ProxyError> {
         timeline.check(PlayerKind::Proxy, &profile)?;
-        let gate = Gate::bind().await?;
+        let gate = Gate::bind(timeline.stalls(&profile)).await?;
         let addr = gate.addr();
         let shared = Arc::new(Shared {
             upstream,

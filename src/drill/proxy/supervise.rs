@@ -12,7 +12,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio::{select, sync::watch, task::JoinSet, time::sleep_until};
 
-/// How soon a port that could not be bound again is tried again.
+/// How soon a gate that did not turn is tried again: this host is out of ports, or of file descriptors.
 const REBIND: Duration = Duration::from_millis(20);
 
 pub(super) async fn run(mut gate: Gate, shared: Arc<Shared>) {
@@ -27,8 +27,12 @@ pub(super) async fn run(mut gate: Gate, shared: Arc<Shared>) {
         let now = clock::now();
         let door = shared.door(now);
         let mut until = shared.timeline.next_change(now);
-        if gate.turn(door).await.is_err() {
-            until = Some(now + REBIND);
+        match gate.turn(door).await {
+            // They were there before it turned.
+            Ok(before) => before.into_iter().for_each(|stream| {
+                connections.spawn(connection::serve(stream, shared.clone(), resets.subscribe()));
+            }),
+            Err(_) => until = Some(now + REBIND),
         }
         if door != before && door == Door::Closed {
             resets.send_modify(|number| *number += 1);

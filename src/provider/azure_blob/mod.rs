@@ -33,6 +33,8 @@
 //! - Metadata: Azure's names are C# identifiers, which have no `-`. It travels as `_`, which the names of
 //!   [`Attributes`](crate::request::object::Attributes) cannot contain, so the way back is exact. A name that begins with a
 //!   digit has no such form and is refused as unsupported. Of blobs that others wrote, `_` is shown as `-`.
+//! - A put's [`Terms`] are Azure's access tiers, index tags and encryption scopes; a class or key of another provider's is
+//!   refused. Tried against Azurite, which takes tiers and tags and ignores scopes.
 //! - Neither `Debug` nor an error shows a key, a signature or a credential.
 //!
 //! # What it cannot see to
@@ -51,6 +53,7 @@ mod listing;
 mod metadata;
 mod read;
 mod shared_key;
+mod terms;
 
 pub use shared_key::SharedKey;
 
@@ -62,7 +65,7 @@ use super::{
 };
 use crate::{
     request::object::{
-        ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode,
+        ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
     },
     verdict::table::Symptom,
 };
@@ -91,6 +94,7 @@ const CHANGES: usize = 3;
 pub struct AzureBlob {
     container: Arc<BlobContainerClient>,
     name: Arc<str>,
+    defaults: Arc<Terms>,
 }
 
 /// How requests are authorised.
@@ -158,7 +162,16 @@ impl AzureBlob {
         Ok(Self {
             name: name.unwrap_or_default().into(),
             container: Arc::new(BlobContainerClient::new(container, token, Some(options))?),
+            defaults: Arc::default(),
         })
+    }
+
+    /// Says this with every put, where the put does not say otherwise: access tier, encryption scope, index tags. Probes
+    /// and [`verify`](crate::ObjectClient::verify) carry nothing else. A SAS needs the permission `t` for tags.
+    #[must_use]
+    pub fn with_put_defaults(mut self, defaults: Terms) -> Self {
+        self.defaults = Arc::new(defaults);
+        self
     }
 
     /// The container's name.
@@ -237,6 +250,8 @@ impl fmt::Debug for AzureBlob {
 impl ObjectProvider for AzureBlob {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         check(&put)?;
+        let terms = put.terms.over(&self.defaults);
+        terms::check(&terms)?;
         let mut options = BlobClientUploadOptions {
             blob_content_type: put.attributes.content_type.clone(),
             blob_cache_control: put.attributes.cache_control.clone(),
@@ -245,6 +260,7 @@ impl ObjectProvider for AzureBlob {
             partition_size: Some(PUT_BLOB),
             ..BlobClientUploadOptions::default()
         };
+        terms::apply(&terms, &mut options);
         if put.body.len() as u64 > PUT_BLOB.get() {
             return Err(ProviderError::unsupported(
                 "a blob of more than 5,000 MiB takes more than one request",
@@ -303,6 +319,10 @@ impl ObjectProvider for AzureBlob {
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         listing::page(&self.container, &list).await
+    }
+
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
+        terms::check(&terms.over(&self.defaults))
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {

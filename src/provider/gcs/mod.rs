@@ -21,6 +21,7 @@
 //! - What the SDK reads must have a generation, the length of the part that was asked for, and the CRC32C where one is sent.
 //! - Content type and metadata round-trip. The SDK does not pass on the cache control of what it reads, so that it is
 //!   stored a second time, as metadata (`evenkeel-cache-control`), and taken from there.
+//! - A put's [`Terms`] are Google's storage classes and keys. Its objects have no tags, so that a put with one is refused.
 //! - Neither `Debug` nor an error shows a key or a credential: Google's messages quote them, so they are not passed on.
 //!
 //! # What it cannot see to
@@ -39,6 +40,7 @@
 //! service the adapter was not tried.
 
 mod error;
+mod terms;
 
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
@@ -47,8 +49,8 @@ use super::{
 };
 use crate::{
     request::object::{
-        Attributes, ByteRange, Delete, ETag, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, Put, PutAnswer,
-        PutMode, WriteId,
+        Attributes, ByteRange, Delete, ETag, Encryption, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, Put,
+        PutAnswer, PutMode, Terms, WriteId,
     },
     verdict::table::Symptom,
 };
@@ -77,6 +79,7 @@ pub struct Gcs {
     bucket: Arc<str>,
     /// `projects/_/buckets/{bucket}`, as requests name it.
     resource: Arc<str>,
+    defaults: Arc<Terms>,
 }
 
 impl Gcs {
@@ -89,7 +92,16 @@ impl Gcs {
             control,
             resource: format!("projects/_/buckets/{bucket}").into(),
             bucket,
+            defaults: Arc::default(),
         }
+    }
+
+    /// Says this with every put, where the put does not say otherwise: storage class, key. Probes and
+    /// [`verify`](crate::ObjectClient::verify) carry nothing else.
+    #[must_use]
+    pub fn with_put_defaults(mut self, defaults: Terms) -> Self {
+        self.defaults = Arc::new(defaults);
+        self
     }
 
     /// The bucket.
@@ -111,6 +123,8 @@ impl fmt::Debug for Gcs {
 impl ObjectProvider for Gcs {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         check(&put)?;
+        let terms = put.terms.over(&self.defaults);
+        terms::check(&terms)?;
         let (condition, asked) = match &put.mode {
             PutMode::Create => (Some(0), Asked::Create),
             PutMode::Overwrite => (None, Asked::Overwrite),
@@ -127,6 +141,13 @@ impl ObjectProvider for Gcs {
         }
         if let Some(cache_control) = &put.attributes.cache_control {
             request = request.set_cache_control(cache_control);
+        }
+        if let Some(class) = &terms.storage_class {
+            request = request.set_storage_class(class);
+        }
+        // With `Encryption::Store` there is nothing to be said: Google encrypts whatever it is sent.
+        if let Some(Encryption::Kms { key: Some(key) }) = &terms.encryption {
+            request = request.set_kms_key(key);
         }
         if let Some(generation) = condition {
             request = request.set_if_generation_match(generation);
@@ -238,6 +259,10 @@ impl ObjectProvider for Gcs {
         }
         let more = !page.next_page_token.is_empty();
         Ok(ListPage::new(entries, more.then_some(page.next_page_token)))
+    }
+
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
+        terms::check(&terms.over(&self.defaults))
     }
 
     /// Opens both connections and loads credentials.

@@ -24,11 +24,13 @@ mod list;
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
+    terms,
 };
 use crate::{
     clock,
     request::object::{
-        Attributes, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, WriteId,
+        Attributes, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+        WriteId,
     },
 };
 use bytes::Bytes;
@@ -63,6 +65,7 @@ struct Stored {
     etag: Arc<str>,
     last_modified: SystemTime,
     attributes: Arc<Attributes>,
+    terms: Arc<Terms>,
     write_id: Option<WriteId>,
 }
 
@@ -88,6 +91,12 @@ impl Memory {
     pub fn with_latency(mut self, range: Range<Duration>, seed: u64) -> Self {
         self.latency = Some(Arc::new(Latency::new(range, seed)));
         self
+    }
+
+    /// On which terms this object was put: nothing comes of them here. `None`: there is no such object.
+    pub fn terms_of(&self, key: &str) -> Option<Terms> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.objects.get(key).map(|stored| (*stored.terms).clone())
     }
 
     async fn serve(&self) -> MutexGuard<'_, State> {
@@ -133,6 +142,7 @@ impl State {
 impl ObjectProvider for Memory {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         check(&put)?;
+        self.check_terms(&put.terms)?;
         // One lock from the check to the write is what makes conditional puts atomic.
         let mut state = self.serve().await;
         let there = state.objects.get(put.key.as_str());
@@ -155,6 +165,7 @@ impl ObjectProvider for Memory {
             body: put.body,
             last_modified: clock::wall(),
             attributes: put.attributes,
+            terms: put.terms,
             write_id: put.write_id,
         };
         let answer = PutAnswer::new(Some(stored.tag()));
@@ -190,6 +201,10 @@ impl ObjectProvider for Memory {
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
         self.serve().await.objects.remove(delete.key.as_str());
         Ok(())
+    }
+
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
+        terms::check(terms)
     }
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {

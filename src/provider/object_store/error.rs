@@ -1,9 +1,9 @@
 use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
-        refusal::{Asked, refused, xml_code},
+        refusal::{Asked, refused},
     },
-    verdict::{Finding, Outcome, Sent, Verdict, chain, table::Symptom},
+    verdict::{Finding, Outcome, Sent, Verdict, chain, table::Symptom, xml_code},
 };
 use object_store::Error;
 

@@ -32,6 +32,7 @@
 //!   refused as unsupported.
 //! - Content type, cache control and metadata round-trip, or the put is refused. A store that takes no attributes at all
 //!   (`LocalFileSystem`) needs [`GenericStore::without_write_ids`], or every put of an `ObjectClient` is refused.
+//! - Tags and storage class of a put are refused where `object_store` would not pass them on; it shows which store it is.
 //! - No key is in an error: `object_store`'s own words quote the URL, so they are read and not shown.
 //!
 //! # What it cannot see to
@@ -59,16 +60,19 @@ mod listing;
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
+    check_terms,
     refusal::{Asked, wrong},
 };
 use crate::{
     request::{
         Key,
-        object::{ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
+        object::{
+            ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+        },
     },
     verdict::table::Symptom,
 };
-use attributes::{received, sent};
+use attributes::{received, sent, tags};
 use error::failed;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, PutOptions, UpdateVersion, path::Path};
 use std::{fmt, sync::Arc, time::Duration};
@@ -81,6 +85,7 @@ pub struct GenericStore {
     versions: bool,
     untagged: bool,
     in_order: bool,
+    passes: Passed,
 }
 
 /// Why a store was refused.
@@ -112,6 +117,7 @@ impl GenericStore {
                 write_ids: true,
                 untagged: false,
                 in_order: false,
+                passes: Passed::by(&shown),
             }),
         }
     }
@@ -186,6 +192,39 @@ impl GenericStore {
     }
 }
 
+/// What of a put's terms the store passes on, as `object_store` (0.14) has it. The others drop tags without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Passed {
+    tags: bool,
+    classes: bool,
+}
+
+impl Passed {
+    /// ... by what the store prints of itself, which shows beneath a wrapper, too.
+    fn by(shown: &str) -> Self {
+        let is = |name: &str| shown.contains(name);
+        let tagging = is("AmazonS3 {") || is("MicrosoftAzure {");
+        Self {
+            tags: tagging && !is("disable_tagging: true"),
+            classes: tagging || is("GoogleCloudStorage {"),
+        }
+    }
+
+    fn check(self, terms: &Terms) -> Result<(), ProviderError> {
+        check_terms(terms)?;
+        let refused = if terms.encryption.is_some() {
+            "object_store asks for no encryption in a put: set it in the store that you bring"
+        } else if terms.storage_class.is_some() && !self.classes {
+            "object_store passes a storage class on to S3, Azure and Google alone"
+        } else if !terms.tags.is_empty() && !self.tags {
+            "object_store passes tags on to S3 and Azure alone, unless the store is told not to"
+        } else {
+            return Ok(());
+        };
+        Err(ProviderError::unsupported(refused))
+    }
+}
+
 /// The number in the configuration that `object_store`'s clients print.
 fn retries(shown: &str) -> Option<u64> {
     let (_, rest) = shown.split_once("max_retries: ")?;
@@ -211,6 +250,7 @@ fn path(key: &Key) -> Result<Path, ProviderError> {
 impl ObjectProvider for GenericStore {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         check(&put)?;
+        self.passes.check(&put.terms)?;
         let path = path(&put.key)?;
         let (mode, asked) = match &put.mode {
             PutMode::Create => (object_store::PutMode::Create, Asked::Create),
@@ -226,7 +266,12 @@ impl ObjectProvider for GenericStore {
         };
         let options = PutOptions {
             mode,
-            attributes: sent(&put.attributes, put.write_id.as_ref().filter(|_| self.write_ids)),
+            attributes: sent(
+                &put.attributes,
+                &put.terms,
+                put.write_id.as_ref().filter(|_| self.write_ids),
+            ),
+            tags: tags(&put.terms),
             ..PutOptions::default()
         };
         let stored = self.store.put_opts(&path, put.body.into(), options).await;
@@ -298,6 +343,10 @@ impl ObjectProvider for GenericStore {
         listing::page(self, &list).await
     }
 
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
+        self.passes.check(terms)
+    }
+
     /// Lists nothing: under a path that nobody uses.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         use futures_util::StreamExt as _;
@@ -320,5 +369,29 @@ mod tests {
             Some(10)
         );
         assert_eq!(retries("InMemory"), None);
+    }
+
+    #[test]
+    fn what_is_passed_on() {
+        let of = |tags, classes| Passed { tags, classes };
+        assert_eq!(
+            Passed::by("AmazonS3 { config: S3Config { disable_tagging: false } }"),
+            of(true, true)
+        );
+        assert_eq!(
+            Passed::by("PrefixStore { inner: MicrosoftAzure { disable_tagging: true } }"),
+            of(false, true)
+        );
+        assert_eq!(Passed::by("GoogleCloudStorage { client: .. }"), of(false, true));
+        assert_eq!(Passed::by("LocalFileSystem { config: .. }"), of(false, false));
+        let terms = [
+            Terms::new().tag("a", "b"),
+            Terms::new().storage_class("c"),
+            Terms::new().encryption(crate::request::object::Encryption::Store),
+        ];
+        for (passes, taken) in [(of(true, true), 2), (of(false, true), 1), (of(false, false), 0)] {
+            let kept = terms.iter().filter(|terms| passes.check(terms).is_ok());
+            assert_eq!(kept.count(), taken, "{passes:?}");
+        }
     }
 }

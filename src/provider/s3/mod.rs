@@ -38,22 +38,21 @@
 //! [`Verdict::Faulty`]: crate::verdict::Verdict
 //! [`Attributes`]: crate::request::object::Attributes
 
-mod defaults;
 mod error;
 mod listing;
 pub mod preset;
 mod read;
-
-pub use defaults::{Encryption, PutDefaults};
+mod terms;
 
 use super::{
     ObjectProvider, ProviderError,
     attributes::{check, check_range},
     aws::{CONNECT_TIMEOUT, connecting_bounded},
+    check_terms,
     refusal::{Asked, record},
 };
 use crate::request::object::{
-    Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, WriteId,
+    Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
 };
 use aws_sdk_s3::{
     Client,
@@ -71,7 +70,7 @@ pub struct S3 {
     bucket: Arc<str>,
     conditional_put: bool,
     create_header: Option<Arc<str>>,
-    defaults: Arc<PutDefaults>,
+    defaults: Arc<Terms>,
 }
 
 impl S3 {
@@ -117,9 +116,22 @@ impl S3 {
         self
     }
 
-    /// Says this with every put: storage class, encryption, tags.
+    /// Says this with every put, where the put does not say otherwise: storage class, encryption, tags. What a bucket's
+    /// policy demands of each put belongs here: probes and [`verify`](crate::ObjectClient::verify) carry nothing else.
+    ///
+    /// ```
+    /// use evenkeel::provider::s3::{S3, preset};
+    /// use evenkeel::request::object::{Encryption, Terms};
+    ///
+    /// # let client = aws_sdk_s3::Client::from_conf(preset::aws("eu-central-1").build());
+    /// let store = S3::new(client, "orders")
+    ///     .with_put_defaults(Terms::new().encryption(Encryption::kms("alias/orders")).tag("team", "billing"));
+    /// ```
+    ///
+    /// What a store does not know it refuses ([`Verdict::Caller`](crate::verdict::Verdict)) or, as some do with tags and
+    /// classes, ignores.
     #[must_use]
-    pub fn with_put_defaults(mut self, defaults: PutDefaults) -> Self {
+    pub fn with_put_defaults(mut self, defaults: Terms) -> Self {
         self.defaults = Arc::new(defaults);
         self
     }
@@ -168,6 +180,8 @@ impl fmt::Debug for S3 {
 impl ObjectProvider for S3 {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         check(&put)?;
+        let terms = put.terms.over(&self.defaults);
+        check_terms(&terms)?;
         if !self.conditional_put && put.mode != PutMode::Overwrite {
             return Err(ProviderError::unsupported(
                 "this store is known to ignore conditions on a put",
@@ -193,7 +207,7 @@ impl ObjectProvider for S3 {
                     .collect(),
             ))
             .body(ByteStream::from(put.body));
-        let request = self.defaults.apply(request);
+        let request = terms::apply(&terms, request);
         let create_header = self.create_header.clone().filter(|_| put.mode == PutMode::Create);
         let (request, asked) = match &put.mode {
             PutMode::Create if create_header.is_some() => (request, Asked::Create),
@@ -282,6 +296,10 @@ impl ObjectProvider for S3 {
             .map_err(|error| failed(Asked::List, &error))?;
         record(page.request_id());
         listing::page(&list, page)
+    }
+
+    fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
+        check_terms(&terms.over(&self.defaults))
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {

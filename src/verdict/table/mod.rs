@@ -161,15 +161,13 @@ pub fn for_symptom(symptom: Symptom) -> Outcome {
     row_for_symptom(symptom).outcome()
 }
 
-/// `Retry-After` in its form in seconds. The form with a date is ignored: it depends on two clocks. An hour at most,
-/// so that one wrong header cannot bar an endpoint for a day.
+/// The longest time that a provider is granted: an hour, so that one wrong header cannot bar an endpoint for a day.
+pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// `Retry-After` in its form in seconds, an hour at most. The form with a date is ignored: it depends on two clocks.
 pub fn retry_after(value: &str) -> Option<Duration> {
-    const MOST: u64 = 3600;
-    value
-        .trim()
-        .parse::<u64>()
-        .ok()
-        .map(|seconds| Duration::from_secs(seconds.min(MOST)))
+    let seconds = value.trim().parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ pub const CODES: &[Row<&str>] = &[
     Row::new("NoSuchBucket", Caller, Maybe, "no such bucket", "wrong configuration: moving elsewhere would hide it"),
     Row::new("ContainerNotFound", Caller, Maybe, "no such container", "wrong configuration: moving elsewhere would hide it"),
     Row::new("ContainerBeingDeleted", Caller, Maybe, "the container is being deleted", "wrong configuration"),
+    Row::new("QueueNotFound", Caller, Maybe, "no such queue", "Azure: wrong configuration"),
+    Row::new("QueueBeingDeleted", Caller, Maybe, "the queue is being deleted", "Azure: wrong configuration"),
+    Row::new("TableNotFound", Caller, Maybe, "no such table", "Azure: wrong configuration"),
     Row::new("ContainerDisabled", Caller, Maybe, "the container is disabled", "the owner's decision"),
     Row::new("ResourceNotFoundException", Caller, Maybe, "no such table", "DynamoDB: wrong configuration"),
     // Answers: a refusal that is the answer.

@@ -1,4 +1,5 @@
-//! Cosmos DB: the conformance suite, the faults and a region that goes offline, before the SDK's own emulator in memory.
+//! Cosmos DB: the conformance suite, the faults and a region that goes offline, before the SDK's own emulator, in memory and
+//! over sockets.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
@@ -9,3 +10,6 @@ mod faults;
 mod races;
 #[path = "../../support/tried.rs"]
 mod tried;
+#[path = "../../support/raw.rs"]
+mod raw;
+mod sockets;

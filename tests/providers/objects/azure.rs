@@ -10,14 +10,17 @@ use azure_core::{
     http::{Transport, Url},
     time::{Duration as Span, OffsetDateTime},
 };
-use azure_storage_blob::BlobContainerClientOptions;
+use azure_storage_blob::{
+    BlobContainerClientOptions,
+    models::{BlobClientGetPropertiesResultHeaders, BlobTags},
+};
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient, Replication,
     provider::{
         AnyObjectProvider, AzureBlob, ObjectProvider, ProviderErrorKind as Kind,
         azure_blob::{Credential, SharedKey},
     },
-    request::object::{Attributes, ByteRange, Get, List, Put},
+    request::object::{Attributes, ByteRange, Encryption, Get, List, Put, Terms},
     testing::objects::{self, Claims},
     verdict::{Outcome, Sent, Verdict},
 };
@@ -78,6 +81,7 @@ async fn azurite() {
     subject(azurite.addr).over_the_proxy().await;
     a_suffix(&store).await;
     the_secondary(azurite.addr).await;
+    what_a_put_says(azurite.addr).await;
 
     // The suite wants an empty store.
     let url = Url::parse(&format!("http://{}/{ACCOUNT}/again", azurite.addr)).unwrap();
@@ -117,6 +121,71 @@ async fn the_secondary(addr: SocketAddr) {
     );
     let error = client.put("secret-key", "x").overwrite().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HomeUnavailable);
+}
+
+/// Tier and tags are what the server then says of the blob. (It ignores encryption scopes.)
+async fn what_a_put_says(addr: SocketAddr) {
+    let defaults = Terms::new()
+        .storage_class("Cool")
+        .tag("team", "a=b / c+d")
+        .tag("tier", "2");
+    let store = with_key(addr).with_put_defaults(defaults);
+    let client = ObjectClient::builder().endpoint(Endpoint::new("azure", store.clone()));
+    let client = client.build().unwrap();
+    let said = async |key: &str| {
+        let blob = store.client().blob_client(key);
+        let tier = blob.get_properties(None).await.unwrap().access_tier().unwrap();
+        let tags: BlobTags = blob.get_tags(None).await.unwrap().into_model().unwrap();
+        let pair = |tag: azure_storage_blob::models::BlobTag| (tag.key.unwrap(), tag.value.unwrap());
+        let tags: std::collections::BTreeMap<_, _> = tags.blob_tag_set.unwrap().into_iter().map(pair).collect();
+        (tier.unwrap(), format!("{tags:?}"))
+    };
+    client.put("defaults", "x").await.unwrap();
+    let all = r#"{"team": "a=b / c+d", "tier": "2"}"#;
+    assert_eq!(said("defaults").await, ("Cool".into(), all.into()));
+    client
+        .put("own", "x")
+        .storage_class("Cold")
+        .tag("tier", "3")
+        .await
+        .unwrap();
+    let all = r#"{"team": "a=b / c+d", "tier": "3"}"#;
+    assert_eq!(said("own").await, ("Cold".into(), all.into()));
+
+    let error = client
+        .put("american", "x")
+        .storage_class("STANDARD_IA")
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        error
+            .to_string()
+            .contains("azure: this storage class is no access tier"),
+        "{error}"
+    );
+    // A tier in Azure's form that it does not have.
+    let error = client.put("unknown", "x").storage_class("Lukewarm").await.unwrap_err();
+    assert!(!error.may_have_been_applied(), "{error}");
+    assert_eq!(client.head("unknown").await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// What goes to the server, whatever it makes of it.
+#[tokio::test]
+async fn an_encryption_scope_travels() {
+    let server = raw::serve(refusal("409 Conflict", "EncryptionScopeNotFound")).await;
+    let store = with_sas(server.addr).with_put_defaults(Terms::new().encryption(Encryption::kms("default-scope")));
+    let mut put = Put::new(key(), "x");
+    store.put(put.clone()).await.unwrap_err();
+    put.terms = Arc::new(Terms::new().encryption(Encryption::kms("orders-scope")));
+    store.put(put).await.unwrap_err();
+    let asked = server.heads();
+    assert!(
+        asked[0].contains("x-ms-encryption-scope: default-scope"),
+        "{}",
+        asked[0]
+    );
+    assert!(asked[1].contains("x-ms-encryption-scope: orders-scope"), "{}", asked[1]);
 }
 
 async fn configured_wrongly(addr: SocketAddr) {

@@ -16,10 +16,10 @@ use tokio::time::timeout;
 
 pub(crate) const UNSENT: Outcome = Outcome::new(Verdict::Unreachable, Sent::No);
 pub(crate) const FAULTY: Outcome = Outcome::new(Verdict::Faulty, Sent::Maybe);
-const THROTTLED: Outcome = Outcome::new(Verdict::Throttled, Sent::Maybe);
+pub(crate) const THROTTLED: Outcome = Outcome::new(Verdict::Throttled, Sent::Maybe);
 
 /// Ample on loopback, and less than any SDK waits before it repeats or gives up.
-const A_WHILE: Duration = Duration::from_millis(400);
+pub(crate) const A_WHILE: Duration = Duration::from_millis(400);
 
 pub(crate) fn key() -> Key {
     Key::new("secret-key").unwrap()
@@ -44,13 +44,13 @@ pub(crate) struct Subject<F> {
     pub(crate) reads_s3_documents: bool,
 }
 
-fn rule(json: &str) -> Fault {
+pub(crate) fn rule(json: &str) -> Fault {
     serde_json::from_str(json).unwrap()
 }
 
 impl<F: Fn(SocketAddr) -> AnyObjectProvider> Subject<F> {
     /// The adapter behind a proxy that plays this from now on.
-    async fn behind(&self, fault: Fault) -> (AnyObjectProvider, FaultProxy) {
+    pub(crate) async fn behind(&self, fault: Fault) -> (AnyObjectProvider, FaultProxy) {
         let mut scenario = Scenario::builtin("fastly-2021").unwrap();
         scenario.phases.truncate(1);
         scenario.phases[0].duration = Duration::from_secs(3600);

@@ -1,13 +1,15 @@
 use crate::{
-    faults::{FAULTY, Subject, UNSENT, key, overwrite, shows_nothing},
+    faults::{A_WHILE, FAULTY, Subject, THROTTLED, UNSENT, key, overwrite, rule, shows_nothing},
     gcs_server::{self, document},
     process::say,
     raw::{self, Act, http},
     tried,
 };
 use evenkeel::{
+    Endpoint, ErrorKind, ObjectClient,
+    drill::Fault,
     provider::{AnyObjectProvider, Gcs, ObjectProvider, ProviderErrorKind as Kind},
-    request::object::{ETag, Get, Head, List, Put, PutMode},
+    request::object::{Delete, ETag, Encryption, Get, Head, List, Put, PutMode, Terms},
     testing::objects::{self, Claim, Claims},
     verdict::{Outcome, Sent, Verdict},
 };
@@ -15,8 +17,9 @@ use google_cloud_auth::credentials::{CacheableResource, Credentials, Credentials
 use google_cloud_auth::errors::CredentialsError;
 use google_cloud_storage::client::{Storage, StorageControl};
 use std::{net::SocketAddr, time::Duration};
+use tokio::time::timeout;
 
-async fn clients(url: &str, credentials: Credentials) -> (Storage, StorageControl) {
+pub(crate) async fn clients(url: &str, credentials: Credentials) -> (Storage, StorageControl) {
     let storage = Storage::builder()
         .with_endpoint(url)
         .with_credentials(credentials.clone());
@@ -178,6 +181,54 @@ async fn a_tag_that_is_no_generation() {
     assert_eq!((error.kind(), error.outcome().sent), (Kind::Unsupported, Sent::No));
 }
 
+/// Class and key are what the server then says of the object.
+#[tokio::test]
+async fn what_a_put_says() {
+    let server = gcs_server::start().await;
+    let key = |name: &str| format!("projects/p/locations/europe-west3/keyRings/r/cryptoKeys/{name}");
+    let defaults = Terms::new()
+        .storage_class("NEARLINE")
+        .encryption(Encryption::kms(key("default")));
+    let store = at(server.addr).await.with_put_defaults(defaults);
+    let (_, control) = clients(&format!("http://{}", server.addr), anonymous::Builder::new().build()).await;
+    let said = async |name: &str| {
+        let known = control
+            .get_object()
+            .set_bucket("projects/_/buckets/orders")
+            .set_object(name);
+        let known = known.send().await.unwrap();
+        (known.storage_class, known.kms_key)
+    };
+    let client = ObjectClient::builder().endpoint(Endpoint::new("google", store).provider("gcp"));
+    let client = client.build().unwrap();
+    client.put("defaults", "x").await.unwrap();
+    assert_eq!(said("defaults").await, ("NEARLINE".into(), key("default")));
+    client.put("class", "x").storage_class("ARCHIVE").await.unwrap();
+    assert_eq!(said("class").await, ("ARCHIVE".into(), key("default")));
+    let own = Terms::new().encryption(Encryption::kms(key("own")));
+    client.put("key", "x").terms_at("gcp", own).await.unwrap();
+    assert_eq!(said("key").await, ("NEARLINE".into(), key("own")));
+    for (refused, words) in [
+        (
+            client.put("refused", "x").tag("team", "billing"),
+            "google: Google's objects have no tags",
+        ),
+        (
+            client.put("refused", "x").encryption(Encryption::kms("alias/orders")),
+            "google: this key is none of Google's",
+        ),
+        (
+            client.put("refused", "x").storage_class("Cool"),
+            "google: this storage class is none of Google's",
+        ),
+    ] {
+        let error = refused.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(client.head("refused").await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
 #[tokio::test]
 async fn damaged_bodies() {
     let told = |hash: &'static str, length: &'static str| {
@@ -203,7 +254,94 @@ async fn damaged_bodies() {
     }
 }
 
-/// The gRPC half, which the drill's proxy does not speak.
+/// The gRPC half over the drill's proxy, which passes HTTP/2 on as it comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_on_the_way_of_grpc() {
+    let server = gcs_server::start().await;
+    let subject = subject(server.addr);
+    let real = at(server.addr).await;
+    real.put(overwrite("x")).await.unwrap();
+    for (fault, expected) in [
+        (Fault::Refuse, UNSENT),
+        (Fault::ResetBeforeRequest, FAULTY),
+        (Fault::ResetAfterRequest, FAULTY),
+        (rule(r#"{ "truncate": { "share": 0.5 } }"#), FAULTY),
+        // What it would have to understand, it cannot play: the connection is reset.
+        (rule(r#"{ "status": { "code": 503 } }"#), FAULTY),
+    ] {
+        let name = fault.name();
+        let is_refusal = fault == Fault::Refuse;
+        let (store, _proxy) = subject.behind(fault).await;
+        // A gate that closes takes the proxy's task a moment.
+        let mut met = store.head(Head::new(key())).await;
+        for _ in 0..100 {
+            if !is_refusal || met.as_ref().is_err_and(|error| error.outcome() == expected) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            met = store.head(Head::new(key())).await;
+        }
+        let error = met.unwrap_err();
+        assert_eq!(error.outcome(), expected, "head, {name}: {error:?}");
+        shows_nothing(&error);
+        for (what, error) in [
+            ("delete", store.delete(Delete::new(key())).await.unwrap_err()),
+            ("list", store.list(List::default()).await.unwrap_err()),
+        ] {
+            assert_eq!(error.outcome(), expected, "{what}, {name}: {error:?}");
+            shows_nothing(&error);
+        }
+    }
+    // The resets after the request have left it done.
+    assert_eq!(real.head(Head::new(key())).await.unwrap_err().kind(), Kind::NotFound);
+    real.put(overwrite("x")).await.unwrap();
+    // Nothing in the adapter decides before the stack's limit does; connecting to a black hole included.
+    for fault in [
+        Fault::Hang,
+        Fault::HangConnect,
+        rule(r#"{ "drip": { "bytes_per_second": 20 } }"#),
+    ] {
+        let name = fault.name();
+        let (store, _proxy) = subject.behind(fault).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let got = timeout(A_WHILE, store.head(Head::new(key()))).await;
+        assert!(got.is_err(), "{name}: {got:?}");
+    }
+    let (store, _proxy) = subject.behind(Fault::Hang).await;
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("endpoint", store))
+        .deadline(Duration::from_millis(1_500));
+    let error = client.build().unwrap().delete("secret-key").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
+}
+
+#[tokio::test]
+async fn what_refusals_over_grpc_mean() {
+    let denied = Outcome::new(Verdict::Denied, Sent::Maybe);
+    for (code, kind, expected) in [
+        (14, Kind::Failed, FAULTY),                                     // UNAVAILABLE
+        (13, Kind::Failed, FAULTY),                                     // INTERNAL
+        (4, Kind::Failed, FAULTY),                                      // DEADLINE_EXCEEDED
+        (8, Kind::Throttled, THROTTLED),                                // RESOURCE_EXHAUSTED
+        (10, Kind::Throttled, THROTTLED),                               // ABORTED
+        (16, Kind::Denied, denied.naming_the_credential()),             // UNAUTHENTICATED
+        (7, Kind::Denied, denied),                                      // PERMISSION_DENIED
+        (3, Kind::Invalid, Outcome::new(Verdict::Caller, Sent::Maybe)), // INVALID_ARGUMENT
+    ] {
+        let server = gcs_server::refusing(code).await;
+        let store = at(server.addr).await;
+        for error in [
+            store.head(Head::new(key())).await.unwrap_err(),
+            store.delete(Delete::new(key())).await.unwrap_err(),
+            store.list(List::default()).await.unwrap_err(),
+        ] {
+            assert_eq!((error.kind(), error.outcome()), (kind, expected), "{code}: {error:?}");
+            shows_nothing(&error);
+        }
+    }
+}
+
+/// The gRPC half at servers that are none.
 #[tokio::test]
 async fn the_other_half() {
     let nobody = at(raw::nobody().await).await;
@@ -227,7 +365,7 @@ async fn the_other_half() {
     }
     let server = raw::serve(Act::Hang).await;
     let store = at(server.addr).await;
-    let hung = tokio::time::timeout(Duration::from_millis(400), store.head(Head::new(key()))).await;
+    let hung = timeout(Duration::from_millis(400), store.head(Head::new(key()))).await;
     assert!(hung.is_err(), "{hung:?}");
 }
 

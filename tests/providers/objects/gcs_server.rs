@@ -47,6 +47,8 @@ struct Stored {
     written: SystemTime,
     content_type: String,
     cache_control: String,
+    storage_class: String,
+    kms_key: String,
     metadata: HashMap<String, String>,
 }
 
@@ -64,6 +66,29 @@ pub(crate) async fn start() -> Server {
                 let http = auto::Builder::new(TokioExecutor::new());
                 // A client that goes away is no failure of the server's.
                 let _ = http.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    });
+    Server {
+        addr,
+        _accepting: accepting,
+    }
+}
+
+/// A server that refuses every gRPC call with this code.
+pub(crate) async fn refusing(code: u16) -> Server {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut accepting = JoinSet::new();
+    accepting.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            connections.spawn(async move {
+                let refuse = move |_: Request<Incoming>| {
+                    std::future::ready(Ok::<_, Infallible>(status(code, "about secret-key")))
+                };
+                let http = auto::Builder::new(TokioExecutor::new());
+                let _ = http.serve_connection(TokioIo::new(socket), service_fn(refuse)).await;
             });
         }
     });
@@ -130,6 +155,10 @@ impl State {
                 .filter(|t| !t.is_empty())
                 .unwrap_or("application/octet-stream".into()),
             cache_control: text("cacheControl"),
+            storage_class: Some(text("storageClass"))
+                .filter(|t| !t.is_empty())
+                .unwrap_or("STANDARD".into()),
+            kms_key: query.get("kmsKeyName").cloned().unwrap_or_default(),
             metadata: serde_json::from_value(resource["metadata"].clone()).unwrap_or_default(),
         };
         let answer = serde_json::json!({
@@ -254,6 +283,8 @@ impl Stored {
             size: self.body.len() as i64,
             content_type: self.content_type.clone(),
             cache_control: self.cache_control.clone(),
+            storage_class: self.storage_class.clone(),
+            kms_key: self.kms_key.clone(),
             metadata: self.metadata.clone().into_iter().collect(),
             update_time: Some(self.written.into()),
             ..Object::default()

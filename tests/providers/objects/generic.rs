@@ -5,10 +5,10 @@ use crate::{
     tried,
 };
 use evenkeel::{
-    provider::{AnyObjectProvider, GenericStore, ObjectProvider, ProviderErrorKind, object_store::Unfit},
+    provider::{AnyObjectProvider, GenericStore, ObjectProvider, ProviderErrorKind, S3, object_store::Unfit},
     request::{
         Key,
-        object::{Attributes, Delete, Put},
+        object::{Attributes, Delete, Encryption, Put, Terms},
     },
     testing::objects::{self, Claim, Claims},
     verdict::{Sent, Verdict},
@@ -108,6 +108,53 @@ async fn s3_on_moto() {
     store.warm_up().await.unwrap();
     let report = objects::run("object_store, AmazonS3 on moto", &store, &process::moto_claims()).await;
     tried::objects("`GenericStore`", "its `AmazonS3`, moto 5.2", &report);
+
+    let mut put = overwrite("x");
+    let terms = Terms::new()
+        .storage_class("STANDARD_IA")
+        .tag("team", "a=b / c+d")
+        .tag("tier", "2");
+    put.terms = Arc::new(terms);
+    store.put(put).await.unwrap();
+    let client = aws_sdk_s3::Client::from_conf(crate::s3s_server::config(&format!("http://{}", moto.addr)).build());
+    let (class, _, _, tags) = crate::s3::kept(&S3::new(client, "orders"), key().as_str()).await;
+    assert_eq!(class.as_deref(), Some("STANDARD_IA"));
+    assert_eq!(tags, crate::s3::tags(&[("team", "a=b / c+d"), ("tier", "2")]));
+}
+
+/// What `object_store` would drop without a word is refused.
+#[tokio::test]
+async fn terms_that_are_not_passed_on() {
+    let memory = GenericStore::new(Arc::new(InMemory::new())).unwrap();
+    let untagged = GenericStore::new(Arc::new(
+        AmazonS3Builder::new()
+            .with_bucket_name("orders")
+            .with_region("us-east-1")
+            .with_disable_tagging(true)
+            .with_retry(RetryConfig {
+                max_retries: 0,
+                ..RetryConfig::default()
+            })
+            .build()
+            .unwrap(),
+    ))
+    .unwrap();
+    let tagged = Terms::new().tag("team", "billing");
+    for (store, terms) in [
+        (&memory, tagged.clone()),
+        (&memory, Terms::new().storage_class("STANDARD_IA")),
+        (&untagged, tagged),
+        (&at(raw::nobody().await), Terms::new().encryption(Encryption::Store)),
+    ] {
+        let mut put = overwrite("x");
+        put.terms = Arc::new(terms);
+        let refused = store.put(put).await.unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.outcome().sent),
+            (ProviderErrorKind::Unsupported, Sent::No),
+            "{refused:?}"
+        );
+    }
 }
 
 /// `object_store` makes no buckets. moto does not check signatures.

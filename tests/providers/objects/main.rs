@@ -8,6 +8,7 @@
 #![allow(dead_code)] // a feature alone needs a part of the helpers
 
 mod azure;
+mod failover;
 mod faults;
 mod gcs;
 mod gcs_server;

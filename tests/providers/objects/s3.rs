@@ -9,11 +9,9 @@ use crate::{
 };
 use aws_sdk_s3::Client;
 use evenkeel::{
-    provider::{
-        ObjectProvider, ProviderErrorKind, S3,
-        s3::{Encryption, PutDefaults},
-    },
-    request::object::{ETag, Put, PutMode},
+    Endpoint, ErrorKind, ObjectClient,
+    provider::{ObjectProvider, ProviderErrorKind, S3},
+    request::object::{ETag, Encryption, Put, PutMode, Terms},
     testing::objects,
     verdict::Sent,
 };
@@ -29,36 +27,90 @@ async fn s3_on_moto() {
     store.warm_up().await.unwrap();
     let report = objects::run("s3 on moto", &store, &process::moto_claims()).await;
     tried::objects("`S3`", "moto 5.2", &report);
-    what_every_put_says(store).await;
+    what_a_put_says(store).await;
 }
 
-/// Class, encryption and tags are what the server then says of the object.
-async fn what_every_put_says(store: S3) {
-    let defaults = PutDefaults::new()
+/// What the server then says of an object: its class, its encryption, its key, its tags.
+pub(crate) async fn kept(
+    store: &S3,
+    key: &str,
+) -> (Option<String>, Option<String>, Option<String>, Vec<(String, String)>) {
+    let (client, bucket) = (store.client(), store.bucket());
+    let known = client.head_object().bucket(bucket).key(key).send().await.unwrap();
+    let tags = client.get_object_tagging().bucket(bucket).key(key);
+    let tags = tags.send().await.unwrap();
+    let pair = |tag: &aws_sdk_s3::types::Tag| (tag.key().to_owned(), tag.value().to_owned());
+    let mut tags: Vec<_> = tags.tag_set().iter().map(pair).collect();
+    tags.sort_unstable();
+    (
+        known.storage_class().map(|class| class.as_str().to_owned()),
+        known.server_side_encryption().map(|how| how.as_str().to_owned()),
+        known
+            .ssekms_key_id()
+            .map(|key| key.rsplit(':').next().unwrap().to_owned()),
+        tags,
+    )
+}
+
+pub(crate) fn tags(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+/// A put's own terms win over the endpoint's defaults, field by field.
+async fn what_a_put_says(store: S3) {
+    let some = |text: &str| Some(text.to_owned());
+    let defaults = Terms::new()
         .storage_class("STANDARD_IA")
-        .encryption(Encryption::Kms {
-            key: Some("alias/orders".into()),
-        })
+        .encryption(Encryption::kms("alias/orders"))
         .tag("team", "a=b / c+d")
         .tag("tier", "2");
     let store = store.with_put_defaults(defaults);
     store.put(overwrite("x")).await.unwrap();
-    let (client, key) = (store.client(), key());
-    let (bucket, key) = (store.bucket(), key.as_str());
-    let known = client.head_object().bucket(bucket).key(key).send().await.unwrap();
-    assert_eq!(known.storage_class().unwrap().as_str(), "STANDARD_IA");
-    assert_eq!(known.server_side_encryption().unwrap().as_str(), "aws:kms");
-    assert!(known.ssekms_key_id().unwrap().ends_with("alias/orders"), "{known:?}");
-    let tags = client
-        .get_object_tagging()
-        .bucket(bucket)
-        .key(key)
-        .send()
+    assert_eq!(
+        kept(&store, key().as_str()).await,
+        (
+            some("STANDARD_IA"),
+            some("aws:kms"),
+            some("alias/orders"),
+            tags(&[("team", "a=b / c+d"), ("tier", "2")])
+        )
+    );
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", store.clone()).provider("aws"))
+        .build()
+        .unwrap();
+    let put = client.put("own", "x").tag("tier", "3").tag("order", "@42");
+    let put = put.encryption(Encryption::kms("alias/other"));
+    put.terms_at("aws", Terms::new().storage_class("GLACIER_IR"))
         .await
         .unwrap();
-    let mut tags: Vec<_> = tags.tag_set().iter().map(|tag| (tag.key(), tag.value())).collect();
-    tags.sort_unstable();
-    assert_eq!(tags, [("team", "a=b / c+d"), ("tier", "2")]);
+    let all = tags(&[("order", "@42"), ("team", "a=b / c+d"), ("tier", "3")]);
+    let own = (some("GLACIER_IR"), some("aws:kms"), some("alias/other"), all);
+    assert_eq!(kept(&store, "own").await, own);
+    // The store's keys, and none of them named.
+    client.put("store", "x").encryption(Encryption::Store).await.unwrap();
+    let (class, how, key, _) = kept(&store, "store").await;
+    assert_eq!((class, how, key), (some("STANDARD_IA"), some("AES256"), None));
+    // Eleven tags with the endpoint's own.
+    let mut put = client.put("many", "x");
+    for i in 0..9 {
+        put = put.tag(format!("n{i}"), "");
+    }
+    let error = put.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(
+        error.to_string().contains("virginia: an object has at most 10 tags"),
+        "{error}"
+    );
+    // A class that the server does not know is the caller's fault, and nothing is stored.
+    let error = client
+        .put("unknown", "x")
+        .storage_class("NO_SUCH_CLASS")
+        .await
+        .unwrap_err();
+    assert!(!error.may_have_been_applied(), "{error}");
+    assert_eq!(client.head("unknown").await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 /// Alibaba's create: its header in place of S3's, on creates alone.

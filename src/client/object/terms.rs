@@ -1,0 +1,95 @@
+use super::Objects;
+use crate::{
+    client::store::{Context, members},
+    endpoint::Profile,
+    error::{Error, ErrorKind},
+    provider::{ObjectProvider, terms_wrong},
+    replicate::Mode,
+    request::{bit, object::Terms},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The terms that a put asks for, at every endpoint and at some.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    pub(super) everywhere: Terms,
+    /// By the name of an endpoint or of a provider.
+    pub(super) at: Vec<(Arc<str>, Terms)>,
+}
+
+/// Terms everywhere, and those by endpoint.
+type Settled = (Arc<Terms>, Arc<BTreeMap<Arc<str>, Arc<Terms>>>);
+
+impl Asked {
+    /// The terms at each endpoint that the put may go to, or why they cannot be kept.
+    pub(super) fn settled(self, cx: &Context<Objects>) -> Result<Settled, Error> {
+        if self.everywhere.is_empty() && self.at.is_empty() {
+            return Ok(Settled::default());
+        }
+        let roster = &cx.core.roster;
+        let unknown = |scope: &str| !roster.iter().any(|profile| is_about(scope, profile));
+        if let Some((scope, _)) = self.at.iter().find(|(scope, _)| unknown(scope)) {
+            let message = format!("`{scope}` is neither an endpoint of this client nor the provider of one");
+            return Err(cx.refuse(ErrorKind::InvalidInput, message));
+        }
+        let mut settled = BTreeMap::new();
+        for (index, profile) in targets(cx).filter_map(|index| Some((index, roster.get(index)?))) {
+            let name = profile.shared_name();
+            if let Some(what) = self.leaves_open(profile) {
+                let message = format!(
+                    "the put says {what} for other endpoints than {name}: say it there, too, or give it empty terms"
+                );
+                return Err(cx.refuse(ErrorKind::InvalidInput, message));
+            }
+            let terms = self.at(profile);
+            if let Some(wrong) = terms_wrong(&terms) {
+                return Err(cx.refuse(ErrorKind::InvalidInput, wrong));
+            }
+            if !terms.is_empty()
+                && let Err(refused) = cx.core.providers[index].check_terms(&terms)
+            {
+                return Err(cx.refuse(ErrorKind::Unsupported, format!("{name}: {refused}")));
+            }
+            settled.insert(name.clone(), Arc::new(terms));
+        }
+        Ok((Arc::new(self.everywhere), Arc::new(settled)))
+    }
+
+    /// The endpoint's own before its provider's before those for all; of the same, the last that was said.
+    fn at(&self, profile: &Profile) -> Terms {
+        let provider = self.at.iter().filter(|(scope, _)| Some(&**scope) == profile.provider());
+        let endpoint = self.at.iter().filter(|(scope, _)| **scope == *profile.name());
+        let all = provider.chain(endpoint).map(|(_, terms)| terms);
+        all.fold(self.everywhere.clone(), |beneath, terms| terms.over(&beneath))
+    }
+
+    /// What is said for some endpoints, and neither for all nor for this one, which is not mentioned.
+    fn leaves_open(&self, profile: &Profile) -> Option<&'static str> {
+        if self.at.iter().any(|(scope, _)| is_about(scope, profile)) {
+            return None;
+        }
+        let some = |says: fn(&Terms) -> bool| !says(&self.everywhere) && self.at.iter().any(|(_, terms)| says(terms));
+        if some(|terms| terms.encryption.is_some()) {
+            Some("its encryption")
+        } else if some(|terms| terms.storage_class.is_some()) {
+            Some("its storage class")
+        } else if some(|terms| !terms.tags.is_empty()) {
+            Some("its tags")
+        } else {
+            None
+        }
+    }
+}
+
+fn is_about(scope: &str, profile: &Profile) -> bool {
+    scope == profile.name() || Some(scope) == profile.provider()
+}
+
+/// Where the put may go.
+fn targets(cx: &Context<Objects>) -> impl Iterator<Item = usize> + use<> {
+    let writable = match cx.core.mode {
+        Mode::ProviderManaged { home } => home.map_or(0, bit),
+        Mode::WriteOnce | Mode::Strong => cx.core.writable(),
+    };
+    members(writable & !cx.barred() & cx.pin.map_or(u64::MAX, bit))
+}
