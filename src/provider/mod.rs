@@ -10,7 +10,7 @@
 //! | `cosmos` | `cosmos` | containers of Azure Cosmos DB, on Microsoft's SDK |
 //! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
-//! | `redis` | `redis` | keys on one Redis or Valkey server |
+//! | `redis` | `redis` | keys on a Redis or Valkey server or cluster |
 //!
 //! An adapter implements [`ObjectProvider`], or [`KvProvider`] for a table: plain async methods, one request each, no retries of its own, and every
 //! failure as a [`ProviderError`] that carries its [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts are
