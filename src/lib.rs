@@ -129,6 +129,7 @@
 //! |---|---|
 //! | – | the stack, the clients, the memory providers |
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
+//! | `bigtable` | `provider::Bigtable` on Google's definitions with tonic, verdicts for `tonic::Status`; includes `http` |
 //! | `cosmos` | `provider::Cosmos` on `azure_data_cosmos`, verdicts for its errors; includes `http` |
 //! | `dynamodb` | `provider::DynamoDb` on `aws-sdk-dynamodb`, verdicts for every AWS SDK; includes `http` |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |

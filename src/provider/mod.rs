@@ -7,6 +7,7 @@
 //! | `gcs` | `gcs` | Google Cloud Storage, on Google's SDK |
 //! | `object_store` | `object_store` | any store of the crate `object_store` |
 //! | [`memory_table`] | – | the same for keys |
+//! | `bigtable` | `bigtable` | tables of Google Cloud Bigtable, on Google's definitions |
 //! | `cosmos` | `cosmos` | containers of Azure Cosmos DB, on Microsoft's SDK |
 //! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
@@ -33,6 +34,8 @@ mod attributes;
 mod aws;
 #[cfg(feature = "azure_blob")]
 pub mod azure_blob;
+#[cfg(feature = "bigtable")]
+pub mod bigtable;
 mod bridge;
 #[cfg(feature = "cosmos")]
 pub mod cosmos;
@@ -63,6 +66,8 @@ pub use self::redis::Redis;
 pub use attributes::{check as check_put, check_range};
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
+#[cfg(feature = "bigtable")]
+pub use bigtable::Bigtable;
 pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 #[cfg(feature = "cosmos")]
 pub use cosmos::Cosmos;

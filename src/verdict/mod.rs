@@ -24,6 +24,8 @@ pub(crate) mod chain;
 mod classify;
 #[cfg(feature = "cosmos")]
 mod cosmos;
+#[cfg(feature = "bigtable")]
+pub mod grpc;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "redis")]
@@ -38,6 +40,8 @@ pub(crate) use self::aws::finding as aws_finding;
 pub use self::cosmos::CosmosVerdicts;
 #[cfg(feature = "cosmos")]
 pub(crate) use self::cosmos::finding as cosmos_finding;
+#[cfg(feature = "bigtable")]
+pub use self::grpc::GrpcVerdicts;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
 #[cfg(feature = "redis")]
