@@ -131,6 +131,7 @@
 //! | `http` | verdicts for hyper's errors and HTTP statuses |
 //! | `azure_core` | verdicts for every Azure SDK; includes `http` |
 //! | `cosmos` | `provider::Cosmos` on `azure_data_cosmos`, verdicts for its errors; includes `azure_core` |
+//! | `bigtable` | `provider::Bigtable` on Google's definitions with tonic, verdicts for `tonic::Status`; includes `http` |
 //! | `dynamodb` | `provider::DynamoDb` on `aws-sdk-dynamodb`, verdicts for every AWS SDK; includes `http` |
 //! | `s3` | `provider::S3` on `aws-sdk-s3`, verdicts for every AWS SDK; includes `http` |
 //! | `azure_blob` | `provider::AzureBlob` on `azure_storage_blob`; includes `azure_core` |

@@ -79,6 +79,7 @@ impl ProviderError {
     #[cfg(any(
         feature = "_aws",
         feature = "azure_blob",
+        feature = "bigtable",
         feature = "cosmos",
         feature = "gcs",
         feature = "object_store"

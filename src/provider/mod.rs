@@ -7,10 +7,11 @@
 //! | `gcs` | `gcs` | Google Cloud Storage, on Google's SDK |
 //! | `object_store` | `object_store` | any store of the crate `object_store` |
 //! | [`memory_table`] | – | the same for keys |
+//! | `bigtable` | `bigtable` | tables of Google Cloud Bigtable, on Google's definitions |
 //! | `cosmos` | `cosmos` | containers of Azure Cosmos DB, on Microsoft's SDK |
 //! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
-//! | `redis` | `redis` | keys on one Redis or Valkey server |
+//! | `redis` | `redis` | keys on a Redis or Valkey server or cluster |
 //!
 //! An adapter implements [`ObjectProvider`], or [`KvProvider`] for a table: plain async methods, one request each, no retries of its own, and every
 //! failure as a [`ProviderError`] that carries its [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts are
@@ -33,6 +34,8 @@ mod attributes;
 mod aws;
 #[cfg(feature = "azure_blob")]
 pub mod azure_blob;
+#[cfg(feature = "bigtable")]
+pub mod bigtable;
 mod bridge;
 #[cfg(feature = "cosmos")]
 pub mod cosmos;
@@ -64,6 +67,8 @@ pub use self::redis::Redis;
 pub use attributes::{check as check_put, check_range};
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
+#[cfg(feature = "bigtable")]
+pub use bigtable::Bigtable;
 pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 #[cfg(feature = "cosmos")]
 pub use cosmos::Cosmos;

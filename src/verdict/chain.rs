@@ -66,7 +66,7 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
 
 /// How connecting failed. All of these have the same verdict, so that recognising some of them by their text, where the
 /// types are private or the resolver is the C library's, can only get a word wrong.
-fn connect(error: &AnyError) -> Symptom {
+pub(crate) fn connect(error: &AnyError) -> Symptom {
     let says = |phrases: &[&str]| {
         chain(error).any(|error| {
             let text = error.to_string();

@@ -112,8 +112,8 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
 ///
 /// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with
 /// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `azure_core`, the error of all Azure SDKs, and with
-/// `cosmos` the Cosmos DB SDK's `CosmosError`; with `google_cloud`, the error of all of Google's SDKs; with `redis`,
-/// `redis::RedisError`.
+/// `cosmos` the Cosmos DB SDK's `CosmosError`; with `google_cloud`, the error of all of Google's SDKs; with `bigtable`,
+/// `tonic::Status`; with `redis`, `redis::RedisError`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standard;
 
@@ -215,5 +215,16 @@ impl<T> Classify<T, ::redis::RedisError> for Standard {
 
     fn detail(&self, result: Result<&T, &::redis::RedisError>) -> Detail {
         super::RedisVerdicts.detail(result)
+    }
+}
+
+#[cfg(feature = "bigtable")]
+impl<T> Classify<T, tonic::Status> for Standard {
+    fn classify(&self, result: Result<&T, &tonic::Status>) -> Outcome {
+        super::GrpcVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &tonic::Status>) -> Detail {
+        super::GrpcVerdicts.detail(result)
     }
 }

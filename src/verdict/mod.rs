@@ -28,6 +28,8 @@ mod classify;
 mod cosmos;
 #[cfg(feature = "google_cloud")]
 mod google;
+#[cfg(feature = "bigtable")]
+pub mod grpc;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "redis")]
@@ -50,6 +52,8 @@ pub(crate) use self::cosmos::finding as cosmos_finding;
 pub use self::google::GoogleVerdicts;
 #[cfg(feature = "gcs")]
 pub(crate) use self::google::judged as google_judged;
+#[cfg(feature = "bigtable")]
+pub use self::grpc::GrpcVerdicts;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
 #[cfg(feature = "object_store")]

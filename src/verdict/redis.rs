@@ -13,7 +13,10 @@
 //! ```
 //!
 //! The client's own retries are not looked at here: a `MultiplexedConnection` has none, a `ConnectionManager` only
-//! reconnects, and a cluster client should be given `retries(0)` to `retries(2)`, so that it follows a redirect and no more.
+//! reconnects, and a cluster client should be given `retries(0)`: it repeats a command after a broken connection, applied or
+//! not, out of the same count by which it follows redirects. Without them a redirect is an error, *not sent*, from which it
+//! has learnt the way for the next attempt. ([`provider::Redis::cluster`](crate::provider::Redis::cluster) follows redirects
+//! and repeats nothing.)
 
 use super::{
     Classify, Detail, Finding, Outcome, Sent,

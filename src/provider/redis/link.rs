@@ -29,6 +29,8 @@ type Opening = BoxFuture<'static, Result<MultiplexedConnection, RedisError>>;
 
 pub(super) struct Link {
     client: Client,
+    /// Whether a server that sends somebody elsewhere is the wrong one to be connected to.
+    is_alone: bool,
     slot: Mutex<Slot>,
 }
 
@@ -46,19 +48,25 @@ enum State {
 }
 
 impl Link {
-    pub(super) const fn new(client: Client) -> Self {
+    /// To a server that has everything, under a name that may lead to another one tomorrow.
+    pub(super) const fn to_server(client: Client) -> Self {
+        Self::new(client, true)
+    }
+
+    /// To a node of a cluster, which sends those elsewhere who ask it for what others have.
+    pub(super) const fn to_node(client: Client) -> Self {
+        Self::new(client, false)
+    }
+
+    const fn new(client: Client, is_alone: bool) -> Self {
         Self {
             client,
+            is_alone,
             slot: Mutex::new(Slot {
                 state: State::Idle,
                 number: 0,
             }),
         }
-    }
-
-    /// Connects, if it is not.
-    pub(super) async fn open(&self) -> Result<(), ProviderError> {
-        self.connection().await.map(drop)
     }
 
     /// One command and its answer.
@@ -78,7 +86,7 @@ impl Link {
         let telling = |answers: &Vec<RedisResult<Value>>| {
             answers
                 .iter()
-                .find_map(|answer| answer.as_ref().err().filter(|e| is_of_no_use(e)).cloned())
+                .find_map(|answer| answer.as_ref().err().filter(|e| self.is_of_no_use(e)).cloned())
         };
         match answers.as_ref().ok().and_then(telling) {
             Some(error) => drop(watch.ended::<()>(Err(error))),
@@ -129,6 +137,18 @@ impl Link {
         }
     }
 
+    /// Broken; or good, but to a server that is not the one it was.
+    fn is_of_no_use(&self, error: &RedisError) -> bool {
+        let is_redirect = matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::ClusterDown)
+        );
+        match is_redirect {
+            true => self.is_alone,
+            false => speaks_of_a_change(error) || matches!(error.code(), Some("NOAUTH")),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Slot> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,15 +186,15 @@ impl<'l> Watch<'l> {
 
     fn ended<T>(mut self, result: RedisResult<T>) -> RedisResult<T> {
         self.ended = true;
-        if result.as_ref().is_err_and(is_of_no_use) {
+        if result.as_ref().is_err_and(|error| self.link.is_of_no_use(error)) {
             self.link.leave(self.number);
         }
         result
     }
 }
 
-/// Broken; or good, but to a server that is not the one it was: the name may lead to another by now.
-fn is_of_no_use(error: &RedisError) -> bool {
+/// The connection is broken, or the server is not, or does not do, what it was and did.
+pub(super) fn speaks_of_a_change(error: &RedisError) -> bool {
     use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly};
     error.is_io_error()
         || error.is_unrecoverable_error()
@@ -182,7 +202,6 @@ fn is_of_no_use(error: &RedisError) -> bool {
             error.kind(),
             ErrorKind::Parse | ErrorKind::Server(ReadOnly | MasterDown | Moved | ClusterDown | BusyLoading)
         )
-        || matches!(error.code(), Some("NOAUTH"))
 }
 
 impl Drop for Watch<'_> {

@@ -1,4 +1,4 @@
-//! Keys on one Redis or Valkey server, on the crate `redis`. Feature `redis`. Needs Redis 6.2, or any Valkey.
+//! Keys on a Redis or Valkey server or cluster, on the crate `redis`. Feature `redis`. Needs Redis 6.2, or any Valkey.
 //!
 //! ```no_run
 //! use evenkeel::{Endpoint, KvClient, provider::Redis};
@@ -27,7 +27,7 @@
 //!   a lock that must not fail on it.
 //! - **A server that refuses has not acted**: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, … are all *not sent*; see
 //!   [`verdict::redis`](crate::verdict::redis).
-//! - One connection carries all calls. It is opened on first use, at most 0.9 s, once for all who wait for it; what fails
+//! - One connection to a server carries all calls. It is opened on first use, at most 0.9 s, once for all who wait for it; what fails
 //!   before it stands is *not sent*. It is left when it breaks, when the server says that it is not the primary any more (the
 //!   name may lead to another by now), and when an attempt was given up on it after half a second. There are no retries.
 //!
@@ -36,28 +36,53 @@
 //! above the last page's are kept: sorted, complete for keys that are there throughout, in memory of one page; and the work
 //! grows with the database times the pages. Above [`scan_up_to`](Redis::scan_up_to) keys a scan is refused as unsupported.
 //!
-//! # Not here
-//! Clusters: the scan would have to ask every node. A cluster that is spoken to as if it were one server answers `MOVED`.
+//! # Clusters
+//! [`Redis::cluster`] takes some nodes and finds the others. To the stack a cluster is one endpoint.
+//!
+//! ```no_run
+//! use evenkeel::provider::Redis;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let seeds = ["rediss://app:secret@a.cache.example:6379", "rediss://app:secret@b.cache.example:6379"];
+//! let seeds: Vec<_> = seeds.into_iter().map(redis::Client::open).collect::<Result<_, _>>()?;
+//! let sessions = Redis::cluster(seeds).namespace("sessions:");
+//! # let _ = sessions; Ok(()) }
+//! ```
+//!
+//! - **What an acknowledgement is worth**: one primary has it in memory. Its replicas get it afterwards, so a write that was
+//!   acknowledged in the last moments before a replica takes over is lost, and a primary that is cut off from the others goes
+//!   on to acknowledge writes for `cluster-node-timeout` (15 s by default) that are lost for certain once it is back. A
+//!   condition holds at the primary that checked it, and no longer than it is one.
+//! - Each command touches one key, so keys need no hash tags. A namespace with braces (`{app}:`) puts all of them in one slot.
+//! - **`MOVED` and `ASK` are followed** within the attempt, up to five times, and the next call knows the way. Nothing else is
+//!   tried again. A node that fails, or sends calls elsewhere, has the next call for its slots ask for the map anew, in at
+//!   most 0.9 s and from whichever node answers; calls for other nodes' slots do not wait for that.
+//! - `CLUSTERDOWN`, a slot that nobody serves and a node that cannot be connected to are *not sent*. In a batch they are
+//!   results of the keys that they concern.
+//! - A scan goes through every primary. If slots are on the move, it does so twice, so that no key is left out that was there
+//!   throughout; only a slot that changes its node twice while one page is gathered could slip through. A dead primary
+//!   fails the page: without it none would be complete.
+//! - Only primaries are asked. The user needs `CLUSTER SLOTS`, and `CLUSTER NODES` for scans. Nodes have to be reachable
+//!   at the addresses that they give each other (`cluster-announce-ip`, `cluster-announce-hostname`).
 
+mod cluster;
 mod error;
+mod item;
 mod link;
 mod scan;
 mod script;
+mod wire;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind};
-use crate::request::{
-    WriteId,
-    kv::{Condition, Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value, Version},
-};
-use error::{failed, foreign, nonsense};
+use crate::request::kv::{Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value};
+use cluster::Cluster;
+use error::nonsense;
+use item::{Arguments, answered, found, put_answer, read};
 use link::Link;
-use redis::{Client, Cmd, Pipeline, RedisResult, Value as Answer};
+use redis::{Client, Value as Answer};
 use script::Script;
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, sync::Arc};
+use wire::Wire;
 
 /// What Redis takes as one string.
 const LARGEST: usize = 512 * 1024 * 1024;
@@ -66,10 +91,10 @@ const LARGEST: usize = 512 * 1024 * 1024;
 /// one thing at a time.
 const SCAN_UP_TO: u64 = 100_000;
 
-/// Keys on one Redis or Valkey server. Clones share the connection.
+/// Keys on a Redis or Valkey server or cluster. Clones share the connections.
 #[derive(Clone)]
 pub struct Redis {
-    link: Arc<Link>,
+    wire: Arc<Wire>,
     namespace: Arc<str>,
     scan_up_to: u64,
 }
@@ -77,8 +102,19 @@ pub struct Redis {
 impl Redis {
     /// The server and database that `client` leads to. Nothing is sent before the first call.
     pub fn new(client: Client) -> Self {
+        Self::over(Wire::Server(Link::to_server(client)))
+    }
+
+    /// The cluster that `seeds` are nodes of: two or three of different hosts, or the one name that leads to all. The others
+    /// are found through them, and spoken to with the first one's user, password, TLS and settings. Nothing is sent before
+    /// the first call.
+    pub fn cluster(seeds: impl IntoIterator<Item = Client>) -> Self {
+        Self::over(Wire::Cluster(Cluster::new(seeds)))
+    }
+
+    fn over(wire: Wire) -> Self {
         Self {
-            link: Arc::new(Link::new(client)),
+            wire: Arc::new(wire),
             namespace: "".into(),
             scan_up_to: SCAN_UP_TO,
         }
@@ -91,7 +127,7 @@ impl Redis {
         self
     }
 
-    /// The most keys in the database (all of them, not only those of the namespace) with which a scan is made. Default
+    /// The most keys in the database (all of them, at all nodes, not only those of the namespace) with which a scan is made. Default
     /// 100,000: about 0.1 s of work for each page, in steps of 1,000 keys between which the server does other things.
     #[must_use]
     pub const fn scan_up_to(mut self, keys: u64) -> Self {
@@ -103,114 +139,22 @@ impl Redis {
         [self.namespace.as_bytes(), key.as_bytes()].concat()
     }
 
-    fn read(&self, key: &str) -> Cmd {
-        let mut read = redis::cmd("HMGET");
-        read.arg(self.full(key)).arg(&["v", "i", "e"]);
-        read
-    }
-
     async fn run(&self, script: &Script, key: &Key, arguments: &[&[u8]]) -> Result<Answer, ProviderError> {
         let key = self.full(key.as_str());
-        match self.link.command(&script.by_name(&key, arguments)).await? {
+        match self.wire.command(&key, &script.by_name(&key, arguments)).await? {
             // It has not seen the script yet, or has forgotten it: nothing was done.
-            Err(error) if error.code() == Some("NOSCRIPT") => self
-                .link
-                .command(&script.whole(&key, arguments))
-                .await?
-                .map_err(|error| failed(&error)),
-            answer => answer.map_err(|error| failed(&error)),
+            Err(error) if error.code() == Some("NOSCRIPT") => {
+                answered(self.wire.command(&key, &script.whole(&key, arguments)).await)
+            }
+            answer => answered(Ok(answer)),
         }
     }
-}
-
-/// The arguments of [`script::PUT`], beside the value.
-struct Arguments<'p> {
-    put: &'p Put,
-    life: String,
-}
-
-impl<'p> Arguments<'p> {
-    fn new(put: &'p Put) -> Self {
-        let life = put
-            .time_to_live
-            .map(|life| life.as_nanos().div_ceil(1_000_000).to_string());
-        Self {
-            put,
-            life: life.unwrap_or_default(),
-        }
-    }
-
-    fn list(&self) -> [&[u8]; 5] {
-        let (condition, version) = match &self.put.condition {
-            Condition::Always => ("always", ""),
-            Condition::Absent => ("absent", ""),
-            Condition::Version(version) => ("version", version.token()),
-        };
-        [
-            &self.put.value,
-            self.put.write_id.as_str().as_bytes(),
-            condition.as_bytes(),
-            version.as_bytes(),
-            self.life.as_bytes(),
-        ]
-    }
-}
-
-/// What came of a put.
-fn put_answer(answer: &Answer, put: &Put) -> Result<PutAnswer, ProviderError> {
-    match answer {
-        Answer::Int(script::DONE | script::OWN) => Ok(PutAnswer::new(Version::new(put.write_id.as_str(), ""))),
-        Answer::Int(script::EXISTS) => Err(ProviderError::answer(ProviderErrorKind::AlreadyExists)),
-        Answer::Int(script::CHANGED) => Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed)),
-        Answer::Int(script::FOREIGN) => Err(foreign()),
-        _ => Err(nonsense()),
-    }
-}
-
-/// What came of a read; `None`: there is nothing.
-fn value(answer: Answer) -> Result<Option<Value>, ProviderError> {
-    let Answer::Array(fields) = answer else {
-        return Err(nonsense());
-    };
-    let mut fields = fields.into_iter();
-    let (Some(bytes), Some(id), Some(expires), None) = (fields.next(), fields.next(), fields.next(), fields.next())
-    else {
-        return Err(nonsense());
-    };
-    let (bytes, id) = match (bytes, id) {
-        (Answer::Nil, Answer::Nil) => return Ok(None),
-        (Answer::BulkString(bytes), Answer::BulkString(id)) => (bytes, id),
-        (Answer::Nil | Answer::BulkString(_), Answer::Nil | Answer::BulkString(_)) => return Err(foreign()),
-        _ => return Err(nonsense()),
-    };
-    let id = String::from_utf8(id).map_err(|_| foreign())?;
-    Ok(Some(Value {
-        expires_at: expiry(expires)?,
-        write_id: Some(WriteId::new(id.as_str())),
-        ..Value::new(bytes, Version::new(id, ""))
-    }))
-}
-
-fn expiry(field: Answer) -> Result<Option<SystemTime>, ProviderError> {
-    match field {
-        Answer::Nil => Ok(None),
-        Answer::BulkString(text) => {
-            let text = std::str::from_utf8(&text).ok();
-            let millis = text.and_then(|text| text.parse().ok()).ok_or_else(foreign)?;
-            Ok(SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis)))
-        }
-        _ => Err(nonsense()),
-    }
-}
-
-fn found(answer: RedisResult<Answer>) -> Result<Value, ProviderError> {
-    let answer = answer.map_err(|error| failed(&error))?;
-    value(answer)?.ok_or_else(ProviderError::not_found)
 }
 
 impl KvProvider for Redis {
     async fn get(&self, get: Get) -> Result<Value, ProviderError> {
-        found(self.link.command(&self.read(get.key.as_str())).await?)
+        let key = self.full(get.key.as_str());
+        found(self.wire.command(&key, &read(&key)).await)
     }
 
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
@@ -221,10 +165,10 @@ impl KvProvider for Redis {
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
         let Some(version) = &delete.if_version else {
+            let key = self.full(delete.key.as_str());
             let mut command = redis::cmd("DEL");
-            command.arg(self.full(delete.key.as_str()));
-            let answer = self.link.command(&command).await?.map_err(|error| failed(&error))?;
-            return match answer {
+            command.arg(&key);
+            return match answered(self.wire.command(&key, &command).await)? {
                 Answer::Int(_) => Ok(()),
                 _ => Err(nonsense()),
             };
@@ -242,33 +186,23 @@ impl KvProvider for Redis {
     }
 
     async fn get_many(&self, many: GetMany) -> Result<Vec<Result<Value, ProviderError>>, ProviderError> {
-        if many.keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut pipeline = Pipeline::with_capacity(many.keys.len());
-        for key in many.keys.iter() {
-            pipeline.add_command(self.read(key.as_str()));
-        }
-        Ok(self.link.pipeline(pipeline).await?.into_iter().map(found).collect())
+        let keys: Vec<_> = many.keys.iter().map(|key| self.full(key.as_str())).collect();
+        let replies = self.wire.each(&keys, |at, _| read(&keys[at])).await?;
+        Ok(replies.into_iter().map(found).collect())
     }
 
     async fn put_many(&self, many: PutMany) -> Result<Vec<Result<PutAnswer, ProviderError>>, ProviderError> {
-        let mut pipeline = Pipeline::with_capacity(many.puts.len());
-        for (at, put) in many.puts.iter().enumerate() {
-            let (key, arguments) = (self.full(put.key.as_str()), Arguments::new(put));
+        let keys: Vec<_> = many.puts.iter().map(|put| self.full(put.key.as_str())).collect();
+        let put = |at: usize, first| {
+            let arguments = Arguments::new(&many.puts[at]);
             // The first brings the script along, so that the server knows it for the others.
-            pipeline.add_command(match at {
-                0 => script::PUT.whole(&key, &arguments.list()),
-                _ => script::PUT.by_name(&key, &arguments.list()),
-            });
-        }
-        if many.puts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let answers = self.link.pipeline(pipeline).await?.into_iter().zip(many.puts.iter());
-        Ok(answers
-            .map(|(answer, put)| put_answer(&answer.map_err(|error| failed(&error))?, put))
-            .collect())
+            match first {
+                true => script::PUT.whole(&keys[at], &arguments.list()),
+                false => script::PUT.by_name(&keys[at], &arguments.list()),
+            }
+        };
+        let replies = self.wire.each(&keys, put).await?.into_iter().zip(many.puts.iter());
+        Ok(replies.map(|(reply, put)| put_answer(&answered(reply)?, put)).collect())
     }
 
     fn limits(&self) -> Limits {
@@ -276,9 +210,7 @@ impl KvProvider for Redis {
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {
-        self.link.open().await?;
-        let answer = self.link.command(&redis::cmd("PING")).await?;
-        answer.map(drop).map_err(|error| failed(&error))
+        self.wire.warm_up().await
     }
 }
 

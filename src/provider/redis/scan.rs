@@ -2,14 +2,17 @@
 
 use super::{
     Answer, Redis,
+    cluster::{Cluster, Survey},
     error::{failed, nonsense},
-    value,
+    item::{answered, read, value},
+    link::Link,
+    wire::Wire,
 };
 use crate::{
     provider::ProviderError,
     request::kv::{Entry, Scan, ScanPage},
 };
-use redis::Pipeline;
+use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
 
 /// Values in a page, unless fewer are asked for.
@@ -22,39 +25,88 @@ pub(super) async fn page(redis: &Redis, scan: &Scan) -> Result<ScanPage, Provide
     if limit == 0 || scan.is_empty() {
         return Ok(ScanPage::default());
     }
-    let all = count(redis).await?;
-    if all > redis.scan_up_to {
-        return Err(ProviderError::unsupported(format!(
-            "the database has {all} keys and a scan walks over all of them for every page; up to {} are allowed",
-            redis.scan_up_to
-        )));
-    }
-    // One more than the page has, to know whether there is more.
-    let mut smallest = Smallest {
+    let walk = Walk {
+        scan,
+        namespace: &redis.namespace,
+        pattern: pattern(&redis.namespace, &scan.prefix),
+        // One more than the page has, to know whether there is more.
         most: limit + 1,
-        keys: BTreeSet::new(),
     };
-    let pattern = pattern(&redis.namespace, &scan.prefix);
-    let mut cursor = b"0".to_vec();
-    loop {
-        let (next, keys) = step(redis, &cursor, &pattern).await?;
-        for key in keys {
-            // What is no text under our namespace was not written by us.
-            let key = String::from_utf8(key).ok();
-            let key = key.as_deref().and_then(|key| key.strip_prefix(&*redis.namespace));
-            if let Some(key) = key.filter(|key| scan.contains(key)) {
-                smallest.offer(key);
-            }
+    let smallest = match &*redis.wire {
+        Wire::Server(link) => {
+            allowed(count(link).await?, redis.scan_up_to)?;
+            walk.of(link).await?
         }
-        if next == b"0" {
-            break;
-        }
-        cursor = next;
-    }
+        Wire::Cluster(cluster) => walk.of_all(cluster, redis.scan_up_to).await?,
+    };
     let more = smallest.keys.len() > limit;
     let keys: Vec<String> = smallest.keys.into_iter().take(limit).collect();
     let next = keys.last().filter(|_| more).cloned();
     Ok(ScanPage::new(values(redis, keys).await?, next))
+}
+
+fn allowed(keys: u64, scan_up_to: u64) -> Result<(), ProviderError> {
+    if keys <= scan_up_to {
+        return Ok(());
+    }
+    Err(ProviderError::unsupported(format!(
+        "the database has {keys} keys and a scan walks over all of them for every page; up to {scan_up_to} are allowed"
+    )))
+}
+
+/// What a walk looks for.
+struct Walk<'s> {
+    scan: &'s Scan,
+    namespace: &'s str,
+    pattern: String,
+    most: usize,
+}
+
+impl Walk<'_> {
+    /// Over all keys of one server.
+    async fn of(&self, link: &Link) -> Result<Smallest, ProviderError> {
+        let mut smallest = Smallest::new(self.most);
+        let mut cursor = b"0".to_vec();
+        loop {
+            let (next, keys) = step(link, &cursor, &self.pattern).await?;
+            for key in keys {
+                // What is no text under our namespace was not written by us.
+                let key = String::from_utf8(key).ok();
+                let key = key.as_deref().and_then(|key| key.strip_prefix(self.namespace));
+                if let Some(key) = key.filter(|key| self.scan.contains(key)) {
+                    smallest.offer(key);
+                }
+            }
+            if next == b"0" {
+                return Ok(smallest);
+            }
+            cursor = next;
+        }
+    }
+
+    /// Over all keys of a cluster.
+    ///
+    /// A key that moves while this goes on can be ahead of the walk at the node that it leaves and behind it at the one that
+    /// it enters. So if any slot was on its way, all nodes are walked over once more: a key that had moved before the first
+    /// walks ended is where it went for all of the second, and one that had not was where it came from for all of the first.
+    async fn of_all(&self, cluster: &Cluster, scan_up_to: u64) -> Result<Smallest, ProviderError> {
+        let before = cluster.survey().await?;
+        allowed(before.keys, scan_up_to)?;
+        let mut smallest = self.of_each(&before).await?;
+        let after = cluster.survey().await?;
+        if !after.is_as_still_as(&before) {
+            smallest.take(self.of_each(&after).await?);
+        }
+        Ok(smallest)
+    }
+
+    async fn of_each(&self, survey: &Survey) -> Result<Smallest, ProviderError> {
+        let mut all = Smallest::new(self.most);
+        for of_one in try_join_all(survey.links().map(|link| self.of(link))).await? {
+            all.take(of_one);
+        }
+        Ok(all)
+    }
 }
 
 /// The smallest keys that were offered. A walk can offer one twice.
@@ -64,6 +116,19 @@ struct Smallest {
 }
 
 impl Smallest {
+    const fn new(most: usize) -> Self {
+        Self {
+            most,
+            keys: BTreeSet::new(),
+        }
+    }
+
+    fn take(&mut self, other: Self) {
+        for key in &other.keys {
+            self.offer(key);
+        }
+    }
+
     fn offer(&mut self, key: &str) {
         if self.keys.len() == self.most && self.keys.last().is_some_and(|largest| key >= largest.as_str()) {
             return;
@@ -75,8 +140,8 @@ impl Smallest {
     }
 }
 
-async fn count(redis: &Redis) -> Result<u64, ProviderError> {
-    let answer = redis.link.command(&redis::cmd("DBSIZE")).await?;
+async fn count(link: &Link) -> Result<u64, ProviderError> {
+    let answer = link.command(&redis::cmd("DBSIZE")).await?;
     match answer.map_err(|error| failed(&error))? {
         Answer::Int(count) => u64::try_from(count).map_err(|_| nonsense()),
         _ => Err(nonsense()),
@@ -84,11 +149,11 @@ async fn count(redis: &Redis) -> Result<u64, ProviderError> {
 }
 
 /// One step of the walk: where it goes on, and the keys.
-async fn step(redis: &Redis, cursor: &[u8], pattern: &str) -> Result<(Vec<u8>, Vec<Vec<u8>>), ProviderError> {
+async fn step(link: &Link, cursor: &[u8], pattern: &str) -> Result<(Vec<u8>, Vec<Vec<u8>>), ProviderError> {
     let mut command = redis::cmd("SCAN");
     command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(STEP);
     command.arg("TYPE").arg("hash");
-    let answer = redis.link.command(&command).await?.map_err(|error| failed(&error))?;
+    let answer = link.command(&command).await?.map_err(|error| failed(&error))?;
     let Answer::Array(parts) = answer else {
         return Err(nonsense());
     };
@@ -104,17 +169,11 @@ async fn step(redis: &Redis, cursor: &[u8], pattern: &str) -> Result<(Vec<u8>, V
 
 /// The values of these keys. One that has expired meanwhile, or is somebody else's, is left out.
 async fn values(redis: &Redis, keys: Vec<String>) -> Result<Vec<Entry>, ProviderError> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut pipeline = Pipeline::with_capacity(keys.len());
-    for key in &keys {
-        pipeline.add_command(redis.read(key));
-    }
-    let answers = redis.link.pipeline(pipeline).await?;
+    let full: Vec<_> = keys.iter().map(|key| redis.full(key)).collect();
+    let replies = redis.wire.each(&full, |at, _| read(&full[at])).await?;
     let mut entries = Vec::with_capacity(keys.len());
-    for (key, answer) in keys.into_iter().zip(answers) {
-        let value = match answer.map_err(|error| failed(&error)).and_then(value) {
+    for (key, reply) in keys.into_iter().zip(replies) {
+        let value = match answered(reply).and_then(value) {
             Ok(value) => value,
             Err(error) if error.outcome().verdict == crate::verdict::Verdict::Caller => None,
             Err(error) => return Err(error),
@@ -148,10 +207,7 @@ mod tests {
 
     #[test]
     fn the_smallest_are_kept_whatever_the_order() {
-        let mut smallest = Smallest {
-            most: 3,
-            keys: BTreeSet::new(),
-        };
+        let mut smallest = Smallest::new(3);
         for key in ["e", "b", "b", "d", "a", "c", "b"] {
             smallest.offer(key);
         }

@@ -4,13 +4,17 @@
 #![expect(clippy::disallowed_methods, reason = "the crate's clock is its own")]
 
 mod answers;
+mod cluster;
 mod conformance;
 mod faults;
 #[path = "../support/races.rs"]
 mod races;
+#[path = "../support/redis_cluster.rs"]
+mod redis_cluster;
 #[path = "../support/redis_server.rs"]
 mod redis_server;
 #[path = "../support/relay.rs"]
 mod relay;
 #[path = "../../support/tried.rs"]
 mod tried;
+mod tls;

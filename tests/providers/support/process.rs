@@ -1,5 +1,7 @@
 //! Servers that are processes of their own.
 
+#![allow(dead_code)] // each test binary uses the part it needs
+
 use evenkeel::testing::objects::{Claim, Claims};
 use std::{
     fs::OpenOptions,
@@ -48,6 +50,16 @@ pub(crate) fn azurite(what: &str, more: &[&str]) -> Option<Process> {
         ]);
         command.args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()]);
         command.args(more).current_dir(dir);
+    })
+}
+
+/// Google's emulator of Bigtable, or `None` with a word why not. It has the table of `bigtable/emulator.go`.
+pub(crate) fn bigtable(what: &str) -> Option<Process> {
+    start("bigtable", what, "bigtable-emulator", |command, port, _| {
+        // It ends with its standard input, also where this test is killed.
+        command
+            .args(["-addr", &format!("127.0.0.1:{port}")])
+            .stdin(Stdio::piped());
     })
 }
 
@@ -107,7 +119,7 @@ impl Process {
 /// In the path, or where `./test` installs what is missing.
 fn find(program: &str) -> Option<PathBuf> {
     let servers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/servers");
-    let installed = [servers.join("node_modules/.bin"), servers.join("venv/bin")];
+    let installed = ["node_modules/.bin", "venv/bin", "bin"].map(|dir| servers.join(dir));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut all = std::env::split_paths(&path).chain(installed);
     all.find_map(|dir| Some(dir.join(program)).filter(|file| file.is_file()))

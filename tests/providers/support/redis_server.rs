@@ -14,6 +14,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) addr: SocketAddr,
     dir: tempfile::TempDir,
+    /// The client that reaches it, where that takes more than its address.
+    client: Option<redis::Client>,
 }
 
 /// Whether a server can be had; says so if not.
@@ -49,6 +51,36 @@ impl Server {
         panic!("redis-server does not start");
     }
 
+    /// A server that speaks TLS only, with a certificate for this name.
+    pub(crate) fn start_with_tls(authority: &Authority, name: &str) -> Self {
+        Self::start_node_with_tls(authority, name, &[])
+    }
+
+    pub(crate) fn start_node_with_tls(authority: &Authority, name: &str, more: &[&str]) -> Self {
+        let files = authority.certificate(name);
+        let file = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+        let (cert, key, root) = (file("cert.pem"), file("key.pem"), file("root.pem"));
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let tls = port.to_string();
+            let mut arguments = vec!["--port", "0", "--tls-port", &tls, "--tls-auth-clients", "no"];
+            arguments.extend([
+                "--tls-cert-file",
+                &cert,
+                "--tls-key-file",
+                &key,
+                "--tls-ca-cert-file",
+                &root,
+            ]);
+            arguments.extend(more);
+            if let Some(mut server) = Self::start_on(port, &arguments) {
+                server.client = Some(authority.client(server.addr));
+                return server;
+            }
+        }
+        panic!("redis-server does not start with TLS");
+    }
+
     pub(crate) fn start_on(port: u16, arguments: &[&str]) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mut child = Command::new("redis-server")
@@ -77,15 +109,24 @@ impl Server {
                 return None;
             }
             if TcpStream::connect(addr).is_ok() {
-                return Some(Self { child, addr, dir });
+                return Some(Self {
+                    child,
+                    addr,
+                    dir,
+                    client: None,
+                });
             }
             std::thread::sleep(Duration::from_millis(25));
         }
         None
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn client(&self) -> redis::Client {
-        client(self.addr)
+        self.client.clone().unwrap_or_else(|| client(self.addr))
     }
 
     /// One command, past everything.
@@ -101,6 +142,52 @@ impl Server {
 
 pub(crate) fn client(addr: SocketAddr) -> redis::Client {
     redis::Client::open(format!("redis://{addr}")).unwrap()
+}
+
+/// Who signs certificates that a test trusts, or does not.
+pub(crate) struct Authority {
+    root: String,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        // A name unlike those that it signs, or OpenSSL takes them for signed by themselves.
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "the test's authority");
+        let key = rcgen::KeyPair::generate().unwrap();
+        let root = params.self_signed(&key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(params, key);
+        Self { root, issuer }
+    }
+
+    /// A directory with `cert.pem` and `key.pem` for a server of this name, and `root.pem`.
+    fn certificate(&self, name: &str) -> tempfile::TempDir {
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in [
+            ("cert.pem", cert.pem()),
+            ("key.pem", key.serialize_pem()),
+            ("root.pem", self.root.clone()),
+        ] {
+            std::fs::write(dir.path().join(file), text).unwrap();
+        }
+        dir
+    }
+
+    /// A client that trusts this authority and no other.
+    pub(crate) fn client(&self, addr: SocketAddr) -> redis::Client {
+        let trusted = redis::TlsCertificates {
+            client_tls: None,
+            root_cert: Some(self.root.clone().into_bytes()),
+        };
+        redis::Client::build_with_tls(format!("rediss://{addr}"), trusted).unwrap()
+    }
 }
 
 impl Drop for Server {

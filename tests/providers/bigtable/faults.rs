@@ -1,0 +1,206 @@
+//! The emulator behind a relay that does harm: the verdict, and whether it may have been sent.
+
+use crate::{
+    at, create, emulator, get, is, put,
+    relay::{Harm, Relay},
+};
+use evenkeel::{
+    Endpoint, ErrorKind, KvClient,
+    provider::{Bigtable, KvProvider},
+    request::WriteId,
+    verdict::{Sent, Verdict},
+};
+use google_cloud_auth::credentials::anonymous;
+use std::time::{Duration, Instant};
+use tokio::{net::TcpListener, time::timeout};
+
+#[tokio::test]
+async fn harm_to_a_connection_in_use() {
+    use Sent::Maybe;
+    use Verdict::Faulty;
+    let Some(emulator) = emulator("harm to a connection in use").await else {
+        return;
+    };
+    let direct = at(emulator.addr);
+    let cases = [
+        (Harm::ResetBefore, Some(false)),
+        (Harm::ResetAfter, Some(true)),
+        (Harm::CloseAfter, Some(true)),
+        (Harm::Answer("HTTP/1.1 400 Bad Request\r\n\r\n"), None),
+        (Harm::AnswerAndClose(""), None),
+        (Harm::AnswerAndClose("\0\0\u{4}\0"), None),
+    ];
+    for (case, (harm, stored)) in cases.into_iter().enumerate() {
+        let what = format!("{harm:?}");
+        let relay = Relay::before(emulator.addr).await;
+        let table = at(relay.addr);
+        table.warm_up().await.unwrap();
+        let key = format!("case-{case}");
+        relay.does(harm);
+        let error = table.put(create(&key)).await.unwrap_err();
+        is(&error, Faulty, Maybe, &what);
+        if let Some(stored) = stored {
+            assert_eq!(direct.get(get(&key)).await.is_ok(), stored, "{what}");
+        }
+        // A read meets it while it connects anew, or later.
+        assert!(
+            !table.get(get(&key)).await.unwrap_err().outcome().verdict.is_healthy(),
+            "{what}"
+        );
+        relay.does(Harm::None);
+        if let Err(error) = table.put(put(&key)).await {
+            // The connection that the harm left behind is met once.
+            assert!(error.outcome().verdict.is_fault(), "{what}: {error}");
+            table.put(put(&key)).await.unwrap();
+        }
+        assert_eq!(
+            table.get(get(&key)).await.unwrap().write_id,
+            Some(WriteId::new(key.as_str()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn harm_while_connecting_is_not_sent() {
+    let Some(emulator) = emulator("harm while connecting").await else {
+        return;
+    };
+    let elsewhere = |url: String| Bigtable::new(anonymous::Builder::new().build(), crate::TABLE).endpoint(url);
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for (url, code) in [
+        (format!("http://{nobody}"), "connection refused"),
+        (format!("https://{nobody}"), "connection refused"),
+        ("http://no-such-host.invalid:1".to_owned(), "dns: no such name"),
+        // TLS spoken to a server that has none.
+        (format!("https://{}", emulator.addr), "tls handshake failed"),
+    ] {
+        let error = elsewhere(url.clone()).put(put("k")).await.unwrap_err();
+        is(&error, Verdict::Unreachable, Sent::No, &url);
+        assert_eq!(error.detail().code.as_deref(), Some(code), "{url}");
+    }
+    for url in ["", "no url", "ftp:/"] {
+        let error = elsewhere(url.to_owned()).put(put("k")).await.unwrap_err();
+        assert_eq!(error.outcome().sent, Sent::No, "{url}: {error}");
+    }
+    // A handshake that hangs: all who wait for it hear at once that it failed, not one after the other.
+    let relay = Relay::before(emulator.addr).await;
+    relay.does(Harm::Hang);
+    let hanging = elsewhere(format!("https://{}", relay.addr));
+    let start = Instant::now();
+    for result in futures_util::future::join_all((0..50).map(|_| hanging.put(put("k")))).await {
+        is(
+            &result.unwrap_err(),
+            Verdict::Unreachable,
+            Sent::No,
+            "a handshake that hangs",
+        );
+    }
+    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
+    assert_eq!(relay.connections(), 1);
+    assert!(at(emulator.addr).get(get("k")).await.is_err());
+}
+
+#[tokio::test]
+async fn one_connection_that_is_left_when_it_falls_silent() {
+    let Some(emulator) = emulator("a connection that falls silent").await else {
+        return;
+    };
+    let relay = Relay::before(emulator.addr).await;
+    let table = at(relay.addr);
+    let puts = (0..50).map(|i| {
+        let table = table.clone();
+        async move { table.put(put(&format!("k{i}"))).await }
+    });
+    for result in futures_util::future::join_all(puts).await {
+        result.unwrap();
+    }
+    assert_eq!(relay.connections(), 1);
+    relay.does(Harm::Hang);
+    // Given up early, as a hedge that lost is: the connection is as good as before.
+    assert!(timeout(Duration::from_millis(50), table.get(get("k1"))).await.is_err());
+    relay.does(Harm::None);
+    timeout(Duration::from_secs(5), table.get(get("k1")))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(relay.connections(), 1);
+    relay.does(Harm::Hang);
+    assert!(timeout(Duration::from_millis(700), table.get(get("k1"))).await.is_err());
+    relay.does(Harm::None);
+    // Given up late: the next call has a new one.
+    timeout(Duration::from_secs(5), table.get(get("k1")))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(relay.connections(), 2);
+}
+
+/// A connection that ended between two calls is not connected again behind our back: the call that meets its end is unsent,
+/// and the next has a new one.
+#[tokio::test]
+async fn a_connection_that_ended_is_made_anew() {
+    let Some(emulator) = emulator("a connection that ended between two calls").await else {
+        return;
+    };
+    let relay = Relay::before(emulator.addr).await;
+    let table = at(relay.addr);
+    table.put(put("k")).await.unwrap();
+    // Somebody else's request ends the connection; nobody of ours is under way.
+    relay.does(Harm::CloseAfter);
+    let error = table.get(get("k")).await.unwrap_err();
+    is(&error, Verdict::Faulty, Sent::Maybe, "the end");
+    relay.does(Harm::None);
+    let results = futures_util::future::join_all((0..20).map(|_| table.put(put("k")))).await;
+    for result in results {
+        if let Err(error) = result {
+            assert_eq!(error.outcome().sent, Sent::No, "{error}");
+        }
+    }
+    table.put(put("k")).await.unwrap();
+    assert_eq!(relay.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_drip_is_slow_and_right() {
+    let Some(emulator) = emulator("a drip").await else {
+        return;
+    };
+    let relay = Relay::before(emulator.addr).await;
+    let table = at(relay.addr);
+    table.put(put("k")).await.unwrap();
+    relay.does(Harm::Drip(Duration::from_millis(2)));
+    let start = Instant::now();
+    assert_eq!(table.get(get("k")).await.unwrap().bytes, "v");
+    assert!(start.elapsed() > Duration::from_millis(50), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_client_whose_answers_are_lost_meets_no_false_conflict() {
+    let Some(emulator) = emulator("a client whose answers are lost").await else {
+        return;
+    };
+    let relay = Relay::before(emulator.addr).await;
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("bigtable", at(relay.addr)))
+        .build()
+        .unwrap();
+    let first = client.put("warm", "v").await.unwrap();
+    relay.does(Harm::LoseOneAnswer);
+    client.put_if_absent("lease", "me").await.unwrap();
+    let second = client.put_if_absent("lease", "you").await.unwrap_err();
+    assert_eq!(second.kind(), ErrorKind::AlreadyExists);
+    relay.does(Harm::LoseOneAnswer);
+    client
+        .compare_and_set("warm", first.version().unwrap().clone(), "w")
+        .await
+        .unwrap();
+    // A service that hangs for good is a write of unknown fate.
+    relay.does(Harm::Hang);
+    let error = client
+        .put_if_absent("other", "me")
+        .deadline(Duration::from_secs(3))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
+    assert_eq!(error.attempts()[0].verdict(), Some(Verdict::Faulty));
+}
