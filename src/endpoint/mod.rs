@@ -101,6 +101,15 @@ impl<C> Endpoint<C> {
         self
     }
 
+    /// The keeper of the credentials that its client uses: what this endpoint refuses is then fetched anew, its trouble is told
+    /// to the client's [`on_event`](crate::ObjectClient::builder), its state is in the snapshot, and the hosts that it
+    /// asks are in the client's dependencies. This does not give the client the credentials.
+    #[must_use]
+    pub fn credentials<T: Clone + Send + 'static>(mut self, keeper: &crate::credentials::Keeper<T>) -> Self {
+        self.profile.credentials = Some(keeper.standing().clone());
+        self
+    }
+
     /// What is known of it.
     pub const fn profile(&self) -> &Profile {
         &self.profile

@@ -1,3 +1,4 @@
+use crate::credentials::Standing;
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What is known of an endpoint beforehand.
@@ -11,6 +12,7 @@ pub struct Profile {
     pub(super) tier: Option<u8>,
     pub(super) capacity: Option<f64>,
     pub(super) read_only: bool,
+    pub(super) credentials: Option<Standing>,
 }
 
 impl Profile {
@@ -25,6 +27,7 @@ impl Profile {
             tier: None,
             capacity: None,
             read_only: false,
+            credentials: None,
         }
     }
 
@@ -66,6 +69,11 @@ impl Profile {
     /// Calls per second it may be sent, where a bound was given.
     pub const fn capacity(&self) -> Option<f64> {
         self.capacity
+    }
+
+    /// How the credentials stand that it is called with, where they were given.
+    pub const fn credentials(&self) -> Option<&Standing> {
+        self.credentials.as_ref()
     }
 
     /// Whether it is never written to.
