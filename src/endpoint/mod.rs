@@ -21,10 +21,12 @@
 //! location or the jurisdiction is not known breaks it.
 
 mod constraint;
+mod host;
 mod profile;
 mod roster;
 
 pub use constraint::{Constraints, EU, Violation};
+pub use host::{Host, Role};
 pub use profile::Profile;
 pub use roster::{InvalidRoster, Roster};
 
@@ -107,6 +109,14 @@ impl<C> Endpoint<C> {
     #[must_use]
     pub fn credentials<T: Clone + Send + 'static>(mut self, keeper: &crate::credentials::Keeper<T>) -> Self {
         self.profile.credentials = Some(keeper.standing().clone());
+        self
+    }
+
+    /// Says that it needs this host: what `dependencies()` of a client
+    /// [cannot know](crate::client::dependencies) by itself.
+    #[must_use]
+    pub fn depends_on(mut self, host: impl Into<Host>, role: Role) -> Self {
+        self.profile.depends_on.push((host.into(), role));
         self
     }
 

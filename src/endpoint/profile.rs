@@ -1,3 +1,4 @@
+use super::{Host, Role};
 use crate::credentials::Standing;
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -13,6 +14,7 @@ pub struct Profile {
     pub(super) capacity: Option<f64>,
     pub(super) read_only: bool,
     pub(super) credentials: Option<Standing>,
+    pub(super) depends_on: Vec<(Host, Role)>,
 }
 
 impl Profile {
@@ -28,6 +30,7 @@ impl Profile {
             capacity: None,
             read_only: false,
             credentials: None,
+            depends_on: Vec::new(),
         }
     }
 
@@ -74,6 +77,11 @@ impl Profile {
     /// How the credentials stand that it is called with, where they were given.
     pub const fn credentials(&self) -> Option<&Standing> {
         self.credentials.as_ref()
+    }
+
+    /// The hosts that it was declared to need.
+    pub fn depends_on(&self) -> &[(Host, Role)] {
+        &self.depends_on
     }
 
     /// Whether it is never written to.

@@ -78,6 +78,7 @@ pub use memory_table::MemoryTable;
 pub use s3::S3;
 pub use verdicts::ObjectVerdicts;
 
+use crate::endpoint::Host;
 use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer};
 use std::future::Future;
 
@@ -108,6 +109,12 @@ pub trait ObjectProvider: Send + Sync + 'static {
 
     /// Fetches one page of a listing.
     fn list(&self, list: List) -> impl Future<Output = Result<ListPage, ProviderError>> + Send;
+
+    /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default
+    /// they are not known: see [`dependencies`](crate::client::dependencies).
+    fn hosts(&self) -> Option<Vec<Host>> {
+        None
+    }
 
     /// Opens a connection and loads credentials, so that the first call need not. Does nothing by default.
     fn warm_up(&self) -> impl Future<Output = Result<(), ProviderError>> + Send {

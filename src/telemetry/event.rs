@@ -79,6 +79,14 @@ pub enum Event {
         /// Why it had been given.
         reason: Arc<str>,
     },
+    /// Told when a client is built: endpoints of different providers need the same host, so that they fail together. See
+    /// [`dependencies`](crate::client::dependencies).
+    SharedDependency {
+        /// Which host.
+        host: Arc<str>,
+        /// Which endpoints.
+        endpoints: Vec<Arc<str>>,
+    },
     /// New credentials could not be fetched; those in hand are valid and stay in use.
     CredentialsKept {
         /// The name of their keeper.
@@ -151,6 +159,11 @@ impl fmt::Display for Event {
                 selector,
                 reason,
             } => write!(f, "order lifted: {} {selector} ({reason})", action.as_str()),
+            Self::SharedDependency { host, endpoints } => write!(
+                f,
+                "{} are of different providers and all need {host}: they fail together",
+                endpoints.join(", ")
+            ),
             Self::CredentialsKept {
                 credentials,
                 valid_for,
@@ -234,6 +247,7 @@ impl Reporter {
             Event::BreakerOpened { .. }
             | Event::AllBad { .. }
             | Event::OrderGiven { .. }
+            | Event::SharedDependency { .. }
             | Event::CredentialsKept { .. }
             | Event::CredentialsLost { .. } => {
                 tracing::warn!(target: "evenkeel", "{event}")

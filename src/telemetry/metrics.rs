@@ -20,6 +20,7 @@ pub(super) fn count(event: &Event) {
         Event::CredentialsLost { credentials, .. } => credentials_turned(credentials, "lost"),
         Event::CredentialsRenewed { credentials, .. } => credentials_turned(credentials, "renewed"),
         Event::NoLongerAllBad { .. }
+        | Event::SharedDependency { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
         | Event::OrderLifted { .. } => {}

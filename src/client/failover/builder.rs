@@ -132,7 +132,8 @@ impl<C, K> FailoverBuilder<C, K> {
                 Prober::start(settings.probes, lanes, send, !settings.seed)
             }
         };
-        Ok(Failover {
+        let listener = self.settings.listener.clone();
+        let client = Failover {
             core: Arc::new(Core {
                 roster,
                 violations,
@@ -143,6 +144,8 @@ impl<C, K> FailoverBuilder<C, K> {
                 metrics: CallMetrics::telling(self.settings.call_listener),
                 closed: AtomicBool::new(false),
             }),
-        })
+        };
+        client.dependencies().warn(listener);
+        Ok(client)
     }
 }

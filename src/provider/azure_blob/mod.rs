@@ -61,6 +61,7 @@ use super::{
     refusal::{Asked, record, wrong},
 };
 use crate::{
+    endpoint::Host,
     request::object::{
         ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode,
     },
@@ -303,6 +304,11 @@ impl ObjectProvider for AzureBlob {
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         listing::page(&self.container, &list).await
+    }
+
+    fn hosts(&self) -> Option<Vec<Host>> {
+        let url = self.container.url();
+        Some(vec![Host::new(url.host_str()?, url.port_or_known_default())])
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {

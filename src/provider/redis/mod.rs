@@ -45,6 +45,7 @@ mod scan;
 mod script;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind};
+use crate::endpoint::Host;
 use crate::request::{
     WriteId,
     kv::{Condition, Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value, Version},
@@ -269,6 +270,10 @@ impl KvProvider for Redis {
         Ok(answers
             .map(|(answer, put)| put_answer(&answer.map_err(|error| failed(&error))?, put))
             .collect())
+    }
+
+    fn hosts(&self) -> Option<Vec<Host>> {
+        Some(self.link.hosts())
     }
 
     fn limits(&self) -> Limits {

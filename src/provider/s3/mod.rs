@@ -49,15 +49,19 @@ pub use defaults::{Encryption, PutDefaults};
 use super::{
     ObjectProvider, ProviderError,
     attributes::{check, check_range},
-    aws::{CONNECT_TIMEOUT, connecting_bounded},
+    aws::{
+        CONNECT_TIMEOUT, connecting_bounded,
+        recorder::{Recorder, nobody},
+    },
     refusal::{Asked, record},
 };
+use crate::endpoint::Host;
 use crate::request::object::{
     Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, WriteId,
 };
 use aws_sdk_s3::{
     Client,
-    config::{StalledStreamProtectionConfig, retry::RetryConfig},
+    config::{IdentityCache, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     operation::RequestId,
     primitives::ByteStream,
 };
@@ -282,6 +286,23 @@ impl ObjectProvider for S3 {
             .map_err(|error| failed(Asked::List, &error))?;
         record(page.request_id());
         listing::page(&list, page)
+    }
+
+    /// Where the SDK would send a GET: its own rules for regions, buckets and dual stack decide, and its interceptors see a
+    /// request that is not sent.
+    fn hosts(&self) -> Option<Vec<Host>> {
+        let (http, asked) = Recorder::new();
+        let config = self
+            .client
+            .config()
+            .to_builder()
+            .http_client(http)
+            .credentials_provider(nobody())
+            .identity_cache(IdentityCache::no_cache())
+            .timeout_config(TimeoutConfig::disabled());
+        let client = Client::from_conf(config.build());
+        let request = client.get_object().bucket(&*self.bucket).key("evenkeel");
+        asked.during(request.send()).map(|host| vec![host])
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {
