@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// For the AWS SDKs: a provider of credentials around a provider of credentials.
 ///
 /// The SDKs have a cache of their own (`IdentityCache::lazy()`), which asks anew 10 s before the expiry, lets every call wait
-/// for the answer (about 22 s by default, or the operation's own limit), and forgets what it has before it asks. It must be
+/// for the answer (6 to 22 s by default, by the client's retries), and forgets what it has before it asks. It must be
 /// off for a keeper to be asked: [`s3`](Self::s3) and [`dynamodb`](Self::dynamodb) see to both. For another SDK:
 /// `.credentials_provider(keeper.clone()).identity_cache(IdentityCache::no_cache())`.
 impl Keeper<Credentials> {

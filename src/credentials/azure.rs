@@ -13,7 +13,8 @@ pub struct ScopedToken {
     scopes: Arc<[String]>,
 }
 
-/// The SDK has a cache of its own, which asks anew 5 min before the expiry, under a lock that every call waits for.
+/// `azure_core` has a cache of its own, which asks anew 5 min before the expiry, under a lock that every call waits for.
+/// (Cosmos DB's SDK has none, and asks with every request.)
 /// What is said to expire so soon is asked for at every call; the keeper answers at once.
 const ASKED_AGAIN: Duration = Duration::seconds(1);
 

@@ -45,14 +45,15 @@
 //!
 //! | credentials | host | source |
 //! |---|---|---|
-//! | EC2 instance profile | `169.254.169.254`, `fd00:ec2::254` | EC2 user guide, *Access instance metadata* |
-//! | ECS task role, EKS pod identity | `169.254.170.2`; `169.254.170.23`, `fd00:ec2::23` | AWS SDKs reference, *Container credential provider* |
-//! | assumed role, web identity (IRSA) | `sts.<region>.amazonaws.com`; `sts.amazonaws.com` where the SDK is told to use the global one, in us-east-1 | AWS SDKs reference, *STS regional endpoints* |
+//! | EC2 instance profile | `169.254.169.254`, `fd00:ec2::254` | *IPv6 on AWS*, instance metadata service |
+//! | ECS task role, EKS pod identity | `169.254.170.2`; `169.254.170.23`, `fd00:ec2::23` | AWS SDKs reference, *Container credential provider*; EKS user guide, *Set up the Pod Identity Agent* |
+//! | assumed role, web identity (IRSA) | `sts.<region>.amazonaws.com`; `sts.amazonaws.com` if that is asked for, which in opt-in regions is in us-east-1 | AWS SDKs reference, *AWS STS Regional endpoints* |
 //! | IAM Identity Center | `portal.sso.<region>.amazonaws.com`, `oidc.<region>.amazonaws.com` | its user guide |
 //! | Entra ID: client secret, certificate, workload identity | `login.microsoftonline.com` | Microsoft identity platform, *national clouds* |
 //! | Azure managed identity | `169.254.169.254` on a virtual machine; what `IDENTITY_ENDPOINT` says on App Service | *managed identities for Azure resources* |
-//! | Google service account key, external account | none with a self-signed JWT; else `oauth2.googleapis.com`, `sts.googleapis.com`, `iamcredentials.googleapis.com` | google-cloud-auth |
-//! | Google metadata server | `metadata.google.internal` (`169.254.169.254`) | Compute Engine, *view and query VM metadata* |
+//! | Google service account key | none: it signs its tokens itself | google-cloud-auth 1.18, `service_account` |
+//! | Google user account; external account; impersonation | `oauth2.googleapis.com`; `sts.googleapis.com`; `iamcredentials.googleapis.com` | google-cloud-auth 1.18 |
+//! | Google metadata server | `metadata.google.internal` | google-cloud-auth 1.18, `mds` |
 //!
 //! # Promises
 //! - **Cancel safety**: dropping a call's future ends its wait only. The fetch is a task of its own, ended with the last

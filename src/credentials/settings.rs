@@ -5,8 +5,8 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Settings {
     /// They are fetched anew when this share of their life is left, 0–1. Default 0.6: whenever it begins, an outage of the
-    /// token service of 35 minutes is not noticed with tokens of an hour, nor one of 14 hours with tokens of a day. (Entra
-    /// ID advises half. A service that has no newer ones gives the same again, and is asked again at 0.6 of what is left.)
+    /// token service of 35 minutes is not noticed with tokens of an hour, nor one of 14 hours with tokens of a day. (Azure's
+    /// own libraries renew at half. A service that has no newer ones gives the same again, and is asked again at 0.6 of what is left.)
     pub early: f64,
     /// The moment is moved forward by a uniform draw up to this share of their life, so that a fleet that started together
     /// does not ask together. Default 0.05.

@@ -27,13 +27,16 @@ struct Shared {
     reporter: Reporter,
 }
 
+/// What a [`Listener`] holds.
+type Ear = dyn Fn(&Event) + Send + Sync;
+
 struct State {
     policy: Policy,
     rng: fastrand::Rng,
     why: Why,
     hosts: Vec<Arc<str>>,
     /// The clients that want to hear of it, as long as they live.
-    listeners: Vec<Weak<dyn Fn(&Event) + Send + Sync>>,
+    listeners: Vec<Weak<Ear>>,
 }
 
 /// How credentials stand at one moment.

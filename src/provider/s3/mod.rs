@@ -33,7 +33,7 @@
 //!   passed through [`Key`](crate::request::Key) survive that; foreign keys with control characters may make a listing
 //!   unreadable, which is [`Verdict::Faulty`].
 //! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
-//!   that beforehand.
+//!   that beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.
 //!
 //! [`Verdict::Faulty`]: crate::verdict::Verdict
 //! [`Attributes`]: crate::request::object::Attributes

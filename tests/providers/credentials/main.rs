@@ -2,6 +2,7 @@
 //! contacts.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
+#![allow(clippy::disallowed_methods)] // the crate's clock is its own
 
 mod dependencies;
 mod inferred;
