@@ -87,6 +87,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`credentials`] | keeps tokens fresh, and what is valid when the token service fails |
 //! | [`backfill`] | brings existing data to a standby: resumable, verified, never overwriting |
 //! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
@@ -159,6 +160,7 @@ pub mod backfill;
 pub mod breaker;
 pub mod client;
 mod clock;
+pub mod credentials;
 pub mod deadline;
 mod dispatch;
 #[cfg(feature = "drill")]

@@ -15,6 +15,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod dependencies;
 mod explanation;
 pub mod failover;
 pub mod kv;
@@ -23,6 +24,7 @@ pub(crate) mod settings;
 pub(crate) mod stack;
 pub(crate) mod store;
 
+pub use dependencies::{Dependencies, Dependency, Known, SharedHost};
 pub(crate) use explanation::Human;
 pub use explanation::{Attempt, Considered, Explanation};
 pub use failover::{Failover, FailoverBuilder};

@@ -49,6 +49,12 @@ pub(crate) fn compose<S, K: Clone>(
 ) -> Composed<S, K> {
     let mut seeds = fastrand::Rng::with_seed(settings.seed);
     let whole = Reporter::new("".into(), settings.listener.clone());
+    if let Some(listener) = &settings.listener {
+        roster
+            .iter()
+            .filter_map(Profile::credentials)
+            .for_each(|credentials| credentials.tell(listener));
+    }
     let budget = settings.budget.clone();
 
     let members: Vec<_> = roster

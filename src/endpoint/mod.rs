@@ -21,10 +21,12 @@
 //! location or the jurisdiction is not known breaks it.
 
 mod constraint;
+mod host;
 mod profile;
 mod roster;
 
 pub use constraint::{Constraints, EU, Violation};
+pub use host::{Host, Role};
 pub use profile::Profile;
 pub use roster::{InvalidRoster, Roster};
 
@@ -98,6 +100,23 @@ impl<C> Endpoint<C> {
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.profile.read_only = true;
+        self
+    }
+
+    /// The keeper of the credentials that its client uses: what this endpoint refuses is then fetched anew, its trouble is told
+    /// to the client's [`on_event`](crate::ObjectClient::builder), its state is in the snapshot, and the hosts that it
+    /// asks are in the client's dependencies. This does not give the client the credentials.
+    #[must_use]
+    pub fn credentials<T: Clone + Send + 'static>(mut self, keeper: &crate::credentials::Keeper<T>) -> Self {
+        self.profile.credentials = Some(keeper.standing().clone());
+        self
+    }
+
+    /// Says that it needs this host: what `dependencies()` of a client
+    /// [cannot know](crate::client::dependencies) by itself.
+    #[must_use]
+    pub fn depends_on(mut self, host: impl Into<Host>, role: Role) -> Self {
+        self.profile.depends_on.push((host.into(), role));
         self
     }
 

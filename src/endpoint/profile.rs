@@ -1,3 +1,5 @@
+use super::{Host, Role};
+use crate::credentials::Standing;
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What is known of an endpoint beforehand.
@@ -11,6 +13,8 @@ pub struct Profile {
     pub(super) tier: Option<u8>,
     pub(super) capacity: Option<f64>,
     pub(super) read_only: bool,
+    pub(super) credentials: Option<Standing>,
+    pub(super) depends_on: Vec<(Host, Role)>,
 }
 
 impl Profile {
@@ -25,6 +29,8 @@ impl Profile {
             tier: None,
             capacity: None,
             read_only: false,
+            credentials: None,
+            depends_on: Vec::new(),
         }
     }
 
@@ -66,6 +72,16 @@ impl Profile {
     /// Calls per second it may be sent, where a bound was given.
     pub const fn capacity(&self) -> Option<f64> {
         self.capacity
+    }
+
+    /// How the credentials stand that it is called with, where they were given.
+    pub const fn credentials(&self) -> Option<&Standing> {
+        self.credentials.as_ref()
+    }
+
+    /// The hosts that it was declared to need.
+    pub fn depends_on(&self) -> &[(Host, Role)] {
+        &self.depends_on
     }
 
     /// Whether it is never written to.

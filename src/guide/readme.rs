@@ -1,7 +1,8 @@
 //! The README's defaults are those of the code.
 
 use crate::{
-    breaker, deadline, health::Ramp, hedge::Delay, limit, probe, retry, route::pick::OVERPROVISIONING, timeout::Limit,
+    breaker, credentials, deadline, health::Ramp, hedge::Delay, limit, probe, retry, route::pick::OVERPROVISIONING,
+    timeout::Limit,
 };
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ fn the_numbers_are_the_codes() {
     let breaker = breaker::Settings::default();
     let retry = retry::Settings::default();
     let probes = probe::Settings::default();
+    let tokens = credentials::Settings::default();
     let expected = [
         ("deadline of a call", time(deadline::DEFAULT)),
         ("limit of an attempt", format!("{} × p99", Limit::TIMES_P99)),
@@ -69,6 +71,9 @@ fn the_numbers_are_the_codes() {
             format!("{},{:03}", limit::MAX_IN_FLIGHT / 1_000, limit::MAX_IN_FLIGHT % 1_000),
         ),
         ("wait at a full endpoint", time(limit::PATIENCE)),
+        ("credentials fetched anew", format!("at {}", percent(tokens.early))),
+        ("their fetches", format!("{} in a row", tokens.banked)),
+        ("a call waits for them", time(tokens.patience)),
         ("idle probe", probes.idle.map_or("off".to_owned(), time)),
         ("write probe", if probes.writes { "on" } else { "off" }.to_owned()),
     ];
@@ -81,6 +86,17 @@ fn the_numbers_are_the_codes() {
         percent(breaker.open_share_of_outage)
     );
     assert!(README.contains(&open), "{open}");
+    let fetches = format!(
+        "one more every {}; after a failure a uniform draw up to {}, doubling to {}",
+        time(tokens.refill),
+        time(tokens.backoff),
+        time(tokens.max_backoff)
+    );
+    assert!(README.contains(&fetches), "{fetches}");
+    let moved = format!("moved forward by up to {}", percent(tokens.jitter));
+    assert!(README.contains(&moved), "{moved}");
+    let first = format!("{} the first time", time(tokens.first_patience));
+    assert!(README.contains(&first), "{first}");
     let window = format!("over a sliding window of {}", time(breaker.window));
     assert!(README.contains(&window), "{window}");
     let jitter = format!("jittered by {}", percent(breaker.jitter));

@@ -48,7 +48,7 @@ use crate::{
     clock::{self, Instant},
     request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
     telemetry::AttemptObserver,
-    verdict::{Classify, Detail},
+    verdict::{Classify, Detail, Sent},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -225,6 +225,9 @@ impl<K> Attempt<K> {
         let now = clock::now();
         let took = now.saturating_duration_since(self.started);
         let outcome = classify.classify(result);
+        if outcome.credential && outcome.sent == Sent::Maybe {
+            observer.credentials_refused(self.started);
+        }
         let outcome = match self.record.is_background() {
             false => tracker.judged(self.class, now, took, outcome),
             true => tracker.probed(self.class, now, outcome),

@@ -1,5 +1,7 @@
 //! What the adapters over AWS SDKs share: how a stack wants such a client, and how its errors become ours.
 
+pub(super) mod recorder;
+
 use crate::verdict::chain;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;

@@ -5,6 +5,7 @@ pub use kv::{AnyKvProvider, KvService};
 use super::{ObjectProvider, ProviderError, terms};
 use crate::{
     BoxError,
+    endpoint::Host,
     request::{
         Call,
         object::{
@@ -49,6 +50,11 @@ impl AnyObjectProvider {
     pub async fn warm_up(&self) -> Result<(), ProviderError> {
         self.0.warm_up().await
     }
+
+    /// See [`ObjectProvider::hosts`].
+    pub fn hosts(&self) -> Option<Vec<Host>> {
+        self.0.hosts()
+    }
 }
 
 /// So that a list of endpoints of different providers is a list of endpoints of one type.
@@ -89,6 +95,10 @@ impl ObjectProvider for AnyObjectProvider {
         self.0.check_terms(terms)
     }
 
+    fn hosts(&self) -> Option<Vec<Host>> {
+        self.0.hosts()
+    }
+
     async fn warm_up(&self) -> Result<(), ProviderError> {
         self.0.warm_up().await
     }
@@ -109,6 +119,7 @@ impl fmt::Debug for AnyObjectProvider {
 trait Erased<Q, A>: Send + Sync {
     fn send(&self, request: Q) -> BoxFuture<'_, Result<A, ProviderError>>;
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
+    fn hosts(&self) -> Option<Vec<Host>>;
 }
 
 /// ... and what only stores of objects are asked.
@@ -140,6 +151,10 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
 
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
         Box::pin(self.warm_up())
+    }
+
+    fn hosts(&self) -> Option<Vec<Host>> {
+        self.hosts()
     }
 }
 

@@ -1,6 +1,10 @@
 use crate::{
     BoxError,
-    verdict::{Detail, Outcome, Sent, Verdict},
+    credentials::NotLoaded,
+    verdict::{
+        Detail, Outcome, Sent, Verdict,
+        table::{self, Symptom},
+    },
 };
 use std::{fmt, sync::Arc};
 
@@ -132,6 +136,16 @@ impl ProviderError {
     /// Code, request id and phrase.
     pub const fn detail(&self) -> &Detail {
         &self.detail
+    }
+}
+
+/// Denied, not sent: for an adapter of one's own that signs with what a [`Keeper`](crate::credentials::Keeper) gives.
+impl From<NotLoaded> for ProviderError {
+    fn from(error: NotLoaded) -> Self {
+        let symptom = Symptom::CredentialsNotLoaded;
+        Self::new(ProviderErrorKind::Denied, table::for_symptom(symptom))
+            .with_code(symptom.as_str())
+            .with_source(error)
     }
 }
 

@@ -1,4 +1,5 @@
 use super::ProviderError;
+use crate::endpoint::Host;
 use crate::request::kv::{Delete, Get, GetMany, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value};
 use futures_util::future::join_all;
 use std::future::Future;
@@ -74,6 +75,12 @@ pub trait KvProvider: Send + Sync + 'static {
     /// [`Replication::strong`](crate::Replication::strong) needs. `false` by default.
     fn has_strong_replicas(&self) -> bool {
         false
+    }
+
+    /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default
+    /// they are not known: see [`dependencies`](crate::client::dependencies).
+    fn hosts(&self) -> Option<Vec<Host>> {
+        None
     }
 
     /// Opens a connection and loads credentials, so that the first call need not. Does nothing by default.

@@ -86,6 +86,7 @@ pub use terms::check as check_terms;
 pub(crate) use terms::wrong as terms_wrong;
 pub use verdicts::ObjectVerdicts;
 
+use crate::endpoint::Host;
 use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, Terms};
 use std::future::Future;
 
@@ -126,6 +127,12 @@ pub trait ObjectProvider: Send + Sync + 'static {
     /// Why not: [`ProviderError::unsupported`], or what [`check_terms`] says.
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         terms::none(terms)
+    }
+
+    /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default
+    /// they are not known: see [`dependencies`](crate::client::dependencies).
+    fn hosts(&self) -> Option<Vec<Host>> {
+        None
     }
 
     /// Opens a connection and loads credentials, so that the first call need not. Does nothing by default.

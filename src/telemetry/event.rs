@@ -79,6 +79,37 @@ pub enum Event {
         /// Why it had been given.
         reason: Arc<str>,
     },
+    /// Told when a client is built: endpoints of different providers need the same host, so that they fail together. See
+    /// [`dependencies`](crate::client::dependencies).
+    SharedDependency {
+        /// Which host.
+        host: Arc<str>,
+        /// Which endpoints.
+        endpoints: Vec<Arc<str>>,
+    },
+    /// New credentials could not be fetched; those in hand are valid and stay in use.
+    CredentialsKept {
+        /// The name of their keeper.
+        credentials: Arc<str>,
+        /// For how long they are valid; `None`: without end.
+        valid_for: Option<Duration>,
+        /// Why there are no new ones.
+        cause: &'static str,
+    },
+    /// There are no valid credentials: nothing can be signed, and calls go elsewhere, unsent.
+    CredentialsLost {
+        /// The name of their keeper.
+        credentials: Arc<str>,
+        /// Why there are no new ones.
+        cause: &'static str,
+    },
+    /// Credentials that were kept or lost have been fetched anew.
+    CredentialsRenewed {
+        /// The name of their keeper.
+        credentials: Arc<str>,
+        /// How long they could not be.
+        after: Duration,
+    },
     /// A retry or a hedge was wanted and the budget had none left. Told at most once a second.
     BudgetExhausted {
         /// For which class.
@@ -128,6 +159,34 @@ impl fmt::Display for Event {
                 selector,
                 reason,
             } => write!(f, "order lifted: {} {selector} ({reason})", action.as_str()),
+            Self::SharedDependency { host, endpoints } => write!(
+                f,
+                "{} are of different providers and all need {host}: they fail together",
+                endpoints.join(", ")
+            ),
+            Self::CredentialsKept {
+                credentials,
+                valid_for,
+                cause,
+            } => {
+                write!(
+                    f,
+                    "no new credentials `{credentials}` ({cause}): those in hand stay in use"
+                )?;
+                match valid_for {
+                    Some(left) => write!(f, ", for {} s at most", left.as_secs()),
+                    None => Ok(()),
+                }
+            }
+            Self::CredentialsLost { credentials, cause } => {
+                write!(
+                    f,
+                    "no valid credentials `{credentials}` ({cause}): nothing can be signed with them"
+                )
+            }
+            Self::CredentialsRenewed { credentials, after } => {
+                write!(f, "new credentials `{credentials}`, after {after:.1?} without")
+            }
             Self::BudgetExhausted { class } => write!(f, "the budget for retries and hedges of {class}s is used up"),
         }
     }
@@ -185,7 +244,12 @@ impl Reporter {
             return;
         }
         match &event {
-            Event::BreakerOpened { .. } | Event::AllBad { .. } | Event::OrderGiven { .. } => {
+            Event::BreakerOpened { .. }
+            | Event::AllBad { .. }
+            | Event::OrderGiven { .. }
+            | Event::SharedDependency { .. }
+            | Event::CredentialsKept { .. }
+            | Event::CredentialsLost { .. } => {
                 tracing::warn!(target: "evenkeel", "{event}")
             }
             Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),

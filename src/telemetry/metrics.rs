@@ -16,7 +16,11 @@ pub(super) fn count(event: &Event) {
         Event::BudgetExhausted { class } => {
             counter!("evenkeel_budget_exhausted_total", "class" => class.as_str()).increment(1);
         }
+        Event::CredentialsKept { credentials, .. } => credentials_turned(credentials, "kept"),
+        Event::CredentialsLost { credentials, .. } => credentials_turned(credentials, "lost"),
+        Event::CredentialsRenewed { credentials, .. } => credentials_turned(credentials, "renewed"),
         Event::NoLongerAllBad { .. }
+        | Event::SharedDependency { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
         | Event::OrderLifted { .. } => {}
@@ -26,6 +30,14 @@ pub(super) fn count(event: &Event) {
 /// In shadow, a call would have gone elsewhere.
 pub(crate) fn shadow_difference(class: OpClass) {
     counter!("evenkeel_shadow_differences_total", "class" => class.as_str()).increment(1);
+}
+
+fn credentials_turned(credentials: &str, to: &'static str) {
+    counter!(
+        "evenkeel_credentials_transitions_total",
+        "credentials" => credentials.to_owned(), "to" => to
+    )
+    .increment(1);
 }
 
 fn transition(endpoint: &str, class: OpClass, to: &'static str) {

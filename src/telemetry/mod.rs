@@ -15,6 +15,7 @@
 //! | `evenkeel_attempt_duration_seconds` | histogram | `endpoint`, `class` |
 //! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::probe) from the background |
 //! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
+//! | `evenkeel_credentials_transitions_total` | counter | `credentials`, `to`: `kept`, `lost`, `renewed` |
 //! | `evenkeel_budget_exhausted_total` | counter | `class` |
 //! | `evenkeel_all_bad_total` | counter | `class` |
 //! | `evenkeel_shadow_differences_total` | counter | `class` |

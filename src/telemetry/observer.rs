@@ -1,5 +1,6 @@
 use super::metrics::AttemptMetrics;
 use crate::{
+    clock::Instant,
     endpoint::Profile,
     request::{CallRecord, Ended, Leg},
 };
@@ -42,6 +43,13 @@ impl AttemptObserver {
             error.type = Empty,
             provider.request_id = Empty,
         )
+    }
+
+    /// The provider refused what an attempt was signed with that started then.
+    pub(crate) fn credentials_refused(&self, started: Instant) {
+        if let Some(credentials) = self.0.as_ref().and_then(|observed| observed.profile.credentials()) {
+            credentials.refused(started);
+        }
     }
 
     /// An attempt of this call ended. A probe from the background is counted apart.

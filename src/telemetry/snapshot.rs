@@ -1,5 +1,6 @@
 use crate::{
     clock::{self, Instant},
+    credentials::{CredentialsSnapshot, Standing},
     endpoint::Profile,
     operator::{Action, Order},
     request::OpClass,
@@ -115,6 +116,8 @@ pub struct EndpointSnapshot {
     pub profile: Profile,
     /// Why it is never used, if a constraint bars it.
     pub barred: Option<String>,
+    /// How its credentials stand, where they were [given](crate::Endpoint::credentials).
+    pub credentials: Option<CredentialsSnapshot>,
     /// Attempts under way.
     pub in_flight: u32,
     /// The most that may be at the moment, where that had to be learnt because it is sent more than it can do.
@@ -152,6 +155,7 @@ impl EndpointSnapshot {
             profile: profile.clone(),
             barred,
             probes,
+            credentials: profile.credentials().map(Standing::snapshot),
             in_flight: vitals.tracker.in_flight(),
             learnt_limit: vitals.admission.learnt_limit(),
             classes: OpClass::ALL.map(|class| ClassSnapshot {
@@ -196,6 +200,9 @@ impl fmt::Display for Snapshot {
                     let ago = clock::now().saturating_duration_since(at);
                     write!(f, "  {} probe {last} {} s ago", probe.class, ago.as_secs())?;
                 }
+            }
+            if let Some(credentials) = &endpoint.credentials {
+                write!(f, "  {credentials}")?;
             }
             writeln!(f)?;
         }

@@ -1,4 +1,5 @@
-use super::{Outcome, table};
+use super::{Outcome, table, table::Symptom};
+use crate::credentials::NotLoaded;
 #[cfg(feature = "_aws")]
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use std::io;
@@ -124,6 +125,16 @@ impl<T> Classify<T, io::Error> for Standard {
 
     fn detail(&self, result: Result<&T, &io::Error>) -> Detail {
         IoVerdicts.detail(result)
+    }
+}
+
+/// For a closure whose only failure is [`Keeper::current`](crate::credentials::Keeper::current): denied, not sent.
+impl<T> Classify<T, NotLoaded> for Standard {
+    fn classify(&self, result: Result<&T, &NotLoaded>) -> Outcome {
+        match result {
+            Ok(_) => Outcome::SUCCESS,
+            Err(_) => table::for_symptom(Symptom::CredentialsNotLoaded),
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod client;
 mod constraints;
+mod credentials;
 mod explained;
 mod failover;
 mod game_day;

@@ -117,7 +117,8 @@ impl<C, K> FailoverBuilder<C, K> {
                 Prober::start(settings.probes, lanes, send, !settings.seed)
             }
         };
-        Ok(Failover {
+        let listener = self.settings.listener.clone();
+        let client = Failover {
             core: Arc::new(Core {
                 roster,
                 violations,
@@ -128,6 +129,8 @@ impl<C, K> FailoverBuilder<C, K> {
                 metrics: CallMetrics::telling(self.settings.call_listener),
                 closed: AtomicBool::new(false),
             }),
-        })
+        };
+        client.dependencies().warn(listener);
+        Ok(client)
     }
 }

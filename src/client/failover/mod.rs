@@ -46,7 +46,10 @@ pub use builder::FailoverBuilder;
 pub use invoke::{Invoke, Op};
 pub use operation::{Explained, Operation};
 
-use super::stack::{self, Composed, Stack};
+use super::{
+    Dependencies,
+    stack::{self, Composed, Stack},
+};
 use crate::{
     clock,
     endpoint::{Constraints, Profile, Roster, Violation},
@@ -193,6 +196,14 @@ impl<C, K> Failover<C, K> {
             &core.prober,
             clock::now(),
         )
+    }
+
+    /// Every host that was declared: this client does not know its endpoints' clients. See
+    /// [`dependencies`](crate::client::dependencies).
+    pub fn dependencies(&self) -> Dependencies {
+        let endpoints = self.core.roster.iter().zip(&self.core.violations);
+        let permitted = endpoints.filter(|(_, violation)| violation.is_none());
+        Dependencies::of(permitted.map(|(profile, _)| (profile, None)))
     }
 
     /// The endpoints in their order, those that break a constraint included.

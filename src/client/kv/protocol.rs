@@ -2,7 +2,7 @@ use super::{KvClient, KvClientBuilder, ScanCall, door};
 use crate::{
     Endpoint,
     client::store::{BuildError, PROBE, Paged, Protocol, Resume, StoreStack},
-    endpoint::Profile,
+    endpoint::{Host, Profile},
     provider::{AnyKvProvider, KvProvider, KvService, ProviderError},
     request::{
         OpClass, WriteId,
@@ -71,6 +71,10 @@ impl Protocol for Keys {
             OpClass::Write => KvRequest::Put(Put::new(key, PROBE, WriteId::new("evenkeel-probe"))),
             OpClass::Read | OpClass::List => KvRequest::Get(Get::new(key)),
         })
+    }
+
+    fn hosts(provider: &AnyKvProvider) -> Option<Vec<Host>> {
+        provider.hosts()
     }
 
     async fn warm_up(provider: &AnyKvProvider) -> Result<(), ProviderError> {

@@ -2,7 +2,7 @@ use super::{ListCall, ObjectClient, ObjectClientBuilder, door};
 use crate::{
     Endpoint,
     client::store::{BuildError, PROBE, Paged, Protocol, Resume, StoreStack},
-    endpoint::Profile,
+    endpoint::{Host, Profile},
     provider::{AnyObjectProvider, ObjectProvider, ObjectService, ProviderError},
     request::{
         Key, OpClass, WriteId,
@@ -82,6 +82,10 @@ impl Protocol for Objects {
             }),
             OpClass::Read | OpClass::List => ObjectRequest::Head(Head::new(key)),
         })
+    }
+
+    fn hosts(provider: &AnyObjectProvider) -> Option<Vec<Host>> {
+        provider.hosts()
     }
 
     async fn warm_up(provider: &AnyObjectProvider) -> Result<(), ProviderError> {

@@ -2,6 +2,7 @@ use super::{Core, Protocol, StoreStack, probe};
 use crate::{
     BoxError, Endpoint,
     client::{
+        dependencies::several_providers,
         settings::{Settings, stack_setters},
         stack::compose,
     },
@@ -195,7 +196,12 @@ impl<P: Protocol> StoreBuilder<P> {
             .fold(StoreStack::<P>::new(composed.service.clone()), |inner, around| {
                 around(inner)
             });
-        Ok(Core::new(parts, stack, composed, prober))
+        let listener = parts.settings.listener.clone();
+        let core = Core::new(parts, stack, composed, prober);
+        if several_providers(&core.roster) {
+            core.dependencies().warn(listener);
+        }
+        Ok(core)
     }
 
     fn parts(self) -> Result<Parts<P>, BuildError> {

@@ -1,6 +1,7 @@
 use super::{Protocol, StoreStack, builder::Parts};
 use crate::{
     client::{
+        Dependencies,
         settings::Settings,
         stack::{self, Composed},
     },
@@ -111,6 +112,12 @@ impl<P: Protocol> Core<P> {
             &self.prober,
             clock::now(),
         )
+    }
+
+    pub(in crate::client) fn dependencies(&self) -> Dependencies {
+        let endpoints = self.roster.iter().zip(&self.providers).zip(&self.violations);
+        let permitted = endpoints.filter(|(_, violation)| violation.is_none());
+        Dependencies::of(permitted.map(|((profile, provider), _)| (profile, P::hosts(provider))))
     }
 
     pub(in crate::client) fn close(&self) {

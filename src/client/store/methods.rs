@@ -18,6 +18,12 @@ macro_rules! store_methods {
                 self.core.snapshot()
             }
 
+            /// Every host that this client contacts, as far as it is known. See
+            /// [`dependencies`](crate::client::dependencies).
+            pub fn dependencies(&self) -> crate::client::Dependencies {
+                self.core.dependencies()
+            }
+
             /// The endpoints in their order, those that break a constraint included.
             pub fn endpoints(&self) -> impl Iterator<Item = &crate::endpoint::Profile> {
                 self.core.roster.iter()

@@ -26,7 +26,7 @@ pub use warm_up::{WarmUp, Warmed};
 
 use crate::{
     BoxError,
-    endpoint::Profile,
+    endpoint::{Host, Profile},
     provider::ProviderError,
     request::{Call, OpClass, WriteId},
 };
@@ -77,6 +77,9 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// A cheap request that shows whether an endpoint serves this class, on a key of evenkeel's own.
     fn probe(class: OpClass) -> Option<Self::Request>;
+
+    /// The hosts of its data, if they are known.
+    fn hosts(provider: &Self::Provider) -> Option<Vec<Host>>;
 
     /// Opens a connection and loads credentials.
     fn warm_up(provider: &Self::Provider) -> impl Future<Output = Result<(), ProviderError>> + Send;

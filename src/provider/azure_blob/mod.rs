@@ -64,6 +64,7 @@ use super::{
     refusal::{Asked, record, wrong},
 };
 use crate::{
+    endpoint::Host,
     request::object::{
         ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
     },
@@ -323,6 +324,11 @@ impl ObjectProvider for AzureBlob {
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         terms::check(&terms.over(&self.defaults))
+    }
+
+    fn hosts(&self) -> Option<Vec<Host>> {
+        let url = self.container.url();
+        Some(vec![Host::new(url.host_str()?, url.port_or_known_default())])
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {

@@ -4,6 +4,7 @@ use super::error;
 use crate::{
     BoxError,
     clock::{self, Instant},
+    endpoint::Host,
     provider::{ProviderError, ProviderErrorKind},
     verdict::{Finding, chain, grpc, table::Symptom},
 };
@@ -65,6 +66,16 @@ impl Link {
                 number: 0,
             }),
         }
+    }
+
+    /// Where it leads to; nothing where the address is none.
+    pub(super) fn host(&self) -> Option<Host> {
+        let uri: Uri = self.address.parse().ok()?;
+        let port = match uri.scheme_str() {
+            Some("http") => 80,
+            _ => 443,
+        };
+        Some(Host::new(uri.host()?, Some(uri.port_u16().unwrap_or(port))))
     }
 
     /// A connection, and what has to be told how the exchange on it ended.

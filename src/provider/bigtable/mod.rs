@@ -61,6 +61,7 @@ mod rows;
 use super::{KvProvider, ProviderError, ProviderErrorKind};
 use crate::{
     clock,
+    endpoint::Host,
     request::kv::{Condition, Delete, Entry, Get, GetMany, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value},
     verdict::{Finding, table::Symptom},
 };
@@ -423,6 +424,10 @@ impl KvProvider for Bigtable {
             results.extend(self.mutate_many(&batch).await);
         }
         Ok(results)
+    }
+
+    fn hosts(&self) -> Option<Vec<Host>> {
+        self.link.host().map(|host| vec![host])
     }
 
     fn limits(&self) -> Limits {

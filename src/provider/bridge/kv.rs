@@ -1,6 +1,7 @@
 use super::{BoxFuture, Erased, another};
 use crate::{
     BoxError,
+    endpoint::Host,
     provider::{KvProvider, ProviderError},
     request::{
         Call,
@@ -49,6 +50,11 @@ impl AnyKvProvider {
     /// What the adapter answers.
     pub async fn warm_up(&self) -> Result<(), ProviderError> {
         self.provider.warm_up().await
+    }
+
+    /// See [`KvProvider::hosts`].
+    pub fn hosts(&self) -> Option<Vec<Host>> {
+        self.provider.hosts()
     }
 
     /// What it takes.
@@ -106,6 +112,10 @@ impl KvProvider for AnyKvProvider {
         self.strong_replicas
     }
 
+    fn hosts(&self) -> Option<Vec<Host>> {
+        self.provider.hosts()
+    }
+
     async fn warm_up(&self) -> Result<(), ProviderError> {
         self.provider.warm_up().await
     }
@@ -142,6 +152,10 @@ impl<P: KvProvider> Erased<KvRequest, KvResponse> for P {
 
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
         Box::pin(self.warm_up())
+    }
+
+    fn hosts(&self) -> Option<Vec<Host>> {
+        self.hosts()
     }
 }
 

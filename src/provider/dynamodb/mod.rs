@@ -91,17 +91,21 @@ mod scan;
 
 use super::{
     KvProvider, ProviderError, ProviderErrorKind,
-    aws::{CONNECT_TIMEOUT, connecting_bounded},
+    aws::{
+        CONNECT_TIMEOUT, connecting_bounded,
+        recorder::{Recorder, nobody},
+    },
 };
 use crate::{
     clock,
+    endpoint::Host,
     request::kv::{
         Condition, Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value, Version,
     },
 };
 use aws_sdk_dynamodb::{
     Client,
-    config::{StalledStreamProtectionConfig, retry::RetryConfig},
+    config::{IdentityCache, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     error::SdkError,
     operation::{RequestId, delete_item::DeleteItemError, put_item::PutItemError},
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure::AllOld, error::ConditionalCheckFailedException},
@@ -312,6 +316,27 @@ impl KvProvider for DynamoDb {
 
     async fn put_many(&self, many: PutMany) -> Result<Vec<Result<PutAnswer, ProviderError>>, ProviderError> {
         batch::put(self, &many).await
+    }
+
+    /// Where the SDK would send a read. For credentials that name their account it puts that into the host's name.
+    fn hosts(&self) -> Option<Vec<Host>> {
+        let (http, asked) = Recorder::new();
+        let config = self
+            .client
+            .config()
+            .to_builder()
+            .http_client(http)
+            .credentials_provider(nobody())
+            .identity_cache(IdentityCache::no_cache())
+            .timeout_config(TimeoutConfig::disabled());
+        let client = Client::from_conf(config.build());
+        let host = asked.during(client.describe_table().table_name(&*self.table).send())?;
+        let of_account = host
+            .name()
+            .strip_prefix("dynamodb.")
+            .map(|rest| format!("*.ddb.{rest}"));
+        let of_account = of_account.map(|name| Host::new(name, host.port()));
+        Some([host].into_iter().chain(of_account).collect())
     }
 
     fn limits(&self) -> Limits {

@@ -3,6 +3,7 @@
 use super::error;
 use crate::{
     clock::{self, Instant},
+    endpoint::Host,
     provider::ProviderError,
 };
 use futures_util::{
@@ -10,7 +11,8 @@ use futures_util::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
+    Value,
     aio::{ConnectionLike, MultiplexedConnection},
 };
 use std::{
@@ -66,6 +68,16 @@ impl Link {
                 state: State::Idle,
                 number: 0,
             }),
+        }
+    }
+
+    /// The server; none where it is a socket on this host.
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        match self.client.get_connection_info().addr() {
+            ConnectionAddr::Tcp(name, port) | ConnectionAddr::TcpTls { host: name, port, .. } => {
+                vec![Host::new(name, Some(*port))]
+            }
+            _ => Vec::new(),
         }
     }
 

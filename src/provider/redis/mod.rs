@@ -74,7 +74,10 @@ mod script;
 mod wire;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind};
-use crate::request::kv::{Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value};
+use crate::{
+    endpoint::Host,
+    request::kv::{Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value},
+};
 use cluster::Cluster;
 use error::nonsense;
 use item::{Arguments, answered, found, put_answer, read};
@@ -203,6 +206,14 @@ impl KvProvider for Redis {
         };
         let replies = self.wire.each(&keys, put).await?.into_iter().zip(many.puts.iter());
         Ok(replies.map(|(reply, put)| put_answer(&answered(reply)?, put)).collect())
+    }
+
+    /// The server. The nodes of a cluster are not known beforehand.
+    fn hosts(&self) -> Option<Vec<Host>> {
+        match &*self.wire {
+            Wire::Server(link) => Some(link.hosts()),
+            Wire::Cluster(_) => None,
+        }
     }
 
     fn limits(&self) -> Limits {

@@ -33,7 +33,7 @@
 //!   passed through [`Key`](crate::request::Key) survive that; foreign keys with control characters may make a listing
 //!   unreadable, which is [`Verdict::Faulty`].
 //! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
-//!   that beforehand.
+//!   that beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.
 //!
 //! [`Verdict::Faulty`]: crate::verdict::Verdict
 //! [`Attributes`]: crate::request::object::Attributes
@@ -47,16 +47,20 @@ mod terms;
 use super::{
     ObjectProvider, ProviderError,
     attributes::{check, check_range},
-    aws::{CONNECT_TIMEOUT, connecting_bounded},
+    aws::{
+        CONNECT_TIMEOUT, connecting_bounded,
+        recorder::{Recorder, nobody},
+    },
     check_terms,
     refusal::{Asked, record},
 };
+use crate::endpoint::Host;
 use crate::request::object::{
     Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
 };
 use aws_sdk_s3::{
     Client,
-    config::{StalledStreamProtectionConfig, retry::RetryConfig},
+    config::{IdentityCache, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     operation::RequestId,
     primitives::ByteStream,
 };
@@ -300,6 +304,23 @@ impl ObjectProvider for S3 {
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         check_terms(&terms.over(&self.defaults))
+    }
+
+    /// Where the SDK would send a GET: its own rules for regions, buckets and dual stack decide, and its interceptors see a
+    /// request that is not sent.
+    fn hosts(&self) -> Option<Vec<Host>> {
+        let (http, asked) = Recorder::new();
+        let config = self
+            .client
+            .config()
+            .to_builder()
+            .http_client(http)
+            .credentials_provider(nobody())
+            .identity_cache(IdentityCache::no_cache())
+            .timeout_config(TimeoutConfig::disabled());
+        let client = Client::from_conf(config.build());
+        let request = client.get_object().bucket(&*self.bucket).key("evenkeel");
+        asked.during(request.send()).map(|host| vec![host])
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {

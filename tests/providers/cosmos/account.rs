@@ -1,6 +1,9 @@
 //! An account in this process, in two regions in step, writes in the first.
 
-use azure_core::{credentials::Secret, http::Url};
+use azure_core::{
+    credentials::{Secret, TokenCredential},
+    http::Url,
+};
 use azure_data_cosmos::{
     AccountReference, ContainerClient, CosmosClient, CosmosRuntimeBuilder, RoutingStrategy, options::Region,
 };
@@ -38,6 +41,21 @@ pub(crate) struct Account {
 impl Account {
     /// With these faults on the way, and a container `orders` of so many request units per second.
     pub(crate) async fn new(faults: &[Arc<FaultInjectionRule>], units: Option<u64>) -> Self {
+        let key = AccountReference::with_authentication_key(EAST.parse().unwrap(), Secret::new("dGVzdGtleQ=="));
+        Self::of(key, faults, units).await
+    }
+
+    /// The same, by token.
+    pub(crate) async fn by_token(credential: Arc<dyn TokenCredential>) -> Self {
+        Self::of(
+            AccountReference::with_credential(EAST.parse().unwrap(), credential),
+            &[],
+            None,
+        )
+        .await
+    }
+
+    async fn of(account: AccountReference, faults: &[Arc<FaultInjectionRule>], units: Option<u64>) -> Self {
         let regions = [("East US", EAST), ("West US", WEST)];
         let regions = regions.map(|(name, url)| VirtualRegion::new(name, Url::parse(url).unwrap()));
         let config = VirtualAccountConfig::new(regions.into())
@@ -60,7 +78,6 @@ impl Account {
             container.build().unwrap(),
         );
         let runtime = CosmosRuntimeBuilder::from(emulator.runtime_builder_with_fault_rules(faults.to_vec()));
-        let account = AccountReference::with_authentication_key(EAST.parse().unwrap(), Secret::new("dGVzdGtleQ=="));
         let client = CosmosClient::builder()
             .with_runtime(runtime.build().await.unwrap())
             .build(account, RoutingStrategy::ProximityTo(Region::EAST_US))

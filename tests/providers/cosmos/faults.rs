@@ -1,17 +1,29 @@
 //! Faults between the SDK and the account: verdict, and sent or not.
 
 use crate::account::{Account, error, fault, key, put, response};
-use azure_core::http::StatusCode;
+use azure_core::{
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    error::ErrorKind,
+    http::StatusCode,
+    time::{Duration as Span, OffsetDateTime},
+};
 use azure_data_cosmos_driver::fault_injection::{
     CustomResponseBuilder, FaultInjectionErrorType, FaultInjectionResultBuilder, FaultInjectionRule,
 };
 use evenkeel::{
-    Endpoint, ErrorKind, KvClient,
+    Endpoint, KvClient,
+    credentials::Keeper,
     provider::{KvProvider, ProviderError},
     request::kv::{Condition, Get},
     verdict::{Outcome, Sent, Verdict},
 };
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 
 const UNSENT: Outcome = Outcome::new(Verdict::Unreachable, Sent::No);
@@ -94,6 +106,48 @@ async fn what_credentials_and_gateways_say() {
     }
 }
 
+/// A token service that can fail.
+#[derive(Clone, Debug, Default)]
+struct Entra {
+    down: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Entra {
+    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        self.asked.fetch_add(1, SeqCst);
+        match self.down.load(SeqCst) {
+            true => Err(azure_core::Error::with_message(ErrorKind::Credential, "secret-value")),
+            false => Ok(AccessToken::new("token", OffsetDateTime::now_utc() + Span::hours(1))),
+        }
+    }
+}
+
+/// The SDK asks for a token with every request; the keeper answers.
+#[tokio::test]
+async fn kept_tokens() {
+    let entra = Entra::default();
+    let keeper = Keeper::azure("entra", Arc::new(entra.clone()), ["https://cosmos.azure.com/.default"]);
+    let orders = Account::by_token(Arc::new(keeper.clone())).await.orders().await;
+    for _ in 0..20 {
+        orders.put(put("secret-key", "x")).await.unwrap();
+    }
+    assert_eq!(entra.asked.load(SeqCst), 1);
+    entra.down.store(true, SeqCst);
+    keeper.rotate().await.unwrap_err();
+    orders.put(put("secret-key", "y")).await.unwrap();
+    keeper.forget();
+    let unloaded = Outcome::new(Verdict::Denied, Sent::No).naming_the_credential();
+    for met in [
+        orders.put(put("secret-key", "z")).await.unwrap_err(),
+        orders.get(Get::new(key("secret-key"))).await.unwrap_err(),
+    ] {
+        assert_eq!(met.outcome(), unloaded, "{met:?}");
+        shows_nothing(&met);
+    }
+}
+
 /// What was stored and not confirmed is no conflict with itself; where nobody can tell, the error says that, too.
 #[tokio::test]
 async fn a_lost_answer_is_recognised() {
@@ -124,7 +178,7 @@ async fn a_lost_answer_is_recognised() {
     client.put_if_absent("through", "mine").await.unwrap();
     rules.iter().for_each(|rule| rule.disable());
     let error = client.put_if_absent("through", "theirs").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+    assert_eq!(error.kind(), evenkeel::ErrorKind::AlreadyExists, "{error}");
 }
 
 fn read_rule(rule: &FaultInjectionRule) -> bool {
@@ -143,5 +197,5 @@ async fn the_stack_ends_a_hang() {
         .unwrap();
     rules.iter().for_each(|rule| rule.enable());
     let error = client.put("k", "x").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
+    assert_eq!(error.kind(), evenkeel::ErrorKind::MaybeApplied, "{error}");
 }

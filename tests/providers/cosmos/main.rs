@@ -8,8 +8,8 @@ mod conformance;
 mod faults;
 #[path = "../support/races.rs"]
 mod races;
-#[path = "../../support/tried.rs"]
-mod tried;
 #[path = "../../support/raw.rs"]
 mod raw;
 mod sockets;
+#[path = "../../support/tried.rs"]
+mod tried;

@@ -16,6 +16,7 @@ use azure_storage_blob::{
 };
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient, Replication,
+    credentials::{Condition, Keeper, ScopedToken},
     provider::{
         AnyObjectProvider, AzureBlob, ObjectProvider, ProviderErrorKind as Kind,
         azure_blob::{Credential, SharedKey},
@@ -24,15 +25,26 @@ use evenkeel::{
     testing::objects::{self, Claims},
     verdict::{Outcome, Sent, Verdict},
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 /// Azurite's well-known account; no secret.
 const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-/// A SAS for the whole account, for a day.
+/// A SAS for the whole account.
 fn sas() -> String {
-    let (start, end) = ("2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
+    sas_until("2099-01-01T00:00:00Z")
+}
+
+fn sas_until(end: &str) -> String {
+    let start = "2020-01-01T00:00:00Z";
     let (permissions, services, types, version) = ("rwdlac", "b", "sco", "2021-12-02");
     let text = format!("{ACCOUNT}\n{permissions}\n{services}\n{types}\n{start}\n{end}\n\nhttps,http\n{version}\n\n");
     let signature = hmac_sha256(&text, &Secret::new(KEY)).unwrap();
@@ -195,7 +207,20 @@ async fn configured_wrongly(addr: SocketAddr) {
     let error = store.put(overwrite("x")).await.unwrap_err();
     // Azurite's word for it is `AuthorizationFailure`; Azure's, which names the credential, is `AuthenticationFailed`.
     assert_eq!(error.kind(), Kind::Denied, "{error:?}");
+    assert_eq!(error.outcome(), Outcome::new(Verdict::Denied, Sent::Maybe));
     shows_nothing(&error);
+    // A SAS that has expired.
+    let mut url = container(addr);
+    url.set_query(Some(&sas_until("2020-01-02T00:00:00Z")));
+    let store = AzureBlob::new(url, Credential::InTheUrl).unwrap();
+    for error in [
+        store.put(overwrite("x")).await.unwrap_err(),
+        store.get(Get::new(key())).await.unwrap_err(),
+    ] {
+        assert_eq!((error.kind(), error.outcome().verdict), (Kind::Denied, Verdict::Denied));
+        assert_eq!(error.outcome().sent, Sent::Maybe);
+        shows_nothing(&error);
+    }
     // A container that is not there.
     let url = Url::parse(&format!("http://{addr}/{ACCOUNT}/nowhere")).unwrap();
     let store = AzureBlob::new(url, Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap();
@@ -369,6 +394,62 @@ impl TokenCredential for Tokens {
     }
 }
 
+/// A token service that can fail.
+#[derive(Clone, Debug, Default)]
+struct Entra(Arc<AtomicBool>);
+
+#[async_trait::async_trait]
+impl TokenCredential for Entra {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let token = (!self.0.load(SeqCst)).then(token);
+        Tokens(token).get_token(scopes, options).await
+    }
+}
+
+/// The SDK's own cache of tokens does not stand in the keeper's way.
+async fn kept_tokens(url: Url, options: BlobContainerClientOptions) {
+    let entra = Entra::default();
+    let keeper = |scope: &str| Keeper::azure("entra", Arc::new(entra.clone()), [scope]);
+    let right = keeper("https://storage.azure.com/.default");
+    let store = |keeper: &Keeper<ScopedToken>| {
+        let credential = Credential::Token(Arc::new(keeper.clone()));
+        AzureBlob::with_options(url.clone(), credential, options.clone()).unwrap()
+    };
+    let orders = store(&right);
+    orders.put(overwrite("x")).await.unwrap();
+    // Given a token service that fails, then the token that is valid stays in use,
+    entra.0.store(true, SeqCst);
+    right.rotate().await.unwrap_err();
+    assert_eq!(right.standing().snapshot().condition, Condition::Kept);
+    orders.put(overwrite("y")).await.unwrap();
+    // and what is forgotten is not sent again, though the SDK has seen it,
+    right.forget();
+    tokio::time::sleep(Duration::from_secs(1)).await; // for so long the SDK takes it for valid
+    let error = orders.put(overwrite("z")).await.unwrap_err();
+    let unloaded = Outcome::new(Verdict::Denied, Sent::No).naming_the_credential();
+    assert_eq!(error.outcome(), unloaded, "{error:?}");
+    shows_nothing(&error);
+    // until there is another one.
+    entra.0.store(false, SeqCst);
+    for _ in 0..100 {
+        if right.rotate().await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    orders.put(overwrite("z")).await.unwrap();
+    // A keeper of tokens for something else does not give them away.
+    let error = store(&keeper("https://vault.azure.net/.default"))
+        .put(overwrite("x"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.outcome(), unloaded, "{error:?}");
+}
+
 #[tokio::test]
 async fn a_token_that_does_not_load() {
     let server = raw::serve(Act::Hang).await;
@@ -429,6 +510,8 @@ async fn azurite_by_token() {
     good.client().create(None).await.unwrap();
     let report = objects::run("azure_blob on Azurite, token", &good, &Claims::all()).await;
     tried::objects("`AzureBlob`", "Azurite 3.37, by token, TLS", &report);
+
+    kept_tokens(url.clone(), options.clone()).await;
 
     let error = store("no.token.atall", url.clone())
         .put(overwrite("x"))

@@ -7,6 +7,7 @@ use crate::{
 };
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient,
+    credentials::{BearerToken, Keeper, Lease},
     drill::Fault,
     provider::{AnyObjectProvider, Gcs, ObjectProvider, ProviderErrorKind as Kind},
     request::object::{Delete, ETag, Encryption, Get, Head, List, Put, PutMode, Terms},
@@ -16,7 +17,14 @@ use evenkeel::{
 use google_cloud_auth::credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag, anonymous};
 use google_cloud_auth::errors::CredentialsError;
 use google_cloud_storage::client::{Storage, StorageControl};
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 
 pub(crate) async fn clients(url: &str, credentials: Credentials) -> (Storage, StorageControl) {
@@ -396,6 +404,57 @@ async fn credentials_that_do_not_load() {
         assert_eq!(error.outcome(), unloaded, "{error:?}");
         shows_nothing(&error);
     }
+}
+
+/// Both halves send what the keeper has; what it does not have is not sent.
+#[tokio::test]
+async fn kept_tokens() {
+    let number = Arc::new(AtomicUsize::new(0));
+    let count = number.clone();
+    let keeper = Keeper::new("google", move || {
+        let number = count.fetch_add(1, SeqCst);
+        async move {
+            match number {
+                0 | 2 => Ok(Lease::lasting(
+                    BearerToken::new(&format!("token-{number}")).unwrap(),
+                    Duration::from_secs(3600),
+                )),
+                _ => Err("test-secret-key"),
+            }
+        }
+    });
+    let server = raw::serve(refusal("403 Forbidden", "forbidden", "")).await;
+    let url = format!("http://{}", server.addr);
+    let (storage, control) = clients(&url, Credentials::from(keeper.clone())).await;
+    let store = Gcs::new(storage, control, "orders");
+    store.put(overwrite("x")).await.unwrap_err();
+    let sent = |heads: Vec<String>| heads.last().unwrap().clone();
+    assert!(
+        sent(server.heads()).contains("authorization: bearer token-0"),
+        "{:?}",
+        server.heads()
+    );
+    // The next fetch fails: what there is stays in use.
+    keeper.rotate().await.unwrap_err();
+    store.put(overwrite("x")).await.unwrap_err();
+    assert!(sent(server.heads()).contains("authorization: bearer token-0"));
+    // One that succeeds is used without a restart.
+    keeper.rotate().await.unwrap();
+    store.put(overwrite("x")).await.unwrap_err();
+    assert!(sent(server.heads()).contains("authorization: bearer token-2"));
+    keeper.forget();
+    let connections = server.connections();
+    let unloaded = Outcome::new(Verdict::Denied, Sent::No).naming_the_credential();
+    for error in [
+        store.put(overwrite("x")).await.unwrap_err(),
+        store.get(Get::new(key())).await.unwrap_err(),
+        store.head(Head::new(key())).await.unwrap_err(),
+    ] {
+        assert_eq!(error.outcome(), unloaded, "{error:?}");
+        shows_nothing(&error);
+    }
+    assert_eq!(server.connections(), connections);
+    assert!(!format!("{keeper:?}").contains("token-"));
 }
 
 #[tokio::test]

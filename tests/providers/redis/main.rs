@@ -15,6 +15,6 @@ mod redis_cluster;
 mod redis_server;
 #[path = "../support/relay.rs"]
 mod relay;
+mod tls;
 #[path = "../../support/tried.rs"]
 mod tried;
-mod tls;

@@ -98,7 +98,7 @@ impl Cluster {
         let all: BTreeSet<Address> = primaries.chain(self.seeds.iter().cloned()).collect();
         let (doubtful, good): (Vec<_>, Vec<_>) = all.into_iter().partition(|node| known.doubtful.contains(node));
         let nodes = good.into_iter().chain(doubtful);
-        let nodes: Result<Vec<_>, _> = nodes.map(|node| Ok((self.link_in(known, &node)?, node))).collect();
+        let nodes: Result<Vec<_>, ProviderError> = nodes.map(|node| Ok((self.link_in(known, &node)?, node))).collect();
         async move {
             let learnt = tokio::time::timeout(LEARN_LIMIT, first_map(nodes?)).await;
             learnt.unwrap_or_else(|_| Err(error::connecting(&io::Error::from(io::ErrorKind::TimedOut).into())))

@@ -1,0 +1,216 @@
+//! Whom a client contacts, and what endpoints that look independent have in common.
+//!
+//! Two providers are no two failure domains if both get their tokens from one host. What `dependencies()` of a client gives
+//! is every host that it will contact: for the data, for credentials, for keys.
+//!
+//! ```
+//! use evenkeel::{Endpoint, Failover, endpoint::Role};
+//!
+//! let client = Failover::builder()
+//!     .endpoint(Endpoint::new("aws", ()).provider("aws")
+//!         .depends_on("s3.eu-west-1.amazonaws.com", Role::Data)
+//!         .depends_on("login.example.com", Role::Credentials))
+//!     .endpoint(Endpoint::new("stackit", ()).provider("stackit")
+//!         .depends_on("object.storage.eu01.onstackit.cloud", Role::Data)
+//!         .depends_on("login.example.com", Role::Credentials))
+//!     .build()
+//!     .unwrap();
+//! let dependencies = client.dependencies();
+//! assert!(dependencies.allows("s3.eu-west-1.amazonaws.com:443") && !dependencies.allows("sts.amazonaws.com"));
+//!
+//! // One login for both: if it is down, both are.
+//! let shared = dependencies.shared();
+//! assert_eq!(shared[0].to_string(), "login.example.com: aws (credentials), stackit (credentials)");
+//! ```
+//!
+//! # How they are known
+//! - The adapters `S3`, `DynamoDb`, `AzureBlob` and `Redis` read their data's host from their client's configuration.
+//! - A [`Keeper`](crate::credentials::Keeper) says whom it [asks](crate::credentials::Keeper::asks), and an endpoint that has
+//!   its [`credentials`](crate::Endpoint::credentials) says so, too.
+//! - The rest is declared, with [`Endpoint::depends_on`](crate::Endpoint::depends_on): of a [`Failover`](crate::Failover),
+//!   whose clients are opaque, everything; of `Gcs`, `Cosmos` and `GenericStore`, whose SDKs do not say, the data
+//!   (`storage.googleapis.com`; `shop.documents.azure.com` and `shop-*.documents.azure.com`); the hosts of an SDK's own
+//!   credentials, see [`credentials`](crate::credentials).
+//!
+//! Endpoints of which no data host is known are in [`Dependencies::unknown`]: while there are any, the list is not whole. Nor
+//! can anybody see what stands behind a host: a provider's region depends on more than its name.
+
+use crate::{
+    endpoint::{Host, Profile, Role, Roster},
+    telemetry::{Event, Listener, Reporter},
+};
+use std::{fmt, sync::Arc};
+
+/// Every host that a client will contact. `Display` is a table.
+#[derive(Clone, Debug, Default)]
+pub struct Dependencies {
+    list: Vec<Dependency>,
+    unknown: Vec<Arc<str>>,
+}
+
+/// A host that an endpoint needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dependency {
+    /// Which endpoint.
+    pub endpoint: Arc<str>,
+    /// Its provider, if that is known.
+    pub provider: Option<Arc<str>>,
+    /// What for.
+    pub role: Role,
+    /// Which host.
+    pub host: Host,
+    /// Who says so.
+    pub known: Known,
+}
+
+/// How a dependency is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Known {
+    /// From the configuration of the endpoint's client.
+    Client,
+    /// From the keeper of its credentials.
+    Keeper,
+    /// It was declared.
+    Declared,
+}
+
+/// A host that endpoints of different providers need: if it is down, all of them are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedHost {
+    /// Which host.
+    pub host: Host,
+    /// Which endpoints, and what for.
+    pub endpoints: Vec<(Arc<str>, Role)>,
+}
+
+impl Dependencies {
+    /// Those of these endpoints; beside each, the hosts of its data as its client's configuration says them.
+    pub(crate) fn of<'a>(endpoints: impl Iterator<Item = (&'a Profile, Option<Vec<Host>>)>) -> Self {
+        let mut all = Self::default();
+        for (profile, hosts) in endpoints {
+            let mut add = |role, host: Host, known| {
+                let dependency = Dependency {
+                    endpoint: profile.shared_name().clone(),
+                    provider: profile.provider().map(Into::into),
+                    role,
+                    host,
+                    known,
+                };
+                all.list.push(dependency);
+            };
+            let declared = profile.depends_on().iter();
+            if hosts.is_none() && !declared.clone().any(|(_, role)| *role == Role::Data) {
+                all.unknown.push(profile.shared_name().clone());
+            }
+            for host in hosts.unwrap_or_default() {
+                add(Role::Data, host, Known::Client);
+            }
+            for host in profile.credentials().map(|c| c.hosts()).unwrap_or_default() {
+                add(Role::Credentials, Host::from(&*host), Known::Keeper);
+            }
+            for (host, role) in declared {
+                add(*role, host.clone(), Known::Declared);
+            }
+        }
+        all
+    }
+
+    /// Tells what endpoints of different providers have in common.
+    pub(crate) fn warn(&self, listener: Option<Listener>) {
+        let reporter = Reporter::new("".into(), listener);
+        for SharedHost { host, mut endpoints } in self.shared() {
+            endpoints.dedup_by(|one, other| one.0 == other.0);
+            reporter.report(Event::SharedDependency {
+                host: host.to_string().into(),
+                endpoints: endpoints.into_iter().map(|(name, _)| name).collect(),
+            });
+        }
+    }
+
+    /// All of them, in the order of the endpoints.
+    pub fn iter(&self) -> std::slice::Iter<'_, Dependency> {
+        self.list.iter()
+    }
+
+    /// Whether this host (a name or an address, with or without a port) is among them: for a test of your own that hears of
+    /// every name that is looked up, or for an allow-list in a proxy.
+    pub fn allows(&self, host: &str) -> bool {
+        self.list.iter().any(|dependency| dependency.host.covers(host))
+    }
+
+    /// The endpoints of which nobody knows where their data is asked for.
+    pub fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.unknown.iter().map(|name| &**name)
+    }
+
+    /// What endpoints of different providers have in common. (Of an endpoint without a
+    /// [provider](crate::Endpoint::provider) nothing can be said.)
+    pub fn shared(&self) -> Vec<SharedHost> {
+        let mut shared: Vec<SharedHost> = Vec::new();
+        for one in &self.list {
+            if shared.iter().any(|known| known.host.meets(&one.host)) {
+                continue;
+            }
+            let all: Vec<_> = self.list.iter().filter(|other| other.host.meets(&one.host)).collect();
+            let foreign = all.iter().any(|other| {
+                let providers = one.provider.as_ref().zip(other.provider.as_ref());
+                providers.is_some_and(|(one, other)| one != other)
+            });
+            if foreign {
+                let endpoints = all.iter().map(|other| (other.endpoint.clone(), other.role));
+                shared.push(SharedHost {
+                    host: one.host.clone(),
+                    endpoints: endpoints.collect(),
+                });
+            }
+        }
+        shared
+    }
+}
+
+/// Whether there are endpoints of different providers, so that it is worth looking.
+pub(crate) fn several_providers(roster: &Roster) -> bool {
+    let mut providers = roster.iter().filter_map(Profile::provider);
+    let first = providers.next();
+    providers.any(|other| Some(other) != first)
+}
+
+impl<'d> IntoIterator for &'d Dependencies {
+    type Item = &'d Dependency;
+    type IntoIter = std::slice::Iter<'d, Dependency>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Dependencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let declared = |known| if known == Known::Declared { " (declared)" } else { "" };
+        for one in &self.list {
+            let (endpoint, role, said) = (&one.endpoint, one.role.as_str(), declared(one.known));
+            writeln!(f, "{endpoint:<16} {role:<12} {}{said}", one.host)?;
+        }
+        for endpoint in &self.unknown {
+            writeln!(f, "{endpoint:<16} {:<12} not known", Role::Data.as_str())?;
+        }
+        for shared in self.shared() {
+            writeln!(f, "shared by providers: {shared}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SharedHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.host)?;
+        for (nth, (endpoint, role)) in self.endpoints.iter().enumerate() {
+            let comma = if nth == 0 { "" } else { ", " };
+            write!(f, "{comma}{endpoint} ({})", role.as_str())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+use super::{
+    Settings, Standing,
+    lease::{Lease, NotLoaded, Why},
+    policy::Step,
+};
+use crate::BoxError;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::task::AbortHandle;
+
+/// Keeps credentials of one kind fresh. See the [module](super). Clones share them.
+pub struct Keeper<T> {
+    inner: Arc<Inner<T>>,
+}
+
+struct Inner<T> {
+    standing: Standing,
+    slot: Arc<Slot<T>>,
+    source: Source<T>,
+    fetch: Mutex<Option<AbortHandle>>,
+}
+
+/// What is held.
+type Slot<T> = Mutex<Option<T>>;
+type Fetch<T> = Pin<Box<dyn Future<Output = Result<Lease<T>, BoxError>> + Send>>;
+type Source<T> = Box<dyn Fn() -> Fetch<T> + Send + Sync>;
+
+impl<T> Clone for Keeper<T> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+        }
+    }
+}
+
+impl<T: Clone + Send + 'static> Keeper<T> {
+    /// Keeps what `source` gives, under this name, which stands in errors, events and snapshots. Nothing is fetched yet.
+    ///
+    /// `source` makes one attempt: without retries of its own, which would come on top of the budget.
+    pub fn new<F, Fut, E>(name: impl Into<Arc<str>>, source: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Lease<T>, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        Self::with_settings(name, Settings::default(), source)
+    }
+
+    /// The same with other settings.
+    pub fn with_settings<F, Fut, E>(name: impl Into<Arc<str>>, settings: Settings, source: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Lease<T>, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let source = move || -> Fetch<T> {
+            let fetch = source();
+            Box::pin(async move { fetch.await.map_err(Into::into) })
+        };
+        Self {
+            inner: Arc::new(Inner {
+                standing: Standing::new(name.into(), settings),
+                slot: Arc::default(),
+                source: Box::new(source),
+                fetch: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// Says that they are fetched from this host: what [`dependencies`](crate::ObjectClient::dependencies) list.
+    #[must_use]
+    pub fn asks(self, host: impl Into<Arc<str>>) -> Self {
+        self.inner.standing.asks(host.into());
+        self
+    }
+
+    /// How they stand: never the credentials themselves.
+    pub fn standing(&self) -> &Standing {
+        &self.inner.standing
+    }
+
+    /// Credentials to use now. At once if there are valid ones, whatever the source does; else it waits for a fetch, at most
+    /// [`patience`](Settings::patience).
+    ///
+    /// Dropping the future ends nothing but this wait: the fetch goes on for those who come after.
+    ///
+    /// # Errors
+    /// [`NotLoaded`]: there are none, so that nothing can be sent. To the stack this is *denied, not sent*: it goes elsewhere.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, when a fetch is due.
+    pub async fn current(&self) -> Result<T, NotLoaded> {
+        let standing = &self.inner.standing;
+        loop {
+            let ended = standing.ended();
+            match standing.step() {
+                Step::Use { fetch } => self.fetch_if(fetch),
+                Step::Wait { fetch, until } => {
+                    self.fetch_if(fetch);
+                    let in_time = tokio::time::timeout_at(until, ended).await.is_ok();
+                    // A fetch that was dropped has neither failed nor brought anything: this caller begins the next.
+                    if in_time && standing.failures() == 0 && !standing.is_valid() {
+                        continue;
+                    }
+                }
+                Step::Fail => {}
+            }
+            return self.held().ok_or_else(|| self.not_loaded(standing.why()));
+        }
+    }
+
+    /// Fetches now, and uses what comes from then on; until then, and if nothing comes, what is held stays in use. For a
+    /// planned change of a key. If a fetch is under way, it waits for its end, and then makes another: that one may have
+    /// begun before the change.
+    ///
+    /// # Errors
+    /// [`NotLoaded`]: the fetch failed, or there have been too many of late.
+    pub async fn rotate(&self) -> Result<(), NotLoaded> {
+        let standing = &self.inner.standing;
+        loop {
+            let ended = standing.ended();
+            let before = standing.successes();
+            let began = standing.begin();
+            if !began && !standing.is_under_way() {
+                return Err(self.not_loaded(Why::NoBudget));
+            }
+            self.fetch_if(began);
+            ended.await;
+            if began {
+                return match standing.successes() > before {
+                    true => Ok(()),
+                    false => Err(self.not_loaded(standing.why())),
+                };
+            }
+        }
+    }
+
+    /// What is held is not used any more: it has been revoked, or has leaked. The next call waits for other credentials, and
+    /// fails, unsent, if there are none.
+    pub fn forget(&self) {
+        self.inner.standing.forget();
+        *self.inner.slot() = None;
+        // It may have begun before that, and bring the same.
+        self.inner.end_fetch();
+    }
+
+    /// What is held, if it is valid.
+    pub(super) fn held(&self) -> Option<T> {
+        let value = self.inner.slot().clone()?;
+        self.inner.standing.is_valid().then_some(value)
+    }
+
+    fn not_loaded(&self, why: Why) -> NotLoaded {
+        NotLoaded::new(self.inner.standing.name().into(), why)
+    }
+
+    fn fetch_if(&self, begun: bool) {
+        if !begun {
+            return;
+        }
+        let inner = &self.inner;
+        let under_way = UnderWay {
+            standing: inner.standing.clone(),
+            over: false,
+        };
+        let fetch = (inner.source)();
+        let task = tokio::spawn(under_way.run(fetch, inner.slot.clone()));
+        *inner.fetch() = Some(task.abort_handle());
+    }
+}
+
+impl<T> Inner<T> {
+    fn slot(&self) -> MutexGuard<'_, Option<T>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fetch(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.fetch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_fetch(&self) {
+        if let Some(fetch) = self.fetch().take() {
+            fetch.abort();
+        }
+    }
+}
+
+/// With the last keeper its fetch ends.
+impl<T> Drop for Inner<T> {
+    fn drop(&mut self) {
+        self.end_fetch();
+    }
+}
+
+/// A fetch. It is a task of its own, so that no caller's end is its end. If it does not come to its own end (its runtime has
+/// shut down, the source panicked), the next caller begins another.
+struct UnderWay {
+    standing: Standing,
+    over: bool,
+}
+
+impl UnderWay {
+    async fn run<T>(mut self, fetch: Fetch<T>, slot: Arc<Slot<T>>) {
+        let limit = self.standing.limit();
+        let fetched = tokio::time::timeout(limit, fetch).await;
+        self.over = true;
+        match fetched {
+            Err(_) => self.standing.failed(Why::Hung(limit)),
+            Ok(Err(error)) => self.standing.failed(Why::failed(error)),
+            Ok(Ok(lease)) if !self.standing.is_worth_having(lease.life) => self.standing.failed(Why::Expired),
+            Ok(Ok(lease)) => {
+                // First, so that nobody finds old credentials under a new life.
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.value);
+                self.standing.fetched(lease.life);
+            }
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if !self.over {
+            self.standing.dropped();
+        }
+    }
+}
+
+/// Neither the credentials nor their source.
+impl<T> fmt::Debug for Keeper<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper")
+            .field("standing", &self.inner.standing)
+            .finish_non_exhaustive()
+    }
+}

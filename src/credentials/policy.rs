@@ -1,0 +1,260 @@
+use super::Settings;
+use crate::clock::Instant;
+use std::time::Duration;
+
+/// When credentials may be used and when they are fetched anew. Pure: it knows when, not what.
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    settings: Settings,
+    held: Option<Held>,
+    /// No fetch has ended yet.
+    first: bool,
+    /// When the fetch that is under way began.
+    under_way: Option<Instant>,
+    /// Fetches that succeeded.
+    successes: u64,
+    /// Fetches that failed since then.
+    failures: u32,
+    /// After a failure: no fetch before.
+    not_before: Option<Instant>,
+    /// What is held was refused by a provider.
+    refused: bool,
+    /// After a fetch for that reason: not again before.
+    believed_until: Option<Instant>,
+    allowance: Allowance,
+    /// The condition as it was last told, and when it was last well.
+    told: (Condition, Instant),
+}
+
+/// What the times of the credentials in hand are.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    loaded: Instant,
+    /// `None`: they do not expire.
+    until: Option<Until>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Until {
+    renewed: Instant,
+    expired: Instant,
+}
+
+/// What a call does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Uses what is there. If `fetch`, a fetch begins beside it.
+    Use { fetch: bool },
+    /// Waits for the fetch under way, or the one that it begins, until then.
+    Wait { fetch: bool, until: Instant },
+    /// There is nothing to use, and asking again is not due.
+    Fail,
+}
+
+/// How the credentials stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Condition {
+    /// Valid, or not asked for yet.
+    Well,
+    /// Valid, and the last fetch of new ones failed.
+    Kept,
+    /// There are no valid ones, and the last fetch failed.
+    Lost,
+}
+
+/// The condition has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub(super) to: Condition,
+    /// How long ago it was well, before this.
+    pub(super) after: Duration,
+    /// What is held is valid for so long; `None`: without end, or there is nothing.
+    pub(super) valid_for: Option<Duration>,
+}
+
+/// A token bucket over time.
+#[derive(Clone, Debug)]
+struct Allowance {
+    tokens: f64,
+    at: Instant,
+}
+
+impl Policy {
+    pub(super) fn new(settings: Settings, now: Instant) -> Self {
+        let tokens = f64::from(settings.banked.max(1));
+        Self {
+            settings,
+            held: None,
+            first: true,
+            under_way: None,
+            successes: 0,
+            failures: 0,
+            not_before: None,
+            refused: false,
+            believed_until: None,
+            allowance: Allowance { tokens, at: now },
+            told: (Condition::Well, now),
+        }
+    }
+
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What a call does that needs credentials now. If that begins a fetch, the fetch is under way from here on.
+    pub(super) fn step(&mut self, now: Instant) -> Step {
+        let valid = self.is_valid(now);
+        let wanted = !valid || self.refused || self.is_due(now);
+        let fetch = wanted && self.not_before.is_none_or(|at| now >= at) && self.begin(now);
+        if valid {
+            return Step::Use { fetch };
+        }
+        let Some(began) = self.under_way else { return Step::Fail };
+        // Who comes while a fetch hangs does not wait as long again: all of them would, one after the other.
+        let until = began + self.patience();
+        match now < until {
+            true => Step::Wait { fetch, until },
+            false => Step::Fail,
+        }
+    }
+
+    /// Begins a fetch because a person wants one: no backoff holds it up, the budget does. If it gives `false`, one is under
+    /// way, or there is no budget.
+    pub(super) fn begin(&mut self, now: Instant) -> bool {
+        if self.under_way.is_some() || !self.allowance.take(&self.settings, now) {
+            return false;
+        }
+        self.under_way = Some(now);
+        true
+    }
+
+    /// The fetch brought credentials that live so long (`None`: without end). `false`: they are as good as expired, so
+    /// that it counts as failed.
+    pub(super) fn fetched(&mut self, now: Instant, life: Option<Duration>, rng: &mut fastrand::Rng) -> bool {
+        if !self.is_worth_having(life) {
+            self.failed(now, rng);
+            return false;
+        }
+        self.successes += 1;
+        let until = life.map(|life| {
+            let early = self.settings.early + self.settings.jitter * rng.f64();
+            Until {
+                renewed: now + life.mul_f64(1.0 - early.clamp(0.0, 1.0)),
+                expired: now + (life - self.settings.margin),
+            }
+        });
+        if self.refused {
+            self.believed_until = Some(now + self.settings.refill);
+        }
+        self.held = Some(Held { loaded: now, until });
+        (self.under_way, self.not_before, self.failures) = (None, None, 0);
+        (self.first, self.refused) = (false, false);
+        true
+    }
+
+    /// Credentials that live so long can be used at all.
+    pub(super) fn is_worth_having(&self, life: Option<Duration>) -> bool {
+        life.is_none_or(|life| life > self.settings.margin)
+    }
+
+    /// The fetch failed, or ran into its limit.
+    pub(super) fn failed(&mut self, now: Instant, rng: &mut fastrand::Rng) {
+        let doublings = self.failures.min(20);
+        self.failures = self.failures.saturating_add(1);
+        let cap = self.settings.backoff.saturating_mul(1 << doublings);
+        let wait = cap.min(self.settings.max_backoff).mul_f64(rng.f64());
+        (self.under_way, self.not_before, self.first) = (None, Some(now + wait), false);
+    }
+
+    /// The fetch was dropped before it ended: that says nothing of the token service.
+    pub(super) fn dropped(&mut self) {
+        self.under_way = None;
+    }
+
+    /// A provider refused what an attempt was signed with that started then. It may have been signed with what has been
+    /// replaced since. What was fetched because of a refusal is believed for a while: if that is refused, too, the
+    /// credentials are not the reason.
+    pub(super) fn refused(&mut self, started: Instant, now: Instant) {
+        let current = self.held.is_some_and(|held| started > held.loaded);
+        let doubted = self.believed_until.is_none_or(|until| now >= until);
+        self.refused |= current && doubted;
+    }
+
+    /// What is held must not be used any more.
+    pub(super) fn forget(&mut self) {
+        self.held = None;
+    }
+
+    pub(super) fn is_valid(&self, now: Instant) -> bool {
+        self.held
+            .is_some_and(|held| held.until.is_none_or(|until| now < until.expired))
+    }
+
+    /// For how long what is held is valid: `Some(None)` is without end.
+    pub(super) fn valid_for(&self, now: Instant) -> Option<Option<Duration>> {
+        let held = self.held.filter(|_| self.is_valid(now))?;
+        Some(held.until.map(|until| until.expired.saturating_duration_since(now)))
+    }
+
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    pub(super) const fn successes(&self) -> u64 {
+        self.successes
+    }
+
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub(super) fn condition(&self, now: Instant) -> Condition {
+        match (self.failures, self.is_valid(now)) {
+            (0, _) => Condition::Well,
+            (_, true) => Condition::Kept,
+            (_, false) => Condition::Lost,
+        }
+    }
+
+    /// Whether the condition is another than when this was last asked.
+    pub(super) fn turn(&mut self, now: Instant) -> Option<Turn> {
+        let to = self.condition(now);
+        let (from, since) = self.told;
+        if to == from {
+            return None;
+        }
+        self.told = (to, if from == Condition::Well { now } else { since });
+        Some(Turn {
+            to,
+            after: now.saturating_duration_since(since),
+            valid_for: self.valid_for(now).flatten(),
+        })
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let until = self.held.and_then(|held| held.until);
+        until.is_some_and(|until| now >= until.renewed)
+    }
+
+    fn patience(&self) -> Duration {
+        match self.first {
+            true => self.settings.first_patience,
+            false => self.settings.patience,
+        }
+    }
+}
+
+impl Allowance {
+    fn take(&mut self, settings: &Settings, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        let refill = settings.refill.as_secs_f64().max(0.001);
+        let most = f64::from(settings.banked.max(1));
+        (self.tokens, self.at) = ((self.tokens + passed / refill).min(most), now);
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}

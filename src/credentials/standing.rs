@@ -1,0 +1,252 @@
+use super::{
+    Condition, Settings,
+    lease::Why,
+    policy::{Policy, Step, Turn},
+};
+use crate::{
+    clock::{self, Instant},
+    telemetry::{Event, Listener, Reporter},
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// How some credentials stand: what a [`Keeper`](super::Keeper) and the clients that use it know of them, which is never
+/// the credentials themselves. Clones are the same.
+#[derive(Clone)]
+pub struct Standing(Arc<Shared>);
+
+struct Shared {
+    name: Arc<str>,
+    state: Mutex<State>,
+    /// Wakes those who wait for a fetch when it ends.
+    ended: Notify,
+    reporter: Reporter,
+}
+
+/// What a [`Listener`] holds.
+type Ear = dyn Fn(&Event) + Send + Sync;
+
+struct State {
+    policy: Policy,
+    rng: fastrand::Rng,
+    why: Why,
+    hosts: Vec<Arc<str>>,
+    /// The clients that want to hear of it, as long as they live.
+    listeners: Vec<Weak<Ear>>,
+}
+
+/// How credentials stand at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CredentialsSnapshot {
+    /// The name of their [`Keeper`](super::Keeper).
+    pub name: String,
+    /// Well, kept or lost.
+    pub condition: Condition,
+    /// There are some that can be used.
+    pub valid: bool,
+    /// For how long what there is can be used; `None`: without end, or there is nothing.
+    pub valid_for: Option<Duration>,
+    /// Fetches that failed since the last that succeeded.
+    pub failures: u32,
+}
+
+impl fmt::Display for CredentialsSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let condition = match (self.condition, self.valid) {
+            (Condition::Well, true) => "valid",
+            (Condition::Well, false) => "not loaded",
+            (Condition::Kept, _) => "kept",
+            (Condition::Lost, _) => "lost",
+        };
+        write!(f, "credentials `{}` {condition}", self.name)?;
+        match self.valid_for {
+            Some(left) => write!(f, " for {} s", left.as_secs()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Standing {
+    pub(super) fn new(name: Arc<str>, settings: Settings) -> Self {
+        let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
+        Self(Arc::new(Shared {
+            reporter: Reporter::new(name.clone(), None),
+            name,
+            state: Mutex::new(State {
+                policy: Policy::new(settings, clock::now()),
+                rng: fastrand::Rng::with_seed(seed),
+                why: Why::Pending,
+                hosts: Vec::new(),
+                listeners: Vec::new(),
+            }),
+            ended: Notify::new(),
+        }))
+    }
+
+    /// The name of the keeper.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// How they stand now.
+    pub fn snapshot(&self) -> CredentialsSnapshot {
+        let now = clock::now();
+        let state = self.lock();
+        let valid_for = state.policy.valid_for(now);
+        CredentialsSnapshot {
+            name: self.name().to_owned(),
+            condition: state.policy.condition(now),
+            valid: valid_for.is_some(),
+            valid_for: valid_for.flatten(),
+            failures: state.policy.failures(),
+        }
+    }
+
+    /// The hosts that they are said to be fetched from.
+    pub fn hosts(&self) -> Vec<Arc<str>> {
+        self.lock().hosts.clone()
+    }
+
+    pub(super) fn asks(&self, host: Arc<str>) {
+        self.lock().hosts.push(host);
+    }
+
+    /// A client's listener hears of them from now on, as long as it lives.
+    pub(crate) fn tell(&self, listener: &Listener) {
+        let mut state = self.lock();
+        state.listeners.retain(|known| known.strong_count() > 0);
+        let new = Arc::downgrade(listener);
+        if !state.listeners.iter().any(|known| known.ptr_eq(&new)) {
+            state.listeners.push(new);
+        }
+    }
+
+    /// A provider refused what an attempt was signed with that started then.
+    pub(crate) fn refused(&self, started: Instant) {
+        self.lock().policy.refused(started, clock::now());
+    }
+
+    pub(super) fn step(&self) -> Step {
+        self.with(|state, now| state.policy.step(now))
+    }
+
+    pub(super) fn begin(&self) -> bool {
+        self.with(|state, now| state.policy.begin(now))
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.lock().policy.is_under_way()
+    }
+
+    pub(super) fn is_worth_having(&self, life: Option<Duration>) -> bool {
+        self.lock().policy.is_worth_having(life)
+    }
+
+    pub(super) fn fetched(&self, life: Option<Duration>) {
+        self.with(|state, now| {
+            state.policy.fetched(now, life, &mut state.rng);
+            state.why = Why::Pending;
+        });
+        self.0.ended.notify_waiters();
+    }
+
+    pub(super) fn failed(&self, why: Why) {
+        self.with(|state, now| {
+            state.policy.failed(now, &mut state.rng);
+            state.why = why;
+        });
+        self.0.ended.notify_waiters();
+    }
+
+    pub(super) fn dropped(&self) {
+        self.lock().policy.dropped();
+        self.0.ended.notify_waiters();
+    }
+
+    pub(super) fn forget(&self) {
+        self.with(|state, _| state.policy.forget());
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        self.lock().policy.is_valid(clock::now())
+    }
+
+    pub(super) fn failures(&self) -> u32 {
+        self.lock().policy.failures()
+    }
+
+    pub(super) fn successes(&self) -> u64 {
+        self.lock().policy.successes()
+    }
+
+    pub(super) fn why(&self) -> Why {
+        self.lock().why.clone()
+    }
+
+    pub(super) fn limit(&self) -> Duration {
+        self.lock().policy.settings().limit
+    }
+
+    /// Ends with the next end of a fetch. To be had before one looks whether there is need to wait.
+    pub(super) fn ended(&self) -> tokio::sync::futures::Notified<'_> {
+        self.0.ended.notified()
+    }
+
+    /// Applies a step, and reports once the lock is let go.
+    fn with<R>(&self, step: impl FnOnce(&mut State, Instant) -> R) -> R {
+        let (result, told) = {
+            let mut state = self.lock();
+            let now = clock::now();
+            let result = step(&mut state, now);
+            let turn = state.policy.turn(now);
+            let told = turn.map(|turn| (self.event(turn, &state.why), state.listeners.clone()));
+            (result, told)
+        };
+        if let Some((event, listeners)) = told {
+            self.0.reporter.report(event.clone());
+            for listener in listeners.iter().filter_map(Weak::upgrade) {
+                listener(&event);
+            }
+        }
+        result
+    }
+
+    fn event(&self, turn: Turn, why: &Why) -> Event {
+        let credentials = self.0.name.clone();
+        match turn.to {
+            Condition::Well => Event::CredentialsRenewed {
+                credentials,
+                after: turn.after,
+            },
+            Condition::Kept => Event::CredentialsKept {
+                credentials,
+                valid_for: turn.valid_for,
+                cause: why.as_str(),
+            },
+            Condition::Lost => Event::CredentialsLost {
+                credentials,
+                cause: why.as_str(),
+            },
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name and how they stand.
+impl fmt::Debug for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let condition = self.lock().policy.condition(clock::now());
+        f.debug_struct("Standing")
+            .field("name", &self.name())
+            .field("condition", &condition)
+            .finish_non_exhaustive()
+    }
+}
