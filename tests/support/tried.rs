@@ -162,11 +162,14 @@ const KEYS: Table = Table {
     rows: &[
         ("`MemoryTable`", "itself"),
         ("`Redis`", "redis-server 7.0"),
+        ("`Redis`", "redis-server 7.0, TLS"),
+        ("`Redis`", "a cluster of three"),
         ("`DynamoDb`, flat", "moto 5.2"),
         ("`DynamoDb`, sorted", "moto 5.2"),
         ("`DynamoDb`, flat", "dynoxide 3.2"),
         ("`DynamoDb`, sorted", "dynoxide 3.2"),
         ("`Cosmos`", "the SDK's emulator"),
+        ("`Bigtable`", "bttest, Google's emulator"),
     ],
 };
 

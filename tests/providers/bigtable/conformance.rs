@@ -1,6 +1,6 @@
 //! The suite on the adapter and on a client over it, and what is this adapter's own.
 
-use crate::{at, create, emulator, get, put};
+use crate::{at, create, emulator, get, put, races::races, tried};
 use evenkeel::{
     Endpoint, KvClient,
     provider::{KvProvider, ProviderErrorKind},
@@ -20,6 +20,8 @@ async fn a_table_of_bigtable() {
     };
     let report = kv::run("bigtable", &at(one.addr), &Claims::all()).await;
     assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
+    tried::keys("`Bigtable`", "bttest, Google's emulator", &report);
+    races(at(one.addr)).await;
     let Some(another) = emulator("the conformance suite on a client").await else {
         return;
     };

@@ -9,8 +9,12 @@ mod fake;
 mod faults;
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/races.rs"]
+mod races;
 #[path = "../support/relay.rs"]
 mod relay;
+#[path = "../../support/tried.rs"]
+mod tried;
 
 use evenkeel::{
     provider::{Bigtable, KvProvider, ProviderError},

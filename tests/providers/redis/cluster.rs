@@ -1,9 +1,11 @@
 //! A cluster of real servers: the suite, nodes that die and hang, slots that move, and scans meanwhile.
 
 use crate::{
+    races::races,
     redis_cluster::Cluster,
     redis_server::{Server, is_installed},
     relay::{Harm, Relay},
+    tried,
 };
 use evenkeel::{
     Endpoint, KvClient,
@@ -56,6 +58,8 @@ async fn a_redis_cluster() {
     redis.warm_up().await.unwrap();
     let report = kv::run("redis cluster", &redis, &Claims::all()).await;
     assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
+    tried::keys("`Redis`", "a cluster of three", &report);
+    races(redis.clone().namespace("races:")).await;
     // Found through one of its nodes, and through a whole client.
     let one = Redis::cluster([cluster.nodes[1].server.client()]).namespace("an*other [space]:");
     kv::run("redis cluster in a namespace", &one, &Claims::all()).await;

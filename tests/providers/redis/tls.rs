@@ -3,6 +3,7 @@
 use crate::{
     redis_cluster::Cluster,
     redis_server::{Authority, Server, is_installed},
+    tried,
 };
 use evenkeel::{
     Endpoint, KvClient,
@@ -29,6 +30,7 @@ async fn a_redis_server_over_tls() {
     let redis = Redis::new(ours.client(server.addr));
     let report = kv::run("redis over TLS", &redis, &Claims::all()).await;
     assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
+    tried::keys("`Redis`", "redis-server 7.0, TLS", &report);
 
     let unreachable = Outcome::new(Verdict::Unreachable, Sent::No);
     // Another authority than the one that has signed, the system's, and no TLS at all where there must be.
