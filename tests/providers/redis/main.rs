@@ -6,6 +6,8 @@
 mod answers;
 mod conformance;
 mod faults;
+#[path = "../../support/raw.rs"]
+mod raw;
 #[path = "../support/redis_server.rs"]
 mod redis_server;
 #[path = "../support/relay.rs"]
