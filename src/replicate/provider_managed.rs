@@ -4,6 +4,7 @@ use super::{Accepted, Condition, Witness, Write, settle};
 use crate::{
     client::store::{Aim, Context, Protocol},
     error::{Error, ErrorKind},
+    request::bit,
 };
 
 pub(super) async fn write<P: Protocol>(
@@ -23,6 +24,12 @@ pub(super) async fn write<P: Protocol>(
             P::NOUN
         );
         return Err(cx.refuse(ErrorKind::InvalidInput, message));
+    }
+    if write.condition != Condition::None && cx.core.unfit() & bit(home) != 0 {
+        let message = format!(
+            "the home {name} was found not to keep to conditions on a put, so that this one could overwrite what it must not"
+        );
+        return Err(cx.refuse(ErrorKind::Unsupported, message));
     }
     let reply = cx.ask(write.request, Aim::only(home)).await;
     // Another writer may have overwritten what a lost attempt stored, so a foreign write proves nothing here.

@@ -6,8 +6,8 @@
 mod guard;
 mod layer;
 mod proxy;
-#[cfg(feature = "s3")]
 mod relay;
+#[cfg(feature = "s3")]
 mod replay;
 #[cfg(feature = "s3")]
 mod resolver;

@@ -7,12 +7,18 @@ use crate::{
 };
 use aws_sdk_s3::Client;
 use evenkeel::{
-    Endpoint, ObjectClient, Replication,
+    Endpoint, ErrorKind, ObjectClient, Replication,
     client::object::{Property, VERIFY_PREFIX},
     provider::{AnyObjectProvider, Memory, ObjectProvider, ProviderError, S3},
     request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
 };
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+};
 
 fn s3(addr: SocketAddr) -> AnyObjectProvider {
     let config = config(&format!("http://{addr}"));
@@ -128,6 +134,141 @@ async fn stores_that_lie_refuse_or_are_dead() {
     assert_eq!((good.honours(), good.atomic()), (&Property::Holds, &Property::Holds));
     assert!(dead.left_behind() > 0, "what could not be asked for may be there");
     assert!(VERIFY_PREFIX.ends_with('/'));
+}
+
+/// Overwrites whatever is there, until it is mended.
+#[derive(Clone)]
+struct Overwrites(Memory, Arc<AtomicBool>);
+
+impl ObjectProvider for Overwrites {
+    async fn put(&self, mut put: Put) -> Result<PutAnswer, ProviderError> {
+        if !self.1.load(SeqCst) {
+            put.mode = PutMode::Overwrite;
+        }
+        self.0.put(put).await
+    }
+
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        self.0.get(get).await
+    }
+
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        self.0.head(head).await
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.0.delete(delete).await
+    }
+
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        self.0.list(list).await
+    }
+}
+
+fn overwrites() -> Overwrites {
+    Overwrites(Memory::new(), Arc::default())
+}
+
+/// Under write-once its share goes to the others, and what it holds is still read and deleted.
+#[tokio::test]
+async fn a_liar_gets_no_more_creates() {
+    let (liar, good) = (overwrites(), Memory::new());
+    let client = client([
+        ("liar", AnyObjectProvider::new(liar.clone())),
+        ("good", AnyObjectProvider::new(good.clone())),
+    ]);
+    assert_eq!(client.put("before", "x").await.unwrap().endpoint(), "liar");
+    assert!(!client.verify().await.is_sound());
+
+    let (stored, explanation) = client.put("after", "x").explained().await.unwrap();
+    assert_eq!(stored.endpoint(), "good");
+    let passed_over = explanation.considered()[0].not_used();
+    assert_eq!(passed_over, Some("was found not to keep to creates"));
+    let error = client.put("pinned", "x").pin("liar").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        error.to_string().contains("liar: found not to keep to creates"),
+        "{error}"
+    );
+    assert_eq!(client.get("before").await.unwrap().endpoint(), "liar");
+    assert_eq!(client.get("nowhere").await.unwrap_err().kind(), ErrorKind::NotFound);
+    client.delete("before").await.unwrap();
+    assert!(liar.0.list(List::default()).await.unwrap().entries.is_empty());
+    // Its clones know it, too.
+    assert_eq!(client.clone().put("clone", "x").await.unwrap().endpoint(), "good");
+
+    // Mended, and found to be.
+    liar.1.store(true, SeqCst);
+    assert!(client.verify().await.is_sound());
+    assert_eq!(client.put("mended", "x").await.unwrap().endpoint(), "liar");
+}
+
+#[tokio::test]
+async fn with_liars_alone_a_create_is_refused() {
+    let (one, other) = (overwrites(), overwrites());
+    let client = client([
+        ("one", AnyObjectProvider::new(one.clone())),
+        ("other", AnyObjectProvider::new(other)),
+    ]);
+    let _ = client.verify().await;
+    let error = client.put("k", "x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        error
+            .to_string()
+            .contains("one and other: found not to keep to creates"),
+        "{error}"
+    );
+    assert!(!error.may_have_been_applied());
+    assert!(
+        one.0.list(List::default()).await.unwrap().entries.is_empty(),
+        "nothing was sent"
+    );
+}
+
+/// At a home conditions are refused, and what needs none goes on.
+#[tokio::test]
+async fn a_home_that_lies() {
+    let home = overwrites();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", home.clone()))
+        .endpoint(Endpoint::new("copy", Memory::new()).read_only())
+        .build()
+        .unwrap();
+    let tag = client.put("k", "x").await.unwrap().etag().cloned().unwrap();
+    let _ = client.verify().await;
+    for refused in [client.put("k", "y"), client.put("k", "y").if_match(tag)] {
+        let error = refused.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(
+            error
+                .to_string()
+                .contains("the home virginia was found not to keep to conditions"),
+            "{error}"
+        );
+    }
+    assert_eq!(client.get("k").await.unwrap().body(), "x");
+    client.put("k", "z").overwrite().await.unwrap();
+    assert_eq!(client.get("k").await.unwrap().body(), "z");
+}
+
+/// A store that cannot is passed over instead of failing the call, and one that could not be asked is used as before.
+#[tokio::test]
+async fn the_honest_and_the_unknown() {
+    let honest = raw::serve(refusal("501 Not Implemented", "NotImplemented")).await;
+    let silent = Store::new();
+    let client = client([
+        ("honest", s3(honest.addr)),
+        ("silent", AnyObjectProvider::new(silent.clone())),
+    ]);
+    silent.always(Trouble::Refused);
+    let found = client.verify().await;
+    assert!(
+        matches!(found.endpoints()[1].honours(), Property::Unknown(_)),
+        "{found:?}"
+    );
+    silent.heal();
+    assert_eq!(client.put("k", "x").await.unwrap().endpoint(), "silent");
 }
 
 /// What cannot be asked is not known; asked again, it is.

@@ -122,8 +122,18 @@ impl ObjectClient {
     /// [`Property::Unknown`]: ask again later. Dropped half-way, or when an endpoint fails meanwhile, objects may be left
     /// behind there. On a bucket with versioning the removed ones remain as old versions.
     ///
-    /// Nothing is drawn from the result: what to do about an endpoint that overwrites is yours to decide, before it has a
-    /// role (for S3 there is `S3::without_conditional_put`).
+    /// **An endpoint that fails has no role any more that needs what it lacks**, for this client and its clones, until another
+    /// `verify` finds it sound (what could not be asked leaves things as they are):
+    ///
+    /// | under | puts |
+    /// |---|---|
+    /// | [`write_once`](crate::Replication::write_once) | go to the other endpoints; with none left, or when pinned there, they are refused |
+    /// | [`provider_managed`](crate::Replication::provider_managed), when it is the home | a create and an [`if_match`](ObjectCall::if_match) are refused, an [`overwrite`](ObjectCall::overwrite) is not |
+    ///
+    /// The refusal is [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), and nothing is sent. `If-Match` is not probed: a store
+    /// that breaks one condition is not trusted with the other. Reads and deletes still go there, because it may hold what was
+    /// stored before. A store that is known to be so from the start is better said to be
+    /// (`S3::without_conditional_put`): what is found is gone with the process.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};

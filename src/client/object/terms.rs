@@ -89,7 +89,7 @@ fn is_about(scope: &str, profile: &Profile) -> bool {
 fn targets(cx: &Context<Objects>) -> impl Iterator<Item = usize> + use<> {
     let writable = match cx.core.mode {
         Mode::ProviderManaged { home } => home.map_or(0, bit),
-        Mode::WriteOnce | Mode::Strong => cx.core.writable(),
+        Mode::WriteOnce | Mode::Strong => cx.core.writable() & !cx.core.unfit(),
     };
     members(writable & !cx.barred() & cx.pin.map_or(u64::MAX, bit))
 }

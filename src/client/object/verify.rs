@@ -42,11 +42,11 @@ pub struct Verified {
 pub enum Property {
     /// It was seen to.
     Holds,
-    /// It was seen not to, in this way. Nothing that needs the property may be left to this endpoint.
+    /// It was seen not to, in this way. Nothing that needs the property is left to this endpoint from now on.
     Broken(String),
-    /// The store, or its adapter, says that it cannot do this. Creates there fail and harm nothing.
+    /// The store, or its adapter, says that it cannot do this. Creates there would fail; none is sent there from now on.
     Unsupported,
-    /// It could not be asked, for this reason. Ask again.
+    /// It could not be asked, for this reason. What was found before still holds. Ask again.
     Unknown(String),
 }
 
@@ -93,6 +93,14 @@ pub(super) async fn run(core: &Core<Objects>) -> Verification {
             prefix: format!("{VERIFY_PREFIX}{}/", core.draw_write_id().as_str()),
         };
         let (honours, atomic) = store.verify().await;
+        // What could not be found out changes nothing.
+        match (&honours, &atomic) {
+            (Property::Holds, Property::Holds) => core.found_fit(index, true),
+            (Property::Broken(_) | Property::Unsupported, _) | (_, Property::Broken(_) | Property::Unsupported) => {
+                core.found_fit(index, false);
+            }
+            _ => {}
+        }
         Verified {
             endpoint: core.roster.shared_name(index),
             honours,

@@ -6,6 +6,7 @@ use crate::{
     endpoint::Violation,
     error::{Error, ErrorKind, NotAsked},
     provider::{ProviderError, ProviderErrorKind},
+    replicate::Mode,
     request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, bit},
     verdict::Verdict,
 };
@@ -188,6 +189,13 @@ impl<P: Protocol> Context<P> {
         let considered = Considered::all(roster, |index| match (&self.violations[index], self.pin) {
             (Some(violation), _) => Some(violation.to_string()),
             (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
+            // Reads and deletes go there: it may hold what was stored before.
+            _ if self.operation == "put"
+                && self.core.mode == Mode::WriteOnce
+                && self.core.unfit() & bit(index) != 0 =>
+            {
+                Some("was found not to keep to creates".to_owned())
+            }
             _ => None,
         });
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);

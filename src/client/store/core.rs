@@ -19,7 +19,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -40,6 +40,8 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) prober: Prober,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
+    /// Endpoints that were found not to keep to conditions.
+    unfit: AtomicU64,
 }
 
 impl<P: Protocol> Core<P> {
@@ -72,6 +74,7 @@ impl<P: Protocol> Core<P> {
             prober,
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
+            unfit: AtomicU64::new(0),
         }
     }
 }
@@ -86,6 +89,20 @@ impl<P: Protocol> Core<P> {
         let violations = &self.violations;
         self.roster
             .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
+    }
+
+    /// The endpoints that are not to be trusted with a condition, because they were seen to break one.
+    pub(crate) fn unfit(&self) -> u64 {
+        self.unfit.load(Ordering::Acquire)
+    }
+
+    /// What was found of an endpoint, in place of what was found before.
+    pub(crate) fn found_fit(&self, endpoint: usize, fit: bool) {
+        if fit {
+            self.unfit.fetch_and(!bit(endpoint), Ordering::AcqRel);
+        } else {
+            self.unfit.fetch_or(bit(endpoint), Ordering::AcqRel);
+        }
     }
 
     /// Whether what this endpoint shows may lag behind what was acknowledged.

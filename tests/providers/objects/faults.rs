@@ -70,7 +70,8 @@ impl<F: Fn(SocketAddr) -> AnyObjectProvider> Subject<F> {
     async fn put_meets(&self, fault: Fault, expected: Outcome) {
         let name = fault.name();
         let (store, _proxy) = self.behind(fault).await;
-        // A gate that closes takes the proxy's task a moment; a throttle lets the first few pass.
+        // A gate that turns takes the proxy's task a moment, in which a connection may get through; a throttle lets the first
+        // few pass.
         for _ in 0..100 {
             match store.put(overwrite("body")).await {
                 Ok(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -96,6 +97,12 @@ impl<F: Fn(SocketAddr) -> AnyObjectProvider> Subject<F> {
         self.put_meets(Fault::Refuse, UNSENT).await;
         if self.connects_in_time {
             self.put_meets(Fault::HangConnect, UNSENT).await;
+        } else {
+            // Nothing bounds it but the stack's limit, so that nobody knows whether it was sent.
+            let (store, _proxy) = self.behind(Fault::HangConnect).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let hung = timeout(A_WHILE, store.put(overwrite("body"))).await;
+            assert!(hung.is_err(), "{}: {hung:?}", self.name);
         }
         self.put_meets(Fault::ResetBeforeRequest, FAULTY).await;
         self.put_meets(Fault::ResetAfterRequest, FAULTY).await;

@@ -1,7 +1,7 @@
 //! The adapter `S3` before a server that decides creates atomically, which s3s-fs does not.
 
 use crate::{
-    faults::{key, overwrite},
+    faults::{Subject, key, overwrite},
     process,
     raw::{self, refusal},
     s3s_server::config,
@@ -10,11 +10,12 @@ use crate::{
 use aws_sdk_s3::Client;
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient,
-    provider::{ObjectProvider, ProviderErrorKind, S3},
+    provider::{AnyObjectProvider, ObjectProvider, ProviderErrorKind, S3},
     request::object::{ETag, Encryption, Put, PutMode, Terms},
     testing::objects,
     verdict::Sent,
 };
+use std::net::SocketAddr;
 
 #[tokio::test]
 async fn s3_on_moto() {
@@ -111,6 +112,34 @@ async fn what_a_put_says(store: S3) {
         .unwrap_err();
     assert!(!error.may_have_been_applied(), "{error}");
     assert_eq!(client.head("unknown").await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
+    let made = |addr: SocketAddr| {
+        let client = Client::from_conf(config(&format!("http://{addr}")).build());
+        AnyObjectProvider::new(S3::new(client, "orders"))
+    };
+    Subject {
+        name: "s3",
+        at: made,
+        server,
+        lists_any_page: false,
+        connects_in_time: true,
+        reads_s3_documents: true,
+    }
+}
+
+#[tokio::test]
+async fn faults_on_the_way() {
+    let server = crate::s3s_server::start(&["orders"]).await;
+    subject(server.addr).over_the_proxy().await;
+}
+
+#[tokio::test]
+async fn servers_that_are_none() {
+    let subject = subject(raw::nobody().await);
+    subject.at_nonsense().await;
+    subject.one_put_is_one_attempt().await;
 }
 
 /// Alibaba's create: its header in place of S3's, on creates alone.

@@ -1,6 +1,7 @@
 //! Redis behind a relay that does harm: the verdict, and whether it may have been sent.
 
 use crate::{
+    raw,
     redis_server::{Server, client, is_installed},
     relay::{Harm, Relay},
 };
@@ -104,6 +105,13 @@ async fn harm_while_connecting_is_not_sent() {
     let refused = Redis::new(client(port)).put(put("k")).await.unwrap_err();
     is(&refused, Verdict::Unreachable, Sent::No, "refused");
     assert_eq!(refused.detail().code.as_deref(), Some("connection refused"));
+    // Nobody answers at all.
+    let hole = raw::black_hole().await;
+    let start = Instant::now();
+    let error = Redis::new(client(hole.addr)).put(put("k")).await.unwrap_err();
+    is(&error, Verdict::Unreachable, Sent::No, "black hole");
+    assert_eq!(error.detail().code.as_deref(), Some("connect timeout"));
+    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
     // Connected and silent, or nonsense, before anything of ours was said.
     for (harm, verdict) in [
         (Harm::Hang, Verdict::Unreachable),

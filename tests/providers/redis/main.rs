@@ -9,6 +9,8 @@ mod conformance;
 mod faults;
 #[path = "../support/races.rs"]
 mod races;
+#[path = "../../support/raw.rs"]
+mod raw;
 #[path = "../support/redis_cluster.rs"]
 mod redis_cluster;
 #[path = "../support/redis_server.rs"]
