@@ -142,9 +142,8 @@ impl<T: Clone + Send + 'static> Keeper<T> {
     /// What is held is not used any more: it has been revoked, or has leaked. The next call waits for other credentials, and
     /// fails, unsent, if there are none.
     pub fn forget(&self) {
-        self.inner.standing.forget();
-        *self.inner.slot() = None;
-        // It may have begun before that, and bring the same.
+        self.inner.standing.forget(|| *self.inner.slot() = None);
+        // It is overtaken: the next caller need not wait for it.
         self.inner.end_fetch();
     }
 
@@ -164,6 +163,7 @@ impl<T: Clone + Send + 'static> Keeper<T> {
         }
         let inner = &self.inner;
         let under_way = UnderWay {
+            number: inner.standing.forgotten(),
             standing: inner.standing.clone(),
             over: false,
         };
@@ -200,6 +200,7 @@ impl<T> Drop for Inner<T> {
 /// shut down, the source panicked), the next caller begins another.
 struct UnderWay {
     standing: Standing,
+    number: u64,
     over: bool,
 }
 
@@ -211,12 +212,9 @@ impl UnderWay {
         match fetched {
             Err(_) => self.standing.failed(Why::Hung(limit)),
             Ok(Err(error)) => self.standing.failed(Why::failed(error)),
-            Ok(Ok(lease)) if !self.standing.is_worth_having(lease.life) => self.standing.failed(Why::Expired),
-            Ok(Ok(lease)) => {
-                // First, so that nobody finds old credentials under a new life.
+            Ok(Ok(lease)) => self.standing.fetched(self.number, lease.life, || {
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.value);
-                self.standing.fetched(lease.life);
-            }
+            }),
         }
     }
 }

@@ -58,6 +58,7 @@
 //! # Promises
 //! - **Cancel safety**: dropping a call's future ends its wait only. The fetch is a task of its own, ended with the last
 //!   keeper or after 10 s; if its runtime ends before, the next call begins another.
+//! - A host that was asleep takes a token for younger than it is; what the provider then refuses is fetched anew.
 //! - A clock that is wrong by more than a token's life makes every token look expired: [`Lease::lasting`] does not look at it.
 
 #[cfg(feature = "_aws")]

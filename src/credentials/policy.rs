@@ -17,6 +17,8 @@ pub(super) struct Policy {
     failures: u32,
     /// After a failure: no fetch before.
     not_before: Option<Instant>,
+    /// How often what was held has been forgotten.
+    forgotten: u64,
     /// What is held was refused by a provider.
     refused: bool,
     /// After a fetch for that reason: not again before.
@@ -25,6 +27,9 @@ pub(super) struct Policy {
     /// The condition as it was last told, and when it was last well.
     told: (Condition, Instant),
 }
+
+/// Nobody waits for an end that lies beyond a century, and clocks cannot count so far.
+const NO_END: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// What the times of the credentials in hand are.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +96,7 @@ impl Policy {
             successes: 0,
             failures: 0,
             not_before: None,
+            forgotten: 0,
             refused: false,
             believed_until: None,
             allowance: Allowance { tokens, at: now },
@@ -132,12 +138,12 @@ impl Policy {
     /// The fetch brought credentials that live so long (`None`: without end). `false`: they are as good as expired, so
     /// that it counts as failed.
     pub(super) fn fetched(&mut self, now: Instant, life: Option<Duration>, rng: &mut fastrand::Rng) -> bool {
-        if !self.is_worth_having(life) {
+        if life.is_some_and(|life| life <= self.settings.margin) {
             self.failed(now, rng);
             return false;
         }
         self.successes += 1;
-        let until = life.map(|life| {
+        let until = life.filter(|life| *life < NO_END).map(|life| {
             let early = self.settings.early + self.settings.jitter * rng.f64();
             Until {
                 renewed: now + life.mul_f64(1.0 - early.clamp(0.0, 1.0)),
@@ -151,11 +157,6 @@ impl Policy {
         (self.under_way, self.not_before, self.failures) = (None, None, 0);
         (self.first, self.refused) = (false, false);
         true
-    }
-
-    /// Credentials that live so long can be used at all.
-    pub(super) fn is_worth_having(&self, life: Option<Duration>) -> bool {
-        life.is_none_or(|life| life > self.settings.margin)
     }
 
     /// The fetch failed, or ran into its limit.
@@ -181,9 +182,15 @@ impl Policy {
         self.refused |= current && doubted;
     }
 
-    /// What is held must not be used any more.
+    /// What is held must not be used any more, nor what a fetch brings that began before.
     pub(super) fn forget(&mut self) {
         self.held = None;
+        self.forgotten += 1;
+    }
+
+    /// A fetch that began under one number and ends under another has been overtaken.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     pub(super) fn is_valid(&self, now: Instant) -> bool {

@@ -1,5 +1,5 @@
 use super::{
-    Condition, Settings,
+    Condition, Settings, Standing,
     policy::{Policy, Step},
 };
 use crate::clock::{self, Instant};
@@ -92,6 +92,24 @@ fn it_tells_when_it_is_lost_and_how_long_it_was_not_well() {
     assert!(policy.fetched(back, Some(HOUR), &mut rng));
     let turn = policy.turn(back).unwrap();
     assert_eq!((turn.to, turn.after), (Condition::Well, secs(600)));
+}
+
+#[test]
+fn what_a_fetch_brings_that_was_overtaken_is_not_kept() {
+    let standing = Standing::new("role".into(), Settings::default());
+    assert!(standing.begin());
+    let (number, mut kept) = (standing.forgotten(), false);
+    standing.forget(|| ());
+    standing.fetched(number, Some(HOUR), || kept = true);
+    assert!(!kept && !standing.is_valid() && !standing.is_under_way());
+    assert_eq!(standing.failures(), 0, "the source has done nothing wrong");
+}
+
+#[test]
+fn a_life_without_measure_has_no_end() {
+    let (mut policy, t0, _) = holding(Some(Duration::MAX));
+    assert_eq!(policy.valid_for(t0), Some(None));
+    assert_eq!(policy.step(t0 + 24 * 365 * HOUR), Step::Use { fetch: false });
 }
 
 #[test]

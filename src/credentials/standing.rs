@@ -143,14 +143,23 @@ impl Standing {
         self.lock().policy.is_under_way()
     }
 
-    pub(super) fn is_worth_having(&self, life: Option<Duration>) -> bool {
-        self.lock().policy.is_worth_having(life)
+    /// The number of the fetches that begin now: see [`fetched`](Self::fetched).
+    pub(super) fn forgotten(&self) -> u64 {
+        self.lock().policy.forgotten()
     }
 
-    pub(super) fn fetched(&self, life: Option<Duration>) {
+    /// The fetch of this number brought something. `put` keeps it, unless it has expired or been overtaken; in one step with
+    /// its life, so that nobody finds one without the other.
+    pub(super) fn fetched(&self, number: u64, life: Option<Duration>, put: impl FnOnce()) {
         self.with(|state, now| {
-            state.policy.fetched(now, life, &mut state.rng);
-            state.why = Why::Pending;
+            if number != state.policy.forgotten() {
+                state.policy.dropped();
+            } else if state.policy.fetched(now, life, &mut state.rng) {
+                state.why = Why::Pending;
+                put();
+            } else {
+                state.why = Why::Expired;
+            }
         });
         self.0.ended.notify_waiters();
     }
@@ -168,8 +177,12 @@ impl Standing {
         self.0.ended.notify_waiters();
     }
 
-    pub(super) fn forget(&self) {
-        self.with(|state, _| state.policy.forget());
+    /// `clear` takes away what is held, in one step with its life.
+    pub(super) fn forget(&self, clear: impl FnOnce()) {
+        self.with(|state, _| {
+            state.policy.forget();
+            clear();
+        });
     }
 
     pub(super) fn is_valid(&self) -> bool {
