@@ -12,7 +12,11 @@ use evenkeel::{
 };
 use google_cloud_auth::credentials::anonymous;
 use std::time::{Duration, Instant};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 #[tokio::test]
 async fn harm_to_a_connection_in_use() {
@@ -158,6 +162,31 @@ async fn a_connection_that_ended_is_made_anew() {
     }
     table.put(put("k")).await.unwrap();
     assert_eq!(relay.connections(), 2);
+}
+
+/// Google ends connections that are idle, or an hour old. Nobody meets that.
+#[tokio::test]
+async fn a_connection_that_ended_while_idle_is_not_met() {
+    let Some(emulator) = emulator("a connection that ended while nobody used it").await else {
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let table = at(listener.local_addr().unwrap());
+    let accept = async || {
+        let (mut client, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let mut server = TcpStream::connect(emulator.addr).await.unwrap();
+            let _ = copy_bidirectional(&mut client, &mut server).await;
+        })
+    };
+    for _ in 0..5 {
+        let (connection, stored) = tokio::join!(accept(), table.put(put("k")));
+        stored.unwrap();
+        connection.abort();
+        assert!(connection.await.unwrap_err().is_cancelled());
+        // Its end has arrived, and has been read.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

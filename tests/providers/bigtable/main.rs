@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "the crate's clock is its own")]
 
 mod answers;
+#[path = "../support/authority.rs"]
+mod authority;
 mod conformance;
 mod fake;
 mod faults;
@@ -11,6 +13,7 @@ mod faults;
 mod process;
 #[path = "../support/relay.rs"]
 mod relay;
+mod tls;
 
 use evenkeel::{
     provider::{Bigtable, KvProvider, ProviderError},
