@@ -1,8 +1,7 @@
 //! The connection: opened once for all who wait for it, and left when nobody knows whether it still lives.
 
-use super::error;
+use super::{error, wire::Once};
 use crate::{
-    BoxError,
     clock::{self, Instant},
     endpoint::Host,
     provider::{ProviderError, ProviderErrorKind},
@@ -12,20 +11,14 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
 };
-use http::Uri;
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use std::{
-    io,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-    task::{Context, Poll},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Duration,
 };
-use tokio::net::TcpStream;
 use tonic::{
     Status,
     transport::{Channel, ClientTlsConfig, Endpoint},
 };
-use tower::Service;
 
 /// Below the floor of an attempt, 1 s, so that a service that cannot be reached is *not sent* and no timeout of ours.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_millis(900);
@@ -34,7 +27,13 @@ pub(super) const CONNECT_LIMIT: Duration = Duration::from_millis(900);
 /// sooner, its hedge was faster, and the connection is as good as before.
 const SUSPECT_AFTER: Duration = Duration::from_millis(500);
 
-type Opening = BoxFuture<'static, Result<Channel, ProviderError>>;
+type Opening = BoxFuture<'static, Result<Open, ProviderError>>;
+
+#[derive(Clone)]
+struct Open {
+    channel: Channel,
+    alive: Weak<()>,
+}
 
 pub(super) struct Link {
     address: String,
@@ -53,7 +52,7 @@ enum State {
     Idle,
     /// Ends when the last who waits for it leaves.
     Opening(WeakShared<Opening>),
-    Open(Channel),
+    Open(Open),
 }
 
 impl Link {
@@ -70,7 +69,7 @@ impl Link {
 
     /// Where it leads to; nothing where the address is none.
     pub(super) fn host(&self) -> Option<Host> {
-        let uri: Uri = self.address.parse().ok()?;
+        let uri: http::Uri = self.address.parse().ok()?;
         let port = match uri.scheme_str() {
             Some("http") => 80,
             _ => 443,
@@ -83,9 +82,12 @@ impl Link {
         let (opening, number) = {
             let mut slot = self.lock();
             let under_way = match &slot.state {
-                State::Open(channel) => return Ok((channel.clone(), Watch::new(self, slot.number))),
+                // One that the service has ended since, as it does with idle ones, is not tried.
+                State::Open(open) if open.alive.strong_count() > 0 => {
+                    return Ok((open.channel.clone(), Watch::new(self, slot.number)));
+                }
                 State::Opening(opening) => opening.upgrade(),
-                State::Idle => None,
+                State::Open(_) | State::Idle => None,
             };
             match under_way {
                 Some(opening) => (opening, slot.number),
@@ -103,12 +105,12 @@ impl Link {
         let mut slot = self.lock();
         if slot.number == number && matches!(slot.state, State::Opening(_)) {
             slot.state = match &opened {
-                Ok(channel) => State::Open(channel.clone()),
+                Ok(open) => State::Open(open.clone()),
                 Err(_) => State::Idle,
             };
         }
         drop(slot);
-        opened.map(|channel| (channel, Watch::new(self, number)))
+        opened.map(|open| (open.channel, Watch::new(self, number)))
     }
 
     /// The next call opens a new connection. What is under way on this one may yet be answered.
@@ -134,10 +136,11 @@ fn endpoint(address: &str) -> Result<Endpoint, ProviderError> {
 
 fn open(endpoint: Endpoint) -> Shared<Opening> {
     async move {
-        let connecting = endpoint.connect_with_connector(Once::default());
+        let (connector, alive) = Once::new();
+        let connecting = endpoint.connect_with_connector(connector);
         let connected = tokio::time::timeout(CONNECT_LIMIT, connecting).await;
         let symptom = match connected {
-            Ok(Ok(channel)) => return Ok(channel),
+            Ok(Ok(channel)) => return Ok(Open { channel, alive }),
             Ok(Err(error)) => chain::connect(&error),
             Err(_) => Symptom::ConnectTimeout,
         };
@@ -148,42 +151,6 @@ fn open(endpoint: Endpoint) -> Shared<Opening> {
     }
     .boxed()
     .shared()
-}
-
-/// Connects once. tonic's channel would go on to connect by itself, for its callers one after the other, each waiting for
-/// those before it to fail.
-struct Once {
-    tcp: HttpConnector,
-    is_used: bool,
-}
-
-impl Default for Once {
-    fn default() -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_LIMIT));
-        Self { tcp, is_used: false }
-    }
-}
-
-impl Service<Uri> for Once {
-    type Response = TokioIo<TcpStream>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.tcp.poll_ready(cx).map_err(Into::into)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        if std::mem::replace(&mut self.is_used, true) {
-            let gone = io::Error::new(io::ErrorKind::ConnectionAborted, "the connection had ended");
-            return std::future::ready(Err(gone.into())).boxed();
-        }
-        let connecting = self.tcp.call(uri);
-        async move { Ok(connecting.await?) }.boxed()
-    }
 }
 
 /// Watches one exchange on a connection, and leaves the connection if the exchange says that it is of no use.

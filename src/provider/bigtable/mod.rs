@@ -38,7 +38,7 @@
 //! - **Batches** of 100: one `ReadRows`, and one `MutateRows` for each 64 MiB, with Bigtable's result for each row.
 //! - Increments are compare-and-set. Bigtable's own (`ReadModifyWriteRow`) cannot be told from its repetition.
 //! - **One connection**, HTTP/2, made in at most 0.9 s, once for all who wait for it; what fails before it stands is *not
-//!   sent*. It is left when it breaks and when an attempt was given up on it after half a second. A connection carries 100
+//!   sent*. One that the service has ended while nobody used it is made anew. It is left when it breaks and when an attempt was given up on it after half a second. A connection carries 100
 //!   calls at a time, more wait: above some 10,000 calls a second take several endpoints.
 //! - **Credentials** that cannot be had within 0.9 s are *credentials not loaded*, which is not sent. They are
 //!   `google-cloud-auth`'s, which refreshes them in time in the background.
@@ -53,32 +53,29 @@
 //! Google's own emulator, `bttest`, from Debian's package of Google's Go libraries, over plain TCP. It has one cluster, and
 //! does not check credentials or application profiles. Against Google's service the adapter was not tried.
 
+mod calls;
 mod error;
 mod item;
 mod link;
 mod rows;
+mod wire;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind};
 use crate::{
     clock,
     endpoint::Host,
     request::kv::{Condition, Delete, Entry, Get, GetMany, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value},
-    verdict::{Finding, table::Symptom},
 };
+use calls::keys;
 use error::{foreign, nonsense};
-use google_cloud_auth::credentials::{CacheableResource, Credentials};
+use google_cloud_auth::credentials::Credentials;
 use googleapis_tonic_google_bigtable_v2::google::bigtable::v2::{
-    CheckAndMutateRowRequest, MutateRowRequest, MutateRowsRequest, Mutation, ReadRowsRequest, RowFilter, RowRange,
-    RowSet,
-    bigtable_client::BigtableClient,
-    mutate_rows_request,
+    RowRange, RowSet,
     row_range::{EndKey, StartKey},
 };
 use item::Stamp;
-use link::{CONNECT_LIMIT, Link, Watch};
-use rows::Rows;
+use link::Link;
 use std::{collections::HashMap, fmt, ops::Bound, sync::Arc};
-use tonic::{Request, metadata::MetadataMap, transport::Channel};
 
 const SERVICE: &str = "https://bigtable.googleapis.com";
 /// Rows in a page, unless fewer are asked for.
@@ -98,13 +95,6 @@ pub struct Bigtable {
     credentials: Credentials,
     table: Arc<str>,
     app_profile: Arc<str>,
-}
-
-/// What an exchange takes.
-struct Exchange<'l, T> {
-    client: BigtableClient<Channel>,
-    request: Request<T>,
-    watch: Watch<'l>,
 }
 
 impl Bigtable {
@@ -136,169 +126,6 @@ impl Bigtable {
     /// The table's full name.
     pub fn table(&self) -> &str {
         &self.table
-    }
-
-    async fn begin<T>(&self, message: T) -> Result<Exchange<'_, T>, ProviderError> {
-        let not_loaded = || {
-            ProviderError::found(
-                ProviderErrorKind::Denied,
-                Finding::symptom(Symptom::CredentialsNotLoaded),
-            )
-        };
-        let headers = self.credentials.headers(http::Extensions::new());
-        let headers = match tokio::time::timeout(CONNECT_LIMIT, headers).await {
-            Ok(Ok(CacheableResource::New { data, .. })) => data,
-            _ => return Err(not_loaded()),
-        };
-        let mut request = Request::new(message);
-        *request.metadata_mut() = MetadataMap::from_headers(headers);
-        // By this Google's front ends know where the table is.
-        let place = format!(
-            "table_name={}&app_profile_id={}",
-            escaped(&self.table),
-            escaped(&self.app_profile)
-        );
-        let place = place
-            .parse()
-            .map_err(|_| ProviderError::found(ProviderErrorKind::Invalid, Finding::symptom(Symptom::NotBuilt)))?;
-        request.metadata_mut().insert("x-goog-request-params", place);
-        let (channel, watch) = self.link.channel().await?;
-        let client = BigtableClient::new(channel)
-            .max_decoding_message_size(usize::MAX)
-            .max_encoding_message_size(usize::MAX);
-        Ok(Exchange { client, request, watch })
-    }
-
-    /// The rows that were read, and how it ended: what came before a failure is good.
-    async fn read(&self, rows: RowSet, limit: usize) -> (Rows, Result<(), ProviderError>) {
-        let mut read = Rows::default();
-        let ended = self.read_into(&mut read, rows, limit).await;
-        (read, ended)
-    }
-
-    async fn read_into(&self, read: &mut Rows, rows: RowSet, limit: usize) -> Result<(), ProviderError> {
-        let asked = ReadRowsRequest {
-            table_name: self.table.to_string(),
-            app_profile_id: self.app_profile.to_string(),
-            rows: Some(rows),
-            filter: Some(item::ours()),
-            rows_limit: i64::try_from(limit).unwrap_or(i64::MAX),
-            ..ReadRowsRequest::default()
-        };
-        let Exchange {
-            mut client,
-            request,
-            watch,
-        } = self.begin(asked).await?;
-        let exchange = async {
-            let mut stream = client.read_rows(request).await?.into_inner();
-            while let Some(message) = stream.message().await? {
-                for chunk in message.chunks {
-                    if let Err(error) = read.take(chunk) {
-                        return Ok(Err(error));
-                    }
-                }
-                if limit > 1 && read.bytes >= PAGE_BYTES {
-                    return Ok(Ok(()));
-                }
-            }
-            Ok(read.ended())
-        };
-        let ended = exchange.await;
-        watch.ended(ended)?
-    }
-
-    async fn mutate(&self, key: &str, mutations: Vec<Mutation>) -> Result<(), ProviderError> {
-        let asked = MutateRowRequest {
-            table_name: self.table.to_string(),
-            app_profile_id: self.app_profile.to_string(),
-            row_key: key.into(),
-            mutations,
-            ..MutateRowRequest::default()
-        };
-        let Exchange {
-            mut client,
-            request,
-            watch,
-        } = self.begin(asked).await?;
-        watch.ended(client.mutate_row(request).await).map(drop)
-    }
-
-    /// Changes the row in one way if `predicate` lets something through, and in the other if not. Whether it did.
-    async fn mutate_if(
-        &self,
-        key: &str,
-        predicate: RowFilter,
-        if_so: Vec<Mutation>,
-        if_not: Vec<Mutation>,
-    ) -> Result<bool, ProviderError> {
-        let asked = CheckAndMutateRowRequest {
-            table_name: self.table.to_string(),
-            app_profile_id: self.app_profile.to_string(),
-            row_key: key.into(),
-            predicate_filter: Some(predicate),
-            true_mutations: if_so,
-            false_mutations: if_not,
-            ..CheckAndMutateRowRequest::default()
-        };
-        let Exchange {
-            mut client,
-            request,
-            watch,
-        } = self.begin(asked).await?;
-        let answer = watch.ended(client.check_and_mutate_row(request).await)?;
-        Ok(answer.into_inner().predicate_matched)
-    }
-
-    /// One request of a batch: a result for each put.
-    async fn mutate_many(&self, puts: &[(&Put, Stamp)]) -> Vec<Result<PutAnswer, ProviderError>> {
-        let now = clock::wall();
-        let entries = puts.iter().map(|(put, stamp)| mutate_rows_request::Entry {
-            row_key: put.key.as_str().into(),
-            mutations: item::store(put, stamp, now),
-            ..mutate_rows_request::Entry::default()
-        });
-        let asked = MutateRowsRequest {
-            table_name: self.table.to_string(),
-            app_profile_id: self.app_profile.to_string(),
-            entries: entries.collect(),
-            ..MutateRowsRequest::default()
-        };
-        let mut results: Vec<Option<Result<PutAnswer, ProviderError>>> = vec![None; puts.len()];
-        let ended = match self.begin(asked).await {
-            Err(error) => Err(error),
-            Ok(Exchange {
-                mut client,
-                request,
-                watch,
-            }) => {
-                let exchange = async {
-                    let mut stream = client.mutate_rows(request).await?.into_inner();
-                    while let Some(message) = stream.message().await? {
-                        for entry in message.entries {
-                            let at = usize::try_from(entry.index).ok();
-                            let Some((at, slot)) = at.and_then(|at| Some((at, results.get_mut(at)?))) else {
-                                continue;
-                            };
-                            let code = entry.status.map_or(0, |status| status.code);
-                            *slot = Some(match code {
-                                0 => Ok(PutAnswer::new(puts[at].1.version())),
-                                code => Err(error::entry(code)),
-                            });
-                        }
-                    }
-                    Ok(())
-                };
-                let ended = exchange.await;
-                watch.ended(ended)
-            }
-        };
-        // Of what has no result nobody knows: if the call failed, why.
-        let unknown = ended.err().unwrap_or_else(nonsense);
-        let results = results.into_iter();
-        results
-            .map(|result| result.unwrap_or_else(|| Err(unknown.clone())))
-            .collect()
     }
 
     /// What Bigtable takes is checked here, because its own refusal costs a round trip.
@@ -440,13 +267,6 @@ impl KvProvider for Bigtable {
     }
 }
 
-fn keys<'k>(keys: impl IntoIterator<Item = &'k str>) -> RowSet {
-    RowSet {
-        row_keys: keys.into_iter().map(Into::into).collect(),
-        row_ranges: Vec::new(),
-    }
-}
-
 fn range(scan: &Scan) -> RowSet {
     let start_key = match scan.lower() {
         Bound::Unbounded => None,
@@ -458,16 +278,6 @@ fn range(scan: &Scan) -> RowSet {
         row_keys: Vec::new(),
         row_ranges: vec![RowRange { start_key, end_key }],
     }
-}
-
-/// For a header that has the form of a query.
-fn escaped(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
 }
 
 /// No key, no credential.

@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "the crate's clock is its own")]
 
 mod answers;
+#[path = "../support/authority.rs"]
+mod authority;
 mod conformance;
 mod fake;
 mod faults;
@@ -13,6 +15,7 @@ mod process;
 mod races;
 #[path = "../support/relay.rs"]
 mod relay;
+mod tls;
 #[path = "../../support/tried.rs"]
 mod tried;
 

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![allow(clippy::disallowed_methods)] // the crate's clock is its own
 
+#[path = "../support/authority.rs"]
+mod authority;
 mod dependencies;
 mod inferred;
 mod issuer;

@@ -6,7 +6,6 @@ mod answers;
 mod conformance;
 mod faults;
 mod global_table;
-#[allow(dead_code)] // Azure's server
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../support/races.rs"]

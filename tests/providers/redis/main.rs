@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "the crate's clock is its own")]
 
 mod answers;
+#[path = "../support/authority.rs"]
+mod authority;
 mod cluster;
 mod conformance;
 mod faults;

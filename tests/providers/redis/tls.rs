@@ -1,8 +1,9 @@
 //! TLS with an authority of the test's own: what is trusted, and what is not.
 
 use crate::{
+    authority::Authority,
     redis_cluster::Cluster,
-    redis_server::{Authority, Server, is_installed},
+    redis_server::{Server, is_installed, trusting},
     tried,
 };
 use evenkeel::{
@@ -27,7 +28,7 @@ async fn a_redis_server_over_tls() {
     }
     let (ours, theirs) = (Authority::new(), Authority::new());
     let server = Server::start_with_tls(&ours, "127.0.0.1");
-    let redis = Redis::new(ours.client(server.addr));
+    let redis = Redis::new(trusting(&ours, server.addr));
     let report = kv::run("redis over TLS", &redis, &Claims::all()).await;
     assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
     tried::keys("`Redis`", "redis-server 7.0, TLS", &report);
@@ -37,7 +38,7 @@ async fn a_redis_server_over_tls() {
     let systems = redis::Client::open(format!("rediss://{}", server.addr)).unwrap();
     let plain = redis::Client::open(format!("redis://{}", server.addr)).unwrap();
     for (client, what) in [
-        (theirs.client(server.addr), "another"),
+        (trusting(&theirs, server.addr), "another"),
         (systems, "the system's"),
         (plain, "none"),
     ] {
@@ -48,14 +49,17 @@ async fn a_redis_server_over_tls() {
     }
     // The right authority and another's name.
     let misnamed = Server::start_with_tls(&ours, "redis.example");
-    let error = Redis::new(ours.client(misnamed.addr)).put(put("k")).await.unwrap_err();
+    let error = Redis::new(trusting(&ours, misnamed.addr))
+        .put(put("k"))
+        .await
+        .unwrap_err();
     assert_eq!(error.outcome(), unreachable, "{error}");
     assert_eq!(error.detail().code.as_deref(), Some("tls handshake failed"));
     assert_eq!(server.tell(&["EXISTS", "k"]).await, redis::Value::Int(0));
 
     // So it may go elsewhere.
     let client = KvClient::builder()
-        .endpoint(Endpoint::new("misnamed", Redis::new(ours.client(misnamed.addr))))
+        .endpoint(Endpoint::new("misnamed", Redis::new(trusting(&ours, misnamed.addr))))
         .build()
         .unwrap();
     let error = client.put("k", "v").await.unwrap_err();
@@ -80,7 +84,7 @@ async fn a_redis_cluster_over_tls() {
     }
     assert_eq!(redis.scan(Scan::default()).await.unwrap().entries.len(), 20);
     assert_eq!(redis.get(Get::new(Key::new("k07").unwrap())).await.unwrap().bytes, "v");
-    let stranger = Authority::new().client(cluster.nodes[0].server.addr);
+    let stranger = trusting(&Authority::new(), cluster.nodes[0].server.addr);
     let error = Redis::cluster([stranger]).put(put("k")).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::new(Verdict::Unreachable, Sent::No), "{error}");
 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each test binary uses the part it needs
 
-use crate::redis_server::{Authority, Server};
+use crate::{authority::Authority, redis_server::Server};
 use std::{net::TcpListener, time::Duration};
 
 pub(crate) const SLOTS: usize = 16_384;

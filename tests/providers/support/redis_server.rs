@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test binary uses the part it needs
 
+use crate::authority::Authority;
 use std::{
     io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
@@ -57,7 +58,7 @@ impl Server {
     }
 
     pub(crate) fn start_node_with_tls(authority: &Authority, name: &str, more: &[&str]) -> Self {
-        let files = authority.certificate(name);
+        let files = authority.files(name);
         let file = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
         let (cert, key, root) = (file("cert.pem"), file("key.pem"), file("root.pem"));
         for _ in 0..5 {
@@ -74,7 +75,7 @@ impl Server {
             ]);
             arguments.extend(more);
             if let Some(mut server) = Self::start_on(port, &arguments) {
-                server.client = Some(authority.client(server.addr));
+                server.client = Some(trusting(authority, server.addr));
                 return server;
             }
         }
@@ -144,50 +145,13 @@ pub(crate) fn client(addr: SocketAddr) -> redis::Client {
     redis::Client::open(format!("redis://{addr}")).unwrap()
 }
 
-/// Who signs certificates that a test trusts, or does not.
-pub(crate) struct Authority {
-    root: String,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = rcgen::CertificateParams::default();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        // A name unlike those that it signs, or OpenSSL takes them for signed by themselves.
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "the test's authority");
-        let key = rcgen::KeyPair::generate().unwrap();
-        let root = params.self_signed(&key).unwrap().pem();
-        let issuer = rcgen::Issuer::new(params, key);
-        Self { root, issuer }
-    }
-
-    /// A directory with `cert.pem` and `key.pem` for a server of this name, and `root.pem`.
-    fn certificate(&self, name: &str) -> tempfile::TempDir {
-        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let key = rcgen::KeyPair::generate().unwrap();
-        let cert = params.signed_by(&key, &self.issuer).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        for (file, text) in [
-            ("cert.pem", cert.pem()),
-            ("key.pem", key.serialize_pem()),
-            ("root.pem", self.root.clone()),
-        ] {
-            std::fs::write(dir.path().join(file), text).unwrap();
-        }
-        dir
-    }
-
-    /// A client that trusts this authority and no other.
-    pub(crate) fn client(&self, addr: SocketAddr) -> redis::Client {
-        let trusted = redis::TlsCertificates {
-            client_tls: None,
-            root_cert: Some(self.root.clone().into_bytes()),
-        };
-        redis::Client::build_with_tls(format!("rediss://{addr}"), trusted).unwrap()
-    }
+/// A client that trusts this authority and no other.
+pub(crate) fn trusting(authority: &Authority, addr: SocketAddr) -> redis::Client {
+    let trusted = redis::TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authority.root.clone().into_bytes()),
+    };
+    redis::Client::build_with_tls(format!("rediss://{addr}"), trusted).unwrap()
 }
 
 impl Drop for Server {

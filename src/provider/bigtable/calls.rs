@@ -1,0 +1,210 @@
+//! The four calls of Bigtable's that everything is made of.
+
+use super::{
+    Bigtable, PAGE_BYTES,
+    error::{self, nonsense},
+    item::{self, Stamp},
+    link::{CONNECT_LIMIT, Watch},
+    rows::Rows,
+};
+use crate::{
+    clock,
+    provider::{ProviderError, ProviderErrorKind},
+    request::kv::{Put, PutAnswer},
+    verdict::{Finding, table::Symptom},
+};
+use google_cloud_auth::credentials::CacheableResource;
+use googleapis_tonic_google_bigtable_v2::google::bigtable::v2::{
+    CheckAndMutateRowRequest, MutateRowRequest, MutateRowsRequest, Mutation, ReadRowsRequest, RowFilter, RowSet,
+    bigtable_client::BigtableClient, mutate_rows_request,
+};
+use tonic::{Request, metadata::MetadataMap, transport::Channel};
+
+/// What an exchange takes.
+struct Exchange<'l, T> {
+    client: BigtableClient<Channel>,
+    request: Request<T>,
+    watch: Watch<'l>,
+}
+
+impl Bigtable {
+    async fn begin<T>(&self, message: T) -> Result<Exchange<'_, T>, ProviderError> {
+        let not_loaded = || {
+            ProviderError::found(
+                ProviderErrorKind::Denied,
+                Finding::symptom(Symptom::CredentialsNotLoaded),
+            )
+        };
+        let headers = self.credentials.headers(http::Extensions::new());
+        let headers = match tokio::time::timeout(CONNECT_LIMIT, headers).await {
+            Ok(Ok(CacheableResource::New { data, .. })) => data,
+            _ => return Err(not_loaded()),
+        };
+        let mut request = Request::new(message);
+        *request.metadata_mut() = MetadataMap::from_headers(headers);
+        // By this Google's front ends know where the table is.
+        let place = format!(
+            "table_name={}&app_profile_id={}",
+            escaped(&self.table),
+            escaped(&self.app_profile)
+        );
+        let place = place
+            .parse()
+            .map_err(|_| ProviderError::found(ProviderErrorKind::Invalid, Finding::symptom(Symptom::NotBuilt)))?;
+        request.metadata_mut().insert("x-goog-request-params", place);
+        let (channel, watch) = self.link.channel().await?;
+        let client = BigtableClient::new(channel)
+            .max_decoding_message_size(usize::MAX)
+            .max_encoding_message_size(usize::MAX);
+        Ok(Exchange { client, request, watch })
+    }
+
+    /// The rows that were read, and how it ended: what came before a failure is good.
+    pub(super) async fn read(&self, rows: RowSet, limit: usize) -> (Rows, Result<(), ProviderError>) {
+        let mut read = Rows::default();
+        let ended = self.read_into(&mut read, rows, limit).await;
+        (read, ended)
+    }
+
+    async fn read_into(&self, read: &mut Rows, rows: RowSet, limit: usize) -> Result<(), ProviderError> {
+        let asked = ReadRowsRequest {
+            table_name: self.table.to_string(),
+            app_profile_id: self.app_profile.to_string(),
+            rows: Some(rows),
+            filter: Some(item::ours()),
+            rows_limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            ..ReadRowsRequest::default()
+        };
+        let Exchange {
+            mut client,
+            request,
+            watch,
+        } = self.begin(asked).await?;
+        let exchange = async {
+            let mut stream = client.read_rows(request).await?.into_inner();
+            while let Some(message) = stream.message().await? {
+                for chunk in message.chunks {
+                    if let Err(error) = read.take(chunk) {
+                        return Ok(Err(error));
+                    }
+                }
+                if limit > 1 && read.bytes >= PAGE_BYTES {
+                    return Ok(Ok(()));
+                }
+            }
+            Ok(read.ended())
+        };
+        let ended = exchange.await;
+        watch.ended(ended)?
+    }
+
+    pub(super) async fn mutate(&self, key: &str, mutations: Vec<Mutation>) -> Result<(), ProviderError> {
+        let asked = MutateRowRequest {
+            table_name: self.table.to_string(),
+            app_profile_id: self.app_profile.to_string(),
+            row_key: key.into(),
+            mutations,
+            ..MutateRowRequest::default()
+        };
+        let Exchange {
+            mut client,
+            request,
+            watch,
+        } = self.begin(asked).await?;
+        watch.ended(client.mutate_row(request).await).map(drop)
+    }
+
+    /// Changes the row in one way if `predicate` lets something through, and in the other if not. Whether it did.
+    pub(super) async fn mutate_if(
+        &self,
+        key: &str,
+        predicate: RowFilter,
+        if_so: Vec<Mutation>,
+        if_not: Vec<Mutation>,
+    ) -> Result<bool, ProviderError> {
+        let asked = CheckAndMutateRowRequest {
+            table_name: self.table.to_string(),
+            app_profile_id: self.app_profile.to_string(),
+            row_key: key.into(),
+            predicate_filter: Some(predicate),
+            true_mutations: if_so,
+            false_mutations: if_not,
+            ..CheckAndMutateRowRequest::default()
+        };
+        let Exchange {
+            mut client,
+            request,
+            watch,
+        } = self.begin(asked).await?;
+        let answer = watch.ended(client.check_and_mutate_row(request).await)?;
+        Ok(answer.into_inner().predicate_matched)
+    }
+
+    /// One request of a batch: a result for each put.
+    pub(super) async fn mutate_many(&self, puts: &[(&Put, Stamp)]) -> Vec<Result<PutAnswer, ProviderError>> {
+        let now = clock::wall();
+        let entries = puts.iter().map(|(put, stamp)| mutate_rows_request::Entry {
+            row_key: put.key.as_str().into(),
+            mutations: item::store(put, stamp, now),
+            ..mutate_rows_request::Entry::default()
+        });
+        let asked = MutateRowsRequest {
+            table_name: self.table.to_string(),
+            app_profile_id: self.app_profile.to_string(),
+            entries: entries.collect(),
+            ..MutateRowsRequest::default()
+        };
+        let mut results: Vec<Option<Result<PutAnswer, ProviderError>>> = vec![None; puts.len()];
+        let ended = match self.begin(asked).await {
+            Err(error) => Err(error),
+            Ok(Exchange {
+                mut client,
+                request,
+                watch,
+            }) => {
+                let exchange = async {
+                    let mut stream = client.mutate_rows(request).await?.into_inner();
+                    while let Some(message) = stream.message().await? {
+                        for entry in message.entries {
+                            let at = usize::try_from(entry.index).ok();
+                            let Some((at, slot)) = at.and_then(|at| Some((at, results.get_mut(at)?))) else {
+                                continue;
+                            };
+                            let code = entry.status.map_or(0, |status| status.code);
+                            *slot = Some(match code {
+                                0 => Ok(PutAnswer::new(puts[at].1.version())),
+                                code => Err(error::entry(code)),
+                            });
+                        }
+                    }
+                    Ok(())
+                };
+                let ended = exchange.await;
+                watch.ended(ended)
+            }
+        };
+        // Of what has no result nobody knows: if the call failed, why.
+        let unknown = ended.err().unwrap_or_else(nonsense);
+        let results = results.into_iter();
+        results
+            .map(|result| result.unwrap_or_else(|| Err(unknown.clone())))
+            .collect()
+    }
+}
+
+pub(super) fn keys<'k>(keys: impl IntoIterator<Item = &'k str>) -> RowSet {
+    RowSet {
+        row_keys: keys.into_iter().map(Into::into).collect(),
+        row_ranges: Vec::new(),
+    }
+}
+
+/// For a header that has the form of a query.
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}
