@@ -3,7 +3,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub(crate) use tokio::time::Instant;
 
@@ -15,4 +15,11 @@ pub(crate) fn now() -> Instant {
 /// Wall-clock time, for what a person reads and for stamps; never for durations.
 pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
+}
+
+/// A length of time as one number, at most 584 years.
+#[inline]
+pub(crate) const fn nanos(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(time.subsec_nanos() as u64)
 }

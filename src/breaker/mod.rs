@@ -218,14 +218,17 @@ impl Breaker {
     }
 
     /// Closed, off its ramp: every attempt passes. Costs one load.
+    #[inline]
     pub(crate) fn untroubled(&self, class: OpClass) -> bool {
         self.0.untroubled[class.index()].load(Ordering::Acquire)
     }
 
-    fn admit(&self, class: OpClass, now: Instant, forced: bool) -> Result<Passage, Instant> {
+    #[inline]
+    fn admit(&self, class: OpClass, now: impl FnOnce() -> Instant, forced: bool) -> Result<Passage, Instant> {
         if self.untroubled(class) {
             return Ok(Passage::Ordinary);
         }
+        let now = now();
         let (admission, transition) = self.with(class, now, |c| c.policy.admit(now));
         self.report(class, transition);
         match admission {
@@ -236,16 +239,28 @@ impl Breaker {
         }
     }
 
-    fn settle(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>, late: bool) {
+    #[inline]
+    fn settle(
+        &self,
+        class: OpClass,
+        passage: Passage,
+        now: impl FnOnce() -> Instant,
+        signal: Option<Signal>,
+        late: impl FnOnce() -> bool,
+    ) {
         if (passage, signal) == (Passage::Ordinary, Some(Signal::Good))
             && self.0.clean[class.index()].load(Ordering::Acquire)
         {
             let untold = self.0.good[class.index()].fetch_add(1, Ordering::Relaxed) + 1;
             if untold >= TELL_EVERY {
-                self.with(class, now, |_| ());
+                self.with(class, now(), |_| ());
             }
             return;
         }
+        self.judge(class, passage, now(), signal, late());
+    }
+
+    fn judge(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>, late: bool) {
         let transition = self.with(class, now, |c| {
             if let Some(Signal::Fault | Signal::Late | Signal::VeryLate) = signal {
                 c.silent = late;

@@ -1,9 +1,8 @@
 use super::{Breaker, Open, Passage, Signal};
 use crate::{
-    BoxError,
-    clock::{self, Instant},
+    BoxError, clock,
     health::Tracker,
-    request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
+    request::{Abandoned, Call, Ended},
     route::is_local_refusal,
     verdict::Verdict,
 };
@@ -74,16 +73,18 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, R>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let class = call.class();
         let breaker = &self.layer.guard.breaker;
-        let passage = breaker.admit(class, call.at(), call.forced());
+        let passage = breaker.admit(class, || call.at(), call.forced());
         match passage {
             Err(until) => ResponseFuture {
                 state: State::Refused { until },
@@ -98,10 +99,7 @@ where
                     call.record().note_probe(silent);
                 }
                 let ticket = Ticket {
-                    record: call.record().clone(),
-                    started: call.at(),
-                    leg: call.leg(),
-                    class,
+                    call: call.clone(),
                     passage,
                     guard: self.layer.guard.clone(),
                     settled: false,
@@ -120,33 +118,34 @@ where
 
 pin_project! {
     /// An attempt on its way, or refused.
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<F, R> {
         #[pin]
-        state: State<F>,
+        state: State<F, R>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F> {
-        Refused { until: Instant },
-        Passed { #[pin] inner: F, ticket: Ticket },
+    enum State<F, R> {
+        Refused { until: clock::Instant },
+        Passed { #[pin] inner: F, ticket: Ticket<R> },
     }
 }
 
-impl<F> std::fmt::Debug for ResponseFuture<F> {
+impl<F, R> std::fmt::Debug for ResponseFuture<F, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("breaker::ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, T, E> Future for ResponseFuture<F>
+impl<F, R, T, E> Future for ResponseFuture<F, R>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,
 {
     type Output = Result<T, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Refused { until } => {
@@ -167,21 +166,20 @@ where
 
 /// An attempt that passed; tells the breaker how it ended, also when it is dropped.
 #[derive(Debug)]
-struct Ticket {
-    record: Arc<CallRecord>,
-    started: Instant,
-    leg: Leg,
-    class: OpClass,
+struct Ticket<R> {
+    call: Call<R>,
     passage: Passage,
     guard: Arc<Guard>,
     settled: bool,
 }
 
-impl Ticket {
+impl<R> Ticket<R> {
     /// `succeeded` is what is known where nobody below judged; `None` when the attempt was dropped.
+    #[inline]
     fn settle(&mut self, succeeded: Option<bool>) {
         self.settled = true;
-        let (ended, elapsed) = self.record.end_of(self.leg);
+        let (record, leg, class) = (self.call.record(), self.call.leg(), self.call.class());
+        let (ended, elapsed) = record.end_of(leg);
         let signal = match ended {
             Some(Ended::Judged(outcome)) => Some(match outcome.verdict {
                 verdict if verdict.is_healthy() => Signal::Good,
@@ -195,7 +193,7 @@ impl Ticket {
                     .guard
                     .tracker
                     .as_ref()
-                    .and_then(|t| t.p99(self.class))
+                    .and_then(|t| t.p99(class))
                     .map(|p99| p99 * 4);
                 Some(match (elapsed, very_late) {
                     (Some(age), Some(limit)) if age >= limit => Signal::VeryLate,
@@ -203,23 +201,24 @@ impl Ticket {
                 })
             }
             Some(Ended::Abandoned(Abandoned::Young)) => None,
-            None if self.record.was_started(self.leg) => None,
+            None if record.was_started(leg) => None,
             // Nobody below judges: any error is a fault.
             None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
         };
-        let late = match (ended, elapsed, &self.guard.tracker) {
+        let late = || match (ended, elapsed, &self.guard.tracker) {
             // By the measure of then: its own age has raised the p99 since.
             (Some(Ended::Abandoned(how)), ..) => how == Abandoned::Late,
             (Some(Ended::Judged(outcome)), ..) if outcome.timed_out => true,
-            (_, Some(elapsed), Some(tracker)) => elapsed >= tracker.late_after(self.class),
+            (_, Some(elapsed), Some(tracker)) => elapsed >= tracker.late_after(class),
             _ => false,
         };
-        let now = elapsed.map_or_else(clock::now, |elapsed| self.started + elapsed);
-        self.guard.breaker.settle(self.class, self.passage, now, signal, late);
+        let now = || elapsed.map_or_else(clock::now, |elapsed| self.call.at() + elapsed);
+        self.guard.breaker.settle(class, self.passage, now, signal, late);
     }
 }
 
-impl Drop for Ticket {
+impl<R> Drop for Ticket<R> {
+    #[inline]
     fn drop(&mut self) {
         if !self.settled {
             self.settle(None);

@@ -26,14 +26,12 @@ pub use refusal::Elapsed;
 
 use crate::{
     BoxError,
-    clock::Instant,
-    request::{Call, CallRecord},
+    request::{After, Call},
 };
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -81,62 +79,57 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, R>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        let record = call.record().clone();
-        let at = match record.deadline() {
-            Some(at) => at,
-            None => {
-                let at = record.started() + self.limit;
-                record.set_deadline(at);
-                at
-            }
-        };
-        record.timer().collect();
+        let at = call.record().end_by(After::from(self.limit));
+        call.record().collect_waits();
         ResponseFuture {
-            inner: self.inner.call(call),
-            record,
+            call: call.clone(),
             at,
+            inner: self.inner.call(call),
         }
     }
 }
 
 pin_project! {
     /// A call under way.
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<F, R> {
         #[pin]
         inner: F,
-        record: Arc<CallRecord>,
-        at: Instant,
+        call: Call<R>,
+        at: After,
     }
 }
 
-impl<F> std::fmt::Debug for ResponseFuture<F> {
+impl<F, R> std::fmt::Debug for ResponseFuture<F, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("deadline::ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, T, E> Future for ResponseFuture<F>
+impl<F, R, T, E> Future for ResponseFuture<F, R>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,
 {
     type Output = Result<T, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
             if let Poll::Ready(result) = this.inner.as_mut().poll(cx) {
                 return Poll::Ready(result.map_err(Into::into));
             }
-            if ready!(this.record.timer().poll_collected(*this.at, cx)) {
-                let limit = this.at.saturating_duration_since(this.record.started());
+            if ready!(this.call.record().poll_collected(*this.at, cx)) {
+                let limit = this.at.since(After::START);
                 return Poll::Ready(Err(Elapsed { limit }.into()));
             }
         }

@@ -1,4 +1,4 @@
-use crate::clock::Instant;
+use crate::clock::{Instant, nanos};
 use std::time::Duration;
 
 /// Eight buckets an octave, from 16 µs to 16 µs × 2^22 ≈ 69 s: a quantile is exact to an eighth.
@@ -19,6 +19,8 @@ const DECAY: Duration = Duration::from_secs(10);
 pub struct Latency {
     counts: Box<[u16; BUCKETS]>,
     total: u32,
+    /// No bucket above this one counts anything.
+    highest: usize,
     /// Of them, those that were not censored; up to some hundreds it is exact.
     finished: u32,
     until_refresh: u32,
@@ -33,6 +35,7 @@ impl Default for Latency {
         Self {
             counts: Box::new([0; BUCKETS]),
             total: 0,
+            highest: 0,
             finished: 0,
             until_refresh: 0,
             p99: None,
@@ -57,12 +60,15 @@ impl Latency {
 
     fn count(&mut self, now: Instant, took: Duration) {
         self.observe_cost(now, took);
-        let slot = &mut self.counts[bucket(took)];
+        let bucket = bucket(took);
+        let slot = &mut self.counts[bucket];
         *slot = slot.saturating_add(1);
+        self.highest = self.highest.max(bucket);
         self.total += 1;
         if self.total >= FORGET_AT {
             self.counts.iter_mut().for_each(|count| *count /= 2);
             self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
+            self.highest = self.counts.iter().rposition(|count| *count > 0).unwrap_or(0);
         }
         self.until_refresh = self.until_refresh.saturating_sub(1);
         if self.until_refresh == 0 || self.finished <= ENOUGH {
@@ -74,7 +80,7 @@ impl Latency {
     /// Moves only the peak-EWMA: what a failure does, with a penalty in place of its latency, so that an endpoint that
     /// fails fast does not look fast.
     pub fn observe_cost(&mut self, now: Instant, cost: Duration) {
-        let sample = cost.as_nanos() as f64;
+        let sample = nanos(cost) as f64;
         self.ewma_nanos = match self.ewma_at {
             Some(_) if sample >= self.ewma_nanos => sample,
             Some(at) => {
@@ -105,7 +111,7 @@ impl Latency {
         }
         let beyond = (f64::from(self.total) * (1.0 - q)).floor() as u32;
         let mut seen = 0;
-        for (index, count) in self.counts.iter().enumerate().rev() {
+        for (index, count) in self.counts.iter().enumerate().take(self.highest + 1).rev() {
             seen += u32::from(*count);
             if seen > beyond {
                 return Some(upper_bound(index));
@@ -124,7 +130,7 @@ pub(super) fn decay(age: Duration, time: Duration) -> f64 {
 
 /// Octaves above [`LOWEST`], each in eight equal steps.
 fn bucket(took: Duration) -> usize {
-    let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).saturating_sub(1);
+    let nanos = nanos(took).saturating_sub(1);
     let units = nanos >> LOWEST_BITS;
     match units.checked_ilog2() {
         None => 0,

@@ -44,9 +44,8 @@ pub(crate) use tracker::{UNLEARNT, late_after};
 pub use window::{Counts, Window};
 
 use crate::{
-    BoxError,
-    clock::{self, Instant},
-    request::{Abandoned, Call, CallRecord, Ended, Leg, OpClass},
+    BoxError, clock,
+    request::{Abandoned, Call, Ended},
     telemetry::AttemptObserver,
     verdict::{Classify, Detail, Sent},
 };
@@ -93,6 +92,7 @@ impl<K> HealthLayer<K> {
 }
 
 impl<K> Clone for HealthLayer<K> {
+    #[inline]
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
@@ -119,6 +119,7 @@ pub struct Health<S, K> {
 }
 
 impl<S: Clone, K> Clone for Health<S, K> {
+    #[inline]
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
@@ -135,18 +136,24 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S::Future, K>;
+    type Future = ResponseFuture<S::Future, K, R>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        let attempt = Attempt::begin(&call, self.shared.clone());
+        let attempt = Attempt::begin(call.clone(), self.shared.clone());
         let span = self.shared.observer.span(call.record(), call.leg());
+        let span = (!span.is_none()).then(|| Box::new(span));
         ResponseFuture {
-            inner: span.in_scope(|| self.inner.call(call)),
             attempt,
+            inner: {
+                let _entered = span.as_ref().map(|span| span.enter());
+                self.inner.call(call)
+            },
             span,
         }
     }
@@ -154,21 +161,22 @@ where
 
 pin_project! {
     /// One attempt under way.
-    pub struct ResponseFuture<F, K> {
+    pub struct ResponseFuture<F, K, R> {
         #[pin]
         inner: F,
-        attempt: Attempt<K>,
-        span: Span,
+        attempt: Attempt<K, R>,
+        // Where somebody subscribes.
+        span: Option<Box<Span>>,
     }
 }
 
-impl<F, K> std::fmt::Debug for ResponseFuture<F, K> {
+impl<F, K, R> std::fmt::Debug for ResponseFuture<F, K, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("health::ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, K, T, E> Future for ResponseFuture<F, K>
+impl<F, K, R, T, E> Future for ResponseFuture<F, K, R>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,
@@ -176,43 +184,40 @@ where
 {
     type Output = Result<T, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = {
-            let _entered = this.span.enter();
+            let _entered = this.span.as_ref().map(|span| span.enter());
             ready!(this.inner.poll(cx))
         };
-        this.attempt.finish(result.as_ref(), this.span);
+        this.attempt.finish(result.as_ref(), this.span.as_deref());
         Poll::Ready(result.map_err(Into::into))
     }
 }
 
 /// What must be settled when an attempt ends, in whichever way it does.
 #[derive(Debug)]
-struct Attempt<K> {
-    record: Arc<CallRecord>,
-    leg: Leg,
-    class: OpClass,
+struct Attempt<K, R> {
+    call: Call<R>,
     over: bool,
-    started: Instant,
     shared: Arc<Shared<K>>,
 }
 
-impl<K> Attempt<K> {
-    fn begin<R>(call: &Call<R>, shared: Arc<Shared<K>>) -> Self {
-        call.record().start(call.leg(), call.at());
+impl<K, R> Attempt<K, R> {
+    #[inline]
+    fn begin(call: Call<R>, shared: Arc<Shared<K>>) -> Self {
+        call.record().start(call.leg(), call.at_after());
         shared.tracker.enter();
         Self {
-            record: call.record().clone(),
-            leg: call.leg(),
-            class: call.class(),
+            call,
             over: false,
-            started: call.at(),
             shared,
         }
     }
 
-    fn finish<T, E>(&mut self, result: Result<&T, &E>, span: &Span)
+    #[inline]
+    fn finish<T, E>(&mut self, result: Result<&T, &E>, span: Option<&Span>)
     where
         K: Classify<T, E>,
     {
@@ -222,43 +227,46 @@ impl<K> Attempt<K> {
             classify,
             observer,
         } = &*self.shared;
+        let (record, leg) = (self.call.record(), self.call.leg());
         let now = clock::now();
-        let took = now.saturating_duration_since(self.started);
+        let took = record.after(now).since(self.call.at_after());
         let outcome = classify.classify(result);
         if outcome.credential && outcome.sent == Sent::Maybe {
-            observer.credentials_refused(self.started);
+            observer.credentials_refused(self.call.at());
         }
-        let outcome = match self.record.is_background() {
-            false => tracker.judged(self.class, now, took, outcome),
-            true => tracker.probed(self.class, now, outcome),
+        let outcome = match record.is_background() {
+            false => tracker.judged(record.class(), now, took, outcome),
+            true => tracker.probed(record.class(), now, outcome),
         };
         let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
-        observer.ended(&self.record, Ended::Judged(outcome), took);
-        if let Some(detail) = &detail {
+        observer.ended(record, Ended::Judged(outcome), took);
+        if let (Some(detail), Some(span)) = (&detail, span) {
             span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
             if let Some(id) = &detail.request_id {
                 span.record("provider.request_id", id.as_str());
             }
         }
-        self.record.end(self.leg, took, Ended::Judged(outcome), detail);
+        record.end(leg, took, Ended::Judged(outcome), detail);
     }
 }
 
-impl<K> Drop for Attempt<K> {
+impl<K, R> Drop for Attempt<K, R> {
+    #[inline]
     fn drop(&mut self) {
         let tracker = &self.shared.tracker;
         tracker.leave();
         if self.over {
             return;
         }
+        let (record, leg) = (self.call.record(), self.call.leg());
         let now = clock::now();
-        let age = now.saturating_duration_since(self.started);
-        let how = if tracker.abandoned(self.class, now, age, self.record.is_probe()) {
+        let age = record.after(now).since(self.call.at_after());
+        let how = if tracker.abandoned(record.class(), now, age, record.is_probe()) {
             Abandoned::Late
         } else {
             Abandoned::Young
         };
-        self.shared.observer.ended(&self.record, Ended::Abandoned(how), age);
-        self.record.end(self.leg, age, Ended::Abandoned(how), None);
+        self.shared.observer.ended(record, Ended::Abandoned(how), age);
+        record.end(leg, age, Ended::Abandoned(how), None);
     }
 }

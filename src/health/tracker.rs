@@ -3,7 +3,7 @@ use super::{
     throttle::ThrottleShare,
 };
 use crate::{
-    clock::Instant,
+    clock::{Instant, nanos},
     request::OpClass,
     verdict::{Outcome, Verdict},
 };
@@ -91,6 +91,7 @@ impl Tracker {
     }
 
     /// The 99th percentile of this class' latency, once 20 attempts were seen.
+    #[inline]
     pub fn p99(&self, class: OpClass) -> Option<Duration> {
         match self.views[class.index()].p99.load(Ordering::Relaxed) {
             0 => None,
@@ -99,6 +100,7 @@ impl Tracker {
     }
 
     /// Its score and its throttling leave it its whole traffic. Costs one load.
+    #[inline]
     pub(crate) fn is_sound(&self, class: OpClass) -> bool {
         !self.views[class.index()].unsound.load(Ordering::Relaxed)
     }
@@ -212,6 +214,7 @@ impl Tracker {
     }
 
     /// Attempts in a row that ran into our own limit, at most 2; 0 again with the first success.
+    #[inline]
     pub(crate) fn timeouts_in_a_row(&self, class: OpClass) -> u32 {
         self.views[class.index()].timeouts.load(Ordering::Relaxed)
     }
@@ -232,22 +235,20 @@ impl Tracker {
     }
 
     /// Counts an attempt as under way until it [leaves](Self::leave).
+    #[inline]
     pub(crate) fn enter(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
     /// An attempt that [entered](Self::enter) is no longer under way.
+    #[inline]
     pub(crate) fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn publish(&self, class: OpClass, health: &ClassHealth, now: Instant) {
         let view = &self.views[class.index()];
-        let p99 = health
-            .latency
-            .p99()
-            .map_or(0, |p99| u64::try_from(p99.as_nanos()).unwrap_or(u64::MAX));
-        view.p99.store(p99, Ordering::Relaxed);
+        view.p99.store(health.latency.p99().map_or(0, nanos), Ordering::Relaxed);
         let unsound = health.score < SOUND || health.throttle.share(now) < 1.0;
         view.unsound.store(unsound, Ordering::Relaxed);
     }
@@ -263,18 +264,21 @@ impl Tracker {
 pub(crate) const UNLEARNT: Duration = Duration::from_millis(100);
 
 /// See [`Tracker::late_after`].
+#[inline]
 pub(crate) fn late_after(p99: Duration) -> Duration {
-    p99.mul_f64(1.1).max(p99 + Duration::from_millis(1))
+    let p99 = nanos(p99);
+    Duration::from_nanos(p99.saturating_add((p99 / 10).max(1_000_000)))
 }
 
 impl ClassHealth {
     fn weigh(&mut self, now: Instant, good: bool) {
-        let gap = self
-            .score_at
-            .map_or(SCORE_DECAY, |at| now.saturating_duration_since(at));
+        let last = self.score_at.replace(now);
+        if good && self.score == 1.0 {
+            return;
+        }
+        let gap = last.map_or(SCORE_DECAY, |at| now.saturating_duration_since(at));
         let weight = (1.0 - decay(gap, SCORE_DECAY)).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
         self.score += weight * (f64::from(u8::from(good)) - self.score);
-        self.score_at = Some(now);
     }
 
     fn believes_credentials(&self, now: Instant) -> bool {

@@ -35,10 +35,9 @@
 //! its age.
 
 use crate::{
-    BoxError,
-    clock::{self, Instant},
+    BoxError, clock,
     health::{Tracker, late_after},
-    request::{Call, CallRecord, Ended, Leg, LegKind, OpClass, Safety},
+    request::{After, Call, CallRecord, Ended, Leg, LegKind, OpClass, Safety},
     retry::Budget,
     route::is_local_refusal,
     telemetry::{Event, Reporter},
@@ -48,7 +47,7 @@ use pin_project_lite::pin_project;
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -144,13 +143,16 @@ impl HedgeLayer {
     }
 }
 
-impl<S> Layer<S> for HedgeLayer {
+impl<S: Clone> Layer<S> for HedgeLayer {
     type Service = Hedge<S>;
 
     fn layer(&self, inner: S) -> Hedge<S> {
         Hedge {
+            beside: Arc::new(Beside {
+                template: Mutex::new(inner.clone()),
+                shared: self.shared.clone(),
+            }),
             inner,
-            shared: self.shared.clone(),
         }
     }
 }
@@ -159,12 +161,19 @@ impl<S> Layer<S> for HedgeLayer {
 #[derive(Clone, Debug)]
 pub struct Hedge<S> {
     inner: S,
+    beside: Arc<Beside<S>>,
+}
+
+/// What a hedge needs. A call that has none holds it, and copies nothing.
+#[derive(Debug)]
+struct Beside<S> {
+    /// Cloned for each hedge; a clone earns its own readiness.
+    template: Mutex<S>,
     shared: Arc<Shared>,
 }
 
 impl<R, S> Service<Call<R>> for Hedge<S>
 where
-    R: Clone,
     S: Service<Call<R>> + Clone,
     S::Error: Into<BoxError>,
 {
@@ -172,22 +181,21 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<R, S>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let may_hedge = call.safety() == Safety::ReadOnly
             && call.record().pin().is_none()
-            && self.shared.delay.floor < Duration::MAX;
-        let spare = may_hedge.then(|| (call.clone(), self.inner.clone(), self.shared.clone()));
+            && self.beside.shared.delay.floor < Duration::MAX;
         ResponseFuture {
-            leg: call.leg(),
-            first: self.inner.call(call),
-            first_result: None,
             hedge: None,
-            spare,
+            spare: may_hedge.then(|| (call.clone(), self.beside.clone())),
             due: None,
+            first: self.inner.call(call),
         }
     }
 }
@@ -198,27 +206,27 @@ pin_project! {
     where
         S: Service<Call<R>>,
     {
-        leg: Leg,
         #[pin]
         first: S::Future,
-        // A result of the first that waits for the hedge.
-        first_result: Option<Result<S::Response, BoxError>>,
         // Boxed: few calls have one, and all would be twice as large for it.
-        hedge: Option<Pin<Box<Running<Oneshot<S, Call<R>>, S::Response>>>>,
+        hedge: Option<Pin<Box<Running<R, Oneshot<S, Call<R>>, S::Response>>>>,
         // What a hedge needs; taken when it is sent or when there cannot be one.
-        spare: Option<(Call<R>, S, Arc<Shared>)>,
-        due: Option<Instant>,
+        spare: Option<(Call<R>, Arc<Beside<S>>)>,
+        due: Option<After>,
     }
 }
 
 pin_project! {
-    struct Running<F, T> {
+    struct Running<R, F, T> {
         #[pin]
         future: F,
         leg: Leg,
         // A result of the hedge that waits for the first.
         result: Option<Result<T, BoxError>>,
-        record: Arc<CallRecord>,
+        // The first attempt's.
+        first: Call<R>,
+        // A result of the first that waits for the hedge.
+        first_result: Option<Result<T, BoxError>>,
         // The budget that it was taken from.
         paid: Option<Budget>,
     }
@@ -255,15 +263,16 @@ fn rank(ended: Option<Ended>, succeeded: bool) -> Rank {
 
 impl<R, S> Future for ResponseFuture<R, S>
 where
-    R: Clone,
     S: Service<Call<R>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Output = Result<S::Response, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if this.first_result.is_none()
+        let first_is_back = |hedge: &Pin<Box<Running<R, _, _>>>| hedge.first_result.is_some();
+        if !this.hedge.as_ref().is_some_and(first_is_back)
             && let Poll::Ready(result) = this.first.as_mut().poll(cx)
         {
             let result = result.map_err(Into::into);
@@ -272,35 +281,35 @@ where
                 return Poll::Ready(result);
             };
             let hedge = hedge.as_mut().project();
+            let (record, leg) = (hedge.first.record(), hedge.first.leg());
             match hedge.result.take() {
-                Some(other) => return Poll::Ready(better(hedge.record, (*this.leg, result), (*hedge.leg, other))),
-                None if rank(hedge.record.ended(*this.leg), result.is_ok()) == Rank::Definitive => {
-                    return Poll::Ready(result);
-                }
-                None => *this.first_result = Some(result),
+                Some(other) => return Poll::Ready(better(record, (leg, result), (*hedge.leg, other))),
+                None if rank(record.ended(leg), result.is_ok()) == Rank::Definitive => return Poll::Ready(result),
+                None => *hedge.first_result = Some(result),
             }
         }
-        if let Some((call, service, shared)) = this.spare.as_ref() {
-            let record = call.record();
+        if let Some((call, beside)) = this.spare.as_ref() {
+            let (record, shared) = (call.record(), &beside.shared);
             let due = *this.due.get_or_insert_with(|| {
-                let (endpoint, class) = (record.endpoint(*this.leg), record.class());
-                call.at()
-                    + match record.probes_silence() {
-                        true => shared.delay.beside_a_probe_of(endpoint, class),
-                        false => shared.delay.of(endpoint, class),
-                    }
+                let (endpoint, class) = (record.endpoint(call.leg()), record.class());
+                call.at_after().plus(match record.probes_silence() {
+                    true => shared.delay.beside_a_probe_of(endpoint, class),
+                    false => shared.delay.of(endpoint, class),
+                })
             });
-            if due > call.at() && record.poll_until(due, cx).is_pending() {
+            if due > call.at_after() && record.poll_until(due, cx).is_pending() {
                 return Poll::Pending;
             }
             let now = clock::now();
             if record.is_probe() || shared.budget.withdraw(now) {
                 let leg = record.next_leg(LegKind::Hedge);
+                let template = beside.template.lock().unwrap_or_else(PoisonError::into_inner);
                 let running = Running {
-                    future: service.clone().oneshot(call.clone().on_leg(leg, now)),
+                    future: template.clone().oneshot(call.clone().on_leg(leg, now)),
                     leg,
                     result: None,
-                    record: record.clone(),
+                    first: call.clone(),
+                    first_result: None,
                     paid: (!record.is_probe()).then(|| shared.budget.clone()),
                 };
                 *this.hedge = Some(Box::pin(running));
@@ -321,19 +330,22 @@ where
             return Poll::Pending;
         };
         let result = result.map_err(Into::into);
-        if matches!(&result, Err(error) if is_local_refusal(error)) && hedge.record.ended(*hedge.leg).is_none() {
+        let (record, first_leg) = (hedge.first.record(), hedge.first.leg());
+        if matches!(&result, Err(error) if is_local_refusal(error)) && record.ended(*hedge.leg).is_none() {
             // Nowhere to hedge to: it was none, and costs nothing.
             if let Some(budget) = hedge.paid {
                 budget.refund(clock::now());
             }
+            // A first that is back already, with no success, has nothing to wait for any more.
+            let first = hedge.first_result.take();
             *this.hedge = None;
-            return Poll::Pending;
+            return first.map_or(Poll::Pending, Poll::Ready);
         }
-        if let Some(first) = this.first_result.take() {
-            return Poll::Ready(better(hedge.record, (*this.leg, first), (*hedge.leg, result)));
+        if let Some(first) = hedge.first_result.take() {
+            return Poll::Ready(better(record, (first_leg, first), (*hedge.leg, result)));
         }
-        if rank(hedge.record.ended(*hedge.leg), result.is_ok()) == Rank::Definitive {
-            hedge.record.stand_in(*this.leg, *hedge.leg);
+        if rank(record.ended(*hedge.leg), result.is_ok()) == Rank::Definitive {
+            record.stand_in(first_leg, *hedge.leg);
             return Poll::Ready(result);
         }
         // An absence or a failure waits for the first, which is still out.

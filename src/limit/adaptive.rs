@@ -191,8 +191,9 @@ impl Shared {
     }
 
     /// Whether an attempt that finds so many under way may join them, and then whether it is a sample.
-    pub(super) fn admits(&self, now: Instant, under_way: u32) -> Option<bool> {
-        if under_way >= self.limit.load(Ordering::Relaxed) && self.limit(now).is_some_and(|limit| under_way >= limit) {
+    pub(super) fn admits(&self, now: impl FnOnce() -> Instant, under_way: u32) -> Option<bool> {
+        if under_way >= self.limit.load(Ordering::Relaxed) && self.limit(now()).is_some_and(|limit| under_way >= limit)
+        {
             return None;
         }
         // Two that race may count as one: that only shifts which is the sample.

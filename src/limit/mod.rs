@@ -41,9 +41,8 @@ pub use policy::Rate;
 pub use refusal::Full;
 
 use crate::{
-    BoxError,
-    clock::{self, Instant},
-    request::{Abandoned, Call, CallRecord, Ended, Leg},
+    BoxError, clock,
+    request::{Abandoned, After, Call, Ended},
     sync::{
         Mutex,
         atomic::{AtomicU32, Ordering},
@@ -87,6 +86,7 @@ impl Admission {
     }
 
     /// The same with another maximum.
+    #[inline]
     pub fn with(capacity: Option<f64>, max_in_flight: u32) -> Self {
         Self(Arc::new(Shared {
             in_flight: AtomicU32::new(0),
@@ -108,12 +108,8 @@ impl Admission {
     }
 
     /// One more attempt, which must wait for its turn so long.
-    fn admit(
-        &self,
-        of: (&Arc<CallRecord>, Leg),
-        now: Instant,
-        patience: Duration,
-    ) -> Result<(Duration, Place), Duration> {
+    #[inline]
+    fn admit<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Place<R>), Duration> {
         // Counted before it is looked at, so that two that race cannot both take the last place.
         let before = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
         let mut place = Place {
@@ -124,13 +120,10 @@ impl Admission {
             return Err(PATIENCE);
         }
         if let Some(learnt) = &self.0.learnt
-            && learnt.admits(now, before).ok_or(PATIENCE)?
+            && learnt.admits(|| call.at(), before).ok_or(PATIENCE)?
         {
-            let (record, leg) = of;
             place.sample = Some(Box::new(Sample {
-                record: record.clone(),
-                leg,
-                began: now,
+                call: call.clone(),
                 found: before,
             }));
         }
@@ -139,7 +132,7 @@ impl Admission {
             Some(rate) => rate
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .admit(now, patience)?,
+                .admit(call.at(), patience)?,
         };
         Ok((wait, place))
     }
@@ -183,30 +176,34 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S, Call<R>, S::Future>;
+    type Future = ResponseFuture<S, R, S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let patience = if call.may_queue() { PATIENCE } else { Duration::ZERO };
-        let now = call.at();
-        let state = match self.admission.admit((call.record(), call.leg()), now, patience) {
+        let state = match self.admission.admit(&call, patience) {
             Err(retry_after) => State::Refused { retry_after },
             Ok((wait, place)) => {
                 if wait.is_zero() {
                     State::Sent {
-                        inner: self.inner.call(call),
                         place,
+                        inner: self.inner.call(call),
                     }
                 } else {
                     // The ready instance goes with the call; a clone, which must earn its own readiness, stays.
                     let clone = self.inner.clone();
                     State::Queued {
-                        turn: now + wait,
-                        record: call.record().clone(),
-                        waiting: Some((std::mem::replace(&mut self.inner, clone), call, place)),
+                        turn: call.at_after().plus(wait),
+                        waiting: Some(Box::new(Waiting {
+                            service: std::mem::replace(&mut self.inner, clone),
+                            call,
+                            place,
+                        })),
                     }
                 }
             }
@@ -217,34 +214,43 @@ where
 
 pin_project! {
     /// An attempt on its way, waiting for its turn, or refused.
-    pub struct ResponseFuture<S, C, F> {
+    pub struct ResponseFuture<S, R, F> {
         #[pin]
-        state: State<S, C, F>,
+        state: State<S, R, F>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, C, F> {
+    enum State<S, R, F> {
         Refused { retry_after: Duration },
-        Queued { turn: Instant, record: Arc<CallRecord>, waiting: Option<(S, C, Place)> },
-        Sent { #[pin] inner: F, place: Place },
+        // Boxed: few attempts do.
+        Queued { turn: After, waiting: Option<Box<Waiting<S, R>>> },
+        Sent { #[pin] inner: F, place: Place<R> },
     }
 }
 
-impl<S, C, F> std::fmt::Debug for ResponseFuture<S, C, F> {
+/// What goes on when it is its turn.
+struct Waiting<S, R> {
+    service: S,
+    call: Call<R>,
+    place: Place<R>,
+}
+
+impl<S, R, F> std::fmt::Debug for ResponseFuture<S, R, F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("limit::ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<R, S> Future for ResponseFuture<S, Call<R>, S::Future>
+impl<R, S> Future for ResponseFuture<S, R, S::Future>
 where
     S: Service<Call<R>>,
     S::Error: Into<BoxError>,
 {
     type Output = Result<S::Response, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
@@ -253,9 +259,16 @@ where
                     let retry_after = *retry_after;
                     return Poll::Ready(Err(Full { retry_after }.into()));
                 }
-                StateProjection::Queued { turn, record, waiting } => {
-                    ready!(record.poll_until(*turn, cx));
-                    let (mut service, call, place) = waiting.take().expect("polled again after it was sent on");
+                StateProjection::Queued { turn, waiting } => {
+                    if let Some(waiting) = waiting {
+                        ready!(waiting.call.record().poll_until(*turn, cx));
+                    }
+                    let waiting = waiting.take().expect("polled again after it was sent on");
+                    let Waiting {
+                        mut service,
+                        call,
+                        place,
+                    } = *waiting;
                     let inner = service.call(call.handed_down(clock::now()));
                     state.set(State::Sent { inner, place });
                 }
@@ -267,37 +280,37 @@ where
 
 /// A place among the attempts under way; given back when dropped.
 #[derive(Debug)]
-struct Place {
+struct Place<R> {
     admission: Admission,
     /// Boxed: one attempt in eight is one.
-    sample: Option<Box<Sample>>,
+    sample: Option<Box<Sample<R>>>,
 }
 
 /// An attempt to learn from.
 #[derive(Debug)]
-struct Sample {
-    record: Arc<CallRecord>,
-    leg: Leg,
-    began: Instant,
+struct Sample<R> {
+    call: Call<R>,
     /// So many were under way before it.
     found: u32,
 }
 
-impl Drop for Place {
+impl<R> Drop for Place<R> {
+    #[inline]
     fn drop(&mut self) {
         let shared = &self.admission.0;
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         let (Some(learnt), Some(sample)) = (&shared.learnt, &self.sample) else {
             return;
         };
-        let (ended, elapsed) = sample.record.end_of(sample.leg);
+        let record = sample.call.record();
+        let (ended, elapsed) = record.end_of(sample.call.leg());
         let telling = match ended {
             Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy() || outcome.timed_out,
             Some(Ended::Abandoned(how)) => how == Abandoned::Late,
             None => false,
         };
-        if let Some(took) = elapsed.filter(|_| telling && !sample.record.is_background()) {
-            learnt.ended(sample.began + took, took, sample.found);
+        if let Some(took) = elapsed.filter(|_| telling && !record.is_background()) {
+            learnt.ended(sample.call.at() + took, took, sample.found);
         }
     }
 }

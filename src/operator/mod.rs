@@ -95,9 +95,15 @@ impl Orders {
         }
     }
 
+    /// Nothing is ordered. Costs one load.
+    #[inline]
+    pub(crate) fn are_none(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
     /// What is ordered for calls of this class. `out` is the set of endpoints whose breakers are not closed.
     pub(crate) fn standing(&self, class: OpClass, now: Instant, out: impl FnOnce() -> u64) -> Option<Standing> {
-        if !self.any.load(Ordering::Acquire) {
+        if self.are_none() {
             return None;
         }
         let mut list = self.lock();

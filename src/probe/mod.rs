@@ -53,7 +53,7 @@
 mod policy;
 mod task;
 
-pub(crate) use task::{Attendant, Lane, Prober, Sender};
+pub(crate) use task::{Attendant, Lane, Prober, Sender, Sent};
 
 use std::time::Duration;
 

@@ -25,9 +25,24 @@ use std::{
 };
 use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 
-/// Sends a probe of this class to the endpoint of this index; the record tells how it ended.
-pub(crate) type Sender =
-    Arc<dyn Fn(usize, OpClass) -> Pin<Box<dyn Future<Output = Arc<CallRecord>> + Send>> + Send + Sync>;
+/// Sends a probe of this class to the endpoint of this index.
+pub(crate) type Sender = Arc<dyn Fn(usize, OpClass) -> Pin<Box<dyn Future<Output = Sent> + Send>> + Send + Sync>;
+
+/// What became of a probe.
+pub(crate) struct Sent {
+    /// It left this process.
+    started: bool,
+    ended: Option<Ended>,
+}
+
+impl Sent {
+    pub(crate) fn of(record: &CallRecord) -> Self {
+        Self {
+            started: record.was_started(Leg::default()),
+            ended: record.ended(Leg::default()),
+        }
+    }
+}
 
 /// One endpoint and class that is probed.
 #[derive(Clone)]
@@ -213,7 +228,7 @@ impl Shared {
     }
 
     /// One probe of lane `number`, from here to its end. A panic of the user's probe ends that probe only.
-    async fn probe(&self, number: usize) -> (usize, Option<Arc<CallRecord>>) {
+    async fn probe(&self, number: usize) -> (usize, Option<Sent>) {
         let lane = &self.lanes[number];
         let sent = AssertUnwindSafe(async { (self.send)(lane.endpoint, lane.class).await });
         (number, sent.catch_unwind().await.ok())
@@ -221,14 +236,14 @@ impl Shared {
 }
 
 /// How it ended, as a word and for the policy.
-fn end_of(record: Option<&CallRecord>) -> (End, &'static str) {
-    let Some(record) = record else {
+fn end_of(sent: Option<Sent>) -> (End, &'static str) {
+    let Some(sent) = sent else {
         return (End::Nothing, "panicked");
     };
-    if !record.was_started(Leg::default()) {
+    if !sent.started {
         return (End::NotSent, "not sent");
     }
-    match record.ended(Leg::default()) {
+    match sent.ended {
         Some(Ended::Judged(outcome)) => {
             let end = match outcome.verdict {
                 verdict if verdict.is_healthy() => End::Well,
@@ -291,10 +306,10 @@ async fn run(shared: Arc<Shared>, _attending: Attending) {
             }
         })
         .await;
-        let Some((number, record)) = ended else { continue };
+        let Some((number, sent)) = ended else { continue };
         let (lane, now) = (&shared.lanes[number], clock::now());
         busy &= !bit(lane.endpoint);
-        let (end, word) = end_of(record.as_deref());
+        let (end, word) = end_of(sent);
         lock(&shared.shown[number]).ended(now, word, end != End::NotSent);
         let closed = matches!(shared.view(lane).gate, Gate::Closed { .. });
         if watches[number].ended(now, end, &mut rng) && closed {

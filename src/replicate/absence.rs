@@ -139,7 +139,7 @@ async fn prove<P: Protocol>(
 ) -> Result<(P::Response, Answer), Error> {
     let mut tally = Tally::new(&cx.core, first.absent_at());
     let denied_by = match first.refusal() {
-        Some(ProviderErrorKind::Denied) => winner(&first.record, Verdict::Denied),
+        Some(ProviderErrorKind::Denied) => winner(first.record(), Verdict::Denied),
         _ => None,
     };
     let was_denied = first.refusal() == Some(ProviderErrorKind::Denied);

@@ -79,7 +79,7 @@ fn unconfirmed<P: Protocol>(
     confirmed: Vec<(usize, Reply<P>)>,
     failed: Vec<(usize, Reply<P>)>,
 ) -> Error {
-    let nowhere = confirmed.is_empty() && failed.iter().all(|(_, reply)| !reply.record.may_have_been_applied());
+    let nowhere = confirmed.is_empty() && failed.iter().all(|(_, reply)| !reply.record().may_have_been_applied());
     if nowhere && failed.len() == 1 {
         let mut failed = failed;
         return failed.pop().map_or_else(|| cx.nonsense(), |(_, reply)| cx.fail(reply));

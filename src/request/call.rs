@@ -1,14 +1,13 @@
-use super::{CallRecord, Leg, OpClass, Safety};
+use super::{After, CallRecord, Leg, OpClass, Safety};
 use crate::clock::Instant;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-/// A request on its way through the stack. A clone is the same call: it shares the record.
-#[derive(Clone, Debug)]
+/// A request on its way through the stack. A clone is the same call: it shares the request and the record, so every layer
+/// can afford one.
 pub struct Call<R> {
-    request: R,
-    record: Arc<CallRecord>,
+    shared: Arc<Shared<R>>,
     /// When this attempt was handed down. A clock read costs as much as two layers, so they share this one.
-    at: Instant,
+    at: After,
     leg: Leg,
     /// Retry has waited and may return to an endpoint that this call already tried.
     revisit: bool,
@@ -18,6 +17,12 @@ pub struct Call<R> {
     may_queue: bool,
 }
 
+/// In one allocation, as both live as long as the call.
+struct Shared<R> {
+    record: CallRecord,
+    request: R,
+}
+
 impl<R> Call<R> {
     /// A call about which nothing is known: a write that must not be repeated.
     pub fn new(request: R) -> Self {
@@ -25,6 +30,7 @@ impl<R> Call<R> {
     }
 
     /// A call that changes nothing: may be hedged and repeated.
+    #[inline]
     pub fn read(request: R) -> Self {
         Self::with(request, OpClass::Read, Safety::ReadOnly)
     }
@@ -35,16 +41,17 @@ impl<R> Call<R> {
     }
 
     /// A call of this class and safety.
+    #[inline]
     pub fn with(request: R, class: OpClass, safety: Safety) -> Self {
         Self::on_record(request, CallRecord::new(class, safety))
     }
 
     /// A call with a record that was prepared beforehand (deadline, pin, exclusions).
+    #[inline]
     pub fn on_record(request: R, record: CallRecord) -> Self {
         Self {
-            request,
-            at: record.started(),
-            record: Arc::new(record),
+            shared: Arc::new(Shared { record, request }),
+            at: After::START,
             leg: Leg::default(),
             revisit: false,
             forced: false,
@@ -53,18 +60,21 @@ impl<R> Call<R> {
     }
 
     /// The request itself.
-    pub const fn request(&self) -> &R {
-        &self.request
+    pub fn request(&self) -> &R {
+        &self.shared.request
     }
 
-    /// Gives up the envelope.
-    pub fn into_request(self) -> R {
-        self.request
+    /// A request of one's own: this one where no other clone of the call is left, else a clone.
+    pub fn into_request(self) -> R
+    where
+        R: Clone,
+    {
+        Arc::try_unwrap(self.shared).map_or_else(|shared| shared.request.clone(), |shared| shared.request)
     }
 
     /// What all attempts of this call share.
-    pub const fn record(&self) -> &Arc<CallRecord> {
-        &self.record
+    pub fn record(&self) -> &CallRecord {
+        &self.shared.record
     }
 
     /// Which attempt this is.
@@ -74,21 +84,26 @@ impl<R> Call<R> {
 
     /// The class of work.
     pub fn class(&self) -> OpClass {
-        self.record.class()
+        self.record().class()
     }
 
     /// What may be done when an attempt's fate is unknown.
     pub fn safety(&self) -> Safety {
-        self.record.safety()
+        self.record().safety()
     }
 
     /// When the whole call must have ended, if that was decided.
     pub fn deadline(&self) -> Option<Instant> {
-        self.record.deadline()
+        self.record().deadline()
     }
 
     /// When this attempt was handed down to the layer that sees it: what limits and latencies count from.
-    pub const fn at(&self) -> Instant {
+    pub fn at(&self) -> Instant {
+        self.record().instant(self.at)
+    }
+
+    /// The same, as the record counts.
+    pub(crate) const fn at_after(&self) -> After {
         self.at
     }
 
@@ -96,14 +111,13 @@ impl<R> Call<R> {
     #[must_use]
     pub(crate) fn on_leg(mut self, leg: Leg, now: Instant) -> Self {
         self.leg = leg;
-        self.at = now;
-        self
+        self.handed_down(now)
     }
 
     /// The same call, handed down now: after it has waited somewhere.
     #[must_use]
     pub(crate) fn handed_down(mut self, now: Instant) -> Self {
-        self.at = now;
+        self.at = self.record().after(now);
         self
     }
 
@@ -130,5 +144,25 @@ impl<R> Call<R> {
 
     pub(crate) const fn may_queue(&self) -> bool {
         self.may_queue
+    }
+}
+
+impl<R> Clone for Call<R> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("request", self.request())
+            .field("record", self.record())
+            .field("leg", &self.leg)
+            .finish_non_exhaustive()
     }
 }

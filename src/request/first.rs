@@ -2,7 +2,7 @@
 //! lock.
 
 use super::{
-    Leg, LegKind,
+    After, Leg, LegKind,
     leg::{Ended, LegRecord},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering},
     },
     time::Duration,
@@ -31,7 +31,7 @@ pub(super) struct First {
     /// The number of the attempt whose result stands for this one; 0: its own.
     stands_in: AtomicU16,
     /// How it ended where that takes more than a word.
-    rest: Mutex<Rest>,
+    rest: OnceLock<Box<Mutex<Rest>>>,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +50,7 @@ const SUCCEEDED: u8 = 1;
 const OTHERWISE: u8 = 2;
 
 impl Default for First {
+    #[inline]
     fn default() -> Self {
         Self {
             endpoint: AtomicU8::new(NO_ENDPOINT),
@@ -57,12 +58,13 @@ impl Default for First {
             elapsed: AtomicU64::new(NEVER),
             ended: AtomicU8::new(UNDER_WAY),
             stands_in: AtomicU16::new(0),
-            rest: Mutex::default(),
+            rest: OnceLock::new(),
         }
     }
 }
 
 impl First {
+    #[inline]
     pub(super) fn pick(&self, endpoint: Option<usize>) {
         let index = endpoint
             .and_then(|index| u8::try_from(index).ok())
@@ -70,6 +72,7 @@ impl First {
         self.endpoint.store(index, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn endpoint(&self) -> Option<usize> {
         match self.endpoint.load(Ordering::Relaxed) {
             NO_ENDPOINT => None,
@@ -77,18 +80,22 @@ impl First {
         }
     }
 
-    /// It leaves for its endpoint, so long after the call's start.
-    pub(super) fn start(&self, after: Duration) {
-        self.started.store(nanos(after), Ordering::Relaxed);
+    /// It leaves for its endpoint.
+    #[inline]
+    pub(super) fn start(&self, at: After) {
+        self.started.store(at.nanos().min(NEVER - 1), Ordering::Relaxed);
         self.ended.store(UNDER_WAY, Ordering::Release);
     }
 
+    #[inline]
     pub(super) fn was_started(&self) -> bool {
         self.started.load(Ordering::Relaxed) != NEVER
     }
 
+    #[inline]
     pub(super) fn end(&self, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
-        self.elapsed.store(nanos(elapsed), Ordering::Relaxed);
+        self.elapsed
+            .store(After::from(elapsed).nanos().min(NEVER - 1), Ordering::Relaxed);
         let plain = detail.is_none() && ended == Ended::Judged(Outcome::SUCCESS);
         if !plain {
             *self.rest() = Rest {
@@ -100,6 +107,7 @@ impl First {
             .store(if plain { SUCCEEDED } else { OTHERWISE }, Ordering::Release);
     }
 
+    #[inline]
     pub(super) fn ended(&self) -> Option<Ended> {
         match self.ended.load(Ordering::Acquire) {
             UNDER_WAY => None,
@@ -108,14 +116,25 @@ impl First {
         }
     }
 
+    #[inline]
     pub(super) fn elapsed(&self) -> Option<Duration> {
         duration(&self.elapsed)
+    }
+
+    /// When it was judged a success.
+    pub(super) fn succeeded_at(&self) -> Option<After> {
+        if self.ended.load(Ordering::Acquire) != SUCCEEDED {
+            return None;
+        }
+        let started = After::of_nanos(self.started.load(Ordering::Relaxed));
+        self.elapsed().map(|elapsed| started.plus(elapsed))
     }
 
     pub(super) fn stand_in(&self, hedge: Leg) {
         self.stands_in.store(hedge.0, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn stands_in(&self) -> Option<Leg> {
         match self.stands_in.load(Ordering::Relaxed) {
             0 => None,
@@ -142,12 +161,11 @@ impl First {
     }
 
     fn rest(&self) -> MutexGuard<'_, Rest> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rest
+            .get_or_init(Box::default)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(NEVER - 1)
 }
 
 fn duration(nanos: &AtomicU64) -> Option<Duration> {

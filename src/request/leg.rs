@@ -12,6 +12,7 @@ pub struct Leg(pub(crate) u16);
 
 impl Leg {
     /// Its index among the attempts after the first; `None` for the first.
+    #[inline]
     pub(super) fn further(self) -> Option<usize> {
         usize::from(self.0).checked_sub(1)
     }

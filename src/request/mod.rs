@@ -13,6 +13,7 @@
 //! assert_eq!((call.class(), call.safety()), (OpClass::Read, Safety::ReadOnly));
 //! ```
 
+mod after;
 mod call;
 mod first;
 mod key;
@@ -24,6 +25,7 @@ mod terms;
 mod timer;
 mod write_id;
 
+pub(crate) use after::After;
 pub use call::Call;
 pub use key::{InvalidKey, Key};
 pub use leg::{Abandoned, Ended, Leg, LegKind, LegRecord};

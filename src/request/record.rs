@@ -1,5 +1,5 @@
 use super::{
-    Leg, LegKind, OpClass, Safety,
+    After, Leg, LegKind, OpClass, Safety,
     first::First,
     leg::{Ended, LegRecord},
     timer::CallTimer,
@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -41,8 +41,8 @@ pub struct CallRecord {
     allowance: Duration,
     /// Most calls have just this attempt.
     first: First,
-    /// Those after it, in their order.
-    more: Mutex<Vec<LegRecord>>,
+    /// Those after it, in their order, once there is one.
+    more: OnceLock<Box<Mutex<Vec<LegRecord>>>>,
     /// One of its attempts is a breaker's probe.
     probe: AtomicBool,
     /// And of an endpoint that was silent when it was last heard of.
@@ -55,6 +55,7 @@ const UNDECIDED: u64 = u64::MAX;
 
 impl CallRecord {
     /// A record for a call that starts now.
+    #[inline]
     pub fn new(class: OpClass, safety: Safety) -> Self {
         Self {
             class,
@@ -68,7 +69,7 @@ impl CallRecord {
             earns: true,
             allowance: Duration::ZERO,
             first: First::default(),
-            more: Mutex::default(),
+            more: OnceLock::new(),
             probe: AtomicBool::new(false),
             silent: AtomicBool::new(false),
             timer: CallTimer::default(),
@@ -77,16 +78,22 @@ impl CallRecord {
 
     /// The whole call must end by then. The first to set it wins; the deadline layer sets it where nobody did.
     pub fn set_deadline(&self, at: Instant) {
-        let left = at.saturating_duration_since(self.started).as_nanos();
-        let left = u64::try_from(left).unwrap_or(UNDECIDED - 1);
-        // A deadline that is already there stays: it came from nearer the caller.
-        let _ = self
+        self.end_by(self.after(at));
+    }
+
+    /// The same, and gives back what holds: a deadline that is already there stays, as it came from nearer the caller.
+    #[inline]
+    pub(crate) fn end_by(&self, at: After) -> After {
+        let nanos = at.nanos().min(UNDECIDED - 1);
+        let decided = self
             .deadline
-            .compare_exchange(UNDECIDED, left, Ordering::Relaxed, Ordering::Relaxed);
+            .compare_exchange(UNDECIDED, nanos, Ordering::Relaxed, Ordering::Relaxed);
+        After::of_nanos(decided.map_or_else(|earlier| earlier, |_| nanos))
     }
 
     /// The same record with this deadline.
     #[must_use]
+    #[inline]
     pub fn due(self, at: Instant) -> Self {
         self.set_deadline(at);
         self
@@ -94,6 +101,7 @@ impl CallRecord {
 
     /// Only endpoint `index` may be used.
     #[must_use]
+    #[inline]
     pub const fn pinned(mut self, index: Option<usize>) -> Self {
         self.pin = index;
         self
@@ -101,6 +109,7 @@ impl CallRecord {
 
     /// The endpoints in this bit set (bit i: endpoint i) must not be used.
     #[must_use]
+    #[inline]
     pub const fn barring(mut self, endpoints: u64) -> Self {
         self.barred = endpoints;
         self
@@ -108,6 +117,7 @@ impl CallRecord {
 
     /// Why the first attempt is made: [`LegKind::First`] unless the call itself is part of a larger one.
     #[must_use]
+    #[inline]
     pub const fn starting_as(mut self, kind: LegKind) -> Self {
         self.first_kind = kind;
         self
@@ -115,6 +125,7 @@ impl CallRecord {
 
     /// Every attempt may take so much longer than the learnt limit: for calls that carry many bytes.
     #[must_use]
+    #[inline]
     pub const fn allowing(mut self, extra: Duration) -> Self {
         self.allowance = extra;
         self
@@ -123,78 +134,106 @@ impl CallRecord {
     /// The caller's own constraints leave this call fewer endpoints than the client has: what it meets says nothing of
     /// *all* endpoints.
     #[must_use]
+    #[inline]
     pub const fn narrowed(mut self, narrowed: bool) -> Self {
         self.narrowed = narrowed;
         self
     }
 
+    #[inline]
     pub(crate) const fn is_narrowed(&self) -> bool {
         self.narrowed
     }
 
     /// Part of a larger call that has earned its share of the budget already.
     #[must_use]
+    #[inline]
     pub const fn earning(mut self, earns: bool) -> Self {
         self.earns = earns;
         self
     }
 
     /// See [`earning`](Self::earning).
+    #[inline]
     pub const fn earns(&self) -> bool {
         self.earns
     }
 
     /// See [`allowing`](Self::allowing).
+    #[inline]
     pub const fn allowance(&self) -> Duration {
         self.allowance
     }
 
     /// The class of work.
+    #[inline]
     pub const fn class(&self) -> OpClass {
         self.class
     }
 
     /// What may be done when an attempt's fate is unknown.
+    #[inline]
     pub const fn safety(&self) -> Safety {
         self.safety
     }
 
     /// When the call began.
+    #[inline]
     pub const fn started(&self) -> Instant {
         self.started
     }
 
     /// When the whole call must have ended, if that was decided.
     pub fn deadline(&self) -> Option<Instant> {
+        self.deadline_after().map(|at| self.instant(at))
+    }
+
+    #[inline]
+    pub(crate) fn deadline_after(&self) -> Option<After> {
         match self.deadline.load(Ordering::Relaxed) {
             UNDECIDED => None,
-            left => Some(self.started + Duration::from_nanos(left)),
+            nanos => Some(After::of_nanos(nanos)),
         }
     }
 
+    /// How this call counts `now`.
+    #[inline]
+    pub(crate) fn after(&self, now: Instant) -> After {
+        now.saturating_duration_since(self.started).into()
+    }
+
+    /// What the clock says (or will say) then.
+    #[inline]
+    pub(crate) fn instant(&self, at: After) -> Instant {
+        self.started + at.since(After::START)
+    }
+
     /// The endpoint that the call is pinned to.
+    #[inline]
     pub const fn pin(&self) -> Option<usize> {
         self.pin
     }
 
     /// Endpoints (bit i: endpoint i) that this call must not use.
+    #[inline]
     pub const fn barred(&self) -> u64 {
         self.barred
     }
 
     /// A copy of every attempt so far.
     pub fn legs(&self) -> Vec<LegRecord> {
-        let more = self.more();
-        let mut all = Vec::with_capacity(1 + more.len());
+        let more = self.if_more();
+        let mut all = Vec::with_capacity(1 + more.as_ref().map_or(0, |more| more.len()));
         all.push(self.first());
-        all.extend(more.iter().cloned());
+        all.extend(more.iter().flat_map(|more| more.iter()).cloned());
         all
     }
 
     /// Attempts that were dispatched to an endpoint. Local refusals are none.
     pub fn attempts(&self) -> usize {
-        let more = self.more();
-        usize::from(self.first.was_started()) + more.iter().filter(|leg| leg.started.is_some()).count()
+        let more = self.if_more();
+        let more = more.iter().flat_map(|more| more.iter());
+        usize::from(self.first.was_started()) + more.filter(|leg| leg.started.is_some()).count()
     }
 
     /// Whether some attempt of this write may have been applied.
@@ -214,17 +253,20 @@ impl CallRecord {
     }
 
     /// Whether it probes an endpoint from which no answer need be expected.
+    #[inline]
     pub(crate) fn probes_silence(&self) -> bool {
         self.is_probe() && self.silent.load(Ordering::Relaxed)
     }
 
     /// A probe from the background: nobody's call.
+    #[inline]
     pub(crate) const fn is_background(&self) -> bool {
         matches!(self.first_kind, LegKind::Probe)
     }
 
     /// Whether the call lends an attempt as a probe. What that costs it (its hedge, its retry) is not the budget's to
     /// refuse: a call must not suffer for being the one that asks.
+    #[inline]
     pub(crate) fn is_probe(&self) -> bool {
         self.probe.load(Ordering::Relaxed) || self.is_background()
     }
@@ -240,6 +282,7 @@ impl CallRecord {
     }
 
     /// Route has picked `endpoint` for attempt `leg`.
+    #[inline]
     pub(crate) fn pick(&self, leg: Leg, endpoint: usize) {
         match leg.further() {
             None => self.first.pick(Some(endpoint)),
@@ -256,6 +299,7 @@ impl CallRecord {
     }
 
     /// Endpoints that were picked before attempt `leg`, as a bit set.
+    #[inline]
     pub(crate) fn picked_before(&self, leg: Leg) -> u64 {
         if leg == Leg::default() {
             return 0;
@@ -265,25 +309,27 @@ impl CallRecord {
 
     /// Endpoints that were picked so far, as a bit set.
     pub(crate) fn picked(&self) -> u64 {
-        let more = self.more();
+        let more = self.if_more();
         let all = self.first.endpoint().into_iter();
-        all.chain(more.iter().filter_map(|leg| leg.endpoint))
+        all.chain(more.iter().flat_map(|more| more.iter()).filter_map(|leg| leg.endpoint))
             .fold(0, |set, index| set | bit(index))
     }
 
     /// The attempt leaves for its endpoint.
-    pub(crate) fn start(&self, leg: Leg, at: Instant) {
+    #[inline]
+    pub(crate) fn start(&self, leg: Leg, at: After) {
         match leg.further() {
-            None => self.first.start(at.saturating_duration_since(self.started)),
+            None => self.first.start(at),
             Some(index) => {
                 let leg = &mut self.more()[index];
-                leg.started = Some(at);
+                leg.started = Some(self.instant(at));
                 leg.ended = None;
             }
         }
     }
 
     /// The attempt is over.
+    #[inline]
     pub(crate) fn end(&self, leg: Leg, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
         match leg.further() {
             None => self.first.end(elapsed, ended, detail),
@@ -297,6 +343,7 @@ impl CallRecord {
     }
 
     /// How attempt `leg` itself ended. `None`: it never left this process, or nobody below judges.
+    #[inline]
     pub(crate) fn ended(&self, leg: Leg) -> Option<Ended> {
         match leg.further() {
             None => self.first.ended(),
@@ -305,6 +352,7 @@ impl CallRecord {
     }
 
     /// How attempt `leg` itself ended, and after how long.
+    #[inline]
     pub(crate) fn end_of(&self, leg: Leg) -> (Option<Ended>, Option<Duration>) {
         match leg.further() {
             None => (self.first.ended(), self.first.elapsed()),
@@ -315,7 +363,17 @@ impl CallRecord {
         }
     }
 
+    /// How long the call took, which is over now. Where its one attempt succeeded, the clock was asked a moment ago.
+    pub(crate) fn took(&self) -> Duration {
+        let settled = match self.more.get() {
+            None => self.first.succeeded_at(),
+            Some(_) => None,
+        };
+        settled.unwrap_or_else(|| self.after(clock::now())).since(After::START)
+    }
+
     /// Whether attempt `leg` was handed to its endpoint.
+    #[inline]
     pub(crate) fn was_started(&self, leg: Leg) -> bool {
         match leg.further() {
             None => self.first.was_started(),
@@ -324,6 +382,7 @@ impl CallRecord {
     }
 
     /// Why attempt `leg` is made.
+    #[inline]
     pub(crate) fn kind(&self, leg: Leg) -> LegKind {
         match leg.further() {
             None => self.first_kind,
@@ -332,6 +391,7 @@ impl CallRecord {
     }
 
     /// How the attempt ended whose result came back for `leg`: its own, or its hedge's.
+    #[inline]
     pub(crate) fn result_of(&self, leg: Leg) -> Option<Ended> {
         let hedge = match leg.further() {
             None => self.first.stands_in(),
@@ -349,6 +409,7 @@ impl CallRecord {
     }
 
     /// The endpoint of attempt `leg`.
+    #[inline]
     pub(crate) fn endpoint(&self, leg: Leg) -> Option<usize> {
         match leg.further() {
             None => self.first.endpoint(),
@@ -361,7 +422,7 @@ impl CallRecord {
     pub(crate) fn answered_by(&self) -> Option<usize> {
         let healthy =
             |ended: Option<Ended>| matches!(ended, Some(Ended::Judged(outcome)) if outcome.verdict.is_healthy());
-        if self.more().is_empty() {
+        if self.if_more().is_none() {
             return self.first.endpoint().filter(|_| healthy(self.first.ended()));
         }
         let all = self.legs();
@@ -374,14 +435,20 @@ impl CallRecord {
         answer.and_then(|leg| leg.endpoint)
     }
 
-    /// The call's one timer.
-    pub(crate) const fn timer(&self) -> &CallTimer {
-        &self.timer
+    /// Ready once `at` has passed. See [`CallTimer`].
+    #[inline]
+    pub(crate) fn poll_until(&self, at: After, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.poll_until(self.started, at, cx)
     }
 
-    /// Ready once `at` has passed. See [`CallTimer`].
-    pub(crate) fn poll_until(&self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        self.timer.poll_until(at, cx)
+    /// From now on each layer only says until when it waits; [`poll_collected`](Self::poll_collected) must end every pass.
+    pub(crate) fn collect_waits(&self) {
+        self.timer.collect();
+    }
+
+    /// Ready once anything has passed that was waited for in this pass, or `at`. The inner value says whether it was `at`.
+    pub(crate) fn poll_collected(&self, at: After, cx: &mut Context<'_>) -> Poll<bool> {
+        self.timer.poll_collected(self.started, at, cx)
     }
 
     fn first(&self) -> LegRecord {
@@ -389,7 +456,13 @@ impl CallRecord {
     }
 
     fn more(&self) -> MutexGuard<'_, Vec<LegRecord>> {
-        self.more.lock().unwrap_or_else(PoisonError::into_inner)
+        let more = self.more.get_or_init(Box::default);
+        more.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn if_more(&self) -> Option<MutexGuard<'_, Vec<LegRecord>>> {
+        let more = self.more.get()?;
+        Some(more.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -35,9 +35,8 @@ pub use budget::Budget;
 pub use policy::{Decision, Settings, decide};
 
 use crate::{
-    BoxError,
-    clock::{self, Instant},
-    request::{Call, Leg, LegKind},
+    BoxError, clock,
+    request::{After, Call, Leg, LegKind},
     route::Exhausted,
     telemetry::{Event, Reporter},
 };
@@ -88,13 +87,16 @@ impl RetryLayer {
     }
 }
 
-impl<S> Layer<S> for RetryLayer {
+impl<S: Clone> Layer<S> for RetryLayer {
     type Service = Retry<S>;
 
     fn layer(&self, inner: S) -> Retry<S> {
         Retry {
+            again: Arc::new(Again {
+                template: Mutex::new(inner.clone()),
+                shared: self.shared.clone(),
+            }),
             inner,
-            shared: self.shared.clone(),
         }
     }
 }
@@ -103,12 +105,29 @@ impl<S> Layer<S> for RetryLayer {
 #[derive(Clone, Debug)]
 pub struct Retry<S> {
     inner: S,
+    again: Arc<Again<S>>,
+}
+
+/// What further attempts need. A call that needs none holds it, and copies nothing.
+#[derive(Debug)]
+struct Again<S> {
+    /// Cloned for each of them; a clone earns its own readiness.
+    template: Mutex<S>,
     shared: Arc<Shared>,
+}
+
+impl<S: Clone> Again<S> {
+    fn send<R>(&self, call: Call<R>) -> Pin<Box<Oneshot<S, Call<R>>>>
+    where
+        S: Service<Call<R>>,
+    {
+        let template = self.template.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(template.clone().oneshot(call))
+    }
 }
 
 impl<R, S> Service<Call<R>> for Retry<S>
 where
-    R: Clone,
     S: Service<Call<R>> + Clone,
     S::Error: Into<BoxError>,
 {
@@ -116,27 +135,27 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<R, S>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, call: Call<R>) -> Self::Future {
         if call.record().earns() {
-            self.shared.budget.deposit();
+            self.again.shared.budget.deposit();
         }
-        // Further attempts go through a clone, which earns its own readiness; the ready instance takes the first.
-        let spare = self.inner.clone();
         ResponseFuture {
             leg: call.leg(),
             attempts: 1,
             returns: 0,
             last: None,
+            call: call.clone(),
+            again: self.again.clone(),
+            // The ready instance takes the first.
             state: State::First {
-                future: self.inner.call(call.clone()),
+                future: self.inner.call(call),
             },
-            call,
-            service: spare,
-            shared: self.shared.clone(),
         }
     }
 }
@@ -148,16 +167,15 @@ pin_project! {
         S: Service<Call<R>>,
     {
         call: Call<R>,
-        service: S,
-        shared: Arc<Shared>,
+        again: Arc<Again<S>>,
         leg: Leg,
         attempts: u32,
         // How often the call has returned to an endpoint already tried.
         returns: u32,
-        // The best failure so far, for when nothing else can be tried.
-        last: Option<Result<S::Response, BoxError>>,
+        // The best failure so far, for when nothing else can be tried. Boxed, as few calls have one.
+        last: Option<Box<Result<S::Response, BoxError>>>,
         #[pin]
-        state: State<S::Future, Oneshot<S, Call<R>>>,
+        state: State<S::Future, Pin<Box<Oneshot<S, Call<R>>>>>,
     }
 }
 
@@ -165,8 +183,9 @@ pin_project! {
     #[project = StateProjection]
     enum State<A, B> {
         First { #[pin] future: A },
-        Again { #[pin] future: B },
-        Waiting { until: Instant },
+        // Boxed: it would be larger than the first, and few calls have one.
+        Again { future: B },
+        Waiting { until: After },
     }
 }
 
@@ -178,27 +197,28 @@ impl<R, S: Service<Call<R>>> std::fmt::Debug for ResponseFuture<R, S> {
 
 impl<R, S> Future for ResponseFuture<R, S>
 where
-    R: Clone,
     S: Service<Call<R>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Output = Result<S::Response, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
             let result = match this.state.as_mut().project() {
                 StateProjection::First { future } => ready!(future.poll(cx)).map_err(Into::into),
-                StateProjection::Again { future } => ready!(future.poll(cx)).map_err(Into::into),
+                StateProjection::Again { future } => ready!(future.as_mut().poll(cx)).map_err(Into::into),
                 StateProjection::Waiting { until } => {
                     ready!(this.call.record().poll_until(*until, cx));
-                    let again = this.call.clone().on_leg(*this.leg, clock::now()).revisiting(true);
-                    let future = this.service.clone().oneshot(again);
+                    let call = this.call.clone().on_leg(*this.leg, clock::now()).revisiting(true);
+                    let future = this.again.send(call);
                     this.state.set(State::Again { future });
                     continue;
                 }
             };
             let record = this.call.record();
+            let shared = &this.again.shared;
             let returning = if matches!(&result, Err(error) if error.is::<Exhausted>()) && this.last.is_some() {
                 // Everything was tried: the attempt that was granted goes to one of them again, after a wait.
                 true
@@ -207,21 +227,21 @@ where
                 let refused = ended.is_none() && matches!(&result, Err(error) if crate::route::is_local_refusal(error));
                 if refused {
                     // Nothing was sent and nothing is known; an earlier failure says more.
-                    return Poll::Ready(this.last.take().unwrap_or(result));
+                    return Poll::Ready(this.last.take().map_or(result, |last| *last));
                 }
                 if decide(ended, result.is_ok(), record.safety()) == Decision::Return
-                    || *this.attempts >= this.shared.settings.max_attempts
+                    || *this.attempts >= shared.settings.max_attempts
                 {
                     return Poll::Ready(result);
                 }
-                *this.last = Some(result);
+                *this.last = Some(Box::new(result));
                 let now = clock::now();
-                if !record.is_probe() && !this.shared.budget.withdraw(now) {
-                    if this.shared.budget.may_tell(now) {
+                if !record.is_probe() && !shared.budget.withdraw(now) {
+                    if shared.budget.may_tell(now) {
                         let class = record.class();
-                        this.shared.reporter.report(Event::BudgetExhausted { class });
+                        shared.reporter.report(Event::BudgetExhausted { class });
                     }
-                    return Poll::Ready(this.last.take().unwrap_or_else(|| Err(Exhausted::default().into())));
+                    return Poll::Ready(last(this.last));
                 }
                 *this.attempts += 1;
                 *this.leg = record.next_leg(LegKind::Retry);
@@ -230,22 +250,28 @@ where
             };
             if returning {
                 let wait = {
-                    let mut rng = this.shared.rng.lock().unwrap_or_else(PoisonError::into_inner);
-                    this.shared.settings.waits(&mut rng).nth(*this.returns as usize)
+                    let mut rng = shared.rng.lock().unwrap_or_else(PoisonError::into_inner);
+                    shared.settings.waits(&mut rng).nth(*this.returns as usize)
                 };
                 *this.returns += 1;
-                let until = clock::now() + wait.unwrap_or(this.shared.settings.max_backoff);
-                if record.deadline().is_some_and(|deadline| until >= deadline)
-                    || *this.returns > this.shared.settings.max_attempts
+                let wait = wait.unwrap_or(shared.settings.max_backoff);
+                let until = record.after(clock::now()).plus(wait);
+                if record.deadline_after().is_some_and(|deadline| until >= deadline)
+                    || *this.returns > shared.settings.max_attempts
                 {
-                    return Poll::Ready(this.last.take().unwrap_or_else(|| Err(Exhausted::default().into())));
+                    return Poll::Ready(last(this.last));
                 }
                 this.state.set(State::Waiting { until });
             } else {
-                let again = this.call.clone().on_leg(*this.leg, clock::now());
-                let future = this.service.clone().oneshot(again);
+                let future = this.again.send(this.call.clone().on_leg(*this.leg, clock::now()));
                 this.state.set(State::Again { future });
             }
         }
     }
+}
+
+/// The best failure that there was.
+fn last<T>(kept: &mut Option<Box<Result<T, BoxError>>>) -> Result<T, BoxError> {
+    kept.take()
+        .map_or_else(|| Err(Exhausted::default().into()), |last| *last)
 }

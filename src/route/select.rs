@@ -45,6 +45,57 @@ pub(super) struct Place {
     pub(super) read_only: bool,
 }
 
+/// All endpoints' standing parts, in their order.
+#[derive(Debug)]
+pub(super) struct Places {
+    each: Vec<Place>,
+    /// By class: who may serve it. Bit i is endpoint i.
+    able: [u64; 3],
+    /// By class: the one of these that has the most preferred tier to itself.
+    sole: [Option<usize>; 3],
+}
+
+impl Places {
+    pub(super) fn new(each: Vec<Place>) -> Self {
+        let able = OpClass::ALL.map(|class| {
+            let able = |place: &Place| !(place.read_only && class == OpClass::Write);
+            let indices = each.iter().enumerate().filter(|(_, place)| able(place));
+            indices.fold(0, |set, (index, _)| set | bit(index))
+        });
+        Self {
+            sole: able.map(|able| sole_preferred(&each, able)),
+            able,
+            each,
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.each.len()
+    }
+
+    /// The endpoints that may serve such an attempt.
+    fn permitted(&self, wish: Wish) -> u64 {
+        let able = self.able[wish.class.index()] & !wish.barred;
+        wish.pin.map_or(able, |pin| able & bit(pin))
+    }
+
+    /// The one among `permitted` that has the most preferred tier to itself.
+    fn sole_preferred(&self, permitted: u64, class: OpClass) -> Option<usize> {
+        if permitted == self.able[class.index()] {
+            return self.sole[class.index()];
+        }
+        sole_preferred(&self.each, permitted)
+    }
+}
+
+impl std::ops::Index<usize> for Places {
+    type Output = Place;
+
+    fn index(&self, index: usize) -> &Place {
+        &self.each[index]
+    }
+}
+
 /// The draws of the spill.
 #[derive(Debug)]
 pub(super) struct Draws(Mutex<fastrand::Rng>);
@@ -62,7 +113,7 @@ impl Draws {
 
 /// What would be chosen without evenkeel: the most preferred of these, for first attempts, and again for retries that have
 /// waited.
-pub(super) fn shadowed(places: &[Place], wish: Wish, among: u64) -> Option<Selected> {
+pub(super) fn shadowed(places: &Places, wish: Wish, among: u64) -> Option<Selected> {
     if wish.kind == LegKind::Hedge || (wish.tried != 0 && !wish.revisit) {
         return None;
     }
@@ -81,10 +132,10 @@ pub(super) fn shadowed(places: &[Place], wish: Wish, among: u64) -> Option<Selec
 }
 
 /// The endpoint that has the most preferred tier to itself.
-fn sole_preferred(places: &[Place], permitted: impl Fn(usize) -> bool) -> Option<usize> {
+fn sole_preferred(places: &[Place], permitted: u64) -> Option<usize> {
     let mut best: Option<(u8, usize, bool)> = None;
     for (index, place) in places.iter().enumerate() {
-        if !permitted(index) {
+        if permitted & bit(index) == 0 {
             continue;
         }
         best = match best {
@@ -99,6 +150,24 @@ fn sole_preferred(places: &[Place], permitted: impl Fn(usize) -> bool) -> Option
 /// Enough for a fleet of any sane size without allocating; [`Endpoint::MAX`](crate::Endpoint::MAX) bounds it.
 const MAX: usize = 64;
 
+/// Where a first attempt goes when nothing is wrong and the preferred tier is one endpoint: nearly every call of nearly every
+/// day, so it asks no lock and no clock. `None`: [`select`] must look.
+pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Selected> {
+    if wish.tried | wish.refused != 0 || wish.pin.is_some() {
+        return None;
+    }
+    let permitted = places.permitted(wish);
+    let index = places.sole_preferred(permitted, wish.class)?;
+    let well =
+        vitals.iter().all(|vital| vital.breaker.untroubled(wish.class)) && vitals[index].tracker.is_sound(wish.class);
+    well.then_some(Selected {
+        index,
+        forced: false,
+        may_queue: permitted == bit(index),
+        all_bad: false,
+    })
+}
+
 /// Chooses an endpoint for an attempt, or says that none is left.
 ///
 /// 1. A first attempt that finds a probe due goes there, unless the background sees to it: that is how a sick endpoint is
@@ -109,34 +178,20 @@ const MAX: usize = 64;
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
 /// pinned to; past a breaker that is not closed it gets once a second, as that endpoint may be the only holder.
-pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Instant, draws: &Draws) -> Option<Selected> {
-    let permitted = |index: usize| {
-        wish.barred & bit(index) == 0
-            && wish.pin.is_none_or(|pin| pin == index)
-            && !(places[index].read_only && wish.class == OpClass::Write)
-    };
+pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instant, draws: &Draws) -> Option<Selected> {
+    let all_permitted = places.permitted(wish);
+    let permitted = |index: usize| all_permitted & bit(index) != 0;
     let willing = |index: usize| wish.refused & bit(index) == 0;
     let untried = |index: usize| wish.tried & bit(index) == 0;
-    let permitted_count = (0..places.len()).filter(|i| permitted(*i)).count();
     let chosen = |index| Selected {
         index,
         forced: false,
-        may_queue: permitted_count == 1,
+        may_queue: all_permitted.count_ones() == 1,
         all_bad: false,
     };
 
-    // Nearly every call of nearly every day: nothing is wrong, and the preferred tier is one endpoint.
-    if wish.tried == 0
-        && wish.refused == 0
-        && wish.pin.is_none()
-        && let Some(index) = sole_preferred(places, permitted)
-        && vitals.iter().all(|vital| vital.breaker.untroubled(wish.class))
-        && vitals[index].tracker.is_sound(wish.class)
-    {
-        return Some(Selected {
-            may_queue: permitted_count == 1,
-            ..chosen(index)
-        });
+    if let usual @ Some(_) = usual(places, vitals, wish) {
+        return usual;
     }
     if let Some(pin) = wish.pin {
         let may = permitted(pin) && willing(pin) && pin < places.len() && (untried(pin) || wish.revisit);
@@ -162,7 +217,7 @@ pub(super) fn select(places: &[Place], vitals: &[Vitals], wish: Wish, now: Insta
     let mut probe_due = None;
     let mut probe_wanted = None;
     let mut any_closed = false;
-    for (index, (place, vital)) in places.iter().zip(vitals).enumerate().take(MAX) {
+    for (index, (place, vital)) in places.each.iter().zip(vitals).enumerate().take(MAX) {
         if !permitted(index) {
             continue;
         }

@@ -1,13 +1,13 @@
 use super::{
     Exhausted, Member, Vitals, is_local_refusal,
-    select::{Draws, Place, Selected, Wish, select, shadowed},
+    select::{Draws, Place, Places, Selected, Wish, select, shadowed, usual},
 };
 use crate::{
     BoxError,
     clock::{self, Instant},
     dispatch::{Dispatched, dispatch},
     operator::Orders,
-    request::{Call, LegKind, OpClass, bit},
+    request::{Call, CallRecord, LegKind, OpClass, bit},
     telemetry::{Event, Reporter, shadow_difference},
 };
 use pin_project_lite::pin_project;
@@ -33,7 +33,7 @@ struct Shared<S> {
     /// One instance each, used in turn: a clone per attempt would cost more than the attempt's own bookkeeping.
     services: Vec<Mutex<S>>,
     vitals: Vec<Vitals>,
-    places: Vec<Place>,
+    places: Places,
     draws: Draws,
     /// Per class: everything looked bad at the last pick.
     all_bad: [AtomicBool; 3],
@@ -42,6 +42,7 @@ struct Shared<S> {
 }
 
 impl<S> Clone for Route<S> {
+    #[inline]
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
@@ -75,7 +76,7 @@ impl<S> Route<S> {
             shared: Arc::new(Shared {
                 services,
                 vitals,
-                places,
+                places: Places::new(places),
                 draws: Draws::seeded(seed),
                 all_bad: [const { AtomicBool::new(false) }; 3],
                 orders,
@@ -92,7 +93,16 @@ impl<S> Route<S> {
 
 impl<S> Shared<S> {
     /// Where an attempt goes, by what is known and what is ordered.
-    fn select(&self, mut wish: Wish, now: Instant) -> Option<Selected> {
+    fn select(&self, wish: Wish, now: impl FnOnce() -> Instant) -> Option<Selected> {
+        if self.orders.as_ref().is_none_or(|orders| orders.are_none())
+            && let usual @ Some(_) = usual(&self.places, &self.vitals, wish)
+        {
+            return usual;
+        }
+        self.weigh(wish, now())
+    }
+
+    fn weigh(&self, mut wish: Wish, now: Instant) -> Option<Selected> {
         let out = || {
             let is_out = |vital: &Vitals| vital.breaker.share(wish.class, now) == 0.0;
             let each = self.vitals.iter().enumerate().filter(|(_, vital)| is_out(vital));
@@ -130,7 +140,6 @@ impl<S> Shared<S> {
 
 impl<R, S> Service<Call<R>> for Route<S>
 where
-    R: Clone,
     S: Service<Call<R>> + Clone,
     S::Error: Into<BoxError>,
 {
@@ -138,17 +147,59 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<R, S>;
 
+    #[inline]
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, call: Call<R>) -> Self::Future {
         ResponseFuture {
+            current: self.shared.dispatch(&call, 0),
             shared: self.shared.clone(),
-            refused: 0,
-            refusal: None,
+            refused: None,
             call,
-            current: None,
+        }
+    }
+}
+
+impl<S> Shared<S> {
+    /// Sends this attempt somewhere, but not to those that refused it. `None`: no endpoint is left for it.
+    #[inline]
+    fn dispatch<R>(&self, call: &Call<R>, refused: u64) -> Option<Dispatched<S::Future, Oneshot<S, Call<R>>>>
+    where
+        S: Service<Call<R>> + Clone,
+    {
+        let (record, leg) = (call.record(), call.leg());
+        let wish = Wish {
+            class: record.class(),
+            kind: record.kind(leg),
+            pin: record.pin(),
+            barred: record.barred(),
+            refused,
+            tried: record.picked_before(leg),
+            revisit: call.revisit(),
+        };
+        // After a refusal time may have passed.
+        let now = || if refused == 0 { call.at() } else { clock::now() };
+        let selected = self.select(wish, now)?;
+        if wish.kind == LegKind::First && wish.pin.is_none() && !record.is_narrowed() {
+            self.note_all_bad(wish.class, selected.all_bad);
+        }
+        record.pick(leg, selected.index);
+        let call = call.clone().dispatched(selected.forced, selected.may_queue);
+        let mut service = self.services[selected.index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Some(dispatch(&mut *service, call))
+    }
+
+    /// Why no endpoint is left for a call.
+    fn exhausted(&self, record: &CallRecord) -> Exhausted {
+        let permitted =
+            |index: &usize| record.barred() & bit(*index) == 0 && record.pin().is_none_or(|pin| pin == *index);
+        Exhausted {
+            permitted: (0..self.places.len()).filter(permitted).count(),
         }
     }
 }
@@ -161,12 +212,19 @@ pin_project! {
     {
         call: Call<R>,
         shared: Arc<Shared<S>>,
-        // Endpoints whose breaker or limit refused this attempt.
-        refused: u64,
-        refusal: Option<BoxError>,
+        // Boxed, as few attempts are.
+        refused: Option<Box<Refused>>,
+        // `None`: no endpoint is left.
         #[pin]
         current: Option<Dispatched<S::Future, Oneshot<S, Call<R>>>>,
     }
+}
+
+/// Refused by the breaker or the limit of every endpoint that it was sent to so far.
+struct Refused {
+    by: u64,
+    /// The last one's.
+    refusal: BoxError,
 }
 
 impl<R, S: Service<Call<R>>> std::fmt::Debug for ResponseFuture<R, S> {
@@ -177,71 +235,33 @@ impl<R, S: Service<Call<R>>> std::fmt::Debug for ResponseFuture<R, S> {
 
 impl<R, S> Future for ResponseFuture<R, S>
 where
-    R: Clone,
     S: Service<Call<R>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Output = Result<S::Response, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let record = &**this.call.record();
+        let record = this.call.record();
         let leg = this.call.leg();
         loop {
-            if let Some(current) = this.current.as_mut().as_pin_mut() {
-                let error = match ready!(current.poll(cx)) {
-                    Ok(response) => return Poll::Ready(Ok(response)),
-                    Err(error) => error.into(),
-                };
-                if record.was_started(leg) || !is_local_refusal(&error) {
-                    return Poll::Ready(Err(error));
-                }
-                // Refused here, by its breaker or its limit: not an attempt. Look elsewhere.
-                if let Some(index) = record.endpoint(leg) {
-                    *this.refused |= bit(index);
-                }
-                record.unpick(leg);
-                *this.refusal = Some(error);
+            let Some(current) = this.current.as_mut().as_pin_mut() else {
+                let refusal = this.refused.take().map(|refused| refused.refusal);
+                return Poll::Ready(Err(refusal.unwrap_or_else(|| this.shared.exhausted(record).into())));
+            };
+            let refusal = match ready!(current.poll(cx)) {
+                Ok(response) => return Poll::Ready(Ok(response)),
+                Err(error) => error.into(),
+            };
+            if record.was_started(leg) || !is_local_refusal(&refusal) {
+                return Poll::Ready(Err(refusal));
             }
-            let shared = &**this.shared;
-            let wish = Wish {
-                class: record.class(),
-                kind: record.kind(leg),
-                pin: record.pin(),
-                barred: record.barred(),
-                refused: *this.refused,
-                tried: record.picked_before(leg),
-                revisit: this.call.revisit(),
-            };
-            let selected = {
-                // After a refusal time may have passed.
-                let now = if *this.refused == 0 {
-                    this.call.at()
-                } else {
-                    clock::now()
-                };
-                shared.select(wish, now)
-            };
-            let Some(selected) = selected else {
-                let refusal = this.refusal.take();
-                return Poll::Ready(Err(refusal.unwrap_or_else(|| {
-                    Exhausted {
-                        permitted: (0..shared.places.len())
-                            .filter(|i| wish.barred & bit(*i) == 0 && wish.pin.is_none_or(|pin| pin == *i))
-                            .count(),
-                    }
-                    .into()
-                })));
-            };
-            if wish.kind == LegKind::First && wish.pin.is_none() && !record.is_narrowed() {
-                shared.note_all_bad(wish.class, selected.all_bad);
-            }
-            record.pick(leg, selected.index);
-            let call = this.call.clone().dispatched(selected.forced, selected.may_queue);
-            let mut service = shared.services[selected.index]
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            this.current.set(Some(dispatch(&mut *service, call, cx)));
+            // Refused here, by its breaker or its limit: not an attempt. Look elsewhere.
+            let by = this.refused.as_ref().map_or(0, |refused| refused.by) | record.endpoint(leg).map_or(0, bit);
+            record.unpick(leg);
+            *this.refused = Some(Box::new(Refused { by, refusal }));
+            this.current.set(this.shared.dispatch(this.call, by));
         }
     }
 }

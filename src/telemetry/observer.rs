@@ -29,6 +29,7 @@ impl AttemptObserver {
     }
 
     /// The span of attempt `leg`. Costs next to nothing where nobody subscribes.
+    #[inline]
     pub(crate) fn span(&self, record: &CallRecord, leg: Leg) -> Span {
         let profile = self.0.as_ref().map(|observed| &observed.profile);
         tracing::info_span!(
@@ -53,6 +54,7 @@ impl AttemptObserver {
     }
 
     /// An attempt of this call ended. A probe from the background is counted apart.
+    #[inline]
     pub(crate) fn ended(&self, record: &CallRecord, how: Ended, took: Duration) {
         match &self.0 {
             None => {}

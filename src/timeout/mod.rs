@@ -32,10 +32,10 @@ pub use refusal::Elapsed;
 
 use crate::{
     BoxError,
-    clock::Instant,
+    clock::nanos,
     dispatch::{Dispatched, dispatch},
     health::Tracker,
-    request::{Call, CallRecord, OpClass, Safety},
+    request::{After, Call, OpClass, Safety},
     verdict::{Classify, Detail, Outcome},
 };
 use pin_project_lite::pin_project;
@@ -44,7 +44,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 use tower::{Layer, Service, util::Oneshot};
@@ -86,15 +86,17 @@ impl Limit {
 
     /// The limit of this attempt: of one that may be repeated at most half of what is left until the deadline, so that
     /// there is time to ask somebody else.
+    #[inline]
     fn within<R>(&self, call: &Call<R>) -> Duration {
         let limit = match &self.tracker {
             // Whoever lends its attempt as a probe does not wait longer because others waited in vain.
             Some(tracker) if call.record().is_probe() => self.learnt_from(tracker, call.class()),
-            _ => self.of(call.class()),
+            Some(tracker) => self.lengthened(tracker, call.class()),
+            None => self.unlearnt,
         };
-        let limit = match call.deadline() {
+        let limit = match call.record().deadline_after() {
             Some(deadline) if call.safety() != Safety::Once => {
-                let left = deadline.saturating_duration_since(call.at());
+                let left = deadline.since(call.at_after());
                 limit.min((left / 2).max(self.floor))
             }
             _ => limit,
@@ -104,17 +106,26 @@ impl Limit {
 
     fn learnt_from(&self, tracker: &Tracker, class: OpClass) -> Duration {
         match tracker.p99(class) {
-            Some(p99) => (p99 * Self::TIMES_P99).max(self.floor),
+            Some(p99) => Duration::from_nanos(nanos(p99).saturating_mul(u64::from(Self::TIMES_P99))).max(self.floor),
             None => self.unlearnt,
         }
     }
 
     /// The limit now.
     pub fn of(&self, class: OpClass) -> Duration {
-        let Some(tracker) = &self.tracker else {
-            return self.unlearnt;
-        };
-        self.learnt_from(tracker, class) * (1 << tracker.timeouts_in_a_row(class))
+        match &self.tracker {
+            Some(tracker) => self.lengthened(tracker, class),
+            None => self.unlearnt,
+        }
+    }
+
+    /// Doubled by each of the latest attempts that ran into it.
+    fn lengthened(&self, tracker: &Tracker, class: OpClass) -> Duration {
+        let learnt = self.learnt_from(tracker, class);
+        match tracker.timeouts_in_a_row(class) {
+            0 => learnt,
+            timeouts => learnt * (1 << timeouts),
+        }
     }
 }
 
@@ -210,54 +221,55 @@ where
 {
     type Response = S::Response;
     type Error = Error<S::Error>;
-    type Future = ResponseFuture<S::Future, Oneshot<S, Call<R>>>;
+    type Future = ResponseFuture<S::Future, Oneshot<S, Call<R>>, R>;
 
+    #[inline]
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, call: Call<R>) -> Self::Future {
         ResponseFuture {
-            record: call.record().clone(),
-            limit: self.limit.within(&call),
-            since: call.at(),
-            // Nobody waits here yet: one that is not ready asks again with the task's own waker.
-            inner: dispatch(&mut self.inner, call, &mut Context::from_waker(Waker::noop())),
+            until: call.at_after().plus(self.limit.within(&call)),
+            call: call.clone(),
+            inner: dispatch(&mut self.inner, call),
         }
     }
 }
 
 pin_project! {
     /// An attempt under way, `A` where the service was ready at once, else `B`.
-    pub struct ResponseFuture<A, B> {
+    pub struct ResponseFuture<A, B, R> {
         #[pin]
         inner: Dispatched<A, B>,
-        record: Arc<CallRecord>,
-        limit: Duration,
-        since: Instant,
+        call: Call<R>,
+        until: After,
     }
 }
 
-impl<A, B> fmt::Debug for ResponseFuture<A, B> {
+impl<A, B, R> fmt::Debug for ResponseFuture<A, B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("timeout::ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<A, B, T, E> Future for ResponseFuture<A, B>
+impl<A, B, R, T, E> Future for ResponseFuture<A, B, R>
 where
     A: Future<Output = Result<T, E>>,
     B: Future<Output = Result<T, E>>,
 {
     type Output = Result<T, Error<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if let Poll::Ready(result) = this.inner.poll(cx) {
             return Poll::Ready(result.map_err(Error::Inner));
         }
-        this.record
-            .poll_until(*this.since + *this.limit, cx)
-            .map(|()| Err(Error::Elapsed(Elapsed { limit: *this.limit })))
+        this.call.record().poll_until(*this.until, cx).map(|()| {
+            let limit = this.until.since(this.call.at_after());
+            Err(Error::Elapsed(Elapsed { limit }))
+        })
     }
 }

@@ -3,3 +3,4 @@
 mod contract;
 #[cfg(feature = "drill")]
 mod faults;
+mod hedge;

@@ -2,24 +2,18 @@ use crate::request::Call;
 use std::{
     fmt,
     future::Future,
-    sync::Arc,
     task::{Context, Poll},
 };
 use tower::Service;
 
 /// What a [`Failover`](super::Failover) is asked to do: a closure over the client, called once per attempt.
-pub struct Op<F>(Arc<F>);
+#[derive(Clone)]
+pub struct Op<F>(F);
 
 impl<F> Op<F> {
-    /// Wraps the closure, so that every attempt can have it.
-    pub fn new(operation: F) -> Self {
-        Self(Arc::new(operation))
-    }
-}
-
-impl<F> Clone for Op<F> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
+    /// Wraps the closure.
+    pub const fn new(operation: F) -> Self {
+        Self(operation)
     }
 }
 
@@ -57,11 +51,13 @@ where
     type Error = E;
     type Future = Fut;
 
+    #[inline]
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, call: Call<Op<F>>) -> Fut {
-        (call.into_request().0)(self.0.clone())
+        (call.request().0)(self.0.clone())
     }
 }

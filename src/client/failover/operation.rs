@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -83,7 +83,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
     }
 
     /// The value, with the record of how it was had.
-    async fn run<Fut, T, E>(self) -> Result<(T, &'c Failover<C, K>, Arc<CallRecord>, &'static str), Error<E>>
+    async fn run<Fut, T, E>(self) -> Result<(T, &'c Failover<C, K>, Call<Op<F>>, &'static str), Error<E>>
     where
         C: Clone,
         F: Fn(C) -> Fut,
@@ -96,13 +96,12 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             Safety::ReadOnly => OpClass::Read,
             Safety::Idempotent | Safety::Once => OpClass::Write,
         };
-        let started = clock::now();
-        let mut record = match self.record(class) {
+        let record = match self.record(class) {
             Ok(record) => record,
             Err((kind, message)) => {
                 core.metrics.ended(class, Some(kind), Duration::ZERO);
                 let considered = Considered::all(&core.roster, |_| None);
-                let nothing = Explanation::new(self.name, considered, &core.roster, started, []);
+                let nothing = Explanation::new(self.name, considered, &core.roster, clock::now(), []);
                 return Err(Error::local(
                     kind,
                     nothing,
@@ -111,18 +110,22 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             }
         };
         if let Some(limit) = self.deadline {
-            record = record.due(started + limit);
+            record.set_deadline(record.started() + limit);
         }
         let call = Call::on_record(Op::new(self.operation), record);
-        let record = call.record().clone();
-        let result: Result<T, BoxError> = core.composed.service.clone().oneshot(call).await;
+        let mut service = core.composed.service.clone();
+        let ready = ServiceExt::<Call<Op<F>>>::ready(&mut service).await;
+        let result: Result<T, BoxError> = match ready {
+            Ok(service) => service.call(call.clone()).await,
+            Err(error) => Err(error),
+        };
+        let took = call.record().took();
         let result = match result {
-            Ok(value) => Ok((value, self.failover, record, self.name)),
-            Err(error) => Err(Error::from_call(error, &record, &core.roster, self.name)),
+            Ok(value) => Ok((value, self.failover, call, self.name)),
+            Err(error) => Err(Error::from_call(error, call.record(), &core.roster, self.name)),
         };
         let failure = result.as_ref().err().map(|error| error.kind());
-        core.metrics
-            .ended(class, failure, clock::now().saturating_duration_since(started));
+        core.metrics.ended(class, failure, took);
         result
     }
 
@@ -201,10 +204,10 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            self.0.run().await.map(|(value, failover, record, name)| {
-                let roster = &failover.core.roster;
+            self.0.run().await.map(|(value, failover, call, name)| {
+                let (roster, record) = (&failover.core.roster, call.record());
                 let by = record.answered_by().map(|index| roster.shared_name(index));
-                (value, Explanation::of_call(name, roster, &record).answered(by, false))
+                (value, Explanation::of_call(name, roster, record).answered(by, false))
             })
         })
     }

@@ -3,7 +3,7 @@
 use super::{Invoke, Op};
 use crate::{
     client::stack::Routed,
-    probe::Sender,
+    probe::{Sender, Sent},
     request::{Call, CallRecord, LegKind, OpClass, Safety},
     verdict::Classify,
 };
@@ -25,7 +25,7 @@ impl<C, K> Probe<C, K> {
         T: Send + 'static,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let probe = Op::new(probe);
+        let probe = Arc::new(probe);
         Self(Arc::new(move |route, barred| {
             let probe = probe.clone();
             Arc::new(move |endpoint, class: OpClass| {
@@ -34,13 +34,13 @@ impl<C, K> Probe<C, K> {
                     .pinned(Some(endpoint))
                     .barring(barred)
                     .starting_as(LegKind::Probe);
-                let call = Call::on_record(probe.clone(), record);
-                let record = call.record().clone();
-                let attempt = route.clone().oneshot(call);
+                let probe = probe.clone();
+                let call = Call::on_record(Op::new(move |client| probe(client)), record);
+                let attempt = route.clone().oneshot(call.clone());
                 Box::pin(async move {
                     // How it ended is in the record.
                     let _ = attempt.await;
-                    record
+                    Sent::of(call.record())
                 })
             })
         }))

@@ -174,8 +174,8 @@ fn may_try_again(error: &ProviderError) -> bool {
 
 /// The failure of one key in a batch that came back.
 fn of_one_key(cx: &Context<Keys>, reply: &Reply<Keys>, error: ProviderError) -> Error {
-    let may = error.outcome().may_have_been_applied() && matches!(reply.record.class(), OpClass::Write);
-    let judged = Error::judged(error.into(), &reply.record, &cx.core.roster, cx.explain());
+    let may = error.outcome().may_have_been_applied() && matches!(reply.record().class(), OpClass::Write);
+    let judged = Error::judged(error.into(), reply.record(), &cx.core.roster, cx.explain());
     if may {
         judged.with_kind(ErrorKind::MaybeApplied).retryable(true)
     } else {
@@ -242,7 +242,7 @@ fn request(keys: &[Key], asked: &[usize], fresh: bool) -> KvRequest {
 /// Notes what came of asking for the slots `asked`.
 fn take(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Slot<Fetched>], tallies: &mut [Tally]) {
     let endpoint = reply.endpoint();
-    let Reply { result, record } = reply;
+    let Reply { result, call } = reply;
     let results = match result {
         Ok(KvResponse::GetMany(results)) => results,
         Ok(_) => {
@@ -251,14 +251,14 @@ fn take(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Sl
         Err(error) => {
             let error = cx.fail(Reply {
                 result: Err(error),
-                record,
+                call,
             });
             return each_failed(asked, slots, &error);
         }
     };
     let reply = Reply {
         result: Ok(KvResponse::Delete),
-        record,
+        call,
     };
     for (&at, result) in asked.iter().zip(results) {
         let slot = &mut slots[at];
@@ -367,17 +367,17 @@ async fn put_batch(cx: &Context<Keys>, puts: Vec<Put>, mut aim: Aim) -> Vec<Resu
 
 fn take_puts(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Slot<Stored>]) {
     let endpoint = reply.endpoint();
-    let Reply { result, record } = reply;
+    let Reply { result, call } = reply;
     let results = match result {
         Ok(KvResponse::PutMany(results)) => results,
         Ok(_) => return each_failed(asked, slots, &cx.nonsense()),
         Err(error) => {
-            let may = record.may_have_been_applied();
+            let may = call.record().may_have_been_applied();
             let error = of_the_home(
                 cx,
                 cx.fail(Reply {
                     result: Err(error),
-                    record,
+                    call,
                 }),
             );
             for &at in asked {
@@ -388,7 +388,7 @@ fn take_puts(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mu
     };
     let reply = Reply {
         result: Ok(KvResponse::Delete),
-        record,
+        call,
     };
     for (&at, result) in asked.iter().zip(results) {
         let slot = &mut slots[at];

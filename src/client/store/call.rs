@@ -130,7 +130,7 @@ pub(crate) fn enter<P: Protocol>(
         started,
         deadline: if valid.is_ok() { started + limit } else { started },
         pin: pin.and_then(|(_, index)| index),
-        records: Mutex::default(),
+        passes: Mutex::default(),
         core: core.clone(),
     };
     let invalid = |message| Err((ErrorKind::InvalidInput, message));

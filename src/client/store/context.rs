@@ -23,7 +23,8 @@ pub struct Context<P: Protocol> {
     pub(crate) pin: Option<usize>,
     /// By endpoint: which constraint of the client or of this call it breaks.
     pub(crate) violations: Vec<Option<Violation>>,
-    pub(crate) records: Mutex<Vec<Arc<CallRecord>>>,
+    /// Its passes so far.
+    pub(crate) passes: Mutex<Vec<Call<P::Request>>>,
 }
 
 /// Where a pass through the stack may go, and why it is made.
@@ -62,10 +63,14 @@ impl Aim {
 /// What came out of one pass.
 pub(crate) struct Reply<P: Protocol> {
     pub(crate) result: Result<P::Response, BoxError>,
-    pub(crate) record: Arc<CallRecord>,
+    pub(crate) call: Call<P::Request>,
 }
 
 impl<P: Protocol> Reply<P> {
+    pub(crate) fn record(&self) -> &CallRecord {
+        self.call.record()
+    }
+
     pub(crate) fn is_ok(&self) -> bool {
         self.result.is_ok()
     }
@@ -83,12 +88,12 @@ impl<P: Protocol> Reply<P> {
             Some(ProviderErrorKind::NotFound) => Verdict::Absent,
             Some(_) => Verdict::Answer,
         };
-        winner(&self.record, wanted)
+        winner(self.record(), wanted)
     }
 
     /// The endpoints that said *absent*.
     pub(crate) fn absent_at(&self) -> u64 {
-        judged(&self.record)
+        judged(self.record())
             .filter(|&(_, verdict)| verdict == Verdict::Absent)
             .fold(0, |set, (endpoint, _)| set | bit(endpoint))
     }
@@ -99,7 +104,7 @@ impl<P: Protocol> Reply<P> {
             Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
             Some(Ended::Abandoned(_)) | None => true,
         };
-        let legs = self.record.legs();
+        let legs = self.record().legs();
         legs.iter()
             .filter(|leg| leg.started.is_some() && unknown(leg.ended))
             .filter_map(|leg| leg.endpoint)
@@ -152,7 +157,7 @@ impl<P: Protocol> Context<P> {
             OpClass::Write => Safety::Idempotent,
             OpClass::Read | OpClass::List => Safety::ReadOnly,
         };
-        let first = self.records.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let first = self.passes.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         let record = CallRecord::new(class, safety)
             .earning(first)
             .pinned(aim.pin.or(self.pin))
@@ -162,13 +167,12 @@ impl<P: Protocol> Context<P> {
             .allowing(time_on_the_wire::<P>(&request));
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
         let call = Call::on_record(request, record);
-        let record = call.record().clone();
-        self.records
+        self.passes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(record.clone());
-        let result = self.core.stack.clone().oneshot(call).await;
-        Reply { result, record }
+            .push(call.clone());
+        let result = self.core.stack.clone().oneshot(call.clone()).await;
+        Reply { result, call }
     }
 
     /// An instant by which a preferred endpoint must have answered, so that the others still have time: a quarter of
@@ -198,8 +202,8 @@ impl<P: Protocol> Context<P> {
             }
             _ => None,
         });
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let records = records.iter().map(|record| &**record);
+        let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = passes.iter().map(Call::record);
         Explanation::new(self.operation, considered, roster, self.started, records).about(P::NOUN)
     }
 
@@ -211,7 +215,7 @@ impl<P: Protocol> Context<P> {
     pub(crate) fn fail(&self, reply: Reply<P>) -> Error {
         match reply.result {
             Ok(_) => self.nonsense(),
-            Err(error) => Error::judged(error, &reply.record, &self.core.roster, self.explain()),
+            Err(error) => Error::judged(error, reply.call.record(), &self.core.roster, self.explain()),
         }
     }
 
@@ -235,7 +239,7 @@ impl<P: Protocol> Context<P> {
         let reason = match (&self.violations[endpoint], reply) {
             (Some(violation), _) => format!("may not be asked, as {violation}"),
             (None, None) => "was not asked".to_owned(),
-            (None, Some(reply)) => match reply.record.legs().into_iter().rfind(|leg| leg.started.is_some()) {
+            (None, Some(reply)) => match reply.record().legs().into_iter().rfind(|leg| leg.started.is_some()) {
                 Some(leg) => {
                     let met = crate::client::Attempt::new(leg, &self.core.roster).to_string();
                     let name = self.core.roster.name(endpoint);

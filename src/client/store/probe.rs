@@ -3,7 +3,7 @@
 use super::{Protocol, StoreStack, builder::Parts};
 use crate::{
     client::stack::{Composed, lanes},
-    probe::{Prober, Sender},
+    probe::{Prober, Sender, Sent},
     provider::ObjectVerdicts,
     request::{Call, CallRecord, LegKind, OpClass, Safety},
 };
@@ -30,12 +30,11 @@ pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<StoreStac
             .barring(barred)
             .starting_as(LegKind::Probe);
         let call = Call::on_record(request, record);
-        let record = call.record().clone();
-        let attempt = route.clone().oneshot(call);
+        let attempt = route.clone().oneshot(call.clone());
         Box::pin(async move {
             // How it ended is in the record.
             let _ = attempt.await;
-            record
+            Sent::of(call.record())
         })
     });
     Prober::start(parts.settings.probes.clone(), lanes, send, !parts.settings.seed)

@@ -153,10 +153,9 @@ async fn a_write_that_must_not_happen_twice_is_not_retryable_when_it_may_have_ha
             crate::request::object::ObjectRequest::Put(put),
             CallRecord::new(OpClass::Write, safety),
         );
-        let record = call.record().clone();
-        let result = tower::ServiceExt::oneshot(stack.clone(), call).await;
+        let result = tower::ServiceExt::oneshot(stack.clone(), call.clone()).await;
         store.remove("k");
-        let error: Error = Error::from_call(result.unwrap_err(), &record, &roster, "write");
+        let error: Error = Error::from_call(result.unwrap_err(), call.record(), &roster, "write");
         assert_eq!(
             (error.kind(), error.is_retryable()),
             (ErrorKind::MaybeApplied, retryable)
