@@ -59,7 +59,7 @@ impl<S> Layer<S> for BreakerLayer {
     }
 }
 
-/// One endpoint's service behind its breaker. See the [module](self).
+/// One endpoint's service behind its breaker. See the [module](super).
 #[derive(Clone, Debug)]
 pub struct Guarded<S> {
     inner: S,
