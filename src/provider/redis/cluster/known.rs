@@ -96,7 +96,10 @@ impl Cluster {
     fn learn(&self, known: &mut Known) -> Shared<Learning> {
         let primaries = known.slots.iter().flat_map(|slots| slots.primaries()).cloned();
         let all: BTreeSet<Address> = primaries.chain(self.seeds.iter().cloned()).collect();
-        let (doubtful, good): (Vec<_>, Vec<_>) = all.into_iter().partition(|node| known.doubtful.contains(node));
+        let (doubtful, mut good): (Vec<_>, Vec<_>) = all.into_iter().partition(|node| known.doubtful.contains(node));
+        // Another first each time: one that is cut off from the others goes on to give an old map.
+        let others = usize::try_from(known.number).unwrap_or_default() % good.len().max(1);
+        good.rotate_left(others);
         let nodes = good.into_iter().chain(doubtful);
         let nodes: Result<Vec<_>, ProviderError> = nodes.map(|node| Ok((self.link_in(known, &node)?, node))).collect();
         async move {
