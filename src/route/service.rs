@@ -166,7 +166,7 @@ where
 impl<S> Shared<S> {
     /// Sends this attempt somewhere, but not to those that refused it. `None`: no endpoint is left for it.
     #[inline]
-    fn dispatch<R>(&self, call: &Call<R>, refused: u64) -> Option<Dispatched<S::Future, Oneshot<S, Call<R>>>>
+    fn dispatch<R>(&self, call: &Call<R>, refused: u64) -> Option<Attempt<R, S>>
     where
         S: Service<Call<R>> + Clone,
     {
@@ -204,6 +204,9 @@ impl<S> Shared<S> {
     }
 }
 
+/// At an endpoint.
+type Attempt<R, S> = Dispatched<<S as Service<Call<R>>>::Future, Oneshot<S, Call<R>>>;
+
 pin_project! {
     /// An attempt on its way to an endpoint, perhaps after others refused it.
     pub struct ResponseFuture<R, S>
@@ -216,7 +219,7 @@ pin_project! {
         refused: Option<Box<Refused>>,
         // `None`: no endpoint is left.
         #[pin]
-        current: Option<Dispatched<S::Future, Oneshot<S, Call<R>>>>,
+        current: Option<Attempt<R, S>>,
     }
 }
 
