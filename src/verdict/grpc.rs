@@ -159,6 +159,25 @@ mod tests {
         assert_eq!(finding(&Status::ok("")).outcome.verdict, Faulty);
     }
 
+    /// Google's SDKs carry the same codes, and are judged by the table of HTTP statuses.
+    #[cfg(feature = "google_cloud")]
+    #[test]
+    fn each_code_means_the_same_from_googles_sdks() {
+        use google_cloud_gax::error::{Error, rpc};
+        for row in CODES {
+            let code = rpc::Code::from(row.code as i32);
+            let sdk = crate::verdict::google::judged(&Error::service(rpc::Status::default().set_code(code)));
+            let mine = for_code(row.code).outcome;
+            let theirs = sdk.0.outcome;
+            assert_eq!(
+                (mine.verdict, mine.sent, mine.credential),
+                (theirs.verdict, theirs.sent, theirs.credential),
+                "{}",
+                row.name
+            );
+        }
+    }
+
     #[test]
     fn a_failed_connect_is_not_sent_and_a_page_is_nonsense() {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
