@@ -119,7 +119,8 @@
 //!   one endpoint; while that is down, its other objects can be read and this one cannot ([`ErrorKind::Unavailable`]).
 //! - **A key used twice** under [`Replication::write_once`]: which of the two bodies a read returns is undefined.
 //! - **Fresh reads** under [`Replication::provider_managed`] while the home is down: a copy may lag. The answer is marked.
-//! - **Create on a store that ignores `If-None-Match`**: it overwrites and says 200.
+//! - **Create on a store that ignores `If-None-Match`**: it overwrites and says 200, until [`ObjectClient::verify`] has found it
+//!   out.
 //! - **A way around your own mistakes**: a 4xx for a wrong bucket or a missing permission is returned, not retried.
 //!
 //! # Features

@@ -9,7 +9,6 @@ mod authority;
 mod conformance;
 mod fake;
 mod faults;
-#[allow(dead_code)] // the other servers
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../support/races.rs"]

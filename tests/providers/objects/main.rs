@@ -5,7 +5,6 @@
 //! test says so and passes; `./test` installs both and prints what ran.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
-#![allow(dead_code)] // a feature alone needs a part of the helpers
 
 mod azure;
 mod failover;

@@ -1,5 +1,7 @@
 //! Servers that are processes of their own.
 
+#![allow(dead_code)] // each test binary uses the part it needs
+
 use evenkeel::testing::objects::{Claim, Claims};
 use std::{
     fs::OpenOptions,
