@@ -61,6 +61,7 @@ pub(crate) fn all(variants: &[Variant]) -> Vec<Measured> {
 }
 
 /// Two million calls of the variant of this name.
+#[allow(dead_code)] // only the bench of the crate itself has the flag
 pub(crate) fn alone(variants: &[Variant], name: &str, suspends: bool) {
     let Some(variant) = variants.iter().find(|variant| variant.name == name) else {
         let names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
