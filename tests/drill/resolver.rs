@@ -6,8 +6,18 @@ use crate::{
 };
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use aws_smithy_http_client::{Builder, tls};
-use evenkeel::drill::{DrillResolver, Timeline};
-use std::{error::Error, sync::atomic::Ordering::SeqCst};
+use evenkeel::{
+    Endpoint, Failover,
+    drill::{DrillResolver, Timeline},
+    telemetry::Event,
+};
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 /// A client that knows its server by name only. Each has its own pool.
 fn client(server: &Server, timeline: &Timeline) -> aws_sdk_s3::Client {
@@ -68,6 +78,42 @@ async fn an_empty_name_hits_new_connections_while_pooled_ones_survive() {
     timeline.stop();
     assert_eq!(get(&fresh).await.unwrap(), 1000);
     assert_eq!(server.connections.load(SeqCst), 2);
+}
+
+/// This host's own DNS is dead: no name leads anywhere, at no provider. Nobody else is to blame, and nobody is ejected.
+#[tokio::test]
+async fn ones_own_dns_is_dead() {
+    let server = Server::start().await;
+    let timeline = timeline(r#"{ "fault": "dns_empty" }"#);
+    let suspected = Arc::new(AtomicUsize::new(0));
+    let heard = suspected.clone();
+    let failover = Failover::builder()
+        .endpoints(["virginia", "ireland", "stackit"].map(|name| Endpoint::new(name, client(&server, &timeline))))
+        .hedging(false)
+        .on_event(move |event| {
+            heard.fetch_add(usize::from(matches!(event, Event::AllBad { .. })), SeqCst);
+        })
+        .build()
+        .unwrap();
+    let read = async || {
+        let get = async |s3: aws_sdk_s3::Client| s3.get_object().bucket("bucket").key("a").send().await;
+        failover.read(get).await
+    };
+    timeline.start_now();
+    for _ in 0..12 {
+        let error = read().await.unwrap_err();
+        // Each call looked whether it is still so,
+        assert!(!error.attempts().is_empty(), "{error}");
+        assert!(
+            error.attempts().iter().all(|attempt| attempt.result() == "unreachable"),
+            "{error}"
+        );
+    }
+    // and somebody was told where to look, once.
+    assert_eq!(suspected.load(SeqCst), 1);
+    // With the first name that leads somewhere again, calls are served.
+    timeline.stop();
+    read().await.unwrap();
 }
 
 #[test]
