@@ -45,6 +45,8 @@ mod error;
 #[cfg(feature = "gcs")]
 pub mod gcs;
 mod kv;
+#[cfg(any(feature = "bigtable", feature = "redis"))]
+mod line;
 pub mod memory;
 pub mod memory_table;
 #[cfg(feature = "object_store")]

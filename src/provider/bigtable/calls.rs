@@ -4,12 +4,12 @@ use super::{
     Bigtable, PAGE_BYTES,
     error::{self, nonsense},
     item::{self, Stamp},
-    link::{CONNECT_LIMIT, Watch},
+    link::Exchanging,
     rows::Rows,
 };
 use crate::{
     clock,
-    provider::{ProviderError, ProviderErrorKind},
+    provider::{ProviderError, ProviderErrorKind, line::CONNECT_LIMIT},
     request::kv::{Put, PutAnswer},
     verdict::{Finding, table::Symptom},
 };
@@ -24,7 +24,7 @@ use tonic::{Request, metadata::MetadataMap, transport::Channel};
 struct Exchange<'l, T> {
     client: BigtableClient<Channel>,
     request: Request<T>,
-    watch: Watch<'l>,
+    watch: Exchanging<'l>,
 }
 
 impl Bigtable {

@@ -1,7 +1,6 @@
 //! The bytes below the connection: made once, and known to have ended when they have.
 
-use super::link::CONNECT_LIMIT;
-use crate::BoxError;
+use crate::{BoxError, provider::line::CONNECT_LIMIT};
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};

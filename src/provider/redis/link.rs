@@ -1,52 +1,26 @@
-//! The connection to one server: opened once for all who wait for it, and left when nobody knows whether it still lives.
+//! The connection to one server, and what an exchange on it says of it.
 
 use super::error;
 use crate::{
-    clock::{self, Instant},
     endpoint::Host,
-    provider::ProviderError,
-};
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, Shared, WeakShared},
+    provider::{
+        ProviderError,
+        line::{CONNECT_LIMIT, Line, Watch},
+    },
 };
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
     Value,
     aio::{ConnectionLike, MultiplexedConnection},
 };
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
 
-/// Below the floor of an attempt, 1 s, so that a server that cannot be reached is *not sent* and no timeout of ours.
-const CONNECT_LIMIT: Duration = Duration::from_millis(900);
-
-/// An attempt that was given up after this leaves a connection of which nobody knows whether it still lives; given up
-/// sooner, its hedge was faster, and the connection is as good as before. Any server answers in half this time.
-const SUSPECT_AFTER: Duration = Duration::from_millis(500);
-
-type Opening = BoxFuture<'static, Result<MultiplexedConnection, RedisError>>;
+type Exchange<'l> = Watch<'l, MultiplexedConnection, RedisError>;
 
 pub(super) struct Link {
     client: Client,
     /// Whether a server that sends somebody elsewhere is the wrong one to be connected to.
     is_alone: bool,
-    slot: Mutex<Slot>,
-}
-
-struct Slot {
-    state: State,
-    /// Counts the connections, so that the failure of an old one does not end a new one.
-    number: u64,
-}
-
-enum State {
-    Idle,
-    /// Ends when the last who waits for it leaves.
-    Opening(WeakShared<Opening>),
-    Open(MultiplexedConnection),
+    line: Line<MultiplexedConnection, RedisError>,
 }
 
 impl Link {
@@ -64,10 +38,7 @@ impl Link {
         Self {
             client,
             is_alone,
-            slot: Mutex::new(Slot {
-                state: State::Idle,
-                number: 0,
-            }),
+            line: Line::new(),
         }
     }
 
@@ -83,70 +54,33 @@ impl Link {
 
     /// One command and its answer.
     pub(super) async fn command(&self, command: &Cmd) -> Result<RedisResult<Value>, ProviderError> {
-        let (mut connection, number) = self.connection().await?;
-        let watch = Watch::new(self, number);
+        let (mut connection, watch) = self.connection().await?;
         let answer = connection.req_packed_command(command).await;
-        Ok(watch.ended(answer.and_then(Value::extract_error)))
+        let answer = answer.and_then(Value::extract_error);
+        watch.ended(!answer.as_ref().is_err_and(|error| self.is_of_no_use(error)));
+        Ok(answer)
     }
 
     /// Several commands in one go, and the answer to each.
     pub(super) async fn pipeline(&self, mut pipeline: Pipeline) -> Result<Vec<RedisResult<Value>>, ProviderError> {
-        let (mut connection, number) = self.connection().await?;
-        let watch = Watch::new(self, number);
+        let (mut connection, watch) = self.connection().await?;
         let answers: RedisResult<Vec<RedisResult<Value>>> = pipeline.ignore_errors().query_async(&mut connection).await;
         // A server that is not the primary any more says so to each command.
-        let telling = |answers: &Vec<RedisResult<Value>>| {
-            answers
+        let useless = match &answers {
+            Ok(answers) => answers
                 .iter()
-                .find_map(|answer| answer.as_ref().err().filter(|e| self.is_of_no_use(e)).cloned())
+                .filter_map(|answer| answer.as_ref().err())
+                .any(|e| self.is_of_no_use(e)),
+            Err(error) => self.is_of_no_use(error),
         };
-        match answers.as_ref().ok().and_then(telling) {
-            Some(error) => drop(watch.ended::<()>(Err(error))),
-            None => drop(watch.ended(answers.as_ref().map(drop).map_err(Clone::clone))),
-        }
+        watch.ended(!useless);
         answers.map_err(|error| error::failed(&error))
     }
 
-    async fn connection(&self) -> Result<(MultiplexedConnection, u64), ProviderError> {
-        let (opening, number) = {
-            let mut slot = self.lock();
-            let under_way = match &slot.state {
-                State::Open(connection) => return Ok((connection.clone(), slot.number)),
-                State::Opening(opening) => opening.upgrade(),
-                State::Idle => None,
-            };
-            match under_way {
-                Some(opening) => (opening, slot.number),
-                None => {
-                    let opening = open(self.client.clone());
-                    slot.number += 1;
-                    // It cannot have ended, as nobody has polled it.
-                    slot.state = opening.downgrade().map_or(State::Idle, State::Opening);
-                    (opening, slot.number)
-                }
-            }
-        };
-        let opened = opening.await;
-        let mut slot = self.lock();
-        if slot.number == number && matches!(slot.state, State::Opening(_)) {
-            slot.state = match &opened {
-                Ok(connection) => State::Open(connection.clone()),
-                Err(_) => State::Idle,
-            };
-        }
-        drop(slot);
-        match opened {
-            Ok(connection) => Ok((connection, number)),
-            Err(error) => Err(error::connecting(&error)),
-        }
-    }
-
-    /// The next command opens a new connection. What is under way on this one may yet be answered.
-    fn leave(&self, number: u64) {
-        let mut slot = self.lock();
-        if slot.number == number {
-            slot.state = State::Idle;
-        }
+    async fn connection(&self) -> Result<(MultiplexedConnection, Exchange<'_>), ProviderError> {
+        // Whether it lives shows in the next exchange.
+        let opened = self.line.connection(|_| true, || open(self.client.clone())).await;
+        opened.map_err(|error| error::connecting(&error))
     }
 
     /// Broken; or good, but to a server that is not the one it was.
@@ -160,49 +94,14 @@ impl Link {
             false => speaks_of_a_change(error) || matches!(error.code(), Some("NOAUTH")),
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-fn open(client: Client) -> Shared<Opening> {
-    async move {
-        // The stack has time limits of its own, which are learnt.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_LIMIT))
-            .set_response_timeout(None);
-        client.get_multiplexed_async_connection_with_config(&config).await
-    }
-    .boxed()
-    .shared()
-}
-
-/// Watches one exchange on a connection, and leaves the connection if the exchange says that it is of no use.
-struct Watch<'l> {
-    link: &'l Link,
-    number: u64,
-    since: Instant,
-    ended: bool,
-}
-
-impl<'l> Watch<'l> {
-    fn new(link: &'l Link, number: u64) -> Self {
-        Self {
-            link,
-            number,
-            since: clock::now(),
-            ended: false,
-        }
-    }
-
-    fn ended<T>(mut self, result: RedisResult<T>) -> RedisResult<T> {
-        self.ended = true;
-        if result.as_ref().is_err_and(|error| self.link.is_of_no_use(error)) {
-            self.link.leave(self.number);
-        }
-        result
-    }
+async fn open(client: Client) -> RedisResult<MultiplexedConnection> {
+    // The stack has time limits of its own, which are learnt.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_LIMIT))
+        .set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// The connection is broken, or the server is not, or does not do, what it was and did.
@@ -214,12 +113,4 @@ pub(super) fn speaks_of_a_change(error: &RedisError) -> bool {
             error.kind(),
             ErrorKind::Parse | ErrorKind::Server(ReadOnly | MasterDown | Moved | ClusterDown | BusyLoading)
         )
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        if !self.ended && clock::now().saturating_duration_since(self.since) >= SUSPECT_AFTER {
-            self.link.leave(self.number);
-        }
-    }
 }

@@ -1,0 +1,140 @@
+//! One connection that many calls share: opened once for all who wait for it, and left when nobody knows whether it still
+//! lives.
+
+use crate::clock::{self, Instant};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared, WeakShared},
+};
+use std::{
+    future::Future,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Below the floor of an attempt, 1 s, so that a server that cannot be reached is *not sent* and no timeout of ours.
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_millis(900);
+
+/// An attempt that was given up after this leaves a connection of which nobody knows whether it still lives; given up
+/// sooner, its hedge was faster, and the connection is as good as before. Any server answers in half this time.
+const SUSPECT_AFTER: Duration = Duration::from_millis(500);
+
+type Opening<C, E> = BoxFuture<'static, Result<C, E>>;
+
+/// A connection of the kind `C`, whose clones are the same connection. It is `E` why there is none.
+pub(super) struct Line<C, E> {
+    slot: Mutex<Slot<C, E>>,
+}
+
+struct Slot<C, E> {
+    state: State<C, E>,
+    /// Counts the connections, so that the failure of an old one does not end a new one.
+    number: u64,
+}
+
+enum State<C, E> {
+    Idle,
+    /// Ends when the last who waits for it leaves.
+    Opening(WeakShared<Opening<C, E>>),
+    Open(C),
+}
+
+impl<C: Clone, E: Clone> Line<C, E> {
+    pub(super) const fn new() -> Self {
+        Self {
+            slot: Mutex::new(Slot {
+                state: State::Idle,
+                number: 0,
+            }),
+        }
+    }
+
+    /// The connection, and what has to be told how the exchange on it ended. Opened by `open` if there is none, or none
+    /// that `lives`; the first who asks opens it for all. **Cancel safety**: whoever leaves takes nothing from the others.
+    pub(super) async fn connection<F>(
+        &self,
+        lives: impl Fn(&C) -> bool,
+        open: impl FnOnce() -> F,
+    ) -> Result<(C, Watch<'_, C, E>), E>
+    where
+        F: Future<Output = Result<C, E>> + Send + 'static,
+    {
+        let (opening, number) = {
+            let mut slot = self.lock();
+            let under_way = match &slot.state {
+                State::Open(open) if lives(open) => return Ok((open.clone(), Watch::new(self, slot.number))),
+                State::Opening(opening) => opening.upgrade(),
+                State::Open(_) | State::Idle => None,
+            };
+            match under_way {
+                Some(opening) => (opening, slot.number),
+                None => {
+                    let opening: Shared<Opening<C, E>> = open().boxed().shared();
+                    slot.number += 1;
+                    // It cannot have ended, as nobody has polled it.
+                    slot.state = opening.downgrade().map_or(State::Idle, State::Opening);
+                    (opening, slot.number)
+                }
+            }
+        };
+        let opened = opening.await;
+        let mut slot = self.lock();
+        if slot.number == number && matches!(slot.state, State::Opening(_)) {
+            slot.state = match &opened {
+                Ok(open) => State::Open(open.clone()),
+                Err(_) => State::Idle,
+            };
+        }
+        drop(slot);
+        opened.map(|open| (open, Watch::new(self, number)))
+    }
+}
+
+impl<C, E> Line<C, E> {
+    /// The next call opens a new connection. What is under way on this one may yet be answered.
+    fn leave(&self, number: u64) {
+        let mut slot = self.lock();
+        if slot.number == number {
+            slot.state = State::Idle;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slot<C, E>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches one exchange on a connection. Dropped before it has ended, it leaves the connection if the exchange is old.
+pub(super) struct Watch<'l, C, E> {
+    line: &'l Line<C, E>,
+    number: u64,
+    since: Instant,
+    ended: bool,
+}
+
+impl<'l, C, E> Watch<'l, C, E> {
+    fn new(line: &'l Line<C, E>, number: u64) -> Self {
+        Self {
+            line,
+            number,
+            since: clock::now(),
+            ended: false,
+        }
+    }
+
+    /// The exchange has ended, and the connection is of use or not.
+    pub(super) fn ended(mut self, is_of_use: bool) {
+        self.ended = true;
+        if !is_of_use {
+            self.line.leave(self.number);
+        }
+    }
+}
+
+impl<C, E> Drop for Watch<'_, C, E> {
+    fn drop(&mut self) {
+        if !self.ended && clock::now().saturating_duration_since(self.since) >= SUSPECT_AFTER {
+            self.line.leave(self.number);
+        }
+    }
+}
