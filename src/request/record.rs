@@ -1,16 +1,10 @@
-use super::{
-    After, Leg, LegKind, OpClass, Safety,
-    first::First,
-    leg::{Ended, LegRecord},
-    timer::CallTimer,
-};
-use crate::{
-    clock::{self, Instant},
-    verdict::Detail,
-};
+mod attempts;
+
+use super::{After, LegKind, OpClass, Safety, first::First, leg::LegRecord, timer::CallTimer};
+use crate::clock::{self, Instant};
 use std::{
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -220,32 +214,6 @@ impl CallRecord {
         self.barred
     }
 
-    /// A copy of every attempt so far.
-    pub fn legs(&self) -> Vec<LegRecord> {
-        let more = self.if_more();
-        let mut all = Vec::with_capacity(1 + more.as_ref().map_or(0, |more| more.len()));
-        all.push(self.first());
-        all.extend(more.iter().flat_map(|more| more.iter()).cloned());
-        all
-    }
-
-    /// Attempts that were dispatched to an endpoint. Local refusals are none.
-    pub fn attempts(&self) -> usize {
-        let more = self.if_more();
-        let more = more.iter().flat_map(|more| more.iter());
-        usize::from(self.first.was_started()) + more.filter(|leg| leg.started.is_some()).count()
-    }
-
-    /// Whether some attempt of this write may have been applied.
-    pub fn may_have_been_applied(&self) -> bool {
-        self.safety != Safety::ReadOnly
-            && self.legs().iter().any(|leg| match leg.ended {
-                Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
-                // Dropped on the way, or still under way: nobody knows.
-                Some(Ended::Abandoned(_)) | None => leg.started.is_some(),
-            })
-    }
-
     /// One of its attempts serves as a breaker's probe; `silent`: of an endpoint that was late when it last failed.
     pub(crate) fn note_probe(&self, silent: bool) {
         self.silent.store(silent, Ordering::Relaxed);
@@ -271,170 +239,6 @@ impl CallRecord {
         self.probe.load(Ordering::Relaxed) || self.is_background()
     }
 
-    /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.
-    pub(crate) fn next_leg(&self, kind: LegKind) -> Leg {
-        let mut more = self.more();
-        more.push(LegRecord {
-            kind,
-            ..LegRecord::default()
-        });
-        Leg(u16::try_from(more.len()).unwrap_or(u16::MAX))
-    }
-
-    /// Route has picked `endpoint` for attempt `leg`.
-    #[inline]
-    pub(crate) fn pick(&self, leg: Leg, endpoint: usize) {
-        match leg.further() {
-            None => self.first.pick(Some(endpoint)),
-            Some(index) => self.more()[index].endpoint = Some(endpoint),
-        }
-    }
-
-    /// The pick came to nothing (a local refusal): as if it had never been made.
-    pub(crate) fn unpick(&self, leg: Leg) {
-        match leg.further() {
-            None => self.first.pick(None),
-            Some(index) => self.more()[index].endpoint = None,
-        }
-    }
-
-    /// Endpoints that were picked before attempt `leg`, as a bit set.
-    #[inline]
-    pub(crate) fn picked_before(&self, leg: Leg) -> u64 {
-        if leg == Leg::default() {
-            return 0;
-        }
-        self.picked()
-    }
-
-    /// Endpoints that were picked so far, as a bit set.
-    pub(crate) fn picked(&self) -> u64 {
-        let more = self.if_more();
-        let all = self.first.endpoint().into_iter();
-        all.chain(more.iter().flat_map(|more| more.iter()).filter_map(|leg| leg.endpoint))
-            .fold(0, |set, index| set | bit(index))
-    }
-
-    /// The attempt leaves for its endpoint.
-    #[inline]
-    pub(crate) fn start(&self, leg: Leg, at: After) {
-        match leg.further() {
-            None => self.first.start(at),
-            Some(index) => {
-                let leg = &mut self.more()[index];
-                leg.started = Some(self.instant(at));
-                leg.ended = None;
-            }
-        }
-    }
-
-    /// The attempt is over.
-    #[inline]
-    pub(crate) fn end(&self, leg: Leg, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
-        match leg.further() {
-            None => self.first.end(elapsed, ended, detail),
-            Some(index) => {
-                let leg = &mut self.more()[index];
-                leg.elapsed = Some(elapsed);
-                leg.ended = Some(ended);
-                leg.detail = detail.map(Box::new);
-            }
-        }
-    }
-
-    /// How attempt `leg` itself ended. `None`: it never left this process, or nobody below judges.
-    #[inline]
-    pub(crate) fn ended(&self, leg: Leg) -> Option<Ended> {
-        match leg.further() {
-            None => self.first.ended(),
-            Some(index) => self.more()[index].ended,
-        }
-    }
-
-    /// How attempt `leg` itself ended, and after how long.
-    #[inline]
-    pub(crate) fn end_of(&self, leg: Leg) -> (Option<Ended>, Option<Duration>) {
-        match leg.further() {
-            None => (self.first.ended(), self.first.elapsed()),
-            Some(index) => {
-                let more = self.more();
-                (more[index].ended, more[index].elapsed)
-            }
-        }
-    }
-
-    /// How long the call took, which is over now. Where its one attempt succeeded, the clock was asked a moment ago.
-    pub(crate) fn took(&self) -> Duration {
-        let settled = match self.more.get() {
-            None => self.first.succeeded_at(),
-            Some(_) => None,
-        };
-        settled.unwrap_or_else(|| self.after(clock::now())).since(After::START)
-    }
-
-    /// Whether attempt `leg` was handed to its endpoint.
-    #[inline]
-    pub(crate) fn was_started(&self, leg: Leg) -> bool {
-        match leg.further() {
-            None => self.first.was_started(),
-            Some(index) => self.more()[index].started.is_some(),
-        }
-    }
-
-    /// Why attempt `leg` is made.
-    #[inline]
-    pub(crate) fn kind(&self, leg: Leg) -> LegKind {
-        match leg.further() {
-            None => self.first_kind,
-            Some(index) => self.more()[index].kind,
-        }
-    }
-
-    /// How the attempt ended whose result came back for `leg`: its own, or its hedge's.
-    #[inline]
-    pub(crate) fn result_of(&self, leg: Leg) -> Option<Ended> {
-        let hedge = match leg.further() {
-            None => self.first.stands_in(),
-            Some(index) => self.more()[index].stands_in,
-        };
-        self.ended(hedge.unwrap_or(leg))
-    }
-
-    /// The result that comes back for attempt `leg` is that of `hedge`.
-    pub(crate) fn stand_in(&self, leg: Leg, hedge: Leg) {
-        match leg.further() {
-            None => self.first.stand_in(hedge),
-            Some(index) => self.more()[index].stands_in = Some(hedge),
-        }
-    }
-
-    /// The endpoint of attempt `leg`.
-    #[inline]
-    pub(crate) fn endpoint(&self, leg: Leg) -> Option<usize> {
-        match leg.further() {
-            None => self.first.endpoint(),
-            Some(index) => self.more()[index].endpoint,
-        }
-    }
-
-    /// The endpoint whose answer is the call's: the last attempt's, or its hedge's where that one's result stands for it.
-    /// (A hedge that came back first with an absence waits for its attempt, and loses against a success.)
-    pub(crate) fn answered_by(&self) -> Option<usize> {
-        let healthy =
-            |ended: Option<Ended>| matches!(ended, Some(Ended::Judged(outcome)) if outcome.verdict.is_healthy());
-        if self.if_more().is_none() {
-            return self.first.endpoint().filter(|_| healthy(self.first.ended()));
-        }
-        let all = self.legs();
-        let attempts = all.iter().rev().filter(|leg| leg.kind != LegKind::Hedge);
-        let mut results = attempts.map(|leg| match leg.stands_in {
-            Some(Leg(hedge)) => all.get(usize::from(hedge)).unwrap_or(leg),
-            None => leg,
-        });
-        let answer = results.find(|leg| healthy(leg.ended));
-        answer.and_then(|leg| leg.endpoint)
-    }
-
     /// Ready once `at` has passed. See [`CallTimer`].
     #[inline]
     pub(crate) fn poll_until(&self, at: After, cx: &mut Context<'_>) -> Poll<()> {
@@ -449,20 +253,6 @@ impl CallRecord {
     /// Ready once anything has passed that was waited for in this pass, or `at`. The inner value says whether it was `at`.
     pub(crate) fn poll_collected(&self, at: After, cx: &mut Context<'_>) -> Poll<bool> {
         self.timer.poll_collected(self.started, at, cx)
-    }
-
-    fn first(&self) -> LegRecord {
-        self.first.to_record(self.first_kind, self.started)
-    }
-
-    fn more(&self) -> MutexGuard<'_, Vec<LegRecord>> {
-        let more = self.more.get_or_init(Box::default);
-        more.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn if_more(&self) -> Option<MutexGuard<'_, Vec<LegRecord>>> {
-        let more = self.more.get()?;
-        Some(more.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
