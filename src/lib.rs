@@ -65,8 +65,8 @@
 //!   └→ …
 //! ```
 //!
-//! Each layer is a `tower::Service` that knows nothing of objects and can be used alone. Each module states its place in
-//! the stack, what it promises, and the reason of every default.
+//! Each of these is a `tower::Layer` (the router a `tower::Service`), which knows nothing of objects and can be used alone. Each module states its place in
+//! the stack, what it promises, and the reason of every default. What they are made of is a [`station`].
 //!
 //! | station | what happens there |
 //! |---|---|
@@ -163,7 +163,6 @@ pub mod client;
 mod clock;
 pub mod credentials;
 pub mod deadline;
-mod dispatch;
 #[cfg(feature = "drill")]
 pub mod drill;
 pub mod endpoint;
@@ -179,6 +178,8 @@ mod replicate;
 pub mod request;
 pub mod retry;
 pub mod route;
+pub mod station;
+mod striped;
 mod sync;
 pub mod telemetry;
 #[cfg(feature = "testing")]

@@ -2,7 +2,8 @@
 //!
 //! Under `--cfg evenkeel_loom` the tests named `loom` drive the real breaker, budget and admission, and those only: loom's types
 //! work inside a model alone. `.ci/run` has the command. The cfg is our own because some dependencies do not build under
-//! loom's usual one. `Arc` stays std's: loom's has no `Weak`, and what is explored is who sees which state, not who frees it.
+//! loom's usual one. `Arc` stays std's: loom's has no `Weak`, and what is explored is who sees which state, not who frees it. A
+//! model's threads are one to the system, so they meet in one stripe of what is [striped](crate::striped).
 //!
 //! [loom]: https://docs.rs/loom
 

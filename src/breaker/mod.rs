@@ -44,7 +44,7 @@ pub(crate) use policy::Gate;
 pub use policy::{Admission, Cause, Policy, Signal, Transition};
 pub use refusal::Open;
 pub use registry::Registry;
-pub use service::{BreakerLayer, Guarded, ResponseFuture};
+pub use service::{Attempt, BreakerLayer, Guarded};
 pub use settings::Settings;
 
 use crate::{
@@ -52,6 +52,7 @@ use crate::{
     endpoint::Profile,
     probe::Attendant,
     request::OpClass,
+    striped::Striped,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -76,7 +77,7 @@ struct Shared {
     /// True while it is clean as well: lets good attempts skip the lock.
     clean: [AtomicBool; 3],
     /// Good attempts that the policy has not been told of.
-    good: [AtomicU32; 3],
+    good: Striped<[AtomicU32; 3]>,
     reporter: Reporter,
     /// Whom to tell when it opens.
     neighbourhood: Option<(Domain, Registry)>,
@@ -84,7 +85,7 @@ struct Shared {
     attendant: OnceLock<Arc<Attendant>>,
 }
 
-/// So many good attempts go untold at most, so that the recent rate stays recent.
+/// So many good attempts of one thread go untold at most, so that the recent rate stays recent.
 const TELL_EVERY: u32 = 64;
 
 #[derive(Debug)]
@@ -148,7 +149,7 @@ impl Breaker {
             untroubled: OpClass::ALL.map(|_| AtomicBool::new(true)),
             // The first good attempt takes the lock and starts the clock of those that go untold.
             clean: OpClass::ALL.map(|_| AtomicBool::new(false)),
-            good: OpClass::ALL.map(|_| AtomicU32::new(0)),
+            good: Striped::new(|| OpClass::ALL.map(|_| AtomicU32::new(0))),
             reporter,
             neighbourhood,
             attendant: OnceLock::new(),
@@ -251,7 +252,7 @@ impl Breaker {
         if (passage, signal) == (Passage::Ordinary, Some(Signal::Good))
             && self.0.clean[class.index()].load(Ordering::Acquire)
         {
-            let untold = self.0.good[class.index()].fetch_add(1, Ordering::Relaxed) + 1;
+            let untold = self.0.good.mine()[class.index()].fetch_add(1, Ordering::Relaxed) + 1;
             if untold >= TELL_EVERY {
                 self.with(class, now(), |_| ());
             }
@@ -319,7 +320,8 @@ impl Breaker {
         let mut guard = self.0.classes[class.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let untold = self.0.good[class.index()].swap(0, Ordering::Relaxed);
+        let good = self.0.good.iter();
+        let untold = good.map(|good| good[class.index()].swap(0, Ordering::Relaxed)).sum();
         guard.policy.good_since_last_told(now, untold);
         let result = act(&mut guard);
         // Under the lock, so that no older view of the state can overwrite a newer one.

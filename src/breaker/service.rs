@@ -4,197 +4,183 @@ use crate::{
     health::Tracker,
     request::{Abandoned, Call, Ended},
     route::is_local_refusal,
+    station::{Behind, Served, Station},
     verdict::Verdict,
 };
-use pin_project_lite::pin_project;
 use std::{
-    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tower::{Layer, Service};
+use tower::Layer;
 
-/// Wraps one endpoint's service in [`Guarded`].
+/// Puts one endpoint's breaker before its service.
 #[derive(Clone, Debug)]
 pub struct BreakerLayer {
-    guard: Arc<Guard>,
-}
-
-/// What the attempts at one endpoint share. Each holds it once.
-#[derive(Debug)]
-struct Guard {
     breaker: Breaker,
     tracker: Option<Arc<Tracker>>,
 }
 
 impl BreakerLayer {
     /// Guards with this breaker.
-    pub fn new(breaker: Breaker) -> Self {
-        Self {
-            guard: Arc::new(Guard { breaker, tracker: None }),
-        }
+    pub const fn new(breaker: Breaker) -> Self {
+        Self { breaker, tracker: None }
     }
 
     /// Tells *late* from *very late* by the p99 that this tracker learnt.
     #[must_use]
-    pub fn learning_from(self, tracker: Arc<Tracker>) -> Self {
-        Self {
-            guard: Arc::new(Guard {
-                breaker: self.guard.breaker.clone(),
-                tracker: Some(tracker),
-            }),
-        }
+    pub fn learning_from(mut self, tracker: Arc<Tracker>) -> Self {
+        self.tracker = Some(tracker);
+        self
     }
-}
 
-impl<S> Layer<S> for BreakerLayer {
-    type Service = Guarded<S>;
-
-    fn layer(&self, inner: S) -> Guarded<S> {
+    /// The station before this one.
+    pub(crate) fn before<N>(self, inner: N) -> Guarded<N> {
         Guarded {
             inner,
-            layer: self.clone(),
+            breaker: self.breaker,
+            tracker: self.tracker,
         }
     }
 }
 
-/// One endpoint's service behind its breaker. See the [module](super).
-#[derive(Clone, Debug)]
-pub struct Guarded<S> {
-    inner: S,
-    layer: BreakerLayer,
+impl<S: Clone> Layer<S> for BreakerLayer {
+    type Service = Served<Guarded<Behind<S>>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Served::of(self.clone().before(Behind::new(inner)))
+    }
 }
 
-impl<R, S> Service<Call<R>> for Guarded<S>
+/// One endpoint behind its breaker. See the [module](super).
+#[derive(Debug)]
+pub struct Guarded<N> {
+    inner: N,
+    breaker: Breaker,
+    tracker: Option<Arc<Tracker>>,
+}
+
+impl<R, N> Station<R> for Guarded<N>
 where
-    S: Service<Call<R>>,
-    S::Error: Into<BoxError>,
+    N: Station<R>,
+    N::Error: Into<BoxError>,
 {
-    type Response = S::Response;
+    type Response = N::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S::Future, R>;
+    type Attempt = Attempt<N::Attempt>;
+    type Pinned = N::Pinned;
 
-    #[inline]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
-    }
-
-    #[inline]
-    fn call(&mut self, call: Call<R>) -> Self::Future {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
         let class = call.class();
-        let breaker = &self.layer.guard.breaker;
-        let passage = breaker.admit(class, || call.at(), call.forced());
-        match passage {
-            Err(until) => ResponseFuture {
-                state: State::Refused { until },
-            },
+        match self.breaker.admit(class, || call.at(), call.forced()) {
+            Err(until) => Attempt(State::Refused { until }),
             Ok(passage) => {
                 let passage = match passage {
                     Passage::Ordinary if call.record().is_background() => Passage::Watch,
                     _ => passage,
                 };
                 if passage == Passage::Probe {
-                    let silent = breaker.with(class, call.at(), |c| c.silent && !c.policy.shows_life());
+                    let silent = self
+                        .breaker
+                        .with(class, call.at(), |c| c.silent && !c.policy.shows_life());
                     call.record().note_probe(silent);
                 }
-                let ticket = Ticket {
-                    call: call.clone(),
+                Attempt(State::Passed {
+                    inner: self.inner.enter(call),
                     passage,
-                    guard: self.layer.guard.clone(),
                     settled: false,
-                };
-                ResponseFuture {
-                    // The future is dropped before the ticket, so that health has judged it by then.
-                    state: State::Passed {
-                        inner: self.inner.call(call),
-                        ticket,
-                    },
-                }
+                })
             }
         }
     }
-}
 
-pin_project! {
-    /// An attempt on its way, or refused.
-    pub struct ResponseFuture<F, R> {
-        #[pin]
-        state: State<F, R>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<F, R> {
-        Refused { until: clock::Instant },
-        Passed { #[pin] inner: F, ticket: Ticket<R> },
-    }
-}
-
-impl<F, R> std::fmt::Debug for ResponseFuture<F, R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("breaker::ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<F, R, T, E> Future for ResponseFuture<F, R>
-where
-    F: Future<Output = Result<T, E>>,
-    E: Into<BoxError>,
-{
-    type Output = Result<T, BoxError>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Refused { until } => {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>> {
+        match &mut attempt.0 {
+            State::Refused { until } => {
                 let wait = until.saturating_duration_since(clock::now());
                 Poll::Ready(Err(Open { retry_after: wait }.into()))
             }
-            StateProjection::Passed { inner, ticket } => {
-                let result = ready!(inner.poll(cx)).map_err(Into::into);
-                ticket.settle(match &result {
+            State::Passed {
+                inner,
+                passage,
+                settled,
+            } => {
+                let result = ready!(self.inner.poll(call, inner, pinned, cx)).map_err(Into::into);
+                *settled = true;
+                let succeeded = match &result {
                     Ok(_) => Some(true),
                     Err(error) => (!is_local_refusal(error)).then_some(false),
-                });
+                };
+                self.settle(call, *passage, succeeded);
                 Poll::Ready(result)
             }
         }
     }
-}
 
-/// An attempt that passed; tells the breaker how it ended, also when it is dropped.
-#[derive(Debug)]
-struct Ticket<R> {
-    call: Call<R>,
-    passage: Passage,
-    guard: Arc<Guard>,
-    settled: bool,
-}
-
-impl<R> Ticket<R> {
-    /// `succeeded` is what is known where nobody below judged; `None` when the attempt was dropped.
     #[inline]
-    fn settle(&mut self, succeeded: Option<bool>) {
-        self.settled = true;
-        let (record, leg, class) = (self.call.record(), self.call.leg(), self.call.class());
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        let State::Passed {
+            inner,
+            passage,
+            settled,
+        } = &mut attempt.0
+        else {
+            return;
+        };
+        // Health has judged it when that is done.
+        self.inner.abandon(call, inner, pinned);
+        if !std::mem::replace(settled, true) {
+            self.settle(call, *passage, None);
+        }
+    }
+}
+
+/// An attempt on its way, or refused.
+#[derive(Debug)]
+pub struct Attempt<A>(State<A>);
+
+#[derive(Debug)]
+enum State<A> {
+    Refused {
+        until: clock::Instant,
+    },
+    Passed {
+        inner: A,
+        passage: Passage,
+        /// The breaker was told how it ended.
+        settled: bool,
+    },
+}
+
+impl<N> Guarded<N> {
+    /// Tells the breaker how an attempt ended. `succeeded` is what is known where nobody below judged; `None` when the attempt
+    /// was dropped.
+    #[inline]
+    fn settle<R>(&self, call: &Call<R>, passage: Passage, succeeded: Option<bool>) {
+        let (record, leg, class) = (call.record(), call.leg(), call.class());
+        if let Some(at) = record.succeeded_at(leg) {
+            let now = || record.instant(at);
+            return self.breaker.settle(class, passage, now, Some(Signal::Good), || false);
+        }
         let (ended, elapsed) = record.end_of(leg);
         let signal = match ended {
             Some(Ended::Judged(outcome)) => Some(match outcome.verdict {
                 verdict if verdict.is_healthy() => Signal::Good,
                 verdict if verdict.is_fault() || outcome.credential => Signal::Fault,
                 // It answered, with "slow down": alive.
-                Verdict::Throttled if self.passage != Passage::Ordinary => Signal::Good,
+                Verdict::Throttled if passage != Passage::Ordinary => Signal::Good,
                 _ => Signal::Nothing,
             }),
             Some(Ended::Abandoned(Abandoned::Late)) => {
-                let very_late = self
-                    .guard
-                    .tracker
-                    .as_ref()
-                    .and_then(|t| t.p99(class))
-                    .map(|p99| p99 * 4);
+                let very_late = self.tracker.as_ref().and_then(|t| t.p99(class)).map(|p99| p99 * 4);
                 Some(match (elapsed, very_late) {
                     (Some(age), Some(limit)) if age >= limit => Signal::VeryLate,
                     _ => Signal::Late,
@@ -205,23 +191,14 @@ impl<R> Ticket<R> {
             // Nobody below judges: any error is a fault.
             None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
         };
-        let late = || match (ended, elapsed, &self.guard.tracker) {
+        let late = || match (ended, elapsed, &self.tracker) {
             // By the measure of then: its own age has raised the p99 since.
             (Some(Ended::Abandoned(how)), ..) => how == Abandoned::Late,
             (Some(Ended::Judged(outcome)), ..) if outcome.timed_out => true,
             (_, Some(elapsed), Some(tracker)) => elapsed >= tracker.late_after(class),
             _ => false,
         };
-        let now = || elapsed.map_or_else(clock::now, |elapsed| self.call.at() + elapsed);
-        self.guard.breaker.settle(class, self.passage, now, signal, late);
-    }
-}
-
-impl<R> Drop for Ticket<R> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.settled {
-            self.settle(None);
-        }
+        let now = || elapsed.map_or_else(clock::now, |elapsed| call.at() + elapsed);
+        self.breaker.settle(class, passage, now, signal, late);
     }
 }

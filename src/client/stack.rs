@@ -11,29 +11,29 @@ use crate::{
     probe::{Lane, Prober},
     request::{OpClass, bit},
     retry::{Budget, Retry, RetryLayer},
-    route::{Member, Route, Vitals},
+    route::{Member, Router, Vitals},
+    station::{Behind, Served},
     telemetry::{AttemptObserver, EndpointSnapshot, Reporter, Snapshot},
     timeout::{self, Timed, Timeout, TimeoutLayer},
 };
 use std::sync::Arc;
-use tower::ServiceBuilder;
 
-/// The layers around one endpoint's service.
-type Around<S, K> = Guarded<Limit<Health<Timeout<S>, Timed<K>>>>;
+/// The stations before one endpoint's service.
+type Around<S, K> = Guarded<Limit<Health<Timeout<Behind<S>>, Timed<K>>>>;
 
 /// The whole stack, as one tower service over the endpoints' services `S`, judged by `K`.
 ///
 /// `deadline → retry → hedge → route → per endpoint [ breaker → limit → health → timeout → S ]`
-pub type Stack<S, K> = Deadline<Retry<Hedge<Route<Around<S, K>>>>>;
+pub type Stack<S, K> = Served<Deadline<Retry<Hedge<Arc<Router<Around<S, K>>>>>>>;
 
-/// The router over the endpoints' own stacks.
-pub(crate) type Routed<S, K> = Route<Around<S, K>>;
+/// The router over the endpoints' own stations.
+pub(crate) type Routed<S, K> = Served<Router<Around<S, K>>>;
 
 /// A stack, and the handles through which its state is seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Composed<S, K> {
     pub(crate) service: Stack<S, K>,
-    /// Its innermost part: the router and the endpoints behind it.
+    /// Its inner part: the router and the endpoints behind it.
     pub(crate) route: Routed<S, K>,
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) budget: Budget,
@@ -41,7 +41,7 @@ pub(crate) struct Composed<S, K> {
 }
 
 /// Composes the whole stack. The one place that knows the order.
-pub(crate) fn compose<S, K: Clone>(
+pub(crate) fn compose<S: Clone, K: Clone>(
     roster: &Roster,
     services: impl IntoIterator<Item = S>,
     classify: K,
@@ -73,28 +73,27 @@ pub(crate) fn compose<S, K: Clone>(
     };
 
     let of_retries = seeds.u64(..);
-    let route = Route::commanded(members, seeds.u64(..), Some(orders.clone()), whole.clone());
-    let service = ServiceBuilder::new()
-        .layer(DeadlineLayer::new(settings.deadline))
-        .layer(RetryLayer::reporting(
-            settings.retry.clone(),
-            budget.clone(),
-            of_retries,
-            whole.clone(),
-        ))
-        .layer(HedgeLayer::reporting(delay, budget.clone(), whole.clone()))
-        .service(route.clone());
+    let route = Arc::new(Router::commanded(
+        members,
+        seeds.u64(..),
+        Some(orders.clone()),
+        whole.clone(),
+    ));
+    let hedge = HedgeLayer::reporting(delay, budget.clone(), whole.clone());
+    let retry = RetryLayer::reporting(settings.retry.clone(), budget.clone(), of_retries, whole.clone());
+    let deadline = DeadlineLayer::new(settings.deadline);
+    let service = deadline.before(retry.before(hedge.before(route.clone())));
     Composed {
-        service,
-        route,
+        service: Served::of(service),
+        route: Served::of(route),
         operator: Operator::new(roster.clone(), vitals.clone(), orders, whole),
         vitals,
         budget,
     }
 }
 
-/// Wraps one endpoint's service in its layers.
-fn around<S, K: Clone>(
+/// Puts one endpoint's stations before its service.
+fn around<S: Clone, K: Clone>(
     profile: Profile,
     service: S,
     classify: K,
@@ -102,22 +101,18 @@ fn around<S, K: Clone>(
     seed: u64,
 ) -> Member<Around<S, K>> {
     let reporter = Reporter::new(profile.shared_name().clone(), settings.listener.clone());
+    let admission = Admission::new(profile.capacity());
     let vitals = Vitals {
-        tracker: Arc::new(Tracker::new()),
+        tracker: Arc::new(Tracker::behind(admission.clone())),
         breaker: Breaker::of_endpoint(settings.breaker.clone(), seed, reporter, &profile, &settings.registry),
-        admission: Admission::new(profile.capacity()),
+        admission,
     };
     let tracker = &vitals.tracker;
-    let service = ServiceBuilder::new()
-        .layer(BreakerLayer::new(vitals.breaker.clone()).learning_from(tracker.clone()))
-        .layer(LimitLayer::new(vitals.admission.clone()))
-        .layer(HealthLayer::observed_by(
-            tracker.clone(),
-            Timed(classify),
-            AttemptObserver::new(profile.clone()),
-        ))
-        .layer(TimeoutLayer::new(timeout::Limit::learnt(tracker.clone())))
-        .service(service);
+    let timeout = TimeoutLayer::new(timeout::Limit::learnt(tracker.clone()));
+    let health = HealthLayer::observed_by(tracker.clone(), Timed(classify), AttemptObserver::new(profile.clone()));
+    let limit = LimitLayer::new(vitals.admission.clone());
+    let breaker = BreakerLayer::new(vitals.breaker.clone()).learning_from(tracker.clone());
+    let service = breaker.before(limit.before(health.before(timeout.before(Behind::new(service)))));
     let mut member = Member::with(service, vitals);
     member.tier = profile.tier();
     member.read_only = profile.is_read_only();

@@ -26,22 +26,22 @@ pub use refusal::Elapsed;
 
 use crate::{
     BoxError,
-    request::{After, Call},
+    request::{After, Call, Timer},
+    station::{Behind, Served, Station},
 };
 use pin_project_lite::pin_project;
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tower::{Layer, Service};
+use tower::Layer;
 
 /// What a call has by default: longer than any single attempt should need, shorter than what callers' own callers wait
 /// (load balancers give up at 30–60 s).
 pub const DEFAULT: Duration = Duration::from_secs(10);
 
-/// Wraps a service in [`Deadline`].
+/// Puts a [`Deadline`] before a service.
 #[derive(Clone, Copy, Debug)]
 pub struct DeadlineLayer {
     limit: Duration,
@@ -54,10 +54,9 @@ impl DeadlineLayer {
     }
 }
 
-impl<S> Layer<S> for DeadlineLayer {
-    type Service = Deadline<S>;
-
-    fn layer(&self, inner: S) -> Deadline<S> {
+impl DeadlineLayer {
+    /// The station before this one.
+    pub(crate) const fn before<N>(self, inner: N) -> Deadline<N> {
         Deadline {
             inner,
             limit: self.limit,
@@ -65,73 +64,82 @@ impl<S> Layer<S> for DeadlineLayer {
     }
 }
 
+impl<S: Clone> Layer<S> for DeadlineLayer {
+    type Service = Served<Deadline<Behind<S>>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Served::of(self.before(Behind::new(inner)))
+    }
+}
+
 /// Ends every call by its deadline. See the [module](self).
-#[derive(Clone, Debug)]
-pub struct Deadline<S> {
-    inner: S,
+#[derive(Debug)]
+pub struct Deadline<N> {
+    inner: N,
     limit: Duration,
 }
 
-impl<R, S> Service<Call<R>> for Deadline<S>
+impl<R, N> Station<R> for Deadline<N>
 where
-    S: Service<Call<R>>,
-    S::Error: Into<BoxError>,
+    N: Station<R>,
+    N::Error: Into<BoxError>,
 {
-    type Response = S::Response;
+    type Response = N::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S::Future, R>;
+    type Attempt = Attempt<N::Attempt>;
+    type Pinned = Pinned<N::Pinned>;
 
-    #[inline]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
-    }
-
-    #[inline]
-    fn call(&mut self, call: Call<R>) -> Self::Future {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
         let at = call.record().end_by(After::from(self.limit));
         call.record().collect_waits();
-        ResponseFuture {
-            call: call.clone(),
+        Attempt {
             at,
-            inner: self.inner.call(call),
+            inner: self.inner.enter(call),
         }
     }
-}
 
-pin_project! {
-    /// A call under way.
-    pub struct ResponseFuture<F, R> {
-        #[pin]
-        inner: F,
-        call: Call<R>,
-        at: After,
-    }
-}
-
-impl<F, R> std::fmt::Debug for ResponseFuture<F, R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("deadline::ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<F, R, T, E> Future for ResponseFuture<F, R>
-where
-    F: Future<Output = Result<T, E>>,
-    E: Into<BoxError>,
-{
-    type Output = Result<T, BoxError>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>> {
+        let mut pinned = pinned.project();
         loop {
-            if let Poll::Ready(result) = this.inner.as_mut().poll(cx) {
+            if let Poll::Ready(result) = self.inner.poll(call, &mut attempt.inner, pinned.inner.as_mut(), cx) {
                 return Poll::Ready(result.map_err(Into::into));
             }
-            if ready!(this.call.record().poll_collected(*this.at, cx)) {
-                let limit = this.at.since(After::START);
+            if ready!(call.record().poll_collected(attempt.at, pinned.timer.as_mut(), cx)) {
+                self.inner.abandon(call, &mut attempt.inner, pinned.inner);
+                let limit = attempt.at.since(After::START);
                 return Poll::Ready(Err(Elapsed { limit }.into()));
             }
         }
+    }
+
+    #[inline]
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        self.inner.abandon(call, &mut attempt.inner, pinned.project().inner);
+    }
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub struct Attempt<A> {
+    inner: A,
+    at: After,
+}
+
+pin_project! {
+    /// The call's one timer, and what those behind must pin.
+    #[derive(Debug, Default)]
+    pub struct Pinned<P> {
+        #[pin]
+        timer: Timer,
+        #[pin]
+        inner: P,
     }
 }

@@ -10,7 +10,7 @@ const FORGET_AT: u32 = 2_000;
 /// Below this many samples nothing is known: the p99 of fewer is just their maximum.
 const ENOUGH: u32 = 20;
 /// The quantile is computed anew after so many samples; in between it is as of then.
-const REFRESH_EVERY: u32 = 16;
+pub(super) const REFRESH_EVERY: u32 = 16;
 /// The time constant of the peak-EWMA (Finagle's default).
 const DECAY: Duration = Duration::from_secs(10);
 
@@ -58,8 +58,25 @@ impl Latency {
         self.count(now, age);
     }
 
+    /// Counts attempts that came in this order until `now`, as if they had come evenly.
+    pub(super) fn record_all(&mut self, now: Instant, took: impl ExactSizeIterator<Item = Duration>) {
+        let attempts = u32::try_from(took.len()).unwrap_or(u32::MAX).max(1);
+        let gap = self.ewma_at.map(|at| now.saturating_duration_since(at) / attempts);
+        let left = gap.map_or(1.0, |gap| decay(gap, DECAY));
+        self.finished = self.finished.saturating_add(attempts).min(FORGET_AT);
+        for took in took {
+            self.move_cost(nanos(took) as f64, self.ewma_at.map(|_| left));
+            self.ewma_at = Some(now);
+            self.sort_in(took);
+        }
+    }
+
     fn count(&mut self, now: Instant, took: Duration) {
         self.observe_cost(now, took);
+        self.sort_in(took);
+    }
+
+    fn sort_in(&mut self, took: Duration) {
         let bucket = bucket(took);
         let slot = &mut self.counts[bucket];
         *slot = slot.saturating_add(1);
@@ -80,16 +97,17 @@ impl Latency {
     /// Moves only the peak-EWMA: what a failure does, with a penalty in place of its latency, so that an endpoint that
     /// fails fast does not look fast.
     pub fn observe_cost(&mut self, now: Instant, cost: Duration) {
-        let sample = nanos(cost) as f64;
-        self.ewma_nanos = match self.ewma_at {
-            Some(_) if sample >= self.ewma_nanos => sample,
-            Some(at) => {
-                let weight = decay(now.saturating_duration_since(at), DECAY);
-                self.ewma_nanos * weight + sample * (1.0 - weight)
-            }
-            None => sample,
-        };
+        let left = self.ewma_at.map(|at| decay(now.saturating_duration_since(at), DECAY));
+        self.move_cost(nanos(cost) as f64, left);
         self.ewma_at = Some(now);
+    }
+
+    /// `left`: how much of what was there has not decayed, 0–1.
+    fn move_cost(&mut self, sample: f64, left: Option<f64>) {
+        self.ewma_nanos = match left {
+            Some(left) if sample < self.ewma_nanos => self.ewma_nanos * left + sample * (1.0 - left),
+            _ => sample,
+        };
     }
 
     /// The 99th percentile, once twenty samples are there; up to sixteen samples old.
@@ -155,6 +173,33 @@ mod tests {
 
     fn millis(ms: f64) -> Duration {
         Duration::from_secs_f64(ms / 1e3)
+    }
+
+    proptest! {
+        /// Told at once or one by one: the same quantiles, and about the same cost.
+        #[test]
+        fn many_at_once_are_as_good_as_one_by_one(
+            took in proptest::collection::vec(1_u32..200_000, 30..400), at_once in 1_usize..40,
+        ) {
+            let t0 = crate::clock::now();
+            let (mut one_by_one, mut at_once_told) = (Latency::default(), Latency::default());
+            let took: Vec<_> = took.into_iter().map(|micros| Duration::from_micros(micros.into())).collect();
+            let at = |number: usize| t0 + Duration::from_millis(number as u64);
+            for (number, took) in took.iter().enumerate() {
+                one_by_one.record(at(number), *took);
+            }
+            let mut last = 0;
+            for some in took.chunks(at_once) {
+                last += some.len();
+                at_once_told.record_all(at(last - 1), some.iter().copied());
+            }
+            for q in [0.1, 0.5, 0.9, 0.99] {
+                prop_assert_eq!(one_by_one.quantile(q), at_once_told.quantile(q));
+            }
+            let now = at(took.len());
+            let ratio = one_by_one.cost_nanos(now) / at_once_told.cost_nanos(now);
+            prop_assert!((0.99..1.01).contains(&ratio), "{ratio}");
+        }
     }
 
     #[test]

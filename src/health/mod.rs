@@ -40,37 +40,44 @@ pub use latency::Latency;
 pub use ramp::Ramp;
 pub use throttle::ThrottleShare;
 pub use tracker::Tracker;
-pub(crate) use tracker::{UNLEARNT, late_after};
+pub(crate) use tracker::UNLEARNT;
 pub use window::{Counts, Window};
 
 use crate::{
     BoxError, clock,
     request::{Abandoned, Call, Ended},
+    station::{Behind, Served, Station},
     telemetry::AttemptObserver,
     verdict::{Classify, Detail, Sent},
 };
-use pin_project_lite::pin_project;
 use std::{
-    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tower::{Layer, Service};
+use tower::Layer;
 use tracing::Span;
 
-/// Wraps one endpoint's service in [`Health`].
+/// Puts one endpoint's health before its service.
 #[derive(Debug)]
 pub struct HealthLayer<K> {
-    shared: Arc<Shared<K>>,
+    judge: Arc<Judge<K>>,
 }
 
-/// What the attempts at one endpoint share. Each holds it once.
+/// Who judges, and where it is remembered.
 #[derive(Debug)]
-struct Shared<K> {
+struct Judge<K> {
     tracker: Arc<Tracker>,
     classify: K,
     observer: AttemptObserver,
+}
+
+impl<K> Clone for HealthLayer<K> {
+    fn clone(&self) -> Self {
+        Self {
+            judge: self.judge.clone(),
+        }
+    }
 }
 
 impl<K> HealthLayer<K> {
@@ -82,157 +89,123 @@ impl<K> HealthLayer<K> {
     /// The same; spans and metrics carry this endpoint's name and place.
     pub(crate) fn observed_by(tracker: Arc<Tracker>, classify: K, observer: AttemptObserver) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            judge: Arc::new(Judge {
                 tracker,
                 classify,
                 observer,
             }),
         }
     }
-}
 
-impl<K> Clone for HealthLayer<K> {
-    #[inline]
-    fn clone(&self) -> Self {
-        Self {
-            shared: self.shared.clone(),
+    /// The station before this one.
+    pub(crate) fn before<N>(self, inner: N) -> Health<N, K> {
+        Health {
+            inner,
+            judge: self.judge,
         }
     }
 }
 
-impl<S, K> Layer<S> for HealthLayer<K> {
-    type Service = Health<S, K>;
+impl<S: Clone, K> Layer<S> for HealthLayer<K> {
+    type Service = Served<Health<Behind<S>, K>>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Health {
-            inner,
-            shared: self.shared.clone(),
-        }
+        Served::of(self.clone().before(Behind::new(inner)))
     }
 }
 
 /// Judges every attempt at one endpoint. See the [module](self).
 #[derive(Debug)]
-pub struct Health<S, K> {
-    inner: S,
-    shared: Arc<Shared<K>>,
+pub struct Health<N, K> {
+    inner: N,
+    judge: Arc<Judge<K>>,
 }
 
-impl<S: Clone, K> Clone for Health<S, K> {
-    #[inline]
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            shared: self.shared.clone(),
-        }
-    }
-}
-
-impl<R, S, K> Service<Call<R>> for Health<S, K>
+impl<R, N, K> Station<R> for Health<N, K>
 where
-    S: Service<Call<R>>,
-    S::Error: Into<BoxError>,
-    K: Classify<S::Response, S::Error>,
+    N: Station<R>,
+    N::Error: Into<BoxError>,
+    K: Classify<N::Response, N::Error>,
 {
-    type Response = S::Response;
+    type Response = N::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S::Future, K, R>;
+    type Attempt = Attempt<N::Attempt>;
+    type Pinned = N::Pinned;
 
-    #[inline]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
-    }
-
-    #[inline]
-    fn call(&mut self, call: Call<R>) -> Self::Future {
-        let attempt = Attempt::begin(call.clone(), self.shared.clone());
-        let span = self.shared.observer.span(call.record(), call.leg());
-        let span = (!span.is_none()).then(|| Box::new(span));
-        ResponseFuture {
-            attempt,
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
+        call.record().start(call.leg(), call.at_after());
+        self.judge.tracker.enter();
+        let span = self.judge.observer.span(call.record(), call.leg());
+        Attempt {
             inner: {
                 let _entered = span.as_ref().map(|span| span.enter());
-                self.inner.call(call)
+                self.inner.enter(call)
             },
+            over: false,
             span,
         }
     }
-}
 
-pin_project! {
-    /// One attempt under way.
-    pub struct ResponseFuture<F, K, R> {
-        #[pin]
-        inner: F,
-        attempt: Attempt<K, R>,
-        // Where somebody subscribes.
-        span: Option<Box<Span>>,
-    }
-}
-
-impl<F, K, R> std::fmt::Debug for ResponseFuture<F, K, R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("health::ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<F, K, R, T, E> Future for ResponseFuture<F, K, R>
-where
-    F: Future<Output = Result<T, E>>,
-    E: Into<BoxError>,
-    K: Classify<T, E>,
-{
-    type Output = Result<T, BoxError>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>> {
         let result = {
-            let _entered = this.span.as_ref().map(|span| span.enter());
-            ready!(this.inner.poll(cx))
+            let _entered = attempt.span.as_ref().map(|span| span.enter());
+            ready!(self.inner.poll(call, &mut attempt.inner, pinned, cx))
         };
-        this.attempt.finish(result.as_ref(), this.span.as_deref());
+        attempt.over = true;
+        self.judge.tracker.leave();
+        self.judge.returned(call, result.as_ref(), attempt.span.as_deref());
         Poll::Ready(result.map_err(Into::into))
     }
-}
 
-/// What must be settled when an attempt ends, in whichever way it does.
-#[derive(Debug)]
-struct Attempt<K, R> {
-    call: Call<R>,
-    over: bool,
-    shared: Arc<Shared<K>>,
-}
-
-impl<K, R> Attempt<K, R> {
     #[inline]
-    fn begin(call: Call<R>, shared: Arc<Shared<K>>) -> Self {
-        call.record().start(call.leg(), call.at_after());
-        shared.tracker.enter();
-        Self {
-            call,
-            over: false,
-            shared,
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        {
+            let _entered = attempt.span.as_ref().map(|span| span.enter());
+            self.inner.abandon(call, &mut attempt.inner, pinned);
+        }
+        if !std::mem::replace(&mut attempt.over, true) {
+            self.judge.tracker.leave();
+            self.judge.dropped(call);
         }
     }
+}
 
+/// One attempt under way.
+#[derive(Debug)]
+pub struct Attempt<A> {
+    inner: A,
+    /// It was judged.
+    over: bool,
+    /// Where somebody subscribes.
+    span: Option<Box<Span>>,
+}
+
+impl<K> Judge<K> {
+    /// It came back.
     #[inline]
-    fn finish<T, E>(&mut self, result: Result<&T, &E>, span: Option<&Span>)
+    fn returned<R, T, E>(&self, call: &Call<R>, result: Result<&T, &E>, span: Option<&Span>)
     where
         K: Classify<T, E>,
     {
-        self.over = true;
-        let Shared {
+        let Self {
             tracker,
             classify,
             observer,
-        } = &*self.shared;
-        let (record, leg) = (self.call.record(), self.call.leg());
+        } = self;
+        let (record, leg) = (call.record(), call.leg());
         let now = clock::now();
-        let took = record.after(now).since(self.call.at_after());
+        let took = record.after(now).since(call.at_after());
         let outcome = classify.classify(result);
         if outcome.credential && outcome.sent == Sent::Maybe {
-            observer.credentials_refused(self.call.at());
+            observer.credentials_refused(call.at());
         }
         let outcome = match record.is_background() {
             false => tracker.judged(record.class(), now, took, outcome),
@@ -248,25 +221,18 @@ impl<K, R> Attempt<K, R> {
         }
         record.end(leg, took, Ended::Judged(outcome), detail);
     }
-}
 
-impl<K, R> Drop for Attempt<K, R> {
-    #[inline]
-    fn drop(&mut self) {
-        let tracker = &self.shared.tracker;
-        tracker.leave();
-        if self.over {
-            return;
-        }
-        let (record, leg) = (self.call.record(), self.call.leg());
+    /// It was dropped.
+    fn dropped<R>(&self, call: &Call<R>) {
+        let (record, leg) = (call.record(), call.leg());
         let now = clock::now();
-        let age = record.after(now).since(self.call.at_after());
-        let how = if tracker.abandoned(record.class(), now, age, record.is_probe()) {
+        let age = record.after(now).since(call.at_after());
+        let how = if self.tracker.abandoned(record.class(), now, age, record.is_probe()) {
             Abandoned::Late
         } else {
             Abandoned::Young
         };
-        self.shared.observer.ended(record, Ended::Abandoned(how), age);
+        self.observer.ended(record, Ended::Abandoned(how), age);
         record.end(leg, age, Ended::Abandoned(how), None);
     }
 }

@@ -34,6 +34,8 @@ const GROWTH_PER_SECOND: (f64, f64) = (0.01, 0.1);
 const IMPATIENT_AFTER: f64 = 13.0;
 /// It is never cut off: somebody must find out when it has room again.
 const LEAST: f64 = 0.02;
+/// A portion of refusals that is as good as none: that of seventy attempts that passed after the last refusal.
+const FORGOTTEN: f64 = 0.001;
 /// A Retry-After beyond this is cut to it: a header must not take a provider away for an hour.
 const LONGEST_AWAY: Duration = Duration::from_secs(30);
 
@@ -61,6 +63,18 @@ impl ThrottleShare {
                 let earned = self.earned.max(seconds * GROWTH_PER_SECOND.0) * (1.0 + seconds / IMPATIENT_AFTER);
                 (self.share + earned.min(seconds * GROWTH_PER_SECOND.1)).min(1.0)
             }
+        }
+    }
+
+    /// It has not throttled for long, so that one more attempt that passes changes nothing.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.at.is_none()
+    }
+
+    /// As if it had never throttled, once nothing of that is left.
+    pub(super) fn forget(&mut self, now: Instant) {
+        if self.at.is_some() && self.refused < FORGOTTEN && self.share(now) >= 1.0 {
+            *self = Self::default();
         }
     }
 

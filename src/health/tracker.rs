@@ -1,10 +1,12 @@
 use super::{
-    latency::{Latency, decay},
+    latency::{Latency, REFRESH_EVERY, decay},
     throttle::ThrottleShare,
 };
 use crate::{
     clock::{Instant, nanos},
+    limit::Admission,
     request::OpClass,
+    striped::Striped,
     verdict::{Outcome, Verdict},
 };
 use std::{
@@ -17,20 +19,55 @@ use std::{
 
 /// What this process has seen of one endpoint, per class of operation. Shared by the layers around the endpoint: health
 /// writes, the router, the timeout and the hedge read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tracker {
     classes: [Mutex<ClassHealth>; 3],
     views: [View; 3],
-    in_flight: AtomicU32,
+    /// Good attempts that the class has not been told of.
+    untold: Striped<[Mutex<Vec<Good>>; 3]>,
+    under_way: UnderWay,
 }
+
+/// How one endpoint stands for one class.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// See [`Tracker::score`].
+    pub(crate) score: f64,
+    /// See [`Tracker::admitted`].
+    pub(crate) admitted: f64,
+    /// See [`Tracker::cost`].
+    pub(crate) cost: f64,
+}
+
+/// Who counts the attempts under way.
+#[derive(Debug)]
+enum UnderWay {
+    Counted(AtomicU32),
+    /// The admission does, which sees them earlier.
+    By(Admission),
+}
+
+/// An attempt that did well: when it came back, and after how long.
+#[derive(Clone, Copy, Debug)]
+struct Good {
+    at: Instant,
+    took: Duration,
+}
+
+/// So many good attempts of one thread go untold at most: as many as the p99 waits for before it is computed anew.
+const TELL_EVERY: usize = REFRESH_EVERY as usize;
 
 /// What the healthy path reads of one class without its lock. Published under the lock.
 #[derive(Debug, Default)]
 struct View {
     /// In nanoseconds; 0: not known.
     p99: AtomicU64,
+    /// See [`Tracker::late_after`], in nanoseconds; 0: not known.
+    late: AtomicU64,
     /// Its score is low or it throttles.
     unsound: AtomicBool,
+    /// One more good attempt would change nothing but the latency, and that only a little.
+    calm: AtomicBool,
     timeouts: AtomicU32,
 }
 
@@ -75,19 +112,44 @@ const UNKNOWN_AND_BUSY: f64 = 1e18;
 const SCORE_DECAY: Duration = Duration::from_secs(1);
 /// The weight of one attempt in the score is never below this, so that at low rates a fault is seen, nor above half.
 const SCORE_WEIGHTS: (f64, f64) = (0.02, 0.5);
+/// From here on a score is 1: what is left would take for ever to go.
+const WELL: f64 = 1.0 - 1e-6;
 /// Credentials that worked this recently are believed over a refusal of them: longer than the lifetime left to a token
 /// when SDKs refresh it (5–15 min).
 const CREDENTIALS_WORKED: Duration = Duration::from_secs(15 * 60);
 
+impl Default for Tracker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new() -> Self {
-        Self::default()
+        Self::counting(UnderWay::Counted(AtomicU32::new(0)))
     }
 
-    /// Attempts under way.
+    /// The same; what is under way is what this admission let in.
+    pub(crate) fn behind(admission: Admission) -> Self {
+        Self::counting(UnderWay::By(admission))
+    }
+
+    fn counting(under_way: UnderWay) -> Self {
+        Self {
+            classes: Default::default(),
+            views: Default::default(),
+            untold: Striped::new(Default::default),
+            under_way,
+        }
+    }
+
+    /// Attempts under way; with an admission before them, those too that wait there for their turn.
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        match &self.under_way {
+            UnderWay::Counted(count) => count.load(Ordering::Relaxed),
+            UnderWay::By(admission) => admission.in_flight(),
+        }
     }
 
     /// The 99th percentile of this class' latency, once 20 attempts were seen.
@@ -119,8 +181,12 @@ impl Tracker {
     /// From this age on an attempt is *late*, and worth a hedge: a tenth, and at least 1 ms (a timer's resolution), beyond
     /// the p99; 100 ms while that is not known. (An endpoint that was dead before the first call would otherwise never be
     /// late.)
+    #[inline]
     pub fn late_after(&self, class: OpClass) -> Duration {
-        self.p99(class).map_or(UNLEARNT, late_after)
+        match self.views[class.index()].late.load(Ordering::Relaxed) {
+            0 => UNLEARNT,
+            nanos => Duration::from_nanos(nanos),
+        }
     }
 
     /// The share of recent attempts that went well, 0–1 (exponentially weighted over about 1 s); 1 while nothing is known.
@@ -149,7 +215,20 @@ impl Tracker {
 
     /// What one more attempt here would cost: peak-EWMA latency × (attempts under way + 1), in nanoseconds.
     pub fn cost(&self, class: OpClass, now: Instant) -> f64 {
-        let latency = self.lock(class).latency.cost_nanos(now);
+        self.standing(class, now).cost
+    }
+
+    /// All that the router weighs, for the price of one look.
+    pub(crate) fn standing(&self, class: OpClass, now: Instant) -> Standing {
+        let health = self.lock(class);
+        Standing {
+            score: health.score,
+            admitted: health.throttle.share(now),
+            cost: self.cost_of(health.latency.cost_nanos(now)),
+        }
+    }
+
+    fn cost_of(&self, latency: f64) -> f64 {
         match (latency, self.in_flight()) {
             // An unknown endpoint is tried, with one attempt at a time: until that is back it may as well be dead (Finagle).
             (0.0, 0) => 0.0,
@@ -160,7 +239,17 @@ impl Tracker {
 
     /// An attempt came back. Gives the outcome back as policy should see it: a refusal of credentials that never
     /// worked here is no suspected outage, and loses its mark.
+    #[inline]
     pub(crate) fn judged(&self, class: OpClass, now: Instant, took: Duration, outcome: Outcome) -> Outcome {
+        if outcome.is_plain_success() && self.views[class.index()].calm.load(Ordering::Relaxed) {
+            let mut untold = self.untold.mine()[class.index()]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if untold.len() < TELL_EVERY {
+                untold.push(Good { at: now, took });
+                return outcome;
+            }
+        }
         self.learn(class, now, Some(took), outcome)
     }
 
@@ -186,13 +275,10 @@ impl Tracker {
         };
         match outcome.verdict {
             verdict if verdict.is_healthy() => {
-                if let Some(took) = took {
-                    health.latency.record(now, took);
+                if took.is_some() {
                     self.views[class.index()].timeouts.store(0, Ordering::Relaxed);
                 }
-                health.weigh(now, true);
-                health.throttle.passed();
-                health.last_success = Some(now);
+                health.went_well(now, took);
             }
             verdict if verdict.is_fault() || suspected => {
                 health.latency.observe_cost(now, took.unwrap_or_default().max(PENALTY));
@@ -234,29 +320,53 @@ impl Tracker {
         late
     }
 
-    /// Counts an attempt as under way until it [leaves](Self::leave).
+    /// Counts an attempt as under way until it [leaves](Self::leave), if nobody else does.
     #[inline]
     pub(crate) fn enter(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        if let UnderWay::Counted(count) = &self.under_way {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// An attempt that [entered](Self::enter) is no longer under way.
     #[inline]
     pub(crate) fn leave(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let UnderWay::Counted(count) = &self.under_way {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     fn publish(&self, class: OpClass, health: &ClassHealth, now: Instant) {
         let view = &self.views[class.index()];
-        view.p99.store(health.latency.p99().map_or(0, nanos), Ordering::Relaxed);
+        let p99 = health.latency.p99();
+        view.p99.store(p99.map_or(0, nanos), Ordering::Relaxed);
+        view.late.store(p99.map(late_after).map_or(0, nanos), Ordering::Relaxed);
         let unsound = health.score < SOUND || health.throttle.share(now) < 1.0;
         view.unsound.store(unsound, Ordering::Relaxed);
+        let calm = health.is_calm() && view.timeouts.load(Ordering::Relaxed) == 0;
+        view.calm.store(calm, Ordering::Relaxed);
     }
 
+    /// One class, told of every attempt so far.
     fn lock(&self, class: OpClass) -> MutexGuard<'_, ClassHealth> {
-        self.classes[class.index()]
+        let mut health = self.classes[class.index()]
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that nobody tells of a fault between: that came later.
+        let mut untold = Vec::new();
+        for good in self.untold.iter() {
+            untold.append(&mut good[class.index()].lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        // They are in order, but for those of another thread.
+        untold.sort_by_key(|good| good.at);
+        if let Some(last) = untold.last() {
+            let before = health.latency.p99();
+            health.all_went_well(&untold);
+            if health.latency.p99() != before {
+                self.publish(class, &health, last.at);
+            }
+        }
+        health
     }
 }
 
@@ -271,14 +381,46 @@ pub(crate) fn late_after(p99: Duration) -> Duration {
 }
 
 impl ClassHealth {
+    /// An attempt did; `took`, where that is a sample.
+    fn went_well(&mut self, now: Instant, took: Option<Duration>) {
+        if let Some(took) = took {
+            self.latency.record(now, took);
+        }
+        self.weigh(now, true);
+        self.throttle.passed();
+        self.throttle.forget(now);
+        self.last_success = self.last_success.max(Some(now));
+    }
+
+    /// The same, in this order.
+    fn all_went_well(&mut self, attempts: &[Good]) {
+        let Some(last) = attempts.last() else { return };
+        if !self.is_calm() {
+            return attempts
+                .iter()
+                .for_each(|good| self.went_well(good.at, Some(good.took)));
+        }
+        self.latency.record_all(last.at, attempts.iter().map(|good| good.took));
+        self.score_at = self.score_at.max(Some(last.at));
+        self.last_success = self.last_success.max(Some(last.at));
+    }
+
+    fn is_calm(&self) -> bool {
+        self.score == 1.0 && self.throttle.is_idle() && self.latency.p99().is_some()
+    }
+
     fn weigh(&mut self, now: Instant, good: bool) {
-        let last = self.score_at.replace(now);
+        let last = self.score_at;
+        self.score_at = last.max(Some(now));
         if good && self.score == 1.0 {
             return;
         }
         let gap = last.map_or(SCORE_DECAY, |at| now.saturating_duration_since(at));
         let weight = (1.0 - decay(gap, SCORE_DECAY)).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
         self.score += weight * (f64::from(u8::from(good)) - self.score);
+        if self.score > WELL {
+            self.score = 1.0;
+        }
     }
 
     fn believes_credentials(&self, now: Instant) -> bool {
@@ -354,6 +496,83 @@ mod tests {
         fast_failing.judged(OpClass::Read, now, Duration::from_micros(50), FAULT);
         slow.judged(OpClass::Read, now, Duration::from_millis(300), Outcome::SUCCESS);
         assert!(fast_failing.cost(OpClass::Read, now) > slow.cost(OpClass::Read, now));
+    }
+
+    #[test]
+    fn what_is_untold_is_told_to_whoever_asks() {
+        let t0 = crate::clock::now();
+        let at = |ms: u64| t0 + Duration::from_millis(ms);
+        let tracker = Tracker::new();
+        for ms in 0..100 {
+            tracker.judged(OpClass::Read, at(ms), Duration::from_millis(10), Outcome::SUCCESS);
+        }
+        // Not a multiple of what goes untold: some of these are.
+        for ms in 100..105 {
+            tracker.judged(OpClass::Read, at(ms), Duration::from_millis(80), Outcome::SUCCESS);
+        }
+        assert_eq!(tracker.last_success(OpClass::Read), Some(at(104)));
+        assert_eq!(tracker.last_seen(OpClass::Read), Some(at(104)));
+        assert_eq!(tracker.cost(OpClass::Read, at(104)), 80e6, "the peak is seen at once");
+    }
+
+    #[test]
+    fn what_is_asked_at_every_pick_still_follows_the_endpoint() {
+        let mut now = crate::clock::now();
+        let tracker = Tracker::new();
+        let slow_at_first = [(300, 20), (2, 5_000)];
+        for (ms, attempts) in slow_at_first {
+            for _ in 0..attempts {
+                now += Duration::from_millis(2);
+                tracker.judged(OpClass::Read, now, Duration::from_millis(ms), Outcome::SUCCESS);
+                // As the router does where the usual pick is not open to it.
+                tracker.standing(OpClass::Read, now);
+            }
+        }
+        assert!(tracker.p99(OpClass::Read).unwrap() < Duration::from_millis(3));
+        assert!(tracker.late_after(OpClass::Read) < Duration::from_millis(5));
+    }
+
+    #[test]
+    fn what_other_threads_saw_is_told_in_the_order_of_time() {
+        let t0 = crate::clock::now();
+        let tracker = Tracker::new();
+        let good = |ms: u64| {
+            let now = t0 + Duration::from_millis(ms);
+            tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
+        };
+        (0..40).for_each(good);
+        std::thread::scope(|scope| {
+            scope.spawn(|| (50..55).for_each(good));
+            scope.spawn(|| (40..45).for_each(good));
+        });
+        assert_eq!(
+            tracker.last_success(OpClass::Read),
+            Some(t0 + Duration::from_millis(54))
+        );
+        assert_eq!(tracker.score(OpClass::Read), 1.0);
+    }
+
+    #[test]
+    fn after_trouble_it_is_calm_again() {
+        let mut now = crate::clock::now();
+        let tracker = Tracker::new();
+        let throttled = Outcome::new(Verdict::Throttled, Sent::Maybe);
+        for outcome in [FAULT, throttled] {
+            for _ in 0..30 {
+                now += Duration::from_millis(10);
+                tracker.judged(OpClass::Read, now, Duration::from_millis(10), outcome);
+            }
+            assert!(!tracker.views[OpClass::Read.index()].calm.load(Ordering::Relaxed));
+            for _ in 0..3_000 {
+                now += Duration::from_millis(50);
+                tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
+            }
+            assert!(tracker.views[OpClass::Read.index()].calm.load(Ordering::Relaxed));
+            assert_eq!(
+                (tracker.score(OpClass::Read), tracker.admitted(OpClass::Read, now)),
+                (1.0, 1.0)
+            );
+        }
     }
 
     #[test]

@@ -36,22 +36,22 @@
 
 use crate::{
     BoxError, clock,
-    health::{Tracker, late_after},
+    health::Tracker,
     request::{After, Call, CallRecord, Ended, Leg, LegKind, OpClass, Safety},
     retry::Budget,
     route::is_local_refusal,
+    station::{Apart, Behind, Served, Station},
     telemetry::{Event, Reporter},
     verdict::Verdict,
 };
 use pin_project_lite::pin_project;
 use std::{
-    future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
-use tower::{Layer, Service, ServiceExt, util::Oneshot};
+use tower::Layer;
 
 /// How long an attempt may take before it is hedged.
 #[derive(Clone, Debug)]
@@ -91,11 +91,12 @@ impl Delay {
     }
 
     /// The delay for an attempt at this endpoint.
+    #[inline]
     pub fn of(&self, endpoint: Option<usize>, class: OpClass) -> Duration {
-        endpoint
-            .and_then(|index| self.trackers.get(index))
-            .and_then(|tracker| tracker.p99(class))
-            .map_or(self.unlearnt, |p99| late_after(p99).max(self.floor))
+        match endpoint.and_then(|index| self.trackers.get(index)) {
+            Some(tracker) => tracker.late_after(class).max(self.floor),
+            None => self.unlearnt,
+        }
     }
 
     /// The delay for an attempt that serves as the first probe of this endpoint, which was silent: the hedge is sent so early that it is
@@ -113,7 +114,7 @@ impl Delay {
     }
 }
 
-/// Wraps a service in [`Hedge`].
+/// Puts a [`Hedge`] before a service.
 #[derive(Clone, Debug)]
 pub struct HedgeLayer {
     shared: Arc<Shared>,
@@ -141,100 +142,60 @@ impl HedgeLayer {
             }),
         }
     }
+
+    /// The station before this one.
+    pub(crate) fn before<N>(&self, inner: N) -> Hedge<N> {
+        Hedge {
+            inner,
+            shared: self.shared.clone(),
+        }
+    }
 }
 
 impl<S: Clone> Layer<S> for HedgeLayer {
-    type Service = Hedge<S>;
+    type Service = Served<Hedge<Behind<S>>>;
 
-    fn layer(&self, inner: S) -> Hedge<S> {
-        Hedge {
-            beside: Arc::new(Beside {
-                template: Mutex::new(inner.clone()),
-                shared: self.shared.clone(),
-            }),
-            inner,
-        }
+    fn layer(&self, inner: S) -> Self::Service {
+        Served::of(self.before(Behind::new(inner)))
     }
 }
 
 /// Hedges late reads. See the [module](self).
-#[derive(Clone, Debug)]
-pub struct Hedge<S> {
-    inner: S,
-    beside: Arc<Beside<S>>,
-}
-
-/// What a hedge needs. A call that has none holds it, and copies nothing.
 #[derive(Debug)]
-struct Beside<S> {
-    /// Cloned for each hedge; a clone earns its own readiness.
-    template: Mutex<S>,
+pub struct Hedge<N> {
+    inner: N,
     shared: Arc<Shared>,
 }
 
-impl<R, S> Service<Call<R>> for Hedge<S>
-where
-    S: Service<Call<R>> + Clone,
-    S::Error: Into<BoxError>,
-{
-    type Response = S::Response;
-    type Error = BoxError;
-    type Future = ResponseFuture<R, S>;
-
-    #[inline]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
-    }
-
-    #[inline]
-    fn call(&mut self, call: Call<R>) -> Self::Future {
-        let may_hedge = call.safety() == Safety::ReadOnly
-            && call.record().pin().is_none()
-            && self.beside.shared.delay.floor < Duration::MAX;
-        ResponseFuture {
-            hedge: None,
-            spare: may_hedge.then(|| (call.clone(), self.beside.clone())),
-            due: None,
-            first: self.inner.call(call),
-        }
-    }
+/// One or two attempts under way.
+pub struct Attempt<R, N: Station<R>> {
+    first: N::Attempt,
+    /// Boxed: few calls have one, and all would be twice as large for it.
+    hedge: Option<Pin<Box<Running<R, N>>>>,
+    /// One hedge an attempt, or none.
+    may_hedge: bool,
+    due: Option<After>,
 }
 
 pin_project! {
-    /// One or two attempts under way.
-    pub struct ResponseFuture<R, S>
+    struct Running<R, N>
     where
-        S: Service<Call<R>>,
+        N: Station<R>,
     {
         #[pin]
-        first: S::Future,
-        // Boxed: few calls have one, and all would be twice as large for it.
-        hedge: Option<Pin<Box<Running<R, Oneshot<S, Call<R>>, S::Response>>>>,
-        // What a hedge needs; taken when it is sent or when there cannot be one.
-        spare: Option<(Call<R>, Arc<Beside<S>>)>,
-        due: Option<After>,
-    }
-}
-
-pin_project! {
-    struct Running<R, F, T> {
-        #[pin]
-        future: F,
-        leg: Leg,
+        attempt: Apart<R, N>,
         // A result of the hedge that waits for the first.
-        result: Option<Result<T, BoxError>>,
-        // The first attempt's.
-        first: Call<R>,
+        result: Option<Result<N::Response, BoxError>>,
         // A result of the first that waits for the hedge.
-        first_result: Option<Result<T, BoxError>>,
-        // The budget that it was taken from.
-        paid: Option<Budget>,
+        first_result: Option<Result<N::Response, BoxError>>,
+        // It was taken from the budget.
+        paid: bool,
     }
 }
 
-impl<R, S: Service<Call<R>>> std::fmt::Debug for ResponseFuture<R, S> {
+impl<R, N: Station<R>> std::fmt::Debug for Attempt<R, N> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("hedge::ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("hedge::Attempt").finish_non_exhaustive()
     }
 }
 
@@ -261,19 +222,71 @@ fn rank(ended: Option<Ended>, succeeded: bool) -> Rank {
     }
 }
 
-impl<R, S> Future for ResponseFuture<R, S>
+impl<R, N> Station<R> for Hedge<N>
 where
-    S: Service<Call<R>> + Clone,
-    S::Error: Into<BoxError>,
+    N: Station<R>,
+    N::Error: Into<BoxError>,
 {
-    type Output = Result<S::Response, BoxError>;
+    type Response = N::Response;
+    type Error = BoxError;
+    type Attempt = Attempt<R, N>;
+    type Pinned = N::Pinned;
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
+        let may_hedge = call.safety() == Safety::ReadOnly
+            && call.record().pin().is_none()
+            && self.shared.delay.floor < Duration::MAX;
+        Attempt {
+            first: self.inner.enter(call),
+            hedge: None,
+            may_hedge,
+            due: None,
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        mut pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>> {
+        let result = ready!(self.race(call, attempt, pinned.as_mut(), cx));
+        if attempt.hedge.is_some() {
+            // The loser.
+            self.abandon(call, attempt, pinned);
+        }
+        Poll::Ready(result)
+    }
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let first_is_back = |hedge: &Pin<Box<Running<R, _, _>>>| hedge.first_result.is_some();
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        self.inner.abandon(call, &mut attempt.first, pinned);
+        if let Some(running) = &mut attempt.hedge {
+            running.as_mut().project().attempt.abandon(&self.inner);
+        }
+    }
+}
+
+impl<N> Hedge<N> {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn race<R>(
+        &self,
+        call: &Call<R>,
+        this: &mut Attempt<R, N>,
+        pinned: Pin<&mut N::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>>
+    where
+        N: Station<R>,
+        N::Error: Into<BoxError>,
+    {
+        let (record, shared) = (call.record(), &self.shared);
+        let first_is_back = |hedge: &Pin<Box<Running<R, N>>>| hedge.first_result.is_some();
         if !this.hedge.as_ref().is_some_and(first_is_back)
-            && let Poll::Ready(result) = this.first.as_mut().poll(cx)
+            && let Poll::Ready(result) = self.inner.poll(call, &mut this.first, pinned, cx)
         {
             let result = result.map_err(Into::into);
             // Unhedged calls, nearly all, end here.
@@ -281,15 +294,18 @@ where
                 return Poll::Ready(result);
             };
             let hedge = hedge.as_mut().project();
-            let (record, leg) = (hedge.first.record(), hedge.first.leg());
             match hedge.result.take() {
-                Some(other) => return Poll::Ready(better(record, (leg, result), (*hedge.leg, other))),
-                None if rank(record.ended(leg), result.is_ok()) == Rank::Definitive => return Poll::Ready(result),
+                Some(other) => {
+                    let other = (hedge.attempt.call.leg(), other);
+                    return Poll::Ready(better(record, (call.leg(), result), other));
+                }
+                None if rank(record.ended(call.leg()), result.is_ok()) == Rank::Definitive => {
+                    return Poll::Ready(result);
+                }
                 None => *hedge.first_result = Some(result),
             }
         }
-        if let Some((call, beside)) = this.spare.as_ref() {
-            let (record, shared) = (call.record(), &beside.shared);
+        if this.may_hedge {
             let due = *this.due.get_or_insert_with(|| {
                 let (endpoint, class) = (record.endpoint(call.leg()), record.class());
                 call.at_after().plus(match record.probes_silence() {
@@ -303,21 +319,17 @@ where
             let now = clock::now();
             if record.is_probe() || shared.budget.withdraw(now) {
                 let leg = record.next_leg(LegKind::Hedge);
-                let template = beside.template.lock().unwrap_or_else(PoisonError::into_inner);
-                let running = Running {
-                    future: template.clone().oneshot(call.clone().on_leg(leg, now)),
-                    leg,
+                this.hedge = Some(Box::pin(Running {
+                    // Before it enters: whatever it meets may make it a probe.
+                    paid: !record.is_probe(),
+                    attempt: Apart::enter(&self.inner, call.clone().on_leg(leg, now)),
                     result: None,
-                    first: call.clone(),
                     first_result: None,
-                    paid: (!record.is_probe()).then(|| shared.budget.clone()),
-                };
-                *this.hedge = Some(Box::pin(running));
+                }));
             } else if shared.budget.may_tell(now) {
                 shared.reporter.report(Event::BudgetExhausted { class: record.class() });
             }
-            // One hedge an attempt, or none.
-            *this.spare = None;
+            this.may_hedge = false;
         }
         let Some(running) = this.hedge.as_mut() else {
             return Poll::Pending;
@@ -326,26 +338,26 @@ where
         if hedge.result.is_some() {
             return Poll::Pending;
         }
-        let Poll::Ready(result) = hedge.future.poll(cx) else {
+        let leg = hedge.attempt.call.leg();
+        let Poll::Ready(result) = hedge.attempt.poll(&self.inner, cx) else {
             return Poll::Pending;
         };
         let result = result.map_err(Into::into);
-        let (record, first_leg) = (hedge.first.record(), hedge.first.leg());
-        if matches!(&result, Err(error) if is_local_refusal(error)) && record.ended(*hedge.leg).is_none() {
+        if matches!(&result, Err(error) if is_local_refusal(error)) && record.ended(leg).is_none() {
             // Nowhere to hedge to: it was none, and costs nothing.
-            if let Some(budget) = hedge.paid {
-                budget.refund(clock::now());
+            if *hedge.paid {
+                shared.budget.refund(clock::now());
             }
             // A first that is back already, with no success, has nothing to wait for any more.
             let first = hedge.first_result.take();
-            *this.hedge = None;
+            this.hedge = None;
             return first.map_or(Poll::Pending, Poll::Ready);
         }
         if let Some(first) = hedge.first_result.take() {
-            return Poll::Ready(better(record, (first_leg, first), (*hedge.leg, result)));
+            return Poll::Ready(better(record, (call.leg(), first), (leg, result)));
         }
-        if rank(record.ended(*hedge.leg), result.is_ok()) == Rank::Definitive {
-            record.stand_in(first_leg, *hedge.leg);
+        if rank(record.ended(leg), result.is_ok()) == Rank::Definitive {
+            record.stand_in(call.leg(), leg);
             return Poll::Ready(result);
         }
         // An absence or a failure waits for the first, which is still out.

@@ -5,7 +5,7 @@ use crate::sync::{atomic::AtomicUsize, explore};
 use futures_util::future::{BoxFuture, pending};
 use loom::thread;
 use std::task::Waker;
-use tower::{service_fn, util::BoxCloneSyncService};
+use tower::{Service, service_fn, util::BoxCloneSyncService};
 
 /// One endpoint behind its admission.
 #[derive(Clone)]
@@ -99,7 +99,11 @@ fn never_more_under_way_than_allowed_and_every_place_is_given_back() {
                     |endpoint| drop(endpoint.call(true, false)),
                 ],
             );
-            assert!(endpoint.admitted() >= 1, "one that comes first is let in");
+            // One place may be held by the one that never goes on.
+            assert!(
+                endpoint.admitted() + 1 >= most as usize,
+                "refused though there was room"
+            );
             assert_eq!(endpoint.admission.in_flight(), 0);
             // All places are there again.
             let again: Vec<_> = (0..most).map(|_| endpoint.call(true, false)).collect();

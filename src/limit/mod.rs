@@ -43,20 +43,19 @@ pub use refusal::Full;
 use crate::{
     BoxError, clock,
     request::{Abandoned, After, Call, Ended},
+    station::{Behind, Served, Station},
     sync::{
         Mutex,
         atomic::{AtomicU32, Ordering},
     },
 };
-use pin_project_lite::pin_project;
 use std::{
-    future::Future,
     pin::Pin,
     sync::{Arc, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tower::{Layer, Service};
+use tower::Layer;
 
 /// The most that an attempt with no alternative waits for its turn.
 pub const PATIENCE: Duration = Duration::from_millis(50);
@@ -107,26 +106,33 @@ impl Admission {
         self.0.learnt.as_ref().and_then(|learnt| learnt.limit(clock::now()))
     }
 
-    /// One more attempt, which must wait for its turn so long.
+    /// One more attempt, which waits at most so long for its turn: how long it must, and what it is to be learnt from. The other
+    /// way: after how long it may come again.
     #[inline]
-    fn admit<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Place<R>), Duration> {
+    fn admit<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Option<Sample>), Duration> {
         // Counted before it is looked at, so that two that race cannot both take the last place.
         let before = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
-        let mut place = Place {
-            admission: self.clone(),
-            sample: None,
-        };
-        if before >= self.0.max_in_flight {
+        let admitted = self.weigh(call, before, patience);
+        if admitted.is_err() {
+            self.leave();
+        }
+        admitted
+    }
+
+    #[inline]
+    fn weigh<R>(
+        &self,
+        call: &Call<R>,
+        under_way: u32,
+        patience: Duration,
+    ) -> Result<(Duration, Option<Sample>), Duration> {
+        if under_way >= self.0.max_in_flight {
             return Err(PATIENCE);
         }
-        if let Some(learnt) = &self.0.learnt
-            && learnt.admits(|| call.at(), before).ok_or(PATIENCE)?
-        {
-            place.sample = Some(Box::new(Sample {
-                call: call.clone(),
-                found: before,
-            }));
-        }
+        let sample = match &self.0.learnt {
+            None => false,
+            Some(learnt) => learnt.admits(|| call.at(), under_way).ok_or(PATIENCE)?,
+        };
         let wait = match &self.0.rate {
             None => Duration::ZERO,
             Some(rate) => rate
@@ -134,11 +140,38 @@ impl Admission {
                 .unwrap_or_else(PoisonError::into_inner)
                 .admit(call.at(), patience)?,
         };
-        Ok((wait, place))
+        Ok((wait, sample.then_some(Sample { found: under_way })))
+    }
+
+    /// One that was admitted is over.
+    #[inline]
+    fn leave(&self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What a sample met.
+    fn learn<R>(&self, call: &Call<R>, sample: Sample) {
+        let Some(learnt) = &self.0.learnt else { return };
+        let record = call.record();
+        let (ended, elapsed) = record.end_of(call.leg());
+        let telling = match ended {
+            Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy() || outcome.timed_out,
+            Some(Ended::Abandoned(how)) => how == Abandoned::Late,
+            None => false,
+        };
+        if let Some(took) = elapsed.filter(|_| telling && !record.is_background()) {
+            learnt.ended(call.at() + took, took, sample.found);
+        }
     }
 }
 
-/// Wraps one endpoint's service in [`Limit`].
+/// An attempt to learn from: so many were under way before it.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    found: u32,
+}
+
+/// Puts one endpoint's admission before its service.
 #[derive(Clone, Debug)]
 pub struct LimitLayer {
     admission: Admission,
@@ -149,168 +182,148 @@ impl LimitLayer {
     pub const fn new(admission: Admission) -> Self {
         Self { admission }
     }
-}
 
-impl<S> Layer<S> for LimitLayer {
-    type Service = Limit<S>;
-
-    fn layer(&self, inner: S) -> Limit<S> {
+    /// The station before this one.
+    pub(crate) fn before<N>(self, inner: N) -> Limit<N> {
         Limit {
             inner,
-            admission: self.admission.clone(),
+            admission: self.admission,
         }
     }
 }
 
-/// One endpoint's service behind its admission. See the [module](self).
-#[derive(Clone, Debug)]
-pub struct Limit<S> {
-    inner: S,
+impl<S: Clone> Layer<S> for LimitLayer {
+    type Service = Served<Limit<Behind<S>>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Served::of(self.clone().before(Behind::new(inner)))
+    }
+}
+
+/// One endpoint behind its admission. See the [module](self).
+#[derive(Debug)]
+pub struct Limit<N> {
+    inner: N,
     admission: Admission,
 }
 
-impl<R, S> Service<Call<R>> for Limit<S>
+impl<R, N> Station<R> for Limit<N>
 where
-    S: Service<Call<R>> + Clone,
-    S::Error: Into<BoxError>,
+    N: Station<R>,
+    N::Error: Into<BoxError>,
 {
-    type Response = S::Response;
+    type Response = N::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<S, R, S::Future>;
+    type Attempt = Attempt<R, N::Attempt>;
+    type Pinned = N::Pinned;
 
-    #[inline]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
-    }
-
-    #[inline]
-    fn call(&mut self, call: Call<R>) -> Self::Future {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
         let patience = if call.may_queue() { PATIENCE } else { Duration::ZERO };
-        let state = match self.admission.admit(&call, patience) {
-            Err(retry_after) => State::Refused { retry_after },
-            Ok((wait, place)) => {
-                if wait.is_zero() {
+        match self.admission.admit(call, patience) {
+            Err(retry_after) => Attempt {
+                place: None,
+                state: State::Refused { retry_after },
+            },
+            Ok((wait, sample)) => Attempt {
+                place: Some(Place { sample }),
+                state: if wait.is_zero() {
                     State::Sent {
-                        place,
-                        inner: self.inner.call(call),
+                        inner: self.inner.enter(call),
+                        later: None,
                     }
                 } else {
-                    // The ready instance goes with the call; a clone, which must earn its own readiness, stays.
-                    let clone = self.inner.clone();
                     State::Queued {
                         turn: call.at_after().plus(wait),
-                        waiting: Some(Box::new(Waiting {
-                            service: std::mem::replace(&mut self.inner, clone),
-                            call,
-                            place,
-                        })),
                     }
-                }
+                },
+            },
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>> {
+        let Attempt { place, state } = attempt;
+        if let State::Queued { turn } = state {
+            ready!(call.record().poll_until(*turn, cx));
+            let later = call.clone().handed_down(clock::now());
+            *state = State::Sent {
+                inner: self.inner.enter(&later),
+                later: Some(Box::new(later)),
+            };
+        }
+        match state {
+            State::Sent { inner, later } => {
+                let sent = later.as_deref().unwrap_or(call);
+                let result = ready!(self.inner.poll(sent, inner, pinned, cx));
+                self.give_back(call, place);
+                Poll::Ready(result.map_err(Into::into))
             }
-        };
-        ResponseFuture { state }
+            State::Refused { retry_after } => {
+                let retry_after = *retry_after;
+                Poll::Ready(Err(Full { retry_after }.into()))
+            }
+            State::Queued { .. } => Poll::Pending,
+        }
+    }
+
+    #[inline]
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        let Attempt { place, state } = attempt;
+        if let State::Sent { inner, later } = state {
+            self.inner.abandon(later.as_deref().unwrap_or(call), inner, pinned);
+        }
+        self.give_back(call, place);
     }
 }
 
-pin_project! {
-    /// An attempt on its way, waiting for its turn, or refused.
-    pub struct ResponseFuture<S, R, F> {
-        #[pin]
-        state: State<S, R, F>,
+impl<N> Limit<N> {
+    #[inline]
+    fn give_back<R>(&self, call: &Call<R>, place: &mut Option<Place>) {
+        let Some(place) = place.take() else { return };
+        self.admission.leave();
+        if let Some(sample) = place.sample {
+            self.admission.learn(call, sample);
+        }
     }
 }
 
-pin_project! {
-    #[project = StateProjection]
-    enum State<S, R, F> {
-        Refused { retry_after: Duration },
-        // Boxed: few attempts do.
-        Queued { turn: After, waiting: Option<Box<Waiting<S, R>>> },
-        Sent { #[pin] inner: F, place: Place<R> },
-    }
+/// A place among the attempts under way.
+#[derive(Debug)]
+struct Place {
+    /// One attempt in eight is one.
+    sample: Option<Sample>,
 }
 
-/// What goes on when it is its turn.
-struct Waiting<S, R> {
-    service: S,
-    call: Call<R>,
-    place: Place<R>,
+/// An attempt on its way, waiting for its turn, or refused.
+pub struct Attempt<R, A> {
+    /// Until it is given back.
+    place: Option<Place>,
+    state: State<R, A>,
 }
 
-impl<S, R, F> std::fmt::Debug for ResponseFuture<S, R, F> {
+enum State<R, A> {
+    Refused {
+        retry_after: Duration,
+    },
+    Queued {
+        turn: After,
+    },
+    Sent {
+        inner: A,
+        /// The call as it was when its turn came, if it was queued: its time counts from there. Boxed: few were.
+        later: Option<Box<Call<R>>>,
+    },
+}
+
+impl<R, A> std::fmt::Debug for Attempt<R, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("limit::ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<R, S> Future for ResponseFuture<S, R, S::Future>
-where
-    S: Service<Call<R>>,
-    S::Error: Into<BoxError>,
-{
-    type Output = Result<S::Response, BoxError>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        loop {
-            match state.as_mut().project() {
-                StateProjection::Refused { retry_after } => {
-                    let retry_after = *retry_after;
-                    return Poll::Ready(Err(Full { retry_after }.into()));
-                }
-                StateProjection::Queued { turn, waiting } => {
-                    if let Some(waiting) = waiting {
-                        ready!(waiting.call.record().poll_until(*turn, cx));
-                    }
-                    let waiting = waiting.take().expect("polled again after it was sent on");
-                    let Waiting {
-                        mut service,
-                        call,
-                        place,
-                    } = *waiting;
-                    let inner = service.call(call.handed_down(clock::now()));
-                    state.set(State::Sent { inner, place });
-                }
-                StateProjection::Sent { inner, .. } => return inner.poll(cx).map_err(Into::into),
-            }
-        }
-    }
-}
-
-/// A place among the attempts under way; given back when dropped.
-#[derive(Debug)]
-struct Place<R> {
-    admission: Admission,
-    /// Boxed: one attempt in eight is one.
-    sample: Option<Box<Sample<R>>>,
-}
-
-/// An attempt to learn from.
-#[derive(Debug)]
-struct Sample<R> {
-    call: Call<R>,
-    /// So many were under way before it.
-    found: u32,
-}
-
-impl<R> Drop for Place<R> {
-    #[inline]
-    fn drop(&mut self) {
-        let shared = &self.admission.0;
-        shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let (Some(learnt), Some(sample)) = (&shared.learnt, &self.sample) else {
-            return;
-        };
-        let record = sample.call.record();
-        let (ended, elapsed) = record.end_of(sample.call.leg());
-        let telling = match ended {
-            Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy() || outcome.timed_out,
-            Some(Ended::Abandoned(how)) => how == Abandoned::Late,
-            None => false,
-        };
-        if let Some(took) = elapsed.filter(|_| telling && !record.is_background()) {
-            learnt.ended(sample.call.at() + took, took, sample.found);
-        }
+        f.debug_struct("limit::Attempt").finish_non_exhaustive()
     }
 }

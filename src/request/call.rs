@@ -8,13 +8,37 @@ pub struct Call<R> {
     shared: Arc<Shared<R>>,
     /// When this attempt was handed down. A clock read costs as much as two layers, so they share this one.
     at: After,
-    leg: Leg,
+    ticket: Ticket,
+}
+
+/// Which attempt it is and what it may do, in one word: every station copies it, and what was written in parts is slow to
+/// read as a whole.
+#[derive(Clone, Copy)]
+struct Ticket(u64);
+
+impl Ticket {
     /// Retry has waited and may return to an endpoint that this call already tried.
-    revisit: bool,
+    const REVISIT: u64 = 1 << 16;
     /// Route has nothing better: the breaker must let this attempt pass.
-    forced: bool,
+    const FORCED: u64 = 1 << 17;
     /// Route has nothing else: the limiter may let this attempt queue briefly.
-    may_queue: bool,
+    const MAY_QUEUE: u64 = 1 << 18;
+
+    const fn leg(self) -> Leg {
+        Leg(self.0 as u16)
+    }
+
+    const fn with_leg(self, leg: Leg) -> Self {
+        Self((self.0 & !(u16::MAX as u64)) | leg.0 as u64)
+    }
+
+    const fn has(self, right: u64) -> bool {
+        self.0 & right != 0
+    }
+
+    const fn set(self, right: u64, on: bool) -> Self {
+        Self((self.0 & !right) | (right * on as u64))
+    }
 }
 
 /// In one allocation, as both live as long as the call.
@@ -52,10 +76,7 @@ impl<R> Call<R> {
         Self {
             shared: Arc::new(Shared { record, request }),
             at: After::START,
-            leg: Leg::default(),
-            revisit: false,
-            forced: false,
-            may_queue: false,
+            ticket: Ticket(0),
         }
     }
 
@@ -79,7 +100,7 @@ impl<R> Call<R> {
 
     /// Which attempt this is.
     pub const fn leg(&self) -> Leg {
-        self.leg
+        self.ticket.leg()
     }
 
     /// The class of work.
@@ -110,7 +131,7 @@ impl<R> Call<R> {
     /// The same call as attempt `leg`, handed down now.
     #[must_use]
     pub(crate) fn on_leg(mut self, leg: Leg, now: Instant) -> Self {
-        self.leg = leg;
+        self.ticket = self.ticket.with_leg(leg);
         self.handed_down(now)
     }
 
@@ -123,27 +144,27 @@ impl<R> Call<R> {
 
     #[must_use]
     pub(crate) fn revisiting(mut self, revisit: bool) -> Self {
-        self.revisit = revisit;
+        self.ticket = self.ticket.set(Ticket::REVISIT, revisit);
         self
     }
 
     #[must_use]
     pub(crate) fn dispatched(mut self, forced: bool, may_queue: bool) -> Self {
-        self.forced = forced;
-        self.may_queue = may_queue;
+        let ticket = self.ticket.set(Ticket::FORCED, forced);
+        self.ticket = ticket.set(Ticket::MAY_QUEUE, may_queue);
         self
     }
 
     pub(crate) const fn revisit(&self) -> bool {
-        self.revisit
+        self.ticket.has(Ticket::REVISIT)
     }
 
     pub(crate) const fn forced(&self) -> bool {
-        self.forced
+        self.ticket.has(Ticket::FORCED)
     }
 
     pub(crate) const fn may_queue(&self) -> bool {
-        self.may_queue
+        self.ticket.has(Ticket::MAY_QUEUE)
     }
 }
 
@@ -162,7 +183,7 @@ impl<R: fmt::Debug> fmt::Debug for Call<R> {
         f.debug_struct("Call")
             .field("request", self.request())
             .field("record", self.record())
-            .field("leg", &self.leg)
+            .field("leg", &self.leg())
             .finish_non_exhaustive()
     }
 }

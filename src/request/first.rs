@@ -96,7 +96,7 @@ impl First {
     pub(super) fn end(&self, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
         self.elapsed
             .store(After::from(elapsed).nanos().min(NEVER - 1), Ordering::Relaxed);
-        let plain = detail.is_none() && ended == Ended::Judged(Outcome::SUCCESS);
+        let plain = detail.is_none() && matches!(ended, Ended::Judged(outcome) if outcome.is_plain_success());
         if !plain {
             *self.rest() = Rest {
                 ended: Some(ended),
@@ -122,6 +122,7 @@ impl First {
     }
 
     /// When it was judged a success.
+    #[inline]
     pub(super) fn succeeded_at(&self) -> Option<After> {
         if self.ended.load(Ordering::Acquire) != SUCCEEDED {
             return None;

@@ -1,8 +1,14 @@
 mod attempts;
 
-use super::{After, LegKind, OpClass, Safety, first::First, leg::LegRecord, timer::CallTimer};
+use super::{
+    After, LegKind, OpClass, Safety,
+    first::First,
+    leg::LegRecord,
+    timer::{CallTimer, Timer},
+};
 use crate::clock::{self, Instant};
 use std::{
+    pin::Pin,
     sync::{
         Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -78,11 +84,15 @@ impl CallRecord {
     /// The same, and gives back what holds: a deadline that is already there stays, as it came from nearer the caller.
     #[inline]
     pub(crate) fn end_by(&self, at: After) -> After {
-        let nanos = at.nanos().min(UNDECIDED - 1);
-        let decided = self
-            .deadline
-            .compare_exchange(UNDECIDED, nanos, Ordering::Relaxed, Ordering::Relaxed);
-        After::of_nanos(decided.map_or_else(|earlier| earlier, |_| nanos))
+        // Whoever has the call decides before it is sent, so nobody races: no exchange is needed.
+        match self.deadline.load(Ordering::Relaxed) {
+            UNDECIDED => {
+                let nanos = at.nanos().min(UNDECIDED - 1);
+                self.deadline.store(nanos, Ordering::Relaxed);
+                After::of_nanos(nanos)
+            }
+            earlier => After::of_nanos(earlier),
+        }
     }
 
     /// The same record with this deadline.
@@ -240,19 +250,21 @@ impl CallRecord {
     }
 
     /// Ready once `at` has passed. See [`CallTimer`].
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn poll_until(&self, at: After, cx: &mut Context<'_>) -> Poll<()> {
         self.timer.poll_until(self.started, at, cx)
     }
 
     /// From now on each layer only says until when it waits; [`poll_collected`](Self::poll_collected) must end every pass.
+    #[inline]
     pub(crate) fn collect_waits(&self) {
         self.timer.collect();
     }
 
     /// Ready once anything has passed that was waited for in this pass, or `at`. The inner value says whether it was `at`.
-    pub(crate) fn poll_collected(&self, at: After, cx: &mut Context<'_>) -> Poll<bool> {
-        self.timer.poll_collected(self.started, at, cx)
+    #[inline]
+    pub(crate) fn poll_collected(&self, at: After, timer: Pin<&mut Timer>, cx: &mut Context<'_>) -> Poll<bool> {
+        self.timer.poll_collected(self.started, at, timer, cx)
     }
 }
 

@@ -1,5 +1,6 @@
 use crate::{
     clock::Instant,
+    striped::Striped,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -30,7 +31,7 @@ pub struct Budget(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     /// Calls that the bank has not been told of: a deposit costs one addition.
-    calls: AtomicU64,
+    calls: Striped<AtomicU64>,
     bank: Mutex<Bank>,
 }
 
@@ -49,7 +50,7 @@ impl Budget {
     /// `share` extra attempts per call, and `per_second` whatever the traffic.
     pub fn new(share: f64, per_second: f64) -> Self {
         Self(Arc::new(Shared {
-            calls: AtomicU64::new(0),
+            calls: Striped::new(|| AtomicU64::new(0)),
             bank: Mutex::new(Bank::new(share, per_second)),
         }))
     }
@@ -57,7 +58,7 @@ impl Budget {
     /// A call was made.
     #[inline]
     pub fn deposit(&self) {
-        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        self.0.calls.mine().fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether it is time to tell that the budget is used up: at most once a second.
@@ -90,7 +91,7 @@ impl Budget {
     /// The bank, told of every call so far.
     fn bank(&self, now: Instant) -> MutexGuard<'_, Bank> {
         let mut bank = self.0.bank.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = self.0.calls.swap(0, Ordering::Relaxed);
+        let calls = self.0.calls.iter().map(|calls| calls.swap(0, Ordering::Relaxed)).sum();
         bank.deposit(now, calls);
         bank
     }

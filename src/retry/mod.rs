@@ -38,18 +38,17 @@ use crate::{
     BoxError, clock,
     request::{After, Call, Leg, LegKind},
     route::Exhausted,
+    station::{Apart, Behind, Served, Station},
     telemetry::{Event, Reporter},
 };
-use pin_project_lite::pin_project;
 use std::{
-    future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
-use tower::{Layer, Service, ServiceExt, util::Oneshot};
+use tower::Layer;
 
-/// Wraps a service in [`Retry`].
+/// Puts a [`Retry`] before a service.
 #[derive(Clone, Debug)]
 pub struct RetryLayer {
     shared: Arc<Shared>,
@@ -85,187 +84,177 @@ impl RetryLayer {
             }),
         }
     }
+
+    /// The station before this one.
+    pub(crate) fn before<N>(&self, inner: N) -> Retry<N> {
+        Retry {
+            inner,
+            shared: self.shared.clone(),
+        }
+    }
 }
 
 impl<S: Clone> Layer<S> for RetryLayer {
-    type Service = Retry<S>;
+    type Service = Served<Retry<Behind<S>>>;
 
-    fn layer(&self, inner: S) -> Retry<S> {
-        Retry {
-            again: Arc::new(Again {
-                template: Mutex::new(inner.clone()),
-                shared: self.shared.clone(),
-            }),
-            inner,
-        }
+    fn layer(&self, inner: S) -> Self::Service {
+        Served::of(self.before(Behind::new(inner)))
     }
 }
 
 /// Tries again. See the [module](self).
-#[derive(Clone, Debug)]
-pub struct Retry<S> {
-    inner: S,
-    again: Arc<Again<S>>,
-}
-
-/// What further attempts need. A call that needs none holds it, and copies nothing.
 #[derive(Debug)]
-struct Again<S> {
-    /// Cloned for each of them; a clone earns its own readiness.
-    template: Mutex<S>,
+pub struct Retry<N> {
+    inner: N,
     shared: Arc<Shared>,
 }
 
-impl<S: Clone> Again<S> {
-    fn send<R>(&self, call: Call<R>) -> Pin<Box<Oneshot<S, Call<R>>>>
-    where
-        S: Service<Call<R>>,
-    {
-        let template = self.template.lock().unwrap_or_else(PoisonError::into_inner);
-        Box::pin(template.clone().oneshot(call))
+/// A call under way.
+pub struct Attempt<R, N: Station<R>> {
+    leg: Leg,
+    attempts: u32,
+    /// How often the call has returned to an endpoint already tried.
+    returns: u32,
+    /// The best failure so far, for when nothing else can be tried. Boxed, as few calls have one.
+    last: Option<Box<Result<N::Response, BoxError>>>,
+    state: State<R, N>,
+}
+
+enum State<R, N: Station<R>> {
+    First {
+        attempt: N::Attempt,
+    },
+    /// Boxed: it would be larger than the first, and few calls have one.
+    Again {
+        attempt: Pin<Box<Apart<R, N>>>,
+    },
+    Waiting {
+        until: After,
+    },
+}
+
+impl<R, N: Station<R>> std::fmt::Debug for Attempt<R, N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("retry::Attempt").finish_non_exhaustive()
     }
 }
 
-impl<R, S> Service<Call<R>> for Retry<S>
+impl<R, N> Station<R> for Retry<N>
 where
-    S: Service<Call<R>> + Clone,
-    S::Error: Into<BoxError>,
+    N: Station<R>,
+    N::Error: Into<BoxError>,
 {
-    type Response = S::Response;
+    type Response = N::Response;
     type Error = BoxError;
-    type Future = ResponseFuture<R, S>;
+    type Attempt = Attempt<R, N>;
+    type Pinned = N::Pinned;
 
-    #[inline]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
-    }
-
-    #[inline]
-    fn call(&mut self, call: Call<R>) -> Self::Future {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
         if call.record().earns() {
-            self.again.shared.budget.deposit();
+            self.shared.budget.deposit();
         }
-        ResponseFuture {
+        Attempt {
             leg: call.leg(),
             attempts: 1,
             returns: 0,
             last: None,
-            call: call.clone(),
-            again: self.again.clone(),
-            // The ready instance takes the first.
             state: State::First {
-                future: self.inner.call(call),
+                attempt: self.inner.enter(call),
             },
         }
     }
-}
 
-pin_project! {
-    /// A call under way.
-    pub struct ResponseFuture<R, S>
-    where
-        S: Service<Call<R>>,
-    {
-        call: Call<R>,
-        again: Arc<Again<S>>,
-        leg: Leg,
-        attempts: u32,
-        // How often the call has returned to an endpoint already tried.
-        returns: u32,
-        // The best failure so far, for when nothing else can be tried. Boxed, as few calls have one.
-        last: Option<Box<Result<S::Response, BoxError>>>,
-        #[pin]
-        state: State<S::Future, Pin<Box<Oneshot<S, Call<R>>>>>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<A, B> {
-        First { #[pin] future: A },
-        // Boxed: it would be larger than the first, and few calls have one.
-        Again { future: B },
-        Waiting { until: After },
-    }
-}
-
-impl<R, S: Service<Call<R>>> std::fmt::Debug for ResponseFuture<R, S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("retry::ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<R, S> Future for ResponseFuture<R, S>
-where
-    S: Service<Call<R>> + Clone,
-    S::Error: Into<BoxError>,
-{
-    type Output = Result<S::Response, BoxError>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        mut pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>> {
+        let this = attempt;
+        let (record, shared) = (call.record(), &self.shared);
         loop {
-            let result = match this.state.as_mut().project() {
-                StateProjection::First { future } => ready!(future.poll(cx)).map_err(Into::into),
-                StateProjection::Again { future } => ready!(future.as_mut().poll(cx)).map_err(Into::into),
-                StateProjection::Waiting { until } => {
-                    ready!(this.call.record().poll_until(*until, cx));
-                    let call = this.call.clone().on_leg(*this.leg, clock::now()).revisiting(true);
-                    let future = this.again.send(call);
-                    this.state.set(State::Again { future });
+            let result = match &mut this.state {
+                State::First { attempt } => {
+                    ready!(self.inner.poll(call, attempt, pinned.as_mut(), cx)).map_err(Into::into)
+                }
+                State::Again { attempt } => ready!(attempt.as_mut().poll(&self.inner, cx)).map_err(Into::into),
+                State::Waiting { until } => {
+                    ready!(record.poll_until(*until, cx));
+                    let call = call.clone().on_leg(this.leg, clock::now()).revisiting(true);
+                    this.state = self.again(call);
                     continue;
                 }
             };
-            let record = this.call.record();
-            let shared = &this.again.shared;
             let returning = if matches!(&result, Err(error) if error.is::<Exhausted>()) && this.last.is_some() {
                 // Everything was tried: the attempt that was granted goes to one of them again, after a wait.
                 true
             } else {
-                let ended = record.result_of(*this.leg);
+                let ended = record.result_of(this.leg);
                 let refused = ended.is_none() && matches!(&result, Err(error) if crate::route::is_local_refusal(error));
                 if refused {
                     // Nothing was sent and nothing is known; an earlier failure says more.
                     return Poll::Ready(this.last.take().map_or(result, |last| *last));
                 }
                 if decide(ended, result.is_ok(), record.safety()) == Decision::Return
-                    || *this.attempts >= shared.settings.max_attempts
+                    || this.attempts >= shared.settings.max_attempts
                 {
                     return Poll::Ready(result);
                 }
-                *this.last = Some(Box::new(result));
+                this.last = Some(Box::new(result));
                 let now = clock::now();
                 if !record.is_probe() && !shared.budget.withdraw(now) {
                     if shared.budget.may_tell(now) {
                         let class = record.class();
                         shared.reporter.report(Event::BudgetExhausted { class });
                     }
-                    return Poll::Ready(last(this.last));
+                    return Poll::Ready(last(&mut this.last));
                 }
-                *this.attempts += 1;
-                *this.leg = record.next_leg(LegKind::Retry);
+                this.attempts += 1;
+                this.leg = record.next_leg(LegKind::Retry);
                 // Without a router below there is no elsewhere.
                 record.picked() == 0
             };
             if returning {
                 let wait = {
                     let mut rng = shared.rng.lock().unwrap_or_else(PoisonError::into_inner);
-                    shared.settings.waits(&mut rng).nth(*this.returns as usize)
+                    shared.settings.waits(&mut rng).nth(this.returns as usize)
                 };
-                *this.returns += 1;
+                this.returns += 1;
                 let wait = wait.unwrap_or(shared.settings.max_backoff);
                 let until = record.after(clock::now()).plus(wait);
                 if record.deadline_after().is_some_and(|deadline| until >= deadline)
-                    || *this.returns > shared.settings.max_attempts
+                    || this.returns > shared.settings.max_attempts
                 {
-                    return Poll::Ready(last(this.last));
+                    return Poll::Ready(last(&mut this.last));
                 }
-                this.state.set(State::Waiting { until });
+                this.state = State::Waiting { until };
             } else {
-                let future = this.again.send(this.call.clone().on_leg(*this.leg, clock::now()));
-                this.state.set(State::Again { future });
+                let call = call.clone().on_leg(this.leg, clock::now());
+                this.state = self.again(call);
             }
+        }
+    }
+
+    #[inline]
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        match &mut attempt.state {
+            State::First { attempt } => self.inner.abandon(call, attempt, pinned),
+            State::Again { attempt } => attempt.as_mut().abandon(&self.inner),
+            State::Waiting { .. } => {}
+        }
+    }
+}
+
+impl<N> Retry<N> {
+    fn again<R>(&self, call: Call<R>) -> State<R, N>
+    where
+        N: Station<R>,
+    {
+        State::Again {
+            attempt: Box::pin(Apart::enter(&self.inner, call)),
         }
     }
 }

@@ -20,8 +20,8 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: inside `hedge`, around the endpoints. It is always ready and picks in `call`, because readiness
-//! comes before the request is known; the chosen endpoint is driven by its own clone. It writes each pick into the call's
+//! **Place in the stack**: inside `hedge`, around the endpoints. It picks in `call`, because readiness comes before the request
+//! is known, and asks the chosen endpoint only then whether it is ready. It writes each pick into the call's
 //! record, and never picks for one call twice what was picked before, unless retry says that everything was tried.
 //!
 //! **Cancel safety**: nothing is held.
@@ -33,7 +33,7 @@ mod service;
 
 pub use refusal::Exhausted;
 pub(crate) use refusal::is_local_refusal;
-pub use service::{ResponseFuture, Route};
+pub use service::{Attempt, Route, Router};
 
 use crate::{breaker::Breaker, health::Tracker, limit::Admission};
 use std::sync::Arc;
@@ -81,6 +81,15 @@ impl<S> Member<S> {
             vitals,
             tier: None,
             read_only: false,
+        }
+    }
+
+    fn map<N>(self, station: impl FnOnce(S) -> N) -> Member<N> {
+        Member {
+            service: station(self.service),
+            vitals: self.vitals,
+            tier: self.tier,
+            read_only: self.read_only,
         }
     }
 

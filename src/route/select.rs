@@ -232,13 +232,14 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
                 probe_wanted = Some(index);
             }
         }
+        let standing = vital.tracker.standing(wish.class, now);
         buffer[count] = Candidate {
             index,
             tier: place.tier,
             share,
-            score: vital.tracker.score(wish.class),
-            admitted: vital.tracker.admitted(wish.class, now),
-            cost: vital.tracker.cost(wish.class, now),
+            score: standing.score,
+            admitted: standing.admitted,
+            cost: standing.cost,
         };
         count += 1;
     }

@@ -5,33 +5,40 @@ use super::{
 use crate::{
     BoxError,
     clock::{self, Instant},
-    dispatch::{Dispatched, dispatch},
     operator::Orders,
     request::{Call, CallRecord, LegKind, OpClass, bit},
+    station::{Behind, Served, Station},
     telemetry::{Event, Reporter, shadow_difference},
 };
-use pin_project_lite::pin_project;
 use std::{
-    future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
 };
-use tower::{Service, util::Oneshot};
 
-/// The router over a client's endpoints. Cloning shares them.
-#[derive(Debug)]
-pub struct Route<S> {
-    shared: Arc<Shared<S>>,
+/// The router over services, as a service itself. Cloning shares them.
+pub type Route<S> = Served<Router<Behind<S>>>;
+
+impl<S: Clone> Route<S> {
+    /// A router over these endpoints; `seed` is for the spill's draws. The first 64 are used.
+    pub fn new(members: impl IntoIterator<Item = Member<S>>, seed: u64) -> Self {
+        let members = members.into_iter().map(|member| member.map(Behind::new));
+        Self::of(Router::commanded(members, seed, None, Reporter::silent()))
+    }
+
+    /// What is known of each endpoint, in the order of listing.
+    pub fn vitals(&self) -> &[Vitals] {
+        &self.station().vitals
+    }
 }
 
+/// The router over a client's endpoints. See the [module](super).
 #[derive(Debug)]
-struct Shared<S> {
-    /// One instance each, used in turn: a clone per attempt would cost more than the attempt's own bookkeeping.
-    services: Vec<Mutex<S>>,
+pub struct Router<N> {
+    endpoints: Vec<N>,
     vitals: Vec<Vitals>,
     places: Places,
     draws: Draws,
@@ -41,31 +48,17 @@ struct Shared<S> {
     reporter: Reporter,
 }
 
-impl<S> Clone for Route<S> {
-    #[inline]
-    fn clone(&self) -> Self {
-        Self {
-            shared: self.shared.clone(),
-        }
-    }
-}
-
-impl<S> Route<S> {
-    /// A router over these endpoints; `seed` is for the spill's draws. The first 64 are used.
-    pub fn new(members: impl IntoIterator<Item = Member<S>>, seed: u64) -> Self {
-        Self::commanded(members, seed, None, Reporter::silent())
-    }
-
-    /// The same, under an operator's orders.
+impl<N> Router<N> {
+    /// A router over these endpoints, under an operator's orders.
     pub(crate) fn commanded(
-        members: impl IntoIterator<Item = Member<S>>,
+        members: impl IntoIterator<Item = Member<N>>,
         seed: u64,
         orders: Option<Arc<Orders>>,
         reporter: Reporter,
     ) -> Self {
-        let (mut services, mut vitals, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut endpoints, mut vitals, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (index, member) in members.into_iter().enumerate().take(64) {
-            services.push(Mutex::new(member.service));
+            endpoints.push(member.service);
             vitals.push(member.vitals);
             places.push(Place {
                 tier: member.tier.unwrap_or(u8::try_from(index).unwrap_or(u8::MAX)),
@@ -73,25 +66,18 @@ impl<S> Route<S> {
             });
         }
         Self {
-            shared: Arc::new(Shared {
-                services,
-                vitals,
-                places: Places::new(places),
-                draws: Draws::seeded(seed),
-                all_bad: [const { AtomicBool::new(false) }; 3],
-                orders,
-                reporter,
-            }),
+            endpoints,
+            vitals,
+            places: Places::new(places),
+            draws: Draws::seeded(seed),
+            all_bad: [const { AtomicBool::new(false) }; 3],
+            orders,
+            reporter,
         }
-    }
-
-    /// What is known of each endpoint, in the order of listing.
-    pub fn vitals(&self) -> &[Vitals] {
-        &self.shared.vitals
     }
 }
 
-impl<S> Shared<S> {
+impl<N> Router<N> {
     /// Where an attempt goes, by what is known and what is ordered.
     fn select(&self, wish: Wish, now: impl FnOnce() -> Instant) -> Option<Selected> {
         if self.orders.as_ref().is_none_or(|orders| orders.are_none())
@@ -136,39 +122,12 @@ impl<S> Shared<S> {
             });
         }
     }
-}
 
-impl<R, S> Service<Call<R>> for Route<S>
-where
-    S: Service<Call<R>> + Clone,
-    S::Error: Into<BoxError>,
-{
-    type Response = S::Response;
-    type Error = BoxError;
-    type Future = ResponseFuture<R, S>;
-
-    #[inline]
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    #[inline]
-    fn call(&mut self, call: Call<R>) -> Self::Future {
-        ResponseFuture {
-            current: self.shared.dispatch(&call, 0),
-            shared: self.shared.clone(),
-            refused: None,
-            call,
-        }
-    }
-}
-
-impl<S> Shared<S> {
     /// Sends this attempt somewhere, but not to those that refused it. `None`: no endpoint is left for it.
-    #[inline]
-    fn dispatch<R>(&self, call: &Call<R>, refused: u64) -> Option<Attempt<R, S>>
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn dispatch<R>(&self, call: &Call<R>, refused: u64) -> Option<At<R, N::Attempt>>
     where
-        S: Service<Call<R>> + Clone,
+        N: Station<R>,
     {
         let (record, leg) = (call.record(), call.leg());
         let wish = Wish {
@@ -187,11 +146,15 @@ impl<S> Shared<S> {
             self.note_all_bad(wish.class, selected.all_bad);
         }
         record.pick(leg, selected.index);
-        let call = call.clone().dispatched(selected.forced, selected.may_queue);
-        let mut service = self.services[selected.index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        Some(dispatch(&mut *service, call))
+        let endpoint = &self.endpoints[selected.index];
+        // Nearly every attempt goes as it is.
+        let other = (selected.forced, selected.may_queue) != (call.forced(), call.may_queue());
+        let terms = other.then(|| call.clone().dispatched(selected.forced, selected.may_queue));
+        Some(At {
+            endpoint: selected.index,
+            attempt: endpoint.enter(terms.as_ref().unwrap_or(call)),
+            terms,
+        })
     }
 
     /// Why no endpoint is left for a call.
@@ -204,23 +167,20 @@ impl<S> Shared<S> {
     }
 }
 
-/// At an endpoint.
-type Attempt<R, S> = Dispatched<<S as Service<Call<R>>>::Future, Oneshot<S, Call<R>>>;
+/// An attempt on its way to an endpoint, perhaps after others refused it.
+pub struct Attempt<R, A> {
+    /// Boxed, as few attempts are.
+    refused: Option<Box<Refused>>,
+    /// `None`: no endpoint is left.
+    current: Option<At<R, A>>,
+}
 
-pin_project! {
-    /// An attempt on its way to an endpoint, perhaps after others refused it.
-    pub struct ResponseFuture<R, S>
-    where
-        S: Service<Call<R>>,
-    {
-        call: Call<R>,
-        shared: Arc<Shared<S>>,
-        // Boxed, as few attempts are.
-        refused: Option<Box<Refused>>,
-        // `None`: no endpoint is left.
-        #[pin]
-        current: Option<Attempt<R, S>>,
-    }
+/// At an endpoint, under what was selected.
+struct At<R, A> {
+    endpoint: usize,
+    /// The call under these; `None`: as it came.
+    terms: Option<Call<R>>,
+    attempt: A,
 }
 
 /// Refused by the breaker or the limit of every endpoint that it was sent to so far.
@@ -230,30 +190,51 @@ struct Refused {
     refusal: BoxError,
 }
 
-impl<R, S: Service<Call<R>>> std::fmt::Debug for ResponseFuture<R, S> {
+impl<R, A> std::fmt::Debug for Attempt<R, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("route::ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("route::Attempt").finish_non_exhaustive()
     }
 }
 
-impl<R, S> Future for ResponseFuture<R, S>
+impl<R, N> Station<R> for Router<N>
 where
-    S: Service<Call<R>> + Clone,
-    S::Error: Into<BoxError>,
+    N: Station<R>,
+    N::Error: Into<BoxError>,
 {
-    type Output = Result<S::Response, BoxError>;
+    type Response = N::Response;
+    type Error = BoxError;
+    type Attempt = Attempt<R, N::Attempt>;
+    type Pinned = N::Pinned;
 
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let record = this.call.record();
-        let leg = this.call.leg();
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
+        Attempt {
+            refused: None,
+            current: self.dispatch(call, 0),
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        mut pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>> {
+        let (record, leg) = (call.record(), call.leg());
         loop {
-            let Some(current) = this.current.as_mut().as_pin_mut() else {
-                let refusal = this.refused.take().map(|refused| refused.refusal);
-                return Poll::Ready(Err(refusal.unwrap_or_else(|| this.shared.exhausted(record).into())));
+            let Some(At {
+                endpoint: index,
+                terms,
+                attempt: there,
+            }) = &mut attempt.current
+            else {
+                let refusal = attempt.refused.take().map(|refused| refused.refusal);
+                return Poll::Ready(Err(refusal.unwrap_or_else(|| self.exhausted(record).into())));
             };
-            let refusal = match ready!(current.poll(cx)) {
+            let (endpoint, terms) = (&self.endpoints[*index], terms.as_ref().unwrap_or(call));
+            let refusal = match ready!(endpoint.poll(terms, there, pinned.as_mut(), cx)) {
                 Ok(response) => return Poll::Ready(Ok(response)),
                 Err(error) => error.into(),
             };
@@ -261,10 +242,18 @@ where
                 return Poll::Ready(Err(refusal));
             }
             // Refused here, by its breaker or its limit: not an attempt. Look elsewhere.
-            let by = this.refused.as_ref().map_or(0, |refused| refused.by) | record.endpoint(leg).map_or(0, bit);
+            let by = attempt.refused.as_ref().map_or(0, |refused| refused.by) | bit(*index);
             record.unpick(leg);
-            *this.refused = Some(Box::new(Refused { by, refusal }));
-            this.current.set(this.shared.dispatch(this.call, by));
+            attempt.refused = Some(Box::new(Refused { by, refusal }));
+            pinned.set(N::Pinned::default());
+            attempt.current = self.dispatch(call, by);
+        }
+    }
+
+    #[inline]
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        if let Some(at) = &mut attempt.current {
+            self.endpoints[at.endpoint].abandon(at.terms.as_ref().unwrap_or(call), &mut at.attempt, pinned);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     request::{CallRecord, Ended, Leg},
 };
 use std::time::Duration;
-use tracing::{Span, field::Empty};
+use tracing::{Level, Span, field::Empty, level_filters::LevelFilter};
 
 /// Sees one endpoint's attempts: a span each, and the metrics.
 #[derive(Debug)]
@@ -28,9 +28,18 @@ impl AttemptObserver {
         Self(Some(Observed { profile, metrics }))
     }
 
-    /// The span of attempt `leg`. Costs next to nothing where nobody subscribes.
+    /// The span of attempt `leg`; none where nobody subscribes. Boxed, so that an attempt is no larger for it.
     #[inline]
-    pub(crate) fn span(&self, record: &CallRecord, leg: Leg) -> Span {
+    pub(crate) fn span(&self, record: &CallRecord, leg: Leg) -> Option<Box<Span>> {
+        // Asked first: with tracing's feature `log`, which any crate may turn on, even a span that nobody wants is built.
+        if Level::INFO > LevelFilter::current() {
+            return None;
+        }
+        let span = self.new_span(record, leg);
+        (!span.is_disabled()).then(|| Box::new(span))
+    }
+
+    fn new_span(&self, record: &CallRecord, leg: Leg) -> Span {
         let profile = self.0.as_ref().map(|observed| &observed.profile);
         tracing::info_span!(
             target: "evenkeel",

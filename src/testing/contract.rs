@@ -2,7 +2,7 @@
 //!
 //! Libraries have called services that were not made ready, kept a clone's readiness, and leaked permits when a future was
 //! dropped; each cost their users an incident. The probe puts a watchful service under a layer and tries all three, and
-//! whether an error passes through as it was.
+//! whether an error or a panic passes through as it was.
 //!
 //! ```
 //! use evenkeel::deadline::DeadlineLayer;
@@ -18,6 +18,7 @@ use crate::{BoxError, request::Call};
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -46,7 +47,13 @@ enum Manner {
     AnswerAfter(u32),
     FailAfter(u32),
     Hang,
+    PanicWhenCalled,
+    PanicWhenPolled,
+    PanicWhenDropped,
 }
+
+/// What a panic of the probe's service carries.
+struct ProbePanic;
 
 #[derive(Debug, Default)]
 struct Watch {
@@ -105,6 +112,10 @@ impl<R> Service<Call<R>> for Watchful {
             self.watch.unready_calls.fetch_add(1, Ordering::Relaxed);
         }
         self.readiness = Readiness::No;
+        if self.manner == Manner::PanicWhenCalled {
+            // Unlike `panic!`, this prints nothing.
+            resume_unwind(Box::new(ProbePanic));
+        }
         self.watch.alive.fetch_add(1, Ordering::Relaxed);
         Answer {
             number: self.watch.calls.fetch_add(1, Ordering::Relaxed),
@@ -130,7 +141,8 @@ impl Future for Answer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.polls += 1;
         let (pause, result) = match self.manner {
-            Manner::Hang => return Poll::Pending,
+            Manner::Hang | Manner::PanicWhenDropped => return Poll::Pending,
+            Manner::PanicWhenCalled | Manner::PanicWhenPolled => resume_unwind(Box::new(ProbePanic)),
             Manner::AnswerAfter(pause) => (pause, Ok(self.number)),
             Manner::FailAfter(pause) => (pause, Err(ProbeError(self.number).into())),
         };
@@ -145,6 +157,9 @@ impl Future for Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         self.watch.alive.fetch_sub(1, Ordering::Relaxed);
+        if self.manner == Manner::PanicWhenDropped && !std::thread::panicking() {
+            resume_unwind(Box::new(ProbePanic));
+        }
     }
 }
 
@@ -168,6 +183,13 @@ where
             nothing_leaks_when_dropped_at_any_await(&layer, call, manner);
         }
         nothing_leaks_when_a_hang_is_dropped_late(&layer, call).await;
+        for manner in [
+            Manner::PanicWhenCalled,
+            Manner::PanicWhenPolled,
+            Manner::PanicWhenDropped,
+        ] {
+            nothing_leaks_when_it_panics(&layer, call, manner);
+        }
     }
 }
 
@@ -280,4 +302,29 @@ where
         assert!(!matches!(outcome, Ok(Ok(_))), "a hang cannot be answered");
         assert_clean(&watch, &format!("a hang dropped after {millis} ms"));
     }
+}
+
+/// The panic is the caller's, as the service's own would be, and takes nothing with it.
+fn nothing_leaks_when_it_panics<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>, manner: Manner)
+where
+    L: Layer<Watchful>,
+    L::Service: Service<Call<()>, Response = u32> + Clone,
+    <L::Service as Service<Call<()>>>::Error: Into<BoxError>,
+{
+    let (service, watch) = under(layer, manner);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut future = pin!(service.oneshot(call()));
+        let mut cx = Context::from_waker(Waker::noop());
+        (0..12).any(|_| future.as_mut().poll(&mut cx).is_ready())
+    }));
+    match outcome {
+        Ok(true) => panic!("the inner service panicked, and the layer answered"),
+        // It holds the call back.
+        Ok(false) => {}
+        Err(payload) => assert!(
+            payload.is::<ProbePanic>(),
+            "the inner service's panic came out as another one"
+        ),
+    }
+    assert_clean(&watch, &format!("after {manner:?}"));
 }

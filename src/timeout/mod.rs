@@ -20,7 +20,7 @@
 //! ```
 //!
 //! **Place in the stack**: inside `health`, so that a hang is judged. It covers the inner service's readiness and its call,
-//! from the pick on; that is why it is always ready itself.
+//! from the pick on.
 //!
 //! **Cancel safety**: nothing is held.
 //!
@@ -33,21 +33,19 @@ pub use refusal::Elapsed;
 use crate::{
     BoxError,
     clock::nanos,
-    dispatch::{Dispatched, dispatch},
     health::Tracker,
     request::{After, Call, OpClass, Safety},
+    station::{Behind, Served, Station},
     verdict::{Classify, Detail, Outcome},
 };
-use pin_project_lite::pin_project;
 use std::{
     fmt,
-    future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
-use tower::{Layer, Service, util::Oneshot};
+use tower::Layer;
 
 /// How long an attempt may take.
 #[derive(Clone, Debug)]
@@ -85,46 +83,43 @@ impl Limit {
     }
 
     /// The limit of this attempt: of one that may be repeated at most half of what is left until the deadline, so that
-    /// there is time to ask somebody else.
+    /// there is time to ask somebody else. In nanoseconds, as it is asked for every attempt.
     #[inline]
-    fn within<R>(&self, call: &Call<R>) -> Duration {
-        let limit = match &self.tracker {
-            // Whoever lends its attempt as a probe does not wait longer because others waited in vain.
-            Some(tracker) if call.record().is_probe() => self.learnt_from(tracker, call.class()),
-            Some(tracker) => self.lengthened(tracker, call.class()),
-            None => self.unlearnt,
-        };
-        let limit = match call.record().deadline_after() {
+    fn within<R>(&self, call: &Call<R>) -> u64 {
+        let record = call.record();
+        // Whoever lends its attempt as a probe does not wait longer because others waited in vain.
+        let limit = self.learnt_nanos(call.class(), !record.is_probe());
+        let limit = match record.deadline_after() {
             Some(deadline) if call.safety() != Safety::Once => {
-                let left = deadline.since(call.at_after());
-                limit.min((left / 2).max(self.floor))
+                let left = deadline.nanos().saturating_sub(call.at_after().nanos());
+                limit.min((left / 2).max(nanos(self.floor)))
             }
             _ => limit,
         };
-        limit + call.record().allowance()
-    }
-
-    fn learnt_from(&self, tracker: &Tracker, class: OpClass) -> Duration {
-        match tracker.p99(class) {
-            Some(p99) => Duration::from_nanos(nanos(p99).saturating_mul(u64::from(Self::TIMES_P99))).max(self.floor),
-            None => self.unlearnt,
-        }
+        limit.saturating_add(nanos(record.allowance()))
     }
 
     /// The limit now.
     pub fn of(&self, class: OpClass) -> Duration {
-        match &self.tracker {
-            Some(tracker) => self.lengthened(tracker, class),
-            None => self.unlearnt,
-        }
+        Duration::from_nanos(self.learnt_nanos(class, true))
     }
 
-    /// Doubled by each of the latest attempts that ran into it.
-    fn lengthened(&self, tracker: &Tracker, class: OpClass) -> Duration {
-        let learnt = self.learnt_from(tracker, class);
+    /// What was learnt, doubled by each of the latest attempts that ran into it where it may be `lengthened`.
+    #[inline]
+    fn learnt_nanos(&self, class: OpClass, lengthened: bool) -> u64 {
+        let Some(tracker) = &self.tracker else {
+            return nanos(self.unlearnt);
+        };
+        let learnt = match tracker.p99(class) {
+            Some(p99) => nanos(p99)
+                .saturating_mul(u64::from(Self::TIMES_P99))
+                .max(nanos(self.floor)),
+            None => nanos(self.unlearnt),
+        };
         match tracker.timeouts_in_a_row(class) {
             0 => learnt,
-            timeouts => learnt * (1 << timeouts),
+            timeouts if lengthened => learnt.saturating_mul(1 << timeouts),
+            _ => learnt,
         }
     }
 }
@@ -184,7 +179,7 @@ impl<T, E, K: Classify<T, E>> Classify<T, Error<E>> for Timed<K> {
     }
 }
 
-/// Wraps one endpoint's service in [`Timeout`].
+/// Puts a [`Timeout`] before a service.
 #[derive(Clone, Debug)]
 pub struct TimeoutLayer {
     limit: Limit,
@@ -195,81 +190,71 @@ impl TimeoutLayer {
     pub const fn new(limit: Limit) -> Self {
         Self { limit }
     }
-}
 
-impl<S> Layer<S> for TimeoutLayer {
-    type Service = Timeout<S>;
-
-    fn layer(&self, inner: S) -> Timeout<S> {
+    /// The station before this one.
+    pub(crate) fn before<N>(self, inner: N) -> Timeout<N> {
         Timeout {
             inner,
-            limit: self.limit.clone(),
+            limit: self.limit,
         }
+    }
+}
+
+impl<S: Clone> Layer<S> for TimeoutLayer {
+    type Service = Served<Timeout<Behind<S>>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Served::of(self.clone().before(Behind::new(inner)))
     }
 }
 
 /// Limits each attempt's time. See the [module](self).
-#[derive(Clone, Debug)]
-pub struct Timeout<S> {
-    inner: S,
+#[derive(Debug)]
+pub struct Timeout<N> {
+    inner: N,
     limit: Limit,
 }
 
-impl<R, S> Service<Call<R>> for Timeout<S>
-where
-    S: Service<Call<R>> + Clone,
-{
-    type Response = S::Response;
-    type Error = Error<S::Error>;
-    type Future = ResponseFuture<S::Future, Oneshot<S, Call<R>>, R>;
+impl<R, N: Station<R>> Station<R> for Timeout<N> {
+    type Response = N::Response;
+    type Error = Error<N::Error>;
+    type Attempt = Attempt<N::Attempt>;
+    type Pinned = N::Pinned;
 
-    #[inline]
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    #[inline]
-    fn call(&mut self, call: Call<R>) -> Self::Future {
-        ResponseFuture {
-            until: call.at_after().plus(self.limit.within(&call)),
-            call: call.clone(),
-            inner: dispatch(&mut self.inner, call),
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
+        Attempt {
+            until: After::of_nanos(call.at_after().nanos().saturating_add(self.limit.within(call))),
+            inner: self.inner.enter(call),
         }
     }
-}
 
-pin_project! {
-    /// An attempt under way, `A` where the service was ready at once, else `B`.
-    pub struct ResponseFuture<A, B, R> {
-        #[pin]
-        inner: Dispatched<A, B>,
-        call: Call<R>,
-        until: After,
-    }
-}
-
-impl<A, B, R> fmt::Debug for ResponseFuture<A, B, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("timeout::ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-impl<A, B, R, T, E> Future for ResponseFuture<A, B, R>
-where
-    A: Future<Output = Result<T, E>>,
-    B: Future<Output = Result<T, E>>,
-{
-    type Output = Result<T, Error<E>>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Poll::Ready(result) = this.inner.poll(cx) {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        mut pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, Self::Error>> {
+        if let Poll::Ready(result) = self.inner.poll(call, &mut attempt.inner, pinned.as_mut(), cx) {
             return Poll::Ready(result.map_err(Error::Inner));
         }
-        this.call.record().poll_until(*this.until, cx).map(|()| {
-            let limit = this.until.since(this.call.at_after());
-            Err(Error::Elapsed(Elapsed { limit }))
-        })
+        ready!(call.record().poll_until(attempt.until, cx));
+        self.inner.abandon(call, &mut attempt.inner, pinned);
+        let limit = attempt.until.since(call.at_after());
+        Poll::Ready(Err(Error::Elapsed(Elapsed { limit })))
     }
+
+    #[inline]
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        self.inner.abandon(call, &mut attempt.inner, pinned);
+    }
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+pub struct Attempt<A> {
+    inner: A,
+    until: After,
 }

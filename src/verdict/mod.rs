@@ -178,6 +178,11 @@ impl Outcome {
         }
     }
 
+    /// It worked, and there is nothing else to say.
+    pub(crate) const fn is_plain_success(self) -> bool {
+        matches!(self.verdict, Verdict::Success) && !self.credential && !self.timed_out
+    }
+
     /// Marks a `Denied` that names the credential rather than the permission.
     #[must_use]
     pub const fn naming_the_credential(mut self) -> Self {

@@ -14,10 +14,13 @@ use evenkeel::{
     verdict::{Classify, Outcome, Sent, Verdict},
 };
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
-use tower::{Layer, layer::layer_fn};
+use tower::{Layer, ServiceExt, layer::layer_fn};
 
 /// Judges the probe's errors.
 #[derive(Clone, Copy, Debug)]
@@ -140,4 +143,24 @@ async fn the_whole_stack() {
     })
     .await;
     let _ = Call::read(());
+}
+
+/// A service may hold something (a permit, a connection) for as long as its future lives.
+#[tokio::test(start_paused = true)]
+async fn what_a_failed_attempt_held_is_free_for_the_next() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let flaky = tower::service_fn(move |_: Call<()>| {
+        let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            if first {
+                Err(evenkeel::BoxError::from("reset"))
+            } else {
+                Ok(42)
+            }
+        }
+    });
+    let one_at_a_time = tower::limit::ConcurrencyLimitLayer::new(1).layer(flaky);
+    let service = RetryLayer::default().layer(one_at_a_time);
+    let answer = tokio::time::timeout(Duration::from_secs(5), service.oneshot(Call::read(())));
+    assert_eq!(answer.await.expect("no attempt waits for another").unwrap(), 42);
 }

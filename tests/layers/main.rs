@@ -4,3 +4,4 @@ mod contract;
 #[cfg(feature = "drill")]
 mod faults;
 mod hedge;
+mod large;

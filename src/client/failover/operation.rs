@@ -14,7 +14,6 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tower::{Service, ServiceExt};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -113,12 +112,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             record.set_deadline(record.started() + limit);
         }
         let call = Call::on_record(Op::new(self.operation), record);
-        let mut service = core.composed.service.clone();
-        let ready = ServiceExt::<Call<Op<F>>>::ready(&mut service).await;
-        let result: Result<T, BoxError> = match ready {
-            Ok(service) => service.call(call.clone()).await,
-            Err(error) => Err(error),
-        };
+        let result: Result<T, BoxError> = core.composed.service.send(call.clone()).await;
         let took = call.record().took();
         let result = match result {
             Ok(value) => Ok((value, self.failover, call, self.name)),

@@ -132,6 +132,15 @@ impl CallRecord {
         }
     }
 
+    /// When attempt `leg` was judged a success, if it was the first.
+    #[inline]
+    pub(crate) fn succeeded_at(&self, leg: Leg) -> Option<After> {
+        match leg.further() {
+            None => self.first.succeeded_at(),
+            Some(_) => None,
+        }
+    }
+
     /// How long the call took, which is over now. Where its one attempt succeeded, the clock was asked a moment ago.
     pub(crate) fn took(&self) -> Duration {
         let settled = match self.more.get() {
