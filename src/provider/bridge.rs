@@ -19,7 +19,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tower::Service;
 
@@ -40,7 +40,7 @@ impl AnyObjectProvider {
     /// # Errors
     /// What the adapter answers.
     pub async fn send(&self, request: ObjectRequest) -> Result<ObjectResponse, ProviderError> {
-        self.0.send(request).await
+        self.0.clone().send(request).await
     }
 
     /// See [`ObjectProvider::warm_up`].
@@ -117,7 +117,7 @@ impl fmt::Debug for AnyObjectProvider {
 
 /// A provider's trait with its futures boxed, which is what makes it object-safe: for requests `Q` with responses `A`.
 trait Erased<Q, A>: Send + Sync {
-    fn send(&self, request: Q) -> BoxFuture<'_, Result<A, ProviderError>>;
+    fn send(self: Arc<Self>, request: Q) -> BoxFuture<'static, Result<A, ProviderError>>;
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
     fn hosts(&self) -> Option<Vec<Host>>;
 }
@@ -134,19 +134,18 @@ impl<P: ObjectProvider> ErasedObjects for P {
 }
 
 impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
-    fn send(&self, request: ObjectRequest) -> BoxFuture<'_, Result<ObjectResponse, ProviderError>> {
-        Box::pin(async move {
-            Ok(match request {
-                ObjectRequest::Put(put) => ObjectResponse::Put(self.put(put).await?),
-                ObjectRequest::Get(get) => ObjectResponse::Get(self.get(get).await?),
-                ObjectRequest::Head(head) => ObjectResponse::Head(self.head(head).await?),
-                ObjectRequest::Delete(delete) => {
-                    self.delete(delete).await?;
-                    ObjectResponse::Delete
-                }
-                ObjectRequest::List(list) => ObjectResponse::List(self.list(list).await?),
-            })
-        })
+    /// A box of its own for each operation: one for all would be as large as the largest of their futures, some tens of
+    /// kilobytes that are copied and touched by every call.
+    fn send(self: Arc<Self>, request: ObjectRequest) -> BoxFuture<'static, Result<ObjectResponse, ProviderError>> {
+        match request {
+            ObjectRequest::Put(put) => Box::pin(async move { self.put(put).await.map(ObjectResponse::Put) }),
+            ObjectRequest::Get(get) => Box::pin(async move { self.get(get).await.map(ObjectResponse::Get) }),
+            ObjectRequest::Head(head) => Box::pin(async move { self.head(head).await.map(ObjectResponse::Head) }),
+            ObjectRequest::Delete(delete) => {
+                Box::pin(async move { self.delete(delete).await.map(|()| ObjectResponse::Delete) })
+            }
+            ObjectRequest::List(list) => Box::pin(async move { self.list(list).await.map(ObjectResponse::List) }),
+        }
     }
 
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
@@ -182,38 +181,82 @@ impl ObjectService {
 impl Service<Call<ObjectRequest>> for ObjectService {
     type Response = ObjectResponse;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<ObjectResponse, BoxError>>;
+    type Future = Answering<ObjectResponse>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
-        let Self { endpoint, provider } = self.clone();
         let mut request = call.into_request();
-        Box::pin(async move {
-            match &mut request {
-                ObjectRequest::Get(get) => get
-                    .if_none_match
-                    .take_if(|tag| tag.endpoint() != &*endpoint)
-                    .map_or((), drop),
-                ObjectRequest::Put(put) => {
-                    terms::narrow(put, &endpoint);
-                    // The client has asked at its door; who speaks to the stack directly has not.
-                    if !put.terms.is_empty() {
-                        ObjectProvider::check_terms(&provider, &put.terms)?;
-                    }
-                    if let PutMode::IfMatch(tag) = &put.mode
-                        && tag.endpoint() != &*endpoint
-                    {
-                        return Err(ProviderError::unsupported("the ETag was given by another endpoint").into());
-                    }
+        let answer = self.show(&mut request).map(|()| self.provider.0.clone().send(request));
+        Answering::new(answer, self.endpoint.clone(), signed)
+    }
+}
+
+impl ObjectService {
+    /// Leaves only what this endpoint may be shown.
+    fn show(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
+        let foreign = |tag: &mut ETag| tag.endpoint() != &*self.endpoint;
+        match request {
+            ObjectRequest::Get(get) => drop(get.if_none_match.take_if(foreign)),
+            ObjectRequest::Put(put) => {
+                terms::narrow(put, &self.endpoint);
+                // The client has asked at its door; who speaks to the stack directly has not.
+                if !put.terms.is_empty() {
+                    ObjectProvider::check_terms(&self.provider, &put.terms)?;
                 }
-                _ => {}
+                if let PutMode::IfMatch(tag) = &mut put.mode
+                    && foreign(tag)
+                {
+                    return Err(ProviderError::unsupported("the ETag was given by another endpoint"));
+                }
             }
-            let response = provider.send(request).await?;
-            Ok(signed(response, &endpoint))
-        })
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// An adapter's answer to come, signed by its endpoint; or why it was not asked.
+pub struct Answering<A> {
+    answer: Result<BoxFuture<'static, Result<A, ProviderError>>, Option<ProviderError>>,
+    endpoint: Arc<str>,
+    sign: fn(A, &Arc<str>) -> A,
+}
+
+impl<A> Answering<A> {
+    fn new(
+        answer: Result<BoxFuture<'static, Result<A, ProviderError>>, ProviderError>,
+        endpoint: Arc<str>,
+        sign: fn(A, &Arc<str>) -> A,
+    ) -> Self {
+        Self {
+            answer: answer.map_err(Some),
+            endpoint,
+            sign,
+        }
+    }
+}
+
+impl<A> fmt::Debug for Answering<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answering").finish_non_exhaustive()
+    }
+}
+
+impl<A> Future for Answering<A> {
+    type Output = Result<A, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = match &mut self.answer {
+            Ok(answer) => ready!(answer.as_mut().poll(cx))?,
+            Err(refusal) => match refusal.take() {
+                Some(refusal) => return Poll::Ready(Err(refusal.into())),
+                None => return Poll::Pending,
+            },
+        };
+        Poll::Ready(Ok((self.sign)(answer, &self.endpoint)))
     }
 }
 

@@ -71,7 +71,7 @@ pub use attributes::{check as check_put, check_range};
 pub use azure_blob::AzureBlob;
 #[cfg(feature = "bigtable")]
 pub use bigtable::Bigtable;
-pub use bridge::{AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
+pub use bridge::{Answering, AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 #[cfg(feature = "cosmos")]
 pub use cosmos::Cosmos;
 #[cfg(feature = "dynamodb")]

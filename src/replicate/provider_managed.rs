@@ -72,7 +72,7 @@ pub(super) fn usable<P: Protocol>(cx: &Context<P>, home: Option<usize>) -> Resul
             format!("under provider_managed writes go to the home {name} only, and the call is pinned elsewhere");
         return Err(cx.refuse(ErrorKind::InvalidInput, message));
     }
-    if let Some(violation) = &cx.violations[home] {
+    if let Some(violation) = cx.violation(home) {
         let message = format!("the home {name} may not be used, as {violation}");
         return Err(cx.refuse(ErrorKind::HomeUnavailable, message).retryable(false));
     }

@@ -8,7 +8,6 @@ use crate::{
     verdict::Classify,
 };
 use std::{fmt, sync::Arc};
-use tower::ServiceExt;
 
 type MakeSender<C, K> = dyn Fn(Routed<Invoke<C>, K>, u64) -> Sender + Send + Sync;
 
@@ -36,7 +35,7 @@ impl<C, K> Probe<C, K> {
                     .starting_as(LegKind::Probe);
                 let probe = probe.clone();
                 let call = Call::on_record(Op::new(move |client| probe(client)), record);
-                let attempt = route.clone().oneshot(call.clone());
+                let attempt = route.send(call.clone());
                 Box::pin(async move {
                     // How it ended is in the record.
                     let _ = attempt.await;

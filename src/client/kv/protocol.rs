@@ -1,7 +1,7 @@
 use super::{KvClient, KvClientBuilder, ScanCall, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, Paged, Protocol, Resume, StoreStack},
+    client::store::{BuildError, PROBE, Paged, Protocol, Resume},
     endpoint::{Host, Profile},
     provider::{AnyKvProvider, KvProvider, KvService, ProviderError},
     request::{
@@ -19,6 +19,7 @@ impl Protocol for Keys {
     type Request = KvRequest;
     type Response = KvResponse;
     type Provider = AnyKvProvider;
+    type Service = KvService;
     type Tag = Version;
 
     const NOUN: &'static str = "key";
@@ -56,9 +57,9 @@ impl Protocol for Keys {
         }
     }
 
-    fn bridge(profile: &Profile, provider: &AnyKvProvider, siblings: &Arc<[Arc<str>]>) -> StoreStack<Self> {
+    fn bridge(profile: &Profile, provider: &AnyKvProvider, siblings: &Arc<[Arc<str>]>) -> KvService {
         let service = KvService::new(profile.shared_name().clone(), provider.clone());
-        StoreStack::<Self>::new(service.sharing_versions_with(siblings.clone()))
+        service.sharing_versions_with(siblings.clone())
     }
 
     fn has_strong_replicas(provider: &AnyKvProvider) -> bool {

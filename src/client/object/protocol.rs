@@ -1,7 +1,7 @@
 use super::{ListCall, ObjectClient, ObjectClientBuilder, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, Paged, Protocol, Resume, StoreStack},
+    client::store::{BuildError, PROBE, Paged, Protocol, Resume},
     endpoint::{Host, Profile},
     provider::{AnyObjectProvider, ObjectProvider, ObjectService, ProviderError},
     request::{
@@ -19,6 +19,7 @@ impl Protocol for Objects {
     type Request = ObjectRequest;
     type Response = ObjectResponse;
     type Provider = AnyObjectProvider;
+    type Service = ObjectService;
     type Tag = ETag;
 
     const NOUN: &'static str = "object";
@@ -64,8 +65,8 @@ impl Protocol for Objects {
         }
     }
 
-    fn bridge(profile: &Profile, provider: &AnyObjectProvider, _siblings: &Arc<[Arc<str>]>) -> StoreStack<Self> {
-        StoreStack::<Self>::new(ObjectService::new(profile.shared_name().clone(), provider.clone()))
+    fn bridge(profile: &Profile, provider: &AnyObjectProvider, _siblings: &Arc<[Arc<str>]>) -> ObjectService {
+        ObjectService::new(profile.shared_name().clone(), provider.clone())
     }
 
     /// An object's tag is its store's own.

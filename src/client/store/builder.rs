@@ -12,7 +12,10 @@ use crate::{
     request::Call,
 };
 use std::{fmt, sync::Arc};
-use tower::{Layer, Service};
+use tower::{
+    Layer, Service,
+    util::{BoxCloneSyncService, Either},
+};
 
 /// Builds an [`ObjectClient`](crate::ObjectClient) or a [`KvClient`](crate::KvClient). Every default is fit for
 /// production; only [`replication`](Self::replication) has none.
@@ -183,21 +186,17 @@ impl<P: Protocol> StoreBuilder<P> {
             _ => Arc::default(),
         };
         let services = parts.roster.iter().zip(&parts.providers).map(|(profile, provider)| {
-            around_endpoints
-                .iter()
-                .fold(P::bridge(profile, provider, &siblings), |inner, around| {
-                    around(profile, inner)
-                })
+            let bridge = P::bridge(profile, provider, &siblings);
+            layered(
+                bridge,
+                around_endpoints.iter().map(|around| |inner| around(profile, inner)),
+            )
         });
         let composed = compose(&parts.roster, services, ObjectVerdicts, &parts.settings);
         let prober = probe::start(&parts, &composed);
-        let stack = around_calls
-            .into_iter()
-            .fold(StoreStack::<P>::new(composed.service.clone()), |inner, around| {
-                around(inner)
-            });
+        let door = layered(composed.service.clone(), around_calls);
         let listener = parts.settings.listener.clone();
-        let core = Core::new(parts, stack, composed, prober);
+        let core = Core::new(parts, door, composed, prober);
         if several_providers(&core.roster) {
             core.dependencies().warn(listener);
         }
@@ -221,6 +220,26 @@ impl<P: Protocol> StoreBuilder<P> {
         })
     }
 }
+
+/// The service with these layers around it. Where there are none its type is not forgotten either, which saves its callers two
+/// allocations.
+fn layered<S, R, A>(
+    service: S,
+    layers: impl IntoIterator<Item = impl FnOnce(Layered<R, A>) -> Layered<R, A>>,
+) -> Either<S, Layered<R, A>>
+where
+    S: Service<R, Response = A, Error = BoxError, Future: Send + 'static> + Clone + Send + Sync + 'static,
+    R: 'static,
+{
+    let mut layers = layers.into_iter();
+    let Some(first) = layers.next() else {
+        return Either::Left(service);
+    };
+    Either::Right(layers.fold(first(Layered::new(service)), |inner, around| around(inner)))
+}
+
+/// A service whose type is forgotten.
+type Layered<R, A> = BoxCloneSyncService<R, A, BoxError>;
 
 /// Whether these can be replicas of one table.
 fn strong<P: Protocol>(roster: &Roster, providers: &[P::Provider]) -> Result<(), BuildError> {

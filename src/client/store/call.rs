@@ -118,14 +118,11 @@ pub(crate) fn enter<P: Protocol>(
     let limit = options.deadline.unwrap_or(core.deadline);
     let valid = valid_deadline(limit);
     let started = clock::now();
-    let violations = core.violations.iter().zip(&core.roster);
-    let violations = violations.map(|(of_the_client, profile)| {
-        let of_the_call = || options.constraints.check(profile).err();
-        of_the_client.clone().or_else(of_the_call)
-    });
+    let constraints = &options.constraints;
+    let of_the_call = || core.roster.iter().map(|profile| constraints.check(profile).err());
     let pin = options.pin.as_ref().map(|name| (name, core.roster.index_of(name)));
     let cx = Context {
-        violations: violations.collect(),
+        of_the_call: (!constraints.is_empty()).then(|| of_the_call().collect()),
         operation,
         started,
         deadline: if valid.is_ok() { started + limit } else { started },
@@ -140,16 +137,13 @@ pub(crate) fn enter<P: Protocol>(
         (_, Some((name, None))) => invalid(format!(
             "the call is pinned to `{name}`, which is no endpoint of this client"
         )),
-        (_, Some((name, Some(index)))) if cx.violations[index].is_some() => {
-            let violation = cx.violations[index]
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default();
+        (_, Some((name, Some(index)))) if cx.violation(index).is_some() => {
+            let violation = cx.violation(index).map(ToString::to_string).unwrap_or_default();
             invalid(format!(
                 "the call is pinned to {name}, which may not be used, as {violation}"
             ))
         }
-        _ if cx.violations.iter().all(Option::is_some) => {
+        _ if (0..cx.core.roster.len()).all(|index| cx.violation(index).is_some()) => {
             invalid("no endpoint is left under the constraints of the client and the call".to_owned())
         }
         _ => {

@@ -11,7 +11,6 @@ use crate::{
     verdict::Verdict,
 };
 use std::sync::{Arc, Mutex, PoisonError};
-use tower::ServiceExt;
 
 /// One call of the client on its way, which may pass through the stack several times.
 pub struct Context<P: Protocol> {
@@ -21,8 +20,8 @@ pub struct Context<P: Protocol> {
     pub(crate) deadline: Instant,
     /// The endpoint that the caller pinned.
     pub(crate) pin: Option<usize>,
-    /// By endpoint: which constraint of the client or of this call it breaks.
-    pub(crate) violations: Vec<Option<Violation>>,
+    /// By endpoint: which constraint of this call it breaks, where it has any.
+    pub(crate) of_the_call: Option<Vec<Option<Violation>>>,
     /// Its passes so far.
     pub(crate) passes: Mutex<Vec<Call<P::Request>>>,
 }
@@ -134,9 +133,15 @@ pub(crate) fn winner(record: &CallRecord, wanted: Verdict) -> Option<usize> {
 }
 
 impl<P: Protocol> Context<P> {
+    /// Which constraint of the client or of this call the endpoint breaks.
+    pub(crate) fn violation(&self, endpoint: usize) -> Option<&Violation> {
+        let of_the_call = || self.of_the_call.as_ref()?[endpoint].as_ref();
+        self.core.violations[endpoint].as_ref().or_else(of_the_call)
+    }
+
     /// Endpoints that this call must not use.
     pub(crate) fn barred(&self) -> u64 {
-        self.core.roster.set_of(|index, _| self.violations[index].is_some())
+        self.core.roster.set_of(|index, _| self.violation(index).is_some())
     }
 
     pub(crate) fn name(&self, endpoint: usize) -> Arc<str> {
@@ -171,7 +176,7 @@ impl<P: Protocol> Context<P> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(call.clone());
-        let result = self.core.stack.clone().oneshot(call.clone()).await;
+        let result = self.core.send(call.clone()).await;
         Reply { result, call }
     }
 
@@ -190,7 +195,7 @@ impl<P: Protocol> Context<P> {
 
     pub(crate) fn explain(&self) -> Explanation {
         let roster = &self.core.roster;
-        let considered = Considered::all(roster, |index| match (&self.violations[index], self.pin) {
+        let considered = Considered::all(roster, |index| match (self.violation(index), self.pin) {
             (Some(violation), _) => Some(violation.to_string()),
             (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
             // Reads and deletes go there: it may hold what was stored before.
@@ -236,7 +241,7 @@ impl<P: Protocol> Context<P> {
 
     /// Why `endpoint` could not be asked.
     pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply<P>>) -> NotAsked {
-        let reason = match (&self.violations[endpoint], reply) {
+        let reason = match (self.violation(endpoint), reply) {
             (Some(violation), _) => format!("may not be asked, as {violation}"),
             (None, None) => "was not asked".to_owned(),
             (None, Some(reply)) => match reply.record().legs().into_iter().rfind(|leg| leg.started.is_some()) {

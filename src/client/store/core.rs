@@ -1,5 +1,6 @@
-use super::{Protocol, StoreStack, builder::Parts};
+use super::{Door, Protocol, StoreStack, builder::Parts};
 use crate::{
+    BoxError,
     client::{
         Dependencies,
         settings::Settings,
@@ -10,25 +11,28 @@ use crate::{
     operator::Operator,
     probe::Prober,
     replicate::Mode,
-    request::{WriteId, bit},
+    request::{Call, WriteId, bit},
     retry::Budget,
     route::Vitals,
     telemetry::{CallMetrics, Snapshot},
 };
+use futures_util::FutureExt;
 use std::{
     fmt,
+    future::Future,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
+use tower::{ServiceExt, util::Either};
 
 /// What all calls of one client share.
 pub(crate) struct Core<P: Protocol> {
     pub(crate) roster: Roster,
     pub(crate) providers: Vec<P::Provider>,
-    pub(crate) stack: StoreStack<P>,
+    pub(crate) door: Door<P>,
     /// By endpoint: which of the client's constraints it breaks.
     pub(crate) violations: Vec<Option<Violation>>,
     pub(crate) mode: Mode,
@@ -46,7 +50,7 @@ pub(crate) struct Core<P: Protocol> {
 
 impl<P: Protocol> Core<P> {
     /// A client on its stack.
-    pub(super) fn new<S, K>(parts: Parts<P>, stack: StoreStack<P>, composed: Composed<S, K>, prober: Prober) -> Self {
+    pub(super) fn new<S, K>(parts: Parts<P>, door: Door<P>, composed: Composed<S, K>, prober: Prober) -> Self {
         let Parts {
             roster,
             providers,
@@ -64,7 +68,7 @@ impl<P: Protocol> Core<P> {
             violations: roster.iter().map(|profile| constraints.check(profile).err()).collect(),
             roster,
             providers,
-            stack,
+            door,
             mode,
             deadline,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -80,6 +84,25 @@ impl<P: Protocol> Core<P> {
 }
 
 impl<P: Protocol> Core<P> {
+    /// Through the door.
+    pub(crate) fn send(
+        &self,
+        call: Call<P::Request>,
+    ) -> impl Future<Output = Result<P::Response, BoxError>> + Send + use<P> {
+        match &self.door {
+            Either::Left(stack) => stack.send(call).left_future(),
+            Either::Right(layered) => layered.clone().oneshot(call).right_future(),
+        }
+    }
+
+    /// What is behind the door, its type forgotten.
+    pub(in crate::client) fn stack(&self) -> StoreStack<P> {
+        match &self.door {
+            Either::Left(stack) => StoreStack::<P>::new(stack.clone()),
+            Either::Right(layered) => layered.clone(),
+        }
+    }
+
     pub(crate) fn permitted(&self) -> u64 {
         self.roster.set_of(|index, _| self.violations[index].is_none())
     }

@@ -5,7 +5,7 @@ macro_rules! store_methods {
             /// The whole stack as a tower service, for those who speak tower: one pass through it per call, without what
             /// the replication adds (which endpoint may be written to, what proves absence). Most want the methods above.
             pub fn service(&self) -> $stack {
-                self.core.stack.clone()
+                self.core.stack()
             }
 
             /// The operator's handle: drain, force, freeze failback, shadow.

@@ -26,15 +26,24 @@ pub use warm_up::{WarmUp, Warmed};
 
 use crate::{
     BoxError,
+    client::stack::Stack,
     endpoint::{Host, Profile},
-    provider::ProviderError,
+    provider::{ObjectVerdicts, ProviderError},
     request::{Call, OpClass, WriteId},
 };
 use std::{future::Future, sync::Arc, time::Duration};
+use tower::{Service, util::Either};
 
-/// A service for one kind of store, its type forgotten: one endpoint's, or the whole stack.
+/// A service for one kind of store, its type forgotten: one endpoint's, or the whole stack, when a user's layers may be
+/// around it.
 pub(crate) type StoreStack<P> =
     tower::util::BoxCloneSyncService<Call<<P as Protocol>::Request>, <P as Protocol>::Response, BoxError>;
+
+/// One endpoint's service: the bridge itself, or with a user's layers around it.
+pub(crate) type EndpointService<P> = Either<<P as Protocol>::Service, StoreStack<P>>;
+
+/// What calls are sent to: the stack itself, or with a user's layers around it.
+pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, StoreStack<P>>;
 
 /// What a client speaks to its endpoints, and what the machinery must know of it. Sealed: objects and keys.
 pub trait Protocol: Sized + Send + Sync + 'static {
@@ -44,6 +53,12 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     type Response: Send + Sync + 'static;
     /// An adapter, its type forgotten.
     type Provider: Clone + Send + Sync + 'static;
+    /// One endpoint's adapter as a tower service.
+    type Service: Service<Call<Self::Request>, Response = Self::Response, Error = BoxError, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static;
     /// What names one state of one thing: an ETag, a version.
     type Tag: Clone + Send + Sync + 'static;
 
@@ -70,7 +85,7 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     fn found(response: Self::Response) -> Option<(Option<WriteId>, Option<Self::Tag>)>;
 
     /// The bridge from an endpoint's adapter to the stack; `siblings` share its tags.
-    fn bridge(profile: &Profile, provider: &Self::Provider, siblings: &Arc<[Arc<str>]>) -> StoreStack<Self>;
+    fn bridge(profile: &Profile, provider: &Self::Provider, siblings: &Arc<[Arc<str>]>) -> Self::Service;
 
     /// Whether tags can be shared: see `Replication::strong`.
     fn has_strong_replicas(provider: &Self::Provider) -> bool;

@@ -1,24 +1,24 @@
 //! What is sent to look whether an endpoint is well.
 
-use super::{Protocol, StoreStack, builder::Parts};
+use super::{EndpointService, Protocol, builder::Parts};
 use crate::{
     client::stack::{Composed, lanes},
     probe::{Prober, Sender, Sent},
     provider::ObjectVerdicts,
     request::{Call, CallRecord, LegKind, OpClass, Safety},
 };
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use tower::ServiceExt;
 
 /// Starts the client's probes in the background.
-pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<StoreStack<P>, ObjectVerdicts>) -> Prober {
+pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<EndpointService<P>, ObjectVerdicts>) -> Prober {
     let roster = &parts.roster;
     let barred = roster.set_of(|_, profile| parts.constraints.check(profile).is_err());
     let lanes = lanes(roster, &composed.vitals, barred, &parts.settings);
     let (Some(read), Some(write)) = (P::probe(OpClass::Read), P::probe(OpClass::Write)) else {
         return Prober::none();
     };
-    let route = StoreStack::<P>::new(composed.route.clone());
+    let route = composed.route.clone();
     let send: Sender = Arc::new(move |endpoint, class| {
         let (request, safety) = match class {
             OpClass::Write => (write.clone(), Safety::Idempotent),
@@ -30,7 +30,8 @@ pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<StoreStac
             .barring(barred)
             .starting_as(LegKind::Probe);
         let call = Call::on_record(request, record);
-        let attempt = route.clone().oneshot(call.clone());
+        // Its type is forgotten: the compiler cannot tell otherwise that the probe may change threads.
+        let attempt: BoxFuture<'static, _> = Box::pin(route.send(call.clone()));
         Box::pin(async move {
             // How it ended is in the record.
             let _ = attempt.await;

@@ -1,4 +1,4 @@
-use super::{BoxFuture, Erased, another};
+use super::{Answering, BoxFuture, Erased, another};
 use crate::{
     BoxError,
     endpoint::Host,
@@ -41,7 +41,7 @@ impl AnyKvProvider {
     /// # Errors
     /// What the adapter answers.
     pub async fn send(&self, request: KvRequest) -> Result<KvResponse, ProviderError> {
-        self.provider.send(request).await
+        self.provider.clone().send(request).await
     }
 
     /// See [`KvProvider::warm_up`].
@@ -128,26 +128,23 @@ impl fmt::Debug for AnyKvProvider {
 }
 
 impl<P: KvProvider> Erased<KvRequest, KvResponse> for P {
-    fn send(&self, request: KvRequest) -> BoxFuture<'_, Result<KvResponse, ProviderError>> {
-        Box::pin(async move {
-            Ok(match request {
-                KvRequest::Get(get) => KvResponse::Get(self.get(get).await?),
-                KvRequest::Put(put) => KvResponse::Put(self.put(put).await?),
-                KvRequest::Delete(delete) => {
-                    self.delete(delete).await?;
-                    KvResponse::Delete
-                }
-                KvRequest::GetMany(many) => {
-                    let asked = many.keys.len();
-                    KvResponse::GetMany(settled(asked, self.get_many(many).await?)?)
-                }
-                KvRequest::PutMany(many) => {
-                    let asked = many.puts.len();
-                    KvResponse::PutMany(settled(asked, self.put_many(many).await?)?)
-                }
-                KvRequest::Scan(scan) => KvResponse::Scan(self.scan(scan).await?),
-            })
-        })
+    fn send(self: Arc<Self>, request: KvRequest) -> BoxFuture<'static, Result<KvResponse, ProviderError>> {
+        match request {
+            KvRequest::Get(get) => Box::pin(async move { self.get(get).await.map(KvResponse::Get) }),
+            KvRequest::Put(put) => Box::pin(async move { self.put(put).await.map(KvResponse::Put) }),
+            KvRequest::Delete(delete) => {
+                Box::pin(async move { self.delete(delete).await.map(|()| KvResponse::Delete) })
+            }
+            KvRequest::GetMany(many) => Box::pin(async move {
+                let asked = many.keys.len();
+                settled(asked, self.get_many(many).await?).map(KvResponse::GetMany)
+            }),
+            KvRequest::PutMany(many) => Box::pin(async move {
+                let asked = many.puts.len();
+                settled(asked, self.put_many(many).await?).map(KvResponse::PutMany)
+            }),
+            KvRequest::Scan(scan) => Box::pin(async move { self.scan(scan).await.map(KvResponse::Scan) }),
+        }
     }
 
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
@@ -230,30 +227,29 @@ impl KvService {
 impl Service<Call<KvRequest>> for KvService {
     type Response = KvResponse;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<KvResponse, BoxError>>;
+    type Future = Answering<KvResponse>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, call: Call<KvRequest>) -> Self::Future {
-        let service = self.clone();
         let request = call.into_request();
-        Box::pin(async move {
-            let shown = match &request {
-                KvRequest::Put(Put {
-                    condition: Condition::Version(version),
-                    ..
-                }) => Some(version),
-                KvRequest::Delete(delete) => delete.if_version.as_ref(),
-                _ => None,
-            };
-            if shown.is_some_and(|version| !service.knows(version)) {
-                return Err(ProviderError::unsupported("the version was given by another endpoint").into());
-            }
-            let response = service.provider.send(request).await?;
-            Ok(signed(response, service.siblings.first().unwrap_or(&service.endpoint)))
-        })
+        let shown = match &request {
+            KvRequest::Put(Put {
+                condition: Condition::Version(version),
+                ..
+            }) => Some(version),
+            KvRequest::Delete(delete) => delete.if_version.as_ref(),
+            _ => None,
+        };
+        let answer = if shown.is_some_and(|version| !self.knows(version)) {
+            Err(ProviderError::unsupported("the version was given by another endpoint"))
+        } else {
+            Ok(self.provider.provider.clone().send(request))
+        };
+        let signer = self.siblings.first().unwrap_or(&self.endpoint);
+        Answering::new(answer, signer.clone(), signed)
     }
 }
 
