@@ -46,7 +46,10 @@ fn main() {
         );
     }
     println!(
-        "\na client takes {:.0} bytes and {:.0} for each endpoint; snapshot() of three takes {:.0} ns",
-        standing.bytes_per_client, standing.bytes_per_endpoint, standing.snapshot_ns
+        "\na client takes {:.0} bytes and {:.0} for each endpoint, on {} processors; snapshot() of three takes {:.0} ns",
+        standing.bytes_per_client,
+        standing.bytes_per_endpoint,
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        standing.snapshot_ns
     );
 }
