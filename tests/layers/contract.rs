@@ -14,6 +14,7 @@ use evenkeel::{
     verdict::{Classify, Outcome, Sent, Verdict},
 };
 use std::{
+    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -163,4 +164,39 @@ async fn what_a_failed_attempt_held_is_free_for_the_next() {
     let service = RetryLayer::default().layer(one_at_a_time);
     let answer = tokio::time::timeout(Duration::from_secs(5), service.oneshot(Call::read(())));
     assert_eq!(answer.await.expect("no attempt waits for another").unwrap(), 42);
+}
+
+/// At the service until it is dropped.
+struct Here(Arc<AtomicU32>);
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whoever keeps a future that is over (in a list, in a select) does not keep the connection of what was cut off.
+#[tokio::test(start_paused = true)]
+async fn what_ran_out_of_time_is_dropped_at_once() {
+    let limit = Duration::from_millis(250);
+    let at_the_service = Arc::new(AtomicU32::new(0));
+    let count = at_the_service.clone();
+    let hangs = tower::service_fn(move |_: Call<()>| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let here = Here(count.clone());
+        async move {
+            let _here = here;
+            std::future::pending::<Result<(), evenkeel::BoxError>>().await
+        }
+    });
+    let attempt = TimeoutLayer::new(Limit::fixed(limit))
+        .layer(hangs.clone())
+        .send(Call::read(()));
+    let mut attempt = pin!(attempt);
+    attempt.as_mut().await.unwrap_err();
+    assert_eq!(at_the_service.load(Ordering::Relaxed), 0, "the attempt's limit");
+    let call = DeadlineLayer::new(limit).layer(hangs).send(Call::read(()));
+    let mut call = pin!(call);
+    call.as_mut().await.unwrap_err();
+    assert_eq!(at_the_service.load(Ordering::Relaxed), 0, "the call's deadline");
 }
