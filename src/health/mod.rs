@@ -30,17 +30,19 @@
 //!
 //! **Counted**: one span, one counter and one duration per attempt; see [`telemetry`](crate::telemetry).
 
+mod class;
 mod latency;
 mod ramp;
 mod throttle;
 mod tracker;
 mod window;
 
+pub(crate) use class::UNLEARNT;
 pub use latency::Latency;
 pub use ramp::Ramp;
 pub use throttle::ThrottleShare;
 pub use tracker::Tracker;
-pub(crate) use tracker::UNLEARNT;
+
 pub use window::{Counts, Window};
 
 use crate::{

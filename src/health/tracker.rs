@@ -1,6 +1,6 @@
 use super::{
-    latency::{Latency, REFRESH_EVERY, decay},
-    throttle::ThrottleShare,
+    class::{ClassHealth, Good, UNLEARNT, late_after},
+    latency::REFRESH_EVERY,
 };
 use crate::{
     clock::{Instant, nanos},
@@ -47,13 +47,6 @@ enum UnderWay {
     By(Admission),
 }
 
-/// An attempt that did well: when it came back, and after how long.
-#[derive(Clone, Copy, Debug)]
-struct Good {
-    at: Instant,
-    took: Duration,
-}
-
 /// So many good attempts of one thread go untold at most: as many as the p99 waits for before it is computed anew.
 const TELL_EVERY: usize = REFRESH_EVERY as usize;
 
@@ -71,53 +64,8 @@ struct View {
     timeouts: AtomicU32,
 }
 
-/// With a score from here on a tier takes its whole traffic whatever the draw (1/1.4, and a margin).
-const SOUND: f64 = 0.75;
-
-/// What was seen of one endpoint for one class. Pure: `now` comes in.
-#[derive(Clone, Debug)]
-struct ClassHealth {
-    latency: Latency,
-    throttle: ThrottleShare,
-    /// Exponentially weighted success share, 0–1.
-    score: f64,
-    score_at: Option<Instant>,
-    last_success: Option<Instant>,
-    /// When an attempt last ended that moved neither that nor the score: throttled, or the caller's mistake.
-    last_other: Option<Instant>,
-    /// When credentials that had worked were last refused: while that goes on, they stay believed.
-    last_suspicion: Option<Instant>,
-}
-
-impl Default for ClassHealth {
-    fn default() -> Self {
-        Self {
-            latency: Latency::default(),
-            throttle: ThrottleShare::default(),
-            score: 1.0,
-            score_at: None,
-            last_success: None,
-            last_other: None,
-            last_suspicion: None,
-        }
-    }
-}
-
-/// What a failure counts as in the choosing of endpoints, at least: long enough that a fast failure never looks
-/// attractive beside a slow success.
-const PENALTY: Duration = Duration::from_secs(1);
 /// Beyond the cost of any endpoint that ever answered.
 const UNKNOWN_AND_BUSY: f64 = 1e18;
-/// The time constant of the score: about the breaker's window.
-const SCORE_DECAY: Duration = Duration::from_secs(1);
-/// The weight of one attempt in the score is never below this, so that at low rates a fault is seen, nor above half.
-const SCORE_WEIGHTS: (f64, f64) = (0.02, 0.5);
-/// From here on a score is 1: what is left would take for ever to go.
-const WELL: f64 = 1.0 - 1e-6;
-/// Credentials that worked this recently are believed over a refusal of them: longer than the lifetime left to a token
-/// when SDKs refresh it (5–15 min).
-const CREDENTIALS_WORKED: Duration = Duration::from_secs(15 * 60);
-
 impl Default for Tracker {
     fn default() -> Self {
         Self::new()
@@ -206,11 +154,7 @@ impl Tracker {
 
     /// When an attempt last ended, however it did; `None` while none has.
     pub(crate) fn last_seen(&self, class: OpClass) -> Option<Instant> {
-        let health = self.lock(class);
-        [health.score_at, health.last_success, health.last_other]
-            .into_iter()
-            .flatten()
-            .max()
+        self.lock(class).last_seen()
     }
 
     /// What one more attempt here would cost: peak-EWMA latency × (attempts under way + 1), in nanoseconds.
@@ -281,12 +225,11 @@ impl Tracker {
                 health.went_well(now, took);
             }
             verdict if verdict.is_fault() || suspected => {
-                health.latency.observe_cost(now, took.unwrap_or_default().max(PENALTY));
                 if outcome.timed_out && took.is_some() {
                     let timeouts = &self.views[class.index()].timeouts;
                     timeouts.store((timeouts.load(Ordering::Relaxed) + 1).min(2), Ordering::Relaxed);
                 }
-                health.weigh(now, false);
+                health.failed(now, took);
             }
             Verdict::Throttled => {
                 health.throttle.throttled(now, outcome.retry_after);
@@ -311,10 +254,7 @@ impl Tracker {
         let mut health = self.lock(class);
         let late = age >= health.latency.p99().map_or(UNLEARNT, late_after);
         if late {
-            if !probe {
-                health.latency.record_censored(now, age);
-            }
-            health.weigh(now, false);
+            health.was_late(now, age, probe);
             self.publish(class, &health, now);
         }
         late
@@ -341,8 +281,7 @@ impl Tracker {
         let p99 = health.latency.p99();
         view.p99.store(p99.map_or(0, nanos), Ordering::Relaxed);
         view.late.store(p99.map(late_after).map_or(0, nanos), Ordering::Relaxed);
-        let unsound = health.score < SOUND || health.throttle.share(now) < 1.0;
-        view.unsound.store(unsound, Ordering::Relaxed);
+        view.unsound.store(!health.is_sound(now), Ordering::Relaxed);
         let calm = health.is_calm() && view.timeouts.load(Ordering::Relaxed) == 0;
         view.calm.store(calm, Ordering::Relaxed);
     }
@@ -367,67 +306,6 @@ impl Tracker {
             }
         }
         health
-    }
-}
-
-/// While an endpoint's p99 is not known: about three times the median of an S3 GET within the region.
-pub(crate) const UNLEARNT: Duration = Duration::from_millis(100);
-
-/// See [`Tracker::late_after`].
-#[inline]
-pub(crate) fn late_after(p99: Duration) -> Duration {
-    let p99 = nanos(p99);
-    Duration::from_nanos(p99.saturating_add((p99 / 10).max(1_000_000)))
-}
-
-impl ClassHealth {
-    /// An attempt did; `took`, where that is a sample.
-    fn went_well(&mut self, now: Instant, took: Option<Duration>) {
-        if let Some(took) = took {
-            self.latency.record(now, took);
-        }
-        self.weigh(now, true);
-        self.throttle.passed();
-        self.throttle.forget(now);
-        self.last_success = self.last_success.max(Some(now));
-    }
-
-    /// The same, in this order.
-    fn all_went_well(&mut self, attempts: &[Good]) {
-        let Some(last) = attempts.last() else { return };
-        if !self.is_calm() {
-            return attempts
-                .iter()
-                .for_each(|good| self.went_well(good.at, Some(good.took)));
-        }
-        self.latency.record_all(last.at, attempts.iter().map(|good| good.took));
-        self.score_at = self.score_at.max(Some(last.at));
-        self.last_success = self.last_success.max(Some(last.at));
-    }
-
-    fn is_calm(&self) -> bool {
-        self.score == 1.0 && self.throttle.is_idle() && self.latency.p99().is_some()
-    }
-
-    fn weigh(&mut self, now: Instant, good: bool) {
-        let last = self.score_at;
-        self.score_at = last.max(Some(now));
-        if good && self.score == 1.0 {
-            return;
-        }
-        let gap = last.map_or(SCORE_DECAY, |at| now.saturating_duration_since(at));
-        let weight = (1.0 - decay(gap, SCORE_DECAY)).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
-        self.score += weight * (f64::from(u8::from(good)) - self.score);
-        if self.score > WELL {
-            self.score = 1.0;
-        }
-    }
-
-    fn believes_credentials(&self, now: Instant) -> bool {
-        [self.last_success, self.last_suspicion]
-            .into_iter()
-            .flatten()
-            .any(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
     }
 }
 
