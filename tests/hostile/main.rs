@@ -1,0 +1,55 @@
+//! The README's promises, against those who try to break them: gateways that speak for a store, servers that redirect, late
+//! attempts, foreign keys, endless listings, callers' code that panics.
+//!
+//! One theme per file, one trial per way to break a promise. After the trials each promise has a line: how often it was tried,
+//! and how often it broke.
+//!
+//! ```sh
+//! cargo test --test hostile --all-features                   # every trial
+//! EVENKEEL_LONG=1 cargo test --test hostile --all-features   # the parts that draw by chance, fifty times as long
+//! EVENKEEL_SEED=7 cargo test --test hostile --all-features   # from another seed; the seed is printed
+//! ```
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod budget;
+mod composition;
+mod conditions;
+mod constraints;
+mod keys;
+mod life;
+mod listings;
+mod promise;
+mod proof;
+mod redirects;
+#[allow(dead_code)] // which part is used depends on the features
+mod script;
+mod settings;
+mod words;
+mod writes;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let themes = [
+        budget::trials(),
+        composition::trials(),
+        conditions::trials(),
+        constraints::trials(),
+        keys::trials(),
+        life::trials(),
+        listings::trials(),
+        proof::trials(),
+        redirects::trials(),
+        script::trials(),
+        settings::trials(),
+        words::trials(),
+        writes::trials(),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, themes.into_iter().flatten().collect());
+    if !arguments.list {
+        promise::print();
+    }
+    conclusion.exit();
+}

@@ -1,0 +1,7 @@
+//! Every numeric setting of every builder, with numbers that make no sense.
+
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![]
+}
