@@ -42,10 +42,10 @@ pub enum StopReason {
     /// A setting is nonsense. Nothing was sent.
     #[error("the settings make no sense: {0}")]
     Settings(String),
-    /// The target breaks a constraint on where data may go. Nothing was sent.
-    #[error("the target {endpoint} must not have the data: {violation}")]
+    /// A side breaks a constraint on where data may go. Nothing was sent.
+    #[error("{endpoint} may not be used, as {violation}")]
     Constraint {
-        /// The target's name.
+        /// Its name.
         endpoint: Arc<str>,
         /// What it breaks.
         violation: Violation,

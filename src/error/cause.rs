@@ -5,6 +5,7 @@ use crate::{
     BoxError, deadline, limit,
     provider::{ProviderError, ProviderErrorKind},
     request::{CallRecord, Ended, LegRecord},
+    route::Barred,
     verdict::Verdict,
 };
 use std::any::Any;
@@ -65,6 +66,7 @@ pub(super) fn kind<E: 'static>(cause: &Cause<E>, deciding: Option<&LegRecord>, r
         },
         Cause::Refused(error) if error.is::<deadline::Elapsed>() => ErrorKind::DeadlineExceeded,
         Cause::Refused(error) if error.is::<limit::Full>() => ErrorKind::Overloaded,
+        Cause::Refused(error) if error.is::<Barred>() => ErrorKind::InvalidInput,
         // Nobody was left. If all who were asked wanted less, that is what the caller should know.
         Cause::Refused(_) | Cause::Own(_) => {
             let legs = record.legs();

@@ -31,10 +31,11 @@ use tower::{ServiceExt, util::Either};
 /// What all calls of one client share.
 pub(crate) struct Core<P: Protocol> {
     pub(crate) roster: Roster,
-    pub(crate) providers: Vec<P::Provider>,
+    /// Those of endpoints that may be used; the others' are not kept, so that nothing can reach them.
+    providers: Vec<Option<P::Provider>>,
     pub(crate) door: Door<P>,
     /// By endpoint: which of the client's constraints it breaks.
-    pub(crate) violations: Vec<Option<Violation>>,
+    pub(crate) violations: Arc<[Option<Violation>]>,
     pub(crate) mode: Mode,
     pub(crate) deadline: Duration,
     pub(crate) rng: Mutex<fastrand::Rng>,
@@ -54,9 +55,9 @@ impl<P: Protocol> Core<P> {
         let Parts {
             roster,
             providers,
-            constraints,
             mode,
             settings,
+            ..
         } = parts;
         let Settings {
             deadline,
@@ -65,7 +66,7 @@ impl<P: Protocol> Core<P> {
             ..
         } = settings;
         Self {
-            violations: roster.iter().map(|profile| constraints.check(profile).err()).collect(),
+            violations: composed.violations,
             roster,
             providers,
             door,
@@ -101,6 +102,17 @@ impl<P: Protocol> Core<P> {
             Either::Left(stack) => StoreStack::<P>::new(stack.clone()),
             Either::Right(layered) => layered.clone(),
         }
+    }
+
+    /// The adapter of an endpoint, if it may be used. Whatever is sent past the router begins here.
+    pub(crate) fn provider(&self, endpoint: usize) -> Option<&P::Provider> {
+        self.providers.get(endpoint)?.as_ref()
+    }
+
+    /// Every adapter that may be used, with its endpoint.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = (&Profile, &P::Provider)> {
+        let all = self.roster.iter().zip(&self.providers);
+        all.filter_map(|(profile, provider)| Some((profile, provider.as_ref()?)))
     }
 
     pub(crate) fn permitted(&self) -> u64 {
@@ -143,9 +155,9 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(in crate::client) fn snapshot(&self) -> Snapshot {
-        let barred = self.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
         stack::snapshot(
-            self.roster.iter().zip(barred),
+            self.roster.iter(),
+            &self.violations,
             &self.vitals,
             &self.budget,
             &self.operator,
@@ -155,9 +167,10 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(in crate::client) fn dependencies(&self) -> Dependencies {
-        let endpoints = self.roster.iter().zip(&self.providers).zip(&self.violations);
-        let permitted = endpoints.filter(|(_, violation)| violation.is_none());
-        Dependencies::of(permitted.map(|((profile, provider), _)| (profile, P::hosts(provider))))
+        Dependencies::of(
+            self.providers()
+                .map(|(profile, provider)| (profile, P::hosts(provider))),
+        )
     }
 
     pub(in crate::client) fn close(&self) {
