@@ -202,7 +202,8 @@ impl KvProvider for Cosmos {
             }
         };
         match self.container.delete_item(id.clone(), &id, Some(options)).await {
-            Ok(_) => Ok(()),
+            Ok(deleted) if deleted.headers().activity_id().is_some() => Ok(()),
+            Ok(_) => Err(wrong(Symptom::ErrorDocument)),
             Err(error) => match failed(asked, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
                 // Nothing is left by which a delete could recognise itself.
