@@ -26,11 +26,6 @@ impl Progress {
     /// Why this goes nowhere, as a sentence.
     pub(crate) fn page(&mut self, names: Option<(&str, &str)>, leads_on: Option<&str>) -> Result<(), &'static str> {
         let grows = |last: &String| names.is_none_or(|(_, name)| name > last.as_str());
-        if let (Some(last), Some((first, _))) = (&self.last, names)
-            && first < last.as_str()
-        {
-            return Err("its pages are not in the order of their names");
-        }
         if let Some(token) = leads_on {
             if token.is_empty() {
                 return Err("it says that there is more, and not where");
@@ -40,6 +35,13 @@ impl Progress {
             if !self.tokens.insert(hash.finish()) {
                 return Err("it leads back to where it has been");
             }
+        }
+        if let (Some(last), Some((first, _))) = (&self.last, names)
+            && first < last.as_str()
+        {
+            return Err("its pages are not in the order of their names");
+        }
+        if leads_on.is_some() {
             if !self.last.as_ref().is_none_or(grows) {
                 return Err("it gives the same names again and again");
             }
