@@ -10,6 +10,10 @@ pub struct Report {
     pub counts: Counts,
     /// How often a source was overwritten during its copy, and copied again, in this run.
     pub source_changes: u64,
+    /// Items of the source that are not of the shape that this crate stores, in this run: another program's. They are no
+    /// keys of the backfill's, and none of them is copied. (An object has no shape. One whose name no key may have is
+    /// counted as [not copyable](super::Fate::NotCopyable).)
+    pub foreign: u64,
     /// Requests to the source in this run, listings included.
     pub source_requests: u64,
     /// Requests to the target in this run.

@@ -3,6 +3,7 @@
 mod absence;
 mod listing;
 mod mode;
+mod progress;
 mod provider_managed;
 mod strong;
 mod write_once;
@@ -10,6 +11,7 @@ mod write_once;
 pub(crate) use absence::{Tally, holders, read};
 pub(crate) use listing::{Line, Merge, Next};
 pub(crate) use mode::Mode;
+pub(crate) use progress::Progress;
 pub(crate) use provider_managed::of_the_home;
 
 use crate::{

@@ -21,7 +21,7 @@ pub(crate) use context::{Aim, Reply, members, winner};
 pub(crate) use core::Core;
 pub use listing::{Collected, Pages, PagesCall};
 pub(crate) use methods::store_methods;
-pub(crate) use walk::{Paged, Resume};
+pub(crate) use walk::{PageOf, Paged, Resume};
 pub use warm_up::{WarmUp, Warmed};
 
 use crate::{

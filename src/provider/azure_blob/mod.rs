@@ -132,13 +132,33 @@ impl AzureBlob {
     /// | | becomes | because |
     /// |---|---|---|
     /// | retries | off | the stack retries, elsewhere first, from one budget |
-    /// | transport, if none is given | connects within 0.9 s, has no other limit, follows no redirect | see [`AzureBlob::CONNECT_TIMEOUT`] |
+    /// | transport | connects within 0.9 s, has no other limit, follows no redirect | see [`AzureBlob::CONNECT_TIMEOUT`] |
     ///
-    /// Give a transport of your own a connect timeout below 1 s.
+    /// # Errors
+    /// As [`new`](Self::new); and if there is a transport in the options, which is for
+    /// [`trusting_transport`](Self::trusting_transport).
+    pub fn with_options(
+        container: Url,
+        credential: Credential,
+        options: BlobContainerClientOptions,
+    ) -> azure_core::Result<Self> {
+        if options.client_options.transport.is_some() {
+            return Err(azure_core::Error::with_message(
+                azure_core::error::ErrorKind::Other,
+                "the options' transport may follow redirects out of the permitted locations: leave it out, or say \
+                 `trusting_transport`",
+            ));
+        }
+        Self::trusting_transport(container, credential, options)
+    }
+
+    /// The same, through the transport in the options. It is trusted to follow no redirect: else requests, with the headers
+    /// that its client leaves on them, go where the answer says, past all constraints. (reqwest's default follows ten.) Give
+    /// it a connect timeout below 1 s.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_options(
+    pub fn trusting_transport(
         container: Url,
         credential: Credential,
         mut options: BlobContainerClientOptions,

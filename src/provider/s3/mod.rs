@@ -79,6 +79,7 @@ use aws_sdk_s3::{
     config::{IdentityCache, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     operation::RequestId,
     primitives::ByteStream,
+    types::EncodingType,
 };
 use error::failed;
 use marks::Marks;
@@ -376,18 +377,27 @@ impl ObjectProvider for S3 {
         if list.limit == Some(0) {
             return Ok(ListPage::default());
         }
-        let page = self
-            .client
-            .list_objects_v2()
-            .bucket(&*self.bucket)
-            .set_prefix((!list.prefix.is_empty()).then(|| list.prefix.clone()))
-            .set_delimiter(list.delimiter.clone().filter(|delimiter| !delimiter.is_empty()))
-            .set_start_after(list.start_after.clone())
-            .set_max_keys(list.limit.map(|limit| limit.min(listing::PAGE) as i32))
-            .set_continuation_token(list.continuation.clone())
-            .send()
-            .await
-            .map_err(|error| failed(Asked::List, &error))?;
+        let ask = |encoding| {
+            self.client
+                .list_objects_v2()
+                .bucket(&*self.bucket)
+                .set_prefix((!list.prefix.is_empty()).then(|| list.prefix.clone()))
+                .set_delimiter(list.delimiter.clone().filter(|delimiter| !delimiter.is_empty()))
+                .set_start_after(list.start_after.clone())
+                .set_max_keys(list.limit.map(|limit| limit.min(listing::PAGE) as i32))
+                .set_continuation_token(list.continuation.clone())
+                .set_encoding_type(encoding)
+                .send()
+        };
+        let page = match ask(None).await {
+            // One key that XML cannot hold would hide the whole bucket.
+            Err(error) if listing::is_unreadable(&error) => ask(Some(EncodingType::Url)).await,
+            page => page,
+        };
+        let page = page.map_err(|error| match listing::is_unreadable(&error) {
+            true => listing::unreadable(&error),
+            false => failed(Asked::List, &error),
+        })?;
         record(page.request_id());
         listing::page(&list, page)
     }
