@@ -123,12 +123,14 @@ impl Shared {
         if matches!(event, Event::SourceChanged { .. }) {
             tally.source_changes += 1;
         }
-        if tally.observer.is_some() {
-            let progress = tally.progress(clock::now());
-            if let Some(observer) = &mut tally.observer {
-                observer(event, &progress);
-            }
-        }
+        // Its code runs under no lock.
+        let Some(mut observer) = tally.observer.take() else {
+            return;
+        };
+        let progress = tally.progress(clock::now());
+        drop(tally);
+        observer(event, &progress);
+        self.tally().observer = Some(observer);
     }
 
     pub(super) fn report(&self) -> Report {

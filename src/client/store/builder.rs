@@ -6,6 +6,7 @@ use crate::{
         settings::{Settings, stack_setters},
         stack::compose,
     },
+    deadline::DeadlineLayer,
     endpoint::{Constraints, InvalidRoster, Profile, Roster, Violation},
     provider::ObjectVerdicts,
     replicate::{Mode, Replication},
@@ -161,7 +162,8 @@ impl<P: Protocol> StoreBuilder<P> {
         self
     }
 
-    /// Puts a layer of your own around the whole stack: it sees each call once, with all its attempts within.
+    /// Puts a layer of your own around the whole stack: it sees each call once, with all its attempts within. The call's
+    /// deadline lies around it, and bounds what it waits for.
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where
@@ -203,7 +205,12 @@ impl<P: Protocol> StoreBuilder<P> {
             &parts.settings,
         );
         let prober = probe::start(&parts, &composed);
-        let door = layered(composed.service.clone(), around_calls);
+        let deadline = DeadlineLayer::new(parts.settings.deadline);
+        let door = match layered(composed.service.clone(), around_calls) {
+            Either::Left(stack) => Either::Left(stack),
+            // What these wait for is within it, too.
+            Either::Right(layered) => Either::Right(deadline.layer(layered)),
+        };
         let listener = parts.settings.listener.clone();
         let core = Core::new(parts, door, composed, prober);
         if several_providers(&core.roster) {

@@ -26,7 +26,7 @@ use std::{
     },
     time::Duration,
 };
-use tower::{ServiceExt, util::Either};
+use tower::util::Either;
 
 /// What all calls of one client share.
 pub(crate) struct Core<P: Protocol> {
@@ -98,7 +98,7 @@ impl<P: Protocol> Core<P> {
     ) -> impl Future<Output = Result<P::Response, BoxError>> + Send + use<P> {
         match &self.door {
             Either::Left(stack) => stack.send(call).left_future(),
-            Either::Right(layered) => layered.clone().oneshot(call).right_future(),
+            Either::Right(layered) => layered.send(call).right_future(),
         }
     }
 
@@ -106,7 +106,7 @@ impl<P: Protocol> Core<P> {
     pub(in crate::client) fn stack(&self) -> StoreStack<P> {
         match &self.door {
             Either::Left(stack) => StoreStack::<P>::new(stack.clone()),
-            Either::Right(layered) => layered.clone(),
+            Either::Right(layered) => StoreStack::<P>::new(layered.clone()),
         }
     }
 
