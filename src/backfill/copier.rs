@@ -60,7 +60,8 @@ impl Page {
             && let Some(next) = &mut self.next
         {
             next.progress = cursor.progress.clone();
-            next.progress.page(None, next.token.as_deref().or(next.after.as_deref()))?;
+            next.progress
+                .page(None, next.token.as_deref().or(next.after.as_deref()))?;
         }
         Ok(())
     }
@@ -75,6 +76,8 @@ impl Copier {
     /// One page of the listing. Its keys ascend, and lie above where it begins: else neither a position nor an end of the
     /// listing would mean anything.
     pub(super) async fn page(&self, shared: &Shared, cursor: &Cursor) -> Result<Page, StopReason> {
+        // An endpoint that answers at once, at a rate without bound, would keep the thread.
+        tokio::task::consume_budget().await;
         let (name, page) = match self {
             Self::Objects(objects) => (&objects.from.name, objects.page(shared, cursor).await),
             Self::Table(table) => (&table.from.name, table.page(shared, cursor).await),

@@ -39,20 +39,26 @@ pub(crate) fn trials() -> Vec<Trial> {
         Promise::Foreign.paused("listings::pages_of_nothing_for_ever_end_the_listing", || {
             leads_nowhere(counting(|n| page([], Some(&n.to_string()))), "pages without an entry")
         }),
-        Promise::Foreign.paused("listings::what_a_store_gives_out_of_order_is_not_lost_in_silence", || {
-            let disordered = counting(|n| match n {
-                0 => page(["m", "n"], Some("1")),
-                _ => page(["a", "o"], None),
-            });
-            leads_nowhere(disordered, "order")
-        }),
+        Promise::Foreign.paused(
+            "listings::what_a_store_gives_out_of_order_is_not_lost_in_silence",
+            || {
+                let disordered = counting(|n| match n {
+                    0 => page(["m", "n"], Some("1")),
+                    _ => page(["a", "o"], None),
+                });
+                leads_nowhere(disordered, "order")
+            },
+        ),
         Promise::Deadline.trial("listings::a_store_that_answers_at_once_starves_no_timer", at_once),
         Promise::Foreign.paused("listings::no_more_is_collected_than_may_be_held", limited_in_bytes),
         Promise::Deadline.paused("listings::what_is_collected_has_a_deadline", limited_in_time),
         Promise::Foreign.paused("listings::an_endless_endpoint_hides_no_other", beside_another),
         Promise::Foreign.paused("listings::foreign_names_are_listed_as_they_are", as_they_are),
         Promise::Foreign.paused("listings::a_backfill_goes_on_past_foreign_names", past_foreign_names),
-        Promise::Foreign.paused("listings::a_backfill_ends_where_its_listing_does_not", backfill_without_end),
+        Promise::Foreign.paused(
+            "listings::a_backfill_ends_where_its_listing_does_not",
+            backfill_without_end,
+        ),
         Promise::Foreign.paused("listings::a_scan_without_end_ends", endless_scan),
         Promise::Foreign.paused("listings::foreign_items_of_a_table_are_counted", foreign_items),
         Promise::Foreign.paused("listings::pages_drawn_by_chance_end_or_are_whole", by_chance),
@@ -119,7 +125,9 @@ impl ObjectProvider for Lister {
 }
 
 fn page<'n>(names: impl IntoIterator<Item = &'n str>, token: Option<&str>) -> ListPage {
-    let entries = names.into_iter().map(|name| ListEntry::Object(ObjectMeta::new(name, 1)));
+    let entries = names
+        .into_iter()
+        .map(|name| ListEntry::Object(ObjectMeta::new(name, 1)));
     ListPage::new(entries.collect(), token.map(str::to_owned))
 }
 
@@ -139,7 +147,10 @@ async fn leads_nowhere(list: impl Fn(&List) -> ListPage + Send + Sync + 'static,
     let error = client(store.clone()).list("").collect_all().await.unwrap_err();
     let said = error.to_string();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{said}");
-    assert!(said.contains("the listing of here leads nowhere") && said.contains(why), "{said}");
+    assert!(
+        said.contains("the listing of here leads nowhere") && said.contains(why),
+        "{said}"
+    );
     assert!(!error.is_retryable());
 }
 
@@ -205,13 +216,23 @@ async fn limited_in_time() {
     store.latency = Duration::from_secs(1);
     let client = client(store.clone());
     let started = tokio::time::Instant::now();
-    let error = client.list("").collect_within(Duration::from_secs(90)).collect_all().await.unwrap_err();
+    let error = client
+        .list("")
+        .collect_within(Duration::from_secs(90))
+        .collect_all()
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     assert_eq!(started.elapsed(), Duration::from_secs(90));
     let error = client.list("").collect_all().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     for nonsense in [Duration::ZERO, Duration::MAX] {
-        let error = client.list("").collect_within(nonsense).collect_all().await.unwrap_err();
+        let error = client
+            .list("")
+            .collect_within(nonsense)
+            .collect_all()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     }
 }
@@ -234,7 +255,11 @@ async fn beside_another() {
 const FOREIGN: [&str; 7] = ["./q", "/a", "a\u{1}b", "dir", "dir/", "m//n", "z/.."];
 
 async fn as_they_are() {
-    let all = client(Lister::new(|_| page(FOREIGN, None))).list("").collect_all().await.unwrap();
+    let all = client(Lister::new(|_| page(FOREIGN, None)))
+        .list("")
+        .collect_all()
+        .await
+        .unwrap();
     let names: Vec<_> = all.entries.iter().map(ListEntry::name).collect();
     assert_eq!(names, FOREIGN);
 }
@@ -242,7 +267,11 @@ async fn as_they_are() {
 async fn past_foreign_names() {
     // More in a row than a backfill takes for a broken endpoint.
     let foreign: Vec<_> = (0..50).map(|n| format!("m//{n:02}")).collect();
-    let names: Vec<_> = foreign.iter().cloned().chain(["n".to_owned(), "o".to_owned()]).collect();
+    let names: Vec<_> = foreign
+        .iter()
+        .cloned()
+        .chain(["n".to_owned(), "o".to_owned()])
+        .collect();
     let source = Lister::new(move |_| page(names.iter().map(String::as_str), None));
     for name in ["n", "o"] {
         let key = evenkeel::request::Key::new(name).unwrap();
@@ -263,7 +292,12 @@ async fn past_foreign_names() {
         .run()
         .await
         .unwrap();
-    assert_eq!((report.counts.copied, report.counts.not_copyable), (2, 50), "{}", report.counts);
+    assert_eq!(
+        (report.counts.copied, report.counts.not_copyable),
+        (2, 50),
+        "{}",
+        report.counts
+    );
     assert!(!report.is_clean());
     assert_eq!(*told.lock().unwrap(), 50);
 }
@@ -330,7 +364,10 @@ fn entry(key: &str) -> kv::Entry {
 async fn endless_scan() {
     for next in ["a", "b"] {
         let table = Scanner::new(move |_| kv::ScanPage::new(vec![entry("a")], Some(next.to_owned())));
-        let client = KvClient::builder().endpoint(Endpoint::new("here", table.clone())).build().unwrap();
+        let client = KvClient::builder()
+            .endpoint(Endpoint::new("here", table.clone()))
+            .build()
+            .unwrap();
         let error = client.scan("").collect_all().await.unwrap_err();
         assert!(error.to_string().contains("leads nowhere"), "{error}");
         let backfill = Backfill::table(Endpoint::new("from", table), Endpoint::new("to", MemoryTable::new()));
@@ -346,8 +383,15 @@ async fn foreign_items() {
         page
     });
     let key = kv::Key::new("a").unwrap();
-    table.table.put(kv::Put::new(key, "v", WriteId::new("w"))).await.unwrap();
-    let client = KvClient::builder().endpoint(Endpoint::new("here", table.clone())).build().unwrap();
+    table
+        .table
+        .put(kv::Put::new(key, "v", WriteId::new("w")))
+        .await
+        .unwrap();
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("here", table.clone()))
+        .build()
+        .unwrap();
     let all = client.scan("").collect_all().await.unwrap();
     assert_eq!((all.entries.len(), all.foreign), (1, 3));
     let told = Arc::new(AtomicUsize::new(0));
@@ -383,7 +427,11 @@ async fn by_chance() {
         let listed = client(store.clone()).list("").collect_all().await;
         let Ok(listed) = listed else { continue };
         let asked = store.asked.load(SeqCst);
-        let mut expected: Vec<_> = given[..asked].iter().flat_map(|page| &page.entries).map(ListEntry::name).collect();
+        let mut expected: Vec<_> = given[..asked]
+            .iter()
+            .flat_map(|page| &page.entries)
+            .map(ListEntry::name)
+            .collect();
         expected.dedup();
         let names: Vec<_> = listed.entries.iter().map(ListEntry::name).collect();
         assert_eq!(names, expected, "{given:?}");
@@ -415,8 +463,13 @@ mod s3 {
     }
 
     fn at(server: &Server) -> S3 {
-        let config = preset::minio(server.url())
-            .credentials_provider(Credentials::new("test-access-key", "test-secret-key", None, None, "test"));
+        let config = preset::minio(server.url()).credentials_provider(Credentials::new(
+            "test-access-key",
+            "test-secret-key",
+            None,
+            None,
+            "test",
+        ));
         S3::new(aws_sdk_s3::Client::from_conf(config.build()), "orders")
     }
 
@@ -432,7 +485,11 @@ mod s3 {
     }
 
     fn xml(body: String) -> script::Answer {
-        answer(200, &[("x-amz-request-id", "REQ42"), ("content-type", "application/xml")], body)
+        answer(
+            200,
+            &[("x-amz-request-id", "REQ42"), ("content-type", "application/xml")],
+            body,
+        )
     }
 
     async fn foreign() {
@@ -513,16 +570,32 @@ mod dynamodb {
             {"partition":{"S":"p"},"key":{"S":"c"},"other":{"N":"1"}},
             {"partition":{"S":"p"},"key":{"S":"d"},"value":{"B":"dg=="}}]}"#;
         let server = script::serve(move |_| async move {
-            answer(200, &[("x-amzn-requestid", "REQ42"), ("content-type", "application/x-amz-json-1.0")], body)
+            answer(
+                200,
+                &[
+                    ("x-amzn-requestid", "REQ42"),
+                    ("content-type", "application/x-amz-json-1.0"),
+                ],
+                body,
+            )
         })
         .await;
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .endpoint_url(server.url())
-            .credentials_provider(Credentials::new("test-access-key", "test-secret-key", None, None, "test"));
+            .credentials_provider(Credentials::new(
+                "test-access-key",
+                "test-secret-key",
+                None,
+                None,
+                "test",
+            ));
         let table = DynamoDb::sorted(aws_sdk_dynamodb::Client::from_conf(config.build()), "table", "p");
-        let client = KvClient::builder().endpoint(Endpoint::new("here", table)).build().unwrap();
+        let client = KvClient::builder()
+            .endpoint(Endpoint::new("here", table))
+            .build()
+            .unwrap();
         let all = client.scan("").collect_all().await.unwrap();
         let keys: Vec<_> = all.entries.iter().map(|entry| entry.key.as_str()).collect();
         assert_eq!((keys, all.foreign), (vec!["a", "d"], 2));
@@ -553,7 +626,11 @@ mod azure {
             <Blob><Name>m//n</Name><Properties><Content-Length>1</Content-Length></Properties></Blob>\
             </Blobs><NextMarker/></EnumerationResults>";
         let server = script::serve(move |_| async move {
-            answer(200, &[("x-ms-request-id", "REQ42"), ("content-type", "application/xml")], body)
+            answer(
+                200,
+                &[("x-ms-request-id", "REQ42"), ("content-type", "application/xml")],
+                body,
+            )
         })
         .await;
         let url = Url::parse(&format!("{}/account/orders", server.url())).unwrap();

@@ -76,7 +76,10 @@ mod servers {
         answer(200, &headers, "stolen")
     }
 
-    #[cfg_attr(not(any(feature = "s3", feature = "dynamodb", feature = "azure_blob", feature = "gcs")), allow(dead_code))]
+    #[cfg_attr(
+        not(any(feature = "s3", feature = "dynamodb", feature = "azure_blob", feature = "gcs")),
+        allow(dead_code)
+    )]
     pub(super) fn lies_elsewhere(what: &str, error: &ProviderError) {
         assert_eq!(error.outcome().verdict, Verdict::Caller, "{what}: {error} {error:?}");
     }
@@ -195,7 +198,13 @@ mod dynamodb {
                     .behavior_version(BehaviorVersion::latest())
                     .region(Region::from_static("us-east-1"))
                     .endpoint_url(servers.store.url())
-                    .credentials_provider(Credentials::new("test-access-key", "test-secret-key", None, None, "test"));
+                    .credentials_provider(Credentials::new(
+                        "test-access-key",
+                        "test-secret-key",
+                        None,
+                        None,
+                        "test",
+                    ));
                 let client = aws_sdk_dynamodb::Client::from_conf(config.build());
                 let table = DynamoDb::sorted(client, "table", "p");
                 let key = || Key::new("secret-key").unwrap();
@@ -229,7 +238,9 @@ mod gcs {
             for status in REDIRECTS {
                 let servers = Servers::redirecting(status).await;
                 let anonymous = || anonymous::Builder::new().build();
-                let storage = Storage::builder().with_endpoint(servers.store.url()).with_credentials(anonymous());
+                let storage = Storage::builder()
+                    .with_endpoint(servers.store.url())
+                    .with_credentials(anonymous());
                 let control = StorageControl::builder()
                     .with_endpoint(servers.store.url())
                     .with_credentials(anonymous());
@@ -259,25 +270,28 @@ mod transport {
     };
 
     pub(super) fn trials() -> Vec<Trial> {
-        vec![Promise::Constraint.trial("redirects::no_redirects_follows_none", || async {
-            for status in REDIRECTS {
-                // Whatever its configuration says.
-                let follows = NoRedirects::configured(|builder| builder.redirect(reqwest::redirect::Policy::limited(5)));
-                for connector in [NoRedirects::new(), follows] {
-                    let servers = Servers::redirecting(status).await;
-                    let client = connector.connect(&ClientOptions::new().with_allow_http(true)).unwrap();
-                    for method in ["GET", "HEAD", "PUT", "POST", "DELETE"] {
-                        let request = http::Request::builder()
-                            .method(method)
-                            .uri(format!("{}/orders/secret-key", servers.store.url()))
-                            .header("authorization", "secret")
-                            .body(HttpRequestBody::empty());
-                        let answer = client.execute(request.unwrap()).await.unwrap();
-                        assert_eq!(answer.status(), status);
+        vec![
+            Promise::Constraint.trial("redirects::no_redirects_follows_none", || async {
+                for status in REDIRECTS {
+                    // Whatever its configuration says.
+                    let follows =
+                        NoRedirects::configured(|builder| builder.redirect(reqwest::redirect::Policy::limited(5)));
+                    for connector in [NoRedirects::new(), follows] {
+                        let servers = Servers::redirecting(status).await;
+                        let client = connector.connect(&ClientOptions::new().with_allow_http(true)).unwrap();
+                        for method in ["GET", "HEAD", "PUT", "POST", "DELETE"] {
+                            let request = http::Request::builder()
+                                .method(method)
+                                .uri(format!("{}/orders/secret-key", servers.store.url()))
+                                .header("authorization", "secret")
+                                .body(HttpRequestBody::empty());
+                            let answer = client.execute(request.unwrap()).await.unwrap();
+                            assert_eq!(answer.status(), status);
+                        }
+                        servers.nobody_followed("NoRedirects");
                     }
-                    servers.nobody_followed("NoRedirects");
                 }
-            }
-        })]
+            }),
+        ]
     }
 }

@@ -174,7 +174,9 @@ impl<P: Paged> PagesCall<P> {
             };
             held = held.saturating_add(size_of::<P::Entry>() + entry.weight());
             if held > most {
-                let message = format!("it is more than {most} bytes, which is all that may be collected: stream it, or allow more");
+                let message = format!(
+                    "it is more than {most} bytes, which is all that may be collected: stream it, or allow more"
+                );
                 return refuse(&listing, ErrorKind::Rejected, message);
             }
             entries.push(entry);

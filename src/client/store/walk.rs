@@ -221,7 +221,11 @@ impl<P: Paged> Walk<P> {
             foreign,
         } = page;
         let at = &mut self.lanes[lane];
-        if at.came_from.as_ref().is_some_and(|(before, _)| Some(*before) != endpoint) {
+        if at
+            .came_from
+            .as_ref()
+            .is_some_and(|(before, _)| Some(*before) != endpoint)
+        {
             at.progress.elsewhere();
         }
         let names = entries.first().zip(entries.last());

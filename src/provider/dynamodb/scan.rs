@@ -154,7 +154,10 @@ mod tests {
         let mut all = items(&["a", "b", "c"]);
         all[1].insert("value".to_owned(), AttributeValue::S("another program's".to_owned()));
         let page = collect(&Scan::default(), all, Some("c".into())).unwrap();
-        assert_eq!((keys(&page), page.foreign, page.next.as_deref()), (vec!["a", "c"], 1, Some("c")));
+        assert_eq!(
+            (keys(&page), page.foreign, page.next.as_deref()),
+            (vec!["a", "c"], 1, Some("c"))
+        );
     }
 
     #[test]

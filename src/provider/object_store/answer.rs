@@ -6,13 +6,23 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 /// Headers that start so are a provider's own: request ids, versions. No gateway writes them.
-const MARKS: [&str; 7] = ["x-amz-", "x-ms-", "x-goog-", "x-guploader-", "x-oss-", "x-cos-", "x-obs-"];
+const MARKS: [&str; 7] = [
+    "x-amz-",
+    "x-ms-",
+    "x-goog-",
+    "x-guploader-",
+    "x-oss-",
+    "x-cos-",
+    "x-obs-",
+];
 
 /// What was asked, as far as the answer must show that it was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
     /// A page, from this continuation on.
-    Listing { token: Option<String> },
+    Listing {
+        token: Option<String>,
+    },
     /// S3's request for many.
     DeleteMany,
     Delete,
@@ -56,8 +66,14 @@ impl Question {
     }
 
     /// What the head proves, in words for the error's body, which is all that `object_store` shows of an answer.
-    pub(super) fn by_the_head(&self, status: StatusCode, headers: &HeaderMap) -> Result<Option<&'static str>, Unproven> {
-        let marked = headers.keys().any(|name| MARKS.iter().any(|mark| name.as_str().starts_with(mark)));
+    pub(super) fn by_the_head(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Result<Option<&'static str>, Unproven> {
+        let marked = headers
+            .keys()
+            .any(|name| MARKS.iter().any(|mark| name.as_str().starts_with(mark)));
         match self {
             Self::Head if status == StatusCode::NOT_FOUND && marked => Ok(Some("<Error><Code>NotFound</Code></Error>")),
             Self::Delete if status.is_success() && !marked => Err(Unproven::NotDeleted),
@@ -68,10 +84,15 @@ impl Question {
     /// The body, as `object_store` is to read it.
     pub(super) fn by_the_body(&self, body: Bytes) -> Result<Bytes, Unproven> {
         // What is no text is no XML; the reader says so.
-        let Ok(text) = std::str::from_utf8(&body) else { return Ok(body) };
+        let Ok(text) = std::str::from_utf8(&body) else {
+            return Ok(body);
+        };
         match self {
             Self::Listing { token } => {
-                if !["<ListBucketResult", "<EnumerationResults"].iter().any(|root| text.contains(root)) {
+                if !["<ListBucketResult", "<EnumerationResults"]
+                    .iter()
+                    .any(|root| text.contains(root))
+                {
                     return Err(Unproven::NoListing);
                 }
                 let next = element(text, "NextContinuationToken").or_else(|| element(text, "NextMarker"));
@@ -143,14 +164,24 @@ mod tests {
         assert_eq!(Question::Delete.by_the_head(ok, &bare), Err(Unproven::NotDeleted));
         assert_eq!(Question::Delete.by_the_head(ok, &marked), Ok(None));
         assert_eq!(Question::Head.by_the_head(gone, &bare), Ok(None));
-        assert!(Question::Head.by_the_head(gone, &marked).unwrap().unwrap().contains("NotFound"));
+        assert!(
+            Question::Head
+                .by_the_head(gone, &marked)
+                .unwrap()
+                .unwrap()
+                .contains("NotFound")
+        );
     }
 
     #[test]
     fn a_token_that_leads_back() {
         let of = |token: &str, next: &str| {
-            let listing = asked(Method::GET, &format!("http://s3/b?list-type=2&continuation-token={token}"));
-            let body = format!("<ListBucketResult><NextContinuationToken>{next}</NextContinuationToken></ListBucketResult>");
+            let listing = asked(
+                Method::GET,
+                &format!("http://s3/b?list-type=2&continuation-token={token}"),
+            );
+            let body =
+                format!("<ListBucketResult><NextContinuationToken>{next}</NextContinuationToken></ListBucketResult>");
             listing.by_the_body(body.into())
         };
         assert_eq!(of("a%2Fb%3D%26", "a/b=&amp;"), Err(Unproven::Endless));

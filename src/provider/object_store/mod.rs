@@ -19,11 +19,24 @@
 //! ```
 //!
 //! # What to set in the store you bring
+//! - **The transport**: `with_http_connector(NoRedirects::new())`, of the feature `object_store_http`. `object_store`'s own
+//!   client follows redirects to wherever they lead, and believes whatever answers. A store without it is refused at its first
+//!   use, unless [`trusting_transport`](GenericStore::trusting_transport) is said, which `InMemory` and `LocalFileSystem` need,
+//!   too. It shows in the store's `Debug`; a wrapper that hides it has to be trusted.
+//!
+//!   ```ignore
+//!   let store = AmazonS3Builder::from_env()
+//!       .with_http_connector(NoRedirects::new())
+//!       .with_retry(RetryConfig { max_retries: 0, ..Default::default() })
+//!       .build()?;
+//!   let store = GenericStore::new(Arc::new(store))?;
+//!   ```
 //! - **Retries off**: `with_retry(RetryConfig { max_retries: 0, ..Default::default() })`. [`GenericStore::new`] refuses a
 //!   store that shows that it retries more than once; `object_store`'s own clients show it. A store of your own, or one
 //!   behind a wrapper that hides it, is not checked. If an error says that it came after retries, *not sent* is not
 //!   claimed of it: an earlier try may have been sent.
-//! - **A connect timeout below 1 s**: `with_client_options(ClientOptions::new().with_connect_timeout(..))`, as for
+//! - **A connect timeout below 1 s**, which [`NoRedirects`](crate::provider::object_store) sees to. Else
+//!   `with_client_options(ClientOptions::new().with_connect_timeout(..))`, as for
 //!   [`CONNECT_TIMEOUT`](GenericStore::CONNECT_TIMEOUT). Its default is 5 s, and then the stack's own limit ends an attempt
 //!   before anybody can say that it was not sent. This is not checked.
 //!
@@ -33,13 +46,20 @@
 //! - Content type, cache control and metadata round-trip, or the put is refused. A store that takes no attributes at all
 //!   (`LocalFileSystem`) needs [`GenericStore::without_write_ids`], or every put of an `ObjectClient` is refused.
 //! - Tags and storage class of a put are refused where `object_store` would not pass them on; it shows which store it is.
+//! - **Absence is proven.** A 404 is believed if its body has the provider's code. That of a HEAD, which has no body, if the
+//!   transport saw a header of the provider's and the bucket is known to be there; else a GET of one byte decides. A deletion
+//!   that nothing confirms is looked at in the same way, and, where the transport is only trusted, an empty listing, too: each
+//!   costs one request.
+//! - **Foreign keys**: with `NoRedirects` they are listed as they are. They cannot be named here: see below.
 //! - No key is in an error: `object_store`'s own words quote the URL, so they are read and not shown.
 //!
 //! # What it cannot see to
 //! - `Retry-After` and request ids are not passed on by `object_store`.
-//! - A `404` with a page of text and no code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict), also of a
-//!   WebDAV server.
-//! - `object_store` reads any XML or HTML document that answers a listing, such as a gateway's page, as an empty listing.
+//! - A `404` without a code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict), also of a WebDAV server, whose
+//!   absences are therefore never believed.
+//! - Through a transport that is only trusted, `object_store` reads any XML or HTML document that answers a listing as an
+//!   empty page; calls `dir/` `dir`; and loses a whole listing to one key with an empty or a dot segment or a control
+//!   character, which is refused as unsupported.
 //! - Keys that end in `/` cannot be named in `object_store` and are refused as unsupported.
 //! - A listing is asked for by whole path segments and filtered here. Stores need not list in order, so one page costs a
 //!   whole listing of the segment, unless [`GenericStore::listing_in_order`] says that this one does.
@@ -269,14 +289,20 @@ impl GenericStore {
             ..GetOptions::default()
         };
         let found = match self.store.get_opts(path, options).await {
-            Ok(got) => self.confirmed(self.tag(got.meta.e_tag.as_ref(), got.meta.version.as_ref())).map(drop),
+            Ok(got) => self
+                .confirmed(self.tag(got.meta.e_tag.as_ref(), got.meta.version.as_ref()))
+                .map(drop),
             Err(error) => match failed(Asked::Read, &error) {
                 // It is there, and empty.
                 empty if empty.kind() == ProviderErrorKind::RangeNotSatisfiable => Ok(()),
                 failed => Err(failed),
             },
         };
-        if found.as_ref().err().is_none_or(|error| error.kind() == ProviderErrorKind::NotFound) {
+        if found
+            .as_ref()
+            .err()
+            .is_none_or(|error| error.kind() == ProviderErrorKind::NotFound)
+        {
             self.is_there.store(true, Ordering::Relaxed);
         }
         found

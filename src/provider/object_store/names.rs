@@ -71,7 +71,9 @@ pub(super) fn as_paths(document: &str) -> String {
             // Azure's word for a name that XML cannot hold.
             name = percent::decoded(&name).map_or(name, Cow::Owned);
         }
-        let without = name.strip_suffix('/').filter(|_| element == "Prefix" || is_prefix(&out));
+        let without = name
+            .strip_suffix('/')
+            .filter(|_| element == "Prefix" || is_prefix(&out));
         let path = match without {
             // `object_store` leaves out the last `/` of a common prefix itself.
             Some(without) if written(without).is_none() => None,

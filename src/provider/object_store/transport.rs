@@ -89,7 +89,9 @@ impl HttpService for Transport {
         let answer = self.0.call(request).await?;
         if !question.is_of_the_body(answer.status()) {
             let unproven = |unproven: Unproven| HttpError::new(HttpErrorKind::Decode, unproven);
-            let said = question.by_the_head(answer.status(), answer.headers()).map_err(unproven)?;
+            let said = question
+                .by_the_head(answer.status(), answer.headers())
+                .map_err(unproven)?;
             return Ok(match said {
                 None => answer,
                 Some(words) => HttpResponse::from_parts(answer.into_parts().0, words.to_owned().into()),
@@ -113,11 +115,16 @@ fn taken_over(options: &ClientOptions) -> object_store::Result<ClientBuilder> {
         ("default_headers: ", "default_headers: None"),
         ("dns_resolver: ", "dns_resolver: None"),
     ];
-    if untold.iter().any(|(what, unset)| shown.contains(what) && !shown.contains(unset)) {
+    if untold
+        .iter()
+        .any(|(what, unset)| shown.contains(what) && !shown.contains(unset))
+    {
         return Err(refused(Untold));
     }
     let mut builder = ClientBuilder::new()
-        .user_agent(text(options, Key::UserAgent).unwrap_or_else(|| concat!("evenkeel/", env!("CARGO_PKG_VERSION")).to_owned()))
+        .user_agent(
+            text(options, Key::UserAgent).unwrap_or_else(|| concat!("evenkeel/", env!("CARGO_PKG_VERSION")).to_owned()),
+        )
         .no_gzip()
         .no_brotli()
         .no_zstd()
@@ -178,7 +185,9 @@ fn text(options: &ClientOptions, key: Key) -> Option<String> {
 
 fn parsed<T: FromStr>(options: &ClientOptions, key: Key) -> object_store::Result<Option<T>> {
     let value = text(options, key);
-    value.map(|value| value.parse().map_err(|_| refused(Unread(key)))).transpose()
+    value
+        .map(|value| value.parse().map_err(|_| refused(Unread(key))))
+        .transpose()
 }
 
 fn is(options: &ClientOptions, key: Key) -> object_store::Result<bool> {
@@ -187,7 +196,9 @@ fn is(options: &ClientOptions, key: Key) -> object_store::Result<bool> {
 
 fn duration(options: &ClientOptions, key: Key) -> object_store::Result<Option<Duration>> {
     let value = text(options, key);
-    value.map(|value| span(&value).ok_or_else(|| refused(Unread(key)))).transpose()
+    value
+        .map(|value| span(&value).ok_or_else(|| refused(Unread(key))))
+        .transpose()
 }
 
 /// A duration as `object_store` prints it: `1m 30s 500ms`.
@@ -217,7 +228,9 @@ fn refused(why: impl std::error::Error + Send + Sync + 'static) -> Error {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("client options do not tell their root certificates, default headers and DNS resolver: give them to `NoRedirects::configured`")]
+#[error(
+    "client options do not tell their root certificates, default headers and DNS resolver: give them to `NoRedirects::configured`"
+)]
 struct Untold;
 
 #[derive(Debug, thiserror::Error)]
@@ -240,7 +253,12 @@ mod tests {
     fn what_the_options_do_not_tell_is_refused() {
         let connect = |options: ClientOptions| NoRedirects::new().connect(&options);
         connect(ClientOptions::new()).unwrap();
-        connect(ClientOptions::new().with_timeout_disabled().with_connect_timeout_disabled()).unwrap();
+        connect(
+            ClientOptions::new()
+                .with_timeout_disabled()
+                .with_connect_timeout_disabled(),
+        )
+        .unwrap();
         let headers = http::HeaderMap::from_iter([(CONTENT_LENGTH, http::HeaderValue::from_static("1"))]);
         let refused = connect(ClientOptions::new().with_default_headers(headers)).unwrap_err();
         assert!(refused.to_string().contains("NoRedirects::configured"), "{refused}");

@@ -91,7 +91,9 @@ impl Walk<'_> {
                 return Ok(smallest);
             }
             if !seen.insert(next.clone()) {
-                return Err(ProviderError::faulty("the walk over its keys leads back to where it has been"));
+                return Err(ProviderError::faulty(
+                    "the walk over its keys leads back to where it has been",
+                ));
             }
             cursor = next;
             tokio::task::consume_budget().await;

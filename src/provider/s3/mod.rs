@@ -38,8 +38,10 @@
 //!   changed back.
 //! - `HEAD` answers have no body, so that a refusal there says no more than its status.
 //! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
-//!   passed through [`Key`](crate::request::Key) survive that; foreign keys with control characters may make a listing
-//!   unreadable, which is [`Verdict::Faulty`].
+//!   passed through [`Key`](crate::request::Key) survive that. A page that a foreign key makes unreadable (XML forbids most
+//!   control characters, U+FFFE and U+FFFF) is asked for a second time, with that encoding. If it cannot be read then, it is
+//!   [`Verdict::Faulty`] and says so.
+//! - Redirects are not followed by the SDK's own HTTP clients. One of your own, which [`S3::new`] keeps, is trusted not to.
 //! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
 //!   that beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.
 //!

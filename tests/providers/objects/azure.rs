@@ -244,7 +244,6 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
         name: "azure_blob",
         at: |addr| AnyObjectProvider::new(with_sas(addr)),
         server,
-        lists_any_page: false,
         connects_in_time: true,
         reads_s3_documents: true,
     }
@@ -417,7 +416,7 @@ async fn kept_tokens(url: Url, options: BlobContainerClientOptions) {
     let right = keeper("https://storage.azure.com/.default");
     let store = |keeper: &Keeper<ScopedToken>| {
         let credential = Credential::Token(Arc::new(keeper.clone()));
-        AzureBlob::with_options(url.clone(), credential, options.clone()).unwrap()
+        AzureBlob::trusting_transport(url.clone(), credential, options.clone()).unwrap()
     };
     let orders = store(&right);
     orders.put(overwrite("x")).await.unwrap();
