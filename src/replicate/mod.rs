@@ -144,6 +144,22 @@ pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) ->
     }
 }
 
+/// Removes something if this endpoint's tag is still the current one, or nothing is there. Which endpoint confirmed.
+pub(crate) async fn delete_if<P: Protocol>(
+    cx: &Context<P>,
+    request: P::Request,
+    look: P::Request,
+    given_by: Arc<str>,
+) -> Result<Option<usize>, Error> {
+    match cx.core.mode {
+        Mode::ProviderManaged { home } => provider_managed::delete_if(cx, home, request, look, given_by).await,
+        Mode::WriteOnce | Mode::Strong => Err(cx.refuse(
+            ErrorKind::Unsupported,
+            "under write_once no endpoint can speak for the others, so there is nothing that could judge a condition",
+        )),
+    }
+}
+
 /// Where the one truth of a key is: who may judge a condition.
 pub(crate) fn authority<P: Protocol>(cx: &Context<P>) -> Result<Aim, Error> {
     match cx.core.mode {

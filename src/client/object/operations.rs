@@ -46,6 +46,7 @@ pub struct HeadObject {
 /// A delete that has not been sent yet.
 pub struct DeleteObject {
     key: Checked,
+    if_match: Option<ETag>,
 }
 
 impl PutObject {
@@ -79,7 +80,7 @@ impl HeadObject {
 
 impl DeleteObject {
     pub(super) const fn new(key: Checked) -> Self {
-        Self { key }
+        Self { key, if_match: None }
     }
 }
 
@@ -165,7 +166,8 @@ impl ObjectCall<PutObject> {
         self
     }
 
-    /// Store it only if the object still has this tag. The tag's endpoint must be the home.
+    /// Store it only if the object still has this tag. The tag's endpoint must be the home. A weak tag (`W/"…"`) is refused
+    /// as [`InvalidInput`](crate::ErrorKind::InvalidInput), as a condition with it never holds.
     pub fn if_match(mut self, tag: ETag) -> Self {
         self.operation.mode = PutMode::IfMatch(tag);
         self
@@ -175,6 +177,34 @@ impl ObjectCall<PutObject> {
     /// use the id of the [error](Error::write_id), or one that is derived from your own request.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.operation.write_id = Some(id);
+        self
+    }
+}
+
+impl ObjectCall<DeleteObject> {
+    /// Remove it only if the object still has this tag; else
+    /// [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed). If nothing is there (any more), it succeeds.
+    ///
+    /// The tag's endpoint must be the home. Refused as [`Unsupported`](crate::ErrorKind::Unsupported) under `write_once`,
+    /// where no endpoint can speak for the others, and by a store without conditional deletes. A weak tag (`W/"…"`) is
+    /// refused as [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    ///
+    /// When an answer was lost and something else is there by now, the error is
+    /// [`MaybeApplied`](crate::ErrorKind::MaybeApplied): it may have been removed before the other was stored.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ErrorKind, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// let old = client.put("lock", "me").await?.etag().unwrap().clone();
+    /// client.put("lock", "somebody else").overwrite().await?;
+    /// let error = client.delete("lock").if_match(old).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::PreconditionFailed); // the lock is no longer mine
+    /// # Ok(()) }
+    /// ```
+    pub fn if_match(mut self, tag: ETag) -> Self {
+        self.operation.if_match = Some(tag);
         self
     }
 }
@@ -212,6 +242,9 @@ impl Operation for PutObject {
         let key = cx.checked(self.key)?;
         if let Some(id) = &self.write_id {
             cx.checked(id.check())?;
+        }
+        if let PutMode::IfMatch(tag) = &self.mode {
+            cx.checked(door::condition(tag))?;
         }
         let known_id = self.write_id.is_some();
         let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
@@ -309,7 +342,19 @@ impl Operation for DeleteObject {
 
     async fn run(self, cx: &Context<Objects>) -> Result<((), Answer), Error> {
         let key = cx.checked(self.key)?;
-        let confirmed = replicate::delete(cx, ObjectRequest::Delete(Delete::new(key))).await?;
+        if let Some(tag) = &self.if_match {
+            cx.checked(door::condition(tag))?;
+        }
+        let look = ObjectRequest::Head(Head::new(key.clone()));
+        let given_by = self.if_match.as_ref().map(|tag| tag.endpoint().into());
+        let delete = ObjectRequest::Delete(Delete {
+            if_match: self.if_match,
+            ..Delete::new(key)
+        });
+        let confirmed = match given_by {
+            None => replicate::delete(cx, delete).await?,
+            Some(given_by) => replicate::delete_if(cx, delete, look, given_by).await?,
+        };
         let answer = Answer {
             endpoint: confirmed.map(|endpoint| cx.name(endpoint)),
             possibly_stale: false,

@@ -76,7 +76,7 @@ use azure_core::{
 };
 use azure_storage_blob::{
     BlobClient, BlobContainerClient, BlobContainerClientOptions,
-    models::{BlobClientDownloadOptions, BlobClientUploadOptions, HttpRange},
+    models::{BlobClientDeleteOptions, BlobClientDownloadOptions, BlobClientUploadOptions, HttpRange},
 };
 use error::failed;
 use std::{fmt, num::NonZero, sync::Arc, time::Duration};
@@ -306,7 +306,11 @@ impl ObjectProvider for AzureBlob {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        match self.blob(&delete.key).delete(None).await {
+        let options = delete.if_match.as_ref().map(|tag| BlobClientDeleteOptions {
+            if_match: Some(Etag::from(tag.value())),
+            ..BlobClientDeleteOptions::default()
+        });
+        match self.blob(&delete.key).delete(options).await {
             Ok(deleted) => {
                 record(deleted.headers().get_optional_str(&error::REQUEST_ID));
                 Ok(())
