@@ -24,6 +24,7 @@ pub struct StoreBuilder<P: Protocol> {
     replication: Option<Replication>,
     constraints: Constraints,
     settings: Settings,
+    fenced: bool,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
 }
@@ -40,6 +41,7 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) constraints: Constraints,
     pub(super) mode: Mode,
     pub(super) settings: Settings,
+    pub(super) fenced: bool,
 }
 
 /// Why a client could not be built.
@@ -117,6 +119,7 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             replication: None,
             constraints: Constraints::default(),
             settings: Settings::default(),
+            fenced: false,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
         }
@@ -128,6 +131,15 @@ impl<P: Protocol> StoreBuilder<P> {
     #[must_use]
     pub fn replication(mut self, replication: Replication) -> Self {
         self.replication = Some(replication);
+        self
+    }
+
+    /// Fences every put and delete, as `.fenced()` on the call does for one: each pays a look at what is there, where that
+    /// is not known, so that no attempt that lands late undoes what was acknowledged since. See
+    /// [late attempts](crate::client#late-attempts).
+    #[must_use]
+    pub const fn fenced(mut self) -> Self {
+        self.fenced = true;
         self
     }
 
@@ -217,6 +229,7 @@ impl<P: Protocol> StoreBuilder<P> {
             constraints: self.constraints,
             mode,
             settings: self.settings,
+            fenced: self.fenced,
         })
     }
 }

@@ -1,4 +1,4 @@
-use super::{Door, Protocol, StoreStack, builder::Parts};
+use super::{Door, Fences, Protocol, StoreStack, builder::Parts};
 use crate::{
     BoxError,
     client::{
@@ -12,7 +12,7 @@ use crate::{
     probe::Prober,
     replicate::Mode,
     request::{Call, WriteId, bit},
-    retry::Budget,
+    retry::{self, Budget},
     route::Vitals,
     telemetry::{CallMetrics, Snapshot},
 };
@@ -46,6 +46,10 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) closed: AtomicBool,
     /// Endpoints that were found not to keep to conditions.
     unfit: AtomicU64,
+    /// Every put and delete is to be fenced.
+    pub(crate) fenced: bool,
+    pub(crate) fences: Fences<P::Tag>,
+    pub(crate) retry: retry::Settings,
 }
 
 impl<P: Protocol> Core<P> {
@@ -57,9 +61,11 @@ impl<P: Protocol> Core<P> {
             constraints,
             mode,
             settings,
+            fenced,
         } = parts;
         let Settings {
             deadline,
+            retry,
             seed,
             call_listener,
             ..
@@ -79,6 +85,9 @@ impl<P: Protocol> Core<P> {
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
             unfit: AtomicU64::new(0),
+            fenced,
+            fences: Fences::default(),
+            retry,
         }
     }
 }
