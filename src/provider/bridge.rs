@@ -160,8 +160,8 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
 /// The bridge from an adapter to the stack: one endpoint's adapter as a tower service.
 ///
 /// It gives tags the endpoint's name on the way up, and on the way down sees to it that a tag is only shown to the
-/// endpoint that gave it: a foreign If-None-Match is dropped (the full object is a right answer), a foreign If-Match
-/// refused. A put is left with the [terms](Put::terms) of its endpoint, which the adapter is asked about first.
+/// endpoint that gave it: a foreign If-None-Match is dropped (the full object is a right answer), a foreign or weak
+/// If-Match refused. A put is left with the [terms](Put::terms) of its endpoint, which the adapter is asked about first.
 #[derive(Clone, Debug)]
 pub struct ObjectService {
     endpoint: Arc<str>,
@@ -197,25 +197,39 @@ impl Service<Call<ObjectRequest>> for ObjectService {
 impl ObjectService {
     /// Leaves only what this endpoint may be shown.
     fn show(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
-        let foreign = |tag: &mut ETag| tag.endpoint() != &*self.endpoint;
+        let foreign = |tag: &ETag| tag.endpoint() != &*self.endpoint;
         match request {
-            ObjectRequest::Get(get) => drop(get.if_none_match.take_if(foreign)),
+            ObjectRequest::Get(get) => drop(get.if_none_match.take_if(|tag| foreign(tag))),
             ObjectRequest::Put(put) => {
                 terms::narrow(put, &self.endpoint);
                 // The client has asked at its door; who speaks to the stack directly has not.
                 if !put.terms.is_empty() {
                     ObjectProvider::check_terms(&self.provider, &put.terms)?;
                 }
-                if let PutMode::IfMatch(tag) = &mut put.mode
-                    && foreign(tag)
-                {
-                    return Err(ProviderError::unsupported("the ETag was given by another endpoint"));
+                if let PutMode::IfMatch(tag) = &put.mode {
+                    fit_for_a_condition(tag, foreign(tag))?;
+                }
+            }
+            ObjectRequest::Delete(delete) => {
+                if let Some(tag) = &delete.if_match {
+                    fit_for_a_condition(tag, foreign(tag))?;
                 }
             }
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Whether the condition could ever hold here.
+fn fit_for_a_condition(tag: &ETag, foreign: bool) -> Result<(), ProviderError> {
+    if foreign {
+        return Err(ProviderError::unsupported("the ETag was given by another endpoint"));
+    }
+    if tag.is_weak() {
+        return Err(ProviderError::unsupported("no condition with a weak ETag ever holds"));
+    }
+    Ok(())
 }
 
 /// An adapter's answer to come, signed by its endpoint; or why it was not asked.

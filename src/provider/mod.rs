@@ -117,7 +117,9 @@ pub trait ObjectProvider: Send + Sync + 'static {
     /// Fetches what is known of an object.
     fn head(&self, head: Head) -> impl Future<Output = Result<ObjectMeta, ProviderError>> + Send;
 
-    /// Removes an object. Success if it did not exist.
+    /// Removes an object. Success if it did not exist, with [`Delete::if_match`], too: a store that calls that a failed
+    /// condition is forgiven, as the client then looks. The condition is judged and the object removed in one step by the
+    /// store, or the delete is refused with [`ProviderError::unsupported`] before anything is sent.
     fn delete(&self, delete: Delete) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
     /// Fetches one page of a listing.

@@ -1,9 +1,8 @@
 //! A key is written once: a put may go anywhere, a delete must go everywhere.
 
-use super::{Accepted, Condition, Witness, Write, settle};
+use super::{Accepted, Condition, Write, create};
 use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
-    clock,
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
     request::{Ended, LegRecord, bit},
@@ -19,51 +18,12 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         ));
     }
     pinned_to_a_writable(cx)?;
-    let mut fit_now = fit(cx)?;
-    let reply = loop {
-        // One that is full would cost each create an attempt. If all are, they are asked: one may have room again.
-        let with_room = fit_now & !cx.core.full(cx.started);
-        let usable = if with_room & !cx.barred() != 0 {
-            with_room
-        } else {
-            fit_now
-        };
-        let aim = Aim {
-            barred: !usable,
-            ..Aim::default()
-        };
-        let reply = cx.ask(write.request.clone(), aim).await;
-        for endpoint in full_at(&reply) {
-            cx.core.found_full(endpoint, clock::now());
-        }
-        let Some(unfit) = cannot_create(&reply) else {
-            break reply;
-        };
-        cx.core.found_fit(unfit, false);
-        match fit(cx) {
-            // One fewer each time.
-            Ok(left) if left & !cx.barred() != 0 && left & bit(unfit) == 0 => fit_now = left,
-            _ => break reply,
-        }
-    };
-    // Nothing replaces what is stored here: a foreign write at the only endpoint that lost an answer was there before ours
-    // arrived, and ours was refused.
-    let witness = Witness {
-        knows_all: false,
-        foreign_is_definite: true,
-    };
-    settle(
-        cx,
-        reply,
-        write.look,
-        (write.condition, write.id, write.known_id),
-        witness,
-    )
-    .await
+    let fit = fit(cx)?;
+    create::anywhere(cx, write, fit).await
 }
 
 /// Who said that it is full.
-fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
+pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
     let says_full = |leg: &LegRecord| {
         let message = leg.detail.as_ref().and_then(|detail| detail.message.as_deref());
         message == Some(table::FULL)
@@ -77,7 +37,7 @@ fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
 }
 
 /// Who answered that it has no creates (501), where no earlier attempt of this write is of unknown fate: another may take it.
-fn cannot_create<P: Protocol>(reply: &Reply<P>) -> Option<usize> {
+pub(super) fn cannot_create<P: Protocol>(reply: &Reply<P>) -> Option<usize> {
     if reply.refusal() != Some(ProviderErrorKind::Unsupported) || reply.record().may_have_been_applied() {
         return None;
     }
@@ -105,7 +65,7 @@ fn fit<P: Protocol>(cx: &Context<P>) -> Result<u64, Error> {
 }
 
 /// Sent to every endpoint that may hold the key. Read-only ones follow their source.
-pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Option<usize>, Error> {
+pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Accepted<P>, Error> {
     pinned_to_a_writable(cx)?;
     let targets = cx.pin.map_or_else(|| cx.core.writable(), bit);
     if targets == 0 {
@@ -122,7 +82,8 @@ pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) ->
     });
     let (confirmed, failed): (Vec<_>, Vec<_>) = join_all(asks).await.into_iter().partition(|(_, reply)| reply.is_ok());
     if failed.is_empty() {
-        return Ok((targets.count_ones() == 1).then(|| targets.trailing_zeros() as usize));
+        let one = (targets.count_ones() == 1).then(|| targets.trailing_zeros() as usize);
+        return Ok(Accepted::at(one, cx));
     }
     Err(unconfirmed(cx, confirmed, failed))
 }

@@ -26,6 +26,7 @@ pub struct StoreBuilder<P: Protocol> {
     replication: Option<Replication>,
     constraints: Constraints,
     settings: Settings,
+    fenced: bool,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
 }
@@ -43,6 +44,7 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) constraints: Constraints,
     pub(super) mode: Mode,
     pub(super) settings: Settings,
+    pub(super) fenced: bool,
 }
 
 /// Why a client could not be built.
@@ -120,6 +122,7 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             replication: None,
             constraints: Constraints::default(),
             settings: Settings::default(),
+            fenced: false,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
         }
@@ -131,6 +134,15 @@ impl<P: Protocol> StoreBuilder<P> {
     #[must_use]
     pub fn replication(mut self, replication: Replication) -> Self {
         self.replication = Some(replication);
+        self
+    }
+
+    /// Fences every put and delete, as `.fenced()` on the call does for one: each pays a look at what is there, where that
+    /// is not known, so that no attempt that lands late undoes what was acknowledged since. See
+    /// [late attempts](crate::client#late-attempts).
+    #[must_use]
+    pub const fn fenced(mut self) -> Self {
+        self.fenced = true;
         self
     }
 
@@ -236,6 +248,7 @@ impl<P: Protocol> StoreBuilder<P> {
             constraints: self.constraints,
             mode,
             settings: self.settings,
+            fenced: self.fenced,
         })
     }
 }

@@ -1,4 +1,4 @@
-use super::{Door, Protocol, StoreStack, builder::Parts};
+use super::{Door, Fences, Protocol, StoreStack, builder::Parts};
 use crate::{
     BoxError,
     client::{
@@ -12,7 +12,7 @@ use crate::{
     probe::Prober,
     replicate::Mode,
     request::{Call, WriteId, bit},
-    retry::Budget,
+    retry::{self, Budget},
     route::Vitals,
     telemetry::{CallMetrics, Snapshot},
 };
@@ -49,6 +49,10 @@ pub(crate) struct Core<P: Protocol> {
     unfit: AtomicU64,
     /// Endpoints that said that they are full, and until when they are believed.
     full: Mutex<Vec<(usize, Instant)>>,
+    /// Every put and delete is to be fenced.
+    pub(crate) fenced: bool,
+    pub(crate) fences: Fences<P::Tag>,
+    pub(crate) retry: retry::Settings,
 }
 
 /// For so long a store that is full is left out of creates that others can take: room is made by people and by night.
@@ -62,10 +66,12 @@ impl<P: Protocol> Core<P> {
             providers,
             mode,
             settings,
+            fenced,
             ..
         } = parts;
         let Settings {
             deadline,
+            retry,
             seed,
             call_listener,
             ..
@@ -86,6 +92,9 @@ impl<P: Protocol> Core<P> {
             closed: AtomicBool::new(false),
             unfit: AtomicU64::new(0),
             full: Mutex::default(),
+            fenced,
+            fences: Fences::default(),
+            retry,
         }
     }
 }

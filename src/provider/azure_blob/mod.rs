@@ -79,7 +79,10 @@ use azure_core::{
 };
 use azure_storage_blob::{
     BlobClient, BlobContainerClient, BlobContainerClientOptions,
-    models::{BlobClientDownloadOptions, BlobClientGetPropertiesOptions, BlobClientUploadOptions, HttpRange},
+    models::{
+        BlobClientDeleteOptions, BlobClientDownloadOptions, BlobClientGetPropertiesOptions, BlobClientUploadOptions,
+        HttpRange,
+    },
 };
 use error::failed;
 use std::{fmt, num::NonZero, sync::Arc, time::Duration};
@@ -335,7 +338,11 @@ impl ObjectProvider for AzureBlob {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        match self.blob(&delete.key).delete(None).await {
+        let options = delete.if_match.as_ref().map(|tag| BlobClientDeleteOptions {
+            if_match: Some(Etag::from(tag.value())),
+            ..BlobClientDeleteOptions::default()
+        });
+        match self.blob(&delete.key).delete(options).await {
             Ok(deleted) => marked(deleted.headers()),
             Err(error) => match failed(Asked::Delete, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),

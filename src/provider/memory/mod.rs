@@ -205,7 +205,14 @@ impl ObjectProvider for Memory {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.serve().await.objects.remove(delete.key.as_str());
+        let mut state = self.serve().await;
+        let there = state.objects.get(delete.key.as_str());
+        if let (Some(tag), Some(there)) = (&delete.if_match, there)
+            && *there.etag != *tag.value()
+        {
+            return Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed));
+        }
+        state.objects.remove(delete.key.as_str());
         Ok(())
     }
 

@@ -476,6 +476,9 @@ impl ObjectProvider for GenericStore {
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
         self.admitted()?;
+        if delete.if_match.is_some() {
+            return Err(ProviderError::unsupported("object_store has no conditional delete"));
+        }
         let path = path(&delete.key)?;
         match object_store::ObjectStoreExt::delete(&*self.store, &path).await {
             Ok(()) if self.transport == Transport::Ours => Ok(()),

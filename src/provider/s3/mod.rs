@@ -153,8 +153,8 @@ impl S3 {
         self
     }
 
-    /// For a store that ignores `If-None-Match` and `If-Match` on puts: creates and conditional overwrites are refused as
-    /// unsupported, before anything is sent, rather than overwriting silently.
+    /// For a store that ignores `If-None-Match` and `If-Match`: creates, conditional overwrites and conditional deletes are
+    /// refused as unsupported, before anything is sent, rather than overwriting or removing silently.
     #[must_use]
     pub const fn without_conditional_put(mut self) -> Self {
         self.conditional_put = false;
@@ -162,7 +162,8 @@ impl S3 {
     }
 
     /// For a store whose create is a header of its own, which is sent as `true` in place of `If-None-Match: *`:
-    /// `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite` (IBM). Conditional overwrites are refused as unsupported.
+    /// `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite` (IBM). Conditional overwrites and deletes are refused as
+    /// unsupported.
     ///
     /// Both providers say that the header has **no effect on a bucket with versioning**, enabled or suspended: there a create
     /// overwrites. Whether Alibaba's S3-compatible interface honours it is not documented and was not tried.
@@ -351,11 +352,15 @@ impl ObjectProvider for S3 {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        if delete.if_match.is_some() && (!self.conditional_put || self.create_header.is_some()) {
+            return Err(ProviderError::unsupported("this store has no conditional delete"));
+        }
         let request = self
             .client
             .delete_object()
             .bucket(&*self.bucket)
-            .key(delete.key.as_str());
+            .key(delete.key.as_str())
+            .set_if_match(delete.if_match.as_ref().map(|tag| tag.value().to_owned()));
         let watch = self.marks.watch();
         let refused = match request.customize().interceptor(watch.clone()).send().await {
             Ok(deleted) => {

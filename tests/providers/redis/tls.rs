@@ -49,7 +49,10 @@ async fn a_redis_server_over_tls() {
     }
     // TLS where the server has none is said as it is.
     let without = Server::start();
-    let error = Redis::new(trusting(&ours, without.addr)).put(put("k")).await.unwrap_err();
+    let error = Redis::new(trusting(&ours, without.addr))
+        .put(put("k"))
+        .await
+        .unwrap_err();
     assert_eq!(error.outcome(), unreachable, "{error}");
     assert_eq!(error.detail().code.as_deref(), Some("no tls"), "{error}");
     // The right authority and another's name.
