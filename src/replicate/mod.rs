@@ -1,6 +1,7 @@
 //! How data gets to the other endpoints, and what may therefore be promised.
 
 mod absence;
+mod fit;
 mod listing;
 mod mode;
 mod provider_managed;
@@ -63,6 +64,10 @@ impl Replication {
     /// answer was lost). A read asks every endpoint that may hold the key before it says *not found*; a delete is Ok only
     /// when every writable endpoint has confirmed it; overwrite and if-match are refused. Reusing a key breaks these
     /// promises: which of two bodies a read returns is then undefined.
+    ///
+    /// All of it rests on stores that refuse a second create. One of which that is not known is asked
+    /// [in the background](crate::ObjectClient::verify) when the first create goes there, and gets no more once it was seen to
+    /// overwrite.
     pub const fn write_once() -> Self {
         Self {
             plan: Plan::WriteOnce,

@@ -1,9 +1,10 @@
 //! A key is written once: a put may go anywhere, a delete must go everywhere.
 
-use super::{Accepted, Condition, Witness, Write, settle};
+use super::{Accepted, Condition, Witness, Write, fit::fit, settle};
 use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
     error::{Error, ErrorKind},
+    provider::Conditional,
     request::bit,
 };
 use futures_util::future::join_all;
@@ -17,7 +18,7 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     }
     pinned_to_a_writable(cx)?;
     let aim = Aim {
-        barred: !fit(cx)?,
+        barred: !fit(cx, cx.core.writable(), Conditional::Create).await?,
         ..Aim::default()
     };
     let reply = cx.ask(write.request, aim).await;
@@ -35,20 +36,6 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         witness,
     )
     .await
-}
-
-/// The writable endpoints that keep to a create, as far as it is known.
-fn fit<P: Protocol>(cx: &Context<P>) -> Result<u64, Error> {
-    let (writable, unfit) = (cx.core.writable(), cx.core.unfit());
-    let here = writable & !cx.barred() & cx.pin.map_or(u64::MAX, bit);
-    if here != 0 && here & !unfit == 0 {
-        let message = format!(
-            "{}: found not to keep to creates, which are what write_once is made of",
-            cx.names(here).join(" and ")
-        );
-        return Err(cx.refuse(ErrorKind::Unsupported, message));
-    }
-    Ok(writable & !unfit)
 }
 
 /// Sent to every endpoint that may hold the key. Read-only ones follow their source.

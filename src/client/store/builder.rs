@@ -24,6 +24,7 @@ pub struct StoreBuilder<P: Protocol> {
     replication: Option<Replication>,
     constraints: Constraints,
     settings: Settings,
+    pub(in crate::client) require_verified: bool,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
 }
@@ -40,6 +41,7 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) constraints: Constraints,
     pub(super) mode: Mode,
     pub(super) settings: Settings,
+    pub(super) require_verified: bool,
 }
 
 /// Why a client could not be built.
@@ -117,6 +119,7 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             replication: None,
             constraints: Constraints::default(),
             settings: Settings::default(),
+            require_verified: false,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
         }
@@ -217,6 +220,7 @@ impl<P: Protocol> StoreBuilder<P> {
             constraints: self.constraints,
             mode,
             settings: self.settings,
+            require_verified: self.require_verified,
         })
     }
 }

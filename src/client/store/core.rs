@@ -1,4 +1,4 @@
-use super::{Door, Protocol, StoreStack, builder::Parts};
+use super::{Door, Protocol, StoreStack, builder::Parts, verifier::Verifier};
 use crate::{
     BoxError,
     client::{
@@ -22,7 +22,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -44,8 +44,7 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) prober: Prober,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
-    /// Endpoints that were found not to keep to conditions.
-    unfit: AtomicU64,
+    pub(crate) verifier: Verifier,
 }
 
 impl<P: Protocol> Core<P> {
@@ -57,13 +56,17 @@ impl<P: Protocol> Core<P> {
             constraints,
             mode,
             settings,
+            require_verified,
         } = parts;
         let Settings {
             deadline,
             seed,
+            listener,
             call_listener,
             ..
         } = settings;
+        let names = roster.iter().map(|profile| profile.shared_name().clone());
+        let verifier = Verifier::new(names, listener, require_verified);
         Self {
             violations: roster.iter().map(|profile| constraints.check(profile).err()).collect(),
             roster,
@@ -78,7 +81,7 @@ impl<P: Protocol> Core<P> {
             prober,
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
-            unfit: AtomicU64::new(0),
+            verifier,
         }
     }
 }
@@ -112,20 +115,6 @@ impl<P: Protocol> Core<P> {
         let violations = &self.violations;
         self.roster
             .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
-    }
-
-    /// The endpoints that are not to be trusted with a condition, because they were seen to break one.
-    pub(crate) fn unfit(&self) -> u64 {
-        self.unfit.load(Ordering::Acquire)
-    }
-
-    /// What was found of an endpoint, in place of what was found before.
-    pub(crate) fn found_fit(&self, endpoint: usize, fit: bool) {
-        if fit {
-            self.unfit.fetch_and(!bit(endpoint), Ordering::AcqRel);
-        } else {
-            self.unfit.fetch_or(bit(endpoint), Ordering::AcqRel);
-        }
     }
 
     /// Whether what this endpoint shows may lag behind what was acknowledged.
@@ -163,6 +152,7 @@ impl<P: Protocol> Core<P> {
     pub(in crate::client) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.prober.stop();
+        self.verifier.stop();
     }
 
     pub(in crate::client) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

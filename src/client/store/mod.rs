@@ -9,6 +9,7 @@ mod core;
 mod listing;
 mod methods;
 mod probe;
+mod verifier;
 mod walk;
 mod warm_up;
 
@@ -28,7 +29,7 @@ use crate::{
     BoxError,
     client::stack::Stack,
     endpoint::{Host, Profile},
-    provider::{ObjectVerdicts, ProviderError},
+    provider::{Capabilities, ObjectVerdicts, ProviderError},
     request::{Call, OpClass, WriteId},
 };
 use std::{future::Future, sync::Arc, time::Duration};
@@ -95,6 +96,18 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// The hosts of its data, if they are known.
     fn hosts(provider: &Self::Provider) -> Option<Vec<Host>>;
+
+    /// What its store does with conditions, as far as it is known.
+    fn capabilities(provider: &Self::Provider) -> Capabilities;
+
+    /// Asks the store for what is not `known` of it, under a name with this id in it; `told` is called when something was
+    /// found.
+    fn verify(
+        provider: &Self::Provider,
+        id: &WriteId,
+        known: Capabilities,
+        told: impl Fn() + Send + Sync,
+    ) -> impl Future<Output = ()> + Send;
 
     /// Opens a connection and loads credentials.
     fn warm_up(provider: &Self::Provider) -> impl Future<Output = Result<(), ProviderError>> + Send;
