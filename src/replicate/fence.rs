@@ -18,7 +18,7 @@ use crate::{
     clock,
     error::{Error, ErrorKind},
     provider::ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Unsupported},
-    request::{LegKind, WriteId},
+    request::{LegKind, WriteId, bit},
 };
 use std::{sync::PoisonError, time::Duration};
 
@@ -48,7 +48,9 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
             &super::Condition::Match {
                 given_by: cx.name(home),
             },
-        )?;
+            Some(write.on_a_tag()),
+        )
+        .await?;
     }
     let mut seen = known(cx, aim, &write).map(Seen::There);
     if seen.is_none() && fenced {
@@ -144,7 +146,8 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
 fn known<P: Protocol>(cx: &Context<P>, aim: Aim, write: &Write<P>) -> Option<P::Tag> {
     let tag = cx.core.fences.tag(P::key(&write.request)?, cx.started)?;
     let judge = cx.core.roster.index_of(P::judge_of(&tag)?)?;
-    let lacking = |home| cx.core.unfit() & crate::request::bit(home) != 0 || cx.core.fences.lacks(home, write.removes);
+    let lacking = cx.core.lacking(write.on_a_tag());
+    let lacking = |home| lacking & bit(home) != 0 || cx.core.fences.lacks(home, write.removes);
     match aim.pin {
         Some(home) if judge != home || lacking(home) => None,
         _ => Some(tag),

@@ -27,6 +27,7 @@ pub struct StoreBuilder<P: Protocol> {
     constraints: Constraints,
     settings: Settings,
     fenced: bool,
+    pub(in crate::client) require_verified: bool,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
 }
@@ -45,6 +46,7 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) mode: Mode,
     pub(super) settings: Settings,
     pub(super) fenced: bool,
+    pub(super) require_verified: bool,
 }
 
 /// Why a client could not be built.
@@ -123,6 +125,7 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             constraints: Constraints::default(),
             settings: Settings::default(),
             fenced: false,
+            require_verified: false,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
         }
@@ -249,6 +252,7 @@ impl<P: Protocol> StoreBuilder<P> {
             mode,
             settings: self.settings,
             fenced: self.fenced,
+            require_verified: self.require_verified,
         })
     }
 }

@@ -64,7 +64,9 @@
 //! - A listing is asked for by whole path segments and filtered here. Stores need not list in order, so one page costs a
 //!   whole listing of the segment, unless [`GenericStore::listing_in_order`] says that this one does.
 //! - A listing with a delimiter other than `/` is folded here.
-//! - Whether a store honours conditions is the store's word. Alibaba's OSS: see below.
+//! - Whether a store honours conditions is the store's word. One that is neither Amazon's, Microsoft's, Google's nor
+//!   `object_store`'s own is asked by a client: see [`verify`](crate::ObjectClient::verify) and
+//!   [`GenericStore::trusting_conditions`]. Alibaba's OSS: see below.
 //!
 //! # Alibaba Cloud OSS
 //! Two ways, neither tried against the real service. Through its S3-compatible interface: the adapter `S3` with
@@ -86,7 +88,7 @@ mod transport;
 pub use transport::NoRedirects;
 
 use super::{
-    ObjectProvider, ProviderError, ProviderErrorKind,
+    Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
     check_terms,
     refusal::{Asked, wrong},
@@ -121,6 +123,7 @@ pub struct GenericStore {
     untagged: bool,
     in_order: bool,
     passes: Passed,
+    conditions: Capability,
     transport: Transport,
     /// The bucket is there: the store has spoken of an object in it.
     is_there: Arc<AtomicBool>,
@@ -179,6 +182,7 @@ impl GenericStore {
                 passes: Passed::by(&shown),
                 transport: Transport::by(&shown),
                 is_there: Arc::default(),
+                conditions: conditions(&shown),
             }),
         }
     }
@@ -231,6 +235,15 @@ impl GenericStore {
     #[must_use]
     pub fn listing_in_order(mut self) -> Self {
         self.in_order = true;
+        self
+    }
+
+    /// For a store that is known to keep to creates and to If-Match on puts, so that nobody need ask it; see
+    /// `S3::trusting_conditions`. `InMemory`, `LocalFileSystem`, Amazon's, Microsoft's and Google's own are trusted by
+    /// themselves.
+    #[must_use]
+    pub fn trusting_conditions(mut self) -> Self {
+        self.conditions = Capability::Kept;
         self
     }
 
@@ -363,6 +376,22 @@ impl Passed {
             return Ok(());
         };
         Err(ProviderError::unsupported(refused))
+    }
+}
+
+/// Whether the store keeps to the conditions of a put, by what it prints of itself.
+fn conditions(shown: &str) -> Capability {
+    let is = |name: &str| shown.contains(name);
+    let bucket = shown
+        .split_once("bucket_endpoint: \"https://")
+        .map_or("", |(_, rest)| rest);
+    let host = bucket.split(['/', ':', '"']).next().unwrap_or_default();
+    let amazon = is("AmazonS3 {") && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"));
+    let own = is("MicrosoftAzure {") || is("GoogleCloudStorage {") || is("LocalFileSystem {") || is("InMemory");
+    if amazon || own {
+        Capability::Kept
+    } else {
+        Capability::Unknown
     }
 }
 
@@ -506,6 +535,12 @@ impl ObjectProvider for GenericStore {
         self.passes.check(terms)
     }
 
+    fn capabilities(&self) -> Capabilities {
+        let mut puts = Capabilities::all(self.conditions);
+        puts.delete_if_match = Capability::Lacking;
+        puts
+    }
+
     /// Lists nothing: under a path that nobody uses.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         use futures_util::StreamExt as _;
@@ -541,6 +576,33 @@ mod tests {
         // One of two is not enough.
         let two = "Both(AmazonS3 { client: HttpClient(NoRedirects) }, AmazonS3 { client: HttpClient(Client) })";
         assert_eq!(of(two), Transport::Unknown);
+    }
+
+    #[test]
+    fn whose_conditions_are_trusted() {
+        for (shown, expected) in [
+            (
+                "AmazonS3 { bucket_endpoint: \"https://s3.eu-west-1.amazonaws.com/b\" }",
+                Capability::Kept,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://b.s3.eu-west-1.amazonaws.com\" }",
+                Capability::Kept,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://minio.example/b\", sts: \"https://sts.amazonaws.com\" }",
+                Capability::Unknown,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://amazonaws.com.evil.example/\" }",
+                Capability::Unknown,
+            ),
+            ("MicrosoftAzure { client: .. }", Capability::Kept),
+            ("InMemory", Capability::Kept),
+            ("HttpStore { client: .. }", Capability::Unknown),
+        ] {
+            assert_eq!(conditions(shown), expected, "{shown}");
+        }
     }
 
     #[test]
