@@ -79,8 +79,9 @@
 mod answer;
 mod attributes;
 mod error;
+mod foreign;
 mod listing;
-mod names;
+mod proof;
 #[cfg(feature = "object_store_http")]
 mod transport;
 
@@ -105,6 +106,7 @@ use crate::{
 use attributes::{received, sent, tags};
 use error::failed;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, PutOptions, UpdateVersion, path::Path};
+use proof::{NOWHERE, Transport};
 use std::{
     fmt,
     sync::{
@@ -127,27 +129,6 @@ pub struct GenericStore {
     transport: Transport,
     /// The bucket is there: the store has spoken of an object in it.
     is_there: Arc<AtomicBool>,
-}
-
-/// Who sees to it that no request leaves for elsewhere, and that no gateway is believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transport {
-    /// Ours: `NoRedirects`.
-    Ours,
-    /// Whoever brought the store says so.
-    Trusted,
-    Unknown,
-}
-
-impl Transport {
-    /// ... by what the store prints of its clients, of which it may have several: one for the data, one for credentials.
-    fn by(shown: &str) -> Self {
-        let (clients, ours) = ("HttpClient(", "HttpClient(NoRedirects)");
-        match (shown.matches(clients).count(), shown.matches(ours).count()) {
-            (all, seen) if all > 0 && all == seen => Self::Ours,
-            _ => Self::Unknown,
-        }
-    }
 }
 
 /// Why a store was refused.
@@ -284,67 +265,7 @@ impl GenericStore {
         self.is_there.store(true, Ordering::Relaxed);
         Ok(tag)
     }
-
-    fn admitted(&self) -> Result<(), ProviderError> {
-        match self.transport {
-            Transport::Ours | Transport::Trusted => Ok(()),
-            Transport::Unknown => Err(ProviderError::unsupported(
-                "the store's own HTTP client may follow redirects out of the permitted locations: build the store with \
-                 `NoRedirects`, or say `trusting_transport`",
-            )),
-        }
-    }
-
-    /// What is under a path, by a GET of one byte: the only question whose refusal says in its body whose it is.
-    async fn look(&self, path: &Path) -> Result<(), ProviderError> {
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(0..1)),
-            ..GetOptions::default()
-        };
-        let found = match self.store.get_opts(path, options).await {
-            Ok(got) => self
-                .confirmed(self.tag(got.meta.e_tag.as_ref(), got.meta.version.as_ref()))
-                .map(drop),
-            Err(error) => match failed(Asked::Read, &error) {
-                // It is there, and empty.
-                empty if empty.kind() == ProviderErrorKind::RangeNotSatisfiable => Ok(()),
-                failed => Err(failed),
-            },
-        };
-        if found
-            .as_ref()
-            .err()
-            .is_none_or(|error| error.kind() == ProviderErrorKind::NotFound)
-        {
-            self.is_there.store(true, Ordering::Relaxed);
-        }
-        found
-    }
-
-    /// Whether it is a store that answers here, by what it says of this path.
-    async fn answers(&self, path: &Path) -> Result<(), ProviderError> {
-        match self.look(path).await {
-            Err(absent) if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
-            answer => answer,
-        }
-    }
-
-    /// Why a HEAD failed. Its 404 has no body, so that a gateway's looks like a store's, and a missing bucket's like a missing
-    /// object's.
-    async fn missing(&self, path: &Path, error: &object_store::Error) -> ProviderError {
-        let believed = error::is_known_absence(error) && self.is_there.load(Ordering::Relaxed);
-        if believed || !error::is_http_404(error) {
-            return failed(Asked::Read, error);
-        }
-        match self.look(path).await {
-            Err(proven) => proven,
-            Ok(()) => ProviderError::faulty("it said that there is no such object, and has one"),
-        }
-    }
 }
-
-/// A path that nobody uses.
-const NOWHERE: &str = ".evenkeel/warm-up";
 
 /// What of a put's terms the store passes on, as `object_store` (0.14) has it. The others drop tags without a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -565,17 +486,6 @@ mod tests {
             Some(10)
         );
         assert_eq!(retries("InMemory"), None);
-    }
-
-    #[test]
-    fn the_transport_that_a_store_prints() {
-        let of = Transport::by;
-        assert_eq!(of("InMemory"), Transport::Unknown);
-        assert_eq!(of("AmazonS3 { client: HttpClient(Client { .. }) }"), Transport::Unknown);
-        assert_eq!(of("AmazonS3 { client: HttpClient(NoRedirects) }"), Transport::Ours);
-        // One of two is not enough.
-        let two = "Both(AmazonS3 { client: HttpClient(NoRedirects) }, AmazonS3 { client: HttpClient(Client) })";
-        assert_eq!(of(two), Transport::Unknown);
     }
 
     #[test]
