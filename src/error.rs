@@ -187,7 +187,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
             .map(|index| roster.shared_name(index));
         Self(Box::new(Inner {
             kind,
-            retryable: kind.is_retryable()
+            retryable: (kind.is_retryable() && !explanation.met_only_what_lasts())
                 || (kind == ErrorKind::MaybeApplied && record.safety() == Safety::Idempotent),
             explanation: explanation.answered(if kind.is_answer() { endpoint.clone() } else { None }, false),
             endpoint,

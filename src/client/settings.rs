@@ -128,15 +128,16 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Is told every [`Event`](crate::telemetry::Event), on the task that caused it: be quick, do not block.
+        /// Is told every [`Event`](crate::telemetry::Event), on the task that caused it: be quick, do not block. What causes it may
+        /// be another client's call, where credentials are shared; so a panic in it goes no further than the panic hook.
         #[must_use]
         pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
             self.settings.listener = Some(std::sync::Arc::new(listener));
             self
         }
 
-        /// Is told how every call ended, as its caller sees it, on the task that made it: be quick, do not block. A call
-        /// that was dropped has no end. One may be told; a second takes the first's place.
+        /// Is told how every call ended, as its caller sees it, on the task that made it: be quick, do not block. A panic in it
+        /// is that call's. A call that was dropped has no end. One may be told; a second takes the first's place.
         #[must_use]
         pub fn on_call_end(mut self, listener: impl Fn(&crate::telemetry::CallEnd) + Send + Sync + 'static) -> Self {
             self.settings.call_listener = Some(std::sync::Arc::new(listener));

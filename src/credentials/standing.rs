@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     clock::{self, Instant},
-    telemetry::{Event, Listener, Reporter},
+    telemetry::{Event, Listener, Reporter, aside},
 };
 use std::{
     fmt,
@@ -223,7 +223,8 @@ impl Standing {
         if let Some((event, listeners)) = told {
             self.0.reporter.report(event.clone());
             for listener in listeners.iter().filter_map(Weak::upgrade) {
-                listener(&event);
+                // Each a client's own: none keeps it from the others.
+                aside(|| listener(&event));
             }
         }
         result

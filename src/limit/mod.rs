@@ -42,7 +42,7 @@ pub use refusal::Full;
 
 use crate::{
     BoxError, clock,
-    request::{Abandoned, After, Call, Ended},
+    request::{Abandoned, After, Call, Ended, Own},
     station::{Behind, Served, Station},
     sync::{
         Mutex,
@@ -235,6 +235,7 @@ where
                 } else {
                     State::Queued {
                         turn: call.at_after().plus(wait),
+                        own: Own::default(),
                     }
                 },
             },
@@ -250,8 +251,8 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<N::Response, BoxError>> {
         let Attempt { place, state } = attempt;
-        if let State::Queued { turn } = state {
-            ready!(call.record().poll_until(*turn, cx));
+        if let State::Queued { turn, own } = state {
+            ready!(call.record().poll_until(*turn, own, cx));
             let later = call.clone().handed_down(clock::now());
             *state = State::Sent {
                 inner: self.inner.enter(&later),
@@ -314,6 +315,7 @@ enum State<R, A> {
     },
     Queued {
         turn: After,
+        own: Own,
     },
     Sent {
         inner: A,

@@ -45,7 +45,7 @@ pub use selector::Selector;
 
 use crate::{
     clock::{self, Instant},
-    endpoint::Roster,
+    endpoint::{Roster, Violation},
     request::{OpClass, bit},
     route::Vitals,
     telemetry::{Event, OrderSnapshot, Reporter},
@@ -67,6 +67,8 @@ pub struct Operator {
 
 struct Shared {
     roster: Roster,
+    /// By endpoint: which constraint it breaks. No order opens what breaks one.
+    violations: Arc<[Option<Violation>]>,
     vitals: Arc<[Vitals]>,
     orders: Arc<Orders>,
     reporter: Reporter,
@@ -164,10 +166,17 @@ pub struct Proposal {
 }
 
 impl Operator {
-    pub(crate) fn new(roster: Roster, vitals: Arc<[Vitals]>, orders: Arc<Orders>, reporter: Reporter) -> Self {
+    pub(crate) fn new(
+        roster: Roster,
+        violations: Arc<[Option<Violation>]>,
+        vitals: Arc<[Vitals]>,
+        orders: Arc<Orders>,
+        reporter: Reporter,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 roster,
+                violations,
                 vitals,
                 orders,
                 reporter,
@@ -265,8 +274,10 @@ impl Proposal {
         let mut list = shared.orders.lock().clone();
         list.push(self.order.clone());
         let standing = orders::standing(&list, &shared.roster, now);
-        let closed = |index: usize| shared.vitals[index].breaker.share(OpClass::Read, now) > 0.0;
-        self.names(orders::left(standing, &shared.roster, closed))
+        let serves = |index: usize| {
+            shared.violations[index].is_none() && shared.vitals[index].breaker.share(OpClass::Read, now) > 0.0
+        };
+        self.names(orders::left(standing, &shared.roster, serves))
     }
 
     /// Gives the order. Its number lifts it.

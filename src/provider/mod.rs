@@ -53,6 +53,8 @@ pub mod memory_table;
 pub mod object_store;
 #[cfg(any(feature = "s3", feature = "azure_blob"))]
 mod part;
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "object_store"))]
+mod percent;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]

@@ -12,7 +12,10 @@
 //!
 //! The last row is the price of failing over. Both last ones are said: the answer has an attempt that is unresolved.
 
-use super::{Accepted, Owner, Witness, Write, owner, settle};
+use super::{
+    Accepted, Owner, Witness, Write, owner, settle,
+    write_once::{cannot_create, full_at},
+};
 use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
     clock,
@@ -38,15 +41,16 @@ struct Before {
     returns: usize,
 }
 
-/// `allowed`: the endpoints that may take it.
-pub(super) async fn anywhere<P: Protocol>(
-    cx: &Context<P>,
-    write: Write<P>,
-    allowed: u64,
-) -> Result<Accepted<P>, Error> {
+/// `fit`: the endpoints that may take it, as far as it is known. One that says that it has no creates (501) is none of them
+/// from then on, and another is asked.
+pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit: u64) -> Result<Accepted<P>, Error> {
+    let mut fit = fit;
     let mut before = Before::default();
     let mut last: Option<Reply<P>> = None;
     let reply = loop {
+        // One that is full would cost each create an attempt. If all are, they are asked: one may have room again.
+        let with_room = fit & !cx.core.full(cx.started);
+        let allowed = if with_room & !cx.barred() != 0 { with_room } else { fit };
         let aim = Aim {
             barred: !allowed | before.tried,
             kind: if last.is_some() { LegKind::Retry } else { LegKind::First },
@@ -62,6 +66,18 @@ pub(super) async fn anywhere<P: Protocol>(
             }
             before.tried = 0;
             last = Some(earlier);
+            continue;
+        }
+        for endpoint in full_at(&reply) {
+            cx.core.found_full(endpoint, clock::now());
+        }
+        if let Some(unable) = cannot_create(&reply) {
+            cx.core.found_fit(unable, false);
+            fit &= !bit(unable);
+            if fit & !before.tried & !cx.barred() & cx.pin.map_or(u64::MAX, bit) == 0 {
+                break reply;
+            }
+            last = Some(reply);
             continue;
         }
         let lost = members(reply.maybe_applied_at()).next();

@@ -5,6 +5,7 @@ mod create;
 mod fence;
 mod listing;
 mod mode;
+mod progress;
 mod provider_managed;
 mod strong;
 mod write_once;
@@ -12,6 +13,7 @@ mod write_once;
 pub(crate) use absence::{Tally, holders, read};
 pub(crate) use listing::{Line, Merge, Next};
 pub(crate) use mode::Mode;
+pub(crate) use progress::Progress;
 pub(crate) use provider_managed::of_the_home;
 
 use crate::{
@@ -287,6 +289,7 @@ async fn settle<P: Protocol>(
     let met = match reply.refusal() {
         Some(ProviderErrorKind::AlreadyExists) => ErrorKind::AlreadyExists,
         Some(ProviderErrorKind::PreconditionFailed) => ErrorKind::PreconditionFailed,
+        Some(ProviderErrorKind::Conflict) => return unexplained(cx, reply, look, (&id, known_id), witness.lost).await,
         _ => return Accepted::from(reply, cx),
     };
     let Some(endpoint) = reply.endpoint().filter(|_| condition != Condition::None) else {
@@ -313,5 +316,29 @@ async fn settle<P: Protocol>(
         }
         Owner::Foreign | Owner::Gone => Err(cx.fail(reply)),
         Owner::Unknown => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
+    }
+}
+
+/// The end of a create that met a conflict which nobody explained: only what lies there can tell.
+async fn unexplained<P: Protocol>(
+    cx: &Context<P>,
+    reply: Reply<P>,
+    look: P::Request,
+    (id, known_id): (&WriteId, bool),
+    lost: u64,
+) -> Result<Accepted<P>, Error> {
+    let Some(endpoint) = reply.endpoint() else {
+        return Err(cx.fail(reply));
+    };
+    let lost_elsewhere = (reply.maybe_applied_at() | lost) & !bit(endpoint) != 0;
+    match owner(cx, look, id, Aim::confirm(endpoint)).await {
+        Owner::Own(tag) => Ok(Accepted {
+            tag,
+            endpoint: Some(endpoint),
+            unresolved: cx.unresolved() > usize::from(!known_id),
+        }),
+        Owner::Foreign if !lost_elsewhere => Err(cx.fail(reply).with_kind(ErrorKind::AlreadyExists)),
+        // Nothing is there, or that cannot be told: who answered so may not have been the store, which may yet act.
+        _ => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
     }
 }

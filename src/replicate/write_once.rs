@@ -4,7 +4,9 @@ use super::{Accepted, Condition, Write, create};
 use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
     error::{Error, ErrorKind},
-    request::bit,
+    provider::ProviderErrorKind,
+    request::{Ended, LegRecord, bit},
+    verdict::{Sent, Verdict, table},
 };
 use futures_util::future::join_all;
 
@@ -16,8 +18,36 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         ));
     }
     pinned_to_a_writable(cx)?;
-    let allowed = fit(cx)?;
-    create::anywhere(cx, write, allowed).await
+    let fit = fit(cx)?;
+    create::anywhere(cx, write, fit).await
+}
+
+/// Who said that it is full.
+pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
+    let says_full = |leg: &LegRecord| {
+        let message = leg.detail.as_ref().and_then(|detail| detail.message.as_deref());
+        message == Some(table::FULL)
+    };
+    let legs = if reply.is_ok() && reply.record().attempts() == 1 {
+        Vec::new()
+    } else {
+        reply.record().legs()
+    };
+    legs.into_iter().filter(says_full).filter_map(|leg| leg.endpoint)
+}
+
+/// Who answered that it has no creates (501), where no earlier attempt of this write is of unknown fate: another may take it.
+pub(super) fn cannot_create<P: Protocol>(reply: &Reply<P>) -> Option<usize> {
+    if reply.refusal() != Some(ProviderErrorKind::Unsupported) || reply.record().may_have_been_applied() {
+        return None;
+    }
+    let legs = reply.record().legs();
+    let last = legs.iter().rev().find(|leg| leg.started.is_some())?;
+    match last.ended? {
+        // What an adapter refuses by itself is the put's own affair.
+        Ended::Judged(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::Maybe => last.endpoint,
+        _ => None,
+    }
 }
 
 /// The writable endpoints that keep to a create, as far as it is known.

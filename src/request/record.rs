@@ -4,7 +4,7 @@ use super::{
     After, LegKind, OpClass, Safety,
     first::First,
     leg::LegRecord,
-    timer::{CallTimer, Timer},
+    timer::{CallTimer, Collecting, Own, Timer},
 };
 use crate::clock::{self, Instant};
 use std::{
@@ -284,20 +284,26 @@ impl CallRecord {
 
     /// Ready once `at` has passed. See [`CallTimer`].
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn poll_until(&self, at: After, cx: &mut Context<'_>) -> Poll<()> {
-        self.timer.poll_until(self.started, at, cx)
+    pub(crate) fn poll_until(&self, at: After, own: &mut Own, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.poll_until(self.started, at, own, cx)
     }
 
-    /// From now on each layer only says until when it waits; [`poll_collected`](Self::poll_collected) must end every pass.
+    /// Until what it gives is dropped, each station that this task polls only says until when it waits.
     #[inline]
-    pub(crate) fn collect_waits(&self) {
-        self.timer.collect();
+    pub(crate) fn collect_waits(&self, cx: &Context<'_>) -> Collecting {
+        self.timer.collect(cx)
     }
 
-    /// Ready once anything has passed that was waited for in this pass, or `at`. The inner value says whether it was `at`.
+    /// Ready once `earliest` has passed, which was collected in this pass, or `at`. The inner value says whether it was `at`.
     #[inline]
-    pub(crate) fn poll_collected(&self, at: After, timer: Pin<&mut Timer>, cx: &mut Context<'_>) -> Poll<bool> {
-        self.timer.poll_collected(self.started, at, timer, cx)
+    pub(crate) fn poll_collected(
+        &self,
+        at: After,
+        earliest: After,
+        timer: Pin<&mut Timer>,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        self.timer.poll_collected(self.started, at, earliest, timer, cx)
     }
 }
 

@@ -36,7 +36,7 @@ pub use policy::{Decision, Settings, decide};
 
 use crate::{
     BoxError, clock,
-    request::{After, Call, Ended, Leg, LegKind},
+    request::{After, Call, Ended, Leg, LegKind, Own},
     route::Exhausted,
     station::{Apart, Behind, Served, Station},
     telemetry::{Event, Reporter},
@@ -130,6 +130,7 @@ enum State<R, N: Station<R>> {
     },
     Waiting {
         until: After,
+        own: Own,
     },
 }
 
@@ -181,8 +182,8 @@ where
                     ready!(self.inner.poll(call, attempt, pinned.as_mut(), cx)).map_err(Into::into)
                 }
                 State::Again { attempt } => ready!(attempt.as_mut().poll(&self.inner, cx)).map_err(Into::into),
-                State::Waiting { until } => {
-                    ready!(record.poll_until(*until, cx));
+                State::Waiting { until, own } => {
+                    ready!(record.poll_until(*until, own, cx));
                     let call = call.clone().on_leg(this.leg, clock::now()).revisiting(true);
                     this.state = self.again(call);
                     continue;
@@ -232,7 +233,10 @@ where
                 {
                     return Poll::Ready(last(&mut this.last));
                 }
-                this.state = State::Waiting { until };
+                this.state = State::Waiting {
+                    until,
+                    own: Own::default(),
+                };
             } else {
                 let call = call.clone().on_leg(this.leg, clock::now());
                 this.state = self.again(call);

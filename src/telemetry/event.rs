@@ -1,3 +1,4 @@
+use super::aside;
 use crate::{
     breaker::Cause,
     clock::{self, Instant},
@@ -232,32 +233,36 @@ impl Reporter {
         self.endpoint.clone()
     }
 
-    /// Tells; never called under a lock.
+    /// Tells; never called under a lock. Whatever they do who hear of it, it returns.
     pub(crate) fn report(&self, event: Event) {
         if !self.audible {
             return;
         }
-        super::metrics::count(&event);
+        aside(|| super::metrics::count(&event));
         if let Event::BudgetExhausted { class } = &event
             && self.told_lately(*class)
         {
             return;
         }
-        match &event {
-            Event::BreakerOpened { .. }
-            | Event::AllBad { .. }
-            | Event::OrderGiven { .. }
-            | Event::SharedDependency { .. }
-            | Event::CredentialsKept { .. }
-            | Event::CredentialsLost { .. } => {
-                tracing::warn!(target: "evenkeel", "{event}")
-            }
-            Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),
-            _ => tracing::info!(target: "evenkeel", "{event}"),
-        }
+        aside(|| trace(&event));
         if let Some(listener) = &self.listener {
-            listener(&event);
+            aside(|| listener(&event));
         }
+    }
+}
+
+fn trace(event: &Event) {
+    match event {
+        Event::BreakerOpened { .. }
+        | Event::AllBad { .. }
+        | Event::OrderGiven { .. }
+        | Event::SharedDependency { .. }
+        | Event::CredentialsKept { .. }
+        | Event::CredentialsLost { .. } => {
+            tracing::warn!(target: "evenkeel", "{event}")
+        }
+        Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),
+        _ => tracing::info!(target: "evenkeel", "{event}"),
     }
 }
 

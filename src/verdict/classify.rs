@@ -62,13 +62,14 @@ impl Finding {
     /// A provider's refusal. Its message is looked at and never shown: providers quote keys and account numbers in them.
     /// The phrase shown is the table's.
     pub(crate) fn refusal(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
-        let known = code.and_then(table::row_for_code);
+        let known = code.and_then(table::row_for_code).map(|row| row.phrase);
+        let full = (status == 507).then_some(table::FULL);
         Self {
             outcome: table::for_answer(status, code, message),
             detail: Detail {
                 code: Some(code.and_then(token).unwrap_or_else(|| format!("HTTP {status}"))),
                 request_id: None,
-                message: known.map(|row| row.phrase.to_owned()),
+                message: known.or(full).map(str::to_owned),
             },
         }
     }

@@ -66,6 +66,21 @@ pub(crate) fn xml_code(body: &str) -> Option<&str> {
     Some(code.trim())
 }
 
+/// What servers that speak TLS say to plain HTTP: Go's, nginx, Apache.
+#[cfg_attr(
+    not(any(feature = "_aws", feature = "azure_core", feature = "google_cloud")),
+    allow(dead_code)
+)]
+pub(crate) fn is_plain_to_tls(status: u16, body: &[u8]) -> bool {
+    const SAID: [&str; 3] = [
+        "HTTP request to an HTTPS server",
+        "HTTP request was sent to HTTPS port",
+        "speaking plain HTTP to an SSL-enabled server port",
+    ];
+    let says = |body| SAID.iter().any(|said| str::contains(body, said));
+    status == 400 && std::str::from_utf8(body).is_ok_and(says)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 use super::{KvClient, KvClientBuilder, ScanCall, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, Paged, Protocol, Resume, Seen},
+    client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
     provider::{AnyKvProvider, KvProvider, KvService, ProviderError},
     request::{
@@ -143,9 +143,13 @@ impl Paged for Keys {
         KvRequest::Scan(scan)
     }
 
-    fn entries(response: KvResponse) -> Option<(Vec<Entry>, Option<String>)> {
+    fn entries(response: KvResponse) -> Option<PageOf<Entry>> {
         match response {
-            KvResponse::Scan(page) => Some((page.entries, page.next)),
+            KvResponse::Scan(page) => Some(PageOf {
+                entries: page.entries,
+                leads_on: page.next,
+                foreign: page.foreign,
+            }),
             _ => None,
         }
     }

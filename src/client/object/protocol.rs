@@ -1,7 +1,7 @@
 use super::{ListCall, ObjectClient, ObjectClientBuilder, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, Paged, Protocol, Resume, Seen},
+    client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
     provider::{AnyObjectProvider, ObjectProvider, ObjectService, ProviderError},
     request::{
@@ -168,9 +168,13 @@ impl Paged for Objects {
         ObjectRequest::List(list)
     }
 
-    fn entries(response: ObjectResponse) -> Option<(Vec<ListEntry>, Option<String>)> {
+    fn entries(response: ObjectResponse) -> Option<PageOf<ListEntry>> {
         match response {
-            ObjectResponse::List(page) => Some((page.entries, page.continuation)),
+            ObjectResponse::List(page) => Some(PageOf {
+                entries: page.entries,
+                leads_on: page.continuation,
+                foreign: 0,
+            }),
             _ => None,
         }
     }

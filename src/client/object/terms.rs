@@ -46,7 +46,7 @@ impl Asked {
                 return Err(cx.refuse(ErrorKind::InvalidInput, wrong));
             }
             if !terms.is_empty()
-                && let Err(refused) = cx.core.providers[index].check_terms(&terms)
+                && let Some(Err(refused)) = cx.core.provider(index).map(|provider| provider.check_terms(&terms))
             {
                 return Err(cx.refuse(ErrorKind::Unsupported, format!("{name}: {refused}")));
             }

@@ -87,9 +87,10 @@ impl Verified {
 }
 
 pub(super) async fn run(core: &Core<Objects>) -> Verification {
-    let all = members(core.writable()).map(|index| async move {
+    let asked = members(core.writable()).filter_map(|index| Some((index, core.provider(index)?)));
+    let all = asked.map(|(index, provider)| async move {
         let store = Probed {
-            provider: &core.providers[index],
+            provider,
             prefix: format!("{VERIFY_PREFIX}{}/", core.draw_write_id().as_str()),
         };
         let (honours, atomic) = store.verify().await;

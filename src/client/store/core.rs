@@ -6,7 +6,7 @@ use crate::{
         settings::Settings,
         stack::{self, Composed},
     },
-    clock,
+    clock::{self, Instant},
     endpoint::{Profile, Roster, Violation},
     operator::Operator,
     probe::Prober,
@@ -26,15 +26,16 @@ use std::{
     },
     time::Duration,
 };
-use tower::{ServiceExt, util::Either};
+use tower::util::Either;
 
 /// What all calls of one client share.
 pub(crate) struct Core<P: Protocol> {
     pub(crate) roster: Roster,
-    pub(crate) providers: Vec<P::Provider>,
+    /// Those of endpoints that may be used; the others' are not kept, so that nothing can reach them.
+    providers: Vec<Option<P::Provider>>,
     pub(crate) door: Door<P>,
     /// By endpoint: which of the client's constraints it breaks.
-    pub(crate) violations: Vec<Option<Violation>>,
+    pub(crate) violations: Arc<[Option<Violation>]>,
     pub(crate) mode: Mode,
     pub(crate) deadline: Duration,
     pub(crate) rng: Mutex<fastrand::Rng>,
@@ -46,11 +47,16 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) closed: AtomicBool,
     /// Endpoints that were found not to keep to conditions.
     unfit: AtomicU64,
+    /// Endpoints that said that they are full, and until when they are believed.
+    full: Mutex<Vec<(usize, Instant)>>,
     /// Every put and delete is to be fenced.
     pub(crate) fenced: bool,
     pub(crate) fences: Fences<P::Tag>,
     pub(crate) retry: retry::Settings,
 }
+
+/// For so long a store that is full is left out of creates that others can take: room is made by people and by night.
+const FULL_FOR: Duration = Duration::from_secs(30);
 
 impl<P: Protocol> Core<P> {
     /// A client on its stack.
@@ -58,10 +64,10 @@ impl<P: Protocol> Core<P> {
         let Parts {
             roster,
             providers,
-            constraints,
             mode,
             settings,
             fenced,
+            ..
         } = parts;
         let Settings {
             deadline,
@@ -71,7 +77,7 @@ impl<P: Protocol> Core<P> {
             ..
         } = settings;
         Self {
-            violations: roster.iter().map(|profile| constraints.check(profile).err()).collect(),
+            violations: composed.violations,
             roster,
             providers,
             door,
@@ -85,6 +91,7 @@ impl<P: Protocol> Core<P> {
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
             unfit: AtomicU64::new(0),
+            full: Mutex::default(),
             fenced,
             fences: Fences::default(),
             retry,
@@ -100,7 +107,7 @@ impl<P: Protocol> Core<P> {
     ) -> impl Future<Output = Result<P::Response, BoxError>> + Send + use<P> {
         match &self.door {
             Either::Left(stack) => stack.send(call).left_future(),
-            Either::Right(layered) => layered.clone().oneshot(call).right_future(),
+            Either::Right(layered) => layered.send(call).right_future(),
         }
     }
 
@@ -108,8 +115,19 @@ impl<P: Protocol> Core<P> {
     pub(in crate::client) fn stack(&self) -> StoreStack<P> {
         match &self.door {
             Either::Left(stack) => StoreStack::<P>::new(stack.clone()),
-            Either::Right(layered) => layered.clone(),
+            Either::Right(layered) => StoreStack::<P>::new(layered.clone()),
         }
+    }
+
+    /// The adapter of an endpoint, if it may be used. Whatever is sent past the router begins here.
+    pub(crate) fn provider(&self, endpoint: usize) -> Option<&P::Provider> {
+        self.providers.get(endpoint)?.as_ref()
+    }
+
+    /// Every adapter that may be used, with its endpoint.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = (&Profile, &P::Provider)> {
+        let all = self.roster.iter().zip(&self.providers);
+        all.filter_map(|(profile, provider)| Some((profile, provider.as_ref()?)))
     }
 
     pub(crate) fn permitted(&self) -> u64 {
@@ -137,6 +155,19 @@ impl<P: Protocol> Core<P> {
         }
     }
 
+    /// The endpoints that have said of late that they are full.
+    pub(crate) fn full(&self, now: Instant) -> u64 {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.retain(|&(_, until)| now < until);
+        full.iter().fold(0, |set, &(endpoint, _)| set | bit(endpoint))
+    }
+
+    pub(crate) fn found_full(&self, endpoint: usize, now: Instant) {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.retain(|&(other, _)| other != endpoint);
+        full.push((endpoint, now + FULL_FOR));
+    }
+
     /// Whether what this endpoint shows may lag behind what was acknowledged.
     pub(crate) fn may_lag(&self, endpoint: Option<usize>) -> bool {
         match self.mode {
@@ -152,9 +183,9 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(in crate::client) fn snapshot(&self) -> Snapshot {
-        let barred = self.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
         stack::snapshot(
-            self.roster.iter().zip(barred),
+            self.roster.iter(),
+            &self.violations,
             &self.vitals,
             &self.budget,
             &self.operator,
@@ -164,9 +195,10 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(in crate::client) fn dependencies(&self) -> Dependencies {
-        let endpoints = self.roster.iter().zip(&self.providers).zip(&self.violations);
-        let permitted = endpoints.filter(|(_, violation)| violation.is_none());
-        Dependencies::of(permitted.map(|((profile, provider), _)| (profile, P::hosts(provider))))
+        Dependencies::of(
+            self.providers()
+                .map(|(profile, provider)| (profile, P::hosts(provider))),
+        )
     }
 
     pub(in crate::client) fn close(&self) {

@@ -23,15 +23,17 @@ pub(crate) use core::Core;
 pub(crate) use fences::{Fences, Seen};
 pub use listing::{Collected, Pages, PagesCall};
 pub(crate) use methods::store_methods;
-pub(crate) use walk::{Paged, Resume};
+pub(crate) use walk::{PageOf, Paged, Resume};
 pub use warm_up::{WarmUp, Warmed};
 
 use crate::{
     BoxError,
     client::stack::Stack,
+    deadline::Deadline,
     endpoint::{Host, Profile},
     provider::{ObjectVerdicts, ProviderError},
     request::{Call, OpClass, WriteId},
+    station::{Behind, Served},
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use tower::{Service, util::Either};
@@ -44,8 +46,8 @@ pub(crate) type StoreStack<P> =
 /// One endpoint's service: the bridge itself, or with a user's layers around it.
 pub(crate) type EndpointService<P> = Either<<P as Protocol>::Service, StoreStack<P>>;
 
-/// What calls are sent to: the stack itself, or with a user's layers around it.
-pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, StoreStack<P>>;
+/// What calls are sent to: the stack itself, or with a user's layers around it, and the deadline around these.
+pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, Served<Deadline<Behind<StoreStack<P>>>>>;
 
 /// What a client speaks to its endpoints, and what the machinery must know of it. Sealed: objects and keys.
 pub trait Protocol: Sized + Send + Sync + 'static {

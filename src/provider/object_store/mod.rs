@@ -11,7 +11,7 @@
 //! use std::sync::Arc;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! let store = GenericStore::new(Arc::new(InMemory::new())).unwrap();
+//! let store = GenericStore::new(Arc::new(InMemory::new())).unwrap().trusting_transport();
 //! let key = Key::new("greeting").unwrap();
 //! store.put(Put::new(key.clone(), "hello")).await.unwrap();
 //! assert_eq!(store.get(Get::new(key)).await.unwrap().body, "hello");
@@ -19,11 +19,24 @@
 //! ```
 //!
 //! # What to set in the store you bring
+//! - **The transport**: `with_http_connector(NoRedirects::new())`, of the feature `object_store_http`. `object_store`'s own
+//!   client follows redirects to wherever they lead, and believes whatever answers. A store without it is refused at its first
+//!   use, unless [`trusting_transport`](GenericStore::trusting_transport) is said, which `InMemory` and `LocalFileSystem` need,
+//!   too. It shows in the store's `Debug`; a wrapper that hides it has to be trusted.
+//!
+//!   ```ignore
+//!   let store = AmazonS3Builder::from_env()
+//!       .with_http_connector(NoRedirects::new())
+//!       .with_retry(RetryConfig { max_retries: 0, ..Default::default() })
+//!       .build()?;
+//!   let store = GenericStore::new(Arc::new(store))?;
+//!   ```
 //! - **Retries off**: `with_retry(RetryConfig { max_retries: 0, ..Default::default() })`. [`GenericStore::new`] refuses a
 //!   store that shows that it retries more than once; `object_store`'s own clients show it. A store of your own, or one
 //!   behind a wrapper that hides it, is not checked. If an error says that it came after retries, *not sent* is not
 //!   claimed of it: an earlier try may have been sent.
-//! - **A connect timeout below 1 s**: `with_client_options(ClientOptions::new().with_connect_timeout(..))`, as for
+//! - **A connect timeout below 1 s**, which [`NoRedirects`](crate::provider::object_store) sees to. Else
+//!   `with_client_options(ClientOptions::new().with_connect_timeout(..))`, as for
 //!   [`CONNECT_TIMEOUT`](GenericStore::CONNECT_TIMEOUT). Its default is 5 s, and then the stack's own limit ends an attempt
 //!   before anybody can say that it was not sent. This is not checked.
 //!
@@ -33,13 +46,20 @@
 //! - Content type, cache control and metadata round-trip, or the put is refused. A store that takes no attributes at all
 //!   (`LocalFileSystem`) needs [`GenericStore::without_write_ids`], or every put of an `ObjectClient` is refused.
 //! - Tags and storage class of a put are refused where `object_store` would not pass them on; it shows which store it is.
+//! - **Absence is proven.** A 404 is believed if its body has the provider's code. That of a HEAD, which has no body, if the
+//!   transport saw a header of the provider's and the bucket is known to be there; else a GET of one byte decides. A deletion
+//!   that nothing confirms is looked at in the same way, and, where the transport is only trusted, an empty listing, too: each
+//!   costs one request.
+//! - **Foreign keys**: with `NoRedirects` they are listed as they are. They cannot be named here: see below.
 //! - No key is in an error: `object_store`'s own words quote the URL, so they are read and not shown.
 //!
 //! # What it cannot see to
 //! - `Retry-After` and request ids are not passed on by `object_store`.
-//! - A `404` with a page of text and no code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict), also of a
-//!   WebDAV server.
-//! - `object_store` reads any XML or HTML document that answers a listing, such as a gateway's page, as an empty listing.
+//! - A `404` without a code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict), also of a WebDAV server, whose
+//!   absences are therefore never believed.
+//! - Through a transport that is only trusted, `object_store` reads any XML or HTML document that answers a listing as an
+//!   empty page; calls `dir/` `dir`; and loses a whole listing to one key with an empty or a dot segment or a control
+//!   character, which is refused as unsupported.
 //! - Keys that end in `/` cannot be named in `object_store` and are refused as unsupported.
 //! - A listing is asked for by whole path segments and filtered here. Stores need not list in order, so one page costs a
 //!   whole listing of the segment, unless [`GenericStore::listing_in_order`] says that this one does.
@@ -53,9 +73,17 @@
 //! verdicts know; the header for it, `x-oss-forbid-overwrite`, has no effect on a bucket with versioning. OSS has no
 //! conditional overwrite.
 
+#[cfg_attr(not(feature = "object_store_http"), allow(dead_code))]
+mod answer;
 mod attributes;
 mod error;
 mod listing;
+mod names;
+#[cfg(feature = "object_store_http")]
+mod transport;
+
+#[cfg(feature = "object_store_http")]
+pub use transport::NoRedirects;
 
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
@@ -75,7 +103,14 @@ use crate::{
 use attributes::{received, sent, tags};
 use error::failed;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, PutOptions, UpdateVersion, path::Path};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// A store of the crate `object_store`. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -86,6 +121,30 @@ pub struct GenericStore {
     untagged: bool,
     in_order: bool,
     passes: Passed,
+    transport: Transport,
+    /// The bucket is there: the store has spoken of an object in it.
+    is_there: Arc<AtomicBool>,
+}
+
+/// Who sees to it that no request leaves for elsewhere, and that no gateway is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    /// Ours: `NoRedirects`.
+    Ours,
+    /// Whoever brought the store says so.
+    Trusted,
+    Unknown,
+}
+
+impl Transport {
+    /// ... by what the store prints of its clients, of which it may have several: one for the data, one for credentials.
+    fn by(shown: &str) -> Self {
+        let (clients, ours) = ("HttpClient(", "HttpClient(NoRedirects)");
+        match (shown.matches(clients).count(), shown.matches(ours).count()) {
+            (all, seen) if all > 0 && all == seen => Self::Ours,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// Why a store was refused.
@@ -118,8 +177,29 @@ impl GenericStore {
                 untagged: false,
                 in_order: false,
                 passes: Passed::by(&shown),
+                transport: Transport::by(&shown),
+                is_there: Arc::default(),
             }),
         }
+    }
+
+    /// Takes a store whose transport is not [`NoRedirects`]; without this, every request to such a store is refused. What is
+    /// trusted, as nothing of it is seen here:
+    ///
+    /// - that it **follows no redirect**: else requests, with whatever headers its client leaves on them, go where the answer
+    ///   says, past [`only_locations`](crate::ObjectClientBuilder::only_locations) and
+    ///   [`not_under_jurisdiction_of`](crate::ObjectClientBuilder::not_under_jurisdiction_of). `object_store`'s own clients
+    ///   follow ten;
+    /// - that a **success is the store's**. What can be confirmed is: the absence of an object, a deletion and an empty listing
+    ///   by a GET of one byte, which costs a request. A gateway's page as one of several pages of a listing is not seen.
+    ///
+    /// A store that contacts nobody (`InMemory`, `LocalFileSystem`) has no transport, and nothing is trusted.
+    #[must_use]
+    pub fn trusting_transport(mut self) -> Self {
+        if self.transport == Transport::Unknown {
+            self.transport = Transport::Trusted;
+        }
+        self
     }
 
     /// For a store that takes no attributes: a put's write id is left out, so that a put without attributes is possible.
@@ -188,9 +268,70 @@ impl GenericStore {
         if tag.is_none() && !self.untagged {
             return Err(wrong(Symptom::ErrorDocument, None));
         }
+        self.is_there.store(true, Ordering::Relaxed);
         Ok(tag)
     }
+
+    fn admitted(&self) -> Result<(), ProviderError> {
+        match self.transport {
+            Transport::Ours | Transport::Trusted => Ok(()),
+            Transport::Unknown => Err(ProviderError::unsupported(
+                "the store's own HTTP client may follow redirects out of the permitted locations: build the store with \
+                 `NoRedirects`, or say `trusting_transport`",
+            )),
+        }
+    }
+
+    /// What is under a path, by a GET of one byte: the only question whose refusal says in its body whose it is.
+    async fn look(&self, path: &Path) -> Result<(), ProviderError> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(0..1)),
+            ..GetOptions::default()
+        };
+        let found = match self.store.get_opts(path, options).await {
+            Ok(got) => self
+                .confirmed(self.tag(got.meta.e_tag.as_ref(), got.meta.version.as_ref()))
+                .map(drop),
+            Err(error) => match failed(Asked::Read, &error) {
+                // It is there, and empty.
+                empty if empty.kind() == ProviderErrorKind::RangeNotSatisfiable => Ok(()),
+                failed => Err(failed),
+            },
+        };
+        if found
+            .as_ref()
+            .err()
+            .is_none_or(|error| error.kind() == ProviderErrorKind::NotFound)
+        {
+            self.is_there.store(true, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// Whether it is a store that answers here, by what it says of this path.
+    async fn answers(&self, path: &Path) -> Result<(), ProviderError> {
+        match self.look(path).await {
+            Err(absent) if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
+            answer => answer,
+        }
+    }
+
+    /// Why a HEAD failed. Its 404 has no body, so that a gateway's looks like a store's, and a missing bucket's like a missing
+    /// object's.
+    async fn missing(&self, path: &Path, error: &object_store::Error) -> ProviderError {
+        let believed = error::is_known_absence(error) && self.is_there.load(Ordering::Relaxed);
+        if believed || !error::is_http_404(error) {
+            return failed(Asked::Read, error);
+        }
+        match self.look(path).await {
+            Err(proven) => proven,
+            Ok(()) => ProviderError::faulty("it said that there is no such object, and has one"),
+        }
+    }
 }
+
+/// A path that nobody uses.
+const NOWHERE: &str = ".evenkeel/warm-up";
 
 /// What of a put's terms the store passes on, as `object_store` (0.14) has it. The others drop tags without a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,6 +390,7 @@ fn path(key: &Key) -> Result<Path, ProviderError> {
 
 impl ObjectProvider for GenericStore {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        self.admitted()?;
         check(&put)?;
         self.passes.check(&put.terms)?;
         let path = path(&put.key)?;
@@ -281,6 +423,7 @@ impl ObjectProvider for GenericStore {
     }
 
     async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        self.admitted()?;
         check_range(get.range.as_ref())?;
         let path = path(&get.key)?;
         let tag = get.if_none_match.as_ref().map(ETag::value);
@@ -323,18 +466,30 @@ impl ObjectProvider for GenericStore {
             head: true,
             ..GetOptions::default()
         };
-        let known = self.store.get_opts(&path(&head.key)?, options).await;
-        let known = known.map_err(|error| failed(Asked::Read, &error))?;
-        self.described(&head.key, &known)
+        self.admitted()?;
+        let path = path(&head.key)?;
+        match self.store.get_opts(&path, options).await {
+            Ok(known) => self.described(&head.key, &known),
+            Err(error) => Err(self.missing(&path, &error).await),
+        }
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.admitted()?;
         if delete.if_match.is_some() {
             return Err(ProviderError::unsupported("object_store has no conditional delete"));
         }
         let path = path(&delete.key)?;
         match object_store::ObjectStoreExt::delete(&*self.store, &path).await {
-            Ok(()) => Ok(()),
+            Ok(()) if self.transport == Transport::Ours => Ok(()),
+            // Nobody has looked at the answer: a gateway's page passes for one.
+            Ok(()) => self.answers(&path).await,
+            // A store that marks nothing.
+            Err(error) if error::is_unproven_delete(&error) => match self.look(&path).await {
+                Err(absent) if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
+                Err(failed) => Err(failed),
+                Ok(()) => Err(failed(Asked::Delete, &error)),
+            },
             Err(error) => match failed(Asked::Delete, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
                 failed => Err(failed),
@@ -343,6 +498,7 @@ impl ObjectProvider for GenericStore {
     }
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        self.admitted()?;
         listing::page(self, &list).await
     }
 
@@ -353,9 +509,11 @@ impl ObjectProvider for GenericStore {
     /// Lists nothing: under a path that nobody uses.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         use futures_util::StreamExt as _;
-        let nowhere = Path::from(".evenkeel/warm-up");
+        self.admitted()?;
+        let nowhere = Path::from(NOWHERE);
         match self.store.list(Some(&nowhere)).next().await {
             Some(Err(error)) => Err(failed(Asked::List, &error)),
+            None if self.transport != Transport::Ours => self.answers(&nowhere).await,
             _ => Ok(()),
         }
     }
@@ -372,6 +530,17 @@ mod tests {
             Some(10)
         );
         assert_eq!(retries("InMemory"), None);
+    }
+
+    #[test]
+    fn the_transport_that_a_store_prints() {
+        let of = Transport::by;
+        assert_eq!(of("InMemory"), Transport::Unknown);
+        assert_eq!(of("AmazonS3 { client: HttpClient(Client { .. }) }"), Transport::Unknown);
+        assert_eq!(of("AmazonS3 { client: HttpClient(NoRedirects) }"), Transport::Ours);
+        // One of two is not enough.
+        let two = "Both(AmazonS3 { client: HttpClient(NoRedirects) }, AmazonS3 { client: HttpClient(Client) })";
+        assert_eq!(of(two), Transport::Unknown);
     }
 
     #[test]

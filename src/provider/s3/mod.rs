@@ -22,16 +22,26 @@
 //! - Neither `Debug` nor an error shows a key, a signature or a credential. The provider's own messages are not passed on,
 //!   because they quote keys; the code and the request id are.
 //!
+//! - Absence, and success, are believed of the store alone. A `404` is *not found* if its body has the store's code, which
+//!   the answer to a HEAD cannot have: there a *mark* stands for it (a request id in the head, see [`S3::with_marks`]), once
+//!   the bucket is known to be there. Else the key is asked for with a GET of its first byte, whose refusal says what is
+//!   missing: at a store that marks nothing, and once for each bucket. A delete whose answer has no mark is confirmed in the
+//!   same way. What a gateway says is [`Verdict::Faulty`].
+//! - A header beside the body that cannot be read (a date in a form of its own, a count that is no number) is left out,
+//!   and a warning says so once.
+//!
 //! # What it cannot see to
 //! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores do; they answer
 //!   200. For a store that is known to, use [`S3::without_conditional_put`]. In doubt ask twice: create the same key two
 //!   times and see whether the second is refused.
 //! - S3's ETag is a function of the content for simple puts: If-Match does not notice that an object was changed and
 //!   changed back.
-//! - `HEAD` answers have no body, so a missing bucket looks like a missing object there.
+//! - `HEAD` answers have no body, so that a refusal there says no more than its status.
 //! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
-//!   passed through [`Key`](crate::request::Key) survive that; foreign keys with control characters may make a listing
-//!   unreadable, which is [`Verdict::Faulty`].
+//!   passed through [`Key`](crate::request::Key) survive that. A page that a foreign key makes unreadable (XML forbids most
+//!   control characters, U+FFFE and U+FFFF) is asked for a second time, with that encoding. If it cannot be read then, it is
+//!   [`Verdict::Faulty`] and says so.
+//! - Redirects are not followed by the SDK's own HTTP clients. One of your own, which [`S3::new`] keeps, is trusted not to.
 //! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
 //!   that beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.
 //!
@@ -40,32 +50,49 @@
 
 mod error;
 mod listing;
+mod marks;
 pub mod preset;
 mod read;
+mod readable;
 mod terms;
 
 use super::{
-    ObjectProvider, ProviderError,
+    ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
     aws::{
         CONNECT_TIMEOUT, connecting_bounded,
         recorder::{Recorder, nobody},
     },
     check_terms,
-    refusal::{Asked, record},
+    refusal::{Asked, record, wrong},
 };
-use crate::endpoint::Host;
-use crate::request::object::{
-    Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
+use crate::{
+    endpoint::Host,
+    request::{
+        Key,
+        object::{
+            Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
+        },
+    },
+    verdict::table::Symptom,
 };
 use aws_sdk_s3::{
     Client,
     config::{IdentityCache, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     operation::RequestId,
     primitives::ByteStream,
+    types::EncodingType,
 };
 use error::failed;
-use std::{fmt, sync::Arc, time::Duration};
+use marks::Marks;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// A bucket at an S3-compatible endpoint. Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -75,6 +102,9 @@ pub struct S3 {
     conditional_put: bool,
     create_header: Option<Arc<str>>,
     defaults: Arc<Terms>,
+    marks: Marks,
+    /// The bucket was seen to be there, by this adapter or a clone.
+    bucket_seen: Arc<AtomicBool>,
 }
 
 impl S3 {
@@ -89,6 +119,7 @@ impl S3 {
     /// | retries | off | the stack retries, elsewhere first, from one budget |
     /// | connect timeout | 0.9 s, or less if less was set | see [`S3::CONNECT_TIMEOUT`] |
     /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers the body and is shorter |
+    /// | headers beside the body that cannot be read | left out | the SDK would give up the whole object |
     ///
     /// Everything else is kept: credentials, region, HTTP client, interceptors, checksums, the other timeouts.
     pub fn new(client: Client, bucket: impl Into<Arc<str>>) -> Self {
@@ -98,7 +129,28 @@ impl S3 {
             conditional_put: true,
             create_header: None,
             defaults: Arc::default(),
+            marks: Marks::new(preset::MARKS),
+            bucket_seen: Arc::default(),
         }
+    }
+
+    /// By which this store's own answers are known, in place of [`preset::MARKS`]: names of headers of which it puts at least
+    /// one on everything it says, and nothing in between does. What the presets' stores put there is in
+    /// [`preset`](preset#marks).
+    ///
+    /// Without any, or where an answer has none, a *not found* to a HEAD and the success of a delete are confirmed by a GET
+    /// of the key's first byte: that is one request more, and as safe.
+    ///
+    /// ```
+    /// use evenkeel::provider::s3::{S3, preset};
+    ///
+    /// # let client = aws_sdk_s3::Client::from_conf(preset::aws("eu-central-1").build());
+    /// let store = S3::new(client, "orders").with_marks(preset::ALIBABA_OSS_MARKS);
+    /// ```
+    #[must_use]
+    pub fn with_marks<N: Into<Arc<str>>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.marks = Marks::new(names);
+        self
     }
 
     /// For a store that ignores `If-None-Match` and `If-Match`: creates, conditional overwrites and conditional deletes are
@@ -150,6 +202,29 @@ impl S3 {
     pub const fn client(&self) -> &Client {
         &self.client
     }
+
+    /// Why the key is not to be had: its first byte is asked for, as the refusal of a GET has a body that names what is
+    /// missing. Of a key that is there after all, the store contradicts itself, or somebody spoke for it before.
+    async fn missing(&self, key: &Key) -> ProviderError {
+        let byte = self.client.get_object().bucket(&*self.bucket).key(key.as_str());
+        let refused = match byte.range("bytes=0-0").send().await {
+            Ok(got) if got.e_tag().is_none() => return wrong(Symptom::ErrorDocument, got.request_id()),
+            Ok(_) => None,
+            Err(error) => Some(failed(Asked::Read, &error)),
+        };
+        match refused {
+            Some(refused) if refused.kind() != ProviderErrorKind::RangeNotSatisfiable => self.noting(refused),
+            _ => ProviderError::faulty("the store said that it is not there, and shows it"),
+        }
+    }
+
+    /// Who knows that a key is missing has the bucket.
+    fn noting(&self, refused: ProviderError) -> ProviderError {
+        if refused.kind() == ProviderErrorKind::NotFound {
+            self.bucket_seen.store(true, Ordering::Release);
+        }
+        refused
+    }
 }
 
 /// The same client as a stack wants it: what [`S3::new`] does to the one it is given. For a
@@ -169,6 +244,7 @@ pub fn prepared(client: &Client) -> Client {
         .retry_config(RetryConfig::disabled())
         .timeout_config(connecting_bounded(given.timeout_config()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(readable::Readable::default())
         .build();
     Client::from_conf(config)
 }
@@ -246,22 +322,33 @@ impl ObjectProvider for S3 {
             .set_if_none_match(get.if_none_match.as_ref().map(|tag| tag.value().to_owned()))
             .send()
             .await
-            .map_err(|error| failed(Asked::Read, &error))?;
+            .map_err(|error| self.noting(failed(Asked::Read, &error)))?;
         record(got.request_id());
         read::object(&get, got).await
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        let known = self
-            .client
-            .head_object()
-            .bucket(&*self.bucket)
-            .key(head.key.as_str())
-            .send()
-            .await
-            .map_err(|error| failed(Asked::Read, &error))?;
+        let request = self.client.head_object().bucket(&*self.bucket).key(head.key.as_str());
+        let known = match request.send().await {
+            Ok(known) => known,
+            Err(error) => {
+                if let Some(refused) = error::of_head(Asked::Read, &error) {
+                    return Err(refused);
+                }
+                // A missing bucket is marked, too: it is ruled out first.
+                let marked = error
+                    .raw_response()
+                    .is_some_and(|answer| self.marks.are_on(answer.headers()));
+                if marked && self.bucket_seen.load(Ordering::Acquire) {
+                    return Err(error::absent(&error));
+                }
+                return Err(self.missing(&head.key).await);
+            }
+        };
         record(known.request_id());
-        read::meta(head.key.as_str(), &known)
+        let meta = read::meta(head.key.as_str(), &known)?;
+        self.bucket_seen.store(true, Ordering::Release);
+        Ok(meta)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
@@ -274,16 +361,22 @@ impl ObjectProvider for S3 {
             .bucket(&*self.bucket)
             .key(delete.key.as_str())
             .set_if_match(delete.if_match.as_ref().map(|tag| tag.value().to_owned()));
-        match request.send().await {
+        let watch = self.marks.watch();
+        let refused = match request.customize().interceptor(watch.clone()).send().await {
             Ok(deleted) => {
                 record(deleted.request_id());
-                Ok(())
+                if watch.saw_one() {
+                    return Ok(());
+                }
+                self.missing(&delete.key).await
             }
             // S3 says 204 for a key that is not there; some stores say 404.
-            Err(error) => match failed(Asked::Delete, &error) {
-                absent if absent.kind() == super::ProviderErrorKind::NotFound => Ok(()),
-                failed => Err(failed),
-            },
+            Err(error) if error::is_empty_404(&error) => self.missing(&delete.key).await,
+            Err(error) => failed(Asked::Delete, &error),
+        };
+        match refused.kind() {
+            ProviderErrorKind::NotFound => Ok(()),
+            _ => Err(refused),
         }
     }
 
@@ -291,18 +384,27 @@ impl ObjectProvider for S3 {
         if list.limit == Some(0) {
             return Ok(ListPage::default());
         }
-        let page = self
-            .client
-            .list_objects_v2()
-            .bucket(&*self.bucket)
-            .set_prefix((!list.prefix.is_empty()).then(|| list.prefix.clone()))
-            .set_delimiter(list.delimiter.clone().filter(|delimiter| !delimiter.is_empty()))
-            .set_start_after(list.start_after.clone())
-            .set_max_keys(list.limit.map(|limit| limit.min(listing::PAGE) as i32))
-            .set_continuation_token(list.continuation.clone())
-            .send()
-            .await
-            .map_err(|error| failed(Asked::List, &error))?;
+        let ask = |encoding| {
+            self.client
+                .list_objects_v2()
+                .bucket(&*self.bucket)
+                .set_prefix((!list.prefix.is_empty()).then(|| list.prefix.clone()))
+                .set_delimiter(list.delimiter.clone().filter(|delimiter| !delimiter.is_empty()))
+                .set_start_after(list.start_after.clone())
+                .set_max_keys(list.limit.map(|limit| limit.min(listing::PAGE) as i32))
+                .set_continuation_token(list.continuation.clone())
+                .set_encoding_type(encoding)
+                .send()
+        };
+        let page = match ask(None).await {
+            // One key that XML cannot hold would hide the whole bucket.
+            Err(error) if listing::is_unreadable(&error) => ask(Some(EncodingType::Url)).await,
+            page => page,
+        };
+        let page = page.map_err(|error| match listing::is_unreadable(&error) {
+            true => listing::unreadable(&error),
+            false => failed(Asked::List, &error),
+        })?;
         record(page.request_id());
         listing::page(&list, page)
     }
@@ -328,9 +430,17 @@ impl ObjectProvider for S3 {
         asked.during(request.send()).map(|host| vec![host])
     }
 
+    /// A listing of one entry: it needs the permission that a HEAD of the bucket needs, and both its success and its refusal
+    /// have a body, which says what is wrong.
     async fn warm_up(&self) -> Result<(), ProviderError> {
-        let there = self.client.head_bucket().bucket(&*self.bucket).send().await;
-        there.map(drop).map_err(|error| failed(Asked::Bucket, &error))
+        let one = List {
+            prefix: Key::RESERVED.to_owned(),
+            limit: Some(1),
+            ..List::default()
+        };
+        self.list(one).await?;
+        self.bucket_seen.store(true, Ordering::Release);
+        Ok(())
     }
 }
 

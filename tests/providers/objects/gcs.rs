@@ -58,7 +58,6 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
         name: "gcs",
         at: made,
         server,
-        lists_any_page: false,
         connects_in_time: false,
         reads_s3_documents: false,
     }

@@ -217,3 +217,30 @@ async fn the_sdks_own_client_fails_over() {
     };
     assert_eq!(redis.read(read).await.unwrap(), "hello");
 }
+
+/// Another program's keys hide none of ours.
+#[tokio::test]
+async fn foreign_keys_are_skipped_and_counted() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let redis = Redis::new(server.client()).namespace("ns:");
+    redis.put(put("1")).await.unwrap();
+    server.tell(&["HSET", "ns:j", "field", "theirs"]).await;
+    server.tell(&["HSET", "other", "field", "theirs"]).await;
+    server
+        .tell(&["EVAL", "return redis.call('HSET', 'ns:\\255', 'v', 'x')", "0"])
+        .await;
+    let page = redis.scan(Scan::default()).await.unwrap();
+    assert_eq!(
+        (page.entries.len(), page.entries[0].key.as_str(), page.foreign),
+        (1, "k", 2)
+    );
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("redis", redis))
+        .build()
+        .unwrap();
+    let all = client.scan("").collect_all().await.unwrap();
+    assert_eq!((all.entries.len(), all.foreign), (1, 2));
+}
