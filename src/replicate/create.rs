@@ -20,15 +20,15 @@ use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
     clock,
     error::{Error, ErrorKind},
-    request::{LegKind, OpClass, bit},
+    request::{Ended, LegKind, OpClass, bit},
 };
 use std::{sync::PoisonError, time::Duration};
 
-/// A look takes no longer than this, unless the endpoint's own reads do: who was silent will mostly stay so, and the create
-/// waits. The floor of any attempt, and what is allowed before anything was learnt.
+/// A look takes no longer than this where the endpoint has not shown how fast its reads are: the floor of any attempt.
 const LOOK: Duration = Duration::from_secs(1);
-/// And no less, as its first may need a connection.
-const SHORTEST_LOOK: Duration = Duration::from_millis(100);
+/// Nor longer than this where it was silent: it will mostly stay so, and the create waits. Three round trips across a continent,
+/// for a new connection, and the look itself.
+const LOOK_AT_THE_SILENT: Duration = Duration::from_millis(250);
 
 /// What was tried before.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,7 +84,8 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         let Some(endpoint) = lost.filter(|_| !reply.is_ok() && clock::now() < cx.deadline) else {
             break reply;
         };
-        match owner(cx, write.look.clone(), &write.id, look_at(cx, endpoint)).await {
+        let aim = look_at(cx, endpoint, was_silent(&reply));
+        match owner(cx, write.look.clone(), &write.id, aim).await {
             Owner::Own(tag) => {
                 return Ok(Accepted {
                     tag,
@@ -150,10 +151,16 @@ async fn finish<P: Protocol>(
     })
 }
 
-/// One attempt, and a short one.
-fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize) -> Aim {
+fn was_silent<P: Protocol>(reply: &Reply<P>) -> bool {
+    let mut legs = reply.record().legs().into_iter();
+    legs.any(|leg| matches!(leg.ended, Some(Ended::Judged(outcome)) if outcome.timed_out))
+}
+
+/// One attempt, and a short one: within twice the endpoint's own p99, where that is known.
+fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize, silent: bool) -> Aim {
+    let floor = if silent { LOOK_AT_THE_SILENT } else { LOOK };
     let learnt = cx.core.vitals[endpoint].tracker.p99(OpClass::Read);
-    let limit = learnt.map_or(LOOK, |p99| p99.saturating_mul(2).max(SHORTEST_LOOK));
+    let limit = learnt.map_or(floor, |p99| p99.saturating_mul(2).max(LOOK_AT_THE_SILENT));
     Aim {
         deadline: Some(cx.preferring().min(clock::now() + limit)),
         spent: cx.core.retry.max_attempts,

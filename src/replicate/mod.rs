@@ -66,7 +66,7 @@ impl Replication {
     ///
     /// `put` means create and fails over freely: the object lies wherever an endpoint took it. When an answer was lost, that
     /// endpoint is looked at first: what lies there, ours or another's, decides. Where nothing is found yet, or it cannot be looked
-    /// at within a second (or twice its own p99), the create goes elsewhere, and the object may come to lie at two: with the same
+    /// at within twice its own p99 (before that is known within a second, or 250 ms where it was silent), the create goes elsewhere, and the object may come to lie at two: with the same
     /// bytes, unless the endpoint that could not be looked at held another's. The answer then says
     /// [`earlier_attempt_unresolved`](crate::client::object::Stored::earlier_attempt_unresolved). A read asks every endpoint that may hold the key before it says *not found*; a delete is Ok only
     /// when every writable endpoint has confirmed it; overwrite and if-match are refused. Reusing a key breaks these
