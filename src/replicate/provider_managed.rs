@@ -21,6 +21,7 @@ pub(super) async fn write<P: Protocol>(
     let witness = Witness {
         knows_all: false,
         foreign_is_definite: false,
+        lost: 0,
     };
     let settled = settle(
         cx,
@@ -33,26 +34,13 @@ pub(super) async fn write<P: Protocol>(
     settled.map_err(|error| of_the_home(cx, error))
 }
 
-pub(super) async fn delete<P: Protocol>(
-    cx: &Context<P>,
-    home: Option<usize>,
-    request: P::Request,
-) -> Result<Option<usize>, Error> {
-    let home = usable(cx, home)?;
-    let reply = cx.ask(request, Aim::only(home)).await;
-    match Accepted::from(reply, cx) {
-        Ok(_) => Ok(Some(home)),
-        Err(error) => Err(of_the_home(cx, error)),
-    }
-}
-
 pub(super) async fn delete_if<P: Protocol>(
     cx: &Context<P>,
     home: Option<usize>,
     request: P::Request,
     look: P::Request,
     given_by: Arc<str>,
-) -> Result<Option<usize>, Error> {
+) -> Result<Accepted<P>, Error> {
     let home = usable(cx, home)?;
     let condition = Condition::Match { given_by };
     may_judge(cx, home, &condition, Some(Conditional::DeleteIfMatch)).await?;
@@ -61,17 +49,14 @@ pub(super) async fn delete_if<P: Protocol>(
         // Some stores say so of what is not there, too.
         let there = cx.ask(look, Aim::confirm(home)).await;
         if there.refusal() == Some(ProviderErrorKind::NotFound) {
-            return Ok(Some(home));
+            return Ok(Accepted::at(Some(home), cx));
         }
     }
-    match Accepted::from(reply, cx) {
-        Ok(_) => Ok(Some(home)),
-        Err(error) => Err(of_the_home(cx, error)),
-    }
+    Accepted::from(reply, cx).map_err(|error| of_the_home(cx, error))
 }
 
 /// Whether the home can judge this condition.
-async fn may_judge<P: Protocol>(
+pub(super) async fn may_judge<P: Protocol>(
     cx: &Context<P>,
     home: usize,
     condition: &Condition,

@@ -1,6 +1,6 @@
 //! A key is written once: a put may go anywhere, a delete must go everywhere.
 
-use super::{Accepted, Condition, Witness, Write, fit::fit, settle};
+use super::{Accepted, Condition, Write, create, fit::fit};
 use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
     error::{Error, ErrorKind},
@@ -17,29 +17,12 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         ));
     }
     pinned_to_a_writable(cx)?;
-    let aim = Aim {
-        barred: !fit(cx, cx.core.writable(), Conditional::Create).await?,
-        ..Aim::default()
-    };
-    let reply = cx.ask(write.request, aim).await;
-    // Nothing replaces what is stored here: a foreign write at the only endpoint that lost an answer was there before ours
-    // arrived, and ours was refused.
-    let witness = Witness {
-        knows_all: false,
-        foreign_is_definite: true,
-    };
-    settle(
-        cx,
-        reply,
-        write.look,
-        (write.condition, write.id, write.known_id),
-        witness,
-    )
-    .await
+    let allowed = fit(cx, cx.core.writable(), Conditional::Create).await?;
+    create::anywhere(cx, write, allowed).await
 }
 
 /// Sent to every endpoint that may hold the key. Read-only ones follow their source.
-pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Option<usize>, Error> {
+pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Accepted<P>, Error> {
     pinned_to_a_writable(cx)?;
     let targets = cx.pin.map_or_else(|| cx.core.writable(), bit);
     if targets == 0 {
@@ -56,7 +39,8 @@ pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) ->
     });
     let (confirmed, failed): (Vec<_>, Vec<_>) = join_all(asks).await.into_iter().partition(|(_, reply)| reply.is_ok());
     if failed.is_empty() {
-        return Ok((targets.count_ones() == 1).then(|| targets.trailing_zeros() as usize));
+        let one = (targets.count_ones() == 1).then(|| targets.trailing_zeros() as usize);
+        return Ok(Accepted::at(one, cx));
     }
     Err(unconfirmed(cx, confirmed, failed))
 }

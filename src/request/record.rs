@@ -39,6 +39,10 @@ pub struct CallRecord {
     earns: bool,
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
+    /// An attempt that may have been applied is not followed by another.
+    gives_back_lost: bool,
+    /// Attempts before this pass.
+    spent: u32,
     /// Most calls have just this attempt.
     first: First,
     /// Those after it, in their order, once there is one.
@@ -68,6 +72,8 @@ impl CallRecord {
             narrowed: false,
             earns: true,
             allowance: Duration::ZERO,
+            gives_back_lost: false,
+            spent: 0,
             first: First::default(),
             more: OnceLock::new(),
             probe: AtomicBool::new(false),
@@ -167,6 +173,33 @@ impl CallRecord {
     #[inline]
     pub const fn allowance(&self) -> Duration {
         self.allowance
+    }
+
+    /// Retry gives back an attempt that may have been applied, though the write may be repeated: whoever made this record
+    /// looks first what became of it.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn giving_back_lost(mut self, gives_back: bool) -> Self {
+        self.gives_back_lost = gives_back;
+        self
+    }
+
+    #[inline]
+    pub(crate) const fn gives_back_lost(&self) -> bool {
+        self.gives_back_lost
+    }
+
+    /// So many attempts were made before this pass: they count towards the most that one call may make.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn having_spent(mut self, attempts: u32) -> Self {
+        self.spent = attempts;
+        self
+    }
+
+    #[inline]
+    pub(crate) const fn spent(&self) -> u32 {
+        self.spent
     }
 
     /// The class of work.

@@ -36,7 +36,7 @@ pub use policy::{Decision, Settings, decide};
 
 use crate::{
     BoxError, clock,
-    request::{After, Call, Leg, LegKind},
+    request::{After, Call, Ended, Leg, LegKind},
     route::Exhausted,
     station::{Apart, Behind, Served, Station},
     telemetry::{Event, Reporter},
@@ -156,7 +156,7 @@ where
         }
         Attempt {
             leg: call.leg(),
-            attempts: 1,
+            attempts: call.record().spent().saturating_add(1),
             returns: 0,
             last: None,
             state: State::First {
@@ -198,7 +198,9 @@ where
                     // Nothing was sent and nothing is known; an earlier failure says more.
                     return Poll::Ready(this.last.take().map_or(result, |last| *last));
                 }
+                let lost = matches!(ended, Some(Ended::Judged(outcome)) if outcome.may_have_been_applied());
                 if decide(ended, result.is_ok(), record.safety()) == Decision::Return
+                    || (lost && record.gives_back_lost())
                     || this.attempts >= shared.settings.max_attempts
                 {
                     return Poll::Ready(result);

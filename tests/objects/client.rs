@@ -27,6 +27,7 @@ fn once(claims: Claims) -> Claims {
     claims
         .without(Claim::Overwrite, refused)
         .without(Claim::IfMatch, refused)
+        .without(Claim::ConditionalDelete, refused)
 }
 
 /// Of a write-once client one of whose endpoints cannot be reached.
@@ -50,6 +51,10 @@ fn on_s3s(claims: Claims) -> Claims {
         .without(Claim::AtomicCreate, "s3s-fs checks first and writes then")
         .without(Claim::AtomicIfMatch, "s3s-fs checks first and writes then")
         .without(Claim::ConditionalGet, "s3s-fs ignores If-None-Match on GET")
+        .without(
+            Claim::ConditionalDelete,
+            "s3s-fs ignores If-Match on DELETE: it removes what it should not",
+        )
         .without(Claim::LongSuffix, "s3s-fs seeks before the file's start: InternalError")
         .without(Claim::LongKeys, "s3s-fs maps keys to file names, of 255 bytes")
 }

@@ -35,7 +35,7 @@
 //! # Promises
 //! - The closure runs once per attempt, and only a [`read`](Failover::read) ever runs twice at the same time.
 //! - The client's own error is kept, typed: [`Error::provider_error`](crate::Error::provider_error).
-//! - Dropping a call's future drops its attempts; a write that was under way may have been applied.
+//! - Dropping a call's future drops its attempts; a write that was under way may have been applied, or may yet be.
 
 mod builder;
 mod invoke;
@@ -151,7 +151,7 @@ impl<C, K> Failover<C, K> {
     }
 
     /// A write that must not happen twice: repeated elsewhere only when it was *provably not sent*. Otherwise the error
-    /// says whether it may have been applied.
+    /// says whether it may have been applied, or may yet be. One attempt at most was sent, so that an Ok leaves none behind.
     pub fn write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
     where
         F: Fn(C) -> Fut,
@@ -162,6 +162,11 @@ impl<C, K> Failover<C, K> {
 
     /// A write that may happen twice without harm, at this endpoint or another: repeated elsewhere when it fails. Never
     /// hedged. Mind that endpoints which nothing keeps in step do not know of each other's writes.
+    ///
+    /// An attempt that was given up may land after the call was acknowledged, and after writes that followed it: *idempotent* is
+    /// not enough where another write may come between. [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved)
+    /// says where one may. Give every attempt a condition (a version, an ETag) where that matters: see
+    /// [late attempts](crate::client#late-attempts).
     pub fn idempotent_write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
     where
         F: Fn(C) -> Fut,

@@ -1,12 +1,12 @@
 use super::{KvClient, KvClientBuilder, ScanCall, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, Paged, Protocol, Resume},
+    client::store::{BuildError, PROBE, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
     provider::{AnyKvProvider, Capabilities, Capability, KvProvider, KvService, ProviderError},
     request::{
         OpClass, WriteId,
-        kv::{Entry, Get, Key, KvRequest, KvResponse, Put, Scan, Version},
+        kv::{Condition, Entry, Get, Key, KvRequest, KvResponse, Put, Scan, Version},
     },
 };
 use std::sync::Arc;
@@ -54,6 +54,47 @@ impl Protocol for Keys {
         match response {
             KvResponse::Get(value) => Some((value.write_id, Some(value.version))),
             _ => None,
+        }
+    }
+
+    fn key(request: &KvRequest) -> Option<&str> {
+        match request {
+            KvRequest::Put(put) => Some(put.key.as_str()),
+            KvRequest::Get(get) => Some(get.key.as_str()),
+            KvRequest::Delete(delete) => Some(delete.key.as_str()),
+            KvRequest::GetMany(_) | KvRequest::PutMany(_) | KvRequest::Scan(_) => None,
+        }
+    }
+
+    fn tag_of(response: &KvResponse) -> Option<&Version> {
+        match response {
+            KvResponse::Get(value) => Some(&value.version),
+            _ => None,
+        }
+    }
+
+    fn judge_of(version: &Version) -> Option<&str> {
+        Some(version.endpoint())
+    }
+
+    fn on(write: &KvRequest, seen: &Seen<Version>) -> Option<KvRequest> {
+        match (write, seen) {
+            (KvRequest::Put(put), seen) => Some(KvRequest::Put(put.clone().on(match seen {
+                Seen::There(version) => Condition::Version(version.clone()),
+                Seen::Absent => Condition::Absent,
+            }))),
+            (KvRequest::Delete(delete), Seen::There(version)) => {
+                Some(KvRequest::Delete(delete.clone().if_version(version.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_fenced(write: &KvRequest) -> bool {
+        match write {
+            KvRequest::Put(put) => matches!(put.condition, Condition::Version(_)),
+            KvRequest::Delete(delete) => delete.if_version.is_some(),
+            _ => false,
         }
     }
 

@@ -27,7 +27,9 @@
 //! - A storage class, an encryption or a tag that is asked for is kept wherever the object goes, or the put is refused:
 //!   see [`terms_at`](ObjectCall::terms_at).
 //! - A constraint is never broken: an endpoint that breaks one gets no call, not even to prove absence.
-//! - Dropping a call's future abandons its attempts; a write that was under way may have been applied.
+//! - Dropping a call's future abandons its attempts; a write that was under way may have been applied, or may yet be.
+//! - No attempt of a call that was acknowledged undoes what was acknowledged after it, unless the answer said that one may: see
+//!   [late attempts](crate::client#late-attempts).
 //! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another.
 
 mod door;
@@ -82,7 +84,8 @@ impl ObjectClient {
         ObjectClientBuilder::default()
     }
 
-    /// Stores `body` under `key`. A create unless [`overwrite`](ObjectCall::overwrite) or
+    /// Stores `body` under `key`. What an attempt of it that lands late may do is said under
+    /// [late attempts](crate::client#late-attempts). A create unless [`overwrite`](ObjectCall::overwrite) or
     /// [`if_match`](ObjectCall::if_match) says otherwise.
     pub fn put(&self, key: impl Into<String>, body: impl Into<Bytes>) -> ObjectCall<PutObject> {
         self.call(PutObject::new(key_of(key), body.into()))
@@ -98,7 +101,9 @@ impl ObjectClient {
         self.call(HeadObject::new(key_of(key)))
     }
 
-    /// Removes an object. Succeeds if it did not exist.
+    /// Removes an object. Succeeds if it did not exist. An attempt of it that lands late may remove what was stored meanwhile,
+    /// unless this client knows the object's tag or the delete is [fenced](ObjectCall::fenced): see
+    /// [late attempts](crate::client#late-attempts).
     pub fn delete(&self, key: impl Into<String>) -> ObjectCall<DeleteObject> {
         self.call(DeleteObject::new(key_of(key)))
     }

@@ -29,6 +29,7 @@ pub struct PutObject {
     attributes: Attributes,
     terms: Asked,
     write_id: Option<WriteId>,
+    fenced: bool,
 }
 
 /// A get that has not been sent yet.
@@ -47,6 +48,7 @@ pub struct HeadObject {
 pub struct DeleteObject {
     key: Checked,
     if_match: Option<ETag>,
+    fenced: bool,
 }
 
 impl PutObject {
@@ -58,6 +60,7 @@ impl PutObject {
             attributes: Attributes::default(),
             terms: Asked::default(),
             write_id: None,
+            fenced: false,
         }
     }
 }
@@ -80,7 +83,11 @@ impl HeadObject {
 
 impl DeleteObject {
     pub(super) const fn new(key: Checked) -> Self {
-        Self { key, if_match: None }
+        Self {
+            key,
+            if_match: None,
+            fenced: false,
+        }
     }
 }
 
@@ -161,8 +168,26 @@ impl ObjectCall<PutObject> {
 
     /// Store it whatever is there. After a lost answer it is sent again, which may undo a write of somebody else's in
     /// between: where the order of concurrent writes matters, use [`if_match`](Self::if_match).
+    ///
+    /// Where this client has read or written the object in the last five minutes, every attempt carries the tag that it had,
+    /// so that none of them undoes a later write when it lands late. If somebody else has written meanwhile, that costs two
+    /// requests more and no error. Where no tag is known, see [`fenced`](Self::fenced) and
+    /// [`Stored::earlier_attempt_unresolved`].
     pub fn overwrite(mut self) -> Self {
         self.operation.mode = PutMode::Overwrite;
+        self
+    }
+
+    /// An overwrite that always carries the tag of what it replaces: where that is not known, a HEAD asks for it first. Then
+    /// no attempt of it undoes what was acknowledged after it, however late it lands. See
+    /// [late attempts](crate::client#late-attempts), also for what that does not cover: a store whose tags are a function of the
+    /// bytes, and keys that are removed.
+    ///
+    /// A create and an [`if_match`](Self::if_match) carry a condition anyway, so that it changes nothing there. Refused as
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store has no such condition. When others keep changing the
+    /// object, it is [`Unavailable`](crate::ErrorKind::Unavailable) after eight rounds.
+    pub fn fenced(mut self) -> Self {
+        self.operation.fenced = true;
         self
     }
 
@@ -205,6 +230,18 @@ impl ObjectCall<DeleteObject> {
     /// ```
     pub fn if_match(mut self, tag: ETag) -> Self {
         self.operation.if_match = Some(tag);
+        self
+    }
+
+    /// Removes what is there now and nothing that is stored later: every attempt carries the tag of what it removes, which a
+    /// HEAD asks for where it is not known. Without it an attempt that lands late removes what was stored meanwhile, and
+    /// [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved) says that one may. See
+    /// [late attempts](crate::client#late-attempts).
+    ///
+    /// Refused as [`Unsupported`](crate::ErrorKind::Unsupported) where the store has no conditional delete. Under
+    /// `write_once`, where nothing is ever stored in its place, it changes nothing.
+    pub fn fenced(mut self) -> Self {
+        self.operation.fenced = true;
         self
     }
 }
@@ -270,12 +307,11 @@ impl Operation for PutObject {
             request: ObjectRequest::Put(put),
             known_id,
             id,
+            removes: false,
+            fenced: self.fenced,
         };
         let accepted = replicate::write(cx, write).await?;
-        let answer = Answer {
-            endpoint: accepted.endpoint.map(|endpoint| cx.name(endpoint)),
-            possibly_stale: false,
-        };
+        let answer = accepted.answer(cx);
         let stored = Stored {
             etag: accepted.tag,
             answer: answer.clone(),
@@ -351,14 +387,21 @@ impl Operation for DeleteObject {
             if_match: self.if_match,
             ..Delete::new(key)
         });
-        let confirmed = match given_by {
-            None => replicate::delete(cx, delete).await?,
+        let accepted = match given_by {
+            None => {
+                let write = Write {
+                    request: delete,
+                    look,
+                    condition: Condition::None,
+                    id: cx.core.draw_write_id(),
+                    known_id: false,
+                    removes: true,
+                    fenced: self.fenced,
+                };
+                replicate::delete(cx, write).await?
+            }
             Some(given_by) => replicate::delete_if(cx, delete, look, given_by).await?,
         };
-        let answer = Answer {
-            endpoint: confirmed.map(|endpoint| cx.name(endpoint)),
-            possibly_stale: false,
-        };
-        Ok(((), answer))
+        Ok(((), accepted.answer(cx)))
     }
 }

@@ -1,7 +1,7 @@
 use super::{ListCall, ObjectClient, ObjectClientBuilder, door, verify};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, Paged, Protocol, Resume},
+    client::store::{BuildError, PROBE, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
     provider::{AnyObjectProvider, Capabilities, ObjectProvider, ObjectService, ProviderError},
     request::{
@@ -62,6 +62,52 @@ impl Protocol for Objects {
         match response {
             ObjectResponse::Head(meta) => Some((meta.write_id, meta.etag)),
             _ => None,
+        }
+    }
+
+    fn key(request: &ObjectRequest) -> Option<&str> {
+        match request {
+            ObjectRequest::Put(put) => Some(put.key.as_str()),
+            ObjectRequest::Get(get) => Some(get.key.as_str()),
+            ObjectRequest::Head(head) => Some(head.key.as_str()),
+            ObjectRequest::Delete(delete) => Some(delete.key.as_str()),
+            ObjectRequest::List(_) => None,
+        }
+    }
+
+    fn tag_of(response: &ObjectResponse) -> Option<&ETag> {
+        match response {
+            ObjectResponse::Get(object) => object.meta.etag.as_ref(),
+            ObjectResponse::Head(meta) => meta.etag.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn judge_of(tag: &ETag) -> Option<&str> {
+        tag.unfit().is_none().then(|| tag.endpoint())
+    }
+
+    fn on(write: &ObjectRequest, seen: &Seen<ETag>) -> Option<ObjectRequest> {
+        match (write, seen) {
+            (ObjectRequest::Put(put), seen) => Some(ObjectRequest::Put(Put {
+                mode: match seen {
+                    Seen::There(tag) => PutMode::IfMatch(tag.clone()),
+                    Seen::Absent => PutMode::Create,
+                },
+                ..put.clone()
+            })),
+            (ObjectRequest::Delete(delete), Seen::There(tag)) => {
+                Some(ObjectRequest::Delete(delete.clone().if_match(tag.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_fenced(write: &ObjectRequest) -> bool {
+        match write {
+            ObjectRequest::Put(put) => matches!(put.mode, PutMode::IfMatch(_)),
+            ObjectRequest::Delete(delete) => delete.if_match.is_some(),
+            _ => false,
         }
     }
 

@@ -25,6 +25,7 @@ pub struct StoreBuilder<P: Protocol> {
     constraints: Constraints,
     settings: Settings,
     pub(in crate::client) require_verified: bool,
+    fenced: bool,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
 }
@@ -42,6 +43,7 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) mode: Mode,
     pub(super) settings: Settings,
     pub(super) require_verified: bool,
+    pub(super) fenced: bool,
 }
 
 /// Why a client could not be built.
@@ -120,6 +122,7 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             constraints: Constraints::default(),
             settings: Settings::default(),
             require_verified: false,
+            fenced: false,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
         }
@@ -131,6 +134,15 @@ impl<P: Protocol> StoreBuilder<P> {
     #[must_use]
     pub fn replication(mut self, replication: Replication) -> Self {
         self.replication = Some(replication);
+        self
+    }
+
+    /// Fences every put and delete, as `.fenced()` on the call does for one: each pays a look at what is there, where that
+    /// is not known, so that no attempt that lands late undoes what was acknowledged since. See
+    /// [late attempts](crate::client#late-attempts).
+    #[must_use]
+    pub const fn fenced(mut self) -> Self {
+        self.fenced = true;
         self
     }
 
@@ -221,6 +233,7 @@ impl<P: Protocol> StoreBuilder<P> {
             mode,
             settings: self.settings,
             require_verified: self.require_verified,
+            fenced: self.fenced,
         })
     }
 }

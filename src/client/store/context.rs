@@ -34,6 +34,10 @@ pub(crate) struct Aim {
     pub(crate) kind: LegKind,
     /// Sooner than the whole call's deadline.
     pub(crate) deadline: Option<Instant>,
+    /// A write whose answer was lost comes back, instead of going elsewhere.
+    pub(crate) gives_back_lost: bool,
+    /// Attempts of the call before this pass: they count towards the most that one call may make.
+    pub(crate) spent: u32,
 }
 
 impl Aim {
@@ -169,6 +173,8 @@ impl<P: Protocol> Context<P> {
             .barring(self.barred() | aim.barred)
             .narrowed(self.barred() & self.core.permitted() != 0)
             .starting_as(aim.kind)
+            .giving_back_lost(aim.gives_back_lost)
+            .having_spent(aim.spent)
             .allowing(time_on_the_wire::<P>(&request));
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
         let call = Call::on_record(request, record);
@@ -178,6 +184,20 @@ impl<P: Protocol> Context<P> {
             .push(call.clone());
         let result = self.core.send(call.clone()).await;
         Reply { result, call }
+    }
+
+    /// Attempts of this call's writes that may land after it has ended, and change what is there then.
+    pub(crate) fn unresolved(&self) -> usize {
+        let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let writes = passes.iter().filter(|call| call.class() == OpClass::Write);
+        let open = writes.filter(|call| !P::is_fenced(call.request()));
+        open.map(|call| call.record().of_unknown_fate()).sum()
+    }
+
+    /// Whether some attempt of this call's writes may have been applied.
+    pub(crate) fn may_have_been_applied(&self) -> bool {
+        let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        passes.iter().any(|call| call.record().may_have_been_applied())
     }
 
     /// An instant by which a preferred endpoint must have answered, so that the others still have time: a quarter of
@@ -209,11 +229,14 @@ impl<P: Protocol> Context<P> {
         });
         let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
         let records = passes.iter().map(Call::record);
-        Explanation::new(self.operation, considered, roster, self.started, records).about(P::NOUN)
+        let explanation = Explanation::new(self.operation, considered, roster, self.started, records);
+        drop(passes);
+        explanation.about(P::NOUN).unresolved(self.unresolved() > 0)
     }
 
     pub(crate) fn explain_answer(&self, answer: Answer) -> Explanation {
-        self.explain().answered(answer.endpoint, answer.possibly_stale)
+        let explanation = self.explain().unresolved(answer.unresolved);
+        explanation.answered(answer.endpoint, answer.possibly_stale)
     }
 
     /// The failure of `reply`.

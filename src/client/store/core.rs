@@ -1,4 +1,4 @@
-use super::{Door, Protocol, StoreStack, builder::Parts, verifier::Verifier};
+use super::{Door, Fences, Protocol, StoreStack, builder::Parts, verifier::Verifier};
 use crate::{
     BoxError,
     client::{
@@ -12,7 +12,7 @@ use crate::{
     probe::Prober,
     replicate::Mode,
     request::{Call, WriteId, bit},
-    retry::Budget,
+    retry::{self, Budget},
     route::Vitals,
     telemetry::{CallMetrics, Snapshot},
 };
@@ -45,6 +45,10 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
     pub(crate) verifier: Verifier,
+    /// Every put and delete is to be fenced.
+    pub(crate) fenced: bool,
+    pub(crate) fences: Fences<P::Tag>,
+    pub(crate) retry: retry::Settings,
 }
 
 impl<P: Protocol> Core<P> {
@@ -57,9 +61,11 @@ impl<P: Protocol> Core<P> {
             mode,
             settings,
             require_verified,
+            fenced,
         } = parts;
         let Settings {
             deadline,
+            retry,
             seed,
             listener,
             call_listener,
@@ -82,6 +88,9 @@ impl<P: Protocol> Core<P> {
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
             verifier,
+            fenced,
+            fences: Fences::default(),
+            retry,
         }
     }
 }

@@ -6,6 +6,7 @@ mod builder;
 mod call;
 pub(crate) mod context;
 mod core;
+mod fences;
 mod listing;
 mod methods;
 mod probe;
@@ -20,6 +21,7 @@ pub use call::{Explained, StoreCall};
 pub(crate) use context::Context;
 pub(crate) use context::{Aim, Reply, members, winner};
 pub(crate) use core::Core;
+pub(crate) use fences::{Fences, Seen};
 pub use listing::{Collected, Pages, PagesCall};
 pub(crate) use methods::store_methods;
 pub(crate) use walk::{Paged, Resume};
@@ -61,7 +63,7 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         + Sync
         + 'static;
     /// What names one state of one thing: an ETag, a version.
-    type Tag: Clone + Send + Sync + 'static;
+    type Tag: Clone + PartialEq + Send + Sync + 'static;
 
     /// What is stored, as an error calls it.
     const NOUN: &'static str;
@@ -84,6 +86,21 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// The answer to a look at what is there: whose write it is, and its tag. `None`: it is the answer to something else.
     fn found(response: Self::Response) -> Option<(Option<WriteId>, Option<Self::Tag>)>;
+
+    /// The key of a request about one thing.
+    fn key(request: &Self::Request) -> Option<&str>;
+
+    /// The tag in the answer to a read.
+    fn tag_of(response: &Self::Response) -> Option<&Self::Tag>;
+
+    /// The endpoint that gave this tag. `None`: no condition with it ever holds.
+    fn judge_of(tag: &Self::Tag) -> Option<&str>;
+
+    /// This unconditional write on the condition that its key is in this state. `None`: there is no such condition.
+    fn on(write: &Self::Request, seen: &Seen<Self::Tag>) -> Option<Self::Request>;
+
+    /// A copy of this write that arrives late finds its condition gone, whatever was written meanwhile.
+    fn is_fenced(write: &Self::Request) -> bool;
 
     /// The bridge from an endpoint's adapter to the stack; `siblings` share its tags.
     fn bridge(profile: &Profile, provider: &Self::Provider, siblings: &Arc<[Arc<str>]>) -> Self::Service;
@@ -126,6 +143,7 @@ fn time_on_the_wire<P: Protocol>(request: &P::Request) -> Duration {
 pub struct Answer {
     pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) possibly_stale: bool,
+    pub(crate) unresolved: bool,
 }
 
 impl Answer {
