@@ -20,7 +20,7 @@ pub(crate) use provider_managed::of_the_home;
 use crate::{
     client::store::{Aim, Answer, Context, Protocol, Reply},
     error::{Error, ErrorKind},
-    provider::{Conditional, ProviderErrorKind},
+    provider::ProviderErrorKind,
     request::{WriteId, bit},
 };
 use std::sync::Arc;
@@ -132,16 +132,6 @@ pub(crate) struct Write<P: Protocol> {
     pub(crate) removes: bool,
     /// No attempt of it may undo a later write.
     pub(crate) fenced: bool,
-}
-
-impl<P: Protocol> Write<P> {
-    /// What it asks of a store on the condition of a tag.
-    const fn on_a_tag(&self) -> Conditional {
-        match self.removes {
-            true => Conditional::DeleteIfMatch,
-            false => Conditional::IfMatch,
-        }
-    }
 }
 
 /// A write that took place, by this attempt or an earlier one.

@@ -86,7 +86,7 @@ impl Protocol for Objects {
     }
 
     fn judge_of(tag: &ETag) -> Option<&str> {
-        (!tag.is_weak()).then(|| tag.endpoint())
+        tag.unfit().is_none().then(|| tag.endpoint())
     }
 
     fn on(write: &ObjectRequest, seen: &Seen<ETag>) -> Option<ObjectRequest> {

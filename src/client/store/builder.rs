@@ -26,8 +26,8 @@ pub struct StoreBuilder<P: Protocol> {
     replication: Option<Replication>,
     constraints: Constraints,
     settings: Settings,
-    fenced: bool,
     pub(in crate::client) require_verified: bool,
+    fenced: bool,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
 }
@@ -45,8 +45,8 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) constraints: Constraints,
     pub(super) mode: Mode,
     pub(super) settings: Settings,
-    pub(super) fenced: bool,
     pub(super) require_verified: bool,
+    pub(super) fenced: bool,
 }
 
 /// Why a client could not be built.
@@ -137,8 +137,8 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             replication: None,
             constraints: Constraints::default(),
             settings: Settings::default(),
-            fenced: false,
             require_verified: false,
+            fenced: false,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
         }
@@ -265,8 +265,8 @@ impl<P: Protocol> StoreBuilder<P> {
             constraints: self.constraints,
             mode,
             settings: self.settings,
-            fenced: self.fenced,
             require_verified: self.require_verified,
+            fenced: self.fenced,
         })
     }
 }
