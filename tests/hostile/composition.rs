@@ -29,12 +29,14 @@ use tower::{Service, ServiceExt, layer::layer_fn, limit::ConcurrencyLimitLayer};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
-        Promise::Deadline.paused("composition::a_layer_that_queues_ends_by_the_deadline", || {
-            a_layer_that_queues_ends_by_the_deadline()
-        }),
-        Promise::Deadline.paused("composition::a_layer_that_is_never_ready_ends_by_the_deadline", || {
-            a_layer_that_is_never_ready_ends_by_the_deadline()
-        }),
+        Promise::Deadline.paused(
+            "composition::a_layer_that_queues_ends_by_the_deadline",
+            a_layer_that_queues_ends_by_the_deadline,
+        ),
+        Promise::Deadline.paused(
+            "composition::a_layer_that_is_never_ready_ends_by_the_deadline",
+            a_layer_that_is_never_ready_ends_by_the_deadline,
+        ),
         Promise::OwnCode.plain("composition::a_closure_that_blocks_holds_up_nobody_else", || {
             a_closure_that_blocks_holds_up_nobody_else();
         }),

@@ -23,9 +23,10 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 pub(crate) fn trials() -> Vec<Trial> {
     let promise = Promise::Constraint;
     let mut trials = vec![
-        promise.paused("constraints::a_put_through_the_service_stays_where_it_may", || async {
-            a_put_through_the_service_stays_where_it_may().await;
-        }),
+        promise.paused(
+            "constraints::a_put_through_the_service_stays_where_it_may",
+            a_put_through_the_service_stays_where_it_may,
+        ),
         promise.paused(
             "constraints::a_value_through_the_service_stays_where_it_may",
             || async {

@@ -34,15 +34,18 @@ pub(super) fn trials() -> Vec<Trial> {
         Promise::Deadline.paused("composition::an_attempts_limit_holds_in_a_set_of_futures", || {
             an_attempts_limit_holds(Between::Set)
         }),
-        Promise::Deadline.trial("composition::an_attempts_limit_holds_on_another_thread", || {
-            an_attempts_limit_holds_on_another_thread()
-        }),
-        Promise::Deadline.paused("composition::a_hedge_is_sent_in_time_beside_another_task", || {
-            a_hedge_is_sent_in_time_beside_another_task()
-        }),
-        Promise::Deadline.paused("composition::a_clients_attempts_are_limited_in_a_layers_task", || {
-            a_clients_attempts_are_limited_in_a_layers_task()
-        }),
+        Promise::Deadline.trial(
+            "composition::an_attempts_limit_holds_on_another_thread",
+            an_attempts_limit_holds_on_another_thread,
+        ),
+        Promise::Deadline.paused(
+            "composition::a_hedge_is_sent_in_time_beside_another_task",
+            a_hedge_is_sent_in_time_beside_another_task,
+        ),
+        Promise::Deadline.paused(
+            "composition::a_clients_attempts_are_limited_in_a_layers_task",
+            a_clients_attempts_are_limited_in_a_layers_task,
+        ),
     ]
 }
 

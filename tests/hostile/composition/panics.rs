@@ -29,25 +29,29 @@ pub(super) fn trials() -> Vec<Trial> {
                 a_listener_that_panics_wedges_no_endpoint(safety).await;
             }
         }),
-        Promise::OwnCode.paused("composition::a_listener_that_panics_harms_no_call", || {
-            a_listener_that_panics_harms_no_call()
-        }),
+        Promise::OwnCode.paused(
+            "composition::a_listener_that_panics_harms_no_call",
+            a_listener_that_panics_harms_no_call,
+        ),
         Promise::OwnCode.paused(
             "composition::a_call_listener_that_panics_harms_its_own_call_only",
-            || a_call_listener_that_panics_harms_its_own_call_only(),
+            a_call_listener_that_panics_harms_its_own_call_only,
         ),
-        Promise::OwnCode.paused("composition::a_classify_that_panics_harms_its_own_call_only", || {
-            a_classify_that_panics_harms_its_own_call_only()
-        }),
-        Promise::OwnCode.paused("composition::a_closure_that_panics_harms_its_own_call_only", || {
-            a_closure_that_panics_harms_its_own_call_only()
-        }),
-        Promise::OwnCode.paused("composition::a_probe_that_panics_is_followed_by_another", || {
-            a_probe_that_panics_is_followed_by_another()
-        }),
+        Promise::OwnCode.paused(
+            "composition::a_classify_that_panics_harms_its_own_call_only",
+            a_classify_that_panics_harms_its_own_call_only,
+        ),
+        Promise::OwnCode.paused(
+            "composition::a_closure_that_panics_harms_its_own_call_only",
+            a_closure_that_panics_harms_its_own_call_only,
+        ),
+        Promise::OwnCode.paused(
+            "composition::a_probe_that_panics_is_followed_by_another",
+            a_probe_that_panics_is_followed_by_another,
+        ),
         Promise::OwnCode.paused(
             "composition::a_source_of_credentials_that_panics_costs_one_fetch",
-            || a_source_of_credentials_that_panics_costs_one_fetch(),
+            a_source_of_credentials_that_panics_costs_one_fetch,
         ),
     ]
 }
