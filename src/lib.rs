@@ -159,6 +159,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backfill;
+mod bounds;
 pub mod breaker;
 pub mod client;
 mod clock;

@@ -66,7 +66,7 @@ impl Backfill {
         self
     }
 
-    /// At most so many requests a second to each of the two endpoints; [`f64::INFINITY`] for no limit. Default 500: a
+    /// At most so many requests a second to each of the two endpoints, 0.001 at least; [`f64::INFINITY`] for no limit. Default 500: a
     /// seventh of the writes that S3 gives one prefix (3,500 a second), so that the application's own do not notice. An
     /// endpoint that throttles is asked less.
     pub const fn rate(mut self, per_second: f64) -> Self {
@@ -100,7 +100,7 @@ impl Backfill {
         self
     }
 
-    /// The longest that an attempt may take, beside 1 s for every megabyte it moves. Default 30 s.
+    /// The longest that an attempt may take, beside 1 s for every megabyte it moves. Default 30 s, at most a day.
     pub const fn attempt_limit(mut self, limit: Duration) -> Self {
         self.settings.attempt_limit = limit;
         self

@@ -1,4 +1,6 @@
+use super::store::{BuildError, valid_deadline};
 use crate::{
+    bounds::Bounded,
     breaker, deadline, probe,
     retry::{self, Budget},
     telemetry::{CallListener, Listener},
@@ -36,6 +38,17 @@ impl Default for Settings {
             listener: None,
             call_listener: None,
         }
+    }
+}
+
+impl Settings {
+    /// Whether each number makes sense.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        valid_deadline(self.deadline).map_err(BuildError::Deadline)?;
+        let settings = self.retry.wrong().or_else(|| self.breaker.wrong());
+        let settings = settings.or_else(|| self.probes.wrong());
+        let wrong = settings.or_else(|| self.budget.wrong().map(str::to_owned));
+        wrong.map_or(Ok(()), |wrong| Err(BuildError::Setting(wrong)))
     }
 }
 

@@ -2,7 +2,10 @@ mod kv;
 
 pub use kv::{AnyKvProvider, KvService};
 
-use super::{ObjectProvider, ProviderError, terms};
+use super::{
+    Capabilities, Capability, Conditional, ObjectProvider, ProviderError, attributes::check_condition,
+    capabilities::Found, terms,
+};
 use crate::{
     BoxError,
     endpoint::Host,
@@ -15,6 +18,7 @@ use crate::{
     },
 };
 use std::{
+    any::Any,
     fmt,
     future::Future,
     pin::Pin,
@@ -26,13 +30,26 @@ use tower::Service;
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Any adapter, its type forgotten: what lets endpoints of different providers stand in one list.
+///
+/// It remembers what [`verify`](crate::ObjectClient::verify) found of the store, and its clones with it: a condition that the
+/// store does not keep to is refused before anything is sent, whoever sends it, and a tag is written as the store reads it.
 #[derive(Clone)]
-pub struct AnyObjectProvider(Arc<dyn ErasedObjects>);
+pub struct AnyObjectProvider {
+    store: Arc<dyn ErasedObjects>,
+    found: Arc<Found>,
+}
 
 impl AnyObjectProvider {
-    /// Forgets the type of `provider`.
+    /// Forgets the type of `provider`. One that has forgotten it already stays what it is.
     pub fn new<P: ObjectProvider>(provider: P) -> Self {
-        Self(Arc::new(provider))
+        let store = Arc::new(provider);
+        if let Some(erased) = (&*store as &dyn Any).downcast_ref::<Self>() {
+            return erased.clone();
+        }
+        Self {
+            store,
+            found: Arc::default(),
+        }
     }
 
     /// One attempt.
@@ -40,7 +57,53 @@ impl AnyObjectProvider {
     /// # Errors
     /// What the adapter answers.
     pub async fn send(&self, request: ObjectRequest) -> Result<ObjectResponse, ProviderError> {
-        self.0.clone().send(request).await
+        self.begin(request)?.await
+    }
+
+    fn begin(
+        &self,
+        mut request: ObjectRequest,
+    ) -> Result<BoxFuture<'static, Result<ObjectResponse, ProviderError>>, ProviderError> {
+        self.heed(&mut request)?;
+        Ok(self.store.clone().send(request))
+    }
+
+    /// Does as was found of the store.
+    fn heed(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
+        let (condition, tag) = match request {
+            ObjectRequest::Put(put) => match &mut put.mode {
+                PutMode::Create => (Conditional::Create, None),
+                PutMode::IfMatch(tag) => (Conditional::IfMatch, Some(tag)),
+                PutMode::Overwrite => return Ok(()),
+            },
+            ObjectRequest::Delete(delete) if delete.if_match.is_some() => {
+                (Conditional::DeleteIfMatch, delete.if_match.as_mut())
+            }
+            _ => return Ok(()),
+        };
+        if self.found.is_lacking(condition) {
+            let found = format!("this store was found not to keep to {}", condition.as_str());
+            return Err(ProviderError::unsupported(found));
+        }
+        if let Some(tag) = tag
+            && self.found.is_unquoted(condition)
+        {
+            *tag = tag.unquoted();
+        }
+        Ok(())
+    }
+
+    /// The same store, of which nothing was found yet.
+    pub(crate) fn unasked(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            found: Arc::default(),
+        }
+    }
+
+    /// What was found of the store, in place of what was found before.
+    pub(crate) fn note(&self, condition: Conditional, capability: Capability, without_quotes: bool) {
+        self.found.note(condition, capability, without_quotes);
     }
 
     /// See [`ObjectProvider::warm_up`].
@@ -48,12 +111,12 @@ impl AnyObjectProvider {
     /// # Errors
     /// What the adapter answers.
     pub async fn warm_up(&self) -> Result<(), ProviderError> {
-        self.0.warm_up().await
+        self.store.warm_up().await
     }
 
     /// See [`ObjectProvider::hosts`].
     pub fn hosts(&self) -> Option<Vec<Host>> {
-        self.0.hosts()
+        self.store.hosts()
     }
 }
 
@@ -92,15 +155,20 @@ impl ObjectProvider for AnyObjectProvider {
     }
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
-        self.0.check_terms(terms)
+        self.store.check_terms(terms)
+    }
+
+    /// What was found of the store, else what its adapter says.
+    fn capabilities(&self) -> Capabilities {
+        self.found.above(self.store.capabilities())
     }
 
     fn hosts(&self) -> Option<Vec<Host>> {
-        self.0.hosts()
+        self.store.hosts()
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {
-        self.0.warm_up().await
+        self.store.warm_up().await
     }
 }
 
@@ -125,11 +193,16 @@ trait Erased<Q, A>: Send + Sync {
 /// ... and what only stores of objects are asked.
 trait ErasedObjects: Erased<ObjectRequest, ObjectResponse> {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError>;
+    fn capabilities(&self) -> Capabilities;
 }
 
 impl<P: ObjectProvider> ErasedObjects for P {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         ObjectProvider::check_terms(self, terms)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        ObjectProvider::capabilities(self)
     }
 }
 
@@ -189,7 +262,7 @@ impl Service<Call<ObjectRequest>> for ObjectService {
 
     fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
         let mut request = call.into_request();
-        let answer = self.show(&mut request).map(|()| self.provider.0.clone().send(request));
+        let answer = self.show(&mut request).and_then(|()| self.provider.begin(request));
         Answering::new(answer, self.endpoint.clone(), signed)
     }
 }
@@ -226,10 +299,7 @@ fn fit_for_a_condition(tag: &ETag, foreign: bool) -> Result<(), ProviderError> {
     if foreign {
         return Err(ProviderError::unsupported("the ETag was given by another endpoint"));
     }
-    if tag.is_weak() {
-        return Err(ProviderError::unsupported("no condition with a weak ETag ever holds"));
-    }
-    Ok(())
+    check_condition(tag)
 }
 
 /// An adapter's answer to come, signed by its endpoint; or why it was not asked.

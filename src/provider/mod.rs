@@ -37,6 +37,7 @@ pub mod azure_blob;
 #[cfg(feature = "bigtable")]
 pub mod bigtable;
 mod bridge;
+mod capabilities;
 #[cfg(feature = "cosmos")]
 pub mod cosmos;
 #[cfg(feature = "dynamodb")]
@@ -68,12 +69,14 @@ mod verdicts;
 pub use self::object_store::GenericStore;
 #[cfg(feature = "redis")]
 pub use self::redis::Redis;
-pub use attributes::{check as check_put, check_range};
+pub use attributes::{check as check_put, check_condition, check_range};
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
 #[cfg(feature = "bigtable")]
 pub use bigtable::Bigtable;
 pub use bridge::{Answering, AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
+pub(crate) use capabilities::Conditional;
+pub use capabilities::{Capabilities, Capability};
 #[cfg(feature = "cosmos")]
 pub use cosmos::Cosmos;
 #[cfg(feature = "dynamodb")]
@@ -133,6 +136,13 @@ pub trait ObjectProvider: Send + Sync + 'static {
     /// Why not: [`ProviderError::unsupported`], or what [`check_terms`] says.
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         terms::none(terms)
+    }
+
+    /// What the store does with conditions, as far as its adapter knows without asking it. By default it keeps to all, which is
+    /// what this trait demands; an adapter to stores of which some do not says [`Capability::Unknown`], and then
+    /// [`verify`](crate::ObjectClient::verify) asks the store, in the background if nobody else has.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all(Capability::Kept)
     }
 
     /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default

@@ -17,8 +17,11 @@ use crate::{
     client::store::{Aim, Context, Protocol, Reply, Seen},
     clock,
     error::{Error, ErrorKind},
-    provider::ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Unsupported},
-    request::{LegKind, WriteId},
+    provider::{
+        Conditional,
+        ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Unsupported},
+    },
+    request::{LegKind, WriteId, bit},
 };
 use std::{sync::PoisonError, time::Duration};
 
@@ -42,13 +45,8 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
     let mut aim = authority(cx)?;
     let fenced = write.fenced || cx.core.fenced;
     if let (true, Some(home)) = (fenced, aim.pin) {
-        provider_managed::may_judge(
-            cx,
-            home,
-            &super::Condition::Match {
-                given_by: cx.name(home),
-            },
-        )?;
+        let given_by = cx.name(home);
+        provider_managed::may_judge(cx, home, &super::Condition::Match { given_by }, Some(judged(&write))).await?;
     }
     let mut seen = known(cx, aim, &write).map(Seen::There);
     if seen.is_none() && fenced {
@@ -140,11 +138,20 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
     Err(outrun(cx))
 }
 
+/// The condition that a fence is made of.
+const fn judged<P: Protocol>(write: &Write<P>) -> Conditional {
+    if write.removes {
+        Conditional::DeleteIfMatch
+    } else {
+        Conditional::IfMatch
+    }
+}
+
 /// The tag with which this client saw the key last, if it can be a condition where the write goes.
 fn known<P: Protocol>(cx: &Context<P>, aim: Aim, write: &Write<P>) -> Option<P::Tag> {
     let tag = cx.core.fences.tag(P::key(&write.request)?, cx.started)?;
     let judge = cx.core.roster.index_of(P::judge_of(&tag)?)?;
-    let lacking = |home| cx.core.unfit() & crate::request::bit(home) != 0 || cx.core.fences.lacks(home, write.removes);
+    let lacking = |home| cx.core.lacking(judged(write)) & bit(home) != 0 || cx.core.fences.lacks(home, write.removes);
     match aim.pin {
         Some(home) if judge != home || lacking(home) => None,
         _ => Some(tag),

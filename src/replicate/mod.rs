@@ -3,6 +3,7 @@
 mod absence;
 mod create;
 mod fence;
+mod fit;
 mod listing;
 mod mode;
 mod progress;
@@ -70,6 +71,10 @@ impl Replication {
     /// [`earlier_attempt_unresolved`](crate::client::object::Stored::earlier_attempt_unresolved). A read asks every endpoint that may hold the key before it says *not found*; a delete is Ok only
     /// when every writable endpoint has confirmed it; overwrite and if-match are refused. Reusing a key breaks these
     /// promises: which of two bodies a read returns is then undefined.
+    ///
+    /// All of it rests on stores that refuse a second create. One of which that is not known is asked
+    /// [in the background](crate::ObjectClient::verify) when the first create goes there, and gets no more once it was seen to
+    /// overwrite.
     pub const fn write_once() -> Self {
         Self {
             plan: Plan::WriteOnce,

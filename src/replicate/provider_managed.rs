@@ -1,10 +1,10 @@
 //! Writes to a fixed home; the provider copies.
 
-use super::{Accepted, Condition, Witness, Write, settle};
+use super::{Accepted, Condition, Witness, Write, fit::fit, settle};
 use crate::{
     client::store::{Aim, Context, Protocol},
     error::{Error, ErrorKind},
-    provider::ProviderErrorKind,
+    provider::{Conditional, ProviderErrorKind},
     request::bit,
 };
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(super) async fn write<P: Protocol>(
     write: Write<P>,
 ) -> Result<Accepted<P>, Error> {
     let home = usable(cx, home)?;
-    may_judge(cx, home, &write.condition)?;
+    may_judge(cx, home, &write.condition, write.condition.of_a_put()).await?;
     let reply = cx.ask(write.request, Aim::only(home)).await;
     // Another writer may have overwritten what a lost attempt stored, so a foreign write proves nothing here.
     let witness = Witness {
@@ -42,7 +42,8 @@ pub(super) async fn delete_if<P: Protocol>(
     given_by: Arc<str>,
 ) -> Result<Accepted<P>, Error> {
     let home = usable(cx, home)?;
-    may_judge(cx, home, &Condition::Match { given_by })?;
+    let condition = Condition::Match { given_by };
+    may_judge(cx, home, &condition, Some(Conditional::DeleteIfMatch)).await?;
     let reply = cx.ask(request, Aim::only(home)).await;
     if reply.refusal() == Some(ProviderErrorKind::PreconditionFailed) {
         // Some stores say so of what is not there, too.
@@ -55,7 +56,12 @@ pub(super) async fn delete_if<P: Protocol>(
 }
 
 /// Whether the home can judge this condition.
-pub(super) fn may_judge<P: Protocol>(cx: &Context<P>, home: usize, condition: &Condition) -> Result<(), Error> {
+pub(super) async fn may_judge<P: Protocol>(
+    cx: &Context<P>,
+    home: usize,
+    condition: &Condition,
+    asked: Option<Conditional>,
+) -> Result<(), Error> {
     let name = cx.core.roster.name(home);
     if let Condition::Match { given_by } = condition
         && **given_by != *name
@@ -68,11 +74,8 @@ pub(super) fn may_judge<P: Protocol>(cx: &Context<P>, home: usize, condition: &C
         );
         return Err(cx.refuse(ErrorKind::InvalidInput, message));
     }
-    if *condition != Condition::None && cx.core.unfit() & bit(home) != 0 {
-        let message = format!(
-            "the home {name} was found not to keep to conditions, so that this write could undo what it must not"
-        );
-        return Err(cx.refuse(ErrorKind::Unsupported, message));
+    if let Some(asked) = asked {
+        fit(cx, bit(home), asked).await?;
     }
     Ok(())
 }

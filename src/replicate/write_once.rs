@@ -1,10 +1,10 @@
 //! A key is written once: a put may go anywhere, a delete must go everywhere.
 
-use super::{Accepted, Condition, Write, create};
+use super::{Accepted, Condition, Write, create, fit::fit};
 use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
     error::{Error, ErrorKind},
-    provider::ProviderErrorKind,
+    provider::{Conditional, ProviderErrorKind},
     request::{Ended, LegRecord, bit},
     verdict::{Sent, Verdict, table},
 };
@@ -18,7 +18,7 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         ));
     }
     pinned_to_a_writable(cx)?;
-    let fit = fit(cx)?;
+    let fit = fit(cx, cx.core.writable(), Conditional::Create).await?;
     create::anywhere(cx, write, fit).await
 }
 
@@ -48,20 +48,6 @@ pub(super) fn cannot_create<P: Protocol>(reply: &Reply<P>) -> Option<usize> {
         Ended::Judged(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::Maybe => last.endpoint,
         _ => None,
     }
-}
-
-/// The writable endpoints that keep to a create, as far as it is known.
-fn fit<P: Protocol>(cx: &Context<P>) -> Result<u64, Error> {
-    let (writable, unfit) = (cx.core.writable(), cx.core.unfit());
-    let here = writable & !cx.barred() & cx.pin.map_or(u64::MAX, bit);
-    if here != 0 && here & !unfit == 0 {
-        let message = format!(
-            "{}: found not to keep to creates, which are what write_once is made of",
-            cx.names(here).join(" and ")
-        );
-        return Err(cx.refuse(ErrorKind::Unsupported, message));
-    }
-    Ok(writable & !unfit)
 }
 
 /// Sent to every endpoint that may hold the key. Read-only ones follow their source.

@@ -148,6 +148,30 @@ impl ETag {
         self.value.starts_with("W/")
     }
 
+    /// Why no condition can be made of it: If-Match asks for one strong tag.
+    pub(crate) fn unfit(&self) -> Option<&'static str> {
+        let value = &*self.value;
+        let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+        let visible = |c: char| c.is_ascii_graphic() && c != '"';
+        if self.is_weak() {
+            Some("a weak ETag (`W/\"…\"`) cannot be a condition, as it never holds")
+        } else if value == "*" {
+            Some("`*` is no ETag: whatever is there would be replaced")
+        } else if value.is_empty() || !bare.unwrap_or(value).chars().all(visible) {
+            Some("this is no ETag: one is visible ASCII, in quotes as a rule")
+        } else {
+            None
+        }
+    }
+
+    /// Without its quotes, as some stores want it in a condition.
+    pub(crate) fn unquoted(&self) -> Self {
+        Self {
+            value: self.value.trim_matches('"').into(),
+            endpoint: self.endpoint.clone(),
+        }
+    }
+
     /// The same tag under its endpoint's name; adapters give tags with an empty one.
     #[must_use]
     pub(crate) fn at(self, endpoint: &Arc<str>) -> Self {

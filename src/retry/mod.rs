@@ -35,7 +35,9 @@ pub use budget::Budget;
 pub use policy::{Decision, Settings, decide};
 
 use crate::{
-    BoxError, clock,
+    BoxError,
+    bounds::Bounded,
+    clock,
     request::{After, Call, Ended, Leg, LegKind, Own},
     route::Exhausted,
     station::{Apart, Behind, Served, Station},
@@ -77,7 +79,7 @@ impl RetryLayer {
     pub(crate) fn reporting(settings: Settings, budget: Budget, seed: u64, reporter: Reporter) -> Self {
         Self {
             shared: Arc::new(Shared {
-                settings,
+                settings: settings.bounded(),
                 budget,
                 rng: Mutex::new(fastrand::Rng::with_seed(seed)),
                 reporter,

@@ -3,6 +3,7 @@ use crate::{
     breaker::Cause,
     clock::{self, Instant},
     operator::{Action, Selector},
+    provider::{Capabilities, Capability},
     request::OpClass,
 };
 use std::{
@@ -88,6 +89,16 @@ pub enum Event {
         /// Which endpoints.
         endpoints: Vec<Arc<str>>,
     },
+    /// An endpoint was asked in the background what it does with conditions, because a conditional write was about to go there
+    /// and nobody knew. See [`verify`](crate::ObjectClient::verify).
+    ConditionsVerified {
+        /// Which.
+        endpoint: Arc<str>,
+        /// What is known of it now.
+        found: Capabilities,
+        /// How many conditional writes may have gone there before, as if it kept to them.
+        unverified: u64,
+    },
     /// New credentials could not be fetched; those in hand are valid and stay in use.
     CredentialsKept {
         /// The name of their keeper.
@@ -165,6 +176,25 @@ impl fmt::Display for Event {
                 "{} are of different providers and all need {host}: they fail together",
                 endpoints.join(", ")
             ),
+            Self::ConditionsVerified {
+                endpoint,
+                found,
+                unverified,
+            } => {
+                let said = match (found.create, found.if_match) {
+                    (Capability::Kept, Capability::Kept) => "keeps to creates and to If-Match",
+                    (Capability::Kept, _) => "keeps to creates, and is not known to keep to If-Match",
+                    (Capability::Lacking, Capability::Kept) => {
+                        "does not keep to creates, which are no longer sent there"
+                    }
+                    (Capability::Lacking, _) => "does not keep to conditions, and gets no conditional write any more",
+                    (Capability::Unknown, _) => "could not be asked whether it keeps to creates",
+                };
+                write!(
+                    f,
+                    "{endpoint} {said}; {unverified} conditional writes may have gone there before"
+                )
+            }
             Self::CredentialsKept {
                 credentials,
                 valid_for,
@@ -259,6 +289,9 @@ fn trace(event: &Event) {
         | Event::SharedDependency { .. }
         | Event::CredentialsKept { .. }
         | Event::CredentialsLost { .. } => {
+            tracing::warn!(target: "evenkeel", "{event}")
+        }
+        Event::ConditionsVerified { found, .. } if found.create != Capability::Kept => {
             tracing::warn!(target: "evenkeel", "{event}")
         }
         Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),

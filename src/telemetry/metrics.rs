@@ -26,6 +26,7 @@ pub(super) fn count(event: &Event) {
         Event::CredentialsRenewed { credentials, .. } => credentials_turned(credentials, "renewed"),
         Event::NoLongerAllBad { .. }
         | Event::SharedDependency { .. }
+        | Event::ConditionsVerified { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
         | Event::OrderLifted { .. } => {}

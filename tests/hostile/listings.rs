@@ -154,6 +154,7 @@ async fn leads_nowhere(list: impl Fn(&List) -> ListPage + Send + Sync + 'static,
     assert!(!error.is_retryable());
 }
 
+#[allow(clippy::disallowed_methods)] // the crate's clock is its own
 async fn at_once() {
     // Names that ascend for ever: nothing is wrong with any page.
     let endless = || {
@@ -211,6 +212,7 @@ async fn limited_in_bytes() {
     assert!(error.to_string().contains("more than 10000 bytes"), "{error}");
 }
 
+#[allow(clippy::disallowed_methods)]
 async fn limited_in_time() {
     let mut store = Lister::new(counting(|n| page([&*format!("{n:09}")], Some(&n.to_string()))));
     store.latency = Duration::from_secs(1);

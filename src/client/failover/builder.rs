@@ -4,7 +4,6 @@ use crate::{
     client::{
         settings::{Settings, stack_setters},
         stack::{compose, lanes},
-        store::valid_deadline,
     },
     endpoint::{Constraints, Roster},
     probe::Prober,
@@ -95,12 +94,13 @@ impl<C, K> FailoverBuilder<C, K> {
         C: Clone,
         K: Clone,
     {
-        valid_deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
+        self.settings.check()?;
         if self.probe_lost {
             return Err(BuildError::ProbeBeforeClassify);
         }
         let (profiles, clients): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
+        BuildError::unless_keepers_make_sense(&roster)?;
         BuildError::unless_some_permitted(&roster, &self.constraints.violations(&roster))?;
         let services = clients.iter().cloned().map(Invoke::new);
         let composed = compose(&roster, services, self.classify, &self.constraints, &self.settings);

@@ -3,7 +3,7 @@ use crate::{
     Endpoint,
     client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
-    provider::{AnyKvProvider, KvProvider, KvService, ProviderError},
+    provider::{AnyKvProvider, Capabilities, Capability, KvProvider, KvService, ProviderError},
     request::{
         OpClass, WriteId,
         kv::{Condition, Entry, Get, Key, KvRequest, KvResponse, Put, Scan, Version},
@@ -118,6 +118,15 @@ impl Protocol for Keys {
     fn hosts(provider: &AnyKvProvider) -> Option<Vec<Host>> {
         provider.hosts()
     }
+
+    /// Every table with an adapter has conditions; there is no dialect of which some servers lack them.
+    fn capabilities(_provider: &AnyKvProvider) -> Capabilities {
+        Capabilities::all(Capability::Kept)
+    }
+
+    fn found_without_create(_provider: &AnyKvProvider) {}
+
+    async fn verify(_provider: &AnyKvProvider, _id: &WriteId, _known: Capabilities, _told: impl Fn() + Send + Sync) {}
 
     async fn warm_up(provider: &AnyKvProvider) -> Result<(), ProviderError> {
         provider.warm_up().await

@@ -46,10 +46,7 @@ fn header_value(what: &str, value: &str) -> Result<(), String> {
 
 /// Of a tag that a write is to meet.
 pub(super) fn condition(tag: &ETag) -> Result<(), String> {
-    match tag.is_weak() {
-        true => Err("a weak ETag (`W/\"…\"`) cannot be a condition, as it never holds".to_owned()),
-        false => Ok(()),
-    }
+    tag.unfit().map_or(Ok(()), |why| Err(why.to_owned()))
 }
 
 pub(super) fn range(range: &ByteRange) -> Result<(), String> {

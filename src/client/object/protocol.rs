@@ -1,9 +1,11 @@
-use super::{ListCall, ObjectClient, ObjectClientBuilder, door};
+use super::{ListCall, ObjectClient, ObjectClientBuilder, door, verify};
 use crate::{
     Endpoint,
     client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
-    provider::{AnyObjectProvider, ObjectProvider, ObjectService, ProviderError},
+    provider::{
+        AnyObjectProvider, Capabilities, Capability, Conditional, ObjectProvider, ObjectService, ProviderError,
+    },
     request::{
         Key, OpClass, WriteId,
         object::{ByteRange, ETag, Head, List, ListEntry, ObjectRequest, ObjectResponse, Put, PutMode},
@@ -84,7 +86,7 @@ impl Protocol for Objects {
     }
 
     fn judge_of(tag: &ETag) -> Option<&str> {
-        (!tag.is_weak()).then(|| tag.endpoint())
+        tag.unfit().is_none().then(|| tag.endpoint())
     }
 
     fn on(write: &ObjectRequest, seen: &Seen<ETag>) -> Option<ObjectRequest> {
@@ -133,6 +135,18 @@ impl Protocol for Objects {
 
     fn hosts(provider: &AnyObjectProvider) -> Option<Vec<Host>> {
         provider.hosts()
+    }
+
+    fn capabilities(provider: &AnyObjectProvider) -> Capabilities {
+        provider.capabilities()
+    }
+
+    fn found_without_create(provider: &AnyObjectProvider) {
+        provider.note(Conditional::Create, Capability::Lacking, false);
+    }
+
+    async fn verify(provider: &AnyObjectProvider, id: &WriteId, known: Capabilities, told: impl Fn() + Send + Sync) {
+        let _ = verify::endpoint(provider, id, known, told).await;
     }
 
     async fn warm_up(provider: &AnyObjectProvider) -> Result<(), ProviderError> {
@@ -192,6 +206,25 @@ impl ObjectClientBuilder {
     #[must_use]
     pub fn endpoints<P: ObjectProvider>(mut self, endpoints: impl IntoIterator<Item = Endpoint<P>>) -> Self {
         self.endpoints.extend(endpoints.into_iter().map(Endpoint::erased));
+        self
+    }
+
+    /// Creates and other conditional writes go to no endpoint that is not known to keep to their condition. Where nobody knows,
+    /// they wait until it has been asked, within their deadline, or go to an endpoint that is known; where it could not be
+    /// asked, they are refused as [`Unavailable`](crate::ErrorKind::Unavailable). See
+    /// [`verify`](ObjectClient::verify) for what happens otherwise.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).require_verified().build()?;
+    /// client.put("k", "v").await?; // `Memory` is known to
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn require_verified(mut self) -> Self {
+        self.require_verified = true;
         self
     }
 

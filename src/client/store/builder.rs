@@ -26,6 +26,7 @@ pub struct StoreBuilder<P: Protocol> {
     replication: Option<Replication>,
     constraints: Constraints,
     settings: Settings,
+    pub(in crate::client) require_verified: bool,
     fenced: bool,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
@@ -44,6 +45,7 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) constraints: Constraints,
     pub(super) mode: Mode,
     pub(super) settings: Settings,
+    pub(super) require_verified: bool,
     pub(super) fenced: bool,
 }
 
@@ -98,9 +100,22 @@ pub enum BuildError {
     /// A deadline of nothing, or beyond a day.
     #[error("{0}")]
     Deadline(String),
+    /// A number that makes no sense, for one of the settings, the budget or the keeper of an endpoint's credentials.
+    #[error("the settings make no sense: {0}")]
+    Setting(String),
 }
 
 impl BuildError {
+    /// The keepers of endpoints' credentials can refuse nothing when they are made.
+    pub(crate) fn unless_keepers_make_sense(roster: &Roster) -> Result<(), Self> {
+        for profile in roster.iter() {
+            if let Some(wrong) = profile.credentials().and_then(|credentials| credentials.wrong()) {
+                return Err(Self::Setting(format!("{wrong}, for {}", profile.name())));
+            }
+        }
+        Ok(())
+    }
+
     /// Some endpoint must be left.
     pub(crate) fn unless_some_permitted(roster: &Roster, violations: &[Option<Violation>]) -> Result<(), Self> {
         let broken: Vec<_> = roster
@@ -122,6 +137,7 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             replication: None,
             constraints: Constraints::default(),
             settings: Settings::default(),
+            require_verified: false,
             fenced: false,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
@@ -232,9 +248,10 @@ impl<P: Protocol> StoreBuilder<P> {
     }
 
     fn parts(self) -> Result<Parts<P>, BuildError> {
-        super::call::valid_deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
+        self.settings.check()?;
         let (profiles, providers): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
+        BuildError::unless_keepers_make_sense(&roster)?;
         let mode = Mode::of(&roster, &self.constraints, self.replication)?;
         let violations = self.constraints.violations(&roster);
         let permitted = |(provider, violation): (_, &Option<_>)| violation.is_none().then_some(provider);
@@ -248,6 +265,7 @@ impl<P: Protocol> StoreBuilder<P> {
             constraints: self.constraints,
             mode,
             settings: self.settings,
+            require_verified: self.require_verified,
             fenced: self.fenced,
         })
     }

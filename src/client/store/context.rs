@@ -5,7 +5,7 @@ use crate::{
     clock::{self, Instant},
     endpoint::Violation,
     error::{Error, ErrorKind, NotAsked},
-    provider::{ProviderError, ProviderErrorKind},
+    provider::{Conditional, ProviderError, ProviderErrorKind},
     replicate::Mode,
     request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, bit},
     verdict::Verdict,
@@ -221,9 +221,9 @@ impl<P: Protocol> Context<P> {
             // Reads and deletes go there: it may hold what was stored before.
             _ if self.operation == "put"
                 && self.core.mode == Mode::WriteOnce
-                && self.core.unfit() & bit(index) != 0 =>
+                && self.core.lacking(Conditional::Create) & bit(index) != 0 =>
             {
-                Some("was found not to keep to creates".to_owned())
+                Some("it is known not to keep to creates".to_owned())
             }
             _ if self.operation == "put"
                 && self.core.mode == Mode::WriteOnce

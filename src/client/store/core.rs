@@ -1,4 +1,4 @@
-use super::{Door, Fences, Protocol, StoreStack, builder::Parts};
+use super::{Door, Fences, Protocol, StoreStack, builder::Parts, verifier::Verifier};
 use crate::{
     BoxError,
     client::{
@@ -22,7 +22,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -45,14 +45,13 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) prober: Prober,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
-    /// Endpoints that were found not to keep to conditions.
-    unfit: AtomicU64,
     /// Endpoints that said that they are full, and until when they are believed.
     full: Mutex<Vec<(usize, Instant)>>,
     /// Every put and delete is to be fenced.
     pub(crate) fenced: bool,
     pub(crate) fences: Fences<P::Tag>,
     pub(crate) retry: retry::Settings,
+    pub(crate) verifier: Verifier,
 }
 
 /// For so long a store that is full is left out of creates that others can take: room is made by people and by night.
@@ -67,15 +66,19 @@ impl<P: Protocol> Core<P> {
             mode,
             settings,
             fenced,
+            require_verified,
             ..
         } = parts;
         let Settings {
             deadline,
             retry,
             seed,
+            listener,
             call_listener,
             ..
         } = settings;
+        let names = roster.iter().map(|profile| profile.shared_name().clone());
+        let verifier = Verifier::new(names, listener, require_verified);
         Self {
             violations: composed.violations,
             roster,
@@ -90,11 +93,11 @@ impl<P: Protocol> Core<P> {
             prober,
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
-            unfit: AtomicU64::new(0),
             full: Mutex::default(),
             fenced,
             fences: Fences::default(),
             retry,
+            verifier,
         }
     }
 }
@@ -139,20 +142,6 @@ impl<P: Protocol> Core<P> {
         let violations = &self.violations;
         self.roster
             .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
-    }
-
-    /// The endpoints that are not to be trusted with a condition, because they were seen to break one.
-    pub(crate) fn unfit(&self) -> u64 {
-        self.unfit.load(Ordering::Acquire)
-    }
-
-    /// What was found of an endpoint, in place of what was found before.
-    pub(crate) fn found_fit(&self, endpoint: usize, fit: bool) {
-        if fit {
-            self.unfit.fetch_and(!bit(endpoint), Ordering::AcqRel);
-        } else {
-            self.unfit.fetch_or(bit(endpoint), Ordering::AcqRel);
-        }
     }
 
     /// The endpoints that have said of late that they are full.
@@ -204,6 +193,7 @@ impl<P: Protocol> Core<P> {
     pub(in crate::client) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.prober.stop();
+        self.verifier.stop();
     }
 
     pub(in crate::client) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

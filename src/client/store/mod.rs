@@ -10,6 +10,7 @@ mod fences;
 mod listing;
 mod methods;
 mod probe;
+mod verifier;
 mod walk;
 mod warm_up;
 
@@ -31,7 +32,7 @@ use crate::{
     client::stack::Stack,
     deadline::Deadline,
     endpoint::{Host, Profile},
-    provider::{ObjectVerdicts, ProviderError},
+    provider::{Capabilities, ObjectVerdicts, ProviderError},
     request::{Call, OpClass, WriteId},
     station::{Behind, Served},
 };
@@ -114,6 +115,21 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// The hosts of its data, if they are known.
     fn hosts(provider: &Self::Provider) -> Option<Vec<Host>>;
+
+    /// What its store does with conditions, as far as it is known.
+    fn capabilities(provider: &Self::Provider) -> Capabilities;
+
+    /// Its store has said that it has no creates.
+    fn found_without_create(provider: &Self::Provider);
+
+    /// Asks the store for what is not `known` of it, under a name with this id in it; `told` is called when something was
+    /// found.
+    fn verify(
+        provider: &Self::Provider,
+        id: &WriteId,
+        known: Capabilities,
+        told: impl Fn() + Send + Sync,
+    ) -> impl Future<Output = ()> + Send;
 
     /// Opens a connection and loads credentials.
     fn warm_up(provider: &Self::Provider) -> impl Future<Output = Result<(), ProviderError>> + Send;

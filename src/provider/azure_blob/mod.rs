@@ -62,7 +62,7 @@ pub use shared_key::SharedKey;
 
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_range},
+    attributes::{check, check_condition, check_range},
     part::located,
     refusal::{Asked, record, wrong},
 };
@@ -338,6 +338,7 @@ impl ObjectProvider for AzureBlob {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        delete.if_match.as_ref().map_or(Ok(()), check_condition)?;
         let options = delete.if_match.as_ref().map(|tag| BlobClientDeleteOptions {
             if_match: Some(Etag::from(tag.value())),
             ..BlobClientDeleteOptions::default()

@@ -1,6 +1,6 @@
 //! Whether an answer is a store's own. Pure.
 
-use super::names;
+use super::foreign;
 use crate::provider::percent;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -101,7 +101,7 @@ impl Question {
                 if same {
                     return Err(Unproven::Endless);
                 }
-                Ok(names::as_paths(text).into())
+                Ok(foreign::as_paths(text).into())
             }
             Self::DeleteMany if !["<DeleteResult", "<Error"].iter().any(|root| text.contains(root)) => {
                 Err(Unproven::NotDeleted)

@@ -1,4 +1,9 @@
-use super::{GenericStore, NOWHERE, Transport, error::failed, names};
+use super::{
+    GenericStore,
+    error::failed,
+    foreign,
+    proof::{NOWHERE, Transport},
+};
 use crate::{
     provider::{
         ProviderError,
@@ -51,12 +56,12 @@ async fn level(
     let wanted = |name: &str| name.starts_with(&list.prefix) && name > after;
     let any = !found.objects.is_empty() || !found.common_prefixes.is_empty();
     for object in &found.objects {
-        if wanted(&names::of(&object.location)) {
+        if wanted(&foreign::of(&object.location)) {
             page.take(entry(store, object));
         }
     }
     for prefix in &found.common_prefixes {
-        let name = names::of_prefix(prefix);
+        let name = foreign::of_prefix(prefix);
         // What was asked for as a prefix is not folded into itself.
         if wanted(&name) && name != list.prefix {
             page.take(ListEntry::CommonPrefix(name));
@@ -86,7 +91,7 @@ async fn flat(
         tokio::task::consume_budget().await;
         let object = object.map_err(|error| failed(Asked::List, &error))?;
         any = true;
-        let key = &*names::of(&object.location);
+        let key = &*foreign::of(&object.location);
         if store.in_order {
             if last.as_deref().is_some_and(|last| *key <= *last) {
                 return Err(wrong(Symptom::Nonsense, None));
@@ -115,7 +120,7 @@ async fn flat(
 }
 
 fn entry(store: &GenericStore, object: &ObjectMeta) -> ListEntry {
-    ListEntry::Object(store.meta(&names::of(&object.location), object))
+    ListEntry::Object(store.meta(&foreign::of(&object.location), object))
 }
 
 /// The whole segments of a prefix, which is what `object_store` lists by, as far as it has a path for them; and whether these

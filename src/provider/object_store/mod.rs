@@ -64,7 +64,9 @@
 //! - A listing is asked for by whole path segments and filtered here. Stores need not list in order, so one page costs a
 //!   whole listing of the segment, unless [`GenericStore::listing_in_order`] says that this one does.
 //! - A listing with a delimiter other than `/` is folded here.
-//! - Whether a store honours conditions is the store's word. Alibaba's OSS: see below.
+//! - Whether a store honours conditions is the store's word. One that is neither Amazon's, Microsoft's, Google's nor
+//!   `object_store`'s own is asked by a client: see [`verify`](crate::ObjectClient::verify) and
+//!   [`GenericStore::trusting_conditions`]. Alibaba's OSS: see below.
 //!
 //! # Alibaba Cloud OSS
 //! Two ways, neither tried against the real service. Through its S3-compatible interface: the adapter `S3` with
@@ -77,8 +79,9 @@
 mod answer;
 mod attributes;
 mod error;
+mod foreign;
 mod listing;
-mod names;
+mod proof;
 #[cfg(feature = "object_store_http")]
 mod transport;
 
@@ -86,7 +89,7 @@ mod transport;
 pub use transport::NoRedirects;
 
 use super::{
-    ObjectProvider, ProviderError, ProviderErrorKind,
+    Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
     check_terms,
     refusal::{Asked, wrong},
@@ -103,6 +106,7 @@ use crate::{
 use attributes::{received, sent, tags};
 use error::failed;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, PutOptions, UpdateVersion, path::Path};
+use proof::{NOWHERE, Transport};
 use std::{
     fmt,
     sync::{
@@ -121,30 +125,10 @@ pub struct GenericStore {
     untagged: bool,
     in_order: bool,
     passes: Passed,
+    conditions: Capability,
     transport: Transport,
     /// The bucket is there: the store has spoken of an object in it.
     is_there: Arc<AtomicBool>,
-}
-
-/// Who sees to it that no request leaves for elsewhere, and that no gateway is believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transport {
-    /// Ours: `NoRedirects`.
-    Ours,
-    /// Whoever brought the store says so.
-    Trusted,
-    Unknown,
-}
-
-impl Transport {
-    /// ... by what the store prints of its clients, of which it may have several: one for the data, one for credentials.
-    fn by(shown: &str) -> Self {
-        let (clients, ours) = ("HttpClient(", "HttpClient(NoRedirects)");
-        match (shown.matches(clients).count(), shown.matches(ours).count()) {
-            (all, seen) if all > 0 && all == seen => Self::Ours,
-            _ => Self::Unknown,
-        }
-    }
 }
 
 /// Why a store was refused.
@@ -179,6 +163,7 @@ impl GenericStore {
                 passes: Passed::by(&shown),
                 transport: Transport::by(&shown),
                 is_there: Arc::default(),
+                conditions: conditions(&shown),
             }),
         }
     }
@@ -234,6 +219,15 @@ impl GenericStore {
         self
     }
 
+    /// For a store that is known to keep to creates and to If-Match on puts, so that nobody need ask it; see
+    /// `S3::trusting_conditions`. `InMemory`, `LocalFileSystem`, Amazon's, Microsoft's and Google's own are trusted by
+    /// themselves.
+    #[must_use]
+    pub fn trusting_conditions(mut self) -> Self {
+        self.conditions = Capability::Kept;
+        self
+    }
+
     /// The store.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
@@ -271,67 +265,7 @@ impl GenericStore {
         self.is_there.store(true, Ordering::Relaxed);
         Ok(tag)
     }
-
-    fn admitted(&self) -> Result<(), ProviderError> {
-        match self.transport {
-            Transport::Ours | Transport::Trusted => Ok(()),
-            Transport::Unknown => Err(ProviderError::unsupported(
-                "the store's own HTTP client may follow redirects out of the permitted locations: build the store with \
-                 `NoRedirects`, or say `trusting_transport`",
-            )),
-        }
-    }
-
-    /// What is under a path, by a GET of one byte: the only question whose refusal says in its body whose it is.
-    async fn look(&self, path: &Path) -> Result<(), ProviderError> {
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(0..1)),
-            ..GetOptions::default()
-        };
-        let found = match self.store.get_opts(path, options).await {
-            Ok(got) => self
-                .confirmed(self.tag(got.meta.e_tag.as_ref(), got.meta.version.as_ref()))
-                .map(drop),
-            Err(error) => match failed(Asked::Read, &error) {
-                // It is there, and empty.
-                empty if empty.kind() == ProviderErrorKind::RangeNotSatisfiable => Ok(()),
-                failed => Err(failed),
-            },
-        };
-        if found
-            .as_ref()
-            .err()
-            .is_none_or(|error| error.kind() == ProviderErrorKind::NotFound)
-        {
-            self.is_there.store(true, Ordering::Relaxed);
-        }
-        found
-    }
-
-    /// Whether it is a store that answers here, by what it says of this path.
-    async fn answers(&self, path: &Path) -> Result<(), ProviderError> {
-        match self.look(path).await {
-            Err(absent) if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
-            answer => answer,
-        }
-    }
-
-    /// Why a HEAD failed. Its 404 has no body, so that a gateway's looks like a store's, and a missing bucket's like a missing
-    /// object's.
-    async fn missing(&self, path: &Path, error: &object_store::Error) -> ProviderError {
-        let believed = error::is_known_absence(error) && self.is_there.load(Ordering::Relaxed);
-        if believed || !error::is_http_404(error) {
-            return failed(Asked::Read, error);
-        }
-        match self.look(path).await {
-            Err(proven) => proven,
-            Ok(()) => ProviderError::faulty("it said that there is no such object, and has one"),
-        }
-    }
 }
-
-/// A path that nobody uses.
-const NOWHERE: &str = ".evenkeel/warm-up";
 
 /// What of a put's terms the store passes on, as `object_store` (0.14) has it. The others drop tags without a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -363,6 +297,22 @@ impl Passed {
             return Ok(());
         };
         Err(ProviderError::unsupported(refused))
+    }
+}
+
+/// Whether the store keeps to the conditions of a put, by what it prints of itself.
+fn conditions(shown: &str) -> Capability {
+    let is = |name: &str| shown.contains(name);
+    let bucket = shown
+        .split_once("bucket_endpoint: \"https://")
+        .map_or("", |(_, rest)| rest);
+    let host = bucket.split(['/', ':', '"']).next().unwrap_or_default();
+    let amazon = is("AmazonS3 {") && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"));
+    let own = is("MicrosoftAzure {") || is("GoogleCloudStorage {") || is("LocalFileSystem {") || is("InMemory");
+    if amazon || own {
+        Capability::Kept
+    } else {
+        Capability::Unknown
     }
 }
 
@@ -506,6 +456,12 @@ impl ObjectProvider for GenericStore {
         self.passes.check(terms)
     }
 
+    fn capabilities(&self) -> Capabilities {
+        let mut puts = Capabilities::all(self.conditions);
+        puts.delete_if_match = Capability::Lacking;
+        puts
+    }
+
     /// Lists nothing: under a path that nobody uses.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         use futures_util::StreamExt as _;
@@ -533,14 +489,30 @@ mod tests {
     }
 
     #[test]
-    fn the_transport_that_a_store_prints() {
-        let of = Transport::by;
-        assert_eq!(of("InMemory"), Transport::Unknown);
-        assert_eq!(of("AmazonS3 { client: HttpClient(Client { .. }) }"), Transport::Unknown);
-        assert_eq!(of("AmazonS3 { client: HttpClient(NoRedirects) }"), Transport::Ours);
-        // One of two is not enough.
-        let two = "Both(AmazonS3 { client: HttpClient(NoRedirects) }, AmazonS3 { client: HttpClient(Client) })";
-        assert_eq!(of(two), Transport::Unknown);
+    fn whose_conditions_are_trusted() {
+        for (shown, expected) in [
+            (
+                "AmazonS3 { bucket_endpoint: \"https://s3.eu-west-1.amazonaws.com/b\" }",
+                Capability::Kept,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://b.s3.eu-west-1.amazonaws.com\" }",
+                Capability::Kept,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://minio.example/b\", sts: \"https://sts.amazonaws.com\" }",
+                Capability::Unknown,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://amazonaws.com.evil.example/\" }",
+                Capability::Unknown,
+            ),
+            ("MicrosoftAzure { client: .. }", Capability::Kept),
+            ("InMemory", Capability::Kept),
+            ("HttpStore { client: .. }", Capability::Unknown),
+        ] {
+            assert_eq!(conditions(shown), expected, "{shown}");
+        }
     }
 
     #[test]

@@ -32,8 +32,9 @@
 //!
 //! # What it cannot see to
 //! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores do; they answer
-//!   200. For a store that is known to, use [`S3::without_conditional_put`]. In doubt ask twice: create the same key two
-//!   times and see whether the second is refused.
+//!   200. For a store that is known to, use [`S3::without_conditional_put`]; for one that is known not to,
+//!   [`S3::trusting_conditions`]. Others are asked by a client, in the background if nobody called
+//!   [`verify`](crate::ObjectClient::verify) before.
 //! - S3's ETag is a function of the content for simple puts: If-Match does not notice that an object was changed and
 //!   changed back.
 //! - `HEAD` answers have no body, so that a refusal there says no more than its status.
@@ -49,6 +50,7 @@
 //! [`Attributes`]: crate::request::object::Attributes
 
 mod error;
+mod known;
 mod listing;
 mod marks;
 pub mod preset;
@@ -57,8 +59,8 @@ mod readable;
 mod terms;
 
 use super::{
-    ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_range},
+    Capabilities, Capability, Conditional, ObjectProvider, ProviderError, ProviderErrorKind,
+    attributes::{check, check_condition, check_range},
     aws::{
         CONNECT_TIMEOUT, connecting_bounded,
         recorder::{Recorder, nobody},
@@ -88,7 +90,7 @@ use marks::Marks;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -99,7 +101,10 @@ use std::{
 pub struct S3 {
     client: Client,
     bucket: Arc<str>,
-    conditional_put: bool,
+    /// What its user says of it.
+    stated: Option<Capabilities>,
+    /// What is known of the provider at its host.
+    known: Arc<OnceLock<Capabilities>>,
     create_header: Option<Arc<str>>,
     defaults: Arc<Terms>,
     marks: Marks,
@@ -126,7 +131,8 @@ impl S3 {
         Self {
             client: prepared(&client),
             bucket: bucket.into(),
-            conditional_put: true,
+            stated: None,
+            known: Arc::default(),
             create_header: None,
             defaults: Arc::default(),
             marks: Marks::new(preset::MARKS),
@@ -154,10 +160,25 @@ impl S3 {
     }
 
     /// For a store that ignores `If-None-Match` and `If-Match`: creates, conditional overwrites and conditional deletes are
-    /// refused as unsupported, before anything is sent, rather than overwriting or removing silently.
+    /// refused as unsupported, before anything is sent, rather than overwriting or removing silently. Google's XML interface
+    /// and Alibaba's S3-compatible one are taken for such stores by themselves; see [`preset`].
     #[must_use]
     pub const fn without_conditional_put(mut self) -> Self {
-        self.conditional_put = false;
+        self.stated = Some(Capabilities::all(Capability::Lacking));
+        self
+    }
+
+    /// For a store that is known to keep to `If-None-Match` and `If-Match` on puts: you have [asked
+    /// it](crate::ObjectClient::verify) when the service was set up, or its provider answers for it. Nobody asks it in the
+    /// background any more, and [`require_verified`](crate::client::object::ObjectClientBuilder::require_verified) is content.
+    /// Amazon S3 is trusted by itself. **If it is not true, a create overwrites silently.**
+    ///
+    /// It says nothing of `If-Match` on deletes, which some stores ignore that keep to the others.
+    #[must_use]
+    pub const fn trusting_conditions(mut self) -> Self {
+        let mut trusted = Capabilities::all(Capability::Kept);
+        trusted.delete_if_match = Capability::Unknown;
+        self.stated = Some(trusted);
         self
     }
 
@@ -170,6 +191,9 @@ impl S3 {
     #[must_use]
     pub fn with_create_header(mut self, name: impl Into<Arc<str>>) -> Self {
         self.create_header = Some(name.into());
+        let mut stated = Capabilities::all(Capability::Lacking);
+        stated.create = Capability::Unknown;
+        self.stated = Some(stated);
         self
     }
 
@@ -225,6 +249,17 @@ impl S3 {
         }
         refused
     }
+
+    /// Refuses what the store is known to ignore or to refuse.
+    fn demand(&self, condition: Conditional) -> Result<(), ProviderError> {
+        if self.capabilities().get(condition) != Capability::Lacking {
+            return Ok(());
+        }
+        let what = condition.as_str();
+        Err(ProviderError::unsupported(format!(
+            "this store is known not to keep to {what}"
+        )))
+    }
 }
 
 /// The same client as a stack wants it: what [`S3::new`] does to the one it is given. For a
@@ -263,10 +298,10 @@ impl ObjectProvider for S3 {
         check(&put)?;
         let terms = put.terms.over(&self.defaults);
         check_terms(&terms)?;
-        if !self.conditional_put && put.mode != PutMode::Overwrite {
-            return Err(ProviderError::unsupported(
-                "this store is known to ignore conditions on a put",
-            ));
+        match put.mode {
+            PutMode::Create => self.demand(Conditional::Create)?,
+            PutMode::IfMatch(_) => self.demand(Conditional::IfMatch)?,
+            PutMode::Overwrite => {}
         }
         let request = self
             .client
@@ -293,9 +328,6 @@ impl ObjectProvider for S3 {
         let (request, asked) = match &put.mode {
             PutMode::Create if create_header.is_some() => (request, Asked::Create),
             PutMode::Create => (request.if_none_match("*"), Asked::Create),
-            PutMode::IfMatch(_) if self.create_header.is_some() => {
-                return Err(ProviderError::unsupported("this store has no conditional overwrite"));
-            }
             PutMode::Overwrite => (request, Asked::Overwrite),
             PutMode::IfMatch(tag) => (request.if_match(tag.value()), Asked::IfMatch),
         };
@@ -352,8 +384,9 @@ impl ObjectProvider for S3 {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        if delete.if_match.is_some() && (!self.conditional_put || self.create_header.is_some()) {
-            return Err(ProviderError::unsupported("this store has no conditional delete"));
+        if let Some(tag) = &delete.if_match {
+            check_condition(tag)?;
+            self.demand(Conditional::DeleteIfMatch)?;
         }
         let request = self
             .client
@@ -411,6 +444,15 @@ impl ObjectProvider for S3 {
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         check_terms(&terms.over(&self.defaults))
+    }
+
+    /// What its user has said; else kept at Amazon's own hosts, lacking at those that are known for it, unknown elsewhere.
+    fn capabilities(&self) -> Capabilities {
+        let known = || {
+            let hosts = ObjectProvider::hosts(self).unwrap_or_default();
+            known::of(hosts.first().map_or("", Host::name))
+        };
+        self.stated.unwrap_or_else(|| *self.known.get_or_init(known))
     }
 
     /// Where the SDK would send a GET: its own rules for regions, buckets and dual stack decide, and its interceptors see a

@@ -295,6 +295,7 @@ async fn no_redirect_is_followed() {
         let server = Fake::start(Answer {
             http,
             location: format!("http://localhost:{}/", elsewhere.addr.port()),
+            status: None,
             ..Answer::status("0")
         })
         .await;

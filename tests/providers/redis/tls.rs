@@ -48,7 +48,7 @@ async fn a_redis_server_over_tls() {
         assert_eq!(redis.warm_up().await.unwrap_err().outcome(), unreachable, "{what}");
     }
     // TLS where the server has none is said as it is.
-    let without = Server::start();
+    let without = Server::start(&[]);
     let error = Redis::new(trusting(&ours, without.addr))
         .put(put("k"))
         .await
