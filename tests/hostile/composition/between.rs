@@ -193,9 +193,9 @@ async fn a_clients_attempts_are_limited_in_a_layers_task() {
             .unwrap();
         let started = now();
         client.put("a", "body").await.unwrap();
-        // The limit while nothing was learnt is 1 s.
+        // The limit while nothing was learnt is 1 s, and 250 ms for a look at what became of it.
         assert!(
-            started.elapsed() < Duration::from_millis(1_100),
+            started.elapsed() < Duration::from_millis(1_350),
             "{between:?}: {:?}",
             started.elapsed()
         );
