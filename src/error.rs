@@ -203,7 +203,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
     #[must_use]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
-        self.0.retryable = kind.is_retryable();
+        self.0.retryable = kind.is_retryable() && !self.0.explanation.met_only_what_lasts();
         self
     }
 }

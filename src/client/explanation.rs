@@ -227,7 +227,7 @@ impl fmt::Display for Attempt {
             Some(Verdict::Success) => "succeeded",
             Some(Verdict::Answer) => "refused",
             Some(Verdict::Absent) => "says that it does not exist",
-            Some(Verdict::Throttled) if self.message() == Some(table::FULL) => "took nothing",
+            Some(Verdict::Throttled) if self.detail.as_ref().is_some_and(|detail| detail.says_full()) => "took nothing",
             Some(Verdict::Throttled) => "asked to slow down",
             Some(Verdict::Unreachable) => "was unreachable",
             Some(Verdict::Faulty) => "failed",

@@ -15,14 +15,14 @@ pub(super) enum Asked {
     Read,
     Delete,
     List,
-    #[cfg_attr(not(any(feature = "s3", feature = "azure_blob")), allow(dead_code))]
+    #[cfg_attr(not(feature = "azure_blob"), allow(dead_code))]
     Bucket,
 }
 
 /// A finding as the answer to this question. `status` is that of the answer, if there was one.
 pub(super) fn refused(asked: Asked, finding: Finding, status: Option<u16>) -> ProviderError {
-    let (code, message) = (finding.detail.code.as_deref(), finding.detail.message.as_deref());
-    let (kind, verdict) = kind(asked, finding.outcome.verdict, status, code, message);
+    let (code, full) = (finding.detail.code.as_deref(), finding.detail.says_full());
+    let (kind, verdict) = kind(asked, finding.outcome.verdict, status, code, full);
     let outcome = Outcome {
         verdict,
         ..finding.outcome
@@ -50,7 +50,7 @@ fn kind(
     verdict: Verdict,
     status: Option<u16>,
     code: Option<&str>,
-    message: Option<&str>,
+    full: bool,
 ) -> (ProviderErrorKind, Verdict) {
     use ProviderErrorKind::*;
     let kind = match verdict {
@@ -67,7 +67,7 @@ fn kind(
             (_, Some(416), _) | (_, _, Some("InvalidRange")) => RangeNotSatisfiable,
             _ => PreconditionFailed,
         },
-        Verdict::Throttled if message == Some(table::FULL) => Full,
+        Verdict::Throttled if full => Full,
         Verdict::Throttled => Throttled,
         Verdict::Denied => Denied,
         Verdict::Caller if status == Some(501) || code == Some("NotImplemented") => Unsupported,
@@ -142,7 +142,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                kind(asked, verdict, Some(status), code, None),
+                kind(asked, verdict, Some(status), code, false),
                 expected,
                 "{asked:?} {status} {code:?}"
             );

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, ErrorKind},
     provider::{Conditional, ProviderErrorKind},
     request::{Ended, LegRecord, bit},
-    verdict::{Sent, Verdict, table},
+    verdict::{Sent, Verdict},
 };
 use futures_util::future::join_all;
 
@@ -24,10 +24,7 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
 
 /// Who said that it is full.
 pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
-    let says_full = |leg: &LegRecord| {
-        let message = leg.detail.as_ref().and_then(|detail| detail.message.as_deref());
-        message == Some(table::FULL)
-    };
+    let says_full = |leg: &LegRecord| leg.detail.as_ref().is_some_and(|detail| detail.says_full());
     let legs = if reply.is_ok() && reply.record().attempts() == 1 {
         Vec::new()
     } else {

@@ -27,7 +27,7 @@ use std::error::Error;
 /// says (a page, or nothing at all) is faulty.
 ///
 /// It sees what the SDK sees. A body that streams after `send()` fails later: collect it inside the closure. A success is
-/// believed, so check what every success of the operation must have (a GET from S3: an ETag).
+/// believed, so check what every success of the operation must have (a GET from S3: an ETag; a DELETE: a request id).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AwsVerdicts;
 
@@ -61,7 +61,7 @@ where
             let status = answer.status().as_u16();
             let body = answer.body().bytes().unwrap_or_default();
             if status == 404 && !is_the_services(answer, error.code().filter(|_| !body.is_empty())) {
-                return Finding::symptom(Symptom::Nonsense).with_request_id(request_id(answer));
+                return Finding::of_a_gateway(request_id(answer));
             }
             if error.code().is_none() && is_plain_to_tls(status, body) {
                 return Finding::symptom(Symptom::PlainToTls);

@@ -119,7 +119,7 @@ fn answered(status: u16, answer: Option<&RawResponse>) -> Finding {
     // Absence is believed only if it is the service that says so: by a code that is known, or on an answer that it marked.
     let is_known = |code: &str| marked || table::row_for_code(code).is_some();
     if status == 404 && !code.as_deref().is_some_and(is_known) {
-        return Finding::symptom(Symptom::Nonsense).with_request_id(id);
+        return Finding::of_a_gateway(id);
     }
     if code.is_none() && is_plain_to_tls(status, answer.body()) {
         return Finding::symptom(Symptom::PlainToTls);

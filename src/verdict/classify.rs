@@ -33,6 +33,13 @@ pub struct Detail {
     pub message: Option<String>,
 }
 
+impl Detail {
+    /// It says that the store is full, in the words of the table or of Redis.
+    pub(crate) fn says_full(&self) -> bool {
+        self.message.as_deref() == Some(table::FULL) || self.code.as_deref() == Some("OOM")
+    }
+}
+
 /// What a classification found: the outcome with its words.
 #[cfg(any(feature = "http", feature = "redis"))]
 #[derive(Clone, Debug)]
@@ -72,6 +79,13 @@ impl Finding {
                 message: known.or(full).map(str::to_owned),
             },
         }
+    }
+
+    /// A *not found* that nothing shows to be the provider's own.
+    pub(crate) fn of_a_gateway(request_id: Option<&str>) -> Self {
+        let mut finding = Self::symptom(table::Symptom::Nonsense).with_request_id(request_id);
+        finding.detail.message = Some("a 404 that is not the provider's own: something in between answered".to_owned());
+        finding
     }
 
     /// Adds the provider's request id, if it looks like one.

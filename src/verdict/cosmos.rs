@@ -63,7 +63,13 @@ pub(crate) fn finding(error: &CosmosError) -> Finding {
     let mut finding = match error.response() {
         // Cosmos names every activity. An answer is believed of it alone.
         Some(response) if matches!(status, 304 | 404 | 409 | 412) && response.headers().activity_id.is_none() => {
-            return Finding::symptom(Symptom::Nonsense);
+            return Finding {
+                detail: Detail {
+                    message: Some("a refusal that is not Cosmos DB's own: something in between answered".to_owned()),
+                    ..Finding::symptom(Symptom::Nonsense).detail
+                },
+                ..Finding::symptom(Symptom::Nonsense)
+            };
         }
         Some(_) => answered(status, sub),
         None if sub >= FIRST_OF_THE_CLIENT => unanswered(status, sub, nothing_was_sent(error)),

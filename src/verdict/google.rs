@@ -147,7 +147,7 @@ fn answered(status: u16, error: &Error) -> Finding {
             // Media requests are refused in plain words. Absence is believed only if they are the store's.
             match status {
                 404 if text.contains("bucket does not exist") => Finding::refusal(404, Some("NoSuchBucket"), None),
-                404 if !is_absence(error, text) => Finding::symptom(Symptom::Nonsense),
+                404 if !is_absence(error, text) => Finding::of_a_gateway(None),
                 _ if is_plain_to_tls(status, body) => Finding::symptom(Symptom::PlainToTls),
                 _ => Finding::refusal(status, None, None),
             }

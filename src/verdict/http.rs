@@ -4,7 +4,8 @@ use std::error::Error;
 /// [`Classify`] for HTTP clients that give back [`http::Response`], whatever its status: hyper-util, a tower-http stack, a
 /// thin wrapper around either.
 ///
-/// A status is judged by [`table::for_status`], with `Retry-After`; an error by what its chain of sources holds: hyper-util's
+/// A status is judged by [`table::for_status`], with `Retry-After` (so that a gateway's `404` is *absent*, as the service's is:
+/// judge it yourself where you know the service's own mark); an error by what its chain of sources holds: hyper-util's
 /// client error, hyper's, an I/O error. *Not sent* is only said when hyper-util's error says that it could not connect.
 ///
 /// ```

@@ -155,8 +155,7 @@ pub(crate) fn connecting(error: &RedisError) -> Finding {
         Finding::symptom(match io_kind(error) {
             Some(io::ErrorKind::ConnectionRefused) => Symptom::ConnectRefused,
             Some(io::ErrorKind::TimedOut) => Symptom::ConnectTimeout,
-            // What rustls says of a peer that speaks something else, and of one that it cannot talk to.
-            _ if error.to_string().contains("InvalidContentType") => Symptom::NotTls,
+            // What rustls says of a peer that it cannot talk to.
             Some(io::ErrorKind::InvalidData) => Symptom::TlsHandshake,
             None if error.kind() == ErrorKind::Client => Symptom::TlsHandshake,
             _ if error.to_string().contains("lookup address") => Symptom::DnsFailed,

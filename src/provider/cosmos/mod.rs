@@ -254,7 +254,10 @@ fn failed(asked: Asked, error: &CosmosError) -> ProviderError {
     if let Some(id) = finding.detail.request_id.as_deref() {
         tracing::Span::current().record("provider.request_id", id);
     }
-    let (kind, verdict) = kind(asked, finding.outcome.verdict);
+    let (kind, verdict) = match kind(asked, finding.outcome.verdict) {
+        (ProviderErrorKind::Throttled, verdict) if finding.detail.says_full() => (ProviderErrorKind::Full, verdict),
+        other => other,
+    };
     let outcome = Outcome {
         verdict,
         ..finding.outcome

@@ -4,7 +4,7 @@ use crate::{
         aws::with_cause,
         refusal::{Asked, record, refused},
     },
-    verdict::{Finding, aws_finding, table::Symptom},
+    verdict::{Finding, aws_finding},
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Headers;
@@ -56,7 +56,7 @@ where
     let mut finding = aws_finding(error);
     if is_empty_404(error) {
         let id = finding.detail.request_id.take();
-        finding = Finding::symptom(Symptom::Nonsense).with_request_id(id.as_deref());
+        finding = Finding::of_a_gateway(id.as_deref());
     }
     record(finding.detail.request_id.as_deref());
     let status = answer.map(|answer| answer.status().as_u16());

@@ -39,7 +39,7 @@
 //!   changed back.
 //! - `HEAD` answers have no body, so that a refusal there says no more than its status.
 //! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
-//!   passed through [`Key`](crate::request::Key) survive that. A page that a foreign key makes unreadable (XML forbids most
+//!   passed through [`Key`] survive that. A page that a foreign key makes unreadable (XML forbids most
 //!   control characters, U+FFFE and U+FFFF) is asked for a second time, with that encoding. If it cannot be read then, it is
 //!   [`Verdict::Faulty`] and says so.
 //! - Redirects are not followed by the SDK's own HTTP clients. One of your own, which [`S3::new`] keeps, is trusted not to.
@@ -52,8 +52,8 @@
 mod error;
 mod known;
 mod listing;
-mod marks;
 pub mod preset;
+mod proof;
 mod read;
 mod readable;
 mod terms;
@@ -66,7 +66,7 @@ use super::{
         recorder::{Recorder, nobody},
     },
     check_terms,
-    refusal::{Asked, record, wrong},
+    refusal::{Asked, record},
 };
 use crate::{
     endpoint::Host,
@@ -76,7 +76,6 @@ use crate::{
             Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
         },
     },
-    verdict::table::Symptom,
 };
 use aws_sdk_s3::{
     Client,
@@ -86,13 +85,10 @@ use aws_sdk_s3::{
     types::EncodingType,
 };
 use error::failed;
-use marks::Marks;
+use proof::Marks;
 use std::{
     fmt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -227,29 +223,6 @@ impl S3 {
         &self.client
     }
 
-    /// Why the key is not to be had: its first byte is asked for, as the refusal of a GET has a body that names what is
-    /// missing. Of a key that is there after all, the store contradicts itself, or somebody spoke for it before.
-    async fn missing(&self, key: &Key) -> ProviderError {
-        let byte = self.client.get_object().bucket(&*self.bucket).key(key.as_str());
-        let refused = match byte.range("bytes=0-0").send().await {
-            Ok(got) if got.e_tag().is_none() => return wrong(Symptom::ErrorDocument, got.request_id()),
-            Ok(_) => None,
-            Err(error) => Some(failed(Asked::Read, &error)),
-        };
-        match refused {
-            Some(refused) if refused.kind() != ProviderErrorKind::RangeNotSatisfiable => self.noting(refused),
-            _ => ProviderError::faulty("the store said that it is not there, and shows it"),
-        }
-    }
-
-    /// Who knows that a key is missing has the bucket.
-    fn noting(&self, refused: ProviderError) -> ProviderError {
-        if refused.kind() == ProviderErrorKind::NotFound {
-            self.bucket_seen.store(true, Ordering::Release);
-        }
-        refused
-    }
-
     /// Refuses what the store is known to ignore or to refuse.
     fn demand(&self, condition: Conditional) -> Result<(), ProviderError> {
         if self.capabilities().get(condition) != Capability::Lacking {
@@ -363,23 +336,11 @@ impl ObjectProvider for S3 {
         let request = self.client.head_object().bucket(&*self.bucket).key(head.key.as_str());
         let known = match request.send().await {
             Ok(known) => known,
-            Err(error) => {
-                if let Some(refused) = error::of_head(Asked::Read, &error) {
-                    return Err(refused);
-                }
-                // A missing bucket is marked, too: it is ruled out first.
-                let marked = error
-                    .raw_response()
-                    .is_some_and(|answer| self.marks.are_on(answer.headers()));
-                if marked && self.bucket_seen.load(Ordering::Acquire) {
-                    return Err(error::absent(&error));
-                }
-                return Err(self.missing(&head.key).await);
-            }
+            Err(error) => return Err(self.unseen(&head.key, &error).await),
         };
         record(known.request_id());
         let meta = read::meta(head.key.as_str(), &known)?;
-        self.bucket_seen.store(true, Ordering::Release);
+        self.see_bucket();
         Ok(meta)
     }
 
@@ -481,7 +442,7 @@ impl ObjectProvider for S3 {
             ..List::default()
         };
         self.list(one).await?;
-        self.bucket_seen.store(true, Ordering::Release);
+        self.see_bucket();
         Ok(())
     }
 }

@@ -47,14 +47,6 @@ async fn a_redis_server_over_tls() {
         assert_eq!(error.outcome(), unreachable, "{what}: {error}");
         assert_eq!(redis.warm_up().await.unwrap_err().outcome(), unreachable, "{what}");
     }
-    // TLS where the server has none is said as it is.
-    let without = Server::start(&[]);
-    let error = Redis::new(trusting(&ours, without.addr))
-        .put(put("k"))
-        .await
-        .unwrap_err();
-    assert_eq!(error.outcome(), unreachable, "{error}");
-    assert_eq!(error.detail().code.as_deref(), Some("no tls"), "{error}");
     // The right authority and another's name.
     let misnamed = Server::start_with_tls(&ours, "redis.example");
     let error = Redis::new(trusting(&ours, misnamed.addr))
