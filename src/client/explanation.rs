@@ -2,7 +2,7 @@ use crate::{
     clock,
     endpoint::Roster,
     request::{CallRecord, Ended, LegKind, LegRecord, bit},
-    verdict::{Detail, Outcome, Verdict},
+    verdict::{Detail, Outcome, Verdict, table},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -212,6 +212,7 @@ impl fmt::Display for Attempt {
             Some(Verdict::Success) => "succeeded",
             Some(Verdict::Answer) => "refused",
             Some(Verdict::Absent) => "says that it does not exist",
+            Some(Verdict::Throttled) if self.detail.as_ref().is_some_and(|detail| detail.says_full()) => "took nothing",
             Some(Verdict::Throttled) => "asked to slow down",
             Some(Verdict::Unreachable) => "was unreachable",
             Some(Verdict::Faulty) => "failed",
@@ -227,6 +228,14 @@ impl fmt::Display for Attempt {
             write!(f, " ({code})")?;
         }
         Ok(())
+    }
+}
+
+impl Explanation {
+    /// Every endpoint that was asked is configured wrongly, so that asking again would meet the same.
+    pub(crate) fn met_only_what_lasts(&self) -> bool {
+        let lasts = |attempt: &Attempt| attempt.code() == Some(table::Symptom::NotTls.as_str());
+        !self.attempts.is_empty() && self.attempts.iter().all(lasts)
     }
 }
 

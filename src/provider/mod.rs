@@ -98,6 +98,11 @@ use std::future::Future;
 /// abandons the attempt. An adapter is shared between tasks.
 ///
 /// What is required:
+/// - *Not found*, and success, are the store's own word. What stands in between says 404 and 200, too: an answer counts that
+///   carries what only the store puts there (its code, a request id, a tag). Anything else is
+///   [`Verdict::Faulty`](crate::verdict::Verdict).
+/// - A conflict that nobody explains is [`ProviderErrorKind::Conflict`], not *exists already*; a store that has no room is
+///   [`ProviderErrorKind::Full`]. What is said beside body, length, checksum and tag, and cannot be read, is left out.
 /// - `put` with [`PutMode::Create`](crate::request::object::PutMode::Create) never overwrites: where the store cannot
 ///   promise that, refuse with [`ProviderError::unsupported`].
 /// - Attributes round-trip, or the put is refused as unsupported. [`Put::terms`] are kept, or refused by

@@ -173,8 +173,10 @@ impl<P: Protocol> Accepted<P> {
 enum Owner<P: Protocol> {
     /// The write id is that of this call: an earlier attempt was applied.
     Own(Option<P::Tag>),
-    /// Another write's, or it is gone again.
+    /// Another write's.
     Foreign,
+    /// It is gone again, or was never there.
+    Nobody,
     /// It could not be asked.
     Unknown,
 }
@@ -183,7 +185,7 @@ async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, end
     // Forced through the breaker if need be: only this endpoint knows what became of the lost attempt.
     let reply = cx.ask(look, Aim::confirm(endpoint)).await;
     if reply.refusal() == Some(ProviderErrorKind::NotFound) {
-        return Owner::Foreign;
+        return Owner::Nobody;
     }
     match reply.result.ok().and_then(P::found) {
         Some((found, tag)) if found.as_ref() == Some(id) => Owner::Own(tag),
@@ -213,6 +215,7 @@ async fn settle<P: Protocol>(
     let met = match reply.refusal() {
         Some(ProviderErrorKind::AlreadyExists) => ErrorKind::AlreadyExists,
         Some(ProviderErrorKind::PreconditionFailed) => ErrorKind::PreconditionFailed,
+        Some(ProviderErrorKind::Conflict) => return unexplained(cx, reply, look, &id).await,
         _ => return Accepted::from(reply, cx),
     };
     let Some(endpoint) = reply.endpoint().filter(|_| condition != Condition::None) else {
@@ -232,10 +235,32 @@ async fn settle<P: Protocol>(
             tag,
             endpoint: Some(endpoint),
         }),
-        Owner::Foreign if witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
+        Owner::Foreign | Owner::Nobody if witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
             Err(cx.fail(reply).with_kind(met))
         }
-        Owner::Foreign => Err(cx.fail(reply)),
+        Owner::Foreign | Owner::Nobody => Err(cx.fail(reply)),
         Owner::Unknown => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
+    }
+}
+
+/// The end of a create that met a conflict which nobody explained: only what lies there can tell.
+async fn unexplained<P: Protocol>(
+    cx: &Context<P>,
+    reply: Reply<P>,
+    look: P::Request,
+    id: &WriteId,
+) -> Result<Accepted<P>, Error> {
+    let Some(endpoint) = reply.endpoint() else {
+        return Err(cx.fail(reply));
+    };
+    let lost_elsewhere = reply.maybe_applied_at() & !bit(endpoint) != 0;
+    match owner(cx, look, id, endpoint).await {
+        Owner::Own(tag) => Ok(Accepted {
+            tag,
+            endpoint: Some(endpoint),
+        }),
+        Owner::Foreign if !lost_elsewhere => Err(cx.fail(reply).with_kind(ErrorKind::AlreadyExists)),
+        // Nothing is there, or that cannot be told: who answered so may not have been the store, which may yet act.
+        _ => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
     }
 }

@@ -3,8 +3,11 @@
 use super::{Accepted, Condition, Witness, Write, settle};
 use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
+    clock,
     error::{Error, ErrorKind},
-    request::bit,
+    provider::ProviderErrorKind,
+    request::{Ended, LegRecord, bit},
+    verdict::{Sent, Verdict},
 };
 use futures_util::future::join_all;
 
@@ -16,11 +19,33 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         ));
     }
     pinned_to_a_writable(cx)?;
-    let aim = Aim {
-        barred: !fit(cx)?,
-        ..Aim::default()
+    let mut fit_now = fit(cx)?;
+    let reply = loop {
+        // One that is full would cost each create an attempt. If all are, they are asked: one may have room again.
+        let with_room = fit_now & !cx.core.full(cx.started);
+        let usable = if with_room & !cx.barred() != 0 {
+            with_room
+        } else {
+            fit_now
+        };
+        let aim = Aim {
+            barred: !usable,
+            ..Aim::default()
+        };
+        let reply = cx.ask(write.request.clone(), aim).await;
+        for endpoint in full_at(&reply) {
+            cx.core.found_full(endpoint, clock::now());
+        }
+        let Some(unfit) = cannot_create(&reply) else {
+            break reply;
+        };
+        cx.core.found_fit(unfit, false);
+        match fit(cx) {
+            // One fewer each time.
+            Ok(left) if left & !cx.barred() != 0 && left & bit(unfit) == 0 => fit_now = left,
+            _ => break reply,
+        }
     };
-    let reply = cx.ask(write.request, aim).await;
     // Nothing replaces what is stored here: a foreign write at the only endpoint that lost an answer was there before ours
     // arrived, and ours was refused.
     let witness = Witness {
@@ -35,6 +60,31 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         witness,
     )
     .await
+}
+
+/// Who said that it is full.
+fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
+    let says_full = |leg: &LegRecord| leg.detail.as_ref().is_some_and(|detail| detail.says_full());
+    let legs = if reply.is_ok() && reply.record().attempts() == 1 {
+        Vec::new()
+    } else {
+        reply.record().legs()
+    };
+    legs.into_iter().filter(says_full).filter_map(|leg| leg.endpoint)
+}
+
+/// Who answered that it has no creates (501), where no earlier attempt of this write is of unknown fate: another may take it.
+fn cannot_create<P: Protocol>(reply: &Reply<P>) -> Option<usize> {
+    if reply.refusal() != Some(ProviderErrorKind::Unsupported) || reply.record().may_have_been_applied() {
+        return None;
+    }
+    let legs = reply.record().legs();
+    let last = legs.iter().rev().find(|leg| leg.started.is_some())?;
+    match last.ended? {
+        // What an adapter refuses by itself is the put's own affair.
+        Ended::Judged(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::Maybe => last.endpoint,
+        _ => None,
+    }
 }
 
 /// The writable endpoints that keep to a create, as far as it is known.

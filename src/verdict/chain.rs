@@ -40,14 +40,19 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
         .last()
         .map(io::Error::kind);
     if let Some(hyper) = find::<hyper::Error>(error) {
-        return Some(Finding::symptom(match io {
+        let mut finding = Finding::symptom(match io {
             Some(io::ErrorKind::UnexpectedEof) => Symptom::ShortBody,
             _ if hyper.is_user() => Symptom::Misuse,
             _ if hyper.is_timeout() => Symptom::AttemptTimeout,
             _ if hyper.is_parse() => Symptom::Nonsense,
             // Closed, cancelled, an incomplete message, an I/O error.
             _ => Symptom::Reset,
-        }));
+        });
+        // A server that speaks TLS answers plain HTTP with an alert.
+        if hyper.is_parse() && chain(error).any(|error| error.to_string().contains("invalid HTTP version")) {
+            finding.detail.message = Some("the answer is no HTTP: is it TLS? check scheme and port".to_owned());
+        }
+        return Some(finding);
     }
     if find::<hyper_util::client::legacy::Error>(error).is_some() {
         return Some(Finding::symptom(Symptom::Reset));
@@ -95,6 +100,9 @@ pub(crate) fn connect(error: &AnyError) -> Symptom {
     } else if is(io::ErrorKind::NotConnected) {
         // hyper-util's connector, asked to try no address at all.
         Symptom::DnsEmpty
+    } else if says(&["InvalidContentType"]) {
+        // rustls' word for a first record that is none of TLS's.
+        Symptom::NotTls
     } else if is(io::ErrorKind::InvalidData) || is(io::ErrorKind::UnexpectedEof) {
         // TCP alone cannot fail so.
         Symptom::TlsHandshake

@@ -33,6 +33,13 @@ pub struct Detail {
     pub message: Option<String>,
 }
 
+impl Detail {
+    /// It says that the store is full, in the words of the table or of Redis.
+    pub(crate) fn says_full(&self) -> bool {
+        self.message.as_deref() == Some(table::FULL) || self.code.as_deref() == Some("OOM")
+    }
+}
+
 /// What a classification found: the outcome with its words.
 #[cfg(any(feature = "http", feature = "redis"))]
 #[derive(Clone, Debug)]
@@ -62,15 +69,23 @@ impl Finding {
     /// A provider's refusal. Its message is looked at and never shown: providers quote keys and account numbers in them.
     /// The phrase shown is the table's.
     pub(crate) fn refusal(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
-        let known = code.and_then(table::row_for_code);
+        let known = code.and_then(table::row_for_code).map(|row| row.phrase);
+        let full = (status == 507).then_some(table::FULL);
         Self {
             outcome: table::for_answer(status, code, message),
             detail: Detail {
                 code: Some(code.and_then(token).unwrap_or_else(|| format!("HTTP {status}"))),
                 request_id: None,
-                message: known.map(|row| row.phrase.to_owned()),
+                message: known.or(full).map(str::to_owned),
             },
         }
+    }
+
+    /// A *not found* that nothing shows to be the provider's own.
+    pub(crate) fn of_a_gateway(request_id: Option<&str>) -> Self {
+        let mut finding = Self::symptom(table::Symptom::Nonsense).with_request_id(request_id);
+        finding.detail.message = Some("a 404 that is not the provider's own: something in between answered".to_owned());
+        finding
     }
 
     /// Adds the provider's request id, if it looks like one.

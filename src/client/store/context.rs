@@ -205,6 +205,12 @@ impl<P: Protocol> Context<P> {
             {
                 Some("was found not to keep to creates".to_owned())
             }
+            _ if self.operation == "put"
+                && self.core.mode == Mode::WriteOnce
+                && self.core.full(self.started) & bit(index) != 0 =>
+            {
+                Some("it has said that it is full".to_owned())
+            }
             _ => None,
         });
         let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use crate::{
         settings::Settings,
         stack::{self, Composed},
     },
-    clock,
+    clock::{self, Instant},
     endpoint::{Profile, Roster, Violation},
     operator::Operator,
     probe::Prober,
@@ -46,7 +46,12 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) closed: AtomicBool,
     /// Endpoints that were found not to keep to conditions.
     unfit: AtomicU64,
+    /// Endpoints that said that they are full, and until when they are believed.
+    full: Mutex<Vec<(usize, Instant)>>,
 }
+
+/// For so long a store that is full is left out of creates that others can take: room is made by people and by night.
+const FULL_FOR: Duration = Duration::from_secs(30);
 
 impl<P: Protocol> Core<P> {
     /// A client on its stack.
@@ -79,6 +84,7 @@ impl<P: Protocol> Core<P> {
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
             unfit: AtomicU64::new(0),
+            full: Mutex::default(),
         }
     }
 }
@@ -126,6 +132,19 @@ impl<P: Protocol> Core<P> {
         } else {
             self.unfit.fetch_or(bit(endpoint), Ordering::AcqRel);
         }
+    }
+
+    /// The endpoints that have said of late that they are full.
+    pub(crate) fn full(&self, now: Instant) -> u64 {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.retain(|&(_, until)| now < until);
+        full.iter().fold(0, |set, &(endpoint, _)| set | bit(endpoint))
+    }
+
+    pub(crate) fn found_full(&self, endpoint: usize, now: Instant) {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.retain(|&(other, _)| other != endpoint);
+        full.push((endpoint, now + FULL_FOR));
     }
 
     /// Whether what this endpoint shows may lag behind what was acknowledged.

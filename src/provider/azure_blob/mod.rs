@@ -30,6 +30,8 @@
 //!   [`AlreadyExists`](super::ProviderErrorKind::AlreadyExists). Every write has a tag of its own.
 //! - A body is one request (`Put Blob`, at most 5,000 MiB), so that it is one attempt with one answer.
 //! - Every answer must carry what a real one carries: an ETag, the announced length, the range that was asked for.
+//! - A success that has no body, of a delete or a warm-up, must carry Azure's `x-ms-request-id`.
+//! - A header beside the body that cannot be read is left out.
 //! - Metadata: Azure's names are C# identifiers, which have no `-`. It travels as `_`, which the names of
 //!   [`Attributes`](crate::request::object::Attributes) cannot contain, so the way back is exact. A name that begins with a
 //!   digit has no such form and is refused as unsupported. Of blobs that others wrote, `_` is shown as `-`.
@@ -44,7 +46,7 @@
 //!   put in order, pages among themselves are not.
 //! - A listing that starts after a key is read from its beginning and cut here.
 //! - `HEAD` answers have no body; the code of a refusal is in the header `x-ms-error-code`, which every Azure server sends.
-//!   A `404` without it is a gateway's, and [`Verdict::Faulty`](crate::verdict::Verdict).
+//!   A `404` without it is a gateway's, and [`Verdict::Faulty`](crate::verdict::Verdict). A bare `403` or `400` says no more.
 //! - The limits of Azure's own throttling are not known beforehand: `ServerBusy` is
 //!   [`Verdict::Throttled`](crate::verdict::Verdict), `OperationTimedOut` is a fault.
 
@@ -52,6 +54,7 @@ mod error;
 mod listing;
 mod metadata;
 mod read;
+mod readable;
 mod shared_key;
 mod terms;
 
@@ -72,11 +75,11 @@ use crate::{
 };
 use azure_core::{
     credentials::TokenCredential,
-    http::{Etag, RequestContent, RetryOptions, Transport, Url},
+    http::{Etag, RequestContent, RetryOptions, Transport, Url, headers::Headers},
 };
 use azure_storage_blob::{
     BlobClient, BlobContainerClient, BlobContainerClientOptions,
-    models::{BlobClientDownloadOptions, BlobClientUploadOptions, HttpRange},
+    models::{BlobClientDownloadOptions, BlobClientGetPropertiesOptions, BlobClientUploadOptions, HttpRange},
 };
 use error::failed;
 use std::{fmt, num::NonZero, sync::Arc, time::Duration};
@@ -151,6 +154,7 @@ impl AzureBlob {
             client.transport = Some(Transport::new(Arc::new(http)));
         }
         client.per_call_policies.push(Arc::new(listing::AddDelimiter));
+        client.per_call_policies.push(Arc::new(readable::Readable::default()));
         let token = match credential {
             Credential::InTheUrl => None,
             Credential::SharedKey(key) => {
@@ -201,6 +205,7 @@ impl AzureBlob {
             if_match: if_match.map(|tag| Etag::from(tag.value())),
             parallel: NonZero::new(1),
             partition_size: Some(ONE_PART),
+            method_options: readable::ours(),
             ..BlobClientDownloadOptions::default()
         };
         let got = self.blob(&get.key).download(Some(options)).await;
@@ -300,17 +305,18 @@ impl ObjectProvider for AzureBlob {
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        let known = self.blob(&head.key).get_properties(None).await;
+        let options = BlobClientGetPropertiesOptions {
+            method_options: readable::ours(),
+            ..BlobClientGetPropertiesOptions::default()
+        };
+        let known = self.blob(&head.key).get_properties(Some(options)).await;
         let known = known.map_err(|error| failed(Asked::Read, &error))?;
         read::meta(head.key.as_str(), &known)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
         match self.blob(&delete.key).delete(None).await {
-            Ok(deleted) => {
-                record(deleted.headers().get_optional_str(&error::REQUEST_ID));
-                Ok(())
-            }
+            Ok(deleted) => marked(deleted.headers()),
             Err(error) => match failed(Asked::Delete, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
                 failed => Err(failed),
@@ -333,7 +339,17 @@ impl ObjectProvider for AzureBlob {
 
     async fn warm_up(&self) -> Result<(), ProviderError> {
         let there = self.container.get_properties(None).await;
-        there.map(drop).map_err(|error| failed(Asked::Bucket, &error))
+        marked(there.map_err(|error| failed(Asked::Bucket, &error))?.headers())
+    }
+}
+
+/// That a success without a body is Azure's: all that it says has a request id.
+fn marked(headers: &Headers) -> Result<(), ProviderError> {
+    let id = headers.get_optional_str(&error::REQUEST_ID);
+    record(id);
+    match id {
+        Some(_) => Ok(()),
+        None => Err(wrong(Symptom::ErrorDocument, None)),
     }
 }
 

@@ -202,7 +202,8 @@ impl KvProvider for Cosmos {
             }
         };
         match self.container.delete_item(id.clone(), &id, Some(options)).await {
-            Ok(_) => Ok(()),
+            Ok(deleted) if deleted.headers().activity_id().is_some() => Ok(()),
+            Ok(_) => Err(wrong(Symptom::ErrorDocument)),
             Err(error) => match failed(asked, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
                 // Nothing is left by which a delete could recognise itself.
@@ -250,7 +251,10 @@ fn failed(asked: Asked, error: &CosmosError) -> ProviderError {
     if let Some(id) = finding.detail.request_id.as_deref() {
         tracing::Span::current().record("provider.request_id", id);
     }
-    let (kind, verdict) = kind(asked, finding.outcome.verdict);
+    let (kind, verdict) = match kind(asked, finding.outcome.verdict) {
+        (ProviderErrorKind::Throttled, verdict) if finding.detail.says_full() => (ProviderErrorKind::Full, verdict),
+        other => other,
+    };
     let outcome = Outcome {
         verdict,
         ..finding.outcome

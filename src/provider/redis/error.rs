@@ -17,6 +17,7 @@ pub(super) fn connecting(error: &RedisError) -> ProviderError {
 fn of(Finding { outcome, detail }: Finding, error: &RedisError) -> ProviderError {
     let kind = match outcome.verdict {
         Verdict::Denied => ProviderErrorKind::Denied,
+        Verdict::Throttled if detail.says_full() => ProviderErrorKind::Full,
         Verdict::Throttled => ProviderErrorKind::Throttled,
         Verdict::Caller => ProviderErrorKind::Invalid,
         _ => ProviderErrorKind::Failed,

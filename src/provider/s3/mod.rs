@@ -22,13 +22,21 @@
 //! - Neither `Debug` nor an error shows a key, a signature or a credential. The provider's own messages are not passed on,
 //!   because they quote keys; the code and the request id are.
 //!
+//! - Absence, and success, are believed of the store alone. A `404` is *not found* if its body has the store's code, which
+//!   the answer to a HEAD cannot have: there a *mark* stands for it (a request id in the head, see [`S3::with_marks`]), once
+//!   the bucket is known to be there. Else the key is asked for with a GET of its first byte, whose refusal says what is
+//!   missing: at a store that marks nothing, and once for each bucket. A delete whose answer has no mark is confirmed in the
+//!   same way. What a gateway says is [`Verdict::Faulty`].
+//! - A header beside the body that cannot be read (a date in a form of its own, a count that is no number) is left out,
+//!   and a warning says so once.
+//!
 //! # What it cannot see to
 //! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores do; they answer
 //!   200. For a store that is known to, use [`S3::without_conditional_put`]. In doubt ask twice: create the same key two
 //!   times and see whether the second is refused.
 //! - S3's ETag is a function of the content for simple puts: If-Match does not notice that an object was changed and
 //!   changed back.
-//! - `HEAD` answers have no body, so a missing bucket looks like a missing object there.
+//! - `HEAD` answers have no body, so that a refusal there says no more than its status.
 //! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
 //!   passed through [`Key`](crate::request::Key) survive that; foreign keys with control characters may make a listing
 //!   unreadable, which is [`Verdict::Faulty`].
@@ -41,11 +49,13 @@
 mod error;
 mod listing;
 pub mod preset;
+mod proof;
 mod read;
+mod readable;
 mod terms;
 
 use super::{
-    ObjectProvider, ProviderError,
+    ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
     aws::{
         CONNECT_TIMEOUT, connecting_bounded,
@@ -54,9 +64,14 @@ use super::{
     check_terms,
     refusal::{Asked, record},
 };
-use crate::endpoint::Host;
-use crate::request::object::{
-    Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
+use crate::{
+    endpoint::Host,
+    request::{
+        Key,
+        object::{
+            Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
+        },
+    },
 };
 use aws_sdk_s3::{
     Client,
@@ -65,7 +80,12 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use error::failed;
-use std::{fmt, sync::Arc, time::Duration};
+use proof::Marks;
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 /// A bucket at an S3-compatible endpoint. Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -75,6 +95,9 @@ pub struct S3 {
     conditional_put: bool,
     create_header: Option<Arc<str>>,
     defaults: Arc<Terms>,
+    marks: Marks,
+    /// The bucket was seen to be there, by this adapter or a clone.
+    bucket_seen: Arc<AtomicBool>,
 }
 
 impl S3 {
@@ -89,6 +112,7 @@ impl S3 {
     /// | retries | off | the stack retries, elsewhere first, from one budget |
     /// | connect timeout | 0.9 s, or less if less was set | see [`S3::CONNECT_TIMEOUT`] |
     /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers the body and is shorter |
+    /// | headers beside the body that cannot be read | left out | the SDK would give up the whole object |
     ///
     /// Everything else is kept: credentials, region, HTTP client, interceptors, checksums, the other timeouts.
     pub fn new(client: Client, bucket: impl Into<Arc<str>>) -> Self {
@@ -98,7 +122,28 @@ impl S3 {
             conditional_put: true,
             create_header: None,
             defaults: Arc::default(),
+            marks: Marks::new(preset::MARKS),
+            bucket_seen: Arc::default(),
         }
+    }
+
+    /// By which this store's own answers are known, in place of [`preset::MARKS`]: names of headers of which it puts at least
+    /// one on everything it says, and nothing in between does. What the presets' stores put there is in
+    /// [`preset`](preset#marks).
+    ///
+    /// Without any, or where an answer has none, a *not found* to a HEAD and the success of a delete are confirmed by a GET
+    /// of the key's first byte: that is one request more, and as safe.
+    ///
+    /// ```
+    /// use evenkeel::provider::s3::{S3, preset};
+    ///
+    /// # let client = aws_sdk_s3::Client::from_conf(preset::aws("eu-central-1").build());
+    /// let store = S3::new(client, "orders").with_marks(preset::ALIBABA_OSS_MARKS);
+    /// ```
+    #[must_use]
+    pub fn with_marks<N: Into<Arc<str>>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.marks = Marks::new(names);
+        self
     }
 
     /// For a store that ignores `If-None-Match` and `If-Match` on puts: creates and conditional overwrites are refused as
@@ -168,6 +213,7 @@ pub fn prepared(client: &Client) -> Client {
         .retry_config(RetryConfig::disabled())
         .timeout_config(connecting_bounded(given.timeout_config()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(readable::Readable::default())
         .build();
     Client::from_conf(config)
 }
@@ -245,22 +291,21 @@ impl ObjectProvider for S3 {
             .set_if_none_match(get.if_none_match.as_ref().map(|tag| tag.value().to_owned()))
             .send()
             .await
-            .map_err(|error| failed(Asked::Read, &error))?;
+            .map_err(|error| self.noting(failed(Asked::Read, &error)))?;
         record(got.request_id());
         read::object(&get, got).await
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        let known = self
-            .client
-            .head_object()
-            .bucket(&*self.bucket)
-            .key(head.key.as_str())
-            .send()
-            .await
-            .map_err(|error| failed(Asked::Read, &error))?;
+        let request = self.client.head_object().bucket(&*self.bucket).key(head.key.as_str());
+        let known = match request.send().await {
+            Ok(known) => known,
+            Err(error) => return Err(self.unseen(&head.key, &error).await),
+        };
         record(known.request_id());
-        read::meta(head.key.as_str(), &known)
+        let meta = read::meta(head.key.as_str(), &known)?;
+        self.see_bucket();
+        Ok(meta)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
@@ -269,16 +314,22 @@ impl ObjectProvider for S3 {
             .delete_object()
             .bucket(&*self.bucket)
             .key(delete.key.as_str());
-        match request.send().await {
+        let watch = self.marks.watch();
+        let refused = match request.customize().interceptor(watch.clone()).send().await {
             Ok(deleted) => {
                 record(deleted.request_id());
-                Ok(())
+                if watch.saw_one() {
+                    return Ok(());
+                }
+                self.missing(&delete.key).await
             }
             // S3 says 204 for a key that is not there; some stores say 404.
-            Err(error) => match failed(Asked::Delete, &error) {
-                absent if absent.kind() == super::ProviderErrorKind::NotFound => Ok(()),
-                failed => Err(failed),
-            },
+            Err(error) if error::is_empty_404(&error) => self.missing(&delete.key).await,
+            Err(error) => failed(Asked::Delete, &error),
+        };
+        match refused.kind() {
+            ProviderErrorKind::NotFound => Ok(()),
+            _ => Err(refused),
         }
     }
 
@@ -323,9 +374,17 @@ impl ObjectProvider for S3 {
         asked.during(request.send()).map(|host| vec![host])
     }
 
+    /// A listing of one entry: it needs the permission that a HEAD of the bucket needs, and both its success and its refusal
+    /// have a body, which says what is wrong.
     async fn warm_up(&self) -> Result<(), ProviderError> {
-        let there = self.client.head_bucket().bucket(&*self.bucket).send().await;
-        there.map(drop).map_err(|error| failed(Asked::Bucket, &error))
+        let one = List {
+            prefix: Key::RESERVED.to_owned(),
+            limit: Some(1),
+            ..List::default()
+        };
+        self.list(one).await?;
+        self.see_bucket();
+        Ok(())
     }
 }
 

@@ -23,6 +23,21 @@
 //! [`S3::without_conditional_put`](super::S3::without_conditional_put) is for those that fail. "When required" is right for
 //! every store: the SDK adds checksums otherwise, which older ones refuse.
 //!
+//! # Marks
+//! By which headers a store's own answers are told from those of a gateway before it, where there is no body (to a HEAD, to
+//! a delete); see [`S3::with_marks`](super::S3::with_marks). Where an answer has none, one request more asks for a body.
+//!
+//! | store | marks | by whose word |
+//! |---|---|---|
+//! | AWS, OVHcloud, Scaleway, Huawei | `x-amz-request-id`, `x-amz-id-2`: [`MARKS`], the default | their documents |
+//! | MinIO, Ceph, and so Hetzner, Exoscale, IONOS, STACKIT as far as they are built on it | the same | their sources and documents |
+//! | Alibaba OSS | `x-oss-request-id`: [`ALIBABA_OSS_MARKS`] | its documents |
+//! | Google's XML interface | `x-guploader-uploadid`: [`GOOGLE_XML_MARKS`] | its documents |
+//! | Cloudflare R2 | none: `cf-ray` is on everything that Cloudflare's front says, too | public reports show no request id |
+//! | Garage | none that we know of | – |
+//! | moto 5.2 | `x-amzn-requestid`, which is none: each *not found* and delete is confirmed | seen here |
+//! | s3s-fs 0.14 | none, unless a layer adds them | seen here |
+//!
 //! Each gives a [`Builder`]: add credentials, and whatever else you need, and build.
 //!
 //! ```
@@ -39,6 +54,15 @@
 //! ```
 
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
+
+/// What Amazon S3 puts on everything it says, and most of those that speak its protocol.
+pub const MARKS: [&str; 2] = ["x-amz-request-id", "x-amz-id-2"];
+
+/// What Alibaba Cloud OSS puts on everything it says.
+pub const ALIBABA_OSS_MARKS: [&str; 2] = ["x-oss-request-id", "x-amz-request-id"];
+
+/// What Google Cloud Storage puts on everything it says.
+pub const GOOGLE_XML_MARKS: [&str; 1] = ["x-guploader-uploadid"];
 
 /// Where the bucket's name stands in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +91,7 @@ pub fn stackit(region: impl Into<String>) -> Builder {
 /// of another name and `If-None-Match` on puts is not documented: use
 /// [`S3::without_conditional_put`](super::S3::without_conditional_put), or
 /// [`S3::with_create_header`](super::S3::with_create_header)`("x-oss-forbid-overwrite")` once you have seen it refuse a second
-/// create on your bucket.
+/// create on your bucket. Its marks are [`ALIBABA_OSS_MARKS`].
 pub fn alibaba_oss(region: impl Into<String>) -> Builder {
     let region = region.into();
     let url = format!("https://s3.oss-{region}.aliyuncs.com");
@@ -119,7 +143,7 @@ pub fn cloudflare_r2(account: impl AsRef<str>) -> Builder {
 
 /// Google Cloud Storage through its XML interface, with HMAC keys. Its create is a header (`x-goog-if-generation-match`)
 /// that cannot be mixed with this protocol's: use [`S3::without_conditional_put`](super::S3::without_conditional_put), or the
-/// provider `Gcs`.
+/// provider `Gcs`. Its marks are [`GOOGLE_XML_MARKS`].
 pub fn google_xml() -> Builder {
     classic("https://storage.googleapis.com", "auto")
 }

@@ -64,7 +64,7 @@ async fn a_server_without_memory_is_full_and_not_dead() {
     let (kind, outcome) = refused(&redis).await;
     assert_eq!(
         (kind, outcome),
-        (ProviderErrorKind::Throttled, Outcome::new(Verdict::Throttled, Sent::No))
+        (ProviderErrorKind::Full, Outcome::new(Verdict::Throttled, Sent::No))
     );
     let there = redis.get(Get::new(key("k"))).await.unwrap();
     assert_eq!(there.write_id, Some(WriteId::new("1")));
