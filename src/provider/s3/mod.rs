@@ -38,7 +38,7 @@
 //!   changed back.
 //! - `HEAD` answers have no body, so that a refusal there says no more than its status.
 //! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
-//!   passed through [`Key`](crate::request::Key) survive that; foreign keys with control characters may make a listing
+//!   passed through [`Key`] survive that; foreign keys with control characters may make a listing
 //!   unreadable, which is [`Verdict::Faulty`].
 //! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
 //!   that beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.

@@ -85,6 +85,16 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert!(error.contains(words), "{error}");
             }
         }),
+        Promise::Words.trial("proof::a_gateways_404_is_called_so", || async {
+            let server = script::always(404, &[("server", "envoy")], "").await;
+            for error in [
+                client(at(&server)).get("some/key").await.unwrap_err(),
+                client(at(&server)).head("some/key").await.unwrap_err(),
+            ] {
+                let said = error.to_string();
+                assert!(said.contains("a 404 that is not the provider's own"), "{said}");
+            }
+        }),
         Promise::Words.trial("proof::tls_to_a_plain_port_is_called_so", || async {
             let server = script::always(400, &[("content-type", "text/plain")], "Bad Request").await;
             let url = server.url().replace("http:", "https:");

@@ -301,6 +301,11 @@ async fn what_refusals_mean() {
                 Verdict::Denied,
             ),
             (
+                http("507 Insufficient Storage", &[("x-ms-request-id", "REQ42")], ""),
+                Kind::Full,
+                Verdict::Throttled,
+            ),
+            (
                 refusal("404 Not Found", "ContainerNotFound"),
                 Kind::Invalid,
                 Verdict::Caller,

@@ -145,6 +145,28 @@ async fn what_refusals_mean() {
                 Kind::Invalid,
                 Verdict::Caller,
             ),
+            // What anybody says, and Google only with its own id.
+            (http("404 Not Found", &[], "Not Found"), Kind::Failed, Verdict::Faulty),
+            (http("404 Not Found", &[], ""), Kind::Failed, Verdict::Faulty),
+            (
+                http(
+                    "404 Not Found",
+                    &[("content-type", "application/json")],
+                    r#"{"detail":"Not Found"}"#,
+                ),
+                Kind::Failed,
+                Verdict::Faulty,
+            ),
+            (
+                refusal("403 Forbidden", "quotaExceeded", "The quota has been exceeded."),
+                Kind::Full,
+                Verdict::Throttled,
+            ),
+            (
+                http("507 Insufficient Storage", &[], ""),
+                Kind::Full,
+                Verdict::Throttled,
+            ),
             (
                 http("307 Elsewhere", &[("location", "http://127.0.0.1:1/")], ""),
                 Kind::Invalid,
