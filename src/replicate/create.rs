@@ -71,7 +71,7 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         for endpoint in full_at(&reply) {
             cx.core.found_full(endpoint, clock::now());
         }
-        if let Some(unable) = cannot_create(&reply) {
+        if let Some(unable) = cannot_create(cx, &reply) {
             cx.core.found_without_create(unable);
             fit &= !bit(unable);
             if fit & !before.tried & !cx.barred() & cx.pin.map_or(u64::MAX, bit) == 0 {

@@ -33,18 +33,24 @@ pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usi
     legs.into_iter().filter(says_full).filter_map(|leg| leg.endpoint)
 }
 
-/// Who answered that it has no creates (501), where no earlier attempt of this write is of unknown fate: another may take it.
-pub(super) fn cannot_create<P: Protocol>(reply: &Reply<P>) -> Option<usize> {
+/// Who answered that it has no creates (501), or was found meanwhile not to keep to them, where no earlier attempt of this write
+/// is of unknown fate: another may take it.
+pub(super) fn cannot_create<P: Protocol>(cx: &Context<P>, reply: &Reply<P>) -> Option<usize> {
     if reply.refusal() != Some(ProviderErrorKind::Unsupported) || reply.record().may_have_been_applied() {
         return None;
     }
     let legs = reply.record().legs();
     let last = legs.iter().rev().find(|leg| leg.started.is_some())?;
-    match last.ended? {
-        // What an adapter refuses by itself is the put's own affair.
-        Ended::Judged(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::Maybe => last.endpoint,
-        _ => None,
-    }
+    let Ended::Judged(outcome) = last.ended? else {
+        return None;
+    };
+    // What an adapter refuses by itself is the put's own affair.
+    let found_out = |endpoint: &usize| {
+        outcome.sent == Sent::Maybe || cx.core.lacking(Conditional::Create) & bit(*endpoint) != 0
+    };
+    last.endpoint
+        .filter(found_out)
+        .filter(|_| outcome.verdict == Verdict::Caller)
 }
 
 /// Sent to every endpoint that may hold the key. Read-only ones follow their source.
