@@ -114,6 +114,7 @@ mod objects {
         ]
     }
 
+    #[cfg_attr(not(any(feature = "s3", feature = "azure_blob")), allow(dead_code))]
     pub(super) async fn all_lie_elsewhere(name: &str, store: &impl ObjectProvider) {
         for (what, result) in each(store).await {
             lies_elsewhere(&format!("{name}: {what}"), &result.unwrap_err());

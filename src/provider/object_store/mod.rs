@@ -172,9 +172,7 @@ impl GenericStore {
     /// trusted, as nothing of it is seen here:
     ///
     /// - that it **follows no redirect**: else requests, with whatever headers its client leaves on them, go where the answer
-    ///   says, past [`only_locations`](crate::ObjectClientBuilder::only_locations) and
-    ///   [`not_under_jurisdiction_of`](crate::ObjectClientBuilder::not_under_jurisdiction_of). `object_store`'s own clients
-    ///   follow ten;
+    ///   says, past all [constraints](crate::endpoint::Constraints). `object_store`'s own clients follow ten;
     /// - that a **success is the store's**. What can be confirmed is: the absence of an object, a deletion and an empty listing
     ///   by a GET of one byte, which costs a request. A gateway's page as one of several pages of a listing is not seen.
     ///
