@@ -51,8 +51,9 @@
 //!   and a late attempt that was conditional on that version no longer misses.
 //! - A request that the network itself doubles, though its first copy was answered: nobody here can know of it. A condition on a
 //!   tag makes the second miss; without one it may undo what was written since, unsaid.
-//! - A store that ignores `If-Match`, or whose role lacks the permission for it (S3 wants the one to read): the client then
-//!   writes without, and says what is unresolved; `.fenced()` is refused.
+//! - A store that ignores `If-Match`, or a role that lacks the permission for it (S3 wants the one to read): the client then
+//!   writes without, and says what is unresolved; `.fenced()` is refused. So it says of a store of which nobody knows whether it
+//!   keeps to the condition, until [`verify`](ObjectClient::verify) has asked it.
 //!
 //! Under [`write_once`](crate::Replication::write_once) a late delete finds nothing that may be there, and a late create the same
 //! bytes; but one that lands after the delete stores the object again.

@@ -45,7 +45,7 @@ impl Capabilities {
 
 /// A write on a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Conditional {
+pub enum Conditional {
     Create,
     IfMatch,
     DeleteIfMatch,

@@ -3,7 +3,7 @@ use crate::{
     Endpoint,
     client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
-    provider::{AnyKvProvider, Capabilities, Capability, KvProvider, KvService, ProviderError},
+    provider::{AnyKvProvider, Capabilities, Capability, Conditional, KvProvider, KvService, ProviderError},
     request::{
         OpClass, WriteId,
         kv::{Condition, Entry, Get, Key, KvRequest, KvResponse, Put, Scan, Version},
@@ -90,11 +90,11 @@ impl Protocol for Keys {
         }
     }
 
-    fn is_fenced(write: &KvRequest) -> bool {
+    fn fence(write: &KvRequest) -> Option<Conditional> {
         match write {
-            KvRequest::Put(put) => matches!(put.condition, Condition::Version(_)),
-            KvRequest::Delete(delete) => delete.if_version.is_some(),
-            _ => false,
+            KvRequest::Put(put) => matches!(put.condition, Condition::Version(_)).then_some(Conditional::IfMatch),
+            KvRequest::Delete(delete) => delete.if_version.as_ref().map(|_| Conditional::DeleteIfMatch),
+            _ => None,
         }
     }
 

@@ -105,11 +105,11 @@ impl Protocol for Objects {
         }
     }
 
-    fn is_fenced(write: &ObjectRequest) -> bool {
+    fn fence(write: &ObjectRequest) -> Option<Conditional> {
         match write {
-            ObjectRequest::Put(put) => matches!(put.mode, PutMode::IfMatch(_)),
-            ObjectRequest::Delete(delete) => delete.if_match.is_some(),
-            _ => false,
+            ObjectRequest::Put(put) => matches!(put.mode, PutMode::IfMatch(_)).then_some(Conditional::IfMatch),
+            ObjectRequest::Delete(delete) => delete.if_match.as_ref().map(|_| Conditional::DeleteIfMatch),
+            _ => None,
         }
     }
 

@@ -190,8 +190,15 @@ impl<P: Protocol> Context<P> {
     pub(crate) fn unresolved(&self) -> usize {
         let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
         let writes = passes.iter().filter(|call| call.class() == OpClass::Write);
-        let open = writes.filter(|call| !P::is_fenced(call.request()));
-        open.map(|call| call.record().of_unknown_fate()).sum()
+        // Of a store that was never seen to keep to the condition it is not known whether it will.
+        let keeps = |fence, asked| (self.core.lacking(fence) | self.core.unknown(fence)) & asked == 0;
+        let open = writes.map(
+            |call| match (call.record().of_unknown_fate(), P::fence(call.request())) {
+                (1.., Some(fence)) if keeps(fence, call.record().picked()) => 0,
+                (open, _) => open,
+            },
+        );
+        open.sum()
     }
 
     /// Whether some attempt of this call's writes may have been applied.

@@ -32,7 +32,7 @@ use crate::{
     client::stack::Stack,
     deadline::Deadline,
     endpoint::{Host, Profile},
-    provider::{Capabilities, ObjectVerdicts, ProviderError},
+    provider::{Capabilities, Conditional, ObjectVerdicts, ProviderError},
     request::{Call, OpClass, WriteId},
     station::{Behind, Served},
 };
@@ -101,8 +101,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// This unconditional write on the condition that its key is in this state. `None`: there is no such condition.
     fn on(write: &Self::Request, seen: &Seen<Self::Tag>) -> Option<Self::Request>;
 
-    /// A copy of this write that arrives late finds its condition gone, whatever was written meanwhile.
-    fn is_fenced(write: &Self::Request) -> bool;
+    /// The condition that a late copy of this write finds gone, whatever was written meanwhile.
+    fn fence(write: &Self::Request) -> Option<Conditional>;
 
     /// The bridge from an endpoint's adapter to the stack; `siblings` share its tags.
     fn bridge(profile: &Profile, provider: &Self::Provider, siblings: &Arc<[Arc<str>]>) -> Self::Service;

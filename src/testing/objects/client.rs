@@ -54,10 +54,11 @@ impl ObjectDoor for ObjectClient {
 
     async fn delete(&self, delete: Delete) -> Result<(), Refused> {
         let call = self.delete(delete.key.as_str());
-        Ok(match delete.if_match {
+        match delete.if_match {
             Some(tag) => call.if_match(tag).await?,
             None => call.await?,
-        })
+        }
+        Ok(())
     }
 
     async fn list(&self, list: List) -> Result<ListPage, Refused> {

@@ -4,7 +4,7 @@ use super::wire::{Fate, Wire};
 use crate::promise::Promise;
 use evenkeel::{
     Endpoint, ErrorKind, Failover, KvClient, ObjectClient,
-    provider::{Memory, MemoryTable, ObjectProvider, ProviderError},
+    provider::{Capabilities, Capability, Memory, MemoryTable, ObjectProvider, ProviderError},
     request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
 };
 use libtest_mimic::Trial;
@@ -231,6 +231,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 for refuses in [true, false] {
                     let store = Bare {
                         store: Memory::new(),
+                        ignores: false,
                         refuses,
                     };
                     let client = ObjectClient::builder()
@@ -248,6 +249,23 @@ pub(super) fn trials() -> Vec<Trial> {
                 }
             },
         ),
+        tell.paused("writes::a_store_that_may_ignore_the_condition_is_no_fence", || async {
+            let store = Bare {
+                store: Memory::new(),
+                ignores: true,
+                refuses: false,
+            };
+            let wire = Wire::to(store);
+            let builder = ObjectClient::builder().endpoint(Endpoint::new("home", wire.clone()));
+            let client = builder.seed(1).build().unwrap();
+            client.put("k", "v0").overwrite().await.unwrap();
+            wire.then([Fate::late(3)]);
+            let first = client.put("k", "v1").overwrite().await.unwrap();
+            assert!(first.earlier_attempt_unresolved());
+            client.put("k", "v2").overwrite().await.unwrap();
+            sleep(LONG).await;
+            assert_eq!(client.get("k").await.unwrap().body().as_ref(), b"v1");
+        }),
         tell.paused(
             "writes::a_batch_says_what_is_unresolved_and_cannot_be_fenced",
             || async {
@@ -298,10 +316,11 @@ pub(super) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A store that has no If-Match: it refuses one, or says that none ever holds.
+/// A store that has no If-Match: it ignores one, refuses it, or says that none ever holds.
 #[derive(Clone)]
 struct Bare {
     store: Memory,
+    ignores: bool,
     refuses: bool,
 }
 
@@ -317,6 +336,11 @@ impl Bare {
 impl ObjectProvider for Bare {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         match put.mode {
+            PutMode::IfMatch(_) if self.ignores => {
+                let mut put = put;
+                put.mode = PutMode::Overwrite;
+                self.store.put(put).await
+            }
             PutMode::IfMatch(_) => Err(self.no()),
             _ => self.store.put(put).await,
         }
@@ -339,5 +363,13 @@ impl ObjectProvider for Bare {
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         self.store.list(list).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all(if self.ignores {
+            Capability::Unknown
+        } else {
+            Capability::Kept
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! A way to a store on which requests travel by themselves: whoever gives one up has not called it back.
 
 use evenkeel::{
-    provider::{KvProvider, ObjectProvider, ProviderError, ProviderErrorKind},
+    provider::{Capabilities, KvProvider, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         kv::{self, Limits},
         object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
@@ -169,6 +169,10 @@ impl<P: ObjectProvider + Clone> ObjectProvider for Wire<P> {
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         self.inner.list(list).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
     }
 }
 

@@ -229,7 +229,7 @@ impl State {
             }
             "DeleteObject" => {
                 let asked = DeleteObjectRequest::decode(message).unwrap();
-                let there = self.objects.get(&asked.object).map(|stored| stored.generation as i64);
+                let there = self.objects.get(&asked.object).map(|stored| stored.generation);
                 if there.is_some() && asked.if_generation_match.is_some() && there != asked.if_generation_match {
                     return status(FAILED_PRECONDITION, "The generation does not match.");
                 }
