@@ -281,6 +281,17 @@ fn drawn(rng: &mut Rng) -> [Number; 3] {
     ]
 }
 
+/// Printed when it panics.
+struct Case(String);
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.0);
+        }
+    }
+}
+
 async fn what_a_client_is_built_with_panics_in_no_call() {
     let settings = every();
     let mut built = 0;
@@ -291,7 +302,7 @@ async fn what_a_client_is_built_with_panics_in_no_call() {
             let (_, set) = settings[rng.usize(..settings.len())];
             drawn(rng).into_iter().for_each(|number| set(&mut all, number));
         }
-        println!("case {round}: {all:?}");
+        let _case = Case(format!("case {round}: {all:?}"));
         let (Ok(objects), Ok(closures)) = (all.objects(), all.closures()) else {
             continue;
         };
