@@ -45,9 +45,8 @@ pub(super) fn cannot_create<P: Protocol>(cx: &Context<P>, reply: &Reply<P>) -> O
         return None;
     };
     // What an adapter refuses by itself is the put's own affair.
-    let found_out = |endpoint: &usize| {
-        outcome.sent == Sent::Maybe || cx.core.lacking(Conditional::Create) & bit(*endpoint) != 0
-    };
+    let found_out =
+        |endpoint: &usize| outcome.sent == Sent::Maybe || cx.core.lacking(Conditional::Create) & bit(*endpoint) != 0;
     last.endpoint
         .filter(found_out)
         .filter(|_| outcome.verdict == Verdict::Caller)
