@@ -85,14 +85,17 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
         let Some(endpoint) = reply.endpoint() else {
             return Err(cx.fail(reply));
         };
-        if !fenced && let Some(key) = P::key(&write.request) {
-            cx.core.fences.shared(key, clock::now());
-        }
+        let outdated = || {
+            if let Some(key) = P::key(&write.request).filter(|_| !fenced) {
+                cx.core.fences.shared(key, clock::now());
+            }
+        };
         let most = if fenced { FENCED_TRIES } else { TRIES };
         if !lost && (tries >= most || !withdraw(cx)) {
             if fenced {
                 return Err(outrun(cx));
             }
+            outdated();
             seen = None;
             continue;
         }
@@ -122,6 +125,7 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
                 ..Accepted::at(Some(endpoint), cx)
             });
         }
+        outdated();
         if found.seen == seen && seen != Some(Seen::Absent) {
             if fenced {
                 let message = format!("it cannot be fenced, as the store refuses the {} that it gives", P::TAG);

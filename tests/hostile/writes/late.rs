@@ -220,6 +220,10 @@ pub(super) fn trials() -> Vec<Trial> {
                         .earlier_attempt_unresolved()
                 );
                 assert!(!rows.put("k", "v1").await.unwrap().earlier_attempt_unresolved());
+                // It is nobody else's key for that.
+                wire.then([Fate::late(3)]);
+                let again = store.put("k", "v2").overwrite().await.unwrap();
+                assert!(!again.earlier_attempt_unresolved());
                 wire.then([Fate::lost()]);
                 store.delete("k").await.unwrap();
                 assert_eq!((body(&wire).await, value(&table).await.as_deref()), (None, Some("v1")));
