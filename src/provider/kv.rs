@@ -19,7 +19,9 @@ use std::future::Future;
 ///   client reads the value back and recognises it.
 /// - **What has expired is absent** for gets, scans and conditions from the second of its expiry on, even if the store
 ///   removes it days later.
-/// - **A put without a time to live stays**, also if it replaces a value that had one.
+/// - **A put expires as [`Put::expiry`] says.** One without a time to live stays, also if it replaces a value that had one;
+///   one on a version keeps what that version has. Where the store cannot keep it in one step, read when it expires first
+///   (or put it into the version): the condition on the version makes that safe.
 /// - **Outcomes are true.** [`Sent::No`](crate::verdict::Sent) only with proof; a write whose answer was lost is
 ///   [`Sent::Maybe`](crate::verdict::Sent). An answer that makes no sense is [`ProviderError::faulty`].
 /// - No key, value or credential in an error.

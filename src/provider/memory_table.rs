@@ -24,8 +24,8 @@ use crate::{
     request::{
         WriteId,
         kv::{
-            Condition, Delete, Entry, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value,
-            Version,
+            Condition, Delete, Entry, Expiry, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage,
+            Value, Version,
         },
     },
 };
@@ -147,8 +147,12 @@ fn put(rows: &mut BTreeMap<Key, Row>, put: &Put, limits: &Limits, now: Instant) 
     let row = Row {
         bytes: put.value.clone(),
         write_id: put.write_id.clone(),
-        // A time to live beyond the clock's end is none.
-        expires: put.time_to_live.and_then(|after| now.checked_add(after)),
+        expires: match put.expiry() {
+            Expiry::Never => None,
+            // Beyond the clock's end it is none.
+            Expiry::After(life) => now.checked_add(life),
+            Expiry::Kept => there.and_then(|row| row.expires),
+        },
     };
     let answer = PutAnswer::new(row.version());
     if !(own && put.condition != Condition::Always) {

@@ -39,6 +39,8 @@ pub mod bigtable;
 mod bridge;
 #[cfg(feature = "cosmos")]
 pub mod cosmos;
+#[cfg(any(feature = "cosmos", feature = "dynamodb"))]
+mod dated;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod error;

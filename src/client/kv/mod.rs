@@ -111,7 +111,8 @@ impl KvClient {
         self.call(GetValue::new(door::key(key)))
     }
 
-    /// Stores a value, whatever is there. Under `write_once` only if nothing is.
+    /// Stores a value, whatever is there, and for good unless a [time to live](KvCall::time_to_live) is said: what was there
+    /// may have had one. Under `write_once` only if nothing is there.
     pub fn put(&self, key: impl Into<String>, value: impl Into<Bytes>) -> KvCall<PutValue> {
         self.call(PutValue::new(door::key(key), value.into(), Wanted::Store))
     }
@@ -122,7 +123,9 @@ impl KvClient {
     }
 
     /// Stores a value if the key still has this version; else
-    /// [`ErrorKind::PreconditionFailed`](crate::ErrorKind::PreconditionFailed), also if it has no value any more.
+    /// [`ErrorKind::PreconditionFailed`](crate::ErrorKind::PreconditionFailed), also if it has no value any more. It expires
+    /// when that version would have, unless a [time to live](KvCall::time_to_live) of its own or
+    /// [none](KvCall::without_expiry) is said.
     pub fn compare_and_set(
         &self,
         key: impl Into<String>,
@@ -143,8 +146,8 @@ impl KvClient {
         self.call(DeleteValue::new(door::key(key), Some(version)))
     }
 
-    /// Adds to a number and returns the sum. An absent key counts as 0; the value is the number in decimal digits, and has
-    /// no time to live.
+    /// Adds to a number and returns the sum. An absent key counts as 0; the value is the number in decimal digits. It
+    /// expires when what was there would have, unless it is told [not to](KvCall::without_expiry); what was absent stays.
     ///
     /// It is a [`get`](Self::get) and a [`compare_and_set`](Self::compare_and_set) at the authority, repeated while others
     /// are faster: a provider's own increment cannot be told apart from its repetition, so that a retry after a lost answer

@@ -84,6 +84,7 @@ suite! {
     expiry::what_has_expired_is_absent [TimeToLive, Absence];
     expiry::what_has_expired_can_be_created_again [TimeToLive, Create];
     expiry::a_put_without_a_time_to_live_stays [TimeToLive, Overwrite];
+    expiry::a_compare_and_set_keeps_the_time_to_live [TimeToLive, CompareAndSet];
     many::each_key_has_its_answer [Absence];
     many::each_value_is_stored [PutMany, Overwrite];
     scan::a_scan_has_the_prefix_and_is_sorted [Scan];
