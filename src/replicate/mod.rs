@@ -16,7 +16,7 @@ use crate::{
     client::store::{Aim, Context, Protocol, Reply},
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
-    request::{WriteId, bit},
+    request::{OpClass, WriteId, bit},
 };
 use std::sync::Arc;
 
@@ -179,9 +179,13 @@ enum Owner<P: Protocol> {
     Unknown,
 }
 
-async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, endpoint: usize) -> Owner<P> {
+async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, endpoint: usize, paid: bool) -> Owner<P> {
     // Forced through the breaker if need be: only this endpoint knows what became of the lost attempt.
-    let reply = cx.ask(look, Aim::confirm(endpoint)).await;
+    let aim = Aim {
+        paid,
+        ..Aim::confirm(endpoint)
+    };
+    let reply = cx.ask(look, aim).await;
     if reply.refusal() == Some(ProviderErrorKind::NotFound) {
         return Owner::Foreign;
     }
@@ -227,7 +231,13 @@ async fn settle<P: Protocol>(
     if !known_id && visible == 0 {
         return Err(cx.fail(reply));
     }
-    match owner(cx, look, &id, endpoint).await {
+    // After a lost answer nobody may refuse the look. To recognise what an earlier call stored is a second request.
+    let paid = visible == 0;
+    if paid && !cx.may_ask_more(OpClass::Write) {
+        let unknown = cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true);
+        return Err(unknown.withholding(Some("whose write is there was not asked, as the budget for that is used up")));
+    }
+    match owner(cx, look, &id, endpoint, paid).await {
         Owner::Own(tag) => Ok(Accepted {
             tag,
             endpoint: Some(endpoint),

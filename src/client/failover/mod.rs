@@ -191,7 +191,7 @@ impl<C, K> Failover<C, K> {
         stack::snapshot(
             core.roster.iter().zip(barred),
             &core.composed.vitals,
-            &core.composed.budget,
+            &core.composed.purse,
             &core.composed.operator,
             &core.prober,
             clock::now(),

@@ -63,6 +63,7 @@ mod increment;
 mod many;
 mod operations;
 mod protocol;
+mod turns;
 mod values;
 
 pub use super::store::{Answer, BuildError, Explained, WarmUp, Warmed};
@@ -80,6 +81,7 @@ use crate::request::kv::{Entry, Limits, Scan, Version};
 use bytes::Bytes;
 use operations::Wanted;
 use std::sync::Arc;
+use turns::Turns;
 
 /// Builds a [`KvClient`].
 pub type KvClientBuilder = StoreBuilder<Keys>;
@@ -96,6 +98,7 @@ pub type Scanned = Collected<Entry>;
 #[derive(Clone)]
 pub struct KvClient {
     core: Arc<Core<Keys>>,
+    turns: Arc<Turns>,
 }
 
 store_methods!(KvClient, KvStack);
@@ -151,11 +154,13 @@ impl KvClient {
     ///
     /// It is a [`get`](Self::get) and a [`compare_and_set`](Self::compare_and_set) at the authority, repeated while others
     /// are faster: a provider's own increment cannot be told apart from its repetition, so that a retry after a lost answer
-    /// would count twice. Costs two round trips, and more under contention. When an answer was lost *and* somebody else
+    /// would count twice. Costs two round trips. Increments of one key through one client wait for each other; against others'
+    /// each lost race costs two more requests, paid from the [budget](crate::retry::Budget), for which it waits until the
+    /// deadline. When an answer was lost *and* somebody else
     /// counted on before it could be asked for, the error is [`MaybeApplied`](crate::ErrorKind::MaybeApplied) and not
     /// retryable. A value that is no number, or a sum that is no `i64`, is [`Rejected`](crate::ErrorKind::Rejected).
     pub fn increment(&self, key: impl Into<String>, by: i64) -> KvCall<Increment> {
-        self.call(Increment::new(door::key(key), by))
+        self.call(Increment::new(door::key(key), by, self.turns.clone()))
     }
 
     /// Fetches several values on the providers' batch call, in batches that every endpoint takes, with a result for each key

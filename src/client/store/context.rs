@@ -8,9 +8,13 @@ use crate::{
     provider::{ProviderError, ProviderErrorKind},
     replicate::Mode,
     request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, bit},
+    retry::Exception,
     verdict::Verdict,
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// One call of the client on its way, which may pass through the stack several times.
 pub struct Context<P: Protocol> {
@@ -34,6 +38,27 @@ pub(crate) struct Aim {
     pub(crate) kind: LegKind,
     /// Sooner than the whole call's deadline.
     pub(crate) deadline: Option<Instant>,
+    /// It was granted by the budget, though its kind would not need that.
+    pub(crate) paid: bool,
+}
+
+/// Why something was not asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Too much is asked again as it is.
+    Budget,
+    /// The deadline comes first.
+    Time,
+}
+
+impl Refusal {
+    /// As a clause.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "it was not asked again, as the budget for that is used up",
+            Self::Time => "there was no time to ask again",
+        }
+    }
 }
 
 impl Aim {
@@ -48,6 +73,14 @@ impl Aim {
         Self {
             kind: LegKind::Confirm,
             ..Self::only(endpoint)
+        }
+    }
+
+    /// The same aim for a further ask that the budget has granted.
+    pub(crate) const fn again(self) -> Self {
+        Self {
+            kind: LegKind::Retry,
+            ..self
         }
     }
 
@@ -152,6 +185,32 @@ impl<P: Protocol> Context<P> {
         members(set).map(|endpoint| self.name(endpoint)).collect()
     }
 
+    /// Whether a request may be sent beyond those that the call needs.
+    pub(crate) fn may_ask_more(&self, class: OpClass) -> bool {
+        self.core.purse.withdraw(class, clock::now())
+    }
+
+    /// The same for two, or none.
+    pub(crate) fn may_ask_two_more(&self, class: OpClass) -> bool {
+        let first = self.may_ask_more(class);
+        let both = first && self.may_ask_more(class);
+        if first && !both {
+            self.core.purse.budget().refund(clock::now());
+        }
+        both
+    }
+
+    /// Waits before something is asked again: up to `most`, with full jitter, so that those who met once do not meet again.
+    pub(crate) async fn pause(&self, most: Duration) -> Result<(), Refusal> {
+        let share = self.core.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        let wait = most.mul_f64(share);
+        if clock::now() + wait >= self.deadline {
+            return Err(Refusal::Time);
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
     /// One pass through the stack.
     pub(crate) async fn ask(&self, request: P::Request, aim: Aim) -> Reply<P> {
         let class = P::class(&request);
@@ -162,6 +221,11 @@ impl<P: Protocol> Context<P> {
             OpClass::Write => Safety::Idempotent,
             OpClass::Read | OpClass::List => Safety::ReadOnly,
         };
+        match aim.kind {
+            LegKind::Proof => self.core.purse.except(Exception::AbsenceProof),
+            LegKind::Confirm if !aim.paid => self.core.purse.except(Exception::Confirmation),
+            _ => {}
+        }
         let first = self.passes.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         let record = CallRecord::new(class, safety)
             .earning(first)
