@@ -99,7 +99,7 @@ impl Copier {
     /// Whether it can be copied, as far as the listing tells.
     pub(super) fn is_copyable(&self, item: &Item) -> bool {
         match self {
-            Self::Objects(_) => crate::request::Key::new(item.key.as_str()).is_ok(),
+            Self::Objects(objects) => objects.key(item).is_ok(),
             Self::Table(table) => table.check(item).is_ok(),
         }
     }

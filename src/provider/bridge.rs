@@ -7,7 +7,7 @@ use crate::{
     BoxError,
     endpoint::Host,
     request::{
-        Call,
+        Call, Key,
         object::{
             Delete, ETag, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, ObjectRequest, ObjectResponse, Put,
             PutAnswer, PutMode, Terms,
@@ -95,6 +95,10 @@ impl ObjectProvider for AnyObjectProvider {
         self.0.check_terms(terms)
     }
 
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        self.0.check_key(key)
+    }
+
     fn hosts(&self) -> Option<Vec<Host>> {
         self.0.hosts()
     }
@@ -125,11 +129,16 @@ trait Erased<Q, A>: Send + Sync {
 /// ... and what only stores of objects are asked.
 trait ErasedObjects: Erased<ObjectRequest, ObjectResponse> {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError>;
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError>;
 }
 
 impl<P: ObjectProvider> ErasedObjects for P {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         ObjectProvider::check_terms(self, terms)
+    }
+
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        ObjectProvider::check_key(self, key)
     }
 }
 

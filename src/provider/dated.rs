@@ -14,7 +14,9 @@ pub(super) fn version(token: &str, expires: Option<u64>) -> Version {
 /// The token, and when its value expires.
 pub(super) fn parts(version: &Version) -> (&str, Option<u64>) {
     let whole = version.token();
-    let dated = whole.rsplit_once(' ').and_then(|(token, at)| Some((token, at.parse().ok()?)));
+    let dated = whole
+        .rsplit_once(' ')
+        .and_then(|(token, at)| Some((token, at.parse().ok()?)));
     dated.map_or((whole, None), |(token, at)| (token, Some(at)))
 }
 

@@ -17,7 +17,7 @@
 //! # }
 //! ```
 
-use super::{KvProvider, ProviderError, ProviderErrorKind, memory::Latency};
+use super::{KvProvider, ProviderError, ProviderErrorKind, check_value, memory::Latency};
 use crate::{
     clock::{self, Instant},
     endpoint::Host,
@@ -129,8 +129,7 @@ fn get(rows: &BTreeMap<Key, Row>, key: &Key, now: Instant) -> Result<Value, Prov
 }
 
 fn put(rows: &mut BTreeMap<Key, Row>, put: &Put, limits: &Limits, now: Instant) -> Result<PutAnswer, ProviderError> {
-    let checked = limits.check_item(&put.key, put.value.len());
-    checked.map_err(|exceeded| ProviderError::unsupported(format!("the table {exceeded}")))?;
+    check_value("the table", limits, put)?;
     let there = alive(rows, &put.key, now);
     let own = there.is_some_and(|row| row.write_id == put.write_id);
     let refused = match &put.condition {

@@ -16,7 +16,8 @@ use crate::{
     client::store::{Aim, Context, Protocol, Reply},
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
-    request::{OpClass, WriteId, bit},
+    request::{WriteId, bit},
+    retry::Exception,
 };
 use std::sync::Arc;
 
@@ -179,12 +180,8 @@ enum Owner<P: Protocol> {
     Unknown,
 }
 
-async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, endpoint: usize, paid: bool) -> Owner<P> {
+async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, aim: Aim) -> Owner<P> {
     // Forced through the breaker if need be: only this endpoint knows what became of the lost attempt.
-    let aim = Aim {
-        paid,
-        ..Aim::confirm(endpoint)
-    };
     let reply = cx.ask(look, aim).await;
     if reply.refusal() == Some(ProviderErrorKind::NotFound) {
         return Owner::Foreign;
@@ -231,13 +228,12 @@ async fn settle<P: Protocol>(
     if !known_id && visible == 0 {
         return Err(cx.fail(reply));
     }
-    // After a lost answer nobody may refuse the look. To recognise what an earlier call stored is a second request.
-    let paid = visible == 0;
-    if paid && !cx.may_ask_more(OpClass::Write) {
-        let unknown = cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true);
-        return Err(unknown.withholding(Some("whose write is there was not asked, as the budget for that is used up")));
+    let mut aim = Aim::confirm(endpoint);
+    if visible == 0 {
+        // Of this call no answer was lost: it is an earlier call's write that is looked for.
+        aim.beyond = Some(Exception::Recognition);
     }
-    match owner(cx, look, &id, endpoint, paid).await {
+    match owner(cx, look, &id, aim).await {
         Owner::Own(tag) => Ok(Accepted {
             tag,
             endpoint: Some(endpoint),

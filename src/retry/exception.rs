@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// |---|---|---|
 /// | [`AbsenceProof`](Self::AbsenceProof) | *not found* is said only when everyone who may hold the key says so | one for each other endpoint, per call (or batch) that met an absence |
 /// | [`Confirmation`](Self::Confirmation) | whether a write took place whose answer was lost | one per write that lost an answer and was then refused |
+/// | [`Recognition`](Self::Recognition) | whether what refused a write is the write itself, sent by an earlier call under the same id of the caller's own | one per such write that was refused |
 /// | [`LentProbe`](Self::LentProbe) | a call that serves as the probe of an endpoint that was out must not suffer for it | its retries (2 by default) and a hedge beside each attempt |
 ///
 /// What such a request needs beyond its first attempt is paid from the budget. Everything else beyond the requests that a
 /// call needs is paid, too: retries, hedges, asking again for what a batch left undone, a conditional read or a listing that goes on
-/// elsewhere, an increment after a lost race, the look that recognises a write by an id of the caller's own.
+/// elsewhere, an increment after a lost race.
 ///
 /// A call needs: one request; an increment two; a batch one for every so many keys as all endpoints take, and one more after
-/// each answer of 15 MiB; a listing one per page, a delete one, under `write_once` at each endpoint.
+/// each full answer (15 MB); a listing one per page, a delete one, under `write_once` at each endpoint.
 ///
 /// Probes from the background, `warm_up` and `verify` are nobody's calls and have bounds of their own. Within one attempt
 /// an adapter may exchange more than one message, always within a fixed bound: `Redis` follows up to five redirections of a
@@ -28,19 +29,27 @@ pub enum Exception {
     AbsenceProof,
     /// Asks what became of a write whose answer was lost.
     Confirmation,
+    /// Asks whose write it is that refused one which an earlier call may have made.
+    Recognition,
     /// Spares the call that lends a probe.
     LentProbe,
 }
 
 impl Exception {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::AbsenceProof, Self::Confirmation, Self::LentProbe];
+    pub const ALL: [Self; 4] = [
+        Self::AbsenceProof,
+        Self::Confirmation,
+        Self::Recognition,
+        Self::LentProbe,
+    ];
 
     /// The words used in the snapshot's table.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AbsenceProof => "absence proofs",
             Self::Confirmation => "confirmations",
+            Self::Recognition => "recognitions",
             Self::LentProbe => "for probes lent",
         }
     }

@@ -1,4 +1,5 @@
 //! What extra requests cost, whoever makes them.
+#![allow(clippy::disallowed_methods)] // the test's own clock
 
 use crate::promise::{self, Promise};
 use evenkeel::{
@@ -10,6 +11,8 @@ use evenkeel::{
         kv::{self, Delete, Get, GetMany, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value},
         object,
     },
+    retry::Exception,
+    telemetry::Snapshot,
     verdict::{Outcome, Sent, Verdict},
 };
 use futures_util::future::join_all;
@@ -26,14 +29,31 @@ use tokio::time::Instant;
 pub(crate) fn trials() -> Vec<Trial> {
     let tries = Promise::Budget;
     vec![
-        tries.paused("budget::a_batch_that_leaves_keys_undone_asks_again_within_the_budget", a_batch),
-        tries.paused("budget::a_put_of_several_asks_again_within_the_budget", a_put_of_several),
+        tries.paused(
+            "budget::a_batch_that_leaves_keys_undone_asks_again_within_the_budget",
+            a_batch,
+        ),
+        tries.paused(
+            "budget::a_put_of_several_asks_again_within_the_budget",
+            a_put_of_several,
+        ),
         tries.paused("budget::what_the_budget_refused_is_said_key_by_key", said_key_by_key),
-        tries.paused("budget::a_conditional_get_goes_elsewhere_within_the_budget", a_conditional_get),
+        tries.paused(
+            "budget::a_conditional_get_goes_elsewhere_within_the_budget",
+            a_conditional_get,
+        ),
         tries.paused("budget::a_listing_goes_elsewhere_within_the_budget", a_listing),
-        tries.paused("budget::a_put_with_an_id_of_its_own_looks_within_the_budget", an_own_id),
+        tries.paused(
+            "budget::a_put_with_an_id_of_its_own_looks_once_and_is_counted",
+            an_own_id,
+        ),
         tries.paused("budget::a_client_does_not_contend_with_itself", contention_within),
-        tries.paused("budget::contending_clients_count_within_their_budgets", contention_between),
+        tries.paused(
+            "budget::contending_clients_count_within_their_budgets",
+            contention_between,
+        ),
+        tries.paused("budget::a_large_answer_that_ends_early_is_no_extra", a_large_answer),
+        tries.paused("budget::every_request_is_needed_or_paid_or_named", every_request),
     ]
 }
 
@@ -55,6 +75,8 @@ struct Flaky {
     faults: Arc<Mutex<Faults>>,
     chance: Arc<Mutex<fastrand::Rng>>,
     asked: Arc<AtomicU64>,
+    /// Pages of scans, which are counted apart.
+    scanned: Arc<AtomicU64>,
 }
 
 impl Flaky {
@@ -64,6 +86,7 @@ impl Flaky {
             faults: Arc::new(Mutex::new(faults)),
             chance: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))),
             asked: Arc::default(),
+            scanned: Arc::default(),
         }
     }
 
@@ -97,7 +120,13 @@ impl Flaky {
         let left = || Err(ProviderError::new(ProviderErrorKind::Throttled, outcome));
         let results = results.into_iter();
         results
-            .map(|result| if self.draws(|faults| faults.undone) { left() } else { result })
+            .map(|result| {
+                if self.draws(|faults| faults.undone) {
+                    left()
+                } else {
+                    result
+                }
+            })
             .collect()
     }
 }
@@ -123,6 +152,8 @@ impl KvProvider for Flaky {
     }
 
     async fn scan(&self, mut scan: Scan) -> Result<ScanPage, ProviderError> {
+        self.scanned.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_sub(1, Ordering::Relaxed);
         self.arrives().await?;
         scan.limit = Some(scan.limit.unwrap_or(10).min(10));
         self.leaves(self.table.scan(scan).await)?
@@ -153,20 +184,29 @@ impl KvProvider for Flaky {
     }
 }
 
-fn client(tables: &[Flaky], replication: Replication) -> KvClient {
+/// What no budget may refuse, as the client counts it.
+fn named(snapshot: &Snapshot) -> u64 {
+    snapshot.beyond_the_budget.iter().map(|(_, count)| count).sum()
+}
+
+fn client(tables: &[Flaky], replication: Replication, seed: u64) -> KvClient {
     let names = ["virginia", "ireland", "frankfurt"];
     let endpoints = names.iter().zip(tables);
     KvClient::builder()
         .endpoints(endpoints.map(|(name, table)| Endpoint::new(*name, table.clone())))
         .replication(replication)
-        .seed(promise::seed())
+        .seed(seed)
         .build()
         .unwrap()
 }
 
 fn one(faults: Faults) -> (Flaky, KvClient) {
     let table = Flaky::over(MemoryTable::new(), faults, promise::seed());
-    let client = client(&[table.clone()], Replication::provider_managed());
+    let client = client(
+        std::slice::from_ref(&table),
+        Replication::provider_managed(),
+        promise::seed(),
+    );
     (table, client)
 }
 
@@ -178,7 +218,10 @@ fn at_most(needed: u64, calls: u64, since: Instant) -> u64 {
 #[track_caller]
 fn within(asked: u64, needed: u64, calls: u64, since: Instant) {
     let most = at_most(needed, calls, since);
-    assert!(asked <= most, "{asked} requests for {calls} calls that need {needed}; at most {most}");
+    assert!(
+        asked <= most,
+        "{asked} requests for {calls} calls that need {needed}; at most {most}"
+    );
 }
 
 async fn a_batch() {
@@ -313,7 +356,14 @@ async fn a_listing() {
         short: true,
         ..Store::default()
     };
-    let (virginia, ireland) = (store.clone(), Store { asked: Arc::default(), dead: Arc::default(), ..store });
+    let (virginia, ireland) = (
+        store.clone(),
+        Store {
+            asked: Arc::default(),
+            dead: Arc::default(),
+            ..store
+        },
+    );
     let client = objects([&virginia, &ireland]);
     for i in 0..40 {
         client.put(format!("k{i:02}"), "v").await.unwrap();
@@ -334,25 +384,46 @@ async fn a_listing() {
             }
         }
     }
-    within(asked() - before, pages, pages, since);
+    // The puts have earned their share, too.
+    within(asked() - before, pages + named(&client.snapshot()), pages + 40, since);
 }
 
-/// A create that meets what is there, under an id that an earlier call may have used: the look at whose it is is one more.
+/// A create that meets what is there, under an id that an earlier call may have used: it looks once at whose write that is,
+/// or whoever sends his writes anew could never finish.
 async fn an_own_id() {
     let (table, client) = one(Faults::default());
-    client.put("k", "v").await.unwrap();
-    let (since, before) = (Instant::now(), table.asked());
     for i in 0..300 {
-        let id = WriteId::new(format!("mine-{i}"));
-        let refused = client.put_if_absent("k", "w").write_id(id).await.unwrap_err();
-        // Refused by the budget it is unknown, and never "not mine".
-        assert!(
-            matches!(refused.kind(), ErrorKind::AlreadyExists | ErrorKind::MaybeApplied),
-            "{refused}"
-        );
-        assert_eq!(refused.kind() == ErrorKind::MaybeApplied, refused.to_string().contains("budget"), "{refused}");
+        client
+            .put_if_absent(format!("k{i}"), "v")
+            .write_id(WriteId::new(format!("mine-{i}")))
+            .await
+            .unwrap();
     }
-    within(table.asked() - before, 300, 300, since);
+    let before = table.asked();
+    // The table recognises its own, and a foreign write is looked at.
+    for i in 0..300 {
+        client
+            .put_if_absent(format!("k{i}"), "v")
+            .write_id(WriteId::new(format!("mine-{i}")))
+            .await
+            .unwrap();
+        let other = WriteId::new(format!("other-{i}"));
+        let refused = client
+            .put_if_absent(format!("k{i}"), "v")
+            .write_id(other)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::AlreadyExists, "{refused}");
+    }
+    let beyond = client.snapshot().beyond_the_budget;
+    assert!(beyond.contains(&(Exception::Recognition, 300)), "{beyond:?}");
+    assert_eq!(table.asked() - before, 600 + 300);
+    assert!(
+        client
+            .snapshot()
+            .to_string()
+            .contains("beyond the budget: 300 recognitions")
+    );
 }
 
 /// Eight tasks of one client on one counter: nobody loses a race, so nothing is asked twice.
@@ -376,8 +447,8 @@ async fn contention_between() {
         .map(|i| Flaky::over(shared.clone(), Faults::default(), promise::seed() + i))
         .collect();
     let since = Instant::now();
-    let count = |table: &Flaky| {
-        let client = client(std::slice::from_ref(table), Replication::provider_managed());
+    let count = |(table, seed): (&Flaky, u64)| {
+        let client = client(std::slice::from_ref(table), Replication::provider_managed(), seed);
         async move {
             let mut added = 0;
             for _ in 0..50 {
@@ -392,10 +463,156 @@ async fn contention_between() {
             added
         }
     };
-    let added: i64 = join_all(tables.iter().map(count)).await.into_iter().sum();
+    let added: i64 = join_all(tables.iter().zip(promise::seed()..).map(count))
+        .await
+        .into_iter()
+        .sum();
     for table in &tables {
         within(table.asked(), 100, 50, since);
     }
     let there = shared.get(Get::new(kv::Key::new("n").unwrap())).await.unwrap();
     assert_eq!(there.bytes, added.to_string());
+}
+
+/// As DynamoDB: 16 MB and no more, whatever was asked for.
+#[derive(Clone)]
+struct Sized(Flaky);
+
+impl KvProvider for Sized {
+    async fn get(&self, get: Get) -> Result<Value, ProviderError> {
+        self.0.get(get).await
+    }
+
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        self.0.put(put).await
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.0.delete(delete).await
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<ScanPage, ProviderError> {
+        self.0.scan(scan).await
+    }
+
+    async fn get_many(&self, many: GetMany) -> Result<Vec<Result<Value, ProviderError>>, ProviderError> {
+        let mut left = 16_usize << 20;
+        let mut full = false;
+        let results = self.0.get_many(many).await?.into_iter().map(|result| match result {
+            Ok(value) if !full && value.bytes.len() <= left => {
+                left -= value.bytes.len();
+                Ok(value)
+            }
+            _ => {
+                full = true;
+                let outcome = Outcome::new(Verdict::Throttled, Sent::Maybe);
+                Err(ProviderError::new(ProviderErrorKind::Throttled, outcome))
+            }
+        });
+        Ok(results.collect())
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits().with_batches(100, 25)
+    }
+}
+
+async fn a_large_answer() {
+    let table = Flaky::over(MemoryTable::new(), Faults::default(), promise::seed());
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("here", Sized(table.clone())))
+        .seed(promise::seed())
+        .build()
+        .unwrap();
+    let large = bytes::Bytes::from(vec![7; 400 << 10]);
+    let keys: Vec<_> = (0..100).map(|i| format!("k{i}")).collect();
+    for key in &keys {
+        client.put(key.clone(), large.clone()).await.unwrap();
+    }
+    for _ in 0..30 {
+        let before = table.asked();
+        let found = client.get_many(keys.clone()).await.unwrap();
+        assert!(found.iter().all(Result::is_ok));
+        // 40 values fit into one answer.
+        assert_eq!(table.asked() - before, 3);
+    }
+}
+
+/// What one call needs, at a client whose batches are of ten.
+fn needed(operation: usize, keys: usize, endpoints: usize, replication: &str) -> u64 {
+    let requests = match operation {
+        4 => 2,
+        5 | 6 => keys.div_ceil(10),
+        7 if replication == "write_once" => endpoints,
+        _ => 1,
+    };
+    requests as u64
+}
+
+/// Whatever is called, by whomever, through whatever faults.
+async fn every_request() {
+    for round in 0..promise::rounds(12) {
+        Promise::Budget.tried();
+        let seed = promise::seed().wrapping_add(round as u64);
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let faults = Faults {
+            undone: chance.f64() * 0.5,
+            refused: chance.f64() * chance.f64(),
+            lost: chance.f64() * chance.f64() * 0.5,
+        };
+        let (name, replication) = match round % 3 {
+            0 => ("provider_managed", Replication::provider_managed()),
+            1 => ("write_once", Replication::write_once()),
+            _ => ("strong", Replication::strong()),
+        };
+        let shared = MemoryTable::new();
+        let tables: Vec<_> = (0..2 + round % 2)
+            .map(|i| match name {
+                "strong" => Flaky::over(shared.clone(), faults, seed + i as u64),
+                _ => Flaky::over(MemoryTable::new(), faults, seed + i as u64),
+            })
+            .collect();
+        let client = client(&tables, replication, seed);
+        let since = Instant::now();
+        let needs = AtomicU64::new(0);
+        let worker = |seed: u64| {
+            let (client, needs, tables) = (client.clone(), &needs, tables.len());
+            async move {
+                let mut chance = fastrand::Rng::with_seed(seed);
+                for _ in 0..100 {
+                    let (operation, key) = (chance.usize(..9), format!("k{}", chance.usize(..20)));
+                    let keys: Vec<_> = (0..chance.usize(1..25)).map(|i| format!("k{i}")).collect();
+                    needs.fetch_add(needed(operation, keys.len(), tables, name), Ordering::Relaxed);
+                    match operation {
+                        0 => drop(client.get(key).await),
+                        1 => drop(client.put(key, "1").await),
+                        2 => drop(client.put_if_absent(key, "1").write_id(WriteId::new("mine")).await),
+                        3 => {
+                            needs.fetch_add(1, Ordering::Relaxed);
+                            if let Ok(there) = client.get(key.clone()).await {
+                                drop(client.compare_and_set(key, there.version().clone(), "2").await);
+                            }
+                        }
+                        4 => drop(client.increment("n", 1).await),
+                        5 => drop(client.get_many(keys).await),
+                        6 => drop(client.put_many(keys.into_iter().map(|key| (key, "3"))).await),
+                        7 => drop(client.delete(key).await),
+                        _ => {
+                            needs.fetch_sub(1, Ordering::Relaxed);
+                            drop(client.scan("").collect_all().await);
+                        }
+                    }
+                }
+            }
+        };
+        join_all((0..4).map(|i| worker(seed ^ (i << 32)))).await;
+        let asked: u64 = tables.iter().map(Flaky::asked).sum();
+        let pages: u64 = tables.iter().map(|table| table.scanned.load(Ordering::Relaxed)).sum();
+        let (needed, beyond) = (needs.load(Ordering::Relaxed), client.snapshot());
+        let most = at_most(needed + named(&beyond), 4 * 200 + pages, since);
+        assert!(
+            asked <= most,
+            "seed {seed}, {name}, {faults:?}: {asked} requests, {needed} needed, at most {most}; {beyond}"
+        );
+    }
 }

@@ -1,25 +1,50 @@
 //! Keys and values that a store would reinterpret, and what a write must not lose on the way.
+#![allow(clippy::disallowed_methods)] // the test's own clock
 
-use crate::promise::Promise;
+use crate::promise::{self, Promise};
 use evenkeel::{
     Endpoint, ErrorKind, KvClient, ObjectClient, Replication,
-    provider::{Memory, MemoryTable, ObjectProvider, check_put},
+    provider::{KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, check_put},
     request::{
-        Key, WriteId,
+        Key, WriteId, kv,
         object::{Attributes, List, Put},
     },
 };
 use libtest_mimic::Trial;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let (kept, refused) = (Promise::Acknowledged, Promise::BadInput);
     vec![
         kept.paused("keys::a_compare_and_set_keeps_the_time_to_live", a_compare_and_set),
         kept.paused("keys::an_increment_keeps_the_time_to_live", an_increment),
+        kept.paused("keys::who_says_so_stays", without_expiry),
+        kept.paused(
+            "keys::a_retried_compare_and_set_keeps_the_time_to_live",
+            through_lost_answers,
+        ),
         refused.paused("keys::what_no_listing_can_show_is_refused", no_listing_shows_it),
         refused.paused("keys::a_key_that_ends_in_a_slash_is_refused", a_trailing_slash),
         refused.paused("keys::both_doors_have_the_same_rules_for_attributes", the_same_rules),
+        refused.paused(
+            "keys::both_doors_have_the_same_rules_for_values",
+            the_same_rules_for_values,
+        ),
+        #[cfg(feature = "azure_blob")]
+        refused.trial(
+            "keys::what_azure_takes_for_another_key_is_refused_before_anything_is_sent",
+            azures_names,
+        ),
+        #[cfg(feature = "s3")]
+        Promise::Words.trial("keys::a_listing_that_is_no_xml_is_said_to_be_none", no_xml),
+        refused.trial("keys::what_the_door_takes_comes_back_and_is_listed", round_trips),
+        refused.paused("keys::what_the_door_of_a_table_takes_comes_back", values_round_trip),
     ]
 }
 
@@ -36,10 +61,15 @@ async fn a_compare_and_set() {
     let expires = client.get("session").await.unwrap().expires_at().unwrap();
     let mut version = stored.version().unwrap().clone();
     for step in 0..3 {
-        let swapped = client.compare_and_set("session", version, step.to_string()).await.unwrap();
+        let swapped = client
+            .compare_and_set("session", version, step.to_string())
+            .await
+            .unwrap();
         version = swapped.version().unwrap().clone();
         let there = client.get("session").await.unwrap();
-        let off = there.expires_at().map(|at| at.duration_since(expires).unwrap_or_default());
+        let off = there
+            .expires_at()
+            .map(|at| at.duration_since(expires).unwrap_or_default());
         assert!(off.is_some_and(|off| off < Duration::from_secs(2)), "{off:?}");
     }
     tokio::time::sleep(HOUR).await;
@@ -78,7 +108,11 @@ async fn refused_everywhere(keys: &[&str]) {
             client.head(*key).await.unwrap_err(),
             client.delete(*key).await.unwrap_err(),
         ] {
-            assert_eq!((error.kind(), error.attempts_made()), (ErrorKind::InvalidInput, 0), "{key:?}: {error}");
+            assert_eq!(
+                (error.kind(), error.attempts_made()),
+                (ErrorKind::InvalidInput, 0),
+                "{key:?}: {error}"
+            );
         }
     }
     for store in [virginia, ireland] {
@@ -159,4 +193,345 @@ async fn the_same_rules() {
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{shown}: {error}");
         }
     }
+}
+
+async fn without_expiry() {
+    let client = table();
+    for key in ["swapped", "put", "batch"] {
+        client.put(key, "1").time_to_live(HOUR).await.unwrap();
+    }
+    client.put("counted", "1").time_to_live(HOUR).await.unwrap();
+    let version = client.get("swapped").await.unwrap().version().clone();
+    client
+        .compare_and_set("swapped", version, "2")
+        .without_expiry()
+        .await
+        .unwrap();
+    client.increment("counted", 1).without_expiry().await.unwrap();
+    // A put is a new value, whatever was there.
+    client.put("put", "2").await.unwrap();
+    client.put_many([("batch", "2")]).await.unwrap();
+    for key in ["swapped", "counted", "put", "batch"] {
+        let there = client.get(key).await.unwrap();
+        assert_eq!((there.expires_at(), &there.bytes()[..]), (None, &b"2"[..]), "{key}");
+    }
+}
+
+/// Answers are lost, and the retry meets its own write: the value still expires when it should, not later.
+async fn through_lost_answers() {
+    let table = Losing(MemoryTable::new(), Arc::default());
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("here", table.clone()))
+        .seed(1)
+        .build()
+        .unwrap();
+    client.put("session", "0").time_to_live(HOUR).await.unwrap();
+    let since = tokio::time::Instant::now();
+    for step in 0..5 {
+        tokio::time::sleep(HOUR / 10).await;
+        let version = client.get("session").await.unwrap().version().clone();
+        table.1.store(true, Ordering::Relaxed);
+        client
+            .compare_and_set("session", version, step.to_string())
+            .await
+            .unwrap();
+        client.increment("session", 1).await.unwrap();
+    }
+    assert!(client.get("session").await.unwrap().expires_at().is_some());
+    tokio::time::sleep_until(since + HOUR + Duration::from_secs(5)).await;
+    assert_eq!(client.get("session").await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A table that loses the answer of the next put.
+#[derive(Clone)]
+struct Losing(MemoryTable, Arc<AtomicBool>);
+
+impl KvProvider for Losing {
+    async fn get(&self, get: kv::Get) -> Result<kv::Value, ProviderError> {
+        self.0.get(get).await
+    }
+
+    async fn put(&self, put: kv::Put) -> Result<kv::PutAnswer, ProviderError> {
+        let answer = self.0.put(put).await;
+        match self.1.swap(false, Ordering::Relaxed) {
+            true => Err(ProviderError::faulty("lost")),
+            false => answer,
+        }
+    }
+
+    async fn delete(&self, delete: kv::Delete) -> Result<(), ProviderError> {
+        self.0.delete(delete).await
+    }
+
+    async fn scan(&self, scan: kv::Scan) -> Result<kv::ScanPage, ProviderError> {
+        self.0.scan(scan).await
+    }
+
+    fn limits(&self) -> kv::Limits {
+        self.0.limits()
+    }
+}
+
+async fn the_same_rules_for_values() {
+    let day = Duration::from_secs(24 * 3_600);
+    let cases = [
+        ("w1", Some(day), true),
+        ("w2", None, true),
+        ("w3", Some(Duration::ZERO), false),
+        ("w4", Some(day * 365 * 101), false),
+        ("", None, false),
+        ("w 5", None, false),
+        ("w\u{e9}", None, false),
+        (&*"w".repeat(64), None, true),
+        (&*"w".repeat(65), None, false),
+    ];
+    let (at_the_adapter, client) = (MemoryTable::new(), table());
+    for (at, (id, life, good)) in cases.into_iter().enumerate() {
+        Promise::BadInput.tried();
+        let key = format!("k{at}");
+        let mut put = kv::Put::new(kv::Key::new(&*key).unwrap(), "v", WriteId::new(id));
+        put.time_to_live = life;
+        assert_eq!(
+            KvProvider::put(&at_the_adapter, put).await.is_ok(),
+            good,
+            "{at}: {id:?} {life:?}"
+        );
+        let mut call = client.put(key, "v").write_id(WriteId::new(id));
+        if let Some(life) = life {
+            call = call.time_to_live(life);
+        }
+        assert_eq!(call.await.is_ok(), good, "{at}: {id:?} {life:?}");
+    }
+}
+
+/// It takes `\` for `/`, and parts of a name that end in a dot are not kept.
+#[cfg(feature = "azure_blob")]
+async fn azures_names() {
+    use evenkeel::provider::{AzureBlob, azure_blob::Credential};
+
+    let server = crate::script::always(500, &[], "").await;
+    let url = format!("{}/account/container", server.url()).parse().unwrap();
+    let azure = AzureBlob::new(url, Credential::InTheUrl).unwrap();
+    let first = Memory::new();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", first.clone()))
+        .endpoint(Endpoint::new("azure", azure.clone()))
+        .replication(Replication::write_once())
+        .build()
+        .unwrap();
+    for key in [r"a\b", r"\", "a.", "a./b"] {
+        Promise::BadInput.tried();
+        for error in [
+            client.put(key, "v").await.unwrap_err(),
+            client.get(key).await.unwrap_err(),
+            client.delete(key).await.unwrap_err(),
+        ] {
+            assert_eq!(
+                (error.kind(), error.attempts_made()),
+                (ErrorKind::InvalidInput, 0),
+                "{error}"
+            );
+            assert!(error.to_string().contains("azure: "), "{error}");
+        }
+        let put = Put::new(Key::new(key).unwrap(), "v");
+        let refused = azure.put(put).await.unwrap_err();
+        assert_eq!(refused.kind(), evenkeel::provider::ProviderErrorKind::Unsupported);
+    }
+    assert!(first.list(List::default()).await.unwrap().entries.is_empty());
+    // What another has stored is reported, and stops nothing.
+    first.put(Put::new(Key::new(r"a\b").unwrap(), "v")).await.unwrap();
+    let source = Endpoint::new("virginia", first);
+    let backfill = evenkeel::backfill::Backfill::objects(source, Endpoint::new("azure", azure));
+    let report = backfill.run().await.unwrap();
+    assert_eq!((report.counts.not_copyable, report.counts.keys()), (1, 1));
+    assert_eq!(server.count(), 0);
+}
+
+#[cfg(feature = "s3")]
+async fn no_xml() {
+    use evenkeel::provider::S3;
+
+    for key in ["a\u{FFFE}", "\u{FFFF}", "a\u{1}"] {
+        let body: &'static str = format!(
+            "<?xml version=\"1.0\"?><ListBucketResult><Contents><Key>{key}</Key><Size>1</Size></Contents></ListBucketResult>"
+        )
+        .leak();
+        let server = crate::script::always(200, &[("x-amz-request-id", "REQ7")], body).await;
+        let sdk = aws_sdk_s3::Client::from_conf(server::config(&server.url()).build());
+        let client = ObjectClient::builder()
+            .endpoint(Endpoint::new("here", S3::new(sdk, "bucket")))
+            .build()
+            .unwrap();
+        let error = client.list("").collect_all().await.unwrap_err().to_string();
+        assert!(
+            error.contains("the listing is not readable XML") && !error.contains("200"),
+            "{key:?}: {error}"
+        );
+    }
+}
+
+#[cfg(feature = "s3")]
+#[path = "../support/s3s.rs"]
+mod server;
+
+/// What stores, SDKs and file systems trip over.
+const ODD: &[&str] = &[
+    "\\",
+    "%",
+    "%2F",
+    "%00",
+    "+",
+    " ",
+    "?",
+    "#",
+    "#1",
+    "&",
+    "=",
+    "\"",
+    "'",
+    "<",
+    ">",
+    "&amp;",
+    "~",
+    ";",
+    ":",
+    "|",
+    "*",
+    "[",
+    "{",
+    "^",
+    "`",
+    "..a",
+    "a..",
+    "...",
+    "-",
+    "\u{A0}",
+    "\u{AD}",
+    "\u{200F}",
+    "\u{2028}",
+    "\u{2029}",
+    "\u{FEFF}",
+    "\u{FFFD}",
+    "\u{FFFE}",
+    "\u{FFFF}",
+    "\u{E000}",
+    "\u{D7FF}",
+    "\u{1FFFE}",
+    "\u{10FFFF}",
+    "e\u{301}",
+    "\u{E9}",
+    "\u{130}",
+    "\u{DF}",
+    "\u{1F600}",
+    "/",
+    "\u{1}",
+    "\u{7F}",
+    "\u{85}",
+];
+
+fn odd_text(chance: &mut fastrand::Rng, parts: usize) -> String {
+    (0..chance.usize(1..=parts))
+        .map(|_| match chance.u8(..4) {
+            0 => chance.alphanumeric().to_string(),
+            1 => chance.char(..).to_string(),
+            _ => ODD[chance.usize(..ODD.len())].to_owned(),
+        })
+        .collect()
+}
+
+fn header_value(chance: &mut fastrand::Rng) -> String {
+    (0..chance.usize(..40))
+        .map(|_| char::from(chance.u8(b' '..=b'~')))
+        .collect()
+}
+
+/// Each key in a directory of its own, so that no key is another's directory where keys are files.
+async fn round_trips() {
+    let mut clients: Vec<(&str, ObjectClient)> = Vec::new();
+    let one = |endpoint| ObjectClient::builder().endpoint(endpoint).build().unwrap();
+    clients.push(("memory", one(Endpoint::new("here", Memory::new()).erased())));
+    #[cfg(feature = "s3")]
+    let s3 = server::start(&["bucket"]).await;
+    #[cfg(feature = "s3")]
+    {
+        let sdk = aws_sdk_s3::Client::from_conf(s3.config().build());
+        clients.push((
+            "s3",
+            one(Endpoint::new("here", evenkeel::provider::S3::new(sdk, "bucket")).erased()),
+        ));
+    }
+    #[cfg(feature = "object_store")]
+    {
+        use evenkeel::provider::GenericStore;
+        let memory = GenericStore::new(Arc::new(object_store::memory::InMemory::new())).unwrap();
+        clients.push(("object_store", one(Endpoint::new("here", memory).erased())));
+    }
+    let mut chance = fastrand::Rng::with_seed(promise::seed());
+    let mut taken: Vec<std::collections::BTreeSet<String>> = vec![Default::default(); clients.len()];
+    for at in 0..promise::rounds(150) {
+        let key = format!("{at}/{}", odd_text(&mut chance, 12));
+        let attributes = [
+            header_value(&mut chance),
+            header_value(&mut chance),
+            header_value(&mut chance),
+        ];
+        for ((name, client), taken) in clients.iter().zip(&mut taken) {
+            Promise::BadInput.tried();
+            let body = format!("the body of {key}");
+            let call = client
+                .put(key.clone(), body.clone())
+                .content_type(attributes[0].clone());
+            let call = call
+                .cache_control(attributes[1].clone())
+                .metadata("odd", attributes[2].clone());
+            match call.await {
+                Err(error) => {
+                    assert_eq!(
+                        (error.kind(), error.attempts_made()),
+                        (ErrorKind::InvalidInput, 0),
+                        "{name} {key:?}: {error}"
+                    );
+                }
+                Ok(_) => {
+                    let there = client
+                        .get(key.clone())
+                        .await
+                        .unwrap_or_else(|error| panic!("{name} {key:?}: {error}"));
+                    assert_eq!(there.body(), body.as_bytes(), "{name} {key:?}");
+                    let kept = &there.meta().attributes;
+                    assert_eq!(kept.content_type.as_deref(), Some(&*attributes[0]), "{name}");
+                    assert_eq!(kept.cache_control.as_deref(), Some(&*attributes[1]), "{name}");
+                    assert_eq!(kept.metadata["odd"], attributes[2], "{name}");
+                    taken.insert(key.clone());
+                }
+            }
+        }
+    }
+    for ((name, client), taken) in clients.iter().zip(taken) {
+        assert!(taken.len() > 10, "{name} took {} keys", taken.len());
+        let listed = client.list("").collect_all().await.unwrap();
+        let listed: Vec<_> = listed.entries.iter().map(|entry| entry.name().to_owned()).collect();
+        assert_eq!(listed, taken.into_iter().collect::<Vec<_>>(), "{name}");
+    }
+}
+
+async fn values_round_trip() {
+    let client = table();
+    let mut chance = fastrand::Rng::with_seed(promise::seed());
+    let mut taken = std::collections::BTreeMap::new();
+    for _ in 0..promise::rounds(500) {
+        Promise::BadInput.tried();
+        let key = odd_text(&mut chance, 12);
+        let value: Vec<u8> = (0..chance.usize(..50)).map(|_| chance.u8(..)).collect();
+        match client.put(key.clone(), value.clone()).await {
+            Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput, "{key:?}: {error}"),
+            Ok(_) => {
+                assert_eq!(client.get(key.clone()).await.unwrap().bytes(), &value, "{key:?}");
+                taken.insert(key, value);
+            }
+        }
+    }
+    let scanned = client.scan("").collect_all().await.unwrap().entries.into_iter();
+    let scanned: Vec<_> = scanned.map(|entry| (entry.key, entry.value.bytes.to_vec())).collect();
+    assert_eq!(scanned, taken.into_iter().collect::<Vec<_>>());
 }

@@ -57,12 +57,12 @@ impl Operation for Increment {
     async fn run(self, cx: &Context<Keys>) -> Result<(i64, Answer), Error> {
         let key = cx.checked(self.key.clone())?;
         cx.checked(door::item_fits(cx, &key, DIGITS))?;
+        let mut aim = replicate::authority(cx)?;
         let place = self.turns.queue_at(&key);
         let Ok(_turn) = tokio::time::timeout_at(cx.deadline, place.come()).await else {
             let message = "other increments of the key by this client were not done in time";
             return Err(cx.refuse(ErrorKind::DeadlineExceeded, message));
         };
-        let mut aim = replicate::authority(cx)?;
         let mut wait = FIRST_WAIT;
         loop {
             if let Some(sum) = self.once(cx, &key, aim).await? {

@@ -74,9 +74,9 @@ const AT_ONCE: usize = 4;
 const AGAIN: u32 = 3;
 /// The first wait, at most, before it is; then twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// An answer with so many bytes of values is a full one: the largest that a provider gives is 16 MB (DynamoDB's), and the
-/// next value did not fit.
-const FULL: usize = 15 << 20;
+/// An answer with so many bytes of values is a full one: DynamoDB's have 16 MB, of which the next value, of up to 400 KB, would
+/// have been too much.
+const FULL: usize = 15_000_000;
 
 impl Operation for GetValues {
     type Protocol = Keys;
@@ -112,7 +112,7 @@ impl Operation for PutValues {
             cx.checked(door::item_fits(cx, key, value.len()))?;
         }
         cx.checked(door::no_key_twice(values.iter().map(|(key, _)| key)))?;
-        cx.checked(door::time_to_live(self.time_to_live))?;
+        cx.checked(Put::check_life(self.time_to_live))?;
         let aim = replicate::authority(cx)?;
         let puts: Vec<Put> = values
             .into_iter()
@@ -251,7 +251,10 @@ fn bytes(reply: &Reply<Keys>) -> usize {
 /// What is left open was not asked for again, and its failure says why.
 fn withheld<T>(slots: &mut [Slot<T>], refusal: Refusal) {
     for slot in slots.iter_mut().filter(|slot| slot.done.is_none()) {
-        slot.failed = slot.failed.take().map(|failed| failed.withholding(Some(refusal.as_str())));
+        slot.failed = slot
+            .failed
+            .take()
+            .map(|failed| failed.withholding(Some(refusal.as_str())));
     }
 }
 

@@ -44,6 +44,13 @@
 //! guess; so it is when a lost [`delete_if`](KvClient::delete_if) finds nothing. An unconditional `put` or `delete` is sent
 //! again, which may undo a write of somebody else's in between: where that matters, use a condition.
 //!
+//! # When a value expires
+//! | | without a word | `.time_to_live(…)` | `.without_expiry()` |
+//! |---|---|---|---|
+//! | `put`, `put_many`, `put_if_absent` | never, whatever was there | after this | |
+//! | `compare_and_set` | when the version that it replaces would have | after this | never |
+//! | `increment` | when what was there would have; never if nothing was | | never |
+//!
 //! # Promises
 //! - A key, a value's size and a time to live are checked before anything is sent, against the limits of **every** endpoint
 //!   ([`ErrorKind::InvalidInput`](crate::ErrorKind) names the endpoint and its limit): what is stored today can follow to

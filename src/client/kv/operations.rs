@@ -166,7 +166,7 @@ impl Operation for PutValue {
     async fn run(self, cx: &Context<Keys>) -> Result<(Stored, Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::item_fits(cx, &key, self.value.len()))?;
-        cx.checked(door::time_to_live(self.time_to_live))?;
+        cx.checked(Put::check_life(self.time_to_live))?;
         if let Some(id) = &self.write_id {
             cx.checked(id.check())?;
         }

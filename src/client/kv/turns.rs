@@ -64,7 +64,11 @@ mod tests {
         let turn = first.come().await;
         let second = turns.queue_at(&key("a"));
         // One that gives up waiting leaves the queue.
-        assert!(tokio::time::timeout(Duration::from_secs(1), second.come()).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), second.come())
+                .await
+                .is_err()
+        );
         drop(second);
         // Nobody waits for another key's.
         let other = turns.queue_at(&key("b"));

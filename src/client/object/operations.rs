@@ -1,5 +1,6 @@
 use super::{
-    ObjectCall, Objects, door,
+    ObjectCall, Objects,
+    door::{self, Checked},
     terms::Asked,
     values::{Fetched, FetchedMeta, Stored},
 };
@@ -8,7 +9,7 @@ use crate::{
     error::Error,
     replicate::{self, Condition, Write},
     request::{
-        Key, OpClass,
+        OpClass,
         object::{
             Attributes, ByteRange, Delete, ETag, Encryption, Get, Head, ObjectRequest, ObjectResponse, Put, PutMode,
             Terms, WriteId,
@@ -17,9 +18,6 @@ use crate::{
 };
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// A key, or why it is none: said when the call is awaited.
-type Checked = Result<Key, String>;
 
 /// A put that has not been sent yet.
 pub struct PutObject {
@@ -209,13 +207,10 @@ impl Operation for PutObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(Stored, Answer), Error> {
-        let key = cx.checked(self.key)?;
-        if let Some(id) = &self.write_id {
-            cx.checked(id.check())?;
-        }
+        let key = door::addressable(cx, self.key)?;
         let known_id = self.write_id.is_some();
         let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
-        cx.checked(door::attributes(&self.attributes, Some(&id)))?;
+        cx.checked(door::attributes(&self.attributes, &id))?;
         let (terms, terms_at) = self.terms.settled(cx)?;
         let put = Put {
             mode: self.mode,
@@ -258,7 +253,7 @@ impl Operation for GetObject {
     const CLASS: OpClass = OpClass::Read;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(Fetched, Answer), Error> {
-        let key = cx.checked(self.key)?;
+        let key = door::addressable(cx, self.key)?;
         if let Some(range) = &self.range {
             cx.checked(door::range(range))?;
         }
@@ -287,7 +282,7 @@ impl Operation for HeadObject {
     const CLASS: OpClass = OpClass::Read;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(FetchedMeta, Answer), Error> {
-        let key = cx.checked(self.key)?;
+        let key = door::addressable(cx, self.key)?;
         match replicate::read(cx, ObjectRequest::Head(Head::new(key))).await? {
             (ObjectResponse::Head(meta), answer) => Ok((
                 FetchedMeta {
@@ -308,7 +303,7 @@ impl Operation for DeleteObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Context<Objects>) -> Result<((), Answer), Error> {
-        let key = cx.checked(self.key)?;
+        let key = door::addressable(cx, self.key)?;
         let confirmed = replicate::delete(cx, ObjectRequest::Delete(Delete::new(key))).await?;
         let answer = Answer {
             endpoint: confirmed.map(|endpoint| cx.name(endpoint)),

@@ -38,8 +38,8 @@ pub(crate) struct Aim {
     pub(crate) kind: LegKind,
     /// Sooner than the whole call's deadline.
     pub(crate) deadline: Option<Instant>,
-    /// It was granted by the budget, though its kind would not need that.
-    pub(crate) paid: bool,
+    /// Why the budget is not asked for it, where it is no request that the call needs.
+    pub(crate) beyond: Option<Exception>,
 }
 
 /// Why something was not asked again.
@@ -72,6 +72,7 @@ impl Aim {
     pub(crate) fn confirm(endpoint: usize) -> Self {
         Self {
             kind: LegKind::Confirm,
+            beyond: Some(Exception::Confirmation),
             ..Self::only(endpoint)
         }
     }
@@ -87,6 +88,7 @@ impl Aim {
     pub(crate) fn proof(endpoint: usize) -> Self {
         Self {
             kind: LegKind::Proof,
+            beyond: Some(Exception::AbsenceProof),
             ..Self::only(endpoint)
         }
     }
@@ -221,10 +223,8 @@ impl<P: Protocol> Context<P> {
             OpClass::Write => Safety::Idempotent,
             OpClass::Read | OpClass::List => Safety::ReadOnly,
         };
-        match aim.kind {
-            LegKind::Proof => self.core.purse.except(Exception::AbsenceProof),
-            LegKind::Confirm if !aim.paid => self.core.purse.except(Exception::Confirmation),
-            _ => {}
+        if let Some(why) = aim.beyond {
+            self.core.purse.except(why);
         }
         let first = self.passes.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         let record = CallRecord::new(class, safety)

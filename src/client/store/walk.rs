@@ -177,7 +177,9 @@ impl<P: Paged> Walk<P> {
             }
             let last = self.merge.resume_after();
             let from = last.as_deref().map_or(Resume::Start, Resume::After);
-            return cx.ask(P::page(&self.query, from, self.left), Aim::default().again()).await;
+            return cx
+                .ask(P::page(&self.query, from, self.left), Aim::default().again())
+                .await;
         }
         cx.ask(
             P::page(&self.query, Resume::Start, self.left),

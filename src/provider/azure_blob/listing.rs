@@ -5,7 +5,7 @@ use super::{
 use crate::{
     provider::{
         ProviderError,
-        refusal::{Asked, record, wrong},
+        refusal::{Asked, record, unreadable_listing, wrong},
     },
     request::object::{List, ListEntry, ListPage, ObjectMeta},
     verdict::table::Symptom,
@@ -128,7 +128,7 @@ pub(super) async fn page(container: &BlobContainerClient, list: &List) -> Result
     let id = headers.get_optional_str(&error::REQUEST_ID);
     record(id);
     let nonsense = || wrong(Symptom::Nonsense, id);
-    let answer: Answer = azure_core::xml::from_xml(&body).map_err(|_| nonsense())?;
+    let answer: Answer = azure_core::xml::from_xml(&body).map_err(|_| unreadable_listing(id))?;
     let entries = answer.blobs.entries.into_iter().map(entry).collect::<Option<Vec<_>>>();
     let mut entries = entries.ok_or_else(nonsense)?;
     entries.sort_by(|a, b| a.name().cmp(b.name()));

@@ -60,13 +60,17 @@ pub use shared_key::SharedKey;
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
+    names,
     part::located,
     refusal::{Asked, record, wrong},
 };
 use crate::{
     endpoint::Host,
-    request::object::{
-        ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+    request::{
+        Key,
+        object::{
+            ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+        },
     },
     verdict::table::Symptom,
 };
@@ -185,8 +189,9 @@ impl AzureBlob {
         &self.container
     }
 
-    fn blob(&self, key: &crate::request::Key) -> BlobClient {
-        self.container.blob_client(key.as_str())
+    fn blob(&self, key: &Key) -> Result<BlobClient, ProviderError> {
+        names::azure(key)?;
+        Ok(self.container.blob_client(key.as_str()))
     }
 
     async fn part(
@@ -203,7 +208,7 @@ impl AzureBlob {
             partition_size: Some(ONE_PART),
             ..BlobClientDownloadOptions::default()
         };
-        let got = self.blob(&get.key).download(Some(options)).await;
+        let got = self.blob(&get.key)?.download(Some(options)).await;
         let got = got.map_err(|error| failed(Asked::Read, &error))?;
         read::object(get, got).await
     }
@@ -279,7 +284,7 @@ impl ObjectProvider for AzureBlob {
             }
         };
         let body: RequestContent<_, _> = put.body.into(); // not its own `from`, which copies
-        let stored = self.blob(&put.key).upload(body, Some(options)).await;
+        let stored = self.blob(&put.key)?.upload(body, Some(options)).await;
         let stored = stored.map_err(|error| failed(asked, &error))?;
         let id = stored.raw_response.headers().get_optional_str(&error::REQUEST_ID);
         record(id);
@@ -300,13 +305,13 @@ impl ObjectProvider for AzureBlob {
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        let known = self.blob(&head.key).get_properties(None).await;
+        let known = self.blob(&head.key)?.get_properties(None).await;
         let known = known.map_err(|error| failed(Asked::Read, &error))?;
         read::meta(head.key.as_str(), &known)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        match self.blob(&delete.key).delete(None).await {
+        match self.blob(&delete.key)?.delete(None).await {
             Ok(deleted) => {
                 record(deleted.headers().get_optional_str(&error::REQUEST_ID));
                 Ok(())
@@ -324,6 +329,10 @@ impl ObjectProvider for AzureBlob {
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         terms::check(&terms.over(&self.defaults))
+    }
+
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        names::azure(key)
     }
 
     fn hosts(&self) -> Option<Vec<Host>> {

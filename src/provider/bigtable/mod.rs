@@ -60,7 +60,7 @@ mod link;
 mod rows;
 mod wire;
 
-use super::{KvProvider, ProviderError, ProviderErrorKind};
+use super::{KvProvider, ProviderError, ProviderErrorKind, check_value};
 use crate::{
     clock,
     endpoint::Host,
@@ -130,8 +130,7 @@ impl Bigtable {
 
     /// What Bigtable takes is checked here, because its own refusal costs a round trip.
     fn check(&self, put: &Put) -> Result<(), ProviderError> {
-        let checked = self.limits().check_item(&put.key, put.value.len());
-        checked.map_err(|exceeded| ProviderError::unsupported(format!("Bigtable {exceeded}")))
+        check_value("Bigtable", &self.limits(), put)
     }
 }
 

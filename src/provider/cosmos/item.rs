@@ -129,7 +129,8 @@ mod tests {
 
         // Kept: the same moment, and what is left until then.
         let later = SystemTime::UNIX_EPOCH + Duration::from_millis(12_100);
-        let swap = |id| Put::new(Key::new("k").unwrap(), "w", WriteId::new(id)).on(Condition::Version(item.version("e")));
+        let swap =
+            |id| Put::new(Key::new("k").unwrap(), "w", WriteId::new(id)).on(Condition::Version(item.version("e")));
         let kept = Item::new(&swap("x"), later);
         assert_eq!((kept.expires, kept.ttl), (Some(13), Some(1)));
         let stays = Item::new(&swap("y").without_expiry(), later);

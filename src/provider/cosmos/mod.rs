@@ -60,7 +60,7 @@
 
 mod item;
 
-use super::{KvProvider, ProviderError, ProviderErrorKind, dated};
+use super::{KvProvider, ProviderError, ProviderErrorKind, check_value, dated};
 use crate::{
     clock,
     request::kv::{Condition, Delete, Expiry, Get, Key, Limits, Put, PutAnswer, Scan, ScanPage, Value, Version},
@@ -176,8 +176,7 @@ impl KvProvider for Cosmos {
     }
 
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
-        let checked = self.limits().check_item(&put.key, put.value.len());
-        checked.map_err(|exceeded| ProviderError::unsupported(format!("Cosmos DB {exceeded}")))?;
+        check_value("Cosmos DB", &self.limits(), &put)?;
         let item = Item::new(&put, clock::wall());
         let version = match &put.condition {
             Condition::Always => {

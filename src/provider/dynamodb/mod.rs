@@ -90,11 +90,12 @@ mod item;
 mod scan;
 
 use super::{
-    KvProvider, ProviderError, ProviderErrorKind, dated,
+    KvProvider, ProviderError, ProviderErrorKind,
     aws::{
         CONNECT_TIMEOUT, connecting_bounded,
         recorder::{Recorder, nobody},
     },
+    check_value, dated,
 };
 use crate::{
     clock,
@@ -186,8 +187,7 @@ impl DynamoDb {
 
     /// What a store of these sizes takes is checked here, because DynamoDB's own refusal costs a round trip.
     fn check(&self, put: &Put) -> Result<(), ProviderError> {
-        let checked = self.limits().check_item(&put.key, put.value.len());
-        checked.map_err(|exceeded| ProviderError::unsupported(format!("DynamoDB {exceeded}")))
+        check_value("DynamoDB", &self.limits(), put)
     }
 
     /// Whether to ask for a consistent read.
@@ -248,11 +248,7 @@ impl KvProvider for DynamoDb {
         let now = clock::wall();
         let item = self.item(&put, now);
         let mut stored = item::version(&item, &put.write_id);
-        let request = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(item));
+        let request = self.client.put_item().table_name(&*self.table).set_item(Some(item));
         let refused = match &put.condition {
             Condition::Always => None,
             Condition::Absent => Some(ProviderErrorKind::AlreadyExists),

@@ -1,7 +1,7 @@
 use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
-        refusal::{Asked, refused},
+        refusal::{Asked, refused, unreadable_listing},
     },
     verdict::{Finding, Outcome, Sent, Verdict, chain, table::Symptom, xml_code},
 };
@@ -15,6 +15,9 @@ pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
     if let Some((status, finding)) = refusal(error) {
         return refused(asked, finding, Some(status));
     }
+    if chain::chain(error).any(|error| error.to_string().starts_with(UNREADABLE)) {
+        return unreadable_listing(None);
+    }
     match variant(asked, error) {
         Ok(known) => known,
         Err(mut finding) => {
@@ -26,6 +29,9 @@ pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
         }
     }
 }
+
+/// How it says that it could not read a listing.
+const UNREADABLE: &str = "Got invalid list response: ";
 
 /// What the server refused, if it did.
 fn refusal(error: &Error) -> Option<(u16, Finding)> {

@@ -60,7 +60,7 @@ mod listing;
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
-    check_terms,
+    check_terms, names,
     refusal::{Asked, wrong},
 };
 use crate::{
@@ -86,6 +86,7 @@ pub struct GenericStore {
     untagged: bool,
     in_order: bool,
     passes: Passed,
+    names: Names,
 }
 
 /// Why a store was refused.
@@ -118,6 +119,7 @@ impl GenericStore {
                 untagged: false,
                 in_order: false,
                 passes: Passed::by(&shown),
+                names: Names::by(&shown),
             }),
         }
     }
@@ -157,6 +159,15 @@ impl GenericStore {
     /// The store.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
+    }
+
+    /// A key that is the same text as a path.
+    fn path(&self, key: &Key) -> Result<Path, ProviderError> {
+        self.names.check(key)?;
+        Path::parse(key.as_str())
+            .ok()
+            .filter(|path| path.as_ref() == key.as_str())
+            .ok_or_else(|| ProviderError::unsupported("object_store has no path for this key"))
     }
 
     fn tag(&self, etag: Option<&String>, version: Option<&String>) -> Option<ETag> {
@@ -239,19 +250,40 @@ impl fmt::Debug for GenericStore {
     }
 }
 
-/// A key that is the same text as a path.
-fn path(key: &Key) -> Result<Path, ProviderError> {
-    Path::parse(key.as_str())
-        .ok()
-        .filter(|path| path.as_ref() == key.as_str())
-        .ok_or_else(|| ProviderError::unsupported("object_store has no path for this key: one that ends in `/`"))
+/// Whose rules for names hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    Azures,
+    OfFiles,
+    Any,
+}
+
+impl Names {
+    /// ... by what the store prints of itself.
+    fn by(shown: &str) -> Self {
+        if shown.contains("MicrosoftAzure {") {
+            Self::Azures
+        } else if shown.contains("LocalFileSystem {") {
+            Self::OfFiles
+        } else {
+            Self::Any
+        }
+    }
+
+    fn check(self, key: &Key) -> Result<(), ProviderError> {
+        match self {
+            Self::Azures => names::azure(key),
+            Self::OfFiles => names::files(key, cfg!(windows)),
+            Self::Any => Ok(()),
+        }
+    }
 }
 
 impl ObjectProvider for GenericStore {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         check(&put)?;
         self.passes.check(&put.terms)?;
-        let path = path(&put.key)?;
+        let path = self.path(&put.key)?;
         let (mode, asked) = match &put.mode {
             PutMode::Create => (object_store::PutMode::Create, Asked::Create),
             PutMode::Overwrite => (object_store::PutMode::Overwrite, Asked::Overwrite),
@@ -282,7 +314,7 @@ impl ObjectProvider for GenericStore {
 
     async fn get(&self, get: Get) -> Result<Object, ProviderError> {
         check_range(get.range.as_ref())?;
-        let path = path(&get.key)?;
+        let path = self.path(&get.key)?;
         let tag = get.if_none_match.as_ref().map(ETag::value);
         let options = GetOptions {
             range: get.range.as_ref().map(|range| match range {
@@ -323,13 +355,13 @@ impl ObjectProvider for GenericStore {
             head: true,
             ..GetOptions::default()
         };
-        let known = self.store.get_opts(&path(&head.key)?, options).await;
+        let known = self.store.get_opts(&self.path(&head.key)?, options).await;
         let known = known.map_err(|error| failed(Asked::Read, &error))?;
         self.described(&head.key, &known)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        let path = path(&delete.key)?;
+        let path = self.path(&delete.key)?;
         match object_store::ObjectStoreExt::delete(&*self.store, &path).await {
             Ok(()) => Ok(()),
             Err(error) => match failed(Asked::Delete, &error) {
@@ -345,6 +377,10 @@ impl ObjectProvider for GenericStore {
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         self.passes.check(terms)
+    }
+
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        self.names.check(key)
     }
 
     /// Lists nothing: under a path that nobody uses.

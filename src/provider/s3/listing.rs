@@ -1,13 +1,32 @@
 use super::{etag, read::time};
 use crate::{
-    provider::{ProviderError, refusal::wrong},
+    provider::{
+        ProviderError,
+        refusal::{Asked, unreadable_listing, wrong},
+    },
     request::object::{List, ListEntry, ListPage, ObjectMeta},
     verdict::table::Symptom,
 };
-use aws_sdk_s3::operation::{RequestId, list_objects_v2::ListObjectsV2Output};
+use aws_sdk_s3::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        RequestId,
+        list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
+    },
+};
 
 /// The most that S3 gives in one page.
 pub(super) const PAGE: usize = 1000;
+
+/// Why there is no page. A success that the SDK cannot read is none.
+pub(super) fn failed(error: &SdkError<ListObjectsV2Error>) -> ProviderError {
+    match error {
+        SdkError::ServiceError(read) if read.raw().status().is_success() && error.code().is_none() => {
+            unreadable_listing(error.request_id())
+        }
+        _ => super::failed(Asked::List, error),
+    }
+}
 
 /// S3 gives objects and common prefixes apart; here they are one ascending list.
 pub(super) fn page(list: &List, page: ListObjectsV2Output) -> Result<ListPage, ProviderError> {

@@ -297,7 +297,7 @@ impl ObjectProvider for S3 {
             .set_continuation_token(list.continuation.clone())
             .send()
             .await
-            .map_err(|error| failed(Asked::List, &error))?;
+            .map_err(|error| listing::failed(&error))?;
         record(page.request_id());
         listing::page(&list, page)
     }

@@ -173,6 +173,19 @@ impl Put {
             (None, _) => Expiry::Never,
         }
     }
+
+    /// The longest time to live, longer than any cache or lease should have, and short enough that no provider's clock
+    /// overflows: 100 years.
+    pub const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+    pub(crate) fn check_life(time_to_live: Option<Duration>) -> Result<(), String> {
+        match time_to_live {
+            Some(life) if life.is_zero() || life > Self::LONGEST_LIFE => Err(format!(
+                "a time to live must lie between 1 ns and 100 years, not {life:?}"
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The value by its length only.

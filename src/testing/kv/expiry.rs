@@ -82,12 +82,19 @@ pub(super) async fn a_compare_and_set_keeps_the_time_to_live<D: KvDoor>(room: &R
     let swap = room.swap("short", &short.version, "2");
     room.ok("a compare-and-set", room.door.put(swap).await);
     sleep(SURELY_OVER).await;
-    room.refused("a get of what has expired", room.door.get(Get::new(room.key("short"))).await);
+    room.refused(
+        "a get of what has expired",
+        room.door.get(Get::new(room.key("short"))).await,
+    );
     // With a word of its own it is otherwise.
     let longer = room.swap("long", &version, "5").expiring(LONG * 2);
     let version = room.ok("a compare-and-set", room.door.put(longer).await).version;
     let there = room.fetch("long").await;
-    assert!(there.expires_at > long.expires_at.map(|at| at + LONG / 2), "{}", room.name);
+    assert!(
+        there.expires_at > long.expires_at.map(|at| at + LONG / 2),
+        "{}",
+        room.name
+    );
     let stays = room.swap("long", &version, "6").without_expiry();
     room.ok("a compare-and-set", room.door.put(stays).await);
     assert_eq!(room.fetch("long").await.expires_at, None, "{}", room.name);

@@ -2,7 +2,7 @@
 //!
 //! The checks ask through a [`KvDoor`], which every [`KvProvider`](crate::provider::KvProvider) is, and which a whole client
 //! can be. Each works under a key prefix of its own, so that one table serves all of them; the table should hold nothing
-//! under `suite:` beforehand. They take about 4 s, most of which waits for values to expire.
+//! under `suite:` beforehand. They take about 10 s, most of which waits for values to expire.
 //!
 //! A table that is known not to do something says so in its [`Claims`], with the reason; the checks that need it are then
 //! skipped *by name*, printed, and listed in the [`Report`].
