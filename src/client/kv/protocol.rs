@@ -186,6 +186,7 @@ impl KvClientBuilder {
     pub fn build(self) -> Result<KvClient, BuildError> {
         Ok(KvClient {
             core: Arc::new(self.assemble()?),
+            turns: Arc::default(),
         })
     }
 }
