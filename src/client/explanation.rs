@@ -2,7 +2,7 @@ use crate::{
     clock,
     endpoint::Roster,
     request::{CallRecord, Ended, LegKind, LegRecord, bit},
-    verdict::{Detail, Outcome, Verdict},
+    verdict::{Detail, Outcome, Verdict, table},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -187,6 +187,12 @@ impl Attempt {
     /// How long it took.
     pub const fn elapsed(&self) -> Option<Duration> {
         self.elapsed
+    }
+
+    /// It was refused because the clocks differ.
+    pub(crate) fn is_of_the_clock(&self) -> bool {
+        let row = table::row_for_code(table::SKEWED);
+        row.is_some_and(|row| self.message() == Some(row.phrase))
     }
 
     /// The provider's code.

@@ -1,7 +1,7 @@
 //! What a finding means for what was asked: the part that every adapter over HTTP shares.
 
 use super::{ProviderError, ProviderErrorKind};
-use crate::verdict::{Finding, Outcome, Verdict, table::Symptom};
+use crate::verdict::{Finding, Outcome, Verdict, table::Symptom, words};
 
 /// What was asked, as far as it matters to what a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +32,14 @@ pub(super) fn wrong(symptom: Symptom, request_id: Option<&str>) -> ProviderError
     ProviderError::found(ProviderErrorKind::Failed, finding)
 }
 
-/// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
-#[cfg_attr(not(any(feature = "s3", feature = "azure_blob")), allow(dead_code))]
+/// Puts the provider's request id on the span of the attempt, whose layer has declared the field. (It finds that of a failure
+/// in the error, too.)
+#[cfg_attr(
+    not(any(feature = "s3", feature = "azure_blob", feature = "dynamodb")),
+    allow(dead_code)
+)]
 pub(super) fn record(request_id: Option<&str>) {
-    if let Some(id) = request_id {
+    if let Some(id) = request_id.and_then(words::id) {
         tracing::Span::current().record("provider.request_id", id);
     }
 }

@@ -169,6 +169,14 @@ impl CallRecord {
         self.allowance
     }
 
+    /// A write of a megabyte and more: something on the way may refuse or lose those while small ones pass.
+    #[inline]
+    pub(crate) const fn is_large(&self) -> bool {
+        /// The time that the client allows for a megabyte.
+        const LARGE: Duration = Duration::from_secs(1);
+        matches!(self.class, OpClass::Write) && self.allowance.as_micros() >= LARGE.as_micros()
+    }
+
     /// The class of work.
     #[inline]
     pub const fn class(&self) -> OpClass {

@@ -23,7 +23,9 @@ pub(super) fn count(event: &Event) {
         | Event::SharedDependency { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
-        | Event::OrderLifted { .. } => {}
+        | Event::OrderLifted { .. }
+        | Event::LargeWritesOut { .. }
+        | Event::LargeWritesBack { .. } => {}
     }
 }
 

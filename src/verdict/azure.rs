@@ -118,7 +118,7 @@ fn answered(status: u16, answer: Option<&RawResponse>) -> Finding {
     if status == 404 && code.is_none() {
         return Finding::symptom(Symptom::Nonsense).with_request_id(id);
     }
-    let mut finding = Finding::refusal(status, code.as_deref(), None);
+    let mut finding = Finding::refusal(status, code.as_deref(), Some(body));
     finding.outcome.retry_after = retry_after(headers);
     finding.outcome.credential |= status == 401;
     finding.with_request_id(id)
@@ -231,7 +231,11 @@ mod tests {
             Outcome::new(Verdict::Unreachable, Sent::No)
         );
         for kind in [ErrorKind::Io, ErrorKind::DataConversion, ErrorKind::Other] {
-            assert_eq!(outcome(kind), Outcome::new(Verdict::Faulty, Sent::Maybe));
+            let expected = Outcome {
+                broken: matches!(kind, ErrorKind::Io),
+                ..Outcome::new(Verdict::Faulty, Sent::Maybe)
+            };
+            assert_eq!(outcome(kind), expected);
         }
         // A bare I/O error beneath proves nothing.
         let refused: io::Error = io::ErrorKind::ConnectionRefused.into();

@@ -5,7 +5,7 @@ use super::{
 use crate::{
     provider::{
         ProviderError,
-        refusal::{Asked, record, wrong},
+        refusal::{Asked, wrong},
     },
     request::object::{List, ListEntry, ListPage, ObjectMeta},
     verdict::table::Symptom,
@@ -126,7 +126,7 @@ pub(super) async fn page(container: &BlobContainerClient, list: &List) -> Result
     };
     let (_, headers, body) = page.deconstruct();
     let id = headers.get_optional_str(&error::REQUEST_ID);
-    record(id);
+    error::record(id);
     let nonsense = || wrong(Symptom::Nonsense, id);
     let answer: Answer = azure_core::xml::from_xml(&body).map_err(|_| nonsense())?;
     let entries = answer.blobs.entries.into_iter().map(entry).collect::<Option<Vec<_>>>();

@@ -61,7 +61,7 @@ use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
     part::located,
-    refusal::{Asked, record, wrong},
+    refusal::{Asked, wrong},
 };
 use crate::{
     endpoint::Host,
@@ -282,7 +282,7 @@ impl ObjectProvider for AzureBlob {
         let stored = self.blob(&put.key).upload(body, Some(options)).await;
         let stored = stored.map_err(|error| failed(asked, &error))?;
         let id = stored.raw_response.headers().get_optional_str(&error::REQUEST_ID);
-        record(id);
+        error::record(id);
         // Without it nobody has confirmed what was stored.
         let tag = stored.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
         Ok(PutAnswer::new(Some(etag(tag.as_ref()))))
@@ -308,7 +308,7 @@ impl ObjectProvider for AzureBlob {
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
         match self.blob(&delete.key).delete(None).await {
             Ok(deleted) => {
-                record(deleted.headers().get_optional_str(&error::REQUEST_ID));
+                error::record(deleted.headers().get_optional_str(&error::REQUEST_ID));
                 Ok(())
             }
             Err(error) => match failed(Asked::Delete, &error) {

@@ -48,7 +48,7 @@ use super::{
     ObjectProvider, ProviderError,
     attributes::{check, check_range},
     aws::{
-        CONNECT_TIMEOUT, connecting_bounded,
+        CONNECT_TIMEOUT, Discreet, connecting_bounded,
         recorder::{Recorder, nobody},
     },
     check_terms,
@@ -168,6 +168,7 @@ pub fn prepared(client: &Client) -> Client {
         .retry_config(RetryConfig::disabled())
         .timeout_config(connecting_bounded(given.timeout_config()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(Discreet)
         .build();
     Client::from_conf(config)
 }
