@@ -12,7 +12,7 @@
 use bytes::Bytes;
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
-    provider::{ObjectProvider, ProviderError, ProviderErrorKind, check_put, check_range},
+    provider::{Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind, check_put, check_range},
     request::object::{
         Attributes, Delete, ETag, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode,
         WriteId,
@@ -228,6 +228,10 @@ impl ObjectProvider for Directory {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        // Nothing removes a file on the condition of what is in it, and what cannot be kept is refused, never left out.
+        if delete.if_match.is_some() {
+            return Err(ProviderError::unsupported("a directory has no conditional delete"));
+        }
         let path = self.path(delete.key.as_str());
         let removed = blocking(move || fs::remove_file(path).map_err(failed)).await;
         match removed {
@@ -239,6 +243,13 @@ impl ObjectProvider for Directory {
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         let store = self.clone();
         blocking(move || store.page(&list)).await
+    }
+
+    /// So that nobody asks for what is refused, and nobody need ask what is kept.
+    fn capabilities(&self) -> Capabilities {
+        let mut known = Capabilities::all(Capability::Kept);
+        known.delete_if_match = Capability::Lacking;
+        known
     }
 
     /// The directory must be there: a disk that is not mounted is no empty store.

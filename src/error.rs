@@ -187,7 +187,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
             .map(|index| roster.shared_name(index));
         Self(Box::new(Inner {
             kind,
-            retryable: kind.is_retryable()
+            retryable: (kind.is_retryable() && !explanation.met_only_what_lasts())
                 || (kind == ErrorKind::MaybeApplied && record.safety() == Safety::Idempotent),
             explanation: explanation.answered(if kind.is_answer() { endpoint.clone() } else { None }, false),
             endpoint,
@@ -203,7 +203,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
     #[must_use]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
-        self.0.retryable = kind.is_retryable();
+        self.0.retryable = kind.is_retryable() && !self.0.explanation.met_only_what_lasts();
         self
     }
 }

@@ -140,6 +140,7 @@
 //! | `google_cloud` | verdicts for every Google Cloud SDK; includes `http` |
 //! | `gcs` | `provider::Gcs` on `google-cloud-storage`; includes `google_cloud` |
 //! | `object_store` | `provider::GenericStore`, any store of the crate `object_store`; includes `http` |
+//! | `object_store_http` | `provider::object_store::NoRedirects`, a transport for that crate's own stores; includes `object_store` |
 //! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
 //! | `drill` | [`drill`]; includes `http` |
 //! | `testing` | [`testing`] |
@@ -158,6 +159,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backfill;
+mod bounds;
 pub mod breaker;
 pub mod client;
 mod clock;

@@ -16,14 +16,17 @@ use crate::{
     endpoint::{Constraints, Profile},
     provider::{AnyKvProvider, AnyObjectProvider, KvProvider, ObjectProvider},
 };
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A copy of what exists, from one endpoint to another. See the [module](super).
 #[must_use = "a backfill does nothing until it is run"]
 pub struct Backfill {
     stores: Stores,
     settings: Settings,
+    /// What the target must satisfy.
     constraints: Constraints,
+    /// What both sides must satisfy.
+    on_both: Constraints,
     keeper: Option<Box<dyn AnyKeeper>>,
     observer: Option<Observer>,
     seed: Option<u64>,
@@ -50,6 +53,7 @@ impl Backfill {
             stores,
             settings: Settings::default(),
             constraints: Constraints::new(),
+            on_both: Constraints::new(),
             keeper: None,
             observer: None,
             seed: None,
@@ -62,7 +66,7 @@ impl Backfill {
         self
     }
 
-    /// At most so many requests a second to each of the two endpoints; [`f64::INFINITY`] for no limit. Default 500: a
+    /// At most so many requests a second to each of the two endpoints, 0.001 at least; [`f64::INFINITY`] for no limit. Default 500: a
     /// seventh of the writes that S3 gives one prefix (3,500 a second), so that the application's own do not notice. An
     /// endpoint that throttles is asked less.
     pub const fn rate(mut self, per_second: f64) -> Self {
@@ -96,7 +100,7 @@ impl Backfill {
         self
     }
 
-    /// The longest that an attempt may take, beside 1 s for every megabyte it moves. Default 30 s.
+    /// The longest that an attempt may take, beside 1 s for every megabyte it moves. Default 30 s, at most a day.
     pub const fn attempt_limit(mut self, limit: Duration) -> Self {
         self.settings.attempt_limit = limit;
         self
@@ -122,7 +126,22 @@ impl Backfill {
         self
     }
 
-    /// Where it keeps its checkpoint, and resumes from the one that is there. Default: nowhere.
+    /// Neither side is asked anything unless it lies in one of these places; see [`Constraints::only_locations`]. To move data
+    /// out of a place that must no longer be used, give [`constraints`](Self::constraints) for the target instead.
+    pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
+        self.on_both = self.on_both.only_locations(locations);
+        self
+    }
+
+    /// Neither side is asked anything if this law reaches its operator; see
+    /// [`Constraints::not_under_jurisdiction_of`].
+    pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
+        self.on_both = self.on_both.not_under_jurisdiction_of(jurisdiction);
+        self
+    }
+
+    /// Where it keeps its checkpoint, and resumes from the one that is there. Default: nowhere. A checkpoint names the last key:
+    /// what constrains the data should hold for it, too. Constraints are checked before it is read.
     pub fn checkpoint(mut self, keeper: impl CheckpointKeeper) -> Self {
         self.keeper = Some(Box::new(keeper));
         self
@@ -228,7 +247,7 @@ impl Backfill {
         Ok(match &self.stores {
             Stores::Objects(both) => {
                 let [from, to] = &**both;
-                self.check_target(to.profile())?;
+                self.check_sides(from.profile(), to.profile())?;
                 Copier::Objects(Objects {
                     from: side(from, Role::Source, rate),
                     to: side(to, Role::Target, rate),
@@ -236,7 +255,7 @@ impl Backfill {
             }
             Stores::Table(both) => {
                 let [from, to] = &**both;
-                self.check_target(to.profile())?;
+                self.check_sides(from.profile(), to.profile())?;
                 Copier::Table(Table {
                     from: side(from, Role::Source, rate),
                     to: side(to, Role::Target, rate),
@@ -245,18 +264,26 @@ impl Backfill {
         })
     }
 
-    fn check_target(&self, target: &Profile) -> Result<(), StopReason> {
+    fn check_sides(&self, source: &Profile, target: &Profile) -> Result<(), StopReason> {
         if target.is_read_only() {
             return Err(StopReason::Settings(format!(
                 "the target {} is read only",
                 target.name()
             )));
         }
-        let checked = self.constraints.check(target);
-        checked.map_err(|violation| StopReason::Constraint {
-            endpoint: target.shared_name().clone(),
-            violation,
-        })
+        let checks = [
+            (&self.on_both, source),
+            (&self.on_both, target),
+            (&self.constraints, target),
+        ];
+        for (constraints, side) in checks {
+            let checked = constraints.check(side);
+            checked.map_err(|violation| StopReason::Constraint {
+                endpoint: side.shared_name().clone(),
+                violation,
+            })?;
+        }
+        Ok(())
     }
 
     /// Of everything that a resume must have in common with the run before.

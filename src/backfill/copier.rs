@@ -9,7 +9,7 @@ use super::{
     stopped::StopReason,
     table::{Table, Timed},
 };
-use crate::provider::ProviderError;
+use crate::{provider::ProviderError, replicate::Progress};
 
 /// One line of the source's listing.
 #[derive(Clone, Debug)]
@@ -24,17 +24,47 @@ pub(super) struct Item {
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) items: Vec<Item>,
+    /// Items that the source left out: another program's.
+    pub(super) foreign: u64,
     /// Where the next page begins; `None` at the end.
     pub(super) next: Option<Cursor>,
 }
 
 /// Where a page begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Cursor {
     /// After this key, which any run can resume from.
     pub(super) after: Option<String>,
     /// Where the provider's page was empty and there is more all the same: its own token.
     pub(super) token: Option<String>,
+    /// What the empty pages before it have shown.
+    pub(super) progress: Progress,
+}
+
+impl Cursor {
+    /// After this key; `None`: from the beginning.
+    pub(super) fn after(key: Option<String>) -> Self {
+        Self {
+            after: key,
+            ..Self::default()
+        }
+    }
+}
+
+impl Page {
+    /// # Errors
+    /// Why the pages lead nowhere.
+    fn moves_on(&mut self, cursor: &Cursor) -> Result<(), &'static str> {
+        // Ascending keys are progress enough.
+        if self.items.is_empty()
+            && let Some(next) = &mut self.next
+        {
+            next.progress = cursor.progress.clone();
+            next.progress
+                .page(None, next.token.as_deref().or(next.after.as_deref()))?;
+        }
+        Ok(())
+    }
 }
 
 pub(super) enum Copier {
@@ -46,22 +76,27 @@ impl Copier {
     /// One page of the listing. Its keys ascend, and lie above where it begins: else neither a position nor an end of the
     /// listing would mean anything.
     pub(super) async fn page(&self, shared: &Shared, cursor: &Cursor) -> Result<Page, StopReason> {
+        // An endpoint that answers at once, at a rate without bound, would keep the thread.
+        tokio::task::consume_budget().await;
         let (name, page) = match self {
             Self::Objects(objects) => (&objects.from.name, objects.page(shared, cursor).await),
             Self::Table(table) => (&table.from.name, table.page(shared, cursor).await),
         };
         let error = match page {
-            Ok(page) => {
+            Ok(mut page) => {
                 let mut last = cursor.after.as_deref();
                 let ascending = page.items.iter().all(|item| {
                     let key = Some(item.key.as_str());
                     std::mem::replace(&mut last, key) < key
                 });
-                let next = page.next.as_ref();
-                let moves_on = next.is_none_or(|next| next.after.as_deref() >= last && next != cursor);
-                match ascending && moves_on {
-                    true => return Ok(page),
-                    false => Box::new(ProviderError::faulty("the listing is not in the order of its keys")),
+                let forward = page.next.as_ref().is_none_or(|next| next.after.as_deref() >= last);
+                let moved = match ascending && forward {
+                    true => page.moves_on(cursor),
+                    false => Err("it is not in the order of its keys"),
+                };
+                match moved {
+                    Ok(()) => return Ok(page),
+                    Err(why) => Box::new(ProviderError::faulty(format!("the listing leads nowhere: {why}"))),
                 }
             }
             Err(Refusal::Stop(reason)) => return Err(reason),
@@ -96,10 +131,18 @@ impl Copier {
         }
     }
 
+    /// Whether a key may be named so.
+    pub(super) fn is_key(&self, key: &KeyName) -> bool {
+        match self {
+            Self::Objects(_) => crate::request::Key::new(key.as_str()).is_ok(),
+            Self::Table(_) => crate::request::kv::Key::new(key.as_str()).is_ok(),
+        }
+    }
+
     /// Whether it can be copied, as far as the listing tells.
     pub(super) fn is_copyable(&self, item: &Item) -> bool {
         match self {
-            Self::Objects(_) => crate::request::Key::new(item.key.as_str()).is_ok(),
+            Self::Objects(_) => self.is_key(&item.key),
             Self::Table(table) => table.check(item).is_ok(),
         }
     }

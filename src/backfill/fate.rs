@@ -40,7 +40,8 @@ pub enum Fate {
         /// A copy was made before that was noticed, and lies at the target. A backfill deletes nothing.
         copied: bool,
     },
-    /// The target cannot keep it as it is, or its key is none that every provider takes.
+    /// The target cannot keep it as it is, or its key is none that every provider takes. The latter never ends a backfill,
+    /// however many there are.
     NotCopyable {
         /// Why, without the key.
         reason: Arc<str>,

@@ -85,16 +85,17 @@ impl Objects {
         }
         // Going on by key and not by token: a token may have expired after a long pause, and means nothing to a resume.
         let next = page.continuation.map(|token| match items.last() {
-            Some(last) => Cursor {
-                after: Some(last.key.as_str().to_owned()),
-                token: None,
-            },
+            Some(last) => Cursor::after(Some(last.key.as_str().to_owned())),
             None => Cursor {
-                after: cursor.after.clone(),
                 token: Some(token),
+                ..Cursor::after(cursor.after.clone())
             },
         });
-        Ok(Page { items, next })
+        Ok(Page {
+            items,
+            foreign: 0,
+            next,
+        })
     }
 
     pub(super) async fn copy(&self, shared: &Shared, item: &Item) -> Result<Fate, Refusal> {
@@ -108,6 +109,8 @@ impl Objects {
             let get = || self.from.provider.get(Get::new(key.clone()));
             let object = match self.from.ask(shared, item.bytes, get).await {
                 Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied }),
+                // The adapter has no way to name it.
+                Err(Refusal::Answer(error)) if is_not_copyable(&error) => return Ok(Fate::not_copyable(error)),
                 answer => answer?,
             };
             let version = Version::of(&object.meta);
@@ -192,6 +195,7 @@ impl Objects {
         let head = || self.from.provider.head(Head::new(key.clone()));
         let source = match self.from.ask(shared, 0, head).await {
             Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied: false }),
+            Err(Refusal::Answer(error)) if is_not_copyable(&error) => return Ok(Fate::not_copyable(error)),
             answer => answer?,
         };
         // What every adapter checks before it sends anything.
@@ -300,7 +304,7 @@ fn is_occupied(refusal: &Refusal) -> bool {
     refusal.is(ProviderErrorKind::AlreadyExists) || refusal.is(ProviderErrorKind::PreconditionFailed)
 }
 
-/// The target cannot keep it: it says so, or its adapter does before anything is sent.
+/// The endpoint cannot name or keep it: it says so, or its adapter does before anything is sent.
 fn is_not_copyable(error: &ProviderError) -> bool {
     match error.kind() {
         ProviderErrorKind::Unsupported => true,

@@ -27,6 +27,11 @@ pub enum Event {
         /// Which.
         key: KeyName,
     },
+    /// A page of the source's scan left out items that are not of the shape that this crate stores.
+    Foreign {
+        /// How many.
+        items: u64,
+    },
     /// A request failed and is repeated.
     Retrying {
         /// Where.
@@ -66,6 +71,7 @@ impl fmt::Display for Event {
                 Fate::Failed { reason } => write!(f, "a key was not copied: {reason}"),
             },
             Self::SourceChanged { .. } => f.write_str("the source was overwritten during the copy: copying again"),
+            Self::Foreign { items } => write!(f, "left out {items} items of another program's"),
             Self::Retrying { endpoint, error, wait } => {
                 write!(f, "{endpoint} failed ({error}): trying again in {wait:.1?}")
             }
@@ -84,6 +90,10 @@ pub struct Progress {
     pub counts: Counts,
     /// How often a source was overwritten during its copy, and copied again, in this run.
     pub source_changes: u64,
+    /// Items of the source that are not of the shape that this crate stores, in this run: another program's. They are no
+    /// keys of the backfill's, and none of them is copied. (An object has no shape. One whose name no key may have is
+    /// counted as [not copyable](Fate::NotCopyable).)
+    pub foreign: u64,
     /// Requests to the source in this run, listings included.
     pub source_requests: u64,
     /// Requests to the target in this run.

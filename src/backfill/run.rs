@@ -79,10 +79,7 @@ impl<'r> Run<'r> {
         counts: Counts,
         position: Option<KeyName>,
     ) -> Self {
-        let cursor = Cursor {
-            after: position.as_ref().map(|key| key.as_str().to_owned()),
-            token: None,
-        };
+        let cursor = Cursor::after(position.as_ref().map(|key| key.as_str().to_owned()));
         Self {
             copier,
             shared,
@@ -141,6 +138,7 @@ impl<'r> Run<'r> {
                     self.listing = false;
                     match page {
                         Ok(page) => {
+                            self.shared.left_out(page.foreign);
                             self.cursor = page.next;
                             self.listed.extend(page.items);
                         }
@@ -228,7 +226,8 @@ impl<'r> Run<'r> {
         self.copying -= 1;
         self.bytes_under_way -= bytes;
         let counts = Counts::of(&fate, bytes);
-        let reason = fate.reason().cloned();
+        // A name that no key may have says nothing of the endpoints: any number of them is passed.
+        let reason = fate.reason().cloned().filter(|_| self.copier.is_key(&key));
         self.window.done(number, counts, reason.is_some());
         if self.keeping.is_none() {
             self.window.saved(self.window.mark());

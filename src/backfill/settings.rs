@@ -1,3 +1,4 @@
+use crate::bounds::{DAY, YEAR};
 use std::time::Duration;
 
 /// How much is asked to believe that a copy is right. Every level also compares length, content type, cache control and
@@ -40,6 +41,8 @@ pub(super) struct Settings {
 impl Settings {
     /// A seventh of the writes that S3 gives one prefix (3,500 a second), so that the application's own do not notice.
     pub(super) const RATE: f64 = 500.0;
+    /// A request in a quarter of an hour: slower is a mistake.
+    pub(super) const SLOWEST: f64 = 1e-3;
     /// What keeps that rate at 60 ms a request, and no more connections than an SDK's pool opens without being told.
     pub(super) const CONCURRENCY: usize = 32;
     /// Bodies are in memory while they are copied; a quarter of a gigabyte is what a small instance can spare.
@@ -56,8 +59,8 @@ impl Settings {
     /// # Errors
     /// What is nonsense.
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.rate.is_nan() || self.rate <= 0.0 {
-            return Err("the rate must be above 0".to_owned());
+        if self.rate.is_nan() || self.rate < Self::SLOWEST {
+            return Err(format!("the rate must be at least {} a second", Self::SLOWEST));
         }
         let positive = [
             ("the concurrency", self.concurrency as u64),
@@ -67,7 +70,10 @@ impl Settings {
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
             Some((what, _)) => Err(format!("{what} must be above 0")),
-            None if self.attempt_limit.is_zero() => Err("the limit of an attempt must be above 0".to_owned()),
+            None if self.attempt_limit.is_zero() || self.attempt_limit > DAY => {
+                Err("the limit of an attempt must be above 0, and at most a day".to_owned())
+            }
+            None if self.patience > YEAR => Err("the patience must be at most a year".to_owned()),
             None => Ok(()),
         }
     }

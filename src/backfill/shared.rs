@@ -33,6 +33,7 @@ pub(super) struct Shared {
 struct Tally {
     counts: Counts,
     source_changes: u64,
+    foreign: u64,
     requests: [u64; 2],
     position: Option<KeyName>,
     started: Instant,
@@ -50,6 +51,7 @@ impl Shared {
             tally: Mutex::new(Tally {
                 counts: Counts::default(),
                 source_changes: 0,
+                foreign: 0,
                 requests: [0; 2],
                 position: None,
                 started,
@@ -101,6 +103,14 @@ impl Shared {
         tally.meter.note(now, counts.bytes);
     }
 
+    /// A page of the listing left out so many foreign items.
+    pub(super) fn left_out(&self, foreign: u64) {
+        if foreign > 0 {
+            self.tally().foreign += foreign;
+            self.tell(&Event::Foreign { items: foreign });
+        }
+    }
+
     pub(super) fn move_to(&self, position: Option<&KeyName>) {
         let mut tally = self.tally();
         if tally.position.as_ref() != position {
@@ -113,12 +123,14 @@ impl Shared {
         if matches!(event, Event::SourceChanged { .. }) {
             tally.source_changes += 1;
         }
-        if tally.observer.is_some() {
-            let progress = tally.progress(clock::now());
-            if let Some(observer) = &mut tally.observer {
-                observer(event, &progress);
-            }
-        }
+        // Its code runs under no lock.
+        let Some(mut observer) = tally.observer.take() else {
+            return;
+        };
+        let progress = tally.progress(clock::now());
+        drop(tally);
+        observer(event, &progress);
+        self.tally().observer = Some(observer);
     }
 
     pub(super) fn report(&self) -> Report {
@@ -126,6 +138,7 @@ impl Shared {
         Report {
             counts: tally.counts,
             source_changes: tally.source_changes,
+            foreign: tally.foreign,
             source_requests: tally.requests[Role::Source as usize],
             target_requests: tally.requests[Role::Target as usize],
             position: tally.position.clone(),
@@ -148,6 +161,7 @@ impl Tally {
         Progress {
             counts: self.counts,
             source_changes: self.source_changes,
+            foreign: self.foreign,
             source_requests: self.requests[Role::Source as usize],
             target_requests: self.requests[Role::Target as usize],
             position: self.position.clone(),

@@ -75,7 +75,12 @@ impl<P> Side<P> {
             };
             let now = clock::now();
             let outcome = error.outcome();
-            match judge(outcome) {
+            let judgement = match error.kind() {
+                // It does not get emptier by waiting, as a rule: what is tried a few times is said.
+                ProviderErrorKind::Full => Judgement::Again,
+                _ => judge(outcome),
+            };
+            match judgement {
                 Judgement::Answer => {
                     // A refusal of permission is an answer, too, but no sign that anything is well.
                     if outcome.verdict.is_healthy() {

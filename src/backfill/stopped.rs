@@ -10,6 +10,10 @@ pub struct Report {
     pub counts: Counts,
     /// How often a source was overwritten during its copy, and copied again, in this run.
     pub source_changes: u64,
+    /// Items of the source that are not of the shape that this crate stores, in this run: another program's. They are no
+    /// keys of the backfill's, and none of them is copied. (An object has no shape. One whose name no key may have is
+    /// counted as [not copyable](super::Fate::NotCopyable).)
+    pub foreign: u64,
     /// Requests to the source in this run, listings included.
     pub source_requests: u64,
     /// Requests to the target in this run.
@@ -42,10 +46,10 @@ pub enum StopReason {
     /// A setting is nonsense. Nothing was sent.
     #[error("the settings make no sense: {0}")]
     Settings(String),
-    /// The target breaks a constraint on where data may go. Nothing was sent.
-    #[error("the target {endpoint} must not have the data: {violation}")]
+    /// A side breaks a constraint on where data may go. Nothing was sent.
+    #[error("{endpoint} may not be used, as {violation}")]
     Constraint {
-        /// The target's name.
+        /// Its name.
         endpoint: Arc<str>,
         /// What it breaks.
         violation: Violation,

@@ -52,10 +52,8 @@ impl Table {
         });
         Ok(Page {
             items: items.collect(),
-            next: page.next.map(|after| Cursor {
-                after: Some(after),
-                token: None,
-            }),
+            foreign: page.foreign,
+            next: page.next.map(|after| Cursor::after(Some(after))),
         })
     }
 

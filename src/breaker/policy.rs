@@ -1,5 +1,6 @@
 use super::{Settings, rate::Rate};
 use crate::{
+    bounds::Bounded,
     clock::Instant,
     health::{Ramp, Window},
 };
@@ -162,6 +163,7 @@ const REMEMBERED: usize = 7;
 impl Policy {
     /// A closed breaker.
     pub fn new(settings: Settings) -> Self {
+        let settings = settings.bounded();
         Self {
             window: Window::new(settings.window),
             settings,

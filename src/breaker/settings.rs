@@ -1,6 +1,10 @@
+use crate::bounds::{Bounded, Bounds, DAY, TICK};
 use std::time::Duration;
 
 /// When a breaker opens, for how long, and what closes it. The defaults are where the degradation bench pointed.
+///
+/// Shares lie between 0 and 1, counts are at least 1 and at most 10,000, times are at most a day (the window: 1 ms to an hour). A
+/// client refuses others when it is built; a [`Breaker`](super::Breaker) used alone takes the nearest of these.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -58,5 +62,52 @@ impl Default for Settings {
             hold_down: Duration::from_millis(1_500),
             jitter: 0.1,
         }
+    }
+}
+
+impl Bounded for Settings {
+    fn bound(&mut self, bounds: &mut Bounds) {
+        let Self {
+            consecutive,
+            consecutive_at_low_rate,
+            ratio,
+            min_count,
+            ratio_at_low_rate,
+            window,
+            open_min,
+            open_max,
+            // At any rate bounded by `open_max`.
+            open_calls: _,
+            open_share_of_outage,
+            successes,
+            stable_after,
+            hold_down,
+            jitter,
+        } = self;
+        for (name, count) in [
+            ("breaker.consecutive", consecutive),
+            ("breaker.consecutive_at_low_rate", consecutive_at_low_rate),
+            ("breaker.min_count", min_count),
+            ("breaker.successes", successes),
+        ] {
+            bounds.count(name, count, 1, 10_000);
+        }
+        for (name, share) in [
+            ("breaker.ratio", ratio),
+            ("breaker.ratio_at_low_rate", ratio_at_low_rate),
+            ("breaker.open_share_of_outage", open_share_of_outage),
+            ("breaker.jitter", jitter),
+        ] {
+            bounds.number(name, share, 0.0, 1.0);
+        }
+        for (name, time) in [
+            ("breaker.open_min", open_min),
+            ("breaker.open_max", open_max),
+            ("breaker.stable_after", stable_after),
+            ("breaker.hold_down", hold_down),
+        ] {
+            bounds.time(name, time, Duration::ZERO, DAY);
+        }
+        bounds.time("breaker.window", window, TICK, Duration::from_secs(3_600));
     }
 }

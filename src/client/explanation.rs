@@ -17,6 +17,7 @@ pub struct Explanation {
     elapsed: Duration,
     answered_by: Option<Arc<str>>,
     possibly_stale: bool,
+    unresolved: bool,
     /// What was asked for, in a word.
     noun: &'static str,
 }
@@ -47,7 +48,8 @@ impl Explanation {
             _ => None,
         };
         let considered = Considered::all(roster, not_used);
-        Self::new(operation, considered, roster, record.started(), [record])
+        let unresolved = record.of_unknown_fate() > 0;
+        Self::new(operation, considered, roster, record.started(), [record]).unresolved(unresolved)
     }
 
     /// What several passes did together, which began at `started`.
@@ -71,8 +73,15 @@ impl Explanation {
             elapsed: clock::now().saturating_duration_since(started),
             answered_by: None,
             possibly_stale: false,
+            unresolved: false,
             noun: "object",
         }
+    }
+
+    #[must_use]
+    pub(crate) const fn unresolved(mut self, unresolved: bool) -> Self {
+        self.unresolved = unresolved;
+        self
     }
 
     #[must_use]
@@ -120,6 +129,12 @@ impl Explanation {
     /// The value came from a copy that may lag behind the home.
     pub const fn possibly_stale(&self) -> bool {
         self.possibly_stale
+    }
+
+    /// An attempt of this write was given up before its answer came, and it may still land: see
+    /// [late attempts](crate::client#late-attempts). Never of a read.
+    pub const fn earlier_attempt_unresolved(&self) -> bool {
+        self.unresolved
     }
 }
 
@@ -218,6 +233,7 @@ impl fmt::Display for Attempt {
             Some(Verdict::Success) => "succeeded",
             Some(Verdict::Answer) => "refused",
             Some(Verdict::Absent) => "says that it does not exist",
+            Some(Verdict::Throttled) if self.detail.as_ref().is_some_and(|detail| detail.says_full()) => "took nothing",
             Some(Verdict::Throttled) => "asked to slow down",
             Some(Verdict::Unreachable) => "was unreachable",
             Some(Verdict::Faulty) => "failed",
@@ -236,6 +252,14 @@ impl fmt::Display for Attempt {
     }
 }
 
+impl Explanation {
+    /// Every endpoint that was asked is configured wrongly, so that asking again would meet the same.
+    pub(crate) fn met_only_what_lasts(&self) -> bool {
+        let lasts = |attempt: &Attempt| attempt.code() == Some(table::Symptom::NotTls.as_str());
+        !self.attempts.is_empty() && self.attempts.iter().all(lasts)
+    }
+}
+
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answered = self.answered_by().unwrap_or("no single endpoint");
@@ -247,6 +271,9 @@ impl fmt::Display for Explanation {
         )?;
         if self.possibly_stale {
             f.write_str(", possibly stale")?;
+        }
+        if self.unresolved {
+            f.write_str(", and an attempt that was given up may still land")?;
         }
         for (number, attempt) in (1..).zip(&self.attempts) {
             write!(f, "\n  {number}. {}: {attempt}", attempt.why.as_str())?;

@@ -14,6 +14,49 @@
 //! assert_eq!(explanation.answered_by(), Some("here"));
 //! # Ok(()) }
 //! ```
+//!
+//! # Late attempts
+//! An attempt that is given up (its limit ran out, its connection broke) is not called back: its request may lie in a buffer on
+//! the way, and land **after** the retry was acknowledged. Then a late overwrite undoes what was written since, a late delete
+//! removes what was created since, and a late create stores again what was removed since. A condition on the retry does not
+//! help, as it is the *first* attempt that is late; only one that every attempt carries makes it miss.
+//!
+//! | write | its attempts carry | one that lands late |
+//! |---|---|---|
+//! | `if_match`, `compare_and_set`, `delete_if` | the caller's tag | misses |
+//! | overwrite, `put`, delete of what this client read or wrote by itself in the last five minutes | the tag that it had then | misses |
+//! | the same, `.fenced()` | the tag that it has, for one HEAD (a table: one get) more | misses |
+//! | overwrite, `put`, `delete` of anything else, `put_many` | nothing | undoes what was written since |
+//! | create, `put_if_absent`; a fenced write where nothing is | "absent" | stores it again, once it was removed |
+//! | [`Failover::idempotent_write`] | what your closure gives them | as the store has it |
+//!
+//! Where an attempt may do so, **the answer says it**: [`object::Stored::earlier_attempt_unresolved`],
+//! [`kv::Stored::earlier_attempt_unresolved`], and for every write [`Explanation::earlier_attempt_unresolved`]. An error that says
+//! [`MaybeApplied`](crate::ErrorKind::MaybeApplied) means "it may have been applied, or may yet be". A call that was dropped
+//! says nothing and may do the same.
+//!
+//! **For how long.** At most about 15 minutes: signatures of AWS (and what speaks S3) and of Azure's shared keys are refused
+//! when they are older, and a gateway gives up sooner. Where requests carry tokens instead (Google, Entra ID) or nothing
+//! (Redis), nothing refuses an old one; it lives as long as the connection and the proxies on the way.
+//!
+//! **What to do** when an answer says so: nothing, where the next write of this key comes later than that or does not matter. Else
+//! write it with [`if_match`](object::ObjectCall::if_match) or [`compare_and_set`](KvClient::compare_and_set) from now on, and look
+//! at it again after 15 minutes. A lock whose `put_if_absent` says so is given back by *replacing* its value ("free"), not by
+//! removing it: as long as there is a value, a late create is refused.
+//!
+//! **What a fence does not hold**:
+//! - Under a tag that is a function of the bytes (S3, for simple puts) a late attempt does not miss where the very bytes that it
+//!   was to replace or remove were stored again meanwhile.
+//! - In most tables a version is the id of the write. A late create, or a `put` without a fence, brings its version back with it,
+//!   and a late attempt that was conditional on that version no longer misses.
+//! - A request that the network itself doubles, though its first copy was answered: nobody here can know of it. A condition on a
+//!   tag makes the second miss; without one it may undo what was written since, unsaid.
+//! - A store that ignores `If-Match`, or a role that lacks the permission for it (S3 wants the one to read): the client then
+//!   writes without, and says what is unresolved; `.fenced()` is refused. So it says of a store of which nobody knows whether it
+//!   keeps to the condition, until [`verify`](ObjectClient::verify) has asked it.
+//!
+//! Under [`write_once`](crate::Replication::write_once) a late delete finds nothing that may be there, and a late create the same
+//! bytes; but one that lands after the delete stores the object again.
 
 pub mod dependencies;
 mod explanation;

@@ -1,4 +1,6 @@
+use super::store::{BuildError, valid_deadline};
 use crate::{
+    bounds::Bounded,
     breaker, deadline, probe,
     retry::{self, Budget},
     telemetry::{CallListener, Listener},
@@ -36,6 +38,17 @@ impl Default for Settings {
             listener: None,
             call_listener: None,
         }
+    }
+}
+
+impl Settings {
+    /// Whether each number makes sense.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        valid_deadline(self.deadline).map_err(BuildError::Deadline)?;
+        let settings = self.retry.wrong().or_else(|| self.breaker.wrong());
+        let settings = settings.or_else(|| self.probes.wrong());
+        let wrong = settings.or_else(|| self.budget.wrong().map(str::to_owned));
+        wrong.map_or(Ok(()), |wrong| Err(BuildError::Setting(wrong)))
     }
 }
 
@@ -128,15 +141,16 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Is told every [`Event`](crate::telemetry::Event), on the task that caused it: be quick, do not block.
+        /// Is told every [`Event`](crate::telemetry::Event), on the task that caused it: be quick, do not block. What causes it may
+        /// be another client's call, where credentials are shared; so a panic in it goes no further than the panic hook.
         #[must_use]
         pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
             self.settings.listener = Some(std::sync::Arc::new(listener));
             self
         }
 
-        /// Is told how every call ended, as its caller sees it, on the task that made it: be quick, do not block. A call
-        /// that was dropped has no end. One may be told; a second takes the first's place.
+        /// Is told how every call ended, as its caller sees it, on the task that made it: be quick, do not block. A panic in it
+        /// is that call's. A call that was dropped has no end. One may be told; a second takes the first's place.
         #[must_use]
         pub fn on_call_end(mut self, listener: impl Fn(&crate::telemetry::CallEnd) + Send + Sync + 'static) -> Self {
             self.settings.call_listener = Some(std::sync::Arc::new(listener));

@@ -3,15 +3,15 @@ use crate::{
     breaker::{Breaker, BreakerLayer, Guarded},
     clock::Instant,
     deadline::{Deadline, DeadlineLayer},
-    endpoint::{Profile, Roster},
+    endpoint::{Constraints, Profile, Roster, Violation},
     health::{Health, HealthLayer, Tracker},
     hedge::{Delay, Hedge, HedgeLayer},
     limit::{Admission, Limit, LimitLayer},
     operator::{Operator, Orders},
     probe::{Lane, Prober},
-    request::{OpClass, bit},
+    request::OpClass,
     retry::{Budget, Retry, RetryLayer},
-    route::{Member, Router, Vitals},
+    route::{Barred, Member, Router, Vitals},
     station::{Behind, Served},
     telemetry::{AttemptObserver, EndpointSnapshot, Reporter, Snapshot},
     timeout::{self, Timed, Timeout, TimeoutLayer},
@@ -38,6 +38,8 @@ pub(crate) struct Composed<S, K> {
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) budget: Budget,
     pub(crate) operator: Operator,
+    /// By endpoint: which constraint it breaks. The router sends nothing to one that does.
+    pub(crate) violations: Arc<[Option<Violation>]>,
 }
 
 /// Composes the whole stack. The one place that knows the order.
@@ -45,6 +47,7 @@ pub(crate) fn compose<S: Clone, K: Clone>(
     roster: &Roster,
     services: impl IntoIterator<Item = S>,
     classify: K,
+    constraints: &Constraints,
     settings: &Settings,
 ) -> Composed<S, K> {
     let mut seeds = fastrand::Rng::with_seed(settings.seed);
@@ -57,11 +60,17 @@ pub(crate) fn compose<S: Clone, K: Clone>(
     }
     let budget = settings.budget.clone();
 
+    let violations = constraints.violations(roster);
     let members: Vec<_> = roster
         .iter()
-        .cloned()
+        .zip(violations.iter())
         .zip(services)
-        .map(|(profile, service)| around(profile, service, classify.clone(), settings, seeds.u64(..)))
+        .map(|((profile, violation), service)| {
+            let mut member = around(profile.clone(), service, classify.clone(), settings, seeds.u64(..));
+            let barred = |violation| Barred::new(profile.shared_name(), violation);
+            member.barred = violation.as_ref().map(barred);
+            member
+        })
         .collect();
     let vitals: Arc<[Vitals]> = members.iter().map(|member| member.vitals.clone()).collect();
     let trackers: Vec<Arc<Tracker>> = vitals.iter().map(|v| v.tracker.clone()).collect();
@@ -86,7 +95,8 @@ pub(crate) fn compose<S: Clone, K: Clone>(
     Composed {
         service: Served::of(service),
         route: Served::of(route),
-        operator: Operator::new(roster.clone(), vitals.clone(), orders, whole),
+        operator: Operator::new(roster.clone(), violations.clone(), vitals.clone(), orders, whole),
+        violations,
         vitals,
         budget,
     }
@@ -121,7 +131,8 @@ fn around<S: Clone, K: Clone>(
 
 /// How the endpoints stand now.
 pub(crate) fn snapshot<'a>(
-    profiles: impl Iterator<Item = (&'a Profile, Option<String>)>,
+    profiles: impl Iterator<Item = &'a Profile>,
+    violations: &[Option<Violation>],
     vitals: &[Vitals],
     budget: &Budget,
     operator: &Operator,
@@ -130,9 +141,11 @@ pub(crate) fn snapshot<'a>(
 ) -> Snapshot {
     Snapshot {
         endpoints: profiles
+            .zip(violations)
             .zip(vitals)
             .enumerate()
-            .map(|(index, ((profile, barred), vitals))| {
+            .map(|(index, ((profile, violation), vitals))| {
+                let barred = violation.as_ref().map(ToString::to_string);
                 EndpointSnapshot::of(profile, vitals, barred, prober.snapshot(index))
             })
             .collect(),
@@ -142,11 +155,11 @@ pub(crate) fn snapshot<'a>(
 }
 
 /// The endpoints that are probed in the background: those that no constraint bars.
-pub(crate) fn lanes(roster: &Roster, vitals: &[Vitals], barred: u64, settings: &Settings) -> Vec<Lane> {
+pub(crate) fn lanes<S, K>(roster: &Roster, composed: &Composed<S, K>, settings: &Settings) -> Vec<Lane> {
     let writes = settings.probes.writes.then_some(OpClass::Write);
     let mut lanes = Vec::new();
-    for (endpoint, (profile, vitals)) in roster.iter().zip(vitals).enumerate() {
-        if barred & bit(endpoint) != 0 {
+    for (endpoint, (profile, vitals)) in roster.iter().zip(&*composed.vitals).enumerate() {
+        if composed.violations[endpoint].is_some() {
             continue;
         }
         let writes = writes.filter(|_| !profile.is_read_only());

@@ -4,9 +4,11 @@ use super::{
     policy::Step,
 };
 use crate::BoxError;
+use futures_util::FutureExt;
 use std::{
     fmt,
     future::Future,
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -27,7 +29,7 @@ struct Inner<T> {
 /// What is held.
 type Slot<T> = Mutex<Option<T>>;
 type Fetch<T> = Pin<Box<dyn Future<Output = Result<Lease<T>, BoxError>> + Send>>;
-type Source<T> = Box<dyn Fn() -> Fetch<T> + Send + Sync>;
+type Source<T> = Arc<dyn Fn() -> Fetch<T> + Send + Sync>;
 
 impl<T> Clone for Keeper<T> {
     fn clone(&self) -> Self {
@@ -65,7 +67,7 @@ impl<T: Clone + Send + 'static> Keeper<T> {
             inner: Arc::new(Inner {
                 standing: Standing::new(name.into(), settings),
                 slot: Arc::default(),
-                source: Box::new(source),
+                source: Arc::new(source),
                 fetch: Mutex::new(None),
             }),
         }
@@ -167,8 +169,8 @@ impl<T: Clone + Send + 'static> Keeper<T> {
             standing: inner.standing.clone(),
             over: false,
         };
-        let fetch = (inner.source)();
-        let task = tokio::spawn(under_way.run(fetch, inner.slot.clone()));
+        let source = inner.source.clone();
+        let task = tokio::spawn(under_way.run(async move { source().await }, inner.slot.clone()));
         *inner.fetch() = Some(task.abort_handle());
     }
 }
@@ -196,8 +198,8 @@ impl<T> Drop for Inner<T> {
     }
 }
 
-/// A fetch. It is a task of its own, so that no caller's end is its end. If it does not come to its own end (its runtime has
-/// shut down, the source panicked), the next caller begins another.
+/// A fetch. It is a task of its own, so that no caller's end is its end, and no panic of the source's is a caller's: that is a
+/// fetch that failed. If it does not come to its own end (its runtime has shut down), the next caller begins another.
 struct UnderWay {
     standing: Standing,
     number: u64,
@@ -205,14 +207,16 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    async fn run<T>(mut self, fetch: Fetch<T>, slot: Arc<Slot<T>>) {
+    async fn run<T>(mut self, fetch: impl Future<Output = Result<Lease<T>, BoxError>>, slot: Arc<Slot<T>>) {
         let limit = self.standing.limit();
+        let fetch = AssertUnwindSafe(fetch).catch_unwind();
         let fetched = tokio::time::timeout(limit, fetch).await;
         self.over = true;
         match fetched {
             Err(_) => self.standing.failed(Why::Hung(limit)),
-            Ok(Err(error)) => self.standing.failed(Why::failed(error)),
-            Ok(Ok(lease)) => self.standing.fetched(self.number, lease.life, || {
+            Ok(Err(_panic)) => self.standing.failed(Why::Panicked),
+            Ok(Ok(Err(error))) => self.standing.failed(Why::failed(error)),
+            Ok(Ok(Ok(lease))) => self.standing.fetched(self.number, lease.life, || {
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.value);
             }),
         }

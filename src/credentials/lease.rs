@@ -60,6 +60,8 @@ pub(super) enum Why {
     Failed(Arc<dyn Error + Send + Sync>),
     /// It did not answer in time.
     Hung(Duration),
+    /// It panicked.
+    Panicked,
     /// It gave credentials that had expired.
     Expired,
     /// A person wanted new ones sooner than the budget allows.
@@ -88,6 +90,7 @@ impl Why {
             Self::Pending => "no answer yet",
             Self::Failed(_) => "the source failed",
             Self::Hung(_) => "the source hung",
+            Self::Panicked => "the source panicked",
             Self::Expired => "the source gave credentials that had expired",
             Self::NoBudget => "asked too often",
         }

@@ -1,6 +1,11 @@
+use crate::bounds::{Bounded, Bounds, DAY, TICK, YEAR};
 use std::time::Duration;
 
 /// When credentials are fetched anew, how often that is tried, and how long a call waits for them.
+///
+/// Shares lie between 0 and 1; times are at most a day (a refill: 1 ms to a year), a limit is at least 1 ms; of fetches at least one is
+/// banked. A [`Keeper`](super::Keeper) takes the nearest of these; a client that is given its
+/// [`credentials`](crate::Endpoint::credentials) refuses others when it is built.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -48,5 +53,37 @@ impl Default for Settings {
             refill: Duration::from_secs(30),
             seed: None,
         }
+    }
+}
+
+impl Bounded for Settings {
+    fn bound(&mut self, bounds: &mut Bounds) {
+        let Self {
+            early,
+            jitter,
+            margin,
+            limit,
+            patience,
+            first_patience,
+            backoff,
+            max_backoff,
+            banked,
+            refill,
+            seed: _,
+        } = self;
+        bounds.number("credentials.early", early, 0.0, 1.0);
+        bounds.number("credentials.jitter", jitter, 0.0, 1.0);
+        bounds.time("credentials.limit", limit, TICK, DAY);
+        for (name, time) in [
+            ("credentials.margin", margin),
+            ("credentials.patience", patience),
+            ("credentials.first_patience", first_patience),
+            ("credentials.backoff", backoff),
+            ("credentials.max_backoff", max_backoff),
+        ] {
+            bounds.time(name, time, Duration::ZERO, DAY);
+        }
+        bounds.count("credentials.banked", banked, 1, u32::MAX);
+        bounds.time("credentials.refill", refill, TICK, YEAR);
     }
 }

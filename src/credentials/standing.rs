@@ -4,8 +4,9 @@ use super::{
     policy::{Policy, Step, Turn},
 };
 use crate::{
+    bounds::Bounded,
     clock::{self, Instant},
-    telemetry::{Event, Listener, Reporter},
+    telemetry::{Event, Listener, Reporter, aside},
 };
 use std::{
     fmt,
@@ -21,6 +22,8 @@ pub struct Standing(Arc<Shared>);
 
 struct Shared {
     name: Arc<str>,
+    /// What of the settings makes no sense.
+    wrong: Option<String>,
     state: Mutex<State>,
     /// Wakes those who wait for a fetch when it ends.
     ended: Notify,
@@ -76,9 +79,10 @@ impl Standing {
         let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
         Self(Arc::new(Shared {
             reporter: Reporter::new(name.clone(), None),
+            wrong: settings.wrong(),
             name,
             state: Mutex::new(State {
-                policy: Policy::new(settings, clock::now()),
+                policy: Policy::new(settings.bounded(), clock::now()),
                 rng: fastrand::Rng::with_seed(seed),
                 why: Why::Pending,
                 hosts: Vec::new(),
@@ -91,6 +95,11 @@ impl Standing {
     /// The name of the keeper.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// What of the keeper's settings makes no sense.
+    pub(crate) fn wrong(&self) -> Option<&str> {
+        self.0.wrong.as_deref()
     }
 
     /// How they stand now.
@@ -223,7 +232,8 @@ impl Standing {
         if let Some((event, listeners)) = told {
             self.0.reporter.report(event.clone());
             for listener in listeners.iter().filter_map(Weak::upgrade) {
-                listener(&event);
+                // Each a client's own: none keeps it from the others.
+                aside(|| listener(&event));
             }
         }
         result

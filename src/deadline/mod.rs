@@ -17,7 +17,8 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: outermost. **Cancel safety**: nothing is held; what it cuts off is dropped, and judged by its
+//! **Place in the stack**: outermost, also around the layers that a client's [`layer`](crate::client::StoreBuilder::layer) adds:
+//! what they wait for, their readiness included, is within it. **Cancel safety**: nothing is held; what it cuts off is dropped, and judged by its
 //! age where it was.
 
 mod refusal;
@@ -92,7 +93,6 @@ where
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn enter(&self, call: &Call<R>) -> Self::Attempt {
         let at = call.record().end_by(After::from(self.limit));
-        call.record().collect_waits();
         Attempt {
             at,
             inner: self.inner.enter(call),
@@ -109,10 +109,15 @@ where
     ) -> Poll<Result<N::Response, BoxError>> {
         let mut pinned = pinned.project();
         loop {
-            if let Poll::Ready(result) = self.inner.poll(call, &mut attempt.inner, pinned.inner.as_mut(), cx) {
-                return Poll::Ready(result.map_err(Into::into));
-            }
-            if ready!(call.record().poll_collected(attempt.at, pinned.timer.as_mut(), cx)) {
+            let earliest = {
+                let collecting = call.record().collect_waits(cx);
+                if let Poll::Ready(result) = self.inner.poll(call, &mut attempt.inner, pinned.inner.as_mut(), cx) {
+                    return Poll::Ready(result.map_err(Into::into));
+                }
+                collecting.earliest()
+            };
+            let timer = pinned.timer.as_mut();
+            if ready!(call.record().poll_collected(attempt.at, earliest, timer, cx)) {
                 self.inner.abandon(call, &mut attempt.inner, pinned.inner);
                 let limit = attempt.at.since(After::START);
                 return Poll::Ready(Err(Elapsed { limit }.into()));

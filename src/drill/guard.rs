@@ -96,7 +96,8 @@ impl Guard {
         self
     }
 
-    /// Is told when a drill ends before its time, and why; on the task that ended it: be quick, do not block.
+    /// Is told when a drill ends before its time, and why; on the task that ended it: be quick, do not block. A panic in
+    /// it goes no further.
     #[must_use]
     pub fn on_end(mut self, listener: impl Fn(&Ended) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));

@@ -185,7 +185,7 @@ impl Timeline {
         if let (Some(why), Some(guard), Some(scenario)) = (why, &self.0.guard, self.scenario()) {
             tracing::warn!(target: "evenkeel", "the drill `{}` was ended: {why}", scenario.name);
             if let Some(listener) = &guard.listener {
-                listener(&why);
+                crate::telemetry::aside(|| listener(&why));
             }
         }
     }

@@ -1,4 +1,4 @@
-use super::Profile;
+use super::{Profile, Roster};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The member states of the European Union (ISO 3166), and `"EU"` itself: for
@@ -71,6 +71,11 @@ impl Constraints {
     /// Nothing is constrained.
     pub(crate) fn is_empty(&self) -> bool {
         self.locations.is_none() && self.excluded_jurisdictions.is_empty()
+    }
+
+    /// By endpoint: the first constraint that it breaks.
+    pub(crate) fn violations(&self, roster: &Roster) -> Arc<[Option<Violation>]> {
+        roster.iter().map(|profile| self.check(profile).err()).collect()
     }
 
     /// Whether an endpoint satisfies every constraint.

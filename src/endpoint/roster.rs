@@ -30,8 +30,10 @@ pub enum InvalidRoster {
     /// Two endpoints share a name.
     #[error("two endpoints are named `{0}`; names must be unique, as errors and metrics tell endpoints apart by them")]
     Duplicate(Arc<str>),
-    /// A capacity that is no positive, finite number.
-    #[error("the capacity of endpoint `{name}` must be a positive number of calls per second, not {capacity}")]
+    /// A capacity that is not above 0, or beyond 10⁹.
+    #[error(
+        "the capacity of endpoint `{name}` must be a positive number of calls per second, at most 1e9, not {capacity}"
+    )]
     Capacity {
         /// Which endpoint.
         name: Arc<str>,
@@ -39,6 +41,9 @@ pub enum InvalidRoster {
         capacity: f64,
     },
 }
+
+/// Calls per second, beyond what one process can make: a limiter's spacing is a whole nanosecond at least.
+const MOST_CAPACITY: f64 = 1e9;
 
 impl Roster {
     /// Checks a list of endpoints.
@@ -62,7 +67,7 @@ impl Roster {
                 return Err(InvalidRoster::Duplicate(profile.shared_name().clone()));
             }
             if let Some(capacity) = profile.capacity()
-                && !(capacity.is_finite() && capacity > 0.0)
+                && !(capacity > 0.0 && capacity <= MOST_CAPACITY)
             {
                 return Err(InvalidRoster::Capacity {
                     name: profile.shared_name().clone(),

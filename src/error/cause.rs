@@ -5,6 +5,7 @@ use crate::{
     BoxError, deadline, limit,
     provider::{ProviderError, ProviderErrorKind},
     request::{CallRecord, Ended, LegRecord},
+    route::Barred,
     verdict::Verdict,
 };
 use std::any::Any;
@@ -65,6 +66,7 @@ pub(super) fn kind<E: 'static>(cause: &Cause<E>, deciding: Option<&LegRecord>, r
         },
         Cause::Refused(error) if error.is::<deadline::Elapsed>() => ErrorKind::DeadlineExceeded,
         Cause::Refused(error) if error.is::<limit::Full>() => ErrorKind::Overloaded,
+        Cause::Refused(error) if error.is::<Barred>() => ErrorKind::InvalidInput,
         // Nobody was left. If all who were asked wanted less, that is what the caller should know.
         Cause::Refused(_) | Cause::Own(_) => {
             let legs = record.legs();
@@ -98,7 +100,8 @@ const fn of_provider(error: &ProviderError) -> ErrorKind {
         ProviderErrorKind::NotModified => ErrorKind::NotModified,
         ProviderErrorKind::RangeNotSatisfiable => ErrorKind::RangeNotSatisfiable,
         ProviderErrorKind::Denied => ErrorKind::Denied,
-        ProviderErrorKind::Throttled => ErrorKind::Throttled,
+        ProviderErrorKind::Throttled | ProviderErrorKind::Full => ErrorKind::Throttled,
+        ProviderErrorKind::Conflict => ErrorKind::Unavailable,
         ProviderErrorKind::Invalid => ErrorKind::Rejected,
         ProviderErrorKind::Unsupported => ErrorKind::Unsupported,
         ProviderErrorKind::Failed => of_verdict(error.outcome().verdict),

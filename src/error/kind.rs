@@ -20,19 +20,21 @@ pub enum ErrorKind {
     Unsupported,
     /// Credentials or permissions were refused (*Denied*).
     Denied,
-    /// Every endpoint that could be asked wanted less (*Throttled*).
+    /// Every endpoint that could be asked wanted less, or is full (*Throttled*).
     Throttled,
     /// This client's own admission limit refused the call before it left (no verdict).
     Overloaded,
-    /// No endpoint could answer (*Unreachable*, *Faulty*, or none was left), or absence could not be proven: see
-    /// [`absent_at`](crate::Error::absent_at) and [`not_asked`](crate::Error::not_asked).
+    /// No endpoint could answer (*Unreachable*, *Faulty*, or none was left), absence could not be proven (see
+    /// [`absent_at`](crate::Error::absent_at) and [`not_asked`](crate::Error::not_asked)), or others kept changing what a fenced
+    /// write was to replace.
     Unavailable,
     /// A write under `provider_managed` could not reach the home, and was provably not applied there.
     HomeUnavailable,
     /// The call's deadline ran out, and no write of it may have been applied (no verdict).
     DeadlineExceeded,
-    /// A write failed, and it is not known whether it took effect: some attempt of it may have been applied (*Faulty* or
-    /// *Unreachable*, and maybe sent; or abandoned on the way).
+    /// A write failed, and it is not known whether it took effect: some attempt of it may have been applied, or may yet be
+    /// (*Faulty* or *Unreachable*, and maybe sent; or abandoned on the way). For how long, and what it may undo, is said under
+    /// [late attempts](crate::client#late-attempts).
     MaybeApplied,
     /// The request or the configuration is at fault and would be at the next attempt too: no such bucket (*Caller*).
     Rejected,

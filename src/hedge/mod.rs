@@ -37,7 +37,7 @@
 use crate::{
     BoxError, clock,
     health::Tracker,
-    request::{After, Call, CallRecord, Ended, Leg, LegKind, OpClass, Safety},
+    request::{After, Call, CallRecord, Ended, Leg, LegKind, OpClass, Own, Safety},
     retry::Budget,
     route::is_local_refusal,
     station::{Apart, Behind, Served, Station},
@@ -175,6 +175,7 @@ pub struct Attempt<R, N: Station<R>> {
     /// One hedge an attempt, or none.
     may_hedge: bool,
     due: Option<After>,
+    own: Own,
 }
 
 pin_project! {
@@ -242,6 +243,7 @@ where
             hedge: None,
             may_hedge,
             due: None,
+            own: Own::default(),
         }
     }
 
@@ -313,7 +315,7 @@ impl<N> Hedge<N> {
                     false => shared.delay.of(endpoint, class),
                 })
             });
-            if due > call.at_after() && record.poll_until(due, cx).is_pending() {
+            if due > call.at_after() && record.poll_until(due, &mut this.own, cx).is_pending() {
                 return Poll::Pending;
             }
             let now = clock::now();
@@ -330,6 +332,7 @@ impl<N> Hedge<N> {
                 shared.reporter.report(Event::BudgetExhausted { class: record.class() });
             }
             this.may_hedge = false;
+            this.own = Own::default();
         }
         let Some(running) = this.hedge.as_mut() else {
             return Poll::Pending;

@@ -42,7 +42,7 @@ pub use refusal::Full;
 
 use crate::{
     BoxError, clock,
-    request::{Abandoned, After, Call, Ended},
+    request::{Abandoned, After, Call, Ended, Own},
     station::{Behind, Served, Station},
     sync::{
         Mutex,
@@ -236,6 +236,7 @@ where
                     State::Looking {
                         next: call.at_after().plus(LOOK_EVERY),
                         until: call.at_after().plus(PATIENCE),
+                        own: Own::default(),
                     }
                 } else {
                     State::Refused { retry_after }
@@ -251,6 +252,7 @@ where
                 } else {
                     State::Queued {
                         turn: call.at_after().plus(wait),
+                        own: Own::default(),
                     }
                 },
             },
@@ -266,8 +268,8 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<N::Response, BoxError>> {
         let Attempt { place, state } = attempt;
-        while let State::Looking { next, until } = state {
-            ready!(call.record().poll_until(*next, cx));
+        while let State::Looking { next, until, own } = state {
+            ready!(call.record().poll_until(*next, own, cx));
             let later = call.clone().handed_down(clock::now());
             match self.admission.admit(&later, Duration::ZERO) {
                 Ok((_, sample)) => {
@@ -281,8 +283,8 @@ where
                 Err(_) => *next = later.at_after().plus(LOOK_EVERY),
             }
         }
-        if let State::Queued { turn } = state {
-            ready!(call.record().poll_until(*turn, cx));
+        if let State::Queued { turn, own } = state {
+            ready!(call.record().poll_until(*turn, own, cx));
             let later = call.clone().handed_down(clock::now());
             *state = State::Sent {
                 inner: self.inner.enter(&later),
@@ -345,11 +347,13 @@ enum State<R, A> {
     },
     Queued {
         turn: After,
+        own: Own,
     },
     /// There was no place, and nowhere else to go.
     Looking {
         next: After,
         until: After,
+        own: Own,
     },
     Sent {
         inner: A,

@@ -45,7 +45,7 @@ pub use selector::Selector;
 
 use crate::{
     clock::{self, Instant},
-    endpoint::Roster,
+    endpoint::{Roster, Violation},
     request::{OpClass, bit},
     route::Vitals,
     telemetry::{Event, OrderSnapshot, Reporter},
@@ -67,6 +67,8 @@ pub struct Operator {
 
 struct Shared {
     roster: Roster,
+    /// By endpoint: which constraint it breaks. No order opens what breaks one.
+    violations: Arc<[Option<Violation>]>,
     vitals: Arc<[Vitals]>,
     orders: Arc<Orders>,
     reporter: Reporter,
@@ -164,10 +166,17 @@ pub struct Proposal {
 }
 
 impl Operator {
-    pub(crate) fn new(roster: Roster, vitals: Arc<[Vitals]>, orders: Arc<Orders>, reporter: Reporter) -> Self {
+    pub(crate) fn new(
+        roster: Roster,
+        violations: Arc<[Option<Violation>]>,
+        vitals: Arc<[Vitals]>,
+        orders: Arc<Orders>,
+        reporter: Reporter,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 roster,
+                violations,
                 vitals,
                 orders,
                 reporter,
@@ -222,6 +231,12 @@ impl Operator {
     }
 
     /// The same, as the snapshot shows them.
+    /// Those that get no calls of this class by order.
+    pub(crate) fn barred(&self, class: OpClass, now: Instant) -> u64 {
+        let standing = self.shared.orders.standing(class, now, || 0);
+        standing.map_or(0, |standing| standing.barred)
+    }
+
     pub(crate) fn snapshot(&self) -> Vec<OrderSnapshot> {
         let (now, roster) = (clock::now(), &self.shared.roster);
         let names = |order: &Order| {
@@ -265,8 +280,10 @@ impl Proposal {
         let mut list = shared.orders.lock().clone();
         list.push(self.order.clone());
         let standing = orders::standing(&list, &shared.roster, now);
-        let closed = |index: usize| shared.vitals[index].breaker.share(OpClass::Read, now) > 0.0;
-        self.names(orders::left(standing, &shared.roster, closed))
+        let serves = |index: usize| {
+            shared.violations[index].is_none() && shared.vitals[index].breaker.share(OpClass::Read, now) > 0.0
+        };
+        self.names(orders::left(standing, &shared.roster, serves))
     }
 
     /// Gives the order. Its number lifts it.

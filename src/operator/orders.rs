@@ -92,7 +92,7 @@ pub(super) fn standing(orders: &[Order], roster: &Roster, now: Instant) -> Stand
     standing
 }
 
-/// Endpoints that would still get calls under `standing`.
-pub(super) fn left(standing: Standing, roster: &Roster, closed: impl Fn(usize) -> bool) -> u64 {
-    roster.set_of(|index, _| standing.barred & bit(index) == 0 && closed(index))
+/// Endpoints that would still get calls under `standing`, of those that can serve.
+pub(super) fn left(standing: Standing, roster: &Roster, serves: impl Fn(usize) -> bool) -> u64 {
+    roster.set_of(|index, _| standing.barred & bit(index) == 0 && serves(index))
 }

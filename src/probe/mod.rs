@@ -55,6 +55,7 @@ mod task;
 
 pub(crate) use task::{Attendant, Lane, Prober, Sender, Sent};
 
+use crate::bounds::{Bounded, Bounds, TICK, YEAR};
 use std::time::Duration;
 
 /// What is probed in the background.
@@ -63,7 +64,7 @@ use std::time::Duration;
 pub struct Settings {
     /// An endpoint that has met no read for so long gets a cheap one. Default 60 s: a standby's death is known within some
     /// 70 s, credentials (15 min) and most idle connections (60–350 s at load balancers) do not go stale, and 43,000
-    /// requests a month cost a few cents. `None`: no idle probes. Jittered by 10 %, so that a fleet does not probe in step.
+    /// requests a month cost a few cents. `None`: no idle probes. 1 ms to a year. Jittered by 10 %, so that a fleet does not probe in step.
     pub idle: Option<Duration>,
     /// Whether endpoints whose breaker is open are probed beside the calls. Default `true`; otherwise calls are lent as
     /// probes, as for a [`Failover`](crate::Failover) without a probe.
@@ -81,6 +82,14 @@ impl Default for Settings {
             idle: Some(Duration::from_secs(60)),
             open: true,
             writes: false,
+        }
+    }
+}
+
+impl Bounded for Settings {
+    fn bound(&mut self, bounds: &mut Bounds) {
+        if let Some(idle) = &mut self.idle {
+            bounds.time("probes.idle", idle, TICK, YEAR);
         }
     }
 }

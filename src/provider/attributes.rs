@@ -1,6 +1,6 @@
 use super::{ProviderError, ProviderErrorKind};
 use crate::{
-    request::object::{Attributes, ByteRange, Put, WriteId},
+    request::object::{Attributes, ByteRange, ETag, Put, PutMode, WriteId},
     verdict::{Outcome, Sent, Verdict},
 };
 
@@ -19,6 +19,9 @@ const METADATA_BYTES: usize = 2048;
 /// # Errors
 /// [`ProviderErrorKind::Unsupported`](super::ProviderErrorKind::Unsupported), with what is wrong.
 pub fn check(put: &Put) -> Result<(), ProviderError> {
+    if let PutMode::IfMatch(tag) = &put.mode {
+        check_condition(tag)?;
+    }
     let Attributes {
         content_type,
         cache_control,
@@ -55,6 +58,15 @@ pub fn check(put: &Put) -> Result<(), ProviderError> {
         ));
     }
     Ok(())
+}
+
+/// Refuses a tag of which no condition can be made: a weak one, `*`, a list. [`check`] does it for a put; an adapter with
+/// conditional deletes does it for them.
+///
+/// # Errors
+/// [`ProviderErrorKind::Unsupported`](super::ProviderErrorKind::Unsupported), with what is wrong.
+pub fn check_condition(tag: &ETag) -> Result<(), ProviderError> {
+    tag.unfit().map_or(Ok(()), |why| Err(ProviderError::unsupported(why)))
 }
 
 /// What a store gave back, the write id taken out of the metadata.

@@ -2,7 +2,10 @@ mod kv;
 
 pub use kv::{AnyKvProvider, KvService};
 
-use super::{ObjectProvider, ProviderError, terms};
+use super::{
+    Capabilities, Capability, Conditional, ObjectProvider, ProviderError, attributes::check_condition,
+    capabilities::Found, terms,
+};
 use crate::{
     BoxError,
     endpoint::Host,
@@ -15,6 +18,7 @@ use crate::{
     },
 };
 use std::{
+    any::Any,
     fmt,
     future::Future,
     pin::Pin,
@@ -26,13 +30,26 @@ use tower::Service;
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Any adapter, its type forgotten: what lets endpoints of different providers stand in one list.
+///
+/// It remembers what [`verify`](crate::ObjectClient::verify) found of the store, and its clones with it: a condition that the
+/// store does not keep to is refused before anything is sent, whoever sends it, and a tag is written as the store reads it.
 #[derive(Clone)]
-pub struct AnyObjectProvider(Arc<dyn ErasedObjects>);
+pub struct AnyObjectProvider {
+    store: Arc<dyn ErasedObjects>,
+    found: Arc<Found>,
+}
 
 impl AnyObjectProvider {
-    /// Forgets the type of `provider`.
+    /// Forgets the type of `provider`. One that has forgotten it already stays what it is.
     pub fn new<P: ObjectProvider>(provider: P) -> Self {
-        Self(Arc::new(provider))
+        let store = Arc::new(provider);
+        if let Some(erased) = (&*store as &dyn Any).downcast_ref::<Self>() {
+            return erased.clone();
+        }
+        Self {
+            store,
+            found: Arc::default(),
+        }
     }
 
     /// One attempt.
@@ -40,7 +57,53 @@ impl AnyObjectProvider {
     /// # Errors
     /// What the adapter answers.
     pub async fn send(&self, request: ObjectRequest) -> Result<ObjectResponse, ProviderError> {
-        self.0.clone().send(request).await
+        self.begin(request)?.await
+    }
+
+    fn begin(
+        &self,
+        mut request: ObjectRequest,
+    ) -> Result<BoxFuture<'static, Result<ObjectResponse, ProviderError>>, ProviderError> {
+        self.heed(&mut request)?;
+        Ok(self.store.clone().send(request))
+    }
+
+    /// Does as was found of the store.
+    fn heed(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
+        let (condition, tag) = match request {
+            ObjectRequest::Put(put) => match &mut put.mode {
+                PutMode::Create => (Conditional::Create, None),
+                PutMode::IfMatch(tag) => (Conditional::IfMatch, Some(tag)),
+                PutMode::Overwrite => return Ok(()),
+            },
+            ObjectRequest::Delete(delete) if delete.if_match.is_some() => {
+                (Conditional::DeleteIfMatch, delete.if_match.as_mut())
+            }
+            _ => return Ok(()),
+        };
+        if self.found.is_lacking(condition) {
+            let found = format!("this store was found not to keep to {}", condition.as_str());
+            return Err(ProviderError::unsupported(found));
+        }
+        if let Some(tag) = tag
+            && self.found.is_unquoted(condition)
+        {
+            *tag = tag.unquoted();
+        }
+        Ok(())
+    }
+
+    /// The same store, of which nothing was found yet.
+    pub(crate) fn unasked(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            found: Arc::default(),
+        }
+    }
+
+    /// What was found of the store, in place of what was found before.
+    pub(crate) fn note(&self, condition: Conditional, capability: Capability, without_quotes: bool) {
+        self.found.note(condition, capability, without_quotes);
     }
 
     /// See [`ObjectProvider::warm_up`].
@@ -48,12 +111,12 @@ impl AnyObjectProvider {
     /// # Errors
     /// What the adapter answers.
     pub async fn warm_up(&self) -> Result<(), ProviderError> {
-        self.0.warm_up().await
+        self.store.warm_up().await
     }
 
     /// See [`ObjectProvider::hosts`].
     pub fn hosts(&self) -> Option<Vec<Host>> {
-        self.0.hosts()
+        self.store.hosts()
     }
 }
 
@@ -92,15 +155,20 @@ impl ObjectProvider for AnyObjectProvider {
     }
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
-        self.0.check_terms(terms)
+        self.store.check_terms(terms)
+    }
+
+    /// What was found of the store, else what its adapter says.
+    fn capabilities(&self) -> Capabilities {
+        self.found.above(self.store.capabilities())
     }
 
     fn hosts(&self) -> Option<Vec<Host>> {
-        self.0.hosts()
+        self.store.hosts()
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {
-        self.0.warm_up().await
+        self.store.warm_up().await
     }
 }
 
@@ -125,11 +193,16 @@ trait Erased<Q, A>: Send + Sync {
 /// ... and what only stores of objects are asked.
 trait ErasedObjects: Erased<ObjectRequest, ObjectResponse> {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError>;
+    fn capabilities(&self) -> Capabilities;
 }
 
 impl<P: ObjectProvider> ErasedObjects for P {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         ObjectProvider::check_terms(self, terms)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        ObjectProvider::capabilities(self)
     }
 }
 
@@ -174,8 +247,8 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
 /// The bridge from an adapter to the stack: one endpoint's adapter as a tower service.
 ///
 /// It gives tags the endpoint's name on the way up, and on the way down sees to it that a tag is only shown to the
-/// endpoint that gave it: a foreign If-None-Match is dropped (the full object is a right answer), a foreign If-Match
-/// refused. A put is left with the [terms](Put::terms) of its endpoint, which the adapter is asked about first.
+/// endpoint that gave it: a foreign If-None-Match is dropped (the full object is a right answer), a foreign or weak
+/// If-Match refused. A put is left with the [terms](Put::terms) of its endpoint, which the adapter is asked about first.
 #[derive(Clone, Debug)]
 pub struct ObjectService {
     endpoint: Arc<str>,
@@ -203,7 +276,7 @@ impl Service<Call<ObjectRequest>> for ObjectService {
 
     fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
         let mut request = call.into_request();
-        let answer = self.show(&mut request).map(|()| self.provider.0.clone().send(request));
+        let answer = self.show(&mut request).and_then(|()| self.provider.begin(request));
         Answering::new(answer, self.endpoint.clone(), signed)
     }
 }
@@ -211,25 +284,36 @@ impl Service<Call<ObjectRequest>> for ObjectService {
 impl ObjectService {
     /// Leaves only what this endpoint may be shown.
     fn show(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
-        let foreign = |tag: &mut ETag| tag.endpoint() != &*self.endpoint;
+        let foreign = |tag: &ETag| tag.endpoint() != &*self.endpoint;
         match request {
-            ObjectRequest::Get(get) => drop(get.if_none_match.take_if(foreign)),
+            ObjectRequest::Get(get) => drop(get.if_none_match.take_if(|tag| foreign(tag))),
             ObjectRequest::Put(put) => {
                 terms::narrow(put, &self.endpoint);
                 // The client has asked at its door; who speaks to the stack directly has not.
                 if !put.terms.is_empty() {
                     ObjectProvider::check_terms(&self.provider, &put.terms)?;
                 }
-                if let PutMode::IfMatch(tag) = &mut put.mode
-                    && foreign(tag)
-                {
-                    return Err(ProviderError::unsupported("the ETag was given by another endpoint"));
+                if let PutMode::IfMatch(tag) = &put.mode {
+                    fit_for_a_condition(tag, foreign(tag))?;
+                }
+            }
+            ObjectRequest::Delete(delete) => {
+                if let Some(tag) = &delete.if_match {
+                    fit_for_a_condition(tag, foreign(tag))?;
                 }
             }
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Whether the condition could ever hold here.
+fn fit_for_a_condition(tag: &ETag, foreign: bool) -> Result<(), ProviderError> {
+    if foreign {
+        return Err(ProviderError::unsupported("the ETag was given by another endpoint"));
+    }
+    check_condition(tag)
 }
 
 /// An adapter's answer to come, signed by its endpoint; or why it was not asked.

@@ -44,6 +44,10 @@ pub enum ProviderErrorKind {
     Denied,
     /// Slow down.
     Throttled,
+    /// The store is full: a quota is used up, or its disks are. What is there can be read.
+    Full,
+    /// A create met a conflict, and the answer does not say with what: the object may exist, be its own, or be missing.
+    Conflict,
     /// No such bucket, or another fault of configuration or request.
     Invalid,
     /// The store, or its adapter, cannot do this.
@@ -177,6 +181,8 @@ impl fmt::Display for ProviderError {
             ProviderErrorKind::RangeNotSatisfiable => "the range lies outside the object",
             ProviderErrorKind::Denied => "access was denied",
             ProviderErrorKind::Throttled => "the provider asks to slow down",
+            ProviderErrorKind::Full => table::FULL,
+            ProviderErrorKind::Conflict => "a conflict, and the answer does not say with what",
             ProviderErrorKind::Invalid => "the request is not valid",
             ProviderErrorKind::Unsupported => "the store cannot do this",
             ProviderErrorKind::Failed => "the attempt failed",

@@ -13,7 +13,7 @@ use std::future::Future;
 /// - **Conditions are atomic.** A put with a [`Condition`](crate::request::kv::Condition) and a delete with a version are
 ///   checked and done in one step by the store, or refused with [`ProviderError::unsupported`] before anything is sent.
 /// - **A version is never used twice** for one key, not even after a delete. Where the store has no such token, the write id
-///   is one. It is given with an empty endpoint name; the stack fills it in.
+///   is one: only a late copy of the same write then has it a second time. It is given with an empty endpoint name; the stack fills it in.
 /// - **The write id is kept** with the value and comes back in [`Value::write_id`]. A conditional put that finds the value
 ///   of its very write id should succeed with its version, where that costs no further request; where it does not, the
 ///   client reads the value back and recognises it.

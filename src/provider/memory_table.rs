@@ -113,7 +113,9 @@ impl Row {
     fn value(&self, now: Instant) -> Value {
         Value {
             write_id: Some(self.write_id.clone()),
-            expires_at: self.expires.map(|at| clock::wall() + at.saturating_duration_since(now)),
+            expires_at: self
+                .expires
+                .and_then(|at| clock::wall().checked_add(at.saturating_duration_since(now))),
             ..Value::new(self.bytes.clone(), self.version())
         }
     }

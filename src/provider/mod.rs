@@ -37,6 +37,7 @@ pub mod azure_blob;
 #[cfg(feature = "bigtable")]
 pub mod bigtable;
 mod bridge;
+mod capabilities;
 #[cfg(feature = "cosmos")]
 pub mod cosmos;
 #[cfg(feature = "dynamodb")]
@@ -53,6 +54,8 @@ pub mod memory_table;
 pub mod object_store;
 #[cfg(any(feature = "s3", feature = "azure_blob"))]
 mod part;
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "object_store"))]
+mod percent;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
@@ -66,12 +69,14 @@ mod verdicts;
 pub use self::object_store::GenericStore;
 #[cfg(feature = "redis")]
 pub use self::redis::Redis;
-pub use attributes::{check as check_put, check_range};
+pub use attributes::{check as check_put, check_condition, check_range};
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
 #[cfg(feature = "bigtable")]
 pub use bigtable::Bigtable;
 pub use bridge::{Answering, AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
+pub(crate) use capabilities::Conditional;
+pub use capabilities::{Capabilities, Capability};
 #[cfg(feature = "cosmos")]
 pub use cosmos::Cosmos;
 #[cfg(feature = "dynamodb")]
@@ -98,6 +103,11 @@ use std::future::Future;
 /// abandons the attempt. An adapter is shared between tasks.
 ///
 /// What is required:
+/// - *Not found*, and success, are the store's own word. What stands in between says 404 and 200, too: an answer counts that
+///   carries what only the store puts there (its code, a request id, a tag). Anything else is
+///   [`Verdict::Faulty`](crate::verdict::Verdict).
+/// - A conflict that nobody explains is [`ProviderErrorKind::Conflict`], not *exists already*; a store that has no room is
+///   [`ProviderErrorKind::Full`]. What is said beside body, length, checksum and tag, and cannot be read, is left out.
 /// - `put` with [`PutMode::Create`](crate::request::object::PutMode::Create) never overwrites: where the store cannot
 ///   promise that, refuse with [`ProviderError::unsupported`].
 /// - Attributes round-trip, or the put is refused as unsupported. [`Put::terms`] are kept, or refused by
@@ -115,7 +125,9 @@ pub trait ObjectProvider: Send + Sync + 'static {
     /// Fetches what is known of an object.
     fn head(&self, head: Head) -> impl Future<Output = Result<ObjectMeta, ProviderError>> + Send;
 
-    /// Removes an object. Success if it did not exist.
+    /// Removes an object. Success if it did not exist, with [`Delete::if_match`], too: a store that calls that a failed
+    /// condition is forgiven, as the client then looks. The condition is judged and the object removed in one step by the
+    /// store, or the delete is refused with [`ProviderError::unsupported`] before anything is sent.
     fn delete(&self, delete: Delete) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
     /// Fetches one page of a listing.
@@ -129,6 +141,13 @@ pub trait ObjectProvider: Send + Sync + 'static {
     /// Why not: [`ProviderError::unsupported`], or what [`check_terms`] says.
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         terms::none(terms)
+    }
+
+    /// What the store does with conditions, as far as its adapter knows without asking it. By default it keeps to all, which is
+    /// what this trait demands; an adapter to stores of which some do not says [`Capability::Unknown`], and then
+    /// [`verify`](crate::ObjectClient::verify) asks the store, in the background if nobody else has.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all(Capability::Kept)
     }
 
     /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default

@@ -1,7 +1,11 @@
 //! What a finding means for what was asked: the part that every adapter over HTTP shares.
 
 use super::{ProviderError, ProviderErrorKind};
-use crate::verdict::{Finding, Outcome, Verdict, table::Symptom, words};
+use crate::verdict::{
+    Finding, Outcome, Verdict,
+    table::{self, Symptom},
+    words,
+};
 
 /// What was asked, as far as it matters to what a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,13 +16,14 @@ pub(super) enum Asked {
     Read,
     Delete,
     List,
-    #[cfg_attr(not(any(feature = "s3", feature = "azure_blob")), allow(dead_code))]
+    #[cfg_attr(not(feature = "azure_blob"), allow(dead_code))]
     Bucket,
 }
 
 /// A finding as the answer to this question. `status` is that of the answer, if there was one.
 pub(super) fn refused(asked: Asked, finding: Finding, status: Option<u16>) -> ProviderError {
-    let (kind, verdict) = kind(asked, finding.outcome.verdict, status, finding.detail.code.as_deref());
+    let (code, full) = (finding.detail.code.as_deref(), finding.detail.says_full());
+    let (kind, verdict) = kind(asked, finding.outcome.verdict, status, code, full);
     let outcome = Outcome {
         verdict,
         ..finding.outcome
@@ -45,7 +50,13 @@ pub(super) fn record(request_id: Option<&str>) {
 }
 
 /// What a verdict means for what was asked, and the verdict where the question corrects it.
-fn kind(asked: Asked, verdict: Verdict, status: Option<u16>, code: Option<&str>) -> (ProviderErrorKind, Verdict) {
+fn kind(
+    asked: Asked,
+    verdict: Verdict,
+    status: Option<u16>,
+    code: Option<&str>,
+    full: bool,
+) -> (ProviderErrorKind, Verdict) {
     use ProviderErrorKind::*;
     let kind = match verdict {
         // S3 says 404 to If-Match on a key that is gone.
@@ -54,11 +65,14 @@ fn kind(asked: Asked, verdict: Verdict, status: Option<u16>, code: Option<&str>)
         // Nothing but the bucket can be missing.
         Verdict::Absent => return (Invalid, Verdict::Caller),
         Verdict::Answer => match (asked, status, code) {
+            // Anything on the way can say so. A store names what it means.
+            (Asked::Create, Some(409), code) if code.and_then(table::row_for_code).is_none() => Conflict,
             (Asked::Create, ..) => AlreadyExists,
             (_, Some(304), _) => NotModified,
             (_, Some(416), _) | (_, _, Some("InvalidRange")) => RangeNotSatisfiable,
             _ => PreconditionFailed,
         },
+        Verdict::Throttled if full => Full,
         Verdict::Throttled => Throttled,
         Verdict::Denied => Denied,
         Verdict::Caller if status == Some(501) || code == Some("NotImplemented") => Unsupported,
@@ -91,6 +105,7 @@ mod tests {
                 Some("FileAlreadyExists"),
                 (AlreadyExists, Verdict::Answer),
             ),
+            (Asked::Create, Verdict::Answer, 409, None, (Conflict, Verdict::Answer)),
             (
                 Asked::IfMatch,
                 Verdict::Answer,
@@ -132,7 +147,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                kind(asked, verdict, Some(status), code),
+                kind(asked, verdict, Some(status), code, false),
                 expected,
                 "{asked:?} {status} {code:?}"
             );

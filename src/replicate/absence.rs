@@ -120,13 +120,17 @@ fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response,
     let endpoint = reply.endpoint();
     let possibly_stale = cx.core.may_lag(endpoint);
     match reply.result {
-        Ok(response) => Ok((
-            response,
-            Answer {
+        Ok(response) => {
+            if !possibly_stale && let Some(tag) = P::tag_of(&response) {
+                super::remember(cx, reply.call.request(), Some(tag));
+            }
+            let answer = Answer {
                 endpoint: endpoint.map(|endpoint| cx.name(endpoint)),
                 possibly_stale,
-            },
-        )),
+                unresolved: false,
+            };
+            Ok((response, answer))
+        }
         Err(_) => Err(cx.fail(reply)),
     }
 }

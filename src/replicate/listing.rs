@@ -11,6 +11,11 @@ pub trait Line: Send + Sync + 'static {
     /// What listings are ordered by.
     fn name(&self) -> &str;
 
+    /// What of it takes memory beside its own size, in bytes.
+    fn weight(&self) -> usize {
+        self.name().len()
+    }
+
     /// It stands for all names that start so.
     fn is_folded(&self) -> bool {
         false
@@ -33,6 +38,10 @@ impl Line for ListEntry {
 impl Line for kv::Entry {
     fn name(&self) -> &str {
         &self.key
+    }
+
+    fn weight(&self) -> usize {
+        self.key.len() + self.value.bytes.len()
     }
 }
 

@@ -1,8 +1,12 @@
 //! How data gets to the other endpoints, and what may therefore be promised.
 
 mod absence;
+mod create;
+mod fence;
+mod fit;
 mod listing;
 mod mode;
+mod progress;
 mod provider_managed;
 mod strong;
 mod write_once;
@@ -10,10 +14,11 @@ mod write_once;
 pub(crate) use absence::{Tally, holders, read};
 pub(crate) use listing::{Line, Merge, Next};
 pub(crate) use mode::Mode;
+pub(crate) use progress::Progress;
 pub(crate) use provider_managed::of_the_home;
 
 use crate::{
-    client::store::{Aim, Context, Protocol, Reply},
+    client::store::{Aim, Answer, Context, Protocol, Reply},
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
     request::{WriteId, bit},
@@ -59,10 +64,17 @@ impl Replication {
 
     /// A key is written once and never again, not even after it was deleted.
     ///
-    /// `put` means create and fails over freely: the object lies wherever an endpoint took it (sometimes at two, when an
-    /// answer was lost). A read asks every endpoint that may hold the key before it says *not found*; a delete is Ok only
+    /// `put` means create and fails over freely: the object lies wherever an endpoint took it. When an answer was lost, that
+    /// endpoint is looked at first: what lies there, ours or another's, decides. Where nothing is found yet, or it cannot be looked
+    /// at within twice its own p99 (before that is known within a second, or 250 ms where it was silent), the create goes elsewhere, and the object may come to lie at two: with the same
+    /// bytes, unless the endpoint that could not be looked at held another's. The answer then says
+    /// [`earlier_attempt_unresolved`](crate::client::object::Stored::earlier_attempt_unresolved). A read asks every endpoint that may hold the key before it says *not found*; a delete is Ok only
     /// when every writable endpoint has confirmed it; overwrite and if-match are refused. Reusing a key breaks these
     /// promises: which of two bodies a read returns is then undefined.
+    ///
+    /// All of it rests on stores that refuse a second create. One of which that is not known is asked
+    /// [in the background](crate::ObjectClient::verify) when the first create goes there, and gets no more once it was seen to
+    /// overwrite.
     pub const fn write_once() -> Self {
         Self {
             plan: Plan::WriteOnce,
@@ -116,31 +128,77 @@ pub(crate) struct Write<P: Protocol> {
     pub(crate) id: WriteId,
     /// The caller chose the id, so an earlier call may have stored it.
     pub(crate) known_id: bool,
+    /// It leaves nothing there.
+    pub(crate) removes: bool,
+    /// No attempt of it may undo a later write.
+    pub(crate) fenced: bool,
 }
 
 /// A write that took place, by this attempt or an earlier one.
 pub(crate) struct Accepted<P: Protocol> {
     pub(crate) tag: Option<P::Tag>,
     pub(crate) endpoint: Option<usize>,
+    /// An attempt of it may still land, and change what is there then.
+    pub(crate) unresolved: bool,
 }
 
 /// Stores something, or removes it on a condition.
 pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
-    let id = write.id.clone();
+    let (id, look, removes) = (write.id.clone(), write.look.clone(), write.removes);
     let accepted = match cx.core.mode {
-        Mode::ProviderManaged { home } => provider_managed::write(cx, home, write).await,
         Mode::WriteOnce => write_once::write(cx, write).await,
+        _ if write.condition == Condition::None => fence::write(cx, write).await,
+        Mode::ProviderManaged { home } => provider_managed::write(cx, home, write).await,
         Mode::Strong => strong::write(cx, write).await,
     };
-    accepted.map_err(|error| error.with_write_id(Some(id)))
+    match accepted {
+        Ok(accepted) => {
+            remember(cx, &look, accepted.tag.as_ref().filter(|_| !removes));
+            Ok(accepted)
+        }
+        Err(error) => Err(error.with_write_id(Some(id))),
+    }
 }
 
 /// Removes something, whatever it is. Which endpoint confirmed, if it was a single one.
-pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Option<usize>, Error> {
+pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
+    let look = write.look.clone();
+    let accepted = match cx.core.mode {
+        Mode::WriteOnce => write_once::delete(cx, write.request).await,
+        Mode::ProviderManaged { .. } | Mode::Strong => fence::write(cx, write).await,
+    }?;
+    remember(cx, &look, None);
+    Ok(accepted)
+}
+
+/// Removes something if this endpoint's tag is still the current one, or nothing is there. Which endpoint confirmed.
+pub(crate) async fn delete_if<P: Protocol>(
+    cx: &Context<P>,
+    request: P::Request,
+    look: P::Request,
+    given_by: Arc<str>,
+) -> Result<Accepted<P>, Error> {
     match cx.core.mode {
-        Mode::ProviderManaged { home } => provider_managed::delete(cx, home, request).await,
-        Mode::WriteOnce => write_once::delete(cx, request).await,
-        Mode::Strong => strong::delete(cx, request).await,
+        Mode::ProviderManaged { home } => {
+            let accepted = provider_managed::delete_if(cx, home, request, look.clone(), given_by).await?;
+            remember(cx, &look, None);
+            Ok(accepted)
+        }
+        Mode::WriteOnce | Mode::Strong => Err(cx.refuse(
+            ErrorKind::Unsupported,
+            "under write_once no endpoint can speak for the others, so there is nothing that could judge a condition",
+        )),
+    }
+}
+
+/// The state in which the key of this request was just seen, for the next write of it. `None`: it has no tag.
+fn remember<P: Protocol>(cx: &Context<P>, request: &P::Request, tag: Option<&P::Tag>) {
+    let Some(key) = P::key(request).filter(|_| cx.core.mode != Mode::WriteOnce) else {
+        return;
+    };
+    match tag.filter(|tag| P::judge_of(tag).is_some()) {
+        Some(tag) => cx.core.fences.learn(key, tag, cx.started),
+        None => cx.core.fences.forget(key),
     }
 }
 
@@ -161,10 +219,29 @@ impl<P: Protocol> Accepted<P> {
         let endpoint = reply.endpoint();
         match reply.result {
             Ok(response) => match P::accepted(response) {
-                Some(tag) => Ok(Self { tag, endpoint }),
+                Some(tag) => Ok(Self {
+                    tag,
+                    ..Self::at(endpoint, cx)
+                }),
                 None => Err(cx.nonsense()),
             },
             Err(_) => Err(cx.fail(reply)),
+        }
+    }
+
+    fn at(endpoint: Option<usize>, cx: &Context<P>) -> Self {
+        Self {
+            tag: None,
+            endpoint,
+            unresolved: cx.unresolved() > 0,
+        }
+    }
+
+    pub(crate) fn answer(&self, cx: &Context<P>) -> Answer {
+        Answer {
+            endpoint: self.endpoint.map(|endpoint| cx.name(endpoint)),
+            possibly_stale: false,
+            unresolved: self.unresolved,
         }
     }
 }
@@ -173,17 +250,19 @@ impl<P: Protocol> Accepted<P> {
 enum Owner<P: Protocol> {
     /// The write id is that of this call: an earlier attempt was applied.
     Own(Option<P::Tag>),
-    /// Another write's, or it is gone again.
+    /// Another write's.
     Foreign,
+    /// Nothing is there, or not any more.
+    Gone,
     /// It could not be asked.
     Unknown,
 }
 
-async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, endpoint: usize) -> Owner<P> {
-    // Forced through the breaker if need be: only this endpoint knows what became of the lost attempt.
-    let reply = cx.ask(look, Aim::confirm(endpoint)).await;
+/// `aim` confirms, which is forced through the breaker if need be: only that endpoint knows what became of the lost attempt.
+async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, aim: Aim) -> Owner<P> {
+    let reply = cx.ask(look, aim).await;
     if reply.refusal() == Some(ProviderErrorKind::NotFound) {
-        return Owner::Foreign;
+        return Owner::Gone;
     }
     match reply.result.ok().and_then(P::found) {
         Some((found, tag)) if found.as_ref() == Some(id) => Owner::Own(tag),
@@ -199,6 +278,8 @@ struct Witness {
     knows_all: bool,
     /// Nothing can have replaced our own write, so that a foreign one proves that ours never was there.
     foreign_is_definite: bool,
+    /// Endpoints that lost an answer in an earlier pass.
+    lost: u64,
 }
 
 /// The end of a conditional write: if it was refused where an earlier attempt may have been applied, look whose write it is
@@ -213,12 +294,13 @@ async fn settle<P: Protocol>(
     let met = match reply.refusal() {
         Some(ProviderErrorKind::AlreadyExists) => ErrorKind::AlreadyExists,
         Some(ProviderErrorKind::PreconditionFailed) => ErrorKind::PreconditionFailed,
+        Some(ProviderErrorKind::Conflict) => return unexplained(cx, reply, look, (&id, known_id), witness.lost).await,
         _ => return Accepted::from(reply, cx),
     };
     let Some(endpoint) = reply.endpoint().filter(|_| condition != Condition::None) else {
         return Err(cx.fail(reply));
     };
-    let unknown_at = reply.maybe_applied_at();
+    let unknown_at = reply.maybe_applied_at() | witness.lost;
     let visible = if witness.knows_all {
         unknown_at
     } else {
@@ -227,15 +309,41 @@ async fn settle<P: Protocol>(
     if !known_id && visible == 0 {
         return Err(cx.fail(reply));
     }
-    match owner(cx, look, &id, endpoint).await {
+    match owner(cx, look, &id, Aim::confirm(endpoint)).await {
         Owner::Own(tag) => Ok(Accepted {
             tag,
             endpoint: Some(endpoint),
+            // One of them is what was found.
+            unresolved: cx.unresolved() > usize::from(!known_id),
         }),
-        Owner::Foreign if witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
+        Owner::Foreign | Owner::Gone if witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
             Err(cx.fail(reply).with_kind(met))
         }
-        Owner::Foreign => Err(cx.fail(reply)),
+        Owner::Foreign | Owner::Gone => Err(cx.fail(reply)),
         Owner::Unknown => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
+    }
+}
+
+/// The end of a create that met a conflict which nobody explained: only what lies there can tell.
+async fn unexplained<P: Protocol>(
+    cx: &Context<P>,
+    reply: Reply<P>,
+    look: P::Request,
+    (id, known_id): (&WriteId, bool),
+    lost: u64,
+) -> Result<Accepted<P>, Error> {
+    let Some(endpoint) = reply.endpoint() else {
+        return Err(cx.fail(reply));
+    };
+    let lost_elsewhere = (reply.maybe_applied_at() | lost) & !bit(endpoint) != 0;
+    match owner(cx, look, id, Aim::confirm(endpoint)).await {
+        Owner::Own(tag) => Ok(Accepted {
+            tag,
+            endpoint: Some(endpoint),
+            unresolved: cx.unresolved() > usize::from(!known_id),
+        }),
+        Owner::Foreign if !lost_elsewhere => Err(cx.fail(reply).with_kind(ErrorKind::AlreadyExists)),
+        // Nothing is there, or that cannot be told: who answered so may not have been the store, which may yet act.
+        _ => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
     }
 }

@@ -1,11 +1,13 @@
 //! Writes to a fixed home; the provider copies.
 
-use super::{Accepted, Condition, Witness, Write, settle};
+use super::{Accepted, Condition, Witness, Write, fit::fit, settle};
 use crate::{
     client::store::{Aim, Context, Protocol},
     error::{Error, ErrorKind},
+    provider::{Conditional, ProviderErrorKind},
     request::bit,
 };
+use std::sync::Arc;
 
 pub(super) async fn write<P: Protocol>(
     cx: &Context<P>,
@@ -13,29 +15,13 @@ pub(super) async fn write<P: Protocol>(
     write: Write<P>,
 ) -> Result<Accepted<P>, Error> {
     let home = usable(cx, home)?;
-    let name = cx.core.roster.name(home);
-    if let Condition::Match { given_by } = &write.condition
-        && **given_by != *name
-    {
-        let message = format!(
-            "the {} was given by {given_by}, and under provider_managed writes go to the home {name} only; fetch the {} \
-             from there",
-            P::TAG,
-            P::NOUN
-        );
-        return Err(cx.refuse(ErrorKind::InvalidInput, message));
-    }
-    if write.condition != Condition::None && cx.core.unfit() & bit(home) != 0 {
-        let message = format!(
-            "the home {name} was found not to keep to conditions on a put, so that this one could overwrite what it must not"
-        );
-        return Err(cx.refuse(ErrorKind::Unsupported, message));
-    }
+    may_judge(cx, home, &write.condition, write.condition.of_a_put()).await?;
     let reply = cx.ask(write.request, Aim::only(home)).await;
     // Another writer may have overwritten what a lost attempt stored, so a foreign write proves nothing here.
     let witness = Witness {
         knows_all: false,
         foreign_is_definite: false,
+        lost: 0,
     };
     let settled = settle(
         cx,
@@ -48,17 +34,50 @@ pub(super) async fn write<P: Protocol>(
     settled.map_err(|error| of_the_home(cx, error))
 }
 
-pub(super) async fn delete<P: Protocol>(
+pub(super) async fn delete_if<P: Protocol>(
     cx: &Context<P>,
     home: Option<usize>,
     request: P::Request,
-) -> Result<Option<usize>, Error> {
+    look: P::Request,
+    given_by: Arc<str>,
+) -> Result<Accepted<P>, Error> {
     let home = usable(cx, home)?;
+    let condition = Condition::Match { given_by };
+    may_judge(cx, home, &condition, Some(Conditional::DeleteIfMatch)).await?;
     let reply = cx.ask(request, Aim::only(home)).await;
-    match Accepted::from(reply, cx) {
-        Ok(_) => Ok(Some(home)),
-        Err(error) => Err(of_the_home(cx, error)),
+    if reply.refusal() == Some(ProviderErrorKind::PreconditionFailed) {
+        // Some stores say so of what is not there, too.
+        let there = cx.ask(look, Aim::confirm(home)).await;
+        if there.refusal() == Some(ProviderErrorKind::NotFound) {
+            return Ok(Accepted::at(Some(home), cx));
+        }
     }
+    Accepted::from(reply, cx).map_err(|error| of_the_home(cx, error))
+}
+
+/// Whether the home can judge this condition.
+pub(super) async fn may_judge<P: Protocol>(
+    cx: &Context<P>,
+    home: usize,
+    condition: &Condition,
+    asked: Option<Conditional>,
+) -> Result<(), Error> {
+    let name = cx.core.roster.name(home);
+    if let Condition::Match { given_by } = condition
+        && **given_by != *name
+    {
+        let message = format!(
+            "the {} was given by {given_by}, and under provider_managed writes go to the home {name} only; fetch the {} \
+             from there",
+            P::TAG,
+            P::NOUN
+        );
+        return Err(cx.refuse(ErrorKind::InvalidInput, message));
+    }
+    if let Some(asked) = asked {
+        fit(cx, bit(home), asked).await?;
+    }
+    Ok(())
 }
 
 /// The home, if this call may write to it.

@@ -23,6 +23,7 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     let witness = Witness {
         knows_all: true,
         foreign_is_definite: false,
+        lost: 0,
     };
     settle(
         cx,
@@ -32,11 +33,6 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         witness,
     )
     .await
-}
-
-pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Option<usize>, Error> {
-    let reply = cx.ask(request, aim(cx)?).await;
-    Accepted::from(reply, cx).map(|accepted| accepted.endpoint)
 }
 
 pub(super) fn aim<P: Protocol>(cx: &Context<P>) -> Result<Aim, Error> {

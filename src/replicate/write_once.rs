@@ -1,10 +1,12 @@
 //! A key is written once: a put may go anywhere, a delete must go everywhere.
 
-use super::{Accepted, Condition, Witness, Write, settle};
+use super::{Accepted, Condition, Write, create, fit::fit};
 use crate::{
     client::store::{Aim, Context, Protocol, Reply, members},
     error::{Error, ErrorKind},
-    request::bit,
+    provider::{Conditional, ProviderErrorKind},
+    request::{Ended, LegRecord, bit},
+    verdict::{Sent, Verdict},
 };
 use futures_util::future::join_all;
 
@@ -16,43 +18,42 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
         ));
     }
     pinned_to_a_writable(cx)?;
-    let aim = Aim {
-        barred: !fit(cx)?,
-        ..Aim::default()
-    };
-    let reply = cx.ask(write.request, aim).await;
-    // Nothing replaces what is stored here: a foreign write at the only endpoint that lost an answer was there before ours
-    // arrived, and ours was refused.
-    let witness = Witness {
-        knows_all: false,
-        foreign_is_definite: true,
-    };
-    settle(
-        cx,
-        reply,
-        write.look,
-        (write.condition, write.id, write.known_id),
-        witness,
-    )
-    .await
+    let fit = fit(cx, cx.core.writable(), Conditional::Create).await?;
+    create::anywhere(cx, write, fit).await
 }
 
-/// The writable endpoints that keep to a create, as far as it is known.
-fn fit<P: Protocol>(cx: &Context<P>) -> Result<u64, Error> {
-    let (writable, unfit) = (cx.core.writable(), cx.core.unfit());
-    let here = writable & !cx.barred() & cx.pin.map_or(u64::MAX, bit);
-    if here != 0 && here & !unfit == 0 {
-        let message = format!(
-            "{}: found not to keep to creates, which are what write_once is made of",
-            cx.names(here).join(" and ")
-        );
-        return Err(cx.refuse(ErrorKind::Unsupported, message));
+/// Who said that it is full.
+pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
+    let says_full = |leg: &LegRecord| leg.detail.as_ref().is_some_and(|detail| detail.says_full());
+    let legs = if reply.is_ok() && reply.record().attempts() == 1 {
+        Vec::new()
+    } else {
+        reply.record().legs()
+    };
+    legs.into_iter().filter(says_full).filter_map(|leg| leg.endpoint)
+}
+
+/// Who answered that it has no creates (501), or was found meanwhile not to keep to them, where no earlier attempt of this write
+/// is of unknown fate: another may take it.
+pub(super) fn cannot_create<P: Protocol>(cx: &Context<P>, reply: &Reply<P>) -> Option<usize> {
+    if reply.refusal() != Some(ProviderErrorKind::Unsupported) || reply.record().may_have_been_applied() {
+        return None;
     }
-    Ok(writable & !unfit)
+    let legs = reply.record().legs();
+    let last = legs.iter().rev().find(|leg| leg.started.is_some())?;
+    let Ended::Judged(outcome) = last.ended? else {
+        return None;
+    };
+    // What an adapter refuses by itself is the put's own affair.
+    let found_out =
+        |endpoint: &usize| outcome.sent == Sent::Maybe || cx.core.lacking(Conditional::Create) & bit(*endpoint) != 0;
+    last.endpoint
+        .filter(found_out)
+        .filter(|_| outcome.verdict == Verdict::Caller)
 }
 
 /// Sent to every endpoint that may hold the key. Read-only ones follow their source.
-pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Option<usize>, Error> {
+pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Accepted<P>, Error> {
     pinned_to_a_writable(cx)?;
     let targets = cx.pin.map_or_else(|| cx.core.writable(), bit);
     if targets == 0 {
@@ -69,7 +70,8 @@ pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) ->
     });
     let (confirmed, failed): (Vec<_>, Vec<_>) = join_all(asks).await.into_iter().partition(|(_, reply)| reply.is_ok());
     if failed.is_empty() {
-        return Ok((targets.count_ones() == 1).then(|| targets.trailing_zeros() as usize));
+        let one = (targets.count_ones() == 1).then(|| targets.trailing_zeros() as usize);
+        return Ok(Accepted::at(one, cx));
     }
     Err(unconfirmed(cx, confirmed, failed))
 }

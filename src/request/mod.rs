@@ -31,7 +31,7 @@ pub use key::{InvalidKey, Key};
 pub use leg::{Abandoned, Ended, Leg, LegKind, LegRecord};
 pub use record::CallRecord;
 pub(crate) use record::bit;
-pub(crate) use timer::Timer;
+pub(crate) use timer::{Own, Timer};
 pub use write_id::WriteId;
 
 /// What kind of work a call is. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).

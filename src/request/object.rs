@@ -143,6 +143,35 @@ impl ETag {
         &self.endpoint
     }
 
+    /// A weak tag (`W/"…"`): If-Match compares strongly (RFC 9110, 13.1.1), so that no condition with it ever holds.
+    pub fn is_weak(&self) -> bool {
+        self.value.starts_with("W/")
+    }
+
+    /// Why no condition can be made of it: If-Match asks for one strong tag.
+    pub(crate) fn unfit(&self) -> Option<&'static str> {
+        let value = &*self.value;
+        let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+        let visible = |c: char| c.is_ascii_graphic() && c != '"';
+        if self.is_weak() {
+            Some("a weak ETag (`W/\"…\"`) cannot be a condition, as it never holds")
+        } else if value == "*" {
+            Some("`*` is no ETag: whatever is there would be replaced")
+        } else if value.is_empty() || !bare.unwrap_or(value).chars().all(visible) {
+            Some("this is no ETag: one is visible ASCII, in quotes as a rule")
+        } else {
+            None
+        }
+    }
+
+    /// Without its quotes, as some stores want it in a condition.
+    pub(crate) fn unquoted(&self) -> Self {
+        Self {
+            value: self.value.trim_matches('"').into(),
+            endpoint: self.endpoint.clone(),
+        }
+    }
+
     /// The same tag under its endpoint's name; adapters give tags with an empty one.
     #[must_use]
     pub(crate) fn at(self, endpoint: &Arc<str>) -> Self {
@@ -242,18 +271,29 @@ impl Head {
     }
 }
 
-/// Remove an object. Removing what does not exist succeeds.
+/// Remove an object. Removing what does not exist succeeds, also on a condition.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Delete {
     /// Which.
     pub key: Key,
+    /// Only if the object still has this tag (`If-Match`); else
+    /// [`PreconditionFailed`](crate::provider::ProviderErrorKind::PreconditionFailed). An adapter that cannot pass the
+    /// condition on refuses it, and never leaves it out.
+    pub if_match: Option<ETag>,
 }
 
 impl Delete {
-    /// This key.
+    /// This key, whatever is there.
     pub const fn new(key: Key) -> Self {
-        Self { key }
+        Self { key, if_match: None }
+    }
+
+    /// Only if the object still has this tag.
+    #[must_use]
+    pub fn if_match(mut self, tag: ETag) -> Self {
+        self.if_match = Some(tag);
+        self
     }
 }
 

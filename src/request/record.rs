@@ -4,7 +4,7 @@ use super::{
     After, LegKind, OpClass, Safety,
     first::First,
     leg::LegRecord,
-    timer::{CallTimer, Timer},
+    timer::{CallTimer, Collecting, Own, Timer},
 };
 use crate::clock::{self, Instant};
 use std::{
@@ -39,6 +39,10 @@ pub struct CallRecord {
     earns: bool,
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
+    /// An attempt that may have been applied is not followed by another.
+    gives_back_lost: bool,
+    /// Attempts before this pass.
+    spent: u32,
     /// Most calls have just this attempt.
     first: First,
     /// Those after it, in their order, once there is one.
@@ -68,6 +72,8 @@ impl CallRecord {
             narrowed: false,
             earns: true,
             allowance: Duration::ZERO,
+            gives_back_lost: false,
+            spent: 0,
             first: First::default(),
             more: OnceLock::new(),
             probe: AtomicBool::new(false),
@@ -177,6 +183,33 @@ impl CallRecord {
         matches!(self.class, OpClass::Write) && self.allowance.as_micros() >= LARGE.as_micros()
     }
 
+    /// Retry gives back an attempt that may have been applied, though the write may be repeated: whoever made this record
+    /// looks first what became of it.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn giving_back_lost(mut self, gives_back: bool) -> Self {
+        self.gives_back_lost = gives_back;
+        self
+    }
+
+    #[inline]
+    pub(crate) const fn gives_back_lost(&self) -> bool {
+        self.gives_back_lost
+    }
+
+    /// So many attempts were made before this pass: they count towards the most that one call may make.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn having_spent(mut self, attempts: u32) -> Self {
+        self.spent = attempts;
+        self
+    }
+
+    #[inline]
+    pub(crate) const fn spent(&self) -> u32 {
+        self.spent
+    }
+
     /// The class of work.
     #[inline]
     pub const fn class(&self) -> OpClass {
@@ -259,20 +292,26 @@ impl CallRecord {
 
     /// Ready once `at` has passed. See [`CallTimer`].
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn poll_until(&self, at: After, cx: &mut Context<'_>) -> Poll<()> {
-        self.timer.poll_until(self.started, at, cx)
+    pub(crate) fn poll_until(&self, at: After, own: &mut Own, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.poll_until(self.started, at, own, cx)
     }
 
-    /// From now on each layer only says until when it waits; [`poll_collected`](Self::poll_collected) must end every pass.
+    /// Until what it gives is dropped, each station that this task polls only says until when it waits.
     #[inline]
-    pub(crate) fn collect_waits(&self) {
-        self.timer.collect();
+    pub(crate) fn collect_waits(&self, cx: &Context<'_>) -> Collecting {
+        self.timer.collect(cx)
     }
 
-    /// Ready once anything has passed that was waited for in this pass, or `at`. The inner value says whether it was `at`.
+    /// Ready once `earliest` has passed, which was collected in this pass, or `at`. The inner value says whether it was `at`.
     #[inline]
-    pub(crate) fn poll_collected(&self, at: After, timer: Pin<&mut Timer>, cx: &mut Context<'_>) -> Poll<bool> {
-        self.timer.poll_collected(self.started, at, timer, cx)
+    pub(crate) fn poll_collected(
+        &self,
+        at: After,
+        earliest: After,
+        timer: Pin<&mut Timer>,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        self.timer.poll_collected(self.started, at, earliest, timer, cx)
     }
 }
 

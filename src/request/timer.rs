@@ -2,97 +2,130 @@ use super::After;
 use crate::clock::{self, Instant};
 use pin_project_lite::pin_project;
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    task::{Context, Poll, ready},
+    ptr,
+    sync::atomic::{AtomicU64, Ordering},
+    task::{Context, Poll, Waker, ready},
 };
 use tokio::time::Sleep;
 
-/// The one timer of a call, shared by its attempt limits, its hedge and its deadline.
+/// The waits of a call: its attempt limits, its hedge, its deadline.
 ///
-/// Registering a timer costs more than everything else in the stack together, so there is one per call, and it is
-/// created only when the answer is not there at the first poll. This works because all stations of one call are polled by
-/// the same task in the same pass; for that reason, too, its words of memory need no more than to be read and written.
+/// Registering a timer costs more than everything else in the stack together, so there is one per call, and it is created only
+/// when the answer is not there at the first poll. Under a [deadline](crate::deadline) it is set once a pass: each station says
+/// until when it waits, and the deadline, which is polled last and has the timer, sets it to the *earliest* of these.
 ///
-/// Under a [deadline](crate::deadline) it is set once a pass: each station says until when it waits, and the deadline, which
-/// is polled last and has the timer itself, sets it to the *earliest* of these. Where there is no deadline, each station sets
-/// it for itself.
-#[derive(Debug)]
+/// That works for stations which are polled within the deadline's own poll and by the same task. Between them may be anything: a
+/// task of its own, or a set of futures that polls one only when that one's waker is called. So a pass is known by its thread
+/// and its waker; a station that is polled in any other way has a timer of its own ([`Own`]).
+#[derive(Debug, Default)]
 pub(crate) struct CallTimer {
-    collects: AtomicBool,
-    /// The earliest moment that somebody waits for in this pass, in nanoseconds after the call's start.
-    earliest: AtomicU64,
     /// Every moment before this one has passed.
     passed: AtomicU64,
-    /// Where nobody collects.
-    own: Mutex<Option<Pin<Box<Timer>>>>,
+}
+
+/// A deadline's poll, while it goes on.
+#[derive(Clone, Copy)]
+struct Pass {
+    /// Whose: the address of the call's timer.
+    call: usize,
+    /// The waker of the task that polls, as far as [`Waker::will_wake`] tells it from others.
+    waker: (usize, usize),
+    /// The earliest moment that somebody waits for, in nanoseconds after the call's start.
+    earliest: u64,
 }
 
 /// Nobody waits.
 const NOBODY: u64 = u64::MAX;
 
-impl Default for CallTimer {
+thread_local!(static PASS: Cell<Pass> = const { Cell::new(Pass { call: 0, waker: (0, 0), earliest: NOBODY }) });
+
+impl Pass {
     #[inline]
-    fn default() -> Self {
+    fn of(timer: &CallTimer, waker: &Waker) -> Self {
         Self {
-            collects: AtomicBool::new(false),
-            earliest: AtomicU64::new(NOBODY),
-            passed: AtomicU64::new(0),
-            own: Mutex::default(),
+            call: ptr::from_ref(timer).addr(),
+            waker: (waker.data().addr(), ptr::from_ref(waker.vtable()).addr()),
+            earliest: NOBODY,
         }
+    }
+
+    #[inline]
+    fn is_the_same(&self, other: &Self) -> bool {
+        (self.call, self.waker) == (other.call, other.waker)
+    }
+}
+
+/// While it lives, a deadline collects. What it interrupts goes on when it is dropped, even by a panic.
+pub(crate) struct Collecting {
+    outer: Pass,
+}
+
+impl Collecting {
+    /// Until when those who were polled wait.
+    #[inline]
+    pub(crate) fn earliest(&self) -> After {
+        After::of_nanos(PASS.get().earliest)
+    }
+}
+
+impl Drop for Collecting {
+    #[inline]
+    fn drop(&mut self) {
+        PASS.set(self.outer);
     }
 }
 
 impl CallTimer {
-    /// From now on instants are collected; [`poll_collected`](Self::poll_collected) must end every pass.
+    /// From now on, and until this is dropped, those who are polled by this task only say until when they wait.
     #[inline]
-    pub(super) fn collect(&self) {
-        self.collects.store(true, Ordering::Relaxed);
+    pub(super) fn collect(&self, cx: &Context<'_>) -> Collecting {
+        Collecting {
+            outer: PASS.replace(Pass::of(self, cx.waker())),
+        }
     }
 
     /// Ready once `at` has passed; until then the task will be woken no later than `at` (timers resolve to 1 ms). The call
     /// began at `start`.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn poll_until(&self, start: Instant, at: After, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_until(&self, start: Instant, at: After, own: &mut Own, cx: &mut Context<'_>) -> Poll<()> {
         if self.has_passed(at) {
             return Poll::Ready(());
         }
-        if self.collects.load(Ordering::Relaxed) {
-            if at.nanos() < self.earliest.load(Ordering::Relaxed) {
-                self.earliest.store(at.nanos(), Ordering::Relaxed);
+        let pass = PASS.get();
+        if pass.is_the_same(&Pass::of(self, cx.waker())) {
+            if at.nanos() < pass.earliest {
+                let earliest = at.nanos();
+                PASS.set(Pass { earliest, ..pass });
             }
             return Poll::Pending;
         }
-        self.poll_own(start, at, cx)
+        self.poll_own(start, at, own, cx)
     }
 
     #[cold]
-    fn poll_own(&self, start: Instant, at: After, cx: &mut Context<'_>) -> Poll<()> {
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        let timer = own.get_or_insert_with(|| Box::pin(Timer::default()));
+    fn poll_own(&self, start: Instant, at: After, own: &mut Own, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = own.0.get_or_insert_with(|| Box::pin(Timer::default()));
         while !self.has_passed(at) {
             ready!(self.poll_timer(start, at, timer.as_mut(), cx));
         }
         Poll::Ready(())
     }
 
-    /// Ready once anything has passed that was waited for in this pass, or `at`: then those who wait are to be polled
+    /// Ready once `earliest` has passed, which was collected in this pass, or `at`: then those who wait are to be polled
     /// again. The inner value says whether it was `at`.
     #[inline]
     pub(super) fn poll_collected(
         &self,
         start: Instant,
         at: After,
+        earliest: After,
         timer: Pin<&mut Timer>,
         cx: &mut Context<'_>,
     ) -> Poll<bool> {
-        let earliest = self.earliest.load(Ordering::Relaxed).min(at.nanos());
-        self.earliest.store(NOBODY, Ordering::Relaxed);
-        ready!(self.poll_timer(start, After::of_nanos(earliest), timer, cx));
+        ready!(self.poll_timer(start, earliest.min(at), timer, cx));
         Poll::Ready(self.has_passed(at))
     }
 
@@ -123,11 +156,16 @@ impl CallTimer {
         };
         ready!(sleep.poll(cx));
         let now = After::from(clock::now().saturating_duration_since(start));
+        // Several tasks may wait, and none takes back what another has seen.
         self.passed
-            .store(set.max(now).nanos().saturating_add(1), Ordering::Relaxed);
+            .fetch_max(set.max(now).nanos().saturating_add(1), Ordering::Relaxed);
         Poll::Ready(())
     }
 }
+
+/// One station's timer, for when nobody collects. Boxed, as few need one.
+#[derive(Debug, Default)]
+pub(crate) struct Own(Option<Pin<Box<Timer>>>);
 
 pin_project! {
     /// A timer that is registered when it is first needed.

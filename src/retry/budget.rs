@@ -1,4 +1,5 @@
 use crate::{
+    bounds::Bounds,
     clock::Instant,
     striped::Striped,
     sync::{
@@ -30,6 +31,8 @@ pub struct Budget(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    /// What of its numbers made no sense.
+    wrong: Option<String>,
     /// Calls that the bank has not been told of: a deposit costs one addition.
     calls: Striped<AtomicU64>,
     bank: Mutex<Bank>,
@@ -47,12 +50,22 @@ impl Budget {
     /// Extra attempts per second that are granted whatever the traffic.
     pub const PER_SECOND: f64 = 1.0;
 
-    /// `share` extra attempts per call, and `per_second` whatever the traffic.
-    pub fn new(share: f64, per_second: f64) -> Self {
+    /// `share` extra attempts per call, at most 1,000, and `per_second` whatever the traffic, at most a million. Neither is
+    /// negative. A budget takes the nearest of these, and none for what is no number; a client refuses a budget that had to.
+    pub fn new(mut share: f64, mut per_second: f64) -> Self {
+        let mut bounds = Bounds::default();
+        bounds.number("budget.share", &mut share, 0.0, 1e3);
+        bounds.number("budget.per_second", &mut per_second, 0.0, 1e6);
         Self(Arc::new(Shared {
+            wrong: bounds.wrong(),
             calls: Striped::new(|| AtomicU64::new(0)),
             bank: Mutex::new(Bank::new(share, per_second)),
         }))
+    }
+
+    /// What it was made with that makes no sense.
+    pub(crate) fn wrong(&self) -> Option<&str> {
+        self.0.wrong.as_deref()
     }
 
     /// A call was made.
@@ -143,9 +156,11 @@ impl Bank {
             _ => calls,
         };
         let slots = since.map_or(1, |since| since.as_secs().clamp(1, SLOTS as u64)) as usize;
-        let each = remembered * self.per_call / slots as u64;
+        let each = remembered.saturating_mul(self.per_call) / slots as u64;
         for age in 0..slots {
-            self.slots[(self.current + SLOTS - age) % SLOTS] += each;
+            let slot = &mut self.slots[(self.current + SLOTS - age) % SLOTS];
+            // Far above what anybody withdraws, and far below what overflows when slots are added up.
+            *slot = slot.saturating_add(each).min(u64::MAX / 64);
         }
     }
 
@@ -166,7 +181,7 @@ impl Bank {
 
     fn refund(&mut self, now: Instant) {
         self.advance(now);
-        self.slots[self.current] += TOKEN;
+        self.slots[self.current] = self.slots[self.current].saturating_add(TOKEN);
     }
 
     fn available(&mut self, now: Instant) -> u64 {

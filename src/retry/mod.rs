@@ -36,8 +36,10 @@ pub use budget::Budget;
 pub use policy::{Decision, Settings, decide};
 
 use crate::{
-    BoxError, clock,
-    request::{After, Call, Leg, LegKind},
+    BoxError,
+    bounds::Bounded,
+    clock,
+    request::{After, Call, Ended, Leg, LegKind, Own},
     route::Exhausted,
     station::{Apart, Behind, Served, Station},
     telemetry::{Event, Reporter},
@@ -78,7 +80,7 @@ impl RetryLayer {
     pub(crate) fn reporting(settings: Settings, budget: Budget, seed: u64, reporter: Reporter) -> Self {
         Self {
             shared: Arc::new(Shared {
-                settings,
+                settings: settings.bounded(),
                 budget,
                 rng: Mutex::new(fastrand::Rng::with_seed(seed)),
                 reporter,
@@ -131,6 +133,7 @@ enum State<R, N: Station<R>> {
     },
     Waiting {
         until: After,
+        own: Own,
     },
 }
 
@@ -157,7 +160,7 @@ where
         }
         Attempt {
             leg: call.leg(),
-            attempts: 1,
+            attempts: call.record().spent().saturating_add(1),
             returns: 0,
             last: None,
             state: State::First {
@@ -182,8 +185,8 @@ where
                     ready!(self.inner.poll(call, attempt, pinned.as_mut(), cx)).map_err(Into::into)
                 }
                 State::Again { attempt } => ready!(attempt.as_mut().poll(&self.inner, cx)).map_err(Into::into),
-                State::Waiting { until } => {
-                    ready!(record.poll_until(*until, cx));
+                State::Waiting { until, own } => {
+                    ready!(record.poll_until(*until, own, cx));
                     let call = call.clone().on_leg(this.leg, clock::now()).revisiting(true);
                     this.state = self.again(call);
                     continue;
@@ -199,7 +202,9 @@ where
                     // Nothing was sent and nothing is known; an earlier failure says more.
                     return Poll::Ready(this.last.take().map_or(result, |last| *last));
                 }
+                let lost = matches!(ended, Some(Ended::Judged(outcome)) if outcome.may_have_been_applied());
                 if decide(ended, result.is_ok(), record.safety()) == Decision::Return
+                    || (lost && record.gives_back_lost())
                     || this.attempts >= shared.settings.max_attempts
                 {
                     return Poll::Ready(result);
@@ -232,7 +237,10 @@ where
                 {
                     return Poll::Ready(last(&mut this.last));
                 }
-                this.state = State::Waiting { until };
+                this.state = State::Waiting {
+                    until,
+                    own: Own::default(),
+                };
             } else {
                 let call = call.clone().on_leg(this.leg, clock::now());
                 this.state = self.again(call);

@@ -1,21 +1,23 @@
 use crate::{
+    bounds::{Bounded, Bounds, DAY},
     request::{Ended, LegRecord, Safety},
     verdict::{Sent, Verdict},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;
 
-/// When a call is tried again, and after what wait.
+/// When a call is tried again, and after what wait. A client refuses settings outside their bounds when it is built; a
+/// [`RetryLayer`](super::RetryLayer) used alone takes the nearest within them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
     /// The most attempts of one call, the first included, hedges not. Default 3: a call that failed at three endpoints
-    /// will not be saved by a fourth; "retryable" for ever is a failure too (2020).
+    /// will not be saved by a fourth; "retryable" for ever is a failure too (2020). 1 to 1,000.
     pub max_attempts: u32,
     /// The cap of the first wait before *returning* to an endpoint already tried. Default 50 ms, about one round trip
-    /// across a continent.
+    /// across a continent. At most a day.
     pub backoff: Duration,
-    /// The cap that no wait exceeds, doubled or asked for by an endpoint. Default 2 s.
+    /// The cap that no wait exceeds, doubled or asked for by an endpoint. Default 2 s. At most a day.
     pub max_backoff: Duration,
 }
 
@@ -29,15 +31,29 @@ impl Default for Settings {
     }
 }
 
+impl Bounded for Settings {
+    fn bound(&mut self, bounds: &mut Bounds) {
+        let Self {
+            max_attempts,
+            backoff,
+            max_backoff,
+        } = self;
+        bounds.count("retry.max_attempts", max_attempts, 1, 1_000);
+        bounds.time("retry.backoff", backoff, Duration::ZERO, DAY);
+        bounds.time("retry.max_backoff", max_backoff, Duration::ZERO, DAY);
+    }
+}
+
 impl Settings {
     /// The waits before returning for the first, second, … time: *full jitter*, each a uniform draw between 0 and a cap
     /// that doubles ("Exponential Backoff And Jitter", AWS architecture blog, 2015). The caps come from `backon`, whose own
     /// jitter is added after its clamp and can exceed the maximum; the draw is therefore ours.
     pub fn waits(&self, rng: &mut fastrand::Rng) -> impl Iterator<Item = Duration> {
         let mut rng = rng.fork();
+        let sane = self.clone().bounded();
         ExponentialBuilder::default()
-            .with_min_delay(self.backoff)
-            .with_max_delay(self.max_backoff)
+            .with_min_delay(sane.backoff)
+            .with_max_delay(sane.max_backoff)
             .with_factor(2.0)
             .without_max_times()
             .build()

@@ -24,6 +24,9 @@
 //! is known, and asks the chosen endpoint only then whether it is ready. It writes each pick into the call's
 //! record, and never picks for one call twice what was picked before, unless retry says that everything was tried.
 //!
+//! **Constraints** end here. An endpoint that breaks one of the client's is no candidate for anything: no pin, order, probe or
+//! record that was made by hand leads there.
+//!
 //! **Cancel safety**: nothing is held.
 
 pub mod pick;
@@ -31,8 +34,8 @@ mod refusal;
 mod select;
 mod service;
 
-pub use refusal::Exhausted;
 pub(crate) use refusal::is_local_refusal;
+pub use refusal::{Barred, Exhausted};
 pub use service::{Attempt, Route, Router};
 
 use crate::{breaker::Breaker, health::Tracker, limit::Admission};
@@ -66,6 +69,8 @@ pub struct Member<S> {
     pub(crate) vitals: Vitals,
     pub(crate) tier: Option<u8>,
     pub(crate) read_only: bool,
+    /// It must not be used, and why.
+    pub(crate) barred: Option<Barred>,
 }
 
 impl<S> Member<S> {
@@ -81,6 +86,7 @@ impl<S> Member<S> {
             vitals,
             tier: None,
             read_only: false,
+            barred: None,
         }
     }
 
@@ -90,6 +96,7 @@ impl<S> Member<S> {
             vitals: self.vitals,
             tier: self.tier,
             read_only: self.read_only,
+            barred: self.barred,
         }
     }
 

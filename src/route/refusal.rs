@@ -1,4 +1,5 @@
-use crate::{BoxError, breaker::Open, limit::Full};
+use crate::{BoxError, breaker::Open, endpoint::Violation, limit::Full};
+use std::sync::Arc;
 
 /// No endpoint is left for this attempt: all are barred, tried already, or (for a hedge) in trouble. Nothing was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
@@ -9,7 +10,27 @@ pub struct Exhausted {
     pub permitted: usize,
 }
 
+/// The one endpoint that could serve this call must not be used by this client. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the call is pinned to {endpoint}, which may not be used, as {violation}")]
+#[non_exhaustive]
+pub struct Barred {
+    /// Its name.
+    pub endpoint: Arc<str>,
+    /// Which constraint it breaks.
+    pub violation: Violation,
+}
+
+impl Barred {
+    pub(crate) fn new(endpoint: &Arc<str>, violation: &Violation) -> Self {
+        Self {
+            endpoint: endpoint.clone(),
+            violation: violation.clone(),
+        }
+    }
+}
+
 /// Whether an error was made in this process before anything was sent: no attempt, no evidence, no cost.
 pub(crate) fn is_local_refusal(error: &BoxError) -> bool {
-    error.is::<Open>() || error.is::<Full>() || error.is::<Exhausted>()
+    error.is::<Open>() || error.is::<Full>() || error.is::<Exhausted>() || error.is::<Barred>()
 }

@@ -1,11 +1,11 @@
 use super::{
-    Vitals,
+    Barred, Vitals,
     pick::{Candidate, choose},
 };
 use crate::{
     breaker::Admission,
     clock::Instant,
-    request::{LegKind, OpClass, bit},
+    request::{CallRecord, LegKind, OpClass, bit},
 };
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ pub(super) struct Wish {
     pub(super) kind: LegKind,
     /// Only this one.
     pub(super) pin: Option<usize>,
-    /// Never these: constraints, orders.
+    /// Never these: the call's own constraints, orders.
     pub(super) barred: u64,
     /// These refused this attempt a moment ago: not now, but they are no less well for it.
     pub(super) refused: u64,
@@ -40,18 +40,20 @@ pub(super) struct Selected {
     pub(super) all_bad: bool,
 }
 
-/// One endpoint's standing part: its tier and who may write.
-#[derive(Clone, Copy, Debug)]
+/// One endpoint's standing part: its tier, and for what it may be used.
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) tier: u8,
     pub(super) read_only: bool,
+    /// It must not be used, and why.
+    pub(super) barred: Option<Barred>,
 }
 
 /// All endpoints' standing parts, in their order.
 #[derive(Debug)]
 pub(super) struct Places {
     each: Vec<Place>,
-    /// By class: who may serve it. Bit i is endpoint i.
+    /// By class: who may serve it, whatever a call says. Bit i is endpoint i.
     able: [u64; 3],
     /// By class: the one of these that has the most preferred tier to itself.
     sole: [Option<usize>; 3],
@@ -60,7 +62,7 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn new(each: Vec<Place>) -> Self {
         let able = OpClass::ALL.map(|class| {
-            let able = |place: &Place| !(place.read_only && class == OpClass::Write);
+            let able = |place: &Place| place.barred.is_none() && !(place.read_only && class == OpClass::Write);
             let indices = each.iter().enumerate().filter(|(_, place)| able(place));
             indices.fold(0, |set, (index, _)| set | bit(index))
         });
@@ -73,6 +75,17 @@ impl Places {
 
     pub(super) const fn len(&self) -> usize {
         self.each.len()
+    }
+
+    /// The endpoints that may serve such a call.
+    pub(super) fn for_call(&self, record: &CallRecord) -> u64 {
+        let able = self.able[record.class().index()] & !record.barred();
+        record.pin().map_or(able, |pin| able & bit(pin))
+    }
+
+    /// Why the endpoint that a call is pinned to must not be used by anybody.
+    pub(super) fn barred(&self, pin: Option<usize>) -> Option<&Barred> {
+        self.each.get(pin?)?.barred.as_ref()
     }
 
     /// The endpoints that may serve such an attempt.
@@ -119,11 +132,9 @@ pub(super) fn shadowed(places: &Places, wish: Wish, among: u64) -> Option<Select
     if wish.kind == LegKind::Hedge || (wish.tried != 0 && !wish.revisit) {
         return None;
     }
-    let permitted = |index: &usize| {
-        (among & !wish.barred) & bit(*index) != 0 && !(places[*index].read_only && wish.class == OpClass::Write)
-    };
+    let permitted = among & places.permitted(wish);
     (0..places.len())
-        .filter(permitted)
+        .filter(|index| permitted & bit(*index) != 0)
         .min_by_key(|index| places[*index].tier)
         .map(|index| Selected {
             index,

@@ -63,6 +63,7 @@ impl<N> Router<N> {
             places.push(Place {
                 tier: member.tier.unwrap_or(u8::try_from(index).unwrap_or(u8::MAX)),
                 read_only: member.read_only,
+                barred: member.barred,
             });
         }
         Self {
@@ -159,12 +160,12 @@ impl<N> Router<N> {
     }
 
     /// Why no endpoint is left for a call.
-    fn exhausted(&self, record: &CallRecord) -> Exhausted {
-        let permitted =
-            |index: &usize| record.barred() & bit(*index) == 0 && record.pin().is_none_or(|pin| pin == *index);
-        Exhausted {
-            permitted: (0..self.places.len()).filter(permitted).count(),
+    fn exhausted(&self, record: &CallRecord) -> BoxError {
+        if let Some(barred) = self.places.barred(record.pin()) {
+            return barred.clone().into();
         }
+        let permitted = self.places.for_call(record).count_ones() as usize;
+        Exhausted { permitted }.into()
     }
 }
 
@@ -232,7 +233,7 @@ where
             }) = &mut attempt.current
             else {
                 let refusal = attempt.refused.take().map(|refused| refused.refusal);
-                return Poll::Ready(Err(refusal.unwrap_or_else(|| self.exhausted(record).into())));
+                return Poll::Ready(Err(refusal.unwrap_or_else(|| self.exhausted(record))));
             };
             let (endpoint, terms) = (&self.endpoints[*index], terms.as_ref().unwrap_or(call));
             let refusal = match ready!(endpoint.poll(terms, there, pinned.as_mut(), cx)) {

@@ -12,21 +12,67 @@ use tower::{Service, ServiceExt, util::Oneshot};
 
 /// A tower service as the last station.
 ///
-/// It has an instance for each thread (up to eight, fewer where fewer run at once), used in turn: a clone per call would cost more
+/// It keeps an instance for each thread (up to eight, fewer where fewer run at once), used in turn: a clone per call would cost more
 /// than the call's own bookkeeping. The instance that is made ready is the one that is called; one that is not ready leaves with
 /// the call, and a clone, which must earn its own readiness, takes its place. What instances must share, as a limit, is theirs to
 /// share, as always with tower.
+///
+/// No code of the service's runs under a lock: the instance is taken out for as long as it is asked. Who comes meanwhile, from
+/// another thread or from within that very call, gets a clone.
 #[derive(Debug)]
 pub struct Behind<S> {
-    service: Striped<Mutex<S>>,
+    /// What the others are cloned from.
+    origin: Slot<S>,
+    instances: Striped<Slot<S>>,
+}
+
+/// Empty while what it holds is used.
+type Slot<S> = Mutex<Option<S>>;
+
+fn take<S>(slot: &Slot<S>) -> Option<S> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Where another has come to lie there meanwhile, that one is let go of, when the lock is.
+fn put<S>(slot: &Slot<S>, service: S) {
+    let _former = slot.lock().unwrap_or_else(PoisonError::into_inner).replace(service);
+}
+
+/// Puts it back when it is over, even by a panic.
+struct Borrowed<'s, S> {
+    slot: &'s Slot<S>,
+    service: Option<S>,
+}
+
+impl<S> Drop for Borrowed<'_, S> {
+    fn drop(&mut self) {
+        if let Some(service) = self.service.take() {
+            put(self.slot, service);
+        }
+    }
 }
 
 impl<S: Clone> Behind<S> {
     /// This service.
     pub fn new(service: S) -> Self {
         Self {
-            service: Striped::new(|| Mutex::new(service.clone())),
+            instances: Striped::new(|| Mutex::new(Some(service.clone()))),
+            origin: Mutex::new(Some(service)),
         }
+    }
+
+    /// An instance of one's own. `None`: another thread clones at this very moment.
+    fn instance(&self) -> Option<S> {
+        take(self.instances.mine()).or_else(|| self.another())
+    }
+
+    #[cold]
+    fn another(&self) -> Option<S> {
+        let origin = Borrowed {
+            service: take(&self.origin),
+            slot: &self.origin,
+        };
+        origin.service.clone()
     }
 }
 
@@ -56,23 +102,21 @@ where
         loop {
             match state.as_mut().project() {
                 StateProjection::NotYet => {
-                    let mut service = self.service.mine().lock().unwrap_or_else(PoisonError::into_inner);
+                    let Some(mut service) = self.instance() else {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    };
                     match service.poll_ready(cx) {
                         Poll::Ready(Ok(())) => {
                             state.set(State::Sent {
                                 future: service.call(call.clone()),
                             });
+                            put(self.instances.mine(), service);
                         }
-                        Poll::Ready(Err(error)) => {
-                            // Such an instance is to be thrown away.
-                            let clone = service.clone();
-                            *service = clone;
-                            return Poll::Ready(Err(error));
-                        }
+                        // Such an instance is to be thrown away.
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                         Poll::Pending => {
-                            let clone = service.clone();
-                            let asked = std::mem::replace(&mut *service, clone);
-                            let future = Box::pin(asked.oneshot(call.clone()));
+                            let future = Box::pin(service.oneshot(call.clone()));
                             state.set(State::Waiting { future });
                             return Poll::Pending;
                         }

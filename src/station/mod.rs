@@ -63,7 +63,8 @@ pub trait Station<R> {
     /// there.
     type Pinned: Default;
 
-    /// The call comes in. Nothing is waited for.
+    /// The call comes in. Nothing is waited for, and no code runs that is not the station's own: what those before it hold for
+    /// the call (a permit, a probe) is nobody's until it returns.
     fn enter(&self, call: &Call<R>) -> Self::Attempt;
 
     /// Goes on. What is ready has let go of everything behind it, and is not asked again.

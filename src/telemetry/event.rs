@@ -1,7 +1,9 @@
+use super::aside;
 use crate::{
     breaker::Cause,
     clock::{self, Instant},
     operator::{Action, Selector},
+    provider::{Capabilities, Capability},
     request::OpClass,
 };
 use std::{
@@ -101,6 +103,16 @@ pub enum Event {
         /// Which endpoints.
         endpoints: Vec<Arc<str>>,
     },
+    /// An endpoint was asked in the background what it does with conditions, because a conditional write was about to go there
+    /// and nobody knew. See [`verify`](crate::ObjectClient::verify).
+    ConditionsVerified {
+        /// Which.
+        endpoint: Arc<str>,
+        /// What is known of it now.
+        found: Capabilities,
+        /// How many conditional writes may have gone there before, as if it kept to them.
+        unverified: u64,
+    },
     /// New credentials could not be fetched; those in hand are valid and stay in use.
     CredentialsKept {
         /// The name of their keeper.
@@ -188,6 +200,25 @@ impl fmt::Display for Event {
                 "{} are of different providers and all need {host}: they fail together",
                 endpoints.join(", ")
             ),
+            Self::ConditionsVerified {
+                endpoint,
+                found,
+                unverified,
+            } => {
+                let said = match (found.create, found.if_match) {
+                    (Capability::Kept, Capability::Kept) => "keeps to creates and to If-Match",
+                    (Capability::Kept, _) => "keeps to creates, and is not known to keep to If-Match",
+                    (Capability::Lacking, Capability::Kept) => {
+                        "does not keep to creates, which are no longer sent there"
+                    }
+                    (Capability::Lacking, _) => "does not keep to conditions, and gets no conditional write any more",
+                    (Capability::Unknown, _) => "could not be asked whether it keeps to creates",
+                };
+                write!(
+                    f,
+                    "{endpoint} {said}; {unverified} conditional writes may have gone there before"
+                )
+            }
             Self::CredentialsKept {
                 credentials,
                 valid_for,
@@ -256,33 +287,40 @@ impl Reporter {
         self.endpoint.clone()
     }
 
-    /// Tells; never called under a lock.
+    /// Tells; never called under a lock. Whatever they do who hear of it, it returns.
     pub(crate) fn report(&self, event: Event) {
         if !self.audible {
             return;
         }
-        super::metrics::count(&event);
+        aside(|| super::metrics::count(&event));
         if let Event::BudgetExhausted { class } = &event
             && self.told_lately(*class)
         {
             return;
         }
-        match &event {
-            Event::BreakerOpened { .. }
-            | Event::LargeWritesOut { .. }
-            | Event::AllBad { .. }
-            | Event::OrderGiven { .. }
-            | Event::SharedDependency { .. }
-            | Event::CredentialsKept { .. }
-            | Event::CredentialsLost { .. } => {
-                tracing::warn!(target: "evenkeel", "{event}")
-            }
-            Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),
-            _ => tracing::info!(target: "evenkeel", "{event}"),
-        }
+        aside(|| trace(&event));
         if let Some(listener) = &self.listener {
-            listener(&event);
+            aside(|| listener(&event));
         }
+    }
+}
+
+fn trace(event: &Event) {
+    match event {
+        Event::BreakerOpened { .. }
+        | Event::LargeWritesOut { .. }
+        | Event::AllBad { .. }
+        | Event::OrderGiven { .. }
+        | Event::SharedDependency { .. }
+        | Event::CredentialsKept { .. }
+        | Event::CredentialsLost { .. } => {
+            tracing::warn!(target: "evenkeel", "{event}")
+        }
+        Event::ConditionsVerified { found, .. } if found.create != Capability::Kept => {
+            tracing::warn!(target: "evenkeel", "{event}")
+        }
+        Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),
+        _ => tracing::info!(target: "evenkeel", "{event}"),
     }
 }
 

@@ -1,10 +1,15 @@
-use super::{CallEnd, CallListener, Event};
+use super::{CallEnd, CallListener, Event, aside};
 use crate::{
     ErrorKind,
     request::{Abandoned, Ended, OpClass},
 };
 use metrics::{Counter, Histogram, counter, histogram};
-use std::{collections::BTreeMap, fmt, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 /// Counts an event.
 pub(super) fn count(event: &Event) {
@@ -21,6 +26,7 @@ pub(super) fn count(event: &Event) {
         Event::CredentialsRenewed { credentials, .. } => credentials_turned(credentials, "renewed"),
         Event::NoLongerAllBad { .. }
         | Event::SharedDependency { .. }
+        | Event::ConditionsVerified { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
         | Event::OrderLifted { .. }
@@ -31,7 +37,7 @@ pub(super) fn count(event: &Event) {
 
 /// In shadow, a call would have gone elsewhere.
 pub(crate) fn shadow_difference(class: OpClass) {
-    counter!("evenkeel_shadow_differences_total", "class" => class.as_str()).increment(1);
+    aside(|| counter!("evenkeel_shadow_differences_total", "class" => class.as_str()).increment(1));
 }
 
 fn credentials_turned(credentials: &str, to: &'static str) {
@@ -145,13 +151,7 @@ impl CallMetrics {
         self.durations[class.index()].record(took);
         match failure.map(ErrorKind::as_str) {
             None => self.ok[class.index()].increment(1),
-            Some(kind) => self
-                .failed
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .entry((class, kind))
-                .or_insert_with(|| counter!("evenkeel_calls_total", "class" => class.as_str(), "outcome" => kind))
-                .increment(1),
+            Some(kind) => self.failed(class, kind).increment(1),
         }
         if let Some(listener) = &self.listener {
             listener(&CallEnd {
@@ -160,6 +160,19 @@ impl CallMetrics {
                 took,
             });
         }
+    }
+}
+
+impl CallMetrics {
+    /// The recorder is asked under no lock: it is not ours.
+    fn failed(&self, class: OpClass, kind: &'static str) -> Counter {
+        let lock = || self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().get(&(class, kind)).cloned();
+        known.unwrap_or_else(|| {
+            let counter = counter!("evenkeel_calls_total", "class" => class.as_str(), "outcome" => kind);
+            lock().insert((class, kind), counter.clone());
+            counter
+        })
     }
 }
 

@@ -46,3 +46,13 @@ pub(crate) use event::{Listener, Reporter};
 pub(crate) use metrics::{CallMetrics, shadow_difference};
 pub(crate) use observer::AttemptObserver;
 pub use snapshot::{ClassSnapshot, EndpointSnapshot, OrderSnapshot, ProbeSnapshot, Snapshot};
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Calls code that is not ours, for what is not the business of the call that happens to cause it. What that code panics with
+/// has been told by the panic hook, and ends here: nothing that the call holds (a permit, a probe, a token) is lost with it,
+/// and nobody else's call ends for it.
+#[inline]
+pub(crate) fn aside<T>(foreign: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(foreign)).ok()
+}

@@ -1,4 +1,4 @@
-use super::metrics::AttemptMetrics;
+use super::{aside, metrics::AttemptMetrics};
 use crate::{
     clock::Instant,
     endpoint::Profile,
@@ -35,7 +35,7 @@ impl AttemptObserver {
         if Level::INFO > LevelFilter::current() {
             return None;
         }
-        let span = self.new_span(record, leg);
+        let span = aside(|| self.new_span(record, leg))?;
         (!span.is_disabled()).then(|| Box::new(span))
     }
 
@@ -65,12 +65,10 @@ impl AttemptObserver {
     /// An attempt of this call ended. A probe from the background is counted apart.
     #[inline]
     pub(crate) fn ended(&self, record: &CallRecord, how: Ended, took: Duration) {
-        match &self.0 {
-            None => {}
-            Some(observed) if record.is_background() => {
-                super::metrics::probed(observed.profile.name(), record.class(), how);
-            }
-            Some(observed) => observed.metrics.ended(record.class(), how, took),
-        }
+        let Some(observed) = &self.0 else { return };
+        aside(|| match record.is_background() {
+            true => super::metrics::probed(observed.profile.name(), record.class(), how),
+            false => observed.metrics.ended(record.class(), how, took),
+        });
     }
 }

@@ -1,8 +1,9 @@
 //! One probe for every layer: does it keep tower's contract?
 //!
 //! Libraries have called services that were not made ready, kept a clone's readiness, and leaked permits when a future was
-//! dropped; each cost their users an incident. The probe puts a watchful service under a layer and tries all three, and
-//! whether an error or a panic passes through as it was.
+//! dropped; each cost their users an incident. The probe puts a watchful service under a layer and tries all three, whether
+//! an error or a panic passes through as it was, and whether a layer that ends a hang does so at the same time when it is
+//! polled by somebody else than the deadline above it.
 //!
 //! ```
 //! use evenkeel::deadline::DeadlineLayer;
@@ -14,7 +15,8 @@
 //! # }
 //! ```
 
-use crate::{BoxError, request::Call};
+use crate::{BoxError, clock, deadline::DeadlineLayer, request::Call};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
     fmt,
     future::Future,
@@ -27,7 +29,7 @@ use std::{
     task::{Context, Poll, Waker},
     time::Duration,
 };
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, util::Oneshot};
 
 /// The error that the probe's service fails with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +185,7 @@ where
             nothing_leaks_when_dropped_at_any_await(&layer, call, manner);
         }
         nothing_leaks_when_a_hang_is_dropped_late(&layer, call).await;
+        a_hang_ends_as_soon_behind_other_wakers(&layer, call).await;
         for manner in [
             Manner::PanicWhenCalled,
             Manner::PanicWhenPolled,
@@ -301,6 +304,76 @@ where
         let outcome = tokio::time::timeout(Duration::from_millis(millis), service.oneshot(call())).await;
         assert!(!matches!(outcome, Ok(Ok(_))), "a hang cannot be answered");
         assert_clean(&watch, &format!("a hang dropped after {millis} ms"));
+    }
+}
+
+/// Longer than any layer should let a hang last.
+const DEADLINE: Duration = Duration::from_secs(3_600);
+
+/// Layers of one call may share a timer. One that a deadline above has must not be relied on where a set of futures between
+/// them polls each future only when that one's own waker was called.
+async fn a_hang_ends_as_soon_behind_other_wakers<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>)
+where
+    L: Layer<Watchful>,
+    L::Service: Service<Call<()>, Response = u32> + Clone,
+    <L::Service as Service<Call<()>>>::Error: Into<BoxError>,
+{
+    let (alone, _watch) = under(layer, Manner::Hang);
+    let expected = lasts(alone, call).await;
+    let (behind, watch) = under(layer, Manner::Hang);
+    let met = lasts(DeadlineLayer::new(DEADLINE).layer(InASet(behind)), call).await;
+    let early = expected.min(DEADLINE);
+    assert!(
+        met >= early && met <= early + Duration::from_millis(3),
+        "a hang ends after {expected:?}, and after {met:?} where a set of futures lies between a deadline and the layer"
+    );
+    assert_clean(&watch, "after a hang in a set of futures");
+}
+
+/// How long a hang lasts, at most twice as long as the deadline.
+async fn lasts<S>(service: S, call: fn() -> Call<()>) -> Duration
+where
+    S: Service<Call<()>, Response = u32>,
+    S::Error: Into<BoxError>,
+{
+    let (call, started) = (call(), clock::now());
+    // Some attempts' limits depend on it.
+    call.record().set_deadline(started + DEADLINE);
+    let outcome = tokio::time::timeout(2 * DEADLINE, service.oneshot(call)).await;
+    assert!(!matches!(outcome, Ok(Ok(_))), "a hang cannot be answered");
+    clock::now() - started
+}
+
+/// Calls its service in a set of futures.
+#[derive(Clone, Debug)]
+struct InASet<S>(S);
+
+impl<S: Service<Call<()>> + Clone> Service<Call<()>> for InASet<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Set<Oneshot<S, Call<()>>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<()>) -> Self::Future {
+        Set(FuturesUnordered::from_iter([self.0.clone().oneshot(call)]))
+    }
+}
+
+/// A set of one.
+#[derive(Debug)]
+struct Set<F>(FuturesUnordered<F>);
+
+impl<F: Future> Future for Set<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.0.poll_next_unpin(cx) {
+            Poll::Ready(Some(output)) => Poll::Ready(output),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
     }
 }
 

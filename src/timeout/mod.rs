@@ -34,7 +34,7 @@ use crate::{
     BoxError,
     clock::nanos,
     health::Tracker,
-    request::{After, Call, OpClass, Safety},
+    request::{After, Call, OpClass, Own, Safety},
     station::{Behind, Served, Station},
     verdict::{Classify, Detail, Outcome},
 };
@@ -226,6 +226,7 @@ impl<R, N: Station<R>> Station<R> for Timeout<N> {
         Attempt {
             until: After::of_nanos(call.at_after().nanos().saturating_add(self.limit.within(call))),
             inner: self.inner.enter(call),
+            own: Own::default(),
         }
     }
 
@@ -240,7 +241,7 @@ impl<R, N: Station<R>> Station<R> for Timeout<N> {
         if let Poll::Ready(result) = self.inner.poll(call, &mut attempt.inner, pinned.as_mut(), cx) {
             return Poll::Ready(result.map_err(Error::Inner));
         }
-        ready!(call.record().poll_until(attempt.until, cx));
+        ready!(call.record().poll_until(attempt.until, &mut attempt.own, cx));
         self.inner.abandon(call, &mut attempt.inner, pinned);
         let limit = attempt.until.since(call.at_after());
         Poll::Ready(Err(Error::Elapsed(Elapsed { limit })))
@@ -257,4 +258,5 @@ impl<R, N: Station<R>> Station<R> for Timeout<N> {
 pub struct Attempt<A> {
     inner: A,
     until: After,
+    own: Own,
 }

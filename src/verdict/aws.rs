@@ -1,4 +1,4 @@
-use super::{Classify, Detail, Finding, Outcome, chain, table, table::Symptom};
+use super::{Classify, Detail, Finding, Outcome, chain, http::is_plain_to_tls, table, table::Symptom};
 use crate::clock;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http::endpoint::ResolveEndpointError;
@@ -27,8 +27,11 @@ use std::{
 /// # }
 /// ```
 ///
+/// A `404` is believed of the service alone: of a code that is known, or of an id of the request in its head. What a gateway
+/// says (a page, or nothing at all) is faulty.
+///
 /// It sees what the SDK sees. A body that streams after `send()` fails later: collect it inside the closure. A success is
-/// believed, so check what every success of the operation must have (a GET from S3: an ETag).
+/// believed, so check what every success of the operation must have (a GET from S3: an ETag; a DELETE: a request id).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AwsVerdicts;
 
@@ -59,16 +62,18 @@ where
     match error {
         SdkError::ServiceError(refused) => {
             let (answer, error) = (refused.raw(), refused.err());
-            // Absence is believed only if it is the store that says so: a 404 with a page of text and no code is a gateway's.
-            // (The answer to a HEAD has neither.)
-            let page = answer.body().bytes().is_some_and(|body| !body.is_empty());
-            if answer.status().as_u16() == 404 && error.code().is_none() && page {
-                return Finding::symptom(Symptom::Nonsense).with_request_id(request_id(answer));
+            let status = answer.status().as_u16();
+            let body = answer.body().bytes().unwrap_or_default();
+            if status == 404 && !is_the_services(answer, error.code().filter(|_| !body.is_empty())) {
+                return Finding::of_a_gateway(request_id(answer));
+            }
+            if error.code().is_none() && is_plain_to_tls(status, body) {
+                return Finding::symptom(Symptom::PlainToTls);
             }
             // The answer to a HEAD has no code: its date says it.
-            let skewed = || matches!(answer.status().as_u16(), 400 | 403) && is_skewed(answer);
+            let skewed = || matches!(status, 400 | 403) && is_skewed(answer);
             let code = error.code().or_else(|| skewed().then_some(table::SKEWED));
-            let mut finding = Finding::refusal(answer.status().as_u16(), code, error.message());
+            let mut finding = Finding::refusal(status, code, error.message());
             finding.outcome.retry_after = answer.headers().get("retry-after").and_then(table::retry_after);
             finding.with_request_id(request_id(answer))
         }
@@ -147,8 +152,19 @@ fn is_skewed(answer: &HttpResponse) -> bool {
     apart.is_ok_and(|apart| apart > TOO_MUCH)
 }
 
+/// Where ids of requests are: AWS's services, and those that copy them, put one of them on everything they say.
+const MARKS: [&str; 3] = ["x-amz-request-id", "x-amzn-requestid", "x-amz-id-2"];
+
+/// Absence is believed only if it is the service that says so, and not something in between: by a code that is known, or
+/// by a mark in the head, where there is no body (as to a HEAD) or a code that nobody knows. A page is a gateway's.
+fn is_the_services(answer: &HttpResponse, code: Option<&str>) -> bool {
+    let marked = || MARKS.iter().any(|name| answer.headers().contains_key(*name));
+    match code {
+        Some(code) => table::row_for_code(code).is_some() || marked(),
+        None => answer.body().bytes().is_some_and(<[u8]>::is_empty) && marked(),
+    }
+}
+
 fn request_id(answer: &HttpResponse) -> Option<&str> {
-    ["x-amz-request-id", "x-amzn-requestid"]
-        .iter()
-        .find_map(|name| answer.headers().get(*name))
+    MARKS[..2].iter().find_map(|name| answer.headers().get(*name))
 }

@@ -1,6 +1,6 @@
 use super::{
     Classify, Detail, Finding, Outcome, chain,
-    http::xml_code,
+    http::{is_plain_to_tls, xml_code},
     table::{self, Symptom},
 };
 use azure_core::{
@@ -27,7 +27,8 @@ const RETRY_AFTER_MS: [HeaderName; 2] = [
 ///
 /// - What a server refused is judged by its code (in `x-ms-error-code`, or in a document of XML or JSON), then by its status,
 ///   with the times that Azure asks for. A `401` names the credential.
-/// - A `404` without a code is a gateway's, and a fault: Azure's services name one.
+/// - A `404` without a code is a gateway's, and a fault: Azure's services name one. So is one with a code that nobody knows,
+///   without an `x-ms-request-id`.
 /// - *Not sent* is what hyper-util proves, or the SDK itself ([`ErrorKind::Connection`] of another transport), or that no
 ///   token could be had.
 ///
@@ -108,15 +109,20 @@ fn answered(status: u16, answer: Option<&RawResponse>) -> Finding {
     let headers = answer.headers();
     let id = headers.get_optional_str(&REQUEST_ID);
     let body = std::str::from_utf8(answer.body()).unwrap_or_default();
+    let marked = id.is_some() || headers.get_optional_str(&ERROR_CODE).is_some();
     let code = headers.get_optional_str(&ERROR_CODE).or_else(|| xml_code(body));
     let code = code.map(str::to_owned).or_else(|| json_code(answer.body()));
     // The SDK takes a success of another number for a refusal: no Azure answers so.
     if (200..300).contains(&status) {
         return Finding::symptom(Symptom::Nonsense).with_request_id(id);
     }
-    // Absence is believed only if it is the service that says so.
-    if status == 404 && code.is_none() {
-        return Finding::symptom(Symptom::Nonsense).with_request_id(id);
+    // Absence is believed only if it is the service that says so: by a code that is known, or on an answer that it marked.
+    let is_known = |code: &str| marked || table::row_for_code(code).is_some();
+    if status == 404 && !code.as_deref().is_some_and(is_known) {
+        return Finding::of_a_gateway(id);
+    }
+    if code.is_none() && is_plain_to_tls(status, answer.body()) {
+        return Finding::symptom(Symptom::PlainToTls);
     }
     let mut finding = Finding::refusal(status, code.as_deref(), Some(body));
     finding.outcome.retry_after = retry_after(headers);
@@ -191,7 +197,8 @@ mod tests {
             assert_eq!(in_a_header(status, code), verdict, "{status} {code}");
         }
         let secret = r#"{"error":{"code":"SecretNotFound","message":"about secret-key"}}"#;
-        let finding = refused(404, &[], secret);
+        assert_eq!(refused(404, &[], secret).outcome.verdict, Faulty);
+        let finding = refused(404, &[("x-ms-request-id", "4711")], secret);
         assert_eq!(finding.outcome.verdict, Absent);
         assert_eq!(finding.detail.code.as_deref(), Some("SecretNotFound"));
         let odata = r#"{"odata.error":{"code":"TableNotFound","message":{"lang":"en-US","value":"x"}}}"#;

@@ -43,7 +43,7 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
         if io == Some(io::ErrorKind::UnexpectedEof) {
             return Some(Finding::symptom(Symptom::ShortBody).of_a_connection());
         }
-        return Some(Finding::symptom(if hyper.is_user() {
+        let mut finding = Finding::symptom(if hyper.is_user() {
             Symptom::Misuse
         } else if hyper.is_timeout() {
             Symptom::AttemptTimeout
@@ -52,7 +52,12 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
         } else {
             // Closed, cancelled, an incomplete message, an I/O error.
             Symptom::Reset
-        }));
+        });
+        // A server that speaks TLS answers plain HTTP with an alert.
+        if hyper.is_parse() && chain(error).any(|error| error.to_string().contains("invalid HTTP version")) {
+            finding.detail.message = Some("the answer is no HTTP: is it TLS? check scheme and port".to_owned());
+        }
+        return Some(finding);
     }
     if find::<hyper_util::client::legacy::Error>(error).is_some() {
         return Some(Finding::symptom(Symptom::Reset));
@@ -100,6 +105,9 @@ pub(crate) fn connect(error: &AnyError) -> Symptom {
     } else if is(io::ErrorKind::NotConnected) {
         // hyper-util's connector, asked to try no address at all.
         Symptom::DnsEmpty
+    } else if says(&["InvalidContentType"]) {
+        // rustls' word for a first record that is none of TLS's.
+        Symptom::NotTls
     } else if is(io::ErrorKind::InvalidData) || is(io::ErrorKind::UnexpectedEof) {
         // TCP alone cannot fail so.
         Symptom::TlsHandshake

@@ -54,6 +54,11 @@ impl Detail {
         self.message
             .take_if(|message| message == secret || (!known && words::repeats(message, secret)));
     }
+
+    /// It says that the store is full, in the words of the table or of Redis.
+    pub(crate) fn says_full(&self) -> bool {
+        self.message.as_deref() == Some(table::FULL) || self.code.as_deref() == Some("OOM")
+    }
 }
 
 /// What a classification found: the outcome with its words.
@@ -98,6 +103,7 @@ impl Finding {
             Some(message) if table::is_of_the_clock(code, message) => table::row_for_code(table::SKEWED),
             _ => code.and_then(table::row_for_code),
         };
+        let full = (status == 507).then_some(table::FULL);
         Self {
             outcome: table::for_answer(status, code, message),
             detail: Detail {
@@ -108,10 +114,18 @@ impl Finding {
                 request_id: None,
                 message: known
                     .map(|row| row.phrase)
+                    .or(full)
                     .or_else(|| table::of_a_gateway(status, code))
                     .map(str::to_owned),
             },
         }
+    }
+
+    /// A *not found* that nothing shows to be the provider's own.
+    pub(crate) fn of_a_gateway(request_id: Option<&str>) -> Self {
+        let mut finding = Self::symptom(table::Symptom::Nonsense).with_request_id(request_id);
+        finding.detail.message = Some("a 404 that is not the provider's own: something in between answered".to_owned());
+        finding
     }
 
     /// Adds the provider's request id, if it looks like one.

@@ -13,6 +13,7 @@ use azure_data_cosmos::CosmosError;
 /// |---|---|---|
 /// | 404/1003 | caller | the database or the container is not there |
 /// | 404 with another sub-status | faulty | the region lags behind the session, or the like: not *absent* |
+/// | 304, 404, 409, 412 without `x-ms-activity-id` | faulty | Cosmos puts it on everything it says: a gateway spoke |
 /// | 410 | faulty | partitions are moving, and the SDK gave up waiting |
 /// | 429 | throttled | request units are used up; with `x-ms-retry-after-ms` |
 /// | 449 | throttled | a concurrent write: nothing was done, try again |
@@ -60,6 +61,16 @@ pub(crate) fn finding(error: &CosmosError) -> Finding {
     let status = u16::from(error.status().status_code());
     let sub = error.status().sub_status().map_or(0, |sub| sub.value());
     let mut finding = match error.response() {
+        // Cosmos names every activity. An answer is believed of it alone.
+        Some(response) if matches!(status, 304 | 404 | 409 | 412) && response.headers().activity_id.is_none() => {
+            return Finding {
+                detail: Detail {
+                    message: Some("a refusal that is not Cosmos DB's own: something in between answered".to_owned()),
+                    ..Finding::symptom(Symptom::Nonsense).detail
+                },
+                ..Finding::symptom(Symptom::Nonsense)
+            };
+        }
         Some(_) => answered(status, sub),
         None if sub >= FIRST_OF_THE_CLIENT => unanswered(status, sub, nothing_was_sent(error)),
         None => answered(status, sub),

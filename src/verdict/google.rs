@@ -1,5 +1,6 @@
 use super::{
     Classify, Detail, Finding, Outcome, Sent, chain,
+    http::is_plain_to_tls,
     table::{self, Symptom},
 };
 use google_cloud_gax::error::{
@@ -146,9 +147,8 @@ fn answered(status: u16, error: &Error) -> Finding {
             // Media requests are refused in plain words. Absence is believed only if they are the store's.
             match status {
                 404 if text.contains("bucket does not exist") => Finding::refusal(404, Some("NoSuchBucket"), None),
-                404 if !text.starts_with("No such object") && text.trim() != "Not Found" => {
-                    Finding::symptom(Symptom::Nonsense)
-                }
+                404 if !is_absence(error, text) => Finding::of_a_gateway(None),
+                _ if is_plain_to_tls(status, body) => Finding::symptom(Symptom::PlainToTls),
                 _ => Finding::refusal(status, None, None),
             }
         }
@@ -158,6 +158,16 @@ fn answered(status: u16, error: &Error) -> Finding {
     finding.outcome.retry_after = asked.or_else(|| error.status().and_then(self::retry_after));
     finding.outcome.credential |= status == 401;
     finding
+}
+
+/// The store's own words; or two that anybody may say, with the id that it puts on everything.
+fn is_absence(error: &Error, text: &str) -> bool {
+    let marked = || {
+        error
+            .http_headers()
+            .is_some_and(|headers| headers.contains_key("x-guploader-uploadid"))
+    };
+    text.starts_with("No such object") || (text.trim() == "Not Found" && marked())
 }
 
 /// The time that a refusal asks for in its details. An hour at most, as of the header.
@@ -174,11 +184,18 @@ fn retry_after(rpc: &rpc::Status) -> Option<Duration> {
 fn said(status: u16, rpc: &rpc::Status) -> Finding {
     let code = match rpc.code {
         _ if status == 404 && rpc.message.contains("bucket does not exist") => Some("NoSuchBucket"),
+        // A quota is said to be a permission; the SDK keeps no reason, only the words.
+        _ if status == 403 && speaks_of_a_quota(&rpc.message) => Some("QuotaExceeded"),
         // The documents of the JSON half have no such code.
         rpc::Code::Unknown => None,
         code => Some(code.name()),
     };
     Finding::refusal(status, code, Some(&rpc.message))
+}
+
+fn speaks_of_a_quota(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("quota") && message.contains("exceed")
 }
 
 /// The HTTP status that says the same.
@@ -294,7 +311,7 @@ mod tests {
         for (status, body, verdict) in [
             (404, page, Faulty),
             (404, "No such object: orders/secret-key", Absent),
-            (404, "Not Found", Absent),
+            (404, "Not Found", Faulty),
             (404, "The specified bucket does not exist.", Caller),
             (429, "", Throttled),
             (503, page, Faulty),
@@ -303,9 +320,22 @@ mod tests {
         ] {
             assert_eq!(over_http(status, &[], body).outcome.verdict, verdict, "{status} {body}");
         }
+        let marked = over_http(404, &[("x-guploader-uploadid", "4711")], "Not Found");
+        assert_eq!(marked.outcome.verdict, Absent);
         let busy = over_http(429, &[("retry-after", "7")], "");
         assert_eq!(busy.outcome.retry_after, Some(Duration::from_secs(7)));
         assert!(over_http(401, &[], "").outcome.credential);
+    }
+
+    #[test]
+    fn a_quota_is_no_permission() {
+        let said = |message: &str| {
+            let status = Status::default().set_message(message);
+            said(403, &status).outcome.verdict
+        };
+        assert_eq!(said("Quota exceeded for quota metric 'bytes'"), Verdict::Throttled);
+        assert_eq!(said("The bucket has exceeded its storage quota."), Verdict::Throttled);
+        assert_eq!(said("customer-4711 does not have access"), Verdict::Denied);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::error::Error;
 /// [`Classify`] for HTTP clients that give back [`http::Response`], whatever its status: hyper-util, a tower-http stack, a
 /// thin wrapper around either.
 ///
-/// A status is judged by [`table::for_status`], with `Retry-After`; an error by what its chain of sources holds: hyper-util's
+/// A status is judged by [`table::for_status`], with `Retry-After` (so that a gateway's `404` is *absent*, as the service's is:
+/// judge it yourself where you know the service's own mark); an error by what its chain of sources holds: hyper-util's
 /// client error, hyper's, an I/O error. *Not sent* is only said when hyper-util's error says that it could not connect.
 ///
 /// ```
@@ -64,6 +65,21 @@ pub(crate) fn xml_code(body: &str) -> Option<&str> {
     let (_, rest) = body.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;
     Some(code.trim())
+}
+
+/// What servers that speak TLS say to plain HTTP: Go's, nginx, Apache.
+#[cfg_attr(
+    not(any(feature = "_aws", feature = "azure_core", feature = "google_cloud")),
+    allow(dead_code)
+)]
+pub(crate) fn is_plain_to_tls(status: u16, body: &[u8]) -> bool {
+    const SAID: [&str; 3] = [
+        "HTTP request to an HTTPS server",
+        "HTTP request was sent to HTTPS port",
+        "speaking plain HTTP to an SSL-enabled server port",
+    ];
+    let says = |body| SAID.iter().any(|said| str::contains(body, said));
+    status == 400 && std::str::from_utf8(body).is_ok_and(says)
 }
 
 #[cfg(test)]

@@ -1,7 +1,68 @@
 //! Gateways, captive portals and half-broken stores that speak for a provider: absence and success are proven or not said.
 
+#[cfg(feature = "azure_blob")]
+mod azure;
+#[cfg(feature = "s3")]
+mod full;
+#[cfg(feature = "s3")]
+mod headers;
+#[cfg(feature = "s3")]
+mod s3;
+#[cfg(feature = "s3")]
+mod words;
+
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![]
+    #[allow(unused_mut)]
+    let mut all = vec![];
+    #[cfg(feature = "s3")]
+    all.extend(
+        [full::trials(), headers::trials(), s3::trials(), words::trials()]
+            .into_iter()
+            .flatten(),
+    );
+    #[cfg(feature = "azure_blob")]
+    all.extend(azure::trials());
+    all
 }
+
+/// What stands in between says of everything: a status, its headers, a page.
+#[cfg(any(feature = "s3", feature = "azure_blob"))]
+type Page = (u16, &'static [(&'static str, &'static str)], &'static str);
+
+/// No store's *not found*.
+#[cfg(any(feature = "s3", feature = "azure_blob"))]
+const GATEWAYS: [Page; 6] = [
+    (404, &[("server", "envoy")], ""),
+    (404, &[("server", "envoy"), ("x-request-id", "3e2b7f3a")], ""),
+    (
+        404,
+        &[("content-type", "text/html")],
+        "<html><h1>404 Not Found</h1></html>",
+    ),
+    (
+        404,
+        &[("content-type", "application/json")],
+        r#"{"detail":"Not Found"}"#,
+    ),
+    (404, &[("content-type", "text/plain")], "404 page not found\n"),
+    (
+        404,
+        &[("content-type", "application/xml")],
+        "<Error><Code>NoSuchRoute</Code></Error>",
+    ),
+];
+
+/// No store's success.
+#[cfg(any(feature = "s3", feature = "azure_blob"))]
+const PORTALS: [Page; 4] = [
+    (
+        200,
+        &[("content-type", "text/html")],
+        "<html>welcome to this hotel</html>",
+    ),
+    (200, &[("server", "envoy")], ""),
+    (200, &[("content-type", "application/json")], "{}"),
+    (204, &[], ""),
+];

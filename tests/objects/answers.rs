@@ -128,9 +128,14 @@ async fn what_the_kind_says_to_the_caller() {
         );
     }
 
-    let store = answered(http("404 Not Found", &[], "")).await;
+    // Its code is in the body; a HEAD, which has none, is confirmed by it.
+    let store = answered(refusal("404 Not Found", "NoSuchKey")).await;
     assert_eq!(store.0.head(Head::new(key())).await.unwrap_err().kind(), NotFound);
     store.0.delete(Delete::new(key())).await.unwrap();
+    // The store's mark alone is no word about the key.
+    let store = answered(http("404 Not Found", &[], "")).await;
+    assert_eq!(store.0.head(Head::new(key())).await.unwrap_err().kind(), Failed);
+    assert_eq!(store.0.delete(Delete::new(key())).await.unwrap_err().kind(), Failed);
 }
 
 #[tokio::test]

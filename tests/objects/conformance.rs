@@ -18,6 +18,10 @@ fn s3s_claims() -> Claims {
         .without(Claim::AtomicCreate, "s3s-fs checks first and writes then")
         .without(Claim::AtomicIfMatch, "s3s-fs checks first and writes then")
         .without(Claim::ConditionalGet, "s3s-fs ignores If-None-Match on GET")
+        .without(
+            Claim::ConditionalDelete,
+            "s3s-fs ignores If-Match on DELETE: it removes what it should not",
+        )
         .without(Claim::LongSuffix, "s3s-fs seeks before the file's start: InternalError")
         .without(Claim::LongKeys, "s3s-fs maps keys to file names, of 255 bytes")
 }
@@ -62,6 +66,7 @@ async fn s3_on_s3s() {
             Claim::AtomicCreate,
             Claim::AtomicIfMatch,
             Claim::UniqueEtags,
+            Claim::ConditionalDelete,
             Claim::LongSuffix,
             Claim::ConditionalGet,
             Claim::ConditionalGet,

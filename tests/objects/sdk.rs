@@ -104,8 +104,11 @@ async fn one_put_is_one_attempt() {
 #[tokio::test]
 async fn a_tls_handshake_that_fails() {
     let server = raw::serve(Act::Blurt(b"HTTP/1.1 400 this is no TLS\r\n\r\n")).await;
-    let store = store(config(&format!("https://{}", server.addr)));
-    expect(&store, UNSENT, "tls handshake failed").await;
+    let at_a_plain_port = store(config(&format!("https://{}", server.addr)));
+    expect(&at_a_plain_port, UNSENT, "no tls").await;
+    let server = raw::serve(Act::Blurt(b"")).await;
+    let hung_up = store(config(&format!("https://{}", server.addr)));
+    expect(&hung_up, UNSENT, "tls handshake failed").await;
 }
 
 #[tokio::test]

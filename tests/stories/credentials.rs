@@ -339,7 +339,7 @@ fn a_fetch_whose_runtime_has_ended_is_begun_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_panics_is_asked_again() {
+async fn a_source_that_panics_has_failed_once() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let keeper = Keeper::new("role", move || {
@@ -349,6 +349,11 @@ async fn a_source_that_panics_is_asked_again() {
             Ok::<_, Down>(Lease::without_end("token"))
         }
     });
+    let error = keeper.current().await.unwrap_err();
+    assert_eq!(error.to_string(), "no valid credentials `role`: the source panicked");
+    assert_eq!(asked.load(SeqCst), 1, "it costs one fetch, as any that fails");
+    // The cap of the wait after it is a second.
+    tokio::time::sleep(ms(1_001)).await;
     assert_eq!(keeper.current().await.unwrap(), "token");
     assert_eq!(asked.load(SeqCst), 2);
 }

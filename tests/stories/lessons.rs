@@ -7,6 +7,7 @@ use crate::{
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient, Replication,
     drill::{Fault, FaultLayer, Phase, Rule, Scenario, Target, Timeline},
+    request::LegKind,
     retry::Budget,
     telemetry::Event,
     verdict::{Sent, Verdict, table, table::Symptom},
@@ -60,8 +61,8 @@ async fn a_black_hole_costs_a_few_calls_some_seconds_and_the_rest_nothing() {
             let start = Instant::now();
             let stored = client.put(format!("k/{n}"), "v").await.unwrap();
             assert_eq!(stored.endpoint(), "ireland");
-            // The limit of an attempt, 1 s, grows to four times that.
-            assert!(start.elapsed() <= ms(4_100), "{:?}", start.elapsed());
+            // The limit of an attempt, 1 s, grows to four times that; and 250 ms for a look at what became of it.
+            assert!(start.elapsed() <= ms(4_350), "{:?}", start.elapsed());
             slow += usize::from(start.elapsed() > ms(50));
             sleep(ms(100)).await;
         }
@@ -348,7 +349,12 @@ async fn a_fault_that_is_retryable_for_ever_ends_after_three_attempts() {
     ireland.always(Trouble::Code("InternalError"));
     let start = Instant::now();
     let error = client.put("k", "v").deadline(secs(600)).await.unwrap_err();
-    assert_eq!(error.attempts_made(), 3);
+    // Beside a look at what became of each.
+    let puts = error
+        .attempts()
+        .iter()
+        .filter(|attempt| attempt.why() != LegKind::Confirm);
+    assert_eq!((puts.count(), virginia.asked() + ireland.asked()), (3, 6));
     assert!(start.elapsed() < secs(3), "{:?}", start.elapsed());
     // A later put with the same id is safe, and says so.
     assert!(error.is_retryable() && error.write_id().is_some());

@@ -4,7 +4,6 @@ use crate::{
     client::{
         settings::{Settings, stack_setters},
         stack::{compose, lanes},
-        store::valid_deadline,
     },
     endpoint::{Constraints, Roster},
     probe::Prober,
@@ -95,25 +94,31 @@ impl<C, K> FailoverBuilder<C, K> {
         C: Clone,
         K: Clone,
     {
-        valid_deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
+        self.settings.check()?;
         if self.probe_lost {
             return Err(BuildError::ProbeBeforeClassify);
         }
         let (profiles, clients): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
-        let violations = Core::<C, K>::violations(&roster, &self.constraints);
-        BuildError::unless_some_permitted(&roster, &violations)?;
-        let barred = roster.set_of(|index, _| violations[index].is_some());
+        BuildError::unless_keepers_make_sense(&roster)?;
+        BuildError::unless_some_permitted(&roster, &self.constraints.violations(&roster))?;
         let services = clients.iter().cloned().map(Invoke::new);
-        let composed = compose(&roster, services, self.classify, &self.settings);
+        let composed = compose(&roster, services, self.classify, &self.constraints, &self.settings);
+        let permitted = |(client, violation): (_, &Option<_>)| violation.is_none().then_some(client);
+        let barred = roster.set_of(|index, _| composed.violations[index].is_some());
+        let clients = clients
+            .into_iter()
+            .zip(composed.violations.iter())
+            .map(permitted)
+            .collect();
         let prober = match self.probe {
             None => Prober::none(),
             Some(probe) => {
                 let mut settings = self.settings.clone();
                 // Only an object client knows a write that does no harm.
                 settings.probes.writes = false;
-                let lanes = lanes(&roster, &composed.vitals, barred, &settings);
-                let send = probe.sender(composed.route.clone(), barred);
+                let lanes = lanes(&roster, &composed, &settings);
+                let send = probe.sender(composed.route.clone());
                 Prober::start(settings.probes, lanes, send, !settings.seed)
             }
         };
@@ -121,9 +126,8 @@ impl<C, K> FailoverBuilder<C, K> {
         let client = Failover {
             core: Arc::new(Core {
                 roster,
-                violations,
-                barred,
                 composed,
+                barred,
                 clients,
                 prober,
                 metrics: CallMetrics::telling(self.settings.call_listener),

@@ -35,7 +35,7 @@
 //! # Promises
 //! - The closure runs once per attempt, and only a [`read`](Failover::read) ever runs twice at the same time.
 //! - The client's own error is kept, typed: [`Error::provider_error`](crate::Error::provider_error).
-//! - Dropping a call's future drops its attempts; a write that was under way may have been applied.
+//! - Dropping a call's future drops its attempts; a write that was under way may have been applied, or may yet be.
 
 mod builder;
 mod invoke;
@@ -52,7 +52,7 @@ use super::{
 };
 use crate::{
     clock,
-    endpoint::{Constraints, Profile, Roster, Violation},
+    endpoint::{Profile, Roster},
     operator::Operator,
     probe::Prober,
     request::Safety,
@@ -115,11 +115,11 @@ pub struct Failover<C, K = Standard> {
 
 struct Core<C, K> {
     roster: Roster,
-    violations: Vec<Option<Violation>>,
-    /// The same as a set.
-    barred: u64,
     composed: Composed<Invoke<C>, K>,
-    clients: Vec<C>,
+    /// Those that break a constraint, as a set.
+    barred: u64,
+    /// Those of endpoints that may be used, for what goes past the router.
+    clients: Vec<Option<C>>,
     prober: Prober,
     metrics: CallMetrics,
     closed: AtomicBool,
@@ -151,7 +151,7 @@ impl<C, K> Failover<C, K> {
     }
 
     /// A write that must not happen twice: repeated elsewhere only when it was *provably not sent*. Otherwise the error
-    /// says whether it may have been applied.
+    /// says whether it may have been applied, or may yet be. One attempt at most was sent, so that an Ok leaves none behind.
     pub fn write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
     where
         F: Fn(C) -> Fut,
@@ -162,6 +162,11 @@ impl<C, K> Failover<C, K> {
 
     /// A write that may happen twice without harm, at this endpoint or another: repeated elsewhere when it fails. Never
     /// hedged. Mind that endpoints which nothing keeps in step do not know of each other's writes.
+    ///
+    /// An attempt that was given up may land after the call was acknowledged, and after writes that followed it: *idempotent* is
+    /// not enough where another write may come between. [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved)
+    /// says where one may. Give every attempt a condition (a version, an ETag) where that matters: see
+    /// [late attempts](crate::client#late-attempts).
     pub fn idempotent_write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
     where
         F: Fn(C) -> Fut,
@@ -171,7 +176,7 @@ impl<C, K> Failover<C, K> {
     }
 
     /// The whole stack as a tower service, for those who speak tower. Requests are [`Call`](crate::request::Call)s of an
-    /// [`Op`].
+    /// [`Op`]. The client's constraints and its deadline hold for them, too.
     pub fn service(&self) -> Stack<Invoke<C>, K>
     where
         K: Clone,
@@ -187,9 +192,9 @@ impl<C, K> Failover<C, K> {
     /// How the endpoints stand at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let core = &self.core;
-        let barred = core.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
         stack::snapshot(
-            core.roster.iter().zip(barred),
+            core.roster.iter(),
+            &core.composed.violations,
             &core.composed.vitals,
             &core.composed.budget,
             &core.composed.operator,
@@ -201,7 +206,7 @@ impl<C, K> Failover<C, K> {
     /// Every host that was declared: this client does not know its endpoints' clients. See
     /// [`dependencies`](crate::client::dependencies).
     pub fn dependencies(&self) -> Dependencies {
-        let endpoints = self.core.roster.iter().zip(&self.core.violations);
+        let endpoints = self.core.roster.iter().zip(&*self.core.composed.violations);
         let permitted = endpoints.filter(|(_, violation)| violation.is_none());
         Dependencies::of(permitted.map(|(profile, _)| (profile, None)))
     }
@@ -222,9 +227,9 @@ impl<C, K> Failover<C, K> {
         E: fmt::Display,
     {
         let core = &self.core;
-        let each = core.roster.iter().zip(&core.clients).zip(&core.violations);
-        let permitted = each.filter(|(_, violation)| violation.is_none());
-        let openings = permitted.map(|((profile, client), _)| async {
+        let each = core.roster.iter().zip(&core.clients);
+        let permitted = each.filter_map(|(profile, client)| Some((profile, client.as_ref()?)));
+        let openings = permitted.map(|(profile, client)| async {
             let result = tokio::time::timeout(super::WARM_UP_LIMIT, open(client.clone())).await;
             let result = match result {
                 Ok(Ok(_)) => Ok(()),
@@ -241,12 +246,6 @@ impl<C, K> Failover<C, K> {
     pub fn close(&self) {
         self.core.closed.store(true, Ordering::Release);
         self.core.prober.stop();
-    }
-}
-
-impl<C, K> Core<C, K> {
-    fn violations(roster: &Roster, constraints: &Constraints) -> Vec<Option<Violation>> {
-        roster.iter().map(|profile| constraints.check(profile).err()).collect()
     }
 }
 

@@ -3,8 +3,9 @@ use crate::{
     BoxError, Error, ErrorKind, Explanation,
     client::{Considered, store::valid_deadline},
     clock,
-    endpoint::Constraints,
+    endpoint::{Constraints, Violation},
     request::{Call, CallRecord, OpClass, Safety, bit},
+    route::Barred,
     verdict::Classify,
 };
 use std::{
@@ -132,15 +133,13 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         if let Some(deadline) = self.deadline {
             valid_deadline(deadline).map_err(|message| (ErrorKind::InvalidInput, message))?;
         }
-        let barred = match self.constraints.is_empty() {
-            true => core.barred,
-            false => {
-                core.barred
-                    | core
-                        .roster
-                        .set_of(|_, profile| self.constraints.check(profile).is_err())
-            }
+        let of_the_call = match self.constraints.is_empty() {
+            true => 0,
+            false => core
+                .roster
+                .set_of(|_, profile| self.constraints.check(profile).is_err()),
         };
+        let barred = core.barred | of_the_call;
         let pin = match &self.pin {
             None => None,
             Some(name) => {
@@ -148,9 +147,8 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
                     let message = format!("the call is pinned to `{name}`, which is no endpoint of this client");
                     (ErrorKind::InvalidInput, message)
                 })?;
-                if barred & bit(index) != 0 {
-                    let message = format!("the call is pinned to {name}, which breaks a constraint");
-                    return Err((ErrorKind::InvalidInput, message));
+                if let Some(violation) = self.violation(index) {
+                    return Err((ErrorKind::InvalidInput, Barred::new(name, &violation).to_string()));
                 }
                 Some(index)
             }
@@ -164,6 +162,13 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             .pinned(pin)
             .barring(barred)
             .narrowed(barred != core.barred))
+    }
+
+    /// Which constraint of the client or of this call the endpoint breaks.
+    fn violation(&self, endpoint: usize) -> Option<Violation> {
+        let core = &self.failover.core;
+        let of_the_call = || self.constraints.check(core.roster.get(endpoint)?).err();
+        core.composed.violations[endpoint].clone().or_else(of_the_call)
     }
 }
 

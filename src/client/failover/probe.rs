@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{fmt, sync::Arc};
 
-type MakeSender<C, K> = dyn Fn(Routed<Invoke<C>, K>, u64) -> Sender + Send + Sync;
+type MakeSender<C, K> = dyn Fn(Routed<Invoke<C>, K>) -> Sender + Send + Sync;
 
 /// Makes, once the endpoints' stacks are there, what sends the probe through them.
 pub(super) struct Probe<C, K>(Arc<MakeSender<C, K>>);
@@ -25,13 +25,12 @@ impl<C, K> Probe<C, K> {
         E: std::error::Error + Send + Sync + 'static,
     {
         let probe = Arc::new(probe);
-        Self(Arc::new(move |route, barred| {
+        Self(Arc::new(move |route| {
             let probe = probe.clone();
             Arc::new(move |endpoint, class: OpClass| {
                 let record = CallRecord::new(class, Safety::ReadOnly)
                     .earning(false)
                     .pinned(Some(endpoint))
-                    .barring(barred)
                     .starting_as(LegKind::Probe);
                 let probe = probe.clone();
                 let call = Call::on_record(Op::new(move |client| probe(client)), record);
@@ -45,8 +44,8 @@ impl<C, K> Probe<C, K> {
         }))
     }
 
-    pub(super) fn sender(&self, route: Routed<Invoke<C>, K>, barred: u64) -> Sender {
-        (self.0)(route, barred)
+    pub(super) fn sender(&self, route: Routed<Invoke<C>, K>) -> Sender {
+        (self.0)(route)
     }
 }
 

@@ -3,7 +3,6 @@
 use super::Keys;
 use crate::{
     client::store::{Context, Core},
-    provider::AnyKvProvider,
     request::kv::{Key, LimitExceeded, Limits, Scan},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -31,7 +30,7 @@ pub(super) fn time_to_live(time_to_live: Option<Duration>) -> Checked<()> {
     }
 }
 
-/// Whether every endpoint takes this key.
+/// Whether every endpoint that may be used takes this key.
 pub(super) fn fits(cx: &Context<Keys>, key: &Key) -> Checked<()> {
     each(&cx.core, |limits| limits.check_key(key))
 }
@@ -42,7 +41,7 @@ pub(super) fn item_fits(cx: &Context<Keys>, key: &Key, value_bytes: usize) -> Ch
 }
 
 fn each(core: &Core<Keys>, check: impl Fn(&Limits) -> Result<(), LimitExceeded>) -> Checked<()> {
-    for (profile, provider) in core.roster.iter().zip(&core.providers) {
+    for (profile, provider) in core.providers() {
         check(provider.limits()).map_err(|exceeded| format!("{} {exceeded}", profile.name()))?;
     }
     Ok(())
@@ -50,7 +49,7 @@ fn each(core: &Core<Keys>, check: impl Fn(&Limits) -> Result<(), LimitExceeded>)
 
 /// What every endpoint takes. Characters are checked endpoint by endpoint, so those of the first that forbids any stand here.
 pub(super) fn strictest(core: &Core<Keys>) -> Limits {
-    let all = || core.providers.iter().map(AnyKvProvider::limits);
+    let all = || core.providers().map(|(_, provider)| provider.limits());
     let least = |of: fn(&Limits) -> usize| all().map(of).min().unwrap_or(1);
     let forbidden = all()
         .map(|limits| limits.forbidden)

@@ -1,7 +1,7 @@
 use super::{
     Keys,
     door::{self, Checked},
-    operations::{answer_of, write_of},
+    operations::write_of,
 };
 use crate::{
     client::store::{Answer, Context, Operation},
@@ -54,7 +54,7 @@ impl Operation for Increment {
                 ..Put::new(key.clone(), sum.to_string(), cx.core.draw_write_id())
             };
             match replicate::write(cx, write_of(put, false)).await {
-                Ok(accepted) => return Ok((sum, answer_of(cx, accepted.endpoint))),
+                Ok(accepted) => return Ok((sum, accepted.answer(cx))),
                 Err(error) if is_race(error.kind()) => {}
                 // Whether this one counted is not known, so the next would perhaps count twice.
                 Err(error) if error.may_have_been_applied() => return Err(error.retryable(false)),

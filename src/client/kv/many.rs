@@ -111,6 +111,10 @@ impl Operation for PutValues {
         cx.checked(door::no_key_twice(values.iter().map(|(key, _)| key)))?;
         cx.checked(door::time_to_live(self.time_to_live))?;
         let aim = replicate::authority(cx)?;
+        if cx.core.fenced {
+            let message = "a batch has no conditions, so that it cannot be fenced: put its values one by one";
+            return Err(cx.refuse(ErrorKind::Unsupported, message));
+        }
         let puts: Vec<Put> = values
             .into_iter()
             .map(|(key, value)| Put {
@@ -124,7 +128,9 @@ impl Operation for PutValues {
             .map(|puts| put_batch(cx, puts.to_vec(), aim))
             .collect();
         let results: Vec<_> = stream::iter(batches).buffered(AT_ONCE).collect().await;
-        unless_all_failed(results.into_iter().flatten().collect())
+        let (results, answer) = unless_all_failed(results.into_iter().flatten().collect())?;
+        let unresolved = cx.unresolved() > 0;
+        Ok((results, Answer { unresolved, ..answer }))
     }
 }
 
@@ -396,7 +402,10 @@ fn take_puts(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mu
             Ok(PutAnswer { version, .. }) => {
                 slot.done = Some(Ok(Stored {
                     version: Some(version),
-                    answer: answer_of(cx, endpoint),
+                    answer: Answer {
+                        unresolved: slot.maybe_applied || reply.record().may_have_been_applied(),
+                        ..answer_of(cx, endpoint)
+                    },
                 }));
             }
             Err(error) => {

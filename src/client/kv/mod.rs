@@ -44,13 +44,17 @@
 //! guess; so it is when a lost [`delete_if`](KvClient::delete_if) finds nothing. An unconditional `put` or `delete` is sent
 //! again, which may undo a write of somebody else's in between: where that matters, use a condition.
 //!
+//! The first attempt may also land when all that is over. Which writes that can undo, for how long and what to do is said under
+//! [late attempts](crate::client#late-attempts).
+//!
 //! # Promises
 //! - A key, a value's size and a time to live are checked before anything is sent, against the limits of **every** endpoint
 //!   ([`ErrorKind::InvalidInput`](crate::ErrorKind) names the endpoint and its limit): what is stored today can follow to
 //!   the standby tomorrow.
 //! - A scan is sorted, and goes on at another endpoint after the last key it gave: none comes twice, and none that is at
 //!   both is left out.
-//! - Dropping a call's future abandons its attempts; a write that was under way may have been applied.
+//! - Dropping a call's future abandons its attempts; a write that was under way may have been applied, or may yet be.
+//! - No attempt of a call that was acknowledged undoes what was acknowledged after it, unless the answer said that one may.
 //! - A [`Version`] carries its endpoint and is never shown to another that does not share it.
 //!
 //! [`provider_managed`]: crate::Replication::provider_managed
@@ -111,12 +115,17 @@ impl KvClient {
         self.call(GetValue::new(door::key(key)))
     }
 
-    /// Stores a value, whatever is there. Under `write_once` only if nothing is.
+    /// Stores a value, whatever is there. Under `write_once` only if nothing is. Where this client has read or written the key in
+    /// the last five minutes, or the put is [fenced](KvCall::fenced), no attempt of it undoes a later write when it lands late: see
+    /// [late attempts](crate::client#late-attempts).
     pub fn put(&self, key: impl Into<String>, value: impl Into<Bytes>) -> KvCall<PutValue> {
         self.call(PutValue::new(door::key(key), value.into(), Wanted::Store))
     }
 
     /// Stores a value if the key is absent; else [`ErrorKind::AlreadyExists`](crate::ErrorKind::AlreadyExists).
+    ///
+    /// When [`Stored::earlier_attempt_unresolved`] says so, an attempt of it may store the value once more after it was removed, for
+    /// about 15 minutes. Give a lock back by replacing its value then: see [late attempts](crate::client#late-attempts).
     pub fn put_if_absent(&self, key: impl Into<String>, value: impl Into<Bytes>) -> KvCall<PutValue> {
         self.call(PutValue::new(door::key(key), value.into(), Wanted::Create))
     }
@@ -132,7 +141,9 @@ impl KvClient {
         self.call(PutValue::new(door::key(key), value.into(), Wanted::Replace(version)))
     }
 
-    /// Removes a value. Succeeds if there was none.
+    /// Removes a value. Succeeds if there was none. An attempt of it that lands late may remove what was stored meanwhile, unless
+    /// this client knows the key's version or the delete is [fenced](KvCall::fenced): see
+    /// [late attempts](crate::client#late-attempts).
     pub fn delete(&self, key: impl Into<String>) -> KvCall<DeleteValue> {
         self.call(DeleteValue::new(door::key(key), None))
     }
@@ -162,7 +173,8 @@ impl KvClient {
     }
 
     /// Stores several values on the providers' batch call, whatever is there, with a result for each in the order given. Not
-    /// a transaction: some may be stored and others not. An error as a whole: it failed for all of them, or one is not valid or
+    /// a transaction: some may be stored and others not. A batch has no conditions: an attempt of it that lands late undoes what was
+    /// written since (each [`Stored`] says where one may), and a [fenced](KvClientBuilder::fenced) client refuses it. An error as a whole: it failed for all of them, or one is not valid or
     /// its key given twice.
     pub fn put_many<K: Into<String>, V: Into<Bytes>>(
         &self,

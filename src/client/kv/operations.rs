@@ -28,12 +28,14 @@ pub struct PutValue {
     wanted: Wanted,
     time_to_live: Option<Duration>,
     write_id: Option<WriteId>,
+    fenced: bool,
 }
 
 /// A delete that has not been sent yet.
 pub struct DeleteValue {
     key: Checked<Key>,
     if_version: Option<Version>,
+    fenced: bool,
 }
 
 /// What a put is to do.
@@ -57,13 +59,18 @@ impl PutValue {
             wanted,
             time_to_live: None,
             write_id: None,
+            fenced: false,
         }
     }
 }
 
 impl DeleteValue {
     pub(super) const fn new(key: Checked<Key>, if_version: Option<Version>) -> Self {
-        Self { key, if_version }
+        Self {
+            key,
+            if_version,
+            fenced: false,
+        }
     }
 }
 
@@ -89,6 +96,27 @@ impl KvCall<PutValue> {
         self.operation.write_id = Some(id);
         self
     }
+
+    /// A `put` that always carries the version of what it replaces: where that is not known, a get asks for it first. Then no
+    /// attempt of it undoes what was acknowledged after it, however late it lands. See
+    /// [late attempts](crate::client#late-attempts), also for what that does not cover: keys that are removed.
+    ///
+    /// `put_if_absent` and `compare_and_set` carry a condition anyway, so that it changes nothing there. When others keep
+    /// changing the value, it is [`Unavailable`](crate::ErrorKind::Unavailable) after eight rounds.
+    pub const fn fenced(mut self) -> Self {
+        self.operation.fenced = true;
+        self
+    }
+}
+
+impl KvCall<DeleteValue> {
+    /// Removes what is there now and nothing that is stored later: every attempt carries the version of what it removes, which
+    /// a get asks for where it is not known. See [late attempts](crate::client#late-attempts). Under `write_once`, where nothing
+    /// is ever stored in its place, it changes nothing; a `delete_if` carries its version anyway.
+    pub const fn fenced(mut self) -> Self {
+        self.operation.fenced = true;
+        self
+    }
 }
 
 /// The write and the look at what is there, for one put.
@@ -105,6 +133,8 @@ pub(super) fn write_of(put: Put, known_id: bool) -> Write<Keys> {
         id: put.write_id.clone(),
         known_id,
         request: KvRequest::Put(put),
+        removes: false,
+        fenced: false,
     }
 }
 
@@ -112,13 +142,14 @@ pub(super) fn answer_of(cx: &Context<Keys>, endpoint: Option<usize>) -> Answer {
     Answer {
         endpoint: endpoint.map(|endpoint| cx.name(endpoint)),
         possibly_stale: false,
+        unresolved: false,
     }
 }
 
 pub(super) fn stored(cx: &Context<Keys>, accepted: Accepted<Keys>) -> Stored {
     Stored {
+        answer: accepted.answer(cx),
         version: accepted.tag,
-        answer: answer_of(cx, accepted.endpoint),
     }
 }
 
@@ -183,7 +214,11 @@ impl Operation for PutValue {
                 self.write_id.unwrap_or_else(|| cx.core.draw_write_id()),
             )
         };
-        let accepted = replicate::write(cx, write_of(put, known_id)).await?;
+        let write = Write {
+            fenced: self.fenced,
+            ..write_of(put, known_id)
+        };
+        let accepted = replicate::write(cx, write).await?;
         let stored = stored(cx, accepted);
         let answer = stored.answer.clone();
         Ok((stored, answer))
@@ -205,22 +240,23 @@ impl Operation for DeleteValue {
             if_version: self.if_version,
             ..Delete::new(key, id.clone())
         };
-        let confirmed = match &delete.if_version {
-            None => replicate::delete(cx, KvRequest::Delete(delete)).await?,
-            Some(version) => {
+        let given_by = delete.if_version.as_ref().map(|version| version.endpoint().into());
+        let write = |condition| Write {
+            condition,
+            request: KvRequest::Delete(delete),
+            look,
+            id,
+            known_id: false,
+            removes: true,
+            fenced: self.fenced,
+        };
+        let accepted = match given_by {
+            None => replicate::delete(cx, write(replicate::Condition::None)).await?,
+            Some(given_by) => {
                 replicate::authority(cx)?;
-                let write = Write {
-                    condition: replicate::Condition::Match {
-                        given_by: version.endpoint().into(),
-                    },
-                    request: KvRequest::Delete(delete),
-                    look,
-                    id,
-                    known_id: false,
-                };
-                replicate::write(cx, write).await?.endpoint
+                replicate::write(cx, write(replicate::Condition::Match { given_by })).await?
             }
         };
-        Ok(((), answer_of(cx, confirmed)))
+        Ok(((), accepted.answer(cx)))
     }
 }

@@ -1,12 +1,12 @@
 use super::{KvClient, KvClientBuilder, ScanCall, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, Paged, Protocol, Resume},
+    client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
-    provider::{AnyKvProvider, KvProvider, KvService, ProviderError},
+    provider::{AnyKvProvider, Capabilities, Capability, Conditional, KvProvider, KvService, ProviderError},
     request::{
         OpClass, WriteId,
-        kv::{Entry, Get, Key, KvRequest, KvResponse, Put, Scan, Version},
+        kv::{Condition, Entry, Get, Key, KvRequest, KvResponse, Put, Scan, Version},
     },
 };
 use std::sync::Arc;
@@ -57,6 +57,47 @@ impl Protocol for Keys {
         }
     }
 
+    fn key(request: &KvRequest) -> Option<&str> {
+        match request {
+            KvRequest::Put(put) => Some(put.key.as_str()),
+            KvRequest::Get(get) => Some(get.key.as_str()),
+            KvRequest::Delete(delete) => Some(delete.key.as_str()),
+            KvRequest::GetMany(_) | KvRequest::PutMany(_) | KvRequest::Scan(_) => None,
+        }
+    }
+
+    fn tag_of(response: &KvResponse) -> Option<&Version> {
+        match response {
+            KvResponse::Get(value) => Some(&value.version),
+            _ => None,
+        }
+    }
+
+    fn judge_of(version: &Version) -> Option<&str> {
+        Some(version.endpoint())
+    }
+
+    fn on(write: &KvRequest, seen: &Seen<Version>) -> Option<KvRequest> {
+        match (write, seen) {
+            (KvRequest::Put(put), seen) => Some(KvRequest::Put(put.clone().on(match seen {
+                Seen::There(version) => Condition::Version(version.clone()),
+                Seen::Absent => Condition::Absent,
+            }))),
+            (KvRequest::Delete(delete), Seen::There(version)) => {
+                Some(KvRequest::Delete(delete.clone().if_version(version.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    fn fence(write: &KvRequest) -> Option<Conditional> {
+        match write {
+            KvRequest::Put(put) => matches!(put.condition, Condition::Version(_)).then_some(Conditional::IfMatch),
+            KvRequest::Delete(delete) => delete.if_version.as_ref().map(|_| Conditional::DeleteIfMatch),
+            _ => None,
+        }
+    }
+
     fn bridge(profile: &Profile, provider: &AnyKvProvider, siblings: &Arc<[Arc<str>]>) -> KvService {
         let service = KvService::new(profile.shared_name().clone(), provider.clone());
         service.sharing_versions_with(siblings.clone())
@@ -77,6 +118,15 @@ impl Protocol for Keys {
     fn hosts(provider: &AnyKvProvider) -> Option<Vec<Host>> {
         provider.hosts()
     }
+
+    /// Every table with an adapter has conditions; there is no dialect of which some servers lack them.
+    fn capabilities(_provider: &AnyKvProvider) -> Capabilities {
+        Capabilities::all(Capability::Kept)
+    }
+
+    fn found_without_create(_provider: &AnyKvProvider) {}
+
+    async fn verify(_provider: &AnyKvProvider, _id: &WriteId, _known: Capabilities, _told: impl Fn() + Send + Sync) {}
 
     async fn warm_up(provider: &AnyKvProvider) -> Result<(), ProviderError> {
         provider.warm_up().await
@@ -102,9 +152,13 @@ impl Paged for Keys {
         KvRequest::Scan(scan)
     }
 
-    fn entries(response: KvResponse) -> Option<(Vec<Entry>, Option<String>)> {
+    fn entries(response: KvResponse) -> Option<PageOf<Entry>> {
         match response {
-            KvResponse::Scan(page) => Some((page.entries, page.next)),
+            KvResponse::Scan(page) => Some(PageOf {
+                entries: page.entries,
+                leads_on: page.next,
+                foreign: page.foreign,
+            }),
             _ => None,
         }
     }

@@ -32,6 +32,13 @@ impl Stored {
     pub fn endpoint(&self) -> &str {
         self.answer.endpoint()
     }
+
+    /// An attempt of this put was given up before its answer came, and may still land: a `put`'s would undo what is written
+    /// meanwhile, that of a `put_if_absent` would store the value again after it was removed. For how long, and what to do, is
+    /// said under [late attempts](crate::client#late-attempts).
+    pub const fn earlier_attempt_unresolved(&self) -> bool {
+        self.answer.unresolved
+    }
 }
 
 impl Fetched {

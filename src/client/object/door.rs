@@ -1,6 +1,6 @@
 //! What is checked before anything is sent.
 
-use crate::request::object::{Attributes, ByteRange, WriteId};
+use crate::request::object::{Attributes, ByteRange, ETag, WriteId};
 
 /// S3's limit for all user metadata of an object, names and values together; GCS and Azure allow 8 KiB.
 const METADATA_BYTES: usize = 2048;
@@ -42,6 +42,11 @@ fn header_value(what: &str, value: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Of a tag that a write is to meet.
+pub(super) fn condition(tag: &ETag) -> Result<(), String> {
+    tag.unfit().map_or(Ok(()), |why| Err(why.to_owned()))
 }
 
 pub(super) fn range(range: &ByteRange) -> Result<(), String> {

@@ -27,7 +27,9 @@
 //! - A storage class, an encryption or a tag that is asked for is kept wherever the object goes, or the put is refused:
 //!   see [`terms_at`](ObjectCall::terms_at).
 //! - A constraint is never broken: an endpoint that breaks one gets no call, not even to prove absence.
-//! - Dropping a call's future abandons its attempts; a write that was under way may have been applied.
+//! - Dropping a call's future abandons its attempts; a write that was under way may have been applied, or may yet be.
+//! - No attempt of a call that was acknowledged undoes what was acknowledged after it, unless the answer said that one may: see
+//!   [late attempts](crate::client#late-attempts).
 //! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another.
 
 mod door;
@@ -82,7 +84,8 @@ impl ObjectClient {
         ObjectClientBuilder::default()
     }
 
-    /// Stores `body` under `key`. A create unless [`overwrite`](ObjectCall::overwrite) or
+    /// Stores `body` under `key`. What an attempt of it that lands late may do is said under
+    /// [late attempts](crate::client#late-attempts). A create unless [`overwrite`](ObjectCall::overwrite) or
     /// [`if_match`](ObjectCall::if_match) says otherwise.
     pub fn put(&self, key: impl Into<String>, body: impl Into<Bytes>) -> ObjectCall<PutObject> {
         self.call(PutObject::new(key_of(key), body.into()))
@@ -98,7 +101,9 @@ impl ObjectClient {
         self.call(HeadObject::new(key_of(key)))
     }
 
-    /// Removes an object. Succeeds if it did not exist.
+    /// Removes an object. Succeeds if it did not exist. An attempt of it that lands late may remove what was stored meanwhile,
+    /// unless this client knows the object's tag or the delete is [fenced](ObjectCall::fenced): see
+    /// [late attempts](crate::client#late-attempts).
     pub fn delete(&self, key: impl Into<String>) -> ObjectCall<DeleteObject> {
         self.call(DeleteObject::new(key_of(key)))
     }
@@ -112,28 +117,54 @@ impl ObjectClient {
         ListCall::new(self.core.clone(), query)
     }
 
-    /// Finds out what each writable endpoint does with creates, all at once: whether a second create of a key is refused
-    /// (*honours*), and whether 24 at the same time have one winner, five times over (*atomic*). Some stores answer 200 to a
-    /// create that they should refuse, and overwrite; what they declare does not tell.
+    /// Finds out what each writable endpoint does with the conditions of a write, all at once. Some stores answer 200 to a create
+    /// that they should refuse, and overwrite; what they declare does not tell.
     ///
-    /// It writes six small objects to each endpoint, under [`VERIFY_PREFIX`] and random digits, in some 130 requests, and
-    /// removes them again. The requests go past breakers, limits and the budget and are no evidence: call it when the
-    /// service is set up, not on its path. Each request gets 5 s; an endpoint that cannot be asked is
-    /// [`Property::Unknown`]: ask again later. Dropped half-way, or when an endpoint fails meanwhile, objects may be left
-    /// behind there. On a bucket with versioning the removed ones remain as old versions.
-    ///
-    /// **An endpoint that fails has no role any more that needs what it lacks**, for this client and its clones, until another
-    /// `verify` finds it sound (what could not be asked leaves things as they are):
-    ///
-    /// | under | puts |
+    /// | question | what is tried |
     /// |---|---|
-    /// | [`write_once`](crate::Replication::write_once) | go to the other endpoints; with none left, or when pinned there, they are refused |
-    /// | [`provider_managed`](crate::Replication::provider_managed), when it is the home | a create and an [`if_match`](ObjectCall::if_match) are refused, an [`overwrite`](ObjectCall::overwrite) is not |
+    /// | [honours](Verified::honours) | whether a second create of a key is refused |
+    /// | [atomic](Verified::atomic) | whether 24 creates at the same time have one winner, five times over |
+    /// | [if_match](Verified::if_match) | whether a put with a tag that the object had is refused, and one with the tag that it has takes place |
+    /// | [delete_if_match](Verified::delete_if_match) | the same of a delete |
     ///
-    /// The refusal is [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), and nothing is sent. `If-Match` is not probed: a store
-    /// that breaks one condition is not trusted with the other. Reads and deletes still go there, because it may hold what was
-    /// stored before. A store that is known to be so from the start is better said to be
-    /// (`S3::without_conditional_put`): what is found is gone with the process.
+    /// Some stores read a tag in If-Match only [without its quotes](Verified::wants_tags_unquoted) and say otherwise for ever
+    /// that the object has changed: both ways are tried, and what works is sent from then on.
+    ///
+    /// It writes eight small objects to each endpoint, under [`VERIFY_PREFIX`] and random digits, in some 150 requests, and
+    /// removes each again. The requests go past breakers, limits and the budget and are no evidence: call it when the
+    /// service is set up, not on its path. Each request gets 5 s; an endpoint that cannot be asked is
+    /// [`Property::Unknown`]: ask again later. Dropped half-way, or when an endpoint fails meanwhile, an object or two may be
+    /// left behind there. On a bucket with versioning the removed ones remain as old versions.
+    ///
+    /// **What an endpoint lacks is asked of it no more**, by this client and its clones, until another `verify` finds that it has
+    /// it (what could not be asked leaves things as they are):
+    ///
+    /// | under | what it lacks |
+    /// |---|---|
+    /// | [`write_once`](crate::Replication::write_once) | puts go to the other endpoints; with none left, or when pinned there, they are refused |
+    /// | [`provider_managed`](crate::Replication::provider_managed), when it is the home | a create, an [`if_match`](ObjectCall::if_match) or a conditional delete is refused; an [`overwrite`](ObjectCall::overwrite) and a plain delete are not |
+    ///
+    /// The refusal is [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), and nothing is sent, by [`service`](Self::service)
+    /// neither. Reads and plain deletes still go there, because it may hold what was stored before.
+    ///
+    /// # If nobody calls it
+    /// What an adapter knows is trusted: Amazon S3, Azure, Google and [`Memory`](crate::provider::Memory) keep to their
+    /// conditions, an adapter of your own to what it [says](crate::provider::ObjectProvider::capabilities). **Any other store is
+    /// asked in the background**, from the first conditional write on that may go there, once for each client:
+    ///
+    /// - Until it has answered, a second or so, it is used as if it kept to them: on a store that does not, these first writes
+    ///   may overwrite. At most 100 go there meanwhile; further ones go to an endpoint that is known, or wait.
+    /// - The answer is heeded as above, and told as
+    ///   [`ConditionsVerified`](crate::telemetry::Event::ConditionsVerified), with the number of writes that went before.
+    /// - One that could not be asked (credentials for another prefix, an outage) is used as before; that is told, too, and it is
+    ///   asked again with a write a minute later, then two, up to an hour.
+    /// - Endpoints that are read-only, barred by a constraint or drained are not asked.
+    /// - The questions end with [`close`](Self::close) and with the last clone of the client. A program that ends within a second
+    ///   of its first create leaves an object or two under [`VERIFY_PREFIX`], each time.
+    ///
+    /// [`require_verified`](ObjectClientBuilder::require_verified) sends no conditional write before the answer. A store that was
+    /// asked when the service was set up need not be asked by each process: `S3::trusting_conditions` says so, and
+    /// `S3::without_conditional_put` the contrary.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};

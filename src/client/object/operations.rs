@@ -29,6 +29,7 @@ pub struct PutObject {
     attributes: Attributes,
     terms: Asked,
     write_id: Option<WriteId>,
+    fenced: bool,
 }
 
 /// A get that has not been sent yet.
@@ -46,6 +47,8 @@ pub struct HeadObject {
 /// A delete that has not been sent yet.
 pub struct DeleteObject {
     key: Checked,
+    if_match: Option<ETag>,
+    fenced: bool,
 }
 
 impl PutObject {
@@ -57,6 +60,7 @@ impl PutObject {
             attributes: Attributes::default(),
             terms: Asked::default(),
             write_id: None,
+            fenced: false,
         }
     }
 }
@@ -79,7 +83,11 @@ impl HeadObject {
 
 impl DeleteObject {
     pub(super) const fn new(key: Checked) -> Self {
-        Self { key }
+        Self {
+            key,
+            if_match: None,
+            fenced: false,
+        }
     }
 }
 
@@ -160,12 +168,31 @@ impl ObjectCall<PutObject> {
 
     /// Store it whatever is there. After a lost answer it is sent again, which may undo a write of somebody else's in
     /// between: where the order of concurrent writes matters, use [`if_match`](Self::if_match).
+    ///
+    /// Where this client has read or written the object in the last five minutes, every attempt carries the tag that it had,
+    /// so that none of them undoes a later write when it lands late. If somebody else has written meanwhile, that costs two
+    /// requests more and no error. Where no tag is known, see [`fenced`](Self::fenced) and
+    /// [`Stored::earlier_attempt_unresolved`].
     pub fn overwrite(mut self) -> Self {
         self.operation.mode = PutMode::Overwrite;
         self
     }
 
-    /// Store it only if the object still has this tag. The tag's endpoint must be the home.
+    /// An overwrite that always carries the tag of what it replaces: where that is not known, a HEAD asks for it first. Then
+    /// no attempt of it undoes what was acknowledged after it, however late it lands. See
+    /// [late attempts](crate::client#late-attempts), also for what that does not cover: a store whose tags are a function of the
+    /// bytes, and keys that are removed.
+    ///
+    /// A create and an [`if_match`](Self::if_match) carry a condition anyway, so that it changes nothing there. Refused as
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store has no such condition. When others keep changing the
+    /// object, it is [`Unavailable`](crate::ErrorKind::Unavailable) after eight rounds.
+    pub fn fenced(mut self) -> Self {
+        self.operation.fenced = true;
+        self
+    }
+
+    /// Store it only if the object still has this tag. The tag's endpoint must be the home. A weak tag (`W/"…"`) is refused
+    /// as [`InvalidInput`](crate::ErrorKind::InvalidInput), as a condition with it never holds.
     pub fn if_match(mut self, tag: ETag) -> Self {
         self.operation.mode = PutMode::IfMatch(tag);
         self
@@ -175,6 +202,46 @@ impl ObjectCall<PutObject> {
     /// use the id of the [error](Error::write_id), or one that is derived from your own request.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.operation.write_id = Some(id);
+        self
+    }
+}
+
+impl ObjectCall<DeleteObject> {
+    /// Remove it only if the object still has this tag; else
+    /// [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed). If nothing is there (any more), it succeeds.
+    ///
+    /// The tag's endpoint must be the home. Refused as [`Unsupported`](crate::ErrorKind::Unsupported) under `write_once`,
+    /// where no endpoint can speak for the others, and by a store without conditional deletes. A weak tag (`W/"…"`) is
+    /// refused as [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    ///
+    /// When an answer was lost and something else is there by now, the error is
+    /// [`MaybeApplied`](crate::ErrorKind::MaybeApplied): it may have been removed before the other was stored.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ErrorKind, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// let old = client.put("lock", "me").await?.etag().unwrap().clone();
+    /// client.put("lock", "somebody else").overwrite().await?;
+    /// let error = client.delete("lock").if_match(old).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::PreconditionFailed); // the lock is no longer mine
+    /// # Ok(()) }
+    /// ```
+    pub fn if_match(mut self, tag: ETag) -> Self {
+        self.operation.if_match = Some(tag);
+        self
+    }
+
+    /// Removes what is there now and nothing that is stored later: every attempt carries the tag of what it removes, which a
+    /// HEAD asks for where it is not known. Without it an attempt that lands late removes what was stored meanwhile, and
+    /// [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved) says that one may. See
+    /// [late attempts](crate::client#late-attempts).
+    ///
+    /// Refused as [`Unsupported`](crate::ErrorKind::Unsupported) where the store has no conditional delete. Under
+    /// `write_once`, where nothing is ever stored in its place, it changes nothing.
+    pub fn fenced(mut self) -> Self {
+        self.operation.fenced = true;
         self
     }
 }
@@ -213,6 +280,9 @@ impl Operation for PutObject {
         if let Some(id) = &self.write_id {
             cx.checked(id.check())?;
         }
+        if let PutMode::IfMatch(tag) = &self.mode {
+            cx.checked(door::condition(tag))?;
+        }
         let known_id = self.write_id.is_some();
         let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
         cx.checked(door::attributes(&self.attributes, Some(&id)))?;
@@ -237,12 +307,11 @@ impl Operation for PutObject {
             request: ObjectRequest::Put(put),
             known_id,
             id,
+            removes: false,
+            fenced: self.fenced,
         };
         let accepted = replicate::write(cx, write).await?;
-        let answer = Answer {
-            endpoint: accepted.endpoint.map(|endpoint| cx.name(endpoint)),
-            possibly_stale: false,
-        };
+        let answer = accepted.answer(cx);
         let stored = Stored {
             etag: accepted.tag,
             answer: answer.clone(),
@@ -309,11 +378,30 @@ impl Operation for DeleteObject {
 
     async fn run(self, cx: &Context<Objects>) -> Result<((), Answer), Error> {
         let key = cx.checked(self.key)?;
-        let confirmed = replicate::delete(cx, ObjectRequest::Delete(Delete::new(key))).await?;
-        let answer = Answer {
-            endpoint: confirmed.map(|endpoint| cx.name(endpoint)),
-            possibly_stale: false,
+        if let Some(tag) = &self.if_match {
+            cx.checked(door::condition(tag))?;
+        }
+        let look = ObjectRequest::Head(Head::new(key.clone()));
+        let given_by = self.if_match.as_ref().map(|tag| tag.endpoint().into());
+        let delete = ObjectRequest::Delete(Delete {
+            if_match: self.if_match,
+            ..Delete::new(key)
+        });
+        let accepted = match given_by {
+            None => {
+                let write = Write {
+                    request: delete,
+                    look,
+                    condition: Condition::None,
+                    id: cx.core.draw_write_id(),
+                    known_id: false,
+                    removes: true,
+                    fenced: self.fenced,
+                };
+                replicate::delete(cx, write).await?
+            }
+            Some(given_by) => replicate::delete_if(cx, delete, look, given_by).await?,
         };
-        Ok(((), answer))
+        Ok(((), accepted.answer(cx)))
     }
 }

@@ -1,9 +1,11 @@
-use super::{ListCall, ObjectClient, ObjectClientBuilder, door};
+use super::{ListCall, ObjectClient, ObjectClientBuilder, door, verify};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, Paged, Protocol, Resume},
+    client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
-    provider::{AnyObjectProvider, ObjectProvider, ObjectService, ProviderError},
+    provider::{
+        AnyObjectProvider, Capabilities, Capability, Conditional, ObjectProvider, ObjectService, ProviderError,
+    },
     request::{
         Key, OpClass, WriteId,
         object::{ByteRange, ETag, Head, List, ListEntry, ObjectRequest, ObjectResponse, Put, PutMode},
@@ -65,6 +67,52 @@ impl Protocol for Objects {
         }
     }
 
+    fn key(request: &ObjectRequest) -> Option<&str> {
+        match request {
+            ObjectRequest::Put(put) => Some(put.key.as_str()),
+            ObjectRequest::Get(get) => Some(get.key.as_str()),
+            ObjectRequest::Head(head) => Some(head.key.as_str()),
+            ObjectRequest::Delete(delete) => Some(delete.key.as_str()),
+            ObjectRequest::List(_) => None,
+        }
+    }
+
+    fn tag_of(response: &ObjectResponse) -> Option<&ETag> {
+        match response {
+            ObjectResponse::Get(object) => object.meta.etag.as_ref(),
+            ObjectResponse::Head(meta) => meta.etag.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn judge_of(tag: &ETag) -> Option<&str> {
+        tag.unfit().is_none().then(|| tag.endpoint())
+    }
+
+    fn on(write: &ObjectRequest, seen: &Seen<ETag>) -> Option<ObjectRequest> {
+        match (write, seen) {
+            (ObjectRequest::Put(put), seen) => Some(ObjectRequest::Put(Put {
+                mode: match seen {
+                    Seen::There(tag) => PutMode::IfMatch(tag.clone()),
+                    Seen::Absent => PutMode::Create,
+                },
+                ..put.clone()
+            })),
+            (ObjectRequest::Delete(delete), Seen::There(tag)) => {
+                Some(ObjectRequest::Delete(delete.clone().if_match(tag.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    fn fence(write: &ObjectRequest) -> Option<Conditional> {
+        match write {
+            ObjectRequest::Put(put) => matches!(put.mode, PutMode::IfMatch(_)).then_some(Conditional::IfMatch),
+            ObjectRequest::Delete(delete) => delete.if_match.as_ref().map(|_| Conditional::DeleteIfMatch),
+            _ => None,
+        }
+    }
+
     fn bridge(profile: &Profile, provider: &AnyObjectProvider, _siblings: &Arc<[Arc<str>]>) -> ObjectService {
         ObjectService::new(profile.shared_name().clone(), provider.clone())
     }
@@ -87,6 +135,18 @@ impl Protocol for Objects {
 
     fn hosts(provider: &AnyObjectProvider) -> Option<Vec<Host>> {
         provider.hosts()
+    }
+
+    fn capabilities(provider: &AnyObjectProvider) -> Capabilities {
+        provider.capabilities()
+    }
+
+    fn found_without_create(provider: &AnyObjectProvider) {
+        provider.note(Conditional::Create, Capability::Lacking, false);
+    }
+
+    async fn verify(provider: &AnyObjectProvider, id: &WriteId, known: Capabilities, told: impl Fn() + Send + Sync) {
+        let _ = verify::endpoint(provider, id, known, told).await;
     }
 
     async fn warm_up(provider: &AnyObjectProvider) -> Result<(), ProviderError> {
@@ -122,9 +182,13 @@ impl Paged for Objects {
         ObjectRequest::List(list)
     }
 
-    fn entries(response: ObjectResponse) -> Option<(Vec<ListEntry>, Option<String>)> {
+    fn entries(response: ObjectResponse) -> Option<PageOf<ListEntry>> {
         match response {
-            ObjectResponse::List(page) => Some((page.entries, page.continuation)),
+            ObjectResponse::List(page) => Some(PageOf {
+                entries: page.entries,
+                leads_on: page.continuation,
+                foreign: 0,
+            }),
             _ => None,
         }
     }
@@ -142,6 +206,25 @@ impl ObjectClientBuilder {
     #[must_use]
     pub fn endpoints<P: ObjectProvider>(mut self, endpoints: impl IntoIterator<Item = Endpoint<P>>) -> Self {
         self.endpoints.extend(endpoints.into_iter().map(Endpoint::erased));
+        self
+    }
+
+    /// Creates and other conditional writes go to no endpoint that is not known to keep to their condition. Where nobody knows,
+    /// they wait until it has been asked, within their deadline, or go to an endpoint that is known; where it could not be
+    /// asked, they are refused as [`Unavailable`](crate::ErrorKind::Unavailable). See
+    /// [`verify`](ObjectClient::verify) for what happens otherwise.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).require_verified().build()?;
+    /// client.put("k", "v").await?; // `Memory` is known to
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn require_verified(mut self) -> Self {
+        self.require_verified = true;
         self
     }
 

@@ -3,7 +3,7 @@ use crate::{
     client::store::{Context, members},
     endpoint::Profile,
     error::{Error, ErrorKind},
-    provider::{ObjectProvider, terms_wrong},
+    provider::{Conditional, ObjectProvider, terms_wrong},
     replicate::Mode,
     request::{bit, object::Terms},
 };
@@ -46,7 +46,7 @@ impl Asked {
                 return Err(cx.refuse(ErrorKind::InvalidInput, wrong));
             }
             if !terms.is_empty()
-                && let Err(refused) = cx.core.providers[index].check_terms(&terms)
+                && let Some(Err(refused)) = cx.core.provider(index).map(|provider| provider.check_terms(&terms))
             {
                 return Err(cx.refuse(ErrorKind::Unsupported, format!("{name}: {refused}")));
             }
@@ -89,7 +89,7 @@ fn is_about(scope: &str, profile: &Profile) -> bool {
 fn targets(cx: &Context<Objects>) -> impl Iterator<Item = usize> + use<> {
     let writable = match cx.core.mode {
         Mode::ProviderManaged { home } => home.map_or(0, bit),
-        Mode::WriteOnce | Mode::Strong => cx.core.writable() & !cx.core.unfit(),
+        Mode::WriteOnce | Mode::Strong => cx.core.writable() & !cx.core.lacking(Conditional::Create),
     };
     members(writable & !cx.barred() & cx.pin.map_or(u64::MAX, bit))
 }

@@ -36,6 +36,13 @@ impl Stored {
     pub fn endpoint(&self) -> &str {
         self.answer.endpoint()
     }
+
+    /// An attempt of this put was given up before its answer came, and may still land: an overwrite's would undo what is
+    /// written meanwhile, a create's would store the object again after it was removed. For how long, and what to do, is
+    /// said under [late attempts](crate::client#late-attempts).
+    pub const fn earlier_attempt_unresolved(&self) -> bool {
+        self.answer.unresolved
+    }
 }
 
 impl Fetched {

@@ -6,12 +6,14 @@ use crate::{
         settings::{Settings, stack_setters},
         stack::compose,
     },
+    deadline::DeadlineLayer,
     endpoint::{Constraints, InvalidRoster, Profile, Roster, Violation},
     provider::ObjectVerdicts,
     replicate::{Mode, Replication},
     request::Call,
+    route::Exhausted,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, future::ready, sync::Arc};
 use tower::{
     Layer, Service,
     util::{BoxCloneSyncService, Either},
@@ -24,6 +26,8 @@ pub struct StoreBuilder<P: Protocol> {
     replication: Option<Replication>,
     constraints: Constraints,
     settings: Settings,
+    pub(in crate::client) require_verified: bool,
+    fenced: bool,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
 }
@@ -36,10 +40,13 @@ type AroundCall<P> = Box<dyn FnOnce(StoreStack<P>) -> StoreStack<P> + Send + Syn
 /// What was found to fit together.
 pub(super) struct Parts<P: Protocol> {
     pub(super) roster: Roster,
-    pub(super) providers: Vec<P::Provider>,
+    /// Those of endpoints that may be used.
+    pub(super) providers: Vec<Option<P::Provider>>,
     pub(super) constraints: Constraints,
     pub(super) mode: Mode,
     pub(super) settings: Settings,
+    pub(super) require_verified: bool,
+    pub(super) fenced: bool,
 }
 
 /// Why a client could not be built.
@@ -93,9 +100,22 @@ pub enum BuildError {
     /// A deadline of nothing, or beyond a day.
     #[error("{0}")]
     Deadline(String),
+    /// A number that makes no sense, for one of the settings, the budget or the keeper of an endpoint's credentials.
+    #[error("the settings make no sense: {0}")]
+    Setting(String),
 }
 
 impl BuildError {
+    /// The keepers of endpoints' credentials can refuse nothing when they are made.
+    pub(crate) fn unless_keepers_make_sense(roster: &Roster) -> Result<(), Self> {
+        for profile in roster.iter() {
+            if let Some(wrong) = profile.credentials().and_then(|credentials| credentials.wrong()) {
+                return Err(Self::Setting(format!("{wrong}, for {}", profile.name())));
+            }
+        }
+        Ok(())
+    }
+
     /// Some endpoint must be left.
     pub(crate) fn unless_some_permitted(roster: &Roster, violations: &[Option<Violation>]) -> Result<(), Self> {
         let broken: Vec<_> = roster
@@ -117,6 +137,8 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             replication: None,
             constraints: Constraints::default(),
             settings: Settings::default(),
+            require_verified: false,
+            fenced: false,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
         }
@@ -128,6 +150,15 @@ impl<P: Protocol> StoreBuilder<P> {
     #[must_use]
     pub fn replication(mut self, replication: Replication) -> Self {
         self.replication = Some(replication);
+        self
+    }
+
+    /// Fences every put and delete, as `.fenced()` on the call does for one: each pays a look at what is there, where that
+    /// is not known, so that no attempt that lands late undoes what was acknowledged since. See
+    /// [late attempts](crate::client#late-attempts).
+    #[must_use]
+    pub const fn fenced(mut self) -> Self {
+        self.fenced = true;
         self
     }
 
@@ -159,7 +190,8 @@ impl<P: Protocol> StoreBuilder<P> {
         self
     }
 
-    /// Puts a layer of your own around the whole stack: it sees each call once, with all its attempts within.
+    /// Puts a layer of your own around the whole stack: it sees each call once, with all its attempts within. The call's
+    /// deadline lies around it, and bounds what it waits for.
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where
@@ -186,15 +218,27 @@ impl<P: Protocol> StoreBuilder<P> {
             _ => Arc::default(),
         };
         let services = parts.roster.iter().zip(&parts.providers).map(|(profile, provider)| {
-            let bridge = P::bridge(profile, provider, &siblings);
-            layered(
-                bridge,
-                around_endpoints.iter().map(|around| |inner| around(profile, inner)),
-            )
+            let around = around_endpoints.iter().map(|around| |inner| around(profile, inner));
+            match provider {
+                Some(provider) => layered(P::bridge(profile, provider, &siblings), around),
+                // A layer may call what it was put around when it likes.
+                None => Either::Right(around.fold(nowhere::<P>(), |inner, around| around(inner))),
+            }
         });
-        let composed = compose(&parts.roster, services, ObjectVerdicts, &parts.settings);
+        let composed = compose(
+            &parts.roster,
+            services,
+            ObjectVerdicts,
+            &parts.constraints,
+            &parts.settings,
+        );
         let prober = probe::start(&parts, &composed);
-        let door = layered(composed.service.clone(), around_calls);
+        let deadline = DeadlineLayer::new(parts.settings.deadline);
+        let door = match layered(composed.service.clone(), around_calls) {
+            Either::Left(stack) => Either::Left(stack),
+            // What these wait for is within it, too.
+            Either::Right(layered) => Either::Right(deadline.layer(layered)),
+        };
         let listener = parts.settings.listener.clone();
         let core = Core::new(parts, door, composed, prober);
         if several_providers(&core.roster) {
@@ -204,10 +248,14 @@ impl<P: Protocol> StoreBuilder<P> {
     }
 
     fn parts(self) -> Result<Parts<P>, BuildError> {
-        super::call::valid_deadline(self.settings.deadline).map_err(BuildError::Deadline)?;
+        self.settings.check()?;
         let (profiles, providers): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
+        BuildError::unless_keepers_make_sense(&roster)?;
         let mode = Mode::of(&roster, &self.constraints, self.replication)?;
+        let violations = self.constraints.violations(&roster);
+        let permitted = |(provider, violation): (_, &Option<_>)| violation.is_none().then_some(provider);
+        let providers: Vec<_> = providers.into_iter().zip(violations.iter()).map(permitted).collect();
         if mode == Mode::Strong {
             strong::<P>(&roster, &providers)?;
         }
@@ -217,6 +265,8 @@ impl<P: Protocol> StoreBuilder<P> {
             constraints: self.constraints,
             mode,
             settings: self.settings,
+            require_verified: self.require_verified,
+            fenced: self.fenced,
         })
     }
 }
@@ -238,19 +288,28 @@ where
     Either::Right(layers.fold(first(Layered::new(service)), |inner, around| around(inner)))
 }
 
+/// In the place of an endpoint that must not be used.
+fn nowhere<P: Protocol>() -> StoreStack<P> {
+    let refuses = |_: Call<P::Request>| ready(Err::<P::Response, BoxError>(Exhausted::default().into()));
+    StoreStack::<P>::new(tower::service_fn(refuses))
+}
+
 /// A service whose type is forgotten.
 type Layered<R, A> = BoxCloneSyncService<R, A, BoxError>;
 
 /// Whether these can be replicas of one table.
-fn strong<P: Protocol>(roster: &Roster, providers: &[P::Provider]) -> Result<(), BuildError> {
-    let unfit = roster
-        .iter()
-        .zip(providers)
-        .find(|(_, provider)| !P::has_strong_replicas(provider));
+fn strong<P: Protocol>(roster: &Roster, providers: &[Option<P::Provider>]) -> Result<(), BuildError> {
+    let used = || {
+        let all = roster.iter().zip(providers);
+        all.filter_map(|(profile, provider)| Some((profile, provider.as_ref()?)))
+    };
+    let unfit = used().find(|(_, provider)| !P::has_strong_replicas(provider));
     if let Some((profile, _)) = unfit {
         return Err(BuildError::NotStrong(profile.shared_name().clone()));
     }
-    let mut known = roster.iter().filter(|profile| profile.provider().is_some());
+    let mut known = used()
+        .map(|(profile, _)| profile)
+        .filter(|profile| profile.provider().is_some());
     let Some(first) = known.next() else { return Ok(()) };
     match known.find(|other| other.provider() != first.provider()) {
         Some(other) => Err(BuildError::StrongAcrossProviders(

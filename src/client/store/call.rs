@@ -5,6 +5,7 @@ use crate::{
     endpoint::Constraints,
     error::{Error, ErrorKind},
     request::OpClass,
+    route::Barred,
 };
 use std::{
     future::{Future, IntoFuture},
@@ -138,10 +139,8 @@ pub(crate) fn enter<P: Protocol>(
             "the call is pinned to `{name}`, which is no endpoint of this client"
         )),
         (_, Some((name, Some(index)))) if cx.violation(index).is_some() => {
-            let violation = cx.violation(index).map(ToString::to_string).unwrap_or_default();
-            invalid(format!(
-                "the call is pinned to {name}, which may not be used, as {violation}"
-            ))
+            let barred = cx.violation(index).map(|violation| Barred::new(name, violation));
+            invalid(barred.map(|barred| barred.to_string()).unwrap_or_default())
         }
         _ if (0..cx.core.roster.len()).all(|index| cx.violation(index).is_some()) => {
             invalid("no endpoint is left under the constraints of the client and the call".to_owned())

@@ -5,7 +5,7 @@ use crate::{
     clock::{self, Instant},
     endpoint::Violation,
     error::{Error, ErrorKind, NotAsked},
-    provider::{ProviderError, ProviderErrorKind},
+    provider::{Conditional, ProviderError, ProviderErrorKind},
     replicate::Mode,
     request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, bit},
     verdict::Verdict,
@@ -34,6 +34,10 @@ pub(crate) struct Aim {
     pub(crate) kind: LegKind,
     /// Sooner than the whole call's deadline.
     pub(crate) deadline: Option<Instant>,
+    /// A write whose answer was lost comes back, instead of going elsewhere.
+    pub(crate) gives_back_lost: bool,
+    /// Attempts of the call before this pass: they count towards the most that one call may make.
+    pub(crate) spent: u32,
 }
 
 impl Aim {
@@ -169,6 +173,8 @@ impl<P: Protocol> Context<P> {
             .barring(self.barred() | aim.barred)
             .narrowed(self.barred() & self.core.permitted() != 0)
             .starting_as(aim.kind)
+            .giving_back_lost(aim.gives_back_lost)
+            .having_spent(aim.spent)
             .allowing(time_on_the_wire::<P>(&request));
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
         let call = Call::on_record(request, record);
@@ -178,6 +184,27 @@ impl<P: Protocol> Context<P> {
             .push(call.clone());
         let result = self.core.send(call.clone()).await;
         Reply { result, call }
+    }
+
+    /// Attempts of this call's writes that may land after it has ended, and change what is there then.
+    pub(crate) fn unresolved(&self) -> usize {
+        let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let writes = passes.iter().filter(|call| call.class() == OpClass::Write);
+        // Of a store that was never seen to keep to the condition it is not known whether it will.
+        let keeps = |fence, asked| (self.core.lacking(fence) | self.core.unknown(fence)) & asked == 0;
+        let open = writes.map(
+            |call| match (call.record().of_unknown_fate(), P::fence(call.request())) {
+                (1.., Some(fence)) if keeps(fence, call.record().picked()) => 0,
+                (open, _) => open,
+            },
+        );
+        open.sum()
+    }
+
+    /// Whether some attempt of this call's writes may have been applied.
+    pub(crate) fn may_have_been_applied(&self) -> bool {
+        let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        passes.iter().any(|call| call.record().may_have_been_applied())
     }
 
     /// An instant by which a preferred endpoint must have answered, so that the others still have time: a quarter of
@@ -201,19 +228,28 @@ impl<P: Protocol> Context<P> {
             // Reads and deletes go there: it may hold what was stored before.
             _ if self.operation == "put"
                 && self.core.mode == Mode::WriteOnce
-                && self.core.unfit() & bit(index) != 0 =>
+                && self.core.lacking(Conditional::Create) & bit(index) != 0 =>
             {
-                Some("was found not to keep to creates".to_owned())
+                Some("it is known not to keep to creates".to_owned())
+            }
+            _ if self.operation == "put"
+                && self.core.mode == Mode::WriteOnce
+                && self.core.full(self.started) & bit(index) != 0 =>
+            {
+                Some("it has said that it is full".to_owned())
             }
             _ => None,
         });
         let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
         let records = passes.iter().map(Call::record);
-        Explanation::new(self.operation, considered, roster, self.started, records).about(P::NOUN)
+        let explanation = Explanation::new(self.operation, considered, roster, self.started, records);
+        drop(passes);
+        explanation.about(P::NOUN).unresolved(self.unresolved() > 0)
     }
 
     pub(crate) fn explain_answer(&self, answer: Answer) -> Explanation {
-        self.explain().answered(answer.endpoint, answer.possibly_stale)
+        let explanation = self.explain().unresolved(answer.unresolved);
+        explanation.answered(answer.endpoint, answer.possibly_stale)
     }
 
     /// The failure of `reply`.

@@ -1,4 +1,4 @@
-use super::{Door, Protocol, StoreStack, builder::Parts};
+use super::{Door, Fences, Protocol, StoreStack, builder::Parts, verifier::Verifier};
 use crate::{
     BoxError,
     client::{
@@ -6,13 +6,13 @@ use crate::{
         settings::Settings,
         stack::{self, Composed},
     },
-    clock,
+    clock::{self, Instant},
     endpoint::{Profile, Roster, Violation},
     operator::Operator,
     probe::Prober,
     replicate::Mode,
     request::{Call, WriteId, bit},
-    retry::Budget,
+    retry::{self, Budget},
     route::Vitals,
     telemetry::{CallMetrics, Snapshot},
 };
@@ -22,19 +22,20 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
-use tower::{ServiceExt, util::Either};
+use tower::util::Either;
 
 /// What all calls of one client share.
 pub(crate) struct Core<P: Protocol> {
     pub(crate) roster: Roster,
-    pub(crate) providers: Vec<P::Provider>,
+    /// Those of endpoints that may be used; the others' are not kept, so that nothing can reach them.
+    providers: Vec<Option<P::Provider>>,
     pub(crate) door: Door<P>,
     /// By endpoint: which of the client's constraints it breaks.
-    pub(crate) violations: Vec<Option<Violation>>,
+    pub(crate) violations: Arc<[Option<Violation>]>,
     pub(crate) mode: Mode,
     pub(crate) deadline: Duration,
     pub(crate) rng: Mutex<fastrand::Rng>,
@@ -44,9 +45,17 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) prober: Prober,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
-    /// Endpoints that were found not to keep to conditions.
-    unfit: AtomicU64,
+    /// Endpoints that said that they are full, and until when they are believed.
+    full: Mutex<Vec<(usize, Instant)>>,
+    /// Every put and delete is to be fenced.
+    pub(crate) fenced: bool,
+    pub(crate) fences: Fences<P::Tag>,
+    pub(crate) retry: retry::Settings,
+    pub(crate) verifier: Verifier,
 }
+
+/// For so long a store that is full is left out of creates that others can take: room is made by people and by night.
+const FULL_FOR: Duration = Duration::from_secs(30);
 
 impl<P: Protocol> Core<P> {
     /// A client on its stack.
@@ -54,18 +63,24 @@ impl<P: Protocol> Core<P> {
         let Parts {
             roster,
             providers,
-            constraints,
             mode,
             settings,
+            fenced,
+            require_verified,
+            ..
         } = parts;
         let Settings {
             deadline,
+            retry,
             seed,
+            listener,
             call_listener,
             ..
         } = settings;
+        let names = roster.iter().map(|profile| profile.shared_name().clone());
+        let verifier = Verifier::new(names, listener, require_verified);
         Self {
-            violations: roster.iter().map(|profile| constraints.check(profile).err()).collect(),
+            violations: composed.violations,
             roster,
             providers,
             door,
@@ -78,7 +93,11 @@ impl<P: Protocol> Core<P> {
             prober,
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
-            unfit: AtomicU64::new(0),
+            full: Mutex::default(),
+            fenced,
+            fences: Fences::default(),
+            retry,
+            verifier,
         }
     }
 }
@@ -91,7 +110,7 @@ impl<P: Protocol> Core<P> {
     ) -> impl Future<Output = Result<P::Response, BoxError>> + Send + use<P> {
         match &self.door {
             Either::Left(stack) => stack.send(call).left_future(),
-            Either::Right(layered) => layered.clone().oneshot(call).right_future(),
+            Either::Right(layered) => layered.send(call).right_future(),
         }
     }
 
@@ -99,8 +118,19 @@ impl<P: Protocol> Core<P> {
     pub(in crate::client) fn stack(&self) -> StoreStack<P> {
         match &self.door {
             Either::Left(stack) => StoreStack::<P>::new(stack.clone()),
-            Either::Right(layered) => layered.clone(),
+            Either::Right(layered) => StoreStack::<P>::new(layered.clone()),
         }
+    }
+
+    /// The adapter of an endpoint, if it may be used. Whatever is sent past the router begins here.
+    pub(crate) fn provider(&self, endpoint: usize) -> Option<&P::Provider> {
+        self.providers.get(endpoint)?.as_ref()
+    }
+
+    /// Every adapter that may be used, with its endpoint.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = (&Profile, &P::Provider)> {
+        let all = self.roster.iter().zip(&self.providers);
+        all.filter_map(|(profile, provider)| Some((profile, provider.as_ref()?)))
     }
 
     pub(crate) fn permitted(&self) -> u64 {
@@ -114,18 +144,17 @@ impl<P: Protocol> Core<P> {
             .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
     }
 
-    /// The endpoints that are not to be trusted with a condition, because they were seen to break one.
-    pub(crate) fn unfit(&self) -> u64 {
-        self.unfit.load(Ordering::Acquire)
+    /// The endpoints that have said of late that they are full.
+    pub(crate) fn full(&self, now: Instant) -> u64 {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.retain(|&(_, until)| now < until);
+        full.iter().fold(0, |set, &(endpoint, _)| set | bit(endpoint))
     }
 
-    /// What was found of an endpoint, in place of what was found before.
-    pub(crate) fn found_fit(&self, endpoint: usize, fit: bool) {
-        if fit {
-            self.unfit.fetch_and(!bit(endpoint), Ordering::AcqRel);
-        } else {
-            self.unfit.fetch_or(bit(endpoint), Ordering::AcqRel);
-        }
+    pub(crate) fn found_full(&self, endpoint: usize, now: Instant) {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.retain(|&(other, _)| other != endpoint);
+        full.push((endpoint, now + FULL_FOR));
     }
 
     /// Whether what this endpoint shows may lag behind what was acknowledged.
@@ -143,9 +172,9 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(in crate::client) fn snapshot(&self) -> Snapshot {
-        let barred = self.violations.iter().map(|v| v.as_ref().map(ToString::to_string));
         stack::snapshot(
-            self.roster.iter().zip(barred),
+            self.roster.iter(),
+            &self.violations,
             &self.vitals,
             &self.budget,
             &self.operator,
@@ -155,14 +184,16 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(in crate::client) fn dependencies(&self) -> Dependencies {
-        let endpoints = self.roster.iter().zip(&self.providers).zip(&self.violations);
-        let permitted = endpoints.filter(|(_, violation)| violation.is_none());
-        Dependencies::of(permitted.map(|((profile, provider), _)| (profile, P::hosts(provider))))
+        Dependencies::of(
+            self.providers()
+                .map(|(profile, provider)| (profile, P::hosts(provider))),
+        )
     }
 
     pub(in crate::client) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.prober.stop();
+        self.verifier.stop();
     }
 
     pub(in crate::client) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,12 @@
 use super::{
-    CallOptions, Core,
+    CallOptions, Core, enter, valid_deadline,
     walk::{Paged, Walk},
 };
 use crate::{
     client::Explanation,
-    error::{Error, NotAsked},
-    replicate::Next,
+    clock,
+    error::{Error, ErrorKind, NotAsked},
+    replicate::{Line, Next},
 };
 use futures_core::Stream;
 use std::{
@@ -16,6 +17,13 @@ use std::{
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
+use tokio::time::timeout_at;
+
+/// What [`collect_all`](PagesCall::collect_all) holds at most: what a small instance can spare. About a million objects; of
+/// a table, the values.
+const COLLECT_UP_TO: usize = 256 << 20;
+/// What it takes at most: enough for two thousand pages, which is as much as it may hold, from another continent.
+const COLLECT_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// A listing that has not been started yet. [`stream`](Self::stream) starts it.
 #[must_use = "a listing does nothing until it is streamed"]
@@ -23,13 +31,17 @@ pub struct PagesCall<P: Paged> {
     core: Arc<Core<P>>,
     pub(in crate::client) query: P::Query,
     limit: Option<usize>,
+    collect_up_to: usize,
+    collect_within: Duration,
     options: CallOptions,
 }
 
 /// A listing or a scan under way: a stream of entries in ascending order of their names' bytes. Pages are fetched when
 /// needed.
 ///
-/// It ends when all entries were given, or after an error. Under `write_once` the endpoints' listings are merged; when
+/// It ends when all entries were given, or after an error. Foreign names, which no key may have, are listed as they are. An
+/// endpoint whose pages lead nowhere (names that do not ascend, a continuation that was there before, no entry in 10,000
+/// pages) is an error, too. Under `write_once` the endpoints' listings are merged; when
 /// one endpoint fails, the listing goes on without it and [`is_complete`](Self::is_complete) turns false. Under
 /// `provider_managed` one endpoint lists; when it fails, another goes on where it stopped, and
 /// [`is_possibly_stale`](Self::is_possibly_stale) says so when it is not the home.
@@ -37,6 +49,7 @@ pub struct Pages<P: Paged> {
     state: State<P>,
     missing: Vec<NotAsked>,
     possibly_stale: bool,
+    foreign: u64,
     explanation: Option<Explanation>,
     fetches: usize,
 }
@@ -51,6 +64,9 @@ pub struct Collected<E> {
     pub missing: Vec<NotAsked>,
     /// It came, at least partly, from a copy that may lag.
     pub possibly_stale: bool,
+    /// Entries that were left out, because they are not of the shape that this crate stores: another program's items in a
+    /// table. (An object has no shape: foreign objects are among the entries.)
+    pub foreign: u64,
     /// What was done for it, page by page.
     pub explanations: Vec<Explanation>,
 }
@@ -69,6 +85,8 @@ impl<P: Paged> PagesCall<P> {
             core,
             query,
             limit: None,
+            collect_up_to: COLLECT_UP_TO,
+            collect_within: COLLECT_WITHIN,
             options: CallOptions::default(),
         }
     }
@@ -82,6 +100,18 @@ impl<P: Paged> PagesCall<P> {
     /// How long each page may take, with all its attempts; a listing has as many as it needs.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// What [`collect_all`](Self::collect_all) may hold, in bytes, before it fails. Default: 256 MiB.
+    pub const fn collect_up_to(mut self, bytes: usize) -> Self {
+        self.collect_up_to = bytes;
+        self
+    }
+
+    /// How long [`collect_all`](Self::collect_all) may take, with all pages. Default: 10 min.
+    pub const fn collect_within(mut self, limit: Duration) -> Self {
+        self.collect_within = limit;
         self
     }
 
@@ -110,20 +140,46 @@ impl<P: Paged> PagesCall<P> {
             state: State::Walking(Box::new(Walk::new(self.core, self.query, self.limit, self.options))),
             missing: Vec::new(),
             possibly_stale: false,
+            foreign: 0,
             explanation: None,
             fetches: 0,
         }
     }
 
-    /// Fetches it to its end.
+    /// Fetches it to its end, as much as [`collect_up_to`](Self::collect_up_to) and
+    /// [`collect_within`](Self::collect_within) allow.
     ///
     /// # Errors
-    /// When no endpoint could go on; what was listed until then is dropped.
+    /// When no endpoint could go on, or a limit was met; what was listed until then is dropped.
     pub async fn collect_all(self) -> Result<Collected<P::Entry>, Error> {
+        let (most, within) = (self.collect_up_to, self.collect_within);
+        let (cx, _) = enter(self.core.clone(), P::OPERATION, &self.options);
+        valid_deadline(within).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
+        let ends = clock::now() + within;
         let mut listing = self.stream();
-        let (mut entries, mut explanations) = (Vec::new(), Vec::new());
-        while let Some(entry) = poll_fn(|cx| Pin::new(&mut listing).poll_next(cx)).await {
-            entries.push(entry?);
+        let refuse = |listing: &Pages<P>, kind, message| {
+            let explanation = listing.explanation.clone().unwrap_or_else(|| cx.explain());
+            Err(Error::local(kind, explanation, message))
+        };
+        let (mut entries, mut explanations, mut held) = (Vec::new(), Vec::new(), 0_usize);
+        loop {
+            let next = poll_fn(|cx| Pin::new(&mut listing).poll_next(cx));
+            let entry = match timeout_at(ends, next).await {
+                Ok(Some(entry)) => entry?,
+                Ok(None) => break,
+                Err(_) => {
+                    let message = format!("it was not listed to its end within {within:?}: stream it, or allow more");
+                    return refuse(&listing, ErrorKind::DeadlineExceeded, message);
+                }
+            };
+            held = held.saturating_add(size_of::<P::Entry>() + entry.weight());
+            if held > most {
+                let message = format!(
+                    "it is more than {most} bytes, which is all that may be collected: stream it, or allow more"
+                );
+                return refuse(&listing, ErrorKind::Rejected, message);
+            }
+            entries.push(entry);
             if listing.fetches > explanations.len() {
                 explanations.extend(listing.explanation.clone());
             }
@@ -135,6 +191,7 @@ impl<P: Paged> PagesCall<P> {
             entries,
             missing: listing.missing,
             possibly_stale: listing.possibly_stale,
+            foreign: listing.foreign,
             explanations,
         })
     }
@@ -155,6 +212,12 @@ impl<P: Paged> Pages<P> {
     /// first.
     pub const fn explanation(&self) -> Option<&Explanation> {
         self.explanation.as_ref()
+    }
+
+    /// Entries that were left out so far, because they are not of the shape that this crate stores: see
+    /// [`Collected::foreign`].
+    pub const fn foreign(&self) -> u64 {
+        self.foreign
     }
 
     /// A part of it came from a copy that may lag behind the home.
@@ -199,6 +262,7 @@ impl<P: Paged> Stream for Pages<P> {
                     };
                     self.missing.clone_from(&walk.missing);
                     self.possibly_stale = walk.possibly_stale;
+                    self.foreign = walk.foreign;
                     self.explanation.clone_from(&walk.explanation);
                     self.fetches += 1;
                     match result {

@@ -3,7 +3,8 @@ macro_rules! store_methods {
     ($client:ident, $stack:ty) => {
         impl $client {
             /// The whole stack as a tower service, for those who speak tower: one pass through it per call, without what
-            /// the replication adds (which endpoint may be written to, what proves absence). Most want the methods above.
+            /// the replication adds (which endpoint may be written to, what proves absence). The client's constraints and its
+            /// deadline hold for it, too. Most want the methods above.
             pub fn service(&self) -> $stack {
                 self.core.stack()
             }

@@ -6,9 +6,11 @@ mod builder;
 mod call;
 pub(crate) mod context;
 mod core;
+mod fences;
 mod listing;
 mod methods;
 mod probe;
+mod verifier;
 mod walk;
 mod warm_up;
 
@@ -19,17 +21,20 @@ pub use call::{Explained, StoreCall};
 pub(crate) use context::Context;
 pub(crate) use context::{Aim, Reply, members, winner};
 pub(crate) use core::Core;
+pub(crate) use fences::{Fences, Seen};
 pub use listing::{Collected, Pages, PagesCall};
 pub(crate) use methods::store_methods;
-pub(crate) use walk::{Paged, Resume};
+pub(crate) use walk::{PageOf, Paged, Resume};
 pub use warm_up::{WarmUp, Warmed};
 
 use crate::{
     BoxError,
     client::stack::Stack,
+    deadline::Deadline,
     endpoint::{Host, Profile},
-    provider::{ObjectVerdicts, ProviderError},
+    provider::{Capabilities, Conditional, ObjectVerdicts, ProviderError},
     request::{Call, OpClass, WriteId},
+    station::{Behind, Served},
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use tower::{Service, util::Either};
@@ -42,8 +47,8 @@ pub(crate) type StoreStack<P> =
 /// One endpoint's service: the bridge itself, or with a user's layers around it.
 pub(crate) type EndpointService<P> = Either<<P as Protocol>::Service, StoreStack<P>>;
 
-/// What calls are sent to: the stack itself, or with a user's layers around it.
-pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, StoreStack<P>>;
+/// What calls are sent to: the stack itself, or with a user's layers around it, and the deadline around these.
+pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, Served<Deadline<Behind<StoreStack<P>>>>>;
 
 /// What a client speaks to its endpoints, and what the machinery must know of it. Sealed: objects and keys.
 pub trait Protocol: Sized + Send + Sync + 'static {
@@ -60,7 +65,7 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         + Sync
         + 'static;
     /// What names one state of one thing: an ETag, a version.
-    type Tag: Clone + Send + Sync + 'static;
+    type Tag: Clone + PartialEq + Send + Sync + 'static;
 
     /// What is stored, as an error calls it.
     const NOUN: &'static str;
@@ -84,6 +89,21 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// The answer to a look at what is there: whose write it is, and its tag. `None`: it is the answer to something else.
     fn found(response: Self::Response) -> Option<(Option<WriteId>, Option<Self::Tag>)>;
 
+    /// The key of a request about one thing.
+    fn key(request: &Self::Request) -> Option<&str>;
+
+    /// The tag in the answer to a read.
+    fn tag_of(response: &Self::Response) -> Option<&Self::Tag>;
+
+    /// The endpoint that gave this tag. `None`: no condition with it ever holds.
+    fn judge_of(tag: &Self::Tag) -> Option<&str>;
+
+    /// This unconditional write on the condition that its key is in this state. `None`: there is no such condition.
+    fn on(write: &Self::Request, seen: &Seen<Self::Tag>) -> Option<Self::Request>;
+
+    /// The condition that a late copy of this write finds gone, whatever was written meanwhile.
+    fn fence(write: &Self::Request) -> Option<Conditional>;
+
     /// The bridge from an endpoint's adapter to the stack; `siblings` share its tags.
     fn bridge(profile: &Profile, provider: &Self::Provider, siblings: &Arc<[Arc<str>]>) -> Self::Service;
 
@@ -95,6 +115,21 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// The hosts of its data, if they are known.
     fn hosts(provider: &Self::Provider) -> Option<Vec<Host>>;
+
+    /// What its store does with conditions, as far as it is known.
+    fn capabilities(provider: &Self::Provider) -> Capabilities;
+
+    /// Its store has said that it has no creates.
+    fn found_without_create(provider: &Self::Provider);
+
+    /// Asks the store for what is not `known` of it, under a name with this id in it; `told` is called when something was
+    /// found.
+    fn verify(
+        provider: &Self::Provider,
+        id: &WriteId,
+        known: Capabilities,
+        told: impl Fn() + Send + Sync,
+    ) -> impl Future<Output = ()> + Send;
 
     /// Opens a connection and loads credentials.
     fn warm_up(provider: &Self::Provider) -> impl Future<Output = Result<(), ProviderError>> + Send;
@@ -113,6 +148,7 @@ fn time_on_the_wire<P: Protocol>(request: &P::Request) -> Duration {
 pub struct Answer {
     pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) possibly_stale: bool,
+    pub(crate) unresolved: bool,
 }
 
 impl Answer {

@@ -12,9 +12,7 @@ use std::sync::Arc;
 
 /// Starts the client's probes in the background.
 pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<EndpointService<P>, ObjectVerdicts>) -> Prober {
-    let roster = &parts.roster;
-    let barred = roster.set_of(|_, profile| parts.constraints.check(profile).is_err());
-    let lanes = lanes(roster, &composed.vitals, barred, &parts.settings);
+    let lanes = lanes(&parts.roster, composed, &parts.settings);
     let (Some(read), Some(write)) = (P::probe(OpClass::Read), P::probe(OpClass::Write)) else {
         return Prober::none();
     };
@@ -27,7 +25,6 @@ pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<EndpointS
         let record = CallRecord::new(class, safety)
             .earning(false)
             .pinned(Some(endpoint))
-            .barring(barred)
             .starting_as(LegKind::Probe);
         let call = Call::on_record(request, record);
         // Its type is forgotten: the compiler cannot tell otherwise that the probe may change threads.

@@ -4,7 +4,7 @@ use crate::{
     client::Explanation,
     clock,
     error::{Error, ErrorKind, NotAsked},
-    replicate::{Line, Merge, Mode, Next},
+    replicate::{Line, Merge, Mode, Next, Progress},
     request::{OpClass, bit},
 };
 use futures_util::future::join_all;
@@ -28,9 +28,18 @@ pub trait Paged: Protocol {
     /// The request for a page from here on, of at most so many entries.
     fn page(query: &Self::Query, from: Resume<'_>, limit: Option<usize>) -> Self::Request;
 
-    /// The answer to it: the entries, and what leads on at the same endpoint, if there is more. `None`: it is the answer
-    /// to something else.
-    fn entries(response: Self::Response) -> Option<(Vec<Self::Entry>, Option<String>)>;
+    /// The answer to it. `None`: it is the answer to something else.
+    fn entries(response: Self::Response) -> Option<PageOf<Self::Entry>>;
+}
+
+/// What a page says.
+#[derive(Clone, Debug)]
+pub struct PageOf<E> {
+    pub(in crate::client) entries: Vec<E>,
+    /// What leads on at the same endpoint, if there is more.
+    pub(in crate::client) leads_on: Option<String>,
+    /// How many entries it left out because they are not of the shape that this crate stores.
+    pub(in crate::client) foreign: u64,
 }
 
 /// Where a page begins.
@@ -55,6 +64,8 @@ pub(super) struct Walk<P: Paged> {
     lanes_lost: usize,
     pub(super) missing: Vec<NotAsked>,
     pub(super) possibly_stale: bool,
+    /// Entries that were left out, as they are not of the shape that this crate stores.
+    pub(super) foreign: u64,
     /// Of the last fetch.
     pub(super) explanation: Option<Explanation>,
 }
@@ -66,6 +77,16 @@ struct Lane {
     fixed: Option<usize>,
     /// Where the last page came from, and what leads on there.
     came_from: Option<(usize, String)>,
+    progress: Progress,
+}
+
+/// Why a lane got no page.
+enum Lost<P: Protocol> {
+    /// Its endpoint was left alone, or its answer was that of another operation.
+    NotAsked,
+    Failed(Reply<P>),
+    /// Its pages lead nowhere.
+    Endless(Option<usize>, &'static str),
 }
 
 impl<P: Paged> Walk<P> {
@@ -74,7 +95,7 @@ impl<P: Paged> Walk<P> {
             (Mode::WriteOnce, None) => members(core.permitted())
                 .map(|endpoint| Lane {
                     fixed: Some(endpoint),
-                    came_from: None,
+                    ..Lane::default()
                 })
                 .collect(),
             _ => vec![Lane::default()],
@@ -88,6 +109,7 @@ impl<P: Paged> Walk<P> {
             lanes_lost: 0,
             missing: Vec::new(),
             possibly_stale: false,
+            foreign: 0,
             explanation: None,
             core,
         }
@@ -106,6 +128,8 @@ impl<P: Paged> Walk<P> {
 
     /// A page for every lane that needs one, all at once. Counts as one call.
     pub(super) async fn fetch(&mut self) -> Result<(), Error> {
+        // A store that answers at once would otherwise keep the thread for as long as the listing is, timers included.
+        tokio::task::yield_now().await;
         let (cx, admitted) = enter(self.core.clone(), P::OPERATION, &self.options);
         let result = match admitted {
             Ok(()) => self.pages(&cx).await,
@@ -123,23 +147,27 @@ impl<P: Paged> Walk<P> {
             // The others have nothing to give any more: no endpoint is so bad that it is not the last resort.
             lost.extend(self.ask(cx, std::mem::take(&mut out)).await);
         }
-        lost.extend(out.into_iter().map(|lane| (lane, None)));
+        lost.extend(out.into_iter().map(|lane| (lane, Lost::NotAsked)));
         self.explanation = Some(cx.explain());
         self.without(cx, lost)
     }
 
     /// A page for each of these lanes; those that got none.
-    async fn ask(&mut self, cx: &Context<P>, lanes: Vec<usize>) -> Vec<(usize, Option<Reply<P>>)> {
+    async fn ask(&mut self, cx: &Context<P>, lanes: Vec<usize>) -> Vec<(usize, Lost<P>)> {
         let pages = join_all(lanes.iter().map(|&lane| self.page(cx, &self.lanes[lane]))).await;
         let mut lost = Vec::new();
         for (lane, reply) in lanes.into_iter().zip(pages) {
             let endpoint = reply.endpoint();
             match reply.result {
                 Ok(response) => match P::entries(response) {
-                    Some((entries, continuation)) => self.take(lane, endpoint, entries, continuation),
-                    None => lost.push((lane, None)),
+                    Some(page) => {
+                        if let Err(why) = self.take(lane, endpoint, page) {
+                            lost.push((lane, Lost::Endless(endpoint, why)));
+                        }
+                    }
+                    None => lost.push((lane, Lost::NotAsked)),
                 },
-                Err(_) => lost.push((lane, Some(reply))),
+                Err(_) => lost.push((lane, Lost::Failed(reply))),
             }
         }
         lost
@@ -184,38 +212,76 @@ impl<P: Paged> Walk<P> {
         .await
     }
 
-    fn take(&mut self, lane: usize, endpoint: Option<usize>, entries: Vec<P::Entry>, continuation: Option<String>) {
+    /// # Errors
+    /// Why this lane's pages lead nowhere.
+    fn take(&mut self, lane: usize, endpoint: Option<usize>, page: PageOf<P::Entry>) -> Result<(), &'static str> {
+        let PageOf {
+            entries,
+            leads_on,
+            foreign,
+        } = page;
+        let at = &mut self.lanes[lane];
+        if at
+            .came_from
+            .as_ref()
+            .is_some_and(|(before, _)| Some(*before) != endpoint)
+        {
+            at.progress.elsewhere();
+        }
+        let names = entries.first().zip(entries.last());
+        let names = names.map(|(first, last)| (first.name(), last.name()));
+        at.progress.page(names, leads_on.as_deref())?;
+        if !entries.is_sorted_by(|one, next| one.name() <= next.name()) {
+            return Err("a page of it is not in the order of its names");
+        }
+        let more = leads_on.is_some();
+        at.came_from = endpoint.zip(leads_on);
         self.possibly_stale |= self.core.may_lag(endpoint);
-        let more = continuation.is_some();
-        self.lanes[lane].came_from = endpoint.zip(continuation);
+        self.foreign += foreign;
         // What this client, or another, stores for its own purposes is nobody's.
         let own = |entry: &P::Entry| entry.name().starts_with(P::RESERVED);
         let entries = entries.into_iter().filter(|entry| !own(entry)).collect();
         self.merge.feed(lane, entries, more);
+        Ok(())
     }
 
     /// Goes on without the lanes that were lost, unless none is left. Losing a read-only copy leaves nothing out, as
     /// every write went to a writable endpoint.
-    fn without(&mut self, cx: &Context<P>, mut lost: Vec<(usize, Option<Reply<P>>)>) -> Result<(), Error> {
+    fn without(&mut self, cx: &Context<P>, mut lost: Vec<(usize, Lost<P>)>) -> Result<(), Error> {
         self.lanes_lost += lost.len();
         if self.lanes_lost >= self.lanes.len()
-            && let Some(last) = lost.iter_mut().rev().find_map(|(_, reply)| reply.take())
+            && let Some(last) = lost.iter().rposition(|(_, why)| !matches!(why, Lost::NotAsked))
         {
-            return Err(cx.fail(last));
+            return Err(Self::failure(cx, lost.swap_remove(last).1));
         }
-        for (lane, reply) in lost {
+        for (lane, why) in lost {
             self.merge.end(lane);
             let Some(endpoint) = self.lanes[lane].fixed else {
-                return Err(reply.map_or_else(|| cx.nonsense(), |reply| cx.fail(reply)));
+                return Err(Self::failure(cx, why));
             };
             let holds_writes = self.core.writable() == 0 || self.core.writable() & bit(endpoint) != 0;
             if holds_writes {
-                self.missing.push(match reply {
-                    Some(reply) => cx.not_asked(endpoint, Some(reply)),
-                    None => NotAsked::new(cx.name(endpoint), "could not be asked now"),
+                self.missing.push(match why {
+                    Lost::Failed(reply) => cx.not_asked(endpoint, Some(reply)),
+                    Lost::Endless(_, why) => {
+                        NotAsked::new(cx.name(endpoint), format!("its listing leads nowhere: {why}"))
+                    }
+                    Lost::NotAsked => NotAsked::new(cx.name(endpoint), "could not be asked now"),
                 });
             }
         }
         Ok(())
+    }
+
+    fn failure(cx: &Context<P>, why: Lost<P>) -> Error {
+        match why {
+            Lost::NotAsked => cx.nonsense(),
+            Lost::Failed(reply) => cx.fail(reply),
+            Lost::Endless(endpoint, why) => {
+                let name = endpoint.map_or_else(|| "the endpoint".into(), |endpoint| cx.name(endpoint));
+                let message = format!("the listing of {name} leads nowhere: {why}");
+                cx.refuse(ErrorKind::Unavailable, message).retryable(false)
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-use super::{Core, Protocol, members};
+use super::{Core, Protocol};
 use crate::{client::WARM_UP_LIMIT, clock};
 use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
@@ -53,10 +53,10 @@ impl Warmed {
 impl<P: Protocol> Core<P> {
     pub(in crate::client) async fn warm_up(&self) -> WarmUp {
         let started = clock::now();
-        let all = members(self.permitted()).map(|index| async move {
-            let result = tokio::time::timeout(WARM_UP_LIMIT, P::warm_up(&self.providers[index])).await;
+        let all = self.providers().map(|(profile, provider)| async move {
+            let result = tokio::time::timeout(WARM_UP_LIMIT, P::warm_up(provider)).await;
             Warmed {
-                endpoint: self.roster.shared_name(index),
+                endpoint: profile.shared_name().clone(),
                 took: clock::now() - started,
                 failure: match result {
                     Ok(Ok(())) => None,

@@ -90,11 +90,11 @@ impl FaultLayer {
         }
     }
 
-    /// Only this share of the calls (0 to 1) can meet a fault; the others pass as if there were no drill. For a drill in
+    /// Only this share of the calls (0 to 1; nonsense: as 0) can meet a fault; the others pass as if there were no drill. For a drill in
     /// production that only some of the traffic is to feel.
     #[must_use]
     pub const fn share(mut self, share: f64) -> Self {
-        self.share = share.clamp(0.0, 1.0);
+        self.share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
         self
     }
 

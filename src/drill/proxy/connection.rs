@@ -3,6 +3,7 @@
 use super::{
     Shared,
     body::Body,
+    early::{Drained, Forgiving},
     exchange,
     relay::{self, Spoken},
 };
@@ -10,7 +11,10 @@ use crate::BoxError;
 use http::{HeaderMap, Request, Response, header};
 use hyper::{body::Incoming, client::conn::http1::SendRequest, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::{net::TcpStream, select, sync::watch, task::JoinHandle};
 
 /// How a connection is ended by a fault.
@@ -32,8 +36,10 @@ pub(super) struct Connection {
 
 #[derive(Debug)]
 struct Upstream {
-    sender: SendRequest<Incoming>,
+    sender: SendRequest<Drained>,
     driver: JoinHandle<()>,
+    /// The server reads no more.
+    deaf: Arc<AtomicBool>,
 }
 
 impl Drop for Upstream {
@@ -99,7 +105,7 @@ impl Connection {
         strip(request.headers_mut());
         let mut kept = self.kept();
         if let Some(upstream) = &mut kept
-            && upstream.sender.ready().await.is_err()
+            && (upstream.deaf.load(Ordering::Acquire) || upstream.sender.ready().await.is_err())
         {
             kept = None;
         }
@@ -107,7 +113,7 @@ impl Connection {
             Some(upstream) => upstream,
             None => self.connect().await?,
         };
-        let mut response = upstream.sender.send_request(request).await?;
+        let mut response = upstream.sender.send_request(request.map(Drained::new)).await?;
         strip(response.headers_mut());
         *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = Some(upstream);
         Ok(response)
@@ -120,12 +126,13 @@ impl Connection {
     async fn connect(&self) -> Result<Upstream, BoxError> {
         let stream = TcpStream::connect(self.shared.upstream).await?;
         stream.set_nodelay(true)?;
+        let (stream, deaf) = Forgiving::new(stream);
         let (sender, driving) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(async move {
             // Its failure shows in the request that it fails.
             let _ = driving.await;
         });
-        Ok(Upstream { sender, driver })
+        Ok(Upstream { sender, driver, deaf })
     }
 }
 

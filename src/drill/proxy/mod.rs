@@ -49,6 +49,7 @@ mod body;
 mod connection;
 mod counts;
 mod dialect;
+mod early;
 mod exchange;
 mod gate;
 mod relay;

@@ -55,16 +55,29 @@ pub(super) async fn pass(client: &mut TcpStream, shared: &Shared, spoken: Spoken
         return Ending::Reset;
     };
     let _ = server.set_nodelay(true);
+    let (mut from_server, to_server) = server.split();
     let (mut requests, mut answers) = (Frames::of_the_client(spoken), Frames::of_the_server(spoken));
     let (mut request, mut answer) = (vec![0; 1 << 14], vec![0; 1 << 14]);
     let mut asked: Option<(Plan, Instant)> = None;
     let mut rate = None;
+    // What of the request the server has not taken yet. While it takes nothing, what it says is passed on all the same.
+    let mut left = 0..0;
+    let mut deaf = false;
     loop {
         // Biased, so that nothing is left to an unseeded draw.
         select! {
             biased;
-            read = client.read(&mut request) => {
+            _ = to_server.writable(), if !left.is_empty() => match to_server.try_write(&request[left.clone()]) {
+                Ok(bytes @ 1..) => left.start += bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                // It may have answered before it stopped reading.
+                _ => (deaf, left) = (true, 0..0),
+            },
+            read = client.read(&mut request), if left.is_empty() => {
                 let Ok(bytes @ 1..) = read else { return Ending::Close };
+                if deaf {
+                    continue;
+                }
                 for _ in 0..requests.begun(&request[..bytes]) {
                     let now = clock::now();
                     let Ok(plan) = shared.plan_unread(now) else { return Ending::Reset };
@@ -76,11 +89,9 @@ pub(super) async fn pass(client: &mut TcpStream, shared: &Shared, spoken: Spoken
                     rate = plan.as_ref().and_then(|plan| plan.bytes_per_second);
                     asked = plan.map(|plan| (plan, now));
                 }
-                if server.write_all(&request[..bytes]).await.is_err() {
-                    return Ending::Close;
-                }
+                left = 0..bytes;
             }
-            read = server.read(&mut answer) => {
+            read = from_server.read(&mut answer) => {
                 let Ok(bytes @ 1..) = read else { return Ending::Close };
                 let mut bytes = &answer[..bytes];
                 let begun = answers.begun(bytes) > 0;

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     provider::{
-        ProviderError,
+        ProviderError, percent,
         refusal::{Asked, wrong},
     },
     request::object::{List, ListEntry, ListPage, ObjectMeta},
@@ -81,7 +81,7 @@ struct Prefix {
 
 #[derive(Deserialize)]
 struct Name {
-    /// Present for names that XML cannot hold, which are none of ours.
+    /// Present for names that XML cannot hold, which are percent-encoded.
     #[serde(rename = "@Encoded")]
     encoded: Option<String>,
     #[serde(default, rename = "$text")]
@@ -128,7 +128,10 @@ pub(super) async fn page(container: &BlobContainerClient, list: &List) -> Result
     let id = headers.get_optional_str(&error::REQUEST_ID);
     error::record(id);
     let nonsense = || wrong(Symptom::Nonsense, id);
-    let answer: Answer = azure_core::xml::from_xml(&body).map_err(|_| nonsense())?;
+    let answer: Answer = azure_core::xml::from_xml(&body).map_err(|_| match std::str::from_utf8(&body) {
+        Ok(text) if text.contains("<EnumerationResults") => ProviderError::faulty("the listing is not readable XML"),
+        _ => nonsense(),
+    })?;
     let entries = answer.blobs.entries.into_iter().map(entry).collect::<Option<Vec<_>>>();
     let mut entries = entries.ok_or_else(nonsense)?;
     entries.sort_by(|a, b| a.name().cmp(b.name()));
@@ -141,7 +144,10 @@ pub(super) async fn page(container: &BlobContainerClient, list: &List) -> Result
 }
 
 fn entry(entry: Entry) -> Option<ListEntry> {
-    let plain = |name: Name| (name.encoded.as_deref() != Some("true")).then_some(name.text);
+    let plain = |name: Name| match name.encoded.as_deref() {
+        Some("true") => percent::decoded(&name.text),
+        _ => Some(name.text),
+    };
     Some(match entry {
         Entry::BlobPrefix(prefix) => ListEntry::CommonPrefix(plain(prefix.name)?),
         Entry::Blob(blob) => {

@@ -30,6 +30,8 @@
 //!   [`AlreadyExists`](super::ProviderErrorKind::AlreadyExists). Every write has a tag of its own.
 //! - A body is one request (`Put Blob`, at most 5,000 MiB), so that it is one attempt with one answer.
 //! - Every answer must carry what a real one carries: an ETag, the announced length, the range that was asked for.
+//! - A success that has no body, of a delete or a warm-up, must carry Azure's `x-ms-request-id`.
+//! - A header beside the body that cannot be read is left out.
 //! - Metadata: Azure's names are C# identifiers, which have no `-`. It travels as `_`, which the names of
 //!   [`Attributes`](crate::request::object::Attributes) cannot contain, so the way back is exact. A name that begins with a
 //!   digit has no such form and is refused as unsupported. Of blobs that others wrote, `_` is shown as `-`.
@@ -44,7 +46,7 @@
 //!   put in order, pages among themselves are not.
 //! - A listing that starts after a key is read from its beginning and cut here.
 //! - `HEAD` answers have no body; the code of a refusal is in the header `x-ms-error-code`, which every Azure server sends.
-//!   A `404` without it is a gateway's, and [`Verdict::Faulty`](crate::verdict::Verdict).
+//!   A `404` without it is a gateway's, and [`Verdict::Faulty`](crate::verdict::Verdict). A bare `403` or `400` says no more.
 //! - The limits of Azure's own throttling are not known beforehand: `ServerBusy` is
 //!   [`Verdict::Throttled`](crate::verdict::Verdict), `OperationTimedOut` is a fault.
 
@@ -52,6 +54,7 @@ mod error;
 mod listing;
 mod metadata;
 mod read;
+mod readable;
 mod shared_key;
 mod terms;
 
@@ -59,7 +62,7 @@ pub use shared_key::SharedKey;
 
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_range},
+    attributes::{check, check_condition, check_range},
     part::located,
     refusal::{Asked, wrong},
 };
@@ -72,11 +75,14 @@ use crate::{
 };
 use azure_core::{
     credentials::TokenCredential,
-    http::{Etag, RequestContent, RetryOptions, Transport, Url},
+    http::{Etag, RequestContent, RetryOptions, Transport, Url, headers::Headers},
 };
 use azure_storage_blob::{
     BlobClient, BlobContainerClient, BlobContainerClientOptions,
-    models::{BlobClientDownloadOptions, BlobClientUploadOptions, HttpRange},
+    models::{
+        BlobClientDeleteOptions, BlobClientDownloadOptions, BlobClientGetPropertiesOptions, BlobClientUploadOptions,
+        HttpRange,
+    },
 };
 use error::failed;
 use std::{fmt, num::NonZero, sync::Arc, time::Duration};
@@ -129,13 +135,33 @@ impl AzureBlob {
     /// | | becomes | because |
     /// |---|---|---|
     /// | retries | off | the stack retries, elsewhere first, from one budget |
-    /// | transport, if none is given | connects within 0.9 s, has no other limit, follows no redirect | see [`AzureBlob::CONNECT_TIMEOUT`] |
+    /// | transport | connects within 0.9 s, has no other limit, follows no redirect | see [`AzureBlob::CONNECT_TIMEOUT`] |
     ///
-    /// Give a transport of your own a connect timeout below 1 s.
+    /// # Errors
+    /// As [`new`](Self::new); and if there is a transport in the options, which is for
+    /// [`trusting_transport`](Self::trusting_transport).
+    pub fn with_options(
+        container: Url,
+        credential: Credential,
+        options: BlobContainerClientOptions,
+    ) -> azure_core::Result<Self> {
+        if options.client_options.transport.is_some() {
+            return Err(azure_core::Error::with_message(
+                azure_core::error::ErrorKind::Other,
+                "the options' transport may follow redirects out of the permitted locations: leave it out, or say \
+                 `trusting_transport`",
+            ));
+        }
+        Self::trusting_transport(container, credential, options)
+    }
+
+    /// The same, through the transport in the options. It is trusted to follow no redirect: else requests, with the headers
+    /// that its client leaves on them, go where the answer says, past all constraints. (reqwest's default follows ten.) Give
+    /// it a connect timeout below 1 s.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_options(
+    pub fn trusting_transport(
         container: Url,
         credential: Credential,
         mut options: BlobContainerClientOptions,
@@ -151,6 +177,7 @@ impl AzureBlob {
             client.transport = Some(Transport::new(Arc::new(http)));
         }
         client.per_call_policies.push(Arc::new(listing::AddDelimiter));
+        client.per_call_policies.push(Arc::new(readable::Readable::default()));
         let token = match credential {
             Credential::InTheUrl => None,
             Credential::SharedKey(key) => {
@@ -201,6 +228,7 @@ impl AzureBlob {
             if_match: if_match.map(|tag| Etag::from(tag.value())),
             parallel: NonZero::new(1),
             partition_size: Some(ONE_PART),
+            method_options: readable::ours(),
             ..BlobClientDownloadOptions::default()
         };
         let got = self.blob(&get.key).download(Some(options)).await;
@@ -300,17 +328,23 @@ impl ObjectProvider for AzureBlob {
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        let known = self.blob(&head.key).get_properties(None).await;
+        let options = BlobClientGetPropertiesOptions {
+            method_options: readable::ours(),
+            ..BlobClientGetPropertiesOptions::default()
+        };
+        let known = self.blob(&head.key).get_properties(Some(options)).await;
         let known = known.map_err(|error| failed(Asked::Read, &error))?;
         read::meta(head.key.as_str(), &known)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        match self.blob(&delete.key).delete(None).await {
-            Ok(deleted) => {
-                error::record(deleted.headers().get_optional_str(&error::REQUEST_ID));
-                Ok(())
-            }
+        delete.if_match.as_ref().map_or(Ok(()), check_condition)?;
+        let options = delete.if_match.as_ref().map(|tag| BlobClientDeleteOptions {
+            if_match: Some(Etag::from(tag.value())),
+            ..BlobClientDeleteOptions::default()
+        });
+        match self.blob(&delete.key).delete(options).await {
+            Ok(deleted) => marked(deleted.headers()),
             Err(error) => match failed(Asked::Delete, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
                 failed => Err(failed),
@@ -333,7 +367,17 @@ impl ObjectProvider for AzureBlob {
 
     async fn warm_up(&self) -> Result<(), ProviderError> {
         let there = self.container.get_properties(None).await;
-        there.map(drop).map_err(|error| failed(Asked::Bucket, &error))
+        marked(there.map_err(|error| failed(Asked::Bucket, &error))?.headers())
+    }
+}
+
+/// That a success without a body is Azure's: all that it says has a request id.
+fn marked(headers: &Headers) -> Result<(), ProviderError> {
+    let id = headers.get_optional_str(&error::REQUEST_ID);
+    error::record(id);
+    match id {
+        Some(_) => Ok(()),
+        None => Err(wrong(Symptom::ErrorDocument, None)),
     }
 }
 

@@ -192,24 +192,44 @@ impl KvProvider for Bigtable {
         if limit == 0 || scan.is_empty() {
             return Ok(ScanPage::default());
         }
-        let (rows, ended) = self.read(range(&scan), limit).await;
-        ended?;
         let now = clock::wall();
         let mut page = ScanPage::default();
-        for row in &rows.done {
-            let key = std::str::from_utf8(&row.key).map_err(|_| foreign())?;
-            if !scan.contains(key) {
+        let (mut asked, mut passed) = (range(&scan), None);
+        loop {
+            // A page that ends with a key that is no text has room left, as that row gave no entry.
+            let left = limit.saturating_sub(page.entries.len()).max(1);
+            let (rows, ended) = self.read(asked, left).await;
+            ended?;
+            let first = rows.done.first().map(|row| &row.key);
+            if first.is_some_and(|first| passed.as_ref().is_some_and(|passed| first <= passed)) {
                 return Err(nonsense());
             }
-            let value = item::alive(row, now)?;
-            page.entries.extend(value.map(|value| Entry::new(key, value)));
+            for row in &rows.done {
+                let entry = match std::str::from_utf8(&row.key) {
+                    Ok(key) if !scan.contains(key) => return Err(nonsense()),
+                    // Another program's row hides none of ours.
+                    Ok(key) => item::alive(row, now).map(|value| value.map(|value| Entry::new(key, value))),
+                    Err(_) => Err(foreign()),
+                };
+                match entry {
+                    Ok(entry) => page.entries.extend(entry),
+                    Err(_) => page.foreign += 1,
+                }
+            }
+            let full = rows.done.len() >= left || rows.bytes >= PAGE_BYTES;
+            let Some(last) = rows.done.last().filter(|_| full) else {
+                return Ok(page);
+            };
+            match std::str::from_utf8(&last.key) {
+                // Also one that has expired: what lies below it is covered.
+                Ok(key) => {
+                    page.next = Some(key.to_owned());
+                    return Ok(page);
+                }
+                // No page can go on after it.
+                Err(_) => (asked, passed) = (above(&scan, &last.key), Some(last.key.clone())),
+            }
         }
-        if rows.done.len() >= limit || rows.bytes >= PAGE_BYTES {
-            // Also one that has expired: what lies below it is covered.
-            let last = rows.done.last().map(|row| row.key.clone());
-            page.next = last.and_then(|key| String::from_utf8(key).ok());
-        }
-        Ok(page)
     }
 
     async fn get_many(&self, many: GetMany) -> Result<Vec<Result<Value, ProviderError>>, ProviderError> {
@@ -268,11 +288,22 @@ impl KvProvider for Bigtable {
 }
 
 fn range(scan: &Scan) -> RowSet {
-    let start_key = match scan.lower() {
-        Bound::Unbounded => None,
-        Bound::Included(key) => Some(StartKey::StartKeyClosed(key.into())),
-        Bound::Excluded(key) => Some(StartKey::StartKeyOpen(key.into())),
-    };
+    rows(
+        scan,
+        match scan.lower() {
+            Bound::Unbounded => None,
+            Bound::Included(key) => Some(StartKey::StartKeyClosed(key.into())),
+            Bound::Excluded(key) => Some(StartKey::StartKeyOpen(key.into())),
+        },
+    )
+}
+
+/// The same, above a row.
+fn above(scan: &Scan, row: &[u8]) -> RowSet {
+    rows(scan, Some(StartKey::StartKeyOpen(row.to_vec())))
+}
+
+fn rows(scan: &Scan, start_key: Option<StartKey>) -> RowSet {
     let end_key = scan.upper().map(|key| EndKey::EndKeyOpen(key.as_bytes().to_vec()));
     RowSet {
         row_keys: Vec::new(),

@@ -55,6 +55,9 @@
 //! - A compare-and-set on a value that expired, where the container's time to live is off, replaces it.
 //! - Connecting has the SDK's limit (`ConnectionPoolOptions` of its runtime): set it below a second, so that an
 //!   unreachable account is told from a slow one.
+//! - **Redirects are followed** by the SDK's HTTP client, up to ten, and it takes no other: whoever answers as the account can
+//!   send requests past all constraints, values included. It leaves out `Authorization` on the way to another host. (A test
+//!   pins this.)
 //! - **Scans are refused**: the service promises no order of strings that is that of their bytes.
 
 mod item;
@@ -202,7 +205,8 @@ impl KvProvider for Cosmos {
             }
         };
         match self.container.delete_item(id.clone(), &id, Some(options)).await {
-            Ok(_) => Ok(()),
+            Ok(deleted) if deleted.headers().activity_id().is_some() => Ok(()),
+            Ok(_) => Err(wrong(Symptom::ErrorDocument)),
             Err(error) => match failed(asked, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
                 // Nothing is left by which a delete could recognise itself.
@@ -247,7 +251,10 @@ enum Asked {
 /// The SDK's error as ours. Its words may quote the key, so none is kept.
 fn failed(asked: Asked, error: &CosmosError) -> ProviderError {
     let finding = cosmos_finding(error);
-    let (kind, verdict) = kind(asked, finding.outcome.verdict);
+    let (kind, verdict) = match kind(asked, finding.outcome.verdict) {
+        (ProviderErrorKind::Throttled, verdict) if finding.detail.says_full() => (ProviderErrorKind::Full, verdict),
+        other => other,
+    };
     let outcome = Outcome {
         verdict,
         ..finding.outcome

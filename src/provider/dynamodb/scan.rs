@@ -87,7 +87,12 @@ fn collect(scan: &Scan, items: Vec<item::Item>, covered: Option<String>) -> Resu
         if !scan.contains(&key) {
             continue;
         }
-        let Some(value) = item::value(item)?.alive(now) else {
+        // Another program's item hides none of ours.
+        let Ok(stored) = item::value(item) else {
+            page.foreign += 1;
+            continue;
+        };
+        let Some(value) = stored.alive(now) else {
             continue;
         };
         if scan.limit == Some(page.entries.len()) {
@@ -142,6 +147,17 @@ mod tests {
             ..Scan::default()
         });
         assert_eq!((lower.unwrap().len(), upper), (1024, None));
+    }
+
+    #[test]
+    fn foreign_items_are_skipped_and_counted() {
+        let mut all = items(&["a", "b", "c"]);
+        all[1].insert("value".to_owned(), AttributeValue::S("another program's".to_owned()));
+        let page = collect(&Scan::default(), all, Some("c".into())).unwrap();
+        assert_eq!(
+            (keys(&page), page.foreign, page.next.as_deref()),
+            (vec!["a", "c"], 1, Some("c"))
+        );
     }
 
     #[test]

@@ -222,7 +222,9 @@ impl ObjectProvider for Gcs {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        let condition = delete.if_match.as_ref().map(generation).transpose()?;
         let request = self.control.delete_object().set_bucket(&*self.resource);
+        let request = request.set_or_clear_if_generation_match(condition);
         let request = request.set_object(delete.key.as_str()).with_retry_policy(NeverRetry);
         match Box::pin(request.send()).await {
             Ok(()) => Ok(()),

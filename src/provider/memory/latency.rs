@@ -24,7 +24,8 @@ impl Latency {
         let share = self.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
         // A reversed range counts as its start.
         let width = self.range.end.saturating_sub(self.range.start);
-        tokio::time::sleep(self.range.start + width.mul_f64(share)).await;
+        let more = Duration::try_from_secs_f64(width.as_secs_f64() * share).unwrap_or(width);
+        tokio::time::sleep(self.range.start.saturating_add(more)).await;
     }
 }
 

@@ -23,7 +23,7 @@ mod list;
 
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_range},
+    attributes::{check, check_condition, check_range},
     terms,
 };
 use crate::{
@@ -205,7 +205,15 @@ impl ObjectProvider for Memory {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.serve().await.objects.remove(delete.key.as_str());
+        delete.if_match.as_ref().map_or(Ok(()), check_condition)?;
+        let mut state = self.serve().await;
+        let there = state.objects.get(delete.key.as_str());
+        if let (Some(tag), Some(there)) = (&delete.if_match, there)
+            && *there.etag != *tag.value()
+        {
+            return Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed));
+        }
+        state.objects.remove(delete.key.as_str());
         Ok(())
     }
 

@@ -1,3 +1,4 @@
+use super::answer::Unproven;
 use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
@@ -12,6 +13,15 @@ use object_store::Error;
 /// Its HTTP clients report a refusal with the status and the body in words of a private type (tests pin them), which say
 /// more than the variant: a 409 is `AlreadyExists` there, whether it says that a blob exists or that two writes raced.
 pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
+    if asked == Asked::List
+        && let Some(why) = unlisted(error)
+    {
+        return why;
+    }
+    if let Some(unproven) = unproven(error) {
+        let finding = Finding::symptom(Symptom::ErrorDocument);
+        return refused(asked, finding, None).with_message(unproven.to_string());
+    }
     if let Some((status, finding)) = refusal(error) {
         return refused(asked, finding, Some(status));
     }
@@ -27,9 +37,45 @@ pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
     }
 }
 
+/// A listing that cannot be read, in words of its own.
+fn unlisted(error: &Error) -> Option<ProviderError> {
+    if matches!(error, Error::InvalidPath { .. }) {
+        let why = "the listing has a key that object_store has no path for (an empty or a dot segment, a control character), \
+                   and is lost with it: build the store with `NoRedirects`";
+        let outcome = Outcome::new(Verdict::Caller, Sent::Maybe);
+        return Some(ProviderError::new(ProviderErrorKind::Unsupported, outcome).with_message(why));
+    }
+    let is_no_xml = chain::chain(error).any(|error| error.to_string().starts_with("Got invalid list response"));
+    is_no_xml.then(|| ProviderError::faulty("the listing is not readable XML"))
+}
+
+/// A server's 404, whatever it says.
+pub(super) fn is_http_404(error: &Error) -> bool {
+    status(error) == Some(404)
+}
+
+/// ... with a code of the provider's, or a mark that our transport has seen.
+pub(super) fn is_known_absence(error: &Error) -> bool {
+    is_http_404(error) && refusal(error).is_some_and(|(_, finding)| finding.outcome.verdict == Verdict::Absent)
+}
+
+fn unproven(error: &Error) -> Option<&Unproven> {
+    chain::find(error)
+}
+
+/// Our transport saw nothing that says that the object was deleted.
+pub(super) fn is_unproven_delete(error: &Error) -> bool {
+    unproven(error).is_some()
+}
+
+fn status(error: &Error) -> Option<u16> {
+    chain::chain(error).find_map(|error| error.to_string().strip_prefix(STATUS)?.get(..3)?.parse().ok())
+}
+
+const STATUS: &str = "Server returned non-2xx status code: ";
+
 /// What the server refused, if it did.
 fn refusal(error: &Error) -> Option<(u16, Finding)> {
-    const STATUS: &str = "Server returned non-2xx status code: ";
     const DOCUMENT: &str = "Server returned error response: ";
     const REDIRECT: &str = "Received redirect without LOCATION";
     chain::chain(error).find_map(|error| {
@@ -39,7 +85,7 @@ fn refusal(error: &Error) -> Option<(u16, Finding)> {
             let body = answer.split_once(": ").map_or("", |(_, body)| body);
             let code = xml_code(body);
             // Absence is believed only if it is the store that says so.
-            if status == 404 && code.is_none() && !body.trim().is_empty() {
+            if status == 404 && code.is_none() {
                 return Some((status, Finding::symptom(Symptom::Nonsense)));
             }
             return Some((status, Finding::refusal(status, code, Some(body))));

@@ -1,4 +1,9 @@
-use super::{GenericStore, error::failed};
+use super::{
+    GenericStore,
+    error::failed,
+    foreign,
+    proof::{NOWHERE, Transport},
+};
 use crate::{
     provider::{
         ProviderError,
@@ -26,44 +31,46 @@ pub(super) async fn page(store: &GenericStore, list: &List) -> Result<ListPage, 
         .max(list.continuation.as_deref())
         .unwrap_or_default();
     let mut page = Lowest::new(limit);
-    let Some(under) = segments(&list.prefix) else {
-        // No key has an empty or a dot segment.
-        return Ok(ListPage::default());
-    };
-    match list.delimiter.as_deref() {
-        Some("/") => level(store, list, under.as_ref(), after, &mut page).await?,
+    let (under, is_whole) = segments(&list.prefix);
+    let found = match list.delimiter.as_deref() {
+        Some("/") if is_whole => level(store, list, under.as_ref(), after, &mut page).await?,
         delimiter => flat(store, list, under.as_ref(), after, delimiter, &mut page).await?,
+    };
+    if !found && store.transport != Transport::Ours {
+        // Any document passes for an empty listing.
+        store.answers(&Path::from(NOWHERE)).await?;
     }
     Ok(page.into_page())
 }
 
-/// One level of the tree, which `object_store` folds itself.
+/// One level of the tree, which `object_store` folds itself. Whether the store gave anything.
 async fn level(
     store: &GenericStore,
     list: &List,
     under: Option<&Path>,
     after: &str,
     page: &mut Lowest,
-) -> Result<(), ProviderError> {
+) -> Result<bool, ProviderError> {
     let found = store.store.list_with_delimiter(under).await;
     let found = found.map_err(|error| failed(Asked::List, &error))?;
     let wanted = |name: &str| name.starts_with(&list.prefix) && name > after;
+    let any = !found.objects.is_empty() || !found.common_prefixes.is_empty();
     for object in &found.objects {
-        if wanted(object.location.as_ref()) {
+        if wanted(&foreign::of(&object.location)) {
             page.take(entry(store, object));
         }
     }
-    for prefix in found.common_prefixes {
-        let name = format!("{prefix}/");
+    for prefix in &found.common_prefixes {
+        let name = foreign::of_prefix(prefix);
         // What was asked for as a prefix is not folded into itself.
         if wanted(&name) && name != list.prefix {
             page.take(ListEntry::CommonPrefix(name));
         }
     }
-    Ok(())
+    Ok(any)
 }
 
-/// Everything below, folded here if asked.
+/// Everything below, folded here if asked. Whether the store gave anything.
 async fn flat(
     store: &GenericStore,
     list: &List,
@@ -71,21 +78,25 @@ async fn flat(
     after: &str,
     delimiter: Option<&str>,
     page: &mut Lowest,
-) -> Result<(), ProviderError> {
+) -> Result<bool, ProviderError> {
     let delimiter = delimiter.filter(|delimiter| !delimiter.is_empty());
     let mut objects = match Path::parse(after) {
         Ok(offset) if !after.is_empty() => store.store.list_with_offset(under, &offset),
         _ => store.store.list(under),
     };
-    let mut last = String::new();
+    let mut last: Option<String> = None;
+    let mut any = false;
     while let Some(object) = objects.next().await {
+        // A store that answers at once would keep the thread for as long as its listing is.
+        tokio::task::consume_budget().await;
         let object = object.map_err(|error| failed(Asked::List, &error))?;
-        let key = object.location.as_ref();
+        any = true;
+        let key = &*foreign::of(&object.location);
         if store.in_order {
-            if *key < *last {
+            if last.as_deref().is_some_and(|last| *key <= *last) {
                 return Err(wrong(Symptom::Nonsense, None));
             }
-            key.clone_into(&mut last);
+            key.clone_into(last.get_or_insert_default());
             if !key.starts_with(&list.prefix) && *key > *list.prefix {
                 break;
             }
@@ -105,19 +116,25 @@ async fn flat(
             break;
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 fn entry(store: &GenericStore, object: &ObjectMeta) -> ListEntry {
-    ListEntry::Object(store.meta(object.location.as_ref(), object))
+    ListEntry::Object(store.meta(&foreign::of(&object.location), object))
 }
 
-/// The whole segments of a prefix, which is what `object_store` lists by. `None`: no key can start so.
-fn segments(prefix: &str) -> Option<Option<Path>> {
-    match prefix.rsplit_once('/') {
-        None => Some(None),
-        Some((segments, _)) => Path::parse(segments).ok().map(Some),
+/// The whole segments of a prefix, which is what `object_store` lists by, as far as it has a path for them; and whether these
+/// are all. `None`: everything.
+fn segments(prefix: &str) -> (Option<Path>, bool) {
+    let mut rest = prefix;
+    let mut is_whole = true;
+    while let Some((segments, _)) = rest.rsplit_once('/') {
+        match Path::parse(segments) {
+            Ok(path) if path.as_ref() == segments && !segments.is_empty() => return (Some(path), is_whole),
+            _ => (rest, is_whole) = (segments, false),
+        }
     }
+    (None, is_whole)
 }
 
 /// The first entries by name among all that it is shown, in whatever order, and one more: that there is one is what a
@@ -157,5 +174,27 @@ impl Lowest {
             .map(|(name, _)| name.clone())
             .filter(|_| more);
         ListPage::new(self.entries.into_values().collect(), continuation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_listed_by_the_segments_that_are_a_path() {
+        let of = |prefix| {
+            let (under, is_whole) = segments(prefix);
+            (under.map(|path| path.to_string()), is_whole)
+        };
+        let some = |path: &str| Some(path.to_owned());
+        assert_eq!(of(""), (None, true));
+        assert_eq!(of("a"), (None, true));
+        assert_eq!(of("a/b"), (some("a"), true));
+        assert_eq!(of("a/b/"), (some("a/b"), true));
+        assert_eq!(of("m//"), (some("m"), false));
+        assert_eq!(of("m//n/"), (some("m"), false));
+        assert_eq!(of("./q"), (None, false));
+        assert_eq!(of("/a/"), (None, false));
     }
 }

@@ -11,7 +11,7 @@
 //! use std::sync::Arc;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! let store = GenericStore::new(Arc::new(InMemory::new())).unwrap();
+//! let store = GenericStore::new(Arc::new(InMemory::new())).unwrap().trusting_transport();
 //! let key = Key::new("greeting").unwrap();
 //! store.put(Put::new(key.clone(), "hello")).await.unwrap();
 //! assert_eq!(store.get(Get::new(key)).await.unwrap().body, "hello");
@@ -19,11 +19,24 @@
 //! ```
 //!
 //! # What to set in the store you bring
+//! - **The transport**: `with_http_connector(NoRedirects::new())`, of the feature `object_store_http`. `object_store`'s own
+//!   client follows redirects to wherever they lead, and believes whatever answers. A store without it is refused at its first
+//!   use, unless [`trusting_transport`](GenericStore::trusting_transport) is said, which `InMemory` and `LocalFileSystem` need,
+//!   too. It shows in the store's `Debug`; a wrapper that hides it has to be trusted.
+//!
+//!   ```ignore
+//!   let store = AmazonS3Builder::from_env()
+//!       .with_http_connector(NoRedirects::new())
+//!       .with_retry(RetryConfig { max_retries: 0, ..Default::default() })
+//!       .build()?;
+//!   let store = GenericStore::new(Arc::new(store))?;
+//!   ```
 //! - **Retries off**: `with_retry(RetryConfig { max_retries: 0, ..Default::default() })`. [`GenericStore::new`] refuses a
 //!   store that shows that it retries more than once; `object_store`'s own clients show it. A store of your own, or one
 //!   behind a wrapper that hides it, is not checked. If an error says that it came after retries, *not sent* is not
 //!   claimed of it: an earlier try may have been sent.
-//! - **A connect timeout below 1 s**: `with_client_options(ClientOptions::new().with_connect_timeout(..))`, as for
+//! - **A connect timeout below 1 s**, which [`NoRedirects`](crate::provider::object_store) sees to. Else
+//!   `with_client_options(ClientOptions::new().with_connect_timeout(..))`, as for
 //!   [`CONNECT_TIMEOUT`](GenericStore::CONNECT_TIMEOUT). Its default is 5 s, and then the stack's own limit ends an attempt
 //!   before anybody can say that it was not sent. This is not checked.
 //!
@@ -33,18 +46,27 @@
 //! - Content type, cache control and metadata round-trip, or the put is refused. A store that takes no attributes at all
 //!   (`LocalFileSystem`) needs [`GenericStore::without_write_ids`], or every put of an `ObjectClient` is refused.
 //! - Tags and storage class of a put are refused where `object_store` would not pass them on; it shows which store it is.
+//! - **Absence is proven.** A 404 is believed if its body has the provider's code. That of a HEAD, which has no body, if the
+//!   transport saw a header of the provider's and the bucket is known to be there; else a GET of one byte decides. A deletion
+//!   that nothing confirms is looked at in the same way, and, where the transport is only trusted, an empty listing, too: each
+//!   costs one request.
+//! - **Foreign keys**: with `NoRedirects` they are listed as they are. They cannot be named here: see below.
 //! - No key is in an error: `object_store`'s own words quote the URL, so they are read and not shown.
 //!
 //! # What it cannot see to
 //! - `Retry-After` and request ids are not passed on by `object_store`.
-//! - A `404` with a page of text and no code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict), also of a
-//!   WebDAV server.
-//! - `object_store` reads any XML or HTML document that answers a listing, such as a gateway's page, as an empty listing.
+//! - A `404` without a code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict), also of a WebDAV server, whose
+//!   absences are therefore never believed.
+//! - Through a transport that is only trusted, `object_store` reads any XML or HTML document that answers a listing as an
+//!   empty page; calls `dir/` `dir`; and loses a whole listing to one key with an empty or a dot segment or a control
+//!   character, which is refused as unsupported.
 //! - Keys that end in `/` cannot be named in `object_store` and are refused as unsupported.
 //! - A listing is asked for by whole path segments and filtered here. Stores need not list in order, so one page costs a
 //!   whole listing of the segment, unless [`GenericStore::listing_in_order`] says that this one does.
 //! - A listing with a delimiter other than `/` is folded here.
-//! - Whether a store honours conditions is the store's word. Alibaba's OSS: see below.
+//! - Whether a store honours conditions is the store's word. One that is neither Amazon's, Microsoft's, Google's nor
+//!   `object_store`'s own is asked by a client: see [`verify`](crate::ObjectClient::verify) and
+//!   [`GenericStore::trusting_conditions`]. Alibaba's OSS: see below.
 //!
 //! # Alibaba Cloud OSS
 //! Two ways, neither tried against the real service. Through its S3-compatible interface: the adapter `S3` with
@@ -53,12 +75,21 @@
 //! verdicts know; the header for it, `x-oss-forbid-overwrite`, has no effect on a bucket with versioning. OSS has no
 //! conditional overwrite.
 
+#[cfg_attr(not(feature = "object_store_http"), allow(dead_code))]
+mod answer;
 mod attributes;
 mod error;
+mod foreign;
 mod listing;
+mod proof;
+#[cfg(feature = "object_store_http")]
+mod transport;
+
+#[cfg(feature = "object_store_http")]
+pub use transport::NoRedirects;
 
 use super::{
-    ObjectProvider, ProviderError, ProviderErrorKind,
+    Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
     check_terms,
     refusal::{Asked, wrong},
@@ -75,7 +106,15 @@ use crate::{
 use attributes::{received, sent, tags};
 use error::failed;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, PutOptions, UpdateVersion, path::Path};
-use std::{fmt, sync::Arc, time::Duration};
+use proof::{NOWHERE, Transport};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// A store of the crate `object_store`. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -86,6 +125,10 @@ pub struct GenericStore {
     untagged: bool,
     in_order: bool,
     passes: Passed,
+    conditions: Capability,
+    transport: Transport,
+    /// The bucket is there: the store has spoken of an object in it.
+    is_there: Arc<AtomicBool>,
 }
 
 /// Why a store was refused.
@@ -118,8 +161,28 @@ impl GenericStore {
                 untagged: false,
                 in_order: false,
                 passes: Passed::by(&shown),
+                transport: Transport::by(&shown),
+                is_there: Arc::default(),
+                conditions: conditions(&shown),
             }),
         }
+    }
+
+    /// Takes a store whose transport is not [`NoRedirects`]; without this, every request to such a store is refused. What is
+    /// trusted, as nothing of it is seen here:
+    ///
+    /// - that it **follows no redirect**: else requests, with whatever headers its client leaves on them, go where the answer
+    ///   says, past all [constraints](crate::endpoint::Constraints). `object_store`'s own clients follow ten;
+    /// - that a **success is the store's**. What can be confirmed is: the absence of an object, a deletion and an empty listing
+    ///   by a GET of one byte, which costs a request. A gateway's page as one of several pages of a listing is not seen.
+    ///
+    /// A store that contacts nobody (`InMemory`, `LocalFileSystem`) has no transport, and nothing is trusted.
+    #[must_use]
+    pub fn trusting_transport(mut self) -> Self {
+        if self.transport == Transport::Unknown {
+            self.transport = Transport::Trusted;
+        }
+        self
     }
 
     /// For a store that takes no attributes: a put's write id is left out, so that a put without attributes is possible.
@@ -151,6 +214,15 @@ impl GenericStore {
     #[must_use]
     pub fn listing_in_order(mut self) -> Self {
         self.in_order = true;
+        self
+    }
+
+    /// For a store that is known to keep to creates and to If-Match on puts, so that nobody need ask it; see
+    /// `S3::trusting_conditions`. `InMemory`, `LocalFileSystem`, Amazon's, Microsoft's and Google's own are trusted by
+    /// themselves.
+    #[must_use]
+    pub fn trusting_conditions(mut self) -> Self {
+        self.conditions = Capability::Kept;
         self
     }
 
@@ -188,6 +260,7 @@ impl GenericStore {
         if tag.is_none() && !self.untagged {
             return Err(wrong(Symptom::ErrorDocument, None));
         }
+        self.is_there.store(true, Ordering::Relaxed);
         Ok(tag)
     }
 }
@@ -225,6 +298,22 @@ impl Passed {
     }
 }
 
+/// Whether the store keeps to the conditions of a put, by what it prints of itself.
+fn conditions(shown: &str) -> Capability {
+    let is = |name: &str| shown.contains(name);
+    let bucket = shown
+        .split_once("bucket_endpoint: \"https://")
+        .map_or("", |(_, rest)| rest);
+    let host = bucket.split(['/', ':', '"']).next().unwrap_or_default();
+    let amazon = is("AmazonS3 {") && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"));
+    let own = is("MicrosoftAzure {") || is("GoogleCloudStorage {") || is("LocalFileSystem {") || is("InMemory");
+    if amazon || own {
+        Capability::Kept
+    } else {
+        Capability::Unknown
+    }
+}
+
 /// The number in the configuration that `object_store`'s clients print.
 fn retries(shown: &str) -> Option<u64> {
     let (_, rest) = shown.split_once("max_retries: ")?;
@@ -249,6 +338,7 @@ fn path(key: &Key) -> Result<Path, ProviderError> {
 
 impl ObjectProvider for GenericStore {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        self.admitted()?;
         check(&put)?;
         self.passes.check(&put.terms)?;
         let path = path(&put.key)?;
@@ -281,6 +371,7 @@ impl ObjectProvider for GenericStore {
     }
 
     async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        self.admitted()?;
         check_range(get.range.as_ref())?;
         let path = path(&get.key)?;
         let tag = get.if_none_match.as_ref().map(ETag::value);
@@ -323,15 +414,30 @@ impl ObjectProvider for GenericStore {
             head: true,
             ..GetOptions::default()
         };
-        let known = self.store.get_opts(&path(&head.key)?, options).await;
-        let known = known.map_err(|error| failed(Asked::Read, &error))?;
-        self.described(&head.key, &known)
+        self.admitted()?;
+        let path = path(&head.key)?;
+        match self.store.get_opts(&path, options).await {
+            Ok(known) => self.described(&head.key, &known),
+            Err(error) => Err(self.missing(&path, &error).await),
+        }
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.admitted()?;
+        if delete.if_match.is_some() {
+            return Err(ProviderError::unsupported("object_store has no conditional delete"));
+        }
         let path = path(&delete.key)?;
         match object_store::ObjectStoreExt::delete(&*self.store, &path).await {
-            Ok(()) => Ok(()),
+            Ok(()) if self.transport == Transport::Ours => Ok(()),
+            // Nobody has looked at the answer: a gateway's page passes for one.
+            Ok(()) => self.answers(&path).await,
+            // A store that marks nothing.
+            Err(error) if error::is_unproven_delete(&error) => match self.look(&path).await {
+                Err(absent) if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
+                Err(failed) => Err(failed),
+                Ok(()) => Err(failed(Asked::Delete, &error)),
+            },
             Err(error) => match failed(Asked::Delete, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
                 failed => Err(failed),
@@ -340,6 +446,7 @@ impl ObjectProvider for GenericStore {
     }
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        self.admitted()?;
         listing::page(self, &list).await
     }
 
@@ -347,12 +454,20 @@ impl ObjectProvider for GenericStore {
         self.passes.check(terms)
     }
 
+    fn capabilities(&self) -> Capabilities {
+        let mut puts = Capabilities::all(self.conditions);
+        puts.delete_if_match = Capability::Lacking;
+        puts
+    }
+
     /// Lists nothing: under a path that nobody uses.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         use futures_util::StreamExt as _;
-        let nowhere = Path::from(".evenkeel/warm-up");
+        self.admitted()?;
+        let nowhere = Path::from(NOWHERE);
         match self.store.list(Some(&nowhere)).next().await {
             Some(Err(error)) => Err(failed(Asked::List, &error)),
+            None if self.transport != Transport::Ours => self.answers(&nowhere).await,
             _ => Ok(()),
         }
     }
@@ -369,6 +484,33 @@ mod tests {
             Some(10)
         );
         assert_eq!(retries("InMemory"), None);
+    }
+
+    #[test]
+    fn whose_conditions_are_trusted() {
+        for (shown, expected) in [
+            (
+                "AmazonS3 { bucket_endpoint: \"https://s3.eu-west-1.amazonaws.com/b\" }",
+                Capability::Kept,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://b.s3.eu-west-1.amazonaws.com\" }",
+                Capability::Kept,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://minio.example/b\", sts: \"https://sts.amazonaws.com\" }",
+                Capability::Unknown,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://amazonaws.com.evil.example/\" }",
+                Capability::Unknown,
+            ),
+            ("MicrosoftAzure { client: .. }", Capability::Kept),
+            ("InMemory", Capability::Kept),
+            ("HttpStore { client: .. }", Capability::Unknown),
+        ] {
+            assert_eq!(conditions(shown), expected, "{shown}");
+        }
     }
 
     #[test]

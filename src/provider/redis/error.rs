@@ -17,6 +17,7 @@ pub(super) fn connecting(error: &RedisError) -> ProviderError {
 fn of(found: Finding, error: &RedisError) -> ProviderError {
     let kind = match found.outcome.verdict {
         Verdict::Denied => ProviderErrorKind::Denied,
+        Verdict::Throttled if found.detail.says_full() => ProviderErrorKind::Full,
         Verdict::Throttled => ProviderErrorKind::Throttled,
         Verdict::Caller => ProviderErrorKind::Invalid,
         _ => ProviderErrorKind::Failed,

@@ -13,7 +13,7 @@ use crate::{
     request::kv::{Entry, Scan, ScanPage},
 };
 use futures_util::future::try_join_all;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Values in a page, unless fewer are asked for.
 const PAGE: usize = 1_000;
@@ -40,9 +40,13 @@ pub(super) async fn page(redis: &Redis, scan: &Scan) -> Result<ScanPage, Provide
         Wire::Cluster(cluster) => walk.of_all(cluster, redis.scan_up_to).await?,
     };
     let more = smallest.keys.len() > limit;
-    let keys: Vec<String> = smallest.keys.into_iter().take(limit).collect();
+    let keys: Vec<String> = smallest.keys.iter().take(limit).cloned().collect();
     let next = keys.last().filter(|_| more).cloned();
-    Ok(ScanPage::new(values(redis, keys).await?, next))
+    let (entries, foreign) = values(redis, keys).await?;
+    Ok(ScanPage {
+        foreign: foreign + smallest.foreign,
+        ..ScanPage::new(entries, next)
+    })
 }
 
 fn allowed(keys: u64, scan_up_to: u64) -> Result<(), ProviderError> {
@@ -67,12 +71,18 @@ impl Walk<'_> {
     async fn of(&self, link: &Link) -> Result<Smallest, ProviderError> {
         let mut smallest = Smallest::new(self.most);
         let mut cursor = b"0".to_vec();
+        // A server counts its cursor up, in an order of its own: one that comes back never ends.
+        let mut seen = HashSet::new();
         loop {
             let (next, keys) = step(link, &cursor, &self.pattern).await?;
             for key in keys {
-                // What is no text under our namespace was not written by us.
-                let key = String::from_utf8(key).ok();
-                let key = key.as_deref().and_then(|key| key.strip_prefix(self.namespace));
+                // What is no text under our namespace was not written by us. It has no place in the order of keys, so that
+                // the first page tells of it.
+                let Ok(key) = String::from_utf8(key) else {
+                    smallest.foreign += u64::from(self.scan.after.is_none());
+                    continue;
+                };
+                let key = key.strip_prefix(self.namespace);
                 if let Some(key) = key.filter(|key| self.scan.contains(key)) {
                     smallest.offer(key);
                 }
@@ -80,7 +90,13 @@ impl Walk<'_> {
             if next == b"0" {
                 return Ok(smallest);
             }
+            if !seen.insert(next.clone()) {
+                return Err(ProviderError::faulty(
+                    "the walk over its keys leads back to where it has been",
+                ));
+            }
             cursor = next;
+            tokio::task::consume_budget().await;
         }
     }
 
@@ -113,6 +129,8 @@ impl Walk<'_> {
 struct Smallest {
     most: usize,
     keys: BTreeSet<String>,
+    /// Keys that are no text.
+    foreign: u64,
 }
 
 impl Smallest {
@@ -120,10 +138,12 @@ impl Smallest {
         Self {
             most,
             keys: BTreeSet::new(),
+            foreign: 0,
         }
     }
 
     fn take(&mut self, other: Self) {
+        self.foreign += other.foreign;
         for key in &other.keys {
             self.offer(key);
         }
@@ -167,20 +187,23 @@ async fn step(link: &Link, cursor: &[u8], pattern: &str) -> Result<(Vec<u8>, Vec
     Ok((next, keys.collect::<Result<_, _>>()?))
 }
 
-/// The values of these keys. One that has expired meanwhile, or is somebody else's, is left out.
-async fn values(redis: &Redis, keys: Vec<String>) -> Result<Vec<Entry>, ProviderError> {
+/// The values of these keys, without those that have expired meanwhile; and how many are somebody else's.
+async fn values(redis: &Redis, keys: Vec<String>) -> Result<(Vec<Entry>, u64), ProviderError> {
     let full: Vec<_> = keys.iter().map(|key| redis.full(key)).collect();
     let replies = redis.wire.each(&full, |at, _| read(&full[at])).await?;
-    let mut entries = Vec::with_capacity(keys.len());
+    let (mut entries, mut foreign) = (Vec::with_capacity(keys.len()), 0);
     for (key, reply) in keys.into_iter().zip(replies) {
         let value = match answered(reply).and_then(value) {
             Ok(value) => value,
-            Err(error) if error.outcome().verdict == crate::verdict::Verdict::Caller => None,
+            Err(error) if error.outcome().verdict == crate::verdict::Verdict::Caller => {
+                foreign += 1;
+                None
+            }
             Err(error) => return Err(error),
         };
         entries.extend(value.map(|value| Entry::new(key, value)));
     }
-    Ok(entries)
+    Ok((entries, foreign))
 }
 
 /// The glob of all keys that start so, with what a glob takes for itself escaped.

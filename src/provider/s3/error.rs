@@ -4,18 +4,91 @@ use crate::{
         aws::with_cause,
         refusal::{Asked, record, refused},
     },
-    verdict::aws_finding,
+    verdict::{Finding, aws_finding},
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::http::Headers;
 use std::error::Error;
+
+/// The SDK's error as ours. `None` for the answer to a HEAD that says *not found*: nothing in it says what is not there.
+pub(super) fn of_head<E>(asked: Asked, error: &SdkError<E>) -> Option<ProviderError>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    (!is_empty_404(error)).then(|| refused_with(asked, error, true))
+}
+
+/// *Not found* by the answer to a HEAD, whoever vouches for it.
+pub(super) fn absent<E>(error: &SdkError<E>) -> ProviderError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let id = aws_finding(error).detail.request_id;
+    record(id.as_deref());
+    refused(
+        Asked::Read,
+        Finding::refusal(404, Some("NotFound"), None).with_request_id(id.as_deref()),
+        Some(404),
+    )
+}
 
 /// The SDK's error as ours.
 pub(super) fn failed<E>(asked: Asked, error: &SdkError<E>) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let finding = aws_finding(error);
+    refused_with(asked, error, false)
+}
+
+/// A 404 without a body: only a HEAD is answered so by a store.
+pub(super) fn is_empty_404<E>(error: &SdkError<E>) -> bool {
+    error.raw_response().is_some_and(|answer| {
+        let body = answer.body().bytes();
+        answer.status().as_u16() == 404 && body.is_some_and(<[u8]>::is_empty)
+    })
+}
+
+fn refused_with<E>(asked: Asked, error: &SdkError<E>, head: bool) -> ProviderError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let answer = error.raw_response();
+    let mut finding = aws_finding(error);
+    if is_empty_404(error) {
+        let id = finding.detail.request_id.take();
+        finding = Finding::of_a_gateway(id.as_deref());
+    }
     record(finding.detail.request_id.as_deref());
-    let status = error.raw_response().map(|answer| answer.status().as_u16());
-    with_cause(refused(asked, finding, status), error)
+    let status = answer.map(|answer| answer.status().as_u16());
+    let region = answer.and_then(|answer| region(answer.headers()));
+    let known = status.and_then(|status| words(status, error.code(), region, head));
+    let refused = with_cause(refused(asked, finding, status), error);
+    match known {
+        Some(words) => refused.with_message(words),
+        None => refused,
+    }
+}
+
+/// What is known of a refusal beside its code, which the answer to a HEAD has not.
+fn words(status: u16, code: Option<&str>, region: Option<&str>, head: bool) -> Option<String> {
+    const NO_BODY: &str = "the answer to a HEAD does not say why";
+    let elsewhere = match (status, code) {
+        (301 | 307, _) => true,
+        (_, code) => code == Some("AuthorizationHeaderMalformed"),
+    };
+    Some(match (status, region) {
+        (_, Some(region)) if elsewhere => format!("the bucket lies in another region: {region}"),
+        (400, Some(region)) if head => format!("the request is not valid; the bucket lies in {region}"),
+        (301 | 307, None) if head => "it lies elsewhere".to_owned(),
+        (400, None) if head => format!("the request is not valid; {NO_BODY}"),
+        (401 | 403, _) if head => format!("access was denied; {NO_BODY}"),
+        _ => return None,
+    })
+}
+
+/// Where the bucket lies, if that is a name of a region and nothing else: a server chose it.
+fn region(headers: &Headers) -> Option<&str> {
+    let region = headers.get("x-amz-bucket-region")?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    ((1..=32).contains(&region.len()) && region.bytes().all(plain)).then_some(region)
 }

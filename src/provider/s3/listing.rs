@@ -1,22 +1,52 @@
 use super::{etag, read::time};
 use crate::{
-    provider::{ProviderError, refusal::wrong},
+    provider::{ProviderError, percent, refusal::wrong},
     request::object::{List, ListEntry, ListPage, ObjectMeta},
     verdict::table::Symptom,
 };
-use aws_sdk_s3::operation::{RequestId, list_objects_v2::ListObjectsV2Output};
+use aws_sdk_s3::{
+    error::SdkError,
+    operation::{
+        RequestId,
+        list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
+    },
+    types::EncodingType,
+};
 
 /// The most that S3 gives in one page.
 pub(super) const PAGE: usize = 1000;
+
+/// It is a listing, and the SDK could not read it: a key has a character that XML 1.0 forbids, which S3 writes all the same.
+pub(super) fn is_unreadable(error: &SdkError<ListObjectsV2Error>) -> bool {
+    const ROOT: &[u8] = b"<ListBucketResult";
+    let answer = error.raw_response().filter(|answer| answer.status().is_success());
+    let body = answer.and_then(|answer| answer.body().bytes()).unwrap_or_default();
+    body.windows(ROOT.len()).any(|at| at == ROOT)
+}
+
+/// ... not even with its keys percent-encoded.
+pub(super) fn unreadable(error: &SdkError<ListObjectsV2Error>) -> ProviderError {
+    let unreadable = ProviderError::faulty("the listing is not readable XML");
+    match error.request_id() {
+        Some(id) => unreadable.with_request_id(id),
+        None => unreadable,
+    }
+}
 
 /// S3 gives objects and common prefixes apart; here they are one ascending list.
 pub(super) fn page(list: &List, page: ListObjectsV2Output) -> Result<ListPage, ProviderError> {
     let request_id = page.request_id().map(str::to_owned);
     let nonsense = || wrong(Symptom::Nonsense, request_id.as_deref());
+    let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
+    // In a query's way: a blank is a plus.
+    let name = |name: &str| match is_encoded {
+        true => percent::decoded(&name.replace('+', " ")).ok_or_else(nonsense),
+        false => Ok(name.to_owned()),
+    };
 
     let mut entries = Vec::with_capacity(page.contents().len() + page.common_prefixes().len());
     for object in page.contents() {
-        let key = object.key().ok_or_else(nonsense)?;
+        let key = name(object.key().ok_or_else(nonsense)?)?;
         let size = object
             .size()
             .and_then(|size| u64::try_from(size).ok())
@@ -28,9 +58,7 @@ pub(super) fn page(list: &List, page: ListObjectsV2Output) -> Result<ListPage, P
         }));
     }
     for prefix in page.common_prefixes() {
-        entries.push(ListEntry::CommonPrefix(
-            prefix.prefix().ok_or_else(nonsense)?.to_owned(),
-        ));
+        entries.push(ListEntry::CommonPrefix(name(prefix.prefix().ok_or_else(nonsense)?)?));
     }
     entries.sort_by(|a, b| a.name().cmp(b.name()));
     // Stores differ on whether a common prefix is listed when start-after lies within it. Here it is not, so that a

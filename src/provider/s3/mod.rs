@@ -22,16 +22,27 @@
 //! - Neither `Debug` nor an error shows a key, a signature or a credential. The provider's own messages are not passed on,
 //!   because they quote keys; the code and the request id are.
 //!
+//! - Absence, and success, are believed of the store alone. A `404` is *not found* if its body has the store's code, which
+//!   the answer to a HEAD cannot have: there a *mark* stands for it (a request id in the head, see [`S3::with_marks`]), once
+//!   the bucket is known to be there. Else the key is asked for with a GET of its first byte, whose refusal says what is
+//!   missing: at a store that marks nothing, and once for each bucket. A delete whose answer has no mark is confirmed in the
+//!   same way. What a gateway says is [`Verdict::Faulty`].
+//! - A header beside the body that cannot be read (a date in a form of its own, a count that is no number) is left out,
+//!   and a warning says so once.
+//!
 //! # What it cannot see to
 //! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores do; they answer
-//!   200. For a store that is known to, use [`S3::without_conditional_put`]. In doubt ask twice: create the same key two
-//!   times and see whether the second is refused.
+//!   200. For a store that is known to, use [`S3::without_conditional_put`]; for one that is known not to,
+//!   [`S3::trusting_conditions`]. Others are asked by a client, in the background if nobody called
+//!   [`verify`](crate::ObjectClient::verify) before.
 //! - S3's ETag is a function of the content for simple puts: If-Match does not notice that an object was changed and
 //!   changed back.
-//! - `HEAD` answers have no body, so a missing bucket looks like a missing object there.
+//! - `HEAD` answers have no body, so that a refusal there says no more than its status.
 //! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
-//!   passed through [`Key`](crate::request::Key) survive that; foreign keys with control characters may make a listing
-//!   unreadable, which is [`Verdict::Faulty`].
+//!   passed through [`Key`] survive that. A page that a foreign key makes unreadable (XML forbids most
+//!   control characters, U+FFFE and U+FFFF) is asked for a second time, with that encoding. If it cannot be read then, it is
+//!   [`Verdict::Faulty`] and says so.
+//! - Redirects are not followed by the SDK's own HTTP clients. One of your own, which [`S3::new`] keeps, is trusted not to.
 //! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
 //!   that beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.
 //!
@@ -39,14 +50,17 @@
 //! [`Attributes`]: crate::request::object::Attributes
 
 mod error;
+mod known;
 mod listing;
 pub mod preset;
+mod proof;
 mod read;
+mod readable;
 mod terms;
 
 use super::{
-    ObjectProvider, ProviderError,
-    attributes::{check, check_range},
+    Capabilities, Capability, Conditional, ObjectProvider, ProviderError, ProviderErrorKind,
+    attributes::{check, check_condition, check_range},
     aws::{
         CONNECT_TIMEOUT, Discreet, connecting_bounded,
         recorder::{Recorder, nobody},
@@ -54,27 +68,44 @@ use super::{
     check_terms,
     refusal::{Asked, record},
 };
-use crate::endpoint::Host;
-use crate::request::object::{
-    Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
+use crate::{
+    endpoint::Host,
+    request::{
+        Key,
+        object::{
+            Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
+        },
+    },
 };
 use aws_sdk_s3::{
     Client,
     config::{IdentityCache, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     operation::RequestId,
     primitives::ByteStream,
+    types::EncodingType,
 };
 use error::failed;
-use std::{fmt, sync::Arc, time::Duration};
+use proof::Marks;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+    time::Duration,
+};
 
 /// A bucket at an S3-compatible endpoint. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct S3 {
     client: Client,
     bucket: Arc<str>,
-    conditional_put: bool,
+    /// What its user says of it.
+    stated: Option<Capabilities>,
+    /// What is known of the provider at its host.
+    known: Arc<OnceLock<Capabilities>>,
     create_header: Option<Arc<str>>,
     defaults: Arc<Terms>,
+    marks: Marks,
+    /// The bucket was seen to be there, by this adapter or a clone.
+    bucket_seen: Arc<AtomicBool>,
 }
 
 impl S3 {
@@ -89,34 +120,76 @@ impl S3 {
     /// | retries | off | the stack retries, elsewhere first, from one budget |
     /// | connect timeout | 0.9 s, or less if less was set | see [`S3::CONNECT_TIMEOUT`] |
     /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers the body and is shorter |
+    /// | headers beside the body that cannot be read | left out | the SDK would give up the whole object |
     ///
     /// Everything else is kept: credentials, region, HTTP client, interceptors, checksums, the other timeouts.
     pub fn new(client: Client, bucket: impl Into<Arc<str>>) -> Self {
         Self {
             client: prepared(&client),
             bucket: bucket.into(),
-            conditional_put: true,
+            stated: None,
+            known: Arc::default(),
             create_header: None,
             defaults: Arc::default(),
+            marks: Marks::new(preset::MARKS),
+            bucket_seen: Arc::default(),
         }
     }
 
-    /// For a store that ignores `If-None-Match` and `If-Match` on puts: creates and conditional overwrites are refused as
-    /// unsupported, before anything is sent, rather than overwriting silently.
+    /// By which this store's own answers are known, in place of [`preset::MARKS`]: names of headers of which it puts at least
+    /// one on everything it says, and nothing in between does. What the presets' stores put there is in
+    /// [`preset`](preset#marks).
+    ///
+    /// Without any, or where an answer has none, a *not found* to a HEAD and the success of a delete are confirmed by a GET
+    /// of the key's first byte: that is one request more, and as safe.
+    ///
+    /// ```
+    /// use evenkeel::provider::s3::{S3, preset};
+    ///
+    /// # let client = aws_sdk_s3::Client::from_conf(preset::aws("eu-central-1").build());
+    /// let store = S3::new(client, "orders").with_marks(preset::ALIBABA_OSS_MARKS);
+    /// ```
+    #[must_use]
+    pub fn with_marks<N: Into<Arc<str>>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.marks = Marks::new(names);
+        self
+    }
+
+    /// For a store that ignores `If-None-Match` and `If-Match`: creates, conditional overwrites and conditional deletes are
+    /// refused as unsupported, before anything is sent, rather than overwriting or removing silently. Google's XML interface
+    /// and Alibaba's S3-compatible one are taken for such stores by themselves; see [`preset`].
     #[must_use]
     pub const fn without_conditional_put(mut self) -> Self {
-        self.conditional_put = false;
+        self.stated = Some(Capabilities::all(Capability::Lacking));
+        self
+    }
+
+    /// For a store that is known to keep to `If-None-Match` and `If-Match` on puts: you have [asked
+    /// it](crate::ObjectClient::verify) when the service was set up, or its provider answers for it. Nobody asks it in the
+    /// background any more, and [`require_verified`](crate::client::object::ObjectClientBuilder::require_verified) is content.
+    /// Amazon S3 is trusted by itself. **If it is not true, a create overwrites silently.**
+    ///
+    /// It says nothing of `If-Match` on deletes, which some stores ignore that keep to the others.
+    #[must_use]
+    pub const fn trusting_conditions(mut self) -> Self {
+        let mut trusted = Capabilities::all(Capability::Kept);
+        trusted.delete_if_match = Capability::Unknown;
+        self.stated = Some(trusted);
         self
     }
 
     /// For a store whose create is a header of its own, which is sent as `true` in place of `If-None-Match: *`:
-    /// `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite` (IBM). Conditional overwrites are refused as unsupported.
+    /// `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite` (IBM). Conditional overwrites and deletes are refused as
+    /// unsupported.
     ///
     /// Both providers say that the header has **no effect on a bucket with versioning**, enabled or suspended: there a create
     /// overwrites. Whether Alibaba's S3-compatible interface honours it is not documented and was not tried.
     #[must_use]
     pub fn with_create_header(mut self, name: impl Into<Arc<str>>) -> Self {
         self.create_header = Some(name.into());
+        let mut stated = Capabilities::all(Capability::Lacking);
+        stated.create = Capability::Unknown;
+        self.stated = Some(stated);
         self
     }
 
@@ -149,6 +222,17 @@ impl S3 {
     pub const fn client(&self) -> &Client {
         &self.client
     }
+
+    /// Refuses what the store is known to ignore or to refuse.
+    fn demand(&self, condition: Conditional) -> Result<(), ProviderError> {
+        if self.capabilities().get(condition) != Capability::Lacking {
+            return Ok(());
+        }
+        let what = condition.as_str();
+        Err(ProviderError::unsupported(format!(
+            "this store is known not to keep to {what}"
+        )))
+    }
 }
 
 /// The same client as a stack wants it: what [`S3::new`] does to the one it is given. For a
@@ -169,6 +253,7 @@ pub fn prepared(client: &Client) -> Client {
         .timeout_config(connecting_bounded(given.timeout_config()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .interceptor(Discreet)
+        .interceptor(readable::Readable::default())
         .build();
     Client::from_conf(config)
 }
@@ -187,10 +272,10 @@ impl ObjectProvider for S3 {
         check(&put)?;
         let terms = put.terms.over(&self.defaults);
         check_terms(&terms)?;
-        if !self.conditional_put && put.mode != PutMode::Overwrite {
-            return Err(ProviderError::unsupported(
-                "this store is known to ignore conditions on a put",
-            ));
+        match put.mode {
+            PutMode::Create => self.demand(Conditional::Create)?,
+            PutMode::IfMatch(_) => self.demand(Conditional::IfMatch)?,
+            PutMode::Overwrite => {}
         }
         let request = self
             .client
@@ -217,9 +302,6 @@ impl ObjectProvider for S3 {
         let (request, asked) = match &put.mode {
             PutMode::Create if create_header.is_some() => (request, Asked::Create),
             PutMode::Create => (request.if_none_match("*"), Asked::Create),
-            PutMode::IfMatch(_) if self.create_header.is_some() => {
-                return Err(ProviderError::unsupported("this store has no conditional overwrite"));
-            }
             PutMode::Overwrite => (request, Asked::Overwrite),
             PutMode::IfMatch(tag) => (request.if_match(tag.value()), Asked::IfMatch),
         };
@@ -246,40 +328,50 @@ impl ObjectProvider for S3 {
             .set_if_none_match(get.if_none_match.as_ref().map(|tag| tag.value().to_owned()))
             .send()
             .await
-            .map_err(|error| failed(Asked::Read, &error))?;
+            .map_err(|error| self.noting(failed(Asked::Read, &error)))?;
         record(got.request_id());
         read::object(&get, got).await
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        let known = self
-            .client
-            .head_object()
-            .bucket(&*self.bucket)
-            .key(head.key.as_str())
-            .send()
-            .await
-            .map_err(|error| failed(Asked::Read, &error))?;
+        let request = self.client.head_object().bucket(&*self.bucket).key(head.key.as_str());
+        let known = match request.send().await {
+            Ok(known) => known,
+            Err(error) => return Err(self.unseen(&head.key, &error).await),
+        };
         record(known.request_id());
-        read::meta(head.key.as_str(), &known)
+        let meta = read::meta(head.key.as_str(), &known)?;
+        self.see_bucket();
+        Ok(meta)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        if let Some(tag) = &delete.if_match {
+            check_condition(tag)?;
+            self.demand(Conditional::DeleteIfMatch)?;
+        }
         let request = self
             .client
             .delete_object()
             .bucket(&*self.bucket)
-            .key(delete.key.as_str());
-        match request.send().await {
+            .key(delete.key.as_str())
+            .set_if_match(delete.if_match.as_ref().map(|tag| tag.value().to_owned()));
+        let watch = self.marks.watch();
+        let refused = match request.customize().interceptor(watch.clone()).send().await {
             Ok(deleted) => {
                 record(deleted.request_id());
-                Ok(())
+                if watch.saw_one() {
+                    return Ok(());
+                }
+                self.missing(&delete.key).await
             }
             // S3 says 204 for a key that is not there; some stores say 404.
-            Err(error) => match failed(Asked::Delete, &error) {
-                absent if absent.kind() == super::ProviderErrorKind::NotFound => Ok(()),
-                failed => Err(failed),
-            },
+            Err(error) if error::is_empty_404(&error) => self.missing(&delete.key).await,
+            Err(error) => failed(Asked::Delete, &error),
+        };
+        match refused.kind() {
+            ProviderErrorKind::NotFound => Ok(()),
+            _ => Err(refused),
         }
     }
 
@@ -287,24 +379,42 @@ impl ObjectProvider for S3 {
         if list.limit == Some(0) {
             return Ok(ListPage::default());
         }
-        let page = self
-            .client
-            .list_objects_v2()
-            .bucket(&*self.bucket)
-            .set_prefix((!list.prefix.is_empty()).then(|| list.prefix.clone()))
-            .set_delimiter(list.delimiter.clone().filter(|delimiter| !delimiter.is_empty()))
-            .set_start_after(list.start_after.clone())
-            .set_max_keys(list.limit.map(|limit| limit.min(listing::PAGE) as i32))
-            .set_continuation_token(list.continuation.clone())
-            .send()
-            .await
-            .map_err(|error| failed(Asked::List, &error))?;
+        let ask = |encoding| {
+            self.client
+                .list_objects_v2()
+                .bucket(&*self.bucket)
+                .set_prefix((!list.prefix.is_empty()).then(|| list.prefix.clone()))
+                .set_delimiter(list.delimiter.clone().filter(|delimiter| !delimiter.is_empty()))
+                .set_start_after(list.start_after.clone())
+                .set_max_keys(list.limit.map(|limit| limit.min(listing::PAGE) as i32))
+                .set_continuation_token(list.continuation.clone())
+                .set_encoding_type(encoding)
+                .send()
+        };
+        let page = match ask(None).await {
+            // One key that XML cannot hold would hide the whole bucket.
+            Err(error) if listing::is_unreadable(&error) => ask(Some(EncodingType::Url)).await,
+            page => page,
+        };
+        let page = page.map_err(|error| match listing::is_unreadable(&error) {
+            true => listing::unreadable(&error),
+            false => failed(Asked::List, &error),
+        })?;
         record(page.request_id());
         listing::page(&list, page)
     }
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         check_terms(&terms.over(&self.defaults))
+    }
+
+    /// What its user has said; else kept at Amazon's own hosts, lacking at those that are known for it, unknown elsewhere.
+    fn capabilities(&self) -> Capabilities {
+        let known = || {
+            let hosts = ObjectProvider::hosts(self).unwrap_or_default();
+            known::of(hosts.first().map_or("", Host::name))
+        };
+        self.stated.unwrap_or_else(|| *self.known.get_or_init(known))
     }
 
     /// Where the SDK would send a GET: its own rules for regions, buckets and dual stack decide, and its interceptors see a
@@ -324,9 +434,17 @@ impl ObjectProvider for S3 {
         asked.during(request.send()).map(|host| vec![host])
     }
 
+    /// A listing of one entry: it needs the permission that a HEAD of the bucket needs, and both its success and its refusal
+    /// have a body, which says what is wrong.
     async fn warm_up(&self) -> Result<(), ProviderError> {
-        let there = self.client.head_bucket().bucket(&*self.bucket).send().await;
-        there.map(drop).map_err(|error| failed(Asked::Bucket, &error))
+        let one = List {
+            prefix: Key::RESERVED.to_owned(),
+            limit: Some(1),
+            ..List::default()
+        };
+        self.list(one).await?;
+        self.see_bucket();
+        Ok(())
     }
 }
 

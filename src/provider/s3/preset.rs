@@ -2,26 +2,44 @@
 //!
 //! | preset | endpoint | addressing | checksums | create | tried against a real server |
 //! |---|---|---|---|---|---|
-//! | [`aws`] | the SDK's own | the SDK's own | the SDK's own | documented | not tried |
+//! | [`aws`] | the SDK's own | the SDK's own | the SDK's own | documented, trusted | not tried |
 //! | [`stackit`] | `https://object.storage.{region}.onstackit.cloud` | path style | when required | no statement | not tried |
-//! | [`alibaba_oss`] | `https://s3.oss-{region}.aliyuncs.com` | virtual-hosted only | when required | a header of its own | not tried |
-//! | [`scaleway`] | `https://s3.{region}.scw.cloud` | path style | when required | documented | not tried |
-//! | [`ovhcloud`] | `https://s3.{region}.io.cloud.ovh.net` | path style | when required | announced | not tried |
+//! | [`alibaba_oss`] | `https://s3.oss-{region}.aliyuncs.com` | virtual-hosted only | when required | a header of its own; refused here | not tried |
+//! | [`scaleway`] | `https://s3.{region}.scw.cloud` | path style | when required | documented (May 2026) | not tried |
+//! | [`ovhcloud`] | `https://s3.{region}.io.cloud.ovh.net` | path style | when required | documented, deletes too (June 2026) | not tried |
 //! | [`hetzner`] | `https://{location}.your-objectstorage.com` | path style | when required | no statement | not tried |
 //! | [`exoscale`] | `https://sos-{zone}.exo.io` | path style | when required | no statement | not tried |
 //! | [`ionos`] | `https://s3.{region}.ionoscloud.com` | path style | when required | no statement | not tried |
 //! | [`cloudflare_r2`] | `https://{account}.r2.cloudflarestorage.com` | path style | when required | documented | not tried |
-//! | [`google_xml`] | `https://storage.googleapis.com` | path style | when required | not with this protocol | not tried |
-//! | [`minio`] | yours | path style | when required | documented | not tried |
-//! | [`ceph`] | yours | path style | when required | depends on the release | not tried |
+//! | [`google_xml`] | `https://storage.googleapis.com` | path style | when required | ignored; refused here | not tried |
+//! | [`minio`] | yours | path style | when required | documented; ignores If-Match on deletes | not tried |
+//! | [`ceph`] | yours | path style | when required | depends on the release; If-Match without quotes | not tried |
 //! | [`garage`] | yours | path style | when required | no statement | not tried |
 //! | [`generic`] | yours | yours | yours | – | s3s-fs 0.14 in-process (path style, both checksum modes), moto 5.2 on loopback |
 //!
-//! "Create" is what the provider's documents say of `If-None-Match: *` on a put, as far as we know them. **Do not build on it:**
-//! where they are silent or ahead of the store, a create overwrites and is answered 200.
-//! [`ObjectClient::verify`](crate::ObjectClient::verify) asks the store itself;
-//! [`S3::without_conditional_put`](super::S3::without_conditional_put) is for those that fail. "When required" is right for
-//! every store: the SDK adds checksums otherwise, which older ones refuse.
+//! "Create" is what the provider's documents, or public reports of bugs, say of `If-None-Match: *` on a put and of its kin, as
+//! far as we know them. **Only Amazon's word is taken without asking.** Elsewhere, where documents are silent or ahead of the
+//! store, a create overwrites and is answered 200: a client asks the store itself,
+//! [in the background](crate::ObjectClient::verify) if nobody does before. The two that are known to lack it get no create and no
+//! If-Match from the start, whether the client was made from the preset or not: their hosts are known.
+//! [`S3::without_conditional_put`](super::S3::without_conditional_put) says the same of any other,
+//! [`S3::trusting_conditions`](super::S3::trusting_conditions) the contrary. "When required" is right for every store: the SDK
+//! adds checksums otherwise, which older ones refuse.
+//!
+//! # Marks
+//! By which headers a store's own answers are told from those of a gateway before it, where there is no body (to a HEAD, to
+//! a delete); see [`S3::with_marks`](super::S3::with_marks). Where an answer has none, one request more asks for a body.
+//!
+//! | store | marks | by whose word |
+//! |---|---|---|
+//! | AWS, OVHcloud, Scaleway, Huawei | `x-amz-request-id`, `x-amz-id-2`: [`MARKS`], the default | their documents |
+//! | MinIO, Ceph, and so Hetzner, Exoscale, IONOS, STACKIT as far as they are built on it | the same | their sources and documents |
+//! | Alibaba OSS | `x-oss-request-id`: [`ALIBABA_OSS_MARKS`] | its documents |
+//! | Google's XML interface | `x-guploader-uploadid`: [`GOOGLE_XML_MARKS`] | its documents |
+//! | Cloudflare R2 | none: `cf-ray` is on everything that Cloudflare's front says, too | public reports show no request id |
+//! | Garage | none that we know of | – |
+//! | moto 5.2 | `x-amzn-requestid`, which is none: each *not found* and delete is confirmed | seen here |
+//! | s3s-fs 0.14 | none, unless a layer adds them | seen here |
 //!
 //! Each gives a [`Builder`]: add credentials, and whatever else you need, and build.
 //!
@@ -40,6 +58,15 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 
+/// What Amazon S3 puts on everything it says, and most of those that speak its protocol.
+pub const MARKS: [&str; 2] = ["x-amz-request-id", "x-amz-id-2"];
+
+/// What Alibaba Cloud OSS puts on everything it says.
+pub const ALIBABA_OSS_MARKS: [&str; 2] = ["x-oss-request-id", "x-amz-request-id"];
+
+/// What Google Cloud Storage puts on everything it says.
+pub const GOOGLE_XML_MARKS: [&str; 1] = ["x-guploader-uploadid"];
+
 /// Where the bucket's name stands in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addressing {
@@ -56,18 +83,16 @@ pub fn aws(region: impl Into<String>) -> Builder {
         .region(Region::new(region.into()))
 }
 
-/// STACKIT Object Storage in this region (`eu01`). Whether it honours conditions on puts is not documented: find out before
-/// relying on creates, or use [`S3::without_conditional_put`](super::S3::without_conditional_put).
+/// STACKIT Object Storage in this region (`eu01`). Whether it honours conditions on puts is not documented: a client asks it.
 pub fn stackit(region: impl Into<String>) -> Builder {
     let region = region.into();
     classic(format!("https://object.storage.{region}.onstackit.cloud"), region)
 }
 
-/// Alibaba Cloud OSS in this region (`eu-central-1`), through its S3-compatible interface. Its own create-only is a header
-/// of another name and `If-None-Match` on puts is not documented: use
-/// [`S3::without_conditional_put`](super::S3::without_conditional_put), or
-/// [`S3::with_create_header`](super::S3::with_create_header)`("x-oss-forbid-overwrite")` once you have seen it refuse a second
-/// create on your bucket.
+/// Alibaba Cloud OSS in this region (`eu-central-1`), through its S3-compatible interface. It was reported to answer 501 to
+/// `If-None-Match` and `If-Match` on puts, so that creates are refused here. Its own create-only is a header of another name:
+/// [`S3::with_create_header`](super::S3::with_create_header)`("x-oss-forbid-overwrite")`, which a client then asks about. Its marks are
+/// [`ALIBABA_OSS_MARKS`].
 pub fn alibaba_oss(region: impl Into<String>) -> Builder {
     let region = region.into();
     let url = format!("https://s3.oss-{region}.aliyuncs.com");
@@ -118,18 +143,19 @@ pub fn cloudflare_r2(account: impl AsRef<str>) -> Builder {
 }
 
 /// Google Cloud Storage through its XML interface, with HMAC keys. Its create is a header (`x-goog-if-generation-match`)
-/// that cannot be mixed with this protocol's: use [`S3::without_conditional_put`](super::S3::without_conditional_put), or the
-/// provider `Gcs`.
+/// that cannot be mixed with this protocol's, and it was reported to ignore `If-None-Match` on a put and to answer 200: creates
+/// and conditional writes are refused here. The provider `Gcs` has them. Its marks are [`GOOGLE_XML_MARKS`].
 pub fn google_xml() -> Builder {
     classic("https://storage.googleapis.com", "auto")
 }
 
-/// A MinIO server at this URL.
+/// A MinIO server at this URL. It was reported to ignore If-Match on deletes.
 pub fn minio(url: impl Into<String>) -> Builder {
     classic(url, "us-east-1")
 }
 
-/// A Ceph object gateway at this URL. What is signed as region is the name of the zone group, often `default`.
+/// A Ceph object gateway at this URL. What is signed as region is the name of the zone group, often `default`. It was reported
+/// to read a tag in If-Match only without its quotes (also at providers that run it): a client finds out, and sends it so.
 pub fn ceph(url: impl Into<String>, zone_group: impl Into<String>) -> Builder {
     classic(url, zone_group)
 }

@@ -28,6 +28,9 @@ pub struct ScanPage {
     /// Present when there may be more: all keys up to and with this one are covered, so that the next page starts after it. At
     /// least the last entry's key; above it where the provider skipped what has expired.
     pub next: Option<String>,
+    /// Items under these bounds that are not in the page, because they are not of the shape that the adapter stores: another
+    /// program's.
+    pub foreign: u64,
 }
 
 /// A key and its value.
@@ -82,7 +85,11 @@ impl Scan {
 impl ScanPage {
     /// These entries, and the key after which to go on.
     pub const fn new(entries: Vec<Entry>, next: Option<String>) -> Self {
-        Self { entries, next }
+        Self {
+            entries,
+            next,
+            foreign: 0,
+        }
     }
 }
 
@@ -108,6 +115,7 @@ impl fmt::Debug for ScanPage {
         f.debug_struct("ScanPage")
             .field("entries", &self.entries)
             .field("more", &self.next.is_some())
+            .field("foreign", &self.foreign)
             .finish()
     }
 }

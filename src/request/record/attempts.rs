@@ -32,12 +32,23 @@ impl CallRecord {
 
     /// Whether some attempt of this write may have been applied.
     pub fn may_have_been_applied(&self) -> bool {
-        self.safety != Safety::ReadOnly
-            && self.legs().iter().any(|leg| match leg.ended {
-                Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
-                // Dropped on the way, or still under way: nobody knows.
-                Some(Ended::Abandoned(_)) | None => leg.started.is_some(),
-            })
+        self.of_unknown_fate() > 0
+    }
+
+    /// Attempts of this write that may have been applied, or may yet be.
+    pub(crate) fn of_unknown_fate(&self) -> usize {
+        if self.safety == Safety::ReadOnly {
+            return 0;
+        }
+        let unknown = |was_started, ended| match ended {
+            Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
+            // Dropped on the way, or still under way: nobody knows.
+            Some(Ended::Abandoned(_)) | None => was_started,
+        };
+        let first = unknown(self.first.was_started(), self.first.ended());
+        let more = self.if_more();
+        let more = more.iter().flat_map(|more| more.iter());
+        usize::from(first) + more.filter(|leg| unknown(leg.started.is_some(), leg.ended)).count()
     }
 
     /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.

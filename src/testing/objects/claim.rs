@@ -33,6 +33,8 @@ pub enum Claim {
     Absence,
     /// Deletes succeed. (A write-once client needs every endpoint for that, too.)
     Delete,
+    /// A delete with If-Match is refused unless the tag is the current one.
+    ConditionalDelete,
     /// Content type, cache control and metadata come back.
     Attributes,
     /// A get says when the object was written, as a head does.

@@ -53,7 +53,12 @@ impl ObjectDoor for ObjectClient {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), Refused> {
-        Ok(self.delete(delete.key.as_str()).await?)
+        let call = self.delete(delete.key.as_str());
+        match delete.if_match {
+            Some(tag) => call.if_match(tag).await?,
+            None => call.await?,
+        }
+        Ok(())
     }
 
     async fn list(&self, list: List) -> Result<ListPage, Refused> {

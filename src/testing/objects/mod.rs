@@ -63,6 +63,7 @@ suite! {
     write::every_write_has_its_own_tag [Overwrite, UniqueEtags];
     write::equal_bytes_have_equal_tags [Overwrite, ContentEtags];
     write::a_delete_removes_and_may_be_repeated [Delete, Absence];
+    write::a_conditional_delete_removes_that_state_and_no_other [Overwrite, ConditionalDelete];
     write::a_deleted_key_can_be_created_again [Create, Overwrite, Delete];
     read::what_is_absent_is_not_found [Absence];
     read::ranges_are_exact [];

@@ -205,6 +205,35 @@ pub(super) async fn a_delete_removes_and_may_be_repeated<D: ObjectDoor>(room: &R
     );
 }
 
+pub(super) async fn a_conditional_delete_removes_that_state_and_no_other<D: ObjectDoor>(room: &Room<'_, D>) {
+    let first = tag(room, room.store("a", "first").await.etag);
+    let second = tag(room, room.overwrite("a", "second").await.etag);
+    let delete = |tag: &ETag| Delete::new(room.key("a")).if_match(tag.clone());
+    let late = room.refused("a delete on an old tag", room.door.delete(delete(&first)).await);
+    assert_eq!(
+        late.kind,
+        ProviderErrorKind::PreconditionFailed,
+        "{}: {late}",
+        room.name
+    );
+    assert_eq!(room.fetch("a").await.body, "second", "{}", room.name);
+    let current = room.door.delete(delete(&second)).await;
+    room.ok("a delete on the current tag", current);
+    room.refused(
+        "a head of what was deleted",
+        room.door.head(Head::new(room.key("a"))).await,
+    );
+    // Of what is gone a store may say either.
+    if let Err(refused) = room.door.delete(delete(&second)).await {
+        assert_eq!(
+            refused.kind,
+            ProviderErrorKind::PreconditionFailed,
+            "{}: {refused}",
+            room.name
+        );
+    }
+}
+
 pub(super) async fn a_deleted_key_can_be_created_again<D: ObjectDoor>(room: &Room<'_, D>) {
     room.store("a", "before").await;
     room.ok("a delete", room.door.delete(Delete::new(room.key("a"))).await);

@@ -24,6 +24,9 @@ pub use symptom::Symptom;
 use super::{Outcome, Sent, Verdict};
 use std::{io, ops::RangeInclusive, time::Duration};
 
+/// What is said of a store that has no room: a quota is used up, or its disks are. It is no evidence of a fault.
+pub(crate) const FULL: &str = "the store is full";
+
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

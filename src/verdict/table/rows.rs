@@ -1,6 +1,6 @@
 //! The data. One row, one line.
 
-use super::{Row, Symptom};
+use super::{FULL, Row, Symptom};
 use crate::verdict::{
     Sent::{Maybe, No},
     Verdict::{Absent, Answer, Caller, Denied, Faulty, Success, Throttled, Unreachable},
@@ -22,6 +22,12 @@ pub const CODES: &[Row<&str>] = &[
     Row::new("ThrottledException", Throttled, Maybe, "the provider throttles", "another spelling"),
     Row::new("ProvisionedThroughputExceeded*", Throttled, Maybe, "the provisioned throughput is exceeded", "DynamoDB: a quota"),
     Row::new("ServerBusy", Throttled, Maybe, "the provider asks to slow down", "Azure's 503: above the account's or the partition's rate"),
+    // Full is not ill: what is there can be read, and a create is taken elsewhere. So it is `Throttled`, for writes alone.
+    Row::new("QuotaExceeded", Throttled, Maybe, FULL, "Ceph's and others' 403: no permission is missing, room is"),
+    Row::new("InsufficientStorageSpace", Throttled, Maybe, FULL, "Huawei's 403: the bucket's quota"),
+    Row::new("XMinioStorageFull", Throttled, Maybe, FULL, "MinIO's 507: its disks"),
+    Row::new("XMinioAdminBucketQuotaExceeded", Throttled, Maybe, FULL, "MinIO's 400: the bucket's quota"),
+    Row::new("InsufficientStorage", Throttled, Maybe, FULL, "a 507 in words"),
     // A race that S3 refused to decide. Nothing was done, and the same request may succeed at once, here or elsewhere. Of
     // the eight verdicts only `Throttled` says just that: tried again, no evidence of a fault, opens no breaker, surely not
     // applied. `Answer` would lose the call, `Faulty` would open the breaker of a healthy endpoint over a busy key.
@@ -49,7 +55,7 @@ pub const CODES: &[Row<&str>] = &[
     Row::new("NoSuchVersion", Absent, Maybe, "no such version", "the store is healthy and says so"),
     Row::new("NoSuchUpload", Absent, Maybe, "no such upload", "the store is healthy and says so"),
     Row::new("BlobNotFound", Absent, Maybe, "no such blob", "the store is healthy and says so"),
-    Row::new("NotFound", Absent, Maybe, "no such object", "the SDK's code for a HEAD, which has no body; a missing bucket looks the same"),
+    Row::new("NotFound", Absent, Maybe, "no such object", "the SDK's code for a HEAD, which has no body; a missing bucket looks the same, and so does a gateway that sends no page"),
     Row::new("NoSuchBucket", Caller, Maybe, "no such bucket", "wrong configuration: moving elsewhere would hide it"),
     Row::new("ContainerNotFound", Caller, Maybe, "no such container", "wrong configuration: moving elsewhere would hide it"),
     Row::new("ContainerBeingDeleted", Caller, Maybe, "the container is being deleted", "wrong configuration"),
@@ -120,14 +126,15 @@ pub const STATUSES: &[Row<RangeInclusive<u16>>] = &[
     Row::new(300..=399, Caller, Maybe, "it lies elsewhere", "wrong region or wrong configuration; redirects are not followed, because they could leave the permitted locations"),
     Row::new(401..=401, Denied, Maybe, "access was denied", "without a code it may be the permission alone"),
     Row::new(403..=403, Denied, Maybe, "access was denied", "without a code it may be the permission alone"),
-    Row::new(404..=404, Absent, Maybe, "it does not exist", "the store is healthy and says so"),
+    Row::new(404..=404, Absent, Maybe, "it does not exist", "the store is healthy and says so; the adapters believe it of the store alone, by its code or its mark, and take a gateway's for nonsense"),
     Row::new(408..=408, Faulty, Maybe, "the server did not receive the request in time", "a slow path, not a wrong request"),
-    Row::new(409..=409, Answer, Maybe, "it conflicts with what is there", "create conflicts of several stores"),
+    Row::new(409..=409, Answer, Maybe, "it conflicts with what is there", "create conflicts of several stores; without a code, the client looks at what is there"),
     Row::new(412..=412, Answer, Maybe, "the condition does not hold", "asked for, and answered"),
     Row::new(413..=413, Faulty, No, "the body is too large for something on the way", "a gateway's limit: a store that takes no more says so with a code; and nothing was stored"),
     Row::new(416..=416, Answer, Maybe, "the range lies outside", "asked for, and answered"),
     Row::new(429..=429, Throttled, Maybe, "too many requests", "slow down here"),
     Row::new(400..=499, Caller, Maybe, "the request is not valid", "and would not be elsewhere"),
+    Row::new(507..=507, Throttled, Maybe, FULL, "healthy: what is there can be read"),
     Row::new(501..=501, Caller, Maybe, "it is not implemented", "and would not be tomorrow"),
     Row::new(500..=599, Faulty, Maybe, "the server failed", "500, 502, 503 and 504 alike; a 503 that asks to slow down has a code"),
     Row::new(0..=u16::MAX, Faulty, Maybe, "the status makes no sense", "no HTTP server answers so"),
@@ -161,6 +168,7 @@ pub const SYMPTOMS: &[Row<Symptom>] = &[
     Row::new(Symptom::DnsEmpty, Unreachable, No, "the endpoint's name has no address", "DynamoDB, October 2025"),
     Row::new(Symptom::DnsFailed, Unreachable, No, "the endpoint's name could not be resolved", "SERVFAIL, or a silent resolver"),
     Row::new(Symptom::TlsHandshake, Unreachable, No, "the TLS handshake failed", "requests are written after the handshake; early data is not used"),
+    Row::new(Symptom::NotTls, Unreachable, No, "the server does not speak TLS: check scheme and port", "what came in place of its handshake was something else"),
     Row::new(Symptom::ConnectFailed, Unreachable, No, "no connection could be made", "the HTTP client proves that it never connected"),
     Row::new(Symptom::DnsUnproven, Unreachable, Maybe, "the endpoint's name could not be resolved", "not from the HTTP client's connect, so no proof"),
     Row::of_connection(Symptom::Reset, "the connection broke under the request", "it may have been acted on"),
@@ -171,6 +179,7 @@ pub const SYMPTOMS: &[Row<Symptom>] = &[
     Row::new(Symptom::ErrorDocument, Faulty, Maybe, "a success that is none", "S3 can answer 200 with an error document"),
     Row::of_credential(Symptom::CredentialsNotLoaded, No, "credentials could not be loaded", "the identity service may be down (Kinesis 2020); nothing can be sent unsigned"),
     Row::new(Symptom::NotBuilt, Caller, No, "the request could not be built: check region, bucket and URL", "wrong here, wrong everywhere"),
+    Row::new(Symptom::PlainToTls, Caller, Maybe, "the server speaks TLS: check scheme and port", "it says so in a page: wrong configuration, which moving elsewhere would hide"),
     Row::new(Symptom::Misuse, Caller, Maybe, "the HTTP client was misused", "wrong here, wrong everywhere"),
     Row::new(Symptom::Unknown, Faulty, Maybe, "the attempt failed for an unknown reason", "when in doubt: a fault, and perhaps sent"),
 ];

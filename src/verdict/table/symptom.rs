@@ -14,6 +14,8 @@ pub enum Symptom {
     DnsFailed,
     /// TCP was connected, TLS was not.
     TlsHandshake,
+    /// TCP was connected, and what answered was not TLS.
+    NotTls,
     /// The connection was not made, for another reason.
     ConnectFailed,
     /// The name was not resolved, and nothing proves that this was before the request.
@@ -34,6 +36,8 @@ pub enum Symptom {
     CredentialsNotLoaded,
     /// The client could not build the request.
     NotBuilt,
+    /// Plain HTTP was sent to a port of TLS's.
+    PlainToTls,
     /// The client was misused, or the request's own body failed.
     Misuse,
     /// The client gave up for a reason that nobody here knows.
@@ -50,6 +54,7 @@ impl Symptom {
             Self::DnsEmpty => "dns: no address",
             Self::DnsFailed => "dns: resolver failed",
             Self::TlsHandshake => "tls handshake failed",
+            Self::NotTls => "no tls",
             Self::ConnectFailed => "connect failed",
             Self::DnsUnproven => "dns, unproven",
             Self::Reset => "connection reset",
@@ -60,6 +65,7 @@ impl Symptom {
             Self::ErrorDocument => "error in a success",
             Self::CredentialsNotLoaded => "credentials not loaded",
             Self::NotBuilt => "request not built",
+            Self::PlainToTls => "plain http to tls",
             Self::Misuse => "client misused",
             Self::Unknown => "unknown",
         }

@@ -7,7 +7,7 @@ use crate::{
 };
 use evenkeel::{
     provider::{Bigtable, KvProvider, ProviderErrorKind},
-    request::kv::{GetMany, Key, PutMany, Scan},
+    request::kv::{GetMany, Key, PutMany, Scan, ScanPage},
     verdict::{Sent, Verdict},
 };
 use google_cloud_auth::{
@@ -285,4 +285,61 @@ async fn credentials_travel_or_nothing_does() {
         );
         assert!(start.elapsed() < Duration::from_millis(1_500));
     }
+}
+
+/// gRPC knows no redirects: one is an answer that makes no sense.
+#[tokio::test]
+async fn no_redirect_is_followed() {
+    let elsewhere = Fake::start(Answer::status("0")).await;
+    for http in [301, 302, 303, 307, 308] {
+        let server = Fake::start(Answer {
+            http,
+            location: format!("http://localhost:{}/", elsewhere.addr.port()),
+            status: None,
+            ..Answer::status("0")
+        })
+        .await;
+        let table = at(server.addr);
+        table.get(get("k")).await.unwrap_err();
+        table.put(put("k")).await.unwrap_err();
+        table.scan(Scan::default()).await.unwrap_err();
+        assert_eq!((elsewhere.count(), server.count()), (0, 3), "{http}");
+    }
+}
+
+/// Another program's rows hide none of ours, wherever they stand in a page.
+#[tokio::test]
+async fn foreign_rows_are_skipped_and_counted() {
+    let row = |key: &[u8], qualifier: &str, value: &[u8], row_status| CellChunk {
+        row_key: key.to_vec(),
+        qualifier: Some(qualifier.into()),
+        value: value.to_vec(),
+        ..chunk("", row_status)
+    };
+    let commit = || Some(RowStatus::CommitRow(true));
+    let stamp = [&[0xff; 8][..], b"id"].concat();
+    let ours = |key: &[u8]| [row(key, "s", &stamp, None), row(b"", "v", b"value", commit())];
+    let theirs = |key: &[u8]| [row(key, "v", b"theirs", commit())];
+    let rows = |chunks: Vec<CellChunk>| Answer {
+        body: Answer::message(&ReadRowsResponse {
+            chunks,
+            ..ReadRowsResponse::default()
+        }),
+        ..Answer::status("0")
+    };
+    let keys = |page: &ScanPage| page.entries.iter().map(|entry| entry.key.clone()).collect::<Vec<_>>();
+    let all = [&ours(b"a")[..], &theirs(b"b"), &ours(b"c"), &theirs(b"\xff")].concat();
+    let server = Fake::start(rows(all)).await;
+    let table = at(server.addr);
+    let page = table.scan(Scan::default()).await.unwrap();
+    assert_eq!(
+        (keys(&page), page.foreign, &page.next),
+        (vec!["a".into(), "c".into()], 2, &None)
+    );
+    // A page that ends with a key that is no text goes on: nothing says "after" it. A server that repeats itself does not.
+    server.answers(rows([&ours(b"a")[..], &theirs(b"\xfe")].concat()));
+    let mut two = Scan::default();
+    two.limit = Some(2);
+    let error = table.scan(two).await.unwrap_err();
+    assert_eq!(error.outcome().verdict, Verdict::Faulty, "{error}");
 }

@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     /// `None`: it ends without.
     pub(crate) status: Option<&'static str>,
     pub(crate) details: Vec<u8>,
+    /// Where a redirect leads.
+    pub(crate) location: String,
 }
 
 impl Answer {
@@ -35,6 +37,7 @@ impl Answer {
             body: Vec::new(),
             status: Some(status),
             details: Vec::new(),
+            location: String::new(),
         }
     }
 
@@ -83,6 +86,10 @@ impl Fake {
         *self.answer.lock().unwrap() = answer;
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.heads.lock().unwrap().len()
+    }
+
     /// The headers of the last request.
     pub(crate) fn head(&self) -> HeaderMap {
         self.heads.lock().unwrap().last().unwrap().clone()
@@ -120,6 +127,7 @@ async fn reply(
     Ok(Response::builder()
         .status(answer.http)
         .header("content-type", content)
+        .header("location", answer.location)
         .body(body)
         .unwrap())
 }

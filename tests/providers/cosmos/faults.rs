@@ -103,6 +103,11 @@ async fn what_credentials_and_gateways_say() {
         (StatusCode::Ok, r#"{"id": "c2Vj"#, FAULTY),
         (StatusCode::Ok, "", FAULTY),
         (StatusCode::BadGateway, "<html>", FAULTY),
+        (StatusCode::NotFound, "<html>", FAULTY),
+        (StatusCode::NotFound, "", FAULTY),
+        (StatusCode::Conflict, "", FAULTY),
+        (StatusCode::PreconditionFailed, "", FAULTY),
+        (StatusCode::NoContent, "", FAULTY),
     ] {
         let answer = response(CustomResponseBuilder::new(status).with_body(body).build());
         for met in meets(&format!("{status} {body}"), answer).await {

@@ -331,3 +331,54 @@ async fn servers_that_are_none() {
         .unwrap();
     assert_eq!(CosmosVerdicts.classify(Err::<&(), _>(&error)), UNSENT, "{error:?}");
 }
+
+/// The SDK's own HTTP client follows redirects, and takes no other: what the docs of the adapter and the README say. The
+/// account's key does not travel: its client leaves out `Authorization` on the way to another host.
+#[tokio::test]
+async fn the_sdk_follows_redirects_without_its_credential() {
+    let elsewhere = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (second, first) = (elsewhere.local_addr().unwrap(), listener.local_addr().unwrap());
+    let emulator = emulator(&url(first));
+    let heads = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = heads.clone();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((socket, _)) = elsewhere.accept().await {
+            let (emulator, seen) = (emulator.clone(), seen.clone());
+            connections.spawn(async move {
+                let service = service_fn(move |request: hyper::Request<Incoming>| {
+                    seen.lock().unwrap().push(request.headers().clone());
+                    answer(emulator.clone(), url(first), request)
+                });
+                let http = auto::Builder::new(TokioExecutor::new());
+                let _ = http.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    });
+    serving.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            connections.spawn(async move {
+                let service = service_fn(move |request: hyper::Request<Incoming>| async move {
+                    let location = format!("http://localhost:{}{}", second.port(), request.uri());
+                    let redirect = Response::builder().status(307).header("location", location);
+                    Ok::<_, Infallible>(redirect.body(Full::new(Bytes::new())).unwrap())
+                });
+                let http = auto::Builder::new(TokioExecutor::new());
+                let _ = http.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    });
+    let orders = timeout(PATIENCE, orders(first)).await.unwrap();
+    let _ = timeout(PATIENCE, orders.get(Get::new(key("secret-key"))))
+        .await
+        .unwrap();
+    let heads = heads.lock().unwrap();
+    assert!(!heads.is_empty(), "it follows none: say so in the docs");
+    assert!(
+        heads.iter().all(|head| !head.contains_key("authorization")),
+        "{heads:?}"
+    );
+}

@@ -191,7 +191,7 @@ async fn no_undeclared_host_is_contacted() {
         let mut options = BlobContainerClientOptions::default();
         options.client_options.transport = Some(Transport::new(Arc::new(client)));
         let url = Url::parse(&format!("http://shop.blob.drill.test:{}/orders", azure.addr.port())).unwrap();
-        AzureBlob::with_options(url, Credential::InTheUrl, options).unwrap()
+        AzureBlob::trusting_transport(url, Credential::InTheUrl, options).unwrap()
     };
     let table = {
         let config = aws_sdk_dynamodb::Config::builder()

@@ -244,7 +244,6 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
         name: "azure_blob",
         at: |addr| AnyObjectProvider::new(with_sas(addr)),
         server,
-        lists_any_page: false,
         connects_in_time: true,
         reads_s3_documents: true,
     }
@@ -299,6 +298,11 @@ async fn what_refusals_mean() {
                 refusal("403 Forbidden", "AccountIsDisabled"),
                 Kind::Denied,
                 Verdict::Denied,
+            ),
+            (
+                http("507 Insufficient Storage", &[("x-ms-request-id", "REQ42")], ""),
+                Kind::Full,
+                Verdict::Throttled,
             ),
             (
                 refusal("404 Not Found", "ContainerNotFound"),
@@ -363,7 +367,7 @@ async fn names_without_address() {
     let mut options = BlobContainerClientOptions::default();
     options.client_options.transport = Some(Transport::new(Arc::new(http)));
     let url = Url::parse("http://account.blob.example.test/orders").unwrap();
-    let store = AzureBlob::with_options(url, Credential::InTheUrl, options).unwrap();
+    let store = AzureBlob::trusting_transport(url, Credential::InTheUrl, options).unwrap();
     let error = store.put(Put::new(key(), "x")).await.unwrap_err();
     assert_eq!(error.outcome(), UNSENT, "{error:?}");
     assert_eq!(error.detail().code.as_deref(), Some("dns: no address"));
@@ -417,7 +421,7 @@ async fn kept_tokens(url: Url, options: BlobContainerClientOptions) {
     let right = keeper("https://storage.azure.com/.default");
     let store = |keeper: &Keeper<ScopedToken>| {
         let credential = Credential::Token(Arc::new(keeper.clone()));
-        AzureBlob::with_options(url.clone(), credential, options.clone()).unwrap()
+        AzureBlob::trusting_transport(url.clone(), credential, options.clone()).unwrap()
     };
     let orders = store(&right);
     orders.put(overwrite("x")).await.unwrap();
@@ -504,7 +508,7 @@ async fn azurite_by_token() {
     let url = Url::parse(&format!("https://{}/{ACCOUNT}/orders", azurite.addr)).unwrap();
     let store = |token: &str, url: Url| {
         let credential = Credential::Token(Arc::new(Tokens(Some(token.to_owned()))));
-        AzureBlob::with_options(url, credential, options.clone()).unwrap()
+        AzureBlob::trusting_transport(url, credential, options.clone()).unwrap()
     };
     let good = store(&token(), url.clone());
     good.client().create(None).await.unwrap();

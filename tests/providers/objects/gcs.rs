@@ -58,7 +58,6 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
         name: "gcs",
         at: made,
         server,
-        lists_any_page: false,
         connects_in_time: false,
         reads_s3_documents: false,
     }
@@ -144,6 +143,28 @@ async fn what_refusals_mean() {
                 refusal("404 Not Found", "notFound", "The specified bucket does not exist."),
                 Kind::Invalid,
                 Verdict::Caller,
+            ),
+            // What anybody says, and Google only with its own id.
+            (http("404 Not Found", &[], "Not Found"), Kind::Failed, Verdict::Faulty),
+            (http("404 Not Found", &[], ""), Kind::Failed, Verdict::Faulty),
+            (
+                http(
+                    "404 Not Found",
+                    &[("content-type", "application/json")],
+                    r#"{"detail":"Not Found"}"#,
+                ),
+                Kind::Failed,
+                Verdict::Faulty,
+            ),
+            (
+                refusal("403 Forbidden", "quotaExceeded", "The quota has been exceeded."),
+                Kind::Full,
+                Verdict::Throttled,
+            ),
+            (
+                http("507 Insufficient Storage", &[], ""),
+                Kind::Full,
+                Verdict::Throttled,
             ),
             (
                 http("307 Elsewhere", &[("location", "http://127.0.0.1:1/")], ""),

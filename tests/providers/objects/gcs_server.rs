@@ -216,6 +216,7 @@ impl State {
 
     fn grpc(&mut self, method: &str, message: &[u8]) -> Answer {
         const NOT_FOUND: u16 = 5;
+        const FAILED_PRECONDITION: u16 = 9;
         let orders = |bucket: &str| bucket == "projects/_/buckets/orders";
         match method {
             "GetObject" => {
@@ -228,6 +229,10 @@ impl State {
             }
             "DeleteObject" => {
                 let asked = DeleteObjectRequest::decode(message).unwrap();
+                let there = self.objects.get(&asked.object).map(|stored| stored.generation);
+                if there.is_some() && asked.if_generation_match.is_some() && there != asked.if_generation_match {
+                    return status(FAILED_PRECONDITION, "The generation does not match.");
+                }
                 match self.objects.remove(&asked.object) {
                     Some(_) => ok(&()),
                     None => status(NOT_FOUND, &format!("No such object: {}", asked.object)),

@@ -9,6 +9,7 @@
 mod azure;
 mod failover;
 mod faults;
+mod gateways;
 mod gcs;
 mod gcs_server;
 mod generic;

@@ -123,7 +123,6 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
         name: "s3",
         at: made,
         server,
-        lists_any_page: false,
         connects_in_time: true,
         reads_s3_documents: true,
     }

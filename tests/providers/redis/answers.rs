@@ -64,7 +64,7 @@ async fn a_server_without_memory_is_full_and_not_dead() {
     let (kind, outcome) = refused(&redis).await;
     assert_eq!(
         (kind, outcome),
-        (ProviderErrorKind::Throttled, Outcome::new(Verdict::Throttled, Sent::No))
+        (ProviderErrorKind::Full, Outcome::new(Verdict::Throttled, Sent::No))
     );
     let there = redis.get(Get::new(key("k"))).await.unwrap();
     assert_eq!(there.write_id, Some(WriteId::new("1")));
@@ -216,4 +216,76 @@ async fn the_sdks_own_client_fails_over() {
             .await
     };
     assert_eq!(redis.read(read).await.unwrap(), "hello");
+}
+
+/// Another program's keys hide none of ours.
+#[tokio::test]
+async fn foreign_keys_are_skipped_and_counted() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let redis = Redis::new(server.client()).namespace("ns:");
+    redis.put(put("1")).await.unwrap();
+    server.tell(&["HSET", "ns:j", "v", "theirs"]).await;
+    // Nothing of ours in it: as good as expired.
+    server.tell(&["HSET", "ns:i", "field", "theirs"]).await;
+    server.tell(&["HSET", "other", "field", "theirs"]).await;
+    server
+        .tell(&["EVAL", "return redis.call('HSET', 'ns:\\255', 'v', 'x')", "0"])
+        .await;
+    let page = redis.scan(Scan::default()).await.unwrap();
+    assert_eq!(
+        (page.entries.len(), page.entries[0].key.as_str(), page.foreign),
+        (1, "k", 2)
+    );
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("redis", redis))
+        .build()
+        .unwrap();
+    let all = client.scan("").collect_all().await.unwrap();
+    assert_eq!((all.entries.len(), all.foreign), (1, 2));
+}
+
+/// A server whose walk over the keys never comes to an end.
+#[tokio::test]
+async fn a_walk_in_circles_ends() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let steps = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = steps.clone();
+    let server = tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let counted = counted.clone();
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 4096];
+                while let Ok(read @ 1..) = socket.read(&mut buffer).await {
+                    let asked = String::from_utf8_lossy(&buffer[..read]).to_ascii_uppercase();
+                    // Commands come whole on loopback; a command is an array.
+                    let is_array = |line: &&str| line.starts_with('*') && line.trim().len() > 1;
+                    for _ in asked.split_inclusive("\r\n").filter(is_array) {
+                        let answer = if asked.contains("SCAN") {
+                            let step = counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                            assert!(step < 1_000, "the walk does not end");
+                            format!("*2\r\n$1\r\n{}\r\n*0\r\n", [7, 8, 9][step % 3])
+                        } else if asked.contains("DBSIZE") {
+                            ":1\r\n".to_owned()
+                        } else {
+                            "+OK\r\n".to_owned()
+                        };
+                        if socket.write_all(answer.as_bytes()).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let redis = Redis::new(crate::redis_server::client(addr));
+    let error = redis.scan(Scan::default()).await.unwrap_err();
+    assert_eq!(error.outcome().verdict, Verdict::Faulty, "{error}");
+    assert!(error.to_string().contains("leads back"), "{error}");
+    assert_eq!(steps.load(std::sync::atomic::Ordering::SeqCst), 4);
+    server.abort();
 }

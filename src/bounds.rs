@@ -1,0 +1,106 @@
+//! What the numbers may be that somebody sets: one list for each kind of settings, read in two ways.
+//!
+//! A client refuses what lies outside when it is built. What has no way to refuse (a layer used alone, a budget, a keeper) takes
+//! the nearest number that lies inside. So no number panics, or means nothing, in the middle of a call.
+
+use std::{fmt, time::Duration};
+
+/// No wait is longer: neither a person nor a process has such patience, and no clock overflows by some of them.
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// Nothing is refreshed more seldom.
+pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// What is repeated is not repeated sooner: timers resolve to it.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// Looks at one number after another. Each is moved within its bounds; the first that was outside is remembered.
+#[derive(Debug, Default)]
+pub(crate) struct Bounds {
+    wrong: Option<String>,
+}
+
+impl Bounds {
+    /// A length of time.
+    pub(crate) fn time(&mut self, name: &str, value: &mut Duration, least: Duration, most: Duration) {
+        let given = *value;
+        *value = given.clamp(least, most);
+        self.compare(name, *value != given, format_args!("{given:?}"), (&least, &most));
+    }
+
+    /// A number; none at all counts as the least.
+    pub(crate) fn number(&mut self, name: &str, value: &mut f64, least: f64, most: f64) {
+        let given = *value;
+        *value = if given.is_nan() {
+            least
+        } else {
+            given.clamp(least, most)
+        };
+        self.compare(
+            name,
+            !(least..=most).contains(&given),
+            format_args!("{given}"),
+            (&least, &most),
+        );
+    }
+
+    /// How many.
+    pub(crate) fn count(&mut self, name: &str, value: &mut u32, least: u32, most: u32) {
+        let given = *value;
+        *value = given.clamp(least, most);
+        self.compare(name, *value != given, format_args!("{given}"), (&least, &most));
+    }
+
+    fn compare(
+        &mut self,
+        name: &str,
+        outside: bool,
+        given: fmt::Arguments<'_>,
+        (least, most): (&dyn fmt::Debug, &dyn fmt::Debug),
+    ) {
+        if outside && self.wrong.is_none() {
+            self.wrong = Some(format!("`{name}` must lie between {least:?} and {most:?}, not {given}"));
+        }
+    }
+
+    /// What was outside.
+    pub(crate) fn wrong(self) -> Option<String> {
+        self.wrong
+    }
+}
+
+/// Settings with a list of bounds.
+pub(crate) trait Bounded: Clone {
+    /// Looks at each of its numbers.
+    fn bound(&mut self, bounds: &mut Bounds);
+
+    /// The nearest that makes sense.
+    fn bounded(mut self) -> Self {
+        self.bound(&mut Bounds::default());
+        self
+    }
+
+    /// What makes no sense.
+    fn wrong(&self) -> Option<String> {
+        let mut bounds = Bounds::default();
+        self.clone().bound(&mut bounds);
+        bounds.wrong()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_is_taken_and_the_first_is_told() {
+        let mut bounds = Bounds::default();
+        let (mut share, mut wait, mut count) = (f64::NAN, Duration::MAX, 7);
+        bounds.count("count", &mut count, 1, 10);
+        bounds.number("share", &mut share, 0.0, 1.0);
+        bounds.time("wait", &mut wait, Duration::ZERO, DAY);
+        assert_eq!((share, wait, count), (0.0, DAY, 7));
+        assert_eq!(
+            bounds.wrong().as_deref(),
+            Some("`share` must lie between 0.0 and 1.0, not NaN")
+        );
+    }
+}

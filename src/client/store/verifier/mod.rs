@@ -1,0 +1,176 @@
+//! Asks endpoints in the background what they do with conditions.
+
+mod watch;
+
+use super::{Core, Protocol, members};
+use crate::{
+    clock,
+    provider::{Capabilities, Capability, Conditional},
+    request::{OpClass, bit},
+    telemetry::{Event, Listener, Reporter},
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, futures::Notified},
+    task::JoinSet,
+};
+use watch::Watch;
+
+/// A client's questions in the background. They end when it is closed or dropped.
+pub(crate) struct Verifier {
+    lanes: Vec<Arc<Lane>>,
+    tasks: Mutex<JoinSet<()>>,
+    changed: Arc<Notify>,
+    /// No conditional write goes where the condition is not known to be kept.
+    required: bool,
+}
+
+/// One endpoint that may be asked.
+struct Lane {
+    reporter: Reporter,
+    watch: Mutex<Watch>,
+}
+
+impl Lane {
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Verifier {
+    pub(super) fn new(names: impl Iterator<Item = Arc<str>>, listener: Option<Listener>, required: bool) -> Self {
+        let lane = |name| {
+            Arc::new(Lane {
+                reporter: Reporter::new(name, listener.clone()),
+                watch: Mutex::default(),
+            })
+        };
+        Self {
+            lanes: names.map(lane).collect(),
+            tasks: Mutex::default(),
+            changed: Arc::default(),
+            required,
+        }
+    }
+
+    /// Ends when something was found.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Something was found.
+    pub(crate) fn tell(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Some of these are being asked.
+    pub(crate) fn is_asking(&self, among: u64) -> bool {
+        members(among).any(|index| self.lanes[index].watch().is_running())
+    }
+
+    pub(super) fn stop(&self) {
+        self.tasks().abort_all();
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Protocol> Core<P> {
+    /// The endpoints that are not to be trusted with this.
+    pub(crate) fn lacking(&self, condition: Conditional) -> u64 {
+        self.having(condition, Capability::Lacking)
+    }
+
+    /// The endpoints of which nobody knows what they do with this.
+    pub(crate) fn unknown(&self, condition: Conditional) -> u64 {
+        self.having(condition, Capability::Unknown)
+    }
+
+    /// This endpoint has said that it has no creates.
+    pub(crate) fn found_without_create(&self, endpoint: usize) {
+        if let Some(provider) = self.provider(endpoint) {
+            P::found_without_create(provider);
+        }
+    }
+
+    fn having(&self, condition: Conditional, capability: Capability) -> u64 {
+        let known = |provider| P::capabilities(provider).get(condition);
+        self.roster
+            .set_of(|index, _| self.provider(index).map(known) == Some(capability))
+    }
+
+    /// A conditional write is about to go to one of these endpoints, of which nobody knows whether they keep to the condition.
+    /// Has them asked; gives those that it must not go to before the answer.
+    pub(crate) fn have_asked(&self, unknown: u64) -> u64 {
+        let now = clock::now();
+        let askable = self.writable() & !self.operator.barred(OpClass::Write, now);
+        let runtime = Handle::try_current()
+            .ok()
+            .filter(|_| !self.closed.load(Ordering::Acquire));
+        members(unknown).fold(0, |held, index| {
+            let startable = runtime.is_some() && askable & bit(index) != 0;
+            let admission = self.verifier.lanes[index]
+                .watch()
+                .admit(now, startable, self.verifier.required);
+            if let (true, Some(runtime)) = (admission.start, &runtime) {
+                self.ask_in_the_background(index, runtime);
+            }
+            if admission.go { held } else { held | bit(index) }
+        })
+    }
+
+    fn ask_in_the_background(&self, index: usize, runtime: &Handle) {
+        let Some(provider) = self.provider(index).cloned() else {
+            return;
+        };
+        let id = self.draw_write_id();
+        let known = P::capabilities(&provider);
+        let end = End {
+            lane: self.verifier.lanes[index].clone(),
+            changed: self.verifier.changed.clone(),
+            found: None,
+        };
+        // It keeps no part of the client alive but the endpoint's adapter.
+        let task = async move {
+            let changed = end.changed.clone();
+            P::verify(&provider, &id, known, move || changed.notify_waiters()).await;
+            end.with(P::capabilities(&provider));
+        };
+        let mut tasks = self.verifier.tasks();
+        // Those that have ended.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_on(task, runtime);
+    }
+}
+
+/// The end of the questions to an endpoint, also when their task is dropped half-way: then another call begins anew.
+struct End {
+    lane: Arc<Lane>,
+    changed: Arc<Notify>,
+    found: Option<Capabilities>,
+}
+
+impl End {
+    fn with(mut self, found: Capabilities) {
+        self.found = Some(found);
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let is_known = |found: Capabilities| Conditional::ALL.iter().all(|&c| found.get(c) != Capability::Unknown);
+        let known = self.found.is_some_and(is_known);
+        let unverified = self.lane.watch().ended(clock::now(), known);
+        self.changed.notify_waiters();
+        if let Some(found) = self.found {
+            self.lane.reporter.report(Event::ConditionsVerified {
+                endpoint: self.lane.reporter.endpoint(),
+                found,
+                unverified,
+            });
+        }
+    }
+}

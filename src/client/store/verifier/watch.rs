@@ -1,0 +1,123 @@
+use crate::clock::Instant;
+use std::time::Duration;
+
+/// So many conditional writes are sent to an endpoint while it is being asked; further ones wait. What a busy service sends
+/// in the second that the questions take stays possible, and what may be overwritten has a bound.
+pub(super) const UNVERIFIED: u64 = 100;
+
+/// Until an endpoint is asked again that could not be: the first time, doubled each further time up to the longest.
+const PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// When one endpoint is asked what it does with conditions, and what is sent there until it has answered. Pure.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watch {
+    /// It is being asked.
+    running: bool,
+    /// How often in a row it could not be.
+    failures: u32,
+    not_before: Option<Instant>,
+    /// Conditional writes since it was last told of.
+    unverified: u64,
+    /// Of those, since it is being asked.
+    meanwhile: u64,
+}
+
+/// What to do with a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Admission {
+    /// Ask the endpoint from now on.
+    pub(super) start: bool,
+    /// The write may go there.
+    pub(super) go: bool,
+}
+
+impl Watch {
+    /// A conditional write is about to go to the endpoint, of which nothing is known. `startable`: it can be asked now.
+    pub(super) fn admit(&mut self, now: Instant, startable: bool, required: bool) -> Admission {
+        let start = startable && !self.running && self.not_before.is_none_or(|at| at <= now);
+        if start {
+            self.running = true;
+            self.meanwhile = 0;
+        }
+        let go = !required && (!self.running || self.meanwhile < UNVERIFIED);
+        if go {
+            self.unverified += 1;
+            self.meanwhile += 1;
+        }
+        Admission { start, go }
+    }
+
+    pub(super) const fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// The endpoint has been asked. `known`: it has answered. Gives how many writes went there before.
+    pub(super) fn ended(&mut self, now: Instant, known: bool) -> u64 {
+        self.running = false;
+        if known {
+            self.failures = 0;
+            self.not_before = None;
+        } else {
+            let pause = PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+            self.failures += 1;
+            self.not_before = Some(now + pause);
+        }
+        std::mem::take(&mut self.unverified)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Admission = Admission { start: true, go: true };
+    const GO: Admission = Admission { start: false, go: true };
+    const WAIT: Admission = Admission {
+        start: false,
+        go: false,
+    };
+
+    #[test]
+    fn so_many_go_while_it_is_asked() {
+        let now = crate::clock::now();
+        let mut watch = Watch::default();
+        assert_eq!(watch.admit(now, true, false), START);
+        for _ in 1..UNVERIFIED {
+            assert_eq!(watch.admit(now, true, false), GO);
+        }
+        assert_eq!(watch.admit(now, true, false), WAIT);
+        assert!(watch.is_running());
+        assert_eq!(watch.ended(now, true), UNVERIFIED);
+        assert!(!watch.is_running());
+    }
+
+    #[test]
+    fn who_cannot_be_asked_is_asked_again_ever_later_and_hinders_nobody() {
+        let mut now = crate::clock::now();
+        let mut watch = Watch::default();
+        let mut before = 0;
+        for pause in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
+            assert_eq!(watch.admit(now, true, false), START);
+            assert_eq!(watch.ended(now, false), before + 1);
+            now += Duration::from_secs(pause) - Duration::from_nanos(1);
+            for _ in 0..UNVERIFIED * 2 {
+                assert_eq!(watch.admit(now, true, false), GO);
+            }
+            before = UNVERIFIED * 2;
+            now += Duration::from_nanos(1);
+        }
+    }
+
+    #[test]
+    fn where_it_is_required_nothing_goes_before() {
+        let now = crate::clock::now();
+        let mut watch = Watch::default();
+        assert_eq!(watch.admit(now, false, true), WAIT);
+        let asked = Admission { start: true, go: false };
+        assert_eq!(watch.admit(now, true, true), asked);
+        assert_eq!(watch.admit(now, true, true), WAIT);
+        assert_eq!(watch.ended(now, false), 0);
+        assert_eq!(watch.admit(now, true, true), WAIT);
+    }
+}

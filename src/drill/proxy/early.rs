@@ -1,0 +1,116 @@
+//! A server that answers before it has read the whole request, and then reads no more: its answer is passed on as any other.
+//!
+//! Such a server closes with bytes unread, which resets the connection. Whoever stops at the failed write never reads the
+//! answer that came before the reset.
+
+use super::body;
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    runtime::Handle,
+};
+
+/// A connection to the server on which writing never fails: what the server does not take is thrown away, and reading shows
+/// what it has said.
+#[derive(Debug)]
+pub(super) struct Forgiving {
+    stream: TcpStream,
+    deaf: Arc<AtomicBool>,
+}
+
+impl Forgiving {
+    /// ... and whether a write has failed: then it serves no further request.
+    pub(super) fn new(stream: TcpStream) -> (Self, Arc<AtomicBool>) {
+        let deaf = Arc::new(AtomicBool::new(false));
+        let forgiving = Self {
+            stream,
+            deaf: deaf.clone(),
+        };
+        (forgiving, deaf)
+    }
+
+    fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Acquire)
+    }
+}
+
+impl AsyncRead for Forgiving {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Forgiving {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.is_deaf() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, bytes)) {
+                Ok(written) => return Poll::Ready(Ok(written)),
+                Err(_) => self.deaf.store(true, Ordering::Release),
+            }
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.is_deaf() {
+            true => Poll::Ready(Ok(())),
+            false => Pin::new(&mut self.stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A request's body that is read to its end also when nobody wants it any more: a client that is still sending when its
+/// connection closes sees no answer at all.
+#[derive(Debug)]
+pub(super) struct Drained(Option<Incoming>);
+
+impl Drained {
+    pub(super) const fn new(incoming: Incoming) -> Self {
+        Self(Some(incoming))
+    }
+}
+
+impl Body for Drained {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.0 {
+            Some(incoming) => Pin::new(incoming).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+    }
+}
+
+impl Drop for Drained {
+    fn drop(&mut self) {
+        let left = self.0.take().filter(|incoming| !incoming.is_end_stream());
+        // The task ends with the client's connection at the latest.
+        if let (Some(left), Ok(runtime)) = (left, Handle::try_current()) {
+            runtime.spawn(body::drain(left));
+        }
+    }
+}

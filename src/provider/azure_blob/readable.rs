@@ -1,0 +1,78 @@
+use async_trait::async_trait;
+use azure_core::{
+    http::{
+        AsyncRawResponse, ClientMethodOptions, Context, Request,
+        headers::{HeaderName, Headers},
+        policies::{Policy, PolicyResult},
+    },
+    time::parse_rfc7231,
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// Marks a call of ours, of whose answer only what is needed is read.
+#[derive(Debug)]
+struct Ours;
+
+/// The options of such a call.
+pub(super) fn ours() -> ClientMethodOptions<'static> {
+    let mut context = Context::new();
+    context.insert(Ours);
+    ClientMethodOptions { context }
+}
+
+/// The SDK (1.1) gives up a whole blob for one header that it cannot read, of some thirty. This leaves it those that matter,
+/// and of the rest the date, where it is one.
+#[derive(Debug, Default)]
+pub(super) struct Readable {
+    told: AtomicBool,
+}
+
+const NEEDED: [&str; 7] = [
+    "etag",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cache-control",
+    "last-modified",
+    "x-ms-request-id",
+];
+const LAST_MODIFIED: HeaderName = HeaderName::from_static_standard("last-modified");
+
+impl Readable {
+    fn only_needed(&self, headers: Headers) -> Headers {
+        let mut kept = Headers::new();
+        for (name, value) in headers {
+            let called = name.as_str();
+            if NEEDED.contains(&called) || called.starts_with("x-ms-meta-") {
+                kept.insert(name, value);
+            }
+        }
+        let unreadable = |date| parse_rfc7231(date).is_err();
+        if kept.get_optional_str(&LAST_MODIFIED).is_some_and(unreadable) {
+            kept.remove(LAST_MODIFIED);
+            if !self.told.swap(true, Ordering::AcqRel) {
+                tracing::warn!(
+                    target: "evenkeel",
+                    "the store's `last-modified` cannot be read and is left out; this is said once"
+                );
+            }
+        }
+        kept
+    }
+}
+
+#[async_trait]
+#[allow(elided_lifetimes_in_paths)] // the trait's are late-bound
+impl Policy for Readable {
+    async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
+        let answer = next[0].send(ctx, request, &next[1..]).await?;
+        if ctx.value::<Ours>().is_none() || !answer.status().is_success() {
+            return Ok(answer);
+        }
+        let (status, headers, body) = answer.deconstruct();
+        Ok(AsyncRawResponse::new(status, self.only_needed(headers), Box::pin(body)))
+    }
+}

@@ -1,0 +1,121 @@
+//! Whose word an answer is.
+
+use super::{
+    S3,
+    error::{self, failed},
+};
+use crate::{
+    provider::{
+        ProviderError, ProviderErrorKind,
+        refusal::{Asked, wrong},
+    },
+    request::Key,
+    verdict::table::Symptom,
+};
+use aws_sdk_s3::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextRef},
+    error::{BoxError, SdkError},
+    operation::{RequestId, head_object::HeadObjectError},
+};
+use aws_smithy_runtime_api::http::Headers;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// By which a store's own answers are known: it puts at least one of these headers on each.
+#[derive(Clone, Debug)]
+pub(super) struct Marks(Arc<[Arc<str>]>);
+
+impl Marks {
+    pub(super) fn new(names: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        Self(names.into_iter().map(Into::into).collect())
+    }
+
+    pub(super) fn are_on(&self, headers: &Headers) -> bool {
+        self.0.iter().any(|name| headers.contains_key(&**name))
+    }
+
+    /// Looks at the head of one answer, which the SDK does not show of a success.
+    pub(super) fn watch(&self) -> Watch {
+        Watch {
+            marks: self.clone(),
+            seen: Arc::default(),
+        }
+    }
+}
+
+/// Whether an answer carried a mark.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    marks: Marks,
+    seen: Arc<AtomicBool>,
+}
+
+impl Watch {
+    pub(super) fn saw_one(&self) -> bool {
+        self.seen.load(Ordering::Acquire)
+    }
+}
+
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "Watch"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let marked = self.marks.are_on(context.response().headers());
+        self.seen.store(marked, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl S3 {
+    /// Why a HEAD was refused. That something is not there it can say by a mark alone; a missing bucket is marked, too, so that
+    /// this one is ruled out before.
+    pub(super) async fn unseen(&self, key: &Key, error: &SdkError<HeadObjectError>) -> ProviderError {
+        if let Some(refused) = error::of_head(Asked::Read, error) {
+            return refused;
+        }
+        let marked = error
+            .raw_response()
+            .is_some_and(|answer| self.marks.are_on(answer.headers()));
+        if marked && self.bucket_seen.load(Ordering::Acquire) {
+            return error::absent(error);
+        }
+        self.missing(key).await
+    }
+
+    /// The bucket is there.
+    pub(super) fn see_bucket(&self) {
+        self.bucket_seen.store(true, Ordering::Release);
+    }
+
+    /// Why the key is not to be had: its first byte is asked for, as the refusal of a GET has a body that names what is
+    /// missing. Of a key that is there after all, the store contradicts itself, or somebody spoke for it before.
+    pub(super) async fn missing(&self, key: &Key) -> ProviderError {
+        let byte = self.client.get_object().bucket(&*self.bucket).key(key.as_str());
+        let refused = match byte.range("bytes=0-0").send().await {
+            Ok(got) if got.e_tag().is_none() => return wrong(Symptom::ErrorDocument, got.request_id()),
+            Ok(_) => None,
+            Err(error) => Some(failed(Asked::Read, &error)),
+        };
+        match refused {
+            Some(refused) if refused.kind() != ProviderErrorKind::RangeNotSatisfiable => self.noting(refused),
+            _ => ProviderError::faulty("the store said that it is not there, and shows it"),
+        }
+    }
+
+    /// Who knows that a key is missing has the bucket.
+    pub(super) fn noting(&self, refused: ProviderError) -> ProviderError {
+        if refused.kind() == ProviderErrorKind::NotFound {
+            self.see_bucket();
+        }
+        refused
+    }
+}

@@ -1,0 +1,133 @@
+use aws_sdk_s3::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextMut},
+    error::BoxError,
+    primitives::{DateTime, DateTimeFormat},
+};
+use aws_smithy_runtime_api::http::Headers;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+/// Removes what the SDK could not read, where it does not matter to the body: the SDK gives up a whole object for one date
+/// in a form of its own. The length and the range stay, whatever they are, and the tag's absence is noticed.
+#[derive(Debug, Default)]
+pub(super) struct Readable {
+    /// Of which headers it has told.
+    told: Mutex<BTreeSet<&'static str>>,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Date(DateTimeFormat),
+    Number { bits: u32 },
+    Truth,
+}
+
+/// Every header that the SDK (1.157) reads as something else than text, but for `content-length`.
+const SECONDARY: [(&str, Form); 11] = [
+    ("last-modified", Form::Date(DateTimeFormat::HttpDate)),
+    ("expires", Form::Date(DateTimeFormat::HttpDate)),
+    (
+        "x-amz-object-lock-retain-until-date",
+        Form::Date(DateTimeFormat::DateTimeWithOffset),
+    ),
+    ("x-amz-object-lock-event-hold-duration-days", Form::Number { bits: 32 }),
+    ("x-amz-object-lock-event-hold-duration-years", Form::Number { bits: 32 }),
+    ("x-amz-missing-meta", Form::Number { bits: 32 }),
+    ("x-amz-mp-parts-count", Form::Number { bits: 32 }),
+    ("x-amz-tagging-count", Form::Number { bits: 32 }),
+    ("x-amz-object-size", Form::Number { bits: 64 }),
+    ("x-amz-delete-marker", Form::Truth),
+    ("x-amz-server-side-encryption-bucket-key-enabled", Form::Truth),
+];
+
+impl Form {
+    fn reads(self, value: &str) -> bool {
+        match self {
+            Self::Date(format) => DateTime::from_str(value, format).is_ok(),
+            Self::Number { bits: 32 } => value.parse::<i32>().is_ok(),
+            Self::Number { .. } => value.parse::<i64>().is_ok(),
+            Self::Truth => matches!(value, "true" | "false"),
+        }
+    }
+}
+
+/// What cannot be read, and what it is called in an event: a name that the server chose is not shown.
+fn unreadable(headers: &Headers) -> Vec<(String, &'static str)> {
+    let mut found = Vec::new();
+    for (name, form) in SECONDARY {
+        let mut values = headers.get_all_bytes(name).map(std::str::from_utf8);
+        let readable = match (values.next(), values.next()) {
+            (None, _) => true,
+            (Some(Ok(value)), None) => form.reads(value.trim()),
+            _ => false,
+        };
+        if !readable {
+            found.push((name.to_owned(), name));
+        }
+    }
+    for (name, value) in headers.iter_bytes() {
+        if std::str::from_utf8(value).is_err() {
+            let called = match name {
+                "content-type" => "content-type",
+                "cache-control" => "cache-control",
+                _ if name.starts_with("x-amz-meta-") => "x-amz-meta-*",
+                _ => "another header",
+            };
+            found.push((name.to_owned(), called));
+        }
+    }
+    found
+}
+
+impl Intercept for Readable {
+    fn name(&self) -> &'static str {
+        "Readable"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.response_mut().headers_mut();
+        for (name, called) in unreadable(headers) {
+            headers.remove(&name);
+            let first = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(called);
+            if first {
+                tracing::warn!(
+                    target: "evenkeel",
+                    "the store's `{called}` cannot be read and is left out; this is said once"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_sdk_reads_stays() {
+        let mut headers = Headers::new();
+        for (name, value) in [
+            ("last-modified", "Fri, 27 Nov 2026 08:57:14 GMT"),
+            ("x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00.000Z"),
+            ("x-amz-tagging-count", "3"),
+            ("x-amz-object-size", "5368709120"),
+            ("x-amz-delete-marker", "false"),
+            ("content-length", "many"),
+        ] {
+            headers.insert(name, value);
+        }
+        assert!(unreadable(&headers).is_empty());
+        headers.insert("x-amz-tagging-count", "5368709120");
+        headers.append("last-modified", "Fri, 27 Nov 2026 08:57:15 GMT");
+        let names: Vec<_> = unreadable(&headers).into_iter().map(|(_, called)| called).collect();
+        assert_eq!(names, ["last-modified", "x-amz-tagging-count"]);
+    }
+}

@@ -1,0 +1,184 @@
+//! A create that may go to any endpoint: not past one that lost an answer, before it was looked at what lies there.
+//!
+//! The lost answer may have been "it exists already". Who then stored it elsewhere would have stored a second body beside the
+//! first, and said Ok. So the stack gives a lost answer back, and this asks on:
+//!
+//! | at the endpoint that lost the answer | then |
+//! |---|---|
+//! | the object with this write's id | it is stored there |
+//! | another one | it exists already |
+//! | nothing, so far | elsewhere: the lost one may yet land, with the same bytes |
+//! | that cannot be told: it hangs, it is gone | elsewhere: what is there may be another's |
+//!
+//! The last row is the price of failing over. Both last ones are said: the answer has an attempt that is unresolved.
+
+use super::{
+    Accepted, Owner, Witness, Write, owner, settle,
+    write_once::{cannot_create, full_at},
+};
+use crate::{
+    client::store::{Aim, Context, Protocol, Reply, members},
+    clock,
+    error::{Error, ErrorKind},
+    request::{Ended, LegKind, OpClass, bit},
+};
+use std::{sync::PoisonError, time::Duration};
+
+/// A look takes no longer than this where the endpoint has not shown how fast its reads are: the floor of any attempt.
+const LOOK: Duration = Duration::from_secs(1);
+/// Nor longer than this where it was silent: it will mostly stay so, and the create waits. Three round trips across a continent,
+/// for a new connection, and the look itself.
+const LOOK_AT_THE_SILENT: Duration = Duration::from_millis(250);
+
+/// What was tried before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Before {
+    /// Endpoints that lost an answer.
+    lost: u64,
+    /// Endpoints that are not asked again while there are others.
+    tried: u64,
+    attempts: u32,
+    returns: usize,
+}
+
+/// `fit`: the endpoints that may take it, as far as it is known. One that says that it has no creates (501) is none of them
+/// from then on, and another is asked.
+pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit: u64) -> Result<Accepted<P>, Error> {
+    let mut fit = fit;
+    let mut before = Before::default();
+    let mut last: Option<Reply<P>> = None;
+    let reply = loop {
+        // One that is full would cost each create an attempt. If all are, they are asked: one may have room again.
+        let with_room = fit & !cx.core.full(cx.started);
+        let allowed = if with_room & !cx.barred() != 0 { with_room } else { fit };
+        let aim = Aim {
+            barred: !allowed | before.tried,
+            kind: if last.is_some() { LegKind::Retry } else { LegKind::First },
+            gives_back_lost: true,
+            spent: before.attempts,
+            ..Aim::default()
+        };
+        let reply = cx.ask(write.request.clone(), aim).await;
+        if let Some(earlier) = last.take_if(|_| reply.record().attempts() == 0) {
+            // Nobody else can be asked.
+            if before.tried == 0 || !pause(cx, &mut before).await {
+                break earlier;
+            }
+            before.tried = 0;
+            last = Some(earlier);
+            continue;
+        }
+        for endpoint in full_at(&reply) {
+            cx.core.found_full(endpoint, clock::now());
+        }
+        if let Some(unable) = cannot_create(cx, &reply) {
+            cx.core.found_without_create(unable);
+            fit &= !bit(unable);
+            if fit & !before.tried & !cx.barred() & cx.pin.map_or(u64::MAX, bit) == 0 {
+                break reply;
+            }
+            last = Some(reply);
+            continue;
+        }
+        let lost = members(reply.maybe_applied_at()).next();
+        let Some(endpoint) = lost.filter(|_| !reply.is_ok() && clock::now() < cx.deadline) else {
+            break reply;
+        };
+        let aim = look_at(cx, endpoint, was_silent(&reply));
+        match owner(cx, write.look.clone(), &write.id, aim).await {
+            Owner::Own(tag) => {
+                return Ok(Accepted {
+                    tag,
+                    endpoint: Some(endpoint),
+                    unresolved: cx.unresolved() > usize::from(!write.known_id),
+                });
+            }
+            Owner::Foreign => {
+                let elsewhere = before.lost & !bit(endpoint) != 0;
+                let error = cx.fail(reply);
+                return Err(match elsewhere {
+                    true => error.with_kind(ErrorKind::MaybeApplied).retryable(true),
+                    false => error.with_kind(ErrorKind::AlreadyExists),
+                });
+            }
+            Owner::Gone | Owner::Unknown => {}
+        }
+        before.attempts += u32::try_from(reply.record().attempts()).unwrap_or(u32::MAX);
+        before.tried |= reply.record().picked();
+        if before.attempts >= cx.core.retry.max_attempts || !cx.core.budget.withdraw(clock::now()) {
+            break reply;
+        }
+        before.lost |= bit(endpoint);
+        if allowed & !before.tried & !cx.barred() & cx.pin.map_or(u64::MAX, bit) == 0 {
+            if !pause(cx, &mut before).await {
+                break reply;
+            }
+            before.tried = 0;
+        }
+        last = Some(reply);
+    };
+    finish(cx, reply, write, before.lost).await
+}
+
+/// Nothing replaces what is stored here: a foreign write at the only endpoint that lost an answer was there before ours
+/// arrived, and ours was refused.
+async fn finish<P: Protocol>(
+    cx: &Context<P>,
+    reply: Reply<P>,
+    write: Write<P>,
+    lost: u64,
+) -> Result<Accepted<P>, Error> {
+    let here = reply.endpoint().map_or(0, bit);
+    let witness = Witness {
+        knows_all: false,
+        foreign_is_definite: true,
+        lost,
+    };
+    let settled = settle(
+        cx,
+        reply,
+        write.look,
+        (write.condition, write.id, write.known_id),
+        witness,
+    )
+    .await;
+    settled.map_err(|error| {
+        let definite = error.kind() == ErrorKind::AlreadyExists && lost & !here == 0;
+        match lost == 0 || definite {
+            true => error,
+            false => error.with_kind(ErrorKind::MaybeApplied).retryable(true),
+        }
+    })
+}
+
+fn was_silent<P: Protocol>(reply: &Reply<P>) -> bool {
+    let mut legs = reply.record().legs().into_iter();
+    legs.any(|leg| matches!(leg.ended, Some(Ended::Judged(outcome)) if outcome.timed_out))
+}
+
+/// One attempt, and a short one: within twice the endpoint's own p99, where that is known.
+fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize, silent: bool) -> Aim {
+    let floor = if silent { LOOK_AT_THE_SILENT } else { LOOK };
+    let learnt = cx.core.vitals[endpoint].tracker.p99(OpClass::Read);
+    let limit = learnt.map_or(floor, |p99| p99.saturating_mul(2).max(LOOK_AT_THE_SILENT));
+    Aim {
+        deadline: Some(cx.preferring().min(clock::now() + limit)),
+        spent: cx.core.retry.max_attempts,
+        ..Aim::confirm(endpoint)
+    }
+}
+
+/// Waits before an endpoint is asked again, as the stack's own retries do; `false`: there is no time left.
+async fn pause<P: Protocol>(cx: &Context<P>, before: &mut Before) -> bool {
+    let wait = {
+        let mut rng = cx.core.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        cx.core.retry.waits(&mut rng).nth(before.returns)
+    };
+    let wait = wait.unwrap_or(cx.core.retry.max_backoff);
+    before.returns += 1;
+    if clock::now() + wait >= cx.deadline {
+        return false;
+    }
+    tokio::time::sleep(wait).await;
+    true
+}

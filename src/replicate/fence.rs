@@ -1,0 +1,225 @@
+//! Overwrites and deletes: who writes last wins, but not an attempt of theirs that was given up and lands late.
+//!
+//! A late attempt cannot be called back. It can be made to miss: every attempt carries the tag of what it is to replace, and
+//! whatever is written meanwhile takes that tag away. Where the tag is known it costs nothing; a *fenced* write looks for it.
+//!
+//! | what is known | a put is sent | a delete is sent |
+//! |---|---|---|
+//! | the tag | on the tag | on the tag |
+//! | nothing is there | as a create, which a later delete lets in | not at all: there is nothing to remove |
+//! | nothing, not fenced | unconditionally | unconditionally |
+//!
+//! The condition is ours and not the caller's, so that its failure is no answer: look again, recognise an attempt of our own
+//! that landed, else try on the tag that is there now. What nobody asked to be fenced goes unconditionally in the end.
+
+use super::{Accepted, Mode, Write, authority, of_the_home, provider_managed};
+use crate::{
+    client::store::{Aim, Context, Protocol, Reply, Seen},
+    clock,
+    error::{Error, ErrorKind},
+    provider::{
+        Conditional,
+        ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Unsupported},
+    },
+    request::{LegKind, WriteId, bit},
+};
+use std::{sync::PoisonError, time::Duration};
+
+/// The conditional rounds of a write that nobody asked to be fenced: its own tag, and the one that it finds instead. More
+/// would fence an attempt that may not even be lost at the price of requests that are certain.
+const TRIES: u32 = 2;
+/// And of one that is fenced. A round is lost to a writer that got through, so that eight are lost to eight others.
+const FENCED_TRIES: u32 = 8;
+/// The first wait of a fenced write that others outran, at most: about a round trip within a region. Then twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(2);
+
+pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
+    let written = run(cx, write).await;
+    match cx.core.mode {
+        Mode::ProviderManaged { .. } => written.map_err(|error| of_the_home(cx, error)),
+        Mode::Strong | Mode::WriteOnce => written,
+    }
+}
+
+async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
+    let mut aim = authority(cx)?;
+    let fenced = write.fenced || cx.core.fenced;
+    if let (true, Some(home)) = (fenced, aim.pin) {
+        let given_by = cx.name(home);
+        provider_managed::may_judge(cx, home, &super::Condition::Match { given_by }, Some(judged(&write))).await?;
+    }
+    let mut seen = known(cx, aim, &write).map(Seen::There);
+    if seen.is_none() && fenced {
+        seen = look(cx, &write, aim).await?.seen;
+    }
+    for tries in 1.. {
+        if write.removes && seen == Some(Seen::Absent) {
+            return Ok(Accepted::at(aim.pin, cx));
+        }
+        let Some(request) = seen.as_ref().and_then(|seen| P::on(&write.request, seen)) else {
+            if fenced {
+                let message = format!(
+                    "it cannot be fenced, as the store gives no {} that could be a condition",
+                    P::TAG
+                );
+                return Err(cx.refuse(ErrorKind::Unsupported, message));
+            }
+            return Accepted::from(cx.ask(write.request, aim).await, cx);
+        };
+        let reply = cx.ask(request, aim).await;
+        aim.kind = LegKind::Retry;
+        let lost = reply.record().of_unknown_fate() > 0;
+        match reply.refusal() {
+            Some(PreconditionFailed | AlreadyExists) => {}
+            Some(Unsupported | Invalid | Denied) if !fenced && !lost => {
+                give_up(cx, &write, &reply);
+                if !withdraw(cx) {
+                    return Err(cx.fail(reply));
+                }
+                seen = None;
+                continue;
+            }
+            _ => return Accepted::from(reply, cx),
+        }
+        // Outdated. What an attempt of ours stored before it was given up is found here, too.
+        let Some(endpoint) = reply.endpoint() else {
+            return Err(cx.fail(reply));
+        };
+        let outdated = || {
+            if let Some(key) = P::key(&write.request).filter(|_| !fenced) {
+                cx.core.fences.shared(key, clock::now());
+            }
+        };
+        let most = if fenced { FENCED_TRIES } else { TRIES };
+        if !lost && (tries >= most || !withdraw(cx)) {
+            if fenced {
+                return Err(outrun(cx));
+            }
+            outdated();
+            seen = None;
+            continue;
+        }
+        let at = match lost {
+            true => Aim::confirm(endpoint),
+            false => Aim {
+                kind: LegKind::Retry,
+                ..Aim::only(endpoint)
+            },
+        };
+        let found = match look(cx, &write, at).await {
+            Ok(found) => found,
+            Err(_) if lost => return Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
+            Err(error) if fenced => return Err(error),
+            Err(_) => {
+                seen = None;
+                continue;
+            }
+        };
+        if !write.removes && found.id.as_ref() == Some(&write.id) {
+            let tag = match found.seen {
+                Some(Seen::There(tag)) => Some(tag),
+                _ => None,
+            };
+            return Ok(Accepted {
+                tag,
+                ..Accepted::at(Some(endpoint), cx)
+            });
+        }
+        outdated();
+        if found.seen == seen && seen != Some(Seen::Absent) {
+            if fenced {
+                let message = format!("it cannot be fenced, as the store refuses the {} that it gives", P::TAG);
+                return Err(cx.refuse(ErrorKind::Unsupported, message));
+            }
+            seen = None;
+            continue;
+        }
+        seen = found.seen.filter(|_| tries < most);
+        if fenced && (seen.is_none() || !pause(cx, tries).await) {
+            return Err(outrun(cx));
+        }
+    }
+    Err(outrun(cx))
+}
+
+/// The condition that a fence is made of.
+const fn judged<P: Protocol>(write: &Write<P>) -> Conditional {
+    if write.removes {
+        Conditional::DeleteIfMatch
+    } else {
+        Conditional::IfMatch
+    }
+}
+
+/// The tag with which this client saw the key last, if it can be a condition where the write goes.
+fn known<P: Protocol>(cx: &Context<P>, aim: Aim, write: &Write<P>) -> Option<P::Tag> {
+    let tag = cx.core.fences.tag(P::key(&write.request)?, cx.started)?;
+    let judge = cx.core.roster.index_of(P::judge_of(&tag)?)?;
+    let lacking = |home| cx.core.lacking(judged(write)) & bit(home) != 0 || cx.core.fences.lacks(home, write.removes);
+    match aim.pin {
+        Some(home) if judge != home || lacking(home) => None,
+        _ => Some(tag),
+    }
+}
+
+/// What is there, and whose write it is.
+struct Found<P: Protocol> {
+    /// `None`: something without a tag.
+    seen: Option<Seen<P::Tag>>,
+    id: Option<WriteId>,
+}
+
+async fn look<P: Protocol>(cx: &Context<P>, write: &Write<P>, aim: Aim) -> Result<Found<P>, Error> {
+    let reply = cx.ask(write.look.clone(), aim).await;
+    if reply.refusal() == Some(NotFound) {
+        return Ok(Found {
+            seen: Some(Seen::Absent),
+            id: None,
+        });
+    }
+    match reply.result {
+        Err(_) => Err(cx.fail(reply)),
+        Ok(response) => {
+            let (id, tag) = P::found(response).ok_or_else(|| cx.nonsense())?;
+            let tag = tag.filter(|tag| P::judge_of(tag).is_some());
+            Ok(Found {
+                seen: tag.map(Seen::There),
+                id,
+            })
+        }
+    }
+}
+
+/// The store, its adapter or its permissions have no such condition.
+fn give_up<P: Protocol>(cx: &Context<P>, write: &Write<P>, reply: &Reply<P>) {
+    match (reply.refusal(), reply.endpoint(), P::key(&write.request)) {
+        // S3 wants the permission to read for If-Match. But the credentials may as well be bad for a moment.
+        (Some(Denied), _, Some(key)) => cx.core.fences.shared(key, clock::now()),
+        (_, Some(endpoint), _) => cx.core.fences.found_lacking(endpoint, write.removes),
+        _ => {}
+    }
+}
+
+fn withdraw<P: Protocol>(cx: &Context<P>) -> bool {
+    cx.core.budget.withdraw(clock::now())
+}
+
+/// Full jitter, so that those who met once do not meet again; `false`: there is no time left.
+async fn pause<P: Protocol>(cx: &Context<P>, tries: u32) -> bool {
+    let share = cx.core.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
+    let wait = (FIRST_WAIT * 2_u32.pow(tries)).mul_f64(share);
+    if clock::now() + wait >= cx.deadline {
+        return false;
+    }
+    tokio::time::sleep(wait).await;
+    true
+}
+
+fn outrun<P: Protocol>(cx: &Context<P>) -> Error {
+    let message = format!("others kept changing the {}", P::NOUN);
+    let kind = match cx.may_have_been_applied() {
+        true => ErrorKind::MaybeApplied,
+        false => ErrorKind::Unavailable,
+    };
+    cx.refuse(kind, message).retryable(true)
+}

@@ -1,0 +1,72 @@
+//! Which endpoints can be trusted with a condition.
+
+use super::Condition;
+use crate::{
+    client::store::{Context, Protocol},
+    error::{Error, ErrorKind},
+    provider::Conditional,
+    request::bit,
+};
+
+impl Condition {
+    /// What a put on this condition asks of a store.
+    pub(super) const fn of_a_put(&self) -> Option<Conditional> {
+        match self {
+            Self::None => None,
+            Self::Create => Some(Conditional::Create),
+            Self::Match { .. } => Some(Conditional::IfMatch),
+        }
+    }
+}
+
+/// Those among these endpoints that a write on this condition may go to.
+///
+/// An endpoint that is known not to keep to it gets none; one of which nobody knows is asked in the background, and gets a
+/// bounded number meanwhile (none, where knowing is required). With nobody left the write waits for the answer.
+pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Conditional) -> Result<u64, Error> {
+    let core = &cx.core;
+    let here = among & !cx.barred() & cx.pin.map_or(u64::MAX, bit);
+    loop {
+        let trusted = !core.lacking(condition);
+        if here & trusted == 0 && here != 0 {
+            let names = cx.names(here).join(" and ");
+            let message = format!(
+                "{names}: known not to keep to {}, so that this write could undo what it must not",
+                condition.as_str()
+            );
+            return Err(cx.refuse(ErrorKind::Unsupported, message));
+        }
+        if here & trusted & core.unknown(condition) == 0 {
+            return Ok(among & trusted);
+        }
+        let mut changed = std::pin::pin!(core.verifier.changed());
+        // From now on nothing is missed; so the last look is after it.
+        changed.as_mut().enable();
+        let unknown = here & trusted & core.unknown(condition);
+        let held = core.have_asked(unknown);
+        if here & trusted & !held != 0 {
+            return Ok(among & trusted & !held);
+        }
+        let names = || cx.names(held).join(" and ");
+        if !core.verifier.is_asking(held) {
+            // Answered just now.
+            if core.unknown(condition) & held != held {
+                continue;
+            }
+            let message = format!(
+                "whether {} can be trusted with {} could not be told",
+                names(),
+                condition.as_str()
+            );
+            return Err(cx.refuse(ErrorKind::Unavailable, message));
+        }
+        if tokio::time::timeout_at(cx.deadline, changed).await.is_err() {
+            let message = format!(
+                "whether {} can be trusted with {} is still being found out",
+                names(),
+                condition.as_str()
+            );
+            return Err(cx.refuse(ErrorKind::DeadlineExceeded, message));
+        }
+    }
+}

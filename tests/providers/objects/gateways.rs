@@ -1,0 +1,377 @@
+//! What speaks for a store behind `GenericStore`: servers that redirect, gateways, and stores with foreign keys in them.
+
+use crate::generic::{opaque, over};
+use bytes::Bytes;
+use evenkeel::{
+    Endpoint, ErrorKind, ObjectClient,
+    provider::{GenericStore, ObjectProvider, ProviderError, ProviderErrorKind},
+    request::{
+        Key,
+        object::{Delete, Get, Head, List, ListEntry, Put, PutMode},
+    },
+    verdict::{Sent, Verdict},
+};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+use tokio::{net::TcpListener, task::JoinSet};
+
+type Answer = Response<Full<Bytes>>;
+type Asked = (Method, String, http::HeaderMap);
+
+struct Server {
+    addr: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    _serving: JoinSet<()>,
+}
+
+impl Server {
+    fn count(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+
+    fn store(&self) -> GenericStore {
+        over(self.addr)
+    }
+
+    /// By both ways to bring one.
+    fn stores(&self) -> [(&'static str, GenericStore); 2] {
+        [
+            ("ours", self.store()),
+            ("opaque", opaque(self.addr).trusting_transport()),
+        ]
+    }
+}
+
+async fn serve(answer: impl Fn(&Method, &str) -> Answer + Send + Sync + 'static) -> Server {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (answer, asked) = (Arc::new(answer), Arc::new(Mutex::new(Vec::new())));
+    let seen = asked.clone();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            let (answer, seen) = (answer.clone(), seen.clone());
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (answer, seen) = (answer.clone(), seen.clone());
+                async move {
+                    let (head, body) = request.into_parts();
+                    let _ = body.collect().await;
+                    let uri = head.uri.to_string();
+                    seen.lock()
+                        .unwrap()
+                        .push((head.method.clone(), uri.clone(), head.headers));
+                    Ok::<_, Infallible>(answer(&head.method, &uri))
+                }
+            });
+            connections.spawn(async move {
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(socket), service)
+                    .await;
+            });
+        }
+    });
+    Server {
+        addr,
+        asked,
+        _serving: serving,
+    }
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::builder().status(status);
+    for (name, value) in headers {
+        answer = answer.header(*name, *value);
+    }
+    answer.body(Full::new(body.into())).unwrap()
+}
+
+const MARKED: [(&str, &str); 1] = [("x-amz-request-id", "REQ42")];
+
+fn refusal(status: u16, code: &str) -> Answer {
+    answer(
+        status,
+        &MARKED,
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>"),
+    )
+}
+
+fn key() -> Key {
+    Key::new("secret-key").unwrap()
+}
+
+async fn each(store: &GenericStore) -> Vec<(&'static str, Result<(), ProviderError>)> {
+    let mut overwrite = Put::new(key(), "secret-value");
+    overwrite.mode = PutMode::Overwrite;
+    let folded = || {
+        let mut list = List::default();
+        list.delimiter = Some("/".into());
+        list
+    };
+    vec![
+        ("create", store.put(Put::new(key(), "secret-value")).await.map(drop)),
+        ("put", store.put(overwrite).await.map(drop)),
+        ("get", store.get(Get::new(key())).await.map(drop)),
+        ("head", store.head(Head::new(key())).await.map(drop)),
+        ("delete", store.delete(Delete::new(key())).await),
+        ("list", store.list(List::default()).await.map(drop)),
+        ("folded list", store.list(folded()).await.map(drop)),
+        ("warm_up", store.warm_up().await),
+    ]
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let elsewhere = serve(|_, _| answer(200, &[("etag", "\"stolen\"")], "stolen")).await;
+        let port = elsewhere.addr.port();
+        let server = serve(move |_, uri| {
+            let location = format!("http://localhost:{port}{uri}");
+            answer(status, &[("location", &location)], "")
+        })
+        .await;
+        for (what, result) in each(&server.store()).await {
+            let error = result.unwrap_err();
+            assert_eq!(error.outcome().verdict, Verdict::Caller, "{status}, {what}: {error}");
+        }
+        assert_eq!((elsewhere.count(), server.count()), (0, 8), "{status}");
+    }
+}
+
+/// Without a word about its transport a store is not asked.
+#[tokio::test]
+async fn an_opaque_store_is_refused_until_it_is_trusted() {
+    let server = serve(|_, _| answer(200, &[("etag", "\"1\"")], "x")).await;
+    let store = opaque(server.addr);
+    for (what, result) in each(&store).await {
+        let error = result.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.outcome().sent),
+            (ProviderErrorKind::Unsupported, Sent::No),
+            "{what}: {error}"
+        );
+        assert!(error.to_string().contains("trusting_transport"), "{error}");
+    }
+    assert_eq!(server.count(), 0);
+    assert_eq!(store.trusting_transport().get(Get::new(key())).await.unwrap().body, "x");
+    // ... and one of whose two clients one is ours is not.
+    assert!(over(server.addr).get(Get::new(key())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_page_is_no_success() {
+    const PAGE: &str = "<!DOCTYPE html><html><body><p>Welcome</p></body></html>";
+    for page in [PAGE, "", "{\"ok\":true}", "<html></html>"] {
+        let server = serve(move |_, _| answer(200, &[("content-type", "text/html")], page)).await;
+        for (whose, store) in server.stores() {
+            for (what, result) in each(&store).await {
+                let error = result.expect_err(&format!("{whose}, {what}, {page:?}"));
+                assert_eq!(
+                    error.outcome().verdict,
+                    Verdict::Faulty,
+                    "{whose}, {what}, {page:?}: {error}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gateways_404_is_no_absence() {
+    for body in ["", "<html>no</html>", "{\"message\":\"no route\"}"] {
+        let server = serve(move |_, _| answer(404, &[("server", "envoy")], body)).await;
+        for (whose, store) in server.stores() {
+            for (what, result) in each(&store).await {
+                let error = result.expect_err(&format!("{whose}, {what}"));
+                assert_eq!(
+                    error.outcome().verdict,
+                    Verdict::Faulty,
+                    "{whose}, {what}, {body:?}: {error}"
+                );
+            }
+        }
+    }
+    // Nor is it a success with no content.
+    let server = serve(|_, _| answer(204, &[("server", "envoy")], "")).await;
+    for (whose, store) in server.stores() {
+        let error = store.delete(Delete::new(key())).await.expect_err(whose);
+        assert_eq!(error.outcome().verdict, Verdict::Faulty, "{whose}: {error}");
+    }
+}
+
+/// A HEAD's 404 says neither whose it is nor of what.
+#[tokio::test]
+async fn an_absence_is_proven() {
+    use ProviderErrorKind::{Failed, Invalid, NotFound};
+    for marked in [false, true] {
+        for (look, kind) in [
+            (refusal(404, "NoSuchKey"), NotFound),
+            (refusal(404, "NoSuchBucket"), Invalid),
+            (answer(404, &MARKED, ""), Failed),
+            // It is there, and empty; or not.
+            (refusal(416, "InvalidRange"), Failed),
+            (
+                answer(206, &[("etag", "\"1\""), ("content-range", "bytes 0-0/1")], "x"),
+                Failed,
+            ),
+            (answer(200, &[], "<html></html>"), Failed),
+        ] {
+            let server = serve(move |method, _| match *method {
+                Method::HEAD if marked => answer(404, &MARKED, ""),
+                Method::HEAD => answer(404, &[], ""),
+                _ => look.clone(),
+            })
+            .await;
+            for (whose, store) in server.stores() {
+                let before = server.count();
+                let error = store.head(Head::new(key())).await.unwrap_err();
+                assert_eq!(error.kind(), kind, "{whose}, {marked}: {error}");
+                assert_eq!(server.count() - before, 2, "{whose}, {marked}");
+                if kind == NotFound {
+                    // The bucket is there, now: a mark is enough.
+                    store.head(Head::new(key())).await.unwrap_err();
+                    let asked = if marked && whose == "ours" { 3 } else { 4 };
+                    assert_eq!(server.count() - before, asked, "{whose}, {marked}");
+                }
+            }
+        }
+    }
+}
+
+fn listing(names: &[&str], prefixes: &[&str], next: Option<&str>) -> Answer {
+    let mut body = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult><Name>orders</Name><Prefix></Prefix>",
+    );
+    for name in names {
+        body += &format!(
+            "<Contents><Key>{name}</Key><LastModified>2026-11-27T09:00:00.000Z</LastModified><ETag>\"1\"</ETag><Size>1</Size></Contents>"
+        );
+    }
+    for prefix in prefixes {
+        body += &format!("<CommonPrefixes><Prefix>{prefix}</Prefix></CommonPrefixes>");
+    }
+    if let Some(next) = next {
+        body += &format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{next}</NextContinuationToken>");
+    }
+    answer(200, &MARKED, body + "</ListBucketResult>")
+}
+
+fn names(entries: &[ListEntry]) -> Vec<&str> {
+    entries.iter().map(ListEntry::name).collect()
+}
+
+#[tokio::test]
+async fn foreign_keys_are_listed_as_they_are() {
+    let all = ["./q", "/a", "a&#x1;b", "a&amp;b", "dir", "dir/", "m//n", "z"];
+    let expected = ["./q", "/a", "a\u{1}b", "a&b", "dir", "dir/", "m//n", "z"];
+    let server = serve(move |_, uri| match uri.contains("delimiter") {
+        true => listing(&["a&#x1;b", "dir", "z"], &["./", "/", "dir/", "m/"], None),
+        false => listing(&all, &[], None),
+    })
+    .await;
+    for store in [server.store(), server.store().listing_in_order()] {
+        let mut list = List::default();
+        assert_eq!(names(&store.list(list.clone()).await.unwrap().entries), expected);
+        list.limit = Some(3);
+        let page = store.list(list.clone()).await.unwrap();
+        assert_eq!(
+            (names(&page.entries), page.continuation.as_deref()),
+            (expected[..3].to_vec(), Some("a\u{1}b"))
+        );
+        list.continuation = page.continuation;
+        assert_eq!(names(&store.list(list).await.unwrap().entries), expected[3..6]);
+        let mut below = List::default();
+        below.prefix = "m//".into();
+        assert_eq!(names(&store.list(below.clone()).await.unwrap().entries), ["m//n"]);
+        below.delimiter = Some("/".into());
+        // The server of this test folds by another prefix than it was asked for.
+        let mut folded = List::default();
+        folded.delimiter = Some("/".into());
+        assert_eq!(
+            names(&store.list(folded).await.unwrap().entries),
+            ["./", "/", "a\u{1}b", "dir", "dir/", "m/", "z"]
+        );
+        let client = ObjectClient::builder()
+            .endpoint(Endpoint::new("here", store))
+            .build()
+            .unwrap();
+        let listed = client.list("").collect_all().await.unwrap();
+        assert_eq!(names(&listed.entries), expected);
+    }
+    // What was brought cannot be helped, but told.
+    let error = opaque(server.addr)
+        .trusting_transport()
+        .list(List::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ProviderErrorKind::Unsupported);
+    assert!(error.to_string().contains("no path for"), "{error}");
+    assert!(!error.to_string().contains("region"), "{error}");
+}
+
+#[tokio::test]
+async fn a_listing_that_is_none_says_so() {
+    let broken = serve(|_, _| {
+        answer(
+            200,
+            &MARKED,
+            "<ListBucketResult><Contents><Key>a</Key></ListBucketResult>",
+        )
+    })
+    .await;
+    for (whose, store) in broken.stores() {
+        let error = store.list(List::default()).await.unwrap_err();
+        assert_eq!(error.to_string(), "the listing is not readable XML", "{whose}");
+        assert_eq!(error.outcome().verdict, Verdict::Faulty);
+    }
+    let endless = serve(|_, _| listing(&[], &[], Some("again"))).await;
+    let error = endless.store().list(List::default()).await.unwrap_err();
+    assert_eq!(
+        error.to_string().split(" (").next(),
+        Some("the listing leads back to where it was")
+    );
+    assert_eq!(endless.count(), 2);
+    let same = serve(|_, uri| {
+        let n: u32 = uri
+            .split("token=")
+            .nth(1)
+            .and_then(|n| n.split('&').next()?.parse().ok())
+            .unwrap_or(0);
+        listing(&["a"], &[], Some(&(n + 1).to_string()))
+    })
+    .await;
+    let error = same.store().listing_in_order().list(List::default()).await.unwrap_err();
+    assert_eq!(error.outcome().verdict, Verdict::Faulty, "{error}");
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("here", endless.store()))
+        .build()
+        .unwrap();
+    let error = client.list("").collect_all().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
+
+#[tokio::test]
+async fn what_a_store_confirms_is_believed() {
+    let server = serve(|method, uri| match *method {
+        Method::POST => answer(
+            200,
+            &MARKED,
+            "<DeleteResult><Deleted><Key>secret-key</Key></Deleted></DeleteResult>",
+        ),
+        _ if uri.contains("list-type") => listing(&[], &[], None),
+        _ => refusal(404, "NoSuchKey"),
+    })
+    .await;
+    for (whose, store) in server.stores() {
+        store.delete(Delete::new(key())).await.expect(whose);
+        assert!(store.list(List::default()).await.expect(whose).entries.is_empty());
+        store.warm_up().await.expect(whose);
+    }
+}
