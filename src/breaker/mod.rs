@@ -28,7 +28,10 @@
 //! **Cancel safety**: a probe that is dropped frees its slot. Whether a dropped attempt counts is decided by its age, see
 //! [`health`](crate::health).
 //!
-//! Throttling, the caller's own mistakes and local refusals never open it.
+//! Throttling, the caller's own mistakes and local refusals never open it. Connections that break together are one fault.
+//!
+//! Writes of a megabyte and more have a breaker of their own inside the client: something on the way may refuse or lose them
+//! while small ones pass. They then go elsewhere, and the small ones stay.
 
 mod policy;
 mod rate;
@@ -81,6 +84,10 @@ struct Shared {
     reporter: Reporter,
     /// Whom to tell when it opens.
     neighbourhood: Option<(Domain, Registry)>,
+    /// That of large writes; `None` in itself, and in one that is used alone.
+    large: Option<Breaker>,
+    /// It is that of large writes.
+    of_large: bool,
     /// Who probes in the background.
     attendant: OnceLock<Arc<Attendant>>,
 }
@@ -111,7 +118,7 @@ impl Default for Breaker {
 impl Breaker {
     /// Closed breakers with these settings; `seed` is for the jitter.
     pub fn new(settings: Settings, seed: u64) -> Self {
-        Self::in_neighbourhood(settings, seed, Reporter::silent(), None)
+        Self::in_neighbourhood(settings, seed, Reporter::silent(), None, None)
     }
 
     /// Breakers that tell of their changes, and tell the others of their endpoint's domain of trouble.
@@ -124,7 +131,12 @@ impl Breaker {
     ) -> Self {
         let domain = Domain::of(profile);
         let neighbourhood = domain.clone().map(|domain| (domain, registry.clone()));
-        let breaker = Self::in_neighbourhood(settings, seed, reporter, neighbourhood);
+        // Nobody probes for it in the background: a probe is small.
+        let large = Self(Arc::new(Shared {
+            of_large: true,
+            ..Self::shared(settings.clone(), seed, reporter.clone())
+        }));
+        let breaker = Self::in_neighbourhood(settings, seed, reporter, neighbourhood, Some(large));
         if let Some(domain) = domain {
             registry.enter(domain, &breaker);
         }
@@ -136,8 +148,17 @@ impl Breaker {
         seed: u64,
         reporter: Reporter,
         neighbourhood: Option<(Domain, Registry)>,
+        large: Option<Self>,
     ) -> Self {
         Self(Arc::new(Shared {
+            neighbourhood,
+            large,
+            ..Self::shared(settings, seed, reporter)
+        }))
+    }
+
+    fn shared(settings: Settings, seed: u64, reporter: Reporter) -> Shared {
+        Shared {
             classes: OpClass::ALL.map(|class| {
                 Mutex::new(Class {
                     policy: Policy::new(settings.clone()),
@@ -151,9 +172,20 @@ impl Breaker {
             clean: OpClass::ALL.map(|_| AtomicBool::new(false)),
             good: Striped::new(|| OpClass::ALL.map(|_| AtomicU32::new(0))),
             reporter,
-            neighbourhood,
+            neighbourhood: None,
+            large: None,
+            of_large: false,
             attendant: OnceLock::new(),
-        }))
+        }
+    }
+
+    /// The one for writes of this size.
+    #[inline]
+    pub(crate) fn of(&self, large: bool) -> &Self {
+        match &self.0.large {
+            Some(its) if large => its,
+            _ => self,
+        }
     }
 
     /// This one probes in the background, and is told of changes. The first to say so wins.
@@ -263,7 +295,7 @@ impl Breaker {
 
     fn judge(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>, late: bool) {
         let transition = self.with(class, now, |c| {
-            if let Some(Signal::Fault | Signal::Late | Signal::VeryLate) = signal {
+            if let Some(Signal::Fault | Signal::Broken { .. } | Signal::Late | Signal::VeryLate) = signal {
                 c.silent = late;
             }
             match (passage, signal) {
@@ -292,6 +324,9 @@ impl Breaker {
         }
         let endpoint = self.0.reporter.endpoint();
         self.0.reporter.report(match transition {
+            Transition::Opened { duration, .. } if self.0.of_large => Event::LargeWritesOut { endpoint, duration },
+            Transition::HalfOpened if self.0.of_large => return,
+            Transition::Closed { outage } if self.0.of_large => Event::LargeWritesBack { endpoint, outage },
             Transition::Opened { cause, duration } => Event::BreakerOpened {
                 endpoint,
                 class,

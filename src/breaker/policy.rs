@@ -13,6 +13,12 @@ pub enum Signal {
     Good,
     /// It did not.
     Fault,
+    /// The connection broke under the attempt, which had begun then. Those that were under way when the first of them broke
+    /// are one fault together: a server that is replaced closes all its connections at once, and the next one works.
+    Broken {
+        /// When the attempt began.
+        began: Instant,
+    },
     /// The attempt was dropped when it was later than the endpoint's own p99: its hedge, which started later, was done.
     Late,
     /// The same at four times the p99: two of these in a row weigh as much as four faults.
@@ -139,6 +145,8 @@ pub struct Policy {
     told: Option<Instant>,
     /// Until then half the faults are enough: a neighbour is in trouble.
     wary_until: Option<Instant>,
+    /// When connections began to break, and when one last did.
+    breaking: Option<(Instant, Instant)>,
     /// When the latest outages began, newest first.
     outages: [Option<Instant>; REMEMBERED],
 }
@@ -168,6 +176,7 @@ impl Policy {
             rate: Rate::default(),
             told: None,
             wary_until: None,
+            breaking: None,
             outages: [None; REMEMBERED],
         }
     }
@@ -252,6 +261,7 @@ impl Policy {
 
     /// A probe from the background ended while it was closed: evidence like any other, but it says nothing of the rate.
     pub fn watched(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
+        let signal = self.heard(now, signal);
         let strikes_before = match &mut self.state {
             State::Closed { strikes, .. } => strikes,
             // Sent before it opened, and back only now: old news.
@@ -266,7 +276,7 @@ impl Policy {
                 self.remember(now, false);
                 return None;
             }
-            Signal::Fault | Signal::Late => 1,
+            Signal::Fault | Signal::Broken { .. } | Signal::Late => 1,
             Signal::VeryLate => 2,
         };
         *strikes_before += weight;
@@ -375,8 +385,10 @@ impl Policy {
             }
             Signal::Nothing => None,
             // A forced attempt that fails while the breaker is open tells nothing new.
-            Signal::Fault | Signal::Late | Signal::VeryLate if was_open => None,
-            Signal::Fault | Signal::Late | Signal::VeryLate => Some(self.open(now, Cause::ProbeFailed, rng)),
+            Signal::Fault | Signal::Broken { .. } | Signal::Late | Signal::VeryLate if was_open => None,
+            Signal::Fault | Signal::Broken { .. } | Signal::Late | Signal::VeryLate => {
+                Some(self.open(now, Cause::ProbeFailed, rng))
+            }
         }
     }
 
@@ -417,6 +429,24 @@ impl Policy {
     /// The share of faults in the window, 0–1.
     pub fn fault_share(&mut self, now: Instant) -> f64 {
         self.window.counts(now).bad_share()
+    }
+
+    /// A broken connection that is part of a burst says nothing more. A burst is over when none has broken for a window.
+    fn heard(&mut self, now: Instant, signal: Signal) -> Signal {
+        let Signal::Broken { began } = signal else {
+            return signal;
+        };
+        let going_on = |last: Instant| now.saturating_duration_since(last) < self.settings.window;
+        match self.breaking {
+            Some((first, last)) if going_on(last) => {
+                self.breaking = Some((first, now));
+                if began <= first { Signal::Nothing } else { signal }
+            }
+            _ => {
+                self.breaking = Some((now, now));
+                signal
+            }
+        }
     }
 
     fn remember(&mut self, now: Instant, fault: bool) {

@@ -239,3 +239,61 @@ proptest! {
         }
     }
 }
+
+/// Fifty connections close at once under fifty attempts, and the next ones work.
+#[test]
+fn a_burst_of_closes_is_one_fault() {
+    let start = crate::clock::now();
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    for rate in [1, 10] {
+        let mut policy = Policy::new(Settings::default());
+        for ms in 0..100 {
+            policy.ended(at(rate * ms), Signal::Good, &mut rng());
+        }
+        let closed = rate * 100 + 20;
+        for i in 0..50 {
+            let broken = Signal::Broken { began: at(closed - 20) };
+            assert_eq!(policy.ended(at(closed + i / 10), broken, &mut rng()), None);
+        }
+        assert_eq!(policy.ended(at(closed + 10), Signal::Good, &mut rng()), None);
+        assert_eq!(policy.state_name(), "closed");
+    }
+}
+
+/// Every connection breaks, again and again: what began after the first has no excuse.
+#[test]
+fn who_breaks_every_connection_is_found_out() {
+    let start = crate::clock::now();
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    let mut policy = Policy::new(Settings::default());
+    let mut opened = None;
+    for round in 1..10 {
+        for _ in 0..50 {
+            let broken = Signal::Broken {
+                began: at(10 * round - 10),
+            };
+            let transition = policy.ended(at(10 * round), broken, &mut rng());
+            opened = opened.or(transition.map(|_| round));
+        }
+    }
+    // The second round began in the moment of the first break.
+    assert_eq!(opened, Some(3));
+}
+
+/// Three in ten break, evenly: the share counts as it would of any fault.
+#[test]
+fn breaks_here_and_there_count_each() {
+    let start = crate::clock::now();
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    let mut policy = Policy::new(Settings::default());
+    let opened = (1_u64..1_000).find(|ms| {
+        let signal = match ms % 10 {
+            0 | 3 | 6 => Signal::Broken {
+                began: at(ms.saturating_sub(12)),
+            },
+            _ => Signal::Good,
+        };
+        policy.ended(at(*ms), signal, &mut rng()).is_some()
+    });
+    assert!(opened.is_some_and(|ms| ms < 100), "{opened:?}");
+}

@@ -73,7 +73,8 @@ where
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn enter(&self, call: &Call<R>) -> Self::Attempt {
         let class = call.class();
-        match self.breaker.admit(class, || call.at(), call.forced()) {
+        let breaker = self.breaker.of(call.record().is_large());
+        match breaker.admit(class, || call.at(), call.forced()) {
             Err(until) => Attempt(State::Refused { until }),
             Ok(passage) => {
                 let passage = match passage {
@@ -81,9 +82,7 @@ where
                     _ => passage,
                 };
                 if passage == Passage::Probe {
-                    let silent = self
-                        .breaker
-                        .with(class, call.at(), |c| c.silent && !c.policy.shows_life());
+                    let silent = breaker.with(class, call.at(), |c| c.silent && !c.policy.shows_life());
                     call.record().note_probe(silent);
                 }
                 Attempt(State::Passed {
@@ -166,14 +165,16 @@ impl<N> Guarded<N> {
     #[inline]
     fn settle<R>(&self, call: &Call<R>, passage: Passage, succeeded: Option<bool>) {
         let (record, leg, class) = (call.record(), call.leg(), call.class());
+        let breaker = self.breaker.of(record.is_large());
         if let Some(at) = record.succeeded_at(leg) {
             let now = || record.instant(at);
-            return self.breaker.settle(class, passage, now, Some(Signal::Good), || false);
+            return breaker.settle(class, passage, now, Some(Signal::Good), || false);
         }
         let (ended, elapsed) = record.end_of(leg);
         let signal = match ended {
             Some(Ended::Judged(outcome)) => Some(match outcome.verdict {
                 verdict if verdict.is_healthy() => Signal::Good,
+                verdict if verdict.is_fault() && outcome.broken => Signal::Broken { began: call.at() },
                 verdict if verdict.is_fault() || outcome.credential => Signal::Fault,
                 // It answered, with "slow down": alive.
                 Verdict::Throttled if passage != Passage::Ordinary => Signal::Good,
@@ -199,6 +200,6 @@ impl<N> Guarded<N> {
             _ => false,
         };
         let now = || elapsed.map_or_else(clock::now, |elapsed| call.at() + elapsed);
-        self.breaker.settle(class, passage, now, signal, late);
+        breaker.settle(class, passage, now, signal, late);
     }
 }

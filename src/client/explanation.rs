@@ -204,6 +204,12 @@ impl Attempt {
         self.elapsed
     }
 
+    /// It was refused because the clocks differ.
+    pub(crate) fn is_of_the_clock(&self) -> bool {
+        let row = table::row_for_code(table::SKEWED);
+        row.is_some_and(|row| self.message() == Some(row.phrase))
+    }
+
     /// The provider's code.
     pub fn code(&self) -> Option<&str> {
         self.detail.as_ref()?.code.as_deref()

@@ -80,7 +80,9 @@ fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    let clock = || error.explanation.attempts().iter().any(Attempt::is_of_the_clock);
     match error.kind {
+        ErrorKind::Denied if clock() => f.write_str("; set this host's clock"),
         ErrorKind::Denied => f.write_str("; check the credentials and permissions"),
         ErrorKind::Rejected => f.write_str("; check the request and the endpoint's configuration"),
         ErrorKind::MaybeApplied if error.retryable => f.write_str("; repeating it is safe"),

@@ -210,18 +210,25 @@ impl<K> Judge<K> {
             observer.credentials_refused(call.at());
         }
         let outcome = match record.is_background() {
+            // Something on the way may lose what is large: that is no reason to send the rest elsewhere.
+            false if record.is_large() && outcome.verdict.is_fault() => tracker.large_failed(record.class(), outcome),
             false => tracker.judged(record.class(), now, took, outcome),
             true => tracker.probed(record.class(), now, outcome),
         };
-        let detail: Option<Detail> = (!outcome.verdict.is_healthy()).then(|| classify.detail(result));
+        let healthy = outcome.verdict.is_healthy();
+        // Refusals that are answers have request ids, too; nobody but the span wants them.
+        let detail: Option<Detail> =
+            (!healthy || (span.is_some() && result.is_err())).then(|| classify.detail(result).shown());
         observer.ended(record, Ended::Judged(outcome), took);
         if let (Some(detail), Some(span)) = (&detail, span) {
-            span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
+            if !healthy {
+                span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
+            }
             if let Some(id) = &detail.request_id {
                 span.record("provider.request_id", id.as_str());
             }
         }
-        record.end(leg, took, Ended::Judged(outcome), detail);
+        record.end(leg, took, Ended::Judged(outcome), detail.filter(|_| !healthy));
     }
 
     /// It was dropped.

@@ -8,6 +8,10 @@ use std::time::Duration;
 /// 0.15 % with each attempt that passes, at least by a hundredth and at most by a tenth per second, and the faster the longer
 /// nothing was refused. (AIMD: Chiu and Jain, 1989. Cutting by the portion refused finds the right share in two or three
 /// steps where halving overshoots.)
+///
+/// `Retry-After` binds the endpoint only where refusals are no exception: from one attempt in ten on. A store of a million
+/// calls a minute throttles some of them on its best day, and one header must not take it away. (The call that was refused
+/// keeps to the header by itself, see [`retry`](crate::retry).)
 #[derive(Clone, Debug)]
 pub struct ThrottleShare {
     share: f64,
@@ -17,6 +21,8 @@ pub struct ThrottleShare {
     earned: f64,
     /// Exponentially weighted portion of refusals, over about ten attempts.
     refused: f64,
+    /// The same over about thirty, in which a single one is a small part.
+    often: f64,
     last_cut: Option<Instant>,
     /// The provider asked us to stay away until then.
     away_until: Option<Instant>,
@@ -34,6 +40,10 @@ const GROWTH_PER_SECOND: (f64, f64) = (0.01, 0.1);
 const IMPATIENT_AFTER: f64 = 13.0;
 /// It is never cut off: somebody must find out when it has room again.
 const LEAST: f64 = 0.02;
+/// From this portion of refusals on `Retry-After` binds the endpoint.
+const BINDING: f64 = 0.1;
+/// How much one attempt weighs in that portion: one refusal is 3 %, the fourth in a row makes a tenth.
+const OFTEN: f64 = 1.0 / 32.0;
 /// A portion of refusals that is as good as none: that of seventy attempts that passed after the last refusal.
 const FORGOTTEN: f64 = 0.001;
 /// A Retry-After beyond this is cut to it: a header must not take a provider away for an hour.
@@ -46,6 +56,7 @@ impl Default for ThrottleShare {
             at: None,
             earned: 0.0,
             refused: 0.0,
+            often: 0.0,
             last_cut: None,
             away_until: None,
         }
@@ -81,13 +92,15 @@ impl ThrottleShare {
     /// An attempt was let through.
     pub fn passed(&mut self) {
         self.refused *= 0.9;
+        self.often *= 1.0 - OFTEN;
         self.earned += GROWTH_PER_ATTEMPT;
     }
 
     /// An attempt was throttled.
     pub fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) {
         self.refused = self.refused * 0.9 + 0.1;
-        if let Some(wait) = retry_after {
+        self.often += OFTEN * (1.0 - self.often);
+        if let Some(wait) = retry_after.filter(|_| self.often >= BINDING) {
             self.away_until = Some(now + wait.min(LONGEST_AWAY));
         }
         if self
@@ -164,11 +177,40 @@ mod tests {
 
     #[test]
     fn retry_after_is_honoured_and_bounded() {
-        let now = crate::clock::now();
+        let mut now = crate::clock::now();
         let mut throttle = ThrottleShare::default();
-        throttle.throttled(now, Some(Duration::from_secs(3_600)));
+        for _ in 0..4 {
+            now += Duration::from_millis(1);
+            throttle.throttled(now, Some(Duration::from_secs(3_600)));
+        }
         assert_eq!(throttle.share(now + Duration::from_secs(29)), LEAST);
         assert!(throttle.share(now + Duration::from_secs(31)) > 0.9);
+    }
+
+    /// One call in two hundred is refused, with a header that asks for days: it is heard by those calls alone.
+    #[test]
+    fn an_isolated_retry_after_takes_nothing_away() {
+        let mut now = crate::clock::now();
+        let mut throttle = ThrottleShare::default();
+        throttle.throttled(now, Some(Duration::from_secs(86_400 * 3)));
+        assert!(throttle.share(now) >= 0.9, "{}", throttle.share(now));
+        for step in 0..2_000 {
+            now += Duration::from_millis(10);
+            match step % 200 {
+                0 => throttle.throttled(now, Some(Duration::from_secs(86_400 * 3))),
+                _ => throttle.passed(),
+            }
+            assert!(throttle.share(now) > 0.8, "{}", throttle.share(now));
+        }
+        // Where one in eight is refused it is heard.
+        for step in 0..200 {
+            now += Duration::from_millis(10);
+            match step % 8 {
+                0 => throttle.throttled(now, Some(Duration::from_secs(86_400 * 3))),
+                _ => throttle.passed(),
+            }
+        }
+        assert_eq!(throttle.share(now), LEAST);
     }
 
     proptest! {

@@ -203,6 +203,22 @@ impl Tracker {
         self.learn(class, now, None, outcome)
     }
 
+    /// An attempt with many bytes failed: where it ran out of time, the limits of others grow as well, and that is all.
+    pub(crate) fn large_failed(&self, class: OpClass, outcome: Outcome) -> Outcome {
+        if outcome.timed_out {
+            self.one_more_timeout(class);
+        }
+        outcome
+    }
+
+    fn one_more_timeout(&self, class: OpClass) {
+        let view = &self.views[class.index()];
+        let timeouts = view.timeouts.load(Ordering::Relaxed) + 1;
+        view.timeouts.store(timeouts.min(2), Ordering::Relaxed);
+        // The next that goes well must be told of at once, as it ends that.
+        view.calm.store(false, Ordering::Relaxed);
+    }
+
     fn learn(&self, class: OpClass, now: Instant, took: Option<Duration>, outcome: Outcome) -> Outcome {
         // Credentials are the endpoint's, whatever the class of the call that they worked for.
         let suspected = outcome.credential
@@ -226,8 +242,7 @@ impl Tracker {
             }
             verdict if verdict.is_fault() || suspected => {
                 if outcome.timed_out && took.is_some() {
-                    let timeouts = &self.views[class.index()].timeouts;
-                    timeouts.store((timeouts.load(Ordering::Relaxed) + 1).min(2), Ordering::Relaxed);
+                    self.one_more_timeout(class);
                 }
                 health.failed(now, took);
             }

@@ -60,6 +60,9 @@ use tower::Layer;
 /// The most that an attempt with no alternative waits for its turn.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
+/// So often such an attempt looks for a place among those under way.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// The most attempts under way at one endpoint: a hung endpoint takes up at most so many tasks and connections. 1,024 is
 /// what 500 calls/s need to sit through two seconds of silence.
 pub const MAX_IN_FLIGHT: u32 = 1_024;
@@ -143,6 +146,12 @@ impl Admission {
         Ok((wait, sample.then_some(Sample { found: under_way })))
     }
 
+    /// Whoever finds no room may find some when another attempt ends: it is not the rate that has none.
+    #[inline]
+    fn frees_up(&self) -> bool {
+        self.0.rate.is_none()
+    }
+
     /// One that was admitted is over.
     #[inline]
     fn leave(&self) {
@@ -223,7 +232,15 @@ where
         match self.admission.admit(call, patience) {
             Err(retry_after) => Attempt {
                 place: None,
-                state: State::Refused { retry_after },
+                state: if call.may_queue() && self.admission.frees_up() {
+                    State::Looking {
+                        next: call.at_after().plus(LOOK_EVERY),
+                        until: call.at_after().plus(PATIENCE),
+                        own: Own::default(),
+                    }
+                } else {
+                    State::Refused { retry_after }
+                },
             },
             Ok((wait, sample)) => Attempt {
                 place: Some(Place { sample }),
@@ -251,6 +268,21 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<N::Response, BoxError>> {
         let Attempt { place, state } = attempt;
+        while let State::Looking { next, until, own } = state {
+            ready!(call.record().poll_until(*next, own, cx));
+            let later = call.clone().handed_down(clock::now());
+            match self.admission.admit(&later, Duration::ZERO) {
+                Ok((_, sample)) => {
+                    *place = Some(Place { sample });
+                    *state = State::Sent {
+                        inner: self.inner.enter(&later),
+                        later: Some(Box::new(later)),
+                    };
+                }
+                Err(retry_after) if later.at_after() >= *until => *state = State::Refused { retry_after },
+                Err(_) => *next = later.at_after().plus(LOOK_EVERY),
+            }
+        }
         if let State::Queued { turn, own } = state {
             ready!(call.record().poll_until(*turn, own, cx));
             let later = call.clone().handed_down(clock::now());
@@ -270,7 +302,7 @@ where
                 let retry_after = *retry_after;
                 Poll::Ready(Err(Full { retry_after }.into()))
             }
-            State::Queued { .. } => Poll::Pending,
+            State::Queued { .. } | State::Looking { .. } => Poll::Pending,
         }
     }
 
@@ -317,6 +349,12 @@ enum State<R, A> {
         turn: After,
         own: Own,
     },
+    /// There was no place, and nowhere else to go.
+    Looking {
+        next: After,
+        until: After,
+        own: Own,
+    },
     Sent {
         inner: A,
         /// The call as it was when its turn came, if it was queued: its time counts from there. Boxed: few were.
@@ -327,5 +365,28 @@ enum State<R, A> {
 impl<R, A> std::fmt::Debug for Attempt<R, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("limit::Attempt").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tower::{ServiceExt, service_fn};
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_nowhere_else_to_go_waits_for_a_place() {
+        let slow = service_fn(|_: Call<()>| async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok::<_, BoxError>(())
+        });
+        let service = LimitLayer::new(Admission::with(None, 1)).layer(slow);
+        let call = |may_queue| service.clone().oneshot(Call::read(()).dispatched(false, may_queue));
+        let (first, waits, turns) = tokio::join!(call(false), call(true), call(false));
+        assert!(first.is_ok() && waits.is_ok());
+        assert!(turns.unwrap_err().is::<Full>());
+        // Not for ever.
+        let (first, second, third, last) = tokio::join!(call(true), call(true), call(true), call(true));
+        assert!(first.is_ok() && second.is_ok() && third.is_ok());
+        assert!(last.unwrap_err().is::<Full>());
     }
 }

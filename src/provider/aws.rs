@@ -1,8 +1,11 @@
 //! What the adapters over AWS SDKs share: how a stack wants such a client, and how its errors become ours.
 
+mod discreet;
 pub(super) mod recorder;
 
-use crate::verdict::chain;
+pub(super) use discreet::Discreet;
+
+use crate::verdict::{chain, words};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -43,7 +46,8 @@ impl Cause {
     fn of(error: &(dyn Error + 'static)) -> Self {
         let mut words: Vec<String> = Vec::new();
         for error in chain::chain(error).skip(1) {
-            let said = error.to_string();
+            // What TLS says of a certificate is what the server wrote into it.
+            let said = words::shown(error.to_string());
             if !words.iter().any(|word| word.contains(&said)) {
                 words.push(said);
             }

@@ -217,15 +217,29 @@ impl<P: ObjectProvider> ErasedObjects for P {
 
 impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
     /// A box of its own for each operation: one for all would be as large as the largest of their futures, some tens of
-    /// kilobytes that are copied and touched by every call.
+    /// kilobytes that are copied and touched by every call. No error goes out of it that repeats the key.
     fn send(self: Arc<Self>, request: ObjectRequest) -> BoxFuture<'static, Result<ObjectResponse, ProviderError>> {
         match request {
-            ObjectRequest::Put(put) => Box::pin(async move { self.put(put).await.map(ObjectResponse::Put) }),
-            ObjectRequest::Get(get) => Box::pin(async move { self.get(get).await.map(ObjectResponse::Get) }),
-            ObjectRequest::Head(head) => Box::pin(async move { self.head(head).await.map(ObjectResponse::Head) }),
-            ObjectRequest::Delete(delete) => {
-                Box::pin(async move { self.delete(delete).await.map(|()| ObjectResponse::Delete) })
-            }
+            ObjectRequest::Put(put) => Box::pin(async move {
+                let key = put.key.clone();
+                let put = self.put(put).await.map(ObjectResponse::Put);
+                put.map_err(|error| error.without([key.as_str()]))
+            }),
+            ObjectRequest::Get(get) => Box::pin(async move {
+                let key = get.key.clone();
+                let got = self.get(get).await.map(ObjectResponse::Get);
+                got.map_err(|error| error.without([key.as_str()]))
+            }),
+            ObjectRequest::Head(head) => Box::pin(async move {
+                let key = head.key.clone();
+                let head = self.head(head).await.map(ObjectResponse::Head);
+                head.map_err(|error| error.without([key.as_str()]))
+            }),
+            ObjectRequest::Delete(delete) => Box::pin(async move {
+                let key = delete.key.clone();
+                let deleted = self.delete(delete).await.map(|()| ObjectResponse::Delete);
+                deleted.map_err(|error| error.without([key.as_str()]))
+            }),
             ObjectRequest::List(list) => Box::pin(async move { self.list(list).await.map(ObjectResponse::List) }),
         }
     }

@@ -4,6 +4,7 @@ use crate::{
     verdict::{
         Detail, Outcome, Sent, Verdict,
         table::{self, Symptom},
+        words,
     },
 };
 use std::{fmt, sync::Arc};
@@ -11,7 +12,8 @@ use std::{fmt, sync::Arc};
 /// Why one attempt at a provider failed, as its adapter saw it.
 ///
 /// Carries the [`Outcome`], so that whoever catches it need not know the provider. `Display` names the provider's code
-/// and never a key, a URL with a signature or a credential.
+/// and never a key, a URL with a signature or a credential: texts are kept as visible ASCII, at most 128 characters of each,
+/// and the stack leaves out those that repeat the key of the request.
 ///
 /// A clone shares the error underneath.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct ProviderError {
     kind: ProviderErrorKind,
     outcome: Outcome,
     detail: Detail,
+    /// An adapter gave it words, which may be a server's.
+    quotes: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -59,6 +63,7 @@ impl ProviderError {
             kind,
             outcome,
             detail: Detail::default(),
+            quotes: false,
             source: None,
         }
     }
@@ -90,7 +95,8 @@ impl ProviderError {
         feature = "bigtable",
         feature = "cosmos",
         feature = "gcs",
-        feature = "object_store"
+        feature = "object_store",
+        feature = "redis"
     ))]
     pub(super) fn found(kind: ProviderErrorKind, finding: crate::verdict::Finding) -> Self {
         Self {
@@ -102,21 +108,33 @@ impl ProviderError {
     /// Adds the provider's code.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<String>) -> Self {
-        self.detail.code = Some(code.into());
+        self.detail.code = Some(words::shown(code));
+        self.quotes = true;
         self
     }
 
     /// Adds the provider's request id.
     #[must_use]
     pub fn with_request_id(mut self, id: impl Into<String>) -> Self {
-        self.detail.request_id = Some(id.into());
+        self.detail.request_id = Some(words::shown(id));
+        self.quotes = true;
         self
     }
 
     /// Adds one phrase for a person.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
-        self.detail.message = Some(message.into());
+        self.detail.message = Some(words::shown(message));
+        self.quotes = true;
+        self
+    }
+
+    /// Leaves out the texts that repeat one of these keys, for which it was asked.
+    #[must_use]
+    pub(crate) fn without<'k>(mut self, keys: impl IntoIterator<Item = &'k str>) -> Self {
+        for key in keys {
+            self.detail.without(key, !self.quotes);
+        }
         self
     }
 

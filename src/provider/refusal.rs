@@ -4,6 +4,7 @@ use super::{ProviderError, ProviderErrorKind};
 use crate::verdict::{
     Finding, Outcome, Verdict,
     table::{self, Symptom},
+    words,
 };
 
 /// What was asked, as far as it matters to what a refusal means.
@@ -45,10 +46,14 @@ pub(super) fn unreadable_listing(request_id: Option<&str>) -> ProviderError {
     wrong(Symptom::Nonsense, request_id).with_message("the listing is not readable XML")
 }
 
-/// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
-#[cfg_attr(not(any(feature = "s3", feature = "azure_blob")), allow(dead_code))]
+/// Puts the provider's request id on the span of the attempt, whose layer has declared the field. (It finds that of a failure
+/// in the error, too.)
+#[cfg_attr(
+    not(any(feature = "s3", feature = "azure_blob", feature = "dynamodb")),
+    allow(dead_code)
+)]
 pub(super) fn record(request_id: Option<&str>) {
-    if let Some(id) = request_id {
+    if let Some(id) = request_id.and_then(words::id) {
         tracing::Span::current().record("provider.request_id", id);
     }
 }

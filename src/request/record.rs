@@ -178,6 +178,14 @@ impl CallRecord {
         self.allowance
     }
 
+    /// A write of a megabyte and more: something on the way may refuse or lose those while small ones pass.
+    #[inline]
+    pub(crate) const fn is_large(&self) -> bool {
+        /// The time that the client allows for a megabyte.
+        const LARGE: Duration = Duration::from_secs(1);
+        matches!(self.class, OpClass::Write) && self.allowance.as_micros() >= LARGE.as_micros()
+    }
+
     /// Retry gives back an attempt that may have been applied, though the write may be repeated: whoever made this record
     /// looks first what became of it.
     #[must_use]

@@ -1,7 +1,8 @@
 //! Further attempts, elsewhere first.
 //!
 //! A failed attempt is made again *at once* at an endpoint that this call has not tried; only when it must return to one
-//! that it has tried does it wait, with full jitter. What may be repeated at all follows from the verdict and the call's
+//! that it has tried does it wait, with full jitter, and no shorter than that endpoint asked for in `Retry-After` (but not
+//! longer than [`Settings::max_backoff`] for it: one header must not hold up a call for a day). What may be repeated at all follows from the verdict and the call's
 //! [`Safety`](crate::request::Safety): a write that must happen once is repeated only when it was provably not sent. All
 //! extra attempts, hedges included, draw on one [`Budget`]; when that is empty the failure is returned. Some requests no
 //! budget may refuse: see [`Exception`].
@@ -228,7 +229,8 @@ where
                     shared.settings.waits(&mut rng).nth(this.returns as usize)
                 };
                 this.returns += 1;
-                let wait = wait.unwrap_or(shared.settings.max_backoff);
+                let most = shared.settings.max_backoff;
+                let wait = wait.unwrap_or(most).max(policy::asked_for(&record.legs()).min(most));
                 let until = record.after(clock::now()).plus(wait);
                 if record.deadline_after().is_some_and(|deadline| until >= deadline)
                     || this.returns > shared.settings.max_attempts

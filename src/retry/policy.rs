@@ -1,6 +1,6 @@
 use crate::{
     bounds::{Bounded, Bounds, DAY},
-    request::{Ended, Safety},
+    request::{Ended, LegRecord, Safety},
     verdict::{Sent, Verdict},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -17,7 +17,7 @@ pub struct Settings {
     /// The cap of the first wait before *returning* to an endpoint already tried. Default 50 ms, about one round trip
     /// across a continent. At most a day.
     pub backoff: Duration,
-    /// The cap that doubling never exceeds. Default 2 s. At most a day.
+    /// The cap that no wait exceeds, doubled or asked for by an endpoint. Default 2 s. At most a day.
     pub max_backoff: Duration,
 }
 
@@ -78,7 +78,7 @@ pub enum Decision {
 /// | throttled | again | again | return |
 /// | unreachable, faulty: not sent | again | again | again |
 /// | unreachable, faulty: maybe sent | again | again | return |
-/// | denied: not sent (credentials could not be loaded) | again | again | again |
+/// | denied: not sent (credentials could not be loaded, the clocks differ) | again | again | again |
 /// | denied: credentials that just worked were refused | again | again | return |
 /// | denied: otherwise | return | return | return |
 pub fn decide(ended: Option<Ended>, succeeded: bool, safety: Safety) -> Decision {
@@ -93,6 +93,19 @@ pub fn decide(ended: Option<Ended>, succeeded: bool, safety: Safety) -> Decision
         Some(Ended::Abandoned(_)) | None => !succeeded && repeatable,
     };
     if again { Decision::TryAgain } else { Decision::Return }
+}
+
+/// How long the endpoints of these attempts asked to be left alone (`Retry-After`), at least: what holds of whichever is
+/// tried again.
+pub(super) fn asked_for(legs: &[LegRecord]) -> Duration {
+    let asked = |leg: &LegRecord| match leg.ended {
+        Some(Ended::Judged(outcome)) => Some(outcome.retry_after.unwrap_or_default()),
+        Some(Ended::Abandoned(_)) | None => None,
+    };
+    let later = |index: usize| &legs[index + 1..];
+    let last = |(index, leg): &(usize, &LegRecord)| later(*index).iter().all(|other| other.endpoint != leg.endpoint);
+    let each = legs.iter().enumerate().filter(last).filter_map(|(_, leg)| asked(leg));
+    each.min().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -126,6 +139,26 @@ mod tests {
                 .map(|safety| decide(Some(Ended::Judged(outcome)), verdict == Verdict::Success, safety));
             assert_eq!(decisions, expected, "{verdict:?} {sent:?} {credential}");
         }
+    }
+
+    #[test]
+    fn the_wait_is_that_of_whoever_asked_for_least() {
+        let leg = |endpoint, seconds: Option<u64>| {
+            let outcome = Outcome::new(Verdict::Throttled, Sent::Maybe);
+            LegRecord {
+                endpoint: Some(endpoint),
+                ended: Some(Ended::Judged(
+                    outcome.with_retry_after(seconds.map(Duration::from_secs)),
+                )),
+                ..LegRecord::default()
+            }
+        };
+        assert_eq!(asked_for(&[]), Duration::ZERO);
+        assert_eq!(asked_for(&[leg(0, Some(3))]), Duration::from_secs(3));
+        assert_eq!(asked_for(&[leg(0, Some(3)), leg(1, Some(2))]), Duration::from_secs(2));
+        assert_eq!(asked_for(&[leg(0, Some(3)), leg(1, None)]), Duration::ZERO);
+        // What it said last counts.
+        assert_eq!(asked_for(&[leg(0, None), leg(0, Some(2))]), Duration::from_secs(2));
     }
 
     proptest! {

@@ -13,6 +13,8 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub(super) class: OpClass,
+    /// A write of many bytes, which has breakers of its own.
+    pub(super) large: bool,
     pub(super) kind: LegKind,
     /// Only this one.
     pub(super) pin: Option<usize>,
@@ -169,8 +171,10 @@ pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Se
     }
     let permitted = places.permitted(wish);
     let index = places.sole_preferred(permitted, wish.class)?;
-    let well =
-        vitals.iter().all(|vital| vital.breaker.untroubled(wish.class)) && vitals[index].tracker.is_sound(wish.class);
+    let well = vitals
+        .iter()
+        .all(|vital| vital.breaker.of(wish.large).untroubled(wish.class))
+        && vitals[index].tracker.is_sound(wish.class);
     well.then_some(Selected {
         index,
         forced: false,
@@ -208,7 +212,7 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
         let may = permitted(pin) && willing(pin) && pin < places.len() && (untried(pin) || wish.revisit);
         return may.then(|| Selected {
             forced: match wish.kind {
-                LegKind::Proof => vitals[pin].breaker.lets_proof(wish.class, now),
+                LegKind::Proof => vitals[pin].breaker.of(wish.large).lets_proof(wish.class, now),
                 LegKind::Probe => false,
                 _ => true,
             },
@@ -232,14 +236,14 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
         if !permitted(index) {
             continue;
         }
-        let share = vital.breaker.share(wish.class, now);
+        let share = vital.breaker.of(wish.large).share(wish.class, now);
         any_closed |= share > 0.0;
         if !untried(index) || !willing(index) {
             continue;
         }
-        if share == 0.0 && vital.breaker.peek(wish.class, now) == Admission::Probe {
+        if share == 0.0 && vital.breaker.of(wish.large).peek(wish.class, now) == Admission::Probe {
             probe_due = probe_due.or(Some(index));
-            if probe_wanted.is_none() && vital.breaker.borrows(wish.class, now) {
+            if probe_wanted.is_none() && vital.breaker.of(wish.large).borrows(wish.class, now) {
                 probe_wanted = Some(index);
             }
         }
@@ -277,11 +281,14 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
     }
     let least_bad = |all: &mut dyn Iterator<Item = usize>, closed_only: bool| {
         all.filter(|i| {
-            permitted(*i) && willing(*i) && (!closed_only || vitals[*i].breaker.share(wish.class, now) > 0.0)
+            permitted(*i)
+                && willing(*i)
+                && (!closed_only || vitals[*i].breaker.of(wish.large).share(wish.class, now) > 0.0)
         })
         .min_by(|a, b| {
-            let badness =
-                |i: usize| vitals[i].breaker.fault_share(wish.class, now) - vitals[i].tracker.score(wish.class);
+            let badness = |i: usize| {
+                vitals[i].breaker.of(wish.large).fault_share(wish.class, now) - vitals[i].tracker.score(wish.class)
+            };
             f64::total_cmp(&badness(*a), &badness(*b)).then(places[*a].tier.cmp(&places[*b].tier))
         })
     };

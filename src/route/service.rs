@@ -91,7 +91,7 @@ impl<N> Router<N> {
 
     fn weigh(&self, mut wish: Wish, now: Instant) -> Option<Selected> {
         let out = || {
-            let is_out = |vital: &Vitals| vital.breaker.share(wish.class, now) == 0.0;
+            let is_out = |vital: &Vitals| vital.breaker.of(wish.large).share(wish.class, now) == 0.0;
             let each = self.vitals.iter().enumerate().filter(|(_, vital)| is_out(vital));
             each.fold(0, |set, (index, _)| set | bit(index))
         };
@@ -133,6 +133,7 @@ impl<N> Router<N> {
         let (record, leg) = (call.record(), call.leg());
         let wish = Wish {
             class: record.class(),
+            large: record.is_large(),
             kind: record.kind(leg),
             pin: record.pin(),
             barred: record.barred(),

@@ -43,6 +43,20 @@ pub enum Event {
         /// How long it was out.
         outage: Duration,
     },
+    /// Writes of a megabyte and more fail at an endpoint. They go elsewhere where they may; smaller ones are judged apart.
+    LargeWritesOut {
+        /// Which.
+        endpoint: Arc<str>,
+        /// Until the next may try.
+        duration: Duration,
+    },
+    /// Writes of a megabyte and more succeed again there.
+    LargeWritesBack {
+        /// Which.
+        endpoint: Arc<str>,
+        /// For how long they did not.
+        outage: Duration,
+    },
     /// Every endpoint looks bad: the least bad stays in use, and this host's own network, DNS or credentials are suspected.
     AllBad {
         /// For which class.
@@ -148,6 +162,16 @@ impl fmt::Display for Event {
                 class,
                 outage,
             } => write!(f, "{endpoint} is back for {class}s after {outage:.1?}"),
+            Self::LargeWritesOut { endpoint, duration } => write!(
+                f,
+                "{endpoint} gets no more writes of a megabyte and more for {duration:.1?}: they fail there; smaller ones are judged apart"
+            ),
+            Self::LargeWritesBack { endpoint, outage } => {
+                write!(
+                    f,
+                    "{endpoint} is back for writes of a megabyte and more after {outage:.1?}"
+                )
+            }
             Self::AllBad { class } => write!(
                 f,
                 "every endpoint looks bad for {class}s: using the least bad; this host's own network, DNS or credentials are suspected"
@@ -284,6 +308,7 @@ impl Reporter {
 fn trace(event: &Event) {
     match event {
         Event::BreakerOpened { .. }
+        | Event::LargeWritesOut { .. }
         | Event::AllBad { .. }
         | Event::OrderGiven { .. }
         | Event::SharedDependency { .. }

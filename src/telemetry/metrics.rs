@@ -29,7 +29,9 @@ pub(super) fn count(event: &Event) {
         | Event::ConditionsVerified { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
-        | Event::OrderLifted { .. } => {}
+        | Event::OrderLifted { .. }
+        | Event::LargeWritesOut { .. }
+        | Event::LargeWritesBack { .. } => {}
     }
 }
 

@@ -10,6 +10,9 @@ use std::fmt;
 pub struct Refused {
     /// What it means.
     pub kind: ProviderErrorKind,
+    /// A whole client does not know whether the write was done: an attempt ran out of time, and another met what was there. On
+    /// a busy machine that is an honest answer, of which the checks hold what can be held.
+    pub unresolved: bool,
     /// Everything that the error shows, by `Display` and by `Debug`, its sources included.
     pub shown: String,
 }
@@ -19,6 +22,7 @@ impl Refused {
     pub fn new(kind: ProviderErrorKind, shown: impl Into<String>) -> Self {
         Self {
             kind,
+            unresolved: false,
             shown: shown.into(),
         }
     }
@@ -47,11 +51,15 @@ impl From<Error> for Refused {
             ErrorKind::NotModified => ProviderErrorKind::NotModified,
             ErrorKind::RangeNotSatisfiable => ProviderErrorKind::RangeNotSatisfiable,
             ErrorKind::Denied => ProviderErrorKind::Denied,
-            ErrorKind::Throttled => ProviderErrorKind::Throttled,
+            // Nothing was sent: try again.
+            ErrorKind::Throttled | ErrorKind::Overloaded => ProviderErrorKind::Throttled,
             ErrorKind::InvalidInput | ErrorKind::Rejected => ProviderErrorKind::Invalid,
             ErrorKind::Unsupported => ProviderErrorKind::Unsupported,
             _ => ProviderErrorKind::Failed,
         };
-        Self::new(kind, format!("{error} {error:?} {}", error.explanation()))
+        Self {
+            unresolved: error.may_have_been_applied(),
+            ..Self::new(kind, format!("{error} {error:?} {}", error.explanation()))
+        }
     }
 }

@@ -1,4 +1,5 @@
 use super::{Classify, Detail, Finding, Outcome, chain, http::is_plain_to_tls, table, table::Symptom};
+use crate::clock;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http::endpoint::ResolveEndpointError;
 use aws_smithy_runtime_api::client::{
@@ -6,8 +7,11 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpResponse,
     result::{DispatchFailure, SdkError},
 };
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use std::error::Error;
+use aws_smithy_types::{DateTime, date_time::Format, error::metadata::ProvideErrorMetadata};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 /// [`Classify`] for every AWS SDK for Rust: S3, DynamoDB, whatever speaks [`SdkError`].
 ///
@@ -66,7 +70,10 @@ where
             if error.code().is_none() && is_plain_to_tls(status, body) {
                 return Finding::symptom(Symptom::PlainToTls);
             }
-            let mut finding = Finding::refusal(status, error.code(), error.message());
+            // The answer to a HEAD has no code: its date says it.
+            let skewed = || matches!(status, 400 | 403) && is_skewed(answer);
+            let code = error.code().or_else(|| skewed().then_some(table::SKEWED));
+            let mut finding = Finding::refusal(status, code, error.message());
             finding.outcome.retry_after = answer.headers().get("retry-after").and_then(table::retry_after);
             finding.with_request_id(request_id(answer))
         }
@@ -129,6 +136,20 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
 
 fn source(error: &dyn Error) -> Option<&(dyn Error + 'static)> {
     error.source()
+}
+
+/// Whether this host's clock and that of whoever answered differ by more than what the SDK itself takes for an error of the
+/// clock. (It has learnt the difference, and signs the next attempt by it.)
+fn is_skewed(answer: &HttpResponse) -> bool {
+    const TOO_MUCH: Duration = Duration::from_secs(4 * 60);
+    let date = answer.headers().get("date");
+    let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+    let Some(there) = date.and_then(|date| SystemTime::try_from(date).ok()) else {
+        return false;
+    };
+    let here = clock::wall();
+    let apart = there.duration_since(here).or_else(|_| here.duration_since(there));
+    apart.is_ok_and(|apart| apart > TOO_MUCH)
 }
 
 /// Where ids of requests are: AWS's services, and those that copy them, put one of them on everything they say.

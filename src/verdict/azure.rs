@@ -124,7 +124,7 @@ fn answered(status: u16, answer: Option<&RawResponse>) -> Finding {
     if code.is_none() && is_plain_to_tls(status, answer.body()) {
         return Finding::symptom(Symptom::PlainToTls);
     }
-    let mut finding = Finding::refusal(status, code.as_deref(), None);
+    let mut finding = Finding::refusal(status, code.as_deref(), Some(body));
     finding.outcome.retry_after = retry_after(headers);
     finding.outcome.credential |= status == 401;
     finding.with_request_id(id)
@@ -238,7 +238,11 @@ mod tests {
             Outcome::new(Verdict::Unreachable, Sent::No)
         );
         for kind in [ErrorKind::Io, ErrorKind::DataConversion, ErrorKind::Other] {
-            assert_eq!(outcome(kind), Outcome::new(Verdict::Faulty, Sent::Maybe));
+            let expected = Outcome {
+                broken: matches!(kind, ErrorKind::Io),
+                ..Outcome::new(Verdict::Faulty, Sent::Maybe)
+            };
+            assert_eq!(outcome(kind), expected);
         }
         // A bare I/O error beneath proves nothing.
         let refused: io::Error = io::ErrorKind::ConnectionRefused.into();

@@ -40,13 +40,18 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
         .last()
         .map(io::Error::kind);
     if let Some(hyper) = find::<hyper::Error>(error) {
-        let mut finding = Finding::symptom(match io {
-            Some(io::ErrorKind::UnexpectedEof) => Symptom::ShortBody,
-            _ if hyper.is_user() => Symptom::Misuse,
-            _ if hyper.is_timeout() => Symptom::AttemptTimeout,
-            _ if hyper.is_parse() => Symptom::Nonsense,
+        if io == Some(io::ErrorKind::UnexpectedEof) {
+            return Some(Finding::symptom(Symptom::ShortBody).of_a_connection());
+        }
+        let mut finding = Finding::symptom(if hyper.is_user() {
+            Symptom::Misuse
+        } else if hyper.is_timeout() {
+            Symptom::AttemptTimeout
+        } else if hyper.is_parse() {
+            Symptom::Nonsense
+        } else {
             // Closed, cancelled, an incomplete message, an I/O error.
-            _ => Symptom::Reset,
+            Symptom::Reset
         });
         // A server that speaks TLS answers plain HTTP with an alert.
         if hyper.is_parse() && chain(error).any(|error| error.to_string().contains("invalid HTTP version")) {

@@ -1,4 +1,4 @@
-use super::{Outcome, table, table::Symptom};
+use super::{Outcome, table, table::Symptom, words};
 use crate::credentials::NotLoaded;
 #[cfg(feature = "_aws")]
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -22,7 +22,8 @@ pub trait Classify<T, E> {
     }
 }
 
-/// What an error or a span says about one failed attempt beside its verdict.
+/// What an error or a span says about one failed attempt beside its verdict. Errors, spans and explanations show of each text
+/// only visible ASCII, and at most 128 characters of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
     /// The provider's own code: `SlowDown`, `NoSuchBucket`, `connect timeout`.
@@ -34,6 +35,26 @@ pub struct Detail {
 }
 
 impl Detail {
+    /// What of it may be shown, whoever wrote it. See [`words`].
+    pub(crate) fn shown(self) -> Self {
+        Self {
+            code: self.code.map(words::shown),
+            request_id: self.request_id.map(words::shown),
+            message: self.message.map(words::shown),
+        }
+    }
+
+    /// Without the texts that repeat this, which must not be shown: the key that was asked for. A `known` message is ours, and
+    /// a code that we know is no secret, unless it is just this.
+    pub(crate) fn without(&mut self, secret: &str, known: bool) {
+        let ours = |code: &str| known && (table::row_for_code(code).is_some() || code.contains(' '));
+        self.code
+            .take_if(|code| code == secret || (!ours(code) && words::repeats(code, secret)));
+        self.request_id.take_if(|id| words::repeats(id, secret));
+        self.message
+            .take_if(|message| message == secret || (!known && words::repeats(message, secret)));
+    }
+
     /// It says that the store is full, in the words of the table or of Redis.
     pub(crate) fn says_full(&self) -> bool {
         self.message.as_deref() == Some(table::FULL) || self.code.as_deref() == Some("OOM")
@@ -64,19 +85,38 @@ impl Finding {
     }
 }
 
+#[cfg(any(feature = "http", feature = "redis"))]
+impl Finding {
+    /// The connection broke under it, whatever else it is called.
+    pub(crate) fn of_a_connection(mut self) -> Self {
+        self.outcome.broken = true;
+        self
+    }
+}
+
 #[cfg(feature = "http")]
 impl Finding {
     /// A provider's refusal. Its message is looked at and never shown: providers quote keys and account numbers in them.
     /// The phrase shown is the table's.
     pub(crate) fn refusal(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
-        let known = code.and_then(table::row_for_code).map(|row| row.phrase);
+        let known = match message {
+            Some(message) if table::is_of_the_clock(code, message) => table::row_for_code(table::SKEWED),
+            _ => code.and_then(table::row_for_code),
+        };
         let full = (status == 507).then_some(table::FULL);
         Self {
             outcome: table::for_answer(status, code, message),
             detail: Detail {
-                code: Some(code.and_then(token).unwrap_or_else(|| format!("HTTP {status}"))),
+                code: Some(
+                    code.and_then(words::code)
+                        .map_or_else(|| format!("HTTP {status}"), str::to_owned),
+                ),
                 request_id: None,
-                message: known.or(full).map(str::to_owned),
+                message: known
+                    .map(|row| row.phrase)
+                    .or(full)
+                    .or_else(|| table::of_a_gateway(status, code))
+                    .map(str::to_owned),
             },
         }
     }
@@ -90,18 +130,9 @@ impl Finding {
 
     /// Adds the provider's request id, if it looks like one.
     pub(crate) fn with_request_id(mut self, id: Option<&str>) -> Self {
-        self.detail.request_id = id.and_then(token);
+        self.detail.request_id = id.and_then(words::id).map(str::to_owned);
         self
     }
-}
-
-/// What a server calls a code or an id goes into logs only if it looks like one: a broken or hostile server must not be
-/// able to write there what it likes.
-#[cfg(any(feature = "http", feature = "redis"))]
-pub(crate) fn token(text: &str) -> Option<String> {
-    const LONGEST: usize = 128; // S3's longest id, `x-amz-id-2`, has 76 to 100 characters
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b);
-    (!text.is_empty() && text.len() <= LONGEST && text.bytes().all(plain)).then(|| text.to_owned())
 }
 
 /// [`Classify`] for clients whose error is [`std::io::Error`].

@@ -97,6 +97,7 @@ fn answered(status: u16, sub: u16) -> Finding {
         (404, 1..) => (Verdict::Faulty, "the region lags behind"),
         (403, 3 | 1008) => (Verdict::Faulty, "the region does not serve this account's writes"),
         (410, _) => (Verdict::Faulty, "the partition is moving"),
+        (413, _) => (Verdict::Caller, "the item is too large"),
         (449, _) => (Verdict::Throttled, "another write was under way"),
         _ => {
             finding.outcome = table::for_status(status);
@@ -194,7 +195,8 @@ mod tests {
             (408, 20_008),
             (500, 20_020),
         ] {
-            assert_eq!(judged(status, sub), Outcome::new(Faulty, Sent::Maybe), "{status}/{sub}");
+            let judged = judged(status, sub);
+            assert_eq!((judged.verdict, judged.sent), (Faulty, Sent::Maybe), "{status}/{sub}");
         }
         assert_eq!(judged(400, 20_021), Outcome::new(Caller, Sent::No));
     }

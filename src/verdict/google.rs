@@ -348,7 +348,7 @@ mod tests {
         );
         assert_eq!(outcome(Error::timeout("x")), faulty);
         assert_eq!(outcome(Error::exhausted("x")), faulty);
-        assert_eq!(outcome(Error::io("x")), faulty);
+        assert_eq!(outcome(Error::io("x")), table::for_symptom(Symptom::Reset));
         assert_eq!(outcome(Error::deser("x")), faulty);
         assert_eq!(outcome(Error::binding("x")), Outcome::new(Verdict::Caller, Sent::No));
         let unloaded = Outcome::new(Verdict::Denied, Sent::No).naming_the_credential();

@@ -35,6 +35,7 @@ mod http;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub mod table;
+pub(crate) mod words;
 
 #[cfg(feature = "_aws")]
 pub use self::aws::AwsVerdicts;
@@ -134,7 +135,8 @@ impl std::fmt::Display for Verdict {
 /// Could the request have reached the provider and been acted on?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sent {
-    /// Provably not: the connection was never made, the handshake failed, credentials could not be loaded.
+    /// Provably not: the connection was never made, the handshake failed, credentials could not be loaded, or it was refused
+    /// in a way that proves that nothing was done.
     No,
     /// It may have been. A write with this outcome may have been applied, unless the verdict is a definite answer.
     Maybe,
@@ -147,11 +149,14 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// Whether the request may have reached the provider.
     pub sent: Sent,
-    /// The refusal names the *credential* (unknown key, expired token, bad signature, clock skew), not the permission.
+    /// The refusal names the *credential* (unknown key, expired token, bad signature), not the permission.
     /// On credentials that just worked this is a suspected authentication outage, which is the provider's fault.
     pub credential: bool,
     /// Our own limit for the attempt ran out: it would have taken at least that long.
     pub timed_out: bool,
+    /// The connection broke under it. That says something of this connection first: a server that is replaced closes all of
+    /// its connections at once, and is well.
+    pub broken: bool,
     /// How long the provider asked us to stay away (`Retry-After`).
     pub retry_after: Option<Duration>,
 }
@@ -174,6 +179,7 @@ impl Outcome {
             sent,
             credential: false,
             timed_out: false,
+            broken: false,
             retry_after: None,
         }
     }

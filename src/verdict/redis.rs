@@ -23,8 +23,8 @@ use super::{
     Sent::{Maybe, No},
     Verdict,
     Verdict::{Caller, Denied, Faulty, Throttled, Unreachable},
-    classify::token,
     table::{self, Symptom},
+    words,
 };
 use ::redis::{ErrorKind, RedisError};
 use std::{error::Error, io, sync::Arc};
@@ -129,7 +129,7 @@ pub(crate) fn finding(error: &RedisError) -> Finding {
                 // A code that nobody knows: the server refused, for whatever reason.
                 outcome: Outcome::new(Caller, Maybe),
                 detail: Detail {
-                    code: token(code),
+                    code: words::code(code).map(str::to_owned),
                     ..Detail::default()
                 },
             },
@@ -139,7 +139,8 @@ pub(crate) fn finding(error: &RedisError) -> Finding {
         return found(row, row.code);
     }
     match io_kind(error) {
-        Some(io::ErrorKind::UnexpectedEof) => Finding::symptom(Symptom::ShortBody),
+        // Of all commands that were under way on the connection.
+        Some(io::ErrorKind::UnexpectedEof) => Finding::symptom(Symptom::ShortBody).of_a_connection(),
         Some(kind) => Finding {
             outcome: table::for_io(kind),
             ..Finding::symptom(Symptom::Reset)
@@ -176,7 +177,7 @@ fn found(row: &Row, code: &str) -> Finding {
             _ => outcome,
         },
         detail: Detail {
-            code: token(code),
+            code: Some(code.to_owned()),
             request_id: None,
             message: Some(row.phrase.to_owned()),
         },

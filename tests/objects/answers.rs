@@ -32,15 +32,14 @@ async fn what_a_server_says() {
         let server = raw::serve(refusal(status, code)).await;
         expect(&at(server.addr), Outcome::new(verdict, Sent::Maybe), code).await;
     }
-    for code in [
-        "InvalidAccessKeyId",
-        "ExpiredToken",
-        "SignatureDoesNotMatch",
-        "RequestTimeTooSkewed",
-    ] {
+    for code in ["InvalidAccessKeyId", "ExpiredToken", "SignatureDoesNotMatch"] {
         let server = raw::serve(refusal("403 Forbidden", code)).await;
         expect(&at(server.addr), naming, code).await;
     }
+    // The clock is not the credential.
+    let server = raw::serve(refusal("403 Forbidden", "RequestTimeTooSkewed")).await;
+    let skewed = Outcome::new(Verdict::Denied, Sent::No);
+    expect(&at(server.addr), skewed, "RequestTimeTooSkewed").await;
 }
 
 /// No XML, no code: a gateway speaks, not the store.

@@ -9,7 +9,10 @@ use crate::{
     BoxError,
     clock::{self, Instant},
     provider::{ProviderError, ProviderErrorKind},
-    verdict::{Finding, Outcome, Sent, Verdict},
+    verdict::{
+        Finding, Outcome, Sent, Verdict,
+        table::{self, Symptom},
+    },
 };
 use std::time::Duration;
 
@@ -42,7 +45,7 @@ pub(super) fn before_the_request(plan: &Plan) -> Option<Before> {
         ),
         End::ResetBeforeRequest => (
             Some(Duration::ZERO),
-            ProviderError::faulty("the connection was reset, as the drill says"),
+            reset("the connection was reset, as the drill says"),
         ),
         // The provider is not asked, but the answer keeps the delays that the plan has for it.
         End::Answer(answer) => (Some(plan.due(Duration::ZERO)), answered(answer)),
@@ -74,7 +77,7 @@ pub(super) async fn after_the_request<R: Subject>(
         return answer;
     }
     if lost {
-        return Err(ProviderError::faulty("the connection was reset before the answer came, as the drill says").into());
+        return Err(reset("the connection was reset before the answer came, as the drill says").into());
     }
     match (answer, kept) {
         (Ok(_), Some(kept)) => Err(ProviderError::faulty(format!(
@@ -88,6 +91,10 @@ pub(super) async fn after_the_request<R: Subject>(
 fn unreachable(message: &str) -> ProviderError {
     let outcome = Outcome::new(Verdict::Unreachable, Sent::No);
     ProviderError::new(ProviderErrorKind::Failed, outcome).with_message(message)
+}
+
+fn reset(message: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Failed, table::for_symptom(Symptom::Reset)).with_message(message)
 }
 
 /// The error that an adapter would make of this answer.

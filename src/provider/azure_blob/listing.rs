@@ -5,7 +5,7 @@ use super::{
 use crate::{
     provider::{
         ProviderError, percent,
-        refusal::{Asked, record, unreadable_listing, wrong},
+        refusal::{Asked, unreadable_listing, wrong},
     },
     request::object::{List, ListEntry, ListPage, ObjectMeta},
     verdict::table::Symptom,
@@ -126,7 +126,7 @@ pub(super) async fn page(container: &BlobContainerClient, list: &List) -> Result
     };
     let (_, headers, body) = page.deconstruct();
     let id = headers.get_optional_str(&error::REQUEST_ID);
-    record(id);
+    error::record(id);
     let nonsense = || wrong(Symptom::Nonsense, id);
     let answer: Answer = azure_core::xml::from_xml(&body).map_err(|_| match std::str::from_utf8(&body) {
         Ok(text) if text.contains("<EnumerationResults") => unreadable_listing(id),

@@ -65,7 +65,7 @@ use super::{
     attributes::{check, check_condition, check_range},
     names,
     part::located,
-    refusal::{Asked, record, wrong},
+    refusal::{Asked, wrong},
 };
 use crate::{
     endpoint::Host,
@@ -315,7 +315,7 @@ impl ObjectProvider for AzureBlob {
         let stored = self.blob(&put.key)?.upload(body, Some(options)).await;
         let stored = stored.map_err(|error| failed(asked, &error))?;
         let id = stored.raw_response.headers().get_optional_str(&error::REQUEST_ID);
-        record(id);
+        error::record(id);
         // Without it nobody has confirmed what was stored.
         let tag = stored.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
         Ok(PutAnswer::new(Some(etag(tag.as_ref()))))
@@ -383,7 +383,7 @@ impl ObjectProvider for AzureBlob {
 /// That a success without a body is Azure's: all that it says has a request id.
 fn marked(headers: &Headers) -> Result<(), ProviderError> {
     let id = headers.get_optional_str(&error::REQUEST_ID);
-    record(id);
+    error::record(id);
     match id {
         Some(_) => Ok(()),
         None => Err(wrong(Symptom::ErrorDocument, None)),

@@ -3,7 +3,7 @@ use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
         attributes::received,
-        refusal::{Asked, record, wrong},
+        refusal::{Asked, wrong},
     },
     request::object::{Get, Object, ObjectMeta},
     verdict::table::Symptom,
@@ -19,7 +19,7 @@ pub(super) fn meta(
     known: &Response<BlobClientGetPropertiesResult, NoFormat>,
 ) -> Result<ObjectMeta, ProviderError> {
     let id = known.headers().get_optional_str(&error::REQUEST_ID);
-    record(id);
+    error::record(id);
     // A header that cannot be read is as good as none.
     let nonsense = |_| wrong(Symptom::Nonsense, id);
     let tag = known.etag().map_err(nonsense)?;
@@ -49,7 +49,7 @@ pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<O
         ..
     } = got;
     let id = headers.get_optional_str(&error::REQUEST_ID);
-    record(id);
+    error::record(id);
     let tag = properties.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
     let body = body
         .collect()

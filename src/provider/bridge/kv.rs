@@ -6,7 +6,7 @@ use crate::{
     request::{
         Call,
         kv::{
-            Condition, Delete, Entry, Get, GetMany, KvRequest, KvResponse, Limits, Put, PutAnswer, PutMany, Scan,
+            Condition, Delete, Entry, Get, GetMany, Key, KvRequest, KvResponse, Limits, Put, PutAnswer, PutMany, Scan,
             ScanPage, Value, Version,
         },
     },
@@ -130,18 +130,28 @@ impl fmt::Debug for AnyKvProvider {
 impl<P: KvProvider> Erased<KvRequest, KvResponse> for P {
     fn send(self: Arc<Self>, request: KvRequest) -> BoxFuture<'static, Result<KvResponse, ProviderError>> {
         match request {
-            KvRequest::Get(get) => Box::pin(async move { self.get(get).await.map(KvResponse::Get) }),
-            KvRequest::Put(put) => Box::pin(async move { self.put(put).await.map(KvResponse::Put) }),
-            KvRequest::Delete(delete) => {
-                Box::pin(async move { self.delete(delete).await.map(|()| KvResponse::Delete) })
-            }
+            KvRequest::Get(get) => Box::pin(async move {
+                let key = get.key.clone();
+                let got = self.get(get).await.map(KvResponse::Get);
+                got.map_err(|error| error.without([key.as_str()]))
+            }),
+            KvRequest::Put(put) => Box::pin(async move {
+                let key = put.key.clone();
+                let put = self.put(put).await.map(KvResponse::Put);
+                put.map_err(|error| error.without([key.as_str()]))
+            }),
+            KvRequest::Delete(delete) => Box::pin(async move {
+                let key = delete.key.clone();
+                let deleted = self.delete(delete).await.map(|()| KvResponse::Delete);
+                deleted.map_err(|error| error.without([key.as_str()]))
+            }),
             KvRequest::GetMany(many) => Box::pin(async move {
-                let asked = many.keys.len();
-                settled(asked, self.get_many(many).await?).map(KvResponse::GetMany)
+                let keys = many.keys.clone();
+                settled(&keys, self.get_many(many).await).map(KvResponse::GetMany)
             }),
             KvRequest::PutMany(many) => Box::pin(async move {
-                let asked = many.puts.len();
-                settled(asked, self.put_many(many).await?).map(KvResponse::PutMany)
+                let keys: Vec<Key> = many.puts.iter().map(|put| put.key.clone()).collect();
+                settled(&keys, self.put_many(many).await).map(KvResponse::PutMany)
             }),
             KvRequest::Scan(scan) => Box::pin(async move { self.scan(scan).await.map(KvResponse::Scan) }),
         }
@@ -156,17 +166,22 @@ impl<P: KvProvider> Erased<KvRequest, KvResponse> for P {
     }
 }
 
-/// The results of a batch, one per key. If not one of them shows a healthy store, the batch as a whole has failed, so
+/// The results of a batch, one per key; no error repeats a key. If not one of them shows a healthy store, the batch as a whole has failed, so
 /// that it counts as a failure; with the error of whichever may have been applied, if one may.
 fn settled<T>(
-    asked: usize,
-    results: Vec<Result<T, ProviderError>>,
+    keys: &[Key],
+    results: Result<Vec<Result<T, ProviderError>>, ProviderError>,
 ) -> Result<Vec<Result<T, ProviderError>>, ProviderError> {
-    if results.len() != asked {
-        return Err(ProviderError::faulty(format!(
-            "{} results for {asked} keys",
-            results.len()
-        )));
+    let without = |error: ProviderError| error.without(keys.iter().map(Key::as_str));
+    let mut results = results.map_err(without)?;
+    if results.len() != keys.len() {
+        let (answered, asked) = (results.len(), keys.len());
+        return Err(ProviderError::faulty(format!("{answered} results for {asked} keys")));
+    }
+    for result in &mut results {
+        if let Err(error) = result {
+            *error = without(error.clone());
+        }
     }
     let healthy = |result: &Result<T, ProviderError>| match result {
         Ok(_) => true,

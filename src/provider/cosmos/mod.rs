@@ -253,9 +253,6 @@ enum Asked {
 /// The SDK's error as ours. Its words may quote the key, so none is kept.
 fn failed(asked: Asked, error: &CosmosError) -> ProviderError {
     let finding = cosmos_finding(error);
-    if let Some(id) = finding.detail.request_id.as_deref() {
-        tracing::Span::current().record("provider.request_id", id);
-    }
     let (kind, verdict) = match kind(asked, finding.outcome.verdict) {
         (ProviderErrorKind::Throttled, verdict) if finding.detail.says_full() => (ProviderErrorKind::Full, verdict),
         other => other,

@@ -1,6 +1,6 @@
 use crate::{
     provider::{ProviderError, ProviderErrorKind, aws::with_cause},
-    verdict::{Finding, Outcome, Verdict, aws_finding, table::Symptom},
+    verdict::{Finding, Outcome, Verdict, aws_finding, table::Symptom, words},
 };
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error;
@@ -39,6 +39,13 @@ pub(super) fn confirmed(request_id: Option<&str>) -> Result<(), ProviderError> {
     }
 }
 
+/// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
+fn record(request_id: Option<&str>) {
+    if let Some(id) = request_id.and_then(words::id) {
+        tracing::Span::current().record("provider.request_id", id);
+    }
+}
+
 fn found<E>(error: &SdkError<E>) -> Finding
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -61,11 +68,4 @@ const fn kind(verdict: Verdict) -> (ProviderErrorKind, Verdict) {
         Verdict::Unreachable | Verdict::Faulty => Failed,
     };
     (kind, verdict)
-}
-
-/// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
-fn record(request_id: Option<&str>) {
-    if let Some(id) = request_id {
-        tracing::Span::current().record("provider.request_id", id);
-    }
 }

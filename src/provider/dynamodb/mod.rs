@@ -92,7 +92,7 @@ mod scan;
 use super::{
     KvProvider, ProviderError, ProviderErrorKind,
     aws::{
-        CONNECT_TIMEOUT, connecting_bounded,
+        CONNECT_TIMEOUT, Discreet, connecting_bounded,
         recorder::{Recorder, nobody},
     },
     check_value, dated,
@@ -221,6 +221,7 @@ pub fn prepared(client: &Client) -> Client {
         .retry_config(RetryConfig::disabled())
         .timeout_config(connecting_bounded(given.timeout_config()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(Discreet)
         .build();
     Client::from_conf(config)
 }

@@ -14,26 +14,20 @@ pub(super) fn connecting(error: &RedisError) -> ProviderError {
     of(verdicts::connecting(error), error)
 }
 
-fn of(Finding { outcome, detail }: Finding, error: &RedisError) -> ProviderError {
-    let kind = match outcome.verdict {
+fn of(found: Finding, error: &RedisError) -> ProviderError {
+    let kind = match found.outcome.verdict {
         Verdict::Denied => ProviderErrorKind::Denied,
-        Verdict::Throttled if detail.says_full() => ProviderErrorKind::Full,
+        Verdict::Throttled if found.detail.says_full() => ProviderErrorKind::Full,
         Verdict::Throttled => ProviderErrorKind::Throttled,
         Verdict::Caller => ProviderErrorKind::Invalid,
         _ => ProviderErrorKind::Failed,
     };
-    let mut made = ProviderError::new(kind, outcome);
-    if let Some(code) = detail.code {
-        made = made.with_code(code);
-    }
-    if let Some(message) = detail.message {
-        made = made.with_message(message);
-    }
+    let made = ProviderError::found(kind, found);
     // A server's own words can quote what it was sent; those of the operating system cannot.
-    if error.is_io_error() {
-        made = made.with_source(error.clone());
+    match error.is_io_error() {
+        true => made.with_source(error.clone()),
+        false => made,
     }
-    made
 }
 
 /// An answer that the command does not have.

@@ -62,7 +62,7 @@ use super::{
     Capabilities, Capability, Conditional, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_condition, check_range},
     aws::{
-        CONNECT_TIMEOUT, connecting_bounded,
+        CONNECT_TIMEOUT, Discreet, connecting_bounded,
         recorder::{Recorder, nobody},
     },
     check_terms,
@@ -252,6 +252,7 @@ pub fn prepared(client: &Client) -> Client {
         .retry_config(RetryConfig::disabled())
         .timeout_config(connecting_bounded(given.timeout_config()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(Discreet)
         .interceptor(readable::Readable::default())
         .build();
     Client::from_conf(config)

@@ -23,18 +23,20 @@ pub(super) async fn racing_creates_have_one_winner<D: KvDoor>(room: &Room<'_, D>
         let name = format!("round-{round}");
         let racer = |i: usize| room.door.put(room.create(&name, format!("racer {i}")));
         let answers = join_all((0..RACERS).map(racer)).await;
-        let winners: Vec<usize> = (0..RACERS).filter(|i| answers[*i].is_ok()).collect();
-        assert_eq!(winners.len(), 1, "{}: winners of round {round}: {winners:?}", room.name);
-        for refused in answers.into_iter().filter_map(Result::err) {
-            // A store may leave a race undecided: try again.
-            assert!(
-                [AlreadyExists, Throttled].contains(&refused.kind),
-                "{}: {refused}",
-                room.name
-            );
-        }
         let there = room.fetch(&name).await.bytes;
-        assert_eq!(there, format!("racer {}", winners[0]), "{}", room.name);
+        for (racer, answer) in answers.iter().enumerate() {
+            let won = there == format!("racer {racer}");
+            match answer {
+                Ok(_) => assert!(won, "{}: two winners of round {round}", room.name),
+                Err(refused) if refused.unresolved => {}
+                // A store may leave a race undecided: try again.
+                Err(refused) => assert!(
+                    !won && [AlreadyExists, Throttled].contains(&refused.kind),
+                    "{}: {refused}",
+                    room.name
+                ),
+            }
+        }
     }
 }
 
@@ -135,12 +137,14 @@ fn count(name: &str, value: &Value) -> usize {
 pub(super) async fn racing_increments_add_up<D: KvDoor>(room: &Room<'_, D>) {
     room.store("counter", "0").await;
     let writer = async || {
+        let mut unresolved = 0;
         for _ in 0..STEPS {
             loop {
                 let there = room.fetch("counter").await;
                 let next = (count(&room.name, &there) + 1).to_string();
                 match room.door.put(room.swap("counter", &there.version, next)).await {
                     Ok(_) => break,
+                    Err(refused) if refused.unresolved => unresolved += 1,
                     Err(refused) => assert!(
                         [PreconditionFailed, Throttled].contains(&refused.kind),
                         "{}: {refused}",
@@ -149,10 +153,16 @@ pub(super) async fn racing_increments_add_up<D: KvDoor>(room: &Room<'_, D>) {
                 }
             }
         }
+        unresolved
     };
-    join_all((0..WRITERS).map(|_| writer())).await;
+    let unresolved: usize = join_all((0..WRITERS).map(|_| writer())).await.into_iter().sum();
     let sum = count(&room.name, &room.fetch("counter").await);
-    assert_eq!(sum, WRITERS * STEPS, "{}: lost updates", room.name);
+    let steps = WRITERS * STEPS;
+    assert!(
+        (steps..=steps + unresolved).contains(&sum),
+        "{}: {sum} of {steps}",
+        room.name
+    );
 }
 
 pub(super) async fn a_delete_with_a_version_needs_the_current_one<D: KvDoor>(room: &Room<'_, D>) {

@@ -71,19 +71,17 @@ pub(super) async fn racing_creates_have_one_winner<D: ObjectDoor>(room: &Room<'_
         let name = format!("round-{round}");
         let racer = |i: usize| room.door.put(room.put(&name, format!("racer {i}")));
         let answers = join_all((0..RACERS).map(racer)).await;
-        let winners: Vec<usize> = (0..RACERS).filter(|i| answers[*i].is_ok()).collect();
-        assert_eq!(winners.len(), 1, "{}: winners of round {round}: {winners:?}", room.name);
-        for refused in answers.into_iter().filter_map(Result::err) {
+        let there = room.fetch(&name).await.body;
+        for (racer, answer) in answers.iter().enumerate() {
+            let won = there == format!("racer {racer}");
             // S3 may leave a race undecided (409), which is Throttled: try again.
             let expected = [ProviderErrorKind::AlreadyExists, ProviderErrorKind::Throttled];
-            assert!(expected.contains(&refused.kind), "{}: {refused}", room.name);
+            match answer {
+                Ok(_) => assert!(won, "{}: two winners of round {round}", room.name),
+                Err(refused) if refused.unresolved => {}
+                Err(refused) => assert!(!won && expected.contains(&refused.kind), "{}: {refused}", room.name),
+            }
         }
-        assert_eq!(
-            room.fetch(&name).await.body,
-            format!("racer {}", winners[0]),
-            "{}",
-            room.name
-        );
     }
 }
 
@@ -140,6 +138,7 @@ pub(super) async fn racing_if_matches_lose_no_update<D: ObjectDoor>(room: &Room<
     const STEPS: usize = 10;
     room.store("counter", "0").await;
     let writer = async || {
+        let mut unresolved = 0;
         for _ in 0..STEPS {
             loop {
                 let object = room.fetch("counter").await;
@@ -150,6 +149,7 @@ pub(super) async fn racing_if_matches_lose_no_update<D: ObjectDoor>(room: &Room<
                 let put = room.put("counter", (count + 1).to_string());
                 match room.door.put(if_match(put, &tag(room, object.meta.etag))).await {
                     Ok(_) => break,
+                    Err(refused) if refused.unresolved => unresolved += 1,
                     Err(refused) => {
                         let expected = [ProviderErrorKind::PreconditionFailed, ProviderErrorKind::Throttled];
                         assert!(expected.contains(&refused.kind), "{}: {refused}", room.name);
@@ -157,12 +157,15 @@ pub(super) async fn racing_if_matches_lose_no_update<D: ObjectDoor>(room: &Room<
                 }
             }
         }
+        unresolved
     };
-    join_all((0..WRITERS).map(|_| writer())).await;
-    assert_eq!(
-        room.fetch("counter").await.body,
-        (WRITERS * STEPS).to_string(),
-        "{}: lost updates",
+    let unresolved: usize = join_all((0..WRITERS).map(|_| writer())).await.into_iter().sum();
+    let counted = room.fetch("counter").await.body;
+    let steps = WRITERS * STEPS;
+    let expected = (steps..=steps + unresolved).map(|sum| sum.to_string());
+    assert!(
+        expected.into_iter().any(|sum| counted == sum),
+        "{}: {counted:?} of {steps}",
         room.name
     );
 }

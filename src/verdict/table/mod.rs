@@ -22,7 +22,7 @@ pub use rows::{CODES, IO, STATUSES, SYMPTOMS};
 pub use symptom::Symptom;
 
 use super::{Outcome, Sent, Verdict};
-use std::{io, time::Duration};
+use std::{io, ops::RangeInclusive, time::Duration};
 
 /// What is said of a store that has no room: a quota is used up, or its disks are. It is no evidence of a fault.
 pub(crate) const FULL: &str = "the store is full";
@@ -39,6 +39,8 @@ pub struct Row<S> {
     pub sent: Sent,
     /// It names the credential, not the permission.
     pub credential: bool,
+    /// It says something of one connection first.
+    pub broken: bool,
     /// The phrase for a person. Ours, never the provider's: theirs quote keys and account numbers.
     pub phrase: &'static str,
     /// Why this verdict.
@@ -52,8 +54,19 @@ impl<S> Row<S> {
             verdict,
             sent,
             credential: false,
+            broken: false,
             phrase,
             why,
+        }
+    }
+
+    const fn of_connection(symptom: S, phrase: &'static str, why: &'static str) -> Self
+    where
+        S: Copy,
+    {
+        Self {
+            broken: true,
+            ..Self::new(symptom, Verdict::Faulty, Sent::Maybe, phrase, why)
         }
     }
 
@@ -63,6 +76,7 @@ impl<S> Row<S> {
             verdict: Verdict::Denied,
             sent,
             credential: true,
+            broken: false,
             phrase,
             why,
         }
@@ -72,6 +86,7 @@ impl<S> Row<S> {
     pub const fn outcome(&self) -> Outcome {
         Outcome {
             credential: self.credential,
+            broken: self.broken,
             ..Outcome::new(self.verdict, self.sent)
         }
     }
@@ -92,16 +107,29 @@ pub fn for_code(code: &str) -> Option<Outcome> {
 
 /// The verdict on an HTTP status of which nothing more is known.
 pub fn for_status(status: u16) -> Outcome {
-    STATUSES
-        .iter()
-        .find(|row| row.symptom.contains(&status))
-        .map_or(for_symptom(Symptom::Nonsense), Row::outcome)
+    row_for_status(status).map_or(for_symptom(Symptom::Nonsense), Row::outcome)
 }
+
+fn row_for_status(status: u16) -> Option<&'static Row<RangeInclusive<u16>>> {
+    STATUSES.iter().find(|row| row.symptom.contains(&status))
+}
+
+/// What is known of a refusal without a code that a gateway makes, and no store.
+#[cfg_attr(not(feature = "http"), allow(dead_code))]
+pub(crate) fn of_a_gateway(status: u16, code: Option<&str>) -> Option<&'static str> {
+    let row = row_for_status(status).filter(|_| status == TOO_LARGE && code.is_none())?;
+    Some(row.phrase)
+}
+
+/// *Content too large.*
+const TOO_LARGE: u16 = 413;
 
 /// The verdict on a *refusal*: its status, with the provider's code and message where there are any.
 ///
 /// - `Please reduce your request rate` is Throttled under any code: several stores say just that with a plain 503.
 /// - A success with an error document is Faulty, unless the document asks to slow down.
+/// - A signature that was refused because of its time says so in its message (DynamoDB: `Signature expired`): the clocks
+///   differ, and the credential is not to blame.
 /// - A cancelled DynamoDB transaction is judged by the reasons in its message, which are codes: a condition that did not
 ///   hold is the answer; else a conflict or a quota is Throttled, what is not valid the caller's.
 /// - Then the code decides, if it is known; then the status.
@@ -112,14 +140,43 @@ pub fn for_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Out
     }
     let by_code = match (code, message) {
         (Some("TransactionCanceledException"), Some(message)) => for_code(cancelled(message)),
+        (_, Some(message)) if is_of_the_clock(code, message) => for_code(SKEWED),
         _ => code.and_then(for_code),
     };
     match (status, by_code) {
         (200..=299, Some(outcome)) if outcome.verdict == Verdict::Throttled => outcome,
         (200..=299, _) => for_symptom(Symptom::ErrorDocument),
         (_, Some(outcome)) => outcome,
+        // A store that says so in words of its own would say so again; a gateway has none.
+        (TOO_LARGE, None) if code.is_some() => Outcome::new(Verdict::Caller, Sent::Maybe),
         (_, None) => for_status(status),
     }
+}
+
+/// The code that says that the clocks differ.
+pub(crate) const SKEWED: &str = "RequestTimeTooSkewed";
+
+/// Whether a refusal of a signature, or one without a code, is one of its time. Its code may be that of a wrong key.
+pub(crate) fn is_of_the_clock(code: Option<&str>, message: &str) -> bool {
+    const CODES: [&str; 5] = [
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "AuthenticationFailed",
+        "AuthFailure",
+        "Unauthorized",
+    ];
+    const WORDS: [&str; 5] = [
+        // AWS, whatever the service.
+        "signature expired",
+        "signature not yet current",
+        "difference between the request time and the current time is too large",
+        // Azure's storage, of a shared key.
+        "request date header too old",
+        // Cosmos, of a master key.
+        "authorization token is not valid at the current time",
+    ];
+    let message = message.to_ascii_lowercase();
+    code.is_none_or(|code| CODES.contains(&code)) && WORDS.iter().any(|words| message.contains(words))
 }
 
 /// The code that stands for the reasons of a cancelled transaction: `… specific reasons [None, TransactionConflict]`.

@@ -31,8 +31,15 @@ fn every_row_counts() {
 /// What an answer says was surely sent.
 #[test]
 fn an_answer_is_never_unsent() {
-    assert!(CODES.iter().all(|row| row.sent == Sent::Maybe));
-    assert!(STATUSES.iter().all(|row| row.sent == Sent::Maybe));
+    // Unless it says that it was not even believed to be from now.
+    let of_the_clock = [SKEWED, "RequestExpired"];
+    assert!(
+        CODES
+            .iter()
+            .all(|row| (row.sent == Sent::No) == of_the_clock.contains(&row.symptom))
+    );
+    let of_a_gateway = |row: &Row<RangeInclusive<u16>>| row.symptom == (413..=413);
+    assert!(STATUSES.iter().all(|row| (row.sent == Sent::No) == of_a_gateway(row)));
 }
 
 #[test]
@@ -75,6 +82,9 @@ fn as_decided() {
         (400, Some("RequestTimeout"), Faulty),
         (400, None, Caller),
         (405, None, Caller),
+        (413, None, Faulty),
+        (413, Some("EntityTooLarge"), Caller),
+        (413, Some("SomethingNew"), Caller),
         (422, Some("SomethingNew"), Caller),
         (301, Some("PermanentRedirect"), Caller),
         (302, None, Caller),
@@ -97,13 +107,34 @@ fn which_refusals_name_the_credential() {
         "ExpiredToken",
         "TokenRefreshRequired",
         "SignatureDoesNotMatch",
-        "RequestTimeTooSkewed",
         "InvalidToken",
     ] {
         let outcome = for_answer(403, Some(code), None);
         assert!(outcome.verdict == Verdict::Denied && outcome.credential, "{code}");
     }
     assert!(!for_answer(403, Some("AccessDenied"), None).credential);
+    for (code, message) in [
+        (Some("RequestTimeTooSkewed"), ""),
+        (
+            Some("InvalidSignatureException"),
+            "Signature expired: 20261120T100000Z is now earlier than 20261120T100200Z",
+        ),
+        (
+            Some("SignatureDoesNotMatch"),
+            "Signature not yet current: x is still later than y",
+        ),
+        (
+            Some("AuthenticationFailed"),
+            "<AuthenticationErrorDetail>Request date header too old</AuthenticationErrorDetail>",
+        ),
+        (None, "The authorization token is not valid at the current time."),
+    ] {
+        let outcome = for_answer(403, code, Some(message));
+        assert_eq!(outcome, Outcome::new(Verdict::Denied, Sent::No), "{code:?} {message}");
+    }
+    // A permission is one, whatever the message says.
+    let denied = for_answer(403, Some("AccessDenied"), Some("Signature expired"));
+    assert_eq!(denied.sent, Sent::Maybe);
     assert!(!for_status(403).credential);
 }
 
@@ -170,7 +201,11 @@ fn the_docs_show_the_data() {
             "\n## {title}\n\n| symptom | verdict | sent | it says | why |\n|---|---|---|---|---|"
         );
         for row in rows {
-            let credential = if row.credential { ", names the credential" } else { "" };
+            let credential = match (row.credential, row.broken) {
+                (true, _) => ", names the credential",
+                (false, true) => ", of one connection",
+                (false, false) => "",
+            };
             let sent = if row.sent == Sent::No { "no" } else { "maybe" };
             let _ = writeln!(
                 out,

@@ -71,7 +71,11 @@ async fn s3_by_what_it_says() {
         ("400 Bad Request", "ExpiredToken", CREDENTIAL),
         ("400 Bad Request", "InvalidToken", CREDENTIAL),
         ("400 Bad Request", "TokenRefreshRequired", CREDENTIAL),
-        ("403 Forbidden", "RequestTimeTooSkewed", CREDENTIAL),
+        (
+            "403 Forbidden",
+            "RequestTimeTooSkewed",
+            Outcome::new(Verdict::Denied, Sent::No),
+        ),
         ("403 Forbidden", "AccessDenied", PERMISSION),
         // The key of the bucket, at the provider's key service: disabled by its owner, or out.
         ("400 Bad Request", "KMS.DisabledException", CALLER),

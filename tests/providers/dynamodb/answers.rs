@@ -175,8 +175,8 @@ async fn nonsense() {
                 panic!("{what} was believed")
             };
             assert_eq!(
-                (error.kind(), error.outcome()),
-                (Kind::Failed, FAULTY),
+                (error.kind(), error.outcome().verdict, error.outcome().sent),
+                (Kind::Failed, FAULTY.verdict, FAULTY.sent),
                 "{what}: {error:?}"
             );
             shows_nothing(&error);

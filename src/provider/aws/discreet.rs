@@ -1,0 +1,72 @@
+use crate::verdict::words::repeats;
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept,
+            context::{BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef},
+            dyn_dispatch_hint,
+        },
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+
+/// Takes a request id out of an answer that repeats what was sent: the target, and so a key, or a part of the credentials. No
+/// id that a provider drew is contained in its request.
+#[derive(Debug)]
+pub(in crate::provider) struct Discreet;
+
+/// What was sent and must not come back.
+struct Sent(Vec<String>);
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sent")
+    }
+}
+
+impl Storable for Sent {
+    type Storer = StoreReplace<Self>;
+}
+
+const IDS: [&str; 3] = ["x-amz-request-id", "x-amzn-requestid", "x-amz-id-2"];
+const SECRETS: [&str; 2] = ["authorization", "x-amz-security-token"];
+
+#[dyn_dispatch_hint]
+impl Intercept for Discreet {
+    fn name(&self) -> &'static str {
+        "Discreet"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request();
+        let secrets = SECRETS.iter().filter_map(|name| request.headers().get(*name));
+        let sent = secrets.chain([request.uri()]).map(str::to_owned).collect();
+        config.interceptor_state().store_put(Sent(sent));
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(Sent(sent)) = config.load::<Sent>() else {
+            return Ok(());
+        };
+        for name in IDS {
+            let id = context.response().headers().get(name);
+            if id.is_some_and(|id| sent.iter().any(|secret| repeats(id, secret))) {
+                context.response_mut().headers_mut().remove(name);
+            }
+        }
+        Ok(())
+    }
+}
