@@ -100,16 +100,18 @@
 //!
 //! # What is promised
 //!
-//! - A call ends by its deadline: 10 s, or what it was given.
-//! - Extra load is bounded: retries and hedges together stay at 10 % of the calls and one a second. (On top come the asks
-//!   that prove absence, what a call needs that lent its attempt to a probe, and the [probes](probe) in the background: one
-//!   a minute to an idle endpoint.)
+//! - A call ends by its deadline: 10 s, or what it was given, whatever layers of your own lie in between.
+//! - Extra load is bounded: what goes beyond the requests that calls need stays at 10 % of the calls and one a second. Beside
+//!   that stand named [exceptions](retry::Exception), each with a bound and counted in the snapshot, and the
+//!   [probes](probe) in the background: one a minute to an idle endpoint.
 //! - A write is repeated only if it may be. One that must not happen twice goes elsewhere only when it was provably not sent.
 //!   When it is not known whether a write took effect, the error is [`ErrorKind::MaybeApplied`], never a plain failure.
-//! - *Not found* is proven or not said: see [`Replication`].
-//! - A [constraint](endpoint::Constraints) on location or jurisdiction is never broken. The call fails instead.
+//! - An acknowledged write is not undone by a [late attempt](client#late-attempts), unless its answer said that this may be.
+//! - *Not found* is proven or not said: see [`Replication`]. A gateway's page proves nothing.
+//! - A [constraint](endpoint::Constraints) on location or jurisdiction is never broken, through whatever door a request comes.
+//!   The call fails instead.
 //! - An error names each attempt and what it met. No secret and no object key is in an error, a log line or a metric of ours.
-//! - Dropping a call's future gives back everything it held.
+//! - Dropping a call's future gives back everything it held. A panic in the caller's own code harms that call only.
 //!
 //! # What is not promised
 //!
@@ -119,8 +121,9 @@
 //!   one endpoint; while that is down, its other objects can be read and this one cannot ([`ErrorKind::Unavailable`]).
 //! - **A key used twice** under [`Replication::write_once`]: which of the two bodies a read returns is undefined.
 //! - **Fresh reads** under [`Replication::provider_managed`] while the home is down: a copy may lag. The answer is marked.
-//! - **Create on a store that ignores `If-None-Match`**: it overwrites and says 200, until [`ObjectClient::verify`] has found it
-//!   out.
+//! - **The first creates on a store that ignores `If-None-Match`**: until it was [asked](ObjectClient::verify), which happens in
+//!   the background, up to 100 of them may overwrite.
+//! - **A late attempt** of a write that is not fenced: see [late attempts](client#late-attempts).
 //! - **A way around your own mistakes**: a 4xx for a wrong bucket or a missing permission is returned, not retried.
 //!
 //! # Features
