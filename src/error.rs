@@ -8,7 +8,7 @@ pub use kind::ErrorKind;
 
 use crate::{
     BoxError,
-    client::{Attempt, Explanation},
+    client::{Attempt, Explanation, store::Refusal},
     endpoint::Roster,
     provider::ProviderError,
     request::{CallRecord, Safety, object::WriteId},
@@ -36,6 +36,8 @@ struct Inner<E> {
     not_asked: Vec<NotAsked>,
     confirmed_by: Vec<Arc<str>>,
     write_id: Option<WriteId>,
+    /// What was not tried, and why, as a clause.
+    withheld: Option<&'static str>,
 }
 
 /// An endpoint whose answer was needed and could not be had.
@@ -157,6 +159,7 @@ impl Error {
             not_asked: inner.not_asked.clone(),
             confirmed_by: inner.confirmed_by.clone(),
             write_id: inner.write_id.clone(),
+            withheld: inner.withheld,
         }))
     }
 }
@@ -196,6 +199,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
             not_asked: Vec::new(),
             confirmed_by: Vec::new(),
             write_id: None,
+            withheld: record.is_withheld().then_some(Refusal::Budget.as_str()),
         }))
     }
 
@@ -221,6 +225,7 @@ impl<E> Error<E> {
             not_asked: Vec::new(),
             confirmed_by: Vec::new(),
             write_id: None,
+            withheld: None,
         }))
     }
 
@@ -241,6 +246,13 @@ impl<E> Error<E> {
     #[must_use]
     pub(crate) fn with_write_id(mut self, id: Option<WriteId>) -> Self {
         self.0.write_id = id;
+        self
+    }
+
+    /// Says what was not tried, and why, as a clause.
+    #[must_use]
+    pub(crate) const fn withholding(mut self, what: Option<&'static str>) -> Self {
+        self.0.withheld = what;
         self
     }
 

@@ -142,7 +142,7 @@ impl Copier {
     /// Whether it can be copied, as far as the listing tells.
     pub(super) fn is_copyable(&self, item: &Item) -> bool {
         match self {
-            Self::Objects(_) => self.is_key(&item.key),
+            Self::Objects(objects) => objects.key(item).is_ok(),
             Self::Table(table) => table.check(item).is_ok(),
         }
     }

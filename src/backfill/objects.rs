@@ -98,10 +98,17 @@ impl Objects {
         })
     }
 
+    /// The key of what was listed, or why it is none here or there.
+    pub(super) fn key(&self, item: &Item) -> Result<Key, String> {
+        let key = Key::new(item.key.as_str()).map_err(|invalid| invalid.to_string())?;
+        let kept = self.to.provider.check_key(&key);
+        kept.map(|()| key).map_err(|refused| refused.to_string())
+    }
+
     pub(super) async fn copy(&self, shared: &Shared, item: &Item) -> Result<Fate, Refusal> {
-        let key = match Key::new(item.key.as_str()) {
+        let key = match self.key(item) {
             Ok(key) => key,
-            Err(invalid) => return Ok(Fate::not_copyable(invalid)),
+            Err(reason) => return Ok(Fate::not_copyable(reason)),
         };
         let mut mode = PutMode::Create;
         let mut copied = false;
@@ -188,9 +195,9 @@ impl Objects {
     }
 
     pub(super) async fn look(&self, shared: &Shared, item: &Item) -> Result<Fate, Refusal> {
-        let key = match Key::new(item.key.as_str()) {
+        let key = match self.key(item) {
             Ok(key) => key,
-            Err(invalid) => return Ok(Fate::not_copyable(invalid)),
+            Err(reason) => return Ok(Fate::not_copyable(reason)),
         };
         let head = || self.from.provider.head(Head::new(key.clone()));
         let source = match self.from.ask(shared, 0, head).await {

@@ -93,6 +93,8 @@ impl Table {
                 self.to.provider.put(Put {
                     condition: condition.clone(),
                     time_to_live: value.time_to_live(),
+                    // Nor does it keep what an earlier copy had.
+                    without_expiry: true,
                     ..Put::new(key.clone(), value.value.bytes.clone(), id.clone())
                 })
             };

@@ -104,8 +104,9 @@ macro_rules! stack_setters {
             self
         }
 
-        /// The budget for retries and hedges. Default: 10 % of the calls and one a second, banked for 10 s. Clients of one
-        /// process may share one.
+        /// The budget for retries, hedges and whatever else is asked beyond what a call needs. Default: 10 % of the calls and
+        /// one a second, banked for 10 s, for each client; clients of one process may share one. What it may not refuse:
+        /// [`retry::Exception`](crate::retry::Exception).
         #[must_use]
         pub fn budget(mut self, budget: crate::retry::Budget) -> Self {
             self.settings.budget = budget;

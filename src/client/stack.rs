@@ -10,7 +10,7 @@ use crate::{
     operator::{Operator, Orders},
     probe::{Lane, Prober},
     request::OpClass,
-    retry::{Budget, Retry, RetryLayer},
+    retry::{Purse, Retry, RetryLayer},
     route::{Barred, Member, Router, Vitals},
     station::{Behind, Served},
     telemetry::{AttemptObserver, EndpointSnapshot, Reporter, Snapshot},
@@ -36,7 +36,7 @@ pub(crate) struct Composed<S, K> {
     /// Its inner part: the router and the endpoints behind it.
     pub(crate) route: Routed<S, K>,
     pub(crate) vitals: Arc<[Vitals]>,
-    pub(crate) budget: Budget,
+    pub(crate) purse: Purse,
     pub(crate) operator: Operator,
     /// By endpoint: which constraint it breaks. The router sends nothing to one that does.
     pub(crate) violations: Arc<[Option<Violation>]>,
@@ -58,7 +58,7 @@ pub(crate) fn compose<S: Clone, K: Clone>(
             .filter_map(Profile::credentials)
             .for_each(|credentials| credentials.tell(listener));
     }
-    let budget = settings.budget.clone();
+    let purse = Purse::new(settings.budget.clone(), whole.clone());
 
     let violations = constraints.violations(roster);
     let members: Vec<_> = roster
@@ -88,8 +88,8 @@ pub(crate) fn compose<S: Clone, K: Clone>(
         Some(orders.clone()),
         whole.clone(),
     ));
-    let hedge = HedgeLayer::reporting(delay, budget.clone(), whole.clone());
-    let retry = RetryLayer::reporting(settings.retry.clone(), budget.clone(), of_retries, whole.clone());
+    let hedge = HedgeLayer::paying_from(purse.clone(), delay);
+    let retry = RetryLayer::paying_from(purse.clone(), settings.retry.clone(), of_retries);
     let deadline = DeadlineLayer::new(settings.deadline);
     let service = deadline.before(retry.before(hedge.before(route.clone())));
     Composed {
@@ -98,7 +98,7 @@ pub(crate) fn compose<S: Clone, K: Clone>(
         operator: Operator::new(roster.clone(), violations.clone(), vitals.clone(), orders, whole),
         violations,
         vitals,
-        budget,
+        purse,
     }
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn snapshot<'a>(
     profiles: impl Iterator<Item = &'a Profile>,
     violations: &[Option<Violation>],
     vitals: &[Vitals],
-    budget: &Budget,
+    purse: &Purse,
     operator: &Operator,
     prober: &Prober,
     now: Instant,
@@ -149,7 +149,8 @@ pub(crate) fn snapshot<'a>(
                 EndpointSnapshot::of(profile, vitals, barred, prober.snapshot(index))
             })
             .collect(),
-        budget: budget.available(now),
+        budget: purse.budget().available(now),
+        beyond_the_budget: purse.exceptions().counts(),
         orders: operator.snapshot(),
     }
 }

@@ -41,7 +41,10 @@ fn reason<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
         let missing: Vec<_> = error.not_asked.iter().map(NotAsked::to_string).collect();
         write!(f, "{}", Listed(&missing))?;
     }
-    Ok(())
+    match error.withheld {
+        Some(what) => write!(f, "; {what}"),
+        None => Ok(()),
+    }
 }
 
 fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {

@@ -14,7 +14,9 @@
 //! [`check_range`] where there is a range: what they refuse cannot survive an HTTP header, and is
 //! refused by every store alike. What only *your* store cannot do is [`ProviderError::unsupported`]; a create that might
 //! overwrite is the most important of these. Storage class, encryption and tags of a put are refused for you, unless your
-//! adapter takes them: then it says which in [`check_terms`], and keeps them.
+//! adapter takes them: then it says which in [`check_terms`], and keeps them. A key that your store takes for another one (Azure
+//! reads `\` as `/`) is refused in [`check_key`], and by the operations. For a table's values the first call is
+//! [`check_value`].
 //!
 //! # 3. Say what a failure means
 //!
@@ -82,5 +84,7 @@
 //! [`ProviderError::unsupported`]: crate::provider::ProviderError::unsupported
 //! [`ProviderError::faulty`]: crate::provider::ProviderError::faulty
 //! [`check_put`]: crate::provider::check_put
+//! [`check_key`]: crate::provider::ObjectProvider::check_key
+//! [`check_value`]: crate::provider::check_value
 //! [`check_terms`]: crate::provider::ObjectProvider::check_terms
 //! [`check_range`]: crate::provider::check_range

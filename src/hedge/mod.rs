@@ -38,10 +38,10 @@ use crate::{
     BoxError, clock,
     health::Tracker,
     request::{After, Call, CallRecord, Ended, Leg, LegKind, OpClass, Own, Safety},
-    retry::Budget,
+    retry::{Budget, Purse},
     route::is_local_refusal,
     station::{Apart, Behind, Served, Station},
-    telemetry::{Event, Reporter},
+    telemetry::Reporter,
     verdict::Verdict,
 };
 use pin_project_lite::pin_project;
@@ -123,23 +123,18 @@ pub struct HedgeLayer {
 #[derive(Debug)]
 struct Shared {
     delay: Delay,
-    budget: Budget,
-    reporter: Reporter,
+    purse: Purse,
 }
 
 impl HedgeLayer {
     /// Hedges after `delay`, from `budget`.
     pub fn new(delay: Delay, budget: Budget) -> Self {
-        Self::reporting(delay, budget, Reporter::silent())
+        Self::paying_from(Purse::new(budget, Reporter::silent()), delay)
     }
 
-    pub(crate) fn reporting(delay: Delay, budget: Budget, reporter: Reporter) -> Self {
+    pub(crate) fn paying_from(purse: Purse, delay: Delay) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                delay,
-                budget,
-                reporter,
-            }),
+            shared: Arc::new(Shared { delay, purse }),
         }
     }
 
@@ -319,7 +314,7 @@ impl<N> Hedge<N> {
                 return Poll::Pending;
             }
             let now = clock::now();
-            if record.is_probe() || shared.budget.withdraw(now) {
+            if shared.purse.grants(record, now) {
                 let leg = record.next_leg(LegKind::Hedge);
                 this.hedge = Some(Box::pin(Running {
                     // Before it enters: whatever it meets may make it a probe.
@@ -328,8 +323,6 @@ impl<N> Hedge<N> {
                     result: None,
                     first_result: None,
                 }));
-            } else if shared.budget.may_tell(now) {
-                shared.reporter.report(Event::BudgetExhausted { class: record.class() });
             }
             this.may_hedge = false;
             this.own = Own::default();
@@ -349,7 +342,7 @@ impl<N> Hedge<N> {
         if matches!(&result, Err(error) if is_local_refusal(error)) && record.ended(leg).is_none() {
             // Nowhere to hedge to: it was none, and costs nothing.
             if *hedge.paid {
-                shared.budget.refund(clock::now());
+                shared.purse.budget().refund(clock::now());
             }
             // A first that is back already, with no success, has nothing to wait for any more.
             let first = hedge.first_result.take();

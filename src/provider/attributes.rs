@@ -12,52 +12,54 @@ const RESERVED: &str = "evenkeel-";
 const METADATA_BYTES: usize = 2048;
 
 /// Checks what every store must be able to give back unchanged, as documented on [`Attributes`]. All of it travels as
-/// HTTP headers, which is where the rules come from: names lose their case, values lose blanks at both ends.
+/// HTTP headers, which is where the rules come from: names lose their case, values lose blanks at both ends, and a header
+/// without a value is dropped on the way or not.
 ///
-/// Every adapter calls this first, so that what one store would take and another garble is refused by all.
+/// Every adapter calls this first, so that what one store would take and another garble is refused by all. A client's door
+/// says the same.
 ///
 /// # Errors
-/// [`ProviderErrorKind::Unsupported`](super::ProviderErrorKind::Unsupported), with what is wrong.
+/// [`ProviderErrorKind::Invalid`](super::ProviderErrorKind::Invalid), with what is wrong.
 pub fn check(put: &Put) -> Result<(), ProviderError> {
     if let PutMode::IfMatch(tag) = &put.mode {
         check_condition(tag)?;
     }
+    wrong(&put.attributes, put.write_id.as_ref()).map_or(Ok(()), |wrong| Err(invalid(wrong)))
+}
+
+/// What no store takes.
+pub(crate) fn wrong(attributes: &Attributes, write_id: Option<&WriteId>) -> Option<String> {
     let Attributes {
         content_type,
         cache_control,
         metadata,
-    } = &*put.attributes;
-    for (what, value) in [("content type", content_type), ("cache control", cache_control)] {
-        if value.as_deref().is_some_and(|v| v.is_empty() || !is_value(v)) {
-            return Err(invalid(format!("the {what} must be visible ASCII")));
+    } = attributes;
+    let values = [("content type", content_type), ("cache control", cache_control)];
+    let values = values.iter().filter_map(|(what, value)| Some((*what, value.as_ref()?)));
+    let values = values.chain(metadata.values().map(|value| ("metadata value", value)));
+    for (what, value) in values {
+        if !is_value(value) {
+            return Some(format!(
+                "a {what} must be visible ASCII, not empty, and without blanks at its ends"
+            ));
         }
     }
-    for (name, value) in metadata {
+    for name in metadata.keys() {
         if !is_name(name) {
-            return Err(invalid(
-                "a metadata name must be lower-case ASCII letters, digits and `-`",
-            ));
+            return Some("a metadata name must consist of lower-case ASCII letters, digits and `-`".to_owned());
         }
         if name.starts_with(RESERVED) {
-            return Err(invalid("metadata names that start with `evenkeel-` are reserved"));
-        }
-        if !is_value(value) {
-            return Err(invalid(
-                "a metadata value must be visible ASCII, without blanks at its ends",
-            ));
+            return Some(format!("metadata names that start with `{RESERVED}` are reserved"));
         }
     }
-    let id = put.write_id.as_ref().map(WriteId::as_str);
-    if id.is_some_and(|id| id.is_empty() || id.len() > 128 || !id.bytes().all(|b| b.is_ascii_graphic())) {
-        return Err(invalid("a write id must be 1 to 128 visible ASCII characters"));
+    if let Some(Err(wrong)) = write_id.map(WriteId::check) {
+        return Some(wrong);
     }
-    let own = id.map_or(0, |id| id.len() + WriteId::METADATA_KEY.len());
-    if own + metadata.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() > METADATA_BYTES {
-        return Err(invalid(
-            "names and values of metadata must not exceed 2048 bytes together",
-        ));
-    }
-    Ok(())
+    let own = write_id.map_or(0, |id| WriteId::METADATA_KEY.len() + id.as_str().len());
+    let bytes = own + metadata.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
+    (bytes > METADATA_BYTES).then(|| {
+        format!("names and values of all metadata must be at most {METADATA_BYTES} bytes together, these have {bytes}")
+    })
 }
 
 /// Refuses a tag of which no condition can be made: a weak one, `*`, a list. [`check`] does it for a put; an adapter with
@@ -110,9 +112,10 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(permitted)
 }
 
-/// Visible ASCII; blanks inside are kept by HTTP, blanks at the ends are not.
+/// Visible ASCII; blanks inside are kept by HTTP, blanks at the ends are not, and neither is nothing.
 fn is_value(value: &str) -> bool {
-    value.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && value.trim_ascii().len() == value.len()
+    let visible = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    visible && !value.is_empty() && value.trim_ascii().len() == value.len()
 }
 
 #[cfg(test)]
@@ -144,6 +147,7 @@ mod tests {
             ("färbe", "v"),
             ("co_lour", "v"),
             ("colour", "blau-grün"),
+            ("colour", ""),
             ("colour", " blue"),
             ("colour", "blue "),
             ("colour", "a\r\nx-evil: 1"),

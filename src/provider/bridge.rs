@@ -10,7 +10,7 @@ use crate::{
     BoxError,
     endpoint::Host,
     request::{
-        Call,
+        Call, Key,
         object::{
             Delete, ETag, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, ObjectRequest, ObjectResponse, Put,
             PutAnswer, PutMode, Terms,
@@ -163,6 +163,10 @@ impl ObjectProvider for AnyObjectProvider {
         self.found.above(self.store.capabilities())
     }
 
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        self.store.check_key(key)
+    }
+
     fn hosts(&self) -> Option<Vec<Host>> {
         self.store.hosts()
     }
@@ -194,6 +198,7 @@ trait Erased<Q, A>: Send + Sync {
 trait ErasedObjects: Erased<ObjectRequest, ObjectResponse> {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError>;
     fn capabilities(&self) -> Capabilities;
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError>;
 }
 
 impl<P: ObjectProvider> ErasedObjects for P {
@@ -203,6 +208,10 @@ impl<P: ObjectProvider> ErasedObjects for P {
 
     fn capabilities(&self) -> Capabilities {
         ObjectProvider::capabilities(self)
+    }
+
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        ObjectProvider::check_key(self, key)
     }
 }
 

@@ -1,6 +1,7 @@
-use super::ProviderError;
+use super::{ProviderError, ProviderErrorKind};
 use crate::endpoint::Host;
 use crate::request::kv::{Delete, Get, GetMany, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value};
+use crate::verdict::{Outcome, Sent, Verdict};
 use futures_util::future::join_all;
 use std::future::Future;
 
@@ -19,9 +20,12 @@ use std::future::Future;
 ///   client reads the value back and recognises it.
 /// - **What has expired is absent** for gets, scans and conditions from the second of its expiry on, even if the store
 ///   removes it days later.
-/// - **A put without a time to live stays**, also if it replaces a value that had one.
+/// - **A put expires as [`Put::expiry`] says.** One without a time to live stays, also if it replaces a value that had one;
+///   one on a version keeps what that version has. Where the store cannot keep it in one step, read when it expires first
+///   (or put it into the version): the condition on the version makes that safe.
 /// - **Outcomes are true.** [`Sent::No`](crate::verdict::Sent) only with proof; a write whose answer was lost is
 ///   [`Sent::Maybe`](crate::verdict::Sent). An answer that makes no sense is [`ProviderError::faulty`].
+/// - [`check_value`] is called first with every put.
 /// - No key, value or credential in an error.
 pub trait KvProvider: Send + Sync + 'static {
     /// Fetches a value. *Not found* is [`ProviderError::not_found`].
@@ -87,4 +91,19 @@ pub trait KvProvider: Send + Sync + 'static {
     fn warm_up(&self) -> impl Future<Output = Result<(), ProviderError>> + Send {
         async { Ok(()) }
     }
+}
+
+/// Checks what a put asks of every store (its write id, its time to live), and of this one, whose limits these are. Every
+/// adapter calls this first; a client's door says the same.
+///
+/// # Errors
+/// [`ProviderErrorKind::Invalid`], or [`ProviderErrorKind::Unsupported`] for what only this store does not take.
+pub fn check_value(store: &str, limits: &Limits, put: &Put) -> Result<(), ProviderError> {
+    let invalid = |wrong: String| {
+        ProviderError::new(ProviderErrorKind::Invalid, Outcome::new(Verdict::Caller, Sent::No)).with_message(wrong)
+    };
+    put.write_id.check().map_err(invalid)?;
+    Put::check_life(put.time_to_live).map_err(invalid)?;
+    let checked = limits.check_item(&put.key, put.value.len());
+    checked.map_err(|exceeded| ProviderError::unsupported(format!("{store} {exceeded}")))
 }

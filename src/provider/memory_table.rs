@@ -17,15 +17,15 @@
 //! # }
 //! ```
 
-use super::{KvProvider, ProviderError, ProviderErrorKind, memory::Latency};
+use super::{KvProvider, ProviderError, ProviderErrorKind, check_value, memory::Latency};
 use crate::{
     clock::{self, Instant},
     endpoint::Host,
     request::{
         WriteId,
         kv::{
-            Condition, Delete, Entry, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value,
-            Version,
+            Condition, Delete, Entry, Expiry, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage,
+            Value, Version,
         },
     },
 };
@@ -131,8 +131,7 @@ fn get(rows: &BTreeMap<Key, Row>, key: &Key, now: Instant) -> Result<Value, Prov
 }
 
 fn put(rows: &mut BTreeMap<Key, Row>, put: &Put, limits: &Limits, now: Instant) -> Result<PutAnswer, ProviderError> {
-    let checked = limits.check_item(&put.key, put.value.len());
-    checked.map_err(|exceeded| ProviderError::unsupported(format!("the table {exceeded}")))?;
+    check_value("the table", limits, put)?;
     let there = alive(rows, &put.key, now);
     let own = there.is_some_and(|row| row.write_id == put.write_id);
     let refused = match &put.condition {
@@ -149,8 +148,12 @@ fn put(rows: &mut BTreeMap<Key, Row>, put: &Put, limits: &Limits, now: Instant) 
     let row = Row {
         bytes: put.value.clone(),
         write_id: put.write_id.clone(),
-        // A time to live beyond the clock's end is none.
-        expires: put.time_to_live.and_then(|after| now.checked_add(after)),
+        expires: match put.expiry() {
+            Expiry::Never => None,
+            // Beyond the clock's end it is none.
+            Expiry::After(life) => now.checked_add(life),
+            Expiry::Kept => there.and_then(|row| row.expires),
+        },
     };
     let answer = PutAnswer::new(row.version());
     if !(own && put.condition != Condition::Always) {

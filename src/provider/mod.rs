@@ -40,6 +40,8 @@ mod bridge;
 mod capabilities;
 #[cfg(feature = "cosmos")]
 pub mod cosmos;
+#[cfg(any(feature = "cosmos", feature = "dynamodb"))]
+mod dated;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod error;
@@ -50,6 +52,8 @@ mod kv;
 mod line;
 pub mod memory;
 pub mod memory_table;
+#[cfg(any(feature = "azure_blob", feature = "object_store"))]
+mod names;
 #[cfg(feature = "object_store")]
 pub mod object_store;
 #[cfg(any(feature = "s3", feature = "azure_blob"))]
@@ -69,6 +73,7 @@ mod verdicts;
 pub use self::object_store::GenericStore;
 #[cfg(feature = "redis")]
 pub use self::redis::Redis;
+pub(crate) use attributes::wrong as attributes_wrong;
 pub use attributes::{check as check_put, check_condition, check_range};
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
@@ -84,7 +89,7 @@ pub use dynamodb::DynamoDb;
 pub use error::{ProviderError, ProviderErrorKind};
 #[cfg(feature = "gcs")]
 pub use gcs::Gcs;
-pub use kv::KvProvider;
+pub use kv::{KvProvider, check_value};
 pub use memory::Memory;
 pub use memory_table::MemoryTable;
 #[cfg(feature = "s3")]
@@ -94,6 +99,7 @@ pub(crate) use terms::wrong as terms_wrong;
 pub use verdicts::ObjectVerdicts;
 
 use crate::endpoint::Host;
+use crate::request::Key;
 use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, Terms};
 use std::future::Future;
 
@@ -148,6 +154,16 @@ pub trait ObjectProvider: Send + Sync + 'static {
     /// [`verify`](crate::ObjectClient::verify) asks the store, in the background if nobody else has.
     fn capabilities(&self) -> Capabilities {
         Capabilities::all(Capability::Kept)
+    }
+
+    /// Whether this key stays this key here, and is not taken for another one. Asked before anything is sent, of every endpoint
+    /// of a client; the operations refuse such a key, too. Any will do by default.
+    ///
+    /// # Errors
+    /// Why not: [`ProviderError::unsupported`].
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        let _ = key;
+        Ok(())
     }
 
     /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default

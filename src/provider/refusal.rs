@@ -37,6 +37,15 @@ pub(super) fn wrong(symptom: Symptom, request_id: Option<&str>) -> ProviderError
     ProviderError::found(ProviderErrorKind::Failed, finding)
 }
 
+/// A page of a listing that is none: of a gateway, or with a key in it that XML cannot hold.
+#[cfg_attr(
+    not(any(feature = "s3", feature = "azure_blob", feature = "object_store")),
+    allow(dead_code)
+)]
+pub(super) fn unreadable_listing(request_id: Option<&str>) -> ProviderError {
+    wrong(Symptom::Nonsense, request_id).with_message("the listing is not readable XML")
+}
+
 /// Puts the provider's request id on the span of the attempt, whose layer has declared the field. (It finds that of a failure
 /// in the error, too.)
 #[cfg_attr(

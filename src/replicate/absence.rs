@@ -72,7 +72,8 @@ pub(crate) fn holders<P: Protocol>(core: &Core<P>) -> u64 {
 /// A get or a head of one thing.
 ///
 /// A pinned read asks that endpoint only. A conditional one asks the endpoint that gave the tag first; when that one
-/// cannot answer, the read goes on elsewhere, where the tag means nothing and is not shown: it then returns the body.
+/// cannot answer, the read goes on elsewhere if the budget grants it, where the tag means nothing and is not shown: it then
+/// returns the body.
 pub(crate) async fn read<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<(P::Response, Answer), Error> {
     if let Some(endpoint) = giver_of_the_tag(cx, &request) {
         let aim = Aim {
@@ -83,6 +84,12 @@ pub(crate) async fn read<P: Protocol>(cx: &Context<P>, request: P::Request) -> R
         if has_answered(&reply) {
             return decide(cx, request, reply).await;
         }
+        if !cx.may_ask_more(P::class(&request)) {
+            reply.record().note_withheld();
+            return Err(cx.fail(reply));
+        }
+        let reply = cx.ask(request.clone(), Aim::default().again()).await;
+        return decide(cx, request, reply).await;
     }
     let reply = cx.ask(request.clone(), Aim::default()).await;
     decide(cx, request, reply).await

@@ -105,7 +105,7 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         }
         before.attempts += u32::try_from(reply.record().attempts()).unwrap_or(u32::MAX);
         before.tried |= reply.record().picked();
-        if before.attempts >= cx.core.retry.max_attempts || !cx.core.budget.withdraw(clock::now()) {
+        if before.attempts >= cx.core.retry.max_attempts || !cx.may_ask_more(OpClass::Write) {
             break reply;
         }
         before.lost |= bit(endpoint);

@@ -21,9 +21,10 @@ use crate::{
         Conditional,
         ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Unsupported},
     },
-    request::{LegKind, WriteId, bit},
+    request::{LegKind, OpClass, WriteId, bit},
+    retry::Exception,
 };
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 /// The conditional rounds of a write that nobody asked to be fenced: its own tag, and the one that it finds instead. More
 /// would fence an attempt that may not even be lost at the price of requests that are certain.
@@ -64,6 +65,9 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
                 );
                 return Err(cx.refuse(ErrorKind::Unsupported, message));
             }
+            if tries > 1 {
+                aim.beyond = Some(Exception::Outdated);
+            }
             return Accepted::from(cx.ask(write.request, aim).await, cx);
         };
         let reply = cx.ask(request, aim).await;
@@ -73,9 +77,6 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
             Some(PreconditionFailed | AlreadyExists) => {}
             Some(Unsupported | Invalid | Denied) if !fenced && !lost => {
                 give_up(cx, &write, &reply);
-                if !withdraw(cx) {
-                    return Err(cx.fail(reply));
-                }
                 seen = None;
                 continue;
             }
@@ -91,7 +92,8 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
             }
         };
         let most = if fenced { FENCED_TRIES } else { TRIES };
-        if !lost && (tries >= most || !withdraw(cx)) {
+        let may_go_on = || tries < most && cx.may_ask_more(OpClass::Write);
+        if !lost && !may_go_on() {
             if fenced {
                 return Err(outrun(cx));
             }
@@ -134,8 +136,9 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
             seen = None;
             continue;
         }
-        seen = found.seen.filter(|_| tries < most);
-        if fenced && (seen.is_none() || !pause(cx, tries).await) {
+        // The look was paid for, or it confirmed what was lost; then what follows is to be paid for.
+        seen = found.seen.filter(|_| tries < most && (!lost || may_go_on()));
+        if fenced && (seen.is_none() || cx.pause(FIRST_WAIT * 2_u32.pow(tries)).await.is_err()) {
             return Err(outrun(cx));
         }
     }
@@ -198,21 +201,6 @@ fn give_up<P: Protocol>(cx: &Context<P>, write: &Write<P>, reply: &Reply<P>) {
         (_, Some(endpoint), _) => cx.core.fences.found_lacking(endpoint, write.removes),
         _ => {}
     }
-}
-
-fn withdraw<P: Protocol>(cx: &Context<P>) -> bool {
-    cx.core.budget.withdraw(clock::now())
-}
-
-/// Full jitter, so that those who met once do not meet again; `false`: there is no time left.
-async fn pause<P: Protocol>(cx: &Context<P>, tries: u32) -> bool {
-    let share = cx.core.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
-    let wait = (FIRST_WAIT * 2_u32.pow(tries)).mul_f64(share);
-    if clock::now() + wait >= cx.deadline {
-        return false;
-    }
-    tokio::time::sleep(wait).await;
-    true
 }
 
 fn outrun<P: Protocol>(cx: &Context<P>) -> Error {

@@ -22,6 +22,7 @@ use crate::{
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
     request::{WriteId, bit},
+    retry::Exception,
 };
 use std::sync::Arc;
 
@@ -309,7 +310,12 @@ async fn settle<P: Protocol>(
     if !known_id && visible == 0 {
         return Err(cx.fail(reply));
     }
-    match owner(cx, look, &id, Aim::confirm(endpoint)).await {
+    let mut aim = Aim::confirm(endpoint);
+    if visible == 0 {
+        // Of this call no answer was lost: it is an earlier call's write that is looked for.
+        aim.beyond = Some(Exception::Recognition);
+    }
+    match owner(cx, look, &id, aim).await {
         Owner::Own(tag) => Ok(Accepted {
             tag,
             endpoint: Some(endpoint),

@@ -2,9 +2,13 @@ use std::{fmt, sync::Arc};
 
 /// An object's key, checked once at the door so that every provider accepts it and none reinterprets it.
 ///
-/// 1 to 1,024 bytes of UTF-8 (S3's and GCS's limit); no NUL or other control character; no segment that is `.` or `..`
-/// (HTTP clients and file-backed stores collapse them); no leading `/` and no empty segment (`a//b`), which several
-/// S3-compatible stores fold into one.
+/// 1 to 1,024 bytes of UTF-8 (S3's and GCS's limit); no NUL or other control character, and neither U+FFFE nor U+FFFF (XML
+/// cannot hold them, and one such key makes every listing that it is in unreadable); no segment that is `.` or `..` (HTTP
+/// clients and file-backed stores collapse them); no `/` at either end and no empty segment (`a//b`): several S3-compatible
+/// stores fold the empty ones, and some take what ends in `/` for a directory and drop the body without a word.
+///
+/// What a single store takes for another key its adapter refuses:
+/// [`ObjectProvider::check_key`](crate::provider::ObjectProvider::check_key).
 ///
 /// ```
 /// use evenkeel::request::Key;
@@ -31,11 +35,14 @@ pub enum InvalidKey {
     /// NUL or another control character.
     #[error("an object key must not contain control characters, this one has {0:?}")]
     ControlCharacter(char),
+    /// U+FFFE or U+FFFF.
+    #[error("an object key must not contain U+FFFE or U+FFFF, which no listing in XML can show")]
+    NotInXml,
     /// `.` or `..` between slashes.
     #[error("an object key must not have a `.` or `..` segment")]
     DotSegment,
-    /// A leading slash, or two in a row.
-    #[error("an object key must not start with `/` or contain `//`")]
+    /// A slash at either end, or two in a row.
+    #[error("an object key must not start or end with `/` or contain `//`")]
     EmptySegment,
 }
 
@@ -61,10 +68,14 @@ impl Key {
         if key.len() > Self::MAX_BYTES {
             return Err(InvalidKey::TooLong(key.len()));
         }
-        if let Some(c) = key.chars().find(|c| c.is_control()) {
-            return Err(InvalidKey::ControlCharacter(c));
+        if let Some(c) = key.chars().find(|c| is_forbidden(*c)) {
+            return Err(if c.is_control() {
+                InvalidKey::ControlCharacter(c)
+            } else {
+                InvalidKey::NotInXml
+            });
         }
-        if key.starts_with('/') || key.contains("//") {
+        if key.starts_with('/') || key.ends_with('/') || key.contains("//") {
             return Err(InvalidKey::EmptySegment);
         }
         if key.split('/').any(|segment| matches!(segment, "." | "..")) {
@@ -77,6 +88,12 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A character that no key, and no part of one, may have: a control character, or one that XML 1.0 cannot hold (of which
+/// these two are all that are no control characters).
+pub(crate) fn is_forbidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}')
 }
 
 /// Only the length: keys can carry personal data, and Debug output ends up in logs.
@@ -100,7 +117,11 @@ mod tests {
         assert_eq!(Key::new(".").unwrap_err(), InvalidKey::DotSegment);
         assert_eq!(Key::new("/a").unwrap_err(), InvalidKey::EmptySegment);
         assert_eq!(Key::new("a//b").unwrap_err(), InvalidKey::EmptySegment);
-        for good in ["a", "a/b.json", "..a", "a...b", "ünïcode/键", "folder/"] {
+        assert_eq!(Key::new("folder/").unwrap_err(), InvalidKey::EmptySegment);
+        for unreadable in ["\u{FFFE}", "a\u{FFFF}b"] {
+            assert_eq!(Key::new(unreadable).unwrap_err(), InvalidKey::NotInXml);
+        }
+        for good in ["a", "a/b.json", "..a", "a...b", "ünïcode/键", "\u{FFFD}", "\u{1FFFE}"] {
             assert!(Key::new(good).is_ok(), "{good}");
         }
     }

@@ -24,13 +24,14 @@ pub enum LegKind {
     /// The call's first attempt. Never refused by the budget.
     #[default]
     First,
-    /// After a failed one.
+    /// After a failed one, or for what an answer left undone.
     Retry,
     /// Beside a late one.
     Hedge,
     /// An ask that proves absence. Never refused by the budget.
     Proof,
-    /// Asks the endpoint that lost a write's answer what became of it. Never refused by the budget.
+    /// Asks the endpoint that lost a write's answer, or refused one that an earlier call may have made, whose write is there.
+    /// Never refused by the budget.
     Confirm,
     /// Nobody's call: looks from the background whether the endpoint is well. See [`probe`](crate::probe).
     Probe,

@@ -16,7 +16,7 @@
 mod after;
 mod call;
 mod first;
-mod key;
+pub(crate) mod key;
 pub mod kv;
 mod leg;
 pub mod object;

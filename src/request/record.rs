@@ -51,6 +51,8 @@ pub struct CallRecord {
     probe: AtomicBool,
     /// And of an endpoint that was silent when it was last heard of.
     silent: AtomicBool,
+    /// The budget has refused a further attempt.
+    withheld: AtomicBool,
     timer: CallTimer,
 }
 
@@ -78,6 +80,7 @@ impl CallRecord {
             more: OnceLock::new(),
             probe: AtomicBool::new(false),
             silent: AtomicBool::new(false),
+            withheld: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
@@ -275,6 +278,15 @@ impl CallRecord {
     #[inline]
     pub(crate) fn probes_silence(&self) -> bool {
         self.is_probe() && self.silent.load(Ordering::Relaxed)
+    }
+
+    /// The budget has refused a further attempt, which the error then says.
+    pub(crate) fn note_withheld(&self) {
+        self.withheld.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_withheld(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed)
     }
 
     /// A probe from the background: nobody's call.

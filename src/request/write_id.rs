@@ -8,12 +8,16 @@ impl WriteId {
     /// The name under which it travels in an object's metadata.
     pub const METADATA_KEY: &'static str = "evenkeel-write";
 
+    /// The longest id in bytes.
+    pub const MAX_BYTES: usize = 64;
+
     /// A new id from this generator.
     pub fn generate(rng: &mut fastrand::Rng) -> Self {
         Self(format!("{:032x}", rng.u128(..)).into())
     }
 
-    /// An id of the caller's, or one that was read back.
+    /// An id of the caller's, or one that was read back: 1 to 64 visible ASCII characters, without blanks. Others are refused by
+    /// the put.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
@@ -23,14 +27,15 @@ impl WriteId {
         &self.0
     }
 
-    /// Whether it travels unchanged as a header, an attribute or a field: visible ASCII, at most 64 bytes.
+    /// Whether it travels unchanged as a header, an attribute or a field: 1 to 64 characters of visible ASCII.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if self.0.len() > 64 {
-            return Err("a write id must be at most 64 bytes long".to_owned());
+        let visible = self.0.bytes().all(|b| b.is_ascii_graphic());
+        match visible && (1..=Self::MAX_BYTES).contains(&self.0.len()) {
+            true => Ok(()),
+            false => Err(format!(
+                "a write id must be 1 to {} visible ASCII characters, without blanks",
+                Self::MAX_BYTES
+            )),
         }
-        if self.0.is_empty() || self.0.trim() != &*self.0 || !self.0.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
-            return Err("a write id must be visible ASCII, not empty, and without space around it".to_owned());
-        }
-        Ok(())
     }
 }

@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// The one budget of a client for everything beyond first attempts: retries and hedges alike.
+/// The one budget of a client for every request beyond those that its calls need: retries, hedges, and what is asked again.
+/// The exceptions have names and bounds: [`Exception`](super::Exception).
 ///
 /// Every call deposits a tenth of a token, every extra attempt takes a whole one: extra load stays at 10 % of the calls,
 /// however much fails (Finagle's `RetryBudget`; the 2021 outage was kept alive by retries that no budget bounded).

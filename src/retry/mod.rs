@@ -4,7 +4,8 @@
 //! that it has tried does it wait, with full jitter, and no shorter than that endpoint asked for in `Retry-After` (but not
 //! longer than [`Settings::max_backoff`] for it: one header must not hold up a call for a day). What may be repeated at all follows from the verdict and the call's
 //! [`Safety`](crate::request::Safety): a write that must happen once is repeated only when it was provably not sent. All
-//! extra attempts, hedges included, draw on one [`Budget`]; when that is empty the failure is returned.
+//! extra attempts, hedges included, draw on one [`Budget`]; when that is empty the failure is returned. Some requests no
+//! budget may refuse: see [`Exception`].
 //!
 //! ```
 //! use evenkeel::request::Call;
@@ -30,10 +31,15 @@
 //! attempt is sent.
 
 mod budget;
+mod exception;
 mod policy;
+mod purse;
 
 pub use budget::Budget;
+pub use exception::Exception;
+pub(crate) use exception::Exceptions;
 pub use policy::{Decision, Settings, decide};
+pub(crate) use purse::Purse;
 
 use crate::{
     BoxError,
@@ -42,7 +48,7 @@ use crate::{
     request::{After, Call, Ended, Leg, LegKind, Own},
     route::Exhausted,
     station::{Apart, Behind, Served, Station},
-    telemetry::{Event, Reporter},
+    telemetry::Reporter,
 };
 use std::{
     pin::Pin,
@@ -60,9 +66,8 @@ pub struct RetryLayer {
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
-    budget: Budget,
+    purse: Purse,
     rng: Mutex<fastrand::Rng>,
-    reporter: Reporter,
 }
 
 impl Default for RetryLayer {
@@ -74,16 +79,15 @@ impl Default for RetryLayer {
 impl RetryLayer {
     /// Retries by these settings from this budget; `seed` is for the jitter.
     pub fn new(settings: Settings, budget: Budget, seed: u64) -> Self {
-        Self::reporting(settings, budget, seed, Reporter::silent())
+        Self::paying_from(Purse::new(budget, Reporter::silent()), settings, seed)
     }
 
-    pub(crate) fn reporting(settings: Settings, budget: Budget, seed: u64, reporter: Reporter) -> Self {
+    pub(crate) fn paying_from(purse: Purse, settings: Settings, seed: u64) -> Self {
         Self {
             shared: Arc::new(Shared {
                 settings: settings.bounded(),
-                budget,
+                purse,
                 rng: Mutex::new(fastrand::Rng::with_seed(seed)),
-                reporter,
             }),
         }
     }
@@ -156,7 +160,7 @@ where
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn enter(&self, call: &Call<R>) -> Self::Attempt {
         if call.record().earns() {
-            self.shared.budget.deposit();
+            self.shared.purse.budget().deposit();
         }
         Attempt {
             leg: call.leg(),
@@ -210,12 +214,8 @@ where
                     return Poll::Ready(result);
                 }
                 this.last = Some(Box::new(result));
-                let now = clock::now();
-                if !record.is_probe() && !shared.budget.withdraw(now) {
-                    if shared.budget.may_tell(now) {
-                        let class = record.class();
-                        shared.reporter.report(Event::BudgetExhausted { class });
-                    }
+                if !shared.purse.grants(record, clock::now()) {
+                    record.note_withheld();
                     return Poll::Ready(last(&mut this.last));
                 }
                 this.attempts += 1;

@@ -4,6 +4,7 @@ use crate::{
     endpoint::Profile,
     operator::{Action, Order},
     request::OpClass,
+    retry::Exception,
     route::Vitals,
 };
 use std::{fmt, time::Duration};
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub endpoints: Vec<EndpointSnapshot>,
     /// Whole retries or hedges that the budget would grant now.
     pub budget: u64,
+    /// How many requests this client has sent that no budget may refuse, by [reason](Exception).
+    pub beyond_the_budget: Vec<(Exception, u64)>,
     /// The operator's orders in force, oldest first.
     pub orders: Vec<OrderSnapshot>,
 }
@@ -215,6 +218,12 @@ impl fmt::Display for Snapshot {
                 order.number, order.reason
             )?;
         }
-        write!(f, "retries and hedges left: {}", self.budget)
+        write!(f, "retries and hedges left: {}", self.budget)?;
+        let sent = self.beyond_the_budget.iter().filter(|(_, count)| *count > 0);
+        for (at, (why, count)) in sent.enumerate() {
+            let lead = if at == 0 { "; beyond the budget:" } else { "," };
+            write!(f, "{lead} {count} {}", why.as_str())?;
+        }
+        Ok(())
     }
 }

@@ -540,7 +540,7 @@ mod s3 {
                 Ok(page) => assert_eq!(page.entries.len(), 1),
                 Err(error) => {
                     assert_eq!(error.outcome().verdict, Verdict::Faulty, "{error}");
-                    assert_eq!(error.to_string(), "the listing is not readable XML");
+                    assert_eq!(error.to_string(), "the listing is not readable XML (nonsense)");
                     let error = client(store).list("").collect_all().await.unwrap_err();
                     assert_eq!(error.kind(), ErrorKind::Unavailable);
                     assert!(error.to_string().contains("the listing is not readable XML"), "{error}");

@@ -305,7 +305,7 @@ async fn a_scan_that_moves_on_skips_and_repeats_nothing() {
         for key in 0..2_500 {
             let key = format!("k/{key:05}");
             seed(&virginia.memory, &key, "v", &key).await;
-            seed(&ireland.memory, &key, "v", &format!("copy of {key}")).await;
+            seed(&ireland.memory, &key, "v", &format!("copy-of-{key}")).await;
         }
         seed(&virginia.memory, "other", "v", "other").await;
         let mut scan = client.scan("k/").stream();

@@ -196,7 +196,7 @@ impl<C, K> Failover<C, K> {
             core.roster.iter(),
             &core.composed.violations,
             &core.composed.vitals,
-            &core.composed.budget,
+            &core.composed.purse,
             &core.composed.operator,
             &core.prober,
             clock::now(),

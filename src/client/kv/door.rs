@@ -5,7 +5,7 @@ use crate::{
     client::store::{Context, Core},
     request::kv::{Key, LimitExceeded, Limits, Scan},
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 /// A key, or why it is none: said when the call is awaited.
 pub(super) type Checked<T> = Result<T, String>;
@@ -16,18 +16,6 @@ pub(super) fn key(key: impl Into<String>) -> Checked<Key> {
         return Err(format!("keys that start with `{}` are reserved", Key::RESERVED));
     }
     Key::new(key).map_err(|invalid| invalid.to_string())
-}
-
-/// Longer than any cache or lease should live, and short enough that no provider's clock overflows: 100 years.
-const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-pub(super) fn time_to_live(time_to_live: Option<Duration>) -> Checked<()> {
-    match time_to_live {
-        Some(life) if life.is_zero() || life > LONGEST_LIFE => Err(format!(
-            "a time to live must lie between 1 ns and 100 years, not {life:?}"
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// Whether every endpoint that may be used takes this key.

@@ -1,7 +1,8 @@
 //! Several keys in one call: the providers' batches, with a result for each key.
 //!
-//! What a batch left undone (throttled, failed) is asked for again on its own, up to three times with growing waits. What a
-//! copy called absent is proven at those whose word counts, in one batch each.
+//! What a batch left undone (throttled, failed) is asked for again on its own, up to three times with growing waits, as far as
+//! the budget grants it; what is refused is its keys' failure. What lies beyond the end of a large answer is no extra, and is
+//! asked for at once. What a copy called absent is proven at those whose word counts, in one batch each.
 
 use super::{
     Keys, KvCall,
@@ -10,20 +11,19 @@ use super::{
     values::{Fetched, Stored},
 };
 use crate::{
-    client::store::{Aim, Answer, Context, Operation, Reply, members},
-    clock,
+    client::store::{Aim, Answer, Context, Operation, Refusal, Reply, members},
     error::{Error, ErrorKind},
     provider::{ProviderError, ProviderErrorKind},
     replicate::{self, Tally, of_the_home},
     request::{
-        LegKind, OpClass, WriteId, bit,
+        OpClass, WriteId, bit,
         kv::{GetMany, Key, KvRequest, KvResponse, Put, PutAnswer, PutMany, Value},
     },
     verdict::{Sent, Verdict},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, future::join_all, stream};
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 /// A get of several keys that has not been sent yet.
 pub struct GetValues {
@@ -74,6 +74,9 @@ const AT_ONCE: usize = 4;
 const AGAIN: u32 = 3;
 /// The first wait, at most, before it is; then twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// An answer with so many bytes of values is a full one: DynamoDB's have 16 MB, of which the next value, of up to 400 KB, would
+/// have been too much.
+const FULL: usize = 15_000_000;
 
 impl Operation for GetValues {
     type Protocol = Keys;
@@ -109,7 +112,7 @@ impl Operation for PutValues {
             cx.checked(door::item_fits(cx, key, value.len()))?;
         }
         cx.checked(door::no_key_twice(values.iter().map(|(key, _)| key)))?;
-        cx.checked(door::time_to_live(self.time_to_live))?;
+        cx.checked(Put::check_life(self.time_to_live))?;
         let aim = replicate::authority(cx)?;
         if cx.core.fenced {
             let message = "a batch has no conditions, so that it cannot be fenced: put its values one by one";
@@ -189,46 +192,44 @@ fn of_one_key(cx: &Context<Keys>, reply: &Reply<Keys>, error: ProviderError) -> 
     }
 }
 
-/// The aim of a further ask for what a batch left undone.
-const fn again(aim: Aim) -> Aim {
-    Aim {
-        kind: LegKind::Retry,
-        ..aim
-    }
-}
-
-/// Waits before the next ask, with full jitter; `false`: there is no time left.
-async fn pause(cx: &Context<Keys>, round: u32) -> bool {
-    let most = FIRST_WAIT * 2_u32.pow(round);
-    let share = cx.core.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
-    let wait = most.mul_f64(share);
-    if clock::now() + wait >= cx.deadline {
-        return false;
-    }
-    tokio::time::sleep(wait).await;
-    true
+/// Whether what a batch left undone may be asked for again, after a wait.
+async fn again(cx: &Context<Keys>, class: OpClass, round: u32) -> Result<(), Refusal> {
+    cx.pause(FIRST_WAIT * 2_u32.pow(round)).await?;
+    cx.may_ask_more(class).then_some(()).ok_or(Refusal::Budget)
 }
 
 async fn get_batch(cx: &Context<Keys>, keys: Vec<Key>, fresh: bool) -> Vec<Result<Fetched, Error>> {
     let mut slots: Vec<Slot<Fetched>> = keys.iter().map(|_| Slot::OPEN).collect();
     let mut tallies = vec![Tally::new(&cx.core, 0); keys.len()];
     let mut aim = Aim::default();
-    for round in 0..=AGAIN {
+    let mut round = 0;
+    loop {
         let asked: Vec<usize> = open(&slots)
             .into_iter()
             .filter(|&at| tallies[at].absent() == 0)
             .collect();
-        if asked.is_empty() || (round > 0 && !pause(cx, round - 1).await) {
+        if asked.is_empty() {
             break;
         }
         let reply = cx.ask(request(&keys, &asked, fresh), aim).await;
-        let whole = reply.result.is_err();
+        // Of a whole that failed the stack has tried what it could.
+        let (whole, full) = (reply.result.is_err(), bytes(&reply) >= FULL);
         take(cx, reply, &asked, &mut slots, &mut tallies);
         if whole {
-            // The stack has tried what it could.
             break;
         }
-        aim = again(aim);
+        if full {
+            continue;
+        }
+        let left = open(&slots).into_iter().any(|at| tallies[at].absent() == 0);
+        if !left || round == AGAIN {
+            break;
+        }
+        if let Err(refusal) = again(cx, OpClass::Read, round).await {
+            withheld(&mut slots, refusal);
+            break;
+        }
+        (aim, round) = (aim.again(), round + 1);
     }
     if cx.pin.is_none() {
         prove(cx, &keys, fresh, &mut slots, &mut tallies).await;
@@ -243,6 +244,24 @@ fn request(keys: &[Key], asked: &[usize], fresh: bool) -> KvRequest {
         fresh,
         ..GetMany::new(keys)
     })
+}
+
+/// The bytes of the values in it.
+fn bytes(reply: &Reply<Keys>) -> usize {
+    match &reply.result {
+        Ok(KvResponse::GetMany(results)) => results.iter().flatten().map(|value| value.bytes.len()).sum(),
+        _ => 0,
+    }
+}
+
+/// What is left open was not asked for again, and its failure says why.
+fn withheld<T>(slots: &mut [Slot<T>], refusal: Refusal) {
+    for slot in slots.iter_mut().filter(|slot| slot.done.is_none()) {
+        slot.failed = slot
+            .failed
+            .take()
+            .map(|failed| failed.withholding(Some(refusal.as_str())));
+    }
 }
 
 /// Notes what came of asking for the slots `asked`.
@@ -355,8 +374,15 @@ async fn put_batch(cx: &Context<Keys>, puts: Vec<Put>, mut aim: Aim) -> Vec<Resu
     let mut slots: Vec<Slot<Stored>> = puts.iter().map(|_| Slot::OPEN).collect();
     for round in 0..=AGAIN {
         let asked = open(&slots);
-        if asked.is_empty() || (round > 0 && !pause(cx, round - 1).await) {
+        if asked.is_empty() {
             break;
+        }
+        if round > 0 {
+            if let Err(refusal) = again(cx, OpClass::Write, round - 1).await {
+                withheld(&mut slots, refusal);
+                break;
+            }
+            aim = aim.again();
         }
         let wanted: Vec<Put> = asked.iter().map(|&at| puts[at].clone()).collect();
         let reply = cx.ask(KvRequest::PutMany(PutMany::new(wanted)), aim).await;
@@ -365,7 +391,6 @@ async fn put_batch(cx: &Context<Keys>, puts: Vec<Put>, mut aim: Aim) -> Vec<Resu
         if whole {
             break;
         }
-        aim = again(aim);
     }
     let finished = slots.into_iter().zip(puts);
     finished.map(|(slot, put)| finish_put(cx, slot, put.write_id)).collect()

@@ -47,6 +47,13 @@
 //! The first attempt may also land when all that is over. Which writes that can undo, for how long and what to do is said under
 //! [late attempts](crate::client#late-attempts).
 //!
+//! # When a value expires
+//! | | without a word | `.time_to_live(…)` | `.without_expiry()` |
+//! |---|---|---|---|
+//! | `put`, `put_many`, `put_if_absent` | never, whatever was there | after this | |
+//! | `compare_and_set` | when the version that it replaces would have | after this | never |
+//! | `increment` | when what was there would have; never if nothing was | | never |
+//!
 //! # Promises
 //! - A key, a value's size and a time to live are checked before anything is sent, against the limits of **every** endpoint
 //!   ([`ErrorKind::InvalidInput`](crate::ErrorKind) names the endpoint and its limit): what is stored today can follow to
@@ -67,6 +74,7 @@ mod increment;
 mod many;
 mod operations;
 mod protocol;
+mod turns;
 mod values;
 
 pub use super::store::{Answer, BuildError, Explained, WarmUp, Warmed};
@@ -84,6 +92,7 @@ use crate::request::kv::{Entry, Limits, Scan, Version};
 use bytes::Bytes;
 use operations::Wanted;
 use std::sync::Arc;
+use turns::Turns;
 
 /// Builds a [`KvClient`].
 pub type KvClientBuilder = StoreBuilder<Keys>;
@@ -100,6 +109,7 @@ pub type Scanned = Collected<Entry>;
 #[derive(Clone)]
 pub struct KvClient {
     core: Arc<Core<Keys>>,
+    turns: Arc<Turns>,
 }
 
 store_methods!(KvClient, KvStack);
@@ -115,7 +125,8 @@ impl KvClient {
         self.call(GetValue::new(door::key(key)))
     }
 
-    /// Stores a value, whatever is there. Under `write_once` only if nothing is. Where this client has read or written the key in
+    /// Stores a value, whatever is there, and for good unless a [time to live](KvCall::time_to_live) is said: what was there
+    /// may have had one. Under `write_once` only if nothing is there. Where this client has read or written the key in
     /// the last five minutes, or the put is [fenced](KvCall::fenced), no attempt of it undoes a later write when it lands late: see
     /// [late attempts](crate::client#late-attempts).
     pub fn put(&self, key: impl Into<String>, value: impl Into<Bytes>) -> KvCall<PutValue> {
@@ -131,7 +142,9 @@ impl KvClient {
     }
 
     /// Stores a value if the key still has this version; else
-    /// [`ErrorKind::PreconditionFailed`](crate::ErrorKind::PreconditionFailed), also if it has no value any more.
+    /// [`ErrorKind::PreconditionFailed`](crate::ErrorKind::PreconditionFailed), also if it has no value any more. It expires
+    /// when that version would have, unless a [time to live](KvCall::time_to_live) of its own or
+    /// [none](KvCall::without_expiry) is said.
     pub fn compare_and_set(
         &self,
         key: impl Into<String>,
@@ -154,16 +167,18 @@ impl KvClient {
         self.call(DeleteValue::new(door::key(key), Some(version)))
     }
 
-    /// Adds to a number and returns the sum. An absent key counts as 0; the value is the number in decimal digits, and has
-    /// no time to live.
+    /// Adds to a number and returns the sum. An absent key counts as 0; the value is the number in decimal digits. It
+    /// expires when what was there would have, unless it is told [not to](KvCall::without_expiry); what was absent stays.
     ///
     /// It is a [`get`](Self::get) and a [`compare_and_set`](Self::compare_and_set) at the authority, repeated while others
     /// are faster: a provider's own increment cannot be told apart from its repetition, so that a retry after a lost answer
-    /// would count twice. Costs two round trips, and more under contention. When an answer was lost *and* somebody else
+    /// would count twice. Costs two round trips. Increments of one key through one client wait for each other; against others'
+    /// each lost race costs two more requests, paid from the [budget](crate::retry::Budget), for which it waits until the
+    /// deadline. When an answer was lost *and* somebody else
     /// counted on before it could be asked for, the error is [`MaybeApplied`](crate::ErrorKind::MaybeApplied) and not
     /// retryable. A value that is no number, or a sum that is no `i64`, is [`Rejected`](crate::ErrorKind::Rejected).
     pub fn increment(&self, key: impl Into<String>, by: i64) -> KvCall<Increment> {
-        self.call(Increment::new(door::key(key), by))
+        self.call(Increment::new(door::key(key), by, self.turns.clone()))
     }
 
     /// Fetches several values on the providers' batch call, in batches that every endpoint takes, with a result for each key

@@ -27,6 +27,7 @@ pub struct PutValue {
     value: Bytes,
     wanted: Wanted,
     time_to_live: Option<Duration>,
+    without_expiry: bool,
     write_id: Option<WriteId>,
     fenced: bool,
 }
@@ -58,6 +59,7 @@ impl PutValue {
             value,
             wanted,
             time_to_live: None,
+            without_expiry: false,
             write_id: None,
             fenced: false,
         }
@@ -84,9 +86,16 @@ impl KvCall<GetValue> {
 }
 
 impl KvCall<PutValue> {
-    /// After this the key is absent. Kept to the second or better, rounded up; without it the value stays.
+    /// After this the key is absent. Kept to the second or better, rounded up. Without it a put and a create stay, whatever
+    /// was there, and a [`compare_and_set`](super::KvClient::compare_and_set) expires when what it replaces would have.
     pub const fn time_to_live(mut self, time_to_live: Duration) -> Self {
         self.operation.time_to_live = Some(time_to_live);
+        self
+    }
+
+    /// It stays, also if the version that it replaces would have expired.
+    pub const fn without_expiry(mut self) -> Self {
+        self.operation.without_expiry = true;
         self
     }
 
@@ -188,7 +197,7 @@ impl Operation for PutValue {
     async fn run(self, cx: &Context<Keys>) -> Result<(Stored, Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::item_fits(cx, &key, self.value.len()))?;
-        cx.checked(door::time_to_live(self.time_to_live))?;
+        cx.checked(Put::check_life(self.time_to_live))?;
         if let Some(id) = &self.write_id {
             cx.checked(id.check())?;
         }
@@ -208,6 +217,7 @@ impl Operation for PutValue {
         let put = Put {
             condition,
             time_to_live: self.time_to_live,
+            without_expiry: self.without_expiry,
             ..Put::new(
                 key,
                 self.value,

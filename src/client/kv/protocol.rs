@@ -79,10 +79,16 @@ impl Protocol for Keys {
 
     fn on(write: &KvRequest, seen: &Seen<Version>) -> Option<KvRequest> {
         match (write, seen) {
-            (KvRequest::Put(put), seen) => Some(KvRequest::Put(put.clone().on(match seen {
-                Seen::There(version) => Condition::Version(version.clone()),
-                Seen::Absent => Condition::Absent,
-            }))),
+            // The condition is ours: what was there does not decide when this expires.
+            (KvRequest::Put(put), Seen::There(version)) => {
+                let condition = Condition::Version(version.clone());
+                let without_expiry = put.time_to_live.is_none();
+                Some(KvRequest::Put(Put {
+                    without_expiry,
+                    ..put.clone().on(condition)
+                }))
+            }
+            (KvRequest::Put(put), Seen::Absent) => Some(KvRequest::Put(put.clone().on(Condition::Absent))),
             (KvRequest::Delete(delete), Seen::There(version)) => {
                 Some(KvRequest::Delete(delete.clone().if_version(version.clone())))
             }
@@ -186,6 +192,7 @@ impl KvClientBuilder {
     pub fn build(self) -> Result<KvClient, BuildError> {
         Ok(KvClient {
             core: Arc::new(self.assemble()?),
+            turns: Arc::default(),
         })
     }
 }

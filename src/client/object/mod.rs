@@ -52,10 +52,7 @@ use super::{
     ObjectStack,
     store::{Collected, Core, Operation, Pages, PagesCall, StoreBuilder, StoreCall, store_methods},
 };
-use crate::request::{
-    Key,
-    object::{List, ListEntry},
-};
+use crate::request::object::{List, ListEntry};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -88,24 +85,24 @@ impl ObjectClient {
     /// [late attempts](crate::client#late-attempts). A create unless [`overwrite`](ObjectCall::overwrite) or
     /// [`if_match`](ObjectCall::if_match) says otherwise.
     pub fn put(&self, key: impl Into<String>, body: impl Into<Bytes>) -> ObjectCall<PutObject> {
-        self.call(PutObject::new(key_of(key), body.into()))
+        self.call(PutObject::new(door::key_of(key), body.into()))
     }
 
     /// Fetches an object, or a part of it.
     pub fn get(&self, key: impl Into<String>) -> ObjectCall<GetObject> {
-        self.call(GetObject::new(key_of(key)))
+        self.call(GetObject::new(door::key_of(key)))
     }
 
     /// Fetches what is known of an object without its body.
     pub fn head(&self, key: impl Into<String>) -> ObjectCall<HeadObject> {
-        self.call(HeadObject::new(key_of(key)))
+        self.call(HeadObject::new(door::key_of(key)))
     }
 
     /// Removes an object. Succeeds if it did not exist. An attempt of it that lands late may remove what was stored meanwhile,
     /// unless this client knows the object's tag or the delete is [fenced](ObjectCall::fenced): see
     /// [late attempts](crate::client#late-attempts).
     pub fn delete(&self, key: impl Into<String>) -> ObjectCall<DeleteObject> {
-        self.call(DeleteObject::new(key_of(key)))
+        self.call(DeleteObject::new(door::key_of(key)))
     }
 
     /// Enumerates the objects whose keys start with `prefix`, in ascending order of their bytes.
@@ -182,12 +179,4 @@ impl ObjectClient {
     fn call<O: Operation<Protocol = Objects>>(&self, operation: O) -> ObjectCall<O> {
         ObjectCall::new(self.core.clone(), operation)
     }
-}
-
-fn key_of(key: impl Into<String>) -> Result<Key, String> {
-    let key = key.into();
-    if key.starts_with(Key::RESERVED) {
-        return Err(format!("keys that start with `{}` are reserved", Key::RESERVED));
-    }
-    Key::new(key).map_err(|invalid| invalid.to_string())
 }

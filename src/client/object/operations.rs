@@ -1,5 +1,6 @@
 use super::{
-    ObjectCall, Objects, door,
+    ObjectCall, Objects,
+    door::{self, Checked},
     terms::Asked,
     values::{Fetched, FetchedMeta, Stored},
 };
@@ -8,7 +9,7 @@ use crate::{
     error::Error,
     replicate::{self, Condition, Write},
     request::{
-        Key, OpClass,
+        OpClass,
         object::{
             Attributes, ByteRange, Delete, ETag, Encryption, Get, Head, ObjectRequest, ObjectResponse, Put, PutMode,
             Terms, WriteId,
@@ -17,9 +18,6 @@ use crate::{
 };
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// A key, or why it is none: said when the call is awaited.
-type Checked = Result<Key, String>;
 
 /// A put that has not been sent yet.
 pub struct PutObject {
@@ -276,16 +274,13 @@ impl Operation for PutObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(Stored, Answer), Error> {
-        let key = cx.checked(self.key)?;
-        if let Some(id) = &self.write_id {
-            cx.checked(id.check())?;
-        }
+        let key = door::addressable(cx, self.key)?;
         if let PutMode::IfMatch(tag) = &self.mode {
             cx.checked(door::condition(tag))?;
         }
         let known_id = self.write_id.is_some();
         let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
-        cx.checked(door::attributes(&self.attributes, Some(&id)))?;
+        cx.checked(door::attributes(&self.attributes, &id))?;
         let (terms, terms_at) = self.terms.settled(cx)?;
         let put = Put {
             mode: self.mode,
@@ -327,7 +322,7 @@ impl Operation for GetObject {
     const CLASS: OpClass = OpClass::Read;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(Fetched, Answer), Error> {
-        let key = cx.checked(self.key)?;
+        let key = door::addressable(cx, self.key)?;
         if let Some(range) = &self.range {
             cx.checked(door::range(range))?;
         }
@@ -356,7 +351,7 @@ impl Operation for HeadObject {
     const CLASS: OpClass = OpClass::Read;
 
     async fn run(self, cx: &Context<Objects>) -> Result<(FetchedMeta, Answer), Error> {
-        let key = cx.checked(self.key)?;
+        let key = door::addressable(cx, self.key)?;
         match replicate::read(cx, ObjectRequest::Head(Head::new(key))).await? {
             (ObjectResponse::Head(meta), answer) => Ok((
                 FetchedMeta {
@@ -377,7 +372,7 @@ impl Operation for DeleteObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Context<Objects>) -> Result<((), Answer), Error> {
-        let key = cx.checked(self.key)?;
+        let key = door::addressable(cx, self.key)?;
         if let Some(tag) = &self.if_match {
             cx.checked(door::condition(tag))?;
         }

@@ -8,9 +8,13 @@ use crate::{
     provider::{Conditional, ProviderError, ProviderErrorKind},
     replicate::Mode,
     request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, bit},
+    retry::Exception,
     verdict::Verdict,
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// One call of the client on its way, which may pass through the stack several times.
 pub struct Context<P: Protocol> {
@@ -38,6 +42,27 @@ pub(crate) struct Aim {
     pub(crate) gives_back_lost: bool,
     /// Attempts of the call before this pass: they count towards the most that one call may make.
     pub(crate) spent: u32,
+    /// Why the budget is not asked for it, where it is no request that the call needs.
+    pub(crate) beyond: Option<Exception>,
+}
+
+/// Why something was not asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Too much is asked again as it is.
+    Budget,
+    /// The deadline comes first.
+    Time,
+}
+
+impl Refusal {
+    /// As a clause.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "it was not asked again, as the budget for that is used up",
+            Self::Time => "there was no time to ask again",
+        }
+    }
 }
 
 impl Aim {
@@ -51,13 +76,23 @@ impl Aim {
     pub(crate) fn confirm(endpoint: usize) -> Self {
         Self {
             kind: LegKind::Confirm,
+            beyond: Some(Exception::Confirmation),
             ..Self::only(endpoint)
+        }
+    }
+
+    /// The same aim for a further ask that the budget has granted.
+    pub(crate) const fn again(self) -> Self {
+        Self {
+            kind: LegKind::Retry,
+            ..self
         }
     }
 
     pub(crate) fn proof(endpoint: usize) -> Self {
         Self {
             kind: LegKind::Proof,
+            beyond: Some(Exception::AbsenceProof),
             ..Self::only(endpoint)
         }
     }
@@ -156,6 +191,32 @@ impl<P: Protocol> Context<P> {
         members(set).map(|endpoint| self.name(endpoint)).collect()
     }
 
+    /// Whether a request may be sent beyond those that the call needs.
+    pub(crate) fn may_ask_more(&self, class: OpClass) -> bool {
+        self.core.purse.withdraw(class, clock::now())
+    }
+
+    /// The same for two, or none.
+    pub(crate) fn may_ask_two_more(&self, class: OpClass) -> bool {
+        let first = self.may_ask_more(class);
+        let both = first && self.may_ask_more(class);
+        if first && !both {
+            self.core.purse.budget().refund(clock::now());
+        }
+        both
+    }
+
+    /// Waits before something is asked again: up to `most`, with full jitter, so that those who met once do not meet again.
+    pub(crate) async fn pause(&self, most: Duration) -> Result<(), Refusal> {
+        let share = self.core.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        let wait = most.mul_f64(share);
+        if clock::now() + wait >= self.deadline {
+            return Err(Refusal::Time);
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
     /// One pass through the stack.
     pub(crate) async fn ask(&self, request: P::Request, aim: Aim) -> Reply<P> {
         let class = P::class(&request);
@@ -166,6 +227,9 @@ impl<P: Protocol> Context<P> {
             OpClass::Write => Safety::Idempotent,
             OpClass::Read | OpClass::List => Safety::ReadOnly,
         };
+        if let Some(why) = aim.beyond {
+            self.core.purse.except(why);
+        }
         let first = self.passes.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         let record = CallRecord::new(class, safety)
             .earning(first)

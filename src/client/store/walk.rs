@@ -199,11 +199,15 @@ impl<P: Paged> Walk<P> {
             if reply.is_ok() || fixed.is_some() || cx.pin.is_some() {
                 return reply;
             }
-            if let Some(last) = self.merge.resume_after() {
-                return cx
-                    .ask(P::page(&self.query, Resume::After(&last), self.left), Aim::default())
-                    .await;
+            if !cx.may_ask_more(OpClass::List) {
+                reply.record().note_withheld();
+                return reply;
             }
+            let last = self.merge.resume_after();
+            let from = last.as_deref().map_or(Resume::Start, Resume::After);
+            return cx
+                .ask(P::page(&self.query, from, self.left), Aim::default().again())
+                .await;
         }
         cx.ask(
             P::page(&self.query, Resume::Start, self.left),

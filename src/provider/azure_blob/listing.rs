@@ -5,7 +5,7 @@ use super::{
 use crate::{
     provider::{
         ProviderError, percent,
-        refusal::{Asked, wrong},
+        refusal::{Asked, unreadable_listing, wrong},
     },
     request::object::{List, ListEntry, ListPage, ObjectMeta},
     verdict::table::Symptom,
@@ -129,7 +129,7 @@ pub(super) async fn page(container: &BlobContainerClient, list: &List) -> Result
     error::record(id);
     let nonsense = || wrong(Symptom::Nonsense, id);
     let answer: Answer = azure_core::xml::from_xml(&body).map_err(|_| match std::str::from_utf8(&body) {
-        Ok(text) if text.contains("<EnumerationResults") => ProviderError::faulty("the listing is not readable XML"),
+        Ok(text) if text.contains("<EnumerationResults") => unreadable_listing(id),
         _ => nonsense(),
     })?;
     let entries = answer.blobs.entries.into_iter().map(entry).collect::<Option<Vec<_>>>();

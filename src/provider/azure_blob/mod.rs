@@ -63,13 +63,17 @@ pub use shared_key::SharedKey;
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_condition, check_range},
+    names,
     part::located,
     refusal::{Asked, wrong},
 };
 use crate::{
     endpoint::Host,
-    request::object::{
-        ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+    request::{
+        Key,
+        object::{
+            ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+        },
     },
     verdict::table::Symptom,
 };
@@ -212,8 +216,9 @@ impl AzureBlob {
         &self.container
     }
 
-    fn blob(&self, key: &crate::request::Key) -> BlobClient {
-        self.container.blob_client(key.as_str())
+    fn blob(&self, key: &Key) -> Result<BlobClient, ProviderError> {
+        names::azure(key)?;
+        Ok(self.container.blob_client(key.as_str()))
     }
 
     async fn part(
@@ -231,7 +236,7 @@ impl AzureBlob {
             method_options: readable::ours(),
             ..BlobClientDownloadOptions::default()
         };
-        let got = self.blob(&get.key).download(Some(options)).await;
+        let got = self.blob(&get.key)?.download(Some(options)).await;
         let got = got.map_err(|error| failed(Asked::Read, &error))?;
         read::object(get, got).await
     }
@@ -307,7 +312,7 @@ impl ObjectProvider for AzureBlob {
             }
         };
         let body: RequestContent<_, _> = put.body.into(); // not its own `from`, which copies
-        let stored = self.blob(&put.key).upload(body, Some(options)).await;
+        let stored = self.blob(&put.key)?.upload(body, Some(options)).await;
         let stored = stored.map_err(|error| failed(asked, &error))?;
         let id = stored.raw_response.headers().get_optional_str(&error::REQUEST_ID);
         error::record(id);
@@ -332,7 +337,7 @@ impl ObjectProvider for AzureBlob {
             method_options: readable::ours(),
             ..BlobClientGetPropertiesOptions::default()
         };
-        let known = self.blob(&head.key).get_properties(Some(options)).await;
+        let known = self.blob(&head.key)?.get_properties(Some(options)).await;
         let known = known.map_err(|error| failed(Asked::Read, &error))?;
         read::meta(head.key.as_str(), &known)
     }
@@ -343,7 +348,7 @@ impl ObjectProvider for AzureBlob {
             if_match: Some(Etag::from(tag.value())),
             ..BlobClientDeleteOptions::default()
         });
-        match self.blob(&delete.key).delete(options).await {
+        match self.blob(&delete.key)?.delete(options).await {
             Ok(deleted) => marked(deleted.headers()),
             Err(error) => match failed(Asked::Delete, &error) {
                 absent if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
@@ -358,6 +363,10 @@ impl ObjectProvider for AzureBlob {
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         terms::check(&terms.over(&self.defaults))
+    }
+
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        names::azure(key)
     }
 
     fn hosts(&self) -> Option<Vec<Host>> {

@@ -8,7 +8,7 @@ use crate::{
     provider::ProviderError,
     request::{
         WriteId,
-        kv::{Put, Value, Version},
+        kv::{Expiry, Put, Value, Version},
     },
 };
 use googleapis_tonic_google_bigtable_v2::google::bigtable::v2::{
@@ -33,11 +33,16 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    pub(super) fn of(put: &Put, now: SystemTime) -> Self {
-        let expires = put.time_to_live.and_then(|life| now.checked_add(life));
+    /// That of a put which replaces what has the stamp `met`. (A condition on that stamp is one on its expiry, too.)
+    pub(super) fn of(put: &Put, met: Option<&Self>, now: SystemTime) -> Self {
+        let expires = match put.expiry() {
+            Expiry::Never => NEVER,
+            // Beyond the clock's end it is none.
+            Expiry::After(life) => now.checked_add(life).map_or(NEVER, |at| millis(at, true)),
+            Expiry::Kept => met.map_or(NEVER, |met| met.expires),
+        };
         Self {
-            // A time to live beyond the clock's end is none.
-            expires: expires.map_or(NEVER, |at| millis(at, true)),
+            expires,
             write_id: put.write_id.as_str().to_owned(),
         }
     }
@@ -200,18 +205,22 @@ fn chain(filters: Vec<Filter>) -> RowFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::kv::Key;
+    use crate::request::kv::{Condition, Key};
 
     #[test]
     fn a_version_leads_back_to_its_stamp() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_micros(10_000_001);
         let mut put = Put::new(Key::new("k").unwrap(), "v", WriteId::new("w:1"));
-        let stays = Stamp::of(&put, now);
+        let stays = Stamp::of(&put, None, now);
         put.time_to_live = Some(Duration::from_millis(5));
-        let expires = Stamp::of(&put, now);
+        let expires = Stamp::of(&put, None, now);
         // Rounded up.
         assert_eq!(expires.expires, 10_006);
-        for stamp in [stays, expires.clone()] {
+        let on = Put::new(put.key.clone(), "w", WriteId::new("w:2")).on(Condition::Version(expires.version()));
+        let kept = Stamp::of(&on, Some(&expires), now);
+        assert_eq!(kept.expires, 10_006);
+        assert_eq!(Stamp::of(&on.without_expiry(), Some(&expires), now).expires, NEVER);
+        for stamp in [stays, kept, expires.clone()] {
             assert_eq!(Stamp::of_version(&stamp.version()).unwrap(), stamp);
             assert_eq!(Stamp::read(&stamp.cell()).unwrap(), stamp);
         }

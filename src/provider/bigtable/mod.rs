@@ -60,7 +60,7 @@ mod link;
 mod rows;
 mod wire;
 
-use super::{KvProvider, ProviderError, ProviderErrorKind};
+use super::{KvProvider, ProviderError, ProviderErrorKind, check_value};
 use crate::{
     clock,
     endpoint::Host,
@@ -130,8 +130,7 @@ impl Bigtable {
 
     /// What Bigtable takes is checked here, because its own refusal costs a round trip.
     fn check(&self, put: &Put) -> Result<(), ProviderError> {
-        let checked = self.limits().check_item(&put.key, put.value.len());
-        checked.map_err(|exceeded| ProviderError::unsupported(format!("Bigtable {exceeded}")))
+        check_value("Bigtable", &self.limits(), put)
     }
 }
 
@@ -151,18 +150,21 @@ impl KvProvider for Bigtable {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         self.check(&put)?;
         let now = clock::wall();
-        let stamp = Stamp::of(&put, now);
+        let met = match &put.condition {
+            Condition::Version(version) => Some(Stamp::of_version(version)?),
+            Condition::Always | Condition::Absent => None,
+        };
+        let stamp = Stamp::of(&put, met.as_ref(), now);
         let store = item::store(&put, &stamp, now);
         let key = put.key.as_str();
-        match &put.condition {
-            Condition::Always => self.mutate(key, store).await?,
-            Condition::Absent => {
+        match met {
+            None if put.condition == Condition::Always => self.mutate(key, store).await?,
+            None => {
                 if self.mutate_if(key, item::is_alive(now), Vec::new(), store).await? {
                     return Err(ProviderError::answer(ProviderErrorKind::AlreadyExists));
                 }
             }
-            Condition::Version(version) => {
-                let met = Stamp::of_version(version)?;
+            Some(met) => {
                 if !met.is_alive(now) || !self.mutate_if(key, item::is_at(&met), store, Vec::new()).await? {
                     return Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed));
                 }
@@ -265,7 +267,7 @@ impl KvProvider for Bigtable {
                 bytes = 0;
             }
             bytes += put.value.len();
-            batch.push((put, Stamp::of(put, now)));
+            batch.push((put, Stamp::of(put, None, now)));
         }
         if !batch.is_empty() {
             results.extend(self.mutate_many(&batch).await);

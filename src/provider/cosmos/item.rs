@@ -1,10 +1,10 @@
 //! Items as Cosmos DB keeps them.
 
 use crate::{
-    provider::{ProviderError, ProviderErrorKind},
+    provider::{ProviderError, ProviderErrorKind, dated},
     request::{
         WriteId,
-        kv::{Key, Put, Value, Version},
+        kv::{Condition, Expiry, Key, Put, Value, Version},
     },
     verdict::{Outcome, Sent, Verdict},
 };
@@ -41,14 +41,19 @@ impl Item {
     /// What a put stores.
     pub(super) fn new(put: &Put, now: SystemTime) -> Self {
         let up = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
-        // A time to live beyond the clock's end is none.
-        let expires = put.time_to_live.and_then(|after| now.checked_add(after));
-        let expires = expires
-            .and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok())
-            .map(up);
-        // Beyond the service's longest, 68 years, it is absent by `expires` alone.
-        let ttl = put.time_to_live.filter(|_| expires.is_some());
-        let ttl = ttl.map(|after| i64::from(i32::try_from(up(after).max(1)).unwrap_or(i32::MAX)));
+        let since_1970 = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let expires = match (put.expiry(), &put.condition) {
+            // Beyond the clock's end it is none.
+            (Expiry::After(life), _) => now.checked_add(life).and_then(since_1970).map(up),
+            (Expiry::Kept, Condition::Version(version)) => dated::parts(version).1,
+            (Expiry::Kept | Expiry::Never, _) => None,
+        };
+        // The service counts anew from every write. Beyond its longest, 68 years, it is absent by `expires` alone.
+        let left = |at: u64| match put.expiry() {
+            Expiry::After(life) => up(life),
+            _ => at.saturating_sub(since_1970(now).unwrap_or_default().as_secs()),
+        };
+        let ttl = expires.map(|at| i64::from(i32::try_from(left(at).max(1)).unwrap_or(i32::MAX)));
         Self {
             id: id(&put.key),
             key: Some(put.key.as_str().to_owned()),
@@ -66,6 +71,11 @@ impl Item {
 
     fn expires_at(&self) -> Option<SystemTime> {
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.expires?))
+    }
+
+    /// The version of it that has this ETag.
+    pub(super) fn version(&self, etag: &str) -> Version {
+        dated::version(etag, self.expires)
     }
 
     pub(super) fn into_value(self, version: Version) -> Result<Value, ProviderError> {
@@ -116,5 +126,14 @@ mod tests {
         assert_eq!((item.expires, item.ttl), (Some(13), Some(2)));
         assert!(item.is_alive(SystemTime::UNIX_EPOCH + Duration::from_millis(12_999)));
         assert!(!item.is_alive(SystemTime::UNIX_EPOCH + Duration::from_secs(13)));
+
+        // Kept: the same moment, and what is left until then.
+        let later = SystemTime::UNIX_EPOCH + Duration::from_millis(12_100);
+        let swap =
+            |id| Put::new(Key::new("k").unwrap(), "w", WriteId::new(id)).on(Condition::Version(item.version("e")));
+        let kept = Item::new(&swap("x"), later);
+        assert_eq!((kept.expires, kept.ttl), (Some(13), Some(1)));
+        let stays = Item::new(&swap("y").without_expiry(), later);
+        assert_eq!((stays.expires, stays.ttl), (None, None));
     }
 }

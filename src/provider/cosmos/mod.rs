@@ -35,8 +35,8 @@
 //! Keys have at most 767 bytes (1,023 in base64), key and value together about 1.5 MB.
 //!
 //! # What it sees to
-//! - **Conditions** are create (409 when there is something) and `If-Match` with the item's ETag (412), which is its
-//!   version. When a create meets something it looks at it, which costs a read: what its own write id stored is its own
+//! - **Conditions** are create (409 when there is something) and `If-Match` with the item's ETag (412), which, with when it
+//!   expires, is its version. When a create meets something it looks at it, which costs a read: what its own write id stored is its own
 //!   success, and what has expired is replaced, under its ETag. A compare-and-set looks if the SDK has asked more than
 //!   once. Where the look fails, or it was a delete, the write may have been applied, and the error says so.
 //! - **Expired is absent**, by this host's clock, also where the service has not removed it yet.
@@ -52,7 +52,8 @@
 //!   Use one write region.
 //! - **Fresh reads are fresh in one region.** When the SDK has moved to another one, its answer may lag behind, *absent*
 //!   included, and nobody can tell; unless the account's consistency is *strong*.
-//! - A compare-and-set on a value that expired, where the container's time to live is off, replaces it.
+//! - A compare-and-set that says a time to live of its own, or none, on a value that expired, where the container's time to
+//!   live is off, replaces it.
 //! - Connecting has the SDK's limit (`ConnectionPoolOptions` of its runtime): set it below a second, so that an
 //!   unreachable account is told from a slow one.
 //! - **Redirects are followed** by the SDK's HTTP client, up to ten, and it takes no other: whoever answers as the account can
@@ -62,10 +63,10 @@
 
 mod item;
 
-use super::{KvProvider, ProviderError, ProviderErrorKind};
+use super::{KvProvider, ProviderError, ProviderErrorKind, check_value, dated};
 use crate::{
     clock,
-    request::kv::{Condition, Delete, Get, Key, Limits, Put, PutAnswer, Scan, ScanPage, Value, Version},
+    request::kv::{Condition, Delete, Expiry, Get, Key, Limits, Put, PutAnswer, Scan, ScanPage, Value, Version},
     verdict::{Finding, Outcome, Verdict, cosmos_finding, table::Symptom},
 };
 use azure_data_cosmos::{
@@ -101,19 +102,20 @@ impl Cosmos {
         let options = ItemReadOptions::default().with_operation_options(options);
         let got = self.container.read_item(id.to_owned(), id, Some(options)).await;
         let got = got.map_err(|error| failed(Asked::Read, &error))?;
-        let version = confirmed(&got)?;
-        let item = got.into_model().map_err(|_| wrong(Symptom::Nonsense))?;
+        let etag = confirmed(&got)?;
+        let item: Item = got.into_model().map_err(|_| wrong(Symptom::Nonsense))?;
+        let version = item.version(&etag);
         Ok((item, version))
     }
 
-    async fn replace(&self, item: &Item, version: &str) -> Result<Version, ProviderError> {
-        let options = written().with_precondition(Precondition::if_match(version.to_owned()));
+    async fn replace(&self, item: &Item, version: &Version) -> Result<Version, ProviderError> {
+        let options = written().with_precondition(unchanged(version));
         let replaced = self
             .container
             .replace_item(item.id.clone(), &item.id, item, Some(options))
             .await;
         match replaced {
-            Ok(replaced) => confirmed(&replaced),
+            Ok(replaced) => Ok(item.version(&confirmed(&replaced)?)),
             Err(error) => {
                 let refused = failed(Asked::IfMatch, &error);
                 let own = refused.kind() == ProviderErrorKind::PreconditionFailed && was_repeated(&error);
@@ -131,7 +133,7 @@ impl Cosmos {
             .create_item(item.id.clone(), &item.id, item, Some(written()))
             .await;
         let conflict = match created {
-            Ok(created) => return confirmed(&created),
+            Ok(created) => return Ok(item.version(&confirmed(&created)?)),
             Err(error) => failed(Asked::Create, &error),
         };
         if conflict.kind() != ProviderErrorKind::AlreadyExists {
@@ -140,7 +142,7 @@ impl Cosmos {
         match self.look(item).await? {
             (there, version) if there.write_id == item.write_id => Ok(version),
             (there, _) if there.is_alive(clock::wall()) => Err(conflict),
-            (_, version) => match self.replace(item, version.token()).await {
+            (_, version) => match self.replace(item, &version).await {
                 // Somebody else was faster.
                 Err(error) if error.kind() == ProviderErrorKind::PreconditionFailed => Err(conflict),
                 replaced => replaced,
@@ -177,8 +179,7 @@ impl KvProvider for Cosmos {
     }
 
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
-        let checked = self.limits().check_item(&put.key, put.value.len());
-        checked.map_err(|exceeded| ProviderError::unsupported(format!("Cosmos DB {exceeded}")))?;
+        check_value("Cosmos DB", &self.limits(), &put)?;
         let item = Item::new(&put, clock::wall());
         let version = match &put.condition {
             Condition::Always => {
@@ -187,10 +188,14 @@ impl KvProvider for Cosmos {
                     .container
                     .upsert_item(id.clone(), &id, &item, Some(written()))
                     .await;
-                confirmed(&stored.map_err(|error| failed(Asked::Overwrite, &error))?)?
+                item.version(&confirmed(&stored.map_err(|error| failed(Asked::Overwrite, &error))?)?)
             }
             Condition::Absent => self.create(&item).await?,
-            Condition::Version(version) => self.replace(&item, version.token()).await?,
+            // What would be kept is over.
+            Condition::Version(_) if put.expiry() == Expiry::Kept && !item.is_alive(clock::wall()) => {
+                return Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed));
+            }
+            Condition::Version(version) => self.replace(&item, version).await?,
         };
         Ok(PutAnswer::new(version))
     }
@@ -199,10 +204,7 @@ impl KvProvider for Cosmos {
         let id = item::id(&delete.key);
         let (options, asked) = match &delete.if_version {
             None => (written(), Asked::Delete),
-            Some(version) => {
-                let unchanged = Precondition::if_match(version.token().to_owned());
-                (written().with_precondition(unchanged), Asked::IfMatch)
-            }
+            Some(version) => (written().with_precondition(unchanged(version)), Asked::IfMatch),
         };
         match self.container.delete_item(id.clone(), &id, Some(options)).await {
             Ok(deleted) if deleted.headers().activity_id().is_some() => Ok(()),
@@ -296,9 +298,14 @@ fn unknown(request_id: Option<&str>) -> ProviderError {
 }
 
 /// The ETag that every success carries.
-fn confirmed(answer: &ItemResponse) -> Result<Version, ProviderError> {
+fn confirmed(answer: &ItemResponse) -> Result<String, ProviderError> {
     let etag = answer.headers().etag().ok_or_else(|| wrong(Symptom::ErrorDocument))?;
-    Ok(Version::new(etag.to_string(), ""))
+    Ok(etag.to_string())
+}
+
+/// On which ETag a version stands.
+fn unchanged(version: &Version) -> Precondition {
+    Precondition::if_match(dated::parts(version).0.to_owned())
 }
 
 /// A success that is none.

@@ -2,10 +2,10 @@
 
 use super::DynamoDb;
 use crate::{
-    provider::{ProviderError, ProviderErrorKind},
+    provider::{ProviderError, ProviderErrorKind, dated},
     request::{
         WriteId,
-        kv::{Key, Put, Value, Version},
+        kv::{Condition, Expiry, Key, Put, Value, Version},
     },
     verdict::{Outcome, Sent, Verdict},
 };
@@ -42,13 +42,23 @@ impl DynamoDb {
         let mut item = self.key(&put.key);
         item.insert(VALUE.to_owned(), AttributeValue::B(Blob::new(put.value.to_vec())));
         item.insert(WRITE_ID.to_owned(), AttributeValue::S(put.write_id.as_str().to_owned()));
-        // A time to live beyond the clock's end is none.
-        if let Some(at) = put.time_to_live.and_then(|after| now.checked_add(after)) {
-            let since = since_1970(at);
-            let up = since.as_secs() + u64::from(since.subsec_nanos() > 0);
-            item.insert(EXPIRES.to_owned(), AttributeValue::N(up.to_string()));
+        if let Some(at) = expires(put, now) {
+            item.insert(EXPIRES.to_owned(), AttributeValue::N(at.to_string()));
         }
         item
+    }
+}
+
+/// When what a put stores expires, in seconds since 1970. A condition on a version is one on when that expires, too.
+fn expires(put: &Put, now: SystemTime) -> Option<u64> {
+    match (put.expiry(), &put.condition) {
+        (Expiry::After(life), _) => {
+            // Beyond the clock's end it is none.
+            let since = since_1970(now.checked_add(life)?);
+            Some(since.as_secs() + u64::from(since.subsec_nanos() > 0))
+        }
+        (Expiry::Kept, Condition::Version(version)) => dated::parts(version).1,
+        (Expiry::Kept | Expiry::Never, _) => None,
     }
 }
 
@@ -74,18 +84,18 @@ pub(super) fn value(mut item: Item) -> Result<Stored, ProviderError> {
         None => None,
         Some(_) => return Err(foreign()),
     };
-    let expires_at = match item.remove(EXPIRES) {
+    let expires: Option<u64> = match item.remove(EXPIRES) {
         None => None,
-        Some(AttributeValue::N(seconds)) => {
-            let seconds = seconds.parse().map_err(|_| foreign())?;
-            SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
-        }
+        Some(AttributeValue::N(seconds)) => Some(seconds.parse().map_err(|_| foreign())?),
         Some(_) => return Err(foreign()),
     };
-    let version = write_id.as_ref().map_or_else(|| Version::new("", ""), version);
+    let version = match &write_id {
+        None => Version::new("", ""),
+        Some(id) => dated::version(id.as_str(), expires),
+    };
     Ok(Stored(Value {
         write_id,
-        expires_at,
+        expires_at: expires.and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at))),
         ..Value::new(bytes.into_inner(), version)
     }))
 }
@@ -96,14 +106,15 @@ pub(super) fn key(item: &Item) -> Option<&str> {
 }
 
 /// Whether an item was stored by this write.
-pub(super) fn is_of(item: Option<&Item>, write_id: &WriteId) -> bool {
-    let id = item.and_then(|item| item.get(WRITE_ID)?.as_s().ok());
+pub(super) fn is_of(item: &Item, write_id: &WriteId) -> bool {
+    let id = item.get(WRITE_ID).and_then(|id| id.as_s().ok());
     id.is_some_and(|id| id == write_id.as_str())
 }
 
-/// A write id is used once, so that it serves as the version, too.
-pub(super) fn version(write_id: &WriteId) -> Version {
-    Version::new(write_id.as_str(), "")
+/// The version of an item that a put stored. A write id is used once, so that it serves as one.
+pub(super) fn version(item: &Item, write_id: &WriteId) -> Version {
+    let expires = item.get(EXPIRES).and_then(|at| at.as_n().ok()?.parse().ok());
+    dated::version(write_id.as_str(), expires)
 }
 
 /// A moment to compare an expiry with: expired from its second on.

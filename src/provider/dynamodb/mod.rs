@@ -22,7 +22,7 @@
 //! | `key` | S | the key: partition key of a *flat* table, sort key of a *sorted* one |
 //! | `partition` | S | a sorted table's partition key: one value, given to [`DynamoDb::sorted`] |
 //! | `value` | B | the value |
-//! | `write_id` | S | the id of the write that stored it, which is its version, too: no two writes share one |
+//! | `write_id` | S | the id of the write that stored it: no two writes share one. It and `expires` are the version |
 //! | `expires` | N | seconds since 1970, rounded up; missing: it stays. Make it the table's TTL attribute |
 //!
 //! ```text
@@ -95,12 +95,13 @@ use super::{
         CONNECT_TIMEOUT, Discreet, connecting_bounded,
         recorder::{Recorder, nobody},
     },
+    check_value, dated,
 };
 use crate::{
     clock,
     endpoint::Host,
     request::kv::{
-        Condition, Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value, Version,
+        Condition, Delete, Expiry, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value, Version,
     },
 };
 use aws_sdk_dynamodb::{
@@ -118,6 +119,9 @@ use std::{fmt, sync::Arc, time::Duration};
 const ABSENT: &str = "attribute_not_exists(#key) OR #expires <= :now";
 /// There, not expired, and still of this version.
 const UNCHANGED: &str = "#write_id = :version AND (attribute_not_exists(#expires) OR #expires > :now)";
+/// ... and expires when the version says so, which is then kept.
+const UNCHANGED_AND_EXPIRES: &str = "#write_id = :version AND #expires = :expires AND #expires > :now";
+const UNCHANGED_AND_STAYS: &str = "#write_id = :version AND attribute_not_exists(#expires)";
 
 /// A table at one region of DynamoDB. Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -183,8 +187,7 @@ impl DynamoDb {
 
     /// What a store of these sizes takes is checked here, because DynamoDB's own refusal costs a round trip.
     fn check(&self, put: &Put) -> Result<(), ProviderError> {
-        let checked = self.limits().check_item(&put.key, put.value.len());
-        checked.map_err(|exceeded| ProviderError::unsupported(format!("DynamoDB {exceeded}")))
+        check_value("DynamoDB", &self.limits(), put)
     }
 
     /// Whether to ask for a consistent read.
@@ -244,11 +247,9 @@ impl KvProvider for DynamoDb {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         self.check(&put)?;
         let now = clock::wall();
-        let request = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(self.item(&put, now)));
+        let item = self.item(&put, now);
+        let mut stored = item::version(&item, &put.write_id);
+        let request = self.client.put_item().table_name(&*self.table).set_item(Some(item));
         let refused = match &put.condition {
             Condition::Always => None,
             Condition::Absent => Some(ProviderErrorKind::AlreadyExists),
@@ -262,24 +263,37 @@ impl KvProvider for DynamoDb {
                 .expression_attribute_names("#expires", EXPIRES)
                 .expression_attribute_values(":now", item::seconds(now))
                 .return_values_on_condition_check_failure(AllOld),
-            Condition::Version(version) => request
-                .condition_expression(UNCHANGED)
-                .expression_attribute_names("#write_id", WRITE_ID)
-                .expression_attribute_names("#expires", EXPIRES)
-                .expression_attribute_values(":version", given(version)?)
-                .expression_attribute_values(":now", item::seconds(now))
-                .return_values_on_condition_check_failure(AllOld),
+            Condition::Version(version) => {
+                let request = request
+                    .expression_attribute_names("#write_id", WRITE_ID)
+                    .expression_attribute_names("#expires", EXPIRES)
+                    .expression_attribute_values(":version", given(version)?)
+                    .return_values_on_condition_check_failure(AllOld);
+                match (put.expiry(), dated::parts(version).1) {
+                    (Expiry::Kept, None) => request.condition_expression(UNCHANGED_AND_STAYS),
+                    (Expiry::Kept, Some(expires)) => request
+                        .condition_expression(UNCHANGED_AND_EXPIRES)
+                        .expression_attribute_values(":expires", AttributeValue::N(expires.to_string()))
+                        .expression_attribute_values(":now", item::seconds(now)),
+                    (Expiry::Never | Expiry::After(_), _) => request
+                        .condition_expression(UNCHANGED)
+                        .expression_attribute_values(":now", item::seconds(now)),
+                }
+            }
         };
         match (request.send().await, refused) {
-            (Ok(stored), _) => confirmed(stored.request_id())?,
+            (Ok(answer), _) => confirmed(answer.request_id())?,
             (Err(error), Some(refused)) => match condition_failed(&error) {
-                Some(met) if item::is_of(met, &put.write_id) => {}
+                Some(Some(met)) if item::is_of(met, &put.write_id) => {
+                    // An earlier attempt has reckoned its expiry from another moment.
+                    stored = item::version(met, &put.write_id);
+                }
                 Some(_) => return Err(error::refusal(refused, &error)),
                 None => return Err(failed(&error)),
             },
             (Err(error), None) => return Err(failed(&error)),
         }
-        Ok(PutAnswer::new(item::version(&put.write_id)))
+        Ok(PutAnswer::new(stored))
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
@@ -371,9 +385,9 @@ fn condition_failed(error: &SdkError<PutItemError>) -> Option<Option<&item::Item
     }
 }
 
-/// A version to compare with. That of an item of somebody else's is empty.
+/// A version's write id, to compare with. That of an item of somebody else's is empty.
 fn given(version: &Version) -> Result<AttributeValue, ProviderError> {
-    match version.token() {
+    match dated::parts(version).0 {
         "" => Err(ProviderError::unsupported("an item without a write id has no version")),
         token => Ok(AttributeValue::S(token.to_owned())),
     }

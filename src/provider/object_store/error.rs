@@ -2,7 +2,7 @@ use super::answer::Unproven;
 use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
-        refusal::{Asked, refused},
+        refusal::{Asked, refused, unreadable_listing},
     },
     verdict::{Finding, Outcome, Sent, Verdict, chain, table::Symptom, xml_code},
 };
@@ -37,6 +37,9 @@ pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
     }
 }
 
+/// How it says that it could not read a listing.
+const UNREADABLE: &str = "Got invalid list response: ";
+
 /// A listing that cannot be read, in words of its own.
 fn unlisted(error: &Error) -> Option<ProviderError> {
     if matches!(error, Error::InvalidPath { .. }) {
@@ -45,8 +48,8 @@ fn unlisted(error: &Error) -> Option<ProviderError> {
         let outcome = Outcome::new(Verdict::Caller, Sent::Maybe);
         return Some(ProviderError::new(ProviderErrorKind::Unsupported, outcome).with_message(why));
     }
-    let is_no_xml = chain::chain(error).any(|error| error.to_string().starts_with("Got invalid list response"));
-    is_no_xml.then(|| ProviderError::faulty("the listing is not readable XML"))
+    let is_no_xml = chain::chain(error).any(|error| error.to_string().starts_with(UNREADABLE));
+    is_no_xml.then(|| unreadable_listing(None))
 }
 
 /// A server's 404, whatever it says.

@@ -91,7 +91,7 @@ pub use transport::NoRedirects;
 use super::{
     Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
-    check_terms,
+    check_terms, names,
     refusal::{Asked, wrong},
 };
 use crate::{
@@ -129,6 +129,7 @@ pub struct GenericStore {
     transport: Transport,
     /// The bucket is there: the store has spoken of an object in it.
     is_there: Arc<AtomicBool>,
+    names: Names,
 }
 
 /// Why a store was refused.
@@ -164,6 +165,7 @@ impl GenericStore {
                 transport: Transport::by(&shown),
                 is_there: Arc::default(),
                 conditions: conditions(&shown),
+                names: Names::by(&shown),
             }),
         }
     }
@@ -229,6 +231,15 @@ impl GenericStore {
     /// The store.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
+    }
+
+    /// A key that is the same text as a path.
+    fn path(&self, key: &Key) -> Result<Path, ProviderError> {
+        self.names.check(key)?;
+        Path::parse(key.as_str())
+            .ok()
+            .filter(|path| path.as_ref() == key.as_str())
+            .ok_or_else(|| ProviderError::unsupported("object_store has no path for this key"))
     }
 
     fn tag(&self, etag: Option<&String>, version: Option<&String>) -> Option<ETag> {
@@ -328,12 +339,33 @@ impl fmt::Debug for GenericStore {
     }
 }
 
-/// A key that is the same text as a path.
-fn path(key: &Key) -> Result<Path, ProviderError> {
-    Path::parse(key.as_str())
-        .ok()
-        .filter(|path| path.as_ref() == key.as_str())
-        .ok_or_else(|| ProviderError::unsupported("object_store has no path for this key: one that ends in `/`"))
+/// Whose rules for names hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    Azures,
+    OfFiles,
+    Any,
+}
+
+impl Names {
+    /// ... by what the store prints of itself.
+    fn by(shown: &str) -> Self {
+        if shown.contains("MicrosoftAzure {") {
+            Self::Azures
+        } else if shown.contains("LocalFileSystem {") {
+            Self::OfFiles
+        } else {
+            Self::Any
+        }
+    }
+
+    fn check(self, key: &Key) -> Result<(), ProviderError> {
+        match self {
+            Self::Azures => names::azure(key),
+            Self::OfFiles => names::files(key, cfg!(windows)),
+            Self::Any => Ok(()),
+        }
+    }
 }
 
 impl ObjectProvider for GenericStore {
@@ -341,7 +373,7 @@ impl ObjectProvider for GenericStore {
         self.admitted()?;
         check(&put)?;
         self.passes.check(&put.terms)?;
-        let path = path(&put.key)?;
+        let path = self.path(&put.key)?;
         let (mode, asked) = match &put.mode {
             PutMode::Create => (object_store::PutMode::Create, Asked::Create),
             PutMode::Overwrite => (object_store::PutMode::Overwrite, Asked::Overwrite),
@@ -373,7 +405,7 @@ impl ObjectProvider for GenericStore {
     async fn get(&self, get: Get) -> Result<Object, ProviderError> {
         self.admitted()?;
         check_range(get.range.as_ref())?;
-        let path = path(&get.key)?;
+        let path = self.path(&get.key)?;
         let tag = get.if_none_match.as_ref().map(ETag::value);
         let options = GetOptions {
             range: get.range.as_ref().map(|range| match range {
@@ -415,7 +447,7 @@ impl ObjectProvider for GenericStore {
             ..GetOptions::default()
         };
         self.admitted()?;
-        let path = path(&head.key)?;
+        let path = self.path(&head.key)?;
         match self.store.get_opts(&path, options).await {
             Ok(known) => self.described(&head.key, &known),
             Err(error) => Err(self.missing(&path, &error).await),
@@ -427,7 +459,7 @@ impl ObjectProvider for GenericStore {
         if delete.if_match.is_some() {
             return Err(ProviderError::unsupported("object_store has no conditional delete"));
         }
-        let path = path(&delete.key)?;
+        let path = self.path(&delete.key)?;
         match object_store::ObjectStoreExt::delete(&*self.store, &path).await {
             Ok(()) if self.transport == Transport::Ours => Ok(()),
             // Nobody has looked at the answer: a gateway's page passes for one.
@@ -458,6 +490,10 @@ impl ObjectProvider for GenericStore {
         let mut puts = Capabilities::all(self.conditions);
         puts.delete_if_match = Capability::Lacking;
         puts
+    }
+
+    fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
+        self.names.check(key)
     }
 
     /// Lists nothing: under a path that nobody uses.

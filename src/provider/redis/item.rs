@@ -9,7 +9,7 @@ use crate::{
     provider::{ProviderError, ProviderErrorKind},
     request::{
         WriteId,
-        kv::{Condition, Put, PutAnswer, Value, Version},
+        kv::{Condition, Expiry, Put, PutAnswer, Value, Version},
     },
 };
 use redis::{Cmd, Value as Answer};
@@ -29,13 +29,12 @@ pub(super) struct Arguments<'p> {
 
 impl<'p> Arguments<'p> {
     pub(super) fn new(put: &'p Put) -> Self {
-        let life = put
-            .time_to_live
-            .map(|life| life.as_nanos().div_ceil(1_000_000).to_string());
-        Self {
-            put,
-            life: life.unwrap_or_default(),
-        }
+        let life = match put.expiry() {
+            Expiry::Never => String::new(),
+            Expiry::After(life) => life.as_nanos().div_ceil(1_000_000).to_string(),
+            Expiry::Kept => "kept".to_owned(),
+        };
+        Self { put, life }
     }
 
     pub(super) fn list(&self) -> [&[u8]; 5] {

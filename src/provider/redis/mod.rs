@@ -73,7 +73,7 @@ mod scan;
 mod script;
 mod wire;
 
-use super::{KvProvider, ProviderError, ProviderErrorKind};
+use super::{KvProvider, ProviderError, ProviderErrorKind, check_value};
 use crate::{
     endpoint::Host,
     request::kv::{Delete, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value},
@@ -161,6 +161,7 @@ impl KvProvider for Redis {
     }
 
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        check_value("Redis", &self.limits(), &put)?;
         let arguments = Arguments::new(&put);
         let answer = self.run(&script::PUT, &put.key, &arguments.list()).await?;
         put_answer(&answer, &put)
@@ -195,6 +196,10 @@ impl KvProvider for Redis {
     }
 
     async fn put_many(&self, many: PutMany) -> Result<Vec<Result<PutAnswer, ProviderError>>, ProviderError> {
+        let limits = self.limits();
+        many.puts
+            .iter()
+            .try_for_each(|put| check_value("Redis", &limits, put))?;
         let keys: Vec<_> = many.puts.iter().map(|put| self.full(put.key.as_str())).collect();
         let put = |at: usize, first| {
             let arguments = Arguments::new(&many.puts[at]);

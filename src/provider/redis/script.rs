@@ -18,7 +18,8 @@ pub(super) const CHANGED: i64 = 4;
 /// The key holds something that is not ours.
 pub(super) const FOREIGN: i64 = 5;
 
-/// Stores a value. ARGV: value, write id, condition (`always`, `absent`, `version`), version, life in milliseconds or nothing.
+/// Stores a value. ARGV: value, write id, condition (`always`, `absent`, `version`), version, life in milliseconds, or nothing
+/// for none, or `kept`.
 ///
 /// The first write is one that a server without memory refuses (a DEL would not be, and would let the rest pass). Field `e`
 /// repeats the expiry, so that one command reads everything.
@@ -33,6 +34,7 @@ if ARGV[3] ~= 'always' and there == ARGV[2] then return 2 end
 if ARGV[3] == 'absent' and there then return 3 end
 if ARGV[3] == 'version' and there ~= ARGV[4] then return 4 end
 redis.call('HSET', KEYS[1], 'v', ARGV[1], 'i', ARGV[2])
+if ARGV[5] == 'kept' then return 1 end
 if ARGV[5] == '' then
   redis.call('HDEL', KEYS[1], 'e')
   redis.call('PERSIST', KEYS[1])

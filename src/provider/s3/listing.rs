@@ -1,11 +1,14 @@
 use super::{etag, read::time};
 use crate::{
-    provider::{ProviderError, percent, refusal::wrong},
+    provider::{
+        ProviderError, percent,
+        refusal::{Asked, unreadable_listing, wrong},
+    },
     request::object::{List, ListEntry, ListPage, ObjectMeta},
     verdict::table::Symptom,
 };
 use aws_sdk_s3::{
-    error::SdkError,
+    error::{ProvideErrorMetadata, SdkError},
     operation::{
         RequestId,
         list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
@@ -24,12 +27,13 @@ pub(super) fn is_unreadable(error: &SdkError<ListObjectsV2Error>) -> bool {
     body.windows(ROOT.len()).any(|at| at == ROOT)
 }
 
-/// ... not even with its keys percent-encoded.
-pub(super) fn unreadable(error: &SdkError<ListObjectsV2Error>) -> ProviderError {
-    let unreadable = ProviderError::faulty("the listing is not readable XML");
-    match error.request_id() {
-        Some(id) => unreadable.with_request_id(id),
-        None => unreadable,
+/// Why there is no page. A success that the SDK cannot read is none.
+pub(super) fn failed(error: &SdkError<ListObjectsV2Error>) -> ProviderError {
+    match error {
+        SdkError::ServiceError(read) if read.raw().status().is_success() && error.code().is_none() => {
+            unreadable_listing(error.request_id())
+        }
+        _ => super::failed(Asked::List, error),
     }
 }
 

@@ -396,10 +396,7 @@ impl ObjectProvider for S3 {
             Err(error) if listing::is_unreadable(&error) => ask(Some(EncodingType::Url)).await,
             page => page,
         };
-        let page = page.map_err(|error| match listing::is_unreadable(&error) {
-            true => listing::unreadable(&error),
-            false => failed(Asked::List, &error),
-        })?;
+        let page = page.map_err(|error| listing::failed(&error))?;
         record(page.request_id());
         listing::page(&list, page)
     }

@@ -120,9 +120,10 @@ pub struct Put {
     pub value: Bytes,
     /// On which condition.
     pub condition: Condition,
-    /// After this it is absent. Providers keep it to the second or better, rounded up. `None`: it stays, also if what it
-    /// replaces had a limit.
+    /// After this it is absent. Providers keep it to the second or better, rounded up. `None`: see [`Put::expiry`].
     pub time_to_live: Option<Duration>,
+    /// It stays, also if the version that it replaces would have expired.
+    pub without_expiry: bool,
     /// Kept beside the value, so that a retry recognises its own earlier success. No two writes of a key share one.
     pub write_id: WriteId,
 }
@@ -135,6 +136,7 @@ impl Put {
             value: value.into(),
             condition: Condition::Always,
             time_to_live: None,
+            without_expiry: false,
             write_id,
         }
     }
@@ -154,6 +156,36 @@ impl Put {
         self.time_to_live = Some(after);
         self
     }
+
+    /// For good, also if the version that it replaces would have expired.
+    #[must_use]
+    pub const fn without_expiry(mut self) -> Self {
+        self.without_expiry = true;
+        self
+    }
+
+    /// When what it stores expires: after its time to live; without one, when the version expires that it replaces. A put
+    /// that replaces no version, and one that is told so, stays for good.
+    pub const fn expiry(&self) -> Expiry {
+        match (self.time_to_live, &self.condition) {
+            (Some(after), _) => Expiry::After(after),
+            (None, Condition::Version(_)) if !self.without_expiry => Expiry::Kept,
+            (None, _) => Expiry::Never,
+        }
+    }
+
+    /// The longest time to live, longer than any cache or lease should have, and short enough that no provider's clock
+    /// overflows: 100 years.
+    pub const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+    pub(crate) fn check_life(time_to_live: Option<Duration>) -> Result<(), String> {
+        match time_to_live {
+            Some(life) if life.is_zero() || life > Self::LONGEST_LIFE => Err(format!(
+                "a time to live must lie between 1 ns and 100 years, not {life:?}"
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The value by its length only.
@@ -163,10 +195,21 @@ impl fmt::Debug for Put {
             .field("key", &self.key)
             .field("bytes", &self.value.len())
             .field("condition", &self.condition)
-            .field("time_to_live", &self.time_to_live)
+            .field("expiry", &self.expiry())
             .field("write_id", &self.write_id)
             .finish()
     }
+}
+
+/// When a value that is stored expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It stays.
+    Never,
+    /// It is absent after this.
+    After(Duration),
+    /// When that of the version would have expired that it replaces.
+    Kept,
 }
 
 /// On which condition a put takes place. What has expired is absent, also where the provider has not removed it yet.

@@ -22,6 +22,9 @@ impl KvDoor for KvClient {
         if let Some(time_to_live) = put.time_to_live {
             call = call.time_to_live(time_to_live);
         }
+        if put.without_expiry {
+            call = call.without_expiry();
+        }
         Ok(answer(call.write_id(put.write_id).await?.version().cloned()))
     }
 

@@ -1,6 +1,6 @@
 use super::{KvDoor, Room};
-use crate::request::kv::{GetMany, Scan};
-use std::time::Duration;
+use crate::request::kv::{Get, GetMany, Scan};
+use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 
 /// The shortest that every provider keeps.
@@ -59,4 +59,43 @@ pub(super) async fn a_put_without_a_time_to_live_stays<D: KvDoor>(room: &Room<'_
         "{}",
         room.name
     );
+}
+
+/// The next state of a session is still that session: it ends when it would have.
+pub(super) async fn a_compare_and_set_keeps_the_time_to_live<D: KvDoor>(room: &Room<'_, D>) {
+    room.ok("a put", room.door.put(room.expiring("long", "1", LONG)).await);
+    room.ok("a put", room.door.put(room.expiring("short", "1", LIFE)).await);
+    let (long, short) = (room.fetch("long").await, room.fetch("short").await);
+    let mut version = long.version;
+    for step in 2..5 {
+        let swap = room.swap("long", &version, step.to_string());
+        version = room.ok("a compare-and-set", room.door.put(swap).await).version;
+        let there = room.fetch("long").await;
+        assert_eq!(there.version, version, "{}: another version than was said", room.name);
+        let (was, is) = (long.expires_at, there.expires_at);
+        let near = |(was, is): (SystemTime, SystemTime)| {
+            let off = is.duration_since(was).unwrap_or_else(|early| early.duration());
+            off < Duration::from_secs(2)
+        };
+        assert!(was.zip(is).is_some_and(near), "{}: {was:?} became {is:?}", room.name);
+    }
+    let swap = room.swap("short", &short.version, "2");
+    room.ok("a compare-and-set", room.door.put(swap).await);
+    sleep(SURELY_OVER).await;
+    room.refused(
+        "a get of what has expired",
+        room.door.get(Get::new(room.key("short"))).await,
+    );
+    // With a word of its own it is otherwise.
+    let longer = room.swap("long", &version, "5").expiring(LONG * 2);
+    let version = room.ok("a compare-and-set", room.door.put(longer).await).version;
+    let there = room.fetch("long").await;
+    assert!(
+        there.expires_at > long.expires_at.map(|at| at + LONG / 2),
+        "{}",
+        room.name
+    );
+    let stays = room.swap("long", &version, "6").without_expiry();
+    room.ok("a compare-and-set", room.door.put(stays).await);
+    assert_eq!(room.fetch("long").await.expires_at, None, "{}", room.name);
 }

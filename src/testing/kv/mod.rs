@@ -2,7 +2,7 @@
 //!
 //! The checks ask through a [`KvDoor`], which every [`KvProvider`](crate::provider::KvProvider) is, and which a whole client
 //! can be. Each works under a key prefix of its own, so that one table serves all of them; the table should hold nothing
-//! under `suite:` beforehand. They take about 4 s, most of which waits for values to expire.
+//! under `suite:` beforehand. They take about 10 s, most of which waits for values to expire.
 //!
 //! A table that is known not to do something says so in its [`Claims`], with the reason; the checks that need it are then
 //! skipped *by name*, printed, and listed in the [`Report`].
@@ -84,6 +84,7 @@ suite! {
     expiry::what_has_expired_is_absent [TimeToLive, Absence];
     expiry::what_has_expired_can_be_created_again [TimeToLive, Create];
     expiry::a_put_without_a_time_to_live_stays [TimeToLive, Overwrite];
+    expiry::a_compare_and_set_keeps_the_time_to_live [TimeToLive, CompareAndSet];
     many::each_key_has_its_answer [Absence];
     many::each_value_is_stored [PutMany, Overwrite];
     scan::a_scan_has_the_prefix_and_is_sorted [Scan];

@@ -328,7 +328,11 @@ async fn a_listing_that_is_none_says_so() {
     .await;
     for (whose, store) in broken.stores() {
         let error = store.list(List::default()).await.unwrap_err();
-        assert_eq!(error.to_string(), "the listing is not readable XML", "{whose}");
+        assert_eq!(
+            error.to_string(),
+            "the listing is not readable XML (nonsense)",
+            "{whose}"
+        );
         assert_eq!(error.outcome().verdict, Verdict::Faulty);
     }
     let endless = serve(|_, _| listing(&[], &[], Some("again"))).await;

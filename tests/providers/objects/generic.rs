@@ -11,7 +11,7 @@ use evenkeel::{
     },
     request::{
         Key,
-        object::{Attributes, Delete, Encryption, Put, Terms},
+        object::{Attributes, Delete, Encryption, Get, Put, Terms},
     },
     testing::objects::{self, Claim, Claims},
     verdict::{Sent, Verdict},
@@ -288,18 +288,41 @@ async fn inner_retries() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_no_path() {
-    let store = GenericStore::new(Arc::new(InMemory::new()))
+async fn a_key_that_files_cannot_keep() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = LocalFileSystem::new_with_prefix(dir.path()).unwrap();
+    let store = GenericStore::new(Arc::new(files))
+        .unwrap()
+        .trusting_transport()
+        .without_write_ids();
+    let unfinished = Key::new("report#1").unwrap();
+    for error in [
+        store.check_key(&unfinished).unwrap_err(),
+        store.put(Put::new(unfinished.clone(), "x")).await.unwrap_err(),
+        store.delete(Delete::new(unfinished)).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.kind(), error.outcome().sent),
+            (ProviderErrorKind::Unsupported, Sent::No)
+        );
+    }
+    for name in [
+        "report#1a",
+        "a b",
+        "a%20b",
+        "a+b",
+        "ü",
+        if cfg!(windows) { "a" } else { r"a\b" },
+    ] {
+        let key = Key::new(name).unwrap();
+        store.put(Put::new(key.clone(), name)).await.unwrap();
+        assert_eq!(store.get(Get::new(key)).await.unwrap().body, name);
+    }
+    // Another store's clients have no such rule.
+    let memory = GenericStore::new(Arc::new(InMemory::new()))
         .unwrap()
         .trusting_transport();
-    let folder = Key::new("folder/").unwrap();
-    let error = store.put(Put::new(folder.clone(), "x")).await.unwrap_err();
-    assert_eq!(error.kind(), ProviderErrorKind::Unsupported);
-    let error = store.delete(Delete::new(folder)).await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.outcome().sent),
-        (ProviderErrorKind::Unsupported, Sent::No)
-    );
+    memory.put(Put::new(Key::new(r"a\b#1").unwrap(), "x")).await.unwrap();
 }
 
 #[derive(Debug)]

@@ -239,7 +239,7 @@ async fn redirects_are_followed_while_a_slot_moves() {
     assert_eq!(redis.get(get("{s}stays")).await.unwrap().bytes, "before");
     assert_eq!(cluster.errors("ASK").await, 0);
     redis
-        .put(put("{s}new", "at the new").on(Condition::Absent))
+        .put(put("{s}new", "at-the-new").on(Condition::Absent))
         .await
         .unwrap();
     assert_eq!(cluster.nodes[to].tell(&["DBSIZE"]).await, redis::Value::Int(1));

@@ -1,0 +1,63 @@
+//! Keys that a store takes for others: refused before anything is sent.
+
+use super::ProviderError;
+use crate::request::Key;
+
+/// Azure Blob Storage takes `\` for `/` (its SDKs sign the one as the other), and asks for no part of a name that ends in
+/// a dot, which clients and services of its own drop.
+pub(super) fn azure(key: &Key) -> Result<(), ProviderError> {
+    if key.as_str().contains('\\') {
+        return Err(ProviderError::unsupported(r"Azure takes `\` in a key for `/`"));
+    }
+    if key.as_str().split('/').any(|part| part.ends_with('.')) {
+        return Err(ProviderError::unsupported(
+            "Azure keeps no key with a part that ends in `.`",
+        ));
+    }
+    Ok(())
+}
+
+/// `object_store`'s directory of files: `name#1` is what it calls its own unfinished files, and on Windows `\` is `/`.
+#[cfg(feature = "object_store")]
+pub(super) fn files(key: &Key, windows: bool) -> Result<(), ProviderError> {
+    let name = key.as_str().rsplit('/').next().unwrap_or_default();
+    let unfinished = name.split_once('#').map(|(_, rest)| rest);
+    if unfinished.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(ProviderError::unsupported(
+            "object_store keeps no file with a `#` and a number at its end",
+        ));
+    }
+    if windows && key.as_str().contains('\\') {
+        return Err(ProviderError::unsupported(r"Windows takes `\` in a key for `/`"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(key: &str) -> Key {
+        Key::new(key).unwrap()
+    }
+
+    #[test]
+    fn the_rules() {
+        for good in ["a", "a.b/c", "..a", "a b", "ü", "a#1"] {
+            assert!(azure(&key(good)).is_ok(), "{good}");
+        }
+        for bad in [r"a\b", r"\a", "a.", "a./b", "a/b.."] {
+            assert!(azure(&key(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[cfg(feature = "object_store")]
+    #[test]
+    fn of_files() {
+        for good in ["a", r"a\b", "a#", "a#1b", "a#1/b"] {
+            assert!(files(&key(good), false).is_ok(), "{good}");
+        }
+        assert!(files(&key("a#1"), false).is_err());
+        assert!(files(&key(r"a\b"), true).is_err());
+    }
+}

@@ -1,0 +1,58 @@
+use super::{Budget, Exception, Exceptions};
+use crate::{
+    clock::Instant,
+    request::{CallRecord, OpClass},
+    telemetry::{Event, Reporter},
+};
+use std::sync::Arc;
+
+/// What a client pays its extra requests from, who hears that it is used up, and what is sent beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Purse {
+    budget: Budget,
+    reporter: Reporter,
+    exceptions: Arc<Exceptions>,
+}
+
+impl Purse {
+    pub(crate) fn new(budget: Budget, reporter: Reporter) -> Self {
+        Self {
+            budget,
+            reporter,
+            exceptions: Arc::default(),
+        }
+    }
+
+    pub(crate) const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    pub(crate) fn exceptions(&self) -> &Exceptions {
+        &self.exceptions
+    }
+
+    /// A request that no budget may refuse.
+    pub(crate) fn except(&self, why: Exception) {
+        self.exceptions.note(why);
+    }
+
+    /// Whether a request beyond those that its call needs may be sent.
+    pub(crate) fn withdraw(&self, class: OpClass, now: Instant) -> bool {
+        let granted = self.budget.withdraw(now);
+        if !granted && self.budget.may_tell(now) {
+            self.reporter.report(Event::BudgetExhausted { class });
+        }
+        granted
+    }
+
+    /// The same for a further attempt of this call. One that lends an attempt as a probe does not pay.
+    pub(crate) fn grants(&self, record: &CallRecord, now: Instant) -> bool {
+        if !record.is_probe() {
+            return self.withdraw(record.class(), now);
+        }
+        if !record.is_background() {
+            self.except(Exception::LentProbe);
+        }
+        true
+    }
+}
