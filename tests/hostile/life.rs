@@ -99,8 +99,13 @@ mod s3 {
             .credentials_provider(Credentials::new("key", "secret", None, None, "static"))
     }
 
+    /// No test here is about conditions.
+    fn bucket(client: Client) -> S3 {
+        S3::new(client, "bucket").trusting_conditions()
+    }
+
     fn store(addr: SocketAddr) -> S3 {
-        S3::new(Client::from_conf(config(addr).build()), "bucket")
+        bucket(Client::from_conf(config(addr).build()))
     }
 
     fn object() -> Answer {
@@ -261,7 +266,7 @@ mod s3 {
         let fetches = Arc::new(AtomicUsize::new(0));
         let keeper = kept(&fetches);
         let (count, listen) = heard(opened);
-        let store = S3::new(Client::from_conf(keeper.s3(config(server.addr)).build()), "bucket");
+        let store = bucket(Client::from_conf(keeper.s3(config(server.addr)).build()));
         let client = ObjectClient::builder()
             .endpoint(Endpoint::new("a", store).credentials(&keeper))
             .on_event(listen)
@@ -292,7 +297,7 @@ mod s3 {
         let fetches = Arc::new(AtomicUsize::new(0));
         let keeper = kept(&fetches);
         let (count, listen) = heard(opened);
-        let store = S3::new(Client::from_conf(keeper.s3(config(server.addr)).build()), "bucket");
+        let store = bucket(Client::from_conf(keeper.s3(config(server.addr)).build()));
         let client = ObjectClient::builder()
             .endpoint(Endpoint::new("a", store).credentials(&keeper))
             .on_event(listen)
@@ -502,7 +507,7 @@ mod s3 {
         let (count, listen) = heard(opened);
         let client = ObjectClient::builder()
             .endpoints([
-                Endpoint::new("a", S3::new(unresolved(&here), "bucket")),
+                Endpoint::new("a", bucket(unresolved(&here))),
                 Endpoint::new("b", store(there.addr)),
             ])
             .replication(Replication::write_once())
@@ -546,12 +551,14 @@ mod s3 {
         assert_eq!((here.count(), there.count()), (0, 1));
     }
 
-    /// Something before the store takes no more than a megabyte, and says so in its own way.
+    /// Something before the store takes no more than a megabyte, and says so in its own way. Whoever looks whether a large one
+    /// was stored finds nothing.
     async fn narrow(how: u16) -> Server {
         serve(move |asked: Asked| async move {
-            match asked.body.len() > 1_000_000 {
-                true => answer(how, &[("server", "nginx")], "<html>no</html>"),
-                false => object(),
+            match asked.method {
+                Method::PUT if asked.body.len() > 1_000_000 => answer(how, &[("server", "nginx")], "<html>no</html>"),
+                Method::PUT => object(),
+                _ => s3_refusal(404, "NoSuchKey"),
             }
         })
         .await

@@ -12,8 +12,8 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
-/// Takes a request id out of an answer that repeats what was sent: the target, and so a key, or a part of the credentials. No
-/// id that a provider drew is contained in its request.
+/// Empties a request id of an answer that repeats what was sent: the target, and so a key, or a part of the credentials. No
+/// id that a provider drew is contained in its request. The header stays: whose answer it is is known by its being there.
 #[derive(Debug)]
 pub(in crate::provider) struct Discreet;
 
@@ -64,7 +64,7 @@ impl Intercept for Discreet {
         for name in IDS {
             let id = context.response().headers().get(name);
             if id.is_some_and(|id| sent.iter().any(|secret| repeats(id, secret))) {
-                context.response_mut().headers_mut().remove(name);
+                context.response_mut().headers_mut().insert(name, "");
             }
         }
         Ok(())
