@@ -80,7 +80,11 @@ impl ProviderError {
 
     /// The store cannot do what was asked; nothing was sent.
     pub fn unsupported(what: impl Into<String>) -> Self {
-        Self::new(ProviderErrorKind::Unsupported, Outcome::new(Verdict::Caller, Sent::No)).with_message(what)
+        let mut error = Self::new(ProviderErrorKind::Unsupported, Outcome::new(Verdict::Caller, Sent::No));
+        // The adapter's own words, as no server has said any: they are not cut.
+        error.detail.message = Some(what.into());
+        error.quotes = true;
+        error
     }
 
     /// The endpoint answered wrongly: nonsense, a short body, a wrong checksum.

@@ -154,7 +154,7 @@ async fn a_standby_whose_capacity_nobody_knew_is_not_drowned() {
         assert!(first.ok > 400, "{} in the first two seconds", first.ok);
         let went = load(&client, 20 * SECOND, poisson(500.0, &mut rng)).await;
         let goodput = f64::from(went.ok) / 20.0;
-        assert!((285.0..=301.0).contains(&goodput), "{goodput} calls/s, seed {seed}");
+        assert!((285.0..=303.0).contains(&goodput), "{goodput} calls/s, seed {seed}");
         assert!(
             went.slowest < Duration::from_millis(200),
             "{:?}, seed {seed}",

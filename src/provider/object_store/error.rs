@@ -43,8 +43,7 @@ const UNREADABLE: &str = "Got invalid list response: ";
 /// A listing that cannot be read, in words of its own.
 fn unlisted(error: &Error) -> Option<ProviderError> {
     if matches!(error, Error::InvalidPath { .. }) {
-        let why = "the listing has a key that object_store has no path for (an empty or a dot segment, a control character), \
-                   and is lost with it: build the store with `NoRedirects`";
+        let why = "the listing has a key that object_store has no path for, and is lost with it: build the store with `NoRedirects`";
         let outcome = Outcome::new(Verdict::Caller, Sent::Maybe);
         return Some(ProviderError::new(ProviderErrorKind::Unsupported, outcome).with_message(why));
     }

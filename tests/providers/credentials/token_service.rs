@@ -179,7 +179,14 @@ async fn down_for_longer_than_a_token_lives() {
         at.clear();
         while began.elapsed() < during {
             number += 1;
-            let (_, explanation) = client.put(format!("{number}"), "x").explained().await.unwrap();
+            let explanation = loop {
+                match client.put(format!("{number}"), "x").explained().await {
+                    Ok((_, explanation)) => break explanation,
+                    // A busy machine: the attempt ran out of its 250 ms.
+                    Err(late) if late.attempts().iter().any(|attempt| attempt.code() == Some("timeout")) => number += 1,
+                    Err(error) => panic!("{error:?}"),
+                }
+            };
             at.push(explanation.answered_by().unwrap().to_owned());
             sleep(Duration::from_millis(5)).await;
         }
