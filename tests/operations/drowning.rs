@@ -173,8 +173,8 @@ async fn a_standby_whose_capacity_nobody_knew_is_not_drowned() {
         );
         let refused = went.failed.iter().filter(|(kind, _)| *kind == ErrorKind::Overloaded);
         assert!(
-            refused.map(|(_, took)| *took).max().unwrap() < Duration::from_millis(20),
-            "at once"
+            refused.map(|(_, took)| *took).max().unwrap() <= Duration::from_millis(60),
+            "after no more than the patience of 50 ms"
         );
         let snapshot = client.snapshot();
         assert!(limits(&snapshot)[1].is_some(), "{snapshot}");
