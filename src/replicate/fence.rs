@@ -18,8 +18,8 @@ use crate::{
     clock,
     error::{Error, ErrorKind},
     provider::{
-        Conditional,
-        ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Unsupported},
+        Conditional, ProviderError,
+        ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Throttled, Unsupported},
     },
     request::{LegKind, OpClass, WriteId, bit},
     retry::Exception,
@@ -53,6 +53,8 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
     if seen.is_none() && fenced {
         seen = look(cx, &write, aim).await?.seen;
     }
+    // The endpoint that refused the condition, whatever the condition was.
+    let mut refused_at = None;
     for tries in 1.. {
         if write.removes && seen == Some(Seen::Absent) {
             return Ok(Accepted::at(aim.pin, cx));
@@ -68,7 +70,11 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
             if tries > 1 {
                 aim.beyond = Some(Exception::Outdated);
             }
-            return Accepted::from(cx.ask(write.request, aim).await, cx);
+            let reply = cx.ask(write.request, aim).await;
+            if let Some(endpoint) = refused_at.filter(|_| reply.is_ok()) {
+                cx.core.fences.found_lacking(endpoint, write.removes, clock::now());
+            }
+            return Accepted::from(reply, cx);
         };
         let reply = cx.ask(request, aim).await;
         aim.kind = LegKind::Retry;
@@ -76,7 +82,12 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
         match reply.refusal() {
             Some(PreconditionFailed | AlreadyExists) => {}
             Some(Unsupported | Invalid | Denied) if !fenced && !lost => {
-                give_up(cx, &write, &reply);
+                refused_at = reply.endpoint().or(aim.pin);
+                seen = None;
+                continue;
+            }
+            // Another write was under way. Who set no condition does not wait for it.
+            Some(Throttled) if !fenced && !lost && is_conflict(&reply) => {
                 seen = None;
                 continue;
             }
@@ -133,6 +144,7 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
                 let message = format!("it cannot be fenced, as the store refuses the {} that it gives", P::TAG);
                 return Err(cx.refuse(ErrorKind::Unsupported, message));
             }
+            refused_at = Some(endpoint);
             seen = None;
             continue;
         }
@@ -158,7 +170,8 @@ const fn judged<P: Protocol>(write: &Write<P>) -> Conditional {
 fn known<P: Protocol>(cx: &Context<P>, aim: Aim, write: &Write<P>) -> Option<P::Tag> {
     let tag = cx.core.fences.tag(P::key(&write.request)?, cx.started)?;
     let judge = cx.core.roster.index_of(P::judge_of(&tag)?)?;
-    let lacking = |home| cx.core.lacking(judged(write)) & bit(home) != 0 || cx.core.fences.lacks(home, write.removes);
+    let lacking =
+        |home| cx.core.lacking(judged(write)) & bit(home) != 0 || cx.core.fences.lacks(home, write.removes, cx.started);
     match aim.pin {
         Some(home) if judge != home || lacking(home) => None,
         _ => Some(tag),
@@ -193,14 +206,10 @@ async fn look<P: Protocol>(cx: &Context<P>, write: &Write<P>, aim: Aim) -> Resul
     }
 }
 
-/// The store, its adapter or its permissions have no such condition.
-fn give_up<P: Protocol>(cx: &Context<P>, write: &Write<P>, reply: &Reply<P>) {
-    match (reply.refusal(), reply.endpoint(), P::key(&write.request)) {
-        // S3 wants the permission to read for If-Match. But the credentials may as well be bad for a moment.
-        (Some(Denied), _, Some(key)) => cx.core.fences.shared(key, clock::now()),
-        (_, Some(endpoint), _) => cx.core.fences.found_lacking(endpoint, write.removes),
-        _ => {}
-    }
+/// S3 refuses a conditional write while another one of the key is under way.
+fn is_conflict<P: Protocol>(reply: &Reply<P>) -> bool {
+    let error = reply.result.as_ref().err().and_then(|error| error.downcast_ref());
+    error.and_then(|error: &ProviderError| error.detail().code.as_deref()) == Some("ConditionalRequestConflict")
 }
 
 fn outrun<P: Protocol>(cx: &Context<P>) -> Error {

@@ -22,9 +22,11 @@ impl Condition {
 /// Those among these endpoints that a write on this condition may go to.
 ///
 /// An endpoint that is known not to keep to it gets none; one of which nobody knows is asked in the background, and gets a
-/// bounded number meanwhile (none, where knowing is required). With nobody left the write waits for the answer.
+/// bounded number meanwhile (none, where knowing is required). With nobody left the write waits for the answer: for a quarter of
+/// its time, then it goes, too, and is counted; as long as it takes, where knowing is required.
 pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Conditional) -> Result<u64, Error> {
     let core = &cx.core;
+    let until = core.hold(cx.deadline);
     let here = among & !cx.barred() & cx.pin.map_or(u64::MAX, bit);
     loop {
         let trusted = !core.lacking(condition);
@@ -60,7 +62,11 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
             );
             return Err(cx.refuse(ErrorKind::Unavailable, message));
         }
-        if tokio::time::timeout_at(cx.deadline, changed).await.is_err() {
+        if tokio::time::timeout_at(until, changed).await.is_err() {
+            if until < cx.deadline {
+                core.let_go(held);
+                return Ok(among & trusted);
+            }
             let message = format!(
                 "whether {} can be trusted with {} is still being found out",
                 names(),

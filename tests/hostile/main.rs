@@ -16,6 +16,7 @@ mod budget;
 mod composition;
 mod conditions;
 mod constraints;
+mod fences;
 mod keys;
 mod life;
 mod listings;
@@ -37,6 +38,7 @@ fn main() {
         composition::trials(),
         conditions::trials(),
         constraints::trials(),
+        fences::trials(),
         keys::trials(),
         life::trials(),
         listings::trials(),

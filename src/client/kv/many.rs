@@ -371,6 +371,8 @@ fn finish(cx: &Context<Keys>, slot: Slot<Fetched>, tally: Tally) -> Result<Fetch
 }
 
 async fn put_batch(cx: &Context<Keys>, puts: Vec<Put>, mut aim: Aim) -> Vec<Result<Stored, Error>> {
+    // What was known of these keys is outdated from now on.
+    puts.iter().for_each(|put| cx.core.fences.forget(put.key.as_str()));
     let mut slots: Vec<Slot<Stored>> = puts.iter().map(|_| Slot::OPEN).collect();
     for round in 0..=AGAIN {
         let asked = open(&slots);

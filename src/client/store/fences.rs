@@ -1,14 +1,11 @@
 //! What is known of the keys that this client read or wrote last: the conditions that fence its next writes.
 
-use crate::{clock::Instant, request::bit};
+use crate::clock::Instant;
 use std::{
     collections::BTreeMap,
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,8 +20,8 @@ pub enum Seen<T> {
 /// refused like one that is outdated.
 pub(crate) struct Fences<T> {
     shards: Box<[Mutex<Shard<T>>]>,
-    /// Endpoints whose adapters refuse a put, and a delete, on a condition.
-    without: [AtomicU64; 2],
+    /// Endpoints that refused a put, or a delete (`true`), only because it had a condition, and since when that is known.
+    without: Mutex<Vec<(usize, bool, Instant)>>,
 }
 
 /// So many, each with a lock of its own, as every read of every task comes here.
@@ -108,13 +105,22 @@ impl<T: Clone> Fences<T> {
 }
 
 impl<T> Fences<T> {
-    /// Whether the adapter of this endpoint was seen to refuse such a condition.
-    pub(crate) fn lacks(&self, endpoint: usize, removes: bool) -> bool {
-        self.without[usize::from(removes)].load(Ordering::Relaxed) & bit(endpoint) != 0
+    /// Whether this endpoint was seen of late to refuse such a condition.
+    pub(crate) fn lacks(&self, endpoint: usize, removes: bool, now: Instant) -> bool {
+        let mut without = self.without();
+        without.retain(|&(.., since)| now.saturating_duration_since(since) < LIFE);
+        without.iter().any(|&(at, what, _)| (at, what) == (endpoint, removes))
     }
 
-    pub(crate) fn found_lacking(&self, endpoint: usize, removes: bool) {
-        self.without[usize::from(removes)].fetch_or(bit(endpoint), Ordering::Relaxed);
+    /// The same write was taken without its condition. Permissions and stores change, so that it is tried again later.
+    pub(crate) fn found_lacking(&self, endpoint: usize, removes: bool, now: Instant) {
+        let mut without = self.without();
+        without.retain(|&(at, what, _)| (at, what) != (endpoint, removes));
+        without.push((endpoint, removes, now));
+    }
+
+    fn without(&self) -> MutexGuard<'_, Vec<(usize, bool, Instant)>> {
+        self.without.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,6 +172,15 @@ mod tests {
         assert_eq!(fences.tag("k", now), None);
         fences.learn("k", &1, now + LIFE);
         assert_eq!(fences.tag("k", now + LIFE), Some(1));
+    }
+
+    #[test]
+    fn who_refuses_a_condition_is_tried_again_later() {
+        let (fences, now) = (Fences::<u8>::default(), clock::now());
+        fences.found_lacking(1, false, now);
+        assert!(fences.lacks(1, false, now));
+        assert!(!fences.lacks(1, true, now) && !fences.lacks(0, false, now));
+        assert!(!fences.lacks(1, false, now + LIFE));
     }
 
     #[test]

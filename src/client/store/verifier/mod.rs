@@ -4,7 +4,7 @@ mod watch;
 
 use super::{Core, Protocol, members};
 use crate::{
-    clock,
+    clock::{self, Instant},
     provider::{Capabilities, Capability, Conditional},
     request::{OpClass, bit},
     telemetry::{Event, Listener, Reporter},
@@ -120,6 +120,21 @@ impl<P: Protocol> Core<P> {
             }
             if admission.go { held } else { held | bit(index) }
         })
+    }
+
+    /// How long a conditional write waits for the answer. Where nobody requires it, it goes on after a quarter of its time: a store
+    /// that is slow is not refused.
+    pub(crate) fn hold(&self, deadline: Instant) -> Instant {
+        let now = clock::now();
+        match self.verifier.required {
+            true => deadline,
+            false => now + deadline.saturating_duration_since(now) / 4,
+        }
+    }
+
+    /// Writes went to these endpoints without having been answered for.
+    pub(crate) fn let_go(&self, held: u64) {
+        members(held).for_each(|index| self.verifier.lanes[index].watch().let_go());
     }
 
     fn ask_in_the_background(&self, index: usize, runtime: &Handle) {

@@ -48,6 +48,11 @@ impl Watch {
         Admission { start, go }
     }
 
+    /// One that was held has waited long enough.
+    pub(super) const fn let_go(&mut self) {
+        self.unverified += 1;
+    }
+
     pub(super) const fn is_running(&self) -> bool {
         self.running
     }
