@@ -21,6 +21,7 @@ use std::{
 };
 
 pub(crate) fn trials() -> Vec<Trial> {
+    #[cfg_attr(not(feature = "s3"), allow(unused_mut))]
     let mut trials = vec![
         Promise::Foreign.paused("listings::a_token_that_repeats_ends_the_listing", || {
             leads_nowhere(|_| page(["a", "b"], Some("again")), "leads back")

@@ -11,6 +11,7 @@ use libtest_mimic::Trial;
 use std::{error::Error, fmt::Write};
 
 pub(crate) fn trials() -> Vec<Trial> {
+    #[cfg_attr(not(feature = "s3"), allow(unused_mut))]
     let mut trials = vec![Promise::Words.paused("words::what_an_adapter_quotes_is_short_visible_and_no_key", quoted)];
     #[cfg(feature = "s3")]
     trials.extend(s3::trials());
