@@ -122,6 +122,10 @@ impl Finding {
     }
 
     /// A *not found* that nothing shows to be the provider's own.
+    #[cfg_attr(
+        not(any(feature = "_aws", feature = "azure_core", feature = "google_cloud")),
+        allow(dead_code)
+    )]
     pub(crate) fn of_a_gateway(request_id: Option<&str>) -> Self {
         let mut finding = Self::symptom(table::Symptom::Nonsense).with_request_id(request_id);
         finding.detail.message = Some("a 404 that is not the provider's own: something in between answered".to_owned());
