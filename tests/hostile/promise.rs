@@ -103,16 +103,14 @@ impl Promise {
     }
 }
 
-/// A line per promise that was tried.
+/// A line per promise, also of one that no trial of this run tried.
 pub(crate) fn print() {
     println!("\nseed {}{}", seed(), if is_long() { ", long" } else { "" });
     println!("{:>9} {:>10}  promise", "tries", "violations");
     for (promise, words) in ALL {
         let tries = TRIES[promise as usize].load(Ordering::Relaxed);
         let violations = VIOLATIONS[promise as usize].load(Ordering::Relaxed);
-        if tries > 0 {
-            println!("{tries:>9} {violations:>10}  {words}");
-        }
+        println!("{tries:>9} {violations:>10}  {words}");
     }
 }
 

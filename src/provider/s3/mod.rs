@@ -37,7 +37,7 @@
 //!   [`verify`](crate::ObjectClient::verify) before.
 //! - S3's ETag is a function of the content for simple puts: If-Match does not notice that an object was changed and
 //!   changed back.
-//! - `HEAD` answers have no body, so that a refusal there says no more than its status.
+//! - `HEAD` answers have no body, so that a refusal there says no more than its status, and of a 301 the region.
 //! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
 //!   passed through [`Key`] survive that. A page that a foreign key makes unreadable (XML forbids most
 //!   control characters, U+FFFE and U+FFFF) is asked for a second time, with that encoding. If it cannot be read then, it is
