@@ -113,7 +113,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 /// A store of the crate `object_store`. Cheap to clone; clones share it.
@@ -250,7 +250,8 @@ impl GenericStore {
     fn meta(&self, key: &str, meta: &object_store::ObjectMeta) -> ObjectMeta {
         ObjectMeta {
             etag: self.tag(meta.e_tag.as_ref(), meta.version.as_ref()),
-            last_modified: Some(meta.last_modified.into()),
+            // The beginning of time stands for no date.
+            last_modified: Some(meta.last_modified.into()).filter(|date| *date != UNIX_EPOCH),
             ..ObjectMeta::new(key, meta.size)
         }
     }

@@ -2,13 +2,21 @@
 
 use super::answer::{Question, Unproven};
 use async_trait::async_trait;
-use http::header::CONTENT_LENGTH;
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CONTENT_LENGTH, LAST_MODIFIED},
+};
 use object_store::{
     ClientConfigKey as Key, ClientOptions, Error,
     client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService},
 };
 use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, redirect::Policy};
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 
@@ -70,11 +78,18 @@ impl HttpConnector for NoRedirects {
             builder = configure(builder);
         }
         let client = builder.redirect(Policy::none()).build().map_err(refused)?;
-        Ok(HttpClient::new(Transport(client)))
+        Ok(HttpClient::new(Transport {
+            client,
+            told: Once::new(),
+        }))
     }
 }
 
-struct Transport(reqwest::Client);
+struct Transport {
+    client: reqwest::Client,
+    /// That a date cannot be read.
+    told: Once,
+}
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +101,15 @@ impl fmt::Debug for Transport {
 impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let question = Question::of(request.method(), request.uri());
-        let answer = self.0.call(request).await?;
+        let mut answer = self.client.call(request).await?;
+        if !readable(answer.headers_mut()) {
+            self.told.call_once(|| {
+                tracing::warn!(
+                    target: "evenkeel",
+                    "the store's `last-modified` cannot be read and is left out; this is said once"
+                );
+            });
+        }
         if !question.is_of_the_body(answer.status()) {
             let unproven = |unproven: Unproven| HttpError::new(HttpErrorKind::Decode, unproven);
             let said = question
@@ -105,6 +128,19 @@ impl HttpService for Transport {
         head.headers.remove(CONTENT_LENGTH);
         Ok(HttpResponse::from_parts(head, body.into()))
     }
+}
+
+/// A date that `object_store` could not read would cost the whole object. In its place stands the beginning of time, as it
+/// does where there is none: some stores must have one.
+fn readable(headers: &mut HeaderMap) -> bool {
+    let Some(date) = headers.get(LAST_MODIFIED) else {
+        return true;
+    };
+    let readable = date.to_str().is_ok_and(|date| httpdate::parse_http_date(date).is_ok());
+    if !readable {
+        headers.insert(LAST_MODIFIED, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"));
+    }
+    readable
 }
 
 /// As `object_store` (0.14) builds its own client.

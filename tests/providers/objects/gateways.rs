@@ -268,6 +268,29 @@ fn names(entries: &[ListEntry]) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_date_that_cannot_be_read_hides_no_object() {
+    for date in ["2026-11-27T08:57:14Z", "yesterday", ""] {
+        let server =
+            serve(move |_, _| answer(200, &[("etag", "\"1\""), ("last-modified", date), MARKED[0]], "body")).await;
+        let store = server.store();
+        let got = store.get(Get::new(key())).await.unwrap();
+        assert_eq!((&got.body[..], got.meta.last_modified), (&b"body"[..], None), "{date}");
+        assert_eq!(
+            store.head(Head::new(key())).await.unwrap().last_modified,
+            None,
+            "{date}"
+        );
+    }
+    let dated = serve(|_, _| {
+        let date = ("last-modified", "Fri, 27 Nov 2026 08:57:14 GMT");
+        answer(200, &[("etag", "\"1\""), date, MARKED[0]], "body")
+    })
+    .await;
+    let got = dated.store().get(Get::new(key())).await.unwrap();
+    assert!(got.meta.last_modified.is_some());
+}
+
+#[tokio::test]
 async fn foreign_keys_are_listed_as_they_are() {
     let all = ["./q", "/a", "a&#x1;b", "a&amp;b", "dir", "dir/", "m//n", "z"];
     let expected = ["./q", "/a", "a\u{1}b", "a&b", "dir", "dir/", "m//n", "z"];
