@@ -259,7 +259,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 assert_eq!(store.calls(), 0, "nothing was sent");
             },
         ),
-        Promise::NoSecondWrite.paused(
+        Promise::FoundOut.paused(
             "conditions::a_store_that_wants_tags_without_quotes_gets_them_so",
             || async {
                 let client = home(Dialect::new(Does::Keep, Does::WantNoQuotes, Does::WantNoQuotes));
@@ -281,7 +281,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 assert!(client.verify().await.endpoints()[0].wants_tags_unquoted(), "and again");
             },
         ),
-        Promise::NoSecondWrite.paused(
+        Promise::FoundOut.paused(
             "conditions::a_loop_over_a_store_that_wants_no_quotes_ends_by_itself",
             || async {
                 // Nobody called `verify`: the first If-Match has the store asked.
@@ -295,7 +295,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 assert_eq!(compare_and_set(&client).await.unwrap(), 1);
             },
         ),
-        Promise::NoSecondWrite.paused("conditions::a_store_without_if_match_gets_none", || async {
+        Promise::FoundOut.paused("conditions::a_store_without_if_match_gets_none", || async {
             for (does, how) in [
                 (Does::Ignore, "a put with a wrong If-Match was answered with success"),
                 (
@@ -303,7 +303,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                     "a put with a right If-Match was refused, with quotes and without",
                 ),
             ] {
-                Promise::NoSecondWrite.tried();
+                Promise::FoundOut.tried();
                 let store = Dialect::new(Does::Keep, does, does);
                 let client = home(store.clone());
                 let tag = client.put("k", "x").await.unwrap().etag().cloned().unwrap();
@@ -331,7 +331,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 client.delete("k").await.unwrap();
             }
         }),
-        Promise::NoSecondWrite.paused("conditions::a_delete_whose_condition_is_ignored_is_refused", || async {
+        Promise::FoundOut.paused("conditions::a_delete_whose_condition_is_ignored_is_refused", || async {
             let store = Dialect::new(Does::Keep, Does::Keep, Does::Ignore);
             let client = home(store);
             let old = client.put("k", "x").await.unwrap().etag().cloned().unwrap();
@@ -344,7 +344,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             assert_eq!(client.get("k").await.unwrap().body(), "y");
         }),
-        Promise::NoSecondWrite.paused("conditions::the_first_create_has_an_unknown_store_asked", || async {
+        Promise::FoundOut.paused("conditions::the_first_create_has_an_unknown_store_asked", || async {
             let liar = Dialect::new(Does::Ignore, Does::Ignore, Does::Ignore);
             let good = Memory::new();
             let (told, listener) = told();
@@ -371,7 +371,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             let left = liar.memory.list(List::default()).await.unwrap().entries;
             assert_eq!(left.len(), 1, "{left:?}");
         }),
-        Promise::NoSecondWrite.paused("conditions::a_bounded_number_goes_before_the_answer", || async {
+        Promise::FoundOut.paused("conditions::a_bounded_number_goes_before_the_answer", || async {
             let gate = Arc::new(Semaphore::new(0));
             let store = Dialect {
                 gate: Some(gate.clone()),
@@ -401,7 +401,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             tokio::time::sleep(Duration::from_secs(7200)).await;
             assert_eq!(store.questions(), asked, "once");
         }),
-        Promise::NoSecondWrite.paused(
+        Promise::FoundOut.paused(
             "conditions::where_it_is_required_no_create_goes_before_the_answer",
             || async {
                 let gate = Arc::new(Semaphore::new(0));
@@ -439,7 +439,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 assert_eq!(liar.calls(), 0);
             },
         ),
-        Promise::NoSecondWrite.paused("conditions::a_store_that_cannot_be_asked", || async {
+        Promise::FoundOut.paused("conditions::a_store_that_cannot_be_asked", || async {
             // Its credentials are for another prefix, say. By default it is used as before, and that is said.
             let store = Dialect {
                 denies_questions: true,
@@ -702,7 +702,7 @@ mod over_sockets {
 
     pub(super) fn trials() -> Vec<Trial> {
         vec![
-            Promise::NoSecondWrite.trial("conditions::a_gateway_that_reads_if_match_without_quotes", || async {
+            Promise::FoundOut.trial("conditions::a_gateway_that_reads_if_match_without_quotes", || async {
                 let manners = Manners {
                     if_match: Does::WantNoQuotes,
                     create: Does::Keep,
@@ -747,7 +747,7 @@ mod over_sockets {
                     }
                 },
             ),
-            Promise::NoSecondWrite.trial(
+            Promise::FoundOut.trial(
                 "conditions::a_server_that_overwrites_is_found_out_by_itself",
                 || async {
                     let manners = Manners {
@@ -773,12 +773,12 @@ mod over_sockets {
                     assert_eq!(client.put("k2", "x").await.unwrap().endpoint(), "good");
                 },
             ),
-            Promise::NoSecondWrite.trial(
+            Promise::FoundOut.trial(
                 "conditions::stores_that_are_known_to_lack_conditions_get_none",
                 || async {
                     // Their hosts are known. Nothing is sent, so that nobody need be there.
                     for preset in [preset::google_xml(), preset::alibaba_oss("eu-central-1")] {
-                        Promise::NoSecondWrite.tried();
+                        Promise::FoundOut.tried();
                         let config = preset.credentials_provider(nobody()).build();
                         let store = S3::new(Client::from_conf(config), "bucket");
                         assert_eq!(store.capabilities(), Capabilities::all(Capability::Lacking));

@@ -62,7 +62,7 @@ mod s3 {
                 "life::no_retry_after_holds_up_a_call_that_could_succeed",
                 huge_retry_after,
             ),
-            Promise::Healthy.trial(
+            Promise::Credentials.trial(
                 "life::a_skewed_clock_is_no_fault_of_the_credentials",
                 skew_that_is_learnt,
             ),

@@ -42,6 +42,7 @@ fn main() {
         keys::trials(),
         life::trials(),
         listings::trials(),
+        promise::trials(),
         proof::trials(),
         redirects::trials(),
         script::trials(),

@@ -29,22 +29,69 @@ pub(crate) enum Promise {
     Healthy,
     /// A panic or a delay in the caller's own code harms its own call only.
     OwnCode,
+    /// A store that ignores conditions is found out.
+    FoundOut,
+    /// Credentials that are valid stay in use.
+    Credentials,
     /// No secret and no object key is in an error, a log line or a metric, and the errors say what is known.
     Words,
 }
 
-const ALL: [(Promise, &str); 11] = [
-    (Promise::Deadline, "a call ends by its deadline"),
-    (Promise::Budget, "extra requests stay within the budget"),
-    (Promise::NoSecondWrite, "no write happens twice unsaid"),
-    (Promise::Acknowledged, "no acknowledged write is undone unsaid"),
-    (Promise::Proven, "absence and success are proven or not said"),
-    (Promise::Constraint, "no constraint is broken"),
-    (Promise::BadInput, "bad input is refused and loses nothing"),
-    (Promise::Foreign, "foreign data hides nothing"),
-    (Promise::Healthy, "what is healthy is not condemned"),
-    (Promise::OwnCode, "the caller's code harms its own call only"),
-    (Promise::Words, "no secret is shown, and what is known is said"),
+/// In the README's order: what is counted, and how the README begins to say it.
+const ALL: [(Promise, &str, &str); 13] = [
+    (Promise::Deadline, "a call ends by its deadline", "A call ends"),
+    (
+        Promise::Budget,
+        "extra requests stay within the budget",
+        "Requests beyond",
+    ),
+    (
+        Promise::NoSecondWrite,
+        "no write happens twice unsaid",
+        "A write that must not",
+    ),
+    (
+        Promise::Acknowledged,
+        "no acknowledged write is undone unsaid",
+        "An acknowledged write",
+    ),
+    (
+        Promise::Proven,
+        "absence and success are proven or not said",
+        "*Not found*",
+    ),
+    (
+        Promise::FoundOut,
+        "a store that ignores conditions is found out",
+        "A store that ignores",
+    ),
+    (Promise::Constraint, "no constraint is broken", "A constraint"),
+    (
+        Promise::BadInput,
+        "bad input is refused and loses nothing",
+        "What the door takes",
+    ),
+    (Promise::Foreign, "foreign data hides nothing", "Foreign data"),
+    (
+        Promise::Healthy,
+        "what is healthy is not condemned",
+        "A single `Retry-After`",
+    ),
+    (
+        Promise::OwnCode,
+        "the caller's code harms its own call only",
+        "A number that makes no sense",
+    ),
+    (
+        Promise::Credentials,
+        "credentials that are valid stay in use",
+        "Credentials that are valid",
+    ),
+    (
+        Promise::Words,
+        "no secret is shown, and what is known is said",
+        "No secret",
+    ),
 ];
 
 static TRIES: [AtomicUsize; ALL.len()] = [const { AtomicUsize::new(0) }; ALL.len()];
@@ -107,11 +154,25 @@ impl Promise {
 pub(crate) fn print() {
     println!("\nseed {}{}", seed(), if is_long() { ", long" } else { "" });
     println!("{:>9} {:>10}  promise", "tries", "violations");
-    for (promise, words) in ALL {
+    for (promise, words, _) in ALL {
         let tries = TRIES[promise as usize].load(Ordering::Relaxed);
         let violations = VIOLATIONS[promise as usize].load(Ordering::Relaxed);
         println!("{tries:>9} {violations:>10}  {words}");
     }
+}
+
+/// One line each, here and there.
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![Promise::Words.plain("promise::each_is_one_of_the_readmes", || {
+        let readme = include_str!("../../README.md");
+        let promised = readme.split_once("## What is promised").unwrap().1;
+        let promised = promised.split("\n\nWith two").next().unwrap();
+        let lines: Vec<_> = promised.lines().filter_map(|line| line.strip_prefix("- ")).collect();
+        assert_eq!(lines.len(), ALL.len());
+        for (line, (promise, _, begins)) in lines.iter().zip(ALL) {
+            assert!(line.starts_with(begins), "{promise:?}: {line}");
+        }
+    })]
 }
 
 /// What chance is drawn from: the same at every run, unless `EVENKEEL_SEED` names another.

@@ -24,6 +24,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         Promise::BadInput.paused("settings::nonsense_is_refused_when_a_client_is_built", || async {
             nonsense_is_refused_when_a_client_is_built();
         }),
+        Promise::BadInput.paused("settings::the_ends_are_borne_where_they_make_sense", || async {
+            the_ends_are_borne_where_they_make_sense();
+        }),
         Promise::BadInput.plain(
             "settings::every_setting_there_is_was_tried",
             every_setting_there_is_was_tried,
@@ -137,6 +140,31 @@ const NONSENSE: [Number; 6] = [
     Number::Time(Duration::MAX),
 ];
 
+/// No wait, no chance, no budget, the first fault: each of these says something. A longest time below the shortest does not.
+const BEAR_AN_END: [&str; 21] = [
+    "breaker.hold_down = Time(0ns)",
+    "breaker.jitter = Share(0.0)",
+    "breaker.open_calls = Count(0)",
+    "breaker.open_calls = Count(4294967295)",
+    "breaker.open_min = Time(0ns)",
+    "breaker.open_share_of_outage = Share(0.0)",
+    "breaker.ratio = Share(0.0)",
+    "breaker.ratio_at_low_rate = Share(0.0)",
+    "breaker.stable_after = Time(0ns)",
+    "budget.per_second = Share(0.0)",
+    "budget.share = Share(0.0)",
+    "keeper.backoff = Time(0ns)",
+    "keeper.banked = Count(4294967295)",
+    "keeper.early = Share(0.0)",
+    "keeper.first_patience = Time(0ns)",
+    "keeper.jitter = Share(0.0)",
+    "keeper.margin = Time(0ns)",
+    "keeper.max_backoff = Time(0ns)",
+    "keeper.patience = Time(0ns)",
+    "retry.backoff = Time(0ns)",
+    "retry.max_backoff = Time(0ns)",
+];
+
 macro_rules! given {
     ($builder:expr, $all:expr) => {{
         let all = $all;
@@ -193,11 +221,29 @@ impl All {
 }
 
 fn nonsense_is_refused_when_a_client_is_built() {
+    let accepted = accepted(&NONSENSE);
+    assert!(accepted.is_empty(), "accepted: {accepted:#?}");
+}
+
+/// Nothing, and as many as there are: some settings bear it, and which ones is written down.
+fn the_ends_are_borne_where_they_make_sense() {
+    let ends = [
+        Number::Count(0),
+        Number::Count(u32::MAX),
+        Number::Share(0.0),
+        Number::Time(Duration::ZERO),
+    ];
+    let accepted: Vec<_> = accepted(&ends).into_iter().collect();
+    assert_eq!(accepted, BEAR_AN_END);
+}
+
+/// Those of these numbers that a setting was built with.
+fn accepted(numbers: &[Number]) -> BTreeSet<String> {
     let sensible = All::default();
     assert!(sensible.objects().is_ok() && sensible.values().is_ok() && sensible.closures().is_ok());
     let mut accepted = BTreeSet::new();
     for (name, set) in every() {
-        for nonsense in NONSENSE {
+        for &nonsense in numbers {
             let mut all = All::default();
             set(&mut all, nonsense);
             if format!("{all:?}") == format!("{sensible:?}") {
@@ -217,7 +263,7 @@ fn nonsense_is_refused_when_a_client_is_built() {
             }
         }
     }
-    assert!(accepted.is_empty(), "accepted: {accepted:#?}");
+    accepted
 }
 
 /// Whoever adds a setting adds it above.

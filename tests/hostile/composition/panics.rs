@@ -49,7 +49,7 @@ pub(super) fn trials() -> Vec<Trial> {
             "composition::a_probe_that_panics_is_followed_by_another",
             a_probe_that_panics_is_followed_by_another,
         ),
-        Promise::OwnCode.paused(
+        Promise::Credentials.paused(
             "composition::a_source_of_credentials_that_panics_costs_one_fetch",
             a_source_of_credentials_that_panics_costs_one_fetch,
         ),
