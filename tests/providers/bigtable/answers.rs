@@ -24,6 +24,10 @@ use googleapis_tonic_google_bigtable_v2::google::{
 use prost::Message;
 use std::time::{Duration, Instant};
 
+/// A connection is given up after 0.9 s. On a busy machine that is seen late; fifty of them in turn would take 45 s, and the
+/// system's own limit two minutes.
+const NOT_IN_TURN: Duration = Duration::from_secs(15);
+
 #[tokio::test]
 async fn each_status() {
     use Sent::Maybe;
@@ -283,7 +287,7 @@ async fn credentials_travel_or_nothing_does() {
             error.outcome().credential && !format!("{error:?}").contains("secret"),
             "{error:?}"
         );
-        assert!(start.elapsed() < Duration::from_millis(1_500));
+        assert!(start.elapsed() < NOT_IN_TURN);
     }
 }
 

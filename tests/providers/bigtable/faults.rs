@@ -18,6 +18,10 @@ use tokio::{
     time::timeout,
 };
 
+/// A connection is given up after 0.9 s. On a busy machine that is seen late; fifty of them in turn would take 45 s, and the
+/// system's own limit two minutes.
+const NOT_IN_TURN: Duration = Duration::from_secs(15);
+
 #[tokio::test]
 async fn harm_to_a_connection_in_use() {
     use Sent::Maybe;
@@ -111,7 +115,7 @@ async fn harm_while_connecting_is_not_sent() {
             "a handshake that hangs",
         );
     }
-    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
+    assert!(start.elapsed() < NOT_IN_TURN, "{:?}", start.elapsed());
     assert_eq!(relay.connections(), 1);
     assert!(at(emulator.addr).get(get("k")).await.is_err());
 }

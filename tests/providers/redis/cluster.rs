@@ -48,6 +48,10 @@ fn is(error: &ProviderError, verdict: Verdict, sent: Sent, what: &str) {
     assert_eq!((met.verdict, met.sent), (verdict, sent), "{what}: {error}");
 }
 
+/// A connection is given up after 0.9 s. On a busy machine that is seen late; fifty of them in turn would take 45 s, and the
+/// system's own limit two minutes.
+const NOT_IN_TURN: Duration = Duration::from_secs(15);
+
 #[tokio::test]
 async fn a_redis_cluster() {
     if !is_installed() {
@@ -200,18 +204,24 @@ async fn a_node_that_hangs_holds_up_nobody_else() {
     let limit = Duration::from_millis(600);
     assert!(tokio::time::timeout(limit, redis.get(get(there))).await.is_err());
     let start = Instant::now();
-    let (served, error) = tokio::join!(
+    let (served, (error, given_up)) = tokio::join!(
         async {
             for _ in 0..50 {
                 redis.get(get(here)).await.unwrap();
             }
             start.elapsed()
         },
-        async { redis.put(put(there, "x")).await.unwrap_err() }
+        async {
+            let error = redis.put(put(there, "x")).await.unwrap_err();
+            (error, start.elapsed())
+        }
     );
     is(&error, Verdict::Unreachable, Sent::No, "hanging");
-    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
-    assert!(served < Duration::from_millis(500), "{served:?}");
+    assert!(start.elapsed() < NOT_IN_TURN, "{:?}", start.elapsed());
+    assert!(
+        served < given_up,
+        "{served:?}, and the other was given up after {given_up:?}"
+    );
     signal("-CONT");
     for _ in 0..200 {
         if redis.put(put(there, "after")).await.is_ok() {
@@ -397,22 +407,23 @@ async fn the_way_in_may_be_half_dead() {
         .unwrap()
         .local_addr()
         .unwrap();
-    // One is enough, whatever the others do and wherever it stands.
+    let start = Instant::now();
+    let error = Redis::cluster([at(relay.addr)]).put(put("k", "v")).await.unwrap_err();
+    is(&error, Verdict::Unreachable, Sent::No, "hanging");
+    let alone = start.elapsed();
+    assert!(alone < NOT_IN_TURN, "{alone:?}");
+    // One is enough, whatever the others do and wherever it stands: nobody waits for the one that hangs.
     for seeds in [
         vec![at(nobody), at(relay.addr), alive.clone()],
         vec![alive, at(relay.addr), at(nobody)],
     ] {
         let start = Instant::now();
         Redis::cluster(seeds).put(put("k", "v")).await.unwrap();
-        assert!(start.elapsed() < Duration::from_millis(700), "{:?}", start.elapsed());
+        assert!(start.elapsed() < alone, "{:?}, alone {alone:?}", start.elapsed());
     }
     let redis = Redis::cluster([at(nobody)]);
     let error = redis.put(put("k", "v")).await.unwrap_err();
     is(&error, Verdict::Unreachable, Sent::No, "nobody");
-    let start = Instant::now();
-    let error = Redis::cluster([at(relay.addr)]).put(put("k", "v")).await.unwrap_err();
-    is(&error, Verdict::Unreachable, Sent::No, "hanging");
-    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
     let error = Redis::cluster([]).put(put("k", "v")).await.unwrap_err();
     is(&error, Verdict::Caller, Sent::No, "no seed");
     // A server that is none of a cluster.

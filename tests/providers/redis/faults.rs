@@ -34,6 +34,10 @@ fn is(error: &ProviderError, verdict: Verdict, sent: Sent, what: &str) {
     assert_eq!((met.verdict, met.sent), (verdict, sent), "{what}: {error}");
 }
 
+/// A connection is given up after 0.9 s. On a busy machine that is seen late; fifty of them in turn would take 45 s, and the
+/// system's own limit two minutes.
+const NOT_IN_TURN: Duration = Duration::from_secs(15);
+
 #[tokio::test]
 async fn harm_to_a_connection_in_use() {
     use Sent::{Maybe, No};
@@ -111,7 +115,7 @@ async fn harm_while_connecting_is_not_sent() {
     let error = Redis::new(client(hole.addr)).put(put("k")).await.unwrap_err();
     is(&error, Verdict::Unreachable, Sent::No, "black hole");
     assert_eq!(error.detail().code.as_deref(), Some("connect timeout"));
-    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
+    assert!(start.elapsed() < NOT_IN_TURN, "{:?}", start.elapsed());
     // Connected and silent, or nonsense, before anything of ours was said.
     for (harm, verdict) in [
         (Harm::Hang, Verdict::Unreachable),
@@ -123,7 +127,7 @@ async fn harm_while_connecting_is_not_sent() {
         let start = Instant::now();
         let error = Redis::new(client(relay.addr)).put(put("k")).await.unwrap_err();
         is(&error, verdict, Sent::No, &format!("{harm:?}"));
-        assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
+        assert!(start.elapsed() < NOT_IN_TURN, "{:?}", start.elapsed());
     }
     // TLS spoken to a server that has none.
     let tls = redis::Client::open(format!("rediss://{}", server.addr)).unwrap();
@@ -191,7 +195,7 @@ async fn many_who_wait_for_a_connection_wait_for_one() {
     for result in futures_util::future::join_all(puts).await {
         is(&result.unwrap_err(), Verdict::Unreachable, Sent::No, "hang");
     }
-    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
+    assert!(start.elapsed() < NOT_IN_TURN, "{:?}", start.elapsed());
 }
 
 #[tokio::test]
