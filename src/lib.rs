@@ -122,7 +122,7 @@
 //! - **A key used twice** under [`Replication::write_once`]: which of the two bodies a read returns is undefined.
 //! - **Fresh reads** under [`Replication::provider_managed`] while the home is down: a copy may lag. The answer is marked.
 //! - **The first creates on a store that ignores `If-None-Match`**: until it was [asked](ObjectClient::verify), which happens in
-//!   the background, up to 100 of them may overwrite.
+//!   the background, up to 100 of them may overwrite; more at one that is slow, or cannot be asked.
 //! - **A late attempt** of a write that is not fenced: see [late attempts](client#late-attempts).
 //! - **A way around your own mistakes**: a 4xx for a wrong bucket or a missing permission is returned, not retried.
 //!

@@ -236,7 +236,10 @@ impl<K> Judge<K> {
         let (record, leg) = (call.record(), call.leg());
         let now = clock::now();
         let age = record.after(now).since(call.at_after());
-        let how = if self.tracker.abandoned(record.class(), now, age, record.is_probe()) {
+        let how = if self
+            .tracker
+            .abandoned(record.class(), now, age, record.is_probe(), record.is_large())
+        {
             Abandoned::Late
         } else {
             Abandoned::Young

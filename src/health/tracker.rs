@@ -265,10 +265,11 @@ impl Tracker {
 
     /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure. A probe's age is no sample:
     /// in an outage of hours there would soon be nothing but probes.
-    pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration, probe: bool) -> bool {
+    pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration, probe: bool, large: bool) -> bool {
         let mut health = self.lock(class);
         let late = age >= health.latency.p99().map_or(UNLEARNT, late_after);
-        if late {
+        // Many bytes take long: that says nothing of other writes.
+        if late && !large {
             health.was_late(now, age, probe);
             self.publish(class, &health, now);
         }
@@ -360,16 +361,16 @@ mod tests {
         for _ in 0..30 {
             tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
         }
-        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5), false));
-        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15), false));
+        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5), false, false));
+        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15), false, false));
     }
 
     #[test]
     fn while_nothing_is_known_100_ms_are_late() {
         let now = crate::clock::now();
         let tracker = Tracker::new();
-        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(99), false));
-        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(100), false));
+        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(99), false, false));
+        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(100), false, false));
     }
 
     #[test]

@@ -230,13 +230,13 @@ impl Operator {
         list.iter().filter(|order| now < order.until).cloned().collect()
     }
 
-    /// The same, as the snapshot shows them.
     /// Those that get no calls of this class by order.
     pub(crate) fn barred(&self, class: OpClass, now: Instant) -> u64 {
         let standing = self.shared.orders.standing(class, now, || 0);
         standing.map_or(0, |standing| standing.barred)
     }
 
+    /// The orders, as the snapshot shows them.
     pub(crate) fn snapshot(&self) -> Vec<OrderSnapshot> {
         let (now, roster) = (clock::now(), &self.shared.roster);
         let names = |order: &Order| {

@@ -19,7 +19,8 @@ const METADATA_BYTES: usize = 2048;
 /// says the same.
 ///
 /// # Errors
-/// [`ProviderErrorKind::Invalid`](super::ProviderErrorKind::Invalid), with what is wrong.
+/// [`ProviderErrorKind::Invalid`](super::ProviderErrorKind::Invalid), with what is wrong; of a tag that can never match
+/// [`Unsupported`](super::ProviderErrorKind::Unsupported).
 pub fn check(put: &Put) -> Result<(), ProviderError> {
     if let PutMode::IfMatch(tag) = &put.mode {
         check_condition(tag)?;

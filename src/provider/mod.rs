@@ -47,6 +47,8 @@ pub mod dynamodb;
 mod error;
 #[cfg(feature = "gcs")]
 pub mod gcs;
+#[cfg(any(feature = "s3", feature = "object_store"))]
+mod known;
 mod kv;
 #[cfg(any(feature = "bigtable", feature = "redis"))]
 mod line;
@@ -66,6 +68,8 @@ pub mod redis;
 mod refusal;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "dynamodb"))]
+mod span;
 mod terms;
 mod verdicts;
 

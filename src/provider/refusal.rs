@@ -4,7 +4,6 @@ use super::{ProviderError, ProviderErrorKind};
 use crate::verdict::{
     Finding, Outcome, Verdict,
     table::{self, Symptom},
-    words,
 };
 
 /// What was asked, as far as it matters to what a refusal means.
@@ -46,16 +45,16 @@ pub(super) fn unreadable_listing(request_id: Option<&str>) -> ProviderError {
     wrong(Symptom::Nonsense, request_id).with_message("the listing is not readable XML")
 }
 
-/// Puts the provider's request id on the span of the attempt, whose layer has declared the field. (It finds that of a failure
-/// in the error, too.)
+/// A header beside the body was left out. Whoever calls it does so once for each header and adapter.
 #[cfg_attr(
-    not(any(feature = "s3", feature = "azure_blob", feature = "dynamodb")),
+    not(any(feature = "s3", feature = "azure_blob", feature = "object_store_http")),
     allow(dead_code)
 )]
-pub(super) fn record(request_id: Option<&str>) {
-    if let Some(id) = request_id.and_then(words::id) {
-        tracing::Span::current().record("provider.request_id", id);
-    }
+pub(super) fn tell_unreadable(header: &str) {
+    tracing::warn!(
+        target: "evenkeel",
+        "the store's `{header}` cannot be read and is left out; this is said once"
+    );
 }
 
 /// What a verdict means for what was asked, and the verdict where the question corrects it.

@@ -1,7 +1,7 @@
-use super::ProviderError;
+use super::{ProviderError, ProviderErrorKind};
 use crate::{
     BoxError,
-    verdict::{Classify, Detail, Outcome, Sent, Verdict},
+    verdict::{Classify, Detail, Outcome, Sent, Verdict, table},
 };
 
 /// [`Classify`] for the object stack: an adapter's [`ProviderError`] carries its outcome. Any other error was made by a
@@ -21,6 +21,11 @@ impl<T> Classify<T, BoxError> for ObjectVerdicts {
 
     fn detail(&self, result: Result<&T, &BoxError>) -> Detail {
         match result.err().and_then(|error| error.downcast_ref::<ProviderError>()) {
+            // In these words, whatever an adapter's own are: creates pass such an endpoint over.
+            Some(error) if error.kind() == ProviderErrorKind::Full => Detail {
+                message: Some(table::FULL.to_owned()),
+                ..error.detail().clone()
+            },
             Some(error) => Detail {
                 message: error.detail().message.clone().or_else(|| {
                     let no_words = error.detail().code.is_none();

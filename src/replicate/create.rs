@@ -17,7 +17,7 @@ use super::{
     write_once::{cannot_create, full_at},
 };
 use crate::{
-    client::store::{Aim, Context, Protocol, Reply, members},
+    client::store::{Aim, Context, Protocol, Reply, members, passed_over::Why},
     clock,
     error::{Error, ErrorKind},
     request::{Ended, LegKind, OpClass, bit},
@@ -48,8 +48,9 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
     let mut before = Before::default();
     let mut last: Option<Reply<P>> = None;
     let reply = loop {
-        // One that is full would cost each create an attempt. If all are, they are asked: one may have room again.
-        let with_room = fit & !cx.core.full(cx.started);
+        // One that is full, or has no creates, would cost each create an attempt. If all are so, they are asked: one may have room
+        // again.
+        let with_room = fit & !cx.core.passed_over.set(cx.started);
         let allowed = if with_room & !cx.barred() != 0 { with_room } else { fit };
         let aim = Aim {
             barred: !allowed | before.tried,
@@ -69,12 +70,13 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
             continue;
         }
         for endpoint in full_at(&reply) {
-            cx.core.found_full(endpoint, clock::now());
+            cx.core.pass_over(endpoint, Why::Full, clock::now());
         }
         if let Some(unable) = cannot_create(cx, &reply) {
-            cx.core.found_without_create(unable);
+            cx.core.pass_over(unable, Why::NoCreates, clock::now());
             fit &= !bit(unable);
-            if fit & !before.tried & !cx.barred() & cx.pin.map_or(u64::MAX, bit) == 0 {
+            before.attempts += u32::try_from(reply.record().attempts()).unwrap_or(u32::MAX);
+            if cx.reach(fit) & !before.tried == 0 || !may_ask_more(cx, &reply) {
                 break reply;
             }
             last = Some(reply);
@@ -105,15 +107,18 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         }
         before.attempts += u32::try_from(reply.record().attempts()).unwrap_or(u32::MAX);
         before.tried |= reply.record().picked();
-        if before.attempts >= cx.core.retry.max_attempts || !cx.may_ask_more(OpClass::Write) {
+        before.lost |= bit(endpoint);
+        if before.attempts >= cx.core.retry.max_attempts {
             break reply;
         }
-        before.lost |= bit(endpoint);
-        if allowed & !before.tried & !cx.barred() & cx.pin.map_or(u64::MAX, bit) == 0 {
+        if cx.reach(allowed) & !before.tried == 0 {
             if !pause(cx, &mut before).await {
                 break reply;
             }
             before.tried = 0;
+        }
+        if !may_ask_more(cx, &reply) {
+            break reply;
         }
         last = Some(reply);
     };
@@ -151,6 +156,15 @@ async fn finish<P: Protocol>(
     })
 }
 
+/// Whether the budget grants another attempt; the call's error says if it did not.
+fn may_ask_more<P: Protocol>(cx: &Context<P>, reply: &Reply<P>) -> bool {
+    let granted = cx.may_ask_more(OpClass::Write);
+    if !granted {
+        reply.record().note_withheld();
+    }
+    granted
+}
+
 fn was_silent<P: Protocol>(reply: &Reply<P>) -> bool {
     let mut legs = reply.record().legs().into_iter();
     legs.any(|leg| matches!(leg.ended, Some(Ended::Judged(outcome)) if outcome.timed_out))
@@ -168,7 +182,7 @@ fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize, silent: bool) -> Aim {
     }
 }
 
-/// Waits before an endpoint is asked again, as the stack's own retries do; `false`: there is no time left.
+/// Waits before an endpoint is asked again, as the stack's own retries do where nobody asks for a longer one; `false`: there is no time left.
 async fn pause<P: Protocol>(cx: &Context<P>, before: &mut Before) -> bool {
     let wait = {
         let mut rng = cx.core.rng.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,9 +12,9 @@
 //! The condition is ours and not the caller's, so that its failure is no answer: look again, recognise an attempt of our own
 //! that landed, else try on the tag that is there now. What nobody asked to be fenced goes unconditionally in the end.
 
-use super::{Accepted, Mode, Write, authority, of_the_home, provider_managed};
+use super::{Accepted, Mode, Write, authority, fit::fit, of_the_home};
 use crate::{
-    client::store::{Aim, Context, Protocol, Reply, Seen},
+    client::store::{Aim, Context, Protocol, Refusal, Reply, Seen},
     clock,
     error::{Error, ErrorKind},
     provider::{
@@ -46,8 +46,7 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
     let mut aim = authority(cx)?;
     let fenced = write.fenced || cx.core.fenced;
     if let (true, Some(home)) = (fenced, aim.pin) {
-        let given_by = cx.name(home);
-        provider_managed::may_judge(cx, home, &super::Condition::Match { given_by }, Some(judged(&write))).await?;
+        fit(cx, bit(home), judged(&write)).await?;
     }
     let mut seen = known(cx, aim, &write).map(Seen::There);
     if seen.is_none() && fenced {
@@ -81,7 +80,8 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
         let lost = reply.record().of_unknown_fate() > 0;
         match reply.refusal() {
             Some(PreconditionFailed | AlreadyExists) => {}
-            Some(Unsupported | Invalid | Denied) if !fenced && !lost => {
+            // But not where the credential is at fault: it would be so without the condition, too.
+            Some(Unsupported | Invalid | Denied) if !fenced && !lost && !reply.names_the_credential() => {
                 refused_at = reply.endpoint().or(aim.pin);
                 seen = None;
                 continue;
@@ -103,10 +103,14 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
             }
         };
         let most = if fenced { FENCED_TRIES } else { TRIES };
-        let may_go_on = || tries < most && cx.may_ask_more(OpClass::Write);
-        if !lost && !may_go_on() {
+        // A look and what follows it; of a lost answer the look is a confirmation.
+        let paid = match lost {
+            true => true,
+            false => tries < most && cx.may_ask_two_more(OpClass::Write),
+        };
+        if !paid {
             if fenced {
-                return Err(outrun(cx));
+                return Err(outrun(cx, (tries < most).then_some(Refusal::Budget)));
             }
             outdated();
             seen = None;
@@ -148,13 +152,18 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
             seen = None;
             continue;
         }
-        // The look was paid for, or it confirmed what was lost; then what follows is to be paid for.
-        seen = found.seen.filter(|_| tries < most && (!lost || may_go_on()));
-        if fenced && (seen.is_none() || cx.pause(FIRST_WAIT * 2_u32.pow(tries)).await.is_err()) {
-            return Err(outrun(cx));
+        let granted = tries < most && (!lost || cx.may_ask_more(OpClass::Write));
+        seen = found.seen.filter(|_| granted);
+        if fenced {
+            if seen.is_none() {
+                return Err(outrun(cx, (tries < most).then_some(Refusal::Budget)));
+            }
+            if let Err(refusal) = cx.pause(FIRST_WAIT * 2_u32.pow(tries - 1)).await {
+                return Err(outrun(cx, Some(refusal)));
+            }
         }
     }
-    Err(outrun(cx))
+    Err(outrun(cx, None))
 }
 
 /// The condition that a fence is made of.
@@ -212,11 +221,13 @@ fn is_conflict<P: Protocol>(reply: &Reply<P>) -> bool {
     error.and_then(|error: &ProviderError| error.detail().code.as_deref()) == Some("ConditionalRequestConflict")
 }
 
-fn outrun<P: Protocol>(cx: &Context<P>) -> Error {
+fn outrun<P: Protocol>(cx: &Context<P>, refusal: Option<Refusal>) -> Error {
     let message = format!("others kept changing the {}", P::NOUN);
     let kind = match cx.may_have_been_applied() {
         true => ErrorKind::MaybeApplied,
         false => ErrorKind::Unavailable,
     };
-    cx.refuse(kind, message).retryable(true)
+    cx.refuse(kind, message)
+        .retryable(true)
+        .withholding(refusal.map(Refusal::as_str))
 }

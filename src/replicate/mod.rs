@@ -161,7 +161,7 @@ pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     }
 }
 
-/// Removes something, whatever it is. Which endpoint confirmed, if it was a single one.
+/// Removes something, whatever it is.
 pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
     let look = write.look.clone();
     let accepted = match cx.core.mode {

@@ -6,6 +6,7 @@ use crate::{
     error::{Error, ErrorKind},
     provider::{Conditional, ProviderErrorKind},
     request::bit,
+    retry::Exception,
 };
 use std::sync::Arc;
 
@@ -47,7 +48,11 @@ pub(super) async fn delete_if<P: Protocol>(
     let reply = cx.ask(request, Aim::only(home)).await;
     if reply.refusal() == Some(ProviderErrorKind::PreconditionFailed) {
         // Some stores say so of what is not there, too.
-        let there = cx.ask(look, Aim::confirm(home)).await;
+        let aim = Aim {
+            beyond: Some(Exception::Recognition),
+            ..Aim::confirm(home)
+        };
+        let there = cx.ask(look, aim).await;
         if there.refusal() == Some(ProviderErrorKind::NotFound) {
             return Ok(Accepted::at(Some(home), cx));
         }

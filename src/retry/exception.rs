@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// | | | bound |
 /// |---|---|---|
 /// | [`AbsenceProof`](Self::AbsenceProof) | *not found* is said only when everyone who may hold the key says so | one for each other endpoint, per call (or batch) that met an absence |
-/// | [`Confirmation`](Self::Confirmation) | whether a write took place whose answer was lost | one per write that lost an answer and was then refused |
-/// | [`Recognition`](Self::Recognition) | whether what refused a write is the write itself, sent by an earlier call under the same id of the caller's own | one per such write that was refused |
+/// | [`Confirmation`](Self::Confirmation) | whether a write took place whose answer was lost | one per answer that was lost and per conflict (409) without a code |
+/// | [`Recognition`](Self::Recognition) | whether what refused a write is the write itself, sent by an earlier call under the same id of the caller's own; whether what a conditional delete was refused for is gone | one per such write that was refused |
 /// | [`Outdated`](Self::Outdated) | an overwrite or a delete whose own tag was outdated, or that its store cannot judge, is sent without it | one per call |
 /// | [`LentProbe`](Self::LentProbe) | a call that serves as the probe of an endpoint that was out must not suffer for it | its retries (2 by default) and a hedge beside each attempt |
 ///

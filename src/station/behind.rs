@@ -14,7 +14,7 @@ use tower::{Service, ServiceExt, util::Oneshot};
 ///
 /// It keeps an instance for each thread (up to eight, fewer where fewer run at once), used in turn: a clone per call would cost more
 /// than the call's own bookkeeping. The instance that is made ready is the one that is called; one that is not ready leaves with
-/// the call, and a clone, which must earn its own readiness, takes its place. What instances must share, as a limit, is theirs to
+/// the call, and the next call makes a clone, which must earn its own readiness. What instances must share, as a limit, is theirs to
 /// share, as always with tower.
 ///
 /// No code of the service's runs under a lock: the instance is taken out for as long as it is asked. Who comes meanwhile, from

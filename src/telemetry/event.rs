@@ -57,6 +57,15 @@ pub enum Event {
         /// For how long they did not.
         outage: Duration,
     },
+    /// An endpoint has said that it is full, or that it has no creates: those that others can take pass it over. Told when it begins.
+    PassedOver {
+        /// Which.
+        endpoint: Arc<str>,
+        /// What it said.
+        because: &'static str,
+        /// For how long, unless it says so again.
+        duration: Duration,
+    },
     /// Every endpoint looks bad: the least bad stays in use, and this host's own network, DNS or credentials are suspected.
     AllBad {
         /// For which class.
@@ -172,6 +181,11 @@ impl fmt::Display for Event {
                     "{endpoint} is back for writes of a megabyte and more after {outage:.1?}"
                 )
             }
+            Self::PassedOver {
+                endpoint,
+                because,
+                duration,
+            } => write!(f, "creates pass {endpoint} over for {duration:?}, as {because}"),
             Self::AllBad { class } => write!(
                 f,
                 "every endpoint looks bad for {class}s: using the least bad; this host's own network, DNS or credentials are suspected"
@@ -310,6 +324,7 @@ fn trace(event: &Event) {
         Event::BreakerOpened { .. }
         | Event::LargeWritesOut { .. }
         | Event::AllBad { .. }
+        | Event::PassedOver { .. }
         | Event::OrderGiven { .. }
         | Event::SharedDependency { .. }
         | Event::CredentialsKept { .. }

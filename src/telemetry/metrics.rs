@@ -24,14 +24,21 @@ pub(super) fn count(event: &Event) {
         Event::CredentialsKept { credentials, .. } => credentials_turned(credentials, "kept"),
         Event::CredentialsLost { credentials, .. } => credentials_turned(credentials, "lost"),
         Event::CredentialsRenewed { credentials, .. } => credentials_turned(credentials, "renewed"),
+        Event::LargeWritesOut { endpoint, .. } => large_writes(endpoint, "open"),
+        Event::LargeWritesBack { endpoint, .. } => large_writes(endpoint, "closed"),
+        Event::PassedOver { endpoint, .. } => {
+            counter!("evenkeel_passed_over_total", "endpoint" => endpoint.to_string()).increment(1);
+        }
+        Event::ConditionsVerified {
+            endpoint, unverified, ..
+        } => {
+            counter!("evenkeel_unverified_writes_total", "endpoint" => endpoint.to_string()).increment(*unverified);
+        }
         Event::NoLongerAllBad { .. }
         | Event::SharedDependency { .. }
-        | Event::ConditionsVerified { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
-        | Event::OrderLifted { .. }
-        | Event::LargeWritesOut { .. }
-        | Event::LargeWritesBack { .. } => {}
+        | Event::OrderLifted { .. } => {}
     }
 }
 
@@ -46,6 +53,10 @@ fn credentials_turned(credentials: &str, to: &'static str) {
         "credentials" => credentials.to_owned(), "to" => to
     )
     .increment(1);
+}
+
+fn large_writes(endpoint: &str, to: &'static str) {
+    counter!("evenkeel_large_write_transitions_total", "endpoint" => endpoint.to_owned(), "to" => to).increment(1);
 }
 
 fn transition(endpoint: &str, class: OpClass, to: &'static str) {

@@ -15,6 +15,9 @@
 //! | `evenkeel_attempt_duration_seconds` | histogram | `endpoint`, `class` |
 //! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::probe) from the background |
 //! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
+//! | `evenkeel_large_write_transitions_total` | counter | `endpoint`, `to`: writes of a megabyte and more |
+//! | `evenkeel_passed_over_total` | counter | `endpoint`: times that it began to say that it takes no create |
+//! | `evenkeel_unverified_writes_total` | counter | `endpoint`: conditional writes before it was known what it does with them |
 //! | `evenkeel_credentials_transitions_total` | counter | `credentials`, `to`: `kept`, `lost`, `renewed` |
 //! | `evenkeel_budget_exhausted_total` | counter | `class` |
 //! | `evenkeel_all_bad_total` | counter | `class` |

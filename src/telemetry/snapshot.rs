@@ -121,7 +121,7 @@ pub struct EndpointSnapshot {
     pub barred: Option<String>,
     /// How its credentials stand, where they were [given](crate::Endpoint::credentials).
     pub credentials: Option<CredentialsSnapshot>,
-    /// Attempts under way, those included that wait up to 50 ms for their turn.
+    /// Attempts under way, those included that wait up to 50 ms for their turn at a `capacity`, but not those that look for a place.
     pub in_flight: u32,
     /// The most that may be at the moment, where that had to be learnt because it is sent more than it can do.
     pub learnt_limit: Option<u32>,

@@ -23,6 +23,7 @@ mod listings;
 mod promise;
 mod proof;
 mod redirects;
+mod refused_creates;
 #[allow(dead_code)] // which part is used depends on the features
 mod script;
 mod settings;
@@ -45,6 +46,7 @@ fn main() {
         promise::trials(),
         proof::trials(),
         redirects::trials(),
+        refused_creates::trials(),
         script::trials(),
         settings::trials(),
         words::trials(),

@@ -55,7 +55,7 @@
 //! | `increment` | when what was there would have; never if nothing was | | never |
 //!
 //! # Promises
-//! - A key, a value's size and a time to live are checked before anything is sent, against the limits of **every** endpoint
+//! - A key, a value's size and a time to live are checked before anything is sent, against the limits of **every** endpoint that may be used
 //!   ([`ErrorKind::InvalidInput`](crate::ErrorKind) names the endpoint and its limit): what is stored today can follow to
 //!   the standby tomorrow.
 //! - A scan is sorted, and goes on at another endpoint after the last key it gave: none comes twice, and none that is at

@@ -130,8 +130,6 @@ impl Protocol for Keys {
         Capabilities::all(Capability::Kept)
     }
 
-    fn found_without_create(_provider: &AnyKvProvider) {}
-
     async fn verify(_provider: &AnyKvProvider, _id: &WriteId, _known: Capabilities, _told: impl Fn() + Send + Sync) {}
 
     async fn warm_up(provider: &AnyKvProvider) -> Result<(), ProviderError> {

@@ -3,9 +3,7 @@ use crate::{
     Endpoint,
     client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
-    provider::{
-        AnyObjectProvider, Capabilities, Capability, Conditional, ObjectProvider, ObjectService, ProviderError,
-    },
+    provider::{AnyObjectProvider, Capabilities, Conditional, ObjectProvider, ObjectService, ProviderError},
     request::{
         Key, OpClass, WriteId,
         object::{ByteRange, ETag, Head, List, ListEntry, ObjectRequest, ObjectResponse, Put, PutMode},
@@ -139,10 +137,6 @@ impl Protocol for Objects {
 
     fn capabilities(provider: &AnyObjectProvider) -> Capabilities {
         provider.capabilities()
-    }
-
-    fn found_without_create(provider: &AnyObjectProvider) {
-        provider.note(Conditional::Create, Capability::Lacking, false);
     }
 
     async fn verify(provider: &AnyObjectProvider, id: &WriteId, known: Capabilities, told: impl Fn() + Send + Sync) {

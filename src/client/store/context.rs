@@ -12,7 +12,7 @@ use crate::{
     verdict::Verdict,
 };
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -117,6 +117,12 @@ impl<P: Protocol> Reply<P> {
     pub(crate) fn refusal(&self) -> Option<ProviderErrorKind> {
         let error = self.result.as_ref().err()?;
         error.downcast_ref::<ProviderError>().map(ProviderError::kind)
+    }
+
+    /// It was refused because of the credential, not of what was asked.
+    pub(crate) fn names_the_credential(&self) -> bool {
+        let error = self.result.as_ref().err().and_then(|error| error.downcast_ref());
+        error.is_some_and(|error: &ProviderError| error.outcome().credential)
     }
 
     /// The endpoint whose answer this is.
@@ -230,7 +236,7 @@ impl<P: Protocol> Context<P> {
         if let Some(why) = aim.beyond {
             self.core.purse.except(why);
         }
-        let first = self.passes.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let first = self.passes().is_empty();
         let record = CallRecord::new(class, safety)
             .earning(first)
             .pinned(aim.pin.or(self.pin))
@@ -242,32 +248,43 @@ impl<P: Protocol> Context<P> {
             .allowing(time_on_the_wire::<P>(&request));
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
         let call = Call::on_record(request, record);
-        self.passes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(call.clone());
+        self.passes().push(call.clone());
         let result = self.core.send(call.clone()).await;
         Reply { result, call }
     }
 
     /// Attempts of this call's writes that may land after it has ended, and change what is there then.
     pub(crate) fn unresolved(&self) -> usize {
-        let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
-        let writes = passes.iter().filter(|call| call.class() == OpClass::Write);
-        // Of a store that was never seen to keep to the condition it is not known whether it will.
+        let open: Vec<_> = {
+            let passes = self.passes();
+            let writes = passes.iter().filter(|call| call.class() == OpClass::Write);
+            let open = writes.map(|call| {
+                let record = call.record();
+                (record.of_unknown_fate(), P::fence(call.request()), record.picked())
+            });
+            open.filter(|(open, ..)| *open > 0).collect()
+        };
+        // Of a store that was never seen to keep to the condition it is not known whether it will. Adapters are asked, so under
+        // no lock.
         let keeps = |fence, asked| (self.core.lacking(fence) | self.core.unknown(fence)) & asked == 0;
-        let open = writes.map(
-            |call| match (call.record().of_unknown_fate(), P::fence(call.request())) {
-                (1.., Some(fence)) if keeps(fence, call.record().picked()) => 0,
-                (open, _) => open,
-            },
-        );
-        open.sum()
+        let unfenced = open
+            .iter()
+            .filter(|(_, fence, asked)| !fence.is_some_and(|fence| keeps(fence, *asked)));
+        unfenced.map(|(open, ..)| open).sum()
+    }
+
+    fn passes(&self) -> MutexGuard<'_, Vec<Call<P::Request>>> {
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those of these endpoints that this call may go to.
+    pub(crate) fn reach(&self, endpoints: u64) -> u64 {
+        endpoints & !self.barred() & self.pin.map_or(u64::MAX, bit)
     }
 
     /// Whether some attempt of this call's writes may have been applied.
     pub(crate) fn may_have_been_applied(&self) -> bool {
-        let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let passes = self.passes();
         passes.iter().any(|call| call.record().may_have_been_applied())
     }
 
@@ -286,25 +303,22 @@ impl<P: Protocol> Context<P> {
 
     pub(crate) fn explain(&self) -> Explanation {
         let roster = &self.core.roster;
+        let tried = self.passes().iter().fold(0, |set, call| set | call.record().picked());
         let considered = Considered::all(roster, |index| match (self.violation(index), self.pin) {
             (Some(violation), _) => Some(violation.to_string()),
             (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
             // Reads and deletes go there: it may hold what was stored before.
-            _ if self.operation == "put"
-                && self.core.mode == Mode::WriteOnce
-                && self.core.lacking(Conditional::Create) & bit(index) != 0 =>
-            {
-                Some("it is known not to keep to creates".to_owned())
-            }
-            _ if self.operation == "put"
-                && self.core.mode == Mode::WriteOnce
-                && self.core.full(self.started) & bit(index) != 0 =>
-            {
-                Some("it has said that it is full".to_owned())
+            _ if self.operation == "put" && self.core.mode == Mode::WriteOnce && tried & bit(index) == 0 => {
+                if self.core.lacking(Conditional::Create) & bit(index) != 0 {
+                    Some("it is known not to keep to creates".to_owned())
+                } else {
+                    let why = self.core.passed_over.why(index, self.started);
+                    why.map(|why| why.as_str().to_owned())
+                }
             }
             _ => None,
         });
-        let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let passes = self.passes();
         let records = passes.iter().map(Call::record);
         let explanation = Explanation::new(self.operation, considered, roster, self.started, records);
         drop(passes);

@@ -1,4 +1,4 @@
-use super::{Door, Fences, Protocol, StoreStack, builder::Parts, verifier::Verifier};
+use super::{Door, Fences, Protocol, StoreStack, builder::Parts, passed_over::PassedOver, verifier::Verifier};
 use crate::{
     BoxError,
     client::{
@@ -6,7 +6,7 @@ use crate::{
         settings::Settings,
         stack::{self, Composed},
     },
-    clock::{self, Instant},
+    clock,
     endpoint::{Profile, Roster, Violation},
     operator::Operator,
     probe::Prober,
@@ -45,17 +45,13 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) prober: Prober,
     pub(crate) metrics: CallMetrics,
     pub(crate) closed: AtomicBool,
-    /// Endpoints that said that they are full, and until when they are believed.
-    full: Mutex<Vec<(usize, Instant)>>,
+    pub(crate) passed_over: PassedOver,
     /// Every put and delete is to be fenced.
     pub(crate) fenced: bool,
     pub(crate) fences: Fences<P::Tag>,
     pub(crate) retry: retry::Settings,
     pub(crate) verifier: Verifier,
 }
-
-/// For so long a store that is full is left out of creates that others can take: room is made by people and by night.
-const FULL_FOR: Duration = Duration::from_secs(30);
 
 impl<P: Protocol> Core<P> {
     /// A client on its stack.
@@ -93,7 +89,7 @@ impl<P: Protocol> Core<P> {
             prober,
             metrics: CallMetrics::telling(call_listener),
             closed: AtomicBool::new(false),
-            full: Mutex::default(),
+            passed_over: PassedOver::default(),
             fenced,
             fences: Fences::default(),
             retry,
@@ -142,19 +138,6 @@ impl<P: Protocol> Core<P> {
         let violations = &self.violations;
         self.roster
             .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
-    }
-
-    /// The endpoints that have said of late that they are full.
-    pub(crate) fn full(&self, now: Instant) -> u64 {
-        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
-        full.retain(|&(_, until)| now < until);
-        full.iter().fold(0, |set, &(endpoint, _)| set | bit(endpoint))
-    }
-
-    pub(crate) fn found_full(&self, endpoint: usize, now: Instant) {
-        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
-        full.retain(|&(other, _)| other != endpoint);
-        full.push((endpoint, now + FULL_FOR));
     }
 
     /// Whether what this endpoint shows may lag behind what was acknowledged.

@@ -7,6 +7,7 @@ use crate::{
     clock,
     error::{Error, ErrorKind, NotAsked},
     replicate::{Line, Next},
+    request::OpClass,
 };
 use futures_core::Stream;
 use std::{
@@ -153,13 +154,20 @@ impl<P: Paged> PagesCall<P> {
     /// When no endpoint could go on, or a limit was met; what was listed until then is dropped.
     pub async fn collect_all(self) -> Result<Collected<P::Entry>, Error> {
         let (most, within) = (self.collect_up_to, self.collect_within);
-        let (cx, _) = enter(self.core.clone(), P::OPERATION, &self.options);
-        valid_deadline(within).map_err(|message| cx.refuse(ErrorKind::InvalidInput, message))?;
+        let (cx, admitted) = enter(self.core.clone(), P::OPERATION, &self.options);
+        let admitted = admitted.and_then(|()| valid_deadline(within).map_err(|wrong| (ErrorKind::InvalidInput, wrong)));
+        admitted.map_err(|(kind, message)| {
+            let refused = cx.refuse(kind, message);
+            cx.ended(OpClass::List, Some(&refused));
+            refused
+        })?;
         let ends = clock::now() + within;
         let mut listing = self.stream();
         let refuse = |listing: &Pages<P>, kind, message| {
             let explanation = listing.explanation.clone().unwrap_or_else(|| cx.explain());
-            Err(Error::local(kind, explanation, message))
+            let refused = Error::local(kind, explanation, message);
+            cx.ended(OpClass::List, Some(&refused));
+            Err(refused)
         };
         let (mut entries, mut explanations, mut held) = (Vec::new(), Vec::new(), 0_usize);
         loop {

@@ -9,6 +9,7 @@ mod core;
 mod fences;
 mod listing;
 mod methods;
+pub(crate) mod passed_over;
 mod probe;
 mod verifier;
 mod walk;
@@ -118,9 +119,6 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// What its store does with conditions, as far as it is known.
     fn capabilities(provider: &Self::Provider) -> Capabilities;
-
-    /// Its store has said that it has no creates.
-    fn found_without_create(provider: &Self::Provider);
 
     /// Asks the store for what is not `known` of it, under a name with this id in it; `told` is called when something was
     /// found.

@@ -1,7 +1,8 @@
 use crate::{
     provider::{
         ProviderError,
-        refusal::{self, Asked, refused},
+        refusal::{Asked, refused},
+        span,
     },
     verdict::azure_judged,
 };
@@ -12,7 +13,7 @@ pub(super) use crate::verdict::AZURE_REQUEST_ID as REQUEST_ID;
 /// Puts Azure's request id, which is a GUID, on the span of the attempt.
 pub(super) fn record(request_id: Option<&str>) {
     let guid = |id: &&str| id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    refusal::record(request_id.filter(guid));
+    span::record(request_id.filter(guid));
 }
 
 /// The SDK's error as ours.

@@ -1,3 +1,4 @@
+use crate::provider::refusal::tell_unreadable;
 use async_trait::async_trait;
 use azure_core::{
     http::{
@@ -54,10 +55,7 @@ impl Readable {
         if kept.get_optional_str(&LAST_MODIFIED).is_some_and(unreadable) {
             kept.remove(LAST_MODIFIED);
             if !self.told.swap(true, Ordering::AcqRel) {
-                tracing::warn!(
-                    target: "evenkeel",
-                    "the store's `last-modified` cannot be read and is left out; this is said once"
-                );
+                tell_unreadable("last-modified");
             }
         }
         kept

@@ -1,6 +1,6 @@
 use crate::{
-    provider::{ProviderError, ProviderErrorKind, aws::with_cause},
-    verdict::{Finding, Outcome, Verdict, aws_finding, table::Symptom, words},
+    provider::{ProviderError, ProviderErrorKind, aws::with_cause, span::record},
+    verdict::{Finding, Outcome, Verdict, aws_finding, table::Symptom},
 };
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error;
@@ -36,13 +36,6 @@ pub(super) fn confirmed(request_id: Option<&str>) -> Result<(), ProviderError> {
             ProviderErrorKind::Failed,
             Finding::symptom(Symptom::ErrorDocument),
         )),
-    }
-}
-
-/// Puts the provider's request id on the span of the attempt, whose layer has declared the field.
-fn record(request_id: Option<&str>) {
-    if let Some(id) = request_id.and_then(words::id) {
-        tracing::Span::current().record("provider.request_id", id);
     }
 }
 

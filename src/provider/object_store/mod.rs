@@ -91,7 +91,7 @@ pub use transport::NoRedirects;
 use super::{
     Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
-    check_terms, names,
+    check_terms, known, names,
     refusal::{Asked, wrong},
 };
 use crate::{
@@ -317,10 +317,11 @@ fn conditions(shown: &str) -> Capability {
         .split_once("bucket_endpoint: \"https://")
         .map_or("", |(_, rest)| rest);
     let host = bucket.split(['/', ':', '"']).next().unwrap_or_default();
-    let amazon = is("AmazonS3 {") && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"));
     let own = is("MicrosoftAzure {") || is("GoogleCloudStorage {") || is("LocalFileSystem {") || is("InMemory");
-    if amazon || own {
+    if own {
         Capability::Kept
+    } else if is("AmazonS3 {") {
+        known::of(host).if_match
     } else {
         Capability::Unknown
     }
@@ -541,6 +542,14 @@ mod tests {
             (
                 "AmazonS3 { bucket_endpoint: \"https://amazonaws.com.evil.example/\" }",
                 Capability::Unknown,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://storage.googleapis.com/b\" }",
+                Capability::Lacking,
+            ),
+            (
+                "AmazonS3 { bucket_endpoint: \"https://b.s3.oss-eu-central-1.aliyuncs.com\" }",
+                Capability::Lacking,
             ),
             ("MicrosoftAzure { client: .. }", Capability::Kept),
             ("InMemory", Capability::Kept),

@@ -1,6 +1,7 @@
 //! The HTTP client under `object_store`'s stores, as this crate trusts it.
 
 use super::answer::{Question, Unproven};
+use crate::provider::refusal::tell_unreadable;
 use async_trait::async_trait;
 use http::{
     HeaderMap, HeaderValue,
@@ -14,7 +15,10 @@ use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, redirect::Policy};
 use std::{
     fmt,
     str::FromStr,
-    sync::{Arc, Once},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -80,7 +84,7 @@ impl HttpConnector for NoRedirects {
         let client = builder.redirect(Policy::none()).build().map_err(refused)?;
         Ok(HttpClient::new(Transport {
             client,
-            told: Once::new(),
+            told: AtomicBool::new(false),
         }))
     }
 }
@@ -88,7 +92,7 @@ impl HttpConnector for NoRedirects {
 struct Transport {
     client: reqwest::Client,
     /// That a date cannot be read.
-    told: Once,
+    told: AtomicBool,
 }
 
 impl fmt::Debug for Transport {
@@ -103,12 +107,9 @@ impl HttpService for Transport {
         let question = Question::of(request.method(), request.uri());
         let mut answer = self.client.call(request).await?;
         if !readable(answer.headers_mut()) {
-            self.told.call_once(|| {
-                tracing::warn!(
-                    target: "evenkeel",
-                    "the store's `last-modified` cannot be read and is left out; this is said once"
-                );
-            });
+            if !self.told.swap(true, Ordering::AcqRel) {
+                tell_unreadable("last-modified");
+            }
         }
         if !question.is_of_the_body(answer.status()) {
             let unproven = |unproven: Unproven| HttpError::new(HttpErrorKind::Decode, unproven);

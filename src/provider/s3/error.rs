@@ -2,7 +2,8 @@ use crate::{
     provider::{
         ProviderError,
         aws::with_cause,
-        refusal::{Asked, record, refused},
+        refusal::{Asked, refused},
+        span::record,
     },
     verdict::{Finding, aws_finding, table},
 };

@@ -50,7 +50,6 @@
 //! [`Attributes`]: crate::request::object::Attributes
 
 mod error;
-mod known;
 mod listing;
 pub mod preset;
 mod proof;
@@ -66,7 +65,8 @@ use super::{
         recorder::{Recorder, nobody},
     },
     check_terms,
-    refusal::{Asked, record},
+    refusal::Asked,
+    span::record,
 };
 use crate::{
     endpoint::Host,
@@ -409,7 +409,7 @@ impl ObjectProvider for S3 {
     fn capabilities(&self) -> Capabilities {
         let known = || {
             let hosts = ObjectProvider::hosts(self).unwrap_or_default();
-            known::of(hosts.first().map_or("", Host::name))
+            super::known::of(hosts.first().map_or("", Host::name))
         };
         self.stated.unwrap_or_else(|| *self.known.get_or_init(known))
     }

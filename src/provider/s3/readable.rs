@@ -1,3 +1,4 @@
+use crate::provider::refusal::tell_unreadable;
 use aws_sdk_s3::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextMut},
     error::BoxError,
@@ -97,10 +98,7 @@ impl Intercept for Readable {
             headers.remove(&name);
             let first = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(called);
             if first {
-                tracing::warn!(
-                    target: "evenkeel",
-                    "the store's `{called}` cannot be read and is left out; this is said once"
-                );
+                tell_unreadable(called);
             }
         }
         Ok(())

@@ -43,7 +43,7 @@ pub enum Property {
     Holds,
     /// It was seen not to, in this way. Nothing that needs the property is left to this endpoint from now on.
     Broken(String),
-    /// The store, or its adapter, says that it cannot do this. Creates there would fail; none is sent there from now on.
+    /// The store, or its adapter, says that it cannot do this: such a write would fail there, and none is sent from now on.
     Unsupported,
     /// It could not be asked, for this reason. What was found before still holds. Ask again.
     Unknown(String),

@@ -54,6 +54,11 @@ impl Verifier {
         }
     }
 
+    /// Who tells of an endpoint.
+    pub(super) fn reporter(&self, endpoint: usize) -> &Reporter {
+        &self.lanes[endpoint].reporter
+    }
+
     /// Ends when something was found.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
@@ -87,13 +92,6 @@ impl<P: Protocol> Core<P> {
     /// The endpoints of which nobody knows what they do with this.
     pub(crate) fn unknown(&self, condition: Conditional) -> u64 {
         self.having(condition, Capability::Unknown)
-    }
-
-    /// This endpoint has said that it has no creates.
-    pub(crate) fn found_without_create(&self, endpoint: usize) {
-        if let Some(provider) = self.provider(endpoint) {
-            P::found_without_create(provider);
-        }
     }
 
     fn having(&self, condition: Conditional, capability: Capability) -> u64 {
@@ -141,13 +139,14 @@ impl<P: Protocol> Core<P> {
         let Some(provider) = self.provider(index).cloned() else {
             return;
         };
-        let id = self.draw_write_id();
-        let known = P::capabilities(&provider);
+        // From here on whatever happens ends the asking: also when the adapter panics, which is asked for what it knows.
         let end = End {
             lane: self.verifier.lanes[index].clone(),
             changed: self.verifier.changed.clone(),
             found: None,
         };
+        let id = self.draw_write_id();
+        let known = P::capabilities(&provider);
         // It keeps no part of the client alive but the endpoint's adapter.
         let task = async move {
             let changed = end.changed.clone();
@@ -157,7 +156,12 @@ impl<P: Protocol> Core<P> {
         let mut tasks = self.verifier.tasks();
         // Those that have ended.
         while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(task, runtime);
+        let asking = tasks.spawn_on(task, runtime);
+        drop(tasks);
+        // Closed in between: nobody else would end it.
+        if self.closed.load(Ordering::Acquire) {
+            asking.abort();
+        }
     }
 }
 
@@ -177,15 +181,18 @@ impl End {
 impl Drop for End {
     fn drop(&mut self) {
         let is_known = |found: Capabilities| Conditional::ALL.iter().all(|&c| found.get(c) != Capability::Unknown);
-        let known = self.found.is_some_and(is_known);
-        let unverified = self.lane.watch().ended(clock::now(), known);
+        let Some(found) = self.found else {
+            // Dropped half-way, which says nothing of the endpoint: another call begins anew.
+            self.lane.watch().dropped();
+            self.changed.notify_waiters();
+            return;
+        };
+        let unverified = self.lane.watch().ended(clock::now(), is_known(found));
         self.changed.notify_waiters();
-        if let Some(found) = self.found {
-            self.lane.reporter.report(Event::ConditionsVerified {
-                endpoint: self.lane.reporter.endpoint(),
-                found,
-                unverified,
-            });
-        }
+        self.lane.reporter.report(Event::ConditionsVerified {
+            endpoint: self.lane.reporter.endpoint(),
+            found,
+            unverified,
+        });
     }
 }

@@ -57,6 +57,11 @@ impl Watch {
         self.running
     }
 
+    /// The questions were dropped half-way.
+    pub(super) const fn dropped(&mut self) {
+        self.running = false;
+    }
+
     /// The endpoint has been asked. `known`: it has answered. Gives how many writes went there before.
     pub(super) fn ended(&mut self, now: Instant, known: bool) -> u64 {
         self.running = false;

@@ -1,0 +1,172 @@
+//! Stores that take no creates for a while, in adapters of the user's own.
+
+use crate::promise::Promise;
+use evenkeel::{
+    Endpoint, ObjectClient, Replication,
+    provider::{Capabilities, Capability, Memory, ObjectProvider, ProviderError, ProviderErrorKind},
+    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
+    telemetry::Event,
+    verdict::{Outcome, Sent, Verdict},
+};
+use libtest_mimic::Trial;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Promise::Healthy.paused(
+            "refused_creates::what_was_said_once_is_not_believed_for_ever",
+            forgotten,
+        ),
+        Promise::Healthy.paused("refused_creates::an_adapters_own_words_for_full_are_heard", own_words),
+        Promise::OwnCode.paused(
+            "refused_creates::an_adapter_that_panics_when_asked_what_it_can_is_asked_again",
+            asked_again,
+        ),
+    ]
+}
+
+/// Refuses creates so, while it is told to.
+#[derive(Clone)]
+struct Refuses {
+    inner: Memory,
+    refusing: Arc<AtomicBool>,
+    with: ProviderError,
+    puts: Arc<AtomicUsize>,
+    /// So many times it panics when it is asked what it can; then it says that it does not know.
+    panics: Option<Arc<AtomicUsize>>,
+}
+
+impl Refuses {
+    fn with(kind: ProviderErrorKind, verdict: Verdict) -> Self {
+        let with = ProviderError::new(kind, Outcome::new(verdict, Sent::Maybe)).with_message("words of its own");
+        Self {
+            inner: Memory::new(),
+            refusing: Arc::new(AtomicBool::new(true)),
+            with,
+            puts: Arc::default(),
+            panics: None,
+        }
+    }
+
+    fn puts(&self) -> usize {
+        self.puts.load(SeqCst)
+    }
+}
+
+impl ObjectProvider for Refuses {
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        self.puts.fetch_add(1, SeqCst);
+        match self.refusing.load(SeqCst) {
+            true => Err(self.with.clone()),
+            false => self.inner.put(put).await,
+        }
+    }
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        self.inner.get(get).await
+    }
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        self.inner.head(head).await
+    }
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.inner.delete(delete).await
+    }
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        self.inner.list(list).await
+    }
+    fn capabilities(&self) -> Capabilities {
+        let Some(panics) = &self.panics else {
+            return Capabilities::all(Capability::Kept);
+        };
+        let left = panics.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        if left == Ok(1) {
+            std::panic::resume_unwind(Box::new("as the trial wants it"));
+        }
+        Capabilities::all(Capability::Unknown)
+    }
+}
+
+fn client(stores: &[&Refuses], told: &Arc<Mutex<Vec<String>>>) -> ObjectClient {
+    let told = told.clone();
+    let endpoints = stores
+        .iter()
+        .zip(["a", "b"])
+        .map(|(store, name)| Endpoint::new(name, (*store).clone()));
+    ObjectClient::builder()
+        .endpoints(endpoints)
+        .replication(Replication::write_once())
+        .on_event(move |event| {
+            if matches!(event, Event::PassedOver { .. }) {
+                told.lock().unwrap().push(event.to_string());
+            }
+        })
+        .build()
+        .unwrap()
+}
+
+async fn forgotten() {
+    let told = Arc::default();
+    let [a, b] = [(); 2].map(|()| Refuses::with(ProviderErrorKind::Unsupported, Verdict::Caller));
+    b.refusing.store(false, SeqCst);
+    let both = client(&[&a, &b], &told);
+    for key in 0..10 {
+        assert_eq!(both.put(format!("{key}"), "x").await.unwrap().endpoint(), "b");
+    }
+    assert_eq!(a.puts(), 1);
+    assert_eq!(
+        *told.lock().unwrap(),
+        ["creates pass a over for 30s, as it has said that it has no creates"]
+    );
+    // It was a gateway that said so.
+    a.refusing.store(false, SeqCst);
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(both.put("later", "x").await.unwrap().endpoint(), "a");
+    // Where there is nobody else, it is asked at once.
+    a.refusing.store(true, SeqCst);
+    let alone = client(&[&a], &told);
+    alone.put("alone", "x").await.unwrap_err();
+    a.refusing.store(false, SeqCst);
+    alone.put("alone", "x").await.unwrap();
+}
+
+async fn own_words() {
+    let told = Arc::default();
+    let [a, b] = [(); 2].map(|()| Refuses::with(ProviderErrorKind::Full, Verdict::Throttled));
+    b.refusing.store(false, SeqCst);
+    let both = client(&[&a, &b], &told);
+    for key in 0..10 {
+        assert_eq!(both.put(format!("{key}"), "x").await.unwrap().endpoint(), "b");
+    }
+    assert_eq!(a.puts(), 1);
+    assert!(told.lock().unwrap()[0].ends_with("as it has said that it is full"));
+}
+
+async fn asked_again() {
+    let told = Arc::default();
+    let mut store = Refuses::with(ProviderErrorKind::Unsupported, Verdict::Caller);
+    store.refusing.store(false, SeqCst);
+    // Each call asks it several times: wherever it panics, some create afterwards has the store verified.
+    for panics in 1..8 {
+        store.panics = Some(Arc::new(AtomicUsize::new(panics)));
+        let client = client(&[&store], &told);
+        let mut took = Duration::ZERO;
+        for key in 0..400 {
+            let began = told_time();
+            let client = client.clone();
+            let put = tokio::spawn(async move { client.put(format!("{panics}/{key}"), "x").await.map(drop) });
+            let _ = put.await;
+            took = took.max(told_time() - began);
+        }
+        assert!(took < Duration::from_secs(1), "{took:?}, {panics}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the time is paused here")]
+fn told_time() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
