@@ -100,11 +100,14 @@ impl Bounded for Settings {
         ] {
             bounds.number(name, share, 0.0, 1.0);
         }
-        for (name, time) in [("breaker.stable_after", stable_after), ("breaker.hold_down", hold_down)] {
+        for (name, time) in [
+            ("breaker.open_min", open_min),
+            ("breaker.open_max", open_max),
+            ("breaker.stable_after", stable_after),
+            ("breaker.hold_down", hold_down),
+        ] {
             bounds.time(name, time, Duration::ZERO, DAY);
         }
-        bounds.time("breaker.open_min", open_min, Duration::ZERO, DAY);
-        bounds.time("breaker.open_max", open_max, *open_min, DAY);
         bounds.time("breaker.window", window, TICK, Duration::from_secs(3_600));
     }
 }

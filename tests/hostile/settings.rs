@@ -140,12 +140,13 @@ const NONSENSE: [Number; 6] = [
     Number::Time(Duration::MAX),
 ];
 
-/// No wait, no chance, no budget, the first fault: each of these says something. A longest time below the shortest does not.
-const BEAR_AN_END: [&str; 21] = [
+/// No wait, no chance, no budget, the first fault: each of these says something. (A longest time below the shortest wins.)
+const BEAR_AN_END: [&str; 22] = [
     "breaker.hold_down = Time(0ns)",
     "breaker.jitter = Share(0.0)",
     "breaker.open_calls = Count(0)",
     "breaker.open_calls = Count(4294967295)",
+    "breaker.open_max = Time(0ns)",
     "breaker.open_min = Time(0ns)",
     "breaker.open_share_of_outage = Share(0.0)",
     "breaker.ratio = Share(0.0)",
