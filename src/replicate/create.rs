@@ -108,7 +108,8 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         before.attempts += u32::try_from(reply.record().attempts()).unwrap_or(u32::MAX);
         before.tried |= reply.record().picked();
         before.lost |= bit(endpoint);
-        if before.attempts >= cx.core.retry.max_attempts {
+        // As the stack's own retries, paid for before the wait: who has waited is not turned away.
+        if before.attempts >= cx.core.retry.max_attempts || !may_ask_more(cx, &reply) {
             break reply;
         }
         if cx.reach(allowed) & !before.tried == 0 {
@@ -116,9 +117,6 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
                 break reply;
             }
             before.tried = 0;
-        }
-        if !may_ask_more(cx, &reply) {
-            break reply;
         }
         last = Some(reply);
     };
@@ -182,7 +180,8 @@ fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize, silent: bool) -> Aim {
     }
 }
 
-/// Waits before an endpoint is asked again, as the stack's own retries do where nobody asks for a longer one; `false`: there is no time left.
+/// Waits before an endpoint is asked again, as the stack's own retries do where nobody asks for a longer one; `false`: there is
+/// no time left.
 async fn pause<P: Protocol>(cx: &Context<P>, before: &mut Before) -> bool {
     let wait = {
         let mut rng = cx.core.rng.lock().unwrap_or_else(PoisonError::into_inner);
