@@ -45,6 +45,11 @@ impl<S> Counted<S> {
         }
     }
 
+    /// Itself, whatever its manner, and uncounted.
+    pub(crate) const fn store(&self) -> &S {
+        &self.store
+    }
+
     /// Every request so far, warm-ups included.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)

@@ -9,41 +9,64 @@ use evenkeel::{
     endpoint::Constraints,
     operator::{Operator, Selector},
     probe,
-    provider::{Memory, MemoryTable},
+    provider::{Memory, MemoryTable, ObjectProvider},
     request::{Call, CallRecord, Key, OpClass, Safety, WriteId, kv, object},
 };
 use fastrand::Rng;
 use libtest_mimic::Trial;
-use std::{collections::BTreeSet, future::Future, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    time::Duration,
+};
 use tower::ServiceExt;
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         Promise::Constraint.paused(
             "constraints::no_door_of_an_object_client_leads_to_a_barred_endpoint",
-            || drawn(0, objects),
+            || drawn(0, &OBJECTS, objects),
         ),
         Promise::Constraint.paused("constraints::no_door_of_a_kv_client_leads_to_a_barred_endpoint", || {
-            drawn(1, values)
+            drawn(1, &VALUES, values)
         }),
         Promise::Constraint.paused("constraints::no_door_of_a_failover_leads_to_a_barred_endpoint", || {
-            drawn(2, closures)
+            drawn(2, &CLOSURES, closures)
         }),
         Promise::Constraint.paused("constraints::no_backfill_asks_a_barred_endpoint", || {
-            drawn(3, backfills)
+            drawn(3, &["backfill"], backfills)
         }),
     ]
 }
 
-async fn drawn<F: Future<Output = ()>>(number: u64, case: impl Fn(Rng) -> F) {
+/// How often each door led to an endpoint that may be asked.
+type Reached = BTreeMap<&'static str, usize>;
+
+/// Many clients. `doors`: each must have led somewhere, or nothing was shown of it.
+async fn drawn<F: Future<Output = Reached>>(number: u64, doors: &[&'static str], case: impl Fn(Rng) -> F) {
+    let mut reached = Reached::new();
     for round in 0..promise::rounds(60) as u64 {
         Promise::Constraint.tried();
         let seed = promise::seed().wrapping_add(round * 4 + number);
         // Printed only where the trial fails.
         println!("case {seed}");
-        case(Rng::with_seed(seed)).await;
+        for (door, times) in case(Rng::with_seed(seed)).await {
+            *reached.entry(door).or_default() += times;
+        }
     }
+    for door in doors {
+        let times = reached.get(door).copied().unwrap_or_default();
+        assert!(
+            times >= LEAST,
+            "{door} led to a permitted endpoint {times} times: {reached:?}"
+        );
+    }
+    let unknown: Vec<_> = reached.keys().filter(|door| !doors.contains(door)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
+
+/// In sixty rounds; at a dozen seeds no door had fewer than twice as many.
+const LEAST: usize = 5;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const PLACES: [&str; 4] = ["DE", "FR", "US", "IE"];
@@ -134,6 +157,10 @@ struct Drawn<C> {
     endpoints: Vec<Endpoint<Counted<C>>>,
     /// With what each may not be asked.
     barred: Vec<Counted<C>>,
+    permitted: Vec<Counted<C>>,
+    /// Where those stand.
+    may: Vec<usize>,
+    reached: Reached,
     writable: usize,
 }
 
@@ -150,18 +177,25 @@ impl<C: Clone> Drawn<C> {
             terms,
             endpoints: Vec::new(),
             barred: Vec::new(),
+            permitted: Vec::new(),
+            may: Vec::new(),
+            reached: Reached::new(),
             writable: 0,
         };
         for (place, name) in places.iter().zip(NAMES) {
             let permitted = drawn.terms.permit(place);
             // A barred one is well, so that nobody is kept away by its trouble.
             let manner = match permitted {
-                true => Manner::ALL[rng.usize(..Manner::ALL.len())],
-                false => Manner::Well,
+                true if rng.bool() => Manner::ALL[rng.usize(..Manner::ALL.len())],
+                _ => Manner::Well,
             };
             let counted = Counted::new(store(), manner);
             match permitted {
-                true => drawn.writable += usize::from(!place.read_only),
+                true => {
+                    drawn.writable += usize::from(!place.read_only);
+                    drawn.permitted.push(counted.clone());
+                    drawn.may.push(drawn.endpoints.len());
+                }
                 false => drawn.barred.push(counted.clone()),
             }
             drawn.endpoints.push(place.endpoint(name, counted));
@@ -173,6 +207,18 @@ impl<C: Clone> Drawn<C> {
         for store in &self.barred {
             assert_eq!(store.requests(), 0, "{door} led to a barred endpoint: {:?}", self.terms);
         }
+    }
+
+    /// Requests to those that may be asked.
+    fn asked(&self) -> usize {
+        self.permitted.iter().map(Counted::requests).sum()
+    }
+
+    /// One has gone through this door. `before`: what was asked until then.
+    fn passed(&mut self, door: &'static str, before: usize) {
+        self.assert_unasked(door);
+        let led_somewhere = self.asked() > before;
+        *self.reached.entry(door).or_default() += usize::from(led_somewhere);
     }
 }
 
@@ -234,8 +280,37 @@ fn name(rng: &mut Rng) -> &'static str {
     NAMES[rng.usize(..NAMES.len())]
 }
 
-async fn objects(mut rng: Rng) {
-    let drawn = Drawn::new(&mut rng, Memory::new);
+const OBJECTS: [&str; 14] = [
+    "put",
+    "get",
+    "head",
+    "delete",
+    "list",
+    "verify",
+    "warm_up",
+    "service",
+    "overwrite",
+    "fenced put",
+    "if_match",
+    "delete if_match",
+    "fenced delete",
+    "a probe",
+];
+
+/// A tag that was seen, or one that is made up, under the name of any endpoint.
+async fn tag(client: &ObjectClient, key: &str, rng: &mut Rng) -> object::ETag {
+    let seen = match rng.u8(..4) > 0 {
+        true => {
+            let _ = client.put(key, "body").await;
+            client.head(key).await.ok().and_then(|head| head.etag().cloned())
+        }
+        false => None,
+    };
+    seen.unwrap_or_else(|| object::ETag::new("\"made-up\"", name(rng)))
+}
+
+async fn objects(mut rng: Rng) -> Reached {
+    let mut drawn = Drawn::new(&mut rng, Memory::new);
     let mut builder = ObjectClient::builder()
         .endpoints(drawn.endpoints.clone())
         .seed(rng.u64(..))
@@ -253,21 +328,36 @@ async fn objects(mut rng: Rng) {
     if rng.bool() {
         builder = builder.endpoint_layer(|_| tower::limit::ConcurrencyLimitLayer::new(2));
     }
+    if rng.u8(..4) == 0 {
+        builder = builder.fenced();
+    }
     let client = constrained!(builder, drawn.terms).build().unwrap();
     for _ in 0..30 {
         let rng = &mut rng;
         let key = format!("key/{}", rng.u8(..4));
         let pin = rng.bool().then(|| name(rng));
-        let door = rng.u8(..9);
-        match door {
-            0 => drop(pinned!(client.put(key, "body"), pin).await),
-            1 => drop(pinned!(client.get(key), pin).await),
-            2 => drop(pinned!(client.head(key), pin).await),
-            3 => drop(pinned!(client.delete(key).only_locations(PLACES), pin).await),
-            4 => drop(pinned!(client.list("key/"), pin).collect_all().await),
-            5 => drop(client.verify().await),
-            6 => drop(client.warm_up().await),
-            7 => order(&client.operator(), rng),
+        let door = OBJECTS[rng.usize(..OBJECTS.len() - 1)];
+        if rng.u8(..8) == 0 {
+            order(&client.operator(), rng);
+        }
+        let tag = match door {
+            "if_match" | "delete if_match" => Some(tag(&client, &key, rng).await),
+            _ => None,
+        };
+        let before = drawn.asked();
+        match (door, tag) {
+            ("put", _) => drop(pinned!(client.put(key, "body"), pin).await),
+            ("get", _) => drop(pinned!(client.get(key), pin).await),
+            ("head", _) => drop(pinned!(client.head(key), pin).await),
+            ("delete", _) => drop(pinned!(client.delete(key).only_locations(PLACES), pin).await),
+            ("list", _) => drop(pinned!(client.list("key/"), pin).collect_all().await),
+            ("verify", _) => drop(client.verify().await),
+            ("warm_up", _) => drop(client.warm_up().await),
+            ("overwrite", _) => drop(pinned!(client.put(key, "body").overwrite(), pin).await),
+            ("fenced put", _) => drop(pinned!(client.put(key, "body").overwrite().fenced(), pin).await),
+            ("if_match", Some(tag)) => drop(pinned!(client.put(key, "body").if_match(tag), pin).await),
+            ("delete if_match", Some(tag)) => drop(pinned!(client.delete(key).if_match(tag), pin).await),
+            ("fenced delete", _) => drop(pinned!(client.delete(key).fenced(), pin).await),
             _ => {
                 let key = Key::new(key).unwrap();
                 let request = match rng.u8(..4) {
@@ -279,14 +369,47 @@ async fn objects(mut rng: Rng) {
                 drop(client.service().oneshot(Call::on_record(request, record(rng))).await);
             }
         }
-        drawn.assert_unasked(&format!("door {door} of an object client"));
+        drawn.passed(door, before);
+        let before = drawn.asked();
         tokio::time::sleep(Duration::from_millis(rng.u64(..900))).await;
+        drawn.passed("a probe", before);
     }
-    drawn.assert_unasked("a probe of an object client");
+    drawn.reached
 }
 
-async fn values(mut rng: Rng) {
-    let drawn = Drawn::new(&mut rng, MemoryTable::new);
+const VALUES: [&str; 16] = [
+    "put",
+    "get",
+    "put_if_absent",
+    "delete",
+    "scan",
+    "increment",
+    "warm_up",
+    "get_many",
+    "put_many",
+    "service",
+    "fenced put",
+    "fenced delete",
+    "compare_and_set",
+    "delete_if",
+    "eventual get",
+    "a probe",
+];
+
+/// A version that was seen, or one that is made up, under the name of any endpoint.
+async fn version(client: &KvClient, key: &str, rng: &mut Rng) -> kv::Version {
+    let seen = match rng.u8(..4) > 0 {
+        true => {
+            let _ = client.put(key, "value").await;
+            client.get(key).await.ok().map(|got| got.version().clone())
+        }
+        false => None,
+    };
+    seen.unwrap_or_else(|| kv::Version::new("made-up", name(rng)))
+}
+
+async fn values(mut rng: Rng) -> Reached {
+    let mut drawn = Drawn::new(&mut rng, MemoryTable::new);
     let mut builder = KvClient::builder()
         .endpoints(drawn.endpoints.clone())
         .seed(rng.u64(..))
@@ -301,23 +424,40 @@ async fn values(mut rng: Rng) {
     if rng.bool() {
         builder = builder.layer(tower::limit::ConcurrencyLimitLayer::new(2));
     }
+    if rng.u8(..4) == 0 {
+        builder = builder.fenced();
+    }
     let client = constrained!(builder, drawn.terms).build().unwrap();
     for _ in 0..30 {
         let rng = &mut rng;
         let key = format!("key/{}", rng.u8(..4));
         let pin = rng.bool().then(|| name(rng));
-        let door = rng.u8(..11);
-        match door {
-            0 => drop(pinned!(client.put(key, "value"), pin).await),
-            1 => drop(pinned!(client.get(key), pin).await),
-            2 => drop(pinned!(client.put_if_absent(key, "value"), pin).await),
-            3 => drop(pinned!(client.delete(key).only_locations(PLACES), pin).await),
-            4 => drop(pinned!(client.scan("key/"), pin).collect_all().await),
-            5 => drop(pinned!(client.increment(key, 1), pin).await),
-            6 => drop(client.warm_up().await),
-            7 => order(&client.operator(), rng),
-            8 => drop(pinned!(client.get_many([key, "key/9".to_owned()]), pin).await),
-            9 => drop(pinned!(client.put_many([(key, "value")]), pin).await),
+        let door = VALUES[rng.usize(..VALUES.len() - 1)];
+        if rng.u8(..8) == 0 {
+            order(&client.operator(), rng);
+        }
+        let version = match door {
+            "compare_and_set" | "delete_if" => Some(version(&client, &key, rng).await),
+            _ => None,
+        };
+        let before = drawn.asked();
+        match (door, version) {
+            ("put", _) => drop(pinned!(client.put(key, "value"), pin).await),
+            ("get", _) => drop(pinned!(client.get(key), pin).await),
+            ("put_if_absent", _) => drop(pinned!(client.put_if_absent(key, "value"), pin).await),
+            ("delete", _) => drop(pinned!(client.delete(key).only_locations(PLACES), pin).await),
+            ("scan", _) => drop(pinned!(client.scan("key/"), pin).collect_all().await),
+            ("increment", _) => drop(pinned!(client.increment(key, 1), pin).await),
+            ("warm_up", _) => drop(client.warm_up().await),
+            ("get_many", _) => drop(pinned!(client.get_many([key, "key/9".to_owned()]), pin).await),
+            ("put_many", _) => drop(pinned!(client.put_many([(key, "value")]), pin).await),
+            ("fenced put", _) => drop(pinned!(client.put(key, "value").fenced(), pin).await),
+            ("fenced delete", _) => drop(pinned!(client.delete(key).fenced(), pin).await),
+            ("compare_and_set", Some(version)) => {
+                drop(pinned!(client.compare_and_set(key, version, "value"), pin).await);
+            }
+            ("delete_if", Some(version)) => drop(pinned!(client.delete_if(key, version), pin).await),
+            ("eventual get", _) => drop(pinned!(client.get(key).eventual(), pin).await),
             _ => {
                 let key = kv::Key::new(key).unwrap();
                 let request = match rng.u8(..3) {
@@ -328,14 +468,18 @@ async fn values(mut rng: Rng) {
                 drop(client.service().oneshot(Call::on_record(request, record(rng))).await);
             }
         }
-        drawn.assert_unasked(&format!("door {door} of a kv client"));
+        drawn.passed(door, before);
+        let before = drawn.asked();
         tokio::time::sleep(Duration::from_millis(rng.u64(..900))).await;
+        drawn.passed("a probe", before);
     }
-    drawn.assert_unasked("a probe of a kv client");
+    drawn.reached
 }
 
-async fn closures(mut rng: Rng) {
-    let drawn = Drawn::new(&mut rng, || ());
+const CLOSURES: [&str; 6] = ["read", "write", "idempotent_write", "warm_up", "service", "a probe"];
+
+async fn closures(mut rng: Rng) -> Reached {
+    let mut drawn = Drawn::new(&mut rng, || ());
     let ask = |client: Counted<()>| async move { client.ask().await };
     let mut builder = Failover::builder()
         .endpoints(drawn.endpoints.clone())
@@ -349,13 +493,16 @@ async fn closures(mut rng: Rng) {
     for _ in 0..30 {
         let rng = &mut rng;
         let pin = rng.bool().then(|| name(rng));
-        let door = rng.u8(..6);
+        let door = CLOSURES[rng.usize(..CLOSURES.len() - 1)];
+        if rng.u8(..8) == 0 {
+            order(&client.operator(), rng);
+        }
+        let before = drawn.asked();
         match door {
-            0 => drop(pinned!(client.read(ask), pin).await),
-            1 => drop(pinned!(client.write(ask), pin).await),
-            2 => drop(pinned!(client.idempotent_write(ask).only_locations(PLACES), pin).await),
-            3 => drop(client.warm_up(|client| async move { client.ask().await }).await),
-            4 => order(&client.operator(), rng),
+            "read" => drop(pinned!(client.read(ask), pin).await),
+            "write" => drop(pinned!(client.write(ask), pin).await),
+            "idempotent_write" => drop(pinned!(client.idempotent_write(ask).only_locations(PLACES), pin).await),
+            "warm_up" => drop(client.warm_up(|client| async move { client.ask().await }).await),
             _ => drop(
                 client
                     .service()
@@ -363,28 +510,42 @@ async fn closures(mut rng: Rng) {
                     .await,
             ),
         }
-        drawn.assert_unasked(&format!("door {door} of a failover"));
+        drawn.passed(door, before);
+        let before = drawn.asked();
         tokio::time::sleep(Duration::from_millis(rng.u64(..900))).await;
+        drawn.passed("a probe", before);
     }
-    drawn.assert_unasked("a probe of a failover");
+    drawn.reached
 }
 
-async fn backfills(mut rng: Rng) {
+async fn backfills(mut rng: Rng) -> Reached {
     let rng = &mut rng;
-    let drawn = Drawn::new(rng, Memory::new);
-    let (from, to) = (rng.usize(..drawn.endpoints.len()), rng.usize(..drawn.endpoints.len()));
-    let mut backfill = Backfill::objects(drawn.endpoints[from].clone(), drawn.endpoints[to].clone())
-        .attempts(2)
-        .patience(Duration::from_secs(5));
-    // With both setters neither side is asked.
-    backfill = constrained!(backfill, drawn.terms);
-    let result = match rng.u8(..3) {
-        0 => backfill.estimate().await.map(drop),
-        1 => backfill.dry_run().await.map(drop),
-        _ => backfill.run().await.map(drop),
-    };
-    drop(result);
-    drawn.assert_unasked("a backfill");
+    let mut drawn = Drawn::new(rng, Memory::new);
+    for _ in 0..4 {
+        // Half of the time a pair that may be asked, if there is one.
+        let may = rng.bool().then(|| drawn.may.clone()).unwrap_or_default();
+        let mut draw = || match may[..] {
+            [] => rng.usize(..drawn.endpoints.len()),
+            _ => may[rng.usize(..may.len())],
+        };
+        let (from, to) = (draw(), draw());
+        // There is something to copy: else nothing would be asked of the target.
+        let put = object::Put::new(Key::new("k").unwrap(), "body");
+        let _ = ObjectProvider::put(drawn.endpoints[from].client().store(), put).await;
+        let mut backfill = Backfill::objects(drawn.endpoints[from].clone(), drawn.endpoints[to].clone())
+            .attempts(2)
+            .patience(Duration::from_secs(5));
+        // With both setters neither side is asked.
+        backfill = constrained!(backfill, drawn.terms);
+        let before = drawn.asked();
+        let result = match rng.u8(..3) {
+            0 => backfill.estimate().await.map(drop),
+            1 => backfill.dry_run().await.map(drop),
+            _ => backfill.run().await.map(drop),
+        };
+        drop(result);
+        drawn.passed("backfill", before);
+    }
     // With constraints on the target, data may come from a barred place and not go there.
     let target = Counted::new(MemoryTable::new(), Manner::Well);
     let terms = Constraints::new().only_locations(["DE"]);
@@ -392,4 +553,5 @@ async fn backfills(mut rng: Rng) {
     let to = Endpoint::new("to", target.clone()).location("US");
     Backfill::table(from, to).constraints(terms).run().await.unwrap_err();
     assert_eq!(target.requests(), 0);
+    drawn.reached
 }
