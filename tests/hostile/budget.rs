@@ -6,7 +6,7 @@ mod stores;
 use crate::promise::{self, Promise};
 use evenkeel::{
     Endpoint, ErrorKind, KvClient, ObjectClient, Replication,
-    provider::{KvProvider, MemoryTable},
+    provider::{KvProvider, Memory, MemoryTable},
     request::{
         WriteId,
         kv::{self, Get},
@@ -54,6 +54,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         tries.paused("budget::a_large_answer_that_ends_early_is_no_extra", a_large_answer),
         tries.paused("budget::every_request_is_needed_or_paid_or_named", every_request),
+        tries.paused(
+            "budget::every_request_for_an_object_is_needed_or_paid_or_named",
+            every_request_for_an_object,
+        ),
     ]
 }
 
@@ -329,17 +333,20 @@ fn needed(operation: usize, keys: usize, endpoints: usize, replication: &str) ->
     requests as u64
 }
 
+fn drawn(chance: &mut fastrand::Rng) -> Faults {
+    Faults {
+        undone: chance.f64() * 0.5,
+        refused: chance.f64() * chance.f64(),
+        lost: chance.f64() * chance.f64() * 0.5,
+    }
+}
+
 /// Whatever is called, by whomever, through whatever faults.
 async fn every_request() {
     for round in 0..promise::rounds(12) {
         Promise::Budget.tried();
         let seed = promise::seed().wrapping_add(round as u64);
-        let mut chance = fastrand::Rng::with_seed(seed);
-        let faults = Faults {
-            undone: chance.f64() * 0.5,
-            refused: chance.f64() * chance.f64(),
-            lost: chance.f64() * chance.f64() * 0.5,
-        };
+        let faults = drawn(&mut fastrand::Rng::with_seed(seed));
         let (name, replication) = match round % 3 {
             0 => ("provider_managed", Replication::provider_managed()),
             1 => ("write_once", Replication::write_once()),
@@ -387,7 +394,7 @@ async fn every_request() {
         };
         join_all((0..4).map(|i| worker(seed ^ (i << 32)))).await;
         let asked: u64 = tables.iter().map(Flaky::asked).sum();
-        let pages: u64 = tables.iter().map(|table| table.scanned.load(Ordering::Relaxed)).sum();
+        let pages: u64 = tables.iter().map(|table| table.pages.load(Ordering::Relaxed)).sum();
         let (needed, beyond) = (needs.load(Ordering::Relaxed), client.snapshot());
         let most = at_most(needed + named(&beyond), 4 * 200 + pages, since);
         assert!(
@@ -395,4 +402,105 @@ async fn every_request() {
             "seed {seed}, {name}, {faults:?}: {asked} requests, {needed} needed, at most {most}; {beyond}"
         );
     }
+}
+
+/// So it is for objects, with two clients that change each other's, and with calls that are fenced.
+async fn every_request_for_an_object() {
+    for round in 0..promise::rounds(12) {
+        Promise::Budget.tried();
+        let seed = promise::seed().wrapping_add(round as u64);
+        let faults = drawn(&mut fastrand::Rng::with_seed(seed));
+        let write_once = round % 2 == 1;
+        let shared = [Memory::new(), Memory::new()];
+        let since = Instant::now();
+        let clients = (0..2).map(|i| one_of_the_clients(&shared, faults, write_once, seed ^ (i << 32), since));
+        join_all(clients).await;
+    }
+}
+
+async fn one_of_the_clients(shared: &[Memory; 2], faults: Faults, write_once: bool, seed: u64, since: Instant) {
+    let stores = [0, 1].map(|i| Flaky::over(shared[i].clone(), faults, seed + i as u64));
+    let replication = match write_once {
+        true => Replication::write_once(),
+        false => Replication::provider_managed(),
+    };
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", stores[0].clone()))
+        .endpoint(Endpoint::new("ireland", stores[1].clone()))
+        .replication(replication)
+        .seed(seed)
+        .build()
+        .unwrap();
+    let (needs, calls) = (AtomicU64::new(0), AtomicU64::new(0));
+    let worker = |seed: u64| {
+        let (client, needs, calls) = (client.clone(), &needs, &calls);
+        async move {
+            let mut chance = fastrand::Rng::with_seed(seed);
+            for _ in 0..100 {
+                let key = format!("k{}", chance.usize(..10));
+                let need = |requests: u64| {
+                    calls.fetch_add(1, Ordering::Relaxed);
+                    needs.fetch_add(requests, Ordering::Relaxed);
+                };
+                let everywhere = if write_once { 2 } else { 1 };
+                match chance.usize(..11) {
+                    0 => {
+                        need(1);
+                        drop(client.get(key).await);
+                    }
+                    1 => {
+                        need(1);
+                        drop(client.put(key, "1").overwrite().await);
+                    }
+                    2 => {
+                        // A HEAD for the tag.
+                        need(if write_once { 1 } else { 2 });
+                        drop(client.put(key, "2").overwrite().fenced().await);
+                    }
+                    3 => {
+                        need(1);
+                        drop(client.put(key, "3").await);
+                    }
+                    4 => {
+                        need(1);
+                        drop(client.put(key, "4").write_id(WriteId::new("mine")).await);
+                    }
+                    operation @ 5..=7 => {
+                        need(1);
+                        let there = client.head(key.clone()).await;
+                        let Some(tag) = there.ok().and_then(|there| there.etag().cloned()) else {
+                            continue;
+                        };
+                        need(1);
+                        match operation {
+                            5 => drop(client.put(key, "5").if_match(tag).await),
+                            6 => drop(client.delete(key).if_match(tag).await),
+                            _ => drop(client.get(key).if_none_match(tag).await),
+                        }
+                    }
+                    8 => {
+                        need(everywhere);
+                        drop(client.delete(key).await);
+                    }
+                    9 => {
+                        need(2);
+                        drop(client.delete(key).fenced().await);
+                    }
+                    _ => {
+                        need(0);
+                        drop(client.list("").collect_all().await);
+                    }
+                }
+            }
+        }
+    };
+    join_all((0..4).map(|i| worker(seed ^ (i << 40)))).await;
+    let asked: u64 = stores.iter().map(Flaky::asked).sum();
+    let pages: u64 = stores.iter().map(|store| store.pages.load(Ordering::Relaxed)).sum();
+    let (needed, beyond) = (needs.into_inner(), client.snapshot());
+    let most = at_most(needed + named(&beyond), calls.into_inner() + pages, since);
+    assert!(
+        asked <= most,
+        "seed {seed}, write once {write_once}, {faults:?}: {asked} requests, {needed} needed, at most {most}; {beyond}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use evenkeel::{
     endpoint::Host,
-    provider::{KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, ProviderErrorKind},
+    provider::{Capabilities, KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         kv::{Delete, Get, GetMany, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value},
         object,
@@ -28,25 +28,25 @@ pub(super) struct Faults {
     pub(super) lost: f64,
 }
 
-/// A table that counts what it is asked, and fails by chance.
+/// A store that counts what it is asked, and fails by chance.
 #[derive(Clone)]
-pub(super) struct Flaky {
-    pub(super) table: MemoryTable,
+pub(super) struct Flaky<S = MemoryTable> {
+    store: S,
     pub(super) faults: Arc<Mutex<Faults>>,
     chance: Arc<Mutex<fastrand::Rng>>,
     asked: Arc<AtomicU64>,
-    /// Pages of scans, which are counted apart.
-    pub(super) scanned: Arc<AtomicU64>,
+    /// Pages, which are counted apart.
+    pub(super) pages: Arc<AtomicU64>,
 }
 
-impl Flaky {
-    pub(super) fn over(table: MemoryTable, faults: Faults, seed: u64) -> Self {
+impl<S> Flaky<S> {
+    pub(super) fn over(store: S, faults: Faults, seed: u64) -> Self {
         Self {
-            table,
+            store,
             faults: Arc::new(Mutex::new(faults)),
             chance: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))),
             asked: Arc::default(),
-            scanned: Arc::default(),
+            pages: Arc::default(),
         }
     }
 
@@ -66,6 +66,12 @@ impl Flaky {
             true => Err(failed(Sent::No)),
             false => Ok(()),
         }
+    }
+
+    async fn arrives_for_a_page(&self) -> Result<(), ProviderError> {
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_sub(1, Ordering::Relaxed);
+        self.arrives().await
     }
 
     fn leaves<T>(&self, answer: T) -> Result<T, ProviderError> {
@@ -98,41 +104,39 @@ fn failed(sent: Sent) -> ProviderError {
 impl KvProvider for Flaky {
     async fn get(&self, get: Get) -> Result<Value, ProviderError> {
         self.arrives().await?;
-        self.leaves(self.table.get(get).await)?
+        self.leaves(self.store.get(get).await)?
     }
 
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         self.arrives().await?;
-        self.leaves(self.table.put(put).await)?
+        self.leaves(self.store.put(put).await)?
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
         self.arrives().await?;
-        self.leaves(self.table.delete(delete).await)?
+        self.leaves(self.store.delete(delete).await)?
     }
 
     async fn scan(&self, mut scan: Scan) -> Result<ScanPage, ProviderError> {
-        self.scanned.fetch_add(1, Ordering::Relaxed);
-        self.asked.fetch_sub(1, Ordering::Relaxed);
-        self.arrives().await?;
+        self.arrives_for_a_page().await?;
         scan.limit = Some(scan.limit.unwrap_or(10).min(10));
-        self.leaves(self.table.scan(scan).await)?
+        self.leaves(self.store.scan(scan).await)?
     }
 
     async fn get_many(&self, many: GetMany) -> Result<Vec<Result<Value, ProviderError>>, ProviderError> {
         self.arrives().await?;
-        let results = self.undone(self.table.get_many(many).await?);
+        let results = self.undone(self.store.get_many(many).await?);
         self.leaves(results)
     }
 
     async fn put_many(&self, many: PutMany) -> Result<Vec<Result<PutAnswer, ProviderError>>, ProviderError> {
         self.arrives().await?;
-        let results = self.undone(self.table.put_many(many).await?);
+        let results = self.undone(self.store.put_many(many).await?);
         self.leaves(results)
     }
 
     fn limits(&self) -> Limits {
-        self.table.limits().with_batches(10, 10)
+        self.store.limits().with_batches(10, 10)
     }
 
     fn has_strong_replicas(&self) -> bool {
@@ -141,6 +145,38 @@ impl KvProvider for Flaky {
 
     fn hosts(&self) -> Option<Vec<Host>> {
         Some(Vec::new())
+    }
+}
+
+impl ObjectProvider for Flaky<Memory> {
+    async fn put(&self, put: object::Put) -> Result<object::PutAnswer, ProviderError> {
+        self.arrives().await?;
+        self.leaves(self.store.put(put).await)?
+    }
+
+    async fn get(&self, get: object::Get) -> Result<object::Object, ProviderError> {
+        self.arrives().await?;
+        self.leaves(self.store.get(get).await)?
+    }
+
+    async fn head(&self, head: object::Head) -> Result<object::ObjectMeta, ProviderError> {
+        self.arrives().await?;
+        self.leaves(self.store.head(head).await)?
+    }
+
+    async fn delete(&self, delete: object::Delete) -> Result<(), ProviderError> {
+        self.arrives().await?;
+        self.leaves(self.store.delete(delete).await)?
+    }
+
+    async fn list(&self, mut list: object::List) -> Result<object::ListPage, ProviderError> {
+        self.arrives_for_a_page().await?;
+        list.limit = Some(10);
+        self.leaves(self.store.list(list).await)?
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
     }
 }
 
