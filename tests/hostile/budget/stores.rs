@@ -24,6 +24,8 @@ pub(super) struct Faults {
     pub(super) undone: f64,
     /// It is refused, and nothing happens.
     pub(super) refused: f64,
+    /// It is lost on the way: nothing happens, and nobody knows.
+    pub(super) swallowed: f64,
     /// It happens, and the answer is lost.
     pub(super) lost: f64,
 }
@@ -62,8 +64,11 @@ impl<S> Flaky<S> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let micros = self.chance.lock().unwrap().u64(500..5_000);
         tokio::time::sleep(Duration::from_micros(micros)).await;
-        match self.draws(|faults| faults.refused) {
-            true => Err(failed(Sent::No)),
+        if self.draws(|faults| faults.refused) {
+            return Err(failed(Sent::No));
+        }
+        match self.draws(|faults| faults.swallowed) {
+            true => Err(failed(Sent::Maybe)),
             false => Ok(()),
         }
     }
