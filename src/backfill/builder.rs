@@ -224,6 +224,10 @@ impl Backfill {
         };
         shared.resume(run.clone(), counts, position.clone());
         shared.tell(&event);
+        if let Copier::Objects(objects) = &copier {
+            let asked = objects.have_target_asked(&shared).await;
+            asked.map_err(|refusal| Stopped::new(refusal.about_conditions(&objects.to.name), shared.report()))?;
+        }
         let keeping = self.keeper.as_deref().map(|keeper| Keeping { keeper, settings, run });
         Run::new(&copier, &shared, Work::Copy, keeping, counts, position)
             .finish()

@@ -42,7 +42,8 @@
 //!
 //! # What is promised
 //!
-//! - **Nobody's data is overwritten or deleted**, at a target that honours conditions. What was in the way is reported.
+//! - **Nobody's data is overwritten or deleted.** What was in the way is reported. A target of which nobody knows whether it
+//!   keeps to conditions is asked beforehand, as by [`verify`](crate::ObjectClient::verify); where it does not, no key is copied.
 //! - **What is counted as copied was right at the target after it was written**, and the source was the same before and
 //!   after, as far as it tells its versions apart: objects by ETag, time and length, values by version. With
 //!   [`Verify::Length`] *right* means as long as it should be, with the right attributes.
@@ -60,8 +61,8 @@
 //! - **Writes during the backfill** to keys it has passed, deletes included: those are the application's, or a
 //!   [`Replication`](crate::Replication)'s, to bring to both. A key that is deleted at the source just after its copy was made stays at the
 //!   target ([`Fate::Gone`]).
-//! - **A store that ignores `If-None-Match`** overwrites and says 200; no client can tell. Say
-//!   `S3::without_conditional_put`: then its keys are reported as not copyable.
+//! - **A store that keeps to conditions when it is asked and not later**, or that you trust wrongly
+//!   (`S3::trusting_conditions`), overwrites and says 200; no client can tell.
 //! - **What evenkeel's requests do not carry** is not seen and not copied: tags, ACLs, storage classes, retention, content
 //!   encoding, earlier versions. Bodies are sent in one put, so what is larger than a store takes in one (5 GB at S3) fails.
 //! - **Listings that lag.** A key that the source's listing does not show is not copied.

@@ -7,7 +7,8 @@ use super::{
     side::{Refusal, Side},
 };
 use crate::{
-    provider::{self, AnyObjectProvider, ObjectProvider, ProviderError, ProviderErrorKind},
+    client::object::{Property, verify},
+    provider::{self, AnyObjectProvider, Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         Key, WriteId,
         object::{Attributes, ETag, Get, Head, List, ListEntry, ObjectMeta, Put, PutMode},
@@ -21,6 +22,8 @@ use std::sync::Arc;
 const REDONE: u32 = 4;
 /// How often a fresh copy is looked at before it is called wrong: a store may take a moment to show it.
 const LOOKS: u32 = 3;
+/// The questions about conditions are some 150 requests, and have the time of a body of so many bytes.
+const QUESTIONS: u64 = 120 << 20;
 
 /// The two stores.
 pub(super) struct Objects {
@@ -96,6 +99,28 @@ impl Objects {
             foreign: 0,
             next,
         })
+    }
+
+    /// Has a target that may overwrite instead asked whether it keeps to the conditions that a copy carries. Its provider refuses
+    /// what it was found not to keep to, and the keys are not copied then.
+    pub(super) async fn have_target_asked(&self, shared: &Shared) -> Result<(), Refusal> {
+        let known = Capabilities {
+            // Nothing is deleted.
+            delete_if_match: Capability::Kept,
+            ..self.to.provider.capabilities()
+        };
+        if ![known.create, known.if_match].contains(&Capability::Unknown) {
+            return Ok(());
+        }
+        let questions = || async {
+            let id = WriteId::new(format!("{}.{}", shared.draw_run(), shared.draw_run()));
+            let found = verify::endpoint(&self.to.provider, &id, known, || {}).await;
+            match (found.atomic(), found.if_match()) {
+                (Property::Unknown(why), _) | (_, Property::Unknown(why)) => Err(ProviderError::faulty(why.clone())),
+                _ => Ok(()),
+            }
+        };
+        self.to.ask(shared, QUESTIONS, questions).await
     }
 
     /// The key of what was listed, or why it is none here or there.

@@ -41,6 +41,17 @@ impl Refusal {
     pub(super) fn is(&self, kind: ProviderErrorKind) -> bool {
         matches!(self, Self::Answer(error) if error.kind() == kind)
     }
+
+    /// The target could not be asked what it does with conditions.
+    pub(super) fn about_conditions(self, target: &Arc<str>) -> StopReason {
+        match self {
+            Self::Answer(error) | Self::GaveUp(error) => StopReason::Unverified {
+                endpoint: target.clone(),
+                error,
+            },
+            Self::Stop(reason) => reason,
+        }
+    }
 }
 
 impl<P> Side<P> {

@@ -72,6 +72,18 @@ pub enum StopReason {
         #[source]
         error: Box<ProviderError>,
     },
+    /// The target may be a store that overwrites where it was asked to create, and could not be asked. Nothing was copied.
+    #[error(
+        "{endpoint} could not be asked whether it keeps to the conditions of a put, which a copy carries so as to overwrite \
+         nothing; if you know that it does, say so to its adapter"
+    )]
+    Unverified {
+        /// The target's name.
+        endpoint: Arc<str>,
+        /// What the last attempt met.
+        #[source]
+        error: Box<ProviderError>,
+    },
     /// An endpoint has not answered anything for longer than the patience, or asks to be left alone for longer.
     #[error("{endpoint} has not served anything for {silent:.0?}, or wants not to be asked for that long")]
     Unavailable {

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod checkpoints;
+mod conditions;
 mod killed;
 mod objects;
 mod support;

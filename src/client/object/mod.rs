@@ -37,7 +37,7 @@ mod operations;
 mod protocol;
 mod terms;
 mod values;
-mod verify;
+pub(crate) mod verify;
 
 #[cfg(test)]
 mod tests;

@@ -126,7 +126,7 @@ pub(super) async fn run(core: &Core<Objects>) -> Verification {
 }
 
 /// Asks one endpoint for what is not `known`. What was found is heeded by its provider at once, and `told` then.
-pub(super) async fn endpoint(
+pub(crate) async fn endpoint(
     provider: &AnyObjectProvider,
     id: &WriteId,
     known: Capabilities,

@@ -1,0 +1,97 @@
+//! Targets of which nobody knows whether they keep to a create.
+
+use crate::support::{Hooked, between, body, denied, filled, key, write};
+use evenkeel::{
+    backfill::StopReason,
+    provider::{Capabilities, Capability, Memory, ObjectProvider, ProviderError},
+    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
+};
+
+/// Nobody knows what it does with conditions.
+#[derive(Clone)]
+struct Unasked {
+    store: Hooked<Memory>,
+    ignores: bool,
+}
+
+impl ObjectProvider for Unasked {
+    async fn put(&self, mut put: Put) -> Result<PutAnswer, ProviderError> {
+        if self.ignores {
+            put.mode = PutMode::Overwrite;
+        }
+        self.store.put(put).await
+    }
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        self.store.get(get).await
+    }
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        self.store.head(head).await
+    }
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.store.delete(delete).await
+    }
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        self.store.list(list).await
+    }
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all(Capability::Unknown)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_would_overwrite_gets_no_copy() {
+    let to = Memory::new();
+    write(&to, &key(0), "somebody else's");
+    let target = Unasked {
+        store: Hooked::watched(to.clone()),
+        ignores: true,
+    };
+    let report = between(filled(3).await, target).run().await.unwrap();
+    assert_eq!(
+        (report.counts.not_copyable, report.counts.copied),
+        (3, 0),
+        "{}",
+        report.counts
+    );
+    assert!(!report.is_clean());
+    assert_eq!(body(&to, &key(0)).unwrap(), "somebody else's");
+    assert!(body(&to, &key(1)).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_keeps_to_it_is_copied_to() {
+    let to = Memory::new();
+    write(&to, &key(0), "somebody else's");
+    let target = Unasked {
+        store: Hooked::watched(to.clone()),
+        ignores: false,
+    };
+    let report = between(filled(3).await, target).run().await.unwrap();
+    assert_eq!(
+        (report.counts.conflicts, report.counts.copied),
+        (1, 2),
+        "{}",
+        report.counts
+    );
+    assert_eq!(body(&to, &key(0)).unwrap(), "somebody else's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_cannot_be_asked_gets_no_copy() {
+    let target = Unasked {
+        store: Hooked::new(Memory::new(), |asked| (asked.what == "put").then(denied)),
+        ignores: true,
+    };
+    let stopped = between(filled(3).await, target.clone()).run().await.unwrap_err();
+    let StopReason::Unverified { endpoint, .. } = stopped.reason() else {
+        panic!("{stopped}");
+    };
+    assert_eq!(&**endpoint, "ireland");
+    assert!(
+        target
+            .store
+            .log()
+            .iter()
+            .all(|asked| asked.key.starts_with(".evenkeel/verify/"))
+    );
+}
