@@ -259,19 +259,45 @@ mod s3 {
         })
     }
 
-    /// This host wakes up, and its clock is an hour behind.
-    async fn skew_that_is_learnt() {
+    /// A client of a store whose clock may be ahead.
+    struct Skewed {
+        by: Arc<Mutex<Duration>>,
+        fetches: Arc<AtomicUsize>,
+        opened: Arc<AtomicUsize>,
+        client: ObjectClient,
+        _server: Server,
+    }
+
+    async fn skewed(learns: bool) -> Skewed {
         let by = Arc::new(Mutex::new(Duration::ZERO));
-        let server = ahead(by.clone(), true).await;
+        let server = ahead(by.clone(), learns).await;
         let fetches = Arc::new(AtomicUsize::new(0));
         let keeper = kept(&fetches);
-        let (count, listen) = heard(opened);
+        let (opened, listen) = heard(opened);
         let store = bucket(Client::from_conf(keeper.s3(config(server.addr)).build()));
         let client = ObjectClient::builder()
             .endpoint(Endpoint::new("a", store).credentials(&keeper))
             .on_event(listen)
             .build()
             .unwrap();
+        Skewed {
+            by,
+            fetches,
+            opened,
+            client,
+            _server: server,
+        }
+    }
+
+    /// This host wakes up, and its clock is an hour behind.
+    async fn skew_that_is_learnt() {
+        let Skewed {
+            by,
+            fetches,
+            opened,
+            client,
+            _server,
+        } = skewed(true).await;
         for _ in 0..30 {
             client.get("k").await.unwrap();
         }
@@ -287,22 +313,18 @@ mod s3 {
                 }
             }
         }
-        assert_eq!((fetches.load(SeqCst), count.load(SeqCst)), (1, 0));
+        assert_eq!((fetches.load(SeqCst), opened.load(SeqCst)), (1, 0));
     }
 
     /// No attempt is signed right: each error says whose clock it is.
     async fn skew_that_stays() {
-        let by = Arc::new(Mutex::new(Duration::ZERO));
-        let server = ahead(by.clone(), false).await;
-        let fetches = Arc::new(AtomicUsize::new(0));
-        let keeper = kept(&fetches);
-        let (count, listen) = heard(opened);
-        let store = bucket(Client::from_conf(keeper.s3(config(server.addr)).build()));
-        let client = ObjectClient::builder()
-            .endpoint(Endpoint::new("a", store).credentials(&keeper))
-            .on_event(listen)
-            .build()
-            .unwrap();
+        let Skewed {
+            by,
+            fetches,
+            opened,
+            client,
+            _server,
+        } = skewed(false).await;
         client.get("k").await.unwrap();
         *by.lock().unwrap() = Duration::from_secs(3_600);
         for round in 0..12 {
@@ -316,7 +338,7 @@ mod s3 {
             assert!(error.to_string().contains("this host's clock"), "{error}");
             assert!(!error.to_string().contains("credentials"), "{error}");
         }
-        assert_eq!((fetches.load(SeqCst), count.load(SeqCst)), (1, 0));
+        assert_eq!((fetches.load(SeqCst), opened.load(SeqCst)), (1, 0));
     }
 
     /// Reads the head of a request without a body. `None`: the connection was closed.

@@ -24,7 +24,7 @@ mod promise;
 mod proof;
 mod redirects;
 mod refused_creates;
-#[allow(dead_code)] // which part is used depends on the features
+#[path = "../support/script.rs"]
 mod script;
 mod settings;
 mod words;
@@ -47,7 +47,6 @@ fn main() {
         proof::trials(),
         redirects::trials(),
         refused_creates::trials(),
-        script::trials(),
         settings::trials(),
         words::trials(),
         writes::trials(),

@@ -11,11 +11,12 @@ mod s3;
 #[cfg(feature = "s3")]
 mod words;
 
+use crate::{promise::Promise, script};
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     #[allow(unused_mut)]
-    let mut all = vec![];
+    let mut all = vec![Promise::Words.trial("script::a_server_keeps_what_it_was_asked", a_server)];
     #[cfg(feature = "s3")]
     all.extend(
         [full::trials(), headers::trials(), s3::trials(), words::trials()]
@@ -25,6 +26,22 @@ pub(crate) fn trials() -> Vec<Trial> {
     #[cfg(feature = "azure_blob")]
     all.extend(azure::trials());
     all
+}
+
+/// Else no trial here shows what was sent.
+async fn a_server() {
+    let server = script::always(404, &[], "").await;
+    let socket = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(socket))
+        .await
+        .unwrap();
+    let driver = tokio::spawn(connection);
+    let request = http::Request::get("/bucket/key")
+        .header("host", "here")
+        .body(String::new());
+    assert_eq!(sender.send_request(request.unwrap()).await.unwrap().status(), 404);
+    assert_eq!((server.count(), server.asked()[0].path()), (1, "/bucket/key"));
+    driver.abort();
 }
 
 /// What stands in between says of everything: a status, its headers, a page.

@@ -6,7 +6,7 @@ use evenkeel::{
     Endpoint, Failover,
     credentials::{Keeper, Lease},
     request::Safety,
-    telemetry::Event,
+    telemetry::{Event, Snapshot},
     verdict::{Classify, Outcome, Standard},
 };
 use futures_util::FutureExt;
@@ -179,13 +179,12 @@ async fn a_call_listener_that_panics_harms_its_own_call_only() {
         "it is its own"
     );
     assert_eq!(served(&failover, &servers, Safety::ReadOnly, 5).await, (50, 50));
-    assert!(
-        failover
-            .snapshot()
-            .endpoints
-            .iter()
-            .all(|endpoint| endpoint.in_flight == 0)
-    );
+    nothing_is_left(failover.snapshot());
+}
+
+#[track_caller]
+fn nothing_is_left(snapshot: Snapshot) {
+    assert!(snapshot.endpoints.iter().all(|endpoint| endpoint.in_flight == 0));
 }
 
 /// Panics while it is told to.
@@ -224,13 +223,7 @@ async fn a_classify_that_panics_harms_its_own_call_only() {
         went_well == 100 && by_first >= 90,
         "{went_well} of 100 went well, {by_first} at the first"
     );
-    assert!(
-        failover
-            .snapshot()
-            .endpoints
-            .iter()
-            .all(|endpoint| endpoint.in_flight == 0)
-    );
+    nothing_is_left(failover.snapshot());
 }
 
 /// In its call, in its future, and in its future's end.
@@ -270,13 +263,7 @@ async fn a_closure_that_panics_harms_its_own_call_only() {
     servers[0].down.store(false, Ordering::Relaxed);
     served(&failover, &servers, Safety::ReadOnly, 120).await;
     assert_eq!(served(&failover, &servers, Safety::ReadOnly, 10).await, (100, 100));
-    assert!(
-        failover
-            .snapshot()
-            .endpoints
-            .iter()
-            .all(|endpoint| endpoint.in_flight == 0)
-    );
+    nothing_is_left(failover.snapshot());
 }
 
 async fn a_probe_that_panics_is_followed_by_another() {

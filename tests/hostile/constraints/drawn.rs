@@ -523,7 +523,11 @@ async fn backfills(mut rng: Rng) -> Reached {
     let mut drawn = Drawn::new(rng, Memory::new);
     for _ in 0..4 {
         // Half of the time a pair that may be asked, if there is one.
-        let may = rng.bool().then(|| drawn.may.clone()).unwrap_or_default();
+        let may = if rng.bool() {
+            drawn.may.clone()
+        } else {
+            Default::default()
+        };
         let mut draw = || match may[..] {
             [] => rng.usize(..drawn.endpoints.len()),
             _ => may[rng.usize(..may.len())],

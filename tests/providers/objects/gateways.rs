@@ -1,7 +1,9 @@
 //! What speaks for a store behind `GenericStore`: servers that redirect, gateways, and stores with foreign keys in them.
 
-use crate::generic::{opaque, over};
-use bytes::Bytes;
+use crate::{
+    generic::{opaque, over},
+    script::{self, Answer, Server, answer, s3_refusal},
+};
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient,
     provider::{GenericStore, ObjectProvider, ProviderError, ProviderErrorKind},
@@ -11,97 +13,23 @@ use evenkeel::{
     },
     verdict::{Sent, Verdict},
 };
-use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
-use tokio::{net::TcpListener, task::JoinSet};
+use http::Method;
+use std::sync::Arc;
 
-type Answer = Response<Full<Bytes>>;
-type Asked = (Method, String, http::HeaderMap);
-
-struct Server {
-    addr: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
-    _serving: JoinSet<()>,
-}
-
-impl Server {
-    fn count(&self) -> usize {
-        self.asked.lock().unwrap().len()
-    }
-
-    fn store(&self) -> GenericStore {
-        over(self.addr)
-    }
-
-    /// By both ways to bring one.
-    fn stores(&self) -> [(&'static str, GenericStore); 2] {
-        [
-            ("ours", self.store()),
-            ("opaque", opaque(self.addr).trusting_transport()),
-        ]
-    }
+/// By both ways to bring one.
+fn stores(server: &Server) -> [(&'static str, GenericStore); 2] {
+    [
+        ("ours", over(server.addr)),
+        ("opaque", opaque(server.addr).trusting_transport()),
+    ]
 }
 
 async fn serve(answer: impl Fn(&Method, &str) -> Answer + Send + Sync + 'static) -> Server {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let (answer, asked) = (Arc::new(answer), Arc::new(Mutex::new(Vec::new())));
-    let seen = asked.clone();
-    let mut serving = JoinSet::new();
-    serving.spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((socket, _)) = listener.accept().await {
-            let (answer, seen) = (answer.clone(), seen.clone());
-            let service = service_fn(move |request: Request<Incoming>| {
-                let (answer, seen) = (answer.clone(), seen.clone());
-                async move {
-                    let (head, body) = request.into_parts();
-                    let _ = body.collect().await;
-                    let uri = head.uri.to_string();
-                    seen.lock()
-                        .unwrap()
-                        .push((head.method.clone(), uri.clone(), head.headers));
-                    Ok::<_, Infallible>(answer(&head.method, &uri))
-                }
-            });
-            connections.spawn(async move {
-                let _ = http1::Builder::new()
-                    .serve_connection(TokioIo::new(socket), service)
-                    .await;
-            });
-        }
-    });
-    Server {
-        addr,
-        asked,
-        _serving: serving,
-    }
-}
-
-fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::builder().status(status);
-    for (name, value) in headers {
-        answer = answer.header(*name, *value);
-    }
-    answer.body(Full::new(body.into())).unwrap()
+    let answer = Arc::new(answer);
+    script::serve(move |asked| std::future::ready(answer(&asked.method, &asked.uri.to_string()))).await
 }
 
 const MARKED: [(&str, &str); 1] = [("x-amz-request-id", "REQ42")];
-
-fn refusal(status: u16, code: &str) -> Answer {
-    answer(
-        status,
-        &MARKED,
-        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>"),
-    )
-}
 
 fn key() -> Key {
     Key::new("secret-key").unwrap()
@@ -137,7 +65,7 @@ async fn no_redirect_is_followed() {
             answer(status, &[("location", &location)], "")
         })
         .await;
-        for (what, result) in each(&server.store()).await {
+        for (what, result) in each(&over(server.addr)).await {
             let error = result.unwrap_err();
             assert_eq!(error.outcome().verdict, Verdict::Caller, "{status}, {what}: {error}");
         }
@@ -170,7 +98,7 @@ async fn a_page_is_no_success() {
     const PAGE: &str = "<!DOCTYPE html><html><body><p>Welcome</p></body></html>";
     for page in [PAGE, "", "{\"ok\":true}", "<html></html>"] {
         let server = serve(move |_, _| answer(200, &[("content-type", "text/html")], page)).await;
-        for (whose, store) in server.stores() {
+        for (whose, store) in stores(&server) {
             for (what, result) in each(&store).await {
                 let error = result.expect_err(&format!("{whose}, {what}, {page:?}"));
                 assert_eq!(
@@ -187,7 +115,7 @@ async fn a_page_is_no_success() {
 async fn a_gateways_404_is_no_absence() {
     for body in ["", "<html>no</html>", "{\"message\":\"no route\"}"] {
         let server = serve(move |_, _| answer(404, &[("server", "envoy")], body)).await;
-        for (whose, store) in server.stores() {
+        for (whose, store) in stores(&server) {
             for (what, result) in each(&store).await {
                 let error = result.expect_err(&format!("{whose}, {what}"));
                 assert_eq!(
@@ -200,7 +128,7 @@ async fn a_gateways_404_is_no_absence() {
     }
     // Nor is it a success with no content.
     let server = serve(|_, _| answer(204, &[("server", "envoy")], "")).await;
-    for (whose, store) in server.stores() {
+    for (whose, store) in stores(&server) {
         let error = store.delete(Delete::new(key())).await.expect_err(whose);
         assert_eq!(error.outcome().verdict, Verdict::Faulty, "{whose}: {error}");
     }
@@ -212,11 +140,11 @@ async fn an_absence_is_proven() {
     use ProviderErrorKind::{Failed, Invalid, NotFound};
     for marked in [false, true] {
         for (look, kind) in [
-            (refusal(404, "NoSuchKey"), NotFound),
-            (refusal(404, "NoSuchBucket"), Invalid),
+            (s3_refusal(404, "NoSuchKey"), NotFound),
+            (s3_refusal(404, "NoSuchBucket"), Invalid),
             (answer(404, &MARKED, ""), Failed),
             // It is there, and empty; or not.
-            (refusal(416, "InvalidRange"), Failed),
+            (s3_refusal(416, "InvalidRange"), Failed),
             (
                 answer(206, &[("etag", "\"1\""), ("content-range", "bytes 0-0/1")], "x"),
                 Failed,
@@ -229,7 +157,7 @@ async fn an_absence_is_proven() {
                 _ => look.clone(),
             })
             .await;
-            for (whose, store) in server.stores() {
+            for (whose, store) in stores(&server) {
                 let before = server.count();
                 let error = store.head(Head::new(key())).await.unwrap_err();
                 assert_eq!(error.kind(), kind, "{whose}, {marked}: {error}");
@@ -272,7 +200,7 @@ async fn a_date_that_cannot_be_read_hides_no_object() {
     for date in ["2026-11-27T08:57:14Z", "yesterday", ""] {
         let server =
             serve(move |_, _| answer(200, &[("etag", "\"1\""), ("last-modified", date), MARKED[0]], "body")).await;
-        let store = server.store();
+        let store = over(server.addr);
         let got = store.get(Get::new(key())).await.unwrap();
         assert_eq!((&got.body[..], got.meta.last_modified), (&b"body"[..], None), "{date}");
         assert_eq!(
@@ -286,7 +214,7 @@ async fn a_date_that_cannot_be_read_hides_no_object() {
         answer(200, &[("etag", "\"1\""), date, MARKED[0]], "body")
     })
     .await;
-    let got = dated.store().get(Get::new(key())).await.unwrap();
+    let got = over(dated.addr).get(Get::new(key())).await.unwrap();
     assert!(got.meta.last_modified.is_some());
 }
 
@@ -299,7 +227,7 @@ async fn foreign_keys_are_listed_as_they_are() {
         false => listing(&all, &[], None),
     })
     .await;
-    for store in [server.store(), server.store().listing_in_order()] {
+    for store in [over(server.addr), over(server.addr).listing_in_order()] {
         let mut list = List::default();
         assert_eq!(names(&store.list(list.clone()).await.unwrap().entries), expected);
         list.limit = Some(3);
@@ -349,7 +277,7 @@ async fn a_listing_that_is_none_says_so() {
         )
     })
     .await;
-    for (whose, store) in broken.stores() {
+    for (whose, store) in stores(&broken) {
         let error = store.list(List::default()).await.unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -359,7 +287,7 @@ async fn a_listing_that_is_none_says_so() {
         assert_eq!(error.outcome().verdict, Verdict::Faulty);
     }
     let endless = serve(|_, _| listing(&[], &[], Some("again"))).await;
-    let error = endless.store().list(List::default()).await.unwrap_err();
+    let error = over(endless.addr).list(List::default()).await.unwrap_err();
     assert_eq!(
         error.to_string().split(" (").next(),
         Some("the listing leads back to where it was")
@@ -374,10 +302,14 @@ async fn a_listing_that_is_none_says_so() {
         listing(&["a"], &[], Some(&(n + 1).to_string()))
     })
     .await;
-    let error = same.store().listing_in_order().list(List::default()).await.unwrap_err();
+    let error = over(same.addr)
+        .listing_in_order()
+        .list(List::default())
+        .await
+        .unwrap_err();
     assert_eq!(error.outcome().verdict, Verdict::Faulty, "{error}");
     let client = ObjectClient::builder()
-        .endpoint(Endpoint::new("here", endless.store()))
+        .endpoint(Endpoint::new("here", over(endless.addr)))
         .build()
         .unwrap();
     let error = client.list("").collect_all().await.unwrap_err();
@@ -393,10 +325,10 @@ async fn what_a_store_confirms_is_believed() {
             "<DeleteResult><Deleted><Key>secret-key</Key></Deleted></DeleteResult>",
         ),
         _ if uri.contains("list-type") => listing(&[], &[], None),
-        _ => refusal(404, "NoSuchKey"),
+        _ => s3_refusal(404, "NoSuchKey"),
     })
     .await;
-    for (whose, store) in server.stores() {
+    for (whose, store) in stores(&server) {
         store.delete(Delete::new(key())).await.expect(whose);
         assert!(store.list(List::default()).await.expect(whose).entries.is_empty());
         store.warm_up().await.expect(whose);

@@ -20,5 +20,7 @@ mod raw;
 mod s3;
 #[path = "../../support/s3s.rs"]
 mod s3s_server;
+#[path = "../../support/script.rs"]
+mod script;
 #[path = "../../support/tried.rs"]
 mod tried;

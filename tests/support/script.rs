@@ -1,12 +1,12 @@
 //! A server that answers as a script tells it, over real sockets, and keeps what it was asked.
 
-use crate::promise::Promise;
+#![allow(dead_code)] // each test binary uses the part it needs
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use libtest_mimic::Trial;
 use std::{
     convert::Infallible,
     future::Future,
@@ -123,23 +123,4 @@ pub(crate) fn s3_refusal(status: u16, code: &str) -> Answer {
     let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message></Error>");
     let headers = [("x-amz-request-id", "REQ42"), ("content-type", "application/xml")];
     answer(status, &headers, body)
-}
-
-pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        Promise::Words.trial("script::a_server_keeps_what_it_was_asked", || async {
-            let server = always(404, &[], "").await;
-            let socket = tokio::net::TcpStream::connect(server.addr).await.unwrap();
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
-                .await
-                .unwrap();
-            let driver = tokio::spawn(connection);
-            let request = Request::get("/bucket/key")
-                .header("host", "here")
-                .body(Full::<Bytes>::default());
-            assert_eq!(sender.send_request(request.unwrap()).await.unwrap().status(), 404);
-            assert_eq!((server.count(), server.asked()[0].path()), (1, "/bucket/key"));
-            driver.abort();
-        }),
-    ]
 }
