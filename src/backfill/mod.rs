@@ -43,7 +43,8 @@
 //! # What is promised
 //!
 //! - **Nobody's data is overwritten or deleted.** What was in the way is reported. A target of which nobody knows whether it
-//!   keeps to conditions is asked beforehand, as by [`verify`](crate::ObjectClient::verify); where it does not, no key is copied.
+//!   keeps to conditions is asked beforehand, as by [`verify`](crate::ObjectClient::verify). Where it does not, or not when many
+//!   ask at once, no key is copied, unless its adapter was told to trust it (`S3::trusting_conditions`).
 //! - **What is counted as copied was right at the target after it was written**, and the source was the same before and
 //!   after, as far as it tells its versions apart: objects by ETag, time and length, values by version. With
 //!   [`Verify::Length`] *right* means as long as it should be, with the right attributes.

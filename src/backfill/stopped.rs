@@ -16,7 +16,7 @@ pub struct Report {
     pub foreign: u64,
     /// Requests to the source in this run, listings included.
     pub source_requests: u64,
-    /// Requests to the target in this run.
+    /// Requests to the target in this run. The questions about conditions count as one.
     pub target_requests: u64,
     /// Everything up to this key is done: a run with the same checkpoint goes on after it.
     pub position: Option<KeyName>,
