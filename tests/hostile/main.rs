@@ -16,6 +16,7 @@ mod budget;
 mod composition;
 mod conditions;
 mod constraints;
+mod counters;
 mod fences;
 mod keys;
 mod life;
@@ -39,6 +40,7 @@ fn main() {
         composition::trials(),
         conditions::trials(),
         constraints::trials(),
+        counters::trials(),
         fences::trials(),
         keys::trials(),
         life::trials(),

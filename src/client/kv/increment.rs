@@ -1,11 +1,12 @@
 use super::{
     Keys, KvCall,
     door::{self, Checked},
-    operations::write_of,
-    turns::Turns,
+    operations::{answer_of, write_of},
+    turns::{Batch, Terms, Turns, Work},
 };
 use crate::{
-    client::store::{Aim, Answer, Context, Operation, Refusal},
+    client::store::{Aim, Answer, Context, Core, Operation, Refusal},
+    clock,
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
     replicate::{self, of_the_home},
@@ -14,7 +15,14 @@ use crate::{
         kv::{Condition, Get, Key, KvRequest, KvResponse, Put, Value},
     },
 };
-use std::{sync::Arc, time::Duration};
+use futures_util::{FutureExt, future::Shared};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// An increment that has not been sent yet.
 pub struct Increment {
@@ -48,6 +56,15 @@ const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// No wait is longer: with more contention than this resolves, the deadline decides.
 const LONGEST_WAIT: Duration = Duration::from_millis(64);
 
+/// How the increments of a batch ended.
+pub(super) enum Done {
+    /// By number; `None`: its sum would not fit, so that it was left out.
+    Counted(BTreeMap<u64, Option<i64>>, Answer),
+    Failed(Error),
+    /// Whoever comes first goes on with it.
+    Panicked(Mutex<Option<Box<dyn Any + Send>>>),
+}
+
 impl Operation for Increment {
     type Protocol = Keys;
     type Value = i64;
@@ -55,57 +72,137 @@ impl Operation for Increment {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Context<Keys>) -> Result<(i64, Answer), Error> {
-        let key = cx.checked(self.key.clone())?;
+        let key = cx.checked(self.key)?;
         cx.checked(door::item_fits(cx, &key, DIGITS))?;
-        let mut aim = replicate::authority(cx)?;
-        let place = self.turns.queue_at(&key);
-        let Ok(_turn) = tokio::time::timeout_at(cx.deadline, place.come()).await else {
-            let message = "other increments of the key by this client were not done in time";
-            return Err(cx.refuse(ErrorKind::DeadlineExceeded, message));
+        replicate::authority(cx)?;
+        let terms = Terms {
+            pin: cx.pin,
+            barred: cx.barred(),
+            without_expiry: self.without_expiry,
         };
-        let mut wait = FIRST_WAIT;
-        loop {
-            if let Some(sum) = self.once(cx, &key, aim).await? {
-                return Ok(sum);
-            }
-            let mut refused = None;
-            loop {
-                if let Err(refusal) = cx.pause(wait).await {
-                    let lost = cx.refuse(ErrorKind::DeadlineExceeded, "others kept changing the value");
-                    return Err(lost.withholding(Some(refused.unwrap_or(refusal).as_str())));
+        let core = cx.core.clone();
+        let mut member = self.turns.join(&key, (terms, self.by), cx, |batch| work(core, batch));
+        let ended = tokio::time::timeout_at(cx.deadline, &mut member.work).await;
+        // First, so that what is asked from here on is not this one's.
+        let is_counted_yet = ended.is_err() && member.give_up();
+        if let Some(together) = member.batch.cx.get() {
+            cx.share(together);
+        }
+        let Ok(done) = ended else {
+            let (kind, message) = match is_counted_yet || cx.may_have_been_applied() {
+                true => (ErrorKind::MaybeApplied, "it was sent, and not answered in time"),
+                false => (
+                    ErrorKind::DeadlineExceeded,
+                    "other increments of the key by this client were not done in time",
+                ),
+            };
+            return Err(cx.refuse(kind, message).retryable(kind != ErrorKind::MaybeApplied));
+        };
+        let done = match Arc::try_unwrap(done) {
+            // Nobody else needs it.
+            Ok(Done::Failed(error)) => return Err(error),
+            Ok(done) => Arc::new(done),
+            Err(shared) => shared,
+        };
+        match &*done {
+            Done::Counted(sums, answer) => match sums.get(&member.number).copied().flatten() {
+                Some(sum) => Ok((sum, answer.clone())),
+                None => Err(cx.refuse(ErrorKind::Rejected, "the sum does not fit into 64 bits")),
+            },
+            Done::Panicked(payload) => {
+                let payload = payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(payload) = payload {
+                    resume_unwind(payload);
                 }
-                if cx.may_ask_two_more(Self::CLASS) {
-                    break;
-                }
-                // It waits for the budget: a call that fails now would be made again, at the same price.
-                (refused, wait) = (Some(Refusal::Budget), LONGEST_WAIT);
+                let kind = match cx.may_have_been_applied() {
+                    true => ErrorKind::MaybeApplied,
+                    false => ErrorKind::Unavailable,
+                };
+                let message = "a layer or a provider panicked under increments of the key";
+                Err(cx.refuse(kind, message).retryable(kind != ErrorKind::MaybeApplied))
             }
-            aim = aim.again();
-            wait = (wait * 2).min(LONGEST_WAIT);
+            Done::Failed(error) => Err(error.shared()),
         }
     }
 }
 
-impl Increment {
-    /// A get and a compare-and-set. `None`: another was faster.
-    async fn once(&self, cx: &Context<Keys>, key: &Key, aim: Aim) -> Result<Option<(i64, Answer)>, Error> {
-        let there = read(cx, key, aim).await?;
-        let before = there.as_ref().map_or(Ok(0), |value| number(cx, value))?;
-        let sum = before
-            .checked_add(self.by)
-            .ok_or_else(|| cx.refuse(ErrorKind::Rejected, "the sum does not fit into 64 bits"))?;
-        let put = Put {
-            condition: there.map_or(Condition::Absent, |value| Condition::Version(value.version)),
-            without_expiry: self.without_expiry,
-            ..Put::new(key.clone(), sum.to_string(), cx.core.draw_write_id())
-        };
-        match replicate::write(cx, write_of(put, false)).await {
-            Ok(accepted) => Ok(Some((sum, accepted.answer(cx)))),
-            Err(error) if is_race(error.kind()) => Ok(None),
-            // Whether this one counted is not known, so the next would perhaps count twice.
-            Err(error) if error.may_have_been_applied() => Err(error.retryable(false)),
-            Err(error) => Err(error),
+/// A batch waits for its turn and counts for all who are in it then.
+fn work(core: Arc<Core<Keys>>, batch: Arc<Batch>) -> Shared<Work> {
+    let work = async move {
+        let (_turn, deadline) = batch.come().await;
+        let cx = batch.cx.get_or_init(|| Context {
+            core,
+            operation: Increment::NAME,
+            started: clock::now(),
+            deadline,
+            pin: batch.terms.pin,
+            of_the_call: batch.of_the_call.clone(),
+            passes: Mutex::default(),
+        });
+        count(cx, &batch).await
+    };
+    let work = AssertUnwindSafe(work).catch_unwind().map(|ended| {
+        Arc::new(match ended {
+            Ok(Ok(done)) => done,
+            Ok(Err(error)) => Done::Failed(error),
+            Err(panic) => Done::Panicked(Mutex::new(Some(panic))),
+        })
+    });
+    (Box::pin(work) as Work).shared()
+}
+
+async fn count(cx: &Context<Keys>, batch: &Batch) -> Result<Done, Error> {
+    let mut aim = replicate::authority(cx)?;
+    let mut wait = FIRST_WAIT;
+    loop {
+        if let Some(done) = once(cx, batch, aim).await? {
+            return Ok(done);
         }
+        let mut refused = None;
+        loop {
+            if let Err(refusal) = cx.pause(wait).await {
+                let lost = cx.refuse(ErrorKind::DeadlineExceeded, "others kept changing the value");
+                return Err(lost.withholding(Some(refused.unwrap_or(refusal).as_str())));
+            }
+            if cx.may_ask_two_more(Increment::CLASS) {
+                break;
+            }
+            // It waits for the budget: a call that fails now would be made again, at the same price.
+            (refused, wait) = (Some(Refusal::Budget), LONGEST_WAIT);
+        }
+        aim = aim.again();
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// A get and a compare-and-set. `None`: another was faster.
+async fn once(cx: &Context<Keys>, batch: &Batch, aim: Aim) -> Result<Option<Done>, Error> {
+    let there = read(cx, &batch.key, aim).await?;
+    let mut sum = there.as_ref().map_or(Ok(0), |value| number(cx, value))?;
+    // One after the other, as if each had had its own turn. Who has given up by now is not counted.
+    let added = batch.draw().into_iter().map(|(number, by)| {
+        let next = sum.checked_add(by);
+        sum = next.unwrap_or(sum);
+        (number, next)
+    });
+    let sums: BTreeMap<_, _> = added.collect();
+    if sums.values().all(Option::is_none) {
+        return Ok(Some(Done::Counted(sums, answer_of(cx, None))));
+    }
+    let put = Put {
+        condition: there.map_or(Condition::Absent, |value| Condition::Version(value.version)),
+        without_expiry: batch.terms.without_expiry,
+        ..Put::new(batch.key.clone(), sum.to_string(), cx.core.draw_write_id())
+    };
+    match replicate::write(cx, write_of(put, false)).await {
+        Ok(accepted) => Ok(Some(Done::Counted(sums, accepted.answer(cx)))),
+        Err(error) if is_race(error.kind()) => {
+            batch.undrawn();
+            Ok(None)
+        }
+        // Whether this one counted is not known, so the next would perhaps count twice.
+        Err(error) if error.may_have_been_applied() => Err(error.retryable(false)),
+        Err(error) => Err(error),
     }
 }
 

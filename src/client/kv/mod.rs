@@ -172,7 +172,9 @@ impl KvClient {
     ///
     /// It is a [`get`](Self::get) and a [`compare_and_set`](Self::compare_and_set) at the authority, repeated while others
     /// are faster: a provider's own increment cannot be told apart from its repetition, so that a retry after a lost answer
-    /// would count twice. Costs two round trips. Increments of one key through one client wait for each other; against others'
+    /// would count twice. Costs two round trips. Increments of one key through one client take turns: those that come while one is
+    /// under way wait, and are then counted by one get and one compare-and-set for all of them, each with a sum of its own. They
+    /// share its fate: when its answer is lost for good, it is `MaybeApplied` for each. Against others'
     /// each lost race costs two more requests, paid from the [budget](crate::retry::Budget), for which it waits until the
     /// deadline. When an answer was lost *and* somebody else
     /// counted on before it could be asked for, the error is [`MaybeApplied`](crate::ErrorKind::MaybeApplied) and not

@@ -1,83 +1,259 @@
-//! Who of this client is at a key: increments of one key by one client wait for each other, so that they lose no race
-//! against each other, each of which would cost two more requests.
+//! Who of this client is at a key: increments of one key by one client take turns, so that they lose no race against each
+//! other, each of which would cost two more requests. Those that come while one has its turn have the next one together.
 
-use crate::request::kv::Key;
+use super::{Keys, increment::Done};
+use crate::{client::store::Context, clock::Instant, endpoint::Violation, request::kv::Key};
+use futures_util::future::Shared;
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 /// The keys at which somebody is, or waits to be.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<Key, Queue>>);
+pub(super) struct Turns(Mutex<HashMap<Key, AtKey>>);
 
-type Queue = Arc<tokio::sync::Mutex<()>>;
+#[derive(Default)]
+struct AtKey {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// All of them, in whatever batch: when the last one goes, this goes too.
+    members: usize,
+    /// Those that others may still join, one of each terms. Each has members.
+    open: Vec<(Arc<Batch>, Shared<Work>)>,
+}
 
-/// A place in the queue at a key. [`come`](Self::come) waits for its turn.
-pub(super) struct Place {
+/// What those who wait for a batch wait for. Whoever of them is polled drives it; it ends when nobody waits any more.
+pub(super) type Work = Pin<Box<dyn Future<Output = Arc<Done>> + Send>>;
+
+/// How increments must be alike to go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) pin: Option<usize>,
+    pub(super) barred: u64,
+    pub(super) without_expiry: bool,
+}
+
+/// Increments of one key that have a turn together.
+pub(super) struct Batch {
     turns: Arc<Turns>,
-    key: Key,
-    queue: Queue,
+    pub(super) key: Key,
+    pub(super) terms: Terms,
+    pub(super) of_the_call: Option<Vec<Option<Violation>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    members: Mutex<Members>,
+    /// The call that they make together, once they have their turn.
+    pub(super) cx: OnceLock<Context<Keys>>,
+}
+
+struct Members {
+    /// By number, in the order in which they came: what each adds. Who gave up is in it no more.
+    by: BTreeMap<u64, i64>,
+    next: u64,
+    /// The latest of theirs.
+    deadline: Instant,
+    /// A put with what they add is being sent, or of unknown fate.
+    drawn: bool,
+}
+
+/// One of a batch; gives up when dropped.
+pub(super) struct Member {
+    pub(super) number: u64,
+    pub(super) batch: Arc<Batch>,
+    pub(super) work: Shared<Work>,
 }
 
 impl Turns {
-    pub(super) fn queue_at(self: &Arc<Self>, key: &Key) -> Place {
-        Place {
-            queue: self.keys().entry(key.clone()).or_default().clone(),
-            turns: self.clone(),
-            key: key.clone(),
-        }
+    /// Joins the increments of these terms that wait for their turn at the key. If there are none, `begin` says what a batch
+    /// does.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        key: &Key,
+        (terms, by): (Terms, i64),
+        cx: &Context<Keys>,
+        begin: impl FnOnce(Arc<Batch>) -> Shared<Work>,
+    ) -> Member {
+        let mut keys = self.keys();
+        let at = keys.entry(key.clone()).or_default();
+        let alike = at.open.iter().find(|(batch, _)| batch.terms == terms).cloned();
+        let (batch, work) = alike.unwrap_or_else(|| {
+            let batch = Arc::new(Batch {
+                turns: self.clone(),
+                key: key.clone(),
+                terms,
+                of_the_call: cx.of_the_call.clone(),
+                turn: at.turn.clone(),
+                members: Mutex::new(Members {
+                    by: BTreeMap::new(),
+                    next: 0,
+                    deadline: cx.deadline,
+                    drawn: false,
+                }),
+                cx: OnceLock::new(),
+            });
+            let begun = (batch.clone(), begin(batch));
+            at.open.push(begun.clone());
+            begun
+        });
+        at.members += 1;
+        let number = batch.members().come(by, cx.deadline);
+        drop(keys);
+        Member { number, batch, work }
     }
 
-    fn keys(&self) -> MutexGuard<'_, HashMap<Key, Queue>> {
+    fn keys(&self) -> MutexGuard<'_, HashMap<Key, AtKey>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
-    /// In the order in which they came; the turn lasts as long as what this returns.
-    pub(super) async fn come(&self) -> impl Drop + Send + '_ {
-        self.queue.lock().await
+impl AtKey {
+    fn close(&mut self, batch: &Arc<Batch>) {
+        self.open.retain(|(open, _)| !Arc::ptr_eq(open, batch));
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
+impl Members {
+    fn come(&mut self, by: i64, deadline: Instant) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.by.insert(number, by);
+        self.deadline = self.deadline.max(deadline);
+        number
+    }
+}
+
+impl Batch {
+    /// In the order in which batches came; the turn lasts as long as what this returns. Nobody can join any more then, so that
+    /// the latest deadline of those who did is the batch's.
+    pub(super) async fn come(self: &Arc<Self>) -> (impl Drop + Send + use<>, Instant) {
+        let turn = self.turn.clone().lock_owned().await;
         let mut keys = self.turns.keys();
-        // The map's and this one; more are made under the map's lock alone.
-        if Arc::strong_count(&self.queue) <= 2 {
-            keys.remove(&self.key);
+        if let Some(at) = keys.get_mut(&self.key) {
+            at.close(self);
+        }
+        drop(keys);
+        let deadline = self.members().deadline;
+        (turn, deadline)
+    }
+
+    /// What those who still wait add, in the order in which they came: for a put that goes out now.
+    pub(super) fn draw(&self) -> Vec<(u64, i64)> {
+        let mut members = self.members();
+        members.drawn = true;
+        members.by.iter().map(|(&number, &by)| (number, by)).collect()
+    }
+
+    /// That put was not applied, and never will be.
+    pub(super) fn undrawn(&self) {
+        self.members().drawn = false;
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Member {
+    /// No later put counts this one. Returns whether the others go on with one that does.
+    pub(super) fn give_up(&self) -> bool {
+        let mut members = self.batch.members();
+        members.by.remove(&self.number);
+        members.drawn && !members.by.is_empty()
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.give_up();
+        // Nothing of a batch ends under the lock: this member still holds it.
+        let mut keys = self.batch.turns.keys();
+        let Some(at) = keys.get_mut(&self.batch.key) else {
+            return;
+        };
+        if self.batch.members().by.is_empty() {
+            at.close(&self.batch);
+        }
+        at.members -= 1;
+        if at.members == 0 {
+            keys.remove(&self.batch.key);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::time::Duration;
+    use crate::{Endpoint, KvClient, provider::MemoryTable};
+    use futures_util::future::join_all;
+    use std::{
+        future::{Future, IntoFuture, poll_fn},
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
 
-    #[tokio::test(start_paused = true)]
-    async fn one_at_a_time_and_nothing_is_left_behind() {
-        let turns = Arc::new(Turns::default());
-        let key = |key: &str| Key::new(key).unwrap();
-        let first = turns.queue_at(&key("a"));
-        let turn = first.come().await;
-        let second = turns.queue_at(&key("a"));
-        // One that gives up waiting leaves the queue.
-        assert!(
-            tokio::time::timeout(Duration::from_secs(1), second.come())
-                .await
-                .is_err()
-        );
-        drop(second);
-        // Nobody waits for another key's.
-        let other = turns.queue_at(&key("b"));
-        drop(other.come().await);
-        drop(turn);
-        let third = turns.queue_at(&key("a"));
-        drop(first);
-        drop(third.come().await);
-        drop((third, other));
-        assert!(turns.keys().is_empty());
+    fn client() -> KvClient {
+        let endpoint = Endpoint::new("home", MemoryTable::new());
+        KvClient::builder().endpoint(endpoint).build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_behind() {
+        let client = client();
+        let calls = (0..30).map(|i| client.increment(format!("{}", i % 3), 1).into_future());
+        join_all(calls).await.into_iter().for_each(|sum| assert!(sum.is_ok()));
+        assert!(client.turns.keys().is_empty());
+    }
+
+    /// Of different batches of one key, at the same time.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_gives_up_at_once_leaves_nothing_behind() {
+        let client = client();
+        for round in 0..500 {
+            let calls = (0..6).map(|i| {
+                let call = client.increment("k", 1);
+                let mut call = Box::pin(if i % 2 == 0 { call } else { call.without_expiry() }.into_future());
+                tokio::spawn(async move {
+                    let polled = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_ready())).await;
+                    if !polled && (round + i) % 3 == 0 {
+                        call.await.unwrap();
+                    }
+                })
+            });
+            for call in join_all(calls.collect::<Vec<_>>()).await {
+                call.unwrap();
+            }
+            assert!(client.turns.keys().is_empty());
+        }
+    }
+
+    /// Polled once, with its turn or without, and then dropped in any order.
+    #[tokio::test]
+    async fn who_gives_up_leaves_nothing_behind() {
+        for seed in 0..200 {
+            let client = client();
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut calls: Vec<_> = (0..12)
+                .map(|i| {
+                    let call = client.increment(format!("{}", i % 2), 1);
+                    let call = if rng.bool() { call.without_expiry() } else { call };
+                    Some(call.into_future())
+                })
+                .collect();
+            for _ in 0..40 {
+                let at = rng.usize(0..calls.len());
+                if rng.u8(0..4) == 0 {
+                    calls[at] = None;
+                } else if let Some(call) = &mut calls[at]
+                    && pin!(call).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+                {
+                    calls[at] = None;
+                }
+            }
+            let left: Vec<_> = calls.into_iter().flatten().collect();
+            let count = left.len();
+            let ended = join_all(left).await;
+            assert_eq!(ended.iter().filter(|sum| sum.is_ok()).count(), count);
+            assert!(client.turns.keys().is_empty());
+        }
     }
 }

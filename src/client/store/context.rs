@@ -253,6 +253,12 @@ impl<P: Protocol> Context<P> {
         Reply { result, call }
     }
 
+    /// What this call did, it did together with others: their passes are its own, too.
+    pub(crate) fn share(&self, together: &Self) {
+        let shared = together.passes().clone();
+        self.passes().extend(shared);
+    }
+
     /// Attempts of this call's writes that may land after it has ended, and change what is there then.
     pub(crate) fn unresolved(&self) -> usize {
         let open: Vec<_> = {
