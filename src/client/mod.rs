@@ -25,7 +25,8 @@
 //! |---|---|---|
 //! | `if_match`, `compare_and_set`, `delete_if` | the caller's tag | misses |
 //! | overwrite, `put`, delete of what this client read or wrote by itself in the last five minutes | the tag that it had then | misses |
-//! | the same, `.fenced()` | the tag that it has, for one HEAD (a table: one get) more | misses |
+//! | the same, while another write of it by this client is under way: its tag is about to go | nothing | undoes what was written since |
+//! | either of the two, `.fenced()` | the tag that it has, for one HEAD (a table: one get) more | misses |
 //! | overwrite, `put`, `delete` of anything else, `put_many` | nothing | undoes what was written since |
 //! | create, `put_if_absent`; a fenced write where nothing is | "absent" | stores it again, once it was removed |
 //! | [`Failover::idempotent_write`] | what your closure gives them | as the store has it |

@@ -128,8 +128,8 @@ fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response,
     let possibly_stale = cx.core.may_lag(endpoint);
     match reply.result {
         Ok(response) => {
-            if !possibly_stale && let Some(tag) = P::tag_of(&response) {
-                super::remember(cx, reply.call.request(), Some(tag));
+            if !possibly_stale && let Some(tag) = P::tag_of(reply.call.request(), &response) {
+                super::remember(cx, reply.call.request(), tag);
             }
             let answer = Answer {
                 endpoint: endpoint.map(|endpoint| cx.name(endpoint)),

@@ -9,12 +9,14 @@
 //! | nothing is there | as a create, which a later delete lets in | not at all: there is nothing to remove |
 //! | nothing, not fenced | unconditionally | unconditionally |
 //!
+//! While another write of the key by this client is under way nothing is known: its tag is about to go.
+//!
 //! The condition is ours and not the caller's, so that its failure is no answer: look again, recognise an attempt of our own
 //! that landed, else try on the tag that is there now. What nobody asked to be fenced goes unconditionally in the end.
 
 use super::{Accepted, Mode, Write, authority, fit::fit, of_the_home};
 use crate::{
-    client::store::{Aim, Context, Protocol, Refusal, Reply, Seen},
+    client::store::{Aim, Context, Pen, Protocol, Refusal, Reply, Seen},
     clock,
     error::{Error, ErrorKind},
     provider::{
@@ -34,21 +36,31 @@ const FENCED_TRIES: u32 = 8;
 /// The first wait of a fenced write that others outran, at most: about a round trip within a region. Then twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 
-pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
-    let written = run(cx, write).await;
+pub(super) async fn write<P: Protocol>(
+    cx: &Context<P>,
+    write: Write<P>,
+    pen: Option<&Pen<'_, P::Tag>>,
+) -> Result<Accepted<P>, Error> {
+    let written = run(cx, write, pen).await;
     match cx.core.mode {
         Mode::ProviderManaged { .. } => written.map_err(|error| of_the_home(cx, error)),
         Mode::Strong | Mode::WriteOnce => written,
     }
 }
 
-async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
+async fn run<P: Protocol>(
+    cx: &Context<P>,
+    write: Write<P>,
+    pen: Option<&Pen<'_, P::Tag>>,
+) -> Result<Accepted<P>, Error> {
     let mut aim = authority(cx)?;
     let fenced = write.fenced || cx.core.fenced;
     if let (true, Some(home)) = (fenced, aim.pin) {
         fit(cx, bit(home), judged(&write)).await?;
     }
-    let mut seen = known(cx, aim, &write).map(Seen::There);
+    // What another write of ours is about to replace would be tried in vain.
+    let is_first = pen.is_none_or(Pen::is_first);
+    let mut seen = known(cx, aim, &write).filter(|_| is_first).map(Seen::There);
     if seen.is_none() && fenced {
         seen = look(cx, &write, aim).await?.seen;
     }
@@ -93,12 +105,18 @@ async fn run<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P
             }
             _ => return Accepted::from(reply, cx),
         }
+        // Our own write, which came in between, is no sign of others: neither goes first.
+        let crossed = pen.is_some_and(Pen::crossed);
+        if crossed && !fenced && !lost {
+            seen = None;
+            continue;
+        }
         // Outdated. What an attempt of ours stored before it was given up is found here, too.
         let Some(endpoint) = reply.endpoint() else {
             return Err(cx.fail(reply));
         };
         let outdated = || {
-            if let Some(key) = P::key(&write.request).filter(|_| !fenced) {
+            if let Some(key) = P::key(&write.request).filter(|_| !fenced && !crossed) {
                 cx.core.fences.shared(key, clock::now());
             }
         };

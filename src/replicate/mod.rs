@@ -18,7 +18,8 @@ pub(crate) use progress::Progress;
 pub(crate) use provider_managed::of_the_home;
 
 use crate::{
-    client::store::{Aim, Answer, Context, Protocol, Reply},
+    client::store::{Aim, Answer, Context, Pen, Protocol, Reply},
+    clock,
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
     request::{WriteId, bit},
@@ -146,15 +147,16 @@ pub(crate) struct Accepted<P: Protocol> {
 /// Stores something, or removes it on a condition.
 pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
     let (id, look, removes) = (write.id.clone(), write.look.clone(), write.removes);
+    let pen = pen(cx, &look);
     let accepted = match cx.core.mode {
         Mode::WriteOnce => write_once::write(cx, write).await,
-        _ if write.condition == Condition::None => fence::write(cx, write).await,
+        _ if write.condition == Condition::None => fence::write(cx, write, pen.as_ref()).await,
         Mode::ProviderManaged { home } => provider_managed::write(cx, home, write).await,
         Mode::Strong => strong::write(cx, write).await,
     };
     match accepted {
         Ok(accepted) => {
-            remember(cx, &look, accepted.tag.as_ref().filter(|_| !removes));
+            written::<P>(pen.as_ref(), accepted.tag.as_ref().filter(|_| !removes));
             Ok(accepted)
         }
         Err(error) => Err(error.with_write_id(Some(id))),
@@ -164,11 +166,12 @@ pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
 /// Removes something, whatever it is.
 pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
     let look = write.look.clone();
+    let pen = pen(cx, &look);
     let accepted = match cx.core.mode {
         Mode::WriteOnce => write_once::delete(cx, write.request).await,
-        Mode::ProviderManaged { .. } | Mode::Strong => fence::write(cx, write).await,
+        Mode::ProviderManaged { .. } | Mode::Strong => fence::write(cx, write, pen.as_ref()).await,
     }?;
-    remember(cx, &look, None);
+    written::<P>(pen.as_ref(), None);
     Ok(accepted)
 }
 
@@ -181,8 +184,9 @@ pub(crate) async fn delete_if<P: Protocol>(
 ) -> Result<Accepted<P>, Error> {
     match cx.core.mode {
         Mode::ProviderManaged { home } => {
+            let pen = pen(cx, &look);
             let accepted = provider_managed::delete_if(cx, home, request, look.clone(), given_by).await?;
-            remember(cx, &look, None);
+            written::<P>(pen.as_ref(), None);
             Ok(accepted)
         }
         Mode::WriteOnce | Mode::Strong => Err(cx.refuse(
@@ -192,14 +196,26 @@ pub(crate) async fn delete_if<P: Protocol>(
     }
 }
 
-/// The state in which the key of this request was just seen, for the next write of it. `None`: it has no tag.
-fn remember<P: Protocol>(cx: &Context<P>, request: &P::Request, tag: Option<&P::Tag>) {
+/// The tag with which the key of this request was just read, for the next write of it.
+fn remember<P: Protocol>(cx: &Context<P>, request: &P::Request, tag: &P::Tag) {
     let Some(key) = P::key(request).filter(|_| cx.core.mode != Mode::WriteOnce) else {
         return;
     };
-    match tag.filter(|tag| P::judge_of(tag).is_some()) {
-        Some(tag) => cx.core.fences.learn(key, tag, cx.started),
-        None => cx.core.fences.forget(key),
+    if P::judge_of(tag).is_some() {
+        cx.core.fences.learn(key, tag, cx.started);
+    }
+}
+
+/// A write of this key begins. `None`: of a client whose writes no tag fences.
+fn pen<'a, P: Protocol>(cx: &'a Context<P>, look: &P::Request) -> Option<Pen<'a, P::Tag>> {
+    let key = P::key(look).filter(|_| cx.core.mode != Mode::WriteOnce)?;
+    Some(cx.core.fences.write(key))
+}
+
+/// The write was done. `None`: what it left has no tag, or there is nothing any more.
+fn written<P: Protocol>(pen: Option<&Pen<'_, P::Tag>>, tag: Option<&P::Tag>) {
+    if let Some(pen) = pen {
+        pen.done(tag.filter(|tag| P::judge_of(tag).is_some()).cloned(), clock::now());
     }
 }
 

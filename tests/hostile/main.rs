@@ -17,6 +17,7 @@ mod composition;
 mod conditions;
 mod constraints;
 mod counters;
+mod crossing;
 mod fences;
 mod keys;
 mod life;
@@ -41,6 +42,7 @@ fn main() {
         conditions::trials(),
         constraints::trials(),
         counters::trials(),
+        crossing::trials(),
         fences::trials(),
         keys::trials(),
         life::trials(),

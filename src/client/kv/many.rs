@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     client::store::{Aim, Answer, Context, Operation, Refusal, Reply, members},
+    clock,
     error::{Error, ErrorKind},
     provider::{ProviderError, ProviderErrorKind},
     replicate::{self, Tally, of_the_home},
@@ -372,7 +373,8 @@ fn finish(cx: &Context<Keys>, slot: Slot<Fetched>, tally: Tally) -> Result<Fetch
 
 async fn put_batch(cx: &Context<Keys>, puts: Vec<Put>, mut aim: Aim) -> Vec<Result<Stored, Error>> {
     // What was known of these keys is outdated from now on.
-    puts.iter().for_each(|put| cx.core.fences.forget(put.key.as_str()));
+    let now = clock::now();
+    puts.iter().for_each(|put| cx.core.fences.forget(put.key.as_str(), now));
     let mut slots: Vec<Slot<Stored>> = puts.iter().map(|_| Slot::OPEN).collect();
     for round in 0..=AGAIN {
         let asked = open(&slots);

@@ -66,9 +66,9 @@ impl Protocol for Keys {
         }
     }
 
-    fn tag_of(response: &KvResponse) -> Option<&Version> {
-        match response {
-            KvResponse::Get(value) => Some(&value.version),
+    fn tag_of<'a>(request: &KvRequest, response: &'a KvResponse) -> Option<&'a Version> {
+        match (request, response) {
+            (KvRequest::Get(get), KvResponse::Get(value)) if get.fresh => Some(&value.version),
             _ => None,
         }
     }

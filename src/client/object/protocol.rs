@@ -75,7 +75,7 @@ impl Protocol for Objects {
         }
     }
 
-    fn tag_of(response: &ObjectResponse) -> Option<&ETag> {
+    fn tag_of<'a>(_request: &ObjectRequest, response: &'a ObjectResponse) -> Option<&'a ETag> {
         match response {
             ObjectResponse::Get(object) => object.meta.etag.as_ref(),
             ObjectResponse::Head(meta) => meta.etag.as_ref(),

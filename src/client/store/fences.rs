@@ -34,16 +34,40 @@ const GENERATION: usize = 256;
 const LIFE: Duration = Duration::from_secs(5 * 60);
 
 /// Two generations: when the young one is full, it takes the old one's place.
-#[derive(Default)]
 struct Shard<T> {
     young: BTreeMap<u64, Note<T>>,
     old: BTreeMap<u64, Note<T>>,
+    /// The writes of this client that are under way, by key.
+    writing: BTreeMap<u64, Writing>,
 }
 
 struct Note<T> {
+    /// It was so at this time, or later.
     at: Instant,
-    /// `None`: others write this key, too, so that a tag would be tried in vain more often than it would fence anything.
-    tag: Option<T>,
+    known: Known<T>,
+}
+
+enum Known<T> {
+    Tag(T),
+    /// It was written, and how it stands then is not known.
+    Nothing,
+    /// Others write this key, too, so that a tag would be tried in vain more often than it would fence anything.
+    Shared,
+}
+
+#[derive(Default)]
+struct Writing {
+    count: usize,
+    /// Some of them were under way at the same time, so that nobody knows which one is the last.
+    crossed: bool,
+}
+
+/// A write of a key by this client, for as long as it is under way.
+pub(crate) struct Pen<'a, T> {
+    fences: &'a Fences<T>,
+    hash: u64,
+    /// No other was under way when it began.
+    first: bool,
 }
 
 impl<T> Default for Fences<T> {
@@ -52,6 +76,7 @@ impl<T> Default for Fences<T> {
             Mutex::new(Shard {
                 young: BTreeMap::new(),
                 old: BTreeMap::new(),
+                writing: BTreeMap::new(),
             })
         };
         Self {
@@ -65,32 +90,46 @@ impl<T: Clone> Fences<T> {
     /// The tag that this key had when it was last seen.
     pub(crate) fn tag(&self, key: &str, now: Instant) -> Option<T> {
         let (mut shard, hash) = self.shard(key);
-        shard.live(hash, now)?.tag.clone()
+        match &shard.live(hash, now)?.known {
+            Known::Tag(tag) => Some(tag.clone()),
+            Known::Nothing | Known::Shared => None,
+        }
     }
 
-    /// It was read or written with this tag.
-    pub(crate) fn learn(&self, key: &str, tag: &T, now: Instant) {
+    /// A read that began then has met this tag. What was written since is newer.
+    pub(crate) fn learn(&self, key: &str, tag: &T, began: Instant) {
         let (mut shard, hash) = self.shard(key);
-        if shard.live(hash, now).is_none_or(|note| note.tag.is_some()) {
-            shard.note(hash, Some(tag.clone()), now);
+        let is_newer = |note: &Note<T>| note.at > began || matches!(note.known, Known::Shared);
+        if !shard.writing.contains_key(&hash) && !shard.live(hash, began).is_some_and(is_newer) {
+            shard.note(hash, Known::Tag(tag.clone()), began);
+        }
+    }
+}
+
+impl<T> Fences<T> {
+    /// A write of this key begins.
+    pub(crate) fn write(&self, key: &str) -> Pen<'_, T> {
+        let (mut shard, hash) = self.shard(key);
+        let writing = shard.writing.entry(hash).or_default();
+        writing.count += 1;
+        writing.crossed |= writing.count > 1;
+        Pen {
+            first: writing.count == 1,
+            fences: self,
+            hash,
         }
     }
 
     /// Its tag was tried in vain: none is tried for a while.
     pub(crate) fn shared(&self, key: &str, now: Instant) {
         let (mut shard, hash) = self.shard(key);
-        shard.note(hash, None, now);
+        shard.note(hash, Known::Shared, now);
     }
 
-    /// It was removed.
-    pub(crate) fn forget(&self, key: &str) {
+    /// It was written in a way that leaves no tag behind.
+    pub(crate) fn forget(&self, key: &str, now: Instant) {
         let (mut shard, hash) = self.shard(key);
-        let Shard { young, old } = &mut *shard;
-        for generation in [young, old] {
-            if generation.get(&hash).is_some_and(|note| note.tag.is_some()) {
-                generation.remove(&hash);
-            }
-        }
+        shard.settle(hash, Known::Nothing, now);
     }
 
     fn shard(&self, key: &str) -> (MutexGuard<'_, Shard<T>>, u64) {
@@ -99,12 +138,14 @@ impl<T: Clone> Fences<T> {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let hash = hasher.finish();
-        let shard = &self.shards[hash as usize % SHARDS];
-        (shard.lock().unwrap_or_else(PoisonError::into_inner), hash)
+        (self.shard_of(hash), hash)
     }
-}
 
-impl<T> Fences<T> {
+    fn shard_of(&self, hash: u64) -> MutexGuard<'_, Shard<T>> {
+        let shard = &self.shards[hash as usize % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether this endpoint was seen of late to refuse such a condition.
     pub(crate) fn lacks(&self, endpoint: usize, removes: bool, now: Instant) -> bool {
         let mut without = self.without();
@@ -130,11 +171,52 @@ impl<T> Shard<T> {
         (now.saturating_duration_since(note.at) < LIFE).then_some(note)
     }
 
-    fn note(&mut self, hash: u64, tag: Option<T>, now: Instant) {
+    fn note(&mut self, hash: u64, known: Known<T>, at: Instant) {
         if self.young.len() >= GENERATION && !self.young.contains_key(&hash) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(hash, Note { at: now, tag });
+        self.young.insert(hash, Note { at, known });
+    }
+
+    /// What a write has left; that others write the key stays known.
+    fn settle(&mut self, hash: u64, known: Known<T>, now: Instant) {
+        let is_shared = |note: &Note<T>| matches!(note.known, Known::Shared);
+        if !self.live(hash, now).is_some_and(is_shared) {
+            self.note(hash, known, now);
+        }
+    }
+}
+
+impl<T> Pen<'_, T> {
+    /// Whether no other write of the key was under way when this one began: else what is known of it is about to change.
+    pub(crate) const fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// Whether another write of the key by this client was under way at the same time.
+    pub(crate) fn crossed(&self) -> bool {
+        let shard = self.fences.shard_of(self.hash);
+        shard.writing.get(&self.hash).is_some_and(|writing| writing.crossed)
+    }
+
+    /// It was done, and this is the tag now, if it is known and no other write of ours has come after.
+    pub(crate) fn done(&self, tag: Option<T>, now: Instant) {
+        let mut shard = self.fences.shard_of(self.hash);
+        let crossed = shard.writing.get(&self.hash).is_some_and(|writing| writing.crossed);
+        let known = tag.filter(|_| !crossed).map_or(Known::Nothing, Known::Tag);
+        shard.settle(self.hash, known, now);
+    }
+}
+
+impl<T> Drop for Pen<'_, T> {
+    fn drop(&mut self) {
+        let mut shard = self.fences.shard_of(self.hash);
+        if let Some(writing) = shard.writing.get_mut(&self.hash) {
+            writing.count -= 1;
+            if writing.count == 0 {
+                shard.writing.remove(&self.hash);
+            }
+        }
     }
 }
 
@@ -158,8 +240,46 @@ mod tests {
         fences.learn("k", &2, now);
         assert_eq!(fences.tag("k", now), Some(2));
         assert_eq!(fences.tag("k", now + LIFE), None);
-        fences.forget("k");
+        fences.forget("k", now);
         assert_eq!(fences.tag("k", now), None);
+    }
+
+    #[test]
+    fn what_was_written_since_a_read_began_is_newer() {
+        let (fences, now) = (Fences::default(), clock::now());
+        let later = now + Duration::from_secs(1);
+        let pen = fences.write("k");
+        fences.learn("k", &1, now);
+        assert_eq!(fences.tag("k", now), None, "it is being written");
+        pen.done(Some(2), later);
+        drop(pen);
+        fences.learn("k", &1, now);
+        assert_eq!(fences.tag("k", later), Some(2));
+        fences.learn("k", &3, later);
+        assert_eq!(fences.tag("k", later), Some(3));
+    }
+
+    #[test]
+    fn of_writes_that_cross_nobody_knows_which_is_the_last() {
+        let (fences, now) = (Fences::default(), clock::now());
+        let (one, two) = (fences.write("k"), fences.write("k"));
+        assert!(one.is_first() && !two.is_first() && one.crossed());
+        two.done(Some(2), now);
+        drop(two);
+        one.done(Some(1), now);
+        drop(one);
+        assert_eq!(fences.tag("k", now), None);
+        let alone = fences.write("k");
+        assert!(alone.is_first() && !alone.crossed());
+        alone.done(Some(3), now);
+        drop(alone);
+        assert_eq!(fences.tag("k", now), Some(3));
+        assert!(
+            fences
+                .shards
+                .iter()
+                .all(|shard| shard.lock().unwrap().writing.is_empty())
+        );
     }
 
     #[test]
@@ -167,7 +287,7 @@ mod tests {
         let (fences, now) = (Fences::default(), clock::now());
         fences.shared("k", now);
         fences.learn("k", &1, now);
-        fences.forget("k");
+        fences.forget("k", now);
         fences.learn("k", &1, now);
         assert_eq!(fences.tag("k", now), None);
         fences.learn("k", &1, now + LIFE);

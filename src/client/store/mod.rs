@@ -22,7 +22,7 @@ pub use call::{Explained, StoreCall};
 pub(crate) use context::Context;
 pub(crate) use context::{Aim, Refusal, Reply, members, winner};
 pub(crate) use core::Core;
-pub(crate) use fences::{Fences, Seen};
+pub(crate) use fences::{Fences, Pen, Seen};
 pub use listing::{Collected, Pages, PagesCall};
 pub(crate) use methods::store_methods;
 pub(crate) use walk::{PageOf, Paged, Resume};
@@ -93,8 +93,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// The key of a request about one thing.
     fn key(request: &Self::Request) -> Option<&str>;
 
-    /// The tag in the answer to a read.
-    fn tag_of(response: &Self::Response) -> Option<&Self::Tag>;
+    /// The tag in the answer to a read, if it is the tag now: of a read that may miss the latest write it is not.
+    fn tag_of<'a>(request: &Self::Request, response: &'a Self::Response) -> Option<&'a Self::Tag>;
 
     /// The endpoint that gave this tag. `None`: no condition with it ever holds.
     fn judge_of(tag: &Self::Tag) -> Option<&str>;
