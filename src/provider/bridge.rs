@@ -176,6 +176,16 @@ impl ObjectProvider for AnyObjectProvider {
     }
 }
 
+/// Whether a page is one of what was asked for: something on the way may leave out the question, or answer another.
+fn of_the_prefix<'a>(prefix: &str, mut names: impl Iterator<Item = &'a str>) -> Result<(), ProviderError> {
+    match names.all(|name| name.starts_with(prefix)) {
+        true => Ok(()),
+        false => Err(ProviderError::faulty(
+            "the page of a listing has names of another prefix",
+        )),
+    }
+}
+
 /// Cannot happen, as every implementation of [`Erased`] answers like with like.
 fn another() -> ProviderError {
     ProviderError::faulty("the adapter gave the answer of another operation")
@@ -240,7 +250,12 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
                 let deleted = self.delete(delete).await.map(|()| ObjectResponse::Delete);
                 deleted.map_err(|error| error.without([key.as_str()]))
             }),
-            ObjectRequest::List(list) => Box::pin(async move { self.list(list).await.map(ObjectResponse::List) }),
+            ObjectRequest::List(list) => Box::pin(async move {
+                let prefix = list.prefix.clone();
+                let page = self.list(list).await?;
+                of_the_prefix(&prefix, page.entries.iter().map(ListEntry::name))?;
+                Ok(ObjectResponse::List(page))
+            }),
         }
     }
 

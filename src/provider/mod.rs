@@ -122,6 +122,7 @@ use std::future::Future;
 ///   promise that, refuse with [`ProviderError::unsupported`].
 /// - Attributes round-trip, or the put is refused as unsupported. [`Put::terms`] are kept, or refused by
 ///   [`check_terms`](Self::check_terms).
+/// - A page of a listing has names of the prefix alone. The stack takes one that has others for a failure.
 /// - A body shorter than announced, or with a wrong checksum, is a failure ([`Verdict::Faulty`](crate::verdict::Verdict)),
 ///   not a short success.
 /// - Tags come back with an empty endpoint name; the stack fills it in.

@@ -4,6 +4,9 @@ use crate::request::object::ByteRange;
 use bytes::Bytes;
 use std::ops::Range;
 
+/// The content range of a part (206) that does not say which it is: the SDKs do not tell it from a whole.
+pub(super) const UNSAID: &str = "unsaid";
+
 /// Which bytes of how many these are, and that they are the ones asked for. A server that ignored the range sent the whole
 /// object: then the part is cut out here.
 pub(super) fn located(

@@ -19,6 +19,7 @@ mod constraints;
 mod counters;
 mod crossing;
 mod fences;
+mod gateways;
 mod keys;
 mod life;
 mod listings;
@@ -44,6 +45,7 @@ fn main() {
         counters::trials(),
         crossing::trials(),
         fences::trials(),
+        gateways::trials(),
         keys::trials(),
         life::trials(),
         listings::trials(),

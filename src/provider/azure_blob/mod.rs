@@ -29,7 +29,8 @@
 //! - A create is `If-None-Match: *`. Azure refuses it with 409 `BlobAlreadyExists` (S3 and GCS: 412); both are
 //!   [`AlreadyExists`](super::ProviderErrorKind::AlreadyExists). Every write has a tag of its own.
 //! - A body is one request (`Put Blob`, at most 5,000 MiB), so that it is one attempt with one answer.
-//! - Every answer must carry what a real one carries: an ETag, the announced length, the range that was asked for.
+//! - Every answer must carry what a real one carries: an ETag, the length that was announced, the range that was asked for.
+//!   A `204`, and a part that does not say which part it is, is no blob.
 //! - A success that has no body, of a delete or a warm-up, must carry Azure's `x-ms-request-id`.
 //! - A header beside the body that cannot be read is left out.
 //! - Metadata: Azure's names are C# identifiers, which have no `-`. It travels as `_`, which the names of

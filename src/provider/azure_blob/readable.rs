@@ -1,8 +1,8 @@
-use crate::provider::refusal::tell_unreadable;
+use crate::provider::{part::UNSAID, refusal::tell_unreadable};
 use async_trait::async_trait;
 use azure_core::{
     http::{
-        AsyncRawResponse, ClientMethodOptions, Context, Request,
+        AsyncRawResponse, ClientMethodOptions, Context, Request, StatusCode,
         headers::{HeaderName, Headers},
         policies::{Policy, PolicyResult},
     },
@@ -40,6 +40,7 @@ const NEEDED: [&str; 7] = [
     "last-modified",
     "x-ms-request-id",
 ];
+const CONTENT_RANGE: HeaderName = HeaderName::from_static_standard("content-range");
 const LAST_MODIFIED: HeaderName = HeaderName::from_static_standard("last-modified");
 
 impl Readable {
@@ -71,6 +72,10 @@ impl Policy for Readable {
             return Ok(answer);
         }
         let (status, headers, body) = answer.deconstruct();
-        Ok(AsyncRawResponse::new(status, self.only_needed(headers), Box::pin(body)))
+        let mut headers = self.only_needed(headers);
+        if status == StatusCode::PartialContent && headers.get_optional_str(&CONTENT_RANGE).is_none() {
+            headers.insert(CONTENT_RANGE, UNSAID);
+        }
+        Ok(AsyncRawResponse::new(status, headers, Box::pin(body)))
     }
 }

@@ -1,4 +1,4 @@
-use super::{Answering, BoxFuture, Erased, another};
+use super::{Answering, BoxFuture, Erased, another, of_the_prefix};
 use crate::{
     BoxError,
     endpoint::Host,
@@ -153,7 +153,12 @@ impl<P: KvProvider> Erased<KvRequest, KvResponse> for P {
                 let keys: Vec<Key> = many.puts.iter().map(|put| put.key.clone()).collect();
                 settled(&keys, self.put_many(many).await).map(KvResponse::PutMany)
             }),
-            KvRequest::Scan(scan) => Box::pin(async move { self.scan(scan).await.map(KvResponse::Scan) }),
+            KvRequest::Scan(scan) => Box::pin(async move {
+                let prefix = scan.prefix.clone();
+                let page = self.scan(scan).await?;
+                of_the_prefix(&prefix, page.entries.iter().map(|entry| entry.key.as_str()))?;
+                Ok(KvResponse::Scan(page))
+            }),
         }
     }
 

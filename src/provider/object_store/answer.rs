@@ -38,6 +38,8 @@ pub(super) enum Unproven {
     NoListing,
     #[error("the listing leads back to where it was")]
     Endless,
+    #[error("the answer is a part that nobody asked for")]
+    Part,
     #[error("nothing in the answer says that the object was deleted")]
     NotDeleted,
 }

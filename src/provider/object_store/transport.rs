@@ -4,8 +4,8 @@ use super::answer::{Question, Unproven};
 use crate::provider::refusal::tell_unreadable;
 use async_trait::async_trait;
 use http::{
-    HeaderMap, HeaderValue,
-    header::{CONTENT_LENGTH, LAST_MODIFIED},
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CONTENT_LENGTH, LAST_MODIFIED, RANGE},
 };
 use object_store::{
     ClientConfigKey as Key, ClientOptions, Error,
@@ -37,6 +37,7 @@ type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 /// - **Connecting takes 0.9 s at most** ([`GenericStore::CONNECT_TIMEOUT`](super::GenericStore::CONNECT_TIMEOUT)), or less if
 ///   less was set.
 /// - **A listing must be a listing**: a document of S3's or Azure's, whose continuation is not where it was asked to begin.
+/// - **A part is no whole**: `206` to a request without a range is an error.
 /// - **A deletion must be confirmed**, and the 404 to a HEAD carry a header of the provider's. What a gateway answers is an
 ///   error.
 /// - **Foreign keys do not break a listing**: `m//n`, `./q`, control characters, and `dir/` beside `dir` are listed as they
@@ -105,7 +106,12 @@ impl fmt::Debug for Transport {
 impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let question = Question::of(request.method(), request.uri());
+        let of_a_part = request.headers().contains_key(RANGE);
         let mut answer = self.client.call(request).await?;
+        // `object_store` would take it for the whole.
+        if answer.status() == StatusCode::PARTIAL_CONTENT && !of_a_part {
+            return Err(HttpError::new(HttpErrorKind::Decode, Unproven::Part));
+        }
         if !readable(answer.headers_mut()) && !self.told.swap(true, Ordering::AcqRel) {
             tell_unreadable("last-modified");
         }

@@ -14,8 +14,9 @@
 //! ```
 //!
 //! # What it sees to
-//! - Every 200 must carry what a real one carries: an ETag, the announced length, the range that was asked for, the
-//!   checksum if one was sent. S3 can answer 200 with an error document; that is [`Verdict::Faulty`], no object.
+//! - Every 200 must carry what a real one carries: an ETag, the length that was announced, the range that was asked for, the
+//!   checksum if one was sent. S3 can answer 200 with an error document; that is [`Verdict::Faulty`], no object. So are a
+//!   `204`, and a part that does not say which part it is.
 //! - A body is collected within the attempt, so that its failure is this attempt's failure.
 //! - Attributes round-trip or are refused; see [`Attributes`]. A put without a content type is stored under the store's
 //!   default (`application/octet-stream`), which then comes back.
@@ -37,6 +38,8 @@
 //!   [`verify`](crate::ObjectClient::verify) before.
 //! - S3's ETag is a function of the content for simple puts: If-Match does not notice that an object was changed and
 //!   changed back.
+//! - A body of which no length was announced, and which came in no chunks, may be shorter than it was: over TLS a broken end
+//!   shows, over plain HTTP/1.0 it does not.
 //! - `HEAD` answers have no body, so that a refusal there says no more than its status, and of a 301 the region.
 //! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
 //!   passed through [`Key`] survive that. A page that a foreign key makes unreadable (XML forbids most

@@ -1,4 +1,4 @@
-use crate::provider::refusal::tell_unreadable;
+use crate::provider::{part::UNSAID, refusal::tell_unreadable};
 use aws_sdk_s3::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextMut},
     error::BoxError,
@@ -17,6 +17,8 @@ pub(super) struct Readable {
     /// Of which headers it has told.
     told: Mutex<BTreeSet<&'static str>>,
 }
+
+const CONTENT_RANGE: &str = "content-range";
 
 #[derive(Clone, Copy)]
 enum Form {
@@ -93,7 +95,11 @@ impl Intercept for Readable {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        let is_part = context.response().status().as_u16() == 206;
         let headers = context.response_mut().headers_mut();
+        if is_part && !headers.contains_key(CONTENT_RANGE) {
+            headers.insert(CONTENT_RANGE, UNSAID);
+        }
         for (name, called) in unreadable(headers) {
             headers.remove(&name);
             let first = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(called);

@@ -2,6 +2,7 @@
 
 use crate::{
     generic::{opaque, over},
+    raw::{self, Act},
     script::{self, Answer, Server, answer, s3_refusal},
 };
 use evenkeel::{
@@ -9,7 +10,7 @@ use evenkeel::{
     provider::{GenericStore, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         Key,
-        object::{Delete, Get, Head, List, ListEntry, Put, PutMode},
+        object::{ByteRange, Delete, Get, Head, List, ListEntry, Put, PutMode},
     },
     verdict::{Sent, Verdict},
 };
@@ -71,6 +72,66 @@ async fn no_redirect_is_followed() {
         }
         assert_eq!((elsewhere.count(), server.count()), (0, 8), "{status}");
     }
+}
+
+/// Well-formed HTTP that is no answer of a store's: no content, half a body, a part that does not say which, a page of another
+/// question, a page that is compressed.
+#[tokio::test]
+async fn what_is_not_what_was_asked_for_is_no_object() {
+    const MARKS: &str = "x-amz-request-id: REQ42\r\netag: \"1\"\r\nlast-modified: Fri, 27 Nov 2026 08:57:14 GMT\r\n";
+    let part = || {
+        let mut get = Get::new(key());
+        get.range = Some(ByteRange::Bounded(0..4));
+        get
+    };
+    let mut believed = Vec::new();
+    for (what, head, body) in [
+        ("no content", format!("204 No Content\r\n{MARKS}"), ""),
+        ("short", format!("200 OK\r\n{MARKS}content-length: 100\r\n"), "body"),
+        (
+            "short chunks",
+            format!("200 OK\r\n{MARKS}transfer-encoding: chunked\r\n"),
+            "4\r\nbody\r\n",
+        ),
+        ("neither length nor body", format!("200 OK\r\n{MARKS}"), ""),
+        (
+            "an unsaid part",
+            format!("206 Partial Content\r\n{MARKS}content-length: 4\r\n"),
+            "body",
+        ),
+        (
+            "another part",
+            format!("206 Partial Content\r\n{MARKS}content-range: bytes 4-7/8\r\ncontent-length: 4\r\n"),
+            "body",
+        ),
+        (
+            "compressed",
+            "200 OK\r\ncontent-type: text/html\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n".to_owned(),
+            "\u{1f}\u{8}\0\0",
+        ),
+    ] {
+        let said = format!("HTTP/1.1 {head}connection: close\r\n\r\n{body}");
+        let server = raw::serve(Act::Answer(said.into_bytes())).await;
+        for (whose, store) in [
+            ("ours", over(server.addr)),
+            ("opaque", opaque(server.addr).trusting_transport()),
+        ] {
+            for (question, ended) in [
+                ("get", store.get(Get::new(key())).await.map(drop)),
+                ("get part", store.get(part()).await.map(drop)),
+                ("list", store.list(List::default()).await.map(drop)),
+            ] {
+                // What its own transport gives it, such a store takes for the whole.
+                let is_hidden = whose == "opaque" && question == "get" && head.starts_with("206");
+                match ended {
+                    _ if is_hidden => {}
+                    Err(error) if error.outcome().verdict == Verdict::Faulty => {}
+                    ended => believed.push(format!("{what}, {whose}, {question}: {ended:?}")),
+                }
+            }
+        }
+    }
+    assert!(believed.is_empty(), "{believed:#?}");
 }
 
 /// Without a word about its transport a store is not asked.
