@@ -27,13 +27,16 @@ pub(crate) fn find<E: Error + 'static>(error: &AnyError) -> Option<&E> {
 
 /// Judges an error that came instead of an answer. `None`: nothing in the chain is known here.
 pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
-    // The only proof that nothing was sent: hyper-util says that it failed to *connect*, which includes the look-up of the
-    // name and the TLS handshake. Any other error may come from a connection that was in use.
+    // Proof that nothing was sent: hyper-util says that it failed to *connect*, which includes the look-up of the name and the
+    // TLS handshake. Other errors may come from a connection that was in use, unless the server says that it read nothing.
     let connecting = chain(error)
         .filter_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
         .any(hyper_util::client::legacy::Error::is_connect);
     if connecting {
         return Some(Finding::symptom(connect(error)));
+    }
+    if is_unread(error) {
+        return Some(Finding::symptom(Symptom::ConnectionEnded).of_a_connection());
     }
     let io = chain(error)
         .filter_map(|e| e.downcast_ref::<io::Error>())
@@ -72,6 +75,20 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
             .map(|row| row.phrase.to_owned());
         finding
     })
+}
+
+/// HTTP/2's promise that a request was not acted on: it is beyond the last that a GOAWAY accepts, or its stream was refused
+/// (RFC 9113, 6.8 and 8.7).
+#[cfg(any(feature = "_aws", feature = "gcs", feature = "bigtable"))]
+pub(crate) fn is_unread(error: &AnyError) -> bool {
+    let refused = |error: &h2::Error| error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    find(error).is_some_and(|error: &h2::Error| error.is_remote() && refused(error))
+}
+
+/// No client of the other features speaks HTTP/2.
+#[cfg(not(any(feature = "_aws", feature = "gcs", feature = "bigtable")))]
+const fn is_unread(_error: &AnyError) -> bool {
+    false
 }
 
 /// How connecting failed. All of these have the same verdict, so that recognising some of them by their text, where the

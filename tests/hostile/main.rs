@@ -13,6 +13,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod budget;
+mod closing;
 mod composition;
 mod conditions;
 mod constraints;
@@ -39,6 +40,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let themes = [
         budget::trials(),
+        closing::trials(),
         composition::trials(),
         conditions::trials(),
         constraints::trials(),

@@ -4,7 +4,7 @@ use super::{
     Bigtable, PAGE_BYTES,
     error::{self, nonsense},
     item::{self, Stamp},
-    link::Exchanging,
+    link::{Exchanging, had_ended},
     rows::Rows,
 };
 use crate::{
@@ -18,7 +18,8 @@ use googleapis_tonic_google_bigtable_v2::google::bigtable::v2::{
     CheckAndMutateRowRequest, MutateRowRequest, MutateRowsRequest, Mutation, ReadRowsRequest, RowFilter, RowSet,
     bigtable_client::BigtableClient, mutate_rows_request,
 };
-use tonic::{Request, metadata::MetadataMap, transport::Channel};
+use std::future::Future;
+use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Channel};
 
 /// What an exchange takes.
 struct Exchange<'l, T> {
@@ -59,6 +60,31 @@ impl Bigtable {
         Ok(Exchange { client, request, watch })
     }
 
+    /// The beginning of an answer, and what has to be told how it goes on.
+    ///
+    /// The service ends its connections in good order, those that are idle or an hour old, and says so (GOAWAY) while answers
+    /// are still on their way. A request that comes too late for such a connection has not been sent: it goes out on a new
+    /// one, as if there had been none.
+    async fn ask<T, A, F>(
+        &self,
+        message: impl Fn() -> T,
+        send: impl Fn(BigtableClient<Channel>, Request<T>) -> F,
+    ) -> Result<(A, Exchanging<'_>), ProviderError>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let mut is_anew = false;
+        loop {
+            let Exchange { client, request, watch } = self.begin(message()).await?;
+            match send(client, request).await {
+                Ok(answer) => return Ok((answer.into_inner(), watch)),
+                Err(status) if !is_anew && had_ended(&status) => drop(watch.ended::<()>(Err(status))),
+                Err(status) => return watch.ended(Err(status)),
+            }
+            is_anew = true;
+        }
+    }
+
     /// The rows that were read, and how it ended: what came before a failure is good.
     pub(super) async fn read(&self, rows: RowSet, limit: usize) -> (Rows, Result<(), ProviderError>) {
         let mut read = Rows::default();
@@ -67,21 +93,17 @@ impl Bigtable {
     }
 
     async fn read_into(&self, read: &mut Rows, rows: RowSet, limit: usize) -> Result<(), ProviderError> {
-        let asked = ReadRowsRequest {
+        let asked = || ReadRowsRequest {
             table_name: self.table.to_string(),
             app_profile_id: self.app_profile.to_string(),
-            rows: Some(rows),
+            rows: Some(rows.clone()),
             filter: Some(item::ours()),
             rows_limit: i64::try_from(limit).unwrap_or(i64::MAX),
             ..ReadRowsRequest::default()
         };
-        let Exchange {
-            mut client,
-            request,
-            watch,
-        } = self.begin(asked).await?;
+        let send = |mut client: BigtableClient<_>, request| async move { client.read_rows(request).await };
+        let (mut stream, watch) = self.ask(asked, send).await?;
         let exchange = async {
-            let mut stream = client.read_rows(request).await?.into_inner();
             while let Some(message) = stream.message().await? {
                 for chunk in message.chunks {
                     if let Err(error) = read.take(chunk) {
@@ -98,20 +120,17 @@ impl Bigtable {
         watch.ended(ended)?
     }
 
-    pub(super) async fn mutate(&self, key: &str, mutations: Vec<Mutation>) -> Result<(), ProviderError> {
-        let asked = MutateRowRequest {
+    pub(super) async fn mutate(&self, key: &str, mutations: impl Fn() -> Vec<Mutation>) -> Result<(), ProviderError> {
+        let asked = || MutateRowRequest {
             table_name: self.table.to_string(),
             app_profile_id: self.app_profile.to_string(),
             row_key: key.into(),
-            mutations,
+            mutations: mutations(),
             ..MutateRowRequest::default()
         };
-        let Exchange {
-            mut client,
-            request,
-            watch,
-        } = self.begin(asked).await?;
-        watch.ended(client.mutate_row(request).await).map(drop)
+        let send = |mut client: BigtableClient<_>, request| async move { client.mutate_row(request).await };
+        let (_, watch) = self.ask(asked, send).await?;
+        watch.ended(Ok(()))
     }
 
     /// Changes the row in one way if `predicate` lets something through, and in the other if not. Whether it did.
@@ -119,51 +138,43 @@ impl Bigtable {
         &self,
         key: &str,
         predicate: RowFilter,
-        if_so: Vec<Mutation>,
-        if_not: Vec<Mutation>,
+        if_so: impl Fn() -> Vec<Mutation>,
+        if_not: impl Fn() -> Vec<Mutation>,
     ) -> Result<bool, ProviderError> {
-        let asked = CheckAndMutateRowRequest {
+        let asked = || CheckAndMutateRowRequest {
             table_name: self.table.to_string(),
             app_profile_id: self.app_profile.to_string(),
             row_key: key.into(),
-            predicate_filter: Some(predicate),
-            true_mutations: if_so,
-            false_mutations: if_not,
+            predicate_filter: Some(predicate.clone()),
+            true_mutations: if_so(),
+            false_mutations: if_not(),
             ..CheckAndMutateRowRequest::default()
         };
-        let Exchange {
-            mut client,
-            request,
-            watch,
-        } = self.begin(asked).await?;
-        let answer = watch.ended(client.check_and_mutate_row(request).await)?;
-        Ok(answer.into_inner().predicate_matched)
+        let send = |mut client: BigtableClient<_>, request| async move { client.check_and_mutate_row(request).await };
+        let (answer, watch) = self.ask(asked, send).await?;
+        watch.ended(Ok(answer.predicate_matched))
     }
 
     /// One request of a batch: a result for each put.
     pub(super) async fn mutate_many(&self, puts: &[(&Put, Stamp)]) -> Vec<Result<PutAnswer, ProviderError>> {
         let now = clock::wall();
-        let entries = puts.iter().map(|(put, stamp)| mutate_rows_request::Entry {
+        let entry = |(put, stamp): &(&Put, Stamp)| mutate_rows_request::Entry {
             row_key: put.key.as_str().into(),
             mutations: item::store(put, stamp, now),
             ..mutate_rows_request::Entry::default()
-        });
-        let asked = MutateRowsRequest {
+        };
+        let asked = || MutateRowsRequest {
             table_name: self.table.to_string(),
             app_profile_id: self.app_profile.to_string(),
-            entries: entries.collect(),
+            entries: puts.iter().map(entry).collect(),
             ..MutateRowsRequest::default()
         };
+        let send = |mut client: BigtableClient<_>, request| async move { client.mutate_rows(request).await };
         let mut results: Vec<Option<Result<PutAnswer, ProviderError>>> = vec![None; puts.len()];
-        let ended = match self.begin(asked).await {
+        let ended = match self.ask(asked, send).await {
             Err(error) => Err(error),
-            Ok(Exchange {
-                mut client,
-                request,
-                watch,
-            }) => {
+            Ok((mut stream, watch)) => {
                 let exchange = async {
-                    let mut stream = client.mutate_rows(request).await?.into_inner();
                     while let Some(message) = stream.message().await? {
                         for entry in message.entries {
                             let at = usize::try_from(entry.index).ok();

@@ -1,6 +1,9 @@
 //! The connection to the service, and what an exchange on it says of it.
 
-use super::{error, wire::Once};
+use super::{
+    error,
+    wire::{Ended, Once},
+};
 use crate::{
     endpoint::Host,
     provider::{
@@ -78,6 +81,13 @@ async fn open(endpoint: Endpoint) -> Result<Open, ProviderError> {
         ProviderErrorKind::Failed,
         Finding::symptom(symptom),
     ))
+}
+
+/// The connection was at its end, and the request has not been sent.
+pub(super) fn had_ended(status: &Status) -> bool {
+    // hyper's word for a request that it never began to write.
+    let is_unwritten = chain::find(status).is_some_and(hyper::Error::is_canceled);
+    is_unwritten || chain::find::<Ended>(status).is_some() || chain::is_unread(status)
 }
 
 /// One exchange on a connection.

@@ -38,8 +38,9 @@
 //! - **Batches** of 100: one `ReadRows`, and one `MutateRows` for each 64 MiB, with Bigtable's result for each row.
 //! - Increments are compare-and-set. Bigtable's own (`ReadModifyWriteRow`) cannot be told from its repetition.
 //! - **One connection**, HTTP/2, made in at most 0.9 s, once for all who wait for it; what fails before it stands is *not
-//!   sent*. One that the service has ended while nobody used it is made anew. It is left when it breaks and when an attempt was given up on it after half a second. A connection carries 100
-//!   calls at a time, more wait: above some 10,000 calls a second take several endpoints.
+//!   sent*. One that the service has ended while nobody used it is made anew, and so is one that it is about to end (GOAWAY)
+//!   for a call that came too late for it. It is left when it breaks and when an attempt was given up on it after half a
+//!   second. A connection carries 100 calls at a time, more wait: above some 10,000 calls a second take several endpoints.
 //! - **Credentials** that cannot be had within 0.9 s are *credentials not loaded*, which is not sent. They are
 //!   `google-cloud-auth`'s, which refreshes them in time in the background.
 //! - Neither `Debug` nor an error shows a key, a value or a credential. Google's messages quote keys and are not passed on.
@@ -155,17 +156,17 @@ impl KvProvider for Bigtable {
             Condition::Always | Condition::Absent => None,
         };
         let stamp = Stamp::of(&put, met.as_ref(), now);
-        let store = item::store(&put, &stamp, now);
+        let store = || item::store(&put, &stamp, now);
         let key = put.key.as_str();
         match met {
             None if put.condition == Condition::Always => self.mutate(key, store).await?,
             None => {
-                if self.mutate_if(key, item::is_alive(now), Vec::new(), store).await? {
+                if self.mutate_if(key, item::is_alive(now), Vec::new, store).await? {
                     return Err(ProviderError::answer(ProviderErrorKind::AlreadyExists));
                 }
             }
             Some(met) => {
-                if !met.is_alive(now) || !self.mutate_if(key, item::is_at(&met), store, Vec::new()).await? {
+                if !met.is_alive(now) || !self.mutate_if(key, item::is_at(&met), store, Vec::new).await? {
                     return Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed));
                 }
             }
@@ -176,14 +177,10 @@ impl KvProvider for Bigtable {
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
         let key = delete.key.as_str();
         let Some(version) = &delete.if_version else {
-            return self.mutate(key, item::remove()).await;
+            return self.mutate(key, item::remove).await;
         };
         let met = Stamp::of_version(version)?;
-        if met.is_alive(clock::wall())
-            && self
-                .mutate_if(key, item::is_at(&met), item::remove(), Vec::new())
-                .await?
-        {
+        if met.is_alive(clock::wall()) && self.mutate_if(key, item::is_at(&met), item::remove, Vec::new).await? {
             return Ok(());
         }
         Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed))

@@ -36,6 +36,11 @@ impl Once {
     }
 }
 
+/// Instead of a second connection.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection had ended")]
+pub(super) struct Ended;
+
 impl Service<Uri> for Once {
     type Response = Wire;
     type Error = BoxError;
@@ -47,8 +52,7 @@ impl Service<Uri> for Once {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let Some(life) = self.life.take() else {
-            let gone = io::Error::new(io::ErrorKind::ConnectionAborted, "the connection had ended");
-            return std::future::ready(Err(gone.into())).boxed();
+            return std::future::ready(Err(Ended.into())).boxed();
         };
         let connecting = self.tcp.call(uri);
         async move {

@@ -18,6 +18,8 @@ pub enum Symptom {
     NotTls,
     /// The connection was not made, for another reason.
     ConnectFailed,
+    /// The connection was about to end, and the server did not read the request any more.
+    ConnectionEnded,
     /// The name was not resolved, and nothing proves that this was before the request.
     DnsUnproven,
     /// The connection broke when the request was, or may have been, written.
@@ -56,6 +58,7 @@ impl Symptom {
             Self::TlsHandshake => "tls handshake failed",
             Self::NotTls => "no tls",
             Self::ConnectFailed => "connect failed",
+            Self::ConnectionEnded => "connection ended",
             Self::DnsUnproven => "dns, unproven",
             Self::Reset => "connection reset",
             Self::AttemptTimeout => "attempt timeout",

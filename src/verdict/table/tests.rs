@@ -139,7 +139,7 @@ fn which_refusals_name_the_credential() {
 }
 
 #[test]
-fn only_a_failed_connect_or_credential_is_unsent() {
+fn only_what_was_not_written_is_unsent() {
     use Symptom::*;
     let unsent: Vec<_> = SYMPTOMS
         .iter()
@@ -155,6 +155,7 @@ fn only_a_failed_connect_or_credential_is_unsent() {
         TlsHandshake,
         NotTls,
         ConnectFailed,
+        ConnectionEnded,
         CredentialsNotLoaded,
         NotBuilt,
     ];
