@@ -19,6 +19,7 @@ mod conditions;
 mod constraints;
 mod counters;
 mod crossing;
+mod dropped;
 mod fences;
 mod gateways;
 mod keys;
@@ -46,6 +47,7 @@ fn main() {
         constraints::trials(),
         counters::trials(),
         crossing::trials(),
+        dropped::trials(),
         fences::trials(),
         gateways::trials(),
         keys::trials(),
