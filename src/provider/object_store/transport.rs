@@ -106,10 +106,8 @@ impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let question = Question::of(request.method(), request.uri());
         let mut answer = self.client.call(request).await?;
-        if !readable(answer.headers_mut()) {
-            if !self.told.swap(true, Ordering::AcqRel) {
-                tell_unreadable("last-modified");
-            }
+        if !readable(answer.headers_mut()) && !self.told.swap(true, Ordering::AcqRel) {
+            tell_unreadable("last-modified");
         }
         if !question.is_of_the_body(answer.status()) {
             let unproven = |unproven: Unproven| HttpError::new(HttpErrorKind::Decode, unproven);
