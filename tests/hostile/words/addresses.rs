@@ -32,6 +32,7 @@ const ADDRESSES: [&str; 8] = [
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         Promise::Words.trial("words::no_address_of_a_bucket_is_told", buckets),
+        Promise::Words.trial("words::what_could_not_be_built_was_not_attempted", not_built),
         #[cfg(feature = "azure_blob")]
         Promise::Words.trial("words::no_address_of_a_container_is_told", containers),
         #[cfg(feature = "dynamodb")]
@@ -86,6 +87,24 @@ async fn bucket(what: &str, address: &str, store: impl ObjectProvider + Debug) {
     hidden(what, address, &all);
 }
 
+/// Nothing left this process, so nothing was attempted.
+async fn not_built() {
+    let config =
+        preset::minio("http://host:port").credentials_provider(Credentials::new("id", SECRET, None, None, "test"));
+    let store = S3::new(aws_sdk_s3::Client::from_conf(config.build()), "b");
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("a", store))
+        .build()
+        .unwrap();
+    let error = client.get("k").await.unwrap_err();
+    Promise::Words.tried();
+    assert_eq!((error.kind(), error.attempts_made()), (ErrorKind::Rejected, 0));
+    let says = "get failed before anything was sent: a was not asked: the request could not be built";
+    assert!(error.to_string().starts_with(says), "{error}");
+    let verified = client.verify().await;
+    assert_eq!(verified.endpoints()[0].left_behind(), 0, "{verified:?}");
+}
+
 async fn buckets() {
     let required = RequestChecksumCalculation::WhenRequired;
     let presets = |address: &'static str| {
@@ -93,10 +112,9 @@ async fn buckets() {
             ("minio", preset::minio(address)),
             (
                 "generic",
-                preset::generic(address, "r", Addressing::VirtualHosted, required.clone()),
+                preset::generic(address, "r", Addressing::VirtualHosted, required),
             ),
             ("stackit", preset::stackit(address)),
-            ("alibaba_oss", preset::alibaba_oss(address)),
             ("aws", preset::aws(address)),
             ("aws elsewhere", preset::aws("eu-west-1").endpoint_url(address)),
         ]
