@@ -114,6 +114,8 @@ fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     match error.kind {
         ErrorKind::Denied if clock() => f.write_str("; set this host's clock"),
         ErrorKind::Denied => f.write_str("; check the credentials and permissions"),
+        // What was met mostly says by itself what to check.
+        ErrorKind::Rejected if matches!(error.cause, Cause::Own(_)) || advises(error) => Ok(()),
         ErrorKind::Rejected => f.write_str("; check the request and the endpoint's configuration"),
         _ if error.not_asked.iter().any(|missing| missing.lasts) && !error.confirmed_by.is_empty() => {
             f.write_str("; mend that, and repeat it")
@@ -129,16 +131,26 @@ fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// The clause of the attempt that decided.
+fn advises<E>(error: &Inner<E>) -> bool {
+    let said = decided(error).and_then(Attempt::message);
+    said.is_some_and(|message| message.contains("check "))
+}
+
+/// The attempt that decided.
+fn decided<E>(error: &Inner<E>) -> Option<&Attempt> {
+    let attempts = error.explanation.attempts();
+    let decided = attempts.iter().rfind(|attempt| {
+        Some(attempt.shared_endpoint()) == error.endpoint.as_ref() && attempt.verdict() != Some(Verdict::Success)
+    });
+    decided.or(attempts.last())
+}
+
+/// Its clause.
 struct Deciding<'e, E>(&'e Inner<E>);
 
 impl<E> Display for Deciding<'_, E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let attempts = self.0.explanation.attempts();
-        let decided = attempts
-            .iter()
-            .rfind(|a| Some(a.shared_endpoint()) == self.0.endpoint.as_ref() && a.verdict() != Some(Verdict::Success));
-        match decided.or(attempts.last()) {
+        match decided(self.0) {
             Some(attempt) => write!(f, "{attempt}"),
             None => f.write_str("the request was refused"),
         }

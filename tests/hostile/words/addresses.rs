@@ -101,6 +101,7 @@ async fn not_built() {
     assert_eq!((error.kind(), error.attempts_made()), (ErrorKind::Rejected, 0));
     let says = "get failed before anything was sent: a was not asked: the request could not be built";
     assert!(error.to_string().starts_with(says), "{error}");
+    assert_eq!(error.to_string().matches("check ").count(), 1, "{error}");
     let verified = client.verify().await;
     assert_eq!(verified.endpoints()[0].left_behind(), 0, "{verified:?}");
 }
