@@ -9,13 +9,8 @@ use std::{
 
 pub(super) fn write<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "{} failed", error.explanation.operation())?;
-    match error
-        .explanation
-        .attempts()
-        .iter()
-        .filter(|attempt| attempt.has_left())
-        .count()
-    {
+    let attempts = error.explanation.attempts().iter();
+    match attempts.filter(|attempt| attempt.has_left()).count() {
         0 => f.write_str(" before anything was sent")?,
         1 => f.write_str(" after 1 attempt")?,
         n => write!(f, " after {n} attempts")?,
@@ -56,12 +51,10 @@ fn reason<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
 fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     let at = error.endpoint.as_deref().unwrap_or("the endpoint");
     let met = Met(error.explanation.attempts());
-    let Some(noun) = error
-        .explanation
-        .noun()
-        .or((!error.kind.is_answer()).then_some("thing"))
-    else {
-        return write!(f, "{}", Deciding(error));
+    let noun = match error.explanation.noun() {
+        Some(noun) => noun,
+        None if error.kind.is_answer() => return write!(f, "{}", Deciding(error)),
+        None => "",
     };
     match error.kind {
         ErrorKind::NotFound if error.absent_at.is_empty() => write!(f, "no such {noun} at {at}"),

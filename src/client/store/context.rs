@@ -315,34 +315,19 @@ impl<P: Protocol> Context<P> {
         let roster = &self.core.roster;
         let tried = self.passes().iter().fold(0, |set, call| set | call.record().picked());
         let class = self.passes().first().map_or(OpClass::Read, Call::class);
-        let at_work = |index: usize| tried & bit(index) != 0;
+        let creates = self.operation == "put" && self.core.mode == Mode::WriteOnce;
         let considered = Considered::all(roster, |index| match (self.violation(index), self.pin) {
             (Some(violation), _) => Some(violation.to_string()),
             (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
-            _ if at_work(index) => None,
+            _ if tried & bit(index) != 0 => None,
             // Reads and deletes go there: it may hold what was stored before.
-            _ if self.operation == "put"
-                && self.core.mode == Mode::WriteOnce
-                && self.core.lacking(Conditional::Create) & bit(index) != 0 =>
-            {
+            _ if creates && self.core.lacking(Conditional::Create) & bit(index) != 0 => {
                 Some("it is known not to keep to creates".to_owned())
             }
             _ => {
-                let is_put = self.operation == "put" && self.core.mode == Mode::WriteOnce;
-                let over = || {
-                    Some(
-                        self.core
-                            .passed_over
-                            .why(index, self.started)
-                            .filter(|_| is_put)?
-                            .as_str(),
-                    )
-                };
-                self.core
-                    .operator
-                    .out_of_use(index, class)
-                    .or_else(over)
-                    .map(str::to_owned)
+                let passed_over = || self.core.passed_over.why(index, self.started).filter(|_| creates);
+                let out = self.core.operator.out_of_use(index, class);
+                out.or_else(|| passed_over().map(|why| why.as_str())).map(str::to_owned)
             }
         });
         let passes = self.passes();
