@@ -12,6 +12,7 @@ use crate::{
     endpoint::Roster,
     provider::ProviderError,
     request::{CallRecord, Safety, object::WriteId},
+    route::Exhausted,
 };
 use cause::Cause;
 use std::{fmt, sync::Arc};
@@ -45,6 +46,8 @@ struct Inner<E> {
 pub struct NotAsked {
     endpoint: Arc<str>,
     reason: String,
+    /// It would be the same later.
+    lasts: bool,
 }
 
 impl NotAsked {
@@ -52,7 +55,14 @@ impl NotAsked {
         Self {
             endpoint,
             reason: reason.into(),
+            lasts: false,
         }
+    }
+
+    #[must_use]
+    pub(crate) const fn lasting(mut self, lasts: bool) -> Self {
+        self.lasts = lasts;
+        self
     }
 
     /// Its name.
@@ -82,9 +92,9 @@ impl<E> Error<E> {
         self.0.explanation.attempts()
     }
 
-    /// How many attempts left this process.
+    /// How many attempts left this process. One whose request could not be built, or was refused by its own adapter, did not.
     pub fn attempts_made(&self) -> usize {
-        self.attempts().len()
+        self.attempts().iter().filter(|attempt| attempt.has_left()).count()
     }
 
     /// The write may have taken effect. True exactly for [`ErrorKind::MaybeApplied`].
@@ -165,12 +175,7 @@ impl Error {
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
-    /// The failure of one pass through the stack.
-    pub(crate) fn from_call(error: BoxError, record: &CallRecord, roster: &Roster, operation: &'static str) -> Self {
-        Self::judged(error, record, roster, Explanation::of_call(operation, roster, record))
-    }
-
-    /// The same, with an explanation that covers more than this pass.
+    /// The failure of a pass through the stack. The explanation may cover more than this pass.
     ///
     /// *May have been applied* is sticky: once an attempt of a write is of unknown fate, no later refusal takes it back,
     /// because the refusal may come from another endpoint, from a state that the lost attempt itself created, or from a
@@ -190,7 +195,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
             .map(|index| roster.shared_name(index));
         Self(Box::new(Inner {
             kind,
-            retryable: (kind.is_retryable() && !explanation.met_only_what_lasts())
+            retryable: could_help(kind, &explanation, &cause)
                 || (kind == ErrorKind::MaybeApplied && record.safety() == Safety::Idempotent),
             explanation: explanation.answered(if kind.is_answer() { endpoint.clone() } else { None }, false),
             endpoint,
@@ -207,7 +212,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
     #[must_use]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
-        self.0.retryable = kind.is_retryable() && !self.0.explanation.met_only_what_lasts();
+        self.0.retryable = could_help(kind, &self.0.explanation, &self.0.cause);
         self
     }
 }
@@ -215,12 +220,13 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
 impl<E> Error<E> {
     /// A failure that is decided here, without a provider's error.
     pub(crate) fn local(kind: ErrorKind, explanation: Explanation, message: impl Into<String>) -> Self {
+        let cause = Cause::Own(message.into());
         Self(Box::new(Inner {
             kind,
-            retryable: kind.is_retryable(),
+            retryable: could_help(kind, &explanation, &cause),
             endpoint: None,
             explanation,
-            cause: Cause::Own(message.into()),
+            cause,
             absent_at: Vec::new(),
             not_asked: Vec::new(),
             confirmed_by: Vec::new(),
@@ -232,13 +238,16 @@ impl<E> Error<E> {
     #[must_use]
     pub(crate) fn with_absence(mut self, absent_at: Vec<Arc<str>>, not_asked: Vec<NotAsked>) -> Self {
         self.0.absent_at = absent_at;
+        self.0.retryable &= !not_asked.iter().any(|missing| missing.lasts);
         self.0.not_asked = not_asked;
         self
     }
 
+    /// Who confirmed and who did not: all have to, and may be asked again.
     #[must_use]
     pub(crate) fn with_confirmation(mut self, confirmed_by: Vec<Arc<str>>, not_asked: Vec<NotAsked>) -> Self {
         self.0.confirmed_by = confirmed_by;
+        self.0.retryable = !not_asked.iter().any(|missing| missing.lasts);
         self.0.not_asked = not_asked;
         self
     }
@@ -261,6 +270,12 @@ impl<E> Error<E> {
         self.0.retryable = retryable;
         self
     }
+}
+
+/// Whether the same call could succeed later.
+fn could_help<E>(kind: ErrorKind, explanation: &Explanation, cause: &Cause<E>) -> bool {
+    let is_barred = || matches!(cause.refusal(), Some(Exhausted { permitted: 0 })) && explanation.attempts().is_empty();
+    kind.is_retryable() && !explanation.met_only_what_lasts() && !is_barred()
 }
 
 impl<E> fmt::Debug for Error<E> {

@@ -37,6 +37,7 @@ pub(crate) fn places(scenario: &Scenario) -> [Endpoint<()>; 3] {
 }
 
 /// What a place's table is called, beside its bucket.
+#[cfg(feature = "dynamodb")]
 pub(crate) fn table(place: &str) -> String {
     format!("{place}{TABLE}")
 }

@@ -145,15 +145,12 @@ fn playable(flags: &Flags) -> Result<(), String> {
     use evenkeel::drill::PlayerKind::{Layer, Proxy, Resolver};
     let players: &[_] = if flags.simulate { &[Layer] } else { &[Proxy, Resolver] };
     let places = super::course::places(&flags.scenario);
-    let mut rules = flags.scenario.phases.iter().flat_map(|phase| &phase.rules).peekable();
-    let strikes =
-        rules.peek().is_none() || rules.any(|rule| places.iter().any(|place| rule.target.selects(place.profile())));
-    if !strikes {
+    let profiles = places.each_ref().map(|place| place.profile().clone());
+    if let Some(rule) = flags.scenario.not_striking(&profiles).first() {
         let places = places.each_ref().map(|place| place.profile().name());
         return Err(format!(
-            "The scenario {:?} strikes none of the places of the replay: {}. A target with provider and region takes the \
+            "It cannot be replayed: {rule} strikes none of the places of the replay: {}. A target with provider and region takes the \
              first one's place.",
-            flags.scenario.name,
             places.join(", ")
         ));
     }

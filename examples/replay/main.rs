@@ -34,16 +34,20 @@ pub(crate) mod simulated;
 
 use flags::{Command, Flags};
 use outcome::Outcome;
-use std::{error::Error, io::IsTerminal, process::ExitCode};
+use std::{
+    error::Error,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     let flags = match flags::parse(std::env::args().skip(1)) {
         Ok(Command::Help) => {
-            println!("{}", flags::HELP);
+            say(&format!("{}\n", flags::HELP));
             return ExitCode::SUCCESS;
         }
         Ok(Command::List) => {
-            report::list();
+            say(&report::list());
             return ExitCode::SUCCESS;
         }
         Ok(Command::Replay(flags)) => flags,
@@ -92,11 +96,16 @@ fn publish(flags: &Flags, outcome: &Outcome) -> Result<usize, Box<dyn Error>> {
     table += &format!("\nThe picture is in {}.\n", file.display());
     if flags.json {
         eprint!("{table}");
-        println!("{}", serde_json::to_string(&figures)?);
+        say(&format!("{}\n", serde_json::to_string(&figures)?));
     } else {
-        print!("{table}");
+        say(&table);
     }
     Ok(figures.evenkeel.lost_writes.unwrap_or(0))
+}
+
+/// To whoever still reads: a pager may have been closed.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Whether progress may be coloured.

@@ -10,11 +10,12 @@ use evenkeel::drill::Scenario;
 use std::{collections::BTreeMap, fmt::Write};
 
 /// The built-in scenarios.
-pub(crate) fn list() {
-    for scenario in Scenario::builtins() {
-        println!("{} ({})", scenario.name, clock(scenario.duration()));
-        println!("{}\n", wrapped(&scenario.description));
-    }
+pub(crate) fn list() -> String {
+    let each = Scenario::builtins().map(|scenario| {
+        let (length, description) = (clock(scenario.duration()), wrapped(&scenario.description));
+        format!("{} ({length})\n{description}\n\n", scenario.name)
+    });
+    each.collect()
 }
 
 /// The table, and every failure of a call with its count.

@@ -1,8 +1,8 @@
 use crate::{
     clock,
     endpoint::Roster,
-    request::{CallRecord, Ended, LegKind, LegRecord, bit},
-    verdict::{Detail, Outcome, Verdict, table},
+    request::{CallRecord, Ended, LegKind, LegRecord},
+    verdict::{Detail, Outcome, Sent, Verdict, table},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,8 +18,8 @@ pub struct Explanation {
     answered_by: Option<Arc<str>>,
     possibly_stale: bool,
     unresolved: bool,
-    /// What was asked for, in a word.
-    noun: &'static str,
+    /// What was asked for, in a word; nobody knows what a closure asks for.
+    noun: Option<&'static str>,
 }
 
 /// An endpoint of the client, and why this call did not use it.
@@ -40,18 +40,6 @@ pub struct Attempt {
 }
 
 impl Explanation {
-    /// What one pass through the stack did.
-    pub(crate) fn of_call(operation: &'static str, roster: &Roster, record: &CallRecord) -> Self {
-        let not_used = |index: usize| match record.pin() {
-            Some(pin) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
-            _ if record.barred() & bit(index) != 0 => Some("it was barred for this call".to_owned()),
-            _ => None,
-        };
-        let considered = Considered::all(roster, not_used);
-        let unresolved = record.of_unknown_fate() > 0;
-        Self::new(operation, considered, roster, record.started(), [record]).unresolved(unresolved)
-    }
-
     /// What several passes did together, which began at `started`.
     pub(crate) fn new<'r>(
         operation: &'static str,
@@ -74,7 +62,7 @@ impl Explanation {
             answered_by: None,
             possibly_stale: false,
             unresolved: false,
-            noun: "object",
+            noun: None,
         }
     }
 
@@ -86,11 +74,11 @@ impl Explanation {
 
     #[must_use]
     pub(crate) fn about(mut self, noun: &'static str) -> Self {
-        self.noun = noun;
+        self.noun = Some(noun);
         self
     }
 
-    pub(crate) const fn noun(&self) -> &'static str {
+    pub(crate) const fn noun(&self) -> Option<&'static str> {
         self.noun
     }
 
@@ -204,6 +192,28 @@ impl Attempt {
         self.elapsed
     }
 
+    /// It left this process, or tried to: a request that could not be built, or that its adapter refused, did not.
+    pub(crate) fn has_left(&self) -> bool {
+        let refused =
+            matches!(self.outcome, Some(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::No);
+        !refused
+            || self
+                .code()
+                .is_some_and(|code| code != table::Symptom::NotBuilt.as_str())
+    }
+
+    /// It would meet the same again: the request or the configuration is at fault, not the moment.
+    pub(crate) fn lasts(&self) -> bool {
+        let is = |symptom: table::Symptom| self.code() == Some(symptom.as_str());
+        match self.outcome {
+            Some(outcome) if outcome.verdict == Verdict::Denied => {
+                !outcome.credential && !is(table::Symptom::CredentialsNotLoaded)
+            }
+            Some(outcome) => outcome.verdict == Verdict::Caller || is(table::Symptom::NotTls),
+            None => false,
+        }
+    }
+
     /// It was refused because the clocks differ.
     pub(crate) fn is_of_the_clock(&self) -> bool {
         let row = table::row_for_code(table::SKEWED);
@@ -238,6 +248,7 @@ impl fmt::Display for Attempt {
             Some(Verdict::Unreachable) => "was unreachable",
             Some(Verdict::Faulty) => "failed",
             Some(Verdict::Denied) => "denied access",
+            Some(Verdict::Caller) if !self.has_left() => "was not asked",
             Some(Verdict::Caller) => "rejected the request",
             None => "did not answer in time",
         };
@@ -253,10 +264,11 @@ impl fmt::Display for Attempt {
 }
 
 impl Explanation {
-    /// Every endpoint that was asked is configured wrongly, so that asking again would meet the same.
+    /// Whatever failed would fail again.
     pub(crate) fn met_only_what_lasts(&self) -> bool {
-        let lasts = |attempt: &Attempt| attempt.code() == Some(table::Symptom::NotTls.as_str());
-        !self.attempts.is_empty() && self.attempts.iter().all(lasts)
+        let is_healthy = |attempt: &&Attempt| attempt.verdict().is_some_and(Verdict::is_healthy);
+        let mut failed = self.attempts.iter().filter(|attempt| !is_healthy(attempt)).peekable();
+        failed.peek().is_some() && failed.all(Attempt::lasts)
     }
 }
 

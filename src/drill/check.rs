@@ -20,8 +20,8 @@ impl fmt::Display for InvalidScenario {
 impl std::error::Error for InvalidScenario {}
 
 impl Scenario {
-    /// Whether it makes sense: at least one phase, durations above zero, probabilities between 0 and 1, parameters in
-    /// their ranges. Every way to play a scenario asks this first.
+    /// Whether it makes sense: at least one phase, durations above zero, probabilities above 0 and up to 1,
+    /// parameters in their ranges. Every way to play a scenario asks this first.
     ///
     /// # Errors
     /// The first thing that makes no sense, with the phase and rule it is in.
@@ -57,6 +57,9 @@ impl Scenario {
                 let at = [&at[..], &[Key("rules"), Index(r)]].concat();
                 let found = if !(0.0..=1.0).contains(&rule.probability) {
                     let reason = format!("a probability of {} is not between 0 and 1", rule.probability);
+                    Some((vec![Key("probability")], reason))
+                } else if rule.probability == 0.0 {
+                    let reason = "a probability of 0 strikes nobody: leave the rule out".to_owned();
                     Some((vec![Key("probability")], reason))
                 } else if rule.classes.is_empty() {
                     Some((

@@ -1,4 +1,7 @@
-use super::{Scenario, locate};
+use super::{
+    Scenario,
+    locate::{self, Step},
+};
 use std::{
     fmt, io,
     path::{Path, PathBuf},
@@ -67,7 +70,7 @@ impl std::error::Error for LoadError {
 }
 
 impl Scenario {
-    /// Reads a scenario and checks that it makes sense.
+    /// Reads a scenario and checks that it makes sense, and that something goes wrong in it.
     ///
     /// ```
     /// use evenkeel::drill::Scenario;
@@ -88,19 +91,27 @@ impl Scenario {
         let scenario: Self = serde_json::from_str(json).map_err(|e| {
             let place = format!(" at line {} column {}", e.line(), e.column());
             let text = e.to_string();
+            let reason = text.strip_suffix(&place).unwrap_or(&text);
             LoadError {
                 file: None,
                 position: Some((e.line(), e.column())),
-                reason: text.strip_suffix(&place).unwrap_or(&text).to_owned(),
+                reason: reason.replace("EOF while parsing", "it ends too early, within"),
                 source: None,
             }
         })?;
-        scenario.validate().map_err(|invalid| LoadError {
+        let invalid = |path: &[Step], reason: String| LoadError {
             file: None,
-            position: Some(locate::position(json, &invalid.path)),
-            reason: invalid.reason,
+            position: Some(locate::position(json, path)),
+            reason,
             source: None,
-        })?;
+        };
+        scenario
+            .validate()
+            .map_err(|found| invalid(&found.path, found.reason))?;
+        if scenario.phases.iter().all(|phase| phase.rules.is_empty()) {
+            let reason = "the scenario has no rules, so that nothing would go wrong";
+            return Err(invalid(&[Step::Key("phases")], reason.to_owned()));
+        }
         Ok(scenario)
     }
 
@@ -249,6 +260,10 @@ mod tests {
             "scenario, line 4, column 1: expected value"
         );
         assert_eq!(
+            complaint("{\n  \"name\": \"x\",\n  \"phases\": ["),
+            "scenario, line 3, column 13: it ends too early, within a list"
+        );
+        assert_eq!(
             complaint(&with_rule(r#"{ "fault": "hangs" }"#)),
             "scenario, line 9, column 26: unknown variant `hangs`, expected one of `hang`, `hang_connect`, `refuse`, \
              `dns_empty`, `reset_before_request`, `reset_after_request`, `status`, `slow`, `delay`, `throttle`, `drip`, \
@@ -286,8 +301,17 @@ mod tests {
              \"dark\")"
         );
         assert_eq!(
+            complaint(&with_rule(r#"{ "fault": "refuse", "probability": 0 }"#)),
+            "scenario, line 9, column 45: a probability of 0 strikes nobody: leave the rule out (in rule 2 of phase \
+             \"dark\")"
+        );
+        assert_eq!(
             complaint("{\n  \"name\": \"x\",\n  \"phases\": []\n}"),
             "scenario, line 3, column 13: the scenario has no phases"
+        );
+        assert_eq!(
+            complaint("{ \"name\": \"x\", \"phases\": [\n  { \"name\": \"dark\", \"duration\": \"9s\" } ] }"),
+            "scenario, line 1, column 26: the scenario has no rules, so that nothing would go wrong"
         );
         assert_eq!(
             complaint("{ \"name\": \"x\", \"phases\": [\n  { \"name\": \"dark\", \"duration\": \"0s\" } ] }"),

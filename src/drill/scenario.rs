@@ -142,6 +142,25 @@ impl Scenario {
         targets.all(|target| target == first).then_some(first)
     }
 
+    /// Its rules that strike none of these endpoints: a typo in a target, mostly.
+    pub fn not_striking(&self, places: &[Profile]) -> Vec<String> {
+        let rules = self
+            .phases
+            .iter()
+            .flat_map(|phase| phase.rules.iter().enumerate().map(move |rule| (phase, rule)));
+        rules
+            .filter(|(_, (_, rule))| !places.iter().any(|place| rule.target.selects(place)))
+            .map(|(phase, (r, _))| {
+                format!(
+                    "rule {} of phase {:?} of the scenario {:?}",
+                    r + 1,
+                    phase.name,
+                    self.name
+                )
+            })
+            .collect()
+    }
+
     /// Where it stands after `elapsed`; `None` when it is over. A phase begins with its first instant and ends before
     /// the next one's.
     pub fn at(&self, elapsed: Duration) -> Option<Moment<'_>> {

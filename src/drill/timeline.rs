@@ -32,6 +32,8 @@ struct Inner {
     scenario: Option<Scenario>,
     seed: u64,
     guard: Option<Guard>,
+    /// The endpoints at which it is played.
+    places: Mutex<Vec<Profile>>,
     /// Changed only under `past`'s lock, so that an end cannot hit the run that comes after.
     run: watch::Sender<Option<Run>>,
     past: Mutex<Past>,
@@ -81,6 +83,7 @@ impl Timeline {
             scenario,
             seed,
             guard,
+            places: Mutex::default(),
             run: watch::Sender::new(None),
             past: Mutex::default(),
         }))
@@ -91,8 +94,12 @@ impl Timeline {
         self.0.scenario.as_ref()
     }
 
-    /// The first phase begins at `at`, which may lie ahead or (to begin in the midst of it) behind. A guard begins anew.
+    /// The first phase begins at `at`, which may lie ahead or (to begin in the midst of it) behind. A guard begins anew. A
+    /// rule that strikes none of the endpoints at which the drill is played is warned of.
     pub fn start(&self, at: Instant) {
+        for rule in self.misses() {
+            tracing::warn!(target: "evenkeel", "{rule} strikes none of the endpoints at which the drill is played");
+        }
         let guard = self.0.guard.as_ref();
         let begins = at.max(clock::now());
         let mut past = self.past();
@@ -233,6 +240,15 @@ impl Timeline {
         rules.any(|rule| rule.fault == Fault::HangConnect && rule.target.selects(profile))
     }
 
+    /// The rules that strike none of the endpoints at which it is played, if it is played anywhere.
+    fn misses(&self) -> Vec<String> {
+        let places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(scenario) = self.scenario().filter(|_| !places.is_empty()) else {
+            return Vec::new();
+        };
+        scenario.not_striking(&places)
+    }
+
     /// The rules that hold at `at` for calls of `class` at this endpoint, each with its number within the scenario.
     pub(super) fn rules<'a>(
         &'a self,
@@ -256,6 +272,11 @@ impl Timeline {
     /// The generator for one player at one endpoint. Each has its own stream, so that the draws of one do not depend on
     /// how busy another is.
     pub(super) fn rng(&self, player: &str, profile: &Profile) -> fastrand::Rng {
+        let mut places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if !places.iter().any(|place| place.name() == profile.name()) {
+            places.push(profile.clone());
+        }
+        drop(places);
         // FNV-1a: any hash will do that is the same in every run and on every platform.
         let hash = [player, "/", profile.name()]
             .iter()
@@ -312,6 +333,25 @@ mod tests {
         idle.start_now();
         assert_eq!(idle.now(), None);
         assert_eq!(idle.check(PlayerKind::Proxy, &Profile::named("x")), Ok(()));
+    }
+
+    #[test]
+    fn a_rule_with_a_typo_in_its_place_is_warned_of() {
+        let timeline = Timeline::new(
+            Scenario::from_json(
+                r#"{ "name": "typo", "phases": [{ "name": "dark", "duration": "1h", "rules": [
+                    { "target": { "region": "us-east-1" }, "fault": "hang" },
+                    { "target": { "region": "us-esat-1" }, "fault": "refuse" }
+                ] }] }"#,
+            )
+            .unwrap(),
+            1,
+        )
+        .unwrap();
+        assert!(timeline.misses().is_empty(), "nobody plays it yet");
+        let virginia = crate::Endpoint::new("virginia", ()).region("us-east-1");
+        timeline.rng("layer", virginia.profile());
+        assert_eq!(timeline.misses(), ["rule 2 of phase \"dark\" of the scenario \"typo\""]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An error in one sentence: what failed, after how many attempts, what was met where, and what helps.
 
 use super::{Cause, ErrorKind, Inner, NotAsked};
-use crate::{client::Attempt, deadline, limit};
+use crate::{client::Attempt, deadline, limit, verdict::Verdict};
 use std::{
     fmt::{self, Display, Formatter},
     sync::Arc,
@@ -9,7 +9,8 @@ use std::{
 
 pub(super) fn write<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "{} failed", error.explanation.operation())?;
-    match error.explanation.attempts().len() {
+    let attempts = error.explanation.attempts().iter();
+    match attempts.filter(|attempt| attempt.has_left()).count() {
         0 => f.write_str(" before anything was sent")?,
         1 => f.write_str(" after 1 attempt")?,
         n => write!(f, " after {n} attempts")?,
@@ -50,12 +51,16 @@ fn reason<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
 fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     let at = error.endpoint.as_deref().unwrap_or("the endpoint");
     let met = Met(error.explanation.attempts());
-    let noun = error.explanation.noun();
+    let noun = match error.explanation.noun() {
+        Some(noun) => noun,
+        None if error.kind.is_answer() => return write!(f, "{}", Deciding(error)),
+        None => "",
+    };
     match error.kind {
         ErrorKind::NotFound if error.absent_at.is_empty() => write!(f, "no such {noun} at {at}"),
         ErrorKind::NotFound => write!(f, "no such {noun}"),
         ErrorKind::AlreadyExists => write!(f, "the {noun} exists already at {at}"),
-        ErrorKind::PreconditionFailed => write!(f, "{}", Deciding(error)),
+        ErrorKind::PreconditionFailed => write!(f, "the {noun} at {at} has changed"),
         ErrorKind::NotModified => write!(f, "the {noun} at {at} has not changed"),
         ErrorKind::RangeNotSatisfiable => write!(f, "the range lies outside the {noun} at {at}"),
         ErrorKind::Denied | ErrorKind::Rejected | ErrorKind::Unsupported => write!(f, "{}", Deciding(error)),
@@ -69,13 +74,31 @@ fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
             if met.0.is_empty() { Ok(()) } else { write!(f, ", {met}") }
         }
         ErrorKind::MaybeApplied => write!(f, "it may have been applied, {met}"),
-        ErrorKind::HomeUnavailable if met.0.is_empty() => f.write_str("the home cannot take the write now"),
+        ErrorKind::HomeUnavailable if met.0.is_empty() => {
+            f.write_str("the home cannot take the write now")?;
+            unused(error, f)
+        }
         ErrorKind::HomeUnavailable => write!(f, "the home cannot take the write now, {met}"),
         _ if met.0.is_empty() => match &error.cause {
-            Cause::Refused(refusal) => write!(f, "{refusal}"),
+            Cause::Refused(refusal) => {
+                write!(f, "{refusal}")?;
+                unused(error, f)
+            }
             _ => f.write_str("no endpoint could answer"),
         },
         _ => write!(f, "no endpoint could answer, {met}"),
+    }
+}
+
+/// Why the endpoints got nothing, as far as it is known.
+fn unused<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    let considered = error.explanation.considered().iter();
+    let why: Vec<_> = considered
+        .filter_map(|one| Some(format!("{} was not used, as {}", one.endpoint(), one.not_used()?)))
+        .collect();
+    match why.is_empty() {
+        true => Ok(()),
+        false => write!(f, ": {}", Listed(&why)),
     }
 }
 
@@ -84,7 +107,12 @@ fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     match error.kind {
         ErrorKind::Denied if clock() => f.write_str("; set this host's clock"),
         ErrorKind::Denied => f.write_str("; check the credentials and permissions"),
+        // What was met mostly says by itself what to check.
+        ErrorKind::Rejected if matches!(error.cause, Cause::Own(_)) || advises(error) => Ok(()),
         ErrorKind::Rejected => f.write_str("; check the request and the endpoint's configuration"),
+        _ if error.not_asked.iter().any(|missing| missing.lasts) && !error.confirmed_by.is_empty() => {
+            f.write_str("; mend that, and repeat it")
+        }
         ErrorKind::MaybeApplied if error.retryable => f.write_str("; repeating it is safe"),
         ErrorKind::MaybeApplied => f.write_str("; find out before repeating it"),
         ErrorKind::Overloaded => match error.cause.refusal::<limit::Full>() {
@@ -96,16 +124,26 @@ fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// The clause of the attempt that decided.
+fn advises<E>(error: &Inner<E>) -> bool {
+    let said = decided(error).and_then(Attempt::message);
+    said.is_some_and(|message| message.contains("check "))
+}
+
+/// The attempt that decided.
+fn decided<E>(error: &Inner<E>) -> Option<&Attempt> {
+    let attempts = error.explanation.attempts();
+    let decided = attempts.iter().rfind(|attempt| {
+        Some(attempt.shared_endpoint()) == error.endpoint.as_ref() && attempt.verdict() != Some(Verdict::Success)
+    });
+    decided.or(attempts.last())
+}
+
+/// Its clause.
 struct Deciding<'e, E>(&'e Inner<E>);
 
 impl<E> Display for Deciding<'_, E> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let attempts = self.0.explanation.attempts();
-        let decided = attempts
-            .iter()
-            .rfind(|a| Some(a.shared_endpoint()) == self.0.endpoint.as_ref());
-        match decided.or(attempts.last()) {
+        match decided(self.0) {
             Some(attempt) => write!(f, "{attempt}"),
             None => f.write_str("the request was refused"),
         }

@@ -142,12 +142,14 @@ pub enum Refused {
         selector: String,
     },
     /// Nobody would be left whose breaker is closed.
-    #[error("the order to {action} {selector} was refused: no endpoint would be left to serve calls")]
+    #[error("the order to {action} {selector} was refused: no endpoint would be left to serve calls{}", because(.not_serving))]
     LeavesNothing {
         /// What was ordered.
         action: &'static str,
         /// For whom.
         selector: String,
+        /// The endpoints that would get the calls, and why each cannot serve them, as a clause.
+        not_serving: Vec<(Arc<str>, String)>,
     },
     /// An order without a reason is a riddle for whoever comes next.
     #[error("an order needs a reason")]
@@ -155,6 +157,13 @@ pub enum Refused {
     /// Expired before it began, or it would last for more than a week.
     #[error("an order must expire within a week, and not at once")]
     Expiry,
+}
+
+fn because(not_serving: &[(Arc<str>, String)]) -> String {
+    let clauses = not_serving
+        .iter()
+        .map(|(name, why)| format!("; not by {name}, as {why}"));
+    clauses.collect()
 }
 
 /// An order that has not been given yet: what it would do.
@@ -236,6 +245,34 @@ impl Operator {
         standing.map_or(0, |standing| standing.barred)
     }
 
+    /// Why an endpoint that no constraint bars gets no calls of this class at this moment, as a clause.
+    pub(crate) fn out_of_use(&self, endpoint: usize, class: OpClass) -> Option<&'static str> {
+        let (shared, now) = (&self.shared, clock::now());
+        self.ordered_out(endpoint, class, now).or_else(|| {
+            let is_out = shared.vitals[endpoint].breaker.share(class, now) == 0.0;
+            is_out.then_some("its circuit breaker is open")
+        })
+    }
+
+    fn ordered_out(&self, endpoint: usize, class: OpClass, now: Instant) -> Option<&'static str> {
+        let orders = &self.shared.orders;
+        if orders.are_none() {
+            return None;
+        }
+        let stuck = orders.stuck[class.index()].load(Ordering::Relaxed) & bit(endpoint) != 0;
+        let list = orders.lock();
+        let mut current = list.iter().filter(|order| now < order.until);
+        current.find_map(|order| {
+            let about = order.selector.of(&self.shared.roster) & bit(endpoint) != 0;
+            match order.action {
+                Action::Drain if about => Some("it is drained by the operator"),
+                Action::Force if !about => Some("the operator forces calls elsewhere"),
+                Action::FreezeFailback if about && stuck => Some("the operator has frozen failback to it"),
+                _ => None,
+            }
+        })
+    }
+
     /// The orders, as the snapshot shows them.
     pub(crate) fn snapshot(&self) -> Vec<OrderSnapshot> {
         let (now, roster) = (clock::now(), &self.shared.roster);
@@ -275,15 +312,27 @@ impl Proposal {
 
     /// The names of the endpoints that would be left to serve calls: not drained, and closed for reads.
     pub fn leaves(&self) -> Vec<&str> {
-        let shared = &self.operator.shared;
         let now = clock::now();
+        self.names(self.left(now, |index| self.not_serving(index, now).is_none()))
+    }
+
+    /// The endpoints that would get calls, of those that are `wanted`.
+    fn left(&self, now: Instant, wanted: impl Fn(usize) -> bool) -> u64 {
+        let shared = &self.operator.shared;
         let mut list = shared.orders.lock().clone();
         list.push(self.order.clone());
         let standing = orders::standing(&list, &shared.roster, now);
-        let serves = |index: usize| {
-            shared.violations[index].is_none() && shared.vitals[index].breaker.share(OpClass::Read, now) > 0.0
-        };
-        self.names(orders::left(standing, &shared.roster, serves))
+        orders::left(standing, &shared.roster, wanted)
+    }
+
+    /// Why this endpoint could not serve the calls that it gets.
+    fn not_serving(&self, index: usize, now: Instant) -> Option<String> {
+        let shared = &self.operator.shared;
+        let is_out = || shared.vitals[index].breaker.share(OpClass::Read, now) == 0.0;
+        match &shared.violations[index] {
+            Some(violation) => Some(violation.to_string()),
+            None => is_out().then(|| "its circuit breaker is open".to_owned()),
+        }
     }
 
     /// Gives the order. Its number lifts it.
@@ -294,8 +343,16 @@ impl Proposal {
         let words = || (self.order.action.as_str(), self.order.selector.to_string());
         self.sensible()?;
         if self.leaves().is_empty() {
+            let (now, roster) = (clock::now(), &self.operator.shared.roster);
+            let left = self.left(now, |_| true);
+            let within = (0..roster.len()).filter(|index| left & bit(*index) != 0);
+            let why = |index| Some((roster.shared_name(index), self.not_serving(index, now)?));
             let (action, selector) = words();
-            return Err(Refused::LeavesNothing { action, selector });
+            return Err(Refused::LeavesNothing {
+                action,
+                selector,
+                not_serving: within.filter_map(why).collect(),
+            });
         }
         Ok(self.give())
     }

@@ -46,10 +46,13 @@ impl Cause {
     fn of(error: &(dyn Error + 'static)) -> Self {
         let mut words: Vec<String> = Vec::new();
         for error in chain::chain(error).skip(1) {
-            // What TLS says of a certificate is what the server wrote into it.
-            let said = words::shown(error.to_string());
-            if !words.iter().any(|word| word.contains(&said)) {
-                words.push(said);
+            let said = error.to_string();
+            if !words::quotes_an_address(&said) {
+                // What TLS says of a certificate is what the server wrote into it.
+                let said = words::shown(said);
+                if !words.iter().any(|word| word.contains(&said)) {
+                    words.push(said);
+                }
             }
             // Beneath are a token service's answers, profiles, paths.
             if error.is::<CredentialsError>() {

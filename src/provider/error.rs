@@ -178,11 +178,11 @@ impl From<NotLoaded> for ProviderError {
 impl fmt::Display for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fallback = match self.kind {
-            ProviderErrorKind::NotFound => "no such object",
-            ProviderErrorKind::AlreadyExists => "the object exists already",
-            ProviderErrorKind::PreconditionFailed => "the object has changed",
-            ProviderErrorKind::NotModified => "the object has not changed",
-            ProviderErrorKind::RangeNotSatisfiable => "the range lies outside the object",
+            ProviderErrorKind::NotFound => "it does not exist",
+            ProviderErrorKind::AlreadyExists => "it exists already",
+            ProviderErrorKind::PreconditionFailed => "it has changed",
+            ProviderErrorKind::NotModified => "it has not changed",
+            ProviderErrorKind::RangeNotSatisfiable => "the range lies outside of it",
             ProviderErrorKind::Denied => "access was denied",
             ProviderErrorKind::Throttled => "the provider asks to slow down",
             ProviderErrorKind::Full => table::FULL,

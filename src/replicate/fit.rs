@@ -33,7 +33,7 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
         if here & trusted == 0 && here != 0 {
             let names = cx.names(here).join(" and ");
             let message = format!(
-                "{names}: known not to keep to {}, so that this write could undo what it must not",
+                "{names}: known not to keep to {} (by a setting, or by its answers), so that what others have stored could be lost",
                 condition.as_str()
             );
             return Err(cx.refuse(ErrorKind::Unsupported, message));
@@ -55,11 +55,15 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
             if core.unknown(condition) & held != held {
                 continue;
             }
-            let message = format!(
+            let mut message = format!(
                 "whether {} can be trusted with {} could not be told",
                 names(),
                 condition.as_str()
             );
+            for why in core.why_unknown(held) {
+                message += "; ";
+                message += &why;
+            }
             return Err(cx.refuse(ErrorKind::Unavailable, message));
         }
         if tokio::time::timeout_at(until, changed).await.is_err() {

@@ -97,7 +97,6 @@ fn unconfirmed<P: Protocol>(
         .map(|(endpoint, reply)| cx.not_asked(endpoint, Some(reply)));
     cx.refuse(kind, "not every endpoint confirmed it")
         .with_confirmation(confirmed, failed.collect())
-        .retryable(true)
 }
 
 pub(super) fn pinned_to_a_writable<P: Protocol>(cx: &Context<P>) -> Result<(), Error> {

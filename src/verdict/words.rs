@@ -54,6 +54,13 @@ pub(crate) fn repeats(text: &str, secret: &str) -> bool {
     text == secret || contains(text, secret) || contains(secret, text)
 }
 
+/// Whether a text quotes a URL, or something else that its author puts between quotes. What was configured as an address may
+/// hold a password or a signature, most of all where it could not be parsed.
+#[cfg_attr(not(feature = "_aws"), allow(dead_code))]
+pub(crate) fn quotes_an_address(text: &str) -> bool {
+    text.contains("://") || text.contains(['`', '@', '?'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

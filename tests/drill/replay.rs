@@ -97,8 +97,8 @@ fn what_is_wrong_with_the_flags_is_one_sentence() {
     std::fs::write(file.path(), elsewhere).unwrap();
     assert_eq!(
         complaint(&format!("--scenario-file {}", file.path().display())),
-        "The scenario \"elsewhere\" strikes none of the places of the replay: aws-us-east-1, aws-eu-west-1, stackit-eu01. \
-         A target with provider and region takes the first one's place."
+        "It cannot be replayed: rule 1 of phase \"dark\" of the scenario \"elsewhere\" strikes none of the places of the replay: \
+         aws-us-east-1, aws-eu-west-1, stackit-eu01. A target with provider and region takes the first one's place."
     );
     assert!(complaint("--scenario-file /no/such.json").starts_with("/no/such.json: the file cannot be read: "));
 }

@@ -216,6 +216,17 @@ async fn without_expiry() {
         .await
         .unwrap();
     client.increment("counted", 1).without_expiry().await.unwrap();
+    // The last word holds.
+    for key in ["first for an hour", "then for an hour"] {
+        let put = client.put(key, "2");
+        match key {
+            "first for an hour" => put.time_to_live(HOUR).without_expiry().await,
+            _ => put.without_expiry().time_to_live(HOUR).await,
+        }
+        .unwrap();
+        let expires = client.get(key).await.unwrap().expires_at().is_some();
+        assert_eq!(expires, key.starts_with("then"), "{key}");
+    }
     // A put is a new value, whatever was there.
     client.put("put", "2").await.unwrap();
     client.put_many([("batch", "2")]).await.unwrap();

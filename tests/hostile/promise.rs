@@ -69,7 +69,7 @@ const ALL: [(Promise, &str, &str); 13] = [
     (
         Promise::BadInput,
         "bad input is refused and loses nothing",
-        "What the door takes",
+        "What a call",
     ),
     (Promise::Foreign, "foreign data hides nothing", "Foreign data"),
     (

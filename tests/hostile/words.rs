@@ -1,5 +1,8 @@
 //! What errors say, and what they never show.
 
+#[cfg(feature = "s3")]
+mod addresses;
+
 use crate::promise::Promise;
 use evenkeel::{
     Endpoint, ObjectClient,
@@ -14,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     #[cfg_attr(not(feature = "s3"), allow(unused_mut))]
     let mut trials = vec![Promise::Words.paused("words::what_an_adapter_quotes_is_short_visible_and_no_key", quoted)];
     #[cfg(feature = "s3")]
-    trials.extend(s3::trials());
+    trials.extend(s3::trials().into_iter().chain(addresses::trials()));
     trials
 }
 
@@ -171,7 +174,7 @@ mod s3 {
 
     /// Keeps all that spans and events are told.
     #[derive(Clone, Default)]
-    struct Told(Arc<Mutex<String>>);
+    pub(super) struct Told(pub(super) Arc<Mutex<String>>);
 
     impl Visit for Told {
         fn record_debug(&mut self, field: &Field, value: &dyn Debug) {

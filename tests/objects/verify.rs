@@ -9,7 +9,7 @@ use aws_sdk_s3::Client;
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient, Replication,
     client::object::{Property, VERIFY_PREFIX},
-    provider::{AnyObjectProvider, Memory, ObjectProvider, ProviderError, S3},
+    provider::{AnyObjectProvider, Capabilities, Capability, Memory, ObjectProvider, ProviderError, S3},
     request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
 };
 use std::{
@@ -132,7 +132,7 @@ async fn stores_that_lie_refuse_or_are_dead() {
         "{dead:?}"
     );
     assert_eq!((good.honours(), good.atomic()), (&Property::Holds, &Property::Holds));
-    assert!(dead.left_behind() > 0, "what could not be asked for may be there");
+    assert_eq!(dead.left_behind(), 0, "nothing was sent");
     assert!(VERIFY_PREFIX.ends_with('/'));
 }
 
@@ -292,4 +292,59 @@ async fn a_lost_answer_is_no_lie() {
     let lossy = &found.endpoints()[0];
     assert_eq!(*lossy.honours(), Property::Holds);
     assert!(matches!(lossy.atomic(), Property::Unknown(_)), "{lossy:?}");
+}
+
+/// A store of which nobody knows anything.
+#[derive(Clone)]
+struct Unheard(Store);
+
+impl ObjectProvider for Unheard {
+    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+        self.0.put(put).await
+    }
+
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        self.0.get(get).await
+    }
+
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        self.0.head(head).await
+    }
+
+    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+        self.0.delete(delete).await
+    }
+
+    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
+        self.0.list(list).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all(Capability::Unknown)
+    }
+}
+
+/// One refused connection keeps creates off for as long as the store is out, and no longer.
+#[tokio::test(start_paused = true)]
+async fn a_required_answer_says_what_is_missing_and_comes_when_the_store_is_back() {
+    let store = Store::new();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", Unheard(store.clone())))
+        .require_verified()
+        .build()
+        .unwrap();
+    store.always(Trouble::Refused);
+    let error = client.put("k", "x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(
+        error
+            .to_string()
+            .contains("whether home can be trusted with creates could not be told; home: connection refused"),
+        "{error}"
+    );
+    store.heal();
+    assert!(client.put("k", "x").await.is_err(), "nothing shows yet that it is back");
+    assert_eq!(client.get("k").await.unwrap_err().kind(), ErrorKind::NotFound);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    client.put("k", "x").await.unwrap();
 }

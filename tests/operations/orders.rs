@@ -142,6 +142,27 @@ async fn a_drain_is_refused_when_what_would_be_left_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_force_of_what_may_not_be_used_says_why() {
+    let client = Failover::builder()
+        .endpoint(Endpoint::new("virginia", Store::default()).location("US"))
+        .endpoint(Endpoint::new("frankfurt", Store::default()).location("DE"))
+        .only_locations(["DE"])
+        .build()
+        .unwrap();
+    let force = client.operator().force(Selector::endpoint("virginia"), "test", HOUR);
+    assert_eq!(
+        force.apply().unwrap_err().to_string(),
+        "the order to force virginia was refused: no endpoint would be left to serve calls; not by virginia, as it lies in \
+         US, which is not among the permitted locations"
+    );
+    let (value, explanation) = client.read(Store::get).explained().await.unwrap();
+    assert_eq!(
+        (value, explanation.considered()[0].not_used()),
+        ((), Some("it lies in US, which is not among the permitted locations"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn forced_traffic_goes_there_and_comes_back_when_lifted() {
     let (client, virginia, stackit) = client();
     let order = client

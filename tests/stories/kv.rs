@@ -88,7 +88,7 @@ async fn a_condition_is_judged_by_the_home_alone() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(
         error.to_string(),
-        "put failed before anything was sent: the version was given by ireland, and under provider_managed writes go to \
+        "compare_and_set failed before anything was sent: the version was given by ireland, and under provider_managed writes go to \
          the home virginia only; fetch the key from there"
     );
     client.compare_and_set("k", version, "v2").await.unwrap();
@@ -448,4 +448,29 @@ async fn neither_errors_nor_debug_show_a_key_or_a_value() {
     let error = client.put_if_absent("customer-4711", "x").await.unwrap_err();
     let shown = format!("{error} {error:?} {}", error.explanation());
     assert!(!shown.contains("4711"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_name_what_was_called() {
+    let (client, [_]) = client::<1>(Replication::provider_managed());
+    let old = client.put("k", "1").await.unwrap().version().unwrap().clone();
+    client.put("k", "2").await.unwrap();
+    for (error, says) in [
+        (
+            client.put_if_absent("k", "3").await.unwrap_err(),
+            "put_if_absent failed after 1 attempt: the key exists already at virginia",
+        ),
+        (
+            client.compare_and_set("k", old.clone(), "3").await.unwrap_err(),
+            "compare_and_set failed after 1 attempt: the key at virginia has changed",
+        ),
+        (
+            client.delete_if("k", old).await.unwrap_err(),
+            "delete_if failed after 1 attempt: the key at virginia has changed",
+        ),
+    ] {
+        assert_eq!(error.to_string(), says);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(!cause.contains("object"), "{cause}");
+    }
 }

@@ -7,7 +7,9 @@ mod plain;
 mod plain_rows;
 
 pub(crate) use model::Model;
-pub(crate) use ours::{Evenkeel, EvenkeelRows};
+pub(crate) use ours::Evenkeel;
+#[cfg(feature = "dynamodb")]
+pub(crate) use ours::EvenkeelRows;
 pub(crate) use plain::PlainSdk;
 #[cfg(feature = "dynamodb")]
 pub(crate) use plain_rows::PlainRows;
@@ -79,12 +81,14 @@ fn compare(key: &str, found: &[u8]) -> Result<(), String> {
 }
 
 /// Two in one: objects through the first, rows of tables through the second.
+#[cfg(feature = "dynamodb")]
 #[derive(Clone)]
 pub(crate) struct Both<O, R> {
     pub(crate) objects: O,
     pub(crate) rows: R,
 }
 
+#[cfg(feature = "dynamodb")]
 impl<O: Contender, R: Contender> Contender for Both<O, R> {
     const CUT: Duration = O::CUT;
 

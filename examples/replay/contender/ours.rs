@@ -1,7 +1,7 @@
 //! evenkeel.
 
 use super::{super::load, Contender, Right, Tally, compare};
-use evenkeel::{Error, Explanation, KvClient, ObjectClient};
+use evenkeel::{Error, Explanation, ObjectClient};
 use std::{sync::Arc, time::Duration};
 
 /// Its own deadline is 10 s; a call that is still there 2 s later is a defect, and shows as one.
@@ -12,8 +12,9 @@ const CUT: Duration = Duration::from_secs(12);
 pub(crate) struct Evenkeel(pub(crate) ObjectClient);
 
 /// Tables at two.
+#[cfg(feature = "dynamodb")]
 #[derive(Clone)]
-pub(crate) struct EvenkeelRows(pub(crate) KvClient);
+pub(crate) struct EvenkeelRows(pub(crate) evenkeel::KvClient);
 
 impl Contender for Evenkeel {
     const CUT: Duration = CUT;
@@ -29,6 +30,7 @@ impl Contender for Evenkeel {
     }
 }
 
+#[cfg(feature = "dynamodb")]
 impl Contender for EvenkeelRows {
     const CUT: Duration = CUT;
 

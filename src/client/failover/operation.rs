@@ -83,7 +83,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
     }
 
     /// The value, with the record of how it was had.
-    async fn run<Fut, T, E>(self) -> Result<(T, &'c Failover<C, K>, Call<Op<F>>, &'static str), Error<E>>
+    async fn run<Fut, T, E>(self, explained: bool) -> Result<(T, Option<Explanation>), Error<E>>
     where
         C: Clone,
         F: Fn(C) -> Fut,
@@ -102,22 +102,29 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
                 core.metrics.ended(class, Some(kind), Duration::ZERO);
                 let considered = Considered::all(&core.roster, |_| None);
                 let nothing = Explanation::new(self.name, considered, &core.roster, clock::now(), []);
-                return Err(Error::local(
-                    kind,
-                    nothing,
-                    format!("the {} was not sent: {message}", self.name),
-                ));
+                return Err(Error::local(kind, nothing, message));
             }
         };
         if let Some(limit) = self.deadline {
             record.set_deadline(record.started() + limit);
         }
-        let call = Call::on_record(Op::new(self.operation), record);
+        let Self {
+            failover,
+            operation,
+            constraints,
+            name,
+            ..
+        } = self;
+        let call = Call::on_record(Op::new(operation), record);
+        let explain = || explain(failover, name, &constraints, call.record());
         let result: Result<T, BoxError> = core.composed.service.send(call.clone()).await;
         let took = call.record().took();
         let result = match result {
-            Ok(value) => Ok((value, self.failover, call, self.name)),
-            Err(error) => Err(Error::from_call(error, call.record(), &core.roster, self.name)),
+            Ok(value) => {
+                let by = call.record().answered_by().map(|index| core.roster.shared_name(index));
+                Ok((value, explained.then(|| explain().answered(by, false))))
+            }
+            Err(error) => Err(Error::judged(error, call.record(), &core.roster, explain())),
         };
         let failure = result.as_ref().err().map(|error| error.kind());
         core.metrics.ended(class, failure, took);
@@ -147,7 +154,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
                     let message = format!("the call is pinned to `{name}`, which is no endpoint of this client");
                     (ErrorKind::InvalidInput, message)
                 })?;
-                if let Some(violation) = self.violation(index) {
+                if let Some(violation) = violation(self.failover, &self.constraints, index) {
                     return Err((ErrorKind::InvalidInput, Barred::new(name, &violation).to_string()));
                 }
                 Some(index)
@@ -163,13 +170,33 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             .barring(barred)
             .narrowed(barred != core.barred))
     }
+}
 
-    /// Which constraint of the client or of this call the endpoint breaks.
-    fn violation(&self, endpoint: usize) -> Option<Violation> {
-        let core = &self.failover.core;
-        let of_the_call = || self.constraints.check(core.roster.get(endpoint)?).err();
-        core.composed.violations[endpoint].clone().or_else(of_the_call)
-    }
+/// Which constraint of the client or of the call the endpoint breaks.
+fn violation<C, K>(failover: &Failover<C, K>, constraints: &Constraints, endpoint: usize) -> Option<Violation> {
+    let core = &failover.core;
+    let of_the_call = || constraints.check(core.roster.get(endpoint)?).err();
+    core.composed.violations[endpoint].clone().or_else(of_the_call)
+}
+
+/// What a call did and why.
+fn explain<C, K>(
+    failover: &Failover<C, K>,
+    name: &'static str,
+    constraints: &Constraints,
+    record: &CallRecord,
+) -> Explanation {
+    let (roster, operator) = (&failover.core.roster, &failover.core.composed.operator);
+    let considered = Considered::all(roster, |index| {
+        match (violation(failover, constraints, index), record.pin()) {
+            (Some(violation), _) => Some(violation.to_string()),
+            (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
+            _ if record.picked() & bit(index) != 0 => None,
+            _ => operator.out_of_use(index, record.class()).map(str::to_owned),
+        }
+    });
+    let unresolved = record.of_unknown_fate() > 0;
+    Explanation::new(name, considered, roster, record.started(), [record]).unresolved(unresolved)
 }
 
 impl<'c, C, K, F, Fut, T, E> IntoFuture for Operation<'c, C, K, F>
@@ -185,7 +212,7 @@ where
     type IntoFuture = BoxFuture<'c, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.run().await.map(|(value, ..)| value) })
+        Box::pin(async move { self.run(false).await.map(|(value, _)| value) })
     }
 }
 
@@ -203,11 +230,8 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            self.0.run().await.map(|(value, failover, call, name)| {
-                let (roster, record) = (&failover.core.roster, call.record());
-                let by = record.answered_by().map(|index| roster.shared_name(index));
-                (value, Explanation::of_call(name, roster, record).answered(by, false))
-            })
+            let (value, explanation) = self.0.run(true).await?;
+            Ok((value, explanation.expect("it was asked for")))
         })
     }
 }

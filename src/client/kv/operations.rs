@@ -87,14 +87,17 @@ impl KvCall<GetValue> {
 
 impl KvCall<PutValue> {
     /// After this the key is absent. Kept to the second or better, rounded up. Without it a put and a create stay, whatever
-    /// was there, and a [`compare_and_set`](super::KvClient::compare_and_set) expires when what it replaces would have.
+    /// was there, and a [`compare_and_set`](super::KvClient::compare_and_set) expires when what it replaces would have. Of this
+    /// and [`without_expiry`](Self::without_expiry) the last word holds.
     pub const fn time_to_live(mut self, time_to_live: Duration) -> Self {
         self.operation.time_to_live = Some(time_to_live);
+        self.operation.without_expiry = false;
         self
     }
 
-    /// It stays, also if the version that it replaces would have expired.
+    /// It stays, also if the version that it replaces would have expired, and if a time to live was given before.
     pub const fn without_expiry(mut self) -> Self {
+        self.operation.time_to_live = None;
         self.operation.without_expiry = true;
         self
     }
@@ -194,6 +197,14 @@ impl Operation for PutValue {
     const NAME: &'static str = "put";
     const CLASS: OpClass = OpClass::Write;
 
+    fn name(&self) -> &'static str {
+        match self.wanted {
+            Wanted::Store => Self::NAME,
+            Wanted::Create => "put_if_absent",
+            Wanted::Replace(_) => "compare_and_set",
+        }
+    }
+
     async fn run(self, cx: &Context<Keys>) -> Result<(Stored, Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::item_fits(cx, &key, self.value.len()))?;
@@ -240,6 +251,13 @@ impl Operation for DeleteValue {
     type Value = ();
     const NAME: &'static str = "delete";
     const CLASS: OpClass = OpClass::Write;
+
+    fn name(&self) -> &'static str {
+        match self.if_version {
+            None => Self::NAME,
+            Some(_) => "delete_if",
+        }
+    }
 
     async fn run(self, cx: &Context<Keys>) -> Result<((), Answer), Error> {
         let key = cx.checked(self.key)?;

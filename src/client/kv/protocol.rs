@@ -130,7 +130,14 @@ impl Protocol for Keys {
         Capabilities::all(Capability::Kept)
     }
 
-    async fn verify(_provider: &AnyKvProvider, _id: &WriteId, _known: Capabilities, _told: impl Fn() + Send + Sync) {}
+    async fn verify(
+        _provider: &AnyKvProvider,
+        _id: &WriteId,
+        _known: Capabilities,
+        _told: impl Fn() + Send + Sync,
+    ) -> Option<String> {
+        None
+    }
 
     async fn warm_up(provider: &AnyKvProvider) -> Result<(), ProviderError> {
         provider.warm_up().await

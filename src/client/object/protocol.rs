@@ -139,8 +139,13 @@ impl Protocol for Objects {
         provider.capabilities()
     }
 
-    async fn verify(provider: &AnyObjectProvider, id: &WriteId, known: Capabilities, told: impl Fn() + Send + Sync) {
-        let _ = verify::endpoint(provider, id, known, told).await;
+    async fn verify(
+        provider: &AnyObjectProvider,
+        id: &WriteId,
+        known: Capabilities,
+        told: impl Fn() + Send + Sync,
+    ) -> Option<String> {
+        verify::endpoint(provider, id, known, told).await.why_unknown()
     }
 
     async fn warm_up(provider: &AnyObjectProvider) -> Result<(), ProviderError> {

@@ -54,6 +54,10 @@ pub trait Operation: Send + Sized + 'static {
     type Value: Send + 'static;
     /// `put`, `get`, …
     const NAME: &'static str;
+    /// The method that was called, where one type stands for several.
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
     /// The class under which it counts.
     const CLASS: OpClass;
     /// Does it.
@@ -100,7 +104,7 @@ impl<O: Operation> StoreCall<O> {
     }
 
     async fn run(self) -> (Result<(O::Value, Answer), Error>, Context<O::Protocol>) {
-        let (cx, admitted) = enter(self.core, O::NAME, &self.options);
+        let (cx, admitted) = enter(self.core, self.operation.name(), &self.options);
         let result = match admitted {
             Ok(()) => self.operation.run(&cx).await,
             Err((kind, message)) => Err(cx.refuse(kind, message)),

@@ -1,8 +1,9 @@
 use super::{Answer, Core, Protocol, time_on_the_wire};
 use crate::{
     BoxError,
-    client::{Considered, Explanation},
+    client::{Attempt, Considered, Explanation},
     clock::{self, Instant},
+    deadline::Elapsed,
     endpoint::Violation,
     error::{Error, ErrorKind, NotAsked},
     provider::{Conditional, ProviderError, ProviderErrorKind},
@@ -250,6 +251,15 @@ impl<P: Protocol> Context<P> {
         let call = Call::on_record(request, record);
         self.passes().push(call.clone());
         let result = self.core.send(call.clone()).await;
+        // What the caller gave, and not what was left of it when this pass began.
+        let result = result.map_err(|error| match error.downcast::<Elapsed>() {
+            Ok(_) if clock::now() >= self.deadline => {
+                let limit = self.deadline.saturating_duration_since(self.started);
+                Elapsed { limit }.into()
+            }
+            Ok(elapsed) => elapsed,
+            Err(other) => other,
+        });
         Reply { result, call }
     }
 
@@ -310,19 +320,21 @@ impl<P: Protocol> Context<P> {
     pub(crate) fn explain(&self) -> Explanation {
         let roster = &self.core.roster;
         let tried = self.passes().iter().fold(0, |set, call| set | call.record().picked());
+        let class = self.passes().first().map_or(OpClass::Read, Call::class);
+        let creates = self.operation == "put" && self.core.mode == Mode::WriteOnce;
         let considered = Considered::all(roster, |index| match (self.violation(index), self.pin) {
             (Some(violation), _) => Some(violation.to_string()),
             (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
+            _ if tried & bit(index) != 0 => None,
             // Reads and deletes go there: it may hold what was stored before.
-            _ if self.operation == "put" && self.core.mode == Mode::WriteOnce && tried & bit(index) == 0 => {
-                if self.core.lacking(Conditional::Create) & bit(index) != 0 {
-                    Some("it is known not to keep to creates".to_owned())
-                } else {
-                    let why = self.core.passed_over.why(index, self.started);
-                    why.map(|why| why.as_str().to_owned())
-                }
+            _ if creates && self.core.lacking(Conditional::Create) & bit(index) != 0 => {
+                Some("it is known not to keep to creates".to_owned())
             }
-            _ => None,
+            _ => {
+                let passed_over = || self.core.passed_over.why(index, self.started).filter(|_| creates);
+                let out = self.core.operator.out_of_use(index, class);
+                out.or_else(|| passed_over().map(|why| why.as_str())).map(str::to_owned)
+            }
         });
         let passes = self.passes();
         let records = passes.iter().map(Call::record);
@@ -362,16 +374,26 @@ impl<P: Protocol> Context<P> {
     /// Why `endpoint` could not be asked.
     pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply<P>>) -> NotAsked {
         let reason = match (self.violation(endpoint), reply) {
-            (Some(violation), _) => format!("may not be asked, as {violation}"),
-            (None, None) => "was not asked".to_owned(),
-            (None, Some(reply)) => match reply.record().legs().into_iter().rfind(|leg| leg.started.is_some()) {
-                Some(leg) => {
-                    let met = crate::client::Attempt::new(leg, &self.core.roster).to_string();
+            (Some(violation), _) => {
+                let reason = format!("may not be asked, as {violation}");
+                return NotAsked::new(self.name(endpoint), reason).lasting(true);
+            }
+            (None, reply) => {
+                let legs = reply.iter().flat_map(|reply| reply.record().legs());
+                if let Some(leg) = legs.filter(|leg| leg.started.is_some()).last() {
+                    let attempt = Attempt::new(leg, &self.core.roster);
+                    let met = attempt.to_string();
                     let name = self.core.roster.name(endpoint);
-                    met.strip_prefix(name).unwrap_or(&met).trim_start().to_owned()
+                    let reason = met.strip_prefix(name).unwrap_or(&met).trim_start();
+                    return NotAsked::new(self.name(endpoint), reason).lasting(attempt.lasts());
                 }
-                None => "could not be asked now".to_owned(),
-            },
+                let class = self.passes().first().map_or(OpClass::Read, Call::class);
+                match self.core.operator.out_of_use(endpoint, class) {
+                    Some(why) => format!("was not asked, as {why}"),
+                    None if reply.is_some() => "could not be asked now".to_owned(),
+                    None => "was not asked".to_owned(),
+                }
+            }
         };
         NotAsked::new(self.name(endpoint), reason)
     }

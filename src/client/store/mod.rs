@@ -121,13 +121,13 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     fn capabilities(provider: &Self::Provider) -> Capabilities;
 
     /// Asks the store for what is not `known` of it, under a name with this id in it; `told` is called when something was
-    /// found.
+    /// found. Gives why it could not be told, where it could not.
     fn verify(
         provider: &Self::Provider,
         id: &WriteId,
         known: Capabilities,
         told: impl Fn() + Send + Sync,
-    ) -> impl Future<Output = ()> + Send;
+    ) -> impl Future<Output = Option<String>> + Send;
 
     /// Opens a connection and loads credentials.
     fn warm_up(provider: &Self::Provider) -> impl Future<Output = Result<(), ProviderError>> + Send;

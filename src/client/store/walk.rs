@@ -270,7 +270,7 @@ impl<P: Paged> Walk<P> {
                     Lost::Endless(_, why) => {
                         NotAsked::new(cx.name(endpoint), format!("its listing leads nowhere: {why}"))
                     }
-                    Lost::NotAsked => NotAsked::new(cx.name(endpoint), "could not be asked now"),
+                    Lost::NotAsked => cx.not_asked(endpoint, None),
                 });
             }
         }

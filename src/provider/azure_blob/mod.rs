@@ -130,7 +130,7 @@ impl AzureBlob {
     /// [`with_options`](Self::with_options) replaces.
     ///
     /// # Errors
-    /// The SDK's, if the URL cannot be a container's, or is not `https` and the credential is a token.
+    /// If the URL cannot be a container's, or is not `https` and the credential is a token. The error does not quote it.
     pub fn new(container: Url, credential: Credential) -> azure_core::Result<Self> {
         Self::with_options(container, credential, BlobContainerClientOptions::default())
     }
@@ -191,10 +191,21 @@ impl AzureBlob {
             }
             Credential::Token(token) => Some(token),
         };
-        let name = container.path().trim_matches('/').rsplit('/').next();
+        let name: Arc<str> = container
+            .path()
+            .trim_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .into();
+        // The SDK's own words quote the URL, and so a SAS.
+        let made = BlobContainerClient::new(container, token, Some(options)).map_err(|error| {
+            let why = "the URL cannot be a container's, or is not `https` and the credential is a token";
+            azure_core::Error::with_message(error.kind().clone(), why)
+        })?;
         Ok(Self {
-            name: name.unwrap_or_default().into(),
-            container: Arc::new(BlobContainerClient::new(container, token, Some(options))?),
+            name,
+            container: Arc::new(made),
             defaults: Arc::default(),
         })
     }

@@ -1,6 +1,6 @@
 use crate::{
     provider::{ProviderError, ProviderErrorKind},
-    verdict::{Finding, Verdict, redis as verdicts},
+    verdict::{Finding, Verdict, redis as verdicts, table::Symptom},
 };
 use redis::RedisError;
 
@@ -12,6 +12,15 @@ pub(super) fn failed(error: &RedisError) -> ProviderError {
 /// A failure to connect: nothing was sent.
 pub(super) fn connecting(error: &RedisError) -> ProviderError {
     of(verdicts::connecting(error), error)
+}
+
+/// The same with TLS. A plain server waits for the end of what it takes for a command.
+pub(super) fn connecting_with_tls(error: &RedisError) -> ProviderError {
+    let mut found = verdicts::connecting(error);
+    if found.detail.code.as_deref() == Some(Symptom::ConnectTimeout.as_str()) {
+        found.detail.message = Some("the connection was not made in time: does the server speak TLS?".to_owned());
+    }
+    of(found, error)
 }
 
 fn of(found: Finding, error: &RedisError) -> ProviderError {

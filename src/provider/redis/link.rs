@@ -80,7 +80,11 @@ impl Link {
     async fn connection(&self) -> Result<(MultiplexedConnection, Exchange<'_>), ProviderError> {
         // Whether it lives shows in the next exchange.
         let opened = self.line.connection(|_| true, || open(self.client.clone())).await;
-        opened.map_err(|error| error::connecting(&error))
+        let is_tls = matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. });
+        opened.map_err(|error| match is_tls {
+            true => error::connecting_with_tls(&error),
+            false => error::connecting(&error),
+        })
     }
 
     /// Broken; or good, but to a server that is not the one it was.

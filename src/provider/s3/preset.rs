@@ -41,10 +41,11 @@
 //! | moto 5.2 | `x-amzn-requestid`, which is none: each *not found* and delete is confirmed | seen here |
 //! | s3s-fs 0.14 | none, unless a layer adds them | seen here |
 //!
-//! Each gives a [`Builder`]: add credentials, and whatever else you need, and build.
+//! Each gives a [`Builder`]: add credentials, and whatever else you need, and build. **Without credentials requests go
+//! unsigned**, and most stores answer that access was denied.
 //!
 //! ```
-//! use aws_sdk_s3::config::RequestChecksumCalculation;
+//! use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation};
 //! use evenkeel::provider::s3::preset::{self, Addressing};
 //!
 //! let config = preset::generic(
@@ -52,7 +53,8 @@
 //!     "us-east-1",
 //!     Addressing::Path,
 //!     RequestChecksumCalculation::WhenSupported,
-//! );
+//! )
+//! .credentials_provider(Credentials::new("id", "secret", None, None, "static"));
 //! let client = aws_sdk_s3::Client::from_conf(config.build());
 //! ```
 

@@ -154,12 +154,14 @@ impl Put {
     #[must_use]
     pub const fn expiring(mut self, after: Duration) -> Self {
         self.time_to_live = Some(after);
+        self.without_expiry = false;
         self
     }
 
     /// For good, also if the version that it replaces would have expired.
     #[must_use]
     pub const fn without_expiry(mut self) -> Self {
+        self.time_to_live = None;
         self.without_expiry = true;
         self
     }

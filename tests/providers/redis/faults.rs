@@ -241,3 +241,15 @@ async fn a_client_whose_answers_are_lost_meets_no_false_conflict() {
     assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
     assert_eq!(error.attempts()[0].verdict(), Some(Verdict::Faulty));
 }
+
+/// A plain server takes TLS's greeting for the beginning of a command, and waits for its end.
+#[tokio::test]
+async fn tls_to_a_plain_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let store = Redis::new(redis::Client::open(format!("rediss://{address}")).unwrap());
+    let error = store.get(get("k")).await.unwrap_err();
+    is(&error, Verdict::Unreachable, Sent::No, "tls to plain");
+    assert!(error.to_string().contains("does the server speak TLS?"), "{error}");
+    drop(listener);
+}

@@ -1,9 +1,11 @@
 //! How failures read.
 
-use super::{Fault, client, said};
+use super::{Fault, Scripted, client, said};
 use crate::{
-    Endpoint, Error, ErrorKind, ObjectClient, Replication,
+    Endpoint, Error, ErrorKind, Explanation, ObjectClient, Replication,
     endpoint::{Profile, Roster},
+    operator::Selector,
+    provider::Memory,
     request::{Call, CallRecord, LegKind, OpClass, Safety, object::WriteId},
 };
 use std::{error::Error as _, time::Duration};
@@ -155,7 +157,8 @@ async fn a_write_that_must_not_happen_twice_is_not_retryable_when_it_may_have_ha
         );
         let result = tower::ServiceExt::oneshot(stack.clone(), call.clone()).await;
         store.remove("k");
-        let error: Error = Error::from_call(result.unwrap_err(), call.record(), &roster, "write");
+        let explanation = Explanation::new("write", Vec::new(), &roster, call.record().started(), [call.record()]);
+        let error: Error = Error::judged(result.unwrap_err(), call.record(), &roster, explanation);
         assert_eq!(
             (error.kind(), error.is_retryable()),
             (ErrorKind::MaybeApplied, retryable)
@@ -198,4 +201,150 @@ async fn an_explanation_reads_well() {
         "get: answered by ireland after 0 µs, possibly stale\n  1. first: ireland succeeded, after 0 µs\n  not used: \
          virginia, as the call is pinned to ireland"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_that_does_not_hold_is_said_in_the_callers_words() {
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", Memory::new()))
+        .build()
+        .unwrap();
+    let tag = client.put("k", "1").await.unwrap().etag().unwrap().clone();
+    client.put("k", "somebody else's").overwrite().await.unwrap();
+    let changed = "failed after 1 attempt: the object at virginia has changed";
+    let put = client.put("k", "2").if_match(tag.clone()).await.unwrap_err();
+    assert_eq!(said(&put), (ErrorKind::PreconditionFailed, format!("put {changed}")));
+    // It looks first whether anything is there: what it finds is no reason.
+    let delete = client.delete("k").if_match(tag).await.unwrap_err();
+    assert_eq!(
+        said(&delete),
+        (
+            ErrorKind::PreconditionFailed,
+            format!("delete {}", changed.replace("1 attempt", "2 attempts"))
+        )
+    );
+    assert_eq!(delete.source().unwrap().to_string(), "it has changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_is_said_as_it_was_given() {
+    let (client, [virginia]) = client::<1>(Replication::provider_managed());
+    let tag = client.put("k", "1").await.unwrap().etag().unwrap().clone();
+    virginia.always(Fault::Hang);
+    // A second pass begins when a part of the time is over.
+    let call = client.get("k").if_none_match(tag).deadline(Duration::from_millis(300));
+    let error = call.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    assert!(error.to_string().contains("its deadline of 300 ms ran out"), "{error}");
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "the call's deadline of 300 ms ran out"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_out_of_use_is_named_with_the_reason() {
+    let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
+    let hour = Duration::from_secs(3_600);
+    let drain = |name: &str| client.operator().drain(Selector::endpoint(name), "change", hour);
+    let order = drain("virginia").apply().unwrap();
+    let error = client.put("k", "v").await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::HomeUnavailable,
+            "put failed before anything was sent: the home cannot take the write now: virginia was not used, as it is \
+             drained by the operator; trying again later may help"
+                .to_owned()
+        )
+    );
+    let error = client.get("k").await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::Unavailable,
+            "get failed after 1 attempt: whether it exists could not be told: absent at ireland, but virginia was not \
+             asked, as it is drained by the operator; trying again later may help"
+                .to_owned()
+        )
+    );
+    let not_used = |error: &Error| error.explanation().considered()[0].not_used().map(str::to_owned);
+    assert_eq!(not_used(&error).as_deref(), Some("it is drained by the operator"));
+    let both = drain("ireland").apply_regardless().unwrap();
+    let error = client.get("k").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "get failed before anything was sent: no endpoint is left for this call: virginia was not used, as it is \
+         drained by the operator and ireland was not used, as it is drained by the operator; trying again later may help"
+    );
+    client.operator().lift(order);
+    client.operator().lift(both);
+    let forced = client
+        .operator()
+        .force(Selector::endpoint("ireland"), "test", hour)
+        .apply();
+    assert_eq!(
+        not_used(&client.put("k", "v").await.unwrap_err()).as_deref(),
+        Some("the operator forces calls elsewhere")
+    );
+    client.operator().lift(forced.unwrap());
+
+    virginia.always(Fault::Broken);
+    ireland.insert("k", "v");
+    for _ in 0..20 {
+        client.get("k").await.unwrap();
+    }
+    let (_, explanation) = client.get("k").explained().await.unwrap();
+    assert_eq!(
+        explanation.considered()[0].not_used(),
+        Some("its circuit breaker is open"),
+        "{explanation}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn later_helps_only_where_it_can() {
+    let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
+    for store in [&virginia, &ireland] {
+        store.always(Fault::WrongBucket);
+    }
+    let error = client.delete("k").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(!error.is_retryable() && !error.to_string().contains("later"), "{error}");
+    virginia.always(Fault::None);
+    let error = client.delete("k").await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::MaybeApplied,
+            "delete failed after 2 attempts: not every endpoint confirmed it: confirmed by virginia, but ireland \
+             rejected the request: the bucket does not exist (NoSuchBucket); mend that, and repeat it"
+                .to_owned()
+        )
+    );
+    ireland.always(Fault::Refused);
+    let error = client.delete("k").await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+
+    // The home alone can say that it does not exist, and this call must not ask it.
+    let [home, copy] = [Scripted::default(), Scripted::default()];
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", home).location("DE"))
+        .endpoint(Endpoint::new("copy", copy).location("IE"))
+        .replication(Replication::provider_managed())
+        .build()
+        .unwrap();
+    let error = client.get("k").only_locations(["IE"]).await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            ErrorKind::Unavailable,
+            "get failed after 1 attempt: whether it exists could not be told: absent at copy, but home may not be asked, \
+             as it lies in DE, which is not among the permitted locations"
+                .to_owned()
+        )
+    );
+    assert!(!error.is_retryable());
+    let error = client.get("k").only_locations(["FR"]).await.unwrap_err();
+    assert!(!error.is_retryable() && !error.to_string().contains("later"), "{error}");
 }

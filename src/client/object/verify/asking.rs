@@ -5,13 +5,14 @@ use crate::{
     provider::{AnyObjectProvider, Capability, Conditional, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         Key,
-        object::{Delete, ETag, Get, Put, PutMode},
+        object::{Delete, ETag, Get, Put, PutAnswer, PutMode},
     },
+    verdict::Sent,
 };
 use futures_util::future::join_all;
 use std::{
     future::Future,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 /// As many racers and rounds as it took to find every store that checks first and writes then.
@@ -22,6 +23,8 @@ const ROUNDS: usize = 5;
 pub(super) struct Asked {
     provider: AnyObjectProvider,
     prefix: String,
+    /// Something may lie under the name that is in use: not every put of it is known not to have been sent.
+    lies: AtomicBool,
     /// How many objects could not be removed again.
     left: AtomicUsize,
 }
@@ -54,6 +57,7 @@ impl Asked {
         Self {
             provider: provider.unasked(),
             prefix,
+            lies: AtomicBool::new(false),
             left: AtomicUsize::new(0),
         }
     }
@@ -197,7 +201,7 @@ impl Asked {
                 mode: PutMode::Overwrite,
                 ..Put::new(self.key(name).map_err(|failure| Turn::Over(unclear(failure)))?, body)
             };
-            let stored = answered(self.provider.put(put)).await;
+            let stored = self.put(put).await;
             let tag = stored.map_err(|failure| Turn::Over(unclear(failure)))?.etag;
             tags.push(tag.ok_or_else(|| over("it gives no tags"))?);
         }
@@ -217,7 +221,7 @@ impl Asked {
                     mode: PutMode::IfMatch(tag),
                     ..Put::new(key, "third")
                 };
-                answered(self.provider.put(put)).await.map(drop)
+                self.put(put).await.map(drop)
             }
             Tagged::Delete => answered(self.provider.delete(Delete::new(key).if_match(tag))).await,
         }
@@ -225,7 +229,15 @@ impl Asked {
 
     async fn create(&self, name: &str, body: &str) -> Result<(), Failure> {
         let put = Put::new(self.key(name)?, body.to_owned());
-        answered(self.provider.put(put)).await.map(drop)
+        self.put(put).await.map(drop)
+    }
+
+    async fn put(&self, put: Put) -> Result<PutAnswer, Failure> {
+        let stored = answered(self.provider.put(put)).await;
+        if !matches!(&stored, Err(Failure::Refused(error)) if error.outcome().sent == Sent::No) {
+            self.lies.store(true, Ordering::Relaxed);
+        }
+        stored
     }
 
     async fn body(&self, name: &str) -> Result<bytes::Bytes, Failure> {
@@ -234,6 +246,9 @@ impl Asked {
     }
 
     async fn remove(&self, name: &str) {
+        if !self.lies.swap(false, Ordering::Relaxed) {
+            return;
+        }
         let removed = match self.key(name) {
             Ok(key) => answered(self.provider.delete(Delete::new(key))).await,
             Err(failure) => Err(failure),

@@ -103,6 +103,17 @@ impl Verified {
     }
 }
 
+impl Verified {
+    /// Why something of it could not be told.
+    pub(super) fn why_unknown(self) -> Option<String> {
+        let mut all = [self.honours, self.atomic, self.if_match, self.delete_if_match].into_iter();
+        all.find_map(|property| match property {
+            Property::Unknown(why) => Some(why),
+            _ => None,
+        })
+    }
+}
+
 impl Property {
     const fn capability(&self) -> Capability {
         match self {

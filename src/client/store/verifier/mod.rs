@@ -110,9 +110,13 @@ impl<P: Protocol> Core<P> {
             .filter(|_| !self.closed.load(Ordering::Acquire));
         members(unknown).fold(0, |held, index| {
             let startable = runtime.is_some() && askable & bit(index) != 0;
-            let admission = self.verifier.lanes[index]
-                .watch()
-                .admit(now, startable, self.verifier.required);
+            let well_at = OpClass::ALL
+                .iter()
+                .filter_map(|&class| self.vitals[index].tracker.last_success(class));
+            let admission =
+                self.verifier.lanes[index]
+                    .watch()
+                    .admit(now, startable, self.verifier.required, well_at.max());
             if let (true, Some(runtime)) = (admission.start, &runtime) {
                 self.ask_in_the_background(index, runtime);
             }
@@ -128,6 +132,15 @@ impl<P: Protocol> Core<P> {
             true => deadline,
             false => now + deadline.saturating_duration_since(now) / 4,
         }
+    }
+
+    /// What kept these from telling, as a clause with each one's name.
+    pub(crate) fn why_unknown(&self, endpoints: u64) -> Vec<String> {
+        let clause = |index: usize| {
+            let watch = self.verifier.lanes[index].watch();
+            Some(format!("{}: {}", self.roster.name(index), watch.why_unknown()?))
+        };
+        members(endpoints).filter_map(clause).collect()
     }
 
     /// Writes went to these endpoints without having been answered for.
@@ -147,10 +160,12 @@ impl<P: Protocol> Core<P> {
         };
         let id = self.draw_write_id();
         let known = P::capabilities(&provider);
+        self.verifier.lanes[index].watch().unknown_because(None);
         // It keeps no part of the client alive but the endpoint's adapter.
         let task = async move {
             let changed = end.changed.clone();
-            P::verify(&provider, &id, known, move || changed.notify_waiters()).await;
+            let why = P::verify(&provider, &id, known, move || changed.notify_waiters()).await;
+            end.lane.watch().unknown_because(why);
             end.with(P::capabilities(&provider));
         };
         let mut tasks = self.verifier.tasks();

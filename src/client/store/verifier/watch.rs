@@ -7,6 +7,9 @@ pub(super) const UNVERIFIED: u64 = 100;
 
 /// Until an endpoint is asked again that could not be: the first time, doubled each further time up to the longest.
 const PAUSE: Duration = Duration::from_secs(60);
+/// The same where an ordinary call has gone well there since: it was out, and no longer is. One that answers everything but
+/// these questions is asked a few times more for it.
+const PAUSE_WHEN_WELL: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// When one endpoint is asked what it does with conditions, and what is sent there until it has answered. Pure.
@@ -16,7 +19,9 @@ pub(super) struct Watch {
     running: bool,
     /// How often in a row it could not be.
     failures: u32,
-    not_before: Option<Instant>,
+    /// When it could not be the last time, and what kept it.
+    failed_at: Option<Instant>,
+    why: Option<String>,
     /// Conditional writes since it was last told of.
     unverified: u64,
     /// Of those, since it is being asked.
@@ -33,9 +38,25 @@ pub(super) struct Admission {
 }
 
 impl Watch {
-    /// A conditional write is about to go to the endpoint, of which nothing is known. `startable`: it can be asked now.
-    pub(super) fn admit(&mut self, now: Instant, startable: bool, required: bool) -> Admission {
-        let start = startable && !self.running && self.not_before.is_none_or(|at| at <= now);
+    /// A conditional write is about to go to the endpoint, of which nothing is known. `startable`: it can be asked now;
+    /// `well_at`: when an ordinary call went well there.
+    pub(super) fn admit(
+        &mut self,
+        now: Instant,
+        startable: bool,
+        required: bool,
+        well_at: Option<Instant>,
+    ) -> Admission {
+        let is_due = |failed_at| {
+            let first = if well_at >= Some(failed_at) {
+                PAUSE_WHEN_WELL
+            } else {
+                PAUSE
+            };
+            let doubled = first.saturating_mul(1 << self.failures.saturating_sub(1).min(16));
+            failed_at + doubled.min(LONGEST_PAUSE) <= now
+        };
+        let start = startable && !self.running && self.failed_at.is_none_or(is_due);
         if start {
             self.running = true;
             self.meanwhile = 0;
@@ -67,13 +88,21 @@ impl Watch {
         self.running = false;
         if known {
             self.failures = 0;
-            self.not_before = None;
+            self.failed_at = None;
         } else {
-            let pause = PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
             self.failures += 1;
-            self.not_before = Some(now + pause);
+            self.failed_at = Some(now);
         }
         std::mem::take(&mut self.unverified)
+    }
+
+    /// What keeps it from telling.
+    pub(super) fn unknown_because(&mut self, why: Option<String>) {
+        self.why = why;
+    }
+
+    pub(super) fn why_unknown(&self) -> Option<&str> {
+        self.why.as_deref()
     }
 }
 
@@ -92,11 +121,11 @@ mod tests {
     fn so_many_go_while_it_is_asked() {
         let now = crate::clock::now();
         let mut watch = Watch::default();
-        assert_eq!(watch.admit(now, true, false), START);
+        assert_eq!(watch.admit(now, true, false, None), START);
         for _ in 1..UNVERIFIED {
-            assert_eq!(watch.admit(now, true, false), GO);
+            assert_eq!(watch.admit(now, true, false, None), GO);
         }
-        assert_eq!(watch.admit(now, true, false), WAIT);
+        assert_eq!(watch.admit(now, true, false, None), WAIT);
         assert!(watch.is_running());
         assert_eq!(watch.ended(now, true), UNVERIFIED);
         assert!(!watch.is_running());
@@ -108,11 +137,11 @@ mod tests {
         let mut watch = Watch::default();
         let mut before = 0;
         for pause in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
-            assert_eq!(watch.admit(now, true, false), START);
+            assert_eq!(watch.admit(now, true, false, None), START);
             assert_eq!(watch.ended(now, false), before + 1);
             now += Duration::from_secs(pause) - Duration::from_nanos(1);
             for _ in 0..UNVERIFIED * 2 {
-                assert_eq!(watch.admit(now, true, false), GO);
+                assert_eq!(watch.admit(now, true, false, None), GO);
             }
             before = UNVERIFIED * 2;
             now += Duration::from_nanos(1);
@@ -120,14 +149,36 @@ mod tests {
     }
 
     #[test]
+    fn who_is_well_again_is_asked_again_soon_and_ever_later() {
+        let mut now = crate::clock::now();
+        let mut watch = Watch::default();
+        for pause in [1, 2, 4, 8, 16] {
+            assert!(watch.admit(now, true, true, None).start);
+            watch.ended(now, false);
+            let well_at = Some(now + Duration::from_millis(1));
+            now += Duration::from_secs(pause);
+            let before = now - Duration::from_millis(1);
+            assert!(!watch.admit(before, true, true, well_at).start);
+            assert!(
+                !watch.admit(now, true, true, None).start,
+                "nothing shows that it is well"
+            );
+            let asked = watch.clone().admit(now, true, true, well_at);
+            assert!(asked.start);
+            // The next round begins as this one would have.
+            watch.failed_at = None;
+        }
+    }
+
+    #[test]
     fn where_it_is_required_nothing_goes_before() {
         let now = crate::clock::now();
         let mut watch = Watch::default();
-        assert_eq!(watch.admit(now, false, true), WAIT);
+        assert_eq!(watch.admit(now, false, true, None), WAIT);
         let asked = Admission { start: true, go: false };
-        assert_eq!(watch.admit(now, true, true), asked);
-        assert_eq!(watch.admit(now, true, true), WAIT);
+        assert_eq!(watch.admit(now, true, true, None), asked);
+        assert_eq!(watch.admit(now, true, true, None), WAIT);
         assert_eq!(watch.ended(now, false), 0);
-        assert_eq!(watch.admit(now, true, true), WAIT);
+        assert_eq!(watch.admit(now, true, true, None), WAIT);
     }
 }
