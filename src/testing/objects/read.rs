@@ -167,5 +167,9 @@ pub(super) async fn the_longest_key_works<D: ObjectDoor>(room: &Room<'_, D>) {
 
 pub(super) async fn refusals_show_no_key<D: ObjectDoor>(room: &Room<'_, D>) {
     let absent = room.refused("a get", room.door.get(Get::new(room.key("customer-mustermann"))).await);
-    assert!(!absent.shown.contains("mustermann"), "{}: an error shows a key", room.name);
+    assert!(
+        !absent.shown.contains("mustermann"),
+        "{}: an error shows a key",
+        room.name
+    );
 }
