@@ -122,14 +122,13 @@ async fn run<P: Protocol>(
         };
         let most = if fenced { FENCED_TRIES } else { TRIES };
         // A look and what follows it; of a lost answer the look is a confirmation.
-        let paid = match lost {
-            true => true,
-            false => tries < most && cx.may_ask_two_more(OpClass::Write),
-        };
-        if !paid {
-            if fenced {
-                return Err(outrun(cx, (tries < most).then_some(Refusal::Budget)));
+        if fenced && !lost {
+            if tries == most {
+                return Err(outrun(cx, None));
             }
+            let paused = cx.pause_for_two_more(OpClass::Write, FIRST_WAIT * 2_u32.pow(tries - 1));
+            paused.await.map_err(|refusal| outrun(cx, Some(refusal)))?;
+        } else if !lost && (tries == most || !cx.may_ask_two_more(OpClass::Write)) {
             outdated();
             seen = None;
             continue;
@@ -172,13 +171,8 @@ async fn run<P: Protocol>(
         }
         let granted = tries < most && (!lost || cx.may_ask_more(OpClass::Write));
         seen = found.seen.filter(|_| granted);
-        if fenced {
-            if seen.is_none() {
-                return Err(outrun(cx, (tries < most).then_some(Refusal::Budget)));
-            }
-            if let Err(refusal) = cx.pause(FIRST_WAIT * 2_u32.pow(tries - 1)).await {
-                return Err(outrun(cx, Some(refusal)));
-            }
+        if fenced && seen.is_none() {
+            return Err(outrun(cx, (tries < most).then_some(Refusal::Budget)));
         }
     }
     Err(outrun(cx, None))

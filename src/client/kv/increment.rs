@@ -5,7 +5,7 @@ use super::{
     turns::{Batch, Terms, Turns, Work},
 };
 use crate::{
-    client::store::{Aim, Answer, Context, Core, Operation, Refusal},
+    client::store::{Aim, Answer, Context, Core, LONGEST_PAUSE, Operation},
     clock,
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
@@ -53,8 +53,6 @@ impl KvCall<Increment> {
 
 /// The first wait after others were faster, at most: about a round trip within a region, in which one of them is done.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
-/// No wait is longer: with more contention than this resolves, the deadline decides.
-const LONGEST_WAIT: Duration = Duration::from_millis(64);
 
 /// How the increments of a batch ended.
 pub(super) enum Done {
@@ -158,20 +156,12 @@ async fn count(cx: &Context<Keys>, batch: &Batch) -> Result<Done, Error> {
         if let Some(done) = once(cx, batch, aim).await? {
             return Ok(done);
         }
-        let mut refused = None;
-        loop {
-            if let Err(refusal) = cx.pause(wait).await {
-                let lost = cx.refuse(ErrorKind::DeadlineExceeded, "others kept changing the value");
-                return Err(lost.withholding(Some(refused.unwrap_or(refusal).as_str())));
-            }
-            if cx.may_ask_two_more(Increment::CLASS) {
-                break;
-            }
-            // It waits for the budget: a call that fails now would be made again, at the same price.
-            (refused, wait) = (Some(Refusal::Budget), LONGEST_WAIT);
+        if let Err(refusal) = cx.pause_for_two_more(Increment::CLASS, wait).await {
+            let lost = cx.refuse(ErrorKind::DeadlineExceeded, "others kept changing the value");
+            return Err(lost.withholding(Some(refusal.as_str())));
         }
         aim = aim.again();
-        wait = (wait * 2).min(LONGEST_WAIT);
+        wait = (wait * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -113,8 +113,9 @@ impl KvCall<PutValue> {
     /// attempt of it undoes what was acknowledged after it, however late it lands. See
     /// [late attempts](crate::client#late-attempts), also for what that does not cover: keys that are removed.
     ///
-    /// `put_if_absent` and `compare_and_set` carry a condition anyway, so that it changes nothing there. When others keep
-    /// changing the value, it is [`Unavailable`](crate::ErrorKind::Unavailable) after eight rounds.
+    /// `put_if_absent` and `compare_and_set` carry a condition anyway, so that it changes nothing there. Each race that is lost
+    /// to another client costs two more requests, paid from the [budget](crate::retry::Budget), for which it waits until the
+    /// deadline. After eight of them it is [`Unavailable`](crate::ErrorKind::Unavailable).
     pub const fn fenced(mut self) -> Self {
         self.operation.fenced = true;
         self

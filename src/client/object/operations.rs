@@ -182,8 +182,9 @@ impl ObjectCall<PutObject> {
     /// bytes, and keys that are removed.
     ///
     /// A create and an [`if_match`](Self::if_match) carry a condition anyway, so that it changes nothing there. Refused as
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store has no such condition. When others keep changing the
-    /// object, it is [`Unavailable`](crate::ErrorKind::Unavailable) after eight rounds.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store has no such condition. Each race that is lost to another
+    /// client costs two more requests, paid from the [budget](crate::retry::Budget), for which it waits until the deadline. After
+    /// eight of them it is [`Unavailable`](crate::ErrorKind::Unavailable).
     pub fn fenced(mut self) -> Self {
         self.operation.fenced = true;
         self

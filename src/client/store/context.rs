@@ -47,6 +47,9 @@ pub(crate) struct Aim {
     pub(crate) beyond: Option<Exception>,
 }
 
+/// No pause is longer: with more contention than this resolves, the deadline decides.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+
 /// Why something was not asked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -221,6 +224,16 @@ impl<P: Protocol> Context<P> {
             return Err(Refusal::Time);
         }
         tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Pauses, and then waits until the budget has two more: who lost a race and failed now would be called again, at the same
+    /// price.
+    pub(crate) async fn pause_for_two_more(&self, class: OpClass, most: Duration) -> Result<(), Refusal> {
+        self.pause(most).await?;
+        while !self.may_ask_two_more(class) {
+            self.pause(LONGEST_PAUSE).await.map_err(|_| Refusal::Budget)?;
+        }
         Ok(())
     }
 

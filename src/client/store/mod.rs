@@ -20,7 +20,7 @@ pub(crate) use call::Operation;
 pub(crate) use call::{CallOptions, enter, valid_deadline};
 pub use call::{Explained, StoreCall};
 pub(crate) use context::Context;
-pub(crate) use context::{Aim, Refusal, Reply, members, winner};
+pub(crate) use context::{Aim, LONGEST_PAUSE, Refusal, Reply, members, winner};
 pub(crate) use core::Core;
 pub(crate) use fences::{Fences, Pen, Seen};
 pub use listing::{Collected, Pages, PagesCall};
