@@ -4,7 +4,7 @@ use crate::support::{Hooked, between, body, denied, filled, key, write};
 use evenkeel::{
     backfill::StopReason,
     provider::{Capabilities, Capability, Memory, ObjectProvider, ProviderError},
-    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
+    request::object::{Put, PutAnswer, PutMode},
 };
 
 /// Nobody knows what it does with conditions.
@@ -21,21 +21,11 @@ impl ObjectProvider for Unasked {
         }
         self.store.put(put).await
     }
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.store.get(get).await
-    }
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.store.head(head).await
-    }
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.store.delete(delete).await
-    }
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.store.list(list).await
-    }
     fn capabilities(&self) -> Capabilities {
         Capabilities::all(Capability::Unknown)
     }
+
+    objects_through!(self.store: get head delete list);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // helpers of tests are tests, and tokio's clock is what they pause
 
+#[macro_use]
+#[path = "../support/through.rs"]
+mod through;
 mod bounds;
 mod checkpoints;
 mod conditions;

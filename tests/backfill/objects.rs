@@ -4,7 +4,7 @@ use crate::support::{Asked, Hooked, assert_equal, between, body, filled, key, re
 use evenkeel::{
     backfill::{Event, Fate, Verify},
     provider::{Memory, ObjectProvider, ProviderError},
-    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
+    request::object::{Put, PutAnswer},
 };
 use std::sync::{Arc, Mutex};
 
@@ -226,21 +226,7 @@ impl ObjectProvider for Target {
         self.store.put(put).await
     }
 
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.store.get(get).await
-    }
-
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.store.head(head).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.store.delete(delete).await
-    }
-
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.store.list(list).await
-    }
+    objects_through!(self.store: get head delete list);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use evenkeel::{
     provider::{AnyObjectProvider, Capabilities, Capability, Memory, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         Call, Key,
-        object::{Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, ObjectRequest, Put, PutAnswer, PutMode},
+        object::{Delete, ETag, Get, List, Object, ObjectRequest, Put, PutAnswer, PutMode},
     },
     telemetry::Event,
 };
@@ -117,10 +117,6 @@ impl ObjectProvider for Dialect {
         self.memory.get(get).await
     }
 
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.memory.head(head).await
-    }
-
     async fn delete(&self, mut delete: Delete) -> Result<(), ProviderError> {
         self.arrive(&delete.key).await?;
         if let Some(tag) = delete.if_match.take() {
@@ -129,13 +125,11 @@ impl ObjectProvider for Dialect {
         self.memory.delete(delete).await
     }
 
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.memory.list(list).await
-    }
-
     fn capabilities(&self) -> Capabilities {
         Capabilities::all(Capability::Unknown)
     }
+
+    objects_through!(self.memory: head list);
 }
 
 type Told = Arc<Mutex<Vec<Event>>>;
@@ -561,25 +555,11 @@ impl ObjectProvider for Panics {
         self.0.put(put).await
     }
 
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.0.get(get).await
-    }
-
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.0.head(head).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.0.delete(delete).await
-    }
-
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.0.list(list).await
-    }
-
     fn capabilities(&self) -> Capabilities {
         Capabilities::all(Capability::Unknown)
     }
+
+    objects_through!(self.0: get head delete list);
 }
 
 #[cfg(not(feature = "s3"))]

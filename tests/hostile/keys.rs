@@ -266,10 +266,6 @@ async fn through_lost_answers() {
 struct Losing(MemoryTable, Arc<AtomicBool>);
 
 impl KvProvider for Losing {
-    async fn get(&self, get: kv::Get) -> Result<kv::Value, ProviderError> {
-        self.0.get(get).await
-    }
-
     async fn put(&self, put: kv::Put) -> Result<kv::PutAnswer, ProviderError> {
         let answer = self.0.put(put).await;
         match self.1.swap(false, Ordering::Relaxed) {
@@ -278,17 +274,7 @@ impl KvProvider for Losing {
         }
     }
 
-    async fn delete(&self, delete: kv::Delete) -> Result<(), ProviderError> {
-        self.0.delete(delete).await
-    }
-
-    async fn scan(&self, scan: kv::Scan) -> Result<kv::ScanPage, ProviderError> {
-        self.0.scan(scan).await
-    }
-
-    fn limits(&self) -> kv::Limits {
-        self.0.limits()
-    }
+    values_through!(self.0: get delete scan limits);
 }
 
 async fn the_same_rules_for_values() {

@@ -7,7 +7,7 @@ use evenkeel::{
     provider::{KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError},
     request::{
         WriteId, kv,
-        object::{Delete, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, Put, PutAnswer},
+        object::{List, ListEntry, ListPage, ObjectMeta, Put},
     },
 };
 use futures_util::StreamExt;
@@ -100,22 +100,6 @@ impl Lister {
 }
 
 impl ObjectProvider for Lister {
-    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
-        self.objects.put(put).await
-    }
-
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.objects.get(get).await
-    }
-
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.objects.head(head).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.objects.delete(delete).await
-    }
-
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         let asked = self.asked.fetch_add(1, SeqCst);
         assert!(asked < TOO_MANY, "the listing does not end");
@@ -124,6 +108,8 @@ impl ObjectProvider for Lister {
         }
         Ok((self.list)(&list))
     }
+
+    objects_through!(self.objects: put get head delete);
 }
 
 fn page<'n>(names: impl IntoIterator<Item = &'n str>, token: Option<&str>) -> ListPage {
@@ -183,25 +169,11 @@ async fn at_once() {
 struct Unbounded(Lister);
 
 impl ObjectProvider for Unbounded {
-    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
-        self.0.put(put).await
-    }
-
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.0.get(get).await
-    }
-
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.0.head(head).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.0.delete(delete).await
-    }
-
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         Ok((self.0.list)(&list))
     }
+
+    objects_through!(self.0: put get head delete);
 }
 
 async fn limited_in_bytes() {
@@ -339,26 +311,12 @@ impl Scanner {
 }
 
 impl KvProvider for Scanner {
-    async fn get(&self, get: kv::Get) -> Result<kv::Value, ProviderError> {
-        self.table.get(get).await
-    }
-
-    async fn put(&self, put: kv::Put) -> Result<kv::PutAnswer, ProviderError> {
-        self.table.put(put).await
-    }
-
-    async fn delete(&self, delete: kv::Delete) -> Result<(), ProviderError> {
-        self.table.delete(delete).await
-    }
-
     async fn scan(&self, scan: kv::Scan) -> Result<kv::ScanPage, ProviderError> {
         assert!(self.asked.fetch_add(1, SeqCst) < TOO_MANY, "the scan does not end");
         Ok((self.scan)(&scan))
     }
 
-    fn limits(&self) -> kv::Limits {
-        self.table.limits()
-    }
+    values_through!(self.table: get put delete limits);
 }
 
 fn entry(key: &str) -> kv::Entry {

@@ -12,6 +12,9 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+#[macro_use]
+#[path = "../support/through.rs"]
+mod through;
 mod budget;
 mod closing;
 mod composition;

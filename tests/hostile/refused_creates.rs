@@ -4,7 +4,7 @@ use crate::promise::Promise;
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
     provider::{Capabilities, Capability, Memory, ObjectProvider, ProviderError, ProviderErrorKind},
-    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
+    request::object::{Put, PutAnswer},
     telemetry::Event,
     verdict::{Outcome, Sent, Verdict},
 };
@@ -67,18 +67,6 @@ impl ObjectProvider for Refuses {
             false => self.inner.put(put).await,
         }
     }
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.inner.get(get).await
-    }
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.inner.head(head).await
-    }
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.inner.delete(delete).await
-    }
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.inner.list(list).await
-    }
     fn capabilities(&self) -> Capabilities {
         let Some(panics) = &self.panics else {
             return Capabilities::all(Capability::Kept);
@@ -89,6 +77,8 @@ impl ObjectProvider for Refuses {
         }
         Capabilities::all(Capability::Unknown)
     }
+
+    objects_through!(self.inner: get head delete list);
 }
 
 fn client(stores: &[&Refuses], told: &Arc<Mutex<Vec<String>>>) -> ObjectClient {

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+#[macro_use]
+#[path = "../support/through.rs"]
+mod through;
 mod answers;
 mod backfill;
 mod client;

@@ -10,7 +10,7 @@ use evenkeel::{
     Endpoint, ErrorKind, ObjectClient, Replication,
     client::object::{Property, VERIFY_PREFIX},
     provider::{AnyObjectProvider, Capabilities, Capability, Memory, ObjectProvider, ProviderError, S3},
-    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
+    request::object::{Head, List, Put, PutAnswer, PutMode},
 };
 use std::{
     net::SocketAddr,
@@ -63,21 +63,7 @@ impl ObjectProvider for ChecksThenWrites {
         self.0.put(put).await
     }
 
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.0.get(get).await
-    }
-
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.0.head(head).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.0.delete(delete).await
-    }
-
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.0.list(list).await
-    }
+    objects_through!(self.0: get head delete list);
 }
 
 #[tokio::test]
@@ -148,21 +134,7 @@ impl ObjectProvider for Overwrites {
         self.0.put(put).await
     }
 
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.0.get(get).await
-    }
-
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.0.head(head).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.0.delete(delete).await
-    }
-
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.0.list(list).await
-    }
+    objects_through!(self.0: get head delete list);
 }
 
 fn overwrites() -> Overwrites {
@@ -299,29 +271,11 @@ async fn a_lost_answer_is_no_lie() {
 struct Unheard(Store);
 
 impl ObjectProvider for Unheard {
-    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
-        self.0.put(put).await
-    }
-
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.0.get(get).await
-    }
-
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.0.head(head).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.0.delete(delete).await
-    }
-
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.0.list(list).await
-    }
-
     fn capabilities(&self) -> Capabilities {
         Capabilities::all(Capability::Unknown)
     }
+
+    objects_through!(self.0: put get head delete list);
 }
 
 /// One refused connection keeps creates off for as long as the store is out, and no longer.

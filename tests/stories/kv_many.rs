@@ -7,7 +7,7 @@ use crate::{
 use evenkeel::{
     Endpoint, ErrorKind, KvClient, Replication,
     provider::{KvProvider, MemoryTable, ProviderError, ProviderErrorKind},
-    request::kv::{Delete, Get, GetMany, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value},
+    request::kv::{GetMany, Limits, PutAnswer, PutMany, Value},
     verdict::{Outcome, Sent, Verdict},
 };
 use std::sync::{
@@ -45,22 +45,6 @@ impl Partial {
 }
 
 impl KvProvider for Partial {
-    async fn get(&self, get: Get) -> Result<Value, ProviderError> {
-        self.table.get(get).await
-    }
-
-    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
-        self.table.put(put).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.table.delete(delete).await
-    }
-
-    async fn scan(&self, scan: Scan) -> Result<ScanPage, ProviderError> {
-        self.table.scan(scan).await
-    }
-
     async fn get_many(&self, many: GetMany) -> Result<Vec<Result<Value, ProviderError>>, ProviderError> {
         Ok(self.spoil(self.table.get_many(many).await?))
     }
@@ -72,6 +56,8 @@ impl KvProvider for Partial {
     fn limits(&self) -> Limits {
         Limits::new(2_048, 400_000).with_batches(40, 40)
     }
+
+    values_through!(self.table: get put delete scan);
 }
 
 fn partial(spoilt: usize, outcome: Outcome) -> (KvClient, Table) {

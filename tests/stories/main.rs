@@ -7,6 +7,9 @@
     reason = "the crate's clock is its own; the time is paused here"
 )]
 
+#[macro_use]
+#[path = "../support/through.rs"]
+mod through;
 mod client;
 mod constraints;
 mod credentials;

@@ -240,22 +240,6 @@ impl ObjectProvider for Store {
 pub(super) struct Sized(pub(super) Flaky);
 
 impl KvProvider for Sized {
-    async fn get(&self, get: Get) -> Result<Value, ProviderError> {
-        self.0.get(get).await
-    }
-
-    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
-        self.0.put(put).await
-    }
-
-    async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        self.0.delete(delete).await
-    }
-
-    async fn scan(&self, scan: Scan) -> Result<ScanPage, ProviderError> {
-        self.0.scan(scan).await
-    }
-
     async fn get_many(&self, many: GetMany) -> Result<Vec<Result<Value, ProviderError>>, ProviderError> {
         let mut left = 16_usize << 20;
         let mut full = false;
@@ -276,4 +260,6 @@ impl KvProvider for Sized {
     fn limits(&self) -> Limits {
         self.0.limits().with_batches(100, 25)
     }
+
+    values_through!(self.0: get put delete scan);
 }

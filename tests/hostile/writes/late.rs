@@ -5,7 +5,7 @@ use crate::promise::Promise;
 use evenkeel::{
     Endpoint, ErrorKind, Failover, KvClient, ObjectClient,
     provider::{Capabilities, Capability, Memory, MemoryTable, ObjectProvider, ProviderError},
-    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
+    request::object::{Delete, Put, PutAnswer, PutMode},
     verdict::{Classify, Outcome, Sent, Verdict},
 };
 use libtest_mimic::Trial;
@@ -411,23 +411,11 @@ impl ObjectProvider for Bare {
         }
     }
 
-    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.store.get(get).await
-    }
-
-    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        self.store.head(head).await
-    }
-
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
         match delete.if_match {
             Some(_) => Err(self.no()),
             None => self.store.delete(delete).await,
         }
-    }
-
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.store.list(list).await
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -437,4 +425,6 @@ impl ObjectProvider for Bare {
             Capability::Kept
         })
     }
+
+    objects_through!(self.store: get head list);
 }

@@ -1,10 +1,10 @@
 //! A way to a store on which requests travel by themselves: whoever gives one up has not called it back.
 
 use evenkeel::{
-    provider::{Capabilities, KvProvider, ObjectProvider, ProviderError, ProviderErrorKind},
+    provider::{KvProvider, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
-        kv::{self, Limits},
-        object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
+        kv::{self},
+        object::{Delete, Get, Head, Object, ObjectMeta, Put, PutAnswer, PutMode},
     },
     verdict::{Outcome, Sent, Verdict},
 };
@@ -167,13 +167,7 @@ impl<P: ObjectProvider + Clone> ObjectProvider for Wire<P> {
         .await
     }
 
-    async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        self.inner.list(list).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
+    objects_through!(self.inner: list capabilities);
 }
 
 impl<P: KvProvider + Clone> KvProvider for Wire<P> {
@@ -210,11 +204,5 @@ impl<P: KvProvider + Clone> KvProvider for Wire<P> {
         .await
     }
 
-    async fn scan(&self, scan: kv::Scan) -> Result<kv::ScanPage, ProviderError> {
-        self.inner.scan(scan).await
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
+    values_through!(self.inner: scan limits);
 }
