@@ -88,13 +88,7 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         };
         let aim = look_at(cx, endpoint, was_silent(&reply));
         match owner(cx, write.look.clone(), &write.id, aim).await {
-            Owner::Own(tag) => {
-                return Ok(Accepted {
-                    tag,
-                    endpoint: Some(endpoint),
-                    unresolved: cx.unresolved() > usize::from(!write.known_id),
-                });
-            }
+            Owner::Own(tag) => return Ok(Accepted::recognised(tag, endpoint, write.known_id, cx)),
             Owner::Foreign => {
                 let elsewhere = before.lost & !bit(endpoint) != 0;
                 let error = cx.fail(reply);

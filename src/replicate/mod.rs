@@ -254,6 +254,16 @@ impl<P: Protocol> Accepted<P> {
         }
     }
 
+    /// What lies there is this call's write, by its id.
+    fn recognised(tag: Option<P::Tag>, endpoint: usize, known_id: bool, cx: &Context<P>) -> Self {
+        Self {
+            tag,
+            endpoint: Some(endpoint),
+            // One of them is what was found, unless an earlier call may have stored it.
+            unresolved: cx.unresolved() > usize::from(!known_id),
+        }
+    }
+
     pub(crate) fn answer(&self, cx: &Context<P>) -> Answer {
         Answer {
             endpoint: self.endpoint.map(|endpoint| cx.name(endpoint)),
@@ -332,12 +342,7 @@ async fn settle<P: Protocol>(
         aim.beyond = Some(Exception::Recognition);
     }
     match owner(cx, look, &id, aim).await {
-        Owner::Own(tag) => Ok(Accepted {
-            tag,
-            endpoint: Some(endpoint),
-            // One of them is what was found.
-            unresolved: cx.unresolved() > usize::from(!known_id),
-        }),
+        Owner::Own(tag) => Ok(Accepted::recognised(tag, endpoint, known_id, cx)),
         Owner::Foreign | Owner::Gone if witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
             Err(cx.fail(reply).with_kind(met))
         }
@@ -359,11 +364,7 @@ async fn unexplained<P: Protocol>(
     };
     let lost_elsewhere = (reply.maybe_applied_at() | lost) & !bit(endpoint) != 0;
     match owner(cx, look, id, Aim::confirm(endpoint)).await {
-        Owner::Own(tag) => Ok(Accepted {
-            tag,
-            endpoint: Some(endpoint),
-            unresolved: cx.unresolved() > usize::from(!known_id),
-        }),
+        Owner::Own(tag) => Ok(Accepted::recognised(tag, endpoint, known_id, cx)),
         Owner::Foreign if !lost_elsewhere => Err(cx.fail(reply).with_kind(ErrorKind::AlreadyExists)),
         // Nothing is there, or that cannot be told: who answered so may not have been the store, which may yet act.
         _ => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),

@@ -153,7 +153,7 @@ fn is_skewed(answer: &HttpResponse) -> bool {
 }
 
 /// Where ids of requests are: AWS's services, and those that copy them, put one of them on everything they say.
-const MARKS: [&str; 3] = ["x-amz-request-id", "x-amzn-requestid", "x-amz-id-2"];
+pub(crate) const MARKS: [&str; 3] = ["x-amz-request-id", "x-amzn-requestid", "x-amz-id-2"];
 
 /// Absence is believed only if it is the service that says so, and not something in between: by a code that is known, or
 /// by a mark in the head, where there is no body (as to a HEAD) or a code that nobody knows. A page is a gateway's.

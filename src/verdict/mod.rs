@@ -40,7 +40,7 @@ pub(crate) mod words;
 #[cfg(feature = "_aws")]
 pub use self::aws::AwsVerdicts;
 #[cfg(feature = "_aws")]
-pub(crate) use self::aws::finding as aws_finding;
+pub(crate) use self::aws::{MARKS as AWS_MARKS, finding as aws_finding};
 #[cfg(feature = "azure_core")]
 pub use self::azure::AzureVerdicts;
 #[cfg(feature = "azure_blob")]

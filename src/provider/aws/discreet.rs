@@ -1,4 +1,4 @@
-use crate::verdict::words::repeats;
+use crate::verdict::{AWS_MARKS, words::repeats};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -30,7 +30,6 @@ impl Storable for Sent {
     type Storer = StoreReplace<Self>;
 }
 
-const IDS: [&str; 3] = ["x-amz-request-id", "x-amzn-requestid", "x-amz-id-2"];
 const SECRETS: [&str; 2] = ["authorization", "x-amz-security-token"];
 
 #[dyn_dispatch_hint]
@@ -61,7 +60,7 @@ impl Intercept for Discreet {
         let Some(Sent(sent)) = config.load::<Sent>() else {
             return Ok(());
         };
-        for name in IDS {
+        for name in AWS_MARKS {
             let id = context.response().headers().get(name);
             if id.is_some_and(|id| sent.iter().any(|secret| repeats(id, secret))) {
                 context.response_mut().headers_mut().insert(name, "");
