@@ -6,7 +6,7 @@ use crate::promise::{Promise, rounds, seed};
 use evenkeel::{
     Endpoint, Error, ErrorKind, KvClient,
     provider::{KvProvider, MemoryTable, ProviderError, ProviderErrorKind},
-    request::kv::{Delete, Get, Limits, Put, PutAnswer, Scan, ScanPage, Value},
+    request::kv::{Delete, Get, KvResponse, Limits, Put, PutAnswer, Scan, ScanPage, Value},
     verdict::{Outcome, Sent, Verdict},
 };
 use futures_util::future::join_all;
@@ -17,7 +17,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -46,6 +46,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         Promise::Healthy.paused("counters::only_like_goes_with_like", like_with_like),
         Promise::OwnCode.paused("counters::a_panic_at_a_key_does_not_wedge_it", a_panic),
+        Promise::NoSecondWrite.paused("counters::a_panic_on_the_way_back", a_panic_on_the_way_back),
     ]
 }
 
@@ -384,6 +385,33 @@ async fn like_with_like() {
     assert_eq!(table.value().await, 32);
     // The first alone, then each kind together.
     assert_eq!(*table.puts.lock().unwrap(), [false, true, false, false]);
+}
+
+/// Under a layer that panics on the way back all have been counted, and nobody is told to count again.
+async fn a_panic_on_the_way_back() {
+    let table = Table::new(How {
+        takes: Duration::from_millis(10),
+        ..How::default()
+    });
+    let falls = Arc::new(AtomicBool::new(false));
+    let told = falls.clone();
+    let client = KvClient::builder()
+        .endpoint(Endpoint::new("home", table.clone()).capacity(1e6))
+        .layer(tower::util::MapResponseLayer::new(move |answer: KvResponse| {
+            let is_put = matches!(answer, KvResponse::Put(_));
+            assert!(!is_put || !told.load(Ordering::Relaxed), "told to");
+            answer
+        }))
+        .seed(seed())
+        .build()
+        .unwrap();
+    falls.store(true, Ordering::Relaxed);
+    let calls = at_once(&client, 5).into_iter().map(tokio::spawn);
+    for error in join_all(calls).await.into_iter().flatten().map(Result::unwrap_err) {
+        assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
+        assert!(!error.is_retryable());
+    }
+    assert_eq!(table.value().await, 5);
 }
 
 async fn a_panic() {

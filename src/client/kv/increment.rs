@@ -2,11 +2,10 @@ use super::{
     Keys, KvCall,
     door::{self, Checked},
     operations::{answer_of, write_of},
-    turns::{Batch, Terms, Turns, Work},
+    turns::{Batch, Counting, Terms, Turns, Work},
 };
 use crate::{
     client::store::{Aim, Answer, Context, Core, LONGEST_PAUSE, Operation},
-    clock,
     error::{Error, ErrorKind},
     provider::ProviderErrorKind,
     replicate::{self, of_the_home},
@@ -23,6 +22,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::runtime::Handle;
 
 /// An increment that has not been sent yet.
 pub struct Increment {
@@ -77,24 +77,32 @@ impl Operation for Increment {
             pin: cx.pin,
             barred: cx.barred(),
             without_expiry: self.without_expiry,
+            runtime: Handle::try_current().ok().map(|runtime| runtime.id()),
         };
         let core = cx.core.clone();
         let mut member = self.turns.join(&key, (terms, self.by), cx, |batch| work(core, batch));
         let ended = tokio::time::timeout_at(cx.deadline, &mut member.work).await;
         // First, so that what is asked from here on is not this one's.
-        let is_counted_yet = ended.is_err() && member.give_up();
-        if let Some(together) = member.batch.cx.get() {
+        let given_up = ended.is_err().then(|| member.give_up());
+        let together = member.batch.cx.get();
+        if let Some(together) = together {
             cx.share(together);
         }
         let Ok(done) = ended else {
-            let (kind, message) = match is_counted_yet || cx.may_have_been_applied() {
-                true => (ErrorKind::MaybeApplied, "it was sent, and not answered in time"),
-                false => (
+            let may_count = match given_up {
+                Some((Counting::Done, _)) => true,
+                Some((Counting::UnderWay, others_go_on)) => others_go_on || cx.may_have_been_applied(),
+                Some((Counting::NotYet, _)) | None => false,
+            };
+            let (kind, message) = match (may_count, together) {
+                (true, _) => (ErrorKind::MaybeApplied, "it was sent, and not answered in time"),
+                (false, Some(_)) => (ErrorKind::DeadlineExceeded, "it was not done in time"),
+                (false, None) => (
                     ErrorKind::DeadlineExceeded,
                     "other increments of the key by this client were not done in time",
                 ),
             };
-            return Err(cx.refuse(kind, message).retryable(kind != ErrorKind::MaybeApplied));
+            return Err(cx.refuse(kind, message).retryable(!may_count));
         };
         let done = match Arc::try_unwrap(done) {
             // Nobody else needs it.
@@ -112,12 +120,14 @@ impl Operation for Increment {
                 if let Some(payload) = payload {
                     resume_unwind(payload);
                 }
-                let kind = match cx.may_have_been_applied() {
+                // Whoever panicked may have done so on the way back.
+                let counted = member.batch.counting() != Counting::NotYet;
+                let kind = match counted {
                     true => ErrorKind::MaybeApplied,
                     false => ErrorKind::Unavailable,
                 };
                 let message = "a layer or a provider panicked under increments of the key";
-                Err(cx.refuse(kind, message).retryable(kind != ErrorKind::MaybeApplied))
+                Err(cx.refuse(kind, message).retryable(!counted))
             }
             Done::Failed(error) => Err(error.shared()),
         }
@@ -127,11 +137,11 @@ impl Operation for Increment {
 /// A batch waits for its turn and counts for all who are in it then.
 fn work(core: Arc<Core<Keys>>, batch: Arc<Batch>) -> Shared<Work> {
     let work = async move {
-        let (_turn, deadline) = batch.come().await;
+        let (_turn, (started, deadline)) = batch.come().await;
         let cx = batch.cx.get_or_init(|| Context {
             core,
             operation: Increment::NAME,
-            started: clock::now(),
+            started,
             deadline,
             pin: batch.terms.pin,
             of_the_call: batch.of_the_call.clone(),
@@ -185,9 +195,12 @@ async fn once(cx: &Context<Keys>, batch: &Batch, aim: Aim) -> Result<Option<Done
         ..Put::new(batch.key.clone(), sum.to_string(), cx.core.draw_write_id())
     };
     match replicate::write(cx, write_of(put, false)).await {
-        Ok(accepted) => Ok(Some(Done::Counted(sums, accepted.answer(cx)))),
+        Ok(accepted) => {
+            batch.ended(true);
+            Ok(Some(Done::Counted(sums, accepted.answer(cx))))
+        }
         Err(error) if is_race(error.kind()) => {
-            batch.undrawn();
+            batch.ended(false);
             Ok(None)
         }
         // Whether this one counted is not known, so the next would perhaps count twice.

@@ -33,6 +33,8 @@ pub(super) struct Terms {
     pub(super) pin: Option<usize>,
     pub(super) barred: u64,
     pub(super) without_expiry: bool,
+    /// Who waits drives the others' call, on timers of the runtime that it began in, and those end with it.
+    pub(super) runtime: Option<tokio::runtime::Id>,
 }
 
 /// Increments of one key that have a turn together.
@@ -51,10 +53,20 @@ struct Members {
     /// By number, in the order in which they came: what each adds. Who gave up is in it no more.
     by: BTreeMap<u64, i64>,
     next: u64,
-    /// The latest of theirs.
-    deadline: Instant,
-    /// A put with what they add is being sent, or of unknown fate.
-    drawn: bool,
+    /// When the one with the latest deadline began, and that deadline.
+    lasts: (Instant, Instant),
+    put: Counting,
+}
+
+/// Whether a put counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counting {
+    /// None does, nor ever did.
+    NotYet,
+    /// One is being sent, or of unknown fate.
+    UnderWay,
+    /// One did.
+    Done,
 }
 
 /// One of a batch; gives up when dropped.
@@ -87,8 +99,8 @@ impl Turns {
                 members: Mutex::new(Members {
                     by: BTreeMap::new(),
                     next: 0,
-                    deadline: cx.deadline,
-                    drawn: false,
+                    lasts: (cx.started, cx.deadline),
+                    put: Counting::NotYet,
                 }),
                 cx: OnceLock::new(),
             });
@@ -97,7 +109,7 @@ impl Turns {
             begun
         });
         at.members += 1;
-        let number = batch.members().come(by, cx.deadline);
+        let number = batch.members().come(by, (cx.started, cx.deadline));
         drop(keys);
         Member { number, batch, work }
     }
@@ -114,39 +126,49 @@ impl AtKey {
 }
 
 impl Members {
-    fn come(&mut self, by: i64, deadline: Instant) -> u64 {
+    fn come(&mut self, by: i64, lasts: (Instant, Instant)) -> u64 {
         let number = self.next;
         self.next += 1;
         self.by.insert(number, by);
-        self.deadline = self.deadline.max(deadline);
+        if lasts.1 > self.lasts.1 {
+            self.lasts = lasts;
+        }
         number
     }
 }
 
 impl Batch {
     /// In the order in which batches came; the turn lasts as long as what this returns. Nobody can join any more then, so that
-    /// the latest deadline of those who did is the batch's.
-    pub(super) async fn come(self: &Arc<Self>) -> (impl Drop + Send + use<>, Instant) {
+    /// the latest deadline of those who did is the batch's; given with when that one began.
+    pub(super) async fn come(self: &Arc<Self>) -> (impl Drop + Send + use<>, (Instant, Instant)) {
         let turn = self.turn.clone().lock_owned().await;
         let mut keys = self.turns.keys();
         if let Some(at) = keys.get_mut(&self.key) {
             at.close(self);
         }
         drop(keys);
-        let deadline = self.members().deadline;
-        (turn, deadline)
+        let lasts = self.members().lasts;
+        (turn, lasts)
     }
 
     /// What those who still wait add, in the order in which they came: for a put that goes out now.
     pub(super) fn draw(&self) -> Vec<(u64, i64)> {
         let mut members = self.members();
-        members.drawn = true;
+        members.put = Counting::UnderWay;
         members.by.iter().map(|(&number, &by)| (number, by)).collect()
     }
 
-    /// That put was not applied, and never will be.
-    pub(super) fn undrawn(&self) {
-        self.members().drawn = false;
+    /// That put was applied, or it was not and never will be.
+    pub(super) fn ended(&self, counted: bool) {
+        self.members().put = match counted {
+            true => Counting::Done,
+            false => Counting::NotYet,
+        };
+    }
+
+    /// Whether a put of this batch counts, or may count, those who were drawn for it.
+    pub(super) fn counting(&self) -> Counting {
+        self.members().put
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {
@@ -155,11 +177,11 @@ impl Batch {
 }
 
 impl Member {
-    /// No later put counts this one. Returns whether the others go on with one that does.
-    pub(super) fn give_up(&self) -> bool {
+    /// No later put counts this one. Returns whether one does already, and whether others go on with it.
+    pub(super) fn give_up(&self) -> (Counting, bool) {
         let mut members = self.batch.members();
         members.by.remove(&self.number);
-        members.drawn && !members.by.is_empty()
+        (members.put, !members.by.is_empty())
     }
 }
 
