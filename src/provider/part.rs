@@ -4,8 +4,12 @@ use crate::request::object::ByteRange;
 use bytes::Bytes;
 use std::ops::Range;
 
-/// The content range of a part (206) that does not say which it is: the SDKs do not tell it from a whole.
+/// The content range of a part (206) that does not say which it is, and of an answer without content (204): the SDKs do not
+/// tell either from a whole.
 pub(super) const UNSAID: &str = "unsaid";
+
+/// The content range of an answer that ends with its connection: if nothing came, nobody knows whether that was all.
+pub(super) const UNFRAMED: &str = "unframed";
 
 /// Which bytes of how many these are, and that they are the ones asked for. A server that ignored the range sent the whole
 /// object: then the part is cut out here.
@@ -16,6 +20,7 @@ pub(super) fn located(
 ) -> Option<(Range<u64>, u64, Bytes)> {
     let length = body.len() as u64;
     let (sent, size) = match content_range {
+        Some(UNFRAMED) if length > 0 => (0..length, length),
         Some(header) => parse(header)?,
         None => (0..length, length),
     };

@@ -2,6 +2,7 @@ use super::{
     Classify, Detail, Finding, Outcome, chain,
     http::{is_plain_to_tls, xml_code},
     table::{self, Symptom},
+    words,
 };
 use azure_core::{
     Error,
@@ -109,7 +110,8 @@ fn answered(status: u16, answer: Option<&RawResponse>) -> Finding {
     let headers = answer.headers();
     let id = headers.get_optional_str(&REQUEST_ID);
     let body = std::str::from_utf8(answer.body()).unwrap_or_default();
-    let marked = id.is_some() || headers.get_optional_str(&ERROR_CODE).is_some();
+    let (id, marked) = (id.and_then(words::guid), id.is_some());
+    let marked = marked || headers.get_optional_str(&ERROR_CODE).is_some();
     let code = headers.get_optional_str(&ERROR_CODE).or_else(|| xml_code(body));
     let code = code.map(str::to_owned).or_else(|| json_code(answer.body()));
     // The SDK takes a success of another number for a refusal: no Azure answers so.
@@ -226,8 +228,11 @@ mod tests {
             Some(Duration::from_secs(3600))
         );
         assert_eq!(wait(&[]), None);
+        let id = "8b4f2c1e-501e-0012-6b7a-5c0d2e000000";
+        let finding = refused(503, &[("x-ms-request-id", id)], "");
+        assert_eq!(finding.detail.request_id.as_deref(), Some(id));
         let finding = refused(503, &[("x-ms-request-id", "4711")], "");
-        assert_eq!(finding.detail.request_id.as_deref(), Some("4711"));
+        assert_eq!(finding.detail.request_id, None);
     }
 
     #[test]

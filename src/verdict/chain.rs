@@ -35,8 +35,8 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
     if connecting {
         return Some(Finding::symptom(connect(error)));
     }
-    if is_unread(error) {
-        return Some(Finding::symptom(Symptom::ConnectionEnded).of_a_connection());
+    if is_refused_stream(error) {
+        return Some(Finding::symptom(Symptom::Unread).of_a_connection());
     }
     let io = chain(error)
         .filter_map(|e| e.downcast_ref::<io::Error>())
@@ -77,18 +77,24 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
     })
 }
 
-/// HTTP/2's promise that a request was not acted on: it is beyond the last that a GOAWAY accepts, or its stream was refused
-/// (RFC 9113, 6.8 and 8.7).
+/// HTTP/2's promise that a request was not acted on (RFC 9113, 8.7).
 #[cfg(any(feature = "_aws", feature = "gcs", feature = "bigtable"))]
-pub(crate) fn is_unread(error: &AnyError) -> bool {
-    let refused = |error: &h2::Error| error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    find(error).is_some_and(|error: &h2::Error| error.is_remote() && refused(error))
+fn is_refused_stream(error: &AnyError) -> bool {
+    let refused = |error: &h2::Error| error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    find(error).is_some_and(refused)
 }
 
 /// No client of the other features speaks HTTP/2.
 #[cfg(not(any(feature = "_aws", feature = "gcs", feature = "bigtable")))]
-const fn is_unread(_error: &AnyError) -> bool {
+const fn is_refused_stream(_error: &AnyError) -> bool {
     false
+}
+
+/// The same of a request beyond the last that a GOAWAY accepts (RFC 9113, 6.8). Only where every request has a body, as in
+/// gRPC: to one without, hyper (1.12) may give the connection's end as its own although its head has been sent.
+#[cfg(any(feature = "google_cloud", feature = "bigtable"))]
+pub(crate) fn is_going_away(error: &AnyError) -> bool {
+    find(error).is_some_and(|error: &h2::Error| error.is_remote() && error.is_go_away())
 }
 
 /// How connecting failed. All of these have the same verdict, so that recognising some of them by their text, where the

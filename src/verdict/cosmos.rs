@@ -1,6 +1,7 @@
 use super::{
     Classify, Detail, Finding, Outcome, Sent, Verdict,
     table::{self, Symptom},
+    words,
 };
 use azure_data_cosmos::CosmosError;
 
@@ -81,7 +82,7 @@ pub(crate) fn finding(error: &CosmosError) -> Finding {
     if let Some(response) = error.response() {
         finding.outcome.retry_after = response.headers().retry_after_ms.map(std::time::Duration::from_millis);
         let id = response.headers().activity_id.as_ref();
-        return finding.with_request_id(id.map(AsRef::as_ref));
+        return finding.with_request_id(id.map(AsRef::as_ref).and_then(words::guid));
     }
     finding
 }

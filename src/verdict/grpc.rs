@@ -86,6 +86,9 @@ pub(crate) fn finding(status: &Status) -> Finding {
     if is_connecting(status) {
         return Finding::symptom(chain::connect(status));
     }
+    if chain::is_going_away(status) {
+        return Finding::symptom(Symptom::Unread).of_a_connection();
+    }
     if status.source().is_some()
         && let Some(found) = chain::transport(status)
     {

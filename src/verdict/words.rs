@@ -29,6 +29,13 @@ pub(crate) fn id(text: &str) -> Option<&str> {
     (!text.is_empty() && text.len() <= LONGEST && text.bytes().all(plain) && !token).then_some(text)
 }
 
+/// A request id of Azure's: they are GUIDs, and what a server says in place of one may be a signature that it was sent.
+#[cfg_attr(not(any(feature = "azure_core", feature = "cosmos")), allow(dead_code))]
+pub(crate) fn guid(text: &str) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    (text.len() == 36 && text.bytes().all(plain)).then_some(text)
+}
+
 /// A provider's code, if it looks like one: words as providers write them (`SlowDown`, `RESOURCE_EXHAUSTED`,
 /// `XAmzContentSHA256Mismatch`). Access keys, tokens, paths and sentences do not.
 #[cfg_attr(not(any(feature = "http", feature = "redis")), allow(dead_code))]

@@ -253,6 +253,15 @@ mod of_stores {
                 let said = http(&format!("HTTP/1.0 200 OK\r\n{MARKS}etag: \"1\""), b"");
                 nobody_believes("neither length nor body", said, &["head", "delete", "create", "overwrite", "warm_up"]).await;
             }),
+            Promise::Healthy.trial("gateways::an_empty_object_in_chunks", || async {
+                let head = format!("HTTP/1.1 200 OK\r\n{MARKS}etag: \"1\"\r\ntransfer-encoding: chunked");
+                let said = http(&head, b"0\r\n\r\n");
+                let (addr, _tasks) = raw(move |_| said.clone()).await;
+                let (at_s3, at_azure) = (s3(addr).get(Get::new(key())).await, azure(addr).get(Get::new(key())).await);
+                for object in [at_s3, at_azure] {
+                    assert!(object.unwrap().body.is_empty());
+                }
+            }),
             Promise::Proven.trial("gateways::a_page_of_other_keys", a_page_of_other_keys),
         ]
     }

@@ -4,16 +4,17 @@ use crate::{
         refusal::{Asked, refused},
         span,
     },
-    verdict::azure_judged,
+    verdict::{azure_judged, words::guid},
 };
-use azure_core::Error;
+use azure_core::{Error, http::headers::Headers};
 
 pub(super) use crate::verdict::AZURE_REQUEST_ID as REQUEST_ID;
 
-/// Puts Azure's request id, which is a GUID, on the span of the attempt.
-pub(super) fn record(request_id: Option<&str>) {
-    let guid = |id: &&str| id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    span::record(request_id.filter(guid));
+/// Azure's request id, put on the span of the attempt.
+pub(super) fn request_id(headers: &Headers) -> Option<&str> {
+    let id = headers.get_optional_str(&REQUEST_ID).and_then(guid);
+    span::record(id);
+    id
 }
 
 /// The SDK's error as ours.

@@ -125,8 +125,7 @@ pub(super) async fn page(container: &BlobContainerClient, list: &List) -> Result
         None => return Err(wrong(Symptom::Nonsense, None)),
     };
     let (_, headers, body) = page.deconstruct();
-    let id = headers.get_optional_str(&error::REQUEST_ID);
-    error::record(id);
+    let id = error::request_id(&headers);
     let nonsense = || wrong(Symptom::Nonsense, id);
     let answer: Answer = azure_core::xml::from_xml(&body).map_err(|_| match std::str::from_utf8(&body) {
         Ok(text) if text.contains("<EnumerationResults") => unreadable_listing(id),

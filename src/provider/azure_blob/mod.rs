@@ -326,8 +326,7 @@ impl ObjectProvider for AzureBlob {
         let body: RequestContent<_, _> = put.body.into(); // not its own `from`, which copies
         let stored = self.blob(&put.key)?.upload(body, Some(options)).await;
         let stored = stored.map_err(|error| failed(asked, &error))?;
-        let id = stored.raw_response.headers().get_optional_str(&error::REQUEST_ID);
-        error::record(id);
+        let id = error::request_id(stored.raw_response.headers());
         // Without it nobody has confirmed what was stored.
         let tag = stored.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
         Ok(PutAnswer::new(Some(etag(tag.as_ref()))))
@@ -394,11 +393,10 @@ impl ObjectProvider for AzureBlob {
 
 /// That a success without a body is Azure's: all that it says has a request id.
 fn marked(headers: &Headers) -> Result<(), ProviderError> {
-    let id = headers.get_optional_str(&error::REQUEST_ID);
-    error::record(id);
-    match id {
+    let id = error::request_id(headers);
+    match headers.get_optional_str(&error::REQUEST_ID) {
         Some(_) => Ok(()),
-        None => Err(wrong(Symptom::ErrorDocument, None)),
+        None => Err(wrong(Symptom::ErrorDocument, id)),
     }
 }
 

@@ -18,8 +18,7 @@ pub(super) fn meta(
     key: &str,
     known: &Response<BlobClientGetPropertiesResult, NoFormat>,
 ) -> Result<ObjectMeta, ProviderError> {
-    let id = known.headers().get_optional_str(&error::REQUEST_ID);
-    error::record(id);
+    let id = error::request_id(known.headers());
     // A header that cannot be read is as good as none.
     let nonsense = |_| wrong(Symptom::Nonsense, id);
     let tag = known.etag().map_err(nonsense)?;
@@ -48,8 +47,7 @@ pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<O
         headers,
         ..
     } = got;
-    let id = headers.get_optional_str(&error::REQUEST_ID);
-    error::record(id);
+    let id = error::request_id(&headers);
     let tag = properties.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
     let body = body
         .collect()
@@ -57,17 +55,17 @@ pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<O
         .map_err(|error| error::failed(Asked::Read, &error))?;
     let whole = match properties.content_length {
         Some(announced) => announced == body.len() as u64,
-        // Chunks announce none, but a gateway's "no content" neither.
-        None => !body.is_empty(),
+        // Chunks announce none.
+        None => true,
     };
     if !whole {
         return Err(wrong(Symptom::ShortBody, id));
     }
+    let content_range = headers.get_optional_str(&"content-range".into());
     // The SDK asks for an empty blob as a whole, whatever part was asked for.
-    if body.is_empty() && get.range.is_some() {
+    if body.is_empty() && get.range.is_some() && content_range.is_none() {
         return Err(ProviderError::answer(ProviderErrorKind::RangeNotSatisfiable));
     }
-    let content_range = headers.get_optional_str(&"content-range".into());
     let (range, size, body) =
         located(get.range.as_ref(), content_range, body).ok_or_else(|| wrong(Symptom::Nonsense, id))?;
     let (attributes, write_id) = received(

@@ -1,4 +1,7 @@
-use crate::provider::{part::UNSAID, refusal::tell_unreadable};
+use crate::provider::{
+    part::{UNFRAMED, UNSAID},
+    refusal::tell_unreadable,
+};
 use async_trait::async_trait;
 use azure_core::{
     http::{
@@ -41,6 +44,11 @@ const NEEDED: [&str; 7] = [
     "x-ms-request-id",
 ];
 const CONTENT_RANGE: HeaderName = HeaderName::from_static_standard("content-range");
+/// They say where an answer ends.
+const FRAMES: [HeaderName; 2] = [
+    HeaderName::from_static_standard("content-length"),
+    HeaderName::from_static_standard("transfer-encoding"),
+];
 const LAST_MODIFIED: HeaderName = HeaderName::from_static_standard("last-modified");
 
 impl Readable {
@@ -72,9 +80,16 @@ impl Policy for Readable {
             return Ok(answer);
         }
         let (status, headers, body) = answer.deconstruct();
+        let is_framed = FRAMES.iter().any(|name| headers.get_optional_str(name).is_some());
         let mut headers = self.only_needed(headers);
-        if status == StatusCode::PartialContent && headers.get_optional_str(&CONTENT_RANGE).is_none() {
-            headers.insert(CONTENT_RANGE, UNSAID);
+        // Neither is a whole object: a gateway's "no content", and a part that must say which.
+        let is_part = matches!(status, StatusCode::NoContent | StatusCode::PartialContent);
+        if headers.get_optional_str(&CONTENT_RANGE).is_none() {
+            match (is_part, is_framed) {
+                (true, _) => headers.insert(CONTENT_RANGE, UNSAID),
+                (false, false) => headers.insert(CONTENT_RANGE, UNFRAMED),
+                (false, true) => {}
+            }
         }
         Ok(AsyncRawResponse::new(status, headers, Box::pin(body)))
     }

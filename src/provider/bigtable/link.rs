@@ -87,7 +87,7 @@ async fn open(endpoint: Endpoint) -> Result<Open, ProviderError> {
 pub(super) fn had_ended(status: &Status) -> bool {
     // hyper's word for a request that it never began to write.
     let is_unwritten = chain::find(status).is_some_and(hyper::Error::is_canceled);
-    is_unwritten || chain::find::<Ended>(status).is_some() || chain::is_unread(status)
+    is_unwritten || chain::find::<Ended>(status).is_some() || chain::is_going_away(status)
 }
 
 /// One exchange on a connection.

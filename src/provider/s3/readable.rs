@@ -1,4 +1,7 @@
-use crate::provider::{part::UNSAID, refusal::tell_unreadable};
+use crate::provider::{
+    part::{UNFRAMED, UNSAID},
+    refusal::tell_unreadable,
+};
 use aws_sdk_s3::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextMut},
     error::BoxError,
@@ -19,6 +22,8 @@ pub(super) struct Readable {
 }
 
 const CONTENT_RANGE: &str = "content-range";
+/// They say where an answer ends.
+const FRAMES: [&str; 2] = ["content-length", "transfer-encoding"];
 
 #[derive(Clone, Copy)]
 enum Form {
@@ -95,10 +100,17 @@ impl Intercept for Readable {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let is_part = context.response().status().as_u16() == 206;
+        // Of a get neither is a whole object: a gateway's "no content", and a part that must say which.
+        let is_part = matches!(context.response().status().as_u16(), 204 | 206);
+        let is_empty = context.response().body().content_length() == Some(0);
         let headers = context.response_mut().headers_mut();
-        if is_part && !headers.contains_key(CONTENT_RANGE) {
-            headers.insert(CONTENT_RANGE, UNSAID);
+        let is_framed = is_empty || FRAMES.iter().any(|name| headers.contains_key(*name));
+        if !headers.contains_key(CONTENT_RANGE) {
+            match (is_part, is_framed) {
+                (true, _) => drop(headers.insert(CONTENT_RANGE, UNSAID)),
+                (false, false) => drop(headers.insert(CONTENT_RANGE, UNFRAMED)),
+                (false, true) => {}
+            }
         }
         for (name, called) in unreadable(headers) {
             headers.remove(&name);

@@ -170,7 +170,7 @@ pub const SYMPTOMS: &[Row<Symptom>] = &[
     Row::new(Symptom::TlsHandshake, Unreachable, No, "the TLS handshake failed", "requests are written after the handshake; early data is not used"),
     Row::new(Symptom::NotTls, Unreachable, No, "the server does not speak TLS: check scheme and port", "what came in place of its handshake was something else"),
     Row::new(Symptom::ConnectFailed, Unreachable, No, "no connection could be made", "the HTTP client proves that it never connected"),
-    Row::new(Symptom::ConnectionEnded, Unreachable, No, "the connection was about to end", "the server says that it did not read the request (HTTP/2: GOAWAY, a refused stream)"),
+    Row::new(Symptom::Unread, Unreachable, No, "the server did not read the request", "it says so (HTTP/2: a refused stream; gRPC: GOAWAY, too)"),
     Row::new(Symptom::DnsUnproven, Unreachable, Maybe, "the endpoint's name could not be resolved", "not from the HTTP client's connect, so no proof"),
     Row::of_connection(Symptom::Reset, "the connection broke under the request", "it may have been acted on"),
     Row::new(Symptom::AttemptTimeout, Faulty, Maybe, "the attempt took too long", "it may yet be acted on"),

@@ -18,8 +18,8 @@ pub enum Symptom {
     NotTls,
     /// The connection was not made, for another reason.
     ConnectFailed,
-    /// The connection was about to end, and the server did not read the request any more.
-    ConnectionEnded,
+    /// The server says that it did not read the request: its connection was about to end, or it had too many.
+    Unread,
     /// The name was not resolved, and nothing proves that this was before the request.
     DnsUnproven,
     /// The connection broke when the request was, or may have been, written.
@@ -58,7 +58,7 @@ impl Symptom {
             Self::TlsHandshake => "tls handshake failed",
             Self::NotTls => "no tls",
             Self::ConnectFailed => "connect failed",
-            Self::ConnectionEnded => "connection ended",
+            Self::Unread => "unread",
             Self::DnsUnproven => "dns, unproven",
             Self::Reset => "connection reset",
             Self::AttemptTimeout => "attempt timeout",

@@ -155,7 +155,7 @@ fn only_what_was_not_written_is_unsent() {
         TlsHandshake,
         NotTls,
         ConnectFailed,
-        ConnectionEnded,
+        Unread,
         CredentialsNotLoaded,
         NotBuilt,
     ];

@@ -88,5 +88,32 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert_eq!((meta.size, meta.last_modified), (4, None), "{name}");
             }
         }),
+        Promise::Words.trial("proof::azure_repeats_no_signature_as_a_request_id", || async {
+            // It says in place of an id what it was sent: the signature in the URL, or that of a shared key.
+            for status in [200, 403, 404, 409, 503] {
+                let server = serve(move |asked| async move {
+                    let sent = asked.header("authorization").map(str::to_owned);
+                    let sent = sent
+                        .or_else(|| asked.uri.query().map(str::to_owned))
+                        .unwrap_or_default();
+                    let signature = sent.rsplit_once(['=', ':']).map_or("", |(_, signature)| signature);
+                    answer(status, &[("x-ms-request-id", signature)], "")
+                })
+                .await;
+                let url = Url::parse(&format!("{}/account/orders?sv=1&sig=c2lnbmF0dXJl", server.url())).unwrap();
+                let store = AzureBlob::new(url, Credential::InTheUrl).unwrap();
+                for (operation, ended) in [
+                    ("get", store.get(Get::new(key())).await.map(drop)),
+                    ("head", store.head(Head::new(key())).await.map(drop)),
+                    ("create", store.put(Put::new(key(), "body")).await.map(drop)),
+                    ("list", store.list(List::default()).await.map(drop)),
+                ] {
+                    Promise::Words.tried();
+                    let error = ended.map(|()| "success").expect_err(operation);
+                    let shown = format!("{error} {error:?}");
+                    assert!(!shown.contains("c2lnbmF0dXJl"), "{operation}: {shown}");
+                }
+            }
+        }),
     ]
 }
