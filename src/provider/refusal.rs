@@ -66,6 +66,7 @@ fn kind(
     full: bool,
 ) -> (ProviderErrorKind, Verdict) {
     use ProviderErrorKind::*;
+    let is_named = code.and_then(table::row_for_code).is_some();
     let kind = match verdict {
         // S3 says 404 to If-Match on a key that is gone.
         Verdict::Absent if asked == Asked::IfMatch => return (PreconditionFailed, Verdict::Answer),
@@ -74,7 +75,8 @@ fn kind(
         Verdict::Absent => return (Invalid, Verdict::Caller),
         Verdict::Answer => match (asked, status, code) {
             // Anything on the way can say so. A store names what it means.
-            (Asked::Create, Some(409), code) if code.and_then(table::row_for_code).is_none() => Conflict,
+            (Asked::Create, Some(409), _) if !is_named => Conflict,
+            (_, Some(409), _) | (Asked::Overwrite, Some(412), _) if !is_named => return (Failed, Verdict::Faulty),
             (Asked::Create, ..) => AlreadyExists,
             (_, Some(304), _) => NotModified,
             (_, Some(416), _) | (_, _, Some("InvalidRange")) => RangeNotSatisfiable,
@@ -114,6 +116,9 @@ mod tests {
                 (AlreadyExists, Verdict::Answer),
             ),
             (Asked::Create, Verdict::Answer, 409, None, (Conflict, Verdict::Answer)),
+            (Asked::IfMatch, Verdict::Answer, 409, None, (Failed, Verdict::Faulty)),
+            (Asked::Delete, Verdict::Answer, 409, None, (Failed, Verdict::Faulty)),
+            (Asked::Overwrite, Verdict::Answer, 412, None, (Failed, Verdict::Faulty)),
             (
                 Asked::IfMatch,
                 Verdict::Answer,

@@ -85,6 +85,7 @@ async fn flat(
         _ => store.store.list(under),
     };
     let mut last: Option<String> = None;
+    let mut circle = Circle::default();
     let mut any = false;
     while let Some(object) = objects.next().await {
         // A store that answers at once would keep the thread for as long as its listing is.
@@ -100,6 +101,8 @@ async fn flat(
             if !key.starts_with(&list.prefix) && *key > *list.prefix {
                 break;
             }
+        } else if circle.meets(key) {
+            return Err(wrong(Symptom::Nonsense, None).with_message("the listing leads back to where it was"));
         }
         let Some(rest) = key.strip_prefix(&list.prefix) else {
             continue;
@@ -117,6 +120,27 @@ async fn flat(
         }
     }
     Ok(any)
+}
+
+/// Whether names that come in whatever order come again, by Brent's rule: each is compared with the one at the last power of
+/// two, so that a circle is found before it has been gone through four times, in the memory of one name.
+#[derive(Default)]
+struct Circle {
+    kept: Option<String>,
+    count: u64,
+}
+
+impl Circle {
+    fn meets(&mut self, name: &str) -> bool {
+        if self.kept.as_deref() == Some(name) {
+            return true;
+        }
+        self.count += 1;
+        if self.count.is_power_of_two() {
+            name.clone_into(self.kept.get_or_insert_default());
+        }
+        false
+    }
 }
 
 fn entry(store: &GenericStore, object: &ObjectMeta) -> ListEntry {

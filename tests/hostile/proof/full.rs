@@ -6,7 +6,7 @@ use crate::{
     script::{self, Answer, Server, answer, s3_refusal},
 };
 use bytes::Bytes;
-use evenkeel::{Endpoint, ErrorKind, ObjectClient, provider::ProviderErrorKind};
+use evenkeel::{Endpoint, ErrorKind, ObjectClient, provider::ProviderErrorKind, request::object::ETag};
 use libtest_mimic::Trial;
 
 /// Puts meet `put`, heads `head`, gets a body.
@@ -128,6 +128,32 @@ pub(super) fn trials() -> Vec<Trial> {
                 let server = store(conflict, head).await;
                 let error = alone(&server).put("k", Bytes::from("body")).await.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
+            }
+        }),
+        Promise::Proven.trial("proof::nobody_else_is_told_of_a_conflict", || async {
+            for (status, asked) in [
+                (409, "overwrite"),
+                (412, "overwrite"),
+                (409, "if match"),
+                (409, "delete"),
+                (409, "get"),
+            ] {
+                let server = script::serve(move |_| async move { answer(status, &[("server", "envoy")], "") }).await;
+                let client = alone(&server);
+                let tag = ETag::new("\"1\"", "a");
+                let ended = match asked {
+                    "overwrite" => client.put("k", Bytes::from("body")).overwrite().await.map(drop),
+                    "if match" => client.put("k", Bytes::from("body")).if_match(tag).await.map(drop),
+                    "delete" => client.delete("k").await.map(drop),
+                    _ => client.get("k").await.map(drop),
+                };
+                let error = ended.unwrap_err();
+                let known = [
+                    ErrorKind::Unavailable,
+                    ErrorKind::MaybeApplied,
+                    ErrorKind::HomeUnavailable,
+                ];
+                assert!(known.contains(&error.kind()), "{asked}: {status}: {error}");
             }
         }),
         Promise::NoSecondWrite.trial("proof::a_bare_conflict_does_not_make_a_second_body", || async {

@@ -114,11 +114,15 @@ fn adapters() -> Vec<Trial> {
         }),
         #[cfg(feature = "object_store")]
         Promise::Acknowledged.trial("writes::object_store_refuses_a_conditional_delete", || async {
+            use evenkeel::request::object::{Get, Put};
             let store =
                 evenkeel::provider::GenericStore::new(std::sync::Arc::new(object_store::memory::InMemory::new()));
             let delete = Delete::new(Key::new("k").unwrap()).if_match(ETag::new("\"a\"", ""));
-            let error = store.unwrap().delete(delete).await.unwrap_err();
+            let store = store.unwrap().trusting_transport();
+            store.put(Put::new(Key::new("k").unwrap(), "v")).await.unwrap();
+            let error = store.delete(delete).await.unwrap_err();
             assert_eq!(error.kind(), ProviderErrorKind::Unsupported);
+            assert!(store.get(Get::new(Key::new("k").unwrap())).await.is_ok());
         }),
     ]
 }

@@ -369,6 +369,26 @@ async fn a_listing_that_is_none_says_so() {
         .await
         .unwrap_err();
     assert_eq!(error.outcome().verdict, Verdict::Faulty, "{error}");
+    // In a circle of three pages, from a store that promises no order.
+    let circle = serve(|_, uri| {
+        let token = uri.split("token=").nth(1).and_then(|token| token.chars().next());
+        match token {
+            Some('x') => listing(&["c", "d"], &[], Some("y")),
+            Some('y') => listing(&["e", "f"], &[], Some("z")),
+            _ => listing(&["a", "b"], &[], Some("x")),
+        }
+    })
+    .await;
+    for (whose, store) in stores(&circle) {
+        let error = store.list(List::default()).await.unwrap_err();
+        let said = error.to_string();
+        assert_eq!(
+            said.split(" (").next(),
+            Some("the listing leads back to where it was"),
+            "{whose}"
+        );
+    }
+    assert!(circle.count() <= 2 * 12, "{}", circle.count());
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("here", over(endless.addr)))
         .build()
