@@ -238,7 +238,8 @@ impl<E> Error<E> {
     #[must_use]
     pub(crate) fn with_absence(mut self, absent_at: Vec<Arc<str>>, not_asked: Vec<NotAsked>) -> Self {
         self.0.absent_at = absent_at;
-        self.0.retryable &= !not_asked.iter().any(|missing| missing.lasts);
+        // One of those who are missing may hold it, and ends the search.
+        self.0.retryable &= not_asked.is_empty() || !not_asked.iter().all(|missing| missing.lasts);
         self.0.not_asked = not_asked;
         self
     }

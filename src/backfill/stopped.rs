@@ -75,7 +75,7 @@ pub enum StopReason {
     /// The target may be a store that overwrites where it was asked to create, and could not be asked. Nothing was copied.
     #[error(
         "{endpoint} could not be asked whether it keeps to the conditions of a put, which a copy carries so as to overwrite \
-         nothing; if you know that it does, say so to its adapter"
+         nothing: {error}; mend that, or say so to its adapter if you know that it does"
     )]
     Unverified {
         /// The target's name.

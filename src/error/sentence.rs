@@ -113,6 +113,10 @@ fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
         _ if error.not_asked.iter().any(|missing| missing.lasts) && !error.confirmed_by.is_empty() => {
             f.write_str("; mend that, and repeat it")
         }
+        // A delete, which all have to confirm.
+        ErrorKind::MaybeApplied if error.not_asked.iter().any(|missing| missing.lasts) => {
+            f.write_str("; mend that, and repeat it")
+        }
         ErrorKind::MaybeApplied if error.retryable => f.write_str("; repeating it is safe"),
         ErrorKind::MaybeApplied => f.write_str("; find out before repeating it"),
         ErrorKind::Overloaded => match error.cause.refusal::<limit::Full>() {

@@ -108,6 +108,7 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         }
         if cx.reach(allowed) & !before.tried == 0 {
             if !pause(cx, &mut before).await {
+                cx.give_back();
                 break reply;
             }
             before.tried = 0;

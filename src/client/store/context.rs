@@ -211,9 +211,14 @@ impl<P: Protocol> Context<P> {
         let first = self.may_ask_more(class);
         let both = first && self.may_ask_more(class);
         if first && !both {
-            self.core.purse.budget().refund(clock::now());
+            self.give_back();
         }
         both
+    }
+
+    /// What was granted is not sent.
+    pub(crate) fn give_back(&self) {
+        self.core.purse.budget().refund(clock::now());
     }
 
     /// Waits before something is asked again: up to `most`, with full jitter, so that those who met once do not meet again.

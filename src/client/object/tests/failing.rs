@@ -325,6 +325,18 @@ async fn later_helps_only_where_it_can() {
     ireland.always(Fault::Refused);
     let error = client.delete("k").await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
+    // One of two that are missing comes back, and may hold it.
+    let (client, [_, ireland, frankfurt]) = self::client::<3>(Replication::write_once());
+    ireland.always(Fault::WrongBucket);
+    frankfurt.always(Fault::Refused);
+    let error = client.get("k").await.unwrap_err();
+    assert!(
+        error.is_retryable() && error.to_string().ends_with("trying again later may help"),
+        "{error}"
+    );
+    frankfurt.always(Fault::WrongBucket);
+    let error = client.get("k").await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
 
     // The home alone can say that it does not exist, and this call must not ask it.
     let [home, copy] = [Scripted::default(), Scripted::default()];
