@@ -19,12 +19,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// each full answer (15 MB); a listing one per page, a delete one, under `write_once` at each endpoint.
 ///
 /// Probes from the background, `warm_up` and `verify` are nobody's calls and have bounds of their own. Within one attempt
-/// an adapter may exchange more than one message, always within a fixed bound: `S3` and `GenericStore` ask with a GET of one byte
+/// an adapter may exchange more than one message, within a fixed bound but where said. None of them is counted here. `S3` and `GenericStore` ask with a GET of one byte
 /// where a *not found* or a delete is not proven by the answer's marks, and `S3` asks a second time for a page of a listing that
 /// was no readable XML; `Redis` follows up to five redirections of a
 /// cluster and brings a script along that the server does not know; `Cosmos` looks at what refused its write, and replaces
 /// what has expired; `AzureBlob` asks for the size before the last bytes of a blob (up to three times when the blob
-/// changes). An HTTP client that finds a kept connection closed before anything was sent on it opens another.
+/// changes); `Bigtable` sends what came too late for its connection once more on a new one. Without a bound but the attempt's
+/// limit: a page of `Redis` is a walk over all keys of its database, and one of `GenericStore` may be the whole listing of a
+/// folder. An HTTP client that finds a kept connection closed before anything was sent on it opens another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Exception {

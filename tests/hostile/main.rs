@@ -28,6 +28,7 @@ mod gateways;
 mod keys;
 mod life;
 mod listings;
+mod patience;
 mod promise;
 mod proof;
 mod redirects;
@@ -57,6 +58,7 @@ fn main() {
         life::trials(),
         listings::trials(),
         promise::trials(),
+        patience::trials(),
         proof::trials(),
         redirects::trials(),
         refused_creates::trials(),
