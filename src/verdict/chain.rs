@@ -92,7 +92,7 @@ const fn is_refused_stream(_error: &AnyError) -> bool {
 
 /// The same of a request beyond the last that a GOAWAY accepts (RFC 9113, 6.8). Only where every request has a body, as in
 /// gRPC: to one without, hyper (1.12) may give the connection's end as its own although its head has been sent.
-#[cfg(any(feature = "google_cloud", feature = "bigtable"))]
+#[cfg(feature = "bigtable")]
 pub(crate) fn is_going_away(error: &AnyError) -> bool {
     find(error).is_some_and(|error: &h2::Error| error.is_remote() && error.is_go_away())
 }
