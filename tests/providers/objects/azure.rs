@@ -256,15 +256,14 @@ async fn servers_that_are_none() {
     subject.one_put_is_one_attempt().await;
 }
 
+/// As Azure's request ids are.
+const ID: &str = "8b4f2c1e-501e-0012-6b7a-5c0d2e000000";
+
 /// Azure's answer to what it refuses: the code in a header, and in a document that quotes the key as real ones do.
 fn refusal(status: &str, code: &str) -> Act {
     let document =
         format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>about secret-key</Message></Error>");
-    http(
-        status,
-        &[("x-ms-error-code", code), ("x-ms-request-id", "REQ42")],
-        &document,
-    )
+    http(status, &[("x-ms-error-code", code), ("x-ms-request-id", ID)], &document)
 }
 
 #[tokio::test]
@@ -300,7 +299,7 @@ async fn what_refusals_mean() {
                 Verdict::Denied,
             ),
             (
-                http("507 Insufficient Storage", &[("x-ms-request-id", "REQ42")], ""),
+                http("507 Insufficient Storage", &[("x-ms-request-id", ID)], ""),
                 Kind::Full,
                 Verdict::Throttled,
             ),
@@ -329,7 +328,7 @@ async fn what_refusals_mean() {
     let server = raw::serve(refusal("403 Forbidden", "AuthenticationFailed")).await;
     let error = with_sas(server.addr).get(Get::new(key())).await.unwrap_err();
     assert!(error.outcome().credential);
-    assert_eq!(error.detail().request_id.as_deref(), Some("REQ42"));
+    assert_eq!(error.detail().request_id.as_deref(), Some(ID));
     let busy = http(
         "503 Busy",
         &[("x-ms-error-code", "ServerBusy"), ("retry-after", "7")],
