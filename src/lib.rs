@@ -106,7 +106,8 @@
 //!   [probes](probe) in the background: one a minute to an idle endpoint.
 //! - A write is repeated only if it may be. One that must not happen twice goes elsewhere only when it was provably not sent.
 //!   When it is not known whether a write took effect, the error is [`ErrorKind::MaybeApplied`], never a plain failure.
-//! - An acknowledged write is not undone by a [late attempt](client#late-attempts), unless its answer said that this may be.
+//! - An acknowledged write is not undone by a [late attempt](client#late-attempts), unless the call that made the
+//!   attempt said so, failed with `MaybeApplied` or was dropped.
 //! - *Not found* is proven or not said: see [`Replication`]. A gateway's page proves nothing.
 //! - A [constraint](endpoint::Constraints) on location or jurisdiction is never broken, through whatever door a request comes.
 //!   The call fails instead.

@@ -38,12 +38,13 @@
 //! 4. The source is asked again. If it was overwritten meanwhile, the copy is made again, on the condition that the target
 //!    still has our own first copy.
 //!
-//! That is two requests to each side for an object, one and two for a value, and a page of the listing now and then.
+//! That is two requests to each side for an object, for a value one to the source and two to the target, and a page of the listing now and then.
 //!
 //! # What is promised
 //!
 //! - **Nobody's data is overwritten or deleted.** What was in the way is reported. A target of which nobody knows whether it
-//!   keeps to conditions is asked beforehand, as by [`verify`](crate::ObjectClient::verify). Where it does not, or not when many
+//!   keeps to conditions is asked beforehand, as by [`verify`](crate::ObjectClient::verify) (small objects under
+//!   `.evenkeel/verify/`). Where it does not, or not when many
 //!   ask at once, no key is copied, unless its adapter was told to trust it (`S3::trusting_conditions`).
 //! - **What is counted as copied was right at the target after it was written**, and the source was the same before and
 //!   after, as far as it tells its versions apart: objects by ETag, time and length, values by version. With

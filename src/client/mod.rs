@@ -23,12 +23,12 @@
 //!
 //! | write | its attempts carry | one that lands late |
 //! |---|---|---|
-//! | `if_match`, `compare_and_set`, `delete_if` | the caller's tag | misses |
+//! | `if_match`, `compare_and_set`, `delete_if`, `increment` of what is there | the caller's tag | misses |
 //! | overwrite, `put`, delete of what this client read or wrote by itself in the last five minutes | the tag that it had then | misses |
-//! | the same, while another write of it by this client is under way: its tag is about to go | nothing | undoes what was written since |
-//! | either of the two, `.fenced()` | the tag that it has, for one HEAD (a table: one get) more | misses |
+//! | the same, while another write of it by this client is under way, or for five minutes after another client was faster: no tag would hold | nothing | undoes what was written since |
 //! | overwrite, `put`, `delete` of anything else, `put_many` | nothing | undoes what was written since |
-//! | create, `put_if_absent`; a fenced write where nothing is | "absent" | stores it again, once it was removed |
+//! | any of these but `put_many`, `.fenced()` | the tag that it has; where none is known, a HEAD (a table: a get) asks first | misses |
+//! | create, `put_if_absent`; a fenced write and an `increment` where nothing is | "absent" | stores it again, once it was removed |
 //! | [`Failover::idempotent_write`] | what your closure gives them | as the store has it |
 //!
 //! Where an attempt may do so, **the answer says it**: [`object::Stored::earlier_attempt_unresolved`],
@@ -36,13 +36,13 @@
 //! [`MaybeApplied`](crate::ErrorKind::MaybeApplied) means "it may have been applied, or may yet be". A call that was dropped
 //! says nothing and may do the same.
 //!
-//! **For how long.** At most about 15 minutes: signatures of AWS (and what speaks S3) and of Azure's shared keys are refused
-//! when they are older, and a gateway gives up sooner. Where requests carry tokens instead (Google, Entra ID) or nothing
-//! (Redis), nothing refuses an old one; it lives as long as the connection and the proxies on the way.
+//! **For how long.** About 15 minutes where requests are signed (AWS and what speaks S3, Azure's shared keys), as an older
+//! signature is refused. Where they carry tokens (Google, Entra ID) or nothing (Redis), as long as the connection and the proxies
+//! on the way live.
 //!
 //! **What to do** when an answer says so: nothing, where the next write of this key comes later than that or does not matter. Else
 //! write it with [`if_match`](object::ObjectCall::if_match) or [`compare_and_set`](KvClient::compare_and_set) from now on, and look
-//! at it again after 15 minutes. A lock whose `put_if_absent` says so is given back by *replacing* its value ("free"), not by
+//! at it again once that time is over. A lock whose `put_if_absent` says so is given back by *replacing* its value ("free"), not by
 //! removing it: as long as there is a value, a late create is refused.
 //!
 //! **What a fence does not hold**:

@@ -53,8 +53,8 @@ pub(crate) enum Plan {
 impl Replication {
     /// The provider copies (S3 cross-region replication, RA-GRS, dual-region buckets).
     ///
-    /// Writes and deletes go to a fixed *home* (the first endpoint that is not read-only) or fail with
-    /// [`ErrorKind::HomeUnavailable`]. Reads fail over; what does not come from the home is marked possibly stale. A
+    /// Writes and deletes go to a fixed *home* (the first endpoint that is not read-only) or fail: with
+    /// [`ErrorKind::HomeUnavailable`] if they were provably not applied, else with `MaybeApplied`. Reads fail over; what does not come from the home is marked possibly stale. A
     /// copy's *not found* is no proof, as it may lag: the home is asked, and if it cannot be, the read is
     /// [`ErrorKind::Unavailable`].
     pub const fn provider_managed() -> Self {

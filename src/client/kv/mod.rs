@@ -29,7 +29,7 @@
 //! | | [`provider_managed`] | [`strong`] | [`write_once`] |
 //! |---|---|---|---|
 //! | `get`, `get_many`, `scan` | any endpoint; marked possibly stale when not from the home | any replica | merged |
-//! | `put`, `delete`, `put_many` | the home, or [`HomeUnavailable`] | any writable replica | `put` creates, wherever it can; no `put_many` |
+//! | `put`, `delete`, `put_many` | the home, or [`HomeUnavailable`] (`MaybeApplied` where that is not certain) | any writable replica | `put` creates, wherever it can; no `put_many` |
 //! | `put_if_absent`, `compare_and_set`, `delete_if`, `increment` | the home, or [`HomeUnavailable`] | any writable replica | refused |
 //!
 //! A condition has **one authority**: the home, or a table that the provider keeps in step before it acknowledges. It is
@@ -126,17 +126,17 @@ impl KvClient {
     }
 
     /// Stores a value, whatever is there, and for good unless a [time to live](KvCall::time_to_live) is said: what was there
-    /// may have had one. Under `write_once` only if nothing is there. Where this client has read or written the key in
-    /// the last five minutes, or the put is [fenced](KvCall::fenced), no attempt of it undoes a later write when it lands late: see
-    /// [late attempts](crate::client#late-attempts).
+    /// may have had one. Under `write_once` only if nothing is there. Where this client knows the key's version, or the put is
+    /// [fenced](KvCall::fenced), an attempt of it that lands late misses. It knows none five minutes after it last saw the key,
+    /// while two of its writes cross, and for five minutes after another client was faster; the answer says then what may happen.
+    /// See [late attempts](crate::client#late-attempts).
     pub fn put(&self, key: impl Into<String>, value: impl Into<Bytes>) -> KvCall<PutValue> {
         self.call(PutValue::new(door::key(key), value.into(), Wanted::Store))
     }
 
     /// Stores a value if the key is absent; else [`ErrorKind::AlreadyExists`](crate::ErrorKind::AlreadyExists).
     ///
-    /// When [`Stored::earlier_attempt_unresolved`] says so, an attempt of it may store the value once more after it was removed, for
-    /// about 15 minutes. Give a lock back by replacing its value then: see [late attempts](crate::client#late-attempts).
+    /// When [`Stored::earlier_attempt_unresolved`] says so, an attempt of it may store the value once more after it was removed. Give a lock back by replacing its value then: see [late attempts](crate::client#late-attempts).
     pub fn put_if_absent(&self, key: impl Into<String>, value: impl Into<Bytes>) -> KvCall<PutValue> {
         self.call(PutValue::new(door::key(key), value.into(), Wanted::Create))
     }
@@ -173,7 +173,7 @@ impl KvClient {
     /// It is a [`get`](Self::get) and a [`compare_and_set`](Self::compare_and_set) at the authority, repeated while others
     /// are faster: a provider's own increment cannot be told apart from its repetition, so that a retry after a lost answer
     /// would count twice. Costs two round trips. Increments of one key through one client take turns: those that come while one is
-    /// under way wait, and are then counted by one get and one compare-and-set for all of them, each with a sum of its own. They
+    /// under way wait, and those with the same options are then counted by one get and one compare-and-set for all of them, each with a sum of its own. They
     /// share its fate: when its answer is lost for good, it is `MaybeApplied` for each. Against others'
     /// each lost race costs two more requests, paid from the [budget](crate::retry::Budget), for which it waits until the
     /// deadline. When an answer was lost *and* somebody else

@@ -150,7 +150,8 @@ impl ObjectClient {
     /// asked in the background**, from the first conditional write on that may go there, once for each client:
     ///
     /// - Until it has answered, a second or so, it is used as if it kept to them: on a store that does not, these first writes
-    ///   may overwrite. At most 100 go there at once; further ones go to an endpoint that is known, or wait for a quarter of their time and go then.
+    ///   may overwrite. 100 may go there in all; further ones go to an endpoint that is known, or wait for a quarter of what is
+    ///   left until their deadline and go then.
     /// - The answer is heeded as above, and told as
     ///   [`ConditionsVerified`](crate::telemetry::Event::ConditionsVerified), with the number of writes that went before.
     /// - One that could not be asked (credentials for another prefix, an outage) is used as before; that is told, too, and it is

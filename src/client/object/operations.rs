@@ -169,8 +169,8 @@ impl ObjectCall<PutObject> {
     ///
     /// Where this client has read or written the object in the last five minutes, every attempt carries the tag that it had,
     /// so that none of them undoes a later write when it lands late. If somebody else has written meanwhile, that costs two
-    /// requests more and no error. Where no tag is known, see [`fenced`](Self::fenced) and
-    /// [`Stored::earlier_attempt_unresolved`].
+    /// requests more and no error, and no tag is tried for five minutes. Where none is known, or two writes of this client cross,
+    /// see [`fenced`](Self::fenced) and [`Stored::earlier_attempt_unresolved`].
     pub fn overwrite(mut self) -> Self {
         self.operation.mode = PutMode::Overwrite;
         self
