@@ -144,14 +144,15 @@ mod s3 {
         refusal
     }
 
-    /// One request in a hundred, with whatever header.
-    async fn isolated_retry_after() {
+    /// How many of these calls the first of two stores is asked in, that refuses one request in a hundred, with these headers.
+    async fn at_the_first(calls: usize, headers: &'static [&'static str]) -> usize {
         let asked = Arc::new(AtomicUsize::new(0));
         let busy = serve(move |_| {
             let number = asked.fetch_add(1, SeqCst);
             async move {
-                match number % 100 {
-                    50 => slow_down(RETRY_AFTER[number / 100 % RETRY_AFTER.len()]),
+                match (number % 100, headers) {
+                    (50, []) => s3_refusal(503, "SlowDown"),
+                    (50, headers) => slow_down(headers[number / 100 % headers.len()]),
                     _ => object(),
                 }
             }
@@ -167,16 +168,20 @@ mod s3 {
             .hedging(false)
             .build()
             .unwrap();
-        let calls = rounds(700);
         for _ in 0..calls {
             Promise::Healthy.tried();
             client.get("k").await.unwrap();
         }
-        assert!(
-            busy.count() * 10 > calls * 7,
-            "{} of {calls} at the first",
-            busy.count()
-        );
+        busy.count()
+    }
+
+    async fn isolated_retry_after() {
+        let first = at_the_first(700, &RETRY_AFTER).await;
+        assert!(first * 10 > 700 * 7, "{first} of 700 at the first");
+        // In the long run the refusals themselves send calls away. The headers add nothing to that.
+        let calls = rounds(700);
+        let (with, without) = (at_the_first(calls, &RETRY_AFTER).await, at_the_first(calls, &[]).await);
+        assert!(with * 10 > without * 7, "{with} and {without} of {calls} at the first");
     }
 
     /// The only endpoint asks once for three days, and is well.
