@@ -205,12 +205,17 @@ impl Drop for Member {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Endpoint, KvClient, provider::MemoryTable};
+    use crate::{
+        Endpoint, KvClient,
+        provider::{KvProvider, MemoryTable, ProviderError},
+        request::kv::{Delete, Get, Limits, Put, PutAnswer, Scan, ScanPage, Value},
+    };
     use futures_util::future::join_all;
     use std::{
         future::{Future, IntoFuture, poll_fn},
         pin::pin,
         task::{Context, Poll, Waker},
+        time::Duration,
     };
 
     fn client() -> KvClient {
@@ -277,5 +282,52 @@ mod tests {
             assert_eq!(ended.iter().filter(|sum| sum.is_ok()).count(), count);
             assert!(client.turns.keys().is_empty());
         }
+    }
+
+    /// A get that is answered after 200 ms of the runtime's own clock.
+    #[derive(Clone)]
+    struct Slow(MemoryTable);
+
+    impl KvProvider for Slow {
+        async fn get(&self, get: Get) -> Result<Value, ProviderError> {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            self.0.get(get).await
+        }
+        async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+            self.0.put(put).await
+        }
+        async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
+            self.0.delete(delete).await
+        }
+        async fn scan(&self, scan: Scan) -> Result<ScanPage, ProviderError> {
+            self.0.scan(scan).await
+        }
+        fn limits(&self) -> Limits {
+            self.0.limits()
+        }
+    }
+
+    /// Timers end with the runtime in which they were first polled, so that no batch has members of two.
+    #[test]
+    fn a_runtime_that_ends_takes_nobody_along() {
+        let endpoint = Endpoint::new("home", Slow(MemoryTable::new()));
+        let client = KvClient::builder().endpoint(endpoint).build().unwrap();
+        let second = tokio::runtime::Runtime::new().unwrap();
+        for _ in 0..5 {
+            let first = tokio::runtime::Runtime::new().unwrap();
+            // One has its turn, so that the others wait for theirs, nearly all of them in the runtime that ends.
+            first.spawn(client.increment("k", 1).into_future());
+            std::thread::sleep(Duration::from_millis(50));
+            for _ in 0..8 {
+                first.spawn(client.increment("k", 1).into_future());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            let ours = second.spawn(client.increment("k", 1).into_future());
+            std::thread::sleep(Duration::from_millis(200));
+            first.shutdown_background();
+            let ended = second.block_on(ours);
+            assert!(ended.is_ok_and(|sum| sum.is_ok()));
+        }
+        assert!(client.turns.keys().is_empty());
     }
 }
