@@ -1,6 +1,6 @@
 //! Targets of which nobody knows whether they keep to a create.
 
-use crate::support::{Hooked, between, body, denied, filled, key, write};
+use crate::support::{Hooked, between, body, denied, filled, key, ms, secs, write};
 use evenkeel::{
     backfill::StopReason,
     provider::{Capabilities, Capability, Memory, ObjectProvider, ProviderError},
@@ -84,4 +84,21 @@ async fn one_that_cannot_be_asked_gets_no_copy() {
             .iter()
             .all(|asked| asked.key.starts_with(".evenkeel/verify/"))
     );
+}
+
+/// A store that is well and far away: its answers take seconds, and the questions are many.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_slow_is_asked_and_copied_to() {
+    let slow = Memory::new().with_latency(secs(4)..ms(4_900), 7);
+    let target = Unasked {
+        store: Hooked::watched(slow),
+        ignores: false,
+    };
+    let report = between(filled(3).await, target.clone()).run().await.unwrap();
+    assert_eq!(report.counts.copied, 3, "{}", report.counts);
+    let log = target.store.log();
+    let firsts = log
+        .iter()
+        .filter(|asked| asked.what == "put" && asked.key.ends_with("/honours"));
+    assert!(firsts.count() <= 2, "asked once");
 }
