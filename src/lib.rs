@@ -79,7 +79,7 @@
 //! | [`breaker`] | leaves an endpoint that fails, and probes for its return |
 //! | [`limit`] | bounds what one endpoint is sent, so that failing over does not drown the standby |
 //! | [`health`] | judges each attempt and remembers success and latency |
-//! | [`timeout`] | ends one attempt, after a limit learnt from the endpoint |
+//! | [`timeout`] | ends one attempt, after a silence longer than a limit learnt from the endpoint |
 //! | [`provider`] | adapters for stores |
 //! | [`Replication`] | where the data lies: who is written to, and what proves that a key does not exist |
 //!
@@ -91,7 +91,7 @@
 //! | [`backfill`] | brings existing data to a standby: resumable, verified, never overwriting |
 //! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
-//! | [`operator`] | what a person on call can order: drain, force, freeze failback, shadow |
+//! | [`operator`] | what a person on call can order: drain (writes only, too), force, freeze failback, shadow |
 //! | [`probe`] | looks in the background at endpoints that calls do not look at |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
@@ -173,6 +173,7 @@ pub mod deadline;
 pub mod drill;
 pub mod endpoint;
 mod error;
+pub mod evidence;
 pub mod guide;
 pub mod health;
 pub mod hedge;

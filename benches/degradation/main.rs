@@ -11,16 +11,21 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)] // a bench reads the clock it drives
 
+#[path = "../simulated/figures.rs"]
+#[allow(dead_code)] // for the other bench
 mod figures;
+#[path = "../simulated/load.rs"]
 mod load;
+#[path = "../simulated/ours.rs"]
 mod ours;
+#[path = "../simulated/store.rs"]
+#[allow(dead_code)] // for the other bench
+mod store;
 mod world;
 
-use figures::{Row, median_row};
-use load::play;
 use ours::evenkeel;
 use serde_json::json;
-use world::{FAULTS, Setting};
+use world::{FAULTS, Row, Setting, play};
 
 const SEEDS: u64 = 15;
 
@@ -30,7 +35,7 @@ fn main() {
     let only: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
     let mut rows = Vec::new();
     if !json {
-        println!("{}", Row::HEADER);
+        println!("{}", Row::header());
     }
     for rate in [500.0, 5.0] {
         for fault in FAULTS {
@@ -39,7 +44,7 @@ fn main() {
             }
             let setting = Setting::of(fault, rate);
             let seeds: Vec<Row> = (1..=SEEDS).map(|seed| play(setting, seed, evenkeel)).collect();
-            let row = median_row(&seeds);
+            let row = Row::median(&seeds);
             if !json {
                 println!("{row}");
             }

@@ -1,15 +1,12 @@
 //! The two endpoints and the fault.
 
-use crate::figures::Schedule;
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
-    time::Duration,
+use crate::{
+    figures::{Figures, Schedule, figures, median},
+    load::{Client, Load},
+    store::{Answer, Ask, Failure, Server, Store},
 };
-use tokio::time::{Instant, sleep};
+use serde::Serialize;
+use std::{fmt, time::Duration};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -55,124 +52,145 @@ pub(crate) struct Setting {
 
 impl Setting {
     pub(crate) fn of(fault: Fault, rate: f64) -> Self {
-        let seconds = Duration::from_secs_f64;
-        let slow = rate < 50.0;
-        let (healthy, faulty, after) = if slow { (60.0, 200.0, 60.0) } else { (10.0, 20.0, 25.0) };
+        let (healthy, faulty, after) = if rate < 50.0 {
+            (60.0, 200.0, 60.0)
+        } else {
+            (10.0, 20.0, 25.0)
+        };
         let rate = if fault == Fault::Over { rate * 1.6 } else { rate };
         Self {
             fault,
             rate,
-            schedule: Schedule {
-                fault_from: seconds(healthy),
-                fault_to: seconds(healthy + faulty),
-                end: seconds(healthy + faulty + after),
-                window: seconds((25.0 / rate).max(0.5)),
-            },
+            schedule: Schedule::of(healthy, faulty, after, rate),
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    Broken,
-    SlowDown,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+/// One run, in virtual time. `client` is made of the primary, the standby and a seed.
+pub(crate) fn play<C: Client>(setting: Setting, seed: u64, client: impl FnOnce(Store, Store, u64) -> C) -> Row {
+    let load = Load {
+        rate: setting.rate,
+        quiet: |_| false,
+        end: setting.schedule.end,
+        ask: |_: &mut fastrand::Rng| Ask::default(),
+    };
+    let calls = load.play(seed, |start, rng| {
+        let primary = Store::new(true, Struck::primary(setting), start, rng.u64(..));
+        let standby = Store::new(false, Struck::standby(setting), start, rng.u64(..));
+        client(primary, standby, rng.u64(..))
+    });
+    Row {
+        fault: setting.fault.name(),
+        rate: setting.rate,
+        figures: figures(calls, setting.schedule),
     }
 }
 
-impl std::error::Error for Failure {}
-
-/// The attempts that reached the endpoints in one call. They are counted where they arrive, so that every client is counted alike.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) primary: AtomicU32,
-    pub(crate) attempts: AtomicU32,
+/// One line of the table.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) fault: &'static str,
+    pub(crate) rate: f64,
+    #[serde(flatten)]
+    pub(crate) figures: Figures,
 }
 
-tokio::task_local! {
-    /// Of the call that this task makes.
-    pub(crate) static TALLY: Arc<Tally>;
+impl Row {
+    pub(crate) fn header() -> String {
+        format!("fault   rate  {}", Figures::HEADER)
+    }
+
+    pub(crate) fn median(rows: &[Self]) -> Self {
+        let figures: Vec<&Figures> = rows.iter().map(|row| &row.figures).collect();
+        Self {
+            figures: median(&figures),
+            fault: rows[0].fault,
+            rate: rows[0].rate,
+        }
+    }
 }
 
-/// One endpoint.
-#[derive(Clone)]
-pub(crate) struct Store(Arc<StoreInner>);
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<7} {:>4} {}", self.fault, self.rate, self.figures)
+    }
+}
 
-struct StoreInner {
+/// An endpoint that is struck, or the other.
+struct Struck {
     primary: bool,
     setting: Setting,
-    start: Instant,
-    rng: Mutex<fastrand::Rng>,
     /// Units of capacity left, and when that was so.
-    tokens: Mutex<(f64, Instant)>,
+    tokens: (f64, Duration),
 }
 
-impl Store {
-    pub(crate) fn new(primary: bool, setting: Setting, start: Instant, seed: u64) -> Self {
-        Self(Arc::new(StoreInner {
-            primary,
+impl Struck {
+    const fn primary(setting: Setting) -> Self {
+        Self {
+            primary: true,
             setting,
-            start,
-            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
-            tokens: Mutex::new((0.0, start)),
-        }))
+            tokens: (0.0, Duration::ZERO),
+        }
     }
 
-    pub(crate) async fn get(&self) -> Result<(), Failure> {
-        TALLY.with(|tally| {
-            tally.attempts.fetch_add(1, Relaxed);
-            tally.primary.fetch_add(u32::from(self.0.primary), Relaxed);
-        });
-        let draw = self.0.rng.lock().unwrap().f64();
-        let normal = if self.0.primary {
-            Duration::from_secs_f64((1.0 + 2.0 * draw) / 1e3)
-        } else {
-            Duration::from_secs_f64((10.0 + 4.0 * draw) / 1e3)
-        };
-        let schedule = self.0.setting.schedule;
-        let into = self.0.start.elapsed().checked_sub(schedule.fault_from);
-        let faulty = self.0.start.elapsed() < schedule.fault_to;
-        let (Some(into), true, true) = (into, faulty, self.0.primary) else {
-            sleep(normal).await;
-            return Ok(());
-        };
-        match self.0.setting.fault {
-            Fault::Hard => return Err(Failure::Broken),
-            Fault::Flap if (into.as_secs() / 5).is_multiple_of(2) => return Err(Failure::Broken),
-            Fault::Flap => sleep(normal).await,
-            Fault::Black => std::future::pending().await,
-            Fault::Err30 => {
-                let failing = self.0.rng.lock().unwrap().f64() < 0.3;
-                sleep(normal).await;
-                if failing {
-                    return Err(Failure::Broken);
-                }
-            }
-            Fault::Slow50 => sleep(normal * 50).await,
-            Fault::Slow300 => sleep(normal * 300).await,
-            Fault::Over => {
-                let per_second = self.0.setting.rate * if into.as_secs() < 5 { 0.5 } else { 1.25 };
-                if !self.admitted(per_second) {
-                    return Err(Failure::SlowDown);
-                }
-                sleep(normal).await;
-            }
+    const fn standby(setting: Setting) -> Self {
+        Self {
+            primary: false,
+            ..Self::primary(setting)
         }
-        Ok(())
     }
 
     /// A bucket of 100 ms worth of units, at least four; a refusal costs half a unit, as refusing is work, too.
-    fn admitted(&self, per_second: f64) -> bool {
-        let mut tokens = self.0.tokens.lock().unwrap();
-        let now = Instant::now();
+    fn admitted(&mut self, now: Duration, per_second: f64) -> bool {
+        let tokens = &mut self.tokens;
         let grown = tokens.0 + (now - tokens.1).as_secs_f64() * per_second;
         *tokens = (grown.min((per_second / 10.0).max(4.0)), now);
         let admitted = tokens.0 >= 1.0;
         tokens.0 -= if admitted { 1.0 } else { 0.5_f64.min(tokens.0.max(0.0)) };
         admitted
+    }
+}
+
+impl Server for Struck {
+    fn answer(&mut self, at: Duration, _: &Ask, rng: &mut fastrand::Rng) -> Answer {
+        let draw = rng.f64();
+        let normal = if self.primary {
+            Duration::from_secs_f64((1.0 + 2.0 * draw) / 1e3)
+        } else {
+            Duration::from_secs_f64((10.0 + 4.0 * draw) / 1e3)
+        };
+        let good = |after| Answer {
+            after: Some(after),
+            result: Ok(()),
+        };
+        let failed = |after, failure| Answer {
+            after: Some(after),
+            result: Err(failure),
+        };
+        let schedule = self.setting.schedule;
+        let into = at.checked_sub(schedule.fault_from);
+        let (Some(into), true, true) = (into, at < schedule.fault_to, self.primary) else {
+            return good(normal);
+        };
+        match self.setting.fault {
+            Fault::Hard => failed(Duration::ZERO, Failure::Broken),
+            Fault::Flap if (into.as_secs() / 5).is_multiple_of(2) => failed(Duration::ZERO, Failure::Broken),
+            Fault::Flap => good(normal),
+            Fault::Black => Answer {
+                after: None,
+                result: Ok(()),
+            },
+            Fault::Err30 if rng.f64() < 0.3 => failed(normal, Failure::Broken),
+            Fault::Err30 => good(normal),
+            Fault::Slow50 => good(normal * 50),
+            Fault::Slow300 => good(normal * 300),
+            Fault::Over => {
+                let per_second = self.setting.rate * if into.as_secs() < 5 { 0.5 } else { 1.25 };
+                match self.admitted(at, per_second) {
+                    true => good(normal),
+                    false => failed(Duration::ZERO, Failure::SlowDown),
+                }
+            }
+        }
     }
 }

@@ -115,8 +115,7 @@ impl Drop for Here {
 fn brief(faults: u32) -> Settings {
     Settings {
         consecutive: faults,
-        consecutive_at_low_rate: faults,
-        ratio_at_low_rate: 2.0,
+        faults_at_low_rate: faults,
         open_min: Duration::ZERO,
         open_max: Duration::ZERO,
         ..Settings::default()
@@ -183,7 +182,7 @@ fn a_probe_that_is_dropped_frees_its_place() {
 fn faults_at_the_same_time_open_it_once() {
     explore(|| {
         let endpoint = Endpoint::new(Settings {
-            consecutive_at_low_rate: 3,
+            faults_at_low_rate: 3,
             ..Settings::default()
         });
         let fail = |endpoint: &Endpoint| {

@@ -44,7 +44,7 @@ mod settings;
 mod loom_tests;
 
 pub(crate) use policy::Gate;
-pub use policy::{Admission, Cause, Policy, Signal, Transition};
+pub use policy::{Admission, Cause, Policy, Transition};
 pub use refusal::Open;
 pub use registry::Registry;
 pub use service::{Attempt, BreakerLayer, Guarded};
@@ -53,18 +53,18 @@ pub use settings::Settings;
 use crate::{
     clock::{self, Instant},
     endpoint::Profile,
+    evidence::Lesson,
     probe::Attendant,
     request::OpClass,
-    striped::Striped,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     telemetry::{Event, Reporter},
 };
 use registry::Domain;
 use std::{
-    sync::{Arc, OnceLock, PoisonError},
+    sync::{Arc, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -77,10 +77,10 @@ struct Shared {
     classes: [Mutex<Class>; 3],
     /// True while the class' breaker is closed and off its ramp: lets the healthy path skip the lock.
     untroubled: [AtomicBool; 3],
-    /// True while it is clean as well: lets good attempts skip the lock.
-    clean: [AtomicBool; 3],
-    /// Good attempts that the policy has not been told of.
-    good: Striped<[AtomicU32; 3]>,
+    /// True while it is closed.
+    closed: [AtomicBool; 3],
+    /// Those of the client's other endpoints.
+    company: OnceLock<Vec<Weak<Shared>>>,
     reporter: Reporter,
     /// Whom to tell when it opens.
     neighbourhood: Option<(Domain, Registry)>,
@@ -92,9 +92,6 @@ struct Shared {
     attendant: OnceLock<Arc<Attendant>>,
 }
 
-/// So many good attempts of one thread go untold at most, so that the recent rate stays recent.
-const TELL_EVERY: u32 = 64;
-
 #[derive(Debug)]
 struct Class {
     policy: Policy,
@@ -102,11 +99,11 @@ struct Class {
     /// When a proof of absence was last let past while it was not closed.
     last_proof: Option<Instant>,
     /// The last fault was a late one: who asks next may have to wait for nothing.
-    silent: bool,
+    late: bool,
 }
 
-/// A proof of absence is let past an open breaker so often: the endpoint may be the only one that holds the key, and an open
-/// time of half a minute is for traffic that has somewhere else to go.
+/// A proof of absence is let past an open breaker so often, where an answer, if only a refusal, is quick: the endpoint may be the only
+/// one that holds the key, and an open time of half a minute is for traffic that has somewhere else to go.
 const PROOF_EVERY: Duration = Duration::from_secs(1);
 
 impl Default for Breaker {
@@ -138,7 +135,7 @@ impl Breaker {
         }));
         let breaker = Self::in_neighbourhood(settings, seed, reporter, neighbourhood, Some(large));
         if let Some(domain) = domain {
-            registry.enter(domain, &breaker);
+            registry.enter(domain, profile, &breaker, clock::now());
         }
         breaker
     }
@@ -164,13 +161,12 @@ impl Breaker {
                     policy: Policy::new(settings.clone()),
                     rng: fastrand::Rng::with_seed(seed.wrapping_add(class.index() as u64)),
                     last_proof: None,
-                    silent: false,
+                    late: false,
                 })
             }),
             untroubled: OpClass::ALL.map(|_| AtomicBool::new(true)),
-            // The first good attempt takes the lock and starts the clock of those that go untold.
-            clean: OpClass::ALL.map(|_| AtomicBool::new(false)),
-            good: Striped::new(|| OpClass::ALL.map(|_| AtomicU32::new(0))),
+            closed: OpClass::ALL.map(|_| AtomicBool::new(true)),
+            company: OnceLock::new(),
             reporter,
             neighbourhood: None,
             large: None,
@@ -188,6 +184,29 @@ impl Breaker {
         }
     }
 
+    /// These are the breakers of a client's endpoints: each is in the company of the others.
+    pub(crate) fn in_company(all: &[&Self]) {
+        for breaker in all {
+            let others = all.iter().filter(|other| !Arc::ptr_eq(&other.0, &breaker.0));
+            // A breaker that two clients share is in the company that it was in first.
+            let _ = breaker
+                .0
+                .company
+                .set(others.map(|other| Arc::downgrade(&other.0)).collect());
+        }
+    }
+
+    /// There is nobody else whom traffic could go to. A breaker that is used by itself is not: who put it there wants it to open.
+    fn is_alone(&self, class: OpClass) -> bool {
+        let company = self.0.company.get();
+        company.is_some_and(|others| {
+            let others = others.iter().filter_map(Weak::upgrade);
+            !others
+                .into_iter()
+                .any(|other| other.closed[class.index()].load(Ordering::Acquire))
+        })
+    }
+
     /// This one probes in the background, and is told of changes. The first to say so wins.
     pub(crate) fn attended_by(&self, attendant: Arc<Attendant>) {
         // One client, one attendant: there is no second.
@@ -196,7 +215,7 @@ impl Breaker {
 
     /// What stands before a probe from the background.
     pub(crate) fn gate(&self, class: OpClass, now: Instant) -> Gate {
-        self.with(class, now, |c| c.policy.gate(now))
+        self.with(class, |c| c.policy.gate(now))
     }
 
     /// Whether a call should lend its first attempt as a probe, if one may pass: not while the background probes an endpoint
@@ -205,7 +224,7 @@ impl Breaker {
         let attendant = self.0.attendant.get().filter(|attendant| attendant.stands_in());
         let Some(attendant) = attendant else { return true };
         let looked_at = if attendant.probes(class) { class } else { OpClass::Read };
-        !self.with(looked_at, now, |c| c.policy.is_lifeless(now))
+        !self.with(looked_at, |c| c.policy.is_lifeless(now))
     }
 
     /// Whether an attempt could pass now.
@@ -213,7 +232,7 @@ impl Breaker {
         if self.untroubled(class) {
             return Admission::Pass;
         }
-        self.with(class, now, |c| c.policy.peek(now))
+        self.with(class, |c| c.policy.peek(now))
     }
 
     /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
@@ -221,7 +240,7 @@ impl Breaker {
         if self.untroubled(class) {
             return 1.0;
         }
-        self.with(class, now, |c| c.policy.share(now))
+        self.with(class, |c| c.policy.share(now))
     }
 
     /// Whether a proof of absence may pass by force now; the next may in a second.
@@ -229,10 +248,9 @@ impl Breaker {
         if self.untroubled(class) {
             return false;
         }
-        self.with(class, now, |c| {
-            let due = c
-                .last_proof
-                .is_none_or(|at| now.saturating_duration_since(at) >= PROOF_EVERY);
+        self.with(class, |c| {
+            let young = |at| now.saturating_duration_since(at) < PROOF_EVERY;
+            let due = !c.late && !c.last_proof.is_some_and(young);
             if due {
                 c.last_proof = Some(now);
             }
@@ -242,12 +260,12 @@ impl Breaker {
 
     /// `"closed"`, `"open"` or `"half-open"`.
     pub fn state(&self, class: OpClass) -> &'static str {
-        self.with(class, clock::now(), |c| c.policy.state_name())
+        self.with(class, |c| c.policy.state_name())
     }
 
     /// The share of faults in the window, 0–1.
     pub fn fault_share(&self, class: OpClass, now: Instant) -> f64 {
-        self.with(class, now, |c| c.policy.fault_share(now))
+        self.with(class, |c| c.policy.fault_share(now))
     }
 
     /// Closed, off its ramp: every attempt passes. Costs one load.
@@ -262,7 +280,7 @@ impl Breaker {
             return Ok(Passage::Ordinary);
         }
         let now = now();
-        let (admission, transition) = self.with(class, now, |c| c.policy.admit(now));
+        let (admission, transition) = self.with(class, |c| c.policy.admit(now));
         self.report(class, transition);
         match admission {
             Admission::Pass => Ok(Passage::Ordinary),
@@ -272,37 +290,19 @@ impl Breaker {
         }
     }
 
-    #[inline]
-    fn settle(
-        &self,
-        class: OpClass,
-        passage: Passage,
-        now: impl FnOnce() -> Instant,
-        signal: Option<Signal>,
-        late: impl FnOnce() -> bool,
-    ) {
-        if (passage, signal) == (Passage::Ordinary, Some(Signal::Good))
-            && self.0.clean[class.index()].load(Ordering::Acquire)
-        {
-            let untold = self.0.good.mine()[class.index()].fetch_add(1, Ordering::Relaxed) + 1;
-            if untold >= TELL_EVERY {
-                self.with(class, now(), |_| ());
+    /// Whether traffic returns with this.
+    fn settle(&self, class: OpClass, passage: Passage, now: Instant, lesson: Option<Lesson>) -> bool {
+        let well = matches!(lesson, Some(Lesson::Good | Lesson::Alive));
+        let alone = !well && self.is_alone(class);
+        let transition = self.with(class, |c| {
+            if let Some(Lesson::Fault | Lesson::Late) = lesson {
+                c.late = lesson == Some(Lesson::Late);
             }
-            return;
-        }
-        self.judge(class, passage, now(), signal, late());
-    }
-
-    fn judge(&self, class: OpClass, passage: Passage, now: Instant, signal: Option<Signal>, late: bool) {
-        let transition = self.with(class, now, |c| {
-            if let Some(Signal::Fault | Signal::Broken { .. } | Signal::Late | Signal::VeryLate) = signal {
-                c.silent = late;
-            }
-            match (passage, signal) {
-                (Passage::Ordinary, Some(signal)) => c.policy.ended(now, signal, &mut c.rng),
-                (Passage::Watch, Some(signal)) => c.policy.watched(now, signal, &mut c.rng),
-                (Passage::Probe, Some(signal)) => c.policy.probed(now, signal, &mut c.rng),
-                (Passage::Forced, Some(signal)) => c.policy.forced(now, signal, &mut c.rng),
+            match (passage, lesson) {
+                (Passage::Ordinary, Some(lesson)) => c.policy.ended(now, lesson, alone, &mut c.rng),
+                (Passage::Watch, Some(lesson)) => c.policy.watched(now, lesson, alone, &mut c.rng),
+                (Passage::Probe, Some(lesson)) => c.policy.probed(now, lesson, &mut c.rng),
+                (Passage::Forced, Some(lesson)) => c.policy.forced(now, lesson, &mut c.rng),
                 (Passage::Probe, None) => {
                     c.policy.probe_dropped();
                     None
@@ -311,6 +311,7 @@ impl Breaker {
             }
         });
         self.report(class, transition);
+        matches!(transition, Some(Transition::Closed { .. }))
     }
 
     /// Tells of a change, after the lock was let go.
@@ -319,8 +320,10 @@ impl Breaker {
         if let Some(attendant) = self.0.attendant.get() {
             attendant.wake();
         }
-        if let (Transition::Opened { .. }, Some((domain, registry))) = (transition, &self.0.neighbourhood) {
-            registry.trouble(domain, self, clock::now());
+        // What was heard is not told on.
+        let own = matches!(transition, Transition::Opened { cause, .. } if cause != Cause::Shared);
+        if let Some((domain, registry)) = self.0.neighbourhood.as_ref().filter(|_| own) {
+            registry.trouble(domain, self, class, clock::now());
         }
         let endpoint = self.0.reporter.endpoint();
         self.0.reporter.report(match transition {
@@ -342,26 +345,33 @@ impl Breaker {
         });
     }
 
-    fn be_wary(&self, now: Instant, until: Instant) {
+    fn is_closed(&self, class: OpClass) -> bool {
+        self.0.closed[class.index()].load(Ordering::Acquire)
+    }
+
+    /// Another client has left this very endpoint.
+    fn follow(&self, class: OpClass, now: Instant) {
+        let transition = self.with(class, |c| c.policy.is_out_for_another(now, &mut c.rng));
+        self.report(class, transition);
+    }
+
+    fn be_wary(&self, until: Instant) {
         for class in OpClass::ALL {
-            self.with(class, now, |c| c.policy.be_wary(until));
+            self.with(class, |c| c.policy.be_wary(until));
         }
         if let Some(attendant) = self.0.attendant.get() {
             attendant.wake();
         }
     }
 
-    fn with<T>(&self, class: OpClass, now: Instant, act: impl FnOnce(&mut Class) -> T) -> T {
+    fn with<T>(&self, class: OpClass, act: impl FnOnce(&mut Class) -> T) -> T {
         let mut guard = self.0.classes[class.index()]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let good = self.0.good.iter();
-        let untold = good.map(|good| good[class.index()].swap(0, Ordering::Relaxed)).sum();
-        guard.policy.good_since_last_told(now, untold);
         let result = act(&mut guard);
         // Under the lock, so that no older view of the state can overwrite a newer one.
         self.0.untroubled[class.index()].store(guard.policy.is_untroubled(), Ordering::Release);
-        self.0.clean[class.index()].store(guard.policy.is_clean(now), Ordering::Release);
+        self.0.closed[class.index()].store(guard.policy.is_closed(), Ordering::Release);
         result
     }
 }

@@ -2,37 +2,17 @@ use super::{Settings, rate::Rate};
 use crate::{
     bounds::Bounded,
     clock::Instant,
+    evidence::Lesson,
     health::{Ramp, Window},
 };
 use std::{collections::VecDeque, time::Duration};
-
-/// What an attempt's end means to the breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// The endpoint did its work.
-    Good,
-    /// It did not.
-    Fault,
-    /// The connection broke under the attempt, which had begun then. Those that were under way when the first of them broke
-    /// are one fault together: a server that is replaced closes all its connections at once, and the next one works.
-    Broken {
-        /// When the attempt began.
-        began: Instant,
-    },
-    /// The attempt was dropped when it was later than the endpoint's own p99: its hedge, which started later, was done.
-    Late,
-    /// The same at four times the p99: two of these in a row weigh as much as four faults.
-    VeryLate,
-    /// Says nothing: throttled, the caller's mistake, dropped young.
-    Nothing,
-}
 
 /// Where a breaker is. *Closed* is when traffic flows.
 #[derive(Clone, Debug)]
 enum State {
     /// → `Open` on too many faults.
     Closed {
-        /// Faults since the last good attempt; a very late one counts twice.
+        /// Quarters of faults since the last good attempt.
         strikes: u32,
         ramp: Option<Ramp>,
         /// When it closed, after the outage that began when.
@@ -119,6 +99,8 @@ pub enum Cause {
     Ratio,
     /// A probe failed.
     ProbeFailed,
+    /// Another client of this process found the same endpoint out.
+    Shared,
 }
 
 impl Cause {
@@ -128,6 +110,7 @@ impl Cause {
             Self::Consecutive => "faults in a row",
             Self::Ratio => "too large a share of faults",
             Self::ProbeFailed => "the probe failed",
+            Self::Shared => "another client found it out",
         }
     }
 }
@@ -138,19 +121,29 @@ pub struct Policy {
     settings: Settings,
     state: State,
     window: Window,
-    /// The last attempts while it was closed, for low rates: when they ended and whether they were faults.
-    recent: VecDeque<(Instant, bool)>,
+    /// Attempts that were evidence, and the latest faults among them: for low rates.
+    attempts: u64,
+    last_good: Option<Instant>,
+    faults: VecDeque<(u64, Instant)>,
     rate: Rate,
-    /// When it was last told of good attempts.
-    told: Option<Instant>,
     /// Until then half the faults are enough: a neighbour is in trouble.
     wary_until: Option<Instant>,
-    /// When connections began to break, and when one last did.
-    breaking: Option<(Instant, Instant)>,
     /// When the latest outages began, newest first.
     outages: [Option<Instant>; REMEMBERED],
 }
 
+/// At low rates, what is older than so many windows says nothing.
+const OLD: u32 = 30;
+/// A fault, in strikes: so that a caller who left can be a quarter of one.
+const FAULT: u32 = 4;
+/// Where there is nobody else to go to, so many more faults in a row are wanted, and this share: an endpoint that still does some of
+/// its work is worth more than none.
+const ALONE: (u32, f64) = (8, 0.8);
+/// What was late and not faulty may have been a pause (a garbage collector's, a leader's election): it is looked at again after this
+/// part of the shortest open time.
+const PAUSE: f64 = 0.25;
+/// An outage that was over so soon was a pause, and does not count as flapping.
+const SHORT: Duration = Duration::from_secs(1);
 /// The most that relapses add to the successes wanted.
 const MORE_SUCCESSES: u32 = 6;
 /// A probe from the background is this late: it says nothing, or nobody sends it. Calls are lent again.
@@ -172,11 +165,11 @@ impl Policy {
                 ramp: None,
                 recovered: None,
             },
-            recent: VecDeque::new(),
+            attempts: 0,
+            last_good: None,
+            faults: VecDeque::new(),
             rate: Rate::default(),
-            told: None,
             wary_until: None,
-            breaking: None,
             outages: [None; REMEMBERED],
         }
     }
@@ -221,11 +214,6 @@ impl Policy {
         }
     }
 
-    /// Half-open, and a probe has succeeded.
-    pub(crate) const fn shows_life(&self) -> bool {
-        matches!(self.state, State::HalfOpen { successes: 1.., .. })
-    }
-
     /// An attempt wants to pass. `Probe` takes the one probe's place until [`probed`](Self::probed) or
     /// [`probe_dropped`](Self::probe_dropped).
     pub fn admit(&mut self, now: Instant) -> (Admission, Option<Transition>) {
@@ -251,78 +239,100 @@ impl Policy {
         }
     }
 
-    /// An ordinary attempt ended.
-    pub fn ended(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
-        if matches!(self.state, State::Closed { .. }) {
-            self.rate.count(now);
+    /// An ordinary attempt ended. `alone`: there is nobody else whom traffic could go to.
+    pub fn ended(&mut self, now: Instant, lesson: Lesson, alone: bool, rng: &mut fastrand::Rng) -> Option<Transition> {
+        if !matches!(self.state, State::Closed { .. }) {
+            return None;
         }
-        self.watched(now, signal, rng)
+        self.rate.count(now);
+        let only_news = lesson == Lesson::Late && !alone && self.is_long_ago(now);
+        let opened = self.watched(now, lesson, alone, rng);
+        opened.or_else(|| only_news.then(|| self.open(now, Cause::Consecutive, true, rng)))
     }
 
     /// A probe from the background ended while it was closed: evidence like any other, but it says nothing of the rate.
-    pub fn watched(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
-        let signal = self.heard(now, signal);
+    pub fn watched(
+        &mut self,
+        now: Instant,
+        lesson: Lesson,
+        alone: bool,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Transition> {
         let strikes_before = match &mut self.state {
             State::Closed { strikes, .. } => strikes,
             // Sent before it opened, and back only now: old news.
             State::Open { .. } | State::HalfOpen { .. } => return None,
         };
-        let weight = match signal {
-            Signal::Nothing => return None,
-            Signal::Good => {
+        match lesson {
+            Lesson::Good | Lesson::Alive => {
                 *strikes_before = 0;
                 self.wary_until = None;
                 self.window.record(now, true);
-                self.remember(now, false);
+                self.attempts += 1;
+                self.last_good = Some(now);
                 return None;
             }
-            Signal::Fault | Signal::Broken { .. } | Signal::Late => 1,
-            Signal::VeryLate => 2,
-        };
-        *strikes_before += weight;
+            Lesson::Fault | Lesson::Late => {
+                *strikes_before += FAULT;
+                self.window.record(now, false);
+                self.attempts += 1;
+                self.faults.push_back((self.attempts, now));
+            }
+            Lesson::Left => *strikes_before += 1,
+            Lesson::Throttled | Lesson::Of(_) => return None,
+        }
         let strikes = *strikes_before;
-        self.window.record(now, false);
-        self.remember(now, true);
+        let Settings { consecutive, ratio, .. } = self.settings;
+        let wary = !alone && self.wary_until.is_some_and(|until| now < until);
+        let (consecutive, ratio) = match (alone, wary) {
+            (true, _) => (consecutive + ALONE.0, ratio.max(ALONE.1)),
+            (_, true) => (consecutive.div_ceil(2), ratio / 2.0),
+            _ => (consecutive, ratio),
+        };
+        if strikes >= consecutive.saturating_mul(FAULT) {
+            return Some(self.open(now, Cause::Consecutive, lesson == Lesson::Late, rng));
+        }
         let counts = self.window.counts(now);
-        let enough = if counts.total() < self.settings.min_count {
-            self.settings.consecutive_at_low_rate
-        } else {
-            self.settings.consecutive
-        };
-        let wary = self.wary_until.is_some_and(|until| now < until);
-        let (enough, ratio) = match wary {
-            true => (enough.div_ceil(2), self.settings.ratio / 2.0),
-            false => (enough, self.settings.ratio),
-        };
-        if strikes >= enough {
-            return Some(self.open(now, Cause::Consecutive, rng));
+        if counts.total() >= self.settings.min_count {
+            let often = counts.bad_share() >= ratio;
+            return often.then(|| self.open(now, Cause::Ratio, false, rng));
         }
-        if counts.total() >= self.settings.min_count && counts.bad_share() >= ratio {
-            return Some(self.open(now, Cause::Ratio, rng));
-        }
-        if counts.total() < self.settings.min_count && self.recent_share(now) >= self.settings.ratio_at_low_rate {
-            return Some(self.open(now, Cause::Ratio, rng));
-        }
-        None
+        let few = self.few_and_ill(now, wary);
+        (few && !alone).then(|| self.open(now, Cause::Ratio, lesson == Lesson::Late, rng))
     }
 
-    /// `attempts` ordinary attempts went well since the breaker was last told anything. Telling of them in bulk is what
-    /// keeps the healthy path free of its lock.
-    pub fn good_since_last_told(&mut self, now: Instant, attempts: u32) {
-        let since = self.told.replace(now).unwrap_or(now);
-        let State::Closed { strikes, .. } = &mut self.state else {
-            return;
+    /// Nothing went well for so long that whoever is late now is all that is known.
+    fn is_long_ago(&self, now: Instant) -> bool {
+        let long = |at: Instant| now.saturating_duration_since(at) >= self.settings.window * OLD;
+        self.last_good.is_none_or(long)
+    }
+
+    /// At low rates: so many faults among the last attempts, and all of them young.
+    fn few_and_ill(&mut self, now: Instant, wary: bool) -> bool {
+        let Settings {
+            faults_at_low_rate: enough,
+            min_count,
+            window,
+            ..
+        } = self.settings;
+        let enough = if wary { enough.div_ceil(2) } else { enough } as usize;
+        while self.faults.len() > enough {
+            self.faults.pop_front();
+        }
+        let recent = |(number, at): &(u64, Instant)| {
+            number + u64::from(min_count) > self.attempts && now.saturating_duration_since(*at) < window * OLD
         };
-        if attempts == 0 {
-            return;
+        self.faults.len() >= enough && self.faults.iter().all(recent)
+    }
+
+    /// Another client of this process has left this very endpoint: so does this one, for a moment and until a probe of its own says
+    /// otherwise, unless it just saw it work.
+    pub(crate) fn is_out_for_another(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Option<Transition> {
+        let just = |at: Instant| now.saturating_duration_since(at) < self.settings.window;
+        if !self.is_closed() || self.last_good.is_some_and(just) {
+            return None;
         }
-        *strikes = 0;
-        self.wary_until = None;
-        self.window.record_good_since(since, now, attempts);
-        self.rate.count_evenly(since, now, attempts);
-        for _ in 0..attempts.min(self.settings.min_count) {
-            self.remember(now, false);
-        }
+        Some(self.open(now, Cause::Shared, true, rng))
     }
 
     /// A neighbour is in trouble: until then half the faults are enough, unless an attempt goes well before.
@@ -330,28 +340,18 @@ impl Policy {
         self.wary_until = Some(until);
     }
 
-    /// Closed, off its ramp, and no fault within memory: a good attempt changes nothing that matters soon.
-    pub fn is_clean(&mut self, now: Instant) -> bool {
-        matches!(
-            self.state,
-            State::Closed {
-                strikes: 0,
-                ramp: None,
-                ..
-            }
-        ) && self.wary_until.is_none()
-            && self.window.counts(now).bad == 0
-            && self.recent.iter().all(|(_, fault)| !fault)
-    }
-
     /// The probe ended.
-    pub fn probed(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
+    pub fn probed(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
         self.probe_dropped();
-        self.forced(now, signal, rng)
+        self.looked(now, lesson, true, rng)
     }
 
     /// An attempt ended that was forced through a breaker that was not closed.
-    pub fn forced(&mut self, now: Instant, signal: Signal, rng: &mut fastrand::Rng) -> Option<Transition> {
+    pub fn forced(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
+        self.looked(now, lesson, false, rng)
+    }
+
+    fn looked(&mut self, now: Instant, lesson: Lesson, probe: bool, rng: &mut fastrand::Rng) -> Option<Transition> {
         let (successes, probing, outage, was_open) = match &self.state {
             State::HalfOpen {
                 successes,
@@ -360,13 +360,20 @@ impl Policy {
                 ..
             } => (*successes, *probing, *outage, false),
             State::Open { outage, .. } => (0, false, *outage, true),
-            State::Closed { .. } => return self.ended(now, signal, rng),
+            // It closed meanwhile. What was forced was alone.
+            State::Closed { .. } => return self.ended(now, lesson, !probe, rng),
         };
-        match signal {
-            Signal::Good if successes + 1 >= self.successes_wanted(outage) => {
+        // Who asks for less is there.
+        let alive = matches!(lesson, Lesson::Good | Lesson::Alive | Lesson::Throttled);
+        match lesson {
+            _ if alive && successes + 1 >= self.successes_wanted(outage) => {
                 let lasted = now.saturating_duration_since(outage.since);
                 self.window = Window::new(self.settings.window);
-                self.recent.clear();
+                self.faults.clear();
+                if lasted < SHORT && outage.relapses == 0 {
+                    self.outages.rotate_left(1);
+                    self.outages[REMEMBERED - 1] = None;
+                }
                 self.state = State::Closed {
                     strikes: 0,
                     ramp: Some(Ramp::after(lasted, now, rng)),
@@ -374,7 +381,7 @@ impl Policy {
                 };
                 Some(Transition::Closed { outage: lasted })
             }
-            Signal::Good => {
+            _ if alive => {
                 self.state = State::HalfOpen {
                     successes: successes + 1,
                     probing,
@@ -383,12 +390,15 @@ impl Policy {
                 };
                 was_open.then_some(Transition::HalfOpened)
             }
-            Signal::Nothing => None,
-            // A forced attempt that fails while the breaker is open tells nothing new.
-            Signal::Fault | Signal::Broken { .. } | Signal::Late | Signal::VeryLate if was_open => None,
-            Signal::Fault | Signal::Broken { .. } | Signal::Late | Signal::VeryLate => {
-                Some(self.open(now, Cause::ProbeFailed, rng))
+            // A forced attempt that fails tells nothing new: where nothing is closed there are hundreds a second of them.
+            Lesson::Fault | Lesson::Late if !probe => {
+                if let State::HalfOpen { successes, .. } = &mut self.state {
+                    *successes = 0;
+                }
+                None
             }
+            Lesson::Fault | Lesson::Late if !was_open => Some(self.open(now, Cause::ProbeFailed, false, rng)),
+            _ => None,
         }
     }
 
@@ -417,6 +427,11 @@ impl Policy {
         matches!(self.state, State::Closed { ramp: None, .. })
     }
 
+    /// Closed, on its ramp or off it.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed { .. })
+    }
+
     /// `"closed"`, `"open"` or `"half-open"`.
     pub const fn state_name(&self) -> &'static str {
         match self.state {
@@ -429,38 +444,6 @@ impl Policy {
     /// The share of faults in the window, 0–1.
     pub fn fault_share(&mut self, now: Instant) -> f64 {
         self.window.counts(now).bad_share()
-    }
-
-    /// A broken connection that is part of a burst says nothing more. A burst is over when none has broken for a window.
-    fn heard(&mut self, now: Instant, signal: Signal) -> Signal {
-        let Signal::Broken { began } = signal else {
-            return signal;
-        };
-        let going_on = |last: Instant| now.saturating_duration_since(last) < self.settings.window;
-        match self.breaking {
-            Some((first, last)) if going_on(last) => {
-                self.breaking = Some((first, now));
-                if began <= first { Signal::Nothing } else { signal }
-            }
-            _ => {
-                self.breaking = Some((now, now));
-                signal
-            }
-        }
-    }
-
-    fn remember(&mut self, now: Instant, fault: bool) {
-        if self.recent.len() >= self.settings.min_count as usize {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((now, fault));
-    }
-
-    /// The share of faults among the last attempts, counted as if there had been `min_count` of them.
-    fn recent_share(&self, now: Instant) -> f64 {
-        let young = |at: Instant| now.saturating_duration_since(at) < self.settings.window * 30;
-        let faults = self.recent.iter().filter(|(at, fault)| *fault && young(*at)).count();
-        faults as f64 / f64::from(self.settings.min_count.max(1))
     }
 
     /// How many probes in a row must succeed: more after each recovery that did not last, as an endpoint that fails a third
@@ -479,7 +462,8 @@ impl Policy {
         }
     }
 
-    fn open(&mut self, now: Instant, cause: Cause, rng: &mut fastrand::Rng) -> Transition {
+    /// `late`: what opened it may have been a pause.
+    fn open(&mut self, now: Instant, cause: Cause, late: bool, rng: &mut fastrand::Rng) -> Transition {
         let outage = match &self.state {
             // A relapse on the ramp, or soon after, is the same outage going on.
             State::Closed {
@@ -510,9 +494,12 @@ impl Policy {
             .rate
             .gap
             .map_or(Duration::ZERO, |gap| gap.saturating_mul(s.open_calls));
-        let duration = s
-            .open_min
-            .max(by_rate)
+        let pause = late && outage.since == now;
+        let duration = match pause {
+            true => s.open_min.mul_f64(PAUSE),
+            false => s.open_min.max(by_rate),
+        };
+        let duration = duration
             .max(age.mul_f64(s.open_share_of_outage))
             .min(s.open_max)
             .mul_f64(1.0 - s.jitter + 2.0 * s.jitter * rng.f64())

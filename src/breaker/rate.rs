@@ -14,18 +14,6 @@ pub(super) struct Rate {
 const RATE_MEMORY: u32 = 64;
 
 impl Rate {
-    /// `attempts` attempts between `since` and `now`.
-    pub(super) fn count_evenly(&mut self, since: Instant, now: Instant, attempts: u32) {
-        let gap = now.saturating_duration_since(since) / attempts.max(1);
-        self.seen = (self.seen + attempts).min(RATE_MEMORY);
-        let weight = f64::from(attempts.min(self.seen)) / f64::from(self.seen.max(1));
-        self.gap = Some(
-            self.gap
-                .map_or(gap, |smooth| smooth.mul_f64(1.0 - weight) + gap.mul_f64(weight)),
-        );
-        self.last = Some(now);
-    }
-
     pub(super) fn count(&mut self, now: Instant) {
         if let Some(last) = self.last {
             let gap = now.saturating_duration_since(last);

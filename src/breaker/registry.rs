@@ -1,18 +1,25 @@
 use super::Breaker;
 use crate::{
     clock::Instant,
-    endpoint::Profile,
+    endpoint::{Profile, Role},
+    request::OpClass,
     sync::{Mutex, MutexGuard},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    ptr,
     sync::{Arc, PoisonError, Weak},
     time::Duration,
 };
 
 /// Where clients of one process tell each other of trouble.
 ///
-/// When an endpoint is left, the others of the same provider's region become *wary*: for at most 30 s half the faults are
+/// Clients that name the *same* endpoint (provider, region, and the host of its data that it
+/// [declares](crate::Endpoint::depends_on)) share the verdict: when one leaves it, the others do, too, but for those that
+/// saw it work within the last second; each comes back by probes of its own. So a client that starts, or has little traffic, does
+/// not spend its own seconds at what another knows to be dead.
+///
+/// Between *different* endpoints of one place it is a suspicion only. When an endpoint is left, the others of the same provider's region become *wary*: for at most 30 s half the faults are
 /// enough to leave them, too. It never opens a breaker by itself, and any success ends it: in 2021 S3 and DynamoDB were
 /// healthy and only a path was not, and in 2025 what began in DynamoDB reached 141 services. An endpoint's domain is provider
 /// *and* region, because two clouds can both call their region `us-east-1`.
@@ -29,13 +36,28 @@ use std::{
 /// assert!(tables.is_ok() && queues.is_ok());
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Registry(Arc<Mutex<BTreeMap<Domain, Vec<Weak<super::Shared>>>>>);
+pub struct Registry(Arc<Mutex<BTreeMap<Domain, Vec<Member>>>>);
+
+#[derive(Debug)]
+struct Member {
+    /// Which of the domain's endpoints.
+    identity: Option<Arc<str>>,
+    breaker: Weak<super::Shared>,
+}
 
 /// A provider's region.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Domain {
     provider: Arc<str>,
     region: Arc<str>,
+}
+
+/// What tells an endpoint from the others of its domain.
+/// `None`: it has not said.
+fn identity(profile: &Profile) -> Option<Arc<str>> {
+    let declared = profile.depends_on().iter().filter(|(_, role)| *role == Role::Data);
+    let hosts: BTreeSet<String> = declared.map(|(host, _)| host.to_string()).collect();
+    (!hosts.is_empty()).then(|| hosts.into_iter().collect::<Vec<_>>().join(",").into())
 }
 
 impl Domain {
@@ -56,27 +78,57 @@ impl Registry {
         Self::default()
     }
 
-    pub(super) fn enter(&self, domain: Domain, breaker: &Breaker) {
-        let mut domains = self.lock();
-        let members = domains.entry(domain).or_default();
-        members.retain(|member| member.strong_count() > 0);
-        members.push(Arc::downgrade(&breaker.0));
+    /// A client's breaker of this endpoint comes in, and hears what the others know of it.
+    pub(super) fn enter(&self, domain: Domain, profile: &Profile, breaker: &Breaker, now: Instant) {
+        let identity = identity(profile);
+        let out: Vec<OpClass> = {
+            let mut domains = self.lock();
+            let members = domains.entry(domain).or_default();
+            members.retain(|member| member.breaker.strong_count() > 0);
+            let same = members
+                .iter()
+                .filter(|member| identity.is_some() && member.identity == identity);
+            let known: Vec<Breaker> = same
+                .filter_map(|member| member.breaker.upgrade())
+                .map(Breaker)
+                .collect();
+            members.push(Member {
+                identity,
+                breaker: Arc::downgrade(&breaker.0),
+            });
+            let is_out = |class: &OpClass| known.iter().any(|breaker| !breaker.is_closed(*class));
+            OpClass::ALL.into_iter().filter(is_out).collect()
+        };
+        out.into_iter().for_each(|class| breaker.follow(class, now));
     }
 
-    /// `origin` was left: the others of its domain become wary.
-    pub(super) fn trouble(&self, domain: &Domain, origin: &Breaker, now: Instant) {
-        let neighbours: Vec<Breaker> = {
+    /// `origin` was left for this class: the same endpoint's of other clients follow, the others of its domain become wary.
+    pub(super) fn trouble(&self, domain: &Domain, origin: &Breaker, class: OpClass, now: Instant) {
+        let (same, others): (Vec<_>, Vec<_>) = {
             let domains = self.lock();
-            let members = domains.get(domain).into_iter().flatten();
-            let alive = members.filter_map(Weak::upgrade).map(Breaker);
-            alive.filter(|breaker| !Arc::ptr_eq(&breaker.0, &origin.0)).collect()
+            let members = domains.get(domain).map(Vec::as_slice).unwrap_or_default();
+            let is_origin = |member: &&Member| ptr::eq(member.breaker.as_ptr(), Arc::as_ptr(&origin.0));
+            let identity = members
+                .iter()
+                .find(is_origin)
+                .and_then(|member| member.identity.clone());
+            let alive = members.iter().filter_map(|member| {
+                let breaker = Breaker(member.breaker.upgrade()?);
+                let other = !Arc::ptr_eq(&breaker.0, &origin.0);
+                other.then_some((identity.is_some() && identity == member.identity, breaker))
+            });
+            alive.partition(|(same, _)| *same)
         };
-        for neighbour in neighbours {
-            neighbour.be_wary(now, now + WARY_FOR);
+        for (_, neighbour) in others {
+            neighbour.be_wary(now + WARY_FOR);
+        }
+        for (_, neighbour) in same {
+            neighbour.be_wary(now + WARY_FOR);
+            neighbour.follow(class, now);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Domain, Vec<Weak<super::Shared>>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Domain, Vec<Member>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

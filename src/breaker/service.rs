@@ -1,11 +1,11 @@
-use super::{Breaker, Open, Passage, Signal};
+use super::{Breaker, Open, Passage};
 use crate::{
     BoxError, clock,
+    evidence::Lesson,
     health::Tracker,
-    request::{Abandoned, Call, Ended},
+    request::Call,
     route::is_local_refusal,
     station::{Behind, Served, Station},
-    verdict::Verdict,
 };
 use std::{
     pin::Pin,
@@ -27,9 +27,9 @@ impl BreakerLayer {
         Self { breaker, tracker: None }
     }
 
-    /// Tells *late* from *very late* by the p99 that this tracker learnt.
+    /// When traffic returns, what this tracker saw of the outage is forgotten.
     #[must_use]
-    pub fn learning_from(mut self, tracker: Arc<Tracker>) -> Self {
+    pub fn clearing(mut self, tracker: Arc<Tracker>) -> Self {
         self.tracker = Some(tracker);
         self
     }
@@ -82,8 +82,7 @@ where
                     _ => passage,
                 };
                 if passage == Passage::Probe {
-                    let silent = breaker.with(class, call.at(), |c| c.silent && !c.policy.shows_life());
-                    call.record().note_probe(silent);
+                    call.record().note_probe();
                 }
                 Attempt(State::Passed {
                     inner: self.inner.enter(call),
@@ -166,40 +165,21 @@ impl<N> Guarded<N> {
     fn settle<R>(&self, call: &Call<R>, passage: Passage, succeeded: Option<bool>) {
         let (record, leg, class) = (call.record(), call.leg(), call.class());
         let breaker = self.breaker.of(record.is_large());
-        if let Some(at) = record.succeeded_at(leg) {
-            let now = || record.instant(at);
-            return breaker.settle(class, passage, now, Some(Signal::Good), || false);
-        }
-        let (ended, elapsed) = record.end_of(leg);
-        let signal = match ended {
-            Some(Ended::Judged(outcome)) => Some(match outcome.verdict {
-                verdict if verdict.is_healthy() => Signal::Good,
-                verdict if verdict.is_fault() && outcome.broken => Signal::Broken { began: call.at() },
-                verdict if verdict.is_fault() || outcome.credential => Signal::Fault,
-                // It answered, with "slow down": alive.
-                Verdict::Throttled if passage != Passage::Ordinary => Signal::Good,
-                _ => Signal::Nothing,
-            }),
-            Some(Ended::Abandoned(Abandoned::Late)) => {
-                let very_late = self.tracker.as_ref().and_then(|t| t.p99(class)).map(|p99| p99 * 4);
-                Some(match (elapsed, very_late) {
-                    (Some(age), Some(limit)) if age >= limit => Signal::VeryLate,
-                    _ => Signal::Late,
-                })
+        let (lesson, now) = match record.lesson(leg) {
+            Some((lesson, elapsed)) => {
+                let sent = record.sent_at(leg).unwrap_or_else(|| call.at());
+                (Some(lesson), sent + elapsed)
             }
-            Some(Ended::Abandoned(Abandoned::Young)) => None,
-            None if record.was_started(leg) => None,
+            None if record.was_started(leg) => (None, clock::now()),
             // Nobody below judges: any error is a fault.
-            None => succeeded.map(|ok| if ok { Signal::Good } else { Signal::Fault }),
+            None => {
+                let lesson = succeeded.map(|ok| if ok { Lesson::Good } else { Lesson::Fault });
+                (lesson, clock::now())
+            }
         };
-        let late = || match (ended, elapsed, &self.tracker) {
-            // By the measure of then: its own age has raised the p99 since.
-            (Some(Ended::Abandoned(how)), ..) => how == Abandoned::Late,
-            (Some(Ended::Judged(outcome)), ..) if outcome.timed_out => true,
-            (_, Some(elapsed), Some(tracker)) => elapsed >= tracker.late_after(class),
-            _ => false,
-        };
-        let now = || elapsed.map_or_else(clock::now, |elapsed| call.at() + elapsed);
-        breaker.settle(class, passage, now, signal, late);
+        let back = breaker.settle(class, passage, now, lesson);
+        if let Some(tracker) = self.tracker.as_ref().filter(|_| back && !record.is_large()) {
+            tracker.is_back(class);
+        }
     }
 }

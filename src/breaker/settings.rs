@@ -10,17 +10,14 @@ use std::time::Duration;
 pub struct Settings {
     /// So many faults in a row open it. Default 4: with 1 % of background errors that happens by chance once in 10⁸ calls.
     pub consecutive: u32,
-    /// So many do at low rates (fewer than [`min_count`](Self::min_count) attempts in the window). Default 3: at 5 calls/s
-    /// each further one is a second of somebody's patience.
-    pub consecutive_at_low_rate: u32,
+    /// So many among the last [`min_count`](Self::min_count) attempts do at low rates (fewer than that within the window; and none older
+    /// than thirty windows). Default 3: at 5 calls/s each further one is a second of somebody's patience; with 1 % of
+    /// background errors three of ten are faults once in 10⁴ calls.
+    pub faults_at_low_rate: u32,
     /// This share of faults within the window opens it. Default 0.2.
     pub ratio: f64,
-    /// Fewer attempts than this in the window prove no ratio. Default 10. At low rates the last so many attempts are
-    /// looked at instead, as far as they are younger than 30 windows; of them [`ratio_at_low_rate`](Self::ratio_at_low_rate)
-    /// must be faults.
+    /// Fewer attempts than this in the window prove no ratio. Default 10.
     pub min_count: u32,
-    /// See there. Default 0.3: with 1 % of background errors three of ten are faults once in 10⁴ calls.
-    pub ratio_at_low_rate: f64,
     /// The window's length. Default 1 s.
     pub window: Duration,
     /// It stays open at least so long. Default 1.3 s: shorter, and a dead endpoint is probed more often than it is worth.
@@ -48,10 +45,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             consecutive: 4,
-            consecutive_at_low_rate: 3,
+            faults_at_low_rate: 3,
             ratio: 0.2,
             min_count: 10,
-            ratio_at_low_rate: 0.3,
             window: Duration::from_secs(1),
             open_min: Duration::from_millis(1_300),
             open_max: Duration::from_secs(30),
@@ -69,10 +65,9 @@ impl Bounded for Settings {
     fn bound(&mut self, bounds: &mut Bounds) {
         let Self {
             consecutive,
-            consecutive_at_low_rate,
+            faults_at_low_rate,
             ratio,
             min_count,
-            ratio_at_low_rate,
             window,
             open_min,
             open_max,
@@ -86,7 +81,7 @@ impl Bounded for Settings {
         } = self;
         for (name, count) in [
             ("breaker.consecutive", consecutive),
-            ("breaker.consecutive_at_low_rate", consecutive_at_low_rate),
+            ("breaker.faults_at_low_rate", faults_at_low_rate),
             ("breaker.min_count", min_count),
             ("breaker.successes", successes),
         ] {
@@ -94,7 +89,6 @@ impl Bounded for Settings {
         }
         for (name, share) in [
             ("breaker.ratio", ratio),
-            ("breaker.ratio_at_low_rate", ratio_at_low_rate),
             ("breaker.open_share_of_outage", open_share_of_outage),
             ("breaker.jitter", jitter),
         ] {

@@ -89,7 +89,7 @@ impl Explanation {
         self
     }
 
-    /// The operation: `get`, `put`, …
+    /// The operation: `get`, `put`, …, or what the call or its client was named.
     pub const fn operation(&self) -> &'static str {
         self.operation
     }

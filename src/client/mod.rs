@@ -15,6 +15,48 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # What a call can be told
+//! Every call of all three clients has these, and the builders have most of them as defaults for all calls:
+//!
+//! | | in place of | |
+//! |---|---|---|
+//! | `.deadline(d)` | 10 s | how long the call may take, with all its attempts |
+//! | `.attempt_limit(d)` | the limit [learnt](crate::timeout) from the endpoint | how long each attempt may take |
+//! | `.hedging(false)` | [hedged](crate::hedge), if it is a read | whether it is asked a second time elsewhere when it is late |
+//! | `.retry_when(rule)` | the [table](crate::retry::decide) | after which outcomes it is tried again: a [rule](crate::retry::Rule); the builder's is in [`retry::Settings`](crate::retry::Settings::when) |
+//! | `.named("report")` | `get`, `put`, `read` …, all measured together | what explanations and errors call it, and what [is measured apart](crate::health#names) |
+//! | `.pin("virginia")` | whichever endpoint is best | only this endpoint (calls only) |
+//! | `.only_locations(["DE"])`, `.not_under_jurisdiction_of("US")` | the client's own [constraints](crate::endpoint::Constraints) | fewer endpoints |
+//!
+//! ```
+//! use evenkeel::{Endpoint, Failover, retry::Again, verdict::Verdict};
+//! use std::{io, time::Duration};
+//!
+//! # #[derive(Clone)] struct Table(&'static str);
+//! # impl Table {
+//! #     async fn scan(&self) -> Result<u64, io::Error> { Ok(42) }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tables = Failover::builder()
+//!     .endpoint(Endpoint::new("virginia", Table("virginia")))
+//!     .endpoint(Endpoint::new("ireland", Table("ireland")))
+//!     .build()?;
+//! // A report takes half a minute, and is dear: not twice at the same time, nor again where somebody asks for less.
+//! let rows = tables
+//!     .read(|table| async move { table.scan().await })
+//!     .named("report")
+//!     .deadline(Duration::from_secs(120))
+//!     .attempt_limit(Duration::from_secs(50))
+//!     .hedging(false)
+//!     .retry_when(|outcome| match outcome.verdict {
+//!         Verdict::Throttled => Again::Never,
+//!         _ => Again::Table,
+//!     })
+//!     .await?;
+//! assert_eq!(rows, 42);
+//! # Ok(()) }
+//! ```
+//!
 //! # Late attempts
 //! An attempt that is given up (its limit ran out, its connection broke) is not called back: its request may lie in a buffer on
 //! the way, and land **after** the retry was acknowledged. Then a late overwrite undoes what was written since, a late delete
@@ -64,6 +106,7 @@ mod explanation;
 pub mod failover;
 pub mod kv;
 pub mod object;
+pub(crate) mod options;
 pub(crate) mod settings;
 pub(crate) mod stack;
 pub(crate) mod store;

@@ -1,4 +1,7 @@
-use super::store::{BuildError, valid_deadline};
+use super::{
+    options::{valid_attempt_limit, valid_time},
+    store::BuildError,
+};
 use crate::{
     bounds::Bounded,
     breaker, deadline, probe,
@@ -11,6 +14,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) deadline: Duration,
+    pub(crate) attempt_limit: Option<Duration>,
+    pub(crate) name: Option<&'static str>,
     pub(crate) retry: retry::Settings,
     pub(crate) breaker: breaker::Settings,
     pub(crate) budget: Budget,
@@ -28,6 +33,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             deadline: deadline::DEFAULT,
+            attempt_limit: None,
+            name: None,
             retry: retry::Settings::default(),
             breaker: breaker::Settings::default(),
             budget: Budget::default(),
@@ -44,9 +51,10 @@ impl Default for Settings {
 impl Settings {
     /// Whether each number makes sense.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
-        valid_deadline(self.deadline).map_err(BuildError::Deadline)?;
+        valid_time("a deadline", self.deadline).map_err(BuildError::Deadline)?;
         let settings = self.retry.wrong().or_else(|| self.breaker.wrong());
         let settings = settings.or_else(|| self.probes.wrong());
+        let settings = settings.or_else(|| valid_attempt_limit(self.attempt_limit?).err());
         let wrong = settings.or_else(|| self.budget.wrong().map(str::to_owned));
         wrong.map_or(Ok(()), |wrong| Err(BuildError::Setting(wrong)))
     }
@@ -56,6 +64,7 @@ impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settings")
             .field("deadline", &self.deadline)
+            .field("attempt_limit", &self.attempt_limit)
             .field("retry", &self.retry)
             .field("breaker", &self.breaker)
             .field("hedging", &self.hedging)
@@ -71,6 +80,25 @@ macro_rules! stack_setters {
         #[must_use]
         pub const fn deadline(mut self, deadline: std::time::Duration) -> Self {
             self.settings.deadline = deadline;
+            self
+        }
+
+        /// How long each attempt may take, in place of the limit that is [learnt](crate::timeout). Default: the learnt one; a call
+        /// can set its own, and the rest is said there. Probes have it, too.
+        ///
+        /// It holds for attempts with many bytes as well, to which the learnt limit gives more time: choose it for the largest.
+        /// Unlike a call's own, it is what this client calls late: an endpoint that keeps running into it is left.
+        #[must_use]
+        pub const fn attempt_limit(mut self, limit: std::time::Duration) -> Self {
+            self.settings.attempt_limit = Some(limit);
+            self
+        }
+
+        /// What explanations and errors call the calls of this client that are not named themselves. Default: `get`, `read` and
+        /// the like. (What they are measured with is this client's anyway.)
+        #[must_use]
+        pub const fn named(mut self, name: &'static str) -> Self {
+            self.settings.name = Some(name);
             self
         }
 
@@ -120,7 +148,7 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Whether late reads are asked a second time elsewhere. Default `true`.
+        /// Whether late reads are asked a second time elsewhere. Default `true`; a call can say otherwise for itself.
         #[must_use]
         pub const fn hedging(mut self, hedging: bool) -> Self {
             self.settings.hedging = hedging;

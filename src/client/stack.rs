@@ -42,12 +42,13 @@ pub(crate) struct Composed<S, K> {
     pub(crate) violations: Arc<[Option<Violation>]>,
 }
 
-/// Composes the whole stack. The one place that knows the order.
+/// Composes the whole stack. The one place that knows the order. `takes_writes`: the endpoints to which writes may go, as a set.
 pub(crate) fn compose<S: Clone, K: Clone>(
     roster: &Roster,
     services: impl IntoIterator<Item = S>,
     classify: K,
     constraints: &Constraints,
+    takes_writes: u64,
     settings: &Settings,
 ) -> Composed<S, K> {
     let mut seeds = fastrand::Rng::with_seed(settings.seed);
@@ -72,14 +73,16 @@ pub(crate) fn compose<S: Clone, K: Clone>(
             member
         })
         .collect();
+    Breaker::in_company(&members.iter().map(|member| &member.vitals.breaker).collect::<Vec<_>>());
     let vitals: Arc<[Vitals]> = members.iter().map(|member| member.vitals.clone()).collect();
     let trackers: Vec<Arc<Tracker>> = vitals.iter().map(|v| v.tracker.clone()).collect();
+    let position = |index| u8::try_from(index).unwrap_or(u8::MAX);
+    let tiers: Vec<u8> = members
+        .iter()
+        .enumerate()
+        .map(|(index, m)| m.tier.unwrap_or(position(index)))
+        .collect();
     let orders = Arc::new(Orders::none(roster.clone()));
-    let delay = if settings.hedging {
-        Delay::learnt(trackers)
-    } else {
-        Delay::never()
-    };
 
     let of_retries = seeds.u64(..);
     let route = Arc::new(Router::commanded(
@@ -88,14 +91,21 @@ pub(crate) fn compose<S: Clone, K: Clone>(
         Some(orders.clone()),
         whole.clone(),
     ));
-    let hedge = HedgeLayer::paying_from(purse.clone(), delay);
+    let hedge = HedgeLayer::by_default(settings.hedging, purse.clone(), Delay::learnt(trackers).tiered(tiers));
     let retry = RetryLayer::paying_from(purse.clone(), settings.retry.clone(), of_retries);
     let deadline = DeadlineLayer::new(settings.deadline);
     let service = deadline.before(retry.before(hedge.before(route.clone())));
     Composed {
         service: Served::of(service),
         route: Served::of(route),
-        operator: Operator::new(roster.clone(), violations.clone(), vitals.clone(), orders, whole),
+        operator: Operator::new(
+            roster.clone(),
+            violations.clone(),
+            takes_writes,
+            vitals.clone(),
+            orders,
+            whole,
+        ),
         violations,
         vitals,
         purse,
@@ -113,15 +123,19 @@ fn around<S: Clone, K: Clone>(
     let reporter = Reporter::new(profile.shared_name().clone(), settings.listener.clone());
     let admission = Admission::new(profile.capacity());
     let vitals = Vitals {
-        tracker: Arc::new(Tracker::behind(admission.clone())),
+        tracker: Arc::new(Tracker::behind(admission.clone()).limited(settings.attempt_limit)),
         breaker: Breaker::of_endpoint(settings.breaker.clone(), seed, reporter, &profile, &settings.registry),
         admission,
     };
     let tracker = &vitals.tracker;
-    let timeout = TimeoutLayer::new(timeout::Limit::learnt(tracker.clone()));
+    let limit = match settings.attempt_limit {
+        Some(limit) => timeout::Limit::fixed(limit),
+        None => timeout::Limit::learnt(tracker.clone()),
+    };
+    let timeout = TimeoutLayer::new(limit);
     let health = HealthLayer::observed_by(tracker.clone(), Timed(classify), AttemptObserver::new(profile.clone()));
     let limit = LimitLayer::new(vitals.admission.clone());
-    let breaker = BreakerLayer::new(vitals.breaker.clone()).learning_from(tracker.clone());
+    let breaker = BreakerLayer::new(vitals.breaker.clone()).clearing(tracker.clone());
     let service = breaker.before(limit.before(health.before(timeout.before(Behind::new(service)))));
     let mut member = Member::with(service, vitals);
     member.tier = profile.tier();

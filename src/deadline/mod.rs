@@ -26,7 +26,7 @@ mod refusal;
 pub use refusal::Elapsed;
 
 use crate::{
-    BoxError,
+    BoxError, clock,
     request::{After, Call, Timer},
     station::{Behind, Served, Station},
 };
@@ -41,6 +41,9 @@ use tower::Layer;
 /// What a call has by default: longer than any single attempt should need, shorter than what callers' own callers wait
 /// (load balancers give up at 30–60 s).
 pub const DEFAULT: Duration = Duration::from_secs(10);
+
+/// After a pause of this process an answer that arrived meanwhile has so long to be read.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// Puts a [`Deadline`] before a service.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +98,7 @@ where
         let at = call.record().end_by(After::from(self.limit));
         Attempt {
             at,
+            paused: false,
             inner: self.inner.enter(call),
         }
     }
@@ -118,6 +122,15 @@ where
             };
             let timer = pinned.timer.as_mut();
             if ready!(call.record().poll_collected(attempt.at, earliest, timer, cx)) {
+                // This process stood still, and the answer is likely there: a moment for it to be read.
+                if !attempt.paused
+                    && call.at_after() < attempt.at
+                    && call.record().again_after_a_pause(After::START, attempt.at).is_some()
+                {
+                    attempt.paused = true;
+                    attempt.at = call.record().after(clock::now()).plus(GRACE);
+                    continue;
+                }
                 self.inner.abandon(call, &mut attempt.inner, pinned.inner);
                 let limit = attempt.at.since(After::START);
                 return Poll::Ready(Err(Elapsed { limit }.into()));
@@ -136,6 +149,8 @@ where
 pub struct Attempt<A> {
     inner: A,
     at: After,
+    /// It ran out while this process stood still.
+    paused: bool,
 }
 
 pin_project! {

@@ -13,6 +13,8 @@
 //! | `Result<T, RedisError>` | `RedisVerdicts` (feature `redis`) |
 //! | `Result<http::Response<B>, E>` | `HttpVerdicts` (feature `http`) |
 //! | `Result<T, std::io::Error>` | [`IoVerdicts`] |
+//! | `Result<T, anyhow::Error>`, a `Box<dyn Error + Send + Sync>`, a `String` | `.map_err(AnyError::new)` in the closure ([`AnyError`]) |
+//! | an error of yours around any of these | [`ByCause`] to begin with; your own, as below |
 //! | anything else | your own, as below |
 //!
 //! # What to decide
@@ -125,6 +127,8 @@
 //!   the closure.
 //! - **Slow classification.** It runs on the request path, once per attempt: no I/O, no locks.
 //!
+//! [`AnyError`]: crate::verdict::AnyError
+//! [`ByCause`]: crate::verdict::ByCause
 //! [`Classify`]: crate::verdict::Classify
 //! [`IoVerdicts`]: crate::verdict::IoVerdicts
 //! [`Sent`]: crate::verdict::Sent

@@ -36,7 +36,12 @@
 //! Where a put carries a [`WriteId`](crate::request::object::WriteId), store it and give it back: a create whose answer was
 //! lost is then recognised as one's own instead of coming back as a conflict.
 //!
-//! # 6. Run the suite
+//! # 6. Tell how large bodies move
+//!
+//! `get` and `put` find a [`Progress`](crate::request::Progress) in their request: `begin` before it is sent, `answered` when the
+//! head of the answer is there, `received` and `sent` for each piece. Else a slow body is taken for a silent store.
+//!
+//! # 7. Run the suite
 //!
 //! `evenkeel::testing::objects::run` (feature `testing`) makes some forty checks, races included. What your store honestly
 //! does not do is said in the `Claims`, with the reason; the checks that need it are skipped by name.

@@ -1,7 +1,11 @@
 //! The README's defaults are those of the code.
 
 use crate::{
-    breaker, credentials, deadline, health::Ramp, hedge::Delay, limit, probe, retry, route::pick::OVERPROVISIONING,
+    breaker, credentials, deadline,
+    health::Ramp,
+    hedge::Delay,
+    limit, probe, retry,
+    route::{neighbours, pick::OVERPROVISIONING},
     timeout::Limit,
 };
 use std::time::Duration;
@@ -49,15 +53,23 @@ fn the_numbers_are_the_codes() {
             format!("{}, {}", time(Delay::FLOOR), time(Delay::UNLEARNT)),
         ),
         ("breaker: faults in a row", breaker.consecutive.to_string()),
-        ("at low rates", breaker.consecutive_at_low_rate.to_string()),
+        (
+            "at low rates",
+            format!("{} of the last {}", breaker.faults_at_low_rate, breaker.min_count),
+        ),
         (
             "breaker: share of faults",
             format!("{} of at least {}", percent(breaker.ratio), breaker.min_count),
         ),
         (
-            &format!("at low rates, of the last {}", breaker.min_count),
-            percent(breaker.ratio_at_low_rate),
+            "left beside a healthier one",
+            format!(
+                "{}, writes {}",
+                percent(neighbours::LEAVE),
+                percent(neighbours::LEAVE_WRITES)
+            ),
         ),
+        ("which it then keeps", percent(neighbours::TRICKLE)),
         (
             "open for",
             format!("{} to {}", time(breaker.open_min), time(breaker.open_max)),

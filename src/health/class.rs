@@ -1,128 +1,100 @@
-use super::{
-    latency::{Latency, decay},
-    throttle::ThrottleShare,
+use super::{fault_share::FaultShare, latency::Latency, throttle::ThrottleShare};
+use crate::{
+    clock::{Instant, nanos},
+    evidence::Lesson,
 };
-use crate::clock::{Instant, nanos};
 use std::time::Duration;
 
 /// What was seen of one endpoint for one class. Pure: `now` comes in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ClassHealth {
     pub(super) latency: Latency,
+    /// What a MiB of a body takes.
+    pub(super) pace: Latency,
     pub(super) throttle: ThrottleShare,
-    /// Exponentially weighted success share, 0–1.
-    pub(super) score: f64,
-    score_at: Option<Instant>,
+    pub(super) faults: FaultShare,
     pub(super) last_success: Option<Instant>,
-    /// When an attempt last ended that moved neither that nor the score: throttled, or the caller's mistake.
-    pub(super) last_other: Option<Instant>,
+    /// When an attempt last ended, however it did.
+    pub(super) last_seen: Option<Instant>,
     /// When credentials that had worked were last refused: while that goes on, they stay believed.
     pub(super) last_suspicion: Option<Instant>,
+    /// When connections began to break, and when one last did.
+    breaking: Option<(Instant, Instant)>,
+    /// When a call was last asked elsewhere as well to compare, and how many came since.
+    compared: Option<Instant>,
+    since_compared: u32,
 }
 
-impl Default for ClassHealth {
-    fn default() -> Self {
-        Self {
-            latency: Latency::default(),
-            throttle: ThrottleShare::default(),
-            score: 1.0,
-            score_at: None,
-            last_success: None,
-            last_other: None,
-            last_suspicion: None,
-        }
-    }
-}
-
-/// An attempt that did well: when it came back, and after how long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Good {
-    pub(super) at: Instant,
-    pub(super) took: Duration,
-}
-
-/// What a failure counts as in the choosing of endpoints, at least: long enough that a fast failure never looks
-/// attractive beside a slow success.
-const PENALTY: Duration = Duration::from_secs(1);
-/// With a score from here on a tier takes its whole traffic whatever the draw (1/1.4, and a margin).
-const SOUND: f64 = 0.75;
-
-/// The time constant of the score: about the breaker's window.
-const SCORE_DECAY: Duration = Duration::from_secs(1);
-/// The weight of one attempt in the score is never below this, so that at low rates a fault is seen, nor above half.
-const SCORE_WEIGHTS: (f64, f64) = (0.02, 0.5);
-/// From here on a score is 1: what is left would take for ever to go.
-const WELL: f64 = 1.0 - 1e-6;
 /// Credentials that worked this recently are believed over a refusal of them: longer than the lifetime left to a token
 /// when SDKs refresh it (5–15 min).
 const CREDENTIALS_WORKED: Duration = Duration::from_secs(15 * 60);
+const COMPARE_EVERY: Duration = Duration::from_secs(1);
+/// A burst of broken connections is over when none has broken for so long: the breaker's window.
+const BURST: Duration = Duration::from_secs(1);
 
 impl ClassHealth {
-    /// An attempt went well; `took`, where that is a sample.
-    pub(super) fn went_well(&mut self, now: Instant, took: Option<Duration>) {
-        if let Some(took) = took {
-            self.latency.record(now, took);
+    /// An attempt ended. `sample`: its time, where that is one, and how many are still under way; `retry_after`: what the provider asked for.
+    pub(super) fn learn(
+        &mut self,
+        now: Instant,
+        lesson: Lesson,
+        sample: Option<(Duration, u32)>,
+        retry_after: Option<Duration>,
+    ) {
+        self.last_seen = self.last_seen.max(Some(now));
+        match lesson {
+            Lesson::Good | Lesson::Alive => {
+                if let Some((took, under_way)) = sample.filter(|_| lesson == Lesson::Good) {
+                    self.latency.record(now, took, under_way);
+                }
+                self.faults.good(now);
+                self.throttle.passed(now);
+                self.last_success = self.last_success.max(Some(now));
+            }
+            Lesson::Throttled => self.throttle.throttled(now, retry_after),
+            Lesson::Fault | Lesson::Late => self.faults.bad(now),
+            Lesson::Left | Lesson::Of(_) => {}
         }
-        self.weigh(now, true);
-        self.throttle.passed();
-        self.throttle.forget(now);
-        self.last_success = self.last_success.max(Some(now));
     }
 
-    /// The same, in this order.
-    pub(super) fn all_went_well(&mut self, attempts: &[Good]) {
-        let Some(last) = attempts.last() else { return };
-        if !self.is_calm() {
-            return attempts
-                .iter()
-                .for_each(|good| self.went_well(good.at, Some(good.took)));
+    /// A connection broke under an attempt that began then. Whether that is part of a burst that began before: those that were under
+    /// way when the first of them broke are one fault together, as a server that is replaced closes all its connections at once, and
+    /// the next one works.
+    pub(super) fn broke(&mut self, now: Instant, began: Instant) -> bool {
+        match self.breaking {
+            Some((first, last)) if now.saturating_duration_since(last) < BURST => {
+                self.breaking = Some((first, now));
+                began <= first
+            }
+            _ => {
+                self.breaking = Some((now, now));
+                false
+            }
         }
-        self.latency.record_all(last.at, attempts.iter().map(|good| good.took));
-        self.score_at = self.score_at.max(Some(last.at));
-        self.last_success = self.last_success.max(Some(last.at));
     }
 
-    /// One more good attempt would change nothing but the latency.
-    pub(super) fn is_calm(&self) -> bool {
-        self.score == 1.0 && self.throttle.is_idle() && self.latency.p99().is_some()
-    }
-
-    /// An attempt failed.
-    pub(super) fn failed(&mut self, now: Instant, took: Option<Duration>) {
-        self.latency.observe_cost(now, took.unwrap_or_default().max(PENALTY));
-        self.weigh(now, false);
-    }
-
-    /// An attempt was dropped when it was late. A probe's age is no sample.
-    pub(super) fn was_late(&mut self, now: Instant, age: Duration, probe: bool) {
-        if !probe {
-            self.latency.record_censored(now, age);
+    /// Whether a call is to be asked elsewhere as well to compare: one in ten at most, one a second; four a second while nothing is known
+    /// of the other, so that twenty are there within five.
+    pub(super) fn compares(&mut self, other_is_known: bool, now: Instant) -> bool {
+        self.since_compared += 1;
+        let every = if other_is_known {
+            COMPARE_EVERY
+        } else {
+            COMPARE_EVERY / 4
+        };
+        let due = self
+            .compared
+            .is_none_or(|at| now.saturating_duration_since(at) >= every);
+        let due = due && self.since_compared >= 10;
+        if due {
+            (self.compared, self.since_compared) = (Some(now), 0);
         }
-        self.weigh(now, false);
+        due
     }
 
-    /// Its score and its throttling leave it its whole traffic.
-    pub(super) fn is_sound(&self, now: Instant) -> bool {
-        self.score >= SOUND && self.throttle.share(now) >= 1.0
-    }
-
-    /// When an attempt last ended.
-    pub(super) fn last_seen(&self) -> Option<Instant> {
-        self.score_at.max(self.last_success).max(self.last_other)
-    }
-
-    fn weigh(&mut self, now: Instant, good: bool) {
-        let last = self.score_at;
-        self.score_at = last.max(Some(now));
-        if good && self.score == 1.0 {
-            return;
-        }
-        let gap = last.map_or(SCORE_DECAY, |at| now.saturating_duration_since(at));
-        let weight = (1.0 - decay(gap, SCORE_DECAY)).clamp(SCORE_WEIGHTS.0, SCORE_WEIGHTS.1);
-        self.score += weight * (f64::from(u8::from(good)) - self.score);
-        if self.score > WELL {
-            self.score = 1.0;
-        }
+    /// It bears its whole traffic, as far as is seen of itself.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.faults.is_suspicious() && self.throttle.is_idle()
     }
 
     /// Its credentials worked a while ago.
@@ -134,10 +106,14 @@ impl ClassHealth {
     }
 }
 
-/// While an endpoint's p99 is not known: about three times the median of an S3 GET within the region.
-pub(crate) const UNLEARNT: Duration = Duration::from_millis(100);
+/// While an endpoint's p99 is not known: a second of silence is late. Less condemns an endpoint that is only far away or whose
+/// objects are large.
+pub(crate) const UNLEARNT: Duration = Duration::from_secs(1);
 
-/// See [`Tracker::late_after`].
+/// The same for a call that lends its attempt as a probe.
+pub(super) const UNLEARNT_PROBE: Duration = Duration::from_millis(100);
+
+/// See [`Tracker::late_after`](super::Tracker::late_after).
 #[inline]
 pub(crate) fn late_after(p99: Duration) -> Duration {
     let p99 = nanos(p99);

@@ -9,8 +9,17 @@ const LOWEST: Duration = Duration::from_nanos(1 << LOWEST_BITS);
 const FORGET_AT: u32 = 2_000;
 /// Below this many samples nothing is known: the p99 of fewer is just their maximum.
 const ENOUGH: u32 = 20;
+/// And so long after the first of them, while others are still under way: those that are back first are the fast ones. What takes
+/// longer than this is late while nothing is known.
+const SETTLED: Duration = super::UNLEARNT;
 /// The quantile is computed anew after so many samples; in between it is as of then.
-pub(super) const REFRESH_EVERY: u32 = 16;
+const REFRESH_EVERY: u32 = 16;
+/// The time constant of what is usual: a rise of a minute shows against it.
+const USUAL: Duration = Duration::from_secs(30);
+/// So much is kept of an endpoint's past when it is left.
+const SHORT: u32 = 64;
+/// As many times as beside a neighbour's p99.
+const RISEN: f64 = 3.0;
 /// The time constant of the peak-EWMA (Finagle's default).
 const DECAY: Duration = Duration::from_secs(10);
 
@@ -19,11 +28,20 @@ const DECAY: Duration = Duration::from_secs(10);
 pub struct Latency {
     counts: Box<[u16; BUCKETS]>,
     total: u32,
+    /// Those that were dropped, by the age at which they were: each would have taken at least so long. Boxed when there is one.
+    dropped: Option<Box<[u16; BUCKETS]>>,
     /// No bucket above this one counts anything.
     highest: usize,
-    /// Of them, those that were not censored; up to some hundreds it is exact.
-    finished: u32,
     until_refresh: u32,
+    /// The lower quartile, smoothed over half a minute, in seconds; and when it was last moved.
+    usual: Option<f64>,
+    followed_at: Option<Instant>,
+    /// When the first was back.
+    first: Option<Instant>,
+    /// Enough is known, from now on.
+    learnt: bool,
+    quartile: Option<Duration>,
+    p50: Option<Duration>,
     p99: Option<Duration>,
     /// Peak-EWMA in nanoseconds: jumps up at once, decays slowly (Finagle's `PeakEwma`).
     ewma_nanos: f64,
@@ -35,9 +53,15 @@ impl Default for Latency {
         Self {
             counts: Box::new([0; BUCKETS]),
             total: 0,
+            dropped: None,
             highest: 0,
-            finished: 0,
             until_refresh: 0,
+            usual: None,
+            followed_at: None,
+            first: None,
+            learnt: false,
+            quartile: None,
+            p50: None,
             p99: None,
             ewma_nanos: 0.0,
             ewma_at: None,
@@ -46,57 +70,88 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Counts a finished attempt's latency.
-    pub fn record(&mut self, now: Instant, took: Duration) {
-        self.finished = (self.finished + 1).min(FORGET_AT);
-        self.count(now, took);
-    }
-
-    /// Counts the age at which a late attempt was dropped: a censored sample, which can only raise the estimate. Alone such
-    /// samples make no estimate: an endpoint that never answers has no latency.
-    pub fn record_censored(&mut self, now: Instant, age: Duration) {
-        self.count(now, age);
-    }
-
-    /// Counts attempts that came in this order until `now`, as if they had come evenly.
-    pub(super) fn record_all(&mut self, now: Instant, took: impl ExactSizeIterator<Item = Duration>) {
-        let attempts = u32::try_from(took.len()).unwrap_or(u32::MAX).max(1);
-        let gap = self.ewma_at.map(|at| now.saturating_duration_since(at) / attempts);
-        let left = gap.map_or(1.0, |gap| decay(gap, DECAY));
-        self.finished = self.finished.saturating_add(attempts).min(FORGET_AT);
-        for took in took {
-            self.move_cost(nanos(took) as f64, self.ewma_at.map(|_| left));
-            self.ewma_at = Some(now);
-            self.sort_in(took);
-        }
-    }
-
-    fn count(&mut self, now: Instant, took: Duration) {
+    /// Counts a finished attempt's latency; `under_way` others are not back yet.
+    pub fn record(&mut self, now: Instant, took: Duration, under_way: u32) {
         self.observe_cost(now, took);
-        self.sort_in(took);
+        self.sort_in(now, took);
+        let first = *self.first.get_or_insert(now);
+        let settled = under_way <= 1 || now.saturating_duration_since(first) >= SETTLED;
+        self.learnt |= self.total >= ENOUGH && settled;
     }
 
-    fn sort_in(&mut self, took: Duration) {
+    /// Counts an attempt that was dropped at this age, before it was back: it would have taken at least so long. That is no sample, and
+    /// alone says nothing; beside samples of the same length and longer ones it tells how many of them are missing.
+    pub fn record_dropped(&mut self, age: Duration) {
+        let dropped = self.dropped.get_or_insert_with(|| Box::new([0; BUCKETS]));
+        let slot = &mut dropped[bucket(age)];
+        *slot = slot.saturating_add(1);
+    }
+
+    fn sort_in(&mut self, now: Instant, took: Duration) {
         let bucket = bucket(took);
         let slot = &mut self.counts[bucket];
         *slot = slot.saturating_add(1);
         self.highest = self.highest.max(bucket);
         self.total += 1;
         if self.total >= FORGET_AT {
-            self.counts.iter_mut().for_each(|count| *count /= 2);
-            self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
-            self.highest = self.counts.iter().rposition(|count| *count > 0).unwrap_or(0);
+            self.halve();
         }
         self.until_refresh = self.until_refresh.saturating_sub(1);
-        if self.until_refresh == 0 || self.finished <= ENOUGH {
+        if self.until_refresh == 0 || self.total <= ENOUGH {
             self.until_refresh = REFRESH_EVERY;
+            self.quartile = self.quantile(0.25);
+            self.p50 = self.quantile(0.5);
+            self.follow(now);
             self.p99 = self.quantile(0.99);
         }
     }
 
-    /// Moves only the peak-EWMA: what a failure does, with a penalty in place of its latency, so that an endpoint that
-    /// fails fast does not look fast.
-    pub fn observe_cost(&mut self, now: Instant, cost: Duration) {
+    /// What is usual follows the lower quartile: of objects of two sizes the median is now this, now that.
+    fn follow(&mut self, now: Instant) {
+        let Some(quartile) = self.quartile else { return };
+        let quartile = quartile.as_secs_f64();
+        let gap = self
+            .followed_at
+            .replace(now)
+            .map(|at| now.saturating_duration_since(at));
+        self.usual = match (self.usual, gap) {
+            (Some(usual), Some(gap)) => Some(usual + (1.0 - decay(gap, USUAL)) * (quartile - usual)),
+            _ => Some(quartile),
+        };
+    }
+
+    /// The lower quartile is several times what it was over the last half minute.
+    pub(super) fn is_rising(&self) -> bool {
+        let (Some(quartile), Some(usual)) = (self.quartile.filter(|_| self.learnt), self.usual) else {
+            return false;
+        };
+        quartile.as_secs_f64() > RISEN * usual
+    }
+
+    /// Keeps the shape of what was seen, its rare ones too, and lets little of it outweigh what is seen next: of an endpoint that gets hardly any attempts
+    /// from now on.
+    pub(super) fn shorten(&mut self) {
+        let parts = (self.total / SHORT).max(1);
+        let keep = |count: &mut u16| *count = u32::from(*count).div_ceil(parts) as u16;
+        self.counts.iter_mut().for_each(keep);
+        self.dropped
+            .iter_mut()
+            .flat_map(|dropped| dropped.iter_mut())
+            .for_each(keep);
+        self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
+    }
+
+    fn halve(&mut self) {
+        self.counts.iter_mut().for_each(|count| *count /= 2);
+        if let Some(dropped) = &mut self.dropped {
+            dropped.iter_mut().for_each(|count| *count /= 2);
+        }
+        self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
+        self.highest = self.counts.iter().rposition(|count| *count > 0).unwrap_or(0);
+    }
+
+    /// Moves the peak-EWMA.
+    fn observe_cost(&mut self, now: Instant, cost: Duration) {
         let left = self.ewma_at.map(|at| decay(now.saturating_duration_since(at), DECAY));
         self.move_cost(nanos(cost) as f64, left);
         self.ewma_at = Some(now);
@@ -111,8 +166,13 @@ impl Latency {
     }
 
     /// The 99th percentile, once twenty samples are there; up to sixteen samples old.
-    pub const fn p99(&self) -> Option<Duration> {
-        self.p99
+    pub fn p99(&self) -> Option<Duration> {
+        self.p99.filter(|_| self.learnt)
+    }
+
+    /// The median, once twenty samples are there; up to sixteen samples old.
+    pub fn p50(&self) -> Option<Duration> {
+        self.p50.filter(|_| self.learnt)
     }
 
     /// The peak-EWMA as of now in nanoseconds; 0 while nothing is known, so that an unknown endpoint gets tried. Without
@@ -124,8 +184,11 @@ impl Latency {
 
     /// Any quantile, 0–1, of the recent samples.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
-        if self.finished < ENOUGH {
+        if !self.learnt && self.total < ENOUGH {
             return None;
+        }
+        if let Some(dropped) = &self.dropped {
+            return self.quantile_beside(dropped, q);
         }
         let beyond = (f64::from(self.total) * (1.0 - q)).floor() as u32;
         let mut seen = 0;
@@ -136,6 +199,29 @@ impl Latency {
             }
         }
         None
+    }
+
+    /// The same of all attempts, of which some were dropped before they were back: the product-limit estimate (Kaplan and Meier, 1958),
+    /// as far as it reaches. Those that were dropped later than any other came back are left out: an endpoint that never answers one
+    /// call in ten has the latency of the other nine.
+    fn quantile_beside(&self, dropped: &[u16; BUCKETS], q: f64) -> Option<Duration> {
+        let all = self.total + dropped.iter().map(|count| u32::from(*count)).sum::<u32>();
+        // How many take longer than each bucket, as a share, and the place of the last that came back.
+        let survivors = || {
+            let mut at_risk = f64::from(all);
+            let mut share = 1.0;
+            self.counts.iter().zip(dropped).map(move |(back, dropped)| {
+                if *back > 0 {
+                    share *= 1.0 - f64::from(*back) / at_risk;
+                }
+                at_risk -= f64::from(*back) + f64::from(*dropped);
+                share
+            })
+        };
+        let beyond_all = survivors().nth(self.highest)?;
+        let wanted = beyond_all + (1.0 - q) * (1.0 - beyond_all);
+        let place = survivors().position(|share| share <= wanted + 1e-9);
+        place.map(|place| upper_bound(place.min(self.highest)))
     }
 }
 
@@ -175,65 +261,63 @@ mod tests {
         Duration::from_secs_f64(ms / 1e3)
     }
 
-    proptest! {
-        /// Told at once or one by one: the same quantiles, and about the same cost.
-        #[test]
-        fn many_at_once_are_as_good_as_one_by_one(
-            took in proptest::collection::vec(1_u32..200_000, 30..400), at_once in 1_usize..40,
-        ) {
-            let t0 = crate::clock::now();
-            let (mut one_by_one, mut at_once_told) = (Latency::default(), Latency::default());
-            let took: Vec<_> = took.into_iter().map(|micros| Duration::from_micros(micros.into())).collect();
-            let at = |number: usize| t0 + Duration::from_millis(number as u64);
-            for (number, took) in took.iter().enumerate() {
-                one_by_one.record(at(number), *took);
-            }
-            let mut last = 0;
-            for some in took.chunks(at_once) {
-                last += some.len();
-                at_once_told.record_all(at(last - 1), some.iter().copied());
-            }
-            for q in [0.1, 0.5, 0.9, 0.99] {
-                prop_assert_eq!(one_by_one.quantile(q), at_once_told.quantile(q));
-            }
-            let now = at(took.len());
-            let ratio = one_by_one.cost_nanos(now) / at_once_told.cost_nanos(now);
-            prop_assert!((0.99..1.01).contains(&ratio), "{ratio}");
-        }
-    }
-
     #[test]
     fn nothing_is_known_from_nineteen_samples() {
         let now = crate::clock::now();
         let mut latency = Latency::default();
         for _ in 0..19 {
-            latency.record(now, millis(2.0));
+            latency.record(now, millis(2.0), 0);
         }
         assert_eq!(latency.p99(), None);
-        latency.record(now, millis(2.0));
+        latency.record(now, millis(2.0), 0);
         assert!(latency.p99().is_some());
     }
 
+    /// One in ten takes a hundred times as long.
     #[test]
-    fn an_endpoint_that_never_answers_has_no_latency() {
-        let now = crate::clock::now();
+    fn who_is_back_first_is_no_measure() {
+        let mut now = crate::clock::now();
         let mut latency = Latency::default();
-        for _ in 0..500 {
-            latency.record_censored(now, millis(112.0));
+        for _ in 0..180 {
+            now += millis(2.0);
+            latency.record(now, millis(4.0), 20);
         }
         assert_eq!(latency.p99(), None);
+        for number in 0..400 {
+            now += millis(2.0);
+            latency.record(now, millis(if number % 10 == 0 { 400.0 } else { 4.0 }), 20);
+        }
+        assert!(latency.p99().unwrap() >= millis(400.0));
+    }
+
+    /// Of 200 that take 1 to 100 ms, those beyond 50 ms are dropped at that age, but for one in five.
+    #[test]
+    fn who_was_dropped_is_missed_where_others_took_as_long() {
+        let now = crate::clock::now();
+        let (mut all, mut some) = (Latency::default(), Latency::default());
+        for number in 0..1_000 {
+            let took = millis(f64::from(number % 100 + 1));
+            all.record(now, took, 0);
+            match took > millis(50.0) && number % 5 != 0 {
+                true => some.record_dropped(millis(50.0)),
+                false => some.record(now, took, 0),
+            }
+        }
+        let (all, some) = (all.quantile(0.9).unwrap(), some.quantile(0.9).unwrap());
+        assert!(some >= all * 8 / 9 && some <= all * 9 / 8, "{some:?} for {all:?}");
     }
 
     #[test]
-    fn a_failure_makes_a_fast_endpoint_expensive_at_once_and_cheap_again_slowly() {
-        let t0 = crate::clock::now();
+    fn who_never_answers_has_no_latency() {
+        let now = crate::clock::now();
         let mut latency = Latency::default();
-        latency.record(t0, millis(2.0));
-        latency.observe_cost(t0, Duration::from_secs(1));
-        assert!(latency.cost_nanos(t0) >= 1e9);
-        latency.record(t0 + Duration::from_secs(1), millis(2.0));
-        assert!(latency.cost_nanos(t0 + Duration::from_secs(1)) > 5e8);
-        assert!(latency.cost_nanos(t0 + Duration::from_secs(60)) < 1e7);
+        for number in 0..1_000 {
+            match number % 10 {
+                0 => latency.record_dropped(millis(300.0)),
+                _ => latency.record(now, millis(2.0), 0),
+            }
+        }
+        assert!(latency.quantile(0.99).unwrap() < millis(3.0));
     }
 
     #[test]
@@ -241,10 +325,10 @@ mod tests {
         let now = crate::clock::now();
         let mut latency = Latency::default();
         for _ in 0..5_000 {
-            latency.record(now, millis(100.0));
+            latency.record(now, millis(100.0), 0);
         }
         for _ in 0..12_000 {
-            latency.record(now, millis(2.0));
+            latency.record(now, millis(2.0), 0);
         }
         assert!(latency.p99().unwrap() < millis(3.0));
     }
@@ -255,7 +339,7 @@ mod tests {
             let now = crate::clock::now();
             let mut latency = Latency::default();
             for sample in &samples {
-                latency.record(now, millis(*sample));
+                latency.record(now, millis(*sample), 0);
             }
             let mut sorted = samples;
             sorted.sort_by(f64::total_cmp);

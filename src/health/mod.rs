@@ -2,7 +2,8 @@
 //!
 //! A layer near the client that judges every attempt (with a [`Classify`]), *before* its error is boxed, and writes the
 //! outcome into the call's record, where breaker, hedge and retry find it, and into the endpoint's [`Tracker`], from
-//! which router, timeout and hedge learn: success share, latency, attempts under way. Health is kept per class of
+//! which router, timeout and hedge learn: fault share, latency, attempts under way. What counts is decided by
+//! [`evidence`](crate::evidence) alone. Health is kept per class of
 //! operation, because reads heal before writes (S3, 2017).
 //!
 //! ```
@@ -17,28 +18,41 @@
 //! let service = HealthLayer::new(tracker.clone(), IoVerdicts)
 //!     .layer(service_fn(|_: Call<()>| async { Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe)) }));
 //! service.oneshot(Call::read(())).await.unwrap_err();
-//! assert!(tracker.score(OpClass::Read) < 1.0);
+//! assert!(tracker.fault_share(OpClass::Read) > 0.0);
 //! # }
 //! ```
+//!
+//! # Names
+//! Calls of one class may still be as different as a look-up and a report. Those that are [named](crate::request::Options::name)
+//! have a latency of their own, per endpoint and class, and with it their own limits, hedge times and costs:
+//!
+//! | learnt under the name | learnt from all calls together |
+//! |---|---|
+//! | median and p99, and what follows: the limit of an attempt, when it is late, when it is hedged, what it costs at an endpoint | the share of faults, throttling, the breaker, attempts under way, whether credentials work |
+//!
+//! The first [`NAMES`] at an endpoint are told apart, and those that come later share one place. Each takes about 1 KiB.
 //!
 //! **Place in the stack**: around `timeout`, so that a hang is seen as one; inside `breaker` and `limit`, so that a local
 //! refusal is never seen as the endpoint's.
 //!
-//! **Cancel safety**: an attempt that is dropped is judged by its age. Past the endpoint's own p99 (its hedge won, the
-//! deadline ran out, the caller left) it counts as *late*: a censored sample, which raises the latency estimate. Younger,
-//! it counts for nothing.
+//! **Cancel safety**: an attempt that is dropped is judged by its age and by who dropped it. Its age is never a sample: who
+//! was dropped is no measurement.
 //!
 //! **Counted**: one span, one counter and one duration per attempt; see [`telemetry`](crate::telemetry).
 
 mod class;
+mod fault_share;
 mod latency;
+mod names;
 mod ramp;
 mod throttle;
 mod tracker;
 mod window;
 
 pub(crate) use class::UNLEARNT;
+pub use fault_share::FaultShare;
 pub use latency::Latency;
+pub use names::NAMES;
 pub use ramp::Ramp;
 pub use throttle::ThrottleShare;
 pub use tracker::Tracker;
@@ -47,18 +61,21 @@ pub use window::{Counts, Window};
 
 use crate::{
     BoxError, clock,
+    evidence::{Ending, Lesson},
     request::{Abandoned, Call, Ended},
     station::{Behind, Served, Station},
     telemetry::AttemptObserver,
-    verdict::{Classify, Detail, Sent},
+    verdict::{Classify, Detail, Outcome, Sent},
 };
 use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tower::Layer;
 use tracing::Span;
+use tracker::Attempt as Measured;
 
 /// Puts one endpoint's health before its service.
 #[derive(Debug)]
@@ -137,7 +154,7 @@ where
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn enter(&self, call: &Call<R>) -> Self::Attempt {
         call.record().start(call.leg(), call.at_after());
-        self.judge.tracker.enter();
+        self.judge.tracker.enter(call.class(), || call.at());
         let span = self.judge.observer.span(call.record(), call.leg());
         Attempt {
             inner: {
@@ -205,15 +222,21 @@ impl<K> Judge<K> {
         let (record, leg) = (call.record(), call.leg());
         let now = clock::now();
         let took = record.after(now).since(call.at_after());
-        let outcome = classify.classify(result);
+        let mut outcome = classify.classify(result);
         if outcome.credential && outcome.sent == Sent::Maybe {
             observer.credentials_refused(call.at());
         }
-        let outcome = match record.is_background() {
-            // Something on the way may lose what is large: that is no reason to send the rest elsewhere.
-            false if record.is_large() && outcome.verdict.is_fault() => tracker.large_failed(record.class(), outcome),
-            false => tracker.judged(record.class(), now, took, outcome),
-            true => tracker.probed(record.class(), now, outcome),
+        let ordinary =
+            outcome.is_plain_success() && !record.is_background() && !record.is_large() && record.flow(leg).is_none();
+        let lesson = if ordinary && !record.stood_still(call.at_after(), now) {
+            tracker.went_well(record.work(), now, took);
+            Lesson::Good
+        } else {
+            let (lesson, ending) = tracker.ended(measured(call, took, Some(outcome)), Ending::Judged(outcome));
+            if let Ending::Judged(seen) = ending {
+                outcome = seen;
+            }
+            lesson
         };
         let healthy = outcome.verdict.is_healthy();
         // Refusals that are answers have request ids, too; nobody but the span wants them.
@@ -228,7 +251,7 @@ impl<K> Judge<K> {
                 span.record("provider.request_id", id.as_str());
             }
         }
-        record.end(leg, took, Ended::Judged(outcome), detail.filter(|_| !healthy));
+        record.end(leg, took, Ended::Judged(outcome), lesson, detail.filter(|_| !healthy));
     }
 
     /// It was dropped.
@@ -236,15 +259,52 @@ impl<K> Judge<K> {
         let (record, leg) = (call.record(), call.leg());
         let now = clock::now();
         let age = record.after(now).since(call.at_after());
-        let how = if self
-            .tracker
-            .abandoned(record.class(), now, age, record.is_probe(), record.is_large())
-        {
-            Abandoned::Late
-        } else {
-            Abandoned::Young
+        let ending = match record.overtaken() {
+            Some((after, _)) => Ending::Overtaken { after },
+            None => Ending::Dropped,
+        };
+        let (lesson, _) = self.tracker.ended(measured(call, age, None), ending);
+        let how = match lesson {
+            Lesson::Late | Lesson::Left => Abandoned::Late,
+            _ => Abandoned::Young,
         };
         self.observer.ended(record, Ended::Abandoned(how), age);
-        record.end(leg, age, Ended::Abandoned(how), None);
+        record.end(leg, age, Ended::Abandoned(how), lesson, None);
+    }
+}
+
+/// What is known of an attempt when it ends.
+fn measured<R>(call: &Call<R>, age: Duration, outcome: Option<Outcome>) -> Measured {
+    let (record, leg) = (call.record(), call.leg());
+    let flow = record.flow(leg);
+    // Of a body that moves it is the silence that has an age.
+    let silent = match (outcome, &flow) {
+        (None, Some(flow)) => {
+            let seen = flow.seen();
+            let heard = seen.last.unwrap_or_else(|| seen.asked());
+            call.at_after().plus(age).since(heard).min(age)
+        }
+        _ => age,
+    };
+    // The time of many bytes is theirs.
+    let sample = match &flow {
+        Some(flow) => flow.first_byte(),
+        None => (!record.is_large()).then_some(age),
+    };
+    Measured {
+        work: record.work(),
+        began: call.at(),
+        age,
+        silent,
+        sample,
+        rate: flow.and_then(|flow| flow.rate()),
+        probe: record.is_probe(),
+        large: record.is_large(),
+        background: record.is_background(),
+        stood_still: record.stood_still(call.at_after(), call.at() + age),
+        alike_elsewhere: match outcome {
+            Some(outcome) => record.failed_alike_elsewhere(leg, outcome),
+            None => record.overtaken().is_some_and(|(_, late)| late),
+        },
     }
 }

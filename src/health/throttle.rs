@@ -3,33 +3,67 @@ use std::time::Duration;
 
 /// How much of its normal traffic an endpoint that throttles is sent: additive increase, multiplicative decrease.
 ///
-/// *Throttled is not dead*: the endpoint stays in use at the share that it can bear, the rest spills. A refusal cuts the
-/// share by the recent portion of refusals (at least 5 %, at most half), once per 100 ms; without refusals it grows: by
-/// 0.15 % with each attempt that passes, at least by a hundredth and at most by a tenth per second, and the faster the longer
-/// nothing was refused. (AIMD: Chiu and Jain, 1989. Cutting by the portion refused finds the right share in two or three
-/// steps where halving overshoots.)
+/// *Throttled is not dead*: the endpoint stays in use at the share that it can bear, the rest spills.
 ///
-/// `Retry-After` binds the endpoint only where refusals are no exception: from one attempt in ten on. A store of a million
-/// calls a minute throttles some of them on its best day, and one header must not take it away. (The call that was refused
-/// keeps to the header by itself, see [`retry`](crate::retry).)
+/// | refusals | the share |
+/// |---|---|
+/// | under 15 % of the last hundred or so, and under 40 % of the last twelve | stays: a store of a million calls a minute throttles some of them on its best day, whatever it is sent |
+/// | more; once it was cut, 10 % of the last hundred | is cut by the portion refused (5 % to half), once per 100 ms, and not while a trial of the last cut goes on |
+/// | over half as many as before in the hundred attempts after a cut (if they come within a second) | is what it was, for the next 3,000 attempts: sending less does not help. only 40 % of the last twelve cut it meanwhile |
+/// | none | grows: by 0.15 % with each attempt that passes, at least by a hundredth and at most by a tenth per second, and the faster the longer nothing was refused |
+///
+/// (AIMD: Chiu and Jain, 1989. Cutting by the portion refused finds the right share in two or three steps where halving overshoots.)
+///
+/// `Retry-After` binds the endpoint only where refusals are no exception: one attempt in ten, or three of the last twelve. One header must not take it
+/// away. (The call that was refused keeps to the header by itself, see [`retry`](crate::retry).)
 #[derive(Clone, Debug)]
 pub struct ThrottleShare {
     share: f64,
-    /// As of when.
+    /// As of when; `None`: it was never cut, or nothing is left of that.
     at: Option<Instant>,
     /// What attempts that passed since then have earned.
     earned: f64,
-    /// Exponentially weighted portion of refusals, over about ten attempts.
-    refused: f64,
-    /// The same over about thirty, in which a single one is a small part.
+    /// Exponentially weighted portion of refusals, over about twelve attempts: a bucket that has run empty shows here.
+    fast: f64,
+    /// The same over about a hundred.
     often: f64,
     last_cut: Option<Instant>,
+    trial: Option<Trial>,
+    /// So many attempts are yet to come during which no cut would help.
+    in_vain: u32,
     /// The provider asked us to stay away until then.
     away_until: Option<Instant>,
 }
 
+/// Whether a cut helps.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    /// The share, and the portion refused, before it.
+    share: f64,
+    refused: f64,
+    /// What came since the last cut.
+    attempts: u32,
+    refusals: u32,
+}
+
 const CUT_EVERY: Duration = Duration::from_millis(100);
 const CUT: (f64, f64) = (0.05, 0.5);
+/// From these portions on a share is cut. At random, one attempt in ten being refused, the first is reached now and then, which a trial
+/// shows; the second once in thousands of years.
+const OFTEN: f64 = 0.15;
+const FAST: f64 = 0.4;
+/// And from this one on again.
+const AGAIN: f64 = 0.1;
+/// The weights of one attempt in these portions.
+const WEIGHTS: (f64, f64) = (1.0 / 12.0, 1.0 / 100.0);
+/// A trial lasts so many attempts: with a tenth refused that is ten, give or take three.
+const TRIAL: u32 = 100;
+/// One that takes longer says nothing, and at so low a rate the share must not wait for it.
+const LONGEST_TRIAL: Duration = Duration::from_secs(1);
+/// What is refused then, of what was, where the cut has not helped.
+const NO_LESS: f64 = 0.5;
+/// So many attempts long no other trial is made: trials cost under 2 % of them.
+const IN_VAIN: u32 = 3_000;
 /// Growing until it is refused again is how room is looked for. One refusal cuts by about a tenth, so with this growth
 /// about 3 % of the attempts pay for the search, however few there are.
 const GROWTH_PER_ATTEMPT: f64 = 0.0015;
@@ -42,9 +76,9 @@ const IMPATIENT_AFTER: f64 = 13.0;
 const LEAST: f64 = 0.02;
 /// From this portion of refusals on `Retry-After` binds the endpoint.
 const BINDING: f64 = 0.1;
-/// How much one attempt weighs in that portion: one refusal is 3 %, the fourth in a row makes a tenth.
-const OFTEN: f64 = 1.0 / 32.0;
-/// A portion of refusals that is as good as none: that of seventy attempts that passed after the last refusal.
+/// Or three of the last twelve.
+const BINDING_FAST: f64 = 0.25;
+/// A portion of refusals that is as good as none: that of some hundreds of attempts that passed after the last refusal.
 const FORGOTTEN: f64 = 0.001;
 /// A Retry-After beyond this is cut to it: a header must not take a provider away for an hour.
 const LONGEST_AWAY: Duration = Duration::from_secs(30);
@@ -55,9 +89,11 @@ impl Default for ThrottleShare {
             share: 1.0,
             at: None,
             earned: 0.0,
-            refused: 0.0,
+            fast: 0.0,
             often: 0.0,
             last_cut: None,
+            trial: None,
+            in_vain: 0,
             away_until: None,
         }
     }
@@ -77,42 +113,80 @@ impl ThrottleShare {
         }
     }
 
-    /// It has not throttled for long, so that one more attempt that passes changes nothing.
+    /// Its share is whole, and has been for long.
     pub(super) const fn is_idle(&self) -> bool {
-        self.at.is_none()
+        self.at.is_none() && self.away_until.is_none()
     }
 
-    /// As if it had never throttled, once nothing of that is left.
-    pub(super) fn forget(&mut self, now: Instant) {
-        if self.at.is_some() && self.refused < FORGOTTEN && self.share(now) >= 1.0 {
+    /// An attempt was let through.
+    pub fn passed(&mut self, now: Instant) {
+        if self.often == 0.0 {
+            return;
+        }
+        self.fast -= WEIGHTS.0 * self.fast;
+        self.often -= WEIGHTS.1 * self.often;
+        self.earned += GROWTH_PER_ATTEMPT;
+        self.go_on(now, 0);
+        // As if it had never throttled, once nothing of that is left.
+        if self.often < FORGOTTEN && self.share(now) >= 1.0 {
             *self = Self::default();
         }
     }
 
-    /// An attempt was let through.
-    pub fn passed(&mut self) {
-        self.refused *= 0.9;
-        self.often *= 1.0 - OFTEN;
-        self.earned += GROWTH_PER_ATTEMPT;
-    }
-
     /// An attempt was throttled.
     pub fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) {
-        self.refused = self.refused * 0.9 + 0.1;
-        self.often += OFTEN * (1.0 - self.often);
-        if let Some(wait) = retry_after.filter(|_| self.often >= BINDING) {
+        self.fast += WEIGHTS.0 * (1.0 - self.fast);
+        self.often += WEIGHTS.1 * (1.0 - self.often);
+        if let Some(wait) = retry_after.filter(|_| self.often >= BINDING || self.fast >= BINDING_FAST) {
             self.away_until = Some(now + wait.min(LONGEST_AWAY));
         }
-        if self
-            .last_cut
-            .is_some_and(|cut| now.saturating_duration_since(cut) < CUT_EVERY)
-        {
+        self.go_on(now, 1);
+        let binding = self.fast >= FAST
+            || (self.often >= if self.at.is_some() { AGAIN } else { OFTEN }
+                && self.in_vain == 0
+                && self.trial.is_none());
+        let young = |cut| now.saturating_duration_since(cut) < CUT_EVERY;
+        if !binding || self.last_cut.is_some_and(young) {
             return;
         }
-        self.share = (self.share(now) * (1.0 - self.refused.clamp(CUT.0, CUT.1))).max(LEAST);
+        let (share, refused) = (self.share(now), self.fast.max(self.often));
+        if refused >= OFTEN || self.trial.is_some() {
+            self.trial = Some(Trial {
+                share: self.trial.map_or(share, |trial| trial.share),
+                refused: self.trial.map_or(refused, |trial| trial.refused.max(refused)),
+                attempts: 0,
+                refusals: 0,
+            });
+        }
+        self.share = (share * (1.0 - refused.clamp(CUT.0, CUT.1))).max(LEAST);
         self.at = Some(now);
         self.earned = 0.0;
         self.last_cut = Some(now);
+    }
+
+    /// One attempt more since the last cut, of which so many were refused.
+    fn go_on(&mut self, now: Instant, refused: u32) {
+        self.in_vain = self.in_vain.saturating_sub(1);
+        let Some(trial) = &mut self.trial else { return };
+        if self
+            .last_cut
+            .is_some_and(|cut| now.saturating_duration_since(cut) >= LONGEST_TRIAL)
+        {
+            self.trial = None;
+            return;
+        }
+        trial.attempts += 1;
+        trial.refusals += refused;
+        if trial.attempts < TRIAL {
+            return;
+        }
+        if f64::from(trial.refusals) > NO_LESS * trial.refused * f64::from(trial.attempts) {
+            self.share = trial.share;
+            self.at = Some(now);
+            self.earned = 0.0;
+            self.in_vain = IN_VAIN;
+        }
+        self.trial = None;
     }
 }
 
@@ -134,7 +208,7 @@ mod tests {
                 refusals += 1;
                 throttle.throttled(now, None);
             } else if sent {
-                throttle.passed();
+                throttle.passed(now);
             }
         }
         let share = throttle.share(now);
@@ -142,7 +216,7 @@ mod tests {
         assert!(refusals < 200, "{refusals}");
         assert_eq!(throttle.share(now + Duration::from_secs(30)), 1.0);
         for _ in 0..1_000 {
-            throttle.passed();
+            throttle.passed(now);
         }
         assert_eq!(throttle.share(now + Duration::from_secs(10)), 1.0);
     }
@@ -164,7 +238,7 @@ mod tests {
             sent += 1;
             if room >= 1.0 {
                 room -= 1.0;
-                throttle.passed();
+                throttle.passed(now);
             } else {
                 refusals += 1;
                 throttle.throttled(now, None);
@@ -198,7 +272,7 @@ mod tests {
             now += Duration::from_millis(10);
             match step % 200 {
                 0 => throttle.throttled(now, Some(Duration::from_secs(86_400 * 3))),
-                _ => throttle.passed(),
+                _ => throttle.passed(now),
             }
             assert!(throttle.share(now) > 0.8, "{}", throttle.share(now));
         }
@@ -207,7 +281,7 @@ mod tests {
             now += Duration::from_millis(10);
             match step % 8 {
                 0 => throttle.throttled(now, Some(Duration::from_secs(86_400 * 3))),
-                _ => throttle.passed(),
+                _ => throttle.passed(now),
             }
         }
         assert_eq!(throttle.share(now), LEAST);
@@ -220,7 +294,7 @@ mod tests {
             let mut throttle = ThrottleShare::default();
             for (gap, refused) in steps {
                 now += Duration::from_millis(gap);
-                if refused { throttle.throttled(now, None) } else { throttle.passed() }
+                if refused { throttle.throttled(now, None) } else { throttle.passed(now) }
                 let share = throttle.share(now);
                 prop_assert!((LEAST..=1.0).contains(&share), "{share}");
             }

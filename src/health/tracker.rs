@@ -1,17 +1,19 @@
 use super::{
-    class::{ClassHealth, Good, UNLEARNT, late_after},
-    latency::REFRESH_EVERY,
+    class::{ClassHealth, UNLEARNT, UNLEARNT_PROBE, late_after},
+    latency::Latency,
+    names::Names,
 };
 use crate::{
     clock::{Instant, nanos},
+    evidence::{Ending, Facts, Lesson, lesson},
     limit::Admission,
-    request::OpClass,
-    striped::Striped,
-    verdict::{Outcome, Verdict},
+    request::{OpClass, Work},
+    timeout,
+    verdict::Sent,
 };
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -23,16 +25,23 @@ use std::{
 pub struct Tracker {
     classes: [Mutex<ClassHealth>; 3],
     views: [View; 3],
-    /// Good attempts that the class has not been told of.
-    untold: Striped<[Mutex<Vec<Good>>; 3]>,
+    named: Names<[Apart; 3]>,
     under_way: UnderWay,
+    /// The attempts' limit, where the client's builder said it.
+    limit: Option<Duration>,
 }
 
 /// How one endpoint stands for one class.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Standing {
-    /// See [`Tracker::score`].
-    pub(crate) score: f64,
+    /// See [`Tracker::fault_share`].
+    pub(crate) faults: f64,
+    /// The last attempt failed.
+    pub(crate) dead: bool,
+    /// See [`Tracker::p50`].
+    pub(crate) p50: Option<Duration>,
+    /// See [`Tracker::p99`].
+    pub(crate) p99: Option<Duration>,
     /// See [`Tracker::admitted`].
     pub(crate) admitted: f64,
     /// See [`Tracker::cost`].
@@ -47,25 +56,73 @@ enum UnderWay {
     By(Admission),
 }
 
-/// So many good attempts of one thread go untold at most: as many as the p99 waits for before it is computed anew.
-const TELL_EVERY: usize = REFRESH_EVERY as usize;
-
 /// What the healthy path reads of one class without its lock. Published under the lock.
 #[derive(Debug, Default)]
 struct View {
-    /// In nanoseconds; 0: not known.
-    p99: AtomicU64,
-    /// See [`Tracker::late_after`], in nanoseconds; 0: not known.
-    late: AtomicU64,
-    /// Its score is low or it throttles.
+    measured: Measured,
+    /// It has a fault share, or throttles.
     unsound: AtomicBool,
-    /// One more good attempt would change nothing but the latency, and that only a little.
-    calm: AtomicBool,
-    timeouts: AtomicU32,
+    /// An attempt has ended.
+    heard: AtomicBool,
+    /// When the first attempt was sent.
+    asked: OnceLock<Instant>,
 }
+
+/// What a latency says.
+#[derive(Debug, Default)]
+struct Measured {
+    /// In nanoseconds; 0: not known.
+    p50: AtomicU64,
+    p99: AtomicU64,
+    rising: AtomicBool,
+}
+
+impl Measured {
+    #[inline]
+    fn publish(&self, latency: &Latency) {
+        self.p50.store(latency.p50().map_or(0, nanos), Ordering::Relaxed);
+        self.p99.store(latency.p99().map_or(0, nanos), Ordering::Relaxed);
+        self.rising.store(latency.is_rising(), Ordering::Relaxed);
+    }
+}
+
+/// The latency of calls of one name and class.
+#[derive(Debug, Default)]
+struct Apart {
+    latency: Mutex<Latency>,
+    measured: Measured,
+}
+
+/// What is known of an attempt when it ends, beside what the endpoint's own measure says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) work: Work,
+    pub(crate) began: Instant,
+    pub(crate) age: Duration,
+    /// For how long nothing was heard of it when it ended.
+    pub(crate) silent: Duration,
+    /// How long it took, where that is a sample.
+    pub(crate) sample: Option<Duration>,
+    /// How fast its body moved, in bytes a second, where that is one.
+    pub(crate) rate: Option<f64>,
+    /// It was lent as a breaker's probe.
+    pub(crate) probe: bool,
+    /// A write of many bytes: something on the way may lose what is large, and that says nothing of other writes.
+    pub(crate) large: bool,
+    pub(crate) background: bool,
+    pub(crate) stood_still: bool,
+    pub(crate) alike_elsewhere: bool,
+}
+
+/// Nearly any endpoint is answered by then that need not be connected to first; and 500 calls a second are 75 by then, which the retry
+/// budget can just repair.
+const SILENT_AFTER: Duration = Duration::from_millis(150);
+
+const MIB: f64 = (1 << 20) as f64;
 
 /// Beyond the cost of any endpoint that ever answered.
 const UNKNOWN_AND_BUSY: f64 = 1e18;
+
 impl Default for Tracker {
     fn default() -> Self {
         Self::new()
@@ -87,9 +144,16 @@ impl Tracker {
         Self {
             classes: Default::default(),
             views: Default::default(),
-            untold: Striped::new(Default::default),
+            named: Names::default(),
             under_way,
+            limit: None,
         }
+    }
+
+    /// Attempts have this limit, and not one that is learnt.
+    pub(crate) fn limited(mut self, limit: Option<Duration>) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Attempts under way; with an admission before them, those too that wait there for their turn.
@@ -100,46 +164,104 @@ impl Tracker {
         }
     }
 
-    /// The 99th percentile of this class' latency, once 20 attempts were seen.
+    /// The 99th percentile of the latency of this class, or of the calls of one [name](Work) in it, once 20 attempts were seen.
     #[inline]
-    pub fn p99(&self, class: OpClass) -> Option<Duration> {
-        match self.views[class.index()].p99.load(Ordering::Relaxed) {
-            0 => None,
-            nanos => Some(Duration::from_nanos(nanos)),
+    pub fn p99(&self, work: impl Into<Work>) -> Option<Duration> {
+        known(&self.measured(work.into()).p99)
+    }
+
+    /// The median of that latency, once 20 attempts were seen.
+    #[inline]
+    pub fn p50(&self, work: impl Into<Work>) -> Option<Duration> {
+        known(&self.measured(work.into()).p50)
+    }
+
+    /// The names that calls were given so far, of which the first [`NAMES`](super::NAMES) are told apart.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.named.each().map(|(name, _)| name)
+    }
+
+    #[inline]
+    fn measured(&self, work: Work) -> &Measured {
+        match work.name {
+            None => &self.views[work.class.index()].measured,
+            Some(name) => &self.apart(name, work.class).measured,
         }
     }
 
-    /// Its score and its throttling leave it its whole traffic. Costs one load.
+    /// Kept out of line, as most calls have no name, and what is small goes where it is asked for.
+    #[cold]
+    #[inline(never)]
+    fn apart(&self, name: &'static str, class: OpClass) -> &Apart {
+        &self.named.of(name)[class.index()]
+    }
+
+    /// It has no fault share worth a look at its neighbours, and does not throttle. Costs one load.
     #[inline]
     pub(crate) fn is_sound(&self, class: OpClass) -> bool {
         !self.views[class.index()].unsound.load(Ordering::Relaxed)
     }
 
-    /// The median of this class' latency, once 20 attempts were seen.
-    pub fn p50(&self, class: OpClass) -> Option<Duration> {
-        self.lock(class).latency.quantile(0.5)
-    }
-
     /// Nine attempts in ten take longer than this, once 20 were seen. (A quantile is exact to an eighth, upward.)
-    pub(crate) fn quick(&self, class: OpClass) -> Option<Duration> {
-        let tenth = self.lock(class).latency.quantile(0.1)?;
-        Some(tenth * 8 / 9)
+    pub(crate) fn quick(&self, work: Work) -> Option<Duration> {
+        let tenth = match work.name {
+            None => self.lock(work.class).latency.quantile(0.1),
+            Some(name) => self.apart(name, work.class).lock().quantile(0.1),
+        };
+        Some(tenth? * 8 / 9)
     }
 
     /// From this age on an attempt is *late*, and worth a hedge: a tenth, and at least 1 ms (a timer's resolution), beyond
-    /// the p99; 100 ms while that is not known. (An endpoint that was dead before the first call would otherwise never be
+    /// the p99; a second while that is not known. (An endpoint that was dead before the first call would otherwise never be
     /// late.)
     #[inline]
-    pub fn late_after(&self, class: OpClass) -> Duration {
-        match self.views[class.index()].late.load(Ordering::Relaxed) {
-            0 => UNLEARNT,
-            nanos => Duration::from_nanos(nanos),
-        }
+    pub fn late_after(&self, work: impl Into<Work>) -> Duration {
+        self.p99(work).map_or(UNLEARNT, late_after)
     }
 
-    /// The share of recent attempts that went well, 0–1 (exponentially weighted over about 1 s); 1 while nothing is known.
-    pub fn score(&self, class: OpClass) -> f64 {
-        self.lock(class).score
+    /// It has become much slower than usual. Costs one load.
+    #[inline]
+    pub(crate) fn is_rising(&self, work: Work) -> bool {
+        self.measured(work).rising.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call that asks an endpoint which is [rising](Self::is_rising) is to be asked elsewhere as well, to compare.
+    pub(crate) fn wants_comparison(&self, class: OpClass, other_is_known: bool, now: Instant) -> bool {
+        self.lock(class).compares(other_is_known, now)
+    }
+
+    /// The same for a call that lends its attempt as a probe of an endpoint that was out: 100 ms while nothing is known, so that the
+    /// caller does not wait for what is likely dead.
+    pub(crate) fn probe_late_after(&self, work: Work) -> Duration {
+        self.p99(work).map_or(UNLEARNT_PROBE, late_after)
+    }
+
+    /// The rate below which a body is as good as silent, in bytes a second: an eighth of the first percentile of those that were
+    /// measured, once there were twenty.
+    pub(crate) fn least_rate(&self, class: OpClass) -> Option<f64> {
+        let slowest = self.lock(class).pace.p99()?;
+        Some(MIB / slowest.as_secs_f64() / 8.0)
+    }
+
+    /// The share of recent attempts that failed or were late, 0–1, over about 5 s; see [`FaultShare`](super::FaultShare).
+    pub fn fault_share(&self, class: OpClass) -> f64 {
+        self.lock(class).faults.share()
+    }
+
+    /// The endpoint is left beside a faster one.
+    pub(crate) fn is_left(&self, class: OpClass) {
+        self.lock(class).latency.shorten();
+    }
+
+    /// The endpoint was out, and gets traffic again.
+    pub(crate) fn is_back(&self, class: OpClass) {
+        let mut health = self.lock(class);
+        // With the next fault a write is left, with the second or so a read.
+        health.faults.forgive(match class {
+            OpClass::Write => 0.049,
+            OpClass::Read | OpClass::List => 0.029,
+        });
+        self.publish(class, &health);
     }
 
     /// The share of its normal traffic that a throttling endpoint bears, 0.02–1; 1 while it does not throttle.
@@ -154,131 +276,144 @@ impl Tracker {
 
     /// When an attempt last ended, however it did; `None` while none has.
     pub(crate) fn last_seen(&self, class: OpClass) -> Option<Instant> {
-        self.lock(class).last_seen()
+        self.lock(class).last_seen
     }
 
     /// What one more attempt here would cost: peak-EWMA latency × (attempts under way + 1), in nanoseconds.
-    pub fn cost(&self, class: OpClass, now: Instant) -> f64 {
-        self.standing(class, now).cost
+    pub fn cost(&self, work: impl Into<Work>, now: Instant) -> f64 {
+        self.standing(work.into(), now).cost
     }
 
-    /// All that the router weighs, for the price of one look.
-    pub(crate) fn standing(&self, class: OpClass, now: Instant) -> Standing {
-        let health = self.lock(class);
+    /// All that the router weighs, for the price of one look (of two, for a call with a name).
+    pub(crate) fn standing(&self, work: Work, now: Instant) -> Standing {
+        let health = self.lock(work.class);
+        let apart = work.name.map(|name| self.apart(name, work.class).lock());
+        let latency = apart.as_deref().unwrap_or(&health.latency);
         Standing {
-            score: health.score,
+            faults: health.faults.share(),
+            dead: health.faults.is_failing(),
+            p50: latency.p50(),
+            p99: latency.p99(),
             admitted: health.throttle.share(now),
-            cost: self.cost_of(health.latency.cost_nanos(now)),
+            cost: self.cost_of(latency.cost_nanos(now), health.last_seen.is_some()),
         }
     }
 
-    fn cost_of(&self, latency: f64) -> f64 {
+    fn cost_of(&self, latency: f64, seen: bool) -> f64 {
         match (latency, self.in_flight()) {
-            // An unknown endpoint is tried, with one attempt at a time: until that is back it may as well be dead (Finagle).
+            // An unknown endpoint is tried, with one attempt at a time: until that is back it may as well be dead (Finagle). One that has
+            // only failed so far is not cheap.
+            (0.0, 0) if seen => UNKNOWN_AND_BUSY,
             (0.0, 0) => 0.0,
             (0.0, in_flight) => UNKNOWN_AND_BUSY * f64::from(in_flight),
             (latency, in_flight) => latency * f64::from(in_flight + 1),
         }
     }
 
-    /// An attempt came back. Gives the outcome back as policy should see it: a refusal of credentials that never
-    /// worked here is no suspected outage, and loses its mark.
+    /// An attempt came back at once and well, as nearly all do.
     #[inline]
-    pub(crate) fn judged(&self, class: OpClass, now: Instant, took: Duration, outcome: Outcome) -> Outcome {
-        if outcome.is_plain_success() && self.views[class.index()].calm.load(Ordering::Relaxed) {
-            let mut untold = self.untold.mine()[class.index()]
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if untold.len() < TELL_EVERY {
-                untold.push(Good { at: now, took });
-                return outcome;
-            }
+    pub(crate) fn went_well(&self, work: Work, now: Instant, took: Duration) {
+        let sample = self.common(work, Lesson::Good, now, Some(took));
+        let mut health = self.lock(work.class);
+        health.learn(now, Lesson::Good, sample, None);
+        self.publish(work.class, &health);
+    }
+
+    /// The sample, if it is one of calls without a name; those of the others are kept here.
+    #[inline]
+    fn common(&self, work: Work, lesson: Lesson, now: Instant, sample: Option<Duration>) -> Option<(Duration, u32)> {
+        let sample = (sample?, self.in_flight());
+        let Some(name) = work.name else { return Some(sample) };
+        if lesson == Lesson::Good {
+            let apart = self.apart(name, work.class);
+            let mut latency = apart.lock();
+            latency.record(now, sample.0, sample.1);
+            apart.measured.publish(&latency);
         }
-        self.learn(class, now, Some(took), outcome)
+        None
     }
 
-    /// A probe from the background came back: the same, but its time is no sample. A cheap read's would be too short a
-    /// limit for others.
-    pub(crate) fn probed(&self, class: OpClass, now: Instant, outcome: Outcome) -> Outcome {
-        self.learn(class, now, None, outcome)
-    }
-
-    /// An attempt with many bytes failed: where it ran out of time, the limits of others grow as well, and that is all.
-    pub(crate) fn large_failed(&self, class: OpClass, outcome: Outcome) -> Outcome {
-        if outcome.timed_out {
-            self.one_more_timeout(class);
-        }
-        outcome
-    }
-
-    fn one_more_timeout(&self, class: OpClass) {
-        let view = &self.views[class.index()];
-        let timeouts = view.timeouts.load(Ordering::Relaxed) + 1;
-        view.timeouts.store(timeouts.min(2), Ordering::Relaxed);
-        // The next that goes well must be told of at once, as it ends that.
-        view.calm.store(false, Ordering::Relaxed);
-    }
-
-    fn learn(&self, class: OpClass, now: Instant, took: Option<Duration>, outcome: Outcome) -> Outcome {
-        // Credentials are the endpoint's, whatever the class of the call that they worked for.
-        let suspected = outcome.credential
-            && OpClass::ALL
+    /// An attempt ended. What that taught, and the outcome as policy should see it: a refusal of credentials that never worked here is
+    /// no suspected outage, and loses its mark.
+    pub(crate) fn ended(&self, attempt: Attempt, mut ending: Ending) -> (Lesson, Ending) {
+        let (work, now) = (attempt.work, attempt.began + attempt.age);
+        let class = work.class;
+        let mut unloaded = false;
+        if let Ending::Judged(outcome) = &mut ending {
+            unloaded = outcome.credential && outcome.sent == Sent::No;
+            // Credentials are the endpoint's, whatever the class of the call that they worked for.
+            outcome.credential &= OpClass::ALL
                 .iter()
                 .any(|class| self.lock(*class).believes_credentials(now));
-        let mut health = self.lock(class);
-        if suspected {
-            health.last_suspicion = Some(now);
         }
-        let outcome = Outcome {
-            credential: suspected,
-            ..outcome
+        let mut health = self.lock(class);
+        let broken = matches!(ending, Ending::Judged(outcome) if outcome.broken);
+        let p99 = self.p99(work);
+        let lesson = lesson(
+            ending,
+            Facts {
+                age: attempt.silent,
+                late: match attempt.probe {
+                    true => p99.map_or(UNLEARNT_PROBE, late_after),
+                    false => p99.map_or(UNLEARNT, late_after),
+                },
+                limit: self.limit.unwrap_or_else(|| timeout::Limit::after(p99)),
+                stood_still: attempt.stood_still,
+                alike_elsewhere: attempt.alike_elsewhere,
+                in_a_burst: broken && health.broke(now, attempt.began),
+                background: attempt.background,
+                unloaded,
+            },
+        );
+        let retry_after = match ending {
+            Ending::Judged(outcome) => {
+                if outcome.credential {
+                    health.last_suspicion = Some(now);
+                }
+                outcome.retry_after
+            }
+            Ending::Overtaken { .. } | Ending::Dropped => None,
         };
-        match outcome.verdict {
-            verdict if verdict.is_healthy() => {
-                if took.is_some() {
-                    self.views[class.index()].timeouts.store(0, Ordering::Relaxed);
-                }
-                health.went_well(now, took);
+        let was_dropped = !matches!(ending, Ending::Judged(_));
+        if was_dropped && !attempt.large && !attempt.probe && !attempt.stood_still && attempt.rate.is_none() {
+            match work.name {
+                Some(name) => self.apart(name, class).lock().record_dropped(attempt.age),
+                None => health.latency.record_dropped(attempt.age),
             }
-            verdict if verdict.is_fault() || suspected => {
-                if outcome.timed_out && took.is_some() {
-                    self.one_more_timeout(class);
-                }
-                health.failed(now, took);
-            }
-            Verdict::Throttled => {
-                health.throttle.throttled(now, outcome.retry_after);
-                health.last_other = Some(now);
-            }
-            // The caller's own mistakes say nothing of speed or health.
-            _ => health.last_other = Some(now),
         }
-        self.publish(class, &health, now);
-        outcome
-    }
-
-    /// Attempts in a row that ran into our own limit, at most 2; 0 again with the first success.
-    #[inline]
-    pub(crate) fn timeouts_in_a_row(&self, class: OpClass) -> u32 {
-        self.views[class.index()].timeouts.load(Ordering::Relaxed)
-    }
-
-    /// An attempt was dropped at this age. Whether it was late by the endpoint's own measure. A probe's age is no sample:
-    /// in an outage of hours there would soon be nothing but probes.
-    pub(crate) fn abandoned(&self, class: OpClass, now: Instant, age: Duration, probe: bool, large: bool) -> bool {
-        let mut health = self.lock(class);
-        let late = age >= health.latency.p99().map_or(UNLEARNT, late_after);
-        // Many bytes take long: that says nothing of other writes.
-        if late && !large {
-            health.was_late(now, age, probe);
-            self.publish(class, &health, now);
+        if !attempt.large || !matches!(lesson, Lesson::Fault | Lesson::Late) {
+            let sample = self.common(work, lesson, now, attempt.sample);
+            health.learn(now, lesson, sample, retry_after);
+            if let Some(rate) = attempt.rate.filter(|rate| lesson == Lesson::Good && *rate > 0.0) {
+                health
+                    .pace
+                    .record(now, Duration::from_secs_f64((MIB / rate).min(3_600.0)), 0);
+            }
+            self.publish(class, &health);
         }
-        late
+        (lesson, ending)
     }
 
-    /// Counts an attempt as under way until it [leaves](Self::leave), if nobody else does.
+    /// Something has been heard of it. Costs one load.
     #[inline]
-    pub(crate) fn enter(&self) {
+    pub(crate) fn was_heard_of(&self, class: OpClass) -> bool {
+        self.views[class.index()].heard.load(Ordering::Relaxed)
+    }
+
+    /// It was asked a while ago, and nothing was ever heard of it: until that changes it may as well be dead, and is not given more.
+    pub(crate) fn is_silent(&self, class: OpClass, now: Instant) -> bool {
+        let asked = self.views[class.index()].asked.get();
+        let long_ago = asked.is_some_and(|at| now.saturating_duration_since(*at) >= SILENT_AFTER);
+        long_ago && !self.was_heard_of(class) && self.in_flight() > 0
+    }
+
+    /// An attempt that began then is under way until it [leaves](Self::leave).
+    #[inline]
+    pub(crate) fn enter(&self, class: OpClass, at: impl FnOnce() -> Instant) {
+        let asked = &self.views[class.index()].asked;
+        if asked.get().is_none() {
+            let _ = asked.set(at());
+        }
         if let UnderWay::Counted(count) = &self.under_way {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -292,195 +427,171 @@ impl Tracker {
         }
     }
 
-    fn publish(&self, class: OpClass, health: &ClassHealth, now: Instant) {
+    #[inline]
+    fn publish(&self, class: OpClass, health: &ClassHealth) {
         let view = &self.views[class.index()];
-        let p99 = health.latency.p99();
-        view.p99.store(p99.map_or(0, nanos), Ordering::Relaxed);
-        view.late.store(p99.map(late_after).map_or(0, nanos), Ordering::Relaxed);
-        view.unsound.store(!health.is_sound(now), Ordering::Relaxed);
-        let calm = health.is_calm() && view.timeouts.load(Ordering::Relaxed) == 0;
-        view.calm.store(calm, Ordering::Relaxed);
+        view.measured.publish(&health.latency);
+        view.unsound.store(!health.is_sound(), Ordering::Relaxed);
+        view.heard.store(true, Ordering::Relaxed);
     }
 
-    /// One class, told of every attempt so far.
+    #[inline]
     fn lock(&self, class: OpClass) -> MutexGuard<'_, ClassHealth> {
-        let mut health = self.classes[class.index()]
+        self.classes[class.index()]
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Under the lock, so that nobody tells of a fault between: that came later.
-        let mut untold = Vec::new();
-        for good in self.untold.iter() {
-            untold.append(&mut good[class.index()].lock().unwrap_or_else(PoisonError::into_inner));
-        }
-        // They are in order, but for those of another thread.
-        untold.sort_by_key(|good| good.at);
-        if let Some(last) = untold.last() {
-            let before = health.latency.p99();
-            health.all_went_well(&untold);
-            if health.latency.p99() != before {
-                self.publish(class, &health, last.at);
-            }
-        }
-        health
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Apart {
+    fn lock(&self) -> MutexGuard<'_, Latency> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[inline]
+fn known(nanos: &AtomicU64) -> Option<Duration> {
+    match nanos.load(Ordering::Relaxed) {
+        0 => None,
+        nanos => Some(Duration::from_nanos(nanos)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Sent;
+    use crate::{
+        evidence::Whom,
+        verdict::{Outcome, Sent, Verdict},
+    };
 
     const FAULT: Outcome = Outcome::new(Verdict::Faulty, Sent::Maybe);
 
+    /// What `outcome` is taken for after `took`.
+    fn judge(tracker: &Tracker, class: OpClass, now: Instant, took: Duration, outcome: Outcome) -> (Lesson, bool) {
+        let attempt = Attempt {
+            work: class.into(),
+            began: now - took,
+            age: took,
+            silent: took,
+            sample: Some(took),
+            rate: None,
+            probe: false,
+            large: false,
+            background: false,
+            stood_still: false,
+            alike_elsewhere: false,
+        };
+        let (lesson, ending) = tracker.ended(attempt, Ending::Judged(outcome));
+        (lesson, matches!(ending, Ending::Judged(outcome) if outcome.credential))
+    }
+
     #[test]
     fn refused_credentials_are_suspect_only_if_they_worked() {
-        let now = crate::clock::now();
+        let now = crate::clock::now() + Duration::from_secs(3_600);
         let tracker = Tracker::new();
         let refused = Outcome::new(Verdict::Denied, Sent::Maybe).naming_the_credential();
-        assert!(!tracker.judged(OpClass::Read, now, Duration::ZERO, refused).credential);
-        tracker.judged(OpClass::Read, now, Duration::ZERO, Outcome::SUCCESS);
-        assert!(tracker.judged(OpClass::Read, now, Duration::ZERO, refused).credential);
+        assert!(!judge(&tracker, OpClass::Read, now, Duration::ZERO, refused).1);
+        tracker.went_well(OpClass::Read.into(), now, Duration::ZERO);
+        assert_eq!(
+            judge(&tracker, OpClass::Read, now, Duration::ZERO, refused),
+            (Lesson::Fault, true)
+        );
         let mut later = now;
         for _ in 0..100 {
             // An outage of hours, with a probe now and then: they stay believed.
             later += Duration::from_secs(10 * 60);
-            assert!(
-                tracker
-                    .judged(OpClass::Write, later, Duration::ZERO, refused)
-                    .credential
-            );
+            assert!(judge(&tracker, OpClass::Write, later, Duration::ZERO, refused).1);
         }
         later += Duration::from_secs(16 * 60);
-        assert!(!tracker.judged(OpClass::Read, later, Duration::ZERO, refused).credential);
-    }
-
-    #[test]
-    fn a_dropped_attempt_is_judged_by_its_age() {
-        let now = crate::clock::now();
-        let tracker = Tracker::new();
-        for _ in 0..30 {
-            tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
-        }
-        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(5), false, false));
-        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(15), false, false));
-    }
-
-    #[test]
-    fn while_nothing_is_known_100_ms_are_late() {
-        let now = crate::clock::now();
-        let tracker = Tracker::new();
-        assert!(!tracker.abandoned(OpClass::Read, now, Duration::from_millis(99), false, false));
-        assert!(tracker.abandoned(OpClass::Read, now, Duration::from_millis(100), false, false));
+        assert!(!judge(&tracker, OpClass::Read, later, Duration::ZERO, refused).1);
     }
 
     #[test]
     fn an_unknown_endpoint_gets_one_attempt_at_a_time() {
         let now = crate::clock::now();
         let (unknown, known) = (Tracker::new(), Tracker::new());
-        known.judged(OpClass::Read, now, Duration::from_secs(5), Outcome::SUCCESS);
+        known.went_well(OpClass::Read.into(), now, Duration::from_secs(5));
         assert!(unknown.cost(OpClass::Read, now) < known.cost(OpClass::Read, now));
-        unknown.enter();
+        unknown.enter(OpClass::Read, || now);
         assert!(unknown.cost(OpClass::Read, now) > known.cost(OpClass::Read, now));
     }
 
     #[test]
-    fn a_fast_failure_costs_more_than_a_slow_success() {
-        let now = crate::clock::now();
-        let (fast_failing, slow) = (Tracker::new(), Tracker::new());
-        fast_failing.judged(OpClass::Read, now, Duration::from_micros(50), FAULT);
-        slow.judged(OpClass::Read, now, Duration::from_millis(300), Outcome::SUCCESS);
-        assert!(fast_failing.cost(OpClass::Read, now) > slow.cost(OpClass::Read, now));
-    }
-
-    #[test]
-    fn what_is_untold_is_told_to_whoever_asks() {
-        let t0 = crate::clock::now();
-        let at = |ms: u64| t0 + Duration::from_millis(ms);
-        let tracker = Tracker::new();
-        for ms in 0..100 {
-            tracker.judged(OpClass::Read, at(ms), Duration::from_millis(10), Outcome::SUCCESS);
-        }
-        // Not a multiple of what goes untold: some of these are.
-        for ms in 100..105 {
-            tracker.judged(OpClass::Read, at(ms), Duration::from_millis(80), Outcome::SUCCESS);
-        }
-        assert_eq!(tracker.last_success(OpClass::Read), Some(at(104)));
-        assert_eq!(tracker.last_seen(OpClass::Read), Some(at(104)));
-        assert_eq!(tracker.cost(OpClass::Read, at(104)), 80e6, "the peak is seen at once");
-    }
-
-    #[test]
-    fn what_is_asked_at_every_pick_still_follows_the_endpoint() {
-        let mut now = crate::clock::now();
-        let tracker = Tracker::new();
-        let slow_at_first = [(300, 20), (2, 5_000)];
-        for (ms, attempts) in slow_at_first {
-            for _ in 0..attempts {
-                now += Duration::from_millis(2);
-                tracker.judged(OpClass::Read, now, Duration::from_millis(ms), Outcome::SUCCESS);
-                // As the router does where the usual pick is not open to it.
-                tracker.standing(OpClass::Read, now);
-            }
-        }
-        assert!(tracker.p99(OpClass::Read).unwrap() < Duration::from_millis(3));
-        assert!(tracker.late_after(OpClass::Read) < Duration::from_millis(5));
-    }
-
-    #[test]
-    fn what_other_threads_saw_is_told_in_the_order_of_time() {
+    fn whose_connections_break_together_has_one_fault() {
         let t0 = crate::clock::now();
         let tracker = Tracker::new();
-        let good = |ms: u64| {
-            let now = t0 + Duration::from_millis(ms);
-            tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
-        };
-        (0..40).for_each(good);
-        std::thread::scope(|scope| {
-            scope.spawn(|| (50..55).for_each(good));
-            scope.spawn(|| (40..45).for_each(good));
-        });
+        let broken = Outcome { broken: true, ..FAULT };
+        for ms in 0..40 {
+            // All began before the first broke.
+            let (lesson, _) = judge(
+                &tracker,
+                OpClass::Read,
+                t0 + Duration::from_millis(100 + ms),
+                Duration::from_millis(100),
+                broken,
+            );
+            let expected = if ms == 0 {
+                Lesson::Fault
+            } else {
+                Lesson::Of(Whom::Connection)
+            };
+            assert_eq!(lesson, expected);
+        }
+        // The next one works, or does not.
+        let now = t0 + Duration::from_millis(200);
         assert_eq!(
-            tracker.last_success(OpClass::Read),
-            Some(t0 + Duration::from_millis(54))
+            judge(&tracker, OpClass::Read, now, Duration::from_millis(1), broken).0,
+            Lesson::Fault
         );
-        assert_eq!(tracker.score(OpClass::Read), 1.0);
     }
 
     #[test]
-    fn after_trouble_it_is_calm_again() {
-        let mut now = crate::clock::now();
+    fn who_was_dropped_is_no_measurement() {
+        let now = crate::clock::now() + Duration::from_secs(10);
         let tracker = Tracker::new();
-        let throttled = Outcome::new(Verdict::Throttled, Sent::Maybe);
-        for outcome in [FAULT, throttled] {
-            for _ in 0..30 {
-                now += Duration::from_millis(10);
-                tracker.judged(OpClass::Read, now, Duration::from_millis(10), outcome);
-            }
-            assert!(!tracker.views[OpClass::Read.index()].calm.load(Ordering::Relaxed));
-            for _ in 0..3_000 {
-                now += Duration::from_millis(50);
-                tracker.judged(OpClass::Read, now, Duration::from_millis(10), Outcome::SUCCESS);
-            }
-            assert!(tracker.views[OpClass::Read.index()].calm.load(Ordering::Relaxed));
+        for _ in 0..30 {
+            tracker.went_well(OpClass::Read.into(), now, Duration::from_millis(10));
+        }
+        let before = tracker.p99(OpClass::Read);
+        for number in 0..1_000 {
+            let attempt = Attempt {
+                work: OpClass::Read.into(),
+                began: now + Duration::from_millis(20 * number),
+                age: Duration::from_millis(400),
+                silent: Duration::from_millis(400),
+                sample: Some(Duration::from_millis(400)),
+                rate: None,
+                probe: false,
+                large: false,
+                background: false,
+                stood_still: false,
+                alike_elsewhere: false,
+            };
             assert_eq!(
-                (tracker.score(OpClass::Read), tracker.admitted(OpClass::Read, now)),
-                (1.0, 1.0)
+                tracker
+                    .ended(
+                        attempt,
+                        Ending::Overtaken {
+                            after: Duration::from_millis(20)
+                        }
+                    )
+                    .0,
+                Lesson::Late
             );
         }
+        assert_eq!(tracker.p99(OpClass::Read), before);
+        assert!(tracker.fault_share(OpClass::Read) > 0.9);
     }
 
     #[test]
     fn reads_and_writes_are_judged_apart() {
         let t0 = crate::clock::now();
         let tracker = Tracker::new();
-        for i in 0..20 {
-            tracker.judged(
-                OpClass::Write,
-                t0 + Duration::from_millis(300 * i),
-                Duration::ZERO,
-                FAULT,
-            );
+        for i in 0..200 {
+            let now = t0 + Duration::from_millis(300 * i);
+            judge(&tracker, OpClass::Write, now, Duration::ZERO, FAULT);
         }
-        assert!(tracker.score(OpClass::Write) < 0.01 && tracker.score(OpClass::Read) == 1.0);
+        assert!(tracker.fault_share(OpClass::Write) > 0.99 && tracker.fault_share(OpClass::Read) == 0.0);
     }
 }

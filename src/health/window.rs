@@ -61,23 +61,6 @@ impl Window {
         }
     }
 
-    /// Counts `attempts` good ones that came between `since` and `now`, as if they had come evenly.
-    pub fn record_good_since(&mut self, since: Instant, now: Instant, attempts: u32) {
-        self.advance(now);
-        let span = now.saturating_duration_since(since);
-        let length = self.slot * SLOTS as u32;
-        let within = if span > length {
-            f64::from(attempts) * length.as_secs_f64() / span.as_secs_f64()
-        } else {
-            f64::from(attempts)
-        };
-        let slots = (span.as_nanos() / self.slot.as_nanos()).clamp(1, SLOTS as u128) as usize;
-        for age in 0..slots {
-            let slot = &mut self.slots[(self.current + SLOTS - age) % SLOTS];
-            slot.good = slot.good.saturating_add((within / slots as f64).round() as u32);
-        }
-    }
-
     /// The counts of the window that ends now.
     pub fn counts(&mut self, now: Instant) -> Counts {
         self.advance(now);

@@ -11,7 +11,8 @@ use std::{
 ///
 /// An endpoint that is sent more than it can do queues, then answers everything too late: its goodput collapses. The sign is
 /// that *most* attempts take more than four times what is usual (an average over half a minute, which stands still while
-/// there is a limit), with many under way. Then a limit is set just below what is under way, and cut by 15 % every 50 ms
+/// there is a limit) and more than 100 ms, with many under way. (A server that does one thing after the other takes sixteen times as long
+/// for sixteen at once; as long as that is in time, nothing is gained by sending it less.) Then a limit is set just below what is under way, and cut by 15 % every 50 ms
 /// until twice the usual time is reached; from there it grows again by a sixteenth. (Vegas' and Netflix' gradient limits,
 /// with a wider band: here nothing must be refused that would have been answered in time.)
 ///
@@ -24,6 +25,8 @@ pub struct Adaptive {
     usual: Option<f64>,
     /// Windows in a row that were too slow.
     slow: u32,
+    /// How many ended a second, in the last window.
+    rate: Option<f64>,
     limit: Option<Limit>,
 }
 
@@ -32,6 +35,8 @@ pub struct Adaptive {
 struct Window {
     since: Option<Instant>,
     attempts: u32,
+    /// All that ended, as far as those tell.
+    ended: u32,
     /// Of them, those that were too slow.
     slow: u32,
     /// In all, in seconds.
@@ -62,6 +67,8 @@ const TOO_SLOW: f64 = 4.0;
 /// So slow is good enough, under a limit.
 const SLOW_ENOUGH: f64 = 2.0;
 const TICKS: f64 = 0.004;
+/// And more than this, in seconds: well below the shortest limit of an attempt (250 ms), in time for whatever it is.
+const BEARABLE: f64 = 0.1;
 /// One slow window is a pause of a garbage collector; two are a queue.
 const WINDOWS: u32 = 2;
 const CUT: f64 = 0.85;
@@ -90,16 +97,24 @@ impl Adaptive {
         Some(limit.at as u32)
     }
 
-    /// An attempt took so long, and found so many under way when it began.
-    pub fn ended(&mut self, now: Instant, took: Duration, under_way: u32) {
+    /// Attempts that ended a second, in the last window.
+    pub(super) const fn rate(&self) -> Option<f64> {
+        self.rate
+    }
+
+    /// An attempt took so long, and found so many under way when it began; it is one of `stands_for`.
+    pub fn ended(&mut self, now: Instant, took: Duration, under_way: u32, stands_for: u32) {
         if self.limit.is_some() && self.limit(now).is_none() {
             self.lift();
         }
         let took = took.as_secs_f64();
-        let too_slow = self.usual.is_some_and(|usual| took > TOO_SLOW * usual + TICKS);
+        let too_slow = self
+            .usual
+            .is_some_and(|usual| took > (TOO_SLOW * usual + TICKS).max(BEARABLE));
         let window = &mut self.window;
         let since = *window.since.get_or_insert(now);
         window.attempts += 1;
+        window.ended = window.ended.saturating_add(stands_for);
         window.slow += u32::from(too_slow);
         window.took += took;
         window.under_way += f64::from(under_way);
@@ -109,6 +124,7 @@ impl Adaptive {
         }
         let full = std::mem::take(window);
         self.window.since = Some(now);
+        self.rate = Some(f64::from(full.ended) / lasted.as_secs_f64());
         let takes = full.took / f64::from(full.attempts);
         let mean = full.under_way / f64::from(full.attempts);
         match self.limit {
@@ -199,14 +215,19 @@ impl Shared {
         // Two that race may count as one: that only shifts which is the sample.
         let number = self.admitted.load(Ordering::Relaxed);
         self.admitted.store(number.wrapping_add(1), Ordering::Relaxed);
-        let every = if under_way < LEAST_UNDER_WAY { 8 } else { 2 };
-        Some(number & (every - 1) == 0)
+        Some(number & (every(under_way) - 1) == 0)
+    }
+
+    /// How many that end a second give room to others, as far as is known.
+    pub(super) fn rate(&self) -> Option<f64> {
+        let policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        policy.rate()
     }
 
     /// A sample ended.
     pub(super) fn ended(&self, now: Instant, took: Duration, under_way: u32) {
         let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
-        policy.ended(now, took, under_way);
+        policy.ended(now, took, under_way, every(under_way));
         let limit = policy.limit(now).unwrap_or(u32::MAX);
         self.limit.store(limit, Ordering::Relaxed);
     }
@@ -215,6 +236,11 @@ impl Shared {
         let policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
         policy.limit(now)
     }
+}
+
+/// One in so many is a sample.
+const fn every(under_way: u32) -> u32 {
+    if under_way < LEAST_UNDER_WAY { 8 } else { 2 }
 }
 
 #[cfg(test)]
@@ -228,7 +254,7 @@ mod tests {
     fn run(policy: &mut Adaptive, now: &mut Instant, attempts: u32, took: Duration, under_way: u32) {
         for _ in 0..attempts {
             *now += MS;
-            policy.ended(*now, took, under_way);
+            policy.ended(*now, took, under_way, 1);
         }
     }
 
@@ -243,7 +269,12 @@ mod tests {
         for _ in 0..5_000 {
             now += Duration::from_micros(3_333);
             under_way = policy.limit(now).unwrap_or(under_way + 1);
-            policy.ended(now, (12 * MS).max(under_way * Duration::from_micros(3_333)), under_way);
+            policy.ended(
+                now,
+                (12 * MS).max(under_way * Duration::from_micros(3_333)),
+                under_way,
+                1,
+            );
         }
         let limit = policy.limit(now).unwrap();
         assert!((4..=12).contains(&limit), "{limit}");
@@ -262,7 +293,7 @@ mod tests {
             now += MS;
             let limit = policy.limit(now);
             limited += u32::from(limit.is_some());
-            policy.ended(now, 80 * MS, limit.unwrap_or(80).min(80));
+            policy.ended(now, 160 * MS, limit.unwrap_or(80).min(80), 1);
         }
         assert_eq!(policy.limit(now), None);
         assert!((1..500).contains(&limited), "{limited} ms");
@@ -290,10 +321,10 @@ mod tests {
             let mut now = start;
             for (number, (gap, took, slow, under_way)) in attempts.into_iter().enumerate() {
                 now += Duration::from_micros(100 * gap);
-                any.ended(now, Duration::from_millis(took), under_way);
-                few.ended(now, Duration::from_millis(took), under_way % 8);
+                any.ended(now, Duration::from_millis(took), under_way, 1);
+                few.ended(now, Duration::from_millis(took), under_way % 8, 1);
                 let took = if slow && number % 3 == 0 { took } else { 10 };
-                in_time.ended(now, Duration::from_millis(took), under_way);
+                in_time.ended(now, Duration::from_millis(took), under_way, 1);
                 prop_assert_eq!(few.limit(now), None);
                 prop_assert_eq!(in_time.limit(now), None);
                 prop_assert!(any.limit(now).is_none_or(|limit| limit >= LEAST as u32));

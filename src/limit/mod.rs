@@ -2,9 +2,14 @@
 //!
 //! When a region dies, its whole load arrives at the next one. An endpoint with a
 //! [`capacity`](crate::Endpoint::capacity) is sent at most so many calls per second (with a burst of 100 ms worth of
-//! them); one without is watched, and when attempts take four times as long as usual because many are under way, they are
-//! limited to what it can do ([`Adaptive`]). Every endpoint is sent at most 1,024 attempts at once. What is above is refused at once with [`Full`]; the router
-//! then looks elsewhere. An attempt for which nothing else is left may wait up to 50 ms for its turn.
+//! them); one without is watched, and when attempts take four times as long as usual, and more than 100 ms, because many are under way, they are
+//! limited to what it can do ([`Adaptive`]). Every endpoint is sent at most 4,096 attempts at once. What is above is refused at once with [`Full`]; the router
+//! then looks elsewhere.
+//!
+//! An attempt for which nothing else is left waits for its turn: up to 50 ms where the capacity was given; where a limit was learnt, if
+//! the wait that is to be expected (those who wait ÷ those that end a second) is under half of what is left until its call's
+//! deadline, and up to that. Our own queue is not the endpoint's illness, and what would be answered in time is not refused. What
+//! [proves an absence](crate::request::LegKind::Proof) is never refused here: without it the caller would hear of an outage.
 //!
 //! ```
 //! use evenkeel::limit::{Admission, Full, LimitLayer};
@@ -42,7 +47,8 @@ pub use refusal::Full;
 
 use crate::{
     BoxError, clock,
-    request::{Abandoned, After, Call, Ended, Own},
+    evidence::Lesson,
+    request::{After, Call, Own},
     station::{Behind, Served, Station},
     sync::{
         Mutex,
@@ -63,9 +69,12 @@ pub const PATIENCE: Duration = Duration::from_millis(50);
 /// So often such an attempt looks for a place among those under way.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// The most attempts under way at one endpoint: a hung endpoint takes up at most so many tasks and connections. 1,024 is
-/// what 500 calls/s need to sit through two seconds of silence.
-pub const MAX_IN_FLIGHT: u32 = 1_024;
+/// Where so many look, each looks half as often.
+const LOOKING_AT_ONCE: u32 = 64;
+
+/// The most attempts under way at one endpoint, so that a hung one takes up at most so many tasks and connections: what 2,000 calls/s
+/// need to sit through two seconds of silence, and 5,000 calls/s of objects that take most of a second.
+pub const MAX_IN_FLIGHT: u32 = 4_096;
 
 /// The admission to one endpoint. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -74,6 +83,8 @@ pub struct Admission(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     in_flight: AtomicU32,
+    /// Those that look for a place.
+    looking: AtomicU32,
     max_in_flight: u32,
     rate: Option<Mutex<Rate>>,
     /// Where no rate was given.
@@ -92,6 +103,7 @@ impl Admission {
     pub fn with(capacity: Option<f64>, max_in_flight: u32) -> Self {
         Self(Arc::new(Shared {
             in_flight: AtomicU32::new(0),
+            looking: AtomicU32::new(0),
             max_in_flight,
             rate: capacity.map(|capacity| Mutex::new(Rate::new(capacity))),
             learnt: capacity.is_none().then(adaptive::Shared::new),
@@ -129,6 +141,9 @@ impl Admission {
         under_way: u32,
         patience: Duration,
     ) -> Result<(Duration, Option<Sample>), Duration> {
+        if call.record().proves() {
+            return Ok((Duration::ZERO, None));
+        }
         if under_way >= self.0.max_in_flight {
             return Err(PATIENCE);
         }
@@ -146,10 +161,27 @@ impl Admission {
         Ok((wait, sample.then_some(Sample { found: under_way })))
     }
 
-    /// Whoever finds no room may find some when another attempt ends: it is not the rate that has none.
-    #[inline]
-    fn frees_up(&self) -> bool {
-        self.0.rate.is_none()
+    /// How long one that found no room may look for some. `None`: in vain. Where a rate was given it is not others' ends that give
+    /// room; where nothing ends there is none.
+    #[cold]
+    fn patience<R>(&self, call: &Call<R>) -> Option<Duration> {
+        let learnt = self.0.learnt.as_ref()?;
+        let Some(deadline) = call.record().deadline_after() else {
+            return Some(PATIENCE);
+        };
+        let most = deadline.since(call.at_after()) / 2;
+        let rate = learnt.rate().filter(|rate| *rate > 0.0);
+        let before = f64::from(self.0.looking.load(Ordering::Relaxed));
+        match rate {
+            Some(rate) if before / rate >= most.as_secs_f64() => None,
+            Some(_) => Some(most.max(PATIENCE)),
+            None => Some(PATIENCE),
+        }
+    }
+
+    /// How long until it is worth another look: a while longer where many look.
+    fn look_every(&self) -> Duration {
+        LOOK_EVERY * (1 + self.0.looking.load(Ordering::Relaxed) / LOOKING_AT_ONCE)
     }
 
     /// One that was admitted is over.
@@ -161,15 +193,10 @@ impl Admission {
     /// What a sample met.
     fn learn<R>(&self, call: &Call<R>, sample: Sample) {
         let Some(learnt) = &self.0.learnt else { return };
-        let record = call.record();
-        let (ended, elapsed) = record.end_of(call.leg());
-        let telling = match ended {
-            Some(Ended::Judged(outcome)) => outcome.verdict.is_healthy() || outcome.timed_out,
-            Some(Ended::Abandoned(how)) => how == Abandoned::Late,
-            None => false,
-        };
-        if let Some(took) = elapsed.filter(|_| telling && !record.is_background()) {
-            learnt.ended(call.at() + took, took, sample.found);
+        let (record, leg) = (call.record(), call.leg());
+        if let Some((Lesson::Good | Lesson::Late, took)) = record.lesson(leg) {
+            let sent = record.sent_at(leg).unwrap_or_else(|| call.at());
+            learnt.ended(sent + took, took, sample.found);
         }
     }
 }
@@ -232,14 +259,16 @@ where
         match self.admission.admit(call, patience) {
             Err(retry_after) => Attempt {
                 place: None,
-                state: if call.may_queue() && self.admission.frees_up() {
-                    State::Looking {
-                        next: call.at_after().plus(LOOK_EVERY),
-                        until: call.at_after().plus(PATIENCE),
-                        own: Own::default(),
+                state: match self.admission.patience(call).filter(|_| call.may_queue()) {
+                    Some(patience) => {
+                        self.admission.0.looking.fetch_add(1, Ordering::Relaxed);
+                        State::Looking {
+                            next: call.at_after().plus(self.admission.look_every()),
+                            until: call.at_after().plus(patience),
+                            own: Own::default(),
+                        }
                     }
-                } else {
-                    State::Refused { retry_after }
+                    None => State::Refused { retry_after },
                 },
             },
             Ok((wait, sample)) => Attempt {
@@ -273,14 +302,24 @@ where
             let later = call.clone().handed_down(clock::now());
             match self.admission.admit(&later, Duration::ZERO) {
                 Ok((_, sample)) => {
+                    self.admission.0.looking.fetch_sub(1, Ordering::Relaxed);
                     *place = Some(Place { sample });
                     *state = State::Sent {
                         inner: self.inner.enter(&later),
                         later: Some(Box::new(later)),
                     };
                 }
-                Err(retry_after) if later.at_after() >= *until => *state = State::Refused { retry_after },
-                Err(_) => *next = later.at_after().plus(LOOK_EVERY),
+                Err(retry_after) if later.at_after() >= *until => {
+                    self.admission.0.looking.fetch_sub(1, Ordering::Relaxed);
+                    *state = State::Refused { retry_after };
+                }
+                Err(_) => {
+                    // Who has waited for long looks more often, and so comes first.
+                    let waited = later.at_after().since(call.at_after());
+                    let old = waited >= until.since(call.at_after()) / 4;
+                    let every = if old { LOOK_EVERY } else { self.admission.look_every() };
+                    *next = later.at_after().plus(every);
+                }
             }
         }
         if let State::Queued { turn, own } = state {
@@ -309,8 +348,13 @@ where
     #[inline]
     fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
         let Attempt { place, state } = attempt;
-        if let State::Sent { inner, later } = state {
-            self.inner.abandon(later.as_deref().unwrap_or(call), inner, pinned);
+        match state {
+            State::Sent { inner, later } => self.inner.abandon(later.as_deref().unwrap_or(call), inner, pinned),
+            State::Looking { .. } => {
+                self.admission.0.looking.fetch_sub(1, Ordering::Relaxed);
+                *state = State::Refused { retry_after: PATIENCE };
+            }
+            State::Refused { .. } | State::Queued { .. } => {}
         }
         self.give_back(call, place);
     }

@@ -1,6 +1,6 @@
 //! The operator wins, with a guard.
 //!
-//! Whoever is on call can take endpoints out of use (*drain*), send everything to some (*force*), keep the lost from coming
+//! Whoever is on call can take endpoints out of use (*drain*, or *drain writes* only), send everything to some (*force*), keep the lost from coming
 //! back (*freeze failback*: in 2025 flapping load balancers were cured by switching automatic failover off), or have evenkeel
 //! only watch (*shadow*). Every order has a reason and an expiry, and is first a [`Proposal`] that says what it would do.
 //! One that matches nothing, or would leave nothing to serve from, is refused unless it is applied regardless: the 2017
@@ -31,6 +31,10 @@
 //!     "the order to drain provider stackit was refused: no endpoint would be left to serve calls",
 //! );
 //! operator.lift(order);
+//!
+//! // Writes elsewhere, while what is there can still be read:
+//! operator.drain_writes(Selector::endpoint("virginia"), "it fills up", hour).apply()?;
+//! assert_eq!(client.put("k2", "v").await?.endpoint(), "stackit");
 //! # Ok(()) }
 //! ```
 //!
@@ -69,6 +73,8 @@ struct Shared {
     roster: Roster,
     /// By endpoint: which constraint it breaks. No order opens what breaks one.
     violations: Arc<[Option<Violation>]>,
+    /// Endpoints that writes may go to.
+    takes_writes: u64,
     vitals: Arc<[Vitals]>,
     orders: Arc<Orders>,
     reporter: Reporter,
@@ -111,7 +117,7 @@ impl Orders {
         let mut list = self.lock();
         list.retain(|order| now < order.until);
         self.any.store(!list.is_empty(), Ordering::Release);
-        let mut standing = orders::standing(&list, &self.roster, now);
+        let mut standing = orders::standing(&list, class, &self.roster, now);
         drop(list);
         let stuck = &self.stuck[class.index()];
         if standing.frozen == 0 {
@@ -141,13 +147,15 @@ pub enum Refused {
         /// For whom.
         selector: String,
     },
-    /// Nobody would be left whose breaker is closed.
-    #[error("the order to {action} {selector} was refused: no endpoint would be left to serve calls{}", because(.not_serving))]
+    /// Nobody would be left whose breaker is closed, for all calls or for writes.
+    #[error("the order to {action} {selector} was refused: no endpoint would be left to serve {calls}{}", because(.not_serving))]
     LeavesNothing {
         /// What was ordered.
         action: &'static str,
         /// For whom.
         selector: String,
+        /// For which calls: `calls` or `writes`.
+        calls: &'static str,
         /// The endpoints that would get the calls, and why each cannot serve them, as a clause.
         not_serving: Vec<(Arc<str>, String)>,
     },
@@ -178,6 +186,7 @@ impl Operator {
     pub(crate) fn new(
         roster: Roster,
         violations: Arc<[Option<Violation>]>,
+        takes_writes: u64,
         vitals: Arc<[Vitals]>,
         orders: Arc<Orders>,
         reporter: Reporter,
@@ -186,6 +195,7 @@ impl Operator {
             shared: Arc::new(Shared {
                 roster,
                 violations,
+                takes_writes,
                 vitals,
                 orders,
                 reporter,
@@ -196,6 +206,16 @@ impl Operator {
     /// Takes endpoints out of use: no first attempts, retries, hedges, probes or pinned calls.
     pub fn drain(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
         self.propose(Action::Drain, selector, reason.into(), lasts)
+    }
+
+    /// Takes no more writes to endpoints, while reads and listings go on there: before a migration, or where one fills up.
+    ///
+    /// What it means for a call depends on where its writes may go. Under
+    /// [`provider_managed`](crate::Replication::provider_managed) they go to the home only: draining its writes stops them, and is
+    /// refused as leaving nothing. Under [`write_once`](crate::Replication::write_once) puts go elsewhere; a delete, which every
+    /// endpoint must confirm, fails until the order is over.
+    pub fn drain_writes(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
+        self.propose(Action::DrainWrites, selector, reason.into(), lasts)
     }
 
     /// Sends every call to these endpoints and to no other.
@@ -266,6 +286,9 @@ impl Operator {
             let about = order.selector.of(&self.shared.roster) & bit(endpoint) != 0;
             match order.action {
                 Action::Drain if about => Some("it is drained by the operator"),
+                Action::DrainWrites if about && class == OpClass::Write => {
+                    Some("its writes are drained by the operator")
+                }
                 Action::Force if !about => Some("the operator forces calls elsewhere"),
                 Action::FreezeFailback if about && stuck => Some("the operator has frozen failback to it"),
                 _ => None,
@@ -310,51 +333,87 @@ impl Proposal {
         self.names(self.order.selector.of(&self.operator.shared.roster))
     }
 
-    /// The names of the endpoints that would be left to serve calls: not drained, and closed for reads.
+    /// The names of the endpoints that would be left to serve calls: not drained, and closed for reads. Where writes are drained
+    /// it is those that would be left for writes, and closed for them.
     pub fn leaves(&self) -> Vec<&str> {
-        let now = clock::now();
-        self.names(self.left(now, |index| self.not_serving(index, now).is_none()))
+        let class = match self.order.action {
+            Action::DrainWrites => OpClass::Write,
+            _ => OpClass::Read,
+        };
+        self.names(self.left_serving(class, clock::now()))
     }
 
-    /// The endpoints that would get calls, of those that are `wanted`.
-    fn left(&self, now: Instant, wanted: impl Fn(usize) -> bool) -> u64 {
+    /// The endpoints that would get calls of this class, and can serve them.
+    fn left_serving(&self, class: OpClass, now: Instant) -> u64 {
+        let shared = &self.operator.shared;
+        let serving = shared
+            .roster
+            .set_of(|index, _| self.not_serving(index, class, now).is_none());
+        self.left(class, now, |_| true) & serving
+    }
+
+    /// The endpoints that would get calls of this class under such orders as are `heeded`.
+    fn left(&self, class: OpClass, now: Instant, heeded: impl Fn(&Order) -> bool) -> u64 {
         let shared = &self.operator.shared;
         let mut list = shared.orders.lock().clone();
         list.push(self.order.clone());
-        let standing = orders::standing(&list, &shared.roster, now);
-        orders::left(standing, &shared.roster, wanted)
+        list.retain(heeded);
+        let standing = orders::standing(&list, class, &shared.roster, now);
+        shared.roster.set_of(|index, _| standing.barred & bit(index) == 0)
     }
 
     /// Why this endpoint could not serve the calls that it gets.
-    fn not_serving(&self, index: usize, now: Instant) -> Option<String> {
+    fn not_serving(&self, index: usize, class: OpClass, now: Instant) -> Option<String> {
         let shared = &self.operator.shared;
-        let is_out = || shared.vitals[index].breaker.share(OpClass::Read, now) == 0.0;
-        match &shared.violations[index] {
-            Some(violation) => Some(violation.to_string()),
-            None => is_out().then(|| "its circuit breaker is open".to_owned()),
+        if let Some(violation) = &shared.violations[index] {
+            return Some(violation.to_string());
         }
+        if class == OpClass::Write && shared.takes_writes & bit(index) == 0 {
+            return Some("it takes no writes".to_owned());
+        }
+        let is_out = shared.vitals[index].breaker.share(class, now) == 0.0;
+        is_out.then(|| "its circuit breaker is open".to_owned())
+    }
+
+    /// The class for which it would leave nothing. Who drains the home knows that writes wait for it; that the others' writes are
+    /// drained is easily forgotten.
+    fn leaves_nothing_for(&self, now: Instant) -> Option<OpClass> {
+        let none_left = |class| self.left_serving(class, now) == 0;
+        if self.order.action == Action::DrainWrites {
+            return none_left(OpClass::Write).then_some(OpClass::Write);
+        }
+        if none_left(OpClass::Read) {
+            return Some(OpClass::Read);
+        }
+        let but_for_those = self.left(OpClass::Write, now, |order| order.action != Action::DrainWrites);
+        let forgotten = none_left(OpClass::Write) && but_for_those & self.operator.shared.takes_writes != 0;
+        forgotten.then_some(OpClass::Write)
     }
 
     /// Gives the order. Its number lifts it.
     ///
     /// # Errors
-    /// [`Refused`]: it matches nothing, would leave nothing, has no reason, or lasts too long.
+    /// [`Refused`]: it matches nothing, would leave nothing (for writes neither, where writes are drained), has no reason, or lasts
+    /// too long.
     pub fn apply(self) -> Result<u64, Refused> {
-        let words = || (self.order.action.as_str(), self.order.selector.to_string());
         self.sensible()?;
-        if self.leaves().is_empty() {
-            let (now, roster) = (clock::now(), &self.operator.shared.roster);
-            let left = self.left(now, |_| true);
-            let within = (0..roster.len()).filter(|index| left & bit(*index) != 0);
-            let why = |index| Some((roster.shared_name(index), self.not_serving(index, now)?));
-            let (action, selector) = words();
-            return Err(Refused::LeavesNothing {
-                action,
-                selector,
-                not_serving: within.filter_map(why).collect(),
-            });
-        }
-        Ok(self.give())
+        let now = clock::now();
+        let Some(class) = self.leaves_nothing_for(now) else {
+            return Ok(self.give());
+        };
+        let roster = &self.operator.shared.roster;
+        let left = self.left(class, now, |_| true);
+        let within = (0..roster.len()).filter(|index| left & bit(*index) != 0);
+        let why = |index| Some((roster.shared_name(index), self.not_serving(index, class, now)?));
+        Err(Refused::LeavesNothing {
+            action: self.order.action.as_str(),
+            selector: self.order.selector.to_string(),
+            calls: match class {
+                OpClass::Write => "writes",
+                OpClass::Read | OpClass::List => "calls",
+            },
+            not_serving: within.filter_map(why).collect(),
+        })
     }
 
     /// Gives the order even if nothing would be left to serve calls.

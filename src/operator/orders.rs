@@ -1,5 +1,9 @@
 use super::Selector;
-use crate::{clock::Instant, endpoint::Roster, request::bit};
+use crate::{
+    clock::Instant,
+    endpoint::Roster,
+    request::{OpClass, bit},
+};
 use std::sync::Arc;
 
 /// What an order does with the endpoints it is about.
@@ -7,6 +11,8 @@ use std::sync::Arc;
 pub enum Action {
     /// They get no calls.
     Drain,
+    /// They get no writes. Reads and listings go on.
+    DrainWrites,
     /// Only they get calls.
     Force,
     /// Once one of them is out, it stays out: its breaker may close, traffic does not return.
@@ -21,9 +27,20 @@ impl Action {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Drain => "drain",
+            Self::DrainWrites => "drain writes",
             Self::Force => "force",
             Self::FreezeFailback => "freeze failback",
             Self::Shadow => "shadow",
+        }
+    }
+
+    /// Whether it keeps calls of this class from an endpoint, which it is `about` or not.
+    pub(crate) const fn keeps_away(self, class: OpClass, about: bool) -> bool {
+        match self {
+            Self::Drain => about,
+            Self::DrainWrites => about && matches!(class, OpClass::Write),
+            Self::Force => !about,
+            Self::FreezeFailback | Self::Shadow => false,
         }
     }
 }
@@ -65,7 +82,7 @@ impl Order {
     }
 }
 
-/// What all orders together mean for the router. Sets of endpoints: bit i is endpoint i.
+/// What all orders together mean for the router and calls of one class. Sets of endpoints: bit i is endpoint i.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// Get no calls.
@@ -77,22 +94,17 @@ pub(crate) struct Standing {
 }
 
 /// Adds up orders. Pure.
-pub(super) fn standing(orders: &[Order], roster: &Roster, now: Instant) -> Standing {
-    let all = roster.set_of(|_, _| true);
+pub(super) fn standing(orders: &[Order], class: OpClass, roster: &Roster, now: Instant) -> Standing {
     let mut standing = Standing::default();
     for order in orders.iter().filter(|order| now < order.until) {
         let about = order.selector.of(roster);
+        let kept_away = |index, _: &_| order.action.keeps_away(class, about & bit(index) != 0);
+        standing.barred |= roster.set_of(kept_away);
         match order.action {
-            Action::Drain => standing.barred |= about,
-            Action::Force => standing.barred |= all & !about,
             Action::FreezeFailback => standing.frozen |= about,
             Action::Shadow => standing.shadowed |= about,
+            Action::Drain | Action::DrainWrites | Action::Force => {}
         }
     }
     standing
-}
-
-/// Endpoints that would still get calls under `standing`, of those that can serve.
-pub(super) fn left(standing: Standing, roster: &Roster, serves: impl Fn(usize) -> bool) -> u64 {
-    roster.set_of(|index, _| standing.barred & bit(index) == 0 && serves(index))
 }

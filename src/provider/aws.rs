@@ -1,8 +1,10 @@
 //! What the adapters over AWS SDKs share: how a stack wants such a client, and how its errors become ours.
 
+mod connections;
 mod discreet;
 pub(super) mod recorder;
 
+pub(super) use connections::{Repeats, again, watched};
 pub(super) use discreet::Discreet;
 
 use crate::verdict::{chain, words};

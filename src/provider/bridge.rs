@@ -299,7 +299,13 @@ impl Service<Call<ObjectRequest>> for ObjectService {
     }
 
     fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
+        let progress = call.progress();
         let mut request = call.into_request();
+        match &mut request {
+            ObjectRequest::Get(get) => get.progress = progress,
+            ObjectRequest::Put(put) => put.progress = progress,
+            _ => {}
+        }
         let answer = self.show(&mut request).and_then(|()| self.provider.begin(request));
         Answering::new(answer, self.endpoint.clone(), signed)
     }

@@ -1,6 +1,7 @@
 //! One connection that many calls share: opened once for all who wait for it, and left when nobody knows whether it still
 //! lives.
 
+use super::silence::Silence;
 use crate::clock::{self, Instant};
 use futures_util::{
     FutureExt,
@@ -16,7 +17,8 @@ use std::{
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_millis(900);
 
 /// An attempt that was given up after this leaves a connection of which nobody knows whether it still lives; given up
-/// sooner, its hedge was faster, and the connection is as good as before. Any server answers in half this time.
+/// sooner, its hedge was faster, and the connection is as good as before, unless [nothing else](Silence) is heard over it.
+/// Any server answers in half this time.
 const SUSPECT_AFTER: Duration = Duration::from_millis(500);
 
 type Opening<C, E> = BoxFuture<'static, Result<C, E>>;
@@ -30,6 +32,8 @@ struct Slot<C, E> {
     state: State<C, E>,
     /// Counts the connections, so that the failure of an old one does not end a new one.
     number: u64,
+    /// Of the connection with this number.
+    silence: Silence,
 }
 
 enum State<C, E> {
@@ -45,6 +49,7 @@ impl<C: Clone, E: Clone> Line<C, E> {
             slot: Mutex::new(Slot {
                 state: State::Idle,
                 number: 0,
+                silence: Silence::new(),
             }),
         }
     }
@@ -62,7 +67,9 @@ impl<C: Clone, E: Clone> Line<C, E> {
         let (opening, number) = {
             let mut slot = self.lock();
             let under_way = match &slot.state {
-                State::Open(open) if lives(open) => return Ok((open.clone(), Watch::new(self, slot.number))),
+                State::Open(open) if lives(open) && !slot.silence.is_dead(clock::now()) => {
+                    return Ok((open.clone(), Watch::new(self, slot.number)));
+                }
                 State::Opening(opening) => opening.upgrade(),
                 State::Open(_) | State::Idle => None,
             };
@@ -71,6 +78,7 @@ impl<C: Clone, E: Clone> Line<C, E> {
                 None => {
                     let opening: Shared<Opening<C, E>> = open().boxed().shared();
                     slot.number += 1;
+                    slot.silence = Silence::new();
                     // It cannot have ended, as nobody has polled it.
                     slot.state = opening.downgrade().map_or(State::Idle, State::Opening);
                     (opening, slot.number)
@@ -99,12 +107,28 @@ impl<C, E> Line<C, E> {
         }
     }
 
+    fn heard(&self, number: u64) {
+        let mut slot = self.lock();
+        if slot.number == number {
+            slot.silence.heard(clock::now());
+        }
+    }
+
+    /// An exchange that was begun then was given up.
+    fn given_up(&self, number: u64, since: Instant) {
+        let mut slot = self.lock();
+        if slot.number == number {
+            slot.silence.given_up(since);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Slot<C, E>> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Watches one exchange on a connection. Dropped before it has ended, it leaves the connection if the exchange is old.
+/// Watches one exchange on a connection. Dropped before it has ended, it leaves the connection if the exchange is old; the
+/// next exchange leaves it where nothing is heard over it any more.
 pub(super) struct Watch<'l, C, E> {
     line: &'l Line<C, E>,
     number: u64,
@@ -125,7 +149,9 @@ impl<'l, C, E> Watch<'l, C, E> {
     /// The exchange has ended, and the connection is of use or not.
     pub(super) fn ended(mut self, is_of_use: bool) {
         self.ended = true;
-        if !is_of_use {
+        if is_of_use {
+            self.line.heard(self.number);
+        } else {
             self.line.leave(self.number);
         }
     }
@@ -133,7 +159,11 @@ impl<'l, C, E> Watch<'l, C, E> {
 
 impl<C, E> Drop for Watch<'_, C, E> {
     fn drop(&mut self) {
-        if !self.ended && clock::now().saturating_duration_since(self.since) >= SUSPECT_AFTER {
+        if self.ended {
+            return;
+        }
+        self.line.given_up(self.number, self.since);
+        if clock::now().saturating_duration_since(self.since) >= SUSPECT_AFTER {
             self.line.leave(self.number);
         }
     }

@@ -36,6 +36,8 @@ mod aws;
 pub mod azure_blob;
 #[cfg(feature = "bigtable")]
 pub mod bigtable;
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
+mod body;
 mod bridge;
 mod capabilities;
 #[cfg(feature = "cosmos")]
@@ -50,7 +52,7 @@ pub mod gcs;
 #[cfg(any(feature = "s3", feature = "object_store"))]
 mod known;
 mod kv;
-#[cfg(any(feature = "bigtable", feature = "redis"))]
+#[cfg(any(feature = "bigtable", feature = "gcs", feature = "redis"))]
 mod line;
 pub mod memory;
 pub mod memory_table;
@@ -68,6 +70,8 @@ pub mod redis;
 mod refusal;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(any(feature = "_aws", feature = "bigtable", feature = "gcs", feature = "redis"))]
+mod silence;
 #[cfg(any(feature = "s3", feature = "azure_blob", feature = "dynamodb"))]
 mod span;
 mod terms;
@@ -126,6 +130,9 @@ use std::future::Future;
 /// - A body shorter than announced, or with a wrong checksum, is a failure ([`Verdict::Faulty`](crate::verdict::Verdict)),
 ///   not a short success.
 /// - Tags come back with an empty endpoint name; the stack fills it in.
+///
+/// What helps: `get` and `put` tell of large bodies as they move ([`Get::progress`], [`Put::progress`]). Where they do not, an attempt
+/// has a limit on the whole, a slow body runs into it, and the endpoint looks slow for small objects, too.
 pub trait ObjectProvider: Send + Sync + 'static {
     /// Stores a body.
     fn put(&self, put: Put) -> impl Future<Output = Result<PutAnswer, ProviderError>> + Send;

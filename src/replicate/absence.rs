@@ -84,6 +84,9 @@ pub(crate) async fn read<P: Protocol>(cx: &Context<P>, request: P::Request) -> R
         if has_answered(&reply) {
             return decide(cx, request, reply).await;
         }
+        if cx.ends_with(&reply) {
+            return Err(cx.fail(reply));
+        }
         if !cx.may_ask_more(P::class(&request)) {
             reply.record().note_withheld();
             return Err(cx.fail(reply));

@@ -20,7 +20,7 @@ use crate::{
     client::store::{Aim, Context, Protocol, Reply, members, passed_over::Why},
     clock,
     error::{Error, ErrorKind},
-    request::{Ended, LegKind, OpClass, bit},
+    request::{Ended, LegKind, OpClass, Work, bit},
 };
 use std::{sync::PoisonError, time::Duration};
 
@@ -76,7 +76,7 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
             cx.core.pass_over(unable, Why::NoCreates, clock::now());
             fit &= !bit(unable);
             before.attempts += u32::try_from(reply.record().attempts()).unwrap_or(u32::MAX);
-            if cx.reach(fit) & !before.tried == 0 || !may_ask_more(cx, &reply) {
+            if cx.reach(fit) & !before.tried == 0 || cx.ends_with(&reply) || !may_ask_more(cx, &reply) {
                 break reply;
             }
             last = Some(reply);
@@ -103,7 +103,8 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         before.tried |= reply.record().picked();
         before.lost |= bit(endpoint);
         // As the stack's own retries, paid for before the wait: who has waited is not turned away.
-        if before.attempts >= cx.core.retry.max_attempts || !may_ask_more(cx, &reply) {
+        let most = cx.core.retry.max_attempts;
+        if before.attempts >= most || cx.ends_with(&reply) || !may_ask_more(cx, &reply) {
             break reply;
         }
         if cx.reach(allowed) & !before.tried == 0 {
@@ -166,7 +167,10 @@ fn was_silent<P: Protocol>(reply: &Reply<P>) -> bool {
 /// One attempt, and a short one: within twice the endpoint's own p99, where that is known.
 fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize, silent: bool) -> Aim {
     let floor = if silent { LOOK_AT_THE_SILENT } else { LOOK };
-    let learnt = cx.core.vitals[endpoint].tracker.p99(OpClass::Read);
+    let learnt = cx.core.vitals[endpoint].tracker.p99(Work {
+        class: OpClass::Read,
+        name: cx.told.options().name,
+    });
     let limit = learnt.map_or(floor, |p99| p99.saturating_mul(2).max(LOOK_AT_THE_SILENT));
     Aim {
         deadline: Some(cx.preferring().min(clock::now() + limit)),

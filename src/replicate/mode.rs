@@ -2,6 +2,7 @@ use super::{Plan, Replication};
 use crate::{
     client::BuildError,
     endpoint::{Constraints, Roster},
+    request::bit,
 };
 
 /// A replication whose names have been looked up.
@@ -16,6 +17,14 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
+    /// The endpoints to which writes may go, as a set.
+    pub(crate) fn takes_writes(self, roster: &Roster) -> u64 {
+        match self {
+            Self::ProviderManaged { home } => home.map_or(0, bit),
+            Self::WriteOnce | Self::Strong => roster.set_of(|_, profile| !profile.is_read_only()),
+        }
+    }
+
     /// What a client with these endpoints does; only one that has at most one writable endpoint need not be told.
     pub(crate) fn of(
         roster: &Roster,

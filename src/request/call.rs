@@ -1,4 +1,4 @@
-use super::{After, CallRecord, Leg, OpClass, Safety};
+use super::{After, CallRecord, Leg, OpClass, Progress, Safety};
 use crate::clock::Instant;
 use std::{fmt, sync::Arc};
 
@@ -126,6 +126,11 @@ impl<R> Call<R> {
     /// The same, as the record counts.
     pub(crate) const fn at_after(&self) -> After {
         self.at
+    }
+
+    /// A handle by which whoever carries out this attempt tells how its bytes move. See [`Progress`].
+    pub fn progress(&self) -> Progress {
+        self.record().progress(self.leg(), self.at)
     }
 
     /// The same call as attempt `leg`, handed down now.

@@ -2,16 +2,17 @@
 //! lock.
 
 use super::{
-    After, Leg, LegKind,
+    After, Flow, Leg, LegKind,
     leg::{Ended, LegRecord},
 };
 use crate::{
     clock::Instant,
+    evidence::Lesson,
     verdict::{Detail, Outcome},
 };
 use std::{
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering},
     },
     time::Duration,
@@ -32,11 +33,14 @@ pub(super) struct First {
     stands_in: AtomicU16,
     /// How it ended where that takes more than a word.
     rest: OnceLock<Box<Mutex<Rest>>>,
+    /// What is told of its bytes, where somebody asked for a handle to tell of them.
+    flow: OnceLock<Arc<Flow>>,
 }
 
 #[derive(Debug, Default)]
 struct Rest {
     ended: Option<Ended>,
+    lesson: Option<Lesson>,
     detail: Option<Box<Detail>>,
 }
 
@@ -59,6 +63,7 @@ impl Default for First {
             ended: AtomicU8::new(UNDER_WAY),
             stands_in: AtomicU16::new(0),
             rest: OnceLock::new(),
+            flow: OnceLock::new(),
         }
     }
 }
@@ -88,18 +93,27 @@ impl First {
     }
 
     #[inline]
+    pub(super) fn sent_at(&self) -> Option<After> {
+        self.was_started()
+            .then(|| After::of_nanos(self.started.load(Ordering::Relaxed)))
+    }
+
+    #[inline]
     pub(super) fn was_started(&self) -> bool {
         self.started.load(Ordering::Relaxed) != NEVER
     }
 
     #[inline]
-    pub(super) fn end(&self, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
+    pub(super) fn end(&self, elapsed: Duration, ended: Ended, lesson: Lesson, detail: Option<Detail>) {
         self.elapsed
             .store(After::from(elapsed).nanos().min(NEVER - 1), Ordering::Relaxed);
-        let plain = detail.is_none() && matches!(ended, Ended::Judged(outcome) if outcome.is_plain_success());
+        let plain = detail.is_none()
+            && lesson == Lesson::Good
+            && matches!(ended, Ended::Judged(outcome) if outcome.is_plain_success());
         if !plain {
             *self.rest() = Rest {
                 ended: Some(ended),
+                lesson: Some(lesson),
                 detail: detail.map(Box::new),
             };
         }
@@ -113,6 +127,15 @@ impl First {
             UNDER_WAY => None,
             SUCCEEDED => Some(Ended::Judged(Outcome::SUCCESS)),
             _ => self.rest().ended,
+        }
+    }
+
+    #[inline]
+    pub(super) fn lesson(&self) -> Option<Lesson> {
+        match self.ended.load(Ordering::Acquire) {
+            UNDER_WAY => None,
+            SUCCEEDED => Some(Lesson::Good),
+            _ => self.rest().lesson,
         }
     }
 
@@ -143,12 +166,20 @@ impl First {
         }
     }
 
+    #[inline]
+    pub(super) const fn flow(&self) -> &OnceLock<Arc<Flow>> {
+        &self.flow
+    }
+
     /// All of it; `began` is when the call did.
     pub(super) fn to_record(&self, kind: LegKind, began: Instant) -> LegRecord {
         let ended = self.ended();
-        let detail = match self.ended.load(Ordering::Acquire) {
-            OTHERWISE => self.rest().detail.clone(),
-            _ => None,
+        let (lesson, detail) = match self.ended.load(Ordering::Acquire) {
+            OTHERWISE => {
+                let rest = self.rest();
+                (rest.lesson, rest.detail.clone())
+            }
+            _ => (self.lesson(), None),
         };
         LegRecord {
             kind,
@@ -158,6 +189,8 @@ impl First {
             ended,
             detail,
             stands_in: self.stands_in(),
+            lesson,
+            flow: self.flow.get().cloned(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! One attempt of a call.
 
+use super::Flow;
 use crate::{
     clock::Instant,
+    evidence::Lesson,
     verdict::{Detail, Outcome},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Which attempt of a call this is, counted from 0. The layer that starts an attempt (retry, hedge) draws the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -12,6 +14,11 @@ pub struct Leg(pub(crate) u16);
 
 impl Leg {
     /// Its index among the attempts after the first; `None` for the first.
+    #[inline]
+    pub(crate) const fn is_first(self) -> bool {
+        self.0 == 0
+    }
+
     #[inline]
     pub(super) fn further(self) -> Option<usize> {
         usize::from(self.0).checked_sub(1)
@@ -68,6 +75,10 @@ pub struct LegRecord {
     pub detail: Option<Box<Detail>>,
     /// The attempt whose result stands for this one: its hedge, if that won.
     pub(crate) stands_in: Option<Leg>,
+    /// What its end taught.
+    pub(crate) lesson: Option<Lesson>,
+    /// What is told of its bytes, where somebody asked for a handle to tell of them.
+    pub(crate) flow: Option<Arc<Flow>>,
 }
 
 /// How an attempt ended.
@@ -79,12 +90,12 @@ pub enum Ended {
     Abandoned(Abandoned),
 }
 
-/// How an attempt that was dropped is judged: by its age.
+/// How an attempt that was dropped is judged: by its age. What that teaches: [`evidence`](crate::evidence).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Abandoned {
-    /// Younger than the endpoint's own p99: says nothing about the endpoint.
+    /// Younger than what is late at its endpoint.
     Young,
-    /// Older: a censored latency sample, and a sign that the endpoint is slow.
+    /// Older.
     Late,
 }
 

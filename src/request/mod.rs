@@ -20,18 +20,26 @@ pub(crate) mod key;
 pub mod kv;
 mod leg;
 pub mod object;
+mod options;
+mod progress;
 mod record;
 mod terms;
 mod timer;
+mod work;
 mod write_id;
 
 pub(crate) use after::After;
 pub use call::Call;
 pub use key::{InvalidKey, Key};
 pub use leg::{Abandoned, Ended, Leg, LegKind, LegRecord};
+pub use options::Options;
+pub(crate) use options::Told;
+pub use progress::Progress;
+pub(crate) use progress::{Flow, Seen, Stage};
 pub use record::CallRecord;
 pub(crate) use record::bit;
 pub(crate) use timer::{Own, Timer};
+pub use work::Work;
 pub use write_id::WriteId;
 
 /// What kind of work a call is. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).

@@ -10,7 +10,7 @@
 //! assert_eq!(request.class(), OpClass::Read);
 //! ```
 
-use super::{Key, OpClass};
+use super::{Key, OpClass, Progress};
 
 pub use super::{
     WriteId,
@@ -75,6 +75,8 @@ pub struct Put {
     pub terms_at: Arc<BTreeMap<Arc<str>, Arc<Terms>>>,
     /// Travels as metadata, so that a retry recognises its own earlier success. `None`: nothing is added.
     pub write_id: Option<WriteId>,
+    /// Tells the stack how the body moves; see [`Progress`].
+    pub progress: Progress,
 }
 
 impl Put {
@@ -88,6 +90,7 @@ impl Put {
             terms: Arc::default(),
             terms_at: Arc::default(),
             write_id: None,
+            progress: Progress::unheard(),
         }
     }
 }
@@ -198,6 +201,8 @@ pub struct Get {
     pub range: Option<ByteRange>,
     /// Answer *not modified* if the object still has this tag.
     pub if_none_match: Option<ETag>,
+    /// Tells the stack how the body moves; see [`Progress`].
+    pub progress: Progress,
 }
 
 impl Get {
@@ -207,6 +212,7 @@ impl Get {
             key,
             range: None,
             if_none_match: None,
+            progress: Progress::unheard(),
         }
     }
 }

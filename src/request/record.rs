@@ -1,7 +1,7 @@
 mod attempts;
 
 use super::{
-    After, LegKind, OpClass, Safety,
+    After, LegKind, OpClass, Options, Safety, Told, Work,
     first::First,
     leg::LegRecord,
     timer::{CallTimer, Collecting, Own, Timer},
@@ -39,20 +39,28 @@ pub struct CallRecord {
     earns: bool,
     /// Added to every attempt's limit: what the bytes alone need on the wire.
     allowance: Duration,
+    /// The bytes that it sends, as far as they are known beforehand.
+    bytes: u64,
+    proves_absences: bool,
     /// An attempt that may have been applied is not followed by another.
     gives_back_lost: bool,
     /// Attempts before this pass.
     spent: u32,
+    /// What its caller says of its attempts.
+    told: Told,
     /// Most calls have just this attempt.
     first: First,
     /// Those after it, in their order, once there is one.
     more: OnceLock<Box<Mutex<Vec<LegRecord>>>>,
     /// One of its attempts is a breaker's probe.
     probe: AtomicBool,
-    /// And of an endpoint that was silent when it was last heard of.
-    silent: AtomicBool,
     /// The budget has refused a further attempt.
     withheld: AtomicBool,
+    /// Nanoseconds: how long the attempt took that was back before another; 0 while none was.
+    overtaken: AtomicU64,
+    overtaken_late: AtomicBool,
+    /// Another endpoint is asked beside an attempt that is late, or will be.
+    watched: AtomicBool,
     timer: CallTimer,
 }
 
@@ -74,13 +82,18 @@ impl CallRecord {
             narrowed: false,
             earns: true,
             allowance: Duration::ZERO,
+            bytes: 0,
+            proves_absences: false,
             gives_back_lost: false,
             spent: 0,
+            told: Told::default(),
             first: First::default(),
             more: OnceLock::new(),
             probe: AtomicBool::new(false),
-            silent: AtomicBool::new(false),
             withheld: AtomicBool::new(false),
+            overtaken: AtomicU64::new(0),
+            overtaken_late: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
             timer: CallTimer::default(),
         }
     }
@@ -136,7 +149,8 @@ impl CallRecord {
         self
     }
 
-    /// Every attempt may take so much longer than the learnt limit: for calls that carry many bytes.
+    /// Every attempt may take so much longer than the learnt limit: for calls that carry many bytes, where nobody
+    /// [tells](super::Progress) how they move. Nothing is added to a limit that was [said](Options::attempt_limit).
     #[must_use]
     #[inline]
     pub const fn allowing(mut self, extra: Duration) -> Self {
@@ -166,6 +180,34 @@ impl CallRecord {
         self
     }
 
+    /// What the caller says of its attempts in place of what the layers do by default.
+    #[must_use]
+    pub fn told(self, options: Options) -> Self {
+        self.heeding(options.into())
+    }
+
+    #[must_use]
+    #[inline]
+    pub(crate) fn heeding(mut self, told: Told) -> Self {
+        self.told = told;
+        self
+    }
+
+    /// What its attempts are measured with.
+    #[inline]
+    pub fn work(&self) -> Work {
+        Work {
+            class: self.class,
+            name: self.told.name(),
+        }
+    }
+
+    /// See [`told`](Self::told).
+    #[inline]
+    pub fn options(&self) -> &Options {
+        self.told.options()
+    }
+
     /// See [`earning`](Self::earning).
     #[inline]
     pub const fn earns(&self) -> bool {
@@ -178,12 +220,19 @@ impl CallRecord {
         self.allowance
     }
 
+    /// So many bytes are sent with every attempt.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn carrying(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
     /// A write of a megabyte and more: something on the way may refuse or lose those while small ones pass.
     #[inline]
     pub(crate) const fn is_large(&self) -> bool {
-        /// The time that the client allows for a megabyte.
-        const LARGE: Duration = Duration::from_secs(1);
-        matches!(self.class, OpClass::Write) && self.allowance.as_micros() >= LARGE.as_micros()
+        const LARGE: u64 = 1_000_000;
+        matches!(self.class, OpClass::Write) && self.bytes >= LARGE
     }
 
     /// Retry gives back an attempt that may have been applied, though the write may be repeated: whoever made this record
@@ -268,16 +317,9 @@ impl CallRecord {
         self.barred
     }
 
-    /// One of its attempts serves as a breaker's probe; `silent`: of an endpoint that was late when it last failed.
-    pub(crate) fn note_probe(&self, silent: bool) {
-        self.silent.store(silent, Ordering::Relaxed);
+    /// One of its attempts serves as a breaker's probe.
+    pub(crate) fn note_probe(&self) {
         self.probe.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it probes an endpoint from which no answer need be expected.
-    #[inline]
-    pub(crate) fn probes_silence(&self) -> bool {
-        self.is_probe() && self.silent.load(Ordering::Relaxed)
     }
 
     /// The budget has refused a further attempt, which the error then says.
@@ -287,6 +329,35 @@ impl CallRecord {
 
     pub(crate) fn is_withheld(&self) -> bool {
         self.withheld.load(Ordering::Relaxed)
+    }
+
+    /// Somebody asks elsewhere beside an attempt that is late, or will: it need not end for that. See
+    /// [`hedge`](crate::hedge).
+    pub(crate) fn note_watched(&self, watched: bool) {
+        self.watched.store(watched, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// Whoever made this record asks again, for a proof, where an answer is that something does not exist.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn proving_absences(mut self, proves: bool) -> Self {
+        self.proves_absences = proves;
+        self
+    }
+
+    #[inline]
+    pub(crate) const fn proves_absences(&self) -> bool {
+        self.proves_absences
+    }
+
+    /// It proves that something does not exist.
+    #[inline]
+    pub(crate) const fn proves(&self) -> bool {
+        matches!(self.first_kind, LegKind::Proof)
     }
 
     /// A probe from the background: nobody's call.
@@ -306,6 +377,21 @@ impl CallRecord {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn poll_until(&self, at: After, own: &mut Own, cx: &mut Context<'_>) -> Poll<()> {
         self.timer.poll_until(self.started, at, own, cx)
+    }
+
+    /// Whether this process is known to have stood still between then and now.
+    #[inline]
+    pub(crate) fn stood_still(&self, since: After, now: Instant) -> bool {
+        self.timer.stood_still(since, self.after(now))
+    }
+
+    /// A wait that began then was to end at `due`. Where it ended far behind because this process stood still: until when it is waited
+    /// again, as long as the first time and a second at most, so that what arrived meanwhile is seen.
+    pub(crate) fn again_after_a_pause(&self, since: After, due: After) -> Option<After> {
+        let now = self.after(clock::now());
+        self.timer
+            .is_far_behind(due, now)
+            .then(|| now.plus(due.since(since).min(Duration::from_secs(1))))
     }
 
     /// Until what it gives is dropped, each station that this task polls only says until when it waits.

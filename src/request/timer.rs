@@ -24,7 +24,15 @@ use tokio::time::Sleep;
 pub(crate) struct CallTimer {
     /// Every moment before this one has passed.
     passed: AtomicU64,
+    /// When the timer is to fire that was set last; 0: none was.
+    armed: AtomicU64,
+    /// When a timer last fired far behind its time; 0: none did.
+    far_behind: AtomicU64,
 }
+
+/// A timer that fires so much later than it was set for says that this process stood still: it was stopped, or all its threads were
+/// busy. (A timer's resolution is 1 ms; an executor that is merely busy is some ten behind.)
+const FAR_BEHIND: u64 = 50_000_000;
 
 /// A deadline's poll, while it goes on.
 #[derive(Clone, Copy)]
@@ -129,6 +137,22 @@ impl CallTimer {
         Poll::Ready(self.has_passed(at))
     }
 
+    /// Whether this process is known to have stood still between then and now: a timer fired far behind its time, or should have
+    /// fired long ago.
+    #[inline]
+    pub(super) fn stood_still(&self, since: After, now: After) -> bool {
+        let armed = self.armed.load(Ordering::Relaxed);
+        let overdue =
+            armed >= self.passed.load(Ordering::Relaxed).max(1) && now.nanos() >= armed.saturating_add(FAR_BEHIND);
+        let fired = self.far_behind.load(Ordering::Relaxed);
+        overdue || (fired != 0 && fired > since.nanos())
+    }
+
+    /// This moment was passed so long ago that this process must have stood still.
+    pub(super) fn is_far_behind(&self, due: After, now: After) -> bool {
+        now.nanos() >= due.nanos().saturating_add(FAR_BEHIND)
+    }
+
     #[inline]
     fn has_passed(&self, at: After) -> bool {
         at.nanos() < self.passed.load(Ordering::Relaxed)
@@ -142,10 +166,12 @@ impl CallTimer {
         let set = match (*timer.set, timer.sleep.as_mut().as_pin_mut()) {
             (Some(set), Some(_)) if set <= at && !self.has_passed(set) => set,
             (_, Some(sleep)) => {
+                self.armed.store(at.nanos(), Ordering::Relaxed);
                 sleep.reset(when());
                 at
             }
             (_, None) => {
+                self.armed.store(at.nanos(), Ordering::Relaxed);
                 timer.sleep.set(Some(tokio::time::sleep_until(when())));
                 at
             }
@@ -156,6 +182,9 @@ impl CallTimer {
         };
         ready!(sleep.poll(cx));
         let now = After::from(clock::now().saturating_duration_since(start));
+        if now.nanos() >= set.nanos().saturating_add(FAR_BEHIND) {
+            self.far_behind.store(now.nanos(), Ordering::Relaxed);
+        }
         // Several tasks may wait, and none takes back what another has seen.
         self.passed
             .fetch_max(set.max(now).nanos().saturating_add(1), Ordering::Relaxed);

@@ -21,7 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Probes from the background, `warm_up` and `verify` are nobody's calls and have bounds of their own. Within one attempt
 /// an adapter may exchange more than one message, within a fixed bound but where said. None of them is counted here. `S3` and `GenericStore` ask with a GET of one byte
 /// where a *not found* or a delete is not proven by the answer's marks, and `S3` asks a second time for a page of a listing that
-/// was no readable XML; `Redis` follows up to five redirections of a
+/// was no readable XML; `S3`, and reads of `DynamoDb`, are sent again where a kept connection broke off before the answer (once or
+/// twice; 17 times at most, where so many connections lay in the pool unused); `Redis` follows up to five redirections of a
 /// cluster and brings a script along that the server does not know; `Cosmos` looks at what refused its write, and replaces
 /// what has expired; `AzureBlob` asks for the size before the last bytes of a blob (up to three times when the blob
 /// changes); `Bigtable` sends what came too late for its connection once more on a new one. Without a bound but the attempt's

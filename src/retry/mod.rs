@@ -3,7 +3,7 @@
 //! A failed attempt is made again *at once* at an endpoint that this call has not tried; only when it must return to one
 //! that it has tried does it wait, with full jitter, and no shorter than that endpoint asked for in `Retry-After` (but not
 //! longer than [`Settings::max_backoff`] for it: one header must not hold up a call for a day). What may be repeated at all follows from the verdict and the call's
-//! [`Safety`](crate::request::Safety): a write that must happen once is repeated only when it was provably not sent. All
+//! [`Safety`](crate::request::Safety) (the table at [`decide`]; your own rule may say otherwise where that is safe, see [`Rule`]): a write that must happen once is repeated only when it was provably not sent. All
 //! extra attempts, hedges included, draw on one [`Budget`]; when that is empty the failure is returned. Some requests no
 //! budget may refuse: see [`Exception`].
 //!
@@ -34,21 +34,25 @@ mod budget;
 mod exception;
 mod policy;
 mod purse;
+mod rule;
 
 pub use budget::Budget;
 pub use exception::Exception;
 pub(crate) use exception::Exceptions;
 pub use policy::{Decision, Settings, decide};
-pub(crate) use purse::Purse;
+pub(crate) use purse::{Grant, Purse};
+pub(crate) use rule::decide_by;
+pub use rule::{Again, Rule};
 
 use crate::{
     BoxError,
     bounds::Bounded,
     clock,
-    request::{After, Call, Ended, Leg, LegKind, Own},
+    request::{After, Call, CallRecord, Ended, Leg, LegKind, Own},
     route::Exhausted,
     station::{Apart, Behind, Served, Station},
     telemetry::Reporter,
+    timeout::Limit,
 };
 use std::{
     pin::Pin,
@@ -207,14 +211,16 @@ where
                     return Poll::Ready(this.last.take().map_or(result, |last| *last));
                 }
                 let lost = matches!(ended, Some(Ended::Judged(outcome)) if outcome.may_have_been_applied());
-                if decide(ended, result.is_ok(), record.safety()) == Decision::Return
+                let rule = record.options().retry_when.or(shared.settings.when);
+                if decide_by(rule, ended, result.is_ok(), record.safety()) == Decision::Return
                     || (lost && record.gives_back_lost())
+                    || is_a_vain_proof(record, ended)
                     || this.attempts >= shared.settings.max_attempts
                 {
                     return Poll::Ready(result);
                 }
                 this.last = Some(Box::new(result));
-                if !shared.purse.grants(record, clock::now()) {
+                if shared.purse.grants(record, clock::now()).is_none() {
                     record.note_withheld();
                     return Poll::Ready(last(&mut this.last));
                 }
@@ -267,6 +273,12 @@ impl<N> Retry<N> {
             attempt: Box::pin(Apart::enter(&self.inner, call)),
         }
     }
+}
+
+/// Only one endpoint can give the proof, and it has been silent for a second: whoever waits for *not found* has waited enough.
+fn is_a_vain_proof(record: &CallRecord, ended: Option<Ended>) -> bool {
+    let silent = matches!(ended, Some(Ended::Judged(outcome)) if outcome.timed_out);
+    silent && record.proves() && record.after(clock::now()) >= After::START.plus(Limit::UNLEARNT)
 }
 
 /// The best failure that there was.

@@ -1,3 +1,4 @@
+use super::Rule;
 use crate::{
     bounds::{Bounded, Bounds, DAY},
     request::{Ended, LegRecord, Safety},
@@ -9,6 +10,10 @@ use std::time::Duration;
 /// When a call is tried again, and after what wait. A client refuses settings outside their bounds when it is built; a
 /// [`RetryLayer`](super::RetryLayer) used alone takes the nearest within them.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(
+    unpredictable_function_pointer_comparisons,
+    reason = "rules that were merged do the same, and one that is there twice is at worst told apart"
+)]
 #[non_exhaustive]
 pub struct Settings {
     /// The most attempts of one call, the first included, hedges not. Default 3: a call that failed at three endpoints
@@ -19,6 +24,8 @@ pub struct Settings {
     pub backoff: Duration,
     /// The cap that no wait exceeds, doubled or asked for by an endpoint. Default 2 s. At most a day.
     pub max_backoff: Duration,
+    /// Your own rule: after which outcomes a call is tried again. Default none: the [table](decide) decides.
+    pub when: Option<Rule>,
 }
 
 impl Default for Settings {
@@ -27,6 +34,7 @@ impl Default for Settings {
             max_attempts: 3,
             backoff: Duration::from_millis(50),
             max_backoff: Duration::from_secs(2),
+            when: None,
         }
     }
 }
@@ -37,6 +45,7 @@ impl Bounded for Settings {
             max_attempts,
             backoff,
             max_backoff,
+            when: _,
         } = self;
         bounds.count("retry.max_attempts", max_attempts, 1, 1_000);
         bounds.time("retry.backoff", backoff, Duration::ZERO, DAY);

@@ -45,14 +45,35 @@ impl Purse {
         granted
     }
 
-    /// The same for a further attempt of this call. One that lends an attempt as a probe does not pay.
-    pub(crate) fn grants(&self, record: &CallRecord, now: Instant) -> bool {
+    /// The same for a further attempt of this call. One that lends an attempt as a probe pays like any other, and is granted what the
+    /// budget refuses.
+    pub(crate) fn grants(&self, record: &CallRecord, now: Instant) -> Option<Grant> {
+        if record.is_background() {
+            return Some(Grant::Excepted);
+        }
         if !record.is_probe() {
-            return self.withdraw(record.class(), now);
+            return self.withdraw(record.class(), now).then_some(Grant::Paid);
         }
-        if !record.is_background() {
-            self.except(Exception::LentProbe);
+        if self.budget.withdraw(now) {
+            return Some(Grant::Paid);
         }
-        true
+        self.except(Exception::LentProbe);
+        Some(Grant::Excepted)
     }
+
+    /// What was granted was not sent after all.
+    pub(crate) fn give_back(&self, grant: Grant, now: Instant) {
+        if grant == Grant::Paid {
+            self.budget.refund(now);
+        }
+    }
+}
+
+/// On what terms an extra attempt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// The budget paid.
+    Paid,
+    /// It need not.
+    Excepted,
 }

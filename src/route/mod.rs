@@ -1,9 +1,10 @@
 //! Chooses an endpoint for every attempt.
 //!
-//! Spill, don't flip: a tier's share of the traffic falls with its health and the rest goes to the next; within a tier the
-//! cheapest endpoint by failure-aware peak-EWMA × attempts under way is taken ([`pick`]). An endpoint whose breaker is open
+//! Spill, don't flip: a tier carries what its endpoints bear and the rest goes to the next; within a tier the cheapest endpoint by
+//! peak-EWMA × attempts under way is taken ([`pick`]). An endpoint that fails or dawdles beside a healthier one keeps a trickle
+//! ([`neighbours`]). An endpoint whose breaker is open
 //! gets nothing but a probe when one is due; one that throttles gets the [share](crate::health::ThrottleShare) that it can
-//! bear; one that is full is passed over. When *every* endpoint looks bad the least bad is kept in use, since then this
+//! bear; one that is full is passed over. When *every* endpoint looks bad the one that succeeded last is kept in use, since then this
 //! host's own network, DNS or credentials are the likelier cause.
 //!
 //! ```
@@ -29,6 +30,7 @@
 //!
 //! **Cancel safety**: nothing is held.
 
+pub mod neighbours;
 pub mod pick;
 mod refusal;
 mod select;

@@ -3,12 +3,12 @@
 //! ```
 //! use evenkeel::route::pick::{Candidate, choose};
 //!
-//! let well = |index, tier| Candidate { index, tier, share: 1.0, score: 1.0, admitted: 1.0, cost: 1.0 };
+//! let well = |index, tier| Candidate { index, tier, share: 1.0, admitted: 1.0, cost: 1.0 };
 //! assert_eq!(choose(&[well(0, 0), well(1, 1)], 0.99), Some(0)); // the first tier takes everything
 //!
-//! let sick = Candidate { score: 0.5, ..well(0, 0) };
-//! assert_eq!(choose(&[sick, well(1, 1)], 0.69), Some(0)); // it takes 1.4 × 0.5 = 70 %
-//! assert_eq!(choose(&[sick, well(1, 1)], 0.71), Some(1)); // the rest spills
+//! let back = Candidate { share: 0.5, ..well(0, 0) }; // half up its ramp
+//! assert_eq!(choose(&[back, well(1, 1)], 0.69), Some(0)); // it takes 1.4 × 0.5 = 70 %
+//! assert_eq!(choose(&[back, well(1, 1)], 0.71), Some(1)); // the rest spills
 //! ```
 
 /// Envoy's over-provisioning factor: a tier keeps all its traffic until under 1/1.4 = 71 % of it is healthy, as the rest of
@@ -16,7 +16,7 @@
 pub const OVERPROVISIONING: f64 = 1.4;
 
 /// What the choice knows of one endpoint.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Candidate {
     /// Its index.
     pub index: usize,
@@ -24,11 +24,9 @@ pub struct Candidate {
     pub tier: u8,
     /// The share of its normal traffic that it may carry, 0–1: 0 with an open breaker, less than 1 on the ramp.
     pub share: f64,
-    /// Its recent success share, 0–1.
-    pub score: f64,
-    /// What its throttling leaves of its normal traffic, 0–1.
+    /// What its throttling, or its [neighbours](super::neighbours), leave of its normal traffic, 0–1.
     pub admitted: f64,
-    /// What one more attempt there would cost: failure-aware peak-EWMA × (in flight + 1).
+    /// What one more attempt there would cost: peak-EWMA × (in flight + 1).
     pub cost: f64,
 }
 
@@ -42,7 +40,7 @@ impl Candidate {
 /// Chooses one of these candidates, with `draw` uniform in 0–1. `None` if none has a share.
 ///
 /// *Between* tiers traffic spills in proportion: the most preferred tier takes what its health allows (1.4 × the mean of
-/// share × score, at most all; of that, what its throttling admits), the next the same of what is left. What is left over
+/// share, at most all; of that, what its throttling admits), the next the same of what is left. What is left over
 /// after the last goes back to the most preferred one that has any share. *Within* a tier the cheapest is chosen, cost
 /// divided by share and by what its throttling admits.
 pub fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
@@ -87,9 +85,7 @@ impl Tiers<'_> {
     }
 
     fn health(&self, tier: u8) -> f64 {
-        let (sum, count) = self
-            .of(tier)
-            .fold((0.0, 0.0), |(sum, n), c| (sum + c.share * c.score, n + 1.0));
+        let (sum, count) = self.of(tier).fold((0.0, 0.0), |(sum, n), c| (sum + c.share, n + 1.0));
         (OVERPROVISIONING * sum / f64::max(count, 1.0)).min(1.0)
     }
 
@@ -113,12 +109,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn candidate(index: usize, tier: u8, share: f64, score: f64, cost: f64) -> Candidate {
+    fn candidate(index: usize, tier: u8, share: f64, cost: f64) -> Candidate {
         Candidate {
             index,
             tier,
             share,
-            score,
             admitted: 1.0,
             cost,
         }
@@ -136,48 +131,48 @@ mod tests {
 
     #[test]
     fn a_healthy_tier_takes_everything() {
-        let all = [candidate(0, 0, 1.0, 0.75, 9.0), candidate(1, 1, 1.0, 1.0, 1.0)];
+        let all = [candidate(0, 0, 0.75, 9.0), candidate(1, 1, 1.0, 1.0)];
         assert_eq!(shares(&all)[1], 0.0);
     }
 
     #[test]
     fn a_sick_one_spills_in_proportion() {
-        let all = [candidate(0, 0, 1.0, 0.5, 1.0), candidate(1, 1, 1.0, 1.0, 1.0)];
+        let all = [candidate(0, 0, 0.5, 1.0), candidate(1, 1, 1.0, 1.0)];
         assert!((shares(&all)[1] - 0.3).abs() < 0.01, "{:?}", shares(&all));
     }
 
     #[test]
     fn an_open_one_gets_nothing_and_none_open_gives_none() {
-        let all = [candidate(0, 0, 0.0, 1.0, 1.0), candidate(1, 1, 1.0, 0.1, 1.0)];
+        let all = [candidate(0, 0, 0.0, 1.0), candidate(1, 1, 0.1, 1.0)];
         assert_eq!(shares(&all)[0], 0.0);
         assert!((shares(&all)[1] - 1.0).abs() < 0.01);
-        assert_eq!(choose(&[candidate(0, 0, 0.0, 1.0, 1.0)], 0.5), None);
+        assert_eq!(choose(&[candidate(0, 0, 0.0, 1.0)], 0.5), None);
         assert_eq!(choose(&[], 0.5), None);
     }
 
     #[test]
     fn a_throttling_one_gets_what_it_bears_and_no_more() {
-        let mut all = [candidate(0, 0, 1.0, 1.0, 1.0), candidate(1, 1, 1.0, 1.0, 1.0)];
+        let mut all = [candidate(0, 0, 1.0, 1.0), candidate(1, 1, 1.0, 1.0)];
         all[0].admitted = 0.5;
         assert!((shares(&all)[0] - 0.5).abs() < 0.01, "{:?}", shares(&all));
     }
 
     #[test]
     fn within_a_tier_the_cheapest_wins_and_a_ramp_makes_expensive() {
-        let all = [candidate(0, 0, 1.0, 1.0, 2.0), candidate(1, 0, 1.0, 1.0, 1.0)];
+        let all = [candidate(0, 0, 1.0, 2.0), candidate(1, 0, 1.0, 1.0)];
         assert_eq!(choose(&all, 0.5), Some(1));
-        let all = [candidate(0, 0, 1.0, 1.0, 2.0), candidate(1, 0, 0.1, 1.0, 1.0)];
+        let all = [candidate(0, 0, 1.0, 2.0), candidate(1, 0, 0.1, 1.0)];
         assert_eq!(choose(&all, 0.5), Some(0));
     }
 
     proptest! {
         #[test]
         fn always_someone_with_a_share_if_there_is_one(
-            raw in proptest::collection::vec((0_u8..4, 0.0_f64..=1.0, 0.0_f64..=1.0, 0.0_f64..1e9, any::<bool>()), 0..8),
+            raw in proptest::collection::vec((0_u8..4, 0.0_f64..=1.0, 0.0_f64..1e9, any::<bool>()), 0..8),
             draw in 0.0_f64..1.0,
         ) {
             let all: Vec<_> = raw.iter().enumerate()
-                .map(|(i, (tier, share, score, cost, open))| candidate(i, *tier, if *open { 0.0 } else { *share }, *score, *cost))
+                .map(|(i, (tier, share, cost, open))| candidate(i, *tier, if *open { 0.0 } else { *share }, *cost))
                 .collect();
             match choose(&all, draw) {
                 Some(index) => prop_assert!(all[index].share > 0.0),

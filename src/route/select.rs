@@ -1,21 +1,32 @@
 use super::{
     Barred, Vitals,
+    neighbours::{self, Neighbour, TRICKLE},
     pick::{Candidate, choose},
 };
 use crate::{
     breaker::Admission,
     clock::Instant,
-    request::{CallRecord, LegKind, OpClass, bit},
+    request::{CallRecord, LegKind, OpClass, Work, bit},
 };
-use std::sync::{Mutex, PoisonError};
+use std::{
+    cmp::Reverse,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// What an attempt asks of the router.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub(super) class: OpClass,
+    /// What its call was named.
+    pub(super) name: Option<&'static str>,
     /// A write of many bytes, which has breakers of its own.
     pub(super) large: bool,
     pub(super) kind: LegKind,
+    /// Its call proves an absence.
+    pub(super) proof: bool,
     /// Only this one.
     pub(super) pin: Option<usize>,
     /// Never these: the call's own constraints, orders.
@@ -26,6 +37,16 @@ pub(super) struct Wish {
     pub(super) tried: u64,
     /// Tried ones may be tried again.
     pub(super) revisit: bool,
+}
+
+impl Wish {
+    #[inline]
+    const fn work(&self) -> Work {
+        Work {
+            class: self.class,
+            name: self.name,
+        }
+    }
 }
 
 /// Where an attempt goes.
@@ -111,18 +132,44 @@ impl std::ops::Index<usize> for Places {
     }
 }
 
-/// The draws of the spill.
+/// What a choice remembers of those before it.
 #[derive(Debug)]
-pub(super) struct Draws(Mutex<fastrand::Rng>);
+pub(super) struct Chance {
+    /// The draws of the spill.
+    draws: Mutex<fastrand::Rng>,
+    /// By class: who was left beside healthier neighbours.
+    left: [AtomicU64; 3],
+}
 
-impl Draws {
+impl Chance {
     pub(super) fn seeded(seed: u64) -> Self {
-        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+        Self {
+            draws: Mutex::new(fastrand::Rng::with_seed(seed)),
+            left: Default::default(),
+        }
     }
 
     /// Uniform in 0–1.
-    fn next(&self) -> f64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+    fn draw(&self) -> f64 {
+        self.draws.lock().unwrap_or_else(PoisonError::into_inner).f64()
+    }
+
+    /// Who is left; remembered where `all` may be used.
+    fn left(&self, beside: &[Neighbour], vitals: &[Vitals], class: OpClass, all: bool) -> u64 {
+        let before = self.left[class.index()].load(Ordering::Relaxed);
+        // Who is out, or comes back on a ramp, begins anew.
+        let whole = beside.iter().enumerate().filter(|(_, seen)| seen.whole);
+        let before = before & whole.fold(0, |set, (index, _)| set | bit(index));
+        let left = neighbours::left(beside, class, before);
+        if all && left != before {
+            self.left[class.index()].store(left, Ordering::Relaxed);
+            let news = vitals
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| left & !before & bit(*index) != 0);
+            news.for_each(|(_, vital)| vital.tracker.is_left(class));
+        }
+        left
     }
 }
 
@@ -166,15 +213,21 @@ const MAX: usize = 64;
 /// Where a first attempt goes when nothing is wrong and the preferred tier is one endpoint: nearly every call of nearly every
 /// day, so it asks no lock and no clock. `None`: [`select`] must look.
 pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Selected> {
-    if wish.tried | wish.refused != 0 || wish.pin.is_some() {
+    // (What is learnt of calls with a name is not at hand here.)
+    if wish.tried | wish.refused != 0 || wish.pin.is_some() || wish.name.is_some() {
         return None;
     }
     let permitted = places.permitted(wish);
     let index = places.sole_preferred(permitted, wish.class)?;
-    let well = vitals
-        .iter()
-        .all(|vital| vital.breaker.of(wish.large).untroubled(wish.class))
-        && vitals[index].tracker.is_sound(wish.class);
+    let tracker = &vitals[index].tracker;
+    let p50 = tracker.p50(wish.class);
+    let well = tracker.is_sound(wish.class)
+        && tracker.was_heard_of(wish.class)
+        && vitals.iter().enumerate().all(|(other, vital)| {
+            let slower =
+                || places[other].tier > places[index].tier && neighbours::is_slower(p50, vital.tracker.p99(wish.class));
+            vital.breaker.of(wish.large).untroubled(wish.class) && !slower()
+        });
     well.then_some(Selected {
         index,
         forced: false,
@@ -189,11 +242,17 @@ pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Se
 ///    found to be well.
 /// 2. Closed endpoints that this call has not tried, by tier and cost.
 /// 3. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
-/// 4. When nothing at all is closed: the least bad, by force.
+/// 4. When nothing at all is closed: the one that succeeded last, by force.
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
-/// pinned to; past a breaker that is not closed it gets once a second, as that endpoint may be the only holder.
-pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instant, draws: &Draws) -> Option<Selected> {
+/// pinned to; past a breaker that is not closed it gets once a second, where the endpoint is not silent: it may be the only holder.
+pub(super) fn select(
+    places: &Places,
+    vitals: &[Vitals],
+    wish: Wish,
+    now: Instant,
+    chance: &Chance,
+) -> Option<Selected> {
     let all_permitted = places.permitted(wish);
     let permitted = |index: usize| all_permitted & bit(index) != 0;
     let willing = |index: usize| wish.refused & bit(index) == 0;
@@ -210,25 +269,29 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
     }
     if let Some(pin) = wish.pin {
         let may = permitted(pin) && willing(pin) && pin < places.len() && (untried(pin) || wish.revisit);
+        let breaker = || vitals[pin].breaker.of(wish.large);
+        // What proves an absence is not lent as a probe where the background sees to it: it would wait for nothing.
+        if may
+            && wish.proof
+            && !breaker().untroubled(wish.class)
+            && breaker().peek(wish.class, now) == Admission::Probe
+            && !breaker().borrows(wish.class, now)
+        {
+            return None;
+        }
         return may.then(|| Selected {
             forced: match wish.kind {
-                LegKind::Proof => vitals[pin].breaker.of(wish.large).lets_proof(wish.class, now),
                 LegKind::Probe => false,
+                _ if wish.proof => breaker().lets_proof(wish.class, now),
                 _ => true,
             },
             ..chosen(pin)
         });
     }
 
-    let mut buffer = [Candidate {
-        index: 0,
-        tier: 0,
-        share: 0.0,
-        score: 0.0,
-        admitted: 0.0,
-        cost: 0.0,
-    }; MAX];
+    let mut buffer = [Candidate::default(); MAX];
     let mut count = 0;
+    let mut beside = [Neighbour::default(); MAX];
     let mut probe_due = None;
     let mut probe_wanted = None;
     let mut any_closed = false;
@@ -238,6 +301,15 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
         }
         let share = vital.breaker.of(wish.large).share(wish.class, now);
         any_closed |= share > 0.0;
+        let standing = vital.tracker.standing(wish.work(), now);
+        beside[index] = Neighbour {
+            tier: place.tier,
+            faults: standing.faults,
+            dead: standing.dead,
+            p50: standing.p50,
+            p99: standing.p99,
+            whole: share >= 1.0 && standing.admitted >= 1.0,
+        };
         if !untried(index) || !willing(index) {
             continue;
         }
@@ -247,16 +319,28 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
                 probe_wanted = Some(index);
             }
         }
-        let standing = vital.tracker.standing(wish.class, now);
         buffer[count] = Candidate {
             index,
             tier: place.tier,
             share,
-            score: standing.score,
-            admitted: standing.admitted,
+            admitted: match vital.tracker.is_silent(wish.class, now) {
+                true => TRICKLE,
+                false => standing.admitted,
+            },
             cost: standing.cost,
         };
         count += 1;
+    }
+    let left = chance.left(
+        &beside[..places.len().min(MAX)],
+        vitals,
+        wish.class,
+        wish.pin.is_none() && wish.barred == 0,
+    );
+    for candidate in &mut buffer[..count] {
+        if left & bit(candidate.index) != 0 {
+            candidate.admitted = candidate.admitted.min(TRICKLE);
+        }
     }
     let candidates = &buffer[..count];
 
@@ -266,7 +350,7 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
     {
         return Some(chosen(index));
     }
-    if let Some(index) = choose(candidates, draws.next()) {
+    if let Some(index) = choose(candidates, chance.draw()) {
         let others = candidates.iter().filter(|c| c.share > 0.0).count() > 1;
         return Some(Selected {
             may_queue: !others,
@@ -279,29 +363,23 @@ pub(super) fn select(places: &Places, vitals: &[Vitals], wish: Wish, now: Instan
     if any_closed && let Some(index) = probe_due {
         return Some(chosen(index));
     }
-    let least_bad = |all: &mut dyn Iterator<Item = usize>, closed_only: bool| {
-        all.filter(|i| {
-            permitted(*i)
-                && willing(*i)
-                && (!closed_only || vitals[*i].breaker.of(wish.large).share(wish.class, now) > 0.0)
-        })
-        .min_by(|a, b| {
-            let badness = |i: usize| {
-                vitals[i].breaker.of(wish.large).fault_share(wish.class, now) - vitals[i].tracker.score(wish.class)
-            };
-            f64::total_cmp(&badness(*a), &badness(*b)).then(places[*a].tier.cmp(&places[*b].tier))
+    // The one that succeeded last; the most preferred where that is the same.
+    let last_to_succeed = |among: &dyn Fn(usize) -> bool| {
+        let candidates = (0..places.len()).filter(|index| permitted(*index) && willing(*index) && among(*index));
+        candidates.max_by_key(|index| {
+            (
+                vitals[*index].tracker.last_success(wish.class),
+                Reverse(places[*index].tier),
+            )
         })
     };
     if any_closed {
         // Closed ones are left, but this call has tried them all.
-        return wish
-            .revisit
-            .then(|| least_bad(&mut (0..places.len()), true))
-            .flatten()
-            .map(chosen);
+        let closed = |index: usize| vitals[index].breaker.of(wish.large).share(wish.class, now) > 0.0;
+        return wish.revisit.then(|| last_to_succeed(&closed)).flatten().map(chosen);
     }
-    least_bad(&mut (0..places.len()).filter(|i| untried(*i)), false)
-        .or_else(|| wish.revisit.then(|| least_bad(&mut (0..places.len()), false)).flatten())
+    last_to_succeed(&untried)
+        .or_else(|| wish.revisit.then(|| last_to_succeed(&|_| true)).flatten())
         .map(|index| Selected {
             forced: true,
             all_bad: true,

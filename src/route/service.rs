@@ -1,10 +1,11 @@
 use super::{
     Exhausted, Member, Vitals, is_local_refusal,
-    select::{Draws, Place, Places, Selected, Wish, select, shadowed, usual},
+    select::{Chance, Place, Places, Selected, Wish, select, shadowed, usual},
 };
 use crate::{
     BoxError,
     clock::{self, Instant},
+    limit::Full,
     operator::Orders,
     request::{Call, CallRecord, LegKind, OpClass, bit},
     station::{Behind, Served, Station},
@@ -41,9 +42,11 @@ pub struct Router<N> {
     endpoints: Vec<N>,
     vitals: Vec<Vitals>,
     places: Places,
-    draws: Draws,
+    chance: Chance,
     /// Per class: everything looked bad at the last pick.
     all_bad: [AtomicBool; 3],
+    /// Per class: a call could connect to nobody, and none has succeeded since.
+    nobody: [AtomicBool; 3],
     orders: Option<Arc<Orders>>,
     reporter: Reporter,
 }
@@ -70,8 +73,9 @@ impl<N> Router<N> {
             endpoints,
             vitals,
             places: Places::new(places),
-            draws: Draws::seeded(seed),
+            chance: Chance::seeded(seed),
             all_bad: [const { AtomicBool::new(false) }; 3],
+            nobody: [const { AtomicBool::new(false) }; 3],
             orders,
             reporter,
         }
@@ -101,7 +105,7 @@ impl<N> Router<N> {
             .and_then(|orders| orders.standing(wish.class, now, out))
             .unwrap_or_default();
         wish.barred |= standing.barred;
-        let selected = select(&self.places, &self.vitals, wish, now, &self.draws);
+        let selected = select(&self.places, &self.vitals, wish, now, &self.chance);
         if standing.shadowed == 0 || wish.pin.is_some() {
             return selected;
         }
@@ -124,6 +128,17 @@ impl<N> Router<N> {
         }
     }
 
+    /// Whether that was the last of all endpoints, and the call could connect to none: this host's network or its DNS is the likelier
+    /// cause.
+    #[cold]
+    fn note_failure(&self, record: &CallRecord) {
+        let whole = record.pin().is_none() && !record.is_narrowed();
+        if whole && self.places.for_call(record) & !record.picked() == 0 && record.reached_nobody() {
+            self.nobody[record.class().index()].store(true, Ordering::Relaxed);
+            self.note_all_bad(record.class(), true);
+        }
+    }
+
     /// Sends this attempt somewhere, but not to those that refused it. `None`: no endpoint is left for it.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn dispatch<R>(&self, call: &Call<R>, refused: u64) -> Option<At<R, N::Attempt>>
@@ -133,8 +148,10 @@ impl<N> Router<N> {
         let (record, leg) = (call.record(), call.leg());
         let wish = Wish {
             class: record.class(),
+            name: record.work().name,
             large: record.is_large(),
             kind: record.kind(leg),
+            proof: record.proves(),
             pin: record.pin(),
             barred: record.barred(),
             refused,
@@ -145,7 +162,8 @@ impl<N> Router<N> {
         let now = || if refused == 0 { call.at() } else { clock::now() };
         let selected = self.select(wish, now)?;
         if wish.kind == LegKind::First && wish.pin.is_none() && !record.is_narrowed() {
-            self.note_all_bad(wish.class, selected.all_bad);
+            let nobody = self.nobody[wish.class.index()].load(Ordering::Relaxed);
+            self.note_all_bad(wish.class, selected.all_bad || nobody);
         }
         record.pick(leg, selected.index);
         let endpoint = &self.endpoints[selected.index];
@@ -237,15 +255,27 @@ where
             };
             let (endpoint, terms) = (&self.endpoints[*index], terms.as_ref().unwrap_or(call));
             let refusal = match ready!(endpoint.poll(terms, there, pinned.as_mut(), cx)) {
-                Ok(response) => return Poll::Ready(Ok(response)),
+                Ok(response) => {
+                    let nobody = &self.nobody[record.class().index()];
+                    if nobody.load(Ordering::Relaxed) {
+                        nobody.store(false, Ordering::Relaxed);
+                    }
+                    return Poll::Ready(Ok(response));
+                }
                 Err(error) => error.into(),
             };
             if record.was_started(leg) || !is_local_refusal(&refusal) {
+                self.note_failure(record);
                 return Poll::Ready(Err(refusal));
             }
             // Refused here, by its breaker or its limit: not an attempt. Look elsewhere.
             let by = attempt.refused.as_ref().map_or(0, |refused| refused.by) | bit(*index);
             record.unpick(leg);
+            // That one is full says more than that another is out.
+            let refusal = match attempt.refused.take() {
+                Some(before) if before.refusal.is::<Full>() => before.refusal,
+                _ => refusal,
+            };
             attempt.refused = Some(Box::new(Refused { by, refusal }));
             pinned.set(N::Pinned::default());
             attempt.current = self.dispatch(call, by);

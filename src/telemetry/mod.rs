@@ -48,7 +48,7 @@ pub use event::Event;
 pub(crate) use event::{Listener, Reporter};
 pub(crate) use metrics::{CallMetrics, shadow_difference};
 pub(crate) use observer::AttemptObserver;
-pub use snapshot::{ClassSnapshot, EndpointSnapshot, OrderSnapshot, ProbeSnapshot, Snapshot};
+pub use snapshot::{ClassSnapshot, EndpointSnapshot, NamedSnapshot, OrderSnapshot, ProbeSnapshot, Snapshot};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -2,8 +2,9 @@ use crate::{
     clock::{self, Instant},
     credentials::{CredentialsSnapshot, Standing},
     endpoint::Profile,
+    health::Tracker,
     operator::{Action, Order},
-    request::OpClass,
+    request::{OpClass, Work},
     retry::Exception,
     route::Vitals,
 };
@@ -25,7 +26,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The endpoints that calls of this class are sent to now, in their order: no constraint bars them, no order keeps calls
-    /// from them, and their breaker is closed.
+    /// from them, and their breaker is closed. (Of writes, none that are read-only.)
     ///
     /// Where there are none, calls are still tried at the least bad one, and may succeed. It is the readiness of a service
     /// that hangs on this; its liveness must not: restarting a process mends no cloud.
@@ -34,13 +35,13 @@ impl Snapshot {
             let name = endpoint.profile.name();
             let ordered_away = self.orders.iter().any(|order| {
                 let about = order.endpoints.iter().any(|other| other == name);
-                match order.action {
-                    Action::Drain => about,
-                    Action::Force => !about,
-                    Action::FreezeFailback | Action::Shadow => false,
-                }
+                order.action.keeps_away(class, about)
             });
-            endpoint.barred.is_none() && !ordered_away && endpoint.classes[class.index()].breaker == "closed"
+            let takes_it = class != OpClass::Write || !endpoint.profile.is_read_only();
+            endpoint.barred.is_none()
+                && takes_it
+                && !ordered_away
+                && endpoint.classes[class.index()].breaker == "closed"
         })
     }
 }
@@ -141,14 +142,42 @@ pub struct ClassSnapshot {
     pub breaker: &'static str,
     /// The share of its normal traffic that it may carry now, 0–1.
     pub share: f64,
-    /// Its recent success share, 0–1; 1 while nothing was seen.
-    pub score: f64,
+    /// The share of its recent attempts that failed or were late, 0–1 over about 5 s; 0 while nothing was seen.
+    pub fault_share: f64,
     /// Its median latency, once 20 attempts were seen.
     pub p50: Option<Duration>,
     /// Its 99th percentile, once 20 attempts were seen.
     pub p99: Option<Duration>,
+    /// The same of its calls that were [named](crate::request::Options::name), once 20 attempts were seen, by name.
+    pub named: Vec<NamedSnapshot>,
     /// How long ago an attempt last succeeded.
     pub last_success: Option<Duration>,
+}
+
+/// How long calls of one name take at one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamedSnapshot {
+    /// The name.
+    pub name: &'static str,
+    /// Their median latency.
+    pub p50: Duration,
+    /// Their 99th percentile.
+    pub p99: Duration,
+}
+
+impl NamedSnapshot {
+    fn each(tracker: &Tracker, class: OpClass) -> Vec<Self> {
+        let known = |name| {
+            let work = Work {
+                class,
+                name: Some(name),
+            };
+            let (p50, p99) = tracker.p50(work).zip(tracker.p99(work))?;
+            Some(Self { name, p50, p99 })
+        };
+        tracker.names().filter_map(known).collect()
+    }
 }
 
 impl EndpointSnapshot {
@@ -165,9 +194,10 @@ impl EndpointSnapshot {
                 class,
                 breaker: vitals.breaker.state(class),
                 share: vitals.breaker.share(class, now),
-                score: vitals.tracker.score(class),
+                fault_share: vitals.tracker.fault_share(class),
                 p50: vitals.tracker.p50(class),
                 p99: vitals.tracker.p99(class),
+                named: NamedSnapshot::each(&vitals.tracker, class),
                 last_success: vitals
                     .tracker
                     .last_success(class)
@@ -192,6 +222,9 @@ impl fmt::Display for Snapshot {
                 }
                 if let Some(p99) = class.p99 {
                     write!(f, " p99 {p99:.1?}")?;
+                }
+                for named in &class.named {
+                    write!(f, " p99 of {} {:.1?}", named.name, named.p99)?;
                 }
             }
             write!(f, "  {} in flight", endpoint.in_flight)?;

@@ -1,9 +1,34 @@
-//! One attempt's time limit, learnt from what the endpoint does.
+//! One attempt's limit on silence, learnt from what the endpoint does.
 //!
-//! A hang is the commonest symptom of an outage, and a fixed limit is either too long for it or too short for a large
-//! object. So the limit is eight times the endpoint's own p99 for the class of operation, at least 250 ms; 1 s while
-//! nothing was learnt; and, where the call may be repeated, at most half of what is left until its deadline. Each attempt that runs into it doubles it, up to four times, until
-//! one succeeds: a limit that is too short for what is asked grows by itself, and one on a dead endpoint not for long.
+//! A hang is the commonest symptom of an outage, and a fixed limit on the whole of an attempt is either too long for it or too
+//! short for a large object. So what is limited is *silence*:
+//!
+//! - Until the answer begins: eight times the endpoint's own p99 for the class of operation, at least 250 ms; 1 s while nothing
+//!   was learnt. Where a body is sent first, this counts from its last byte, and what lies in the system's buffers is given
+//!   time to arrive.
+//! - Between two pieces of a body: the same, and at least 1 s. So a body may take as long as the call's deadline allows, but one
+//!   that moves at less than [16 KiB a second](Limit::LEAST_RATE) is as good as silent. A body that is sent moves in the steps of
+//!   the system's buffers, for which there is time, too: it is given up some seconds after a line went dead, not one.
+//!
+//! That is seen where the adapter [tells](crate::request::Progress) of it, as this crate's adapters for objects do. Where nobody does
+//! (tables, whose values are small; puts through an `object_store` client over another transport than `NoRedirects`; a
+//! [`Failover`](crate::Failover)'s closures without a handle), the whole attempt has the first limit, and 1 s more for each MiB
+//! that it is known to move.
+//!
+//! Where the call may be repeated, no silence is borne beyond half of what is left until its deadline. What has run into a limit
+//! gets a longer one *within its call*: four times as long after each attempt that did. And while nothing was learnt, a read that
+//! is [asked elsewhere](crate::hedge) as well goes on until half of what is left has passed: that it is slow is not known.
+//!
+//! A call may say its own limit ([`attempt_limit`](crate::client::object::ObjectCall::attempt_limit)), and so may a builder for all
+//! of its client's calls:
+//!
+//! | who says it | an attempt has | one that runs into it |
+//! |---|---|---|
+//! | nobody | the learnt limit, half of what is left at most, and [what many bytes need](crate::request::CallRecord::allowing) | is late by the endpoint's own measure |
+//! | the builder | just this | is late: this is the measure |
+//! | the call | just this | is like one that its caller left: late only if the endpoint's own limit is no longer |
+//!
+//! What the builder or the call says is the whole time of an attempt, whatever moves. The call's deadline ends it with the call.
 //!
 //! ```
 //! use evenkeel::request::Call;
@@ -26,18 +51,22 @@
 //!
 //! Its verdict ([`Timed`]) is faulty and *maybe sent*: a write may have been applied.
 
+mod patience;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
-pub use refusal::Elapsed;
+pub use refusal::{Elapsed, WaitedFor};
 
 use crate::{
     BoxError,
-    clock::nanos,
+    clock::{self, nanos},
     health::Tracker,
-    request::{After, Call, OpClass, Own, Safety},
+    request::{After, Call, CallRecord, LegKind, OpClass, Own, Safety, Stage, Work},
     station::{Behind, Served, Station},
     verdict::{Classify, Detail, Outcome},
 };
+use patience::Patience;
 use std::{
     fmt,
     pin::Pin,
@@ -61,10 +90,17 @@ impl Limit {
     pub const TIMES_P99: u32 = 8;
     /// The learnt limit is at least this: garbage collection and TCP's retransmission (200 ms) must fit in.
     pub const FLOOR: Duration = Duration::from_millis(250);
-    /// The limit while nothing was learnt.
+    /// The limit while nothing was learnt, and the least one between two pieces of a body: two retransmissions in a row (200 and
+    /// 400 ms) fit in.
     pub const UNLEARNT: Duration = Duration::from_secs(1);
+    /// An attempt's limit is so many times as long as that of the one before it in its call, where that one ran into it.
+    pub const LENGTHENING: u32 = 4;
+    /// An attempt that goes on beside another is looked at so often.
+    const LOOKED_AFTER: Duration = Duration::from_millis(50);
+    /// A body that moves at fewer bytes a second than this is as good as silent: 16 KiB, a quarter of what a voice call takes.
+    pub const LEAST_RATE: f64 = (16 << 10) as f64;
 
-    /// Always the same.
+    /// Always the same, for the whole attempt, however many bytes move. A call's own limit still takes its place.
     pub const fn fixed(limit: Duration) -> Self {
         Self {
             tracker: None,
@@ -82,45 +118,151 @@ impl Limit {
         }
     }
 
-    /// The limit of this attempt: of one that may be repeated at most half of what is left until the deadline, so that
-    /// there is time to ask somebody else. In nanoseconds, as it is asked for every attempt.
-    #[inline]
-    fn within<R>(&self, call: &Call<R>) -> u64 {
-        let record = call.record();
-        // Whoever lends its attempt as a probe does not wait longer because others waited in vain.
-        let limit = self.learnt_nanos(call.class(), !record.is_probe());
-        let limit = match record.deadline_after() {
-            Some(deadline) if call.safety() != Safety::Once => {
-                let left = deadline.nanos().saturating_sub(call.at_after().nanos());
-                limit.min((left / 2).max(nanos(self.floor)))
-            }
-            _ => limit,
-        };
-        limit.saturating_add(nanos(record.allowance()))
+    /// What an endpoint with this p99 is given.
+    pub(crate) fn after(p99: Option<Duration>) -> Duration {
+        p99.map_or(Self::UNLEARNT, |p99| {
+            p99.saturating_mul(Self::TIMES_P99).max(Self::FLOOR)
+        })
     }
 
-    /// The limit now.
-    pub fn of(&self, class: OpClass) -> Duration {
-        Duration::from_nanos(self.learnt_nanos(class, true))
+    /// A limit that somebody said, which is the attempt's whole time: the caller, or whoever made this.
+    #[inline]
+    fn said(&self, record: &CallRecord) -> Option<u64> {
+        let fixed = || self.tracker.is_none().then_some(self.unlearnt);
+        record.options().attempt_limit.or_else(fixed).map(nanos)
     }
 
-    /// What was learnt, doubled by each of the latest attempts that ran into it where it may be `lengthened`.
+    /// The limit now, as far as it is learnt.
+    pub fn of(&self, work: impl Into<Work>) -> Duration {
+        Duration::from_nanos(self.learnt_nanos(work.into()))
+    }
+
+    /// In nanoseconds, as it is asked for every attempt.
     #[inline]
-    fn learnt_nanos(&self, class: OpClass, lengthened: bool) -> u64 {
-        let Some(tracker) = &self.tracker else {
-            return nanos(self.unlearnt);
-        };
-        let learnt = match tracker.p99(class) {
+    fn learnt_nanos(&self, work: Work) -> u64 {
+        match self.p99(work) {
             Some(p99) => nanos(p99)
                 .saturating_mul(u64::from(Self::TIMES_P99))
                 .max(nanos(self.floor)),
             None => nanos(self.unlearnt),
-        };
-        match tracker.timeouts_in_a_row(class) {
-            0 => learnt,
-            timeouts if lengthened => learnt.saturating_mul(1 << timeouts),
-            _ => learnt,
         }
+    }
+
+    #[inline]
+    fn p99(&self, work: Work) -> Option<Duration> {
+        self.tracker.as_ref()?.p99(work)
+    }
+
+    /// How long this attempt may be silent before it is answered: where it may be repeated at most half of what is left until the
+    /// deadline, so that there is time to ask somebody else.
+    #[inline]
+    fn within<R>(&self, call: &Call<R>) -> u64 {
+        if let Some(said) = self.said(call.record()) {
+            return said;
+        }
+        let limit = match call.leg().is_first() {
+            true => self.learnt_nanos(call.record().work()),
+            false => self.lengthened_nanos(call),
+        };
+        match Self::must_leave_time(call) {
+            Some(deadline) => {
+                let left = deadline.nanos().saturating_sub(call.at_after().nanos());
+                limit.min((left / 2).max(nanos(self.floor)))
+            }
+            None => limit,
+        }
+    }
+
+    /// The deadline, if the call may be repeated until then.
+    #[inline]
+    fn must_leave_time<R>(call: &Call<R>) -> Option<After> {
+        match call.safety() {
+            Safety::Once => None,
+            Safety::ReadOnly | Safety::Idempotent => call.record().deadline_after(),
+        }
+    }
+
+    /// What was too short for this call before is longer: four times for each attempt that ran into it. Not where an absence is
+    /// to be proven: *not found* is of no use to a caller who waits for it that long.
+    #[cold]
+    fn lengthened_nanos<R>(&self, call: &Call<R>) -> u64 {
+        if call.record().proves() {
+            return self.learnt_nanos(call.record().work());
+        }
+        let times = Self::LENGTHENING.saturating_pow(call.record().limits_met_before(call.leg()));
+        self.learnt_nanos(call.record().work()).saturating_mul(u64::from(times))
+    }
+
+    /// The attempt was to end at `until`. By what has been seen of it since, it may go on for longer; else what it ran into.
+    #[cold]
+    fn looked_at_again<R>(&self, call: &Call<R>, until: After) -> Result<After, Elapsed> {
+        let (record, at) = (call.record(), call.at_after());
+        // One that was said, and not learnt, is the attempt's whole time, whatever moves.
+        if self.said(record).is_some() {
+            return later(until, until, at, WaitedFor::Answer);
+        }
+        let answer = Duration::from_nanos(self.within(call));
+        let Some(flow) = record.flow(call.leg()) else {
+            let ends = self
+                .let_go_on(call, until)
+                .max(at.plus(answer).plus(record.allowance()));
+            return later(ends, until, at, WaitedFor::Answer);
+        };
+        let seen = flow.seen();
+        if !flow.keeps_up(self.least_rate(call.class())) {
+            return later(until, until, seen.answered.unwrap_or(at), WaitedFor::Rate);
+        }
+        let ends = self.patience(call, answer).ends(&seen);
+        match (seen.stage(), seen.last) {
+            (Stage::Sending | Stage::Receiving, Some(last)) => later(ends, until, last, WaitedFor::Body),
+            _ => later(
+                self.let_go_on(call, until).max(ends),
+                until,
+                seen.asked(),
+                WaitedFor::Answer,
+            ),
+        }
+    }
+
+    fn patience<R>(&self, call: &Call<R>, answer: Duration) -> Patience {
+        Patience {
+            answer,
+            body: answer.max(self.unlearnt),
+            rate: self.learnt_rate(call.class()),
+            deadline: Self::must_leave_time(call),
+            floor: self.floor,
+        }
+    }
+
+    /// While nothing is learnt, nobody knows whether a read is late, and it costs the call nothing to wait for it as long as somebody
+    /// else is asked: up to half of what is left until the deadline; or up to that, as long as the budget refuses the other
+    /// attempt, for it would refuse the one after this, too. A little at a time, as the other may come to nothing.
+    fn let_go_on<R>(&self, call: &Call<R>, until: After) -> After {
+        let (record, at) = (call.record(), call.at_after());
+        let waits = call.safety() == Safety::ReadOnly
+            && record.is_watched()
+            && !record.proves()
+            && self.p99(record.work()).is_none();
+        let Some(deadline) = record.deadline_after().filter(|_| waits) else {
+            return until;
+        };
+        let alone = record.kind(call.leg()) != LegKind::Hedge && record.is_latest(call.leg());
+        let longest = match alone {
+            true => deadline,
+            false => at.plus(deadline.since(at) / 2),
+        };
+        until.plus(Self::LOOKED_AFTER).min(longest)
+    }
+
+    /// The rate below which a body is as good as silent, in bytes a second.
+    fn least_rate(&self, class: OpClass) -> f64 {
+        self.learnt_rate(class)
+            .map_or(Self::LEAST_RATE, |rate| rate.max(Self::LEAST_RATE))
+    }
+
+    /// See [`Tracker::least_rate`].
+    fn learnt_rate(&self, class: OpClass) -> Option<f64> {
+        self.tracker.as_ref()?.least_rate(class)
     }
 }
 
@@ -226,6 +368,8 @@ impl<R, N: Station<R>> Station<R> for Timeout<N> {
         Attempt {
             until: After::of_nanos(call.at_after().nanos().saturating_add(self.limit.within(call))),
             inner: self.inner.enter(call),
+            let_go_on: false,
+            paused: false,
             own: Own::default(),
         }
     }
@@ -241,10 +385,35 @@ impl<R, N: Station<R>> Station<R> for Timeout<N> {
         if let Poll::Ready(result) = self.inner.poll(call, &mut attempt.inner, pinned.as_mut(), cx) {
             return Poll::Ready(result.map_err(Error::Inner));
         }
-        ready!(call.record().poll_until(attempt.until, &mut attempt.own, cx));
+        let elapsed = loop {
+            if attempt.let_go_on && !call.record().is_watched() {
+                let limit = attempt
+                    .until
+                    .since(call.at_after())
+                    .min(call.record().after(clock::now()).since(call.at_after()));
+                break Elapsed {
+                    limit,
+                    waited_for: WaitedFor::Answer,
+                };
+            }
+            ready!(call.record().poll_until(attempt.until, &mut attempt.own, cx));
+            // This process stood still, and the answer is likely there.
+            if let Some(later) = call.record().again_after_a_pause(call.at_after(), attempt.until)
+                && !std::mem::replace(&mut attempt.paused, true)
+            {
+                attempt.until = later;
+                continue;
+            }
+            match self.limit.looked_at_again(call, attempt.until) {
+                Ok(later) => {
+                    attempt.until = later;
+                    attempt.let_go_on = call.record().is_watched() && call.record().flow(call.leg()).is_none();
+                }
+                Err(elapsed) => break elapsed,
+            }
+        };
         self.inner.abandon(call, &mut attempt.inner, pinned);
-        let limit = attempt.until.since(call.at_after());
-        Poll::Ready(Err(Error::Elapsed(Elapsed { limit })))
+        Poll::Ready(Err(Error::Elapsed(elapsed)))
     }
 
     #[inline]
@@ -258,5 +427,20 @@ impl<R, N: Station<R>> Station<R> for Timeout<N> {
 pub struct Attempt<A> {
     inner: A,
     until: After,
+    /// It has outlived its limit because somebody else was asked beside it.
+    let_go_on: bool,
+    /// Its limit ran out while this process stood still, and began anew.
+    paused: bool,
     own: Own,
+}
+
+/// It goes on if that is later; else it has waited for this since then.
+fn later(ends: After, until: After, since: After, waited_for: WaitedFor) -> Result<After, Elapsed> {
+    if ends > until {
+        return Ok(ends);
+    }
+    Err(Elapsed {
+        limit: until.since(since),
+        waited_for,
+    })
 }

@@ -1,9 +1,34 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-/// The attempt did not end within its limit. It may have reached the endpoint.
+/// The attempt was given up. It may have reached the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no answer within {limit:?}")]
+#[error("{waited_for} {limit:?}")]
 pub struct Elapsed {
-    /// The limit that the attempt had.
+    /// The limit that it ran into: the longest silence that it was allowed.
     pub limit: Duration,
+    /// What it waited for.
+    pub waited_for: WaitedFor,
+}
+
+/// What an attempt waited for when it was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitedFor {
+    /// The answer, or its first byte.
+    Answer,
+    /// The next piece of a body, its own or the answer's, of which some had moved.
+    Body,
+    /// Pieces came in time, but together below the [least rate](super::Limit::LEAST_RATE).
+    Rate,
+}
+
+/// What stands before the limit.
+impl fmt::Display for WaitedFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answer => "no answer within",
+            Self::Body => "the body stood still for",
+            Self::Rate => "the body moved at less than the least rate for",
+        })
+    }
 }

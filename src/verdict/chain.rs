@@ -1,24 +1,13 @@
 //! What an HTTP client's error says, found by walking its chain of sources.
 
+pub(crate) use super::cause::chain;
 use super::{
     Finding,
     table::{self, Symptom},
 };
-use std::{error::Error, io, iter};
+use std::{error::Error, io};
 
 type AnyError = dyn Error + 'static;
-
-/// `error` and everything beneath it. Beneath an [`io::Error`] is what it wraps: its `source()` would skip that, and with
-/// it the errors of TLS and of resolvers.
-pub(crate) fn chain(error: &AnyError) -> impl Iterator<Item = &AnyError> {
-    /// A chain that is longer is a loop.
-    const LONGEST: usize = 64;
-    iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
-        Some(io) => io.get_ref().map(|inner| inner as &AnyError),
-        None => error.source(),
-    })
-    .take(LONGEST)
-}
 
 /// The first error of this type in the chain.
 pub(crate) fn find<E: Error + 'static>(error: &AnyError) -> Option<&E> {

@@ -11,6 +11,41 @@ use std::io;
 ///
 /// It sees successes too, because some clients return failures as `Ok` (an HTTP client gives back a 503 as a response).
 /// It is called on the request path, once per attempt: no I/O, no locks.
+///
+/// Without one for the error of a closure its call does not compile. For an error of yours there is [`ByCause`](super::ByCause)
+/// to begin with, for one of no type at all [`AnyError`](super::AnyError):
+///
+/// ```compile_fail,E0277
+/// # use evenkeel::{Endpoint, Failover};
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("the ledger is corrupt")]
+/// struct Corrupt;
+/// # async fn total(_: u8) -> Result<u64, Corrupt> { Err(Corrupt) }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+///
+/// let ledgers = Failover::builder().endpoint(Endpoint::new("virginia", 1)).build()?;
+/// ledgers.read(total).await?;
+/// # Ok(()) }
+/// ```
+///
+/// ```
+/// # use evenkeel::{Endpoint, Failover, verdict::ByCause};
+/// # #[derive(Debug, thiserror::Error)]
+/// # #[error("the ledger is corrupt")]
+/// # struct Corrupt;
+/// # async fn total(_: u8) -> Result<u64, Corrupt> { Err(Corrupt) }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let ledgers = Failover::builder().endpoint(Endpoint::new("virginia", 1)).classify(ByCause).build()?;
+/// ledgers.read(total).await?;
+/// # Ok(()) }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "nothing says what the error `{E}` means: whose fault it is, and whether the request was sent",
+    label = "`{Self}` does not judge a `Result<{T}, {E}>`",
+    note = "an error of your own: `.classify(evenkeel::verdict::ByCause)` on the builder judges it by the known causes beneath it; write a `Classify` for it that knows more, as `evenkeel::guide::classify` shows",
+    note = "a `Box<dyn Error + Send + Sync>`, an `anyhow::Error` or a `String`: `.map_err(evenkeel::verdict::AnyError::new)` at the end of the closure",
+    note = "an error of a cloud's SDK: turn on evenkeel's feature for it (`s3`, `dynamodb`, `azure_core`, `google_cloud`, `cosmos`, `redis`, `bigtable`, `http`)"
+)]
 pub trait Classify<T, E> {
     /// The verdict on this result.
     fn classify(&self, result: Result<&T, &E>) -> Outcome;
@@ -164,7 +199,7 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
 /// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with
 /// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `azure_core`, the error of all Azure SDKs, and with
 /// `cosmos` the Cosmos DB SDK's `CosmosError`; with `google_cloud`, the error of all of Google's SDKs; with `bigtable`,
-/// `tonic::Status`; with `redis`, `redis::RedisError`.
+/// `tonic::Status`; with `redis`, `redis::RedisError`. An [`AnyError`](super::AnyError) it judges by what is in it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standard;
 

@@ -21,6 +21,7 @@
 mod aws;
 #[cfg(feature = "azure_core")]
 mod azure;
+mod cause;
 #[cfg(feature = "http")]
 pub(crate) mod chain;
 mod classify;
@@ -61,6 +62,7 @@ pub use self::http::HttpVerdicts;
 pub(crate) use self::http::xml_code;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisVerdicts;
+pub use cause::{AnyError, ByCause};
 #[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) use classify::Finding;
 pub use classify::{Classify, Detail, IoVerdicts, Standard};

@@ -19,6 +19,7 @@ mod budget;
 mod closing;
 mod composition;
 mod conditions;
+mod connections;
 mod constraints;
 mod counters;
 mod crossing;
@@ -48,6 +49,7 @@ fn main() {
         closing::trials(),
         composition::trials(),
         conditions::trials(),
+        connections::trials(),
         constraints::trials(),
         counters::trials(),
         crossing::trials(),

@@ -74,6 +74,7 @@ struct All {
     budget: Option<[f64; 2]>,
     capacity: Option<f64>,
     deadline: Option<Duration>,
+    attempt_limit: Option<Duration>,
 }
 
 macro_rules! settings {
@@ -89,8 +90,8 @@ macro_rules! settings {
 fn of_structs() -> Vec<Setting> {
     settings![
         Count retry.max_attempts, Time retry.backoff, Time retry.max_backoff,
-        Count breaker.consecutive, Count breaker.consecutive_at_low_rate, Share breaker.ratio, Count breaker.min_count,
-        Share breaker.ratio_at_low_rate, Time breaker.window, Time breaker.open_min, Time breaker.open_max,
+        Count breaker.consecutive, Count breaker.faults_at_low_rate, Share breaker.ratio, Count breaker.min_count,
+        Time breaker.window, Time breaker.open_min, Time breaker.open_max,
         Count breaker.open_calls, Share breaker.open_share_of_outage, Count breaker.successes, Time breaker.stable_after,
         Time breaker.hold_down, Share breaker.jitter,
         Time probes.idle,
@@ -121,11 +122,17 @@ fn every() -> Vec<Setting> {
             all.deadline = Some(deadline);
         }
     };
+    let attempt_limit: fn(&mut All, Number) = |all, number| {
+        if let Number::Time(limit) = number {
+            all.attempt_limit = Some(limit);
+        }
+    };
     let others = [
         ("budget.share", share),
         ("budget.per_second", per_second),
         ("capacity", capacity),
         ("deadline", deadline),
+        ("attempt_limit", attempt_limit),
     ];
     of_structs().into_iter().chain(others).collect()
 }
@@ -141,7 +148,7 @@ const NONSENSE: [Number; 6] = [
 ];
 
 /// No wait, no chance, no budget, the first fault: each of these says something. (A longest time below the shortest wins.)
-const BEAR_AN_END: [&str; 22] = [
+const BEAR_AN_END: [&str; 21] = [
     "breaker.hold_down = Time(0ns)",
     "breaker.jitter = Share(0.0)",
     "breaker.open_calls = Count(0)",
@@ -150,7 +157,6 @@ const BEAR_AN_END: [&str; 22] = [
     "breaker.open_min = Time(0ns)",
     "breaker.open_share_of_outage = Share(0.0)",
     "breaker.ratio = Share(0.0)",
-    "breaker.ratio_at_low_rate = Share(0.0)",
     "breaker.stable_after = Time(0ns)",
     "budget.per_second = Share(0.0)",
     "budget.share = Share(0.0)",
@@ -179,6 +185,9 @@ macro_rules! given {
         }
         if let Some(deadline) = all.deadline {
             builder = builder.deadline(deadline);
+        }
+        if let Some(limit) = all.attempt_limit {
+            builder = builder.attempt_limit(limit);
         }
         builder
     }};
@@ -283,8 +292,8 @@ fn every_setting_there_is_was_tried() {
         ("keeper", format!("{keeper:?}")),
     ];
     let tried: BTreeSet<_> = of_structs().into_iter().map(|(name, _)| name.to_owned()).collect();
-    // Two are switches, and a seed may be any number.
-    let others = ["probes.open", "probes.writes", "keeper.seed"];
+    // Two are switches, one is a function, and a seed may be any number.
+    let others = ["probes.open", "probes.writes", "retry.when", "keeper.seed"];
     for (part, shown) in shown {
         let fields = shown
             .split([' ', ',', '{', '}'])
@@ -389,6 +398,7 @@ async fn nonsense_of_a_call_is_refused_at_its_door() {
                 .unwrap_err()
                 .kind(),
             values.put("a", "value").deadline(limit).await.unwrap_err().kind(),
+            values.put("a", "value").attempt_limit(limit).await.unwrap_err().kind(),
             values.scan("a").deadline(limit).collect_all().await.unwrap_err().kind(),
             closures
                 .read(|_| async { Ok::<_, io::Error>(()) })
@@ -410,7 +420,7 @@ async fn nonsense_of_a_call_is_refused_at_its_door() {
                 .unwrap_err()
                 .kind(),
         ];
-        assert_eq!(kinds, [evenkeel::ErrorKind::InvalidInput; 8], "{limit:?}");
+        assert_eq!(kinds, [evenkeel::ErrorKind::InvalidInput; 9], "{limit:?}");
     }
 }
 

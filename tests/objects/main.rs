@@ -7,10 +7,13 @@
 mod through;
 mod answers;
 mod backfill;
+mod bodies;
 mod client;
 mod conformance;
 mod judged;
 mod migration;
+#[path = "../support/paced.rs"]
+mod paced;
 #[allow(dead_code)] // without the drill nothing flaps
 mod patient;
 #[path = "../support/raw.rs"]

@@ -156,10 +156,11 @@ async fn a_standby_whose_capacity_nobody_knew_is_not_drowned() {
         assert!(first.ok > 400, "{} in the first two seconds", first.ok);
         let went = load(&client, 20 * SECOND, poisson(500.0, &mut rng)).await;
         let goodput = f64::from(went.ok) / 20.0;
-        // What is under way when the time begins (20 at most), and what waits for a place then (200 a second, for 50 ms).
-        assert!((285.0..=301.5).contains(&goodput), "{goodput} calls/s, seed {seed}");
+        // What is under way when the time begins (20 at most), and what waits for a place at its end: who is told to come again is so
+        // at once, and who waits does not wait for more than half of its deadline of 10 s, in which 1,500 others are served.
+        assert!((285.0..=377.5).contains(&goodput), "{goodput} calls/s, seed {seed}");
         assert!(
-            went.slowest < Duration::from_millis(200),
+            went.slowest < Duration::from_millis(5_200),
             "{:?}, seed {seed}",
             went.slowest
         );
@@ -176,8 +177,8 @@ async fn a_standby_whose_capacity_nobody_knew_is_not_drowned() {
         );
         let refused = went.failed.iter().filter(|(kind, _)| *kind == ErrorKind::Overloaded);
         assert!(
-            refused.map(|(_, took)| *took).max().unwrap() <= limit::PATIENCE + LOOK,
-            "no later than an attempt with nowhere else to go waits"
+            refused.map(|(_, took)| *took).max().unwrap() <= 5 * SECOND + limit::PATIENCE + LOOK,
+            "no later than half of its deadline, which is as long as an attempt with nowhere else to go waits"
         );
         let snapshot = client.snapshot();
         assert!(limits(&snapshot)[1].is_some(), "{snapshot}");

@@ -13,3 +13,4 @@ mod orders;
 mod service;
 #[path = "../support/store.rs"]
 mod store;
+mod writes;

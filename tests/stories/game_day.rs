@@ -117,7 +117,7 @@ async fn one_that_strikes_everywhere_by_mistake_is_aborted_and_the_users_are_ser
 async fn one_that_makes_everything_hang_is_aborted_and_those_who_wait_are_served() {
     let day = rehearsal(r#"{ "fault": "hang" }"#);
     let calls = day.live(secs(10 * 60), secs(60)).await;
-    // The first calls fail at their deadline of ten seconds or sooner; that is when the guard sees it.
+    // The first calls fail within seconds, as their limits are known; that is when the guard sees it.
     let aborted = calls
         .iter()
         .filter(|call| !call.well)
@@ -125,12 +125,12 @@ async fn one_that_makes_everything_hang_is_aborted_and_those_who_wait_are_served
         .max()
         .unwrap();
     assert!(aborted < secs(60 + 14), "{aborted:?}");
-    // Who was waiting then, most of ten seconds' worth of users, was served at that moment.
+    // Who was waiting then, seconds' worth of users, was served at that moment.
     let waiting = calls
         .iter()
         .filter(|call| call.began < aborted && call.ended >= aborted && call.well);
     let waiting: Vec<_> = waiting.collect();
-    assert!(waiting.len() > 50, "{}", waiting.len());
+    assert!(waiting.len() >= 20, "{}", waiting.len());
     assert!(waiting.iter().all(|call| call.ended < aborted + ms(100)), "{waiting:?}");
     assert!(matches!(day.drill.ended(), Some(Ended::BelowFloor { .. })));
 }

@@ -12,6 +12,7 @@
 mod through;
 mod client;
 mod constraints;
+mod control;
 mod credentials;
 mod explained;
 mod failover;

@@ -164,6 +164,7 @@ async fn writes_are_never_hedged() {
     }
     // then each is one attempt; a read in the same place is hedged.
     assert_eq!((virginia.asked(), ireland.asked()), (150, 0));
+    virginia.answers_after(ms(1_200));
     assert_eq!(tables.read(Table::query).await.unwrap(), "ireland");
 }
 

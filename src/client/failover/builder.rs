@@ -103,7 +103,15 @@ impl<C, K> FailoverBuilder<C, K> {
         BuildError::unless_keepers_make_sense(&roster)?;
         BuildError::unless_some_permitted(&roster, &self.constraints.violations(&roster))?;
         let services = clients.iter().cloned().map(Invoke::new);
-        let composed = compose(&roster, services, self.classify, &self.constraints, &self.settings);
+        let takes_writes = roster.set_of(|_, profile| !profile.is_read_only());
+        let composed = compose(
+            &roster,
+            services,
+            self.classify,
+            &self.constraints,
+            takes_writes,
+            &self.settings,
+        );
         let permitted = |(client, violation): (_, &Option<_>)| violation.is_none().then_some(client);
         let barred = roster.set_of(|index, _| composed.violations[index].is_some());
         let clients = clients
@@ -130,6 +138,7 @@ impl<C, K> FailoverBuilder<C, K> {
                 barred,
                 clients,
                 prober,
+                name: self.settings.name,
                 metrics: CallMetrics::telling(self.settings.call_listener),
                 closed: AtomicBool::new(false),
             }),

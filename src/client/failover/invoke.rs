@@ -1,4 +1,4 @@
-use crate::request::Call;
+use crate::request::{Call, Progress};
 use std::{
     fmt,
     future::Future,
@@ -17,9 +17,69 @@ impl<F> Op<F> {
     }
 }
 
+impl<F> Op<Telling<F>> {
+    /// Wraps a closure that also takes the [`Progress`] of its attempt.
+    pub const fn telling(operation: F) -> Self {
+        Self(Telling(operation))
+    }
+}
+
 impl<F> fmt::Debug for Op<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Op")
+    }
+}
+
+/// A closure that also takes the [`Progress`] of its attempt.
+#[derive(Clone)]
+pub struct Telling<F>(pub(super) F);
+
+impl<F> fmt::Debug for Telling<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Telling")
+    }
+}
+
+/// What can be asked of a client `C`: `Fn(C) -> Future`, or the same as [`Telling`]. Nothing else implements it.
+pub trait Ask<C> {
+    /// The answer to come.
+    type Future: Future<Output = Result<Self::Response, Self::Error>>;
+    /// An answer.
+    type Response;
+    /// The client's own error.
+    type Error;
+
+    /// One attempt; `progress` makes the handle to tell of it, for those who want one.
+    fn ask(&self, client: C, progress: impl FnOnce() -> Progress) -> Self::Future;
+}
+
+impl<C, F, Fut, T, E> Ask<C> for F
+where
+    F: Fn(C) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Future = Fut;
+    type Response = T;
+    type Error = E;
+
+    #[inline]
+    fn ask(&self, client: C, _progress: impl FnOnce() -> Progress) -> Fut {
+        self(client)
+    }
+}
+
+impl<C, F, Fut, T, E> Ask<C> for Telling<F>
+where
+    F: Fn(C, Progress) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Future = Fut;
+    type Response = T;
+    type Error = E;
+
+    #[inline]
+    fn ask(&self, client: C, progress: impl FnOnce() -> Progress) -> Fut {
+        (self.0)(client, progress())
     }
 }
 
@@ -41,23 +101,22 @@ impl<C> fmt::Debug for Invoke<C> {
     }
 }
 
-impl<C, F, Fut, T, E> Service<Call<Op<F>>> for Invoke<C>
+impl<C, F> Service<Call<Op<F>>> for Invoke<C>
 where
     C: Clone,
-    F: Fn(C) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
+    F: Ask<C>,
 {
-    type Response = T;
-    type Error = E;
-    type Future = Fut;
+    type Response = F::Response;
+    type Error = F::Error;
+    type Future = F::Future;
 
     #[inline]
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), E>> {
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), F::Error>> {
         Poll::Ready(Ok(()))
     }
 
     #[inline]
-    fn call(&mut self, call: Call<Op<F>>) -> Fut {
-        (call.request().0)(self.0.clone())
+    fn call(&mut self, call: Call<Op<F>>) -> F::Future {
+        call.request().0.ask(self.0.clone(), || call.progress())
     }
 }

@@ -43,7 +43,7 @@ mod operation;
 mod probe;
 
 pub use builder::FailoverBuilder;
-pub use invoke::{Invoke, Op};
+pub use invoke::{Ask, Invoke, Op, Telling};
 pub use operation::{Explained, Operation};
 
 use super::{
@@ -55,9 +55,9 @@ use crate::{
     endpoint::{Profile, Roster},
     operator::Operator,
     probe::Prober,
-    request::Safety,
+    request::{Progress, Safety},
     telemetry::{CallMetrics, Snapshot},
-    verdict::Standard,
+    verdict::{Classify, Standard},
 };
 use std::{
     fmt,
@@ -121,6 +121,8 @@ struct Core<C, K> {
     /// Those of endpoints that may be used, for what goes past the router.
     clients: Vec<Option<C>>,
     prober: Prober,
+    /// What its calls are called that are not named themselves.
+    name: Option<&'static str>,
     metrics: CallMetrics,
     closed: AtomicBool,
 }
@@ -146,6 +148,7 @@ impl<C, K> Failover<C, K> {
     where
         F: Fn(C) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        K: Classify<T, E>,
     {
         Operation::new(self, operation, Safety::ReadOnly)
     }
@@ -156,6 +159,7 @@ impl<C, K> Failover<C, K> {
     where
         F: Fn(C) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        K: Classify<T, E>,
     {
         Operation::new(self, operation, Safety::Once)
     }
@@ -171,8 +175,68 @@ impl<C, K> Failover<C, K> {
     where
         F: Fn(C) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        K: Classify<T, E>,
     {
         Operation::new(self, operation, Safety::Idempotent)
+    }
+
+    /// A [`read`](Self::read) that tells how its bytes move, for bodies that may be large or slow: the closure gets a handle of its
+    /// attempt, and what it tells keeps the attempt from being taken for silent. Its endpoint is then judged by the first byte of
+    /// the answer, and not by the size of what was asked for.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, Failover, request::Progress};
+    /// use std::io;
+    /// use tokio::io::{AsyncRead, AsyncReadExt};
+    ///
+    /// #[derive(Clone)]
+    /// struct Bucket;
+    /// impl Bucket {
+    ///     async fn open(&self, _key: &str) -> io::Result<impl AsyncRead + Unpin + use<>> {
+    ///         Ok(tokio::io::repeat(7).take(1 << 20))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let buckets = Failover::builder().endpoint(Endpoint::new("virginia", Bucket)).build()?;
+    /// let fetch = |bucket: Bucket, progress: Progress| async move {
+    ///     let mut body = bucket.open("large").await?;
+    ///     progress.answered();
+    ///     let mut object = Vec::new();
+    ///     loop {
+    ///         match body.read_buf(&mut object).await? {
+    ///             0 => return Ok::<_, io::Error>(object),
+    ///             bytes => progress.received(bytes),
+    ///         }
+    ///     }
+    /// };
+    /// assert_eq!(buckets.read_with(fetch).await?.len(), 1 << 20);
+    /// # Ok(()) }
+    /// ```
+    pub fn read_with<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, Telling<F>>
+    where
+        F: Fn(C, Progress) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        Operation::new(self, Telling(operation), Safety::ReadOnly)
+    }
+
+    /// A [`write`](Self::write) that tells how its bytes move. See [`read_with`](Self::read_with).
+    pub fn write_with<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, Telling<F>>
+    where
+        F: Fn(C, Progress) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        Operation::new(self, Telling(operation), Safety::Once)
+    }
+
+    /// An [`idempotent_write`](Self::idempotent_write) that tells how its bytes move. See [`read_with`](Self::read_with).
+    pub fn idempotent_write_with<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, Telling<F>>
+    where
+        F: Fn(C, Progress) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        Operation::new(self, Telling(operation), Safety::Idempotent)
     }
 
     /// The whole stack as a tower service, for those who speak tower. Requests are [`Call`](crate::request::Call)s of an
@@ -184,7 +248,7 @@ impl<C, K> Failover<C, K> {
         self.core.composed.service.clone()
     }
 
-    /// The operator's handle: drain, force, freeze failback, shadow.
+    /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.
     pub fn operator(&self) -> Operator {
         self.core.composed.operator.clone()
     }

@@ -1,7 +1,10 @@
-use super::{Failover, Op};
+use super::{Ask, Failover, Op};
 use crate::{
     BoxError, Error, ErrorKind, Explanation,
-    client::{Considered, store::valid_deadline},
+    client::{
+        Considered,
+        options::{CallOptions, call_setters},
+    },
     clock,
     endpoint::{Constraints, Violation},
     request::{Call, CallRecord, OpClass, Safety, bit},
@@ -12,7 +15,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -24,10 +27,7 @@ pub struct Operation<'c, C, K, F> {
     failover: &'c Failover<C, K>,
     operation: F,
     safety: Safety,
-    deadline: Option<Duration>,
-    pin: Option<Arc<str>>,
-    constraints: Constraints,
-    name: &'static str,
+    options: CallOptions,
 }
 
 /// A call that gives back its [`Explanation`] beside the value.
@@ -40,41 +40,13 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             failover,
             operation,
             safety,
-            deadline: None,
-            pin: None,
-            constraints: Constraints::new(),
-            name: if safety == Safety::ReadOnly { "read" } else { "write" },
+            options: CallOptions::default(),
         }
     }
 
-    /// How long this call may take, with all its attempts.
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-
-    /// Only this endpoint.
-    pub fn pin(mut self, endpoint: impl Into<Arc<str>>) -> Self {
-        self.pin = Some(endpoint.into());
-        self
-    }
-
-    /// What errors and explanations call this call. Default: `read` or `write`.
-    pub const fn named(mut self, name: &'static str) -> Self {
-        self.name = name;
-        self
-    }
-
-    /// For this call, only endpoints that lie in one of these places, beside the client's own constraints.
-    pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
-        self.constraints = self.constraints.only_locations(locations);
-        self
-    }
-
-    /// For this call, no endpoint whose operator this law reaches, beside the client's own constraints.
-    pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
-        self.constraints = self.constraints.not_under_jurisdiction_of(jurisdiction);
-        self
+    call_setters! {
+        deadline: "How long this call may take, with all its attempts.",
+        pin: "Only this endpoint."
     }
 
     /// Gives back `(value, Explanation)`. (An error always carries its own.)
@@ -83,11 +55,10 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
     }
 
     /// The value, with the record of how it was had.
-    async fn run<Fut, T, E>(self, explained: bool) -> Result<(T, Option<Explanation>), Error<E>>
+    async fn run<T, E>(self, explained: bool) -> Result<(T, Option<Explanation>), Error<E>>
     where
         C: Clone,
-        F: Fn(C) -> Fut,
-        Fut: Future<Output = Result<T, E>>,
+        F: Ask<C, Response = T, Error = E>,
         E: std::error::Error + Send + Sync + 'static,
         K: Classify<T, E> + Clone,
     {
@@ -101,21 +72,23 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             Err((kind, message)) => {
                 core.metrics.ended(class, Some(kind), Duration::ZERO);
                 let considered = Considered::all(&core.roster, |_| None);
-                let nothing = Explanation::new(self.name, considered, &core.roster, clock::now(), []);
+                let nothing = Explanation::new(self.name(), considered, &core.roster, clock::now(), []);
                 return Err(Error::local(kind, nothing, message));
             }
         };
-        if let Some(limit) = self.deadline {
+        if let Some(limit) = self.options.deadline {
             record.set_deadline(record.started() + limit);
         }
+        let name = self.name();
         let Self {
             failover,
             operation,
-            constraints,
-            name,
+            options: CallOptions {
+                constraints, attempts, ..
+            },
             ..
         } = self;
-        let call = Call::on_record(Op::new(operation), record);
+        let call = Call::on_record(Op::new(operation), record.heeding(attempts));
         let explain = || explain(failover, name, &constraints, call.record());
         let result: Result<T, BoxError> = core.composed.service.send(call.clone()).await;
         let took = call.record().took();
@@ -131,30 +104,42 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         result
     }
 
+    /// What it is called.
+    fn name(&self) -> &'static str {
+        let usual = match self.safety {
+            Safety::ReadOnly => "read",
+            Safety::Idempotent | Safety::Once => "write",
+        };
+        self.options
+            .attempts
+            .options()
+            .name
+            .or(self.failover.core.name)
+            .unwrap_or(usual)
+    }
+
     /// The door: what the call may use, or why it may not go on.
     fn record(&self, class: OpClass) -> Result<CallRecord, (ErrorKind, String)> {
         let core = &self.failover.core;
         if core.closed.load(Ordering::Acquire) {
             return Err((ErrorKind::Closed, "the client is closed".to_owned()));
         }
-        if let Some(deadline) = self.deadline {
-            valid_deadline(deadline).map_err(|message| (ErrorKind::InvalidInput, message))?;
-        }
-        let of_the_call = match self.constraints.is_empty() {
+        let options = &self.options;
+        options.check().map_err(|message| (ErrorKind::InvalidInput, message))?;
+        let constraints = &options.constraints;
+        let of_the_call = match constraints.is_empty() {
             true => 0,
-            false => core
-                .roster
-                .set_of(|_, profile| self.constraints.check(profile).is_err()),
+            false => core.roster.set_of(|_, profile| constraints.check(profile).is_err()),
         };
         let barred = core.barred | of_the_call;
-        let pin = match &self.pin {
+        let pin = match &options.pin {
             None => None,
             Some(name) => {
                 let index = core.roster.index_of(name).ok_or_else(|| {
                     let message = format!("the call is pinned to `{name}`, which is no endpoint of this client");
                     (ErrorKind::InvalidInput, message)
                 })?;
-                if let Some(violation) = violation(self.failover, &self.constraints, index) {
+                if let Some(violation) = violation(self.failover, constraints, index) {
                     return Err((ErrorKind::InvalidInput, Barred::new(name, &violation).to_string()));
                 }
                 Some(index)
@@ -199,12 +184,11 @@ fn explain<C, K>(
     Explanation::new(name, considered, roster, record.started(), [record]).unresolved(unresolved)
 }
 
-impl<'c, C, K, F, Fut, T, E> IntoFuture for Operation<'c, C, K, F>
+impl<'c, C, K, F, T, E> IntoFuture for Operation<'c, C, K, F>
 where
     C: Clone + Send + Sync + 'static,
     K: Classify<T, E> + Clone + Send + Sync + 'static,
-    F: Fn(C) -> Fut + Send + Sync + 'c,
-    Fut: Future<Output = Result<T, E>> + Send + 'c,
+    F: Ask<C, Response = T, Error = E, Future: Send> + Send + Sync + 'c,
     T: Send + 'c,
     E: std::error::Error + Send + Sync + 'static,
 {
@@ -216,12 +200,11 @@ where
     }
 }
 
-impl<'c, C, K, F, Fut, T, E> IntoFuture for Explained<'c, C, K, F>
+impl<'c, C, K, F, T, E> IntoFuture for Explained<'c, C, K, F>
 where
     C: Clone + Send + Sync + 'static,
     K: Classify<T, E> + Clone + Send + Sync + 'static,
-    F: Fn(C) -> Fut + Send + Sync + 'c,
-    Fut: Future<Output = Result<T, E>> + Send + 'c,
+    F: Ask<C, Response = T, Error = E, Future: Send> + Send + Sync + 'c,
     T: Send + 'c,
     E: std::error::Error + Send + Sync + 'static,
 {
@@ -239,7 +222,7 @@ where
 impl<C, K, F> fmt::Debug for Operation<'_, C, K, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operation")
-            .field("name", &self.name)
+            .field("name", &self.name())
             .finish_non_exhaustive()
     }
 }

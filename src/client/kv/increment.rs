@@ -77,6 +77,7 @@ impl Operation for Increment {
             pin: cx.pin,
             barred: cx.barred(),
             without_expiry: self.without_expiry,
+            told: cx.told.clone(),
             runtime: Handle::try_current().ok().map(|runtime| runtime.id()),
         };
         let core = cx.core.clone();
@@ -145,6 +146,7 @@ fn work(core: Arc<Core<Keys>>, batch: Arc<Batch>) -> Shared<Work> {
             deadline,
             pin: batch.terms.pin,
             of_the_call: batch.of_the_call.clone(),
+            told: batch.terms.told.clone(),
             passes: Mutex::default(),
         });
         count(cx, &batch).await

@@ -174,12 +174,13 @@ fn open<T>(slots: &[Slot<T>]) -> Vec<usize> {
     all.filter(|(_, slot)| slot.done.is_none()).map(|(at, _)| at).collect()
 }
 
-/// Trying again may help: it was throttled, or the store failed at this key.
-fn may_try_again(error: &ProviderError) -> bool {
-    let verdict = error.outcome().verdict;
-    verdict == Verdict::Throttled
-        || verdict.is_fault()
-        || (verdict == Verdict::Denied && error.outcome().sent == Sent::No)
+/// Trying again may help: it was throttled, or the store failed at this key. The caller's rule may forbid it.
+fn may_try_again(cx: &Context<Keys>, error: &ProviderError) -> bool {
+    let outcome = error.outcome();
+    let helps = outcome.verdict == Verdict::Throttled
+        || outcome.verdict.is_fault()
+        || (outcome.verdict == Verdict::Denied && outcome.sent == Sent::No);
+    helps && !cx.is_final(outcome)
 }
 
 /// The failure of one key in a batch that came back.
@@ -296,7 +297,7 @@ fn take(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Sl
                 }
                 slot.failed = Some(of_one_key(cx, &reply, error));
             }
-            Err(error) if may_try_again(&error) => slot.failed = Some(of_one_key(cx, &reply, error)),
+            Err(error) if may_try_again(cx, &error) => slot.failed = Some(of_one_key(cx, &reply, error)),
             Err(error) => slot.done = Some(Err(of_one_key(cx, &reply, error))),
         }
     }
@@ -439,7 +440,7 @@ fn take_puts(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mu
             }
             Err(error) => {
                 slot.maybe_applied |= error.outcome().may_have_been_applied();
-                let again = may_try_again(&error);
+                let again = may_try_again(cx, &error);
                 let failure = of_one_key(cx, &reply, error);
                 if again {
                     slot.failed = Some(failure);

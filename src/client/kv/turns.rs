@@ -2,7 +2,12 @@
 //! other, each of which would cost two more requests. Those that come while one has its turn have the next one together.
 
 use super::{Keys, increment::Done};
-use crate::{client::store::Context, clock::Instant, endpoint::Violation, request::kv::Key};
+use crate::{
+    client::store::Context,
+    clock::Instant,
+    endpoint::Violation,
+    request::{Told, kv::Key},
+};
 use futures_util::future::Shared;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,11 +33,12 @@ struct AtKey {
 pub(super) type Work = Pin<Box<dyn Future<Output = Arc<Done>> + Send>>;
 
 /// How increments must be alike to go together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
     pub(super) pin: Option<usize>,
     pub(super) barred: u64,
     pub(super) without_expiry: bool,
+    pub(super) told: Told,
     /// Who waits drives the others' call, on timers of the runtime that it began in, and those end with it.
     pub(super) runtime: Option<tokio::runtime::Id>,
 }

@@ -230,6 +230,7 @@ impl<P: Protocol> StoreBuilder<P> {
             services,
             ObjectVerdicts,
             &parts.constraints,
+            parts.mode.takes_writes(&parts.roster),
             &parts.settings,
         );
         let prober = probe::start(&parts, &composed);

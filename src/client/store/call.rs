@@ -1,8 +1,10 @@
 use super::{Answer, Context, Core, Protocol};
 use crate::{
-    client::Explanation,
+    client::{
+        Explanation,
+        options::{CallOptions, call_setters},
+    },
     clock,
-    endpoint::Constraints,
     error::{Error, ErrorKind},
     request::OpClass,
     route::Barred,
@@ -11,18 +13,7 @@ use std::{
     future::{Future, IntoFuture},
     pin::Pin,
     sync::{Arc, Mutex, atomic::Ordering},
-    time::Duration,
 };
-
-/// Longer than any call should take, and short enough that `now + deadline` cannot overflow.
-const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
-
-pub(crate) fn valid_deadline(deadline: Duration) -> Result<(), String> {
-    if deadline.is_zero() || deadline > LONGEST_DEADLINE {
-        return Err(format!("a deadline must lie between 1 ns and 24 h, not {deadline:?}"));
-    }
-    Ok(())
-}
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -32,14 +23,6 @@ pub struct StoreCall<O: Operation> {
     core: Arc<Core<O::Protocol>>,
     pub(in crate::client) operation: O,
     options: CallOptions,
-}
-
-/// What every call can be told.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CallOptions {
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) pin: Option<Arc<str>>,
-    pub(crate) constraints: Constraints,
 }
 
 /// A call that gives back its [`Explanation`] beside the value.
@@ -73,29 +56,10 @@ impl<O: Operation> StoreCall<O> {
         }
     }
 
-    /// How long this call may take, with all its attempts.
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.options.deadline = Some(deadline);
-        self
-    }
-
-    /// Only this endpoint. Its word is then final: *not found* means not found there, and a pinned delete removes what
-    /// lies there and leaves other copies alone.
-    pub fn pin(mut self, endpoint: impl Into<Arc<str>>) -> Self {
-        self.options.pin = Some(endpoint.into());
-        self
-    }
-
-    /// For this call, only endpoints that lie in one of these places, beside the client's own constraints.
-    pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
-        self.options.constraints = self.options.constraints.only_locations(locations);
-        self
-    }
-
-    /// For this call, no endpoint whose operator this law reaches, beside the client's own constraints.
-    pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
-        self.options.constraints = self.options.constraints.not_under_jurisdiction_of(jurisdiction);
-        self
+    call_setters! {
+        deadline: "How long this call may take, with all its attempts.",
+        pin: "Only this endpoint. Its word is then final: *not found* means not found there, and a pinned delete removes what \
+              lies there and leaves other copies alone."
     }
 
     /// Gives back `(value, Explanation)`. (An error always carries its own.)
@@ -121,7 +85,7 @@ pub(crate) fn enter<P: Protocol>(
     options: &CallOptions,
 ) -> (Context<P>, Result<(), (ErrorKind, String)>) {
     let limit = options.deadline.unwrap_or(core.deadline);
-    let valid = valid_deadline(limit);
+    let valid = options.check();
     let started = clock::now();
     let constraints = &options.constraints;
     let of_the_call = || core.roster.iter().map(|profile| constraints.check(profile).err());
@@ -132,6 +96,7 @@ pub(crate) fn enter<P: Protocol>(
         started,
         deadline: if valid.is_ok() { started + limit } else { started },
         pin: pin.and_then(|(_, index)| index),
+        told: options.attempts.clone(),
         passes: Mutex::default(),
         core: core.clone(),
     };
@@ -175,17 +140,5 @@ impl<O: Operation> IntoFuture for Explained<O> {
             let (result, cx) = self.0.run().await;
             result.map(|(value, answer)| (value, cx.explain_answer(answer)))
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deadlines_are_positive_and_finite() {
-        assert!(valid_deadline(Duration::ZERO).is_err());
-        assert!(valid_deadline(Duration::MAX).is_err());
-        assert!(valid_deadline(Duration::from_secs(10)).is_ok());
     }
 }

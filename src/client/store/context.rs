@@ -8,9 +8,9 @@ use crate::{
     error::{Error, ErrorKind, NotAsked},
     provider::{Conditional, ProviderError, ProviderErrorKind},
     replicate::Mode,
-    request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, bit},
-    retry::Exception,
-    verdict::Verdict,
+    request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, Told, bit},
+    retry::{Again, Exception},
+    verdict::{Outcome, Verdict},
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -27,6 +27,8 @@ pub struct Context<P: Protocol> {
     pub(crate) pin: Option<usize>,
     /// By endpoint: which constraint of this call it breaks, where it has any.
     pub(crate) of_the_call: Option<Vec<Option<Violation>>>,
+    /// What the caller said of its attempts.
+    pub(crate) told: Told,
     /// Its passes so far.
     pub(crate) passes: Mutex<Vec<Call<P::Request>>>,
 }
@@ -201,6 +203,21 @@ impl<P: Protocol> Context<P> {
         members(set).map(|endpoint| self.name(endpoint)).collect()
     }
 
+    /// The caller's rule, or the client's, lets nothing be tried again after this outcome.
+    pub(crate) fn is_final(&self, outcome: Outcome) -> bool {
+        let rule = self.told.options().retry_when.or(self.core.retry.when);
+        rule.is_some_and(|rule| rule(outcome) == Again::Never)
+    }
+
+    /// The same of what this pass met last.
+    pub(crate) fn ends_with(&self, reply: &Reply<P>) -> bool {
+        let last = reply.record().legs().into_iter().rev().find_map(|leg| match leg.ended {
+            Some(Ended::Judged(outcome)) => Some(outcome),
+            Some(Ended::Abandoned(_)) | None => None,
+        });
+        last.is_some_and(|outcome| self.is_final(outcome))
+    }
+
     /// Whether a request may be sent beyond those that the call needs.
     pub(crate) fn may_ask_more(&self, class: OpClass) -> bool {
         self.core.purse.withdraw(class, clock::now())
@@ -264,7 +281,10 @@ impl<P: Protocol> Context<P> {
             .starting_as(aim.kind)
             .giving_back_lost(aim.gives_back_lost)
             .having_spent(aim.spent)
-            .allowing(time_on_the_wire::<P>(&request));
+            .proving_absences(self.pin.is_none())
+            .carrying(P::bytes(&request))
+            .allowing(time_on_the_wire::<P>(&request))
+            .heeding(self.told.clone());
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
         let call = Call::on_record(request, record);
         self.passes().push(call.clone());
@@ -356,7 +376,8 @@ impl<P: Protocol> Context<P> {
         });
         let passes = self.passes();
         let records = passes.iter().map(Call::record);
-        let explanation = Explanation::new(self.operation, considered, roster, self.started, records);
+        let name = self.told.options().name.or(self.core.name).unwrap_or(self.operation);
+        let explanation = Explanation::new(name, considered, roster, self.started, records);
         drop(passes);
         explanation.about(P::NOUN).unresolved(self.unresolved() > 0)
     }

@@ -38,6 +38,8 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) violations: Arc<[Option<Violation>]>,
     pub(crate) mode: Mode,
     pub(crate) deadline: Duration,
+    /// What its calls are called that are not named themselves.
+    pub(crate) name: Option<&'static str>,
     pub(crate) rng: Mutex<fastrand::Rng>,
     pub(crate) purse: Purse,
     pub(crate) vitals: Arc<[Vitals]>,
@@ -67,6 +69,7 @@ impl<P: Protocol> Core<P> {
         } = parts;
         let Settings {
             deadline,
+            name,
             retry,
             seed,
             listener,
@@ -82,6 +85,7 @@ impl<P: Protocol> Core<P> {
             door,
             mode,
             deadline,
+            name,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             purse: composed.purse,
             vitals: composed.vitals,

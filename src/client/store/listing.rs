@@ -1,9 +1,12 @@
 use super::{
-    CallOptions, Core, enter, valid_deadline,
+    Core, enter,
     walk::{Paged, Walk},
 };
 use crate::{
-    client::Explanation,
+    client::{
+        Explanation,
+        options::{CallOptions, call_setters, valid_time},
+    },
     clock,
     error::{Error, ErrorKind, NotAsked},
     replicate::{Line, Next},
@@ -98,10 +101,9 @@ impl<P: Paged> PagesCall<P> {
         self
     }
 
-    /// How long each page may take, with all its attempts; a listing has as many as it needs.
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.options.deadline = Some(deadline);
-        self
+    call_setters! {
+        deadline: "How long each page may take, with all its attempts; a listing has as many as it needs.",
+        pin: "Only this endpoint."
     }
 
     /// What [`collect_all`](Self::collect_all) may hold, in bytes, before it fails. Default: 256 MiB.
@@ -113,25 +115,6 @@ impl<P: Paged> PagesCall<P> {
     /// How long [`collect_all`](Self::collect_all) may take, with all pages. Default: 10 min.
     pub const fn collect_within(mut self, limit: Duration) -> Self {
         self.collect_within = limit;
-        self
-    }
-
-    /// Only this endpoint.
-    pub fn pin(mut self, endpoint: impl Into<Arc<str>>) -> Self {
-        self.options.pin = Some(endpoint.into());
-        self
-    }
-
-    /// Only endpoints that lie in one of these places, beside the client's own constraints. Under `write_once` the others
-    /// are then missing from the listing.
-    pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
-        self.options.constraints = self.options.constraints.only_locations(locations);
-        self
-    }
-
-    /// No endpoint whose operator this law reaches, beside the client's own constraints.
-    pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
-        self.options.constraints = self.options.constraints.not_under_jurisdiction_of(jurisdiction);
         self
     }
 
@@ -155,7 +138,8 @@ impl<P: Paged> PagesCall<P> {
     pub async fn collect_all(self) -> Result<Collected<P::Entry>, Error> {
         let (most, within) = (self.collect_up_to, self.collect_within);
         let (cx, admitted) = enter(self.core.clone(), P::OPERATION, &self.options);
-        let admitted = admitted.and_then(|()| valid_deadline(within).map_err(|wrong| (ErrorKind::InvalidInput, wrong)));
+        let admitted =
+            admitted.and_then(|()| valid_time("a deadline", within).map_err(|wrong| (ErrorKind::InvalidInput, wrong)));
         admitted.map_err(|(kind, message)| {
             let refused = cx.refuse(kind, message);
             cx.ended(OpClass::List, Some(&refused));

@@ -9,7 +9,7 @@ macro_rules! store_methods {
                 self.core.stack()
             }
 
-            /// The operator's handle: drain, force, freeze failback, shadow.
+            /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.
             pub fn operator(&self) -> crate::operator::Operator {
                 self.core.operator.clone()
             }

@@ -17,7 +17,7 @@ mod warm_up;
 
 pub use builder::{BuildError, StoreBuilder};
 pub(crate) use call::Operation;
-pub(crate) use call::{CallOptions, enter, valid_deadline};
+pub(crate) use call::enter;
 pub use call::{Explained, StoreCall};
 pub(crate) use context::Context;
 pub(crate) use context::{Aim, LONGEST_PAUSE, Refusal, Reply, members, winner};
@@ -136,7 +136,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 /// What a write probe stores. A person who finds it should know whence it came.
 pub(super) const PROBE: &[u8] = b"evenkeel stores this to see whether writes succeed; it may be deleted\n";
 
-/// What the bytes of a request alone may need on the way: at 1 MiB/s, which is slow for a server and not yet a fault.
+/// What the bytes of a request alone may need on the way, where nobody tells how they move: at 1 MiB/s, which is slow for a
+/// server and not yet a fault.
 fn time_on_the_wire<P: Protocol>(request: &P::Request) -> Duration {
     Duration::from_micros(P::bytes(request).min(1 << 40))
 }

@@ -1,7 +1,7 @@
-use super::{Aim, CallOptions, Context, Core, Protocol, Reply, enter, members};
+use super::{Aim, Context, Core, Protocol, Reply, enter, members};
 use crate::{
     breaker::Admission,
-    client::Explanation,
+    client::{Explanation, options::CallOptions},
     clock,
     error::{Error, ErrorKind, NotAsked},
     replicate::{Line, Merge, Mode, Next, Progress},
@@ -196,7 +196,7 @@ impl<P: Paged> Walk<P> {
             };
             let next = P::page(&self.query, Resume::Continuation(continuation), self.left);
             let reply = cx.ask(next, aim).await;
-            if reply.is_ok() || fixed.is_some() || cx.pin.is_some() {
+            if reply.is_ok() || fixed.is_some() || cx.pin.is_some() || cx.ends_with(&reply) {
                 return reply;
             }
             if !cx.may_ask_more(OpClass::List) {

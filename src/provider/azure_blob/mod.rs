@@ -41,6 +41,9 @@
 //! - Neither `Debug` nor an error shows a key, a signature or a credential.
 //!
 //! # What it cannot see to
+//! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: reqwest does not show that it was an
+//!   old one. Azure speaks HTTP/1.1, where the connection of a request that is given up is closed. Where something before it
+//!   speaks HTTP/2, a connection that falls silent is asked on: take a transport with `http2_keep_alive_interval`.
 //! - Azure has no suffix ranges: the size is asked for first, and the part then under the tag that came with it. That is two
 //!   requests, and more if the blob changes in between.
 //! - Azure lists in its own collation, said to be that of the bytes; a page that is not in the order of the keys' bytes is
@@ -56,6 +59,7 @@ mod listing;
 mod metadata;
 mod read;
 mod readable;
+mod sending;
 mod shared_key;
 mod terms;
 
@@ -191,6 +195,7 @@ impl AzureBlob {
             }
             Credential::Token(token) => Some(token),
         };
+        client.per_try_policies.push(Arc::new(sending::Sending));
         let name: Arc<str> = container
             .path()
             .trim_matches('/')
@@ -248,6 +253,7 @@ impl AzureBlob {
             method_options: readable::ours(),
             ..BlobClientDownloadOptions::default()
         };
+        get.progress.begin(0);
         let got = self.blob(&get.key)?.download(Some(options)).await;
         let got = got.map_err(|error| failed(Asked::Read, &error))?;
         read::object(get, got).await
@@ -304,6 +310,7 @@ impl ObjectProvider for AzureBlob {
             metadata: Some(metadata::sent(&put.attributes, put.write_id.as_ref())?),
             parallel: NonZero::new(1),
             partition_size: Some(PUT_BLOB),
+            method_options: readable::telling(&put.progress),
             ..BlobClientUploadOptions::default()
         };
         terms::apply(&terms, &mut options);
@@ -326,6 +333,7 @@ impl ObjectProvider for AzureBlob {
         let body: RequestContent<_, _> = put.body.into(); // not its own `from`, which copies
         let stored = self.blob(&put.key)?.upload(body, Some(options)).await;
         let stored = stored.map_err(|error| failed(asked, &error))?;
+        put.progress.answered();
         let id = error::request_id(stored.raw_response.headers());
         // Without it nobody has confirmed what was stored.
         let tag = stored.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;

@@ -3,6 +3,7 @@ use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
         attributes::received,
+        body::Arriving,
         part::UNSAID,
         refusal::{Asked, wrong},
     },
@@ -13,6 +14,7 @@ use azure_core::http::{NoFormat, Response};
 use azure_storage_blob::models::{
     BlobClientDownloadResult, BlobClientGetPropertiesResult, BlobClientGetPropertiesResultHeaders as _,
 };
+use futures_util::StreamExt as _;
 
 /// What a HEAD says.
 pub(super) fn meta(
@@ -43,17 +45,18 @@ pub(super) fn meta(
 /// What a GET says, its body collected and measured.
 pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<Object, ProviderError> {
     let BlobClientDownloadResult {
-        body,
+        mut body,
         properties,
         headers,
         ..
     } = got;
     let id = error::request_id(&headers);
     let tag = properties.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
-    let body = body
-        .collect()
-        .await
-        .map_err(|error| error::failed(Asked::Read, &error))?;
+    let mut arriving = Arriving::behind_its_head(&get.progress);
+    while let Some(piece) = body.next().await {
+        arriving.push(piece.map_err(|error| error::failed(Asked::Read, &error))?);
+    }
+    let body = arriving.whole();
     let whole = match properties.content_length {
         Some(announced) => announced == body.len() as u64,
         // Chunks announce none.

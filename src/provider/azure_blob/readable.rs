@@ -1,6 +1,9 @@
-use crate::provider::{
-    part::{UNFRAMED, UNSAID},
-    refusal::tell_unreadable,
+use crate::{
+    provider::{
+        part::{UNFRAMED, UNSAID},
+        refusal::tell_unreadable,
+    },
+    request::Progress,
 };
 use async_trait::async_trait;
 use azure_core::{
@@ -24,6 +27,13 @@ struct Ours;
 pub(super) fn ours() -> ClientMethodOptions<'static> {
     let mut context = Context::new();
     context.insert(Ours);
+    ClientMethodOptions { context }
+}
+
+/// The options of a call that tells how its body moves.
+pub(super) fn telling(progress: &Progress) -> ClientMethodOptions<'static> {
+    let mut context = Context::new();
+    context.insert(progress.clone());
     ClientMethodOptions { context }
 }
 

@@ -12,7 +12,10 @@ use crate::{
     },
     verdict::{Finding, chain, grpc, table::Symptom},
 };
-use std::sync::{OnceLock, Weak};
+use std::{
+    sync::{OnceLock, Weak},
+    time::Duration,
+};
 use tonic::{
     Status,
     transport::{Channel, ClientTlsConfig, Endpoint},
@@ -60,10 +63,20 @@ impl Link {
     }
 }
 
+/// As Google's own client for Java does. While calls are under way only: services cut off those who ask without need.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Any service answers a ping in a tenth of that.
+const PING_LIMIT: Duration = Duration::from_secs(2);
+
 fn endpoint(address: &str) -> Result<Endpoint, ProviderError> {
-    let made = Endpoint::from_shared(address.to_owned()).and_then(|endpoint| match address.starts_with("https:") {
-        true => endpoint.tls_config(ClientTlsConfig::new().with_native_roots()),
-        false => Ok(endpoint),
+    let made = Endpoint::from_shared(address.to_owned()).and_then(|endpoint| {
+        let endpoint = endpoint
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(PING_LIMIT);
+        match address.starts_with("https:") {
+            true => endpoint.tls_config(ClientTlsConfig::new().with_native_roots()),
+            false => Ok(endpoint),
+        }
     });
     made.map_err(|_| ProviderError::found(ProviderErrorKind::Invalid, Finding::symptom(Symptom::NotBuilt)))
 }

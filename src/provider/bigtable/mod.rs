@@ -39,8 +39,9 @@
 //! - Increments are compare-and-set. Bigtable's own (`ReadModifyWriteRow`) cannot be told from its repetition.
 //! - **One connection**, HTTP/2, made in at most 0.9 s, once for all who wait for it; what fails before it stands is *not
 //!   sent*. One that the service has ended while nobody used it is made anew, and so is one that it is about to end (GOAWAY)
-//!   for a call that came too late for it. It is left when it breaks and when an attempt was given up on it after half a
-//!   second. A connection carries 100 calls at a time, more wait: above some 10,000 calls a second take several endpoints.
+//!   for a call that came too late for it. It is left when it breaks, when an attempt was given up on it after half a
+//!   second, when two were given up and nothing else was heard over it for a quarter of one, and when a ping, every 10 s while
+//!   calls are under way, is not answered in 2 s. A connection carries 100 calls at a time, more wait: above some 10,000 calls a second take several endpoints.
 //! - **Credentials** that cannot be had within 0.9 s are *credentials not loaded*, which is not sent. They are
 //!   `google-cloud-auth`'s, which refreshes them in time in the background.
 //! - Neither `Debug` nor an error shows a key, a value or a credential. Google's messages quote keys and are not passed on.

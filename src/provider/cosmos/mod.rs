@@ -48,6 +48,8 @@
 //! What its errors mean: [`CosmosVerdicts`](crate::verdict::CosmosVerdicts).
 //!
 //! # What it cannot see to
+//! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: the SDK does not show that it was an
+//!   old one. It pings its connections of HTTP/2 by itself.
 //! - An account with *several write regions* settles conflicts after the fact: conditions then hold in one region only.
 //!   Use one write region.
 //! - **Fresh reads are fresh in one region.** When the SDK has moved to another one, its answer may lag behind, *absent*

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     clock,
-    provider::{ProviderError, ProviderErrorKind},
+    provider::{
+        ProviderError, ProviderErrorKind,
+        aws::{Repeats, again},
+    },
     request::kv::{Condition, GetMany, PutAnswer, PutMany, Value},
     verdict::{Outcome, Sent, Verdict},
 };
@@ -35,7 +38,8 @@ pub(super) async fn get(db: &DynamoDb, many: &GetMany) -> Results<Value> {
         .build()
         .map_err(|error| ProviderError::unsupported(error.to_string()))?;
     let request = db.client.batch_get_item().request_items(&*db.table, asked);
-    let answer = request.send().await.map_err(|error| failed(&error))?;
+    let ask = || request.clone().send();
+    let answer = again(Repeats::Freely, ask).await.map_err(|error| failed(&error))?;
     confirmed(answer.request_id())?;
     let unprocessed = answer.unprocessed_keys.unwrap_or_default();
     let unprocessed = named(unprocessed.values().flat_map(|keys| &keys.keys));

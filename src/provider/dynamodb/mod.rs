@@ -80,6 +80,9 @@
 //!   expired is absent here, but stays and costs until it is deleted.
 //!
 //! # What it cannot see to
+//! - What a kept connection breaks off before the answer is asked again for reads; a write that met one is *faulty*, and the
+//!   client's to repeat. For that, and for closing connections that fell silent, the HTTP client must show its connections: see
+//!   `S3`, which does the same.
 //! - A writer that changes `value` and leaves `write_id` alone goes unnoticed by compare-and-set. An item without a
 //!   `write_id` can be read and replaced; with a version it cannot be.
 //! - The client's clock: see *expired is absent*.
@@ -92,8 +95,9 @@ mod scan;
 use super::{
     KvProvider, ProviderError, ProviderErrorKind,
     aws::{
-        CONNECT_TIMEOUT, Discreet, connecting_bounded,
+        CONNECT_TIMEOUT, Discreet, Repeats, again, connecting_bounded,
         recorder::{Recorder, nobody},
+        watched,
     },
     check_value, dated,
 };
@@ -203,6 +207,7 @@ impl DynamoDb {
 /// | retries | off | the stack retries, elsewhere first, from one budget |
 /// | connect timeout | 0.9 s, or less if less was set | see [`DynamoDb::CONNECT_TIMEOUT`] |
 /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers the body and is shorter |
+/// | connections | watched, and closed when they fell silent | one of HTTP/2 would be asked for ever |
 ///
 /// Everything else is kept: credentials, region, HTTP client, interceptors, the other timeouts.
 ///
@@ -220,6 +225,7 @@ pub fn prepared(client: &Client) -> Client {
         .to_builder()
         .retry_config(RetryConfig::disabled())
         .timeout_config(connecting_bounded(given.timeout_config()))
+        .http_client(watched(given.http_client()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .interceptor(Discreet)
         .build();
@@ -228,15 +234,15 @@ pub fn prepared(client: &Client) -> Client {
 
 impl KvProvider for DynamoDb {
     async fn get(&self, get: Get) -> Result<Value, ProviderError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&*self.table)
-            .set_key(Some(self.key(&get.key)))
-            .consistent_read(self.consistent(get.fresh))
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
+        let ask = || {
+            self.client
+                .get_item()
+                .table_name(&*self.table)
+                .set_key(Some(self.key(&get.key)))
+                .consistent_read(self.consistent(get.fresh))
+                .send()
+        };
+        let got = again(Repeats::Freely, ask).await.map_err(|error| failed(&error))?;
         confirmed(got.request_id())?;
         let item = got.item.ok_or_else(ProviderError::not_found)?;
         item::value(item)?

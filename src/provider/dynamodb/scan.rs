@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     clock,
-    provider::ProviderError,
+    provider::{
+        ProviderError,
+        aws::{Repeats, again},
+    },
     request::kv::{Entry, Scan, ScanPage},
 };
 use aws_sdk_dynamodb::{operation::RequestId, types::AttributeValue};
@@ -55,7 +58,8 @@ pub(super) async fn page(db: &DynamoDb, scan: Scan) -> Result<ScanPage, Provider
     if lower.is_some() || upper.is_some() {
         query = query.expression_attribute_names("#key", KEY);
     }
-    let answer = query.send().await.map_err(|error| failed(&error))?;
+    let ask = || query.clone().send();
+    let answer = again(Repeats::Freely, ask).await.map_err(|error| failed(&error))?;
     confirmed(answer.request_id())?;
     let covered = match &answer.last_evaluated_key {
         None => None,

@@ -54,6 +54,9 @@
 //! - No key is in an error: `object_store`'s own words quote the URL, so they are read and not shown.
 //!
 //! # What it cannot see to
+//! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: reqwest does not show that it was an
+//!   old one. One of HTTP/2 that falls silent is asked on, unless the store's options have `http2_keep_alive_interval` and
+//!   `http2_keep_alive_timeout`, or `http1_only`.
 //! - `Retry-After` and request ids are not passed on by `object_store`.
 //! - A `404` without a code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict), also of a WebDAV server, whose
 //!   absences are therefore never believed.
@@ -91,6 +94,7 @@ pub use transport::NoRedirects;
 use super::{
     Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_range},
+    body::Arriving,
     check_terms, known, names,
     refusal::{Asked, wrong},
 };
@@ -105,7 +109,10 @@ use crate::{
 };
 use attributes::{received, sent, tags};
 use error::failed;
-use object_store::{GetOptions, GetRange, GetResult, ObjectStore, PutOptions, UpdateVersion, path::Path};
+use futures_util::StreamExt as _;
+use object_store::{
+    GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, PutOptions, UpdateVersion, path::Path,
+};
 use proof::{NOWHERE, Transport};
 use std::{
     fmt,
@@ -388,7 +395,7 @@ impl ObjectProvider for GenericStore {
                 )
             }
         };
-        let options = PutOptions {
+        let mut options = PutOptions {
             mode,
             attributes: sent(
                 &put.attributes,
@@ -398,6 +405,10 @@ impl ObjectProvider for GenericStore {
             tags: tags(&put.terms),
             ..PutOptions::default()
         };
+        // It tells how the body leaves; of another transport nothing is seen.
+        if self.transport == Transport::Ours {
+            options.extensions.insert(put.progress.clone());
+        }
         let stored = self.store.put_opts(&path, put.body.into(), options).await;
         let stored = stored.map_err(|error| failed(asked, &error))?;
         let tag = self.tag(stored.e_tag.as_ref(), stored.version.as_ref());
@@ -418,8 +429,10 @@ impl ObjectProvider for GenericStore {
             if_none_match: tag.filter(|_| !self.versions).map(str::to_owned),
             ..GetOptions::default()
         };
+        get.progress.begin(0);
         let got = self.store.get_opts(&path, options).await;
         let got = got.map_err(|error| failed(Asked::Read, &error))?;
+        let mut arriving = Arriving::behind_its_head(&get.progress);
         let meta = self.described(&get.key, &got)?;
         // A store whose tags are versions cannot be asked for "none of this version", but told once it has answered.
         if self.versions && tag.is_some() && tag == meta.etag.as_ref().map(ETag::value) {
@@ -436,7 +449,17 @@ impl ObjectProvider for GenericStore {
         if range != asked {
             return Err(wrong(Symptom::Nonsense, None));
         }
-        let body = got.bytes().await.map_err(|error| failed(Asked::Read, &error))?;
+        if matches!(got.payload, GetResultPayload::Stream(_)) {
+            let mut pieces = got.into_stream();
+            while let Some(piece) = pieces.next().await {
+                arriving.push(piece.map_err(|error| failed(Asked::Read, &error))?);
+            }
+        } else {
+            // A file, which is read at once.
+            let body = got.bytes().await;
+            arriving.push(body.map_err(|error| failed(Asked::Read, &error))?);
+        }
+        let body = arriving.whole();
         if body.len() as u64 != range.end - range.start {
             return Err(wrong(Symptom::ShortBody, None));
         }
@@ -500,7 +523,6 @@ impl ObjectProvider for GenericStore {
 
     /// Lists nothing: under a path that nobody uses.
     async fn warm_up(&self) -> Result<(), ProviderError> {
-        use futures_util::StreamExt as _;
         self.admitted()?;
         let nowhere = Path::from(NOWHERE);
         match self.store.list(Some(&nowhere)).next().await {

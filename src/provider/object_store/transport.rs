@@ -1,15 +1,24 @@
 //! The HTTP client under `object_store`'s stores, as this crate trusts it.
 
 use super::answer::{Question, Unproven};
-use crate::provider::refusal::tell_unreadable;
+use crate::{
+    provider::{
+        body::{Leaving, WORTH_TELLING},
+        refusal::tell_unreadable,
+    },
+    request::Progress,
+};
 use async_trait::async_trait;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_LENGTH, LAST_MODIFIED, RANGE},
 };
+use http_body_util::BodyExt as _;
 use object_store::{
     ClientConfigKey as Key, ClientOptions, Error,
-    client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService},
+    client::{
+        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+    },
 };
 use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, redirect::Policy};
 use std::{
@@ -40,6 +49,7 @@ type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 /// - **A part is no whole**: `206` to a request without a range is an error.
 /// - **A deletion must be confirmed**, and the 404 to a HEAD carry a header of the provider's. What a gateway answers is an
 ///   error.
+/// - **How a put's body leaves is told**, so that a slow line is not taken for a silent store.
 /// - **Foreign keys do not break a listing**: `m//n`, `./q`, control characters, and `dir/` beside `dir` are listed as they
 ///   are.
 ///
@@ -96,6 +106,38 @@ struct Transport {
     told: AtomicBool,
 }
 
+impl Transport {
+    /// A large body leaves piece by piece, and is told of; everything else as `object_store` sends it.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let large = request.body().content_length() > WORTH_TELLING;
+        let Some(progress) = request.extensions().get::<Progress>().filter(|_| large).cloned() else {
+            return self.client.call(request).await;
+        };
+        let (head, body) = request.into_parts();
+        let unsent = |error| HttpError::new(HttpErrorKind::Unknown, error);
+        let mut told = reqwest::Request::new(head.method, head.uri.to_string().parse().map_err(unsent)?);
+        *told.headers_mut() = head.headers;
+        progress.begin(body.content_length() as u64);
+        *told.body_mut() = Some(reqwest::Body::wrap(Leaving::new(body, progress.clone())));
+        let answer = self.client.execute(told).await.map_err(broken)?;
+        progress.answered();
+        let (head, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
+        let body = HttpResponseBody::new(body.map_err(broken));
+        Ok(HttpResponse::from_parts(head, body))
+    }
+}
+
+/// As `object_store` has it, as far as it is asked for: the error's own sources say the rest.
+fn broken(error: reqwest::Error) -> HttpError {
+    let kind = match () {
+        () if error.is_timeout() => HttpErrorKind::Timeout,
+        () if error.is_connect() => HttpErrorKind::Connect,
+        () if error.is_decode() => HttpErrorKind::Decode,
+        () => HttpErrorKind::Unknown,
+    };
+    HttpError::new(kind, error.without_url())
+}
+
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(NAME)
@@ -107,7 +149,7 @@ impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let question = Question::of(request.method(), request.uri());
         let of_a_part = request.headers().contains_key(RANGE);
-        let mut answer = self.client.call(request).await?;
+        let mut answer = self.send(request).await?;
         // `object_store` would take it for the whole.
         if answer.status() == StatusCode::PARTIAL_CONTENT && !of_a_part {
             return Err(HttpError::new(HttpErrorKind::Decode, Unproven::Part));

@@ -29,7 +29,8 @@
 //!   [`verdict::redis`](crate::verdict::redis).
 //! - One connection to a server carries all calls. It is opened on first use, at most 0.9 s, once for all who wait for it; what fails
 //!   before it stands is *not sent*. It is left when it breaks, when the server says that it is not the primary any more (the
-//!   name may lead to another by now), and when an attempt was given up on it after half a second. There are no retries.
+//!   name may lead to another by now), when an attempt was given up on it after half a second, and when two were given up and
+//!   nothing else was heard over it for a quarter of one. There are no retries.
 //!
 //! # Scans
 //! Redis has no order among its keys. For each page all keys of the database are gone through (`SCAN`), and the smallest

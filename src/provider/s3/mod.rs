@@ -17,7 +17,8 @@
 //! - Every 200 must carry what a real one carries: an ETag, the length that was announced, the range that was asked for, the
 //!   checksum if one was sent. S3 can answer 200 with an error document; that is [`Verdict::Faulty`], no object. So are a
 //!   `204`, and a part that does not say which part it is.
-//! - A body is collected within the attempt, so that its failure is this attempt's failure.
+//! - A body is collected within the attempt, so that its failure is this attempt's failure. How it moves, either way, is
+//!   [told](crate::request::Progress), so that a large one may take as long as it takes.
 //! - Attributes round-trip or are refused; see [`Attributes`]. A put without a content type is stored under the store's
 //!   default (`application/octet-stream`), which then comes back.
 //! - Neither `Debug` nor an error shows a key, a signature or a credential. The provider's own messages are not passed on,
@@ -30,6 +31,12 @@
 //!   same way. What a gateway says is [`Verdict::Faulty`].
 //! - A header beside the body that cannot be read (a date in a form of its own, a count that is no number) is left out,
 //!   and a warning says so once.
+//! - **A connection that died is not an endpoint that did.** What a connection of the pool breaks off before any byte of its
+//!   answer is asked again at once, and no fault: reads, deletes, and puts with a [`WriteId`]. (What such a write is refused for
+//!   the second time may be its own doing. Then it fails as it did at first: it may have been applied.) Where two break off
+//!   in a row, the whole pool is taken for old and closed. It is closed, too, where two requests were given up and nothing was
+//!   heard over any connection since the first, a quarter of a second ago or more: a connection of HTTP/2 that fell silent would
+//!   be asked for ever.
 //!
 //! # What it cannot see to
 //! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores do; they answer
@@ -45,6 +52,13 @@
 //!   passed through [`Key`] survive that. A page that a foreign key makes unreadable (XML forbids most
 //!   control characters, U+FFFE and U+FFFF) is asked for a second time, with that encoding. If it cannot be read then, it is
 //!   [`Verdict::Faulty`] and says so.
+//! - Connections are told apart by what the SDK's own HTTP clients show of them: their local address, and a handle to close
+//!   them. With one of your own that shows neither, a connection that died is a fault of the endpoint. With one that several
+//!   clients share, this one knows, and closes, what it used itself. Where none is set, the client gets the SDK's default (hyper 1,
+//!   rustls, proxies from the environment), also where an old behaviour version had another.
+//! - Of the addresses behind a name the SDK tries one after the other, without a limit for each: a dead one that comes first takes
+//!   all of the 0.9 s for connecting. Kept connections to the others are used meanwhile. New connections that hang by chance
+//!   cost the attempts that need one; those are *not sent*.
 //! - Redirects are not followed by the SDK's own HTTP clients. One of your own, which [`S3::new`] keeps, is trusted not to.
 //! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
 //!   that beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.
@@ -58,14 +72,16 @@ pub mod preset;
 mod proof;
 mod read;
 mod readable;
+mod sending;
 mod terms;
 
 use super::{
     Capabilities, Capability, Conditional, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_condition, check_range},
     aws::{
-        CONNECT_TIMEOUT, Discreet, connecting_bounded,
+        CONNECT_TIMEOUT, Discreet, Repeats, again, connecting_bounded,
         recorder::{Recorder, nobody},
+        watched,
     },
     check_terms,
     refusal::Asked,
@@ -89,6 +105,7 @@ use aws_sdk_s3::{
 };
 use error::failed;
 use proof::Marks;
+use sending::Sending;
 use std::{
     fmt,
     sync::{Arc, OnceLock, atomic::AtomicBool},
@@ -122,8 +139,9 @@ impl S3 {
     /// |---|---|---|
     /// | retries | off | the stack retries, elsewhere first, from one budget |
     /// | connect timeout | 0.9 s, or less if less was set | see [`S3::CONNECT_TIMEOUT`] |
-    /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers the body and is shorter |
+    /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers bodies both ways and is shorter |
     /// | headers beside the body that cannot be read | left out | the SDK would give up the whole object |
+    /// | connections | watched, and closed when they fell silent | see the [module](self) |
     ///
     /// Everything else is kept: credentials, region, HTTP client, interceptors, checksums, the other timeouts.
     pub fn new(client: Client, bucket: impl Into<Arc<str>>) -> Self {
@@ -254,6 +272,7 @@ pub fn prepared(client: &Client) -> Client {
         .to_builder()
         .retry_config(RetryConfig::disabled())
         .timeout_config(connecting_bounded(given.timeout_config()))
+        .http_client(watched(given.http_client()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .interceptor(Discreet)
         .interceptor(readable::Readable::default())
@@ -280,40 +299,52 @@ impl ObjectProvider for S3 {
             PutMode::IfMatch(_) => self.demand(Conditional::IfMatch)?,
             PutMode::Overwrite => {}
         }
-        let request = self
-            .client
-            .put_object()
-            .bucket(&*self.bucket)
-            .key(put.key.as_str())
-            .set_content_type(put.attributes.content_type.clone())
-            .set_cache_control(put.attributes.cache_control.clone())
-            .set_metadata(Some(
-                put.attributes
-                    .metadata
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.clone()))
-                    .chain(
-                        put.write_id
-                            .iter()
-                            .map(|id| (WriteId::METADATA_KEY.to_owned(), id.as_str().to_owned())),
-                    )
-                    .collect(),
-            ))
-            .body(ByteStream::from(put.body));
-        let request = terms::apply(&terms, request);
         let create_header = self.create_header.clone().filter(|_| put.mode == PutMode::Create);
-        let (request, asked) = match &put.mode {
-            PutMode::Create if create_header.is_some() => (request, Asked::Create),
-            PutMode::Create => (request.if_none_match("*"), Asked::Create),
-            PutMode::Overwrite => (request, Asked::Overwrite),
-            PutMode::IfMatch(tag) => (request.if_match(tag.value()), Asked::IfMatch),
+        let asked = match &put.mode {
+            PutMode::Create => Asked::Create,
+            PutMode::Overwrite => Asked::Overwrite,
+            PutMode::IfMatch(_) => Asked::IfMatch,
         };
-        let request = request.customize().mutate_request(move |request| {
-            if let Some(name) = &create_header {
-                request.headers_mut().insert(name.to_string(), "true");
+        let ask = || {
+            let attributes = &put.attributes;
+            let pairs = attributes.metadata.iter();
+            let pairs = pairs.map(|(name, value)| (name.clone(), value.clone()));
+            let id = put.write_id.iter();
+            let id = id.map(|id| (WriteId::METADATA_KEY.to_owned(), id.as_str().to_owned()));
+            let request = self
+                .client
+                .put_object()
+                .bucket(&*self.bucket)
+                .key(put.key.as_str())
+                .set_content_type(attributes.content_type.clone())
+                .set_cache_control(attributes.cache_control.clone())
+                .set_metadata(Some(pairs.chain(id).collect()))
+                .body(ByteStream::from(put.body.clone()));
+            let request = terms::apply(&terms, request);
+            let request = match &put.mode {
+                PutMode::Create if create_header.is_none() => request.if_none_match("*"),
+                PutMode::Create | PutMode::Overwrite => request,
+                PutMode::IfMatch(tag) => request.if_match(tag.value()),
+            };
+            let create_header = create_header.clone();
+            let mut request = request.customize().mutate_request(move |request| {
+                if let Some(name) = &create_header {
+                    request.headers_mut().insert(name.to_string(), "true");
+                }
+            });
+            if let Some(sending) = Sending::of(&put.body, &put.progress) {
+                request = request.interceptor(sending);
             }
-        });
-        let stored = request.send().await.map_err(|error| failed(asked, &error))?;
+            request.send()
+        };
+        // By its id a write recognises what it has stored itself.
+        // An overwrite without a condition is repeated by the stack alone, which remembers that the first may yet land.
+        let repeats = match (&put.write_id, &put.mode) {
+            (Some(_), PutMode::Create | PutMode::IfMatch(_)) => Repeats::Success,
+            _ => Repeats::Never,
+        };
+        let stored = again(repeats, ask).await.map_err(|error| failed(asked, &error))?;
+        put.progress.answered();
         record(stored.request_id());
         // Without it nobody has confirmed what was stored.
         let etag = read::tag(stored.e_tag(), stored.request_id())?;
@@ -322,14 +353,17 @@ impl ObjectProvider for S3 {
 
     async fn get(&self, get: Get) -> Result<Object, ProviderError> {
         check_range(get.range.as_ref())?;
-        let got = self
-            .client
-            .get_object()
-            .bucket(&*self.bucket)
-            .key(get.key.as_str())
-            .set_range(get.range.as_ref().map(crate::request::object::ByteRange::to_header))
-            .set_if_none_match(get.if_none_match.as_ref().map(|tag| tag.value().to_owned()))
-            .send()
+        get.progress.begin(0);
+        let ask = || {
+            self.client
+                .get_object()
+                .bucket(&*self.bucket)
+                .key(get.key.as_str())
+                .set_range(get.range.as_ref().map(crate::request::object::ByteRange::to_header))
+                .set_if_none_match(get.if_none_match.as_ref().map(|tag| tag.value().to_owned()))
+                .send()
+        };
+        let got = again(Repeats::Freely, ask)
             .await
             .map_err(|error| self.noting(failed(Asked::Read, &error)))?;
         record(got.request_id());
@@ -337,8 +371,11 @@ impl ObjectProvider for S3 {
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
-        let request = self.client.head_object().bucket(&*self.bucket).key(head.key.as_str());
-        let known = match request.send().await {
+        let ask = || {
+            let request = self.client.head_object().bucket(&*self.bucket);
+            request.key(head.key.as_str()).send()
+        };
+        let known = match again(Repeats::Freely, ask).await {
             Ok(known) => known,
             Err(error) => return Err(self.unseen(&head.key, &error).await),
         };
@@ -353,14 +390,18 @@ impl ObjectProvider for S3 {
             check_condition(tag)?;
             self.demand(Conditional::DeleteIfMatch)?;
         }
-        let request = self
-            .client
-            .delete_object()
-            .bucket(&*self.bucket)
-            .key(delete.key.as_str())
-            .set_if_match(delete.if_match.as_ref().map(|tag| tag.value().to_owned()));
         let watch = self.marks.watch();
-        let refused = match request.customize().interceptor(watch.clone()).send().await {
+        let ask = || {
+            self.client
+                .delete_object()
+                .bucket(&*self.bucket)
+                .key(delete.key.as_str())
+                .set_if_match(delete.if_match.as_ref().map(|tag| tag.value().to_owned()))
+                .customize()
+                .interceptor(watch.clone())
+                .send()
+        };
+        let refused = match again(Repeats::Success, ask).await {
             Ok(deleted) => {
                 record(deleted.request_id());
                 if watch.saw_one() {
@@ -394,9 +435,11 @@ impl ObjectProvider for S3 {
                 .set_encoding_type(encoding)
                 .send()
         };
-        let page = match ask(None).await {
+        let page = match again(Repeats::Freely, || ask(None)).await {
             // One key that XML cannot hold would hide the whole bucket.
-            Err(error) if listing::is_unreadable(&error) => ask(Some(EncodingType::Url)).await,
+            Err(error) if listing::is_unreadable(&error) => {
+                again(Repeats::Freely, || ask(Some(EncodingType::Url))).await
+            }
             page => page,
         };
         let page = page.map_err(|error| listing::failed(&error))?;

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
+        aws::{Repeats, again},
         refusal::{Asked, wrong},
     },
     request::Key,
@@ -99,8 +100,11 @@ impl S3 {
     /// Why the key is not to be had: its first byte is asked for, as the refusal of a GET has a body that names what is
     /// missing. Of a key that is there after all, the store contradicts itself, or somebody spoke for it before.
     pub(super) async fn missing(&self, key: &Key) -> ProviderError {
-        let byte = self.client.get_object().bucket(&*self.bucket).key(key.as_str());
-        let refused = match byte.range("bytes=0-0").send().await {
+        let ask = || {
+            let byte = self.client.get_object().bucket(&*self.bucket).key(key.as_str());
+            byte.range("bytes=0-0").send()
+        };
+        let refused = match again(Repeats::Freely, ask).await {
             Ok(got) if got.e_tag().is_none() => return wrong(Symptom::ErrorDocument, got.request_id()),
             Ok(_) => None,
             Err(error) => Some(failed(Asked::Read, &error)),

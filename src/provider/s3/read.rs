@@ -1,6 +1,6 @@
 use super::etag;
 use crate::{
-    provider::{ProviderError, attributes::received, part::located, refusal::wrong},
+    provider::{ProviderError, attributes::received, body::Arriving, part::located, refusal::wrong},
     request::object::{ETag, Get, Object, ObjectMeta},
     verdict::{chain, table::Symptom},
 };
@@ -8,7 +8,7 @@ use aws_sdk_s3::{
     operation::{RequestId, get_object::GetObjectOutput, head_object::HeadObjectOutput},
     primitives::{ByteStreamError, DateTime},
 };
-use std::{collections::HashMap, mem, time::SystemTime};
+use std::{collections::HashMap, time::SystemTime};
 
 /// The tag that every real 200 carries. Without it the answer is an error document, or no S3's.
 pub(super) fn tag(value: Option<&str>, request_id: Option<&str>) -> Result<ETag, ProviderError> {
@@ -34,11 +34,11 @@ pub(super) async fn object(get: &Get, mut got: GetObjectOutput) -> Result<Object
     let id = got.request_id().map(str::to_owned);
     let id = id.as_deref();
     let tag = tag(got.e_tag(), id)?;
-    let body = mem::take(&mut got.body)
-        .collect()
-        .await
-        .map_err(|error| broken(&error, id))?;
-    let body = body.into_bytes();
+    let mut arriving = Arriving::behind_its_head(&get.progress);
+    while let Some(piece) = got.body.next().await {
+        arriving.push(piece.map_err(|error| broken(&error, id))?);
+    }
+    let body = arriving.whole();
     let length = body.len() as u64;
     let whole = match got.content_length() {
         Some(announced) => u64::try_from(announced) == Ok(length),

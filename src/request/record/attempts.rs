@@ -1,14 +1,15 @@
 use super::{CallRecord, bit};
 use crate::{
-    clock,
+    clock::{self, Instant, nanos},
+    evidence::Lesson,
     request::{
-        After, Leg, LegKind, Safety,
+        After, Flow, Leg, LegKind, Progress, Safety,
         leg::{Ended, LegRecord},
     },
-    verdict::Detail,
+    verdict::{Detail, Outcome, Verdict},
 };
 use std::{
-    sync::{MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -53,6 +54,7 @@ impl CallRecord {
 
     /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.
     pub(crate) fn next_leg(&self, kind: LegKind) -> Leg {
+        self.overtaken.store(0, Ordering::Relaxed);
         let mut more = self.more();
         more.push(LegRecord {
             kind,
@@ -110,13 +112,14 @@ impl CallRecord {
 
     /// The attempt is over.
     #[inline]
-    pub(crate) fn end(&self, leg: Leg, elapsed: Duration, ended: Ended, detail: Option<Detail>) {
+    pub(crate) fn end(&self, leg: Leg, elapsed: Duration, ended: Ended, lesson: Lesson, detail: Option<Detail>) {
         match leg.further() {
-            None => self.first.end(elapsed, ended, detail),
+            None => self.first.end(elapsed, ended, lesson, detail),
             Some(index) => {
                 let leg = &mut self.more()[index];
                 leg.elapsed = Some(elapsed);
                 leg.ended = Some(ended);
+                leg.lesson = Some(lesson);
                 leg.detail = detail.map(Box::new);
             }
         }
@@ -131,24 +134,63 @@ impl CallRecord {
         }
     }
 
-    /// How attempt `leg` itself ended, and after how long.
+    /// What the end of attempt `leg` taught, and how long the attempt took. `None`: it never left this process, or nobody below
+    /// judges.
     #[inline]
-    pub(crate) fn end_of(&self, leg: Leg) -> (Option<Ended>, Option<Duration>) {
-        match leg.further() {
-            None => (self.first.ended(), self.first.elapsed()),
+    pub(crate) fn lesson(&self, leg: Leg) -> Option<(Lesson, Duration)> {
+        let (lesson, elapsed) = match leg.further() {
+            None => (self.first.lesson(), self.first.elapsed()),
             Some(index) => {
                 let more = self.more();
-                (more[index].ended, more[index].elapsed)
+                (more[index].lesson, more[index].elapsed)
             }
+        };
+        lesson.zip(elapsed)
+    }
+
+    /// When attempt `leg` was handed to its endpoint: after it had waited for its turn.
+    #[inline]
+    pub(crate) fn sent_at(&self, leg: Leg) -> Option<Instant> {
+        match leg.further() {
+            None => self.first.sent_at().map(|at| self.instant(at)),
+            Some(index) => self.more()[index].started,
         }
     }
 
-    /// When attempt `leg` was judged a success, if it was the first.
-    #[inline]
-    pub(crate) fn succeeded_at(&self, leg: Leg) -> Option<After> {
-        match leg.further() {
-            None => self.first.succeeded_at(),
-            Some(_) => None,
+    /// Whether an attempt before `leg` failed as this one at another endpoint: unreachable, in vain until its limit, or by a faulty
+    /// answer.
+    pub(crate) fn failed_alike_elsewhere(&self, leg: Leg, outcome: Outcome) -> bool {
+        if leg == Leg::default() || !outcome.verdict.is_fault() {
+            return false;
+        }
+        let (all, here) = (self.legs(), self.endpoint(leg));
+        let alike = |before: &LegRecord| {
+            matches!(before.ended, Some(Ended::Judged(ended))
+                if (ended.verdict, ended.timed_out) == (outcome.verdict, outcome.timed_out))
+        };
+        let earlier = all.iter().take(usize::from(leg.0));
+        earlier.filter(|before| before.endpoint != here).any(alike)
+    }
+
+    /// It has made several attempts, and none could connect.
+    pub(crate) fn reached_nobody(&self) -> bool {
+        let unreachable = |leg: &LegRecord| matches!(leg.ended, Some(Ended::Judged(outcome)) if outcome.verdict == Verdict::Unreachable);
+        let all = self.legs();
+        all.len() > 1 && all.iter().all(unreachable)
+    }
+
+    /// The attempts that are dropped from now on are so because another of this call was back first, after so long; `late`: by its own
+    /// endpoint's measure.
+    pub(crate) fn note_overtaken(&self, after: Duration, late: bool) {
+        self.overtaken.store(nanos(after).max(1), Ordering::Relaxed);
+        self.overtaken_late.store(late, Ordering::Relaxed);
+    }
+
+    /// See [`note_overtaken`](Self::note_overtaken).
+    pub(crate) fn overtaken(&self) -> Option<(Duration, bool)> {
+        match self.overtaken.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some((Duration::from_nanos(nanos), self.overtaken_late.load(Ordering::Relaxed))),
         }
     }
 
@@ -222,6 +264,63 @@ impl CallRecord {
         });
         let answer = results.find(|leg| healthy(leg.ended));
         answer.and_then(|leg| leg.endpoint)
+    }
+
+    /// Whether `leg` is the latest attempt.
+    pub(crate) fn is_latest(&self, leg: Leg) -> bool {
+        self.if_more().map_or(0, |more| more.len()) <= usize::from(leg.0)
+    }
+
+    /// Attempts before `leg` that ran into a limit.
+    pub(crate) fn limits_met_before(&self, leg: Leg) -> u32 {
+        let Some(further) = leg.further() else {
+            return 0;
+        };
+        let met = |ended| matches!(ended, Some(Ended::Judged(outcome)) if outcome.timed_out);
+        let more = self.more();
+        let earlier = more.iter().take(further).filter(|leg| met(leg.ended)).count();
+        u32::from(met(self.first.ended())) + u32::try_from(earlier).unwrap_or(u32::MAX - 1)
+    }
+
+    /// A handle to tell of the bytes of attempt `leg`, which was handed down at `at`.
+    pub(crate) fn progress(&self, leg: Leg, at: After) -> Progress {
+        let flow = || Arc::new(Flow::new(self.started, at));
+        Progress::of(match leg.further() {
+            None => self.first.flow().get_or_init(flow).clone(),
+            Some(index) => self.more()[index].flow.get_or_insert_with(flow).clone(),
+        })
+    }
+
+    /// What was told of the bytes of attempt `leg`; `None` where nobody tells.
+    #[inline]
+    pub(crate) fn flow(&self, leg: Leg) -> Option<Arc<Flow>> {
+        let flow = match leg.further() {
+            None => self.first.flow().get().cloned(),
+            Some(index) => self.more()[index].flow.clone(),
+        };
+        flow.filter(|flow| flow.is_told())
+    }
+
+    /// How long attempt `leg` waited for the first byte of its answer, from when the endpoint had the whole request (as far as
+    /// that is seen from here). `None`: it has not come, or nobody [tells](Progress).
+    pub fn first_byte(&self, leg: Leg) -> Option<Duration> {
+        self.flow(leg)?.first_byte()
+    }
+
+    /// The bytes of bodies that attempt `leg` has moved so far, both ways; 0 where nobody [tells](Progress).
+    pub fn bytes(&self, leg: Leg) -> u64 {
+        self.flow(leg).map_or(0, |flow| flow.moved_bytes())
+    }
+
+    /// When a byte of attempt `leg` last moved, or its answer began, counted from when it was handed down.
+    pub fn last_progress(&self, leg: Leg) -> Option<Duration> {
+        self.flow(leg)?.last_progress()
+    }
+
+    /// How fast the body of attempt `leg` moved, in bytes a second: of an answer from its first byte on; of a request until it
+    /// was answered. `None` where the body is not larger than 64 KiB, whose rate would be a timer's.
+    pub fn rate(&self, leg: Leg) -> Option<f64> {
+        self.flow(leg)?.rate()
     }
 
     fn first(&self) -> LegRecord {

@@ -46,6 +46,10 @@ pub(super) fn trials() -> Vec<Trial> {
             a_closure_that_panics_harms_its_own_call_only,
         ),
         Promise::OwnCode.paused(
+            "composition::a_rule_that_panics_harms_its_own_call_only",
+            a_rule_that_panics_harms_its_own_call_only,
+        ),
+        Promise::OwnCode.paused(
             "composition::a_probe_that_panics_is_followed_by_another",
             a_probe_that_panics_is_followed_by_another,
         ),
@@ -114,6 +118,16 @@ where
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     (went_well, servers[0].asked.load(Ordering::Relaxed) - before)
+}
+
+async fn a_rule_that_panics_harms_its_own_call_only() {
+    let (servers, endpoints) = servers();
+    let failover = Failover::builder().endpoints(endpoints).seed(1).build().unwrap();
+    servers[0].down.store(true, Ordering::Relaxed);
+    let harmed = failover.read(Server::ask).retry_when(|_| panic());
+    assert!(ends(harmed.into_future()).await.is_none());
+    assert!(failover.read(Server::ask).await.is_ok());
+    nothing_is_left(failover.snapshot());
 }
 
 async fn a_listener_that_panics_wedges_no_endpoint(safety: Safety) {

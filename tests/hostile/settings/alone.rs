@@ -123,8 +123,7 @@ async fn no_layer_alone_panics_in_a_call() {
         let budget = all
             .budget
             .map_or_else(Budget::default, |[share, per_second]| Budget::new(share, per_second));
-        let breaker =
-            BreakerLayer::new(Breaker::new(all.breaker.clone(), round)).learning_from(Arc::new(Tracker::new()));
+        let breaker = BreakerLayer::new(Breaker::new(all.breaker.clone(), round)).clearing(Arc::new(Tracker::new()));
         hour(RetryLayer::new(all.retry.clone(), budget, round).layer(breaker.layer(moody()))).await;
         let waits = all.retry.waits(rng);
         assert!(waits.take(100).count() > 0);
@@ -197,9 +196,7 @@ fn no_policy_overflows() {
         for step in 0..40 {
             let now = start + Duration::from_millis(700) * step;
             window.record(now, step % 2 == 0);
-            window.record_good_since(start, now, u32::MAX);
-            latency.record(now, time);
-            latency.record_censored(now, time);
+            latency.record(now, time, step);
             throttle.throttled(now, Some(time));
             let _ = (
                 window.counts(now),

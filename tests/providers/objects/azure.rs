@@ -71,7 +71,7 @@ fn with_sas(addr: SocketAddr) -> AzureBlob {
     AzureBlob::new(url, Credential::InTheUrl).unwrap()
 }
 
-fn with_key(addr: SocketAddr) -> AzureBlob {
+pub(crate) fn with_key(addr: SocketAddr) -> AzureBlob {
     AzureBlob::new(container(addr), Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap()
 }
 

@@ -4,6 +4,7 @@ use crate::{
     process::say,
     raw::{self, Act, http},
     tried,
+    wire::{Lines, Wire},
 };
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient,
@@ -25,7 +26,11 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::timeout,
+};
 
 pub(crate) async fn clients(url: &str, credentials: Credentials) -> (Storage, StorageControl) {
     let storage = Storage::builder()
@@ -47,7 +52,7 @@ async fn at(addr: SocketAddr) -> Gcs {
 }
 
 /// The SDK's constructors are async and do no I/O for anonymous credentials.
-fn made(addr: SocketAddr) -> AnyObjectProvider {
+pub(crate) fn made(addr: SocketAddr) -> AnyObjectProvider {
     tokio::task::block_in_place(|| {
         tokio::runtime::Handle::current().block_on(async { AnyObjectProvider::new(at(addr).await) })
     })
@@ -494,4 +499,45 @@ fn unbroken(error: &evenkeel::provider::ProviderError) -> Outcome {
         broken: false,
         ..error.outcome()
     }
+}
+
+/// Its one connection for heads, deletes and listings stays open and says nothing any more. New ones are answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_control_client_that_fell_silent_is_made_anew() {
+    let server = gcs_server::start().await;
+    let (addr, lines, _relaying) = silenced(server.addr).await;
+    let url = format!("http://{addr}");
+    let (storage, control) = clients(&url, anonymous::Builder::new().build()).await;
+    let anew = move || {
+        let control = StorageControl::builder().with_endpoint(&url);
+        control.with_credentials(anonymous::Builder::new().build()).build()
+    };
+    let store = Gcs::new(storage, control, "orders").renewing_control(anew);
+    let head = || async { timeout(Duration::from_millis(200), store.head(Head::new(key()))).await };
+    for _ in 0..5 {
+        assert_eq!(head().await.unwrap().unwrap_err().kind(), Kind::NotFound);
+    }
+    lines.silence();
+    assert!(head().await.is_err());
+    assert!(head().await.is_err());
+    assert_eq!(head().await.unwrap().unwrap_err().kind(), Kind::NotFound);
+}
+
+/// A relay to a server, whose connections can fall silent.
+async fn silenced(server: SocketAddr) -> (SocketAddr, Arc<Lines>, JoinSet<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let lines = Arc::new(Lines::default());
+    let (mut relaying, accepting) = (JoinSet::new(), lines.clone());
+    relaying.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            let mut wire = Wire::new(socket, &accepting, None);
+            connections.spawn(async move {
+                let mut server = TcpStream::connect(server).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut wire, &mut server).await;
+            });
+        }
+    });
+    (addr, lines, relaying)
 }

@@ -7,12 +7,15 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod azure;
+mod bodies;
 mod failover;
 mod faults;
 mod gateways;
 mod gcs;
 mod gcs_server;
 mod generic;
+#[path = "../../support/paced.rs"]
+mod paced;
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../../support/raw.rs"]
@@ -24,3 +27,6 @@ mod s3s_server;
 mod script;
 #[path = "../../support/tried.rs"]
 mod tried;
+#[allow(dead_code, clippy::disallowed_methods)] // its own clock, which is the real one
+#[path = "../../../examples/gray/wire.rs"]
+mod wire;

@@ -1,9 +1,9 @@
 //! The AWS SDK over an HTTP connector of ours.
 
-use super::ATTEMPT;
+use super::attempt_limit;
 use crate::{
     load::Client,
-    world::{Failure, Store},
+    store::{Failure, Store},
 };
 use aws_sdk_s3::{
     Client as S3,
@@ -20,15 +20,17 @@ use std::time::Duration;
 #[derive(Clone)]
 struct InTurn<const N: usize>([S3; N]);
 
-pub(super) fn plain(primary: Store, _: Store, _: u64) -> impl Client + Sync {
+pub(super) fn plain(primary: Store, _: Store, _: u64) -> impl Client {
     InTurn([S3::from_conf(config(primary).build())])
 }
 
-pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Client {
     let retry = RetryConfig::standard()
         .with_max_attempts(2)
         .with_initial_backoff(Duration::from_millis(10));
-    let limit = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
+    let limit = TimeoutConfig::builder()
+        .operation_attempt_timeout(attempt_limit())
+        .build();
     InTurn([primary, standby].map(|store| {
         let config = config(store).retry_config(retry.clone()).timeout_config(limit.clone());
         S3::from_conf(config.build())

@@ -1,7 +1,7 @@
 //! failsafe's breaker, and what one writes without any library.
 
-use super::ATTEMPT;
-use crate::{load::Client, world::Store};
+use super::attempt_limit;
+use crate::{load::Client, store::Store};
 use failsafe::{
     Config, StateMachine,
     backoff::{Constant, constant},
@@ -21,7 +21,7 @@ struct Failsafe {
     standby: Store,
 }
 
-pub(super) fn failsafe(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn failsafe(primary: Store, standby: Store, _: u64) -> impl Client {
     let open = constant(Duration::from_secs(1));
     let policy = success_rate_over_time_window(0.8, 10, Duration::from_secs(1), open.clone())
         .or_else(consecutive_failures(5, open));
@@ -35,12 +35,12 @@ pub(super) fn failsafe(primary: Store, standby: Store, _: u64) -> impl Client + 
 impl Client for Failsafe {
     async fn read(&self) -> bool {
         let attempt = self.breaker.call(async {
-            match timeout(ATTEMPT, self.primary.get()).await {
+            match timeout(attempt_limit(), self.primary.get()).await {
                 Ok(Ok(())) => Ok(()),
                 _ => Err(()),
             }
         });
-        attempt.await.is_ok() || matches!(timeout(ATTEMPT, self.standby.get()).await, Ok(Ok(())))
+        attempt.await.is_ok() || matches!(timeout(attempt_limit(), self.standby.get()).await, Ok(Ok(())))
     }
 }
 
@@ -50,14 +50,14 @@ struct ByHand {
     standby: Store,
 }
 
-pub(super) fn by_hand(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn by_hand(primary: Store, standby: Store, _: u64) -> impl Client {
     ByHand { primary, standby }
 }
 
 impl Client for ByHand {
     async fn read(&self) -> bool {
         for store in [&self.primary, &self.standby] {
-            if let Ok(Ok(())) = timeout(ATTEMPT, store.get()).await {
+            if let Ok(Ok(())) = timeout(attempt_limit(), store.get()).await {
                 return true;
             }
         }

@@ -1,8 +1,8 @@
 //! object_store's S3 client with its retries, over an HTTP connector of ours. The same holds of it as of OpenDAL: it knows one
 //! store, and what to do when that one is gone is up to its user.
 
-use super::ATTEMPT;
-use crate::{load::Client, world::Store};
+use super::attempt_limit;
+use crate::{load::Client, store::Store};
 use ::object_store::{
     BackoffConfig, ClientOptions, ObjectStoreExt, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
@@ -17,7 +17,7 @@ use std::{io, sync::Arc, time::Duration};
 #[derive(Clone)]
 struct FallingBack(Arc<[AmazonS3; 2]>);
 
-pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Client {
     let retry = RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(10),
@@ -65,7 +65,7 @@ impl HttpConnector for InProcess {
 #[async_trait]
 impl HttpService for InProcess {
     async fn call(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let status = match tokio::time::timeout(ATTEMPT, self.0.get()).await {
+        let status = match tokio::time::timeout(attempt_limit(), self.0.get()).await {
             Ok(Ok(())) => 200,
             Ok(Err(_)) => 503,
             Err(_) => {

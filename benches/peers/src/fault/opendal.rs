@@ -1,10 +1,10 @@
 //! OpenDAL's layers over a service of ours. OpenDAL is one API for many stores; falling back from one to another is up to its user.
 
-use super::ATTEMPT;
+use super::attempt_limit;
 use crate::{
     dal::{Answers, operator},
     load::Client,
-    world::{Failure, Store},
+    store::{Failure, Store},
 };
 use opendal::{
     Operator,
@@ -29,10 +29,14 @@ impl fmt::Debug for Store {
 #[derive(Clone)]
 struct FallingBack([Operator; 2]);
 
-pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Client {
     FallingBack([primary, standby].map(|store| {
         operator(store)
-            .layer(TimeoutLayer::new().with_timeout(ATTEMPT).with_io_timeout(ATTEMPT))
+            .layer(
+                TimeoutLayer::new()
+                    .with_timeout(attempt_limit())
+                    .with_io_timeout(attempt_limit()),
+            )
             .layer(
                 RetryLayer::new()
                     .with_max_times(1)

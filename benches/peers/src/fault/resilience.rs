@@ -1,7 +1,7 @@
 //! tower-resilience's layers.
 
-use super::{ATTEMPT, Tower};
-use crate::{load::Client, world::Store};
+use super::{Tower, attempt_limit, late};
+use crate::{load::Client, store::Store};
 use std::{
     sync::{
         Arc,
@@ -37,7 +37,7 @@ impl std::fmt::Display for Failed {
 impl std::error::Error for Failed {}
 
 /// What their guide calls the full stack, with the standby as the fallback.
-pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Client {
     let retry = RetryLayer::<(), (), Failed>::builder()
         .max_attempts(2)
         .fixed_backoff(Duration::from_millis(10))
@@ -54,7 +54,7 @@ pub(super) fn falling_back(primary: Store, standby: Store, _: u64) -> impl Clien
 }
 
 /// All that can help here. The library has no failover among endpoints, so that is written by hand.
-pub(super) fn hedging(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn hedging(primary: Store, standby: Store, _: u64) -> impl Client {
     let detector = detector();
     let endpoints = [("primary", primary), ("standby", standby)].map(|(name, store)| {
         let outlier = OutlierDetectionLayer::builder()
@@ -76,10 +76,7 @@ pub(super) fn hedging(primary: Store, standby: Store, _: u64) -> impl Client + S
         .max_attempts(3)
         .fixed_backoff(Duration::ZERO)
         .build();
-    let hedge = HedgeLayer::builder()
-        .delay(Duration::from_millis(50))
-        .max_hedged_attempts(2)
-        .build();
+    let hedge = HedgeLayer::builder().delay(late()).max_hedged_attempts(2).build();
     // Not the other way round: a hedge that waits for its delay would keep a failed attempt from being retried.
     let service = ServiceBuilder::new()
         .layer(hedge)
@@ -126,7 +123,7 @@ fn limited(
             TimeLimiterError::Timeout => Failed::Late,
             TimeLimiterError::Inner(_) => Failed::Answered,
         })
-        .layer(TimeLimiterLayer::builder().timeout_duration(ATTEMPT).build())
+        .layer(TimeLimiterLayer::builder().timeout_duration(attempt_limit()).build())
         .service(service_fn(move |()| {
             let store = store.clone();
             async move { store.get().await }
@@ -142,7 +139,7 @@ where
         .sliding_window_type(SlidingWindowType::TimeBased)
         .sliding_window_duration(Duration::from_secs(1))
         .wait_duration_in_open(Duration::from_secs(1))
-        .slow_call_duration_threshold(Duration::from_millis(50))
+        .slow_call_duration_threshold(late())
         .slow_call_rate_threshold(0.5)
         .build()
         .unwrap();

@@ -1,7 +1,7 @@
 //! tower's own layers.
 
-use super::{ATTEMPT, Tower, resilience};
-use crate::{load::Client, world::Store};
+use super::{Tower, attempt_limit, resilience};
+use crate::{load::Client, store::Store};
 use std::{
     future::{Ready, ready},
     sync::Arc,
@@ -26,12 +26,12 @@ use tower_resilience::outlier::{OutlierDetectionLayer, OutlierDetectionServiceEr
 const START: Duration = Duration::from_millis(30);
 const DECAY: Duration = Duration::from_secs(10);
 
-pub(super) fn balanced(primary: Store, standby: Store, seed: u64) -> impl Client + Sync {
+pub(super) fn balanced(primary: Store, standby: Store, seed: u64) -> impl Client {
     balance([primary, standby].map(endpoint), seed)
 }
 
 /// The balancer with tower-resilience's ejection, which is made for it: an ejected endpoint is not ready.
-pub(super) fn balanced_ejecting(primary: Store, standby: Store, seed: u64) -> impl Client + Sync {
+pub(super) fn balanced_ejecting(primary: Store, standby: Store, seed: u64) -> impl Client {
     let detector = resilience::detector();
     let endpoints = [("primary", primary), ("standby", standby)].map(|(name, store)| {
         let outlier = OutlierDetectionLayer::builder()
@@ -45,7 +45,7 @@ pub(super) fn balanced_ejecting(primary: Store, standby: Store, seed: u64) -> im
     balance(endpoints, seed)
 }
 
-fn balance<S>(endpoints: [S; 2], seed: u64) -> impl Client + Sync
+fn balance<S>(endpoints: [S; 2], seed: u64) -> impl Client
 where
     S: Service<Place, Response = (), Error = tower::BoxError, Future: Send> + Send + 'static,
 {
@@ -68,10 +68,10 @@ fn endpoint(
         let store = store.clone();
         async move { store.get().await }
     });
-    ServiceBuilder::new().timeout(ATTEMPT).service(get)
+    ServiceBuilder::new().timeout(attempt_limit()).service(get)
 }
 
-pub(super) fn retrying(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn retrying(primary: Store, standby: Store, _: u64) -> impl Client {
     let service = ServiceBuilder::new()
         .retry(Elsewhere::new(None))
         .service(limited(primary, standby));
@@ -81,7 +81,7 @@ pub(super) fn retrying(primary: Store, standby: Store, _: u64) -> impl Client + 
     }
 }
 
-pub(super) fn budgeted(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn budgeted(primary: Store, standby: Store, _: u64) -> impl Client {
     let service = ServiceBuilder::new()
         .retry(Elsewhere::new(Some(TpsBudget::default())))
         .service(limited(primary, standby));
@@ -91,7 +91,7 @@ pub(super) fn budgeted(primary: Store, standby: Store, _: u64) -> impl Client + 
     }
 }
 
-pub(super) fn hedging(primary: Store, standby: Store, _: u64) -> impl Client + Sync {
+pub(super) fn hedging(primary: Store, standby: Store, _: u64) -> impl Client {
     let hedge = Hedge::new(limited(primary, standby), ToStandby, 10, 0.99, Duration::from_secs(10));
     // `Hedge` is no `Clone`; its readiness is that of the service below, always.
     let service = ServiceBuilder::new()
@@ -130,7 +130,7 @@ fn limited(
         };
         async move { store.get().await }
     });
-    ServiceBuilder::new().timeout(ATTEMPT).service(get)
+    ServiceBuilder::new().timeout(attempt_limit()).service(get)
 }
 
 /// Up to two more attempts, at once, each at the other endpoint.

@@ -1,6 +1,6 @@
 use super::{Fault, client, said};
 use crate::{
-    ErrorKind, Replication,
+    ErrorKind, ObjectClient, Replication,
     request::{
         LegKind,
         object::{ETag, WriteId},
@@ -192,6 +192,29 @@ async fn not_found_takes_everyones_word() {
         ErrorKind::NotFound
     );
     drop(virginia);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_miss_beside_one_that_is_silent_is_told_within_a_second_or_so() {
+    let miss = async |client: &ObjectClient| {
+        let started = crate::clock::now();
+        let error = client.get("k").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        started.elapsed()
+    };
+    // By whom it is that is silent, and whether both are known. (Of a home that is not, nobody knows that it is silent.)
+    for (learnt, silent) in [(0, 1), (100, 0), (100, 1)] {
+        let (client, stores) = client::<2>(Replication::write_once());
+        for _ in 0..learnt {
+            client.get("k").await.unwrap_err();
+        }
+        stores[silent].always(Fault::Hang);
+        let took = miss(&client).await;
+        assert!(
+            took.as_millis() <= 1_200,
+            "learnt: {learnt}, silent: {silent}: {took:?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

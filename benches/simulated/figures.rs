@@ -10,6 +10,10 @@ pub(crate) struct Seen {
     pub(crate) at: Duration,
     pub(crate) took: Duration,
     pub(crate) ok: bool,
+    /// Refused by the client's own limit.
+    pub(crate) refused: bool,
+    /// Which of the case's kinds of call.
+    pub(crate) kind: u8,
     /// Attempts at the primary and in all.
     pub(crate) primary: u32,
     pub(crate) attempts: u32,
@@ -17,9 +21,7 @@ pub(crate) struct Seen {
 
 /// Names and meaning as in the table of the README: shares are 0–1, times in ms, `leave_s` and `return_s` in seconds.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) fault: &'static str,
-    pub(crate) rate: f64,
+pub(crate) struct Figures {
     pub(crate) success: f64,
     pub(crate) ok_under_100ms: f64,
     pub(crate) p50_ms: f64,
@@ -35,18 +37,17 @@ pub(crate) struct Row {
     pub(crate) touched_before_left: Option<f64>,
 }
 
-impl Row {
-    pub(crate) const HEADER: &'static str = "fault   rate  success  <100ms   p50    p99  p99.9  primary/call  attempts/call  left s  back s (worst)  touched";
+impl Figures {
+    pub(crate) const HEADER: &'static str =
+        "success  <100ms   p50    p99  p99.9  primary/call  attempts/call  left s  back s (worst)  touched";
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = |s: Option<f64>| s.map_or("–".to_owned(), |s| format!("{s:.2}"));
         write!(
             f,
-            "{:<7} {:>4} {:>7.3}% {:>6.2}% {:>5.1} {:>6.1} {:>6.1} {:>13.4} {:>14.4} {:>7} {:>7} ({:>5}) {:>8}",
-            self.fault,
-            self.rate,
+            "{:>7.3}% {:>6.2}% {:>5.1} {:>6.1} {:>6.1} {:>13.4} {:>14.4} {:>7} {:>7} ({:>5}) {:>8}",
             self.success * 100.0,
             self.ok_under_100ms * 100.0,
             self.p50_ms,
@@ -72,9 +73,22 @@ pub(crate) struct Schedule {
     pub(crate) window: Duration,
 }
 
+impl Schedule {
+    /// So many seconds healthy, of fault, and healthy again.
+    pub(crate) fn of(healthy: f64, faulty: f64, after: f64, rate: f64) -> Self {
+        let seconds = Duration::from_secs_f64;
+        Self {
+            fault_from: seconds(healthy),
+            fault_to: seconds(healthy + faulty),
+            end: seconds(healthy + faulty + after),
+            window: seconds((25.0 / rate).max(0.5)),
+        }
+    }
+}
+
 const STEP: Duration = Duration::from_millis(50);
 
-pub(crate) fn row(fault: &'static str, rate: f64, mut calls: Vec<Seen>, schedule: Schedule) -> Row {
+pub(crate) fn figures(mut calls: Vec<Seen>, schedule: Schedule) -> Figures {
     calls.sort_by_key(|c| c.at);
     let during: Vec<&Seen> = calls
         .iter()
@@ -101,9 +115,7 @@ pub(crate) fn row(fault: &'static str, rate: f64, mut calls: Vec<Seen>, schedule
         let until = schedule.fault_from + Duration::from_secs_f64(left);
         during.iter().filter(|c| c.at < until && c.primary > 0).count() as f64
     });
-    Row {
-        fault,
-        rate,
+    Figures {
         success: share(during.iter().filter(|c| c.ok).count()),
         ok_under_100ms: share(
             during
@@ -150,33 +162,36 @@ fn first_window(
     None
 }
 
-pub(crate) fn median_row(rows: &[Row]) -> Row {
-    let median = |value: &dyn Fn(&Row) -> f64| {
-        let mut all: Vec<f64> = rows.iter().map(value).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
-    let optional = |value: &dyn Fn(&Row) -> Option<f64>| {
-        let found = median(&|row| value(row).unwrap_or(f64::INFINITY));
-        found.is_finite().then_some(found)
-    };
+pub(crate) fn median_of(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = values.into_iter().collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+/// What never came is later than everything that did.
+pub(crate) fn median_of_known(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    let found = median_of(values.into_iter().map(|value| value.unwrap_or(f64::INFINITY)));
+    found.is_finite().then_some(found)
+}
+
+pub(crate) fn median(rows: &[&Figures]) -> Figures {
+    let median = |value: fn(&Figures) -> f64| median_of(rows.iter().map(|row| value(row)));
+    let optional = |value: fn(&Figures) -> Option<f64>| median_of_known(rows.iter().map(|row| value(row)));
     let worst = rows
         .iter()
         .map(|row| row.return_s.unwrap_or(f64::INFINITY))
         .fold(0.0, f64::max);
-    Row {
-        fault: rows[0].fault,
-        rate: rows[0].rate,
-        success: median(&|r| r.success),
-        ok_under_100ms: median(&|r| r.ok_under_100ms),
-        p50_ms: median(&|r| r.p50_ms),
-        p99_ms: median(&|r| r.p99_ms),
-        p999_ms: median(&|r| r.p999_ms),
-        primary_attempts_per_call: median(&|r| r.primary_attempts_per_call),
-        attempts_per_call: median(&|r| r.attempts_per_call),
-        leave_s: optional(&|r| r.leave_s),
-        return_s: optional(&|r| r.return_s),
+    Figures {
+        success: median(|r| r.success),
+        ok_under_100ms: median(|r| r.ok_under_100ms),
+        p50_ms: median(|r| r.p50_ms),
+        p99_ms: median(|r| r.p99_ms),
+        p999_ms: median(|r| r.p999_ms),
+        primary_attempts_per_call: median(|r| r.primary_attempts_per_call),
+        attempts_per_call: median(|r| r.attempts_per_call),
+        leave_s: optional(|r| r.leave_s),
+        return_s: optional(|r| r.return_s),
         worst_return_s: worst.is_finite().then_some(worst),
-        touched_before_left: optional(&|r| r.touched_before_left),
+        touched_before_left: optional(|r| r.touched_before_left),
     }
 }

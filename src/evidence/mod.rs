@@ -1,0 +1,139 @@
+//! What an attempt's end teaches, and about whom.
+//!
+//! An attempt ends in many ways that say nothing of its endpoint: its caller had no patience, the object was huge everywhere, this
+//! process was stopped. So what counts is decided in one place: [`lesson`] is a pure function from how an attempt ended, who ended
+//! it and how old it was to one [`Lesson`], and every station learns from that alone: [`health`](crate::health) its latency and
+//! its fault share, the [`breaker`](crate::breaker) its strikes, the [`limit`](crate::limit) its queue.
+//!
+#![doc = include_str!("../../docs/EVIDENCE.md")]
+//!
+//! ```
+//! use evenkeel::evidence::{Ending, Facts, Lesson, Whom, lesson};
+//! use evenkeel::verdict::Outcome;
+//! use std::time::Duration;
+//!
+//! let ms = Duration::from_millis;
+//! let facts = Facts { age: ms(30), late: ms(5), limit: ms(250), ..Facts::default() };
+//! // Its hedge, which began later, was back first.
+//! assert_eq!(lesson(Ending::Overtaken { after: ms(25) }, facts), Lesson::Late);
+//! // Its caller did not want to wait: that alone is hardly a sign.
+//! assert_eq!(lesson(Ending::Dropped, facts), Lesson::Left);
+//! // The same call ran into a limit elsewhere before: it is the request that takes long.
+//! let alike = Facts { age: ms(250), alike_elsewhere: true, ..facts };
+//! assert_eq!(lesson(Ending::Judged(Outcome::TIMED_OUT), alike), Lesson::Of(Whom::Request));
+//! ```
+
+use crate::verdict::{Outcome, Sent, Verdict};
+use std::time::Duration;
+
+/// How an attempt ended, and who ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It came back, or ran into its limit, and was judged.
+    Judged(Outcome),
+    /// It was dropped because another attempt of its call was back first, which took so long.
+    Overtaken {
+        /// How long the other was under way.
+        after: Duration,
+    },
+    /// It was dropped by its caller, or at the call's deadline, which is the caller's as well.
+    Dropped,
+}
+
+/// What is known beside the ending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// How long it was under way.
+    pub age: Duration,
+    /// From which age on it is late by the endpoint's own measure.
+    pub late: Duration,
+    /// The limit that the endpoint's own measure gives an attempt. A deadline may have cut it shorter.
+    pub limit: Duration,
+    /// This process stood still while it was under way.
+    pub stood_still: bool,
+    /// It went to the same call alike at another endpoint: an earlier attempt was unreachable, in vain until its limit or faulty as
+    /// this one was; or the one that overtook it was itself late by its own endpoint's measure.
+    pub alike_elsewhere: bool,
+    /// The connection broke, and had begun to break for others before this attempt began.
+    pub in_a_burst: bool,
+    /// Nothing could be sent, as there were no credentials.
+    pub unloaded: bool,
+    /// Nobody's call: a probe from the background.
+    pub background: bool,
+}
+
+/// What an attempt's end teaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lesson {
+    /// The endpoint did its work, and how long that took is how long it takes.
+    Good,
+    /// The endpoint did its work; how long that took says nothing of calls.
+    Alive,
+    /// The endpoint is well, and asks for less.
+    Throttled,
+    /// The endpoint failed.
+    Fault,
+    /// The endpoint is late: another, asked later, was back first, or nothing came within its own limit.
+    Late,
+    /// Its caller left when it was late, but sooner than its limit: a quarter of a fault to the breaker, where nothing goes well
+    /// beside it, and nothing to anybody else. (Callers with little patience must not condemn an endpoint; one that never answers
+    /// callers with little patience must be left.)
+    Left,
+    /// Nothing about the endpoint, but about somebody else.
+    Of(Whom),
+}
+
+/// Whom an attempt's end teaches about, when that is not the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// This process, its clock or its network.
+    Process,
+    /// Whoever made the call: what was asked, or how little time it was given.
+    Caller,
+    /// The request: it is as slow, or fails as well, elsewhere.
+    Request,
+    /// One connection, which others have found broken before.
+    Connection,
+}
+
+/// The table. See the [module](self).
+pub fn lesson(ending: Ending, facts: Facts) -> Lesson {
+    use Lesson::{Alive, Fault, Good, Late, Of, Throttled};
+    let well = matches!(ending, Ending::Judged(outcome) if outcome.verdict.is_healthy());
+    if facts.stood_still {
+        return if well { Alive } else { Of(Whom::Process) };
+    }
+    let outcome = match ending {
+        Ending::Judged(outcome) => outcome,
+        Ending::Dropped => return dropped(facts),
+        Ending::Overtaken { .. } if facts.age < facts.late => return Of(Whom::Caller),
+        Ending::Overtaken { after } if facts.alike_elsewhere || after >= facts.limit => return Of(Whom::Request),
+        Ending::Overtaken { .. } => return Late,
+    };
+    match outcome.verdict {
+        Verdict::Success | Verdict::Answer | Verdict::Absent if !facts.background => Good,
+        Verdict::Success | Verdict::Answer | Verdict::Absent => Alive,
+        Verdict::Throttled => Throttled,
+        // Nothing can be sent there until they can be loaded: whoever's fault that is, calls go elsewhere.
+        Verdict::Denied if outcome.credential || facts.unloaded => Fault,
+        // This host's clock is wrong.
+        Verdict::Denied if outcome.sent == Sent::No => Of(Whom::Process),
+        Verdict::Denied | Verdict::Caller => Of(Whom::Caller),
+        Verdict::Unreachable if facts.alike_elsewhere => Of(Whom::Process),
+        Verdict::Faulty if outcome.broken && facts.in_a_burst => Of(Whom::Connection),
+        Verdict::Faulty if facts.alike_elsewhere => Of(Whom::Request),
+        Verdict::Faulty if outcome.timed_out => dropped(facts),
+        Verdict::Unreachable | Verdict::Faulty => Fault,
+    }
+}
+
+/// Somebody had no time for more.
+fn dropped(facts: Facts) -> Lesson {
+    if facts.age >= facts.limit {
+        Lesson::Late
+    } else if facts.age >= facts.late {
+        Lesson::Left
+    } else {
+        Lesson::Of(Whom::Caller)
+    }
+}

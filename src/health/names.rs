@@ -1,0 +1,88 @@
+use std::sync::OnceLock;
+
+/// So many names of one endpoint have a place of their own. Those that come later share one. (A name is a kind of call, which
+/// somebody wrote into the program, and no value that came along: nobody has written down many.)
+pub const NAMES: usize = 16;
+
+/// Something for each name, made when the name is first seen. It is asked for on the path of every named call, so without a lock.
+#[derive(Debug)]
+pub(super) struct Names<T>(OnceLock<Box<Places<T>>>);
+
+#[derive(Debug, Default)]
+struct Places<T> {
+    each: [OnceLock<(&'static str, T)>; NAMES],
+    shared: T,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T: Default> Names<T> {
+    /// That of this name.
+    pub(super) fn of(&self, name: &'static str) -> &T {
+        let places = self.0.get_or_init(Box::default);
+        let mut each = places.each.iter();
+        let mine = each.find_map(|place| {
+            // Who comes first takes the first place that is free.
+            let (taken_by, value) = place.get_or_init(|| (name, T::default()));
+            (*taken_by == name).then_some(value)
+        });
+        mine.unwrap_or(&places.shared)
+    }
+
+    /// Every name that has a place of its own, in the order in which they came.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&'static str, &T)> {
+        let places = self.0.get().into_iter().flat_map(|places| &places.each);
+        places.filter_map(|place| place.get().map(|(name, value)| (*name, value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Names as a program has them: for ever.
+    fn name(number: usize) -> &'static str {
+        Box::leak(format!("report {number}").into_boxed_str())
+    }
+
+    #[test]
+    fn the_first_names_have_places_of_their_own_and_the_others_share_one() {
+        let names = Names::<AtomicU32>::default();
+        assert_eq!(names.each().count(), 0);
+        for number in 0..NAMES + 5 {
+            names.of(name(number)).fetch_add(1, Ordering::Relaxed);
+            // Equal texts are one name, wherever they lie.
+            names.of(name(number)).fetch_add(1, Ordering::Relaxed);
+        }
+        let each: Vec<_> = names
+            .each()
+            .map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+            .collect();
+        assert_eq!(each, (0..NAMES).map(|number| (name(number), 2)).collect::<Vec<_>>());
+        assert_eq!(names.of("one more").load(Ordering::Relaxed), 2 * 5);
+    }
+
+    #[test]
+    fn threads_that_come_at_once_find_one_place() {
+        let names = Names::<AtomicU32>::default();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let names = &names;
+                scope.spawn(move || {
+                    for number in 0..NAMES {
+                        names
+                            .of(name((number + thread) % NAMES))
+                            .fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(names.each().count(), NAMES);
+        assert!(names.each().all(|(_, count)| count.load(Ordering::Relaxed) == 4));
+    }
+}

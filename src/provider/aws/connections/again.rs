@@ -1,0 +1,75 @@
+use super::Seen;
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{orchestrator::HttpResponse, result::SdkError},
+};
+use std::{error::Error, fmt, future::Future};
+
+/// A kept connection ended before any byte of the answer came. The endpoint may be well.
+#[derive(Debug)]
+pub(super) struct Broken(pub(super) BoxError);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a kept connection ended before the answer")
+    }
+}
+
+impl Error for Broken {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+/// What may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "s3"), allow(dead_code))] // DynamoDB's reads alone are repeated
+pub(in crate::provider) enum Repeats {
+    /// A read.
+    Freely,
+    /// A write that has no further effect when it is repeated, but whose second refusal may speak of the first.
+    Success,
+    /// Not at all.
+    Never,
+}
+
+/// Asks, and asks again where a kept connection ended before any byte of the answer: at once, until the answer comes over a new
+/// one. That is once or twice; more often where unasked connections lay in the pool.
+///
+/// What a write is refused for after that may be its own doing. Then it fails as it did at first: it may have been applied.
+pub(in crate::provider) async fn again<T, E, F>(
+    repeats: Repeats,
+    ask: impl Fn() -> F,
+) -> Result<T, SdkError<E, HttpResponse>>
+where
+    E: Error + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    let first = match ask().await {
+        Err(error) if repeats != Repeats::Never && is_broken(&error) => error,
+        ended => return ended,
+    };
+    let mut ended = ask().await;
+    for _ in 0..Seen::UNASKED {
+        match ended {
+            Err(error) if is_broken(&error) => ended = ask().await,
+            _ => break,
+        }
+    }
+    match ended {
+        // However that failed: the first may have been applied, and nothing that the second met says otherwise.
+        Err(_) if repeats == Repeats::Success => Err(first),
+        ended => ended,
+    }
+}
+
+fn is_broken<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: Error + 'static,
+{
+    let SdkError::DispatchFailure(failure) = error else {
+        return false;
+    };
+    let error = failure.as_connector_error().and_then(Error::source);
+    error.is_some_and(|source| source.is::<Broken>())
+}

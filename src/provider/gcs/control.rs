@@ -1,0 +1,70 @@
+//! The client for everything but bodies, which keeps one connection of HTTP/2 and shows nothing of it.
+
+use crate::provider::line::{CONNECT_LIMIT, Line, Watch};
+use futures_util::future::BoxFuture;
+use google_cloud_storage::client::StorageControl;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+pub(super) type Make = Arc<dyn Fn() -> BoxFuture<'static, Option<StorageControl>> + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) struct Control(Arc<Shared>);
+
+struct Shared {
+    given: StorageControl,
+    is_used: AtomicBool,
+    make: Option<Make>,
+    line: Line<StorageControl, Infallible>,
+}
+
+impl Control {
+    pub(super) fn new(given: StorageControl, make: Option<Make>) -> Self {
+        Self(Arc::new(Shared {
+            given,
+            is_used: AtomicBool::new(false),
+            make,
+            line: Line::new(),
+        }))
+    }
+
+    /// The one given, made by this where it is to be made anew.
+    pub(super) fn made_by(&self, make: Make) -> Self {
+        Self::new(self.0.given.clone(), Some(make))
+    }
+
+    /// The client, and what has to be told when the exchange has ended. The one given at first; another where nothing is
+    /// heard over the last.
+    pub(super) async fn client(&self) -> (StorageControl, Option<Watch<'_, StorageControl, Infallible>>) {
+        let shared = &*self.0;
+        let Some(make) = &shared.make else {
+            return (shared.given.clone(), None);
+        };
+        let open = || {
+            let (make, given) = (make.clone(), shared.given.clone());
+            let is_used = shared.is_used.swap(true, Ordering::Relaxed);
+            async move {
+                let made = match is_used {
+                    true => tokio::time::timeout(CONNECT_LIMIT, make()).await.ok().flatten(),
+                    false => None,
+                };
+                // What cannot be made now may be the next time.
+                Ok(made.unwrap_or(given))
+            }
+        };
+        let Ok((client, watch)) = shared.line.connection(|_| true, open).await;
+        (client, Some(watch))
+    }
+}
+
+/// It was answered, or broke: the client connects anew by itself. Only silence it does not notice.
+pub(super) fn ended(watch: Option<Watch<'_, StorageControl, Infallible>>) {
+    if let Some(watch) = watch {
+        watch.ended(true);
+    }
+}

@@ -1,0 +1,132 @@
+//! Who is left beside healthier neighbours, pure.
+//!
+//! A breaker opens when an endpoint is down. An endpoint that fails every sixth call, or that takes ten times as long as usual, is
+//! not down, and for a client with one endpoint it is the best there is. Beside a neighbour that is well it is not:
+//!
+//! | an endpoint is left | while, beside it, another that carries its whole traffic |
+//! |---|---|
+//! | with 8 % of faults (5 % for writes), until 3 % remain | has a quarter of its share of faults at most |
+//! | with a median over three times the other's p99 | answers that fast and is less preferred (within a tier the cheapest is taken anyway) |
+//!
+//! It keeps [`TRICKLE`], so that its recovery is seen: in sixty attempts that go well, or when its share is small again. 8 % is what the retry budget (10 %) can just repair; a write that
+//! may have been applied is repaired by nobody. A neighbour that fails alike, or is as slow, shows that the cause lies elsewhere: in
+//! the requests, or on this side.
+//!
+//! ```
+//! use evenkeel::route::neighbours::{Neighbour, left};
+//! use evenkeel::request::OpClass;
+//!
+//! let ill = Neighbour { faults: 0.17, whole: true, ..Neighbour::default() };
+//! let well = Neighbour { faults: 0.0, ..ill };
+//! assert_eq!(left(&[ill, well], OpClass::Read, 0), 0b01);
+//! assert_eq!(left(&[ill, ill], OpClass::Read, 0), 0);
+//! ```
+
+use crate::request::{OpClass, bit};
+use std::time::Duration;
+
+/// The share of its traffic that an endpoint keeps which was left: at a hundred calls a second enough to see within seconds that it is
+/// well again, at five within minutes.
+pub const TRICKLE: f64 = 0.04;
+
+/// What the comparison knows of one endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Neighbour {
+    /// Lower is preferred.
+    pub tier: u8,
+    /// The share of its recent attempts that failed or were late, 0–1.
+    pub faults: f64,
+    /// Its last attempts failed, and so may all: that is for its breaker to say.
+    pub dead: bool,
+    /// Its median latency, once known.
+    pub p50: Option<Duration>,
+    /// Its 99th percentile, once known.
+    pub p99: Option<Duration>,
+    /// It carries its whole traffic: its breaker is closed and off its ramp, and it does not throttle.
+    pub whole: bool,
+}
+
+pub(crate) const LEAVE: f64 = 0.08;
+pub(crate) const LEAVE_WRITES: f64 = 0.05;
+const RETURN: f64 = 0.03;
+/// How much better another must be.
+const BETTER: f64 = 4.0;
+/// How many times another's p99.
+const SLOWER: u32 = 3;
+
+/// Those of `all` that are left, as a bit set (bit i: the i-th); `before`: those that were.
+pub fn left(all: &[Neighbour], class: OpClass, before: u64) -> u64 {
+    let leave = if class == OpClass::Write { LEAVE_WRITES } else { LEAVE };
+    let mut left = 0;
+    for (index, this) in all.iter().enumerate() {
+        let others = || {
+            all.iter()
+                .enumerate()
+                .filter(|(other, seen)| *other != index && seen.whole)
+        };
+        let was = before & bit(index) != 0;
+        let enough = if was { RETURN } else { leave };
+        let fails = this.faults >= enough
+            && (was || !this.dead)
+            && others().any(|(_, other)| !other.dead && other.faults * BETTER <= this.faults);
+        let dawdles = || others().any(|(_, other)| other.tier > this.tier && is_slower(this.p50, other.p99));
+        if fails || dawdles() {
+            left |= bit(index);
+        }
+    }
+    left
+}
+
+/// Whether a median is so far beyond another's p99.
+pub(crate) fn is_slower(p50: Option<Duration>, p99: Option<Duration>) -> bool {
+    matches!((p50, p99), (Some(p50), Some(p99)) if p50 > p99 * SLOWER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(faults: f64, p50: u64, p99: u64) -> Neighbour {
+        Neighbour {
+            tier: 0,
+            faults,
+            dead: false,
+            p50: Some(Duration::from_millis(p50)),
+            p99: Some(Duration::from_millis(p99)),
+            whole: true,
+        }
+    }
+
+    #[test]
+    fn the_table() {
+        let well = Neighbour {
+            tier: 1,
+            ..with(0.0, 12, 14)
+        };
+        let rows = [
+            (with(0.079, 2, 3), well, OpClass::Read, 0, 0),
+            (with(0.08, 2, 3), well, OpClass::Read, 0, 1),
+            (with(0.03, 2, 3), well, OpClass::Read, 1, 1),
+            (with(0.029, 2, 3), well, OpClass::Read, 1, 0),
+            (with(0.05, 2, 3), well, OpClass::Write, 0, 1),
+            (
+                Neighbour {
+                    dead: true,
+                    ..with(0.5, 2, 3)
+                },
+                well,
+                OpClass::Read,
+                0,
+                0,
+            ),
+            (with(0.3, 2, 3), Neighbour { faults: 0.08, ..well }, OpClass::Read, 0, 0),
+            (with(0.3, 2, 3), Neighbour { whole: false, ..well }, OpClass::Read, 0, 0),
+            (with(0.0, 42, 50), well, OpClass::Read, 0, 0),
+            (with(0.0, 43, 50), well, OpClass::Read, 0, 1),
+        ];
+        for (this, other, class, before, expected) in rows {
+            assert_eq!(left(&[this, other], class, before), expected, "{this:?} {other:?}");
+        }
+        assert_eq!(left(&[with(1.0, 2, 3)], OpClass::Read, 0), 0, "there is nobody else");
+    }
+}

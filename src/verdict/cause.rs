@@ -1,0 +1,265 @@
+//! Errors whose type says nothing: what is known of the causes beneath them.
+
+use super::{Classify, Detail, Outcome, Sent, Standard, Verdict, table, table::Symptom};
+use crate::{BoxError, credentials::NotLoaded, provider::ProviderError};
+use std::{error::Error, fmt, io, iter};
+
+type AnyCause = dyn Error + 'static;
+
+/// [`Classify`] for any error of yours, by the first cause beneath it that evenkeel knows: an I/O error, hyper's, a cloud SDK's
+/// whose feature is on. Where there is none it is [`Faulty`](Verdict::Faulty).
+///
+/// A default to begin with:
+/// - **It never says *not sent***. An error of yours may stand for several requests, of which an earlier one was done. So a
+///   [`write`](crate::Failover::write) is never repeated; reads and idempotent writes are.
+/// - **A mistake of the caller's that it does not know counts as a fault of the endpoint**, and enough of them open its breaker.
+///   So does a *not found*. [Write your own](crate::guide::classify) where your client has either.
+/// - An error of an AWS SDK is known by its type, which a box or a variant hides: of it only a connection's failure is found.
+///
+/// ```
+/// use evenkeel::verdict::{ByCause, Classify, Verdict};
+/// use std::io;
+///
+/// #[derive(Debug, thiserror::Error)]
+/// enum LedgerError {
+///     #[error("the ledger could not be read")]
+///     Read(#[from] io::Error),
+///     #[error("the ledger is corrupt")]
+///     Corrupt,
+/// }
+///
+/// let verdict = |error: LedgerError| ByCause.classify(Err::<&(), _>(&error)).verdict;
+/// assert_eq!(verdict(io::Error::from(io::ErrorKind::ConnectionRefused).into()), Verdict::Unreachable);
+/// assert_eq!(verdict(LedgerError::Corrupt), Verdict::Faulty);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ByCause;
+
+// What is no `Error` meets the words of `Classify`, instead of those about a size.
+#[diagnostic::do_not_recommend]
+impl<T, E: Error + 'static> Classify<T, E> for ByCause {
+    fn classify(&self, result: Result<&T, &E>) -> Outcome {
+        result.err().map_or(Outcome::SUCCESS, |error| by_cause(error).0)
+    }
+
+    fn detail(&self, result: Result<&T, &E>) -> Detail {
+        result.err().map(|error| by_cause(error).1).unwrap_or_default()
+    }
+}
+
+/// An error of any type, for closures whose failures have none in common: what is in a `Box<dyn Error + Send + Sync>`, an
+/// `anyhow::Error`, a `String`. [`Standard`] judges it as [`ByCause`] does.
+///
+/// (Those are no [`std::error::Error`] themselves, which the error of a [`Failover`](crate::Failover)'s closure must be.)
+///
+/// ```
+/// use evenkeel::{Endpoint, Failover, verdict::AnyError};
+/// use std::{error::Error, io};
+///
+/// # #[derive(Clone)] struct Ledger(&'static str);
+/// async fn total(ledger: Ledger) -> Result<u64, Box<dyn Error + Send + Sync>> {
+///     if ledger.0 == "virginia" {
+///         return Err(io::Error::from(io::ErrorKind::ConnectionReset).into());
+///     }
+///     Ok("42".parse()?)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn Error>> {
+/// let ledgers = Failover::builder()
+///     .endpoint(Endpoint::new("virginia", Ledger("virginia")))
+///     .endpoint(Endpoint::new("ireland", Ledger("ireland")))
+///     .build()?;
+/// let sum = ledgers.read(|ledger| async move { total(ledger).await.map_err(AnyError::new) }).await?;
+/// assert_eq!(sum, 42);
+/// # Ok(()) }
+/// ```
+pub struct AnyError(BoxError);
+
+impl AnyError {
+    /// This error.
+    pub fn new(error: impl Into<BoxError>) -> Self {
+        Self(error.into())
+    }
+
+    /// What it was made of.
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+
+    /// What it was made of, by value.
+    pub fn into_inner(self) -> BoxError {
+        self.0
+    }
+}
+
+impl fmt::Debug for AnyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for AnyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// It is as good as what it was made of.
+impl Error for AnyError {
+    fn source(&self) -> Option<&AnyCause> {
+        self.0.source()
+    }
+}
+
+impl<T> Classify<T, AnyError> for Standard {
+    fn classify(&self, result: Result<&T, &AnyError>) -> Outcome {
+        ByCause.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &AnyError>) -> Detail {
+        ByCause.detail(result)
+    }
+}
+
+/// `error` and everything beneath it. Beneath an [`io::Error`] is what it wraps: its `source()` would skip that, and with
+/// it the errors of TLS and of resolvers. So it is with an [`AnyError`].
+pub(crate) fn chain(error: &AnyCause) -> impl Iterator<Item = &AnyCause> {
+    /// A chain that is longer is a loop.
+    const LONGEST: usize = 64;
+    iter::successors(Some(error), |&error| {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return io.get_ref().map(|inner| inner as &AnyCause);
+        }
+        match error.downcast_ref::<AnyError>() {
+            Some(any) => Some(any.get_ref()),
+            None => error.source(),
+        }
+    })
+    .take(LONGEST)
+}
+
+/// What the first known cause means.
+fn by_cause(error: &AnyCause) -> (Outcome, Detail) {
+    let (outcome, detail) = chain(error)
+        .find_map(of_a_client)
+        .or_else(|| transport(error))
+        .unwrap_or_else(|| {
+            let row = table::row_for_symptom(Symptom::Unknown);
+            let detail = Detail {
+                code: Some(Symptom::Unknown.as_str().to_owned()),
+                message: Some(row.phrase.to_owned()),
+                ..Detail::default()
+            };
+            (row.outcome(), detail)
+        });
+    (unproven(outcome), detail)
+}
+
+/// Who knows what was sent before.
+const fn unproven(mut outcome: Outcome) -> Outcome {
+    // That a credential could not be loaded is not the endpoint's fault, but another may have its own.
+    if matches!((outcome.verdict, outcome.sent), (Verdict::Denied, Sent::No)) {
+        outcome.verdict = Verdict::Unreachable;
+    }
+    outcome.sent = Sent::Maybe;
+    outcome
+}
+
+/// A client's own error, which says all.
+fn of_a_client(error: &AnyCause) -> Option<(Outcome, Detail)> {
+    if let Some(error) = error.downcast_ref::<ProviderError>() {
+        return Some((error.outcome(), error.detail().clone()));
+    }
+    macro_rules! known {
+        ($($(#[$feature:meta])? $type:ty),* $(,)?) => {$(
+            $(#[$feature])?
+            if let Some(known) = error.downcast_ref::<$type>() {
+                let result: Result<&(), &$type> = Err(known);
+                return Some((Standard.classify(result), Standard.detail(result)));
+            }
+        )*};
+    }
+    known!(
+        NotLoaded,
+        #[cfg(feature = "azure_core")]
+        azure_core::Error,
+        #[cfg(feature = "cosmos")]
+        azure_data_cosmos::CosmosError,
+        #[cfg(feature = "google_cloud")]
+        google_cloud_gax::error::Error,
+        #[cfg(feature = "google_cloud")]
+        google_cloud_gax::error::CredentialsError,
+        #[cfg(feature = "redis")]
+        ::redis::RedisError,
+        #[cfg(feature = "bigtable")]
+        tonic::Status,
+    );
+    None
+}
+
+#[cfg(feature = "http")]
+fn transport(error: &AnyCause) -> Option<(Outcome, Detail)> {
+    super::chain::transport(error).map(|finding| (finding.outcome, finding.detail))
+}
+
+#[cfg(not(feature = "http"))]
+fn transport(error: &AnyCause) -> Option<(Outcome, Detail)> {
+    let io = chain(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .last()?;
+    let result: Result<&(), _> = Err(io);
+    Some((Standard.classify(result), Standard.detail(result)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("wrapped")]
+    struct Wrapped(#[source] BoxError);
+
+    fn wrapped(error: impl Into<BoxError>) -> Wrapped {
+        Wrapped(error.into())
+    }
+
+    fn judge(error: &AnyCause) -> (Verdict, Sent) {
+        let (outcome, _) = by_cause(error);
+        (outcome.verdict, outcome.sent)
+    }
+
+    #[test]
+    fn a_cause_is_found_however_deep() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        for error in [
+            wrapped(refused()),
+            wrapped(wrapped(refused())),
+            wrapped(io::Error::other(wrapped(refused()))),
+            wrapped(AnyError::new(refused())),
+        ] {
+            assert_eq!(judge(&error), (Verdict::Unreachable, Sent::Maybe), "{error:?}");
+        }
+        assert_eq!(judge(&AnyError::new(refused())), (Verdict::Unreachable, Sent::Maybe));
+    }
+
+    #[test]
+    fn what_is_not_known_is_faulty() {
+        assert_eq!(judge(&wrapped("no idea")), (Verdict::Faulty, Sent::Maybe));
+        assert_eq!(judge(&AnyError::new("no idea")), (Verdict::Faulty, Sent::Maybe));
+        assert_eq!(ByCause.classify(Ok::<_, &Wrapped>(&())), Outcome::SUCCESS);
+    }
+
+    #[test]
+    fn nothing_is_proven_unsent() {
+        for (verdict, expected) in [
+            (Verdict::Denied, Verdict::Unreachable),
+            (Verdict::Unreachable, Verdict::Unreachable),
+            (Verdict::Caller, Verdict::Caller),
+        ] {
+            assert_eq!(
+                unproven(Outcome::new(verdict, Sent::No)),
+                Outcome::new(expected, Sent::Maybe)
+            );
+        }
+    }
+}
