@@ -52,6 +52,13 @@ pub mod gcs;
 #[cfg(any(feature = "s3", feature = "object_store"))]
 mod known;
 mod kv;
+#[cfg(any(
+    feature = "s3",
+    feature = "azure_blob",
+    feature = "gcs",
+    feature = "object_store_http"
+))]
+mod leaving;
 #[cfg(any(feature = "bigtable", feature = "gcs", feature = "redis"))]
 mod line;
 pub mod memory;

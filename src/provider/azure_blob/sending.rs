@@ -1,7 +1,7 @@
 //! A large body on its way to the store.
 
 use crate::{
-    provider::body::{PIECE, WORTH_TELLING, leave},
+    provider::leaving::{PIECE, WORTH_TELLING, leave},
     request::Progress,
 };
 use async_trait::async_trait;

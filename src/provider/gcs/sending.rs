@@ -1,7 +1,7 @@
 //! A body on its way to the store.
 
 use crate::{
-    provider::body::{WORTH_TELLING, leave},
+    provider::leaving::{WORTH_TELLING, leave},
     request::Progress,
 };
 use bytes::Bytes;

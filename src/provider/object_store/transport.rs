@@ -3,7 +3,7 @@
 use super::answer::{Question, Unproven};
 use crate::{
     provider::{
-        body::{Leaving, WORTH_TELLING},
+        leaving::{Leaving, WORTH_TELLING},
         refusal::tell_unreadable,
     },
     request::Progress,

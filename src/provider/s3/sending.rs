@@ -1,7 +1,7 @@
 //! A large body on its way to the store.
 
 use crate::{
-    provider::body::{Leaving, WORTH_TELLING},
+    provider::leaving::{Leaving, WORTH_TELLING},
     request::Progress,
 };
 use aws_smithy_runtime_api::{
