@@ -137,3 +137,107 @@ fn dropped(facts: Facts) -> Lesson {
         Lesson::Of(Whom::Caller)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// An attempt of this age, at an endpoint at which 5 ms are late and 250 ms the limit.
+    fn aged(age: u64) -> Facts {
+        Facts {
+            age: ms(age),
+            late: ms(5),
+            limit: ms(250),
+            ..Facts::default()
+        }
+    }
+
+    fn judged(verdict: Verdict, sent: Sent) -> Ending {
+        Ending::Judged(Outcome::new(verdict, sent))
+    }
+
+    /// The rows of `docs/EVIDENCE.md`, by number.
+    #[test]
+    fn the_table() {
+        use Lesson::{Alive, Fault, Good, Late, Left, Of, Throttled};
+        let well = judged(Verdict::Success, Sent::Maybe);
+        let faulty = judged(Verdict::Faulty, Sent::Maybe);
+        let unreachable = judged(Verdict::Unreachable, Sent::No);
+        let timed_out = Ending::Judged(Outcome::TIMED_OUT);
+        let after = |after| Ending::Overtaken { after: ms(after) };
+        let refused = Ending::Judged(Outcome::new(Verdict::Denied, Sent::Maybe).naming_the_credential());
+        let stood_still = |facts| Facts {
+            stood_still: true,
+            ..facts
+        };
+        let alike = |facts| Facts {
+            alike_elsewhere: true,
+            ..facts
+        };
+        let rows = [
+            (1, timed_out, stood_still(aged(4_000)), Of(Whom::Process)),
+            (1, Ending::Dropped, stood_still(aged(4_000)), Of(Whom::Process)),
+            (1, well, stood_still(aged(4_000)), Alive),
+            (3, Ending::Dropped, aged(250), Late),
+            (4, Ending::Dropped, aged(5), Left),
+            (5, Ending::Dropped, aged(4), Of(Whom::Caller)),
+            (6, after(2), aged(4), Of(Whom::Caller)),
+            (7, after(12), alike(aged(16)), Of(Whom::Request)),
+            (7, after(250), aged(254), Of(Whom::Request)),
+            (8, after(12), aged(16), Late),
+            (9, well, aged(2), Good),
+            (9, judged(Verdict::Answer, Sent::Maybe), aged(2), Good),
+            (9, judged(Verdict::Absent, Sent::Maybe), aged(2), Good),
+            (
+                10,
+                well,
+                Facts {
+                    background: true,
+                    ..aged(2)
+                },
+                Alive,
+            ),
+            (11, judged(Verdict::Throttled, Sent::Maybe), aged(2), Throttled),
+            (12, refused, aged(2), Fault),
+            (
+                13,
+                judged(Verdict::Denied, Sent::No),
+                Facts {
+                    unloaded: true,
+                    ..aged(2)
+                },
+                Fault,
+            ),
+            (14, judged(Verdict::Denied, Sent::No), aged(2), Of(Whom::Process)),
+            (15, judged(Verdict::Denied, Sent::Maybe), aged(2), Of(Whom::Caller)),
+            (15, judged(Verdict::Caller, Sent::Maybe), aged(2), Of(Whom::Caller)),
+            (16, unreachable, alike(aged(2)), Of(Whom::Process)),
+            (
+                17,
+                Ending::Judged(Outcome {
+                    broken: true,
+                    ..Outcome::new(Verdict::Faulty, Sent::Maybe)
+                }),
+                Facts {
+                    in_a_burst: true,
+                    ..aged(2)
+                },
+                Of(Whom::Connection),
+            ),
+            (18, faulty, alike(aged(2)), Of(Whom::Request)),
+            (18, timed_out, alike(aged(250)), Of(Whom::Request)),
+            (19, timed_out, aged(100), Left),
+            (19, timed_out, aged(4), Of(Whom::Caller)),
+            (20, timed_out, aged(250), Late),
+            (21, unreachable, aged(2), Fault),
+            (21, faulty, aged(2), Fault),
+        ];
+        for (row, ending, facts, expected) in rows {
+            assert_eq!(lesson(ending, facts), expected, "row {row}: {ending:?} {facts:?}");
+        }
+    }
+}

@@ -307,6 +307,22 @@ mod tests {
         assert!(some >= all * 8 / 9 && some <= all * 9 / 8, "{some:?} for {all:?}");
     }
 
+    /// One in thirty takes 50 to 500 ms.
+    #[test]
+    fn a_shortened_past_keeps_its_tail() {
+        let now = crate::clock::now();
+        let mut latency = Latency::default();
+        for number in 0_u32..1_900 {
+            let tail = number % 30 == 0;
+            latency.record(now, millis(if tail { f64::from(50 + number % 450) } else { 5.0 }), 0);
+        }
+        let before = latency.quantile(0.99).unwrap();
+        latency.shorten();
+        let after = latency.quantile(0.99).unwrap();
+        assert!(latency.total < 150 && after >= before, "{after:?} for {before:?}");
+        assert!(latency.quantile(0.5).unwrap() < millis(6.0));
+    }
+
     #[test]
     fn who_never_answers_has_no_latency() {
         let now = crate::clock::now();

@@ -177,7 +177,11 @@ impl ThrottleShare {
         }
         trial.attempts += 1;
         trial.refusals += refused;
-        if trial.attempts < TRIAL {
+        // Where most are refused it is cut further, as soon as it may be: that is judged, and not the first step.
+        let young = self
+            .last_cut
+            .is_some_and(|cut| now.saturating_duration_since(cut) < CUT_EVERY);
+        if trial.attempts < TRIAL || young || self.fast >= FAST {
             return;
         }
         if f64::from(trial.refusals) > NO_LESS * trial.refused * f64::from(trial.attempts) {
@@ -219,6 +223,35 @@ mod tests {
             throttle.passed(now);
         }
         assert_eq!(throttle.share(now + Duration::from_secs(10)), 1.0);
+    }
+
+    /// However much comes: a store that bears a fifth of it is sent about that.
+    #[test]
+    fn a_cut_that_helps_stays() {
+        for per_second in [200.0, 2_000.0, 5_000.0] {
+            let mut now = crate::clock::now();
+            let mut throttle = ThrottleShare::default();
+            let mut rng = fastrand::Rng::with_seed(1);
+            let (mut sent, mut refusals, mut room) = (0_u32, 0_u32, 0.0_f64);
+            let calls = (per_second * 60.0) as u32;
+            for _ in 0..calls {
+                now += Duration::from_secs_f64(1.0 / per_second);
+                room = (room + 0.2).min(per_second * 0.02);
+                if rng.f64() >= throttle.share(now) {
+                    continue;
+                }
+                sent += 1;
+                if room >= 1.0 {
+                    room -= 1.0;
+                    throttle.passed(now);
+                } else {
+                    refusals += 1;
+                    throttle.throttled(now, None);
+                }
+            }
+            let refused = f64::from(refusals) / f64::from(sent);
+            assert!(refused < 0.2, "{refused} of what was sent, at {per_second} a second");
+        }
     }
 
     #[test]
