@@ -90,20 +90,6 @@ mod tests {
     use crate::request::Call;
 
     #[test]
-    fn what_arrives_in_pieces_is_one_and_told_of() {
-        let call = Call::read(());
-        let progress = call.progress();
-        let mut arriving = Arriving::behind_its_head(&progress);
-        for piece in ["a", "", "bc"] {
-            arriving.push(piece.into());
-        }
-        assert_eq!(arriving.whole(), "abc");
-        assert_eq!(call.record().bytes(call.leg()), 3);
-        assert!(call.record().first_byte(call.leg()).is_some());
-        assert_eq!(Arriving::behind_its_head(&progress).whole(), "");
-    }
-
-    #[test]
     fn what_leaves_in_pieces_is_all_of_it() {
         let call = Call::read(());
         let progress = call.progress();
