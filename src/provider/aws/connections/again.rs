@@ -73,3 +73,42 @@ where
     let error = failure.as_connector_error().and_then(Error::source);
     error.is_some_and(|source| source.is::<Broken>())
 }
+
+#[cfg(all(test, feature = "s3"))]
+mod tests {
+    use super::*;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use std::{cell::Cell, io};
+
+    type Failed = SdkError<io::Error, HttpResponse>;
+
+    fn failed(error: impl Into<BoxError>) -> Failed {
+        SdkError::dispatch_failure(ConnectorError::io(error.into()))
+    }
+
+    /// How a request ends whose kept connection broke, and whose repetition cannot even connect; and how often it was sent.
+    async fn ends(repeats: Repeats) -> (bool, u32) {
+        let asked = Cell::new(0);
+        let ask = || {
+            asked.set(asked.get() + 1);
+            let first = asked.get() == 1;
+            async move {
+                Err::<(), _>(match first {
+                    true => failed(Broken(io::Error::from(io::ErrorKind::ConnectionReset).into())),
+                    false => failed(io::Error::from(io::ErrorKind::ConnectionRefused)),
+                })
+            }
+        };
+        let ended = again(repeats, ask).await;
+        (ended.is_err_and(|error| is_broken(&error)), asked.get())
+    }
+
+    /// The server applied it and went away: that the repetition was not sent says nothing of the first.
+    #[tokio::test]
+    async fn a_write_that_may_have_been_applied_stays_so() {
+        assert_eq!(ends(Repeats::Success).await, (true, 2));
+        assert_eq!(ends(Repeats::Never).await, (true, 1));
+        // Of a read the later answer is the news.
+        assert_eq!(ends(Repeats::Freely).await, (false, 2));
+    }
+}
