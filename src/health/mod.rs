@@ -49,6 +49,9 @@ mod throttle;
 mod tracker;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use class::UNLEARNT;
 pub use fault_share::FaultShare;
 pub use latency::Latency;
@@ -288,7 +291,7 @@ fn measured<R>(call: &Call<R>, age: Duration, outcome: Option<Outcome>) -> Measu
     };
     // The time of many bytes is theirs.
     let sample = match &flow {
-        Some(flow) => flow.first_byte(),
+        Some(flow) => flow.first_byte((!record.is_large()).then(|| call.at_after().plus(age))),
         None => (!record.is_large()).then_some(age),
     };
     Measured {

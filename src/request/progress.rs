@@ -260,10 +260,11 @@ impl Flow {
         moved as f64 >= least_rate * took
     }
 
-    /// The time from when the endpoint could answer to the first byte of its answer.
-    pub(crate) fn first_byte(&self) -> Option<Duration> {
+    /// The time from when the endpoint could answer to the first byte of its answer. `ended`: of one without a body, nobody but its
+    /// end tells.
+    pub(crate) fn first_byte(&self, ended: Option<After>) -> Option<Duration> {
         let seen = self.seen();
-        seen.answered.map(|at| at.since(seen.asked()))
+        seen.answered.or(ended).map(|at| at.since(seen.asked()))
     }
 
     /// Bytes a second of the larger of its bodies; `None` where that is too small to tell.
@@ -324,7 +325,7 @@ mod tests {
         wait(5).await;
         progress.answered();
         assert_eq!(flow.seen().stage(), Stage::Receiving);
-        assert_eq!(flow.first_byte(), Some(Duration::from_millis(5)));
+        assert_eq!(flow.first_byte(None), Some(Duration::from_millis(5)));
         wait(7).await;
         progress.received(3);
         assert_eq!(flow.moved_bytes(), 103);
@@ -353,7 +354,7 @@ mod tests {
         }
         assert!(flow.keeps_up(1_000.0 * KIB as f64));
         assert_eq!(flow.rate(), Some(1_000.0 * KIB as f64));
-        assert_eq!(flow.first_byte(), Some(Duration::from_secs(5)));
+        assert_eq!(flow.first_byte(None), Some(Duration::from_secs(5)));
     }
 
     #[tokio::test(start_paused = true)]

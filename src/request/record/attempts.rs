@@ -304,7 +304,7 @@ impl CallRecord {
     /// How long attempt `leg` waited for the first byte of its answer, from when the endpoint had the whole request (as far as
     /// that is seen from here). `None`: it has not come, or nobody [tells](Progress).
     pub fn first_byte(&self, leg: Leg) -> Option<Duration> {
-        self.flow(leg)?.first_byte()
+        self.flow(leg)?.first_byte(None)
     }
 
     /// The bytes of bodies that attempt `leg` has moved so far, both ways; 0 where nobody [tells](Progress).
