@@ -467,9 +467,14 @@ impl<N> Hedge<N> {
             }
             if let Some(grant) = granted {
                 let leg = record.next_leg(LegKind::Hedge);
+                let running = Apart::enter(&self.inner, call.clone().on_leg(leg, now));
+                // With nobody else to ask, ending the first would only mean to ask it again.
+                if !shared.delay.has_another(record) {
+                    record.note_watched(true);
+                }
                 this.hedge = Some(Box::pin(Running {
                     grant,
-                    attempt: Apart::enter(&self.inner, call.clone().on_leg(leg, now)),
+                    attempt: running,
                     result: None,
                     first_result: None,
                 }));
@@ -508,7 +513,11 @@ impl<N> Hedge<N> {
         // An absence or a failure waits for the first, which is still out, and from now on alone: where its endpoint is asked again
         // for a proof, it need not wait for long.
         *hedge.result = Some(result);
-        if record.proves_absences() {
+        let learnt = shared
+            .delay
+            .learnt_of(record.endpoint(call.leg()), record.work())
+            .is_some();
+        if record.proves_absences() || learnt {
             record.note_watched(false);
             cx.waker().wake_by_ref();
         }

@@ -16,8 +16,9 @@
 //! that it is known to move.
 //!
 //! Where the call may be repeated, no silence is borne beyond half of what is left until its deadline. What has run into a limit
-//! gets a longer one *within its call*: four times as long after each attempt that did. And while nothing was learnt, a read that
-//! is [asked elsewhere](crate::hedge) as well goes on until half of what is left has passed: that it is slow is not known.
+//! gets a longer one *within its call*: four times as long after each attempt that did. A read that is [asked
+//! elsewhere](crate::hedge) as well, where nobody else is left to ask, has that at once. And while nothing was learnt, it goes on
+//! until half of what is left has passed: that it is slow is not known.
 //!
 //! A call may say its own limit ([`attempt_limit`](crate::client::object::ObjectCall::attempt_limit)), and so may a builder for all
 //! of its client's calls:
@@ -183,14 +184,17 @@ impl Limit {
     }
 
     /// What was too short for this call before is longer: four times for each attempt that ran into it. Not where an absence is
-    /// to be proven: *not found* is of no use to a caller who waits for it that long.
+    /// to be proven: *not found* is of no use to a caller who waits for it that long. Nor for a hedge, while there is somebody else whom
+    /// the call could ask.
     #[cold]
     fn lengthened_nanos<R>(&self, call: &Call<R>) -> u64 {
-        if call.record().proves() {
-            return self.learnt_nanos(call.record().work());
-        }
-        let times = Self::LENGTHENING.saturating_pow(call.record().limits_met_before(call.leg()));
-        self.learnt_nanos(call.record().work()).saturating_mul(u64::from(times))
+        let (record, leg) = (call.record(), call.leg());
+        let hedges = record.kind(leg) == LegKind::Hedge && !record.is_watched();
+        let times = match record.proves() || hedges {
+            true => 1,
+            false => Self::LENGTHENING.saturating_pow(record.limits_met_before(leg)),
+        };
+        self.learnt_nanos(record.work()).saturating_mul(u64::from(times))
     }
 
     /// The attempt was to end at `until`. By what has been seen of it since, it may go on for longer; else what it ran into.
@@ -237,12 +241,12 @@ impl Limit {
     /// While nothing is learnt, nobody knows whether a read is late, and it costs the call nothing to wait for it as long as somebody
     /// else is asked: up to half of what is left until the deadline; or up to that, as long as the budget refuses the other
     /// attempt, for it would refuse the one after this, too. A little at a time, as the other may come to nothing.
+    ///
+    /// Where much is learnt, and the last that could be asked is being asked as well, ending the one would only mean to ask it again, with
+    /// the longer limit: it has that at once. What is slow at both is slow by itself, and then somebody learns how slow.
     fn let_go_on<R>(&self, call: &Call<R>, until: After) -> After {
         let (record, at) = (call.record(), call.at_after());
-        let waits = call.safety() == Safety::ReadOnly
-            && record.is_watched()
-            && !record.proves()
-            && self.p99(record.work()).is_none();
+        let waits = call.safety() == Safety::ReadOnly && record.is_watched() && !record.proves();
         let Some(deadline) = record.deadline_after().filter(|_| waits) else {
             return until;
         };
@@ -250,6 +254,10 @@ impl Limit {
         let longest = match alone {
             true => deadline,
             false => at.plus(deadline.since(at) / 2),
+        };
+        let longest = match self.p99(record.work()) {
+            Some(p99) => longest.min(at.plus(Self::after(Some(p99)).saturating_mul(Self::LENGTHENING))),
+            None => longest,
         };
         until.plus(Self::LOOKED_AFTER).min(longest)
     }

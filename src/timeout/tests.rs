@@ -349,6 +349,46 @@ async fn it_goes_on_for_half_of_what_is_left() {
     assert_eq!(error.attempts()[0].elapsed().unwrap().as_millis(), 4_000);
 }
 
+/// Quick ones at first, then large ones among them, which take 400 ms wherever they are asked for.
+#[tokio::test(start_paused = true)]
+async fn what_is_slow_at_both_is_learnt_and_condemns_nobody() {
+    let client = endpoints([5, 12]);
+    for _ in 0..50 {
+        client.read(answer).await.unwrap();
+    }
+    let slow = |_| async {
+        sleep(ms(400)).await;
+        Ok::<_, io::Error>(())
+    };
+    for number in 0..40 {
+        let (_, explained) = client.read(slow).explained().await.unwrap();
+        let attempts = explained.attempts();
+        assert_eq!(attempts[0].endpoint(), "endpoint-0", "{number}: {explained:?}");
+        assert_eq!(attempts[0].elapsed().unwrap(), ms(400), "{number}: {explained:?}");
+        client.read(answer).await.unwrap();
+    }
+    let (_, explained) = client.read(slow).explained().await.unwrap();
+    assert_eq!(explained.attempts().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_third_is_asked_when_two_are_silent() {
+    let client = endpoints([5, 5, 12]);
+    for _ in 0..50 {
+        client.read(answer).await.unwrap();
+    }
+    let start = clock::now();
+    let silent = |after| async move {
+        if after == 5 {
+            std::future::pending().await
+        } else {
+            answer(after).await
+        }
+    };
+    client.read(silent).await.unwrap();
+    assert_around(start.elapsed(), ms(1_019));
+}
+
 #[tokio::test(start_paused = true)]
 async fn where_nobody_else_can_be_asked_it_ends_after_a_second() {
     for pinned in [false, true] {
