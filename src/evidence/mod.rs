@@ -54,6 +54,8 @@ pub struct Facts {
     /// It went to the same call alike at another endpoint: an earlier attempt was unreachable, in vain until its limit or faulty as
     /// this one was; or the one that overtook it was itself late by its own endpoint's measure.
     pub alike_elsewhere: bool,
+    /// For how long another attempt of the call has been in vain elsewhere.
+    pub in_vain_elsewhere: Duration,
     /// The connection broke, and had begun to break for others before this attempt began.
     pub in_a_burst: bool,
     /// Nothing could be sent, as there were no credentials.
@@ -129,7 +131,9 @@ pub fn lesson(ending: Ending, facts: Facts) -> Lesson {
 
 /// Somebody had no time for more.
 fn dropped(facts: Facts) -> Lesson {
-    if facts.age >= facts.limit {
+    if facts.age >= facts.limit && facts.in_vain_elsewhere >= facts.limit {
+        Lesson::Of(Whom::Request)
+    } else if facts.age >= facts.limit {
         Lesson::Late
     } else if facts.age >= facts.late {
         Lesson::Left
@@ -178,22 +182,29 @@ mod tests {
             alike_elsewhere: true,
             ..facts
         };
+        let in_vain = |elsewhere, facts| Facts {
+            in_vain_elsewhere: ms(elsewhere),
+            ..facts
+        };
         let rows = [
             (1, timed_out, stood_still(aged(4_000)), Of(Whom::Process)),
             (1, Ending::Dropped, stood_still(aged(4_000)), Of(Whom::Process)),
             (1, well, stood_still(aged(4_000)), Alive),
-            (3, Ending::Dropped, aged(250), Late),
-            (4, Ending::Dropped, aged(5), Left),
-            (5, Ending::Dropped, aged(4), Of(Whom::Caller)),
-            (6, after(2), aged(4), Of(Whom::Caller)),
-            (7, after(12), alike(aged(16)), Of(Whom::Request)),
-            (7, after(250), aged(254), Of(Whom::Request)),
-            (8, after(12), aged(16), Late),
-            (9, well, aged(2), Good),
-            (9, judged(Verdict::Answer, Sent::Maybe), aged(2), Good),
-            (9, judged(Verdict::Absent, Sent::Maybe), aged(2), Good),
+            (3, Ending::Dropped, in_vain(250, aged(250)), Of(Whom::Request)),
+            (3, timed_out, in_vain(250, aged(250)), Of(Whom::Request)),
+            (4, Ending::Dropped, in_vain(249, aged(250)), Late),
+            (4, Ending::Dropped, aged(250), Late),
+            (5, Ending::Dropped, aged(5), Left),
+            (6, Ending::Dropped, aged(4), Of(Whom::Caller)),
+            (7, after(2), aged(4), Of(Whom::Caller)),
+            (8, after(12), alike(aged(16)), Of(Whom::Request)),
+            (8, after(250), aged(254), Of(Whom::Request)),
+            (9, after(12), aged(16), Late),
+            (10, well, aged(2), Good),
+            (10, judged(Verdict::Answer, Sent::Maybe), aged(2), Good),
+            (10, judged(Verdict::Absent, Sent::Maybe), aged(2), Good),
             (
-                10,
+                11,
                 well,
                 Facts {
                     background: true,
@@ -201,10 +212,10 @@ mod tests {
                 },
                 Alive,
             ),
-            (11, judged(Verdict::Throttled, Sent::Maybe), aged(2), Throttled),
-            (12, refused, aged(2), Fault),
+            (12, judged(Verdict::Throttled, Sent::Maybe), aged(2), Throttled),
+            (13, refused, aged(2), Fault),
             (
-                13,
+                14,
                 judged(Verdict::Denied, Sent::No),
                 Facts {
                     unloaded: true,
@@ -212,12 +223,12 @@ mod tests {
                 },
                 Fault,
             ),
-            (14, judged(Verdict::Denied, Sent::No), aged(2), Of(Whom::Process)),
-            (15, judged(Verdict::Denied, Sent::Maybe), aged(2), Of(Whom::Caller)),
-            (15, judged(Verdict::Caller, Sent::Maybe), aged(2), Of(Whom::Caller)),
-            (16, unreachable, alike(aged(2)), Of(Whom::Process)),
+            (15, judged(Verdict::Denied, Sent::No), aged(2), Of(Whom::Process)),
+            (16, judged(Verdict::Denied, Sent::Maybe), aged(2), Of(Whom::Caller)),
+            (16, judged(Verdict::Caller, Sent::Maybe), aged(2), Of(Whom::Caller)),
+            (17, unreachable, alike(aged(2)), Of(Whom::Process)),
             (
-                17,
+                18,
                 Ending::Judged(Outcome {
                     broken: true,
                     ..Outcome::new(Verdict::Faulty, Sent::Maybe)
@@ -228,13 +239,13 @@ mod tests {
                 },
                 Of(Whom::Connection),
             ),
-            (18, faulty, alike(aged(2)), Of(Whom::Request)),
-            (18, timed_out, alike(aged(250)), Of(Whom::Request)),
-            (19, timed_out, aged(100), Left),
-            (19, timed_out, aged(4), Of(Whom::Caller)),
-            (20, timed_out, aged(250), Late),
-            (21, unreachable, aged(2), Fault),
-            (21, faulty, aged(2), Fault),
+            (19, faulty, alike(aged(2)), Of(Whom::Request)),
+            (19, timed_out, alike(aged(250)), Of(Whom::Request)),
+            (20, timed_out, aged(100), Left),
+            (20, timed_out, aged(4), Of(Whom::Caller)),
+            (21, timed_out, aged(250), Late),
+            (22, unreachable, aged(2), Fault),
+            (22, faulty, aged(2), Fault),
         ];
         for (row, ending, facts, expected) in rows {
             assert_eq!(lesson(ending, facts), expected, "row {row}: {ending:?} {facts:?}");

@@ -309,5 +309,6 @@ fn measured<R>(call: &Call<R>, age: Duration, outcome: Option<Outcome>) -> Measu
             Some(outcome) => record.failed_alike_elsewhere(leg, outcome),
             None => record.overtaken().is_some_and(|(_, late)| late),
         },
+        in_vain_elsewhere: record.in_vain_elsewhere(leg, call.at() + age),
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Standing {
     pub(crate) p99: Option<Duration>,
     /// See [`Tracker::admitted`].
     pub(crate) admitted: f64,
+    /// Its admission was found to be the most that it can do.
+    pub(crate) bounded: bool,
     /// See [`Tracker::cost`].
     pub(crate) cost: f64,
 }
@@ -112,6 +114,8 @@ pub(crate) struct Attempt {
     pub(crate) background: bool,
     pub(crate) stood_still: bool,
     pub(crate) alike_elsewhere: bool,
+    /// For how long another of its call has been in vain elsewhere.
+    pub(crate) in_vain_elsewhere: Duration,
 }
 
 /// Nearly any endpoint is answered by then that need not be connected to first; and 500 calls a second are 75 by then, which the retry
@@ -295,6 +299,7 @@ impl Tracker {
             p50: latency.p50(),
             p99: latency.p99(),
             admitted: health.throttle.share(now),
+            bounded: matches!(&self.under_way, UnderWay::By(admission) if admission.is_bounded(now)),
             cost: self.cost_of(latency.cost_nanos(now), health.last_seen.is_some()),
         }
     }
@@ -360,6 +365,7 @@ impl Tracker {
                 limit: self.limit.unwrap_or_else(|| timeout::Limit::after(p99)),
                 stood_still: attempt.stood_still,
                 alike_elsewhere: attempt.alike_elsewhere,
+                in_vain_elsewhere: attempt.in_vain_elsewhere,
                 in_a_burst: broken && health.broke(now, attempt.began),
                 background: attempt.background,
                 unloaded,
@@ -481,6 +487,7 @@ mod tests {
             background: false,
             stood_still: false,
             alike_elsewhere: false,
+            in_vain_elsewhere: Duration::ZERO,
         };
         let (lesson, ending) = tracker.ended(attempt, Ending::Judged(outcome));
         (lesson, matches!(ending, Ending::Judged(outcome) if outcome.credential))
@@ -567,6 +574,7 @@ mod tests {
                 background: false,
                 stood_still: false,
                 alike_elsewhere: false,
+                in_vain_elsewhere: Duration::ZERO,
             };
             assert_eq!(
                 tracker

@@ -16,8 +16,10 @@ use std::{
 /// until twice the usual time is reached; from there it grows again by a sixteenth. (Vegas' and Netflix' gradient limits,
 /// with a wider band: here nothing must be refused that would have been answered in time.)
 ///
-/// Where fewer attempts under way do not shorten the time, there is no queue: the requests have become heavier, or the
-/// endpoint slower. Then the new time is the usual one and the limit goes.
+/// That may be no queue at all: the requests have become heavier, or the endpoint slower, and then a limit would only refuse what would have
+/// been answered. A queue is known by what happens when less is under way: each attempt takes less time, and as many end a second as
+/// before. Else the limit goes, and the new time is the usual one. That is looked at once the limit has shown its effect, and
+/// again whenever it is met: where it lets fewer end than ended before, it goes.
 #[derive(Clone, Debug, Default)]
 pub struct Adaptive {
     window: Window,
@@ -48,10 +50,23 @@ struct Window {
 #[derive(Clone, Copy, Debug)]
 struct Limit {
     at: f64,
-    /// What was under way, and what it took, when it was set; until it is known that there is a queue.
-    suspicion: Option<(f64, f64)>,
+    /// How it was when the limit was set.
+    before: Before,
+    /// It is known that there is a queue.
+    confirmed: bool,
+    /// Attempts that ended since it was set, or since it was last found to be right, and over how many seconds.
+    ended: (f64, f64),
     /// Windows in a row in which it was far away.
     spare: u32,
+}
+
+/// Without a limit.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    under_way: f64,
+    took: f64,
+    /// Ended a second.
+    rate: f64,
 }
 
 /// A window lasts at least so long: some answers of a near endpoint, and a fifth of the shortest attempt limit.
@@ -76,6 +91,11 @@ const GROWTH: f64 = 1.0 / 16.0;
 /// With so much less under way, a queue's time would have shrunk as well, not just by a fifth.
 const TRIED: f64 = 0.6;
 const SHRUNK: f64 = 0.8;
+/// As many end a second as before: up to a fifth less is chance, over so many seconds.
+const KEPT: f64 = 0.8;
+const SEEN: f64 = 0.2;
+/// So near to the limit it is what keeps others out.
+const MET: f64 = 0.8;
 /// A limit that is twice what is under way for so many windows has done its work.
 const SPARE: u32 = 10;
 /// A limit that nothing ended under for so long is forgotten: traffic went elsewhere.
@@ -97,13 +117,17 @@ impl Adaptive {
         Some(limit.at as u32)
     }
 
-    /// Attempts that ended a second, in the last window.
-    pub(super) const fn rate(&self) -> Option<f64> {
-        self.rate
+    /// Attempts that ended a second, in the last window. While it is not known whether there is a queue, nobody is to be refused for it:
+    /// infinite.
+    pub(super) fn rate(&self) -> Option<f64> {
+        match self.limit {
+            Some(limit) if !limit.confirmed => Some(f64::INFINITY),
+            _ => self.rate,
+        }
     }
 
-    /// An attempt took so long, and found so many under way when it began; it is one of `stands_for`.
-    pub fn ended(&mut self, now: Instant, took: Duration, under_way: u32, stands_for: u32) {
+    /// An attempt took so long, and found so many under way when it began; it is one of `stands_for`, or `None` where it was given up.
+    pub fn ended(&mut self, now: Instant, took: Duration, under_way: u32, stands_for: Option<u32>) {
         if self.limit.is_some() && self.limit(now).is_none() {
             self.lift();
         }
@@ -114,7 +138,7 @@ impl Adaptive {
         let window = &mut self.window;
         let since = *window.since.get_or_insert(now);
         window.attempts += 1;
-        window.ended = window.ended.saturating_add(stands_for);
+        window.ended = window.ended.saturating_add(stands_for.unwrap_or(0));
         window.slow += u32::from(too_slow);
         window.took += took;
         window.under_way += f64::from(under_way);
@@ -124,58 +148,75 @@ impl Adaptive {
         }
         let full = std::mem::take(window);
         self.window.since = Some(now);
-        self.rate = Some(f64::from(full.ended) / lasted.as_secs_f64());
-        let takes = full.took / f64::from(full.attempts);
-        let mean = full.under_way / f64::from(full.attempts);
+        let seconds = lasted.as_secs_f64();
+        let attempts = f64::from(full.attempts);
+        let now = Before {
+            under_way: full.under_way / attempts,
+            took: full.took / attempts,
+            rate: f64::from(full.ended) / seconds,
+        };
+        self.rate = Some(now.rate);
         match self.limit {
             None => {
-                let many = mean >= f64::from(LEAST_UNDER_WAY) && full.slow * 2 > full.attempts;
-                self.unlimited(lasted.as_secs_f64(), mean, takes, many);
+                let many = now.under_way >= f64::from(LEAST_UNDER_WAY) && full.slow * 2 > full.attempts;
+                self.unlimited(seconds, now, many);
             }
-            Some(limit) => self.limited(limit, mean, takes),
+            Some(limit) => self.limited(seconds, limit, now),
         }
     }
 
-    fn unlimited(&mut self, seconds: f64, mean: f64, takes: f64, too_slow: bool) {
-        let usual = *self.usual.get_or_insert(takes);
+    fn unlimited(&mut self, seconds: f64, now: Before, too_slow: bool) {
+        let usual = *self.usual.get_or_insert(now.took);
         self.slow = if too_slow { self.slow + 1 } else { 0 };
         if self.slow >= WINDOWS {
             self.limit = Some(Limit {
-                at: (mean * CUT).max(LEAST),
-                suspicion: Some((mean, takes)),
+                at: (now.under_way * CUT).max(LEAST),
+                before: now,
+                confirmed: false,
+                ended: (0.0, 0.0),
                 spare: 0,
             });
             return;
         }
-        let over = if takes > usual { FOLLOWS.0 } else { FOLLOWS.1 };
+        let over = if now.took > usual { FOLLOWS.0 } else { FOLLOWS.1 };
         // After an idle night one window must not count for all of it.
         let weight = (seconds / over).min(0.1);
-        self.usual = Some(usual + weight * (takes - usual));
+        self.usual = Some(usual + weight * (now.took - usual));
     }
 
-    fn limited(&mut self, mut limit: Limit, mean: f64, takes: f64) {
-        let usual = self.usual.unwrap_or(takes);
-        if let Some((was_under_way, took)) = limit.suspicion
-            && mean <= was_under_way * TRIED
-        {
-            if takes > took * SHRUNK {
-                self.lift();
-                self.usual = Some(takes);
-                return;
-            }
-            limit.suspicion = None;
-        }
-        if limit.suspicion.is_some() && takes <= SLOW_ENOUGH * usual + TICKS {
+    fn limited(&mut self, seconds: f64, mut limit: Limit, now: Before) {
+        let usual = self.usual.unwrap_or(now.took);
+        let slow = now.took > SLOW_ENOUGH * usual + TICKS;
+        if !limit.confirmed && !slow {
             // It passed before the limit had any effect.
             self.lift();
             return;
         }
-        limit.at = if takes > SLOW_ENOUGH * usual + TICKS {
+        if now.under_way >= MET * limit.at {
+            limit.ended = (limit.ended.0 + now.rate * seconds, limit.ended.1 + seconds);
+        }
+        let tried = now.under_way <= limit.before.under_way * TRIED;
+        let seen = limit.ended.1 >= SEEN;
+        let fewer = seen && limit.ended.0 < KEPT * limit.before.rate * limit.ended.1;
+        if tried && (fewer || (!limit.confirmed && now.took > limit.before.took * SHRUNK)) {
+            self.lift();
+            self.usual = Some(now.took.max(limit.before.took));
+            return;
+        }
+        if seen {
+            limit.confirmed |= tried;
+            limit.ended = (0.0, 0.0);
+        }
+        limit.at = if slow {
             (limit.at * CUT).max(LEAST)
         } else {
             limit.at + (limit.at * GROWTH).max(1.0)
         };
-        limit.spare = if mean * 2.0 < limit.at { limit.spare + 1 } else { 0 };
+        limit.spare = if now.under_way * 2.0 < limit.at {
+            limit.spare + 1
+        } else {
+            0
+        };
         self.limit = Some(limit);
         if limit.spare >= SPARE {
             self.lift();
@@ -225,11 +266,15 @@ impl Shared {
     }
 
     /// A sample ended.
-    pub(super) fn ended(&self, now: Instant, took: Duration, under_way: u32) {
+    pub(super) fn ended(&self, now: Instant, took: Duration, under_way: u32, answered: bool) {
         let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
-        policy.ended(now, took, under_way, every(under_way));
+        policy.ended(now, took, under_way, answered.then(|| every(under_way)));
         let limit = policy.limit(now).unwrap_or(u32::MAX);
         self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_bounded(&self, now: Instant) -> bool {
+        self.limit.load(Ordering::Relaxed) != u32::MAX && self.limit(now).is_some()
     }
 
     pub(super) fn limit(&self, now: Instant) -> Option<u32> {
@@ -254,7 +299,7 @@ mod tests {
     fn run(policy: &mut Adaptive, now: &mut Instant, attempts: u32, took: Duration, under_way: u32) {
         for _ in 0..attempts {
             *now += MS;
-            policy.ended(*now, took, under_way, 1);
+            policy.ended(*now, took, under_way, Some(1));
         }
     }
 
@@ -273,7 +318,7 @@ mod tests {
                 now,
                 (12 * MS).max(under_way * Duration::from_micros(3_333)),
                 under_way,
-                1,
+                Some(1),
             );
         }
         let limit = policy.limit(now).unwrap();
@@ -293,7 +338,7 @@ mod tests {
             now += MS;
             let limit = policy.limit(now);
             limited += u32::from(limit.is_some());
-            policy.ended(now, 160 * MS, limit.unwrap_or(80).min(80), 1);
+            policy.ended(now, 160 * MS, limit.unwrap_or(80).min(80), Some(1));
         }
         assert_eq!(policy.limit(now), None);
         assert!((1..500).contains(&limited), "{limited} ms");
@@ -321,10 +366,10 @@ mod tests {
             let mut now = start;
             for (number, (gap, took, slow, under_way)) in attempts.into_iter().enumerate() {
                 now += Duration::from_micros(100 * gap);
-                any.ended(now, Duration::from_millis(took), under_way, 1);
-                few.ended(now, Duration::from_millis(took), under_way % 8, 1);
+                any.ended(now, Duration::from_millis(took), under_way, Some(1));
+                few.ended(now, Duration::from_millis(took), under_way % 8, Some(1));
                 let took = if slow && number % 3 == 0 { took } else { 10 };
-                in_time.ended(now, Duration::from_millis(took), under_way, 1);
+                in_time.ended(now, Duration::from_millis(took), under_way, Some(1));
                 prop_assert_eq!(few.limit(now), None);
                 prop_assert_eq!(in_time.limit(now), None);
                 prop_assert!(any.limit(now).is_none_or(|limit| limit >= LEAST as u32));

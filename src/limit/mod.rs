@@ -46,7 +46,8 @@ pub use policy::Rate;
 pub use refusal::Full;
 
 use crate::{
-    BoxError, clock,
+    BoxError,
+    clock::{self, Instant},
     evidence::Lesson,
     request::{After, Call, Own},
     station::{Behind, Served, Station},
@@ -61,16 +62,14 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tower::Layer;
 
 /// The most that an attempt with no alternative waits for its turn.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
-/// So often such an attempt looks for a place among those under way.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-
-/// Where so many look, each looks half as often.
-const LOOKING_AT_ONCE: u32 = 64;
+/// Whoever waits for a place looks so often, too, whether there is one: where nothing is under way, nothing ends.
+const LOOK_EVERY: Duration = PATIENCE;
 
 /// The most attempts under way at one endpoint, so that a hung one takes up at most so many tasks and connections: what 2,000 calls/s
 /// need to sit through two seconds of silence, and 5,000 calls/s of objects that take most of a second.
@@ -83,8 +82,11 @@ pub struct Admission(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     in_flight: AtomicU32,
-    /// Those that look for a place.
-    looking: AtomicU32,
+    /// Those that wait for a place, in the order in which they came: who ends lets the next one look.
+    waiting: AtomicU32,
+    turns: Arc<Semaphore>,
+    /// Those whose turn it is, and who have not looked yet.
+    called: AtomicU32,
     max_in_flight: u32,
     rate: Option<Mutex<Rate>>,
     /// Where no rate was given.
@@ -103,7 +105,9 @@ impl Admission {
     pub fn with(capacity: Option<f64>, max_in_flight: u32) -> Self {
         Self(Arc::new(Shared {
             in_flight: AtomicU32::new(0),
-            looking: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            turns: Arc::new(Semaphore::new(0)),
+            called: AtomicU32::new(0),
             max_in_flight,
             rate: capacity.map(|capacity| Mutex::new(Rate::new(capacity))),
             learnt: capacity.is_none().then(adaptive::Shared::new),
@@ -121,10 +125,25 @@ impl Admission {
         self.0.learnt.as_ref().and_then(|learnt| learnt.limit(clock::now()))
     }
 
+    /// There is a learnt limit. Costs one load where there is none.
+    pub(crate) fn is_bounded(&self, now: Instant) -> bool {
+        self.0.learnt.as_ref().is_some_and(|learnt| learnt.is_bounded(now))
+    }
+
     /// One more attempt, which waits at most so long for its turn: how long it must, and what it is to be learnt from. The other
     /// way: after how long it may come again.
     #[inline]
     fn admit<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Option<Sample>), Duration> {
+        // Nobody overtakes those who wait.
+        if self.0.waiting.load(Ordering::Relaxed) > 0 && !call.record().proves() {
+            return Err(PATIENCE);
+        }
+        self.enter(call, patience)
+    }
+
+    /// The same for whoever's turn it is.
+    #[inline]
+    fn enter<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Option<Sample>), Duration> {
         // Counted before it is looked at, so that two that race cannot both take the last place.
         let before = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
         let admitted = self.weigh(call, before, patience);
@@ -171,7 +190,7 @@ impl Admission {
         };
         let most = deadline.since(call.at_after()) / 2;
         let rate = learnt.rate().filter(|rate| *rate > 0.0);
-        let before = f64::from(self.0.looking.load(Ordering::Relaxed));
+        let before = f64::from(self.0.waiting.load(Ordering::Relaxed));
         match rate {
             Some(rate) if before / rate >= most.as_secs_f64() => None,
             Some(_) => Some(most.max(PATIENCE)),
@@ -179,24 +198,42 @@ impl Admission {
         }
     }
 
-    /// How long until it is worth another look: a while longer where many look.
-    fn look_every(&self) -> Duration {
-        LOOK_EVERY * (1 + self.0.looking.load(Ordering::Relaxed) / LOOKING_AT_ONCE)
-    }
-
     /// One that was admitted is over.
     #[inline]
     fn leave(&self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if self.0.waiting.load(Ordering::Relaxed) > 0 {
+            self.call_up();
+        }
+    }
+
+    /// As many of those that wait as there are places may look.
+    #[cold]
+    fn call_up(&self) {
+        let most = self.learnt_limit().unwrap_or(u32::MAX).min(self.0.max_in_flight);
+        let waiting = self.0.waiting.load(Ordering::Relaxed);
+        let more = |called: u32| {
+            let places = most.saturating_sub(self.in_flight()).min(waiting);
+            Some(called.max(places))
+        };
+        // (Two that race may call up one too many, who then looks again.)
+        if let Ok(called) = self.0.called.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            let new = more(called).unwrap_or_default().saturating_sub(called);
+            self.0.turns.add_permits(new as usize);
+        }
     }
 
     /// What a sample met.
     fn learn<R>(&self, call: &Call<R>, sample: Sample) {
         let Some(learnt) = &self.0.learnt else { return };
         let (record, leg) = (call.record(), call.leg());
-        if let Some((Lesson::Good | Lesson::Late, took)) = record.lesson(leg) {
+        if let Some((lesson @ (Lesson::Good | Lesson::Late), took)) = record.lesson(leg) {
             let sent = record.sent_at(leg).unwrap_or_else(|| call.at());
-            learnt.ended(sent + took, took, sample.found);
+            learnt.ended(sent + took, took, sample.found, lesson == Lesson::Good);
+            if self.0.waiting.load(Ordering::Relaxed) > 0 {
+                // There may be more room now.
+                self.call_up();
+            }
         }
     }
 }
@@ -261,9 +298,10 @@ where
                 place: None,
                 state: match self.admission.patience(call).filter(|_| call.may_queue()) {
                     Some(patience) => {
-                        self.admission.0.looking.fetch_add(1, Ordering::Relaxed);
-                        State::Looking {
-                            next: call.at_after().plus(self.admission.look_every()),
+                        self.admission.0.waiting.fetch_add(1, Ordering::Relaxed);
+                        State::Waiting {
+                            turn: Some(Box::pin(self.admission.0.turns.clone().acquire_owned())),
+                            next: call.at_after().plus(LOOK_EVERY.min(patience)),
                             until: call.at_after().plus(patience),
                             own: Own::default(),
                         }
@@ -297,12 +335,19 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<N::Response, BoxError>> {
         let Attempt { place, state } = attempt;
-        while let State::Looking { next, until, own } = state {
-            ready!(call.record().poll_until(*next, own, cx));
+        while let State::Waiting { turn, next, until, own } = state {
+            match turn.as_mut().map(|turn| turn.as_mut().poll(cx)) {
+                Some(Poll::Ready(permit)) => {
+                    permit.ok().map(OwnedSemaphorePermit::forget);
+                    self.admission.0.called.fetch_sub(1, Ordering::Relaxed);
+                    *turn = None;
+                }
+                _ => ready!(call.record().poll_until(*next, own, cx)),
+            }
             let later = call.clone().handed_down(clock::now());
-            match self.admission.admit(&later, Duration::ZERO) {
+            match self.admission.enter(&later, Duration::ZERO) {
                 Ok((_, sample)) => {
-                    self.admission.0.looking.fetch_sub(1, Ordering::Relaxed);
+                    self.admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                     *place = Some(Place { sample });
                     *state = State::Sent {
                         inner: self.inner.enter(&later),
@@ -310,16 +355,10 @@ where
                     };
                 }
                 Err(retry_after) if later.at_after() >= *until => {
-                    self.admission.0.looking.fetch_sub(1, Ordering::Relaxed);
+                    self.admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                     *state = State::Refused { retry_after };
                 }
-                Err(_) => {
-                    // Who has waited for long looks more often, and so comes first.
-                    let waited = later.at_after().since(call.at_after());
-                    let old = waited >= until.since(call.at_after()) / 4;
-                    let every = if old { LOOK_EVERY } else { self.admission.look_every() };
-                    *next = later.at_after().plus(every);
-                }
+                Err(_) => *next = later.at_after().plus(LOOK_EVERY).min(*until),
             }
         }
         if let State::Queued { turn, own } = state {
@@ -341,7 +380,7 @@ where
                 let retry_after = *retry_after;
                 Poll::Ready(Err(Full { retry_after }.into()))
             }
-            State::Queued { .. } | State::Looking { .. } => Poll::Pending,
+            State::Queued { .. } | State::Waiting { .. } => Poll::Pending,
         }
     }
 
@@ -350,8 +389,8 @@ where
         let Attempt { place, state } = attempt;
         match state {
             State::Sent { inner, later } => self.inner.abandon(later.as_deref().unwrap_or(call), inner, pinned),
-            State::Looking { .. } => {
-                self.admission.0.looking.fetch_sub(1, Ordering::Relaxed);
+            State::Waiting { .. } => {
+                self.admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                 *state = State::Refused { retry_after: PATIENCE };
             }
             State::Refused { .. } | State::Queued { .. } => {}
@@ -385,6 +424,8 @@ pub struct Attempt<R, A> {
     state: State<R, A>,
 }
 
+type Turn = dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + Sync;
+
 enum State<R, A> {
     Refused {
         retry_after: Duration,
@@ -394,7 +435,9 @@ enum State<R, A> {
         own: Own,
     },
     /// There was no place, and nowhere else to go.
-    Looking {
+    Waiting {
+        /// `None`: it has come.
+        turn: Option<Pin<Box<Turn>>>,
         next: After,
         until: After,
         own: Own,

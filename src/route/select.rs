@@ -308,7 +308,7 @@ pub(super) fn select(
             dead: standing.dead,
             p50: standing.p50,
             p99: standing.p99,
-            whole: share >= 1.0 && standing.admitted >= 1.0,
+            whole: share >= 1.0 && standing.admitted >= 1.0 && !standing.bounded,
         };
         if !untried(index) || !willing(index) {
             continue;

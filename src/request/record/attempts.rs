@@ -172,6 +172,27 @@ impl CallRecord {
         earlier.filter(|before| before.endpoint != here).any(alike)
     }
 
+    /// For how long an attempt elsewhere has been in vain as well, or was until it was given up: the longest of them. One that was answered,
+    /// if only by the beginning of a body, is none.
+    pub(crate) fn in_vain_elsewhere(&self, leg: Leg, now: Instant) -> Duration {
+        if self.more.get().is_none() {
+            return Duration::ZERO;
+        }
+        let here = self.endpoint(leg);
+        let in_vain = |other: LegRecord| {
+            let answered = other.flow.as_ref().is_some_and(|flow| flow.seen().answered.is_some());
+            if other.endpoint == here || answered {
+                return None;
+            }
+            match other.ended {
+                None => other.started.map(|started| now.saturating_duration_since(started)),
+                Some(Ended::Abandoned(_)) => other.elapsed,
+                Some(Ended::Judged(outcome)) => other.elapsed.filter(|_| outcome.timed_out),
+            }
+        };
+        self.legs().into_iter().filter_map(in_vain).max().unwrap_or_default()
+    }
+
     /// It has made several attempts, and none could connect.
     pub(crate) fn reached_nobody(&self) -> bool {
         let unreachable = |leg: &LegRecord| matches!(leg.ended, Some(Ended::Judged(outcome)) if outcome.verdict == Verdict::Unreachable);
