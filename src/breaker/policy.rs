@@ -18,8 +18,13 @@ enum State {
         /// When it closed, after the outage that began when.
         recovered: Option<Recovery>,
     },
-    /// → `HalfOpen` when a probe is admitted after `until`; → `HalfOpen` at once when a forced attempt succeeds.
-    Open { until: Instant, outage: Outage },
+    /// → `HalfOpen` when a probe is admitted after `until`, or when a forced attempt succeeds, but not soon after a probe failed.
+    Open {
+        until: Instant,
+        outage: Outage,
+        /// When a probe failed, or what a few of them had said did not last, if that is why it is open.
+        disproved: Option<Instant>,
+    },
     /// → `Closed` after enough good probes in a row; → `Open` on a bad one.
     HalfOpen {
         successes: u32,
@@ -359,6 +364,10 @@ impl Policy {
                 outage,
                 ..
             } => (*successes, *probing, *outage, false),
+            // One that succeeds here and there, among many that are forced and fail, is no news.
+            State::Open {
+                disproved: Some(at), ..
+            } if now.saturating_duration_since(*at) < self.settings.open_min => return None,
             State::Open { outage, .. } => (0, false, *outage, true),
             // It closed meanwhile. What was forced was alone.
             State::Closed { .. } => return self.ended(now, lesson, !probe, rng),
@@ -506,6 +515,7 @@ impl Policy {
             .min(s.open_max);
         self.state = State::Open {
             until: now + duration,
+            disproved: (cause == Cause::ProbeFailed || outage.relapses > 0).then_some(now),
             outage,
         };
         // The silence that begins now says nothing of the rate.

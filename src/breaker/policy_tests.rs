@@ -208,6 +208,32 @@ fn forced_attempts_heal_an_open_breaker_but_do_not_prolong_it() {
     assert_eq!(policy.state_name(), "closed");
 }
 
+/// Where nothing is closed, hundreds a second are forced, and one in seven succeeds.
+#[test]
+fn one_that_succeeds_here_and_there_is_no_news_after_a_failed_probe() {
+    let t0 = crate::clock::now();
+    let mut policy = Policy::new(Settings::default());
+    opened(&mut policy, t0);
+    policy.forced(t0, Lesson::Good, &mut rng());
+    policy.admit(t0);
+    let failed = policy.probed(t0, Lesson::Fault, &mut rng());
+    assert!(matches!(
+        failed,
+        Some(Transition::Opened {
+            cause: Cause::ProbeFailed,
+            ..
+        })
+    ));
+    let soon = t0 + millis(1_299);
+    assert_eq!(policy.forced(soon, Lesson::Good, &mut rng()), None);
+    assert_eq!(policy.state_name(), "open");
+    let later = t0 + millis(1_300);
+    assert_eq!(
+        policy.forced(later, Lesson::Good, &mut rng()),
+        Some(Transition::HalfOpened)
+    );
+}
+
 #[test]
 fn an_endpoint_that_flaps_must_stay_well_for_longer_each_time() {
     let mut now = crate::clock::now();
