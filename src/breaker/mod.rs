@@ -258,6 +258,11 @@ impl Breaker {
         })
     }
 
+    /// When it fails, it does so at once: nobody has to wait for nothing.
+    pub(crate) fn fails_quickly(&self, class: OpClass) -> bool {
+        self.with(class, |c| !c.late)
+    }
+
     /// `"closed"`, `"open"` or `"half-open"`.
     pub fn state(&self, class: OpClass) -> &'static str {
         self.with(class, |c| c.policy.state_name())

@@ -52,7 +52,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use class::UNLEARNT;
+pub(crate) use class::{UNLEARNT, late_after};
 pub use fault_share::FaultShare;
 pub use latency::Latency;
 pub use names::NAMES;

@@ -14,6 +14,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// What an attempt asks of the router.
@@ -210,6 +211,20 @@ fn sole_preferred(places: &[Place], permitted: u64) -> Option<usize> {
 /// Enough for a fleet of any sane size without allocating; [`Endpoint::MAX`](crate::Endpoint::MAX) bounds it.
 const MAX: usize = 64;
 
+/// So long after it last succeeded an endpoint is not dead.
+const SOME_OF_ITS_WORK: Duration = Duration::from_secs(10);
+
+/// And with a smaller share of faults than this it is more likely to answer than not.
+const WORKS_OFTEN: f64 = 0.5;
+
+/// See [`select`].
+fn does_some_of_its_work(vital: &Vitals, wish: Wish, now: Instant) -> bool {
+    let lately = |at| now.saturating_duration_since(at) < SOME_OF_ITS_WORK;
+    vital.tracker.last_success(wish.class).is_some_and(lately)
+        && vital.tracker.fault_share(wish.class) < WORKS_OFTEN
+        && vital.breaker.of(wish.large).fails_quickly(wish.class)
+}
+
 /// Where a first attempt goes when nothing is wrong and the preferred tier is one endpoint: nearly every call of nearly every
 /// day, so it asks no lock and no clock. `None`: [`select`] must look.
 pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Selected> {
@@ -242,7 +257,9 @@ pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Se
 ///    found to be well.
 /// 2. Closed endpoints that this call has not tried, by tier and cost.
 /// 3. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
-/// 4. When nothing at all is closed: the one that succeeded last, by force.
+/// 4. By force, one that still does some of its work: what the closed ones do not bear as they throttle, and retries. It is open, has
+///    succeeded within [`SOME_OF_ITS_WORK`], more often than not, and fails quickly when it fails.
+/// 5. When nothing at all is closed: the one that succeeded last, by force.
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
 /// pinned to; past a breaker that is not closed it gets once a second, where the endpoint is not silent: it may be the only holder.
@@ -337,6 +354,17 @@ pub(super) fn select(
         wish.class,
         wish.pin.is_none() && wish.barred == 0,
     );
+    let mut partly = 0;
+    let overflows = wish.refused != 0 || buffer[..count].iter().any(|c| c.share > 0.0 && c.admitted < 1.0);
+    if any_closed && wish.kind != LegKind::Hedge && (wish.kind == LegKind::Retry || overflows) {
+        for candidate in buffer[..count].iter_mut().filter(|candidate| candidate.share == 0.0) {
+            let vital = &vitals[candidate.index];
+            if does_some_of_its_work(vital, wish, now) {
+                partly |= bit(candidate.index);
+                (candidate.tier, candidate.share, candidate.admitted) = (u8::MAX, 1.0, 1.0);
+            }
+        }
+    }
     for candidate in &mut buffer[..count] {
         if left & bit(candidate.index) != 0 {
             candidate.admitted = candidate.admitted.min(TRICKLE);
@@ -354,6 +382,7 @@ pub(super) fn select(
         let others = candidates.iter().filter(|c| c.share > 0.0).count() > 1;
         return Some(Selected {
             may_queue: !others,
+            forced: partly & bit(index) != 0,
             ..chosen(index)
         });
     }

@@ -15,7 +15,7 @@
 //! [`Failover`](crate::Failover)'s closures without a handle), the whole attempt has the first limit, and 1 s more for each MiB
 //! that it is known to move.
 //!
-//! Where the call may be repeated, no silence is borne beyond half of what is left until its deadline. What has run into a limit
+//! Where the call may be repeated, no silence is borne beyond half of what is left until its deadline, unless it is usual there. What has run into a limit
 //! gets a longer one *within its call*: four times as long after each attempt that did. A read that is [asked
 //! elsewhere](crate::hedge) as well, where nobody else is left to ask, has that at once. And while nothing was learnt, it goes on
 //! until half of what is left has passed: that it is slow is not known.
@@ -62,7 +62,7 @@ pub use refusal::{Elapsed, WaitedFor};
 use crate::{
     BoxError,
     clock::{self, nanos},
-    health::Tracker,
+    health::{Tracker, late_after},
     request::{After, Call, CallRecord, LegKind, OpClass, Own, Safety, Stage, Work},
     station::{Behind, Served, Station},
     verdict::{Classify, Detail, Outcome},
@@ -155,7 +155,7 @@ impl Limit {
     }
 
     /// How long this attempt may be silent before it is answered: where it may be repeated at most half of what is left until the
-    /// deadline, so that there is time to ask somebody else.
+    /// deadline, so that there is time to ask somebody else. (Not where it need not be late yet: the next one would take as long.)
     #[inline]
     fn within<R>(&self, call: &Call<R>) -> u64 {
         if let Some(said) = self.said(call.record()) {
@@ -167,11 +167,21 @@ impl Limit {
         };
         match Self::must_leave_time(call) {
             Some(deadline) => {
-                let left = deadline.nanos().saturating_sub(call.at_after().nanos());
-                limit.min((left / 2).max(nanos(self.floor)))
+                let half = deadline.nanos().saturating_sub(call.at_after().nanos()) / 2;
+                if limit <= half {
+                    return limit;
+                }
+                limit.min(half.max(nanos(self.bearable(call))))
             }
             None => limit,
         }
+    }
+
+    /// So much silence is borne in any case.
+    #[cold]
+    fn bearable<R>(&self, call: &Call<R>) -> Duration {
+        let late = |tracker: &Arc<Tracker>| tracker.p99(call.record().work()).map(late_after);
+        self.tracker.as_ref().and_then(late).unwrap_or_default().max(self.floor)
     }
 
     /// The deadline, if the call may be repeated until then.
@@ -234,7 +244,7 @@ impl Limit {
             body: answer.max(self.unlearnt),
             rate: self.learnt_rate(call.class()),
             deadline: Self::must_leave_time(call),
-            floor: self.floor,
+            floor: self.bearable(call),
         }
     }
 
@@ -250,14 +260,11 @@ impl Limit {
         let Some(deadline) = record.deadline_after().filter(|_| waits) else {
             return until;
         };
-        let alone = record.kind(call.leg()) != LegKind::Hedge && record.is_latest(call.leg());
-        let longest = match alone {
-            true => deadline,
-            false => at.plus(deadline.since(at) / 2),
-        };
-        let longest = match self.p99(record.work()) {
-            Some(p99) => longest.min(at.plus(Self::after(Some(p99)).saturating_mul(Self::LENGTHENING))),
-            None => longest,
+        let (p99, hedges) = (self.p99(record.work()), record.kind(call.leg()) == LegKind::Hedge);
+        let longest = match p99 {
+            None if !hedges && record.is_latest(call.leg()) => deadline,
+            None if !hedges => at.plus(deadline.since(at) / 2),
+            _ => deadline.min(at.plus(Self::after(p99).saturating_mul(Self::LENGTHENING))),
         };
         until.plus(Self::LOOKED_AFTER).min(longest)
     }

@@ -458,3 +458,20 @@ fn an_attempt_of_which_somebody_tells_is_on_record() {
     assert_eq!(call.record().rate(call.leg()), None);
     assert!(!matches!(call.record().ended(call.leg()), Some(Ended::Judged(_))));
 }
+
+/// Objects that take 300 ms, wherever they are asked for, for callers with 330 ms.
+#[tokio::test(start_paused = true)]
+async fn what_is_there_just_before_the_deadline_is_waited_for() {
+    let client = endpoints([3, 5]);
+    for _ in 0..50 {
+        client.read(answer).await.unwrap();
+    }
+    let slow = |_| async {
+        sleep(ms(300)).await;
+        Ok::<_, io::Error>(())
+    };
+    for number in 0..10 {
+        let got = client.read(slow).deadline(ms(330)).await;
+        assert!(got.is_ok(), "{number}: {got:?}");
+    }
+}
