@@ -16,7 +16,8 @@
 //! that it is known to move.
 //!
 //! Where the call may be repeated, no silence is borne beyond half of what is left until its deadline, unless it is usual there. What has run into a limit
-//! gets a longer one *within its call*: four times as long after each attempt that did. A read that is [asked
+//! gets a longer one *within its call*: four times as long after each attempt that did. What must happen once, and so has one
+//! attempt, has that at once. A read that is [asked
 //! elsewhere](crate::hedge) as well, where nobody else is left to ask, has that at once. And while nothing was learnt, it goes on
 //! until half of what is left has passed: that it is slow is not known.
 //!
@@ -161,9 +162,9 @@ impl Limit {
         if let Some(said) = self.said(call.record()) {
             return said;
         }
-        let limit = match call.leg().is_first() {
-            true => self.learnt_nanos(call.record().work()),
-            false => self.lengthened_nanos(call),
+        let limit = match (call.leg().is_first(), call.safety()) {
+            (true, Safety::ReadOnly | Safety::Idempotent) => self.learnt_nanos(call.record().work()),
+            _ => self.lengthened_nanos(call),
         };
         match Self::must_leave_time(call) {
             Some(deadline) => {
@@ -195,14 +196,16 @@ impl Limit {
 
     /// What was too short for this call before is longer: four times for each attempt that ran into it. Not where an absence is
     /// to be proven: *not found* is of no use to a caller who waits for it that long. Nor for a hedge, while there is somebody else whom
-    /// the call could ask.
+    /// the call could ask. What must happen once has no other attempt after it, so that it has the longer limit at once: else what is only
+    /// slow would fail each time, and nobody would learn how slow.
     #[cold]
     fn lengthened_nanos<R>(&self, call: &Call<R>) -> u64 {
         let (record, leg) = (call.record(), call.leg());
         let hedges = record.kind(leg) == LegKind::Hedge && !record.is_watched();
-        let times = match record.proves() || hedges {
-            true => 1,
-            false => Self::LENGTHENING.saturating_pow(record.limits_met_before(leg)),
+        let times = match call.safety() {
+            _ if record.proves() || hedges => 1,
+            Safety::Once => Self::LENGTHENING,
+            Safety::ReadOnly | Safety::Idempotent => Self::LENGTHENING.saturating_pow(record.limits_met_before(leg)),
         };
         self.learnt_nanos(record.work()).saturating_mul(u64::from(times))
     }
