@@ -258,9 +258,9 @@ impl Breaker {
         })
     }
 
-    /// When it fails, it does so at once: nobody has to wait for nothing.
-    pub(crate) fn fails_quickly(&self, class: OpClass) -> bool {
-        self.with(class, |c| !c.late)
+    /// Since when it has not been closed, where what it fails it fails at once: nobody has to wait for nothing.
+    pub(crate) fn fails_quickly_since(&self, class: OpClass) -> Option<Instant> {
+        self.with(class, |c| c.policy.out_since().filter(|_| !c.late))
     }
 
     /// `"closed"`, `"open"` or `"half-open"`.

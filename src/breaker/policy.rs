@@ -441,6 +441,14 @@ impl Policy {
         matches!(self.state, State::Closed { .. })
     }
 
+    /// When the outage began, while it is not closed.
+    pub(crate) const fn out_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::Closed { .. } => None,
+            State::Open { outage, .. } | State::HalfOpen { outage, .. } => Some(outage.since),
+        }
+    }
+
     /// `"closed"`, `"open"` or `"half-open"`.
     pub const fn state_name(&self) -> &'static str {
         match self.state {

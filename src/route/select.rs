@@ -212,17 +212,17 @@ fn sole_preferred(places: &[Place], permitted: u64) -> Option<usize> {
 const MAX: usize = 64;
 
 /// So long after it last succeeded an endpoint is not dead.
-const SOME_OF_ITS_WORK: Duration = Duration::from_secs(10);
+const LATELY: Duration = Duration::from_secs(10);
+/// With a smaller share of faults than this it is more likely to answer than not.
+const OFTEN: f64 = 0.5;
 
-/// And with a smaller share of faults than this it is more likely to answer than not.
-const WORKS_OFTEN: f64 = 0.5;
-
-/// See [`select`].
+/// An endpoint that was left, of which the probes say that it is not dead. See [`select`].
 fn does_some_of_its_work(vital: &Vitals, wish: Wish, now: Instant) -> bool {
-    let lately = |at| now.saturating_duration_since(at) < SOME_OF_ITS_WORK;
-    vital.tracker.last_success(wish.class).is_some_and(lately)
-        && vital.tracker.fault_share(wish.class) < WORKS_OFTEN
-        && vital.breaker.of(wish.large).fails_quickly(wish.class)
+    let Some(since) = vital.breaker.of(wish.large).fails_quickly_since(wish.class) else {
+        return false;
+    };
+    let lately = |at: Instant| at > since && now.saturating_duration_since(at) < LATELY;
+    vital.tracker.last_success(wish.class).is_some_and(lately) && vital.tracker.fault_share(wish.class) < OFTEN
 }
 
 /// Where a first attempt goes when nothing is wrong and the preferred tier is one endpoint: nearly every call of nearly every
@@ -258,7 +258,7 @@ pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Se
 /// 2. Closed endpoints that this call has not tried, by tier and cost.
 /// 3. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
 /// 4. By force, one that still does some of its work: what the closed ones do not bear as they throttle, and retries. It is open, has
-///    succeeded within [`SOME_OF_ITS_WORK`], more often than not, and fails quickly when it fails.
+///    succeeded since it was left, within 10 s and more often than not, and fails quickly when it fails.
 /// 5. When nothing at all is closed: the one that succeeded last, by force.
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is

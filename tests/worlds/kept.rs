@@ -4,7 +4,7 @@ use crate::{
     case::{
         Kind, Place,
         Time::{self, Cached, LogNormal, Uniform},
-        Trouble::{self, Creep, Fail, Hang, Level, Nothing, Prefix, Queue, Refuse},
+        Trouble::{self, Creep, EveryNth, Fail, Flap, Hang, Level, Nothing, Prefix, Queue, Refuse, Throttle},
     },
     world::World,
 };
@@ -153,6 +153,75 @@ pub(crate) fn all() -> Vec<(&'static str, World, u64)> {
                 ],
             ),
             334,
+        ),
+        (
+            "a quarter of the calls fail beside a standby that bears three quarters",
+            world(
+                9.9,
+                [30.0, 120.0, 15.0],
+                &[(Uniform(7.4, 11.0), EveryNth(4)), (Uniform(7.4, 11.0), Throttle(0.74))],
+                reads,
+            ),
+            1705,
+        ),
+        (
+            "most calls fail beside a standby that comes and goes",
+            world(
+                260.0,
+                [4.0, 8.0, 2.0],
+                &[
+                    (Uniform(3.5, 5.3), Fail(0.86)),
+                    (
+                        Uniform(20.0, 30.0),
+                        Flap {
+                            down: 1.9,
+                            up: 2.1,
+                            shift: 0.36,
+                        },
+                    ),
+                ],
+                reads,
+            ),
+            740,
+        ),
+        (
+            "objects of callers with hardly more time, at two that are quick",
+            world(
+                210.0,
+                [4.0, 8.0, 2.0],
+                &[(Uniform(2.6, 3.9), Nothing), (Uniform(3.9, 5.8), Nothing)],
+                &[
+                    (0.11, Some(Uniform(260.0, 340.0)), Some(330.0), false),
+                    (1.0, None, None, false),
+                ],
+            ),
+            1133,
+        ),
+        (
+            "a primary that hangs in part beside a standby that hangs",
+            world(
+                510.0,
+                [4.0, 8.0, 2.0],
+                &[(Uniform(3.2, 4.8), Hang(0.13)), (Uniform(10.0, 15.0), Hang(1.0))],
+                reads,
+            ),
+            318,
+        ),
+        (
+            "the primary takes twenty times as long for writes",
+            World {
+                writes: true,
+                ..world(
+                    3.1,
+                    [60.0, 300.0, 20.0],
+                    &[
+                        (Uniform(16.0, 24.0), Level(Uniform(300.0, 390.0))),
+                        (Uniform(24.0, 36.0), Nothing),
+                    ],
+                    reads,
+                )
+            },
+            1583,
         ),
     ]
 }

@@ -17,8 +17,9 @@ use google_cloud_gax::{options::RequestOptionsBuilder, retry_policy::NeverRetry}
 use google_cloud_storage::client::{Storage, StorageControl};
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-/// Above the limit of an attempt of which nothing is learnt (1 s), so that it is this limit that ends a hang.
+/// Above the limit of an attempt, so that it is this limit that ends a hang.
 const DEADLINE: Duration = Duration::from_millis(1_500);
+const LIMIT: Duration = Duration::from_secs(1);
 
 /// What becomes of one call where the first of two endpoints fails.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +35,7 @@ fn pair<C: Clone>(first: C, second: C) -> Failover<C> {
     Failover::builder()
         .endpoint(Endpoint::new("first", first))
         .endpoint(Endpoint::new("second", second))
+        .attempt_limit(LIMIT)
         .build()
         .unwrap()
 }
