@@ -18,8 +18,8 @@ use std::{
 ///
 /// That may be no queue at all: the requests have become heavier, or the endpoint slower, and then a limit would only refuse what would have
 /// been answered. A queue is known by what happens when less is under way: each attempt takes less time, and as many end a second as
-/// before. Else the limit goes, and the new time is the usual one. That is looked at once the limit has shown its effect, and
-/// again whenever it is met: where it lets fewer end than ended before, it goes.
+/// before. Else the limit goes, and the new time is the usual one. A limit that was found to be right and later lets fewer end,
+/// while others wait, is doubled.
 #[derive(Clone, Debug, Default)]
 pub struct Adaptive {
     window: Window,
@@ -45,28 +45,32 @@ struct Window {
     took: f64,
     /// The sum of what each found under way.
     under_way: f64,
+    /// Those that found no place.
+    refused: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Limit {
     at: f64,
     /// How it was when the limit was set.
-    before: Before,
+    before: Seen,
     /// It is known that there is a queue.
     confirmed: bool,
-    /// Attempts that ended since it was set, or since it was last found to be right, and over how many seconds.
-    ended: (f64, f64),
+    /// What ended while it kept others out, since that was last looked at: how many, over how many seconds, in how many windows.
+    ended: (f64, f64, u32),
     /// Windows in a row in which it was far away.
     spare: u32,
 }
 
-/// Without a limit.
+/// What a window came to.
 #[derive(Clone, Copy, Debug)]
-struct Before {
+struct Seen {
     under_way: f64,
     took: f64,
     /// Ended a second.
     rate: f64,
+    /// Those and the ones that found no place, a second.
+    wanted: f64,
 }
 
 /// A window lasts at least so long: some answers of a near endpoint, and a fifth of the shortest attempt limit.
@@ -91,11 +95,9 @@ const GROWTH: f64 = 1.0 / 16.0;
 /// With so much less under way, a queue's time would have shrunk as well, not just by a fifth.
 const TRIED: f64 = 0.6;
 const SHRUNK: f64 = 0.8;
-/// As many end a second as before: up to a fifth less is chance, over so many seconds.
+/// As many end a second as before: up to a fifth less is chance, over so many windows.
 const KEPT: f64 = 0.8;
-const SEEN: f64 = 0.2;
-/// So near to the limit it is what keeps others out.
-const MET: f64 = 0.8;
+const SEEN: u32 = 3;
 /// A limit that is twice what is under way for so many windows has done its work.
 const SPARE: u32 = 10;
 /// A limit that nothing ended under for so long is forgotten: traffic went elsewhere.
@@ -126,6 +128,11 @@ impl Adaptive {
         }
     }
 
+    /// So many attempts found no place.
+    pub fn refused(&mut self, attempts: u32) {
+        self.window.refused = self.window.refused.saturating_add(attempts);
+    }
+
     /// An attempt took so long, and found so many under way when it began; it is one of `stands_for`, or `None` where it was given up.
     pub fn ended(&mut self, now: Instant, took: Duration, under_way: u32, stands_for: Option<u32>) {
         if self.limit.is_some() && self.limit(now).is_none() {
@@ -150,10 +157,11 @@ impl Adaptive {
         self.window.since = Some(now);
         let seconds = lasted.as_secs_f64();
         let attempts = f64::from(full.attempts);
-        let now = Before {
+        let now = Seen {
             under_way: full.under_way / attempts,
             took: full.took / attempts,
             rate: f64::from(full.ended) / seconds,
+            wanted: f64::from(full.ended.saturating_add(full.refused)) / seconds,
         };
         self.rate = Some(now.rate);
         match self.limit {
@@ -165,7 +173,7 @@ impl Adaptive {
         }
     }
 
-    fn unlimited(&mut self, seconds: f64, now: Before, too_slow: bool) {
+    fn unlimited(&mut self, seconds: f64, now: Seen, too_slow: bool) {
         let usual = *self.usual.get_or_insert(now.took);
         self.slow = if too_slow { self.slow + 1 } else { 0 };
         if self.slow >= WINDOWS {
@@ -173,7 +181,7 @@ impl Adaptive {
                 at: (now.under_way * CUT).max(LEAST),
                 before: now,
                 confirmed: false,
-                ended: (0.0, 0.0),
+                ended: Default::default(),
                 spare: 0,
             });
             return;
@@ -184,7 +192,7 @@ impl Adaptive {
         self.usual = Some(usual + weight * (now.took - usual));
     }
 
-    fn limited(&mut self, seconds: f64, mut limit: Limit, now: Before) {
+    fn limited(&mut self, seconds: f64, mut limit: Limit, now: Seen) {
         let usual = self.usual.unwrap_or(now.took);
         let slow = now.took > SLOW_ENOUGH * usual + TICKS;
         if !limit.confirmed && !slow {
@@ -192,20 +200,27 @@ impl Adaptive {
             self.lift();
             return;
         }
-        if now.under_way >= MET * limit.at {
-            limit.ended = (limit.ended.0 + now.rate * seconds, limit.ended.1 + seconds);
+        if now.wanted >= limit.before.rate {
+            let (ended, seconds_so_far, windows) = limit.ended;
+            limit.ended = (ended + now.rate * seconds, seconds_so_far + seconds, windows + 1);
+        }
+        let (ended, over, windows) = limit.ended;
+        let fewer = windows >= SEEN && ended < KEPT * limit.before.rate * over;
+        if windows >= SEEN {
+            limit.ended = Default::default();
         }
         let tried = now.under_way <= limit.before.under_way * TRIED;
-        let seen = limit.ended.1 >= SEEN;
-        let fewer = seen && limit.ended.0 < KEPT * limit.before.rate * limit.ended.1;
-        if tried && (fewer || (!limit.confirmed && now.took > limit.before.took * SHRUNK)) {
+        let shrunk = now.took <= limit.before.took * SHRUNK;
+        if !limit.confirmed && tried && (fewer || !shrunk) {
             self.lift();
-            self.usual = Some(now.took.max(limit.before.took));
+            self.usual = Some(now.took);
             return;
         }
-        if seen {
-            limit.confirmed |= tried;
-            limit.ended = (0.0, 0.0);
+        limit.confirmed |= tried;
+        if limit.confirmed && fewer {
+            limit.at *= 2.0;
+            self.limit = Some(limit);
+            return;
         }
         limit.at = if slow {
             (limit.at * CUT).max(LEAST)
@@ -235,6 +250,8 @@ impl Adaptive {
 pub(super) struct Shared {
     limit: AtomicU32,
     admitted: AtomicU32,
+    /// Those that found no place since the last sample.
+    refused: AtomicU32,
     policy: Mutex<Adaptive>,
 }
 
@@ -243,6 +260,7 @@ impl Shared {
         Self {
             limit: AtomicU32::new(u32::MAX),
             admitted: AtomicU32::new(0),
+            refused: AtomicU32::new(0),
             policy: Mutex::default(),
         }
     }
@@ -251,12 +269,19 @@ impl Shared {
     pub(super) fn admits(&self, now: impl FnOnce() -> Instant, under_way: u32) -> Option<bool> {
         if under_way >= self.limit.load(Ordering::Relaxed) && self.limit(now()).is_some_and(|limit| under_way >= limit)
         {
+            self.refuse();
             return None;
         }
         // Two that race may count as one: that only shifts which is the sample.
         let number = self.admitted.load(Ordering::Relaxed);
         self.admitted.store(number.wrapping_add(1), Ordering::Relaxed);
         Some(number & (every(under_way) - 1) == 0)
+    }
+
+    /// Somebody found no place.
+    #[cold]
+    pub(super) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many that end a second give room to others, as far as is known.
@@ -268,6 +293,7 @@ impl Shared {
     /// A sample ended.
     pub(super) fn ended(&self, now: Instant, took: Duration, under_way: u32, answered: bool) {
         let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        policy.refused(self.refused.swap(0, Ordering::Relaxed));
         policy.ended(now, took, under_way, answered.then(|| every(under_way)));
         let limit = policy.limit(now).unwrap_or(u32::MAX);
         self.limit.store(limit, Ordering::Relaxed);

@@ -68,7 +68,7 @@ use tower::Layer;
 /// The most that an attempt with no alternative waits for its turn.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Whoever waits for a place looks so often, too, whether there is one: where nothing is under way, nothing ends.
+/// Whoever waits for a place looks so often whether anything is under way that will end and call it.
 const LOOK_EVERY: Duration = PATIENCE;
 
 /// The most attempts under way at one endpoint, so that a hung one takes up at most so many tasks and connections: what 2,000 calls/s
@@ -85,7 +85,7 @@ struct Shared {
     /// Those that wait for a place, in the order in which they came: who ends lets the next one look.
     waiting: AtomicU32,
     turns: Arc<Semaphore>,
-    /// Those whose turn it is, and who have not looked yet.
+    /// Of them, those whose turn it is, and who have not looked yet.
     called: AtomicU32,
     max_in_flight: u32,
     rate: Option<Mutex<Rate>>,
@@ -136,6 +136,7 @@ impl Admission {
     fn admit<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Option<Sample>), Duration> {
         // Nobody overtakes those who wait.
         if self.0.waiting.load(Ordering::Relaxed) > 0 && !call.record().proves() {
+            self.0.learnt.iter().for_each(adaptive::Shared::refuse);
             return Err(PATIENCE);
         }
         self.enter(call, patience)
@@ -336,18 +337,24 @@ where
     ) -> Poll<Result<N::Response, BoxError>> {
         let Attempt { place, state } = attempt;
         while let State::Waiting { turn, next, until, own } = state {
-            match turn.as_mut().map(|turn| turn.as_mut().poll(cx)) {
-                Some(Poll::Ready(permit)) => {
-                    permit.ok().map(OwnedSemaphorePermit::forget);
-                    self.admission.0.called.fetch_sub(1, Ordering::Relaxed);
-                    *turn = None;
-                }
-                _ => ready!(call.record().poll_until(*next, own, cx)),
+            if let Some(Poll::Ready(permit)) = turn.as_mut().map(|turn| turn.as_mut().poll(cx)) {
+                permit.ok().map(OwnedSemaphorePermit::forget);
+                self.admission.0.called.fetch_sub(1, Ordering::Relaxed);
+                *turn = None;
+                *next = call.at_after();
             }
+            ready!(call.record().poll_until(*next, own, cx));
+            let admission = &self.admission;
             let later = call.clone().handed_down(clock::now());
-            match self.admission.enter(&later, Duration::ZERO) {
+            // Where nothing is under way, nothing ends that could call it.
+            let its_turn = turn.is_none() || admission.in_flight() == 0;
+            let admitted = match its_turn {
+                true => admission.enter(&later, Duration::ZERO),
+                false => Err(PATIENCE),
+            };
+            match admitted {
                 Ok((_, sample)) => {
-                    self.admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
+                    admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                     *place = Some(Place { sample });
                     *state = State::Sent {
                         inner: self.inner.enter(&later),
@@ -355,10 +362,14 @@ where
                     };
                 }
                 Err(retry_after) if later.at_after() >= *until => {
-                    self.admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
+                    admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                     *state = State::Refused { retry_after };
                 }
-                Err(_) => *next = later.at_after().plus(LOOK_EVERY).min(*until),
+                Err(_) => {
+                    // Whose turn it is, and who was too late for the place, has the next.
+                    let every = if turn.is_none() { LOOK_EVERY / 10 } else { LOOK_EVERY };
+                    *next = later.at_after().plus(every).min(*until);
+                }
             }
         }
         if let State::Queued { turn, own } = state {
@@ -389,7 +400,7 @@ where
         let Attempt { place, state } = attempt;
         match state {
             State::Sent { inner, later } => self.inner.abandon(later.as_deref().unwrap_or(call), inner, pinned),
-            State::Waiting { .. } => {
+            State::Waiting { turn, .. } => {
                 self.admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                 *state = State::Refused { retry_after: PATIENCE };
             }
