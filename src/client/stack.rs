@@ -6,7 +6,7 @@ use crate::{
     endpoint::{Constraints, Profile, Roster, Violation},
     health::{Health, HealthLayer, Tracker},
     hedge::{Delay, Hedge, HedgeLayer},
-    limit::{Admission, Limit, LimitLayer},
+    limit::{Admission, Limit, LimitLayer, MAX_IN_FLIGHT},
     operator::{Operator, Orders},
     probe::{Lane, Prober},
     request::OpClass,
@@ -121,7 +121,7 @@ fn around<S: Clone, K: Clone>(
     seed: u64,
 ) -> Member<Around<S, K>> {
     let reporter = Reporter::new(profile.shared_name().clone(), settings.listener.clone());
-    let admission = Admission::new(profile.capacity());
+    let admission = Admission::with(profile.capacity(), profile.max_in_flight().unwrap_or(MAX_IN_FLIGHT));
     let vitals = Vitals {
         tracker: Arc::new(Tracker::behind(admission.clone()).limited(settings.attempt_limit)),
         breaker: Breaker::of_endpoint(settings.breaker.clone(), seed, reporter, &profile, &settings.registry),

@@ -96,6 +96,15 @@ impl<C> Endpoint<C> {
         self
     }
 
+    /// How many attempts may be under way there at once, at least 1. Default: [`MAX_IN_FLIGHT`](crate::limit::MAX_IN_FLIGHT). More are of
+    /// use where many calls take long (at 20,000 a second of 300 ms each, 6,000 are under way); fewer, where its client has a
+    /// queue of its own that is better not filled.
+    #[must_use]
+    pub const fn max_in_flight(mut self, attempts: u32) -> Self {
+        self.profile.max_in_flight = Some(attempts);
+        self
+    }
+
     /// It is never written to: a secondary that the provider fills.
     #[must_use]
     pub const fn read_only(mut self) -> Self {

@@ -12,6 +12,7 @@ pub struct Profile {
     pub(super) jurisdictions: Option<BTreeSet<Arc<str>>>,
     pub(super) tier: Option<u8>,
     pub(super) capacity: Option<f64>,
+    pub(super) max_in_flight: Option<u32>,
     pub(super) read_only: bool,
     pub(super) credentials: Option<Standing>,
     pub(super) depends_on: Vec<(Host, Role)>,
@@ -28,6 +29,7 @@ impl Profile {
             jurisdictions: None,
             tier: None,
             capacity: None,
+            max_in_flight: None,
             read_only: false,
             credentials: None,
             depends_on: Vec::new(),
@@ -72,6 +74,11 @@ impl Profile {
     /// Calls per second it may be sent, where a bound was given.
     pub const fn capacity(&self) -> Option<f64> {
         self.capacity
+    }
+
+    /// How many attempts may be under way at once, where that was said.
+    pub const fn max_in_flight(&self) -> Option<u32> {
+        self.max_in_flight
     }
 
     /// How the credentials stand that it is called with, where they were given.

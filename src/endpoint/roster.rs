@@ -40,6 +40,9 @@ pub enum InvalidRoster {
         /// What it was given.
         capacity: f64,
     },
+    /// No attempt may be under way.
+    #[error("endpoint `{0}` may have no attempt under way; `max_in_flight` is at least 1")]
+    NoneInFlight(Arc<str>),
 }
 
 /// Calls per second, beyond what one process can make: a limiter's spacing is a whole nanosecond at least.
@@ -73,6 +76,9 @@ impl Roster {
                     name: profile.shared_name().clone(),
                     capacity,
                 });
+            }
+            if profile.max_in_flight() == Some(0) {
+                return Err(InvalidRoster::NoneInFlight(profile.shared_name().clone()));
             }
         }
         Ok(Self(profiles))
@@ -150,6 +156,10 @@ mod tests {
         assert_eq!(
             said((0..65).map(|i| Profile::named(format!("e{i}"))).collect()),
             "a client can have at most 64 endpoints, this one has 65"
+        );
+        assert_eq!(
+            said(vec![profile(Endpoint::new("a", ()).max_in_flight(0))]),
+            "endpoint `a` may have no attempt under way; `max_in_flight` is at least 1"
         );
         for capacity in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let said = said(vec![profile(Endpoint::new("a", ()).capacity(capacity))]);

@@ -3,7 +3,8 @@
 //! When a region dies, its whole load arrives at the next one. An endpoint with a
 //! [`capacity`](crate::Endpoint::capacity) is sent at most so many calls per second (with a burst of 100 ms worth of
 //! them); one without is watched, and when attempts take four times as long as usual, and more than 100 ms, because many are under way, they are
-//! limited to what it can do ([`Adaptive`]). Every endpoint is sent at most 4,096 attempts at once. What is above is refused at once with [`Full`]; the router
+//! limited to what it can do ([`Adaptive`]). Every endpoint is sent at most 4,096 attempts at once, or
+//! [as many as you say](crate::Endpoint::max_in_flight). What is above is refused at once with [`Full`]; the router
 //! then looks elsewhere.
 //!
 //! An attempt for which nothing else is left waits for its turn: up to 50 ms where the capacity was given; where a limit was learnt, if
@@ -400,7 +401,7 @@ where
         let Attempt { place, state } = attempt;
         match state {
             State::Sent { inner, later } => self.inner.abandon(later.as_deref().unwrap_or(call), inner, pinned),
-            State::Waiting { turn, .. } => {
+            State::Waiting { .. } => {
                 self.admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                 *state = State::Refused { retry_after: PATIENCE };
             }
@@ -469,6 +470,7 @@ impl<R, A> std::fmt::Debug for Attempt<R, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::{CallRecord, OpClass, Safety};
     use tower::{ServiceExt, service_fn};
 
     #[tokio::test(start_paused = true)]
@@ -486,5 +488,44 @@ mod tests {
         let (first, second, third, last) = tokio::join!(call(true), call(true), call(true), call(true));
         assert!(first.is_ok() && second.is_ok() && third.is_ok());
         assert!(last.unwrap_err().is::<Full>());
+    }
+
+    /// A hundred at once where one is served at a time, with nowhere else to go: each is sent when its turn comes, in the order in which
+    /// they came, and those that leave meanwhile cost the others nothing.
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_comes_in_turn() {
+        let served = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let all = served.clone();
+        let slow = service_fn(move |call: Call<usize>| {
+            let served = all.clone();
+            async move {
+                served.lock().unwrap().push(*call.request());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                Ok::<_, BoxError>(())
+            }
+        });
+        let admission = Admission::with(None, 1);
+        let service = LimitLayer::new(admission.clone()).layer(slow);
+        let call = |number: usize| {
+            let service = service.clone();
+            async move {
+                let record = CallRecord::new(OpClass::Read, Safety::ReadOnly);
+                record.set_deadline(clock::now() + Duration::from_secs(10));
+                let call = Call::on_record(number, record).dispatched(false, true);
+                // Every fourth leaves.
+                let patience = Duration::from_millis(if number % 4 == 3 { 5 } else { 60_000 });
+                tokio::time::timeout(patience, service.oneshot(call))
+                    .await
+                    .is_ok_and(|answer| answer.is_ok())
+            }
+        };
+        // (While nothing is learnt, the first that find no room wait for 50 ms.)
+        let answered = futures_util::future::join_all((0..8).map(call)).await;
+        assert_eq!(answered.iter().filter(|ok| **ok).count(), 6);
+        assert_eq!(*served.lock().unwrap(), [0, 1, 2, 4, 5, 6]);
+        assert_eq!(
+            (admission.in_flight(), admission.0.waiting.load(Ordering::Relaxed)),
+            (0, 0)
+        );
     }
 }
