@@ -3,6 +3,17 @@ use std::time::Duration;
 
 /// When a breaker opens, for how long, and what closes it. The defaults are where the degradation bench pointed.
 ///
+/// What follows from them, and is no setting:
+///
+/// | where | what is different |
+/// |---|---|
+/// | all others of the client are out | eight more faults in a row are wanted, and a share of 80 %; few attempts prove nothing: an endpoint that does some of its work is worth more than none |
+/// | a neighbour in the same domain of trouble was just left | half as many faults are enough, until an attempt goes well |
+/// | nothing went well here for thirty windows, and an attempt is late | it opens at once: lateness is all that is known of it |
+/// | what opened it was only late | the first time it stays open for a quarter of [`open_min`](Self::open_min): it may have been a pause |
+/// | a probe failed | for [`open_min`](Self::open_min) what succeeds by force says nothing: where nothing is closed, hundreds a second are forced |
+/// | an outage was over within a second | it does not count as flapping |
+///
 /// Shares lie between 0 and 1, counts are at least 1 and at most 10,000, times are at most a day (the window: 1 ms to an hour). A
 /// client refuses others when it is built; a [`Breaker`](super::Breaker) used alone takes the nearest of these.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +31,7 @@ pub struct Settings {
     pub min_count: u32,
     /// The window's length. Default 1 s.
     pub window: Duration,
-    /// It stays open at least so long. Default 1.3 s: shorter, and a dead endpoint is probed more often than it is worth.
+    /// It stays open at least so long, but for a pause. Default 1.3 s: shorter, and a dead endpoint is probed more often than it is worth.
     pub open_min: Duration,
     /// And at most so long. Default 30 s.
     pub open_max: Duration,

@@ -7,7 +7,7 @@ use aws_sdk_s3::{
     error::BoxError,
     primitives::{DateTime, DateTimeFormat},
 };
-use aws_smithy_runtime_api::http::Headers;
+use aws_smithy_runtime_api::{client::interceptors::dyn_dispatch_hint, http::Headers};
 use std::{
     collections::BTreeSet,
     sync::{Mutex, PoisonError},
@@ -63,32 +63,34 @@ impl Form {
 
 /// What cannot be read, and what it is called in an event: a name that the server chose is not shown.
 fn unreadable(headers: &Headers) -> Vec<(String, &'static str)> {
-    let mut found = Vec::new();
-    for (name, form) in SECONDARY {
-        let mut values = headers.get_all_bytes(name).map(std::str::from_utf8);
-        let readable = match (values.next(), values.next()) {
-            (None, _) => true,
-            (Some(Ok(value)), None) => form.reads(value.trim()),
-            _ => false,
-        };
-        if !readable {
-            found.push((name.to_owned(), name));
-        }
-    }
+    let mut found: Vec<(String, &'static str)> = Vec::new();
+    let mut seen = 0_u16;
     for (name, value) in headers.iter_bytes() {
-        if std::str::from_utf8(value).is_err() {
-            let called = match name {
+        let secondary = SECONDARY.iter().enumerate().find(|(_, (known, _))| *known == name);
+        let value = std::str::from_utf8(value);
+        let called = match (secondary, value) {
+            (Some((index, (known, form))), value) => {
+                let again = seen & (1 << index) != 0;
+                seen |= 1 << index;
+                let readable = !again && value.is_ok_and(|value| form.reads(value.trim()));
+                if readable { continue } else { known }
+            }
+            (None, Ok(_)) => continue,
+            (None, Err(_)) => match name {
                 "content-type" => "content-type",
                 "cache-control" => "cache-control",
                 _ if name.starts_with("x-amz-meta-") => "x-amz-meta-*",
                 _ => "another header",
-            };
+            },
+        };
+        if !found.iter().any(|(other, _)| other == name) {
             found.push((name.to_owned(), called));
         }
     }
     found
 }
 
+#[dyn_dispatch_hint]
 impl Intercept for Readable {
     fn name(&self) -> &'static str {
         "Readable"

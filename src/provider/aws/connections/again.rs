@@ -45,6 +45,8 @@ where
     E: Error + 'static,
     F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
+    // Boxed, as the SDK's futures have seven kilobytes, which would be copied with each future around them.
+    let ask = || Box::pin(ask());
     let first = match ask().await {
         Err(error) if repeats != Repeats::Never && is_broken(&error) => error,
         ended => return ended,
