@@ -295,15 +295,22 @@ impl Breaker {
         }
     }
 
-    /// Whether traffic returns with this.
-    fn settle(&self, class: OpClass, passage: Passage, now: Instant, lesson: Option<Lesson>) -> bool {
+    /// Whether traffic returns with this. `in_vain`: since when it was waited for, where nobody else would do and that was for long.
+    fn settle(
+        &self,
+        class: OpClass,
+        passage: Passage,
+        now: Instant,
+        lesson: Option<Lesson>,
+        in_vain: Option<Instant>,
+    ) -> bool {
         let well = matches!(lesson, Some(Lesson::Good | Lesson::Alive));
         let alone = !well && self.is_alone(class);
         let transition = self.with(class, |c| {
             if let Some(Lesson::Fault | Lesson::Late) = lesson {
                 c.late = lesson == Some(Lesson::Late);
             }
-            match (passage, lesson) {
+            let transition = match (passage, lesson) {
                 (Passage::Ordinary, Some(lesson)) => c.policy.ended(now, lesson, alone, &mut c.rng),
                 (Passage::Watch, Some(lesson)) => c.policy.watched(now, lesson, alone, &mut c.rng),
                 (Passage::Probe, Some(lesson)) => c.policy.probed(now, lesson, &mut c.rng),
@@ -313,7 +320,8 @@ impl Breaker {
                     None
                 }
                 (_, None) => None,
-            }
+            };
+            transition.or_else(|| c.policy.waited_in_vain(now, in_vain?, alone, &mut c.rng))
         });
         self.report(class, transition);
         matches!(transition, Some(Transition::Closed { .. }))

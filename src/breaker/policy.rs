@@ -255,6 +255,19 @@ impl Policy {
         opened.or_else(|| only_news.then(|| self.open(now, Cause::Consecutive, true, rng)))
     }
 
+    /// A call that needed just this endpoint has waited for it in vain for a second, since `since`; and nothing went well meanwhile. The next
+    /// that needs it is told at once.
+    pub(crate) fn waited_in_vain(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        alone: bool,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Transition> {
+        let well = self.last_good.is_some_and(|at| at >= since);
+        (self.is_closed() && !alone && !well).then(|| self.open(now, Cause::Consecutive, true, rng))
+    }
+
     /// A probe from the background ended while it was closed: evidence like any other, but it says nothing of the rate.
     pub fn watched(
         &mut self,

@@ -208,6 +208,17 @@ fn forced_attempts_heal_an_open_breaker_but_do_not_prolong_it() {
     assert_eq!(policy.state_name(), "closed");
 }
 
+#[test]
+fn who_was_waited_for_in_vain_is_out_unless_it_answered_somebody_else() {
+    let t0 = crate::clock::now();
+    for (good_at, alone, opens) in [(0, false, true), (500, false, false), (0, true, false)] {
+        let mut policy = Policy::new(Settings::default());
+        policy.ended(t0 + millis(good_at), Lesson::Good, false, &mut rng());
+        let late = policy.waited_in_vain(t0 + millis(1_100), t0 + millis(100), alone, &mut rng());
+        assert_eq!(late.is_some(), opens, "{good_at} {alone}");
+    }
+}
+
 /// Where nothing is closed, hundreds a second are forced, and one in seven succeeds.
 #[test]
 fn one_that_succeeds_here_and_there_is_no_news_after_a_failed_probe() {

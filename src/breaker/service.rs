@@ -2,8 +2,8 @@ use super::{Breaker, Open, Passage};
 use crate::{
     BoxError, clock,
     evidence::Lesson,
-    health::Tracker,
-    request::Call,
+    health::{Tracker, UNLEARNT},
+    request::{After, Call},
     route::is_local_refusal,
     station::{Behind, Served, Station},
 };
@@ -177,7 +177,9 @@ impl<N> Guarded<N> {
                 (lesson, clock::now())
             }
         };
-        let back = breaker.settle(class, passage, now, lesson);
+        let long = || record.after(now) >= After::START.plus(UNLEARNT);
+        let in_vain = (lesson == Some(Lesson::Late) && record.proves() && long()).then(|| call.at());
+        let back = breaker.settle(class, passage, now, lesson, in_vain);
         if let Some(tracker) = self.tracker.as_ref().filter(|_| back && !record.is_large()) {
             tracker.is_back(class);
         }
