@@ -385,9 +385,12 @@ impl Policy {
             // It closed meanwhile. What was forced was alone.
             State::Closed { .. } => return self.ended(now, lesson, !probe, rng),
         };
+        let is_early = matches!(&self.state, State::HalfOpen { next, .. } if now < *next);
         // Who asks for less is there.
         let alive = matches!(lesson, Lesson::Good | Lesson::Alive | Lesson::Throttled);
         match lesson {
+            // By force there are hundreds a second: they count as often as probes would.
+            _ if alive && !probe && is_early => None,
             _ if alive && successes + 1 >= self.successes_wanted(outage) => {
                 let lasted = now.saturating_duration_since(outage.since);
                 self.window = Window::new(self.settings.window);

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// | a neighbour in the same domain of trouble was just left | half as many faults are enough, until an attempt goes well |
 /// | nothing went well here for thirty windows, and an attempt is late | it opens at once: lateness is all that is known of it |
 /// | what opened it was only late | the first time it stays open for a quarter of [`open_min`](Self::open_min): it may have been a pause |
-/// | a probe failed | for [`open_min`](Self::open_min) what succeeds by force says nothing: where nothing is closed, hundreds a second are forced |
+/// | a probe failed, or a recovery did not last | for [`open_min`](Self::open_min) what succeeds by force says nothing: where nothing is closed, hundreds a second are forced |
 /// | an outage was over within a second | it does not count as flapping |
 ///
 /// Shares lie between 0 and 1, counts are at least 1 and at most 10,000, times are at most a day (the window: 1 ms to an hour). A

@@ -98,7 +98,8 @@ impl<C> Endpoint<C> {
 
     /// How many attempts may be under way there at once, at least 1. Default: [`MAX_IN_FLIGHT`](crate::limit::MAX_IN_FLIGHT). More are of
     /// use where many calls take long (at 20,000 a second of 300 ms each, 6,000 are under way); fewer, where its client has a
-    /// queue of its own that is better not filled.
+    /// queue of its own that is better not filled. Calls above go to the next endpoint; with nowhere else to go they wait for their turn, up
+    /// to half of what is left until their deadline.
     #[must_use]
     pub const fn max_in_flight(mut self, attempts: u32) -> Self {
         self.profile.max_in_flight = Some(attempts);

@@ -15,7 +15,7 @@
 //! let ms = Duration::from_millis;
 //! let facts = Facts { age: ms(30), late: ms(5), limit: ms(250), ..Facts::default() };
 //! // Its hedge, which began later, was back first.
-//! assert_eq!(lesson(Ending::Overtaken { after: ms(25) }, facts), Lesson::Late);
+//! assert_eq!(lesson(Ending::Overtaken { after: ms(25), usual: true }, facts), Lesson::Late);
 //! // Its caller did not want to wait: that alone is hardly a sign.
 //! assert_eq!(lesson(Ending::Dropped, facts), Lesson::Left);
 //! // The same call ran into a limit elsewhere before: it is the request that takes long.
@@ -35,6 +35,8 @@ pub enum Ending {
     Overtaken {
         /// How long the other was under way.
         after: Duration,
+        /// That is usual where it was.
+        usual: bool,
     },
     /// It was dropped by its caller, or at the call's deadline, which is the caller's as well.
     Dropped,
@@ -109,7 +111,9 @@ pub fn lesson(ending: Ending, facts: Facts) -> Lesson {
         Ending::Judged(outcome) => outcome,
         Ending::Dropped => return dropped(facts),
         Ending::Overtaken { .. } if facts.age < facts.late => return Of(Whom::Caller),
-        Ending::Overtaken { after } if facts.alike_elsewhere || after >= facts.limit => return Of(Whom::Request),
+        Ending::Overtaken { after, usual } if facts.alike_elsewhere || (after >= facts.limit && !usual) => {
+            return Of(Whom::Request);
+        }
         Ending::Overtaken { .. } => return Late,
     };
     match outcome.verdict {
@@ -172,7 +176,14 @@ mod tests {
         let faulty = judged(Verdict::Faulty, Sent::Maybe);
         let unreachable = judged(Verdict::Unreachable, Sent::No);
         let timed_out = Ending::Judged(Outcome::TIMED_OUT);
-        let after = |after| Ending::Overtaken { after: ms(after) };
+        let after = |after| Ending::Overtaken {
+            after: ms(after),
+            usual: false,
+        };
+        let as_usual = |after| Ending::Overtaken {
+            after: ms(after),
+            usual: true,
+        };
         let refused = Ending::Judged(Outcome::new(Verdict::Denied, Sent::Maybe).naming_the_credential());
         let stood_still = |facts| Facts {
             stood_still: true,
@@ -200,6 +211,8 @@ mod tests {
             (8, after(12), alike(aged(16)), Of(Whom::Request)),
             (8, after(250), aged(254), Of(Whom::Request)),
             (9, after(12), aged(16), Late),
+            // A hang beside one that is far away.
+            (9, as_usual(300), aged(306), Late),
             (10, well, aged(2), Good),
             (10, judged(Verdict::Answer, Sent::Maybe), aged(2), Good),
             (10, judged(Verdict::Absent, Sent::Maybe), aged(2), Good),

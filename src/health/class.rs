@@ -23,6 +23,8 @@ pub(super) struct ClassHealth {
     /// When a call was last asked elsewhere as well to compare, and how many came since.
     compared: Option<Instant>,
     since_compared: u32,
+    /// Probes that calls had lent and that were overtaken while nothing was learnt.
+    pub(super) overtaken_probes: u32,
 }
 
 /// Credentials that worked this recently are believed over a refusal of them: longer than the lifetime left to a token
@@ -92,6 +94,12 @@ impl ClassHealth {
         due
     }
 
+    /// From when on a lent probe is late while nothing is learnt.
+    pub(super) fn unlearnt_probe(&self) -> Duration {
+        let (least, most) = UNLEARNT_PROBE;
+        least.saturating_mul(1 << self.overtaken_probes.min(8)).min(most)
+    }
+
     /// It bears its whole traffic, as far as is seen of itself.
     pub(super) fn is_sound(&self) -> bool {
         !self.faults.is_suspicious() && self.throttle.is_idle()
@@ -110,8 +118,9 @@ impl ClassHealth {
 /// objects are large.
 pub(crate) const UNLEARNT: Duration = Duration::from_secs(1);
 
-/// The same for a call that lends its attempt as a probe.
-pub(super) const UNLEARNT_PROBE: Duration = Duration::from_millis(100);
+/// The same for a call that lends its attempt as a probe, as its endpoint is likely dead: twice as long after each that was overtaken, as it
+/// may only be far away, up to what an answer takes from the other end of the world.
+const UNLEARNT_PROBE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
 
 /// See [`Tracker::late_after`](super::Tracker::late_after).
 #[inline]

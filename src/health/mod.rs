@@ -263,7 +263,10 @@ impl<K> Judge<K> {
         let now = clock::now();
         let age = record.after(now).since(call.at_after());
         let ending = match record.overtaken() {
-            Some((after, _)) => Ending::Overtaken { after },
+            Some((after, late)) => Ending::Overtaken {
+                after,
+                usual: late == Some(false),
+            },
             None => Ending::Dropped,
         };
         let (lesson, _) = self.tracker.ended(measured(call, age, None), ending);
@@ -307,7 +310,7 @@ fn measured<R>(call: &Call<R>, age: Duration, outcome: Option<Outcome>) -> Measu
         stood_still: record.stood_still(call.at_after(), call.at() + age),
         alike_elsewhere: match outcome {
             Some(outcome) => record.failed_alike_elsewhere(leg, outcome),
-            None => record.overtaken().is_some_and(|(_, late)| late),
+            None => record.overtaken().is_some_and(|(_, late)| late == Some(true)),
         },
         in_vain_elsewhere: record.in_vain_elsewhere(leg, call.at() + age),
     }

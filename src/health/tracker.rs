@@ -1,5 +1,5 @@
 use super::{
-    class::{ClassHealth, UNLEARNT, UNLEARNT_PROBE, late_after},
+    class::{ClassHealth, UNLEARNT, late_after},
     latency::Latency,
     names::Names,
 };
@@ -44,7 +44,7 @@ pub(crate) struct Standing {
     pub(crate) p99: Option<Duration>,
     /// See [`Tracker::admitted`].
     pub(crate) admitted: f64,
-    /// Its admission was found to be the most that it can do.
+    /// See [`Tracker::is_bounded`].
     pub(crate) bounded: bool,
     /// See [`Tracker::cost`].
     pub(crate) cost: f64,
@@ -234,10 +234,11 @@ impl Tracker {
         self.lock(class).compares(other_is_known, now)
     }
 
-    /// The same for a call that lends its attempt as a probe of an endpoint that was out: 100 ms while nothing is known, so that the
+    /// The same for a call that lends its attempt as a probe of an endpoint that was out: 100 to 250 ms while nothing is known, so that the
     /// caller does not wait for what is likely dead.
     pub(crate) fn probe_late_after(&self, work: Work) -> Duration {
-        self.p99(work).map_or(UNLEARNT_PROBE, late_after)
+        self.p99(work)
+            .map_or_else(|| self.lock(work.class).unlearnt_probe(), late_after)
     }
 
     /// The rate below which a body is as good as silent, in bytes a second: an eighth of the first percentile of those that were
@@ -299,9 +300,14 @@ impl Tracker {
             p50: latency.p50(),
             p99: latency.p99(),
             admitted: health.throttle.share(now),
-            bounded: matches!(&self.under_way, UnderWay::By(admission) if admission.is_bounded(now)),
+            bounded: self.is_bounded(now),
             cost: self.cost_of(latency.cost_nanos(now), health.last_seen.is_some()),
         }
+    }
+
+    /// Its admission was found to be the most that it can do.
+    pub(crate) fn is_bounded(&self, now: Instant) -> bool {
+        matches!(&self.under_way, UnderWay::By(admission) if admission.is_bounded(now))
     }
 
     fn cost_of(&self, latency: f64, seen: bool) -> f64 {
@@ -359,7 +365,7 @@ impl Tracker {
             Facts {
                 age: attempt.silent,
                 late: match attempt.probe {
-                    true => p99.map_or(UNLEARNT_PROBE, late_after),
+                    true => p99.map_or_else(|| health.unlearnt_probe(), late_after),
                     false => p99.map_or(UNLEARNT, late_after),
                 },
                 limit: self.limit.unwrap_or_else(|| timeout::Limit::after(p99)),
@@ -371,6 +377,10 @@ impl Tracker {
                 unloaded,
             },
         );
+        let overtaken = matches!(ending, Ending::Overtaken { .. });
+        if attempt.probe && p99.is_none() && overtaken && lesson == Lesson::Late {
+            health.overtaken_probes += 1;
+        }
         let retry_after = match ending {
             Ending::Judged(outcome) => {
                 if outcome.credential {
@@ -581,7 +591,8 @@ mod tests {
                     .ended(
                         attempt,
                         Ending::Overtaken {
-                            after: Duration::from_millis(20)
+                            after: Duration::from_millis(20),
+                            usual: true,
                         }
                     )
                     .0,

@@ -178,11 +178,14 @@ impl Delay {
         let Some(tracker) = record.endpoint(call.leg()).and_then(|index| self.trackers.get(index)) else {
             return false;
         };
-        let known = || {
-            let others = self.trackers.iter().filter(|other| !Arc::ptr_eq(other, tracker));
-            others.into_iter().any(|other| other.p99(work).is_some())
-        };
-        tracker.is_rising(work) && self.has_another(record) && tracker.wants_comparison(work.class, known(), call.at())
+        let others = || self.trackers.iter().filter(|other| !Arc::ptr_eq(other, tracker));
+        let known = || others().any(|other| other.p99(work).is_some());
+        // One that throttles, or was found to do no more, has none to spare.
+        let spares = || others().any(|other| other.is_sound(work.class) && !other.is_bounded(call.at()));
+        tracker.is_rising(work)
+            && self.has_another(record)
+            && spares()
+            && tracker.wants_comparison(work.class, known(), call.at())
     }
 
     /// When an attempt is late whose answer has begun: after so much silence.
@@ -343,6 +346,10 @@ where
             && call.record().pin().is_none()
             && call.record().options().hedging.unwrap_or(self.shared.by_default)
             && self.shared.delay.floor < Duration::MAX;
+        if !call.leg().is_first() {
+            // That was the last one's.
+            call.record().note_watched(false);
+        }
         Attempt {
             first: self.inner.enter(call),
             hedge: None,
@@ -400,8 +407,10 @@ impl<N> Hedge<N> {
         let tracker = record
             .endpoint(winner)
             .and_then(|index| self.shared.delay.trackers.get(index));
-        let late = tracker
-            .is_some_and(|tracker| tracker.p99(record.work()).is_some() && took >= tracker.late_after(record.work()));
+        let late = tracker.and_then(|tracker| {
+            let known = tracker.p99(record.work()).is_some();
+            known.then(|| took >= tracker.late_after(record.work()))
+        });
         record.note_overtaken(took, late);
     }
 

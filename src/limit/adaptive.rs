@@ -47,6 +47,8 @@ struct Window {
     under_way: f64,
     /// Those that found no place.
     refused: u32,
+    /// Those that waited for one, at most.
+    waiting: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,8 @@ struct Limit {
     confirmed: bool,
     /// What ended while it kept others out, since that was last looked at: how many, over how many seconds, in how many windows.
     ended: (f64, f64, u32),
+    /// How often in a row it let fewer end.
+    doubled: u32,
     /// Windows in a row in which it was far away.
     spare: u32,
 }
@@ -97,7 +101,11 @@ const TRIED: f64 = 0.6;
 const SHRUNK: f64 = 0.8;
 /// As many end a second as before: up to a fifth less is chance, over so many windows.
 const KEPT: f64 = 0.8;
+/// It is the limit that keeps others out where so many times what ends want in, or as many as ended before.
+const PRESSED: f64 = 2.0;
 const SEEN: u32 = 3;
+/// A limit that goes on to let fewer end after so many doublings is none.
+const DOUBLED: u32 = 2;
 /// A limit that is twice what is under way for so many windows has done its work.
 const SPARE: u32 = 10;
 /// A limit that nothing ended under for so long is forgotten: traffic went elsewhere.
@@ -128,9 +136,10 @@ impl Adaptive {
         }
     }
 
-    /// So many attempts found no place.
-    pub fn refused(&mut self, attempts: u32) {
+    /// So many attempts have found no place since the last time, and so many wait for one now.
+    pub fn refused(&mut self, attempts: u32, waiting: u32) {
         self.window.refused = self.window.refused.saturating_add(attempts);
+        self.window.waiting = self.window.waiting.max(waiting);
     }
 
     /// An attempt took so long, and found so many under way when it began; it is one of `stands_for`, or `None` where it was given up.
@@ -161,7 +170,7 @@ impl Adaptive {
             under_way: full.under_way / attempts,
             took: full.took / attempts,
             rate: f64::from(full.ended) / seconds,
-            wanted: f64::from(full.ended.saturating_add(full.refused)) / seconds,
+            wanted: (f64::from(full.ended) + f64::from(full.refused) + f64::from(full.waiting)) / seconds,
         };
         self.rate = Some(now.rate);
         match self.limit {
@@ -182,6 +191,7 @@ impl Adaptive {
                 before: now,
                 confirmed: false,
                 ended: Default::default(),
+                doubled: 0,
                 spare: 0,
             });
             return;
@@ -200,7 +210,7 @@ impl Adaptive {
             self.lift();
             return;
         }
-        if now.wanted >= limit.before.rate {
+        if now.wanted >= limit.before.rate || now.wanted >= PRESSED * now.rate {
             let (ended, seconds_so_far, windows) = limit.ended;
             limit.ended = (ended + now.rate * seconds, seconds_so_far + seconds, windows + 1);
         }
@@ -218,9 +228,19 @@ impl Adaptive {
         }
         limit.confirmed |= tried;
         if limit.confirmed && fewer {
+            limit.doubled += 1;
+            if limit.doubled > DOUBLED {
+                // It was no queue after all, or can do less than before: that is learnt anew.
+                self.lift();
+                self.usual = Some(now.took.max(usual));
+                return;
+            }
             limit.at *= 2.0;
             self.limit = Some(limit);
             return;
+        }
+        if windows >= SEEN {
+            limit.doubled = 0;
         }
         limit.at = if slow {
             (limit.at * CUT).max(LEAST)
@@ -269,7 +289,6 @@ impl Shared {
     pub(super) fn admits(&self, now: impl FnOnce() -> Instant, under_way: u32) -> Option<bool> {
         if under_way >= self.limit.load(Ordering::Relaxed) && self.limit(now()).is_some_and(|limit| under_way >= limit)
         {
-            self.refuse();
             return None;
         }
         // Two that race may count as one: that only shifts which is the sample.
@@ -280,7 +299,7 @@ impl Shared {
 
     /// Somebody found no place.
     #[cold]
-    pub(super) fn refuse(&self) {
+    pub(super) fn note_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -291,9 +310,9 @@ impl Shared {
     }
 
     /// A sample ended.
-    pub(super) fn ended(&self, now: Instant, took: Duration, under_way: u32, answered: bool) {
+    pub(super) fn ended(&self, now: Instant, took: Duration, under_way: u32, answered: bool, waiting: u32) {
         let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
-        policy.refused(self.refused.swap(0, Ordering::Relaxed));
+        policy.refused(self.refused.swap(0, Ordering::Relaxed), waiting);
         policy.ended(now, took, under_way, answered.then(|| every(under_way)));
         let limit = policy.limit(now).unwrap_or(u32::MAX);
         self.limit.store(limit, Ordering::Relaxed);

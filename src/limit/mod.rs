@@ -7,9 +7,8 @@
 //! [as many as you say](crate::Endpoint::max_in_flight). What is above is refused at once with [`Full`]; the router
 //! then looks elsewhere.
 //!
-//! An attempt for which nothing else is left waits for its turn: up to 50 ms where the capacity was given; where a limit was learnt, if
-//! the wait that is to be expected (those who wait ÷ those that end a second) is under half of what is left until its call's
-//! deadline, and up to that. Our own queue is not the endpoint's illness, and what would be answered in time is not refused. What
+//! An attempt for which nothing else is left waits for its turn: up to 50 ms where the capacity was given; else up to half of what is
+//! left until its call's deadline, unless the wait that is to be expected (those who wait ÷ those that end a second) is longer. Our own queue is not the endpoint's illness, and what would be answered in time is not refused. What
 //! [proves an absence](crate::request::LegKind::Proof) is never refused here: without it the caller would hear of an outage.
 //!
 //! ```
@@ -29,8 +28,8 @@
 //!
 //! **Place in the stack**: inside `breaker`, outside `health`: a refusal is no evidence about the endpoint.
 //!
-//! **Cancel safety**: a dropped attempt gives back its place among those under way; the turn it waited for is not given
-//! back (the rate stays right, one turn is lost).
+//! **Cancel safety**: a dropped attempt gives back its place among those under way, and its place in the line. The turn that it waited
+//! for at a capacity is not given back (the rate stays right, one turn is lost).
 //!
 //! tower users look for back-pressure in `poll_ready`. It cannot be there: readiness comes before the request is known,
 //! and waiting behind one full endpoint would hold up calls that could go elsewhere. So this layer sheds in `call`.
@@ -63,13 +62,13 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tower::Layer;
 
 /// The most that an attempt with no alternative waits for its turn.
 pub const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Whoever waits for a place looks so often whether anything is under way that will end and call it.
+/// Whoever waits for a place looks so often, too: the one that was called may be asleep, or a limit was forgotten.
 const LOOK_EVERY: Duration = PATIENCE;
 
 /// The most attempts under way at one endpoint, so that a hung one takes up at most so many tasks and connections: what 2,000 calls/s
@@ -83,11 +82,9 @@ pub struct Admission(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     in_flight: AtomicU32,
-    /// Those that wait for a place, in the order in which they came: who ends lets the next one look.
+    /// Those that wait for a place. Who ends calls the one that has waited longest.
     waiting: AtomicU32,
-    turns: Arc<Semaphore>,
-    /// Of them, those whose turn it is, and who have not looked yet.
-    called: AtomicU32,
+    free: Arc<Notify>,
     max_in_flight: u32,
     rate: Option<Mutex<Rate>>,
     /// Where no rate was given.
@@ -107,8 +104,7 @@ impl Admission {
         Self(Arc::new(Shared {
             in_flight: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
-            turns: Arc::new(Semaphore::new(0)),
-            called: AtomicU32::new(0),
+            free: Arc::default(),
             max_in_flight,
             rate: capacity.map(|capacity| Mutex::new(Rate::new(capacity))),
             learnt: capacity.is_none().then(adaptive::Shared::new),
@@ -120,8 +116,7 @@ impl Admission {
         self.0.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The most attempts that may be under way at the moment, where that was learnt; `None`: no limit but
-    /// [`MAX_IN_FLIGHT`].
+    /// The most attempts that may be under way at the moment, where that was learnt; `None`: no limit but the maximum.
     pub fn learnt_limit(&self) -> Option<u32> {
         self.0.learnt.as_ref().and_then(|learnt| learnt.limit(clock::now()))
     }
@@ -135,12 +130,27 @@ impl Admission {
     /// way: after how long it may come again.
     #[inline]
     fn admit<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Option<Sample>), Duration> {
-        // Nobody overtakes those who wait.
-        if self.0.waiting.load(Ordering::Relaxed) > 0 && !call.record().proves() {
-            self.0.learnt.iter().for_each(adaptive::Shared::refuse);
+        let waiting = self.0.waiting.load(Ordering::Relaxed);
+        if waiting > 0 && !call.record().proves() && self.in_flight().saturating_add(waiting) >= self.most() {
+            self.note_refused();
             return Err(PATIENCE);
         }
-        self.enter(call, patience)
+        let admitted = self.enter(call, patience);
+        if admitted.is_err() {
+            self.note_refused();
+        }
+        admitted
+    }
+
+    /// How many may be under way.
+    fn most(&self) -> u32 {
+        self.learnt_limit().unwrap_or(u32::MAX).min(self.0.max_in_flight)
+    }
+
+    /// Somebody came and found no place.
+    #[cold]
+    fn note_refused(&self) {
+        self.0.learnt.iter().for_each(adaptive::Shared::note_refused);
     }
 
     /// The same for whoever's turn it is.
@@ -150,7 +160,7 @@ impl Admission {
         let before = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
         let admitted = self.weigh(call, before, patience);
         if admitted.is_err() {
-            self.leave();
+            self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
         }
         admitted
     }
@@ -195,34 +205,38 @@ impl Admission {
         let before = f64::from(self.0.waiting.load(Ordering::Relaxed));
         match rate {
             Some(rate) if before / rate >= most.as_secs_f64() => None,
-            Some(_) => Some(most.max(PATIENCE)),
-            None => Some(PATIENCE),
+            _ => Some(most.max(PATIENCE)),
         }
     }
 
     /// One that was admitted is over.
     #[inline]
     fn leave(&self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if self.0.waiting.load(Ordering::Relaxed) > 0 {
-            self.call_up();
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if self.0.waiting.load(Ordering::SeqCst) > 0 {
+            self.0.free.notify_one();
         }
     }
 
-    /// As many of those that wait as there are places may look.
+    /// One waits from now on. It is to look once more when it is [called](Self::called): a place may have become free before.
     #[cold]
-    fn call_up(&self) {
-        let most = self.learnt_limit().unwrap_or(u32::MAX).min(self.0.max_in_flight);
-        let waiting = self.0.waiting.load(Ordering::Relaxed);
-        let more = |called: u32| {
-            let places = most.saturating_sub(self.in_flight()).min(waiting);
-            Some(called.max(places))
-        };
-        // (Two that race may call up one too many, who then looks again.)
-        if let Ok(called) = self.0.called.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            let new = more(called).unwrap_or_default().saturating_sub(called);
-            self.0.turns.add_permits(new as usize);
+    fn wait(&self) {
+        self.0.waiting.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// One waits no longer. Where there is room for another, too (a limit has grown, or was forgotten), that one looks next.
+    #[cold]
+    fn waits_no_longer(&self) {
+        let others = self.0.waiting.fetch_sub(1, Ordering::SeqCst) > 1;
+        if others && self.in_flight() < self.most() {
+            self.0.free.notify_one();
         }
+    }
+
+    /// Ready when the one that waits for this is called.
+    fn called(&self) -> Pin<Box<Called>> {
+        let free = self.0.free.clone();
+        Box::pin(async move { free.notified().await })
     }
 
     /// What a sample met.
@@ -231,11 +245,8 @@ impl Admission {
         let (record, leg) = (call.record(), call.leg());
         if let Some((lesson @ (Lesson::Good | Lesson::Late), took)) = record.lesson(leg) {
             let sent = record.sent_at(leg).unwrap_or_else(|| call.at());
-            learnt.ended(sent + took, took, sample.found, lesson == Lesson::Good);
-            if self.0.waiting.load(Ordering::Relaxed) > 0 {
-                // There may be more room now.
-                self.call_up();
-            }
+            let waiting = self.0.waiting.load(Ordering::Relaxed);
+            learnt.ended(sent + took, took, sample.found, lesson == Lesson::Good, waiting);
         }
     }
 }
@@ -300,10 +311,10 @@ where
                 place: None,
                 state: match self.admission.patience(call).filter(|_| call.may_queue()) {
                     Some(patience) => {
-                        self.admission.0.waiting.fetch_add(1, Ordering::Relaxed);
+                        self.admission.wait();
                         State::Waiting {
-                            turn: Some(Box::pin(self.admission.0.turns.clone().acquire_owned())),
-                            next: call.at_after().plus(LOOK_EVERY.min(patience)),
+                            called: self.admission.called(),
+                            next: call.at_after(),
                             until: call.at_after().plus(patience),
                             own: Own::default(),
                         }
@@ -337,40 +348,35 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<N::Response, BoxError>> {
         let Attempt { place, state } = attempt;
-        while let State::Waiting { turn, next, until, own } = state {
-            if let Some(Poll::Ready(permit)) = turn.as_mut().map(|turn| turn.as_mut().poll(cx)) {
-                permit.ok().map(OwnedSemaphorePermit::forget);
-                self.admission.0.called.fetch_sub(1, Ordering::Relaxed);
-                *turn = None;
+        while let State::Waiting {
+            called,
+            next,
+            until,
+            own,
+        } = state
+        {
+            let admission = &self.admission;
+            if called.as_mut().poll(cx).is_ready() {
+                *called = admission.called();
                 *next = call.at_after();
+                continue;
             }
             ready!(call.record().poll_until(*next, own, cx));
-            let admission = &self.admission;
             let later = call.clone().handed_down(clock::now());
-            // Where nothing is under way, nothing ends that could call it.
-            let its_turn = turn.is_none() || admission.in_flight() == 0;
-            let admitted = match its_turn {
-                true => admission.enter(&later, Duration::ZERO),
-                false => Err(PATIENCE),
-            };
-            match admitted {
+            match admission.enter(&later, Duration::ZERO) {
                 Ok((_, sample)) => {
-                    admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                     *place = Some(Place { sample });
                     *state = State::Sent {
                         inner: self.inner.enter(&later),
                         later: Some(Box::new(later)),
                     };
+                    admission.waits_no_longer();
                 }
                 Err(retry_after) if later.at_after() >= *until => {
-                    admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                     *state = State::Refused { retry_after };
+                    admission.waits_no_longer();
                 }
-                Err(_) => {
-                    // Whose turn it is, and who was too late for the place, has the next.
-                    let every = if turn.is_none() { LOOK_EVERY / 10 } else { LOOK_EVERY };
-                    *next = later.at_after().plus(every).min(*until);
-                }
+                Err(_) => *next = later.at_after().plus(LOOK_EVERY).min(*until),
             }
         }
         if let State::Queued { turn, own } = state {
@@ -402,8 +408,8 @@ where
         match state {
             State::Sent { inner, later } => self.inner.abandon(later.as_deref().unwrap_or(call), inner, pinned),
             State::Waiting { .. } => {
-                self.admission.0.waiting.fetch_sub(1, Ordering::Relaxed);
                 *state = State::Refused { retry_after: PATIENCE };
+                self.admission.waits_no_longer();
             }
             State::Refused { .. } | State::Queued { .. } => {}
         }
@@ -436,7 +442,7 @@ pub struct Attempt<R, A> {
     state: State<R, A>,
 }
 
-type Turn = dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + Sync;
+type Called = dyn Future<Output = ()> + Send + Sync;
 
 enum State<R, A> {
     Refused {
@@ -448,8 +454,7 @@ enum State<R, A> {
     },
     /// There was no place, and nowhere else to go.
     Waiting {
-        /// `None`: it has come.
-        turn: Option<Pin<Box<Turn>>>,
+        called: Pin<Box<Called>>,
         next: After,
         until: After,
         own: Own,
@@ -519,7 +524,7 @@ mod tests {
                     .is_ok_and(|answer| answer.is_ok())
             }
         };
-        // (While nothing is learnt, the first that find no room wait for 50 ms.)
+        //
         let answered = futures_util::future::join_all((0..8).map(call)).await;
         assert_eq!(answered.iter().filter(|ok| **ok).count(), 6);
         assert_eq!(*served.lock().unwrap(), [0, 1, 2, 4, 5, 6]);

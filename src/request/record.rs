@@ -11,7 +11,7 @@ use std::{
     pin::Pin,
     sync::{
         Mutex, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -58,7 +58,8 @@ pub struct CallRecord {
     withheld: AtomicBool,
     /// Nanoseconds: how long the attempt took that was back before another; 0 while none was.
     overtaken: AtomicU64,
-    overtaken_late: AtomicBool,
+    /// Whether that was late by its own endpoint's measure; `UNKNOWN`: there is none.
+    overtaken_late: AtomicU8,
     /// Another endpoint is asked beside an attempt that is late, or will be.
     watched: AtomicBool,
     timer: CallTimer,
@@ -66,6 +67,8 @@ pub struct CallRecord {
 
 /// No deadline yet.
 const UNDECIDED: u64 = u64::MAX;
+
+const UNKNOWN: u8 = 2;
 
 impl CallRecord {
     /// A record for a call that starts now.
@@ -92,7 +95,7 @@ impl CallRecord {
             probe: AtomicBool::new(false),
             withheld: AtomicBool::new(false),
             overtaken: AtomicU64::new(0),
-            overtaken_late: AtomicBool::new(false),
+            overtaken_late: AtomicU8::new(UNKNOWN),
             watched: AtomicBool::new(false),
             timer: CallTimer::default(),
         }

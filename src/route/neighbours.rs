@@ -42,7 +42,7 @@ pub struct Neighbour {
     pub p50: Option<Duration>,
     /// Its 99th percentile, once known.
     pub p99: Option<Duration>,
-    /// It carries its whole traffic: its breaker is closed and off its ramp, and it does not throttle.
+    /// It carries its whole traffic: its breaker is closed and off its ramp, it does not throttle, and no limit was learnt of it.
     pub whole: bool,
 }
 

@@ -256,9 +256,9 @@ pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Se
 /// 1. A first attempt that finds a probe due goes there, unless the background sees to it: that is how a sick endpoint is
 ///    found to be well.
 /// 2. Closed endpoints that this call has not tried, by tier and cost.
-/// 3. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
-/// 4. By force, one that still does some of its work: what the closed ones do not bear as they throttle, and retries. It is open, has
-///    succeeded since it was left, within 10 s and more often than not, and fails quickly when it fails.
+/// 3. By force, one that still does some of its work: what the closed ones do not bear as they throttle, and retries. It is open, has
+///    succeeded since it was left, within 10 s and more often than not, and last failed at once.
+/// 4. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
 /// 5. When nothing at all is closed: the one that succeeded last, by force.
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
@@ -381,7 +381,8 @@ pub(super) fn select(
     if let Some(index) = choose(candidates, chance.draw()) {
         let others = candidates.iter().filter(|c| c.share > 0.0).count() > 1;
         return Some(Selected {
-            may_queue: !others,
+            // A hedge is worth no wait, and none of those who have nowhere else to go.
+            may_queue: !others && wish.kind != LegKind::Hedge,
             forced: partly & bit(index) != 0,
             ..chosen(index)
         });

@@ -26,7 +26,7 @@
 //!
 //! | who says it | an attempt has | one that runs into it |
 //! |---|---|---|
-//! | nobody | the learnt limit, half of what is left at most, and [what many bytes need](crate::request::CallRecord::allowing) | is late by the endpoint's own measure |
+//! | nobody | the learnt limit, half of what is left at most (four times the limit where nothing could follow: a write that must happen once, a read that everybody else is asked beside), and [what many bytes need](crate::request::CallRecord::allowing) | is late by the endpoint's own measure |
 //! | the builder | just this | is late: this is the measure |
 //! | the call | just this | is like one that its caller left: late only if the endpoint's own limit is no longer |
 //!

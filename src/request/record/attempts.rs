@@ -1,4 +1,4 @@
-use super::{CallRecord, bit};
+use super::{CallRecord, UNKNOWN, bit};
 use crate::{
     clock::{self, Instant, nanos},
     evidence::Lesson,
@@ -200,18 +200,23 @@ impl CallRecord {
         all.len() > 1 && all.iter().all(unreachable)
     }
 
-    /// The attempts that are dropped from now on are so because another of this call was back first, after so long; `late`: by its own
-    /// endpoint's measure.
-    pub(crate) fn note_overtaken(&self, after: Duration, late: bool) {
+    /// The attempts that are dropped from now on are so because another of this call was back first, after so long; `late`: whether that was
+    /// by its own endpoint's measure, where there is one.
+    pub(crate) fn note_overtaken(&self, after: Duration, late: Option<bool>) {
         self.overtaken.store(nanos(after).max(1), Ordering::Relaxed);
-        self.overtaken_late.store(late, Ordering::Relaxed);
+        self.overtaken_late
+            .store(late.map_or(UNKNOWN, u8::from), Ordering::Relaxed);
     }
 
     /// See [`note_overtaken`](Self::note_overtaken).
-    pub(crate) fn overtaken(&self) -> Option<(Duration, bool)> {
+    pub(crate) fn overtaken(&self) -> Option<(Duration, Option<bool>)> {
+        let late = match self.overtaken_late.load(Ordering::Relaxed) {
+            UNKNOWN => None,
+            late => Some(late == u8::from(true)),
+        };
         match self.overtaken.load(Ordering::Relaxed) {
             0 => None,
-            nanos => Some((Duration::from_nanos(nanos), self.overtaken_late.load(Ordering::Relaxed))),
+            nanos => Some((Duration::from_nanos(nanos), late)),
         }
     }
 
