@@ -97,7 +97,7 @@ impl ClassHealth {
     /// From when on a lent probe is late while nothing is learnt.
     pub(super) fn unlearnt_probe(&self) -> Duration {
         let (least, most) = UNLEARNT_PROBE;
-        least.saturating_mul(1 << self.overtaken_probes.min(8)).min(most)
+        least.saturating_mul(1 << (self.overtaken_probes / 16).min(8)).min(most)
     }
 
     /// It bears its whole traffic, as far as is seen of itself.
@@ -118,8 +118,8 @@ impl ClassHealth {
 /// objects are large.
 pub(crate) const UNLEARNT: Duration = Duration::from_secs(1);
 
-/// The same for a call that lends its attempt as a probe, as its endpoint is likely dead: twice as long after each that was overtaken, as it
-/// may only be far away, up to what an answer takes from the other end of the world.
+/// The same for a call that lends its attempt as a probe, as its endpoint is likely dead: twice as long with each sixteenth that was
+/// overtaken, as it may have come back and be far away, up to what an answer takes from the other end of the world.
 const UNLEARNT_PROBE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
 
 /// See [`Tracker::late_after`](super::Tracker::late_after).

@@ -603,6 +603,37 @@ mod tests {
         assert!(tracker.fault_share(OpClass::Read) > 0.9);
     }
 
+    /// It was dead before anything was learnt of it, and may only be far away.
+    #[test]
+    fn a_probe_of_the_unknown_is_given_more_time_after_many_that_were_overtaken() {
+        let now = crate::clock::now();
+        let tracker = Tracker::new();
+        let work: Work = OpClass::Read.into();
+        let late: Vec<u128> = (0..40)
+            .map(|_| {
+                let late = tracker.probe_late_after(work);
+                let attempt = Attempt {
+                    work,
+                    began: now,
+                    age: late,
+                    silent: late,
+                    sample: None,
+                    rate: None,
+                    probe: true,
+                    large: false,
+                    background: false,
+                    stood_still: false,
+                    alike_elsewhere: false,
+                    in_vain_elsewhere: Duration::ZERO,
+                };
+                let after = Duration::from_millis(12);
+                tracker.ended(attempt, Ending::Overtaken { after, usual: true });
+                late.as_millis()
+            })
+            .collect();
+        assert_eq!((late[0], late[15], late[16], late[32]), (100, 100, 200, 250));
+    }
+
     #[test]
     fn reads_and_writes_are_judged_apart() {
         let t0 = crate::clock::now();

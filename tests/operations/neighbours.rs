@@ -1,6 +1,6 @@
 //! Trouble next door: evidence travels within a provider's region, and condemns nobody.
 
-use evenkeel::{Endpoint, Failover, breaker::Registry, request::OpClass};
+use evenkeel::{Endpoint, Failover, breaker::Registry, endpoint::Role, request::OpClass};
 use std::{
     io,
     sync::{
@@ -144,4 +144,42 @@ async fn an_idle_neighbour_is_looked_at_as_soon_as_there_is_trouble() {
         // Two faults are enough here; one that is well is asked once and not condemned.
         assert_eq!((breaker, probes), if dead { ("open", 2) } else { ("closed", 1) });
     }
+}
+
+/// Two clients of one bucket, as they say themselves: what the first has left the second leaves, and spends no faults of its own.
+#[tokio::test(start_paused = true)]
+async fn clients_that_name_the_same_host_share_the_verdict() {
+    let registry = Registry::new();
+    let virginia = Store::default();
+    let client = || {
+        let pair = [
+            ("virginia", virginia.clone(), "us-east-1"),
+            ("ireland", Store::default(), "eu-west-1"),
+        ];
+        let endpoints = pair.map(|(name, store, region)| {
+            let host = format!("bucket.s3.{region}.amazonaws.com");
+            let endpoint = Endpoint::new(name, store).provider("aws").region(region);
+            endpoint.depends_on(host, Role::Data)
+        });
+        let builder = Failover::builder().endpoints(endpoints);
+        builder.registry(registry.clone()).seed(1).build().unwrap()
+    };
+    let (busy, quiet) = (client(), client());
+    reads(&busy, 20).await;
+    touched_before_left(&busy, &virginia).await;
+    virginia.down(true);
+    quiet.read(Store::get).await.unwrap();
+    assert!(virginia.calls.load(Ordering::Relaxed) <= 1);
+    let starting = client();
+    virginia.down(true);
+    starting.read(Store::get).await.unwrap();
+    assert!(
+        virginia.calls.load(Ordering::Relaxed) <= 1,
+        "one that starts later, too"
+    );
+    // It is no verdict for ever: each finds out by itself that it is back.
+    virginia.down(false);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    reads(&quiet, 60).await;
+    assert!(virginia.calls.load(Ordering::Relaxed) > 10);
 }
