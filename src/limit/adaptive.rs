@@ -389,6 +389,25 @@ mod tests {
         assert!((1..500).contains(&limited), "{limited} ms");
     }
 
+    /// Objects of all sizes look like a queue by chance, and under a limit fewer end, while many wait.
+    #[test]
+    fn a_limit_that_lets_fewer_end_goes() {
+        let mut now = crate::clock::now();
+        let mut policy = Adaptive::new();
+        run(&mut policy, &mut now, 1_000, 20 * MS, 10);
+        run(&mut policy, &mut now, 110, 600 * MS, 100);
+        run(&mut policy, &mut now, 60, 300 * MS, 50);
+        assert!(policy.limit(now).is_some());
+        let gone = (0..2_000).find(|_| {
+            now += 20 * MS;
+            policy.refused(10, 100);
+            let under_way = policy.limit(now).unwrap_or(50);
+            policy.ended(now, 300 * MS, under_way, Some(1));
+            policy.limit(now).is_none()
+        });
+        assert!(gone.is_some(), "{:?}", policy.limit(now));
+    }
+
     #[test]
     fn a_limit_that_nobody_meets_is_forgotten() {
         let mut now = crate::clock::now();

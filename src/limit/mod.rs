@@ -475,7 +475,10 @@ impl<R, A> std::fmt::Debug for Attempt<R, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{CallRecord, OpClass, Safety};
+    use crate::{
+        Endpoint, Failover,
+        request::{CallRecord, OpClass, Safety},
+    };
     use tower::{ServiceExt, service_fn};
 
     #[tokio::test(start_paused = true)]
@@ -532,5 +535,33 @@ mod tests {
             (admission.in_flight(), admission.0.waiting.load(Ordering::Relaxed)),
             (0, 0)
         );
+    }
+
+    /// The standby has one place, which is free again after 50 ms. A hedge that waited for it would be back before the first.
+    #[tokio::test(start_paused = true)]
+    async fn a_hedge_waits_in_no_line() {
+        let ms = Duration::from_millis;
+        let client = Failover::builder()
+            .endpoint(Endpoint::new("home", 100))
+            .endpoint(Endpoint::new("away", 5).max_in_flight(1))
+            .seed(1)
+            .build()
+            .unwrap();
+        let takes = |time: u64| async move {
+            tokio::time::sleep(ms(time)).await;
+            Ok::<_, std::io::Error>(())
+        };
+        for _ in 0..50 {
+            client.read(move |_| takes(5)).await.unwrap();
+        }
+        let holds = client.read(move |_| takes(50)).pin("away");
+        let start = clock::now();
+        let slow = async {
+            client.read(takes).await.unwrap();
+            start.elapsed()
+        };
+        let (held, took) = tokio::join!(holds, slow);
+        held.unwrap();
+        assert_eq!(took, ms(100));
     }
 }

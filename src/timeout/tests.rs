@@ -475,3 +475,20 @@ async fn what_is_there_just_before_the_deadline_is_waited_for() {
         assert!(got.is_ok(), "{number}: {got:?}");
     }
 }
+
+/// No second attempt would show that it is only slow.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_must_happen_once_may_become_slow() {
+    let client = endpoints([5]);
+    for _ in 0..50 {
+        client.write(answer).await.unwrap();
+    }
+    let slow = |_| async {
+        sleep(ms(900)).await;
+        Ok::<_, io::Error>(())
+    };
+    client.write(slow).await.unwrap();
+    let error = client.write(|_| pending::<io::Result<()>>()).await.unwrap_err();
+    let took = error.attempts()[0].elapsed().unwrap();
+    assert!(took >= ms(1_000) && took < ms(10_000), "{took:?}");
+}
