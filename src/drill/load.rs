@@ -95,7 +95,9 @@ impl Scenario {
             LoadError {
                 file: None,
                 position: Some((e.line(), e.column())),
-                reason: reason.replace("EOF while parsing", "it ends too early, within"),
+                reason: reason
+                    .replace("EOF while parsing", "it ends too early, within")
+                    .replace("expected ident", "this is no JSON"),
                 source: None,
             }
         })?;
@@ -148,6 +150,12 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_json_is_called_so() {
+        let said = Scenario::from_json("not: [a scenario").unwrap_err().to_string();
+        assert_eq!(said, "scenario, line 1, column 2: this is no JSON");
+    }
     use crate::{Endpoint, drill::PlayerKind, request::OpClass};
     use std::time::Duration;
 
