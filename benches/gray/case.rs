@@ -17,6 +17,8 @@ pub(crate) enum Trouble {
     Hang(f64),
     /// This share of the answers are errors.
     Fail(f64),
+    /// This share of the requests finds no way there.
+    Unreachable(f64),
     /// It answers with an error, at once.
     Refuse,
     /// Every so-manieth answer is an error: one of so many backends is broken.

@@ -14,7 +14,7 @@ pub(crate) const FEW: f64 = 5.0;
 
 /// All of them, in the order of the table.
 pub(crate) fn all() -> Vec<Case> {
-    use Trouble::{Creep, EveryNth, Fail, Hang, Nothing, Prefix, Refuse, SlowDown, Stall};
+    use Trouble::{Creep, EveryNth, Fail, Hang, Nothing, Prefix, Refuse, SlowDown, Stall, Unreachable};
     let primary = |name, trouble| case(name, MANY, [trouble, Nothing]);
     let pause = Stall(300.0);
     vec![
@@ -25,6 +25,10 @@ pub(crate) fn all() -> Vec<Case> {
         case("sick30", MANY, [Hang(1.0), Fail(0.3)]),
         case("sick30", FEW, [Hang(1.0), Fail(0.3)]),
         case("both30", MANY, [Fail(0.3), Fail(0.3)]),
+        case("offline", MANY, [Unreachable(1.0), Unreachable(1.0)]),
+        case("offline", FEW, [Unreachable(1.0), Unreachable(1.0)]),
+        case("away30", MANY, [Unreachable(1.0), Unreachable(0.3)]),
+        case("away30", FEW, [Unreachable(1.0), Unreachable(0.3)]),
         case("dead30", MANY, [Refuse, Fail(0.3)]),
         Case {
             // Both are learnt: the standby, too, has had all traffic for a while.

@@ -62,7 +62,7 @@ fn failed(after: Duration, failure: Failure) -> Answer {
 
 impl Server for Troubled {
     fn answer(&mut self, at: Duration, ask: &Ask, rng: &mut fastrand::Rng) -> Answer {
-        use Failure::{Broken, SlowDown};
+        use Failure::{Broken, SlowDown, Unreachable};
         let usual = self.place.usual.draw(rng);
         let usual = ask.takes.unwrap_or(usual);
         if self.away.contains(&at.as_secs_f64()) {
@@ -92,6 +92,8 @@ impl Server for Troubled {
             Trouble::Hang(_) => good(usual),
             Trouble::Fail(share) => judged(rng.f64() < share, Broken),
             Trouble::SlowDown(share) => judged(rng.f64() < share, SlowDown),
+            Trouble::Unreachable(share) if rng.f64() < share => failed(Duration::ZERO, Unreachable),
+            Trouble::Unreachable(_) => good(usual),
             Trouble::Refuse => failed(Duration::ZERO, Broken),
             Trouble::EveryNth(n) => {
                 self.requests += 1;

@@ -98,6 +98,10 @@ const TARGETS: &[Target] = targets! {
     "sick30" @ 5.0: figures.success AtLeast 0.88, figures.attempts_per_call AtMost 1.33;
     // One probe per open period.
     "both30" @ 500.0: openings AtMost 120.0, half_openings AtMost 121.0, figures.attempts_per_call AtMost 1.115, figures.success AtLeast 0.76;
+    "offline" @ 500.0: openings AtMost 0.0, figures.attempts_per_call AtMost 1.115, figures.return_s AtMost 0.1;
+    "offline" @ 5.0: openings AtMost 0.0, figures.attempts_per_call AtMost 1.34, figures.return_s AtMost 0.5;
+    "away30" @ 500.0: primary_opened_s AtMost 0.2, figures.success AtLeast 0.76;
+    "away30" @ 5.0: figures.success AtLeast 0.88, figures.attempts_per_call AtMost 1.33;
     "dead30" @ 500.0: primary_opened_s AtMost 0.2;
     "large05" @ 500.0: figures.success AtLeast ALL, openings AtMost 0.0;
     "creep10" @ 500.0: figures.ok_under_100ms AtLeast 0.99, figures.attempts_per_call AtMost 1.1;

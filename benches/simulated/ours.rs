@@ -66,6 +66,7 @@ impl Classify<(), Failure> for Judge {
         match result {
             Ok(()) => Outcome::SUCCESS,
             Err(Failure::Broken) => Outcome::new(Verdict::Faulty, Sent::Maybe),
+            Err(Failure::Unreachable) => Outcome::new(Verdict::Unreachable, Sent::No),
             Err(Failure::SlowDown) => Outcome::new(Verdict::Throttled, Sent::Maybe),
         }
     }

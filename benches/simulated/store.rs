@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     Broken,
+    Unreachable,
     SlowDown,
 }
 

@@ -196,6 +196,12 @@ impl Breaker {
         }
     }
 
+    /// Both are of endpoints of one client.
+    fn is_in_company_of(&self, other: &Self) -> bool {
+        let is_other = |mate: &Weak<Shared>| std::ptr::eq(mate.as_ptr(), Arc::as_ptr(&other.0));
+        self.0.company.get().is_some_and(|mates| mates.iter().any(is_other))
+    }
+
     /// There is nobody else whom traffic could go to. A breaker that is used by itself is not: who put it there wants it to open.
     fn is_alone(&self, class: OpClass) -> bool {
         let company = self.0.company.get();

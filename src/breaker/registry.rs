@@ -1,12 +1,12 @@
 use super::Breaker;
 use crate::{
     clock::Instant,
-    endpoint::{Profile, Role},
+    endpoint::{Host, Profile},
     request::OpClass,
     sync::{Mutex, MutexGuard},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ptr,
     sync::{Arc, PoisonError, Weak},
     time::Duration,
@@ -14,10 +14,11 @@ use std::{
 
 /// Where clients of one process tell each other of trouble.
 ///
-/// Clients that name the *same* endpoint (provider, region, and the host of its data that it
-/// [declares](crate::Endpoint::depends_on)) share the verdict: when one leaves it, the others do, too, but for those that
+/// Clients that name the *same* endpoint share the verdict: when one leaves it, the others do, too, but for those that
 /// saw it work within the last second; each comes back by probes of its own. So a client that starts, or has little traffic, does
-/// not spend its own seconds at what another knows to be dead.
+/// not spend its own seconds at what another knows to be dead. Two endpoints are the same if provider, region and a host of their data are:
+/// the host that the adapter reads from its client's configuration, or that the endpoint
+/// [declares](crate::Endpoint::depends_on). (Where neither is known, as of a `Failover` that declares none, it is not the same.)
 ///
 /// Between *different* endpoints of one place it is a suspicion only. When an endpoint is left, the others of the same provider's region become *wary*: for at most 30 s half the faults are
 /// enough to leave them, too. It never opens a breaker by itself, and any success ends it: in 2021 S3 and DynamoDB were
@@ -40,8 +41,8 @@ pub struct Registry(Arc<Mutex<BTreeMap<Domain, Vec<Member>>>>);
 
 #[derive(Debug)]
 struct Member {
-    /// Which of the domain's endpoints.
-    identity: Option<Arc<str>>,
+    /// Where the endpoint's data is asked for: what tells it from the others of its domain.
+    hosts: Vec<Host>,
     breaker: Weak<super::Shared>,
 }
 
@@ -52,12 +53,12 @@ pub(super) struct Domain {
     region: Arc<str>,
 }
 
-/// What tells an endpoint from the others of its domain.
-/// `None`: it has not said.
-fn identity(profile: &Profile) -> Option<Arc<str>> {
-    let declared = profile.depends_on().iter().filter(|(_, role)| *role == Role::Data);
-    let hosts: BTreeSet<String> = declared.map(|(host, _)| host.to_string()).collect();
-    (!hosts.is_empty()).then(|| hosts.into_iter().collect::<Vec<_>>().join(",").into())
+impl Member {
+    /// Whether both are breakers of one endpoint: they ask for its data at one host. One that does not say where is alone.
+    fn is_of_the_endpoint(&self, other: &Self) -> bool {
+        let meets = |host: &Host| other.hosts.iter().any(|theirs| host.meets(theirs));
+        self.hosts.iter().any(meets)
+    }
 }
 
 impl Domain {
@@ -80,22 +81,20 @@ impl Registry {
 
     /// A client's breaker of this endpoint comes in, and hears what the others know of it.
     pub(super) fn enter(&self, domain: Domain, profile: &Profile, breaker: &Breaker, now: Instant) {
-        let identity = identity(profile);
+        let comer = Member {
+            hosts: profile.data_hosts().cloned().collect(),
+            breaker: Arc::downgrade(&breaker.0),
+        };
         let out: Vec<OpClass> = {
             let mut domains = self.lock();
             let members = domains.entry(domain).or_default();
             members.retain(|member| member.breaker.strong_count() > 0);
-            let same = members
-                .iter()
-                .filter(|member| identity.is_some() && member.identity == identity);
+            let same = members.iter().filter(|member| member.is_of_the_endpoint(&comer));
             let known: Vec<Breaker> = same
                 .filter_map(|member| member.breaker.upgrade())
                 .map(Breaker)
                 .collect();
-            members.push(Member {
-                identity,
-                breaker: Arc::downgrade(&breaker.0),
-            });
+            members.push(comer);
             let is_out = |class: &OpClass| known.iter().any(|breaker| !breaker.is_closed(*class));
             OpClass::ALL.into_iter().filter(is_out).collect()
         };
@@ -108,14 +107,14 @@ impl Registry {
             let domains = self.lock();
             let members = domains.get(domain).map(Vec::as_slice).unwrap_or_default();
             let is_origin = |member: &&Member| ptr::eq(member.breaker.as_ptr(), Arc::as_ptr(&origin.0));
-            let identity = members
-                .iter()
-                .find(is_origin)
-                .and_then(|member| member.identity.clone());
+            let left = members.iter().find(is_origin);
             let alive = members.iter().filter_map(|member| {
                 let breaker = Breaker(member.breaker.upgrade()?);
                 let other = !Arc::ptr_eq(&breaker.0, &origin.0);
-                other.then_some((identity.is_some() && identity == member.identity, breaker))
+                // One client may reach two endpoints of its own by one host: it sees of each how it is.
+                let same =
+                    left.is_some_and(|left| left.is_of_the_endpoint(member)) && !origin.is_in_company_of(&breaker);
+                other.then_some((same, breaker))
             });
             alive.partition(|(same, _)| *same)
         };

@@ -87,10 +87,10 @@ pub struct SharedHost {
 }
 
 impl Dependencies {
-    /// Those of these endpoints; beside each, the hosts of its data as its client's configuration says them.
-    pub(crate) fn of<'a>(endpoints: impl Iterator<Item = (&'a Profile, Option<Vec<Host>>)>) -> Self {
+    /// Those of these endpoints.
+    pub(crate) fn of<'a>(endpoints: impl Iterator<Item = &'a Profile>) -> Self {
         let mut all = Self::default();
-        for (profile, hosts) in endpoints {
+        for profile in endpoints {
             let mut add = |role, host: Host, known| {
                 let dependency = Dependency {
                     endpoint: profile.shared_name().clone(),
@@ -101,17 +101,17 @@ impl Dependencies {
                 };
                 all.list.push(dependency);
             };
-            let declared = profile.depends_on().iter();
-            if hosts.is_none() && !declared.clone().any(|(_, role)| *role == Role::Data) {
+            let hosts = profile.client_hosts();
+            if hosts.is_none() && profile.data_hosts().next().is_none() {
                 all.unknown.push(profile.shared_name().clone());
             }
             for host in hosts.unwrap_or_default() {
-                add(Role::Data, host, Known::Client);
+                add(Role::Data, host.clone(), Known::Client);
             }
             for host in profile.credentials().map(|c| c.hosts()).unwrap_or_default() {
                 add(Role::Credentials, Host::from(&*host), Known::Keeper);
             }
-            for (host, role) in declared {
+            for (host, role) in profile.depends_on() {
                 add(*role, host.clone(), Known::Declared);
             }
         }

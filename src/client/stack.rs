@@ -74,6 +74,8 @@ pub(crate) fn compose<S: Clone, K: Clone>(
         })
         .collect();
     Breaker::in_company(&members.iter().map(|member| &member.vitals.breaker).collect::<Vec<_>>());
+    let permitted = members.iter().filter(|member| member.barred.is_none());
+    Tracker::in_company(&permitted.map(|member| &member.vitals.tracker).collect::<Vec<_>>());
     let vitals: Arc<[Vitals]> = members.iter().map(|member| member.vitals.clone()).collect();
     let trackers: Vec<Arc<Tracker>> = vitals.iter().map(|v| v.tracker.clone()).collect();
     let position = |index| u8::try_from(index).unwrap_or(u8::MAX);

@@ -16,6 +16,8 @@ pub struct Profile {
     pub(super) read_only: bool,
     pub(super) credentials: Option<Standing>,
     pub(super) depends_on: Vec<(Host, Role)>,
+    /// Where its client's configuration says that its data is asked for.
+    pub(super) client_hosts: Option<Vec<Host>>,
 }
 
 impl Profile {
@@ -33,6 +35,7 @@ impl Profile {
             read_only: false,
             credentials: None,
             depends_on: Vec::new(),
+            client_hosts: None,
         }
     }
 
@@ -89,6 +92,23 @@ impl Profile {
     /// The hosts that it was declared to need.
     pub fn depends_on(&self) -> &[(Host, Role)] {
         &self.depends_on
+    }
+
+    /// Where its client's configuration says that its data is asked for; `None` where it does not say.
+    pub(crate) fn client_hosts(&self) -> Option<&[Host]> {
+        self.client_hosts.as_deref()
+    }
+
+    /// See [`client_hosts`](Self::client_hosts).
+    pub(crate) fn found_in_client(mut self, hosts: Option<Vec<Host>>) -> Self {
+        self.client_hosts = hosts;
+        self
+    }
+
+    /// Where its data is asked for, as far as that was declared or is known.
+    pub(crate) fn data_hosts(&self) -> impl Iterator<Item = &Host> {
+        let declared = self.depends_on.iter().filter(|(_, role)| *role == Role::Data);
+        declared.map(|(host, _)| host).chain(self.client_hosts.iter().flatten())
     }
 
     /// Whether it is never written to.

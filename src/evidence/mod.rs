@@ -56,6 +56,8 @@ pub struct Facts {
     /// It went to the same call alike at another endpoint: an earlier attempt was unreachable, in vain until its limit or faulty as
     /// this one was; or the one that overtook it was itself late by its own endpoint's measure.
     pub alike_elsewhere: bool,
+    /// Every other endpoint was unreachable when it was last asked, within the last 5 s.
+    pub others_unreachable: bool,
     /// For how long another attempt of the call has been in vain elsewhere.
     pub in_vain_elsewhere: Duration,
     /// The connection broke, and had begun to break for others before this attempt began.
@@ -125,7 +127,7 @@ pub fn lesson(ending: Ending, facts: Facts) -> Lesson {
         // This host's clock is wrong.
         Verdict::Denied if outcome.sent == Sent::No => Of(Whom::Process),
         Verdict::Denied | Verdict::Caller => Of(Whom::Caller),
-        Verdict::Unreachable if facts.alike_elsewhere => Of(Whom::Process),
+        Verdict::Unreachable if facts.alike_elsewhere || facts.others_unreachable => Of(Whom::Process),
         Verdict::Faulty if outcome.broken && facts.in_a_burst => Of(Whom::Connection),
         Verdict::Faulty if facts.alike_elsewhere => Of(Whom::Request),
         Verdict::Faulty if outcome.timed_out => dropped(facts),
@@ -240,6 +242,15 @@ mod tests {
             (16, judged(Verdict::Denied, Sent::Maybe), aged(2), Of(Whom::Caller)),
             (16, judged(Verdict::Caller, Sent::Maybe), aged(2), Of(Whom::Caller)),
             (17, unreachable, alike(aged(2)), Of(Whom::Process)),
+            (
+                17,
+                unreachable,
+                Facts {
+                    others_unreachable: true,
+                    ..aged(2)
+                },
+                Of(Whom::Process),
+            ),
             (
                 18,
                 Ending::Judged(Outcome {

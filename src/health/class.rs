@@ -2,6 +2,7 @@ use super::{fault_share::FaultShare, latency::Latency, throttle::ThrottleShare};
 use crate::{
     clock::{Instant, nanos},
     evidence::Lesson,
+    verdict::{Outcome, Sent, Verdict},
 };
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(super) struct ClassHealth {
     pub(super) last_success: Option<Instant>,
     /// When an attempt last ended, however it did.
     pub(super) last_seen: Option<Instant>,
+    /// When an attempt last could not reach it, if nothing was heard of it since.
+    pub(super) last_unreachable: Option<Instant>,
     /// When credentials that had worked were last refused: while that goes on, they stay believed.
     pub(super) last_suspicion: Option<Instant>,
     /// When connections began to break, and when one last did.
@@ -52,6 +55,7 @@ impl ClassHealth {
                 self.faults.good(now);
                 self.throttle.passed(now);
                 self.last_success = self.last_success.max(Some(now));
+                self.last_unreachable = None;
             }
             Lesson::Throttled => self.throttle.throttled(now, retry_after),
             Lesson::Fault | Lesson::Late => self.faults.bad(now),
@@ -98,6 +102,19 @@ impl ClassHealth {
     pub(super) fn unlearnt_probe(&self) -> Duration {
         let (least, most) = UNLEARNT_PROBE;
         least.saturating_mul(1 << (self.overtaken_probes / 16).min(8)).min(most)
+    }
+
+    /// An attempt was judged.
+    pub(super) fn judged(&mut self, now: Instant, outcome: Outcome) {
+        if outcome.credential {
+            self.last_suspicion = Some(now);
+        }
+        match outcome.verdict {
+            Verdict::Unreachable => self.last_unreachable = Some(now),
+            // Nothing was heard.
+            _ if outcome.timed_out || outcome.sent == Sent::No => {}
+            _ => self.last_unreachable = None,
+        }
     }
 
     /// It bears its whole traffic, as far as is seen of itself.

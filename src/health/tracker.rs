@@ -9,11 +9,11 @@ use crate::{
     limit::Admission,
     request::{OpClass, Work},
     timeout,
-    verdict::Sent,
+    verdict::{Sent, Verdict},
 };
 use std::{
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -27,6 +27,8 @@ pub struct Tracker {
     views: [View; 3],
     named: Names<[Apart; 3]>,
     under_way: UnderWay,
+    /// Those of the client's other endpoints.
+    company: OnceLock<Vec<Weak<Tracker>>>,
     /// The attempts' limit, where the client's builder said it.
     limit: Option<Duration>,
 }
@@ -122,6 +124,10 @@ pub(crate) struct Attempt {
 /// budget can just repair.
 const SILENT_AFTER: Duration = Duration::from_millis(150);
 
+/// What was unreachable so long ago may be reached by now. At five calls a second the budget lets one in ten be asked elsewhere: one
+/// every two seconds.
+const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
+
 const MIB: f64 = (1 << 20) as f64;
 
 /// Beyond the cost of any endpoint that ever answered.
@@ -150,6 +156,7 @@ impl Tracker {
             views: Default::default(),
             named: Names::default(),
             under_way,
+            company: OnceLock::new(),
             limit: None,
         }
     }
@@ -158,6 +165,36 @@ impl Tracker {
     pub(crate) fn limited(mut self, limit: Option<Duration>) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// These are of a client's endpoints: each is in the company of the others.
+    pub(crate) fn in_company(all: &[&Arc<Self>]) {
+        for tracker in all {
+            let others = all.iter().filter(|other| !Arc::ptr_eq(other, tracker));
+            // A tracker that two clients share is in the company that it was in first.
+            let _ = tracker.company.set(others.map(|other| Arc::downgrade(other)).collect());
+        }
+    }
+
+    /// Nobody else is reached from here either.
+    fn others_are_unreachable(&self, now: Instant) -> bool {
+        let others = self.company.get().map(Vec::as_slice).unwrap_or_default();
+        !others.is_empty()
+            && others
+                .iter()
+                .filter_map(Weak::upgrade)
+                .all(|other| other.is_unreachable(now))
+    }
+
+    /// Whatever it was last asked, it could not be reached, and that is not long ago.
+    fn is_unreachable(&self, now: Instant) -> bool {
+        let classes = OpClass::ALL.map(|class| {
+            let health = self.lock(class);
+            (health.last_unreachable, health.last_success)
+        });
+        let unreachable = classes.iter().filter_map(|(unreachable, _)| *unreachable).max();
+        let success = classes.iter().filter_map(|(_, success)| *success).max();
+        unreachable.is_some_and(|at| now.saturating_duration_since(at) < UNREACHABLE_FOR) && success < unreachable
     }
 
     /// Attempts under way; with an admission before them, those too that wait there for their turn.
@@ -357,6 +394,9 @@ impl Tracker {
                 .iter()
                 .any(|class| self.lock(*class).believes_credentials(now));
         }
+        let unreachable = matches!(ending, Ending::Judged(outcome) if outcome.verdict == Verdict::Unreachable);
+        // Before its own lock: no two are held at once.
+        let others_unreachable = unreachable && self.others_are_unreachable(now);
         let mut health = self.lock(class);
         let broken = matches!(ending, Ending::Judged(outcome) if outcome.broken);
         let p99 = self.p99(work);
@@ -371,6 +411,7 @@ impl Tracker {
                 limit: self.limit.unwrap_or_else(|| timeout::Limit::after(p99)),
                 stood_still: attempt.stood_still,
                 alike_elsewhere: attempt.alike_elsewhere,
+                others_unreachable,
                 in_vain_elsewhere: attempt.in_vain_elsewhere,
                 in_a_burst: broken && health.broke(now, attempt.began),
                 background: attempt.background,
@@ -383,9 +424,7 @@ impl Tracker {
         }
         let retry_after = match ending {
             Ending::Judged(outcome) => {
-                if outcome.credential {
-                    health.last_suspicion = Some(now);
-                }
+                health.judged(now, outcome);
                 outcome.retry_after
             }
             Ending::Overtaken { .. } | Ending::Dropped => None,

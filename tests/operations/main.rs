@@ -6,6 +6,10 @@
     reason = "the crate's clock is its own; the time is paused here"
 )]
 
+#[macro_use]
+#[path = "../support/through.rs"]
+mod through;
+
 mod drowning;
 mod fleet;
 mod neighbours;

@@ -1,6 +1,13 @@
 //! Trouble next door: evidence travels within a provider's region, and condemns nobody.
 
-use evenkeel::{Endpoint, Failover, breaker::Registry, endpoint::Role, request::OpClass};
+use crate::store::{Store as ObjectStore, Trouble};
+use evenkeel::{
+    Endpoint, Failover, ObjectClient,
+    breaker::Registry,
+    endpoint::{Host, Role},
+    provider::ObjectProvider,
+    request::OpClass,
+};
 use std::{
     io,
     sync::{
@@ -182,4 +189,124 @@ async fn clients_that_name_the_same_host_share_the_verdict() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     reads(&quiet, 60).await;
     assert!(virginia.calls.load(Ordering::Relaxed) > 10);
+}
+
+/// A bucket that says where it is, as the adapters of SDKs do.
+struct Bucket {
+    at: &'static str,
+    store: ObjectStore,
+}
+
+impl ObjectProvider for Bucket {
+    objects_through!(self.store: put get head delete list);
+
+    fn hosts(&self) -> Option<Vec<Host>> {
+        Some(vec![Host::from(self.at)])
+    }
+}
+
+/// Nobody declares anything: the adapters say where they are.
+#[tokio::test(start_paused = true)]
+async fn clients_whose_adapters_are_at_the_same_host_share_the_verdict() {
+    let registry = Registry::new();
+    let client = |at| {
+        let store = ObjectStore::new();
+        let bucket = Bucket {
+            at,
+            store: store.clone(),
+        };
+        let virginia = Endpoint::new("virginia", bucket).provider("aws").region("us-east-1");
+        let client = ObjectClient::builder()
+            .endpoint(virginia)
+            .endpoint(Endpoint::new("ireland", ObjectStore::new()).read_only())
+            .registry(registry.clone())
+            .seed(1)
+            .build();
+        (client.unwrap(), store)
+    };
+    let (busy, down) = client("photos.example");
+    let (quiet, _) = client("PHOTOS.example:443");
+    let (other, _) = client("videos.example");
+    down.always(Trouble::Refused);
+    for _ in 0..20 {
+        let _ = busy.get("k").await;
+    }
+    assert_eq!([&busy, &quiet, &other].map(of_virginia), ["open", "open", "closed"]);
+}
+
+fn of_virginia(client: &ObjectClient) -> &'static str {
+    client.snapshot().endpoints[0].classes[OpClass::Read.index()].breaker
+}
+
+/// What one client reaches by one host it sees for itself.
+#[tokio::test(start_paused = true)]
+async fn two_endpoints_of_one_client_at_one_host_are_judged_apart() {
+    let (dead, alive) = (ObjectStore::new(), ObjectStore::new());
+    let endpoint = |name, store: &ObjectStore| {
+        let bucket = Bucket {
+            at: "minio.example",
+            store: store.clone(),
+        };
+        Endpoint::new(name, bucket).provider("minio").region("here")
+    };
+    let client = ObjectClient::builder()
+        .endpoint(endpoint("dead", &dead))
+        .endpoint(endpoint("alive", &alive).read_only())
+        .build()
+        .unwrap();
+    dead.always(Trouble::Reset);
+    for _ in 0..20 {
+        let _ = client.get("k").await;
+    }
+    let breakers = client
+        .snapshot()
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.classes[OpClass::Read.index()].breaker)
+        .collect::<Vec<_>>();
+    assert_eq!(breakers, ["open", "closed"]);
+}
+
+/// This host's network is gone, and comes back: that is nobody's fault, and the primary has its calls at once.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_not_left_while_nobody_can_be_reached() {
+    for per_second in [5, 200] {
+        let (home, standby) = (ObjectStore::new(), ObjectStore::new());
+        let client = ObjectClient::builder()
+            .endpoint(Endpoint::new("home", home.clone()))
+            .endpoint(Endpoint::new("standby", standby.clone()).read_only())
+            .build()
+            .unwrap();
+        client.put("k", "v").await.unwrap();
+        let get = || async {
+            tokio::time::sleep(Duration::from_secs(1) / per_second).await;
+            client.get("k").await
+        };
+        for _ in 0..per_second * 10 {
+            get().await.unwrap();
+        }
+        for store in [&home, &standby] {
+            store.always(Trouble::Refused);
+        }
+        for _ in 0..per_second * 20 {
+            assert!(get().await.is_err());
+        }
+        assert_eq!(
+            client.snapshot().endpoints[0].classes[OpClass::Read.index()].breaker,
+            "closed"
+        );
+        for store in [&home, &standby] {
+            store.always(Trouble::None);
+        }
+        home.forget();
+        get().await.unwrap();
+        assert_eq!(home.log(), ["get"]);
+        // The standby is reached again: what the home fails is its own fault.
+        home.always(Trouble::Refused);
+        home.forget();
+        for _ in 0..per_second * 20 {
+            get().await.ok();
+        }
+        assert!(home.log().len() < 80, "{} at {per_second}/s", home.log().len());
+    }
 }

@@ -272,7 +272,7 @@ impl<C, K> Failover<C, K> {
     pub fn dependencies(&self) -> Dependencies {
         let endpoints = self.core.roster.iter().zip(&*self.core.composed.violations);
         let permitted = endpoints.filter(|(_, violation)| violation.is_none());
-        Dependencies::of(permitted.map(|(profile, _)| (profile, None)))
+        Dependencies::of(permitted.map(|(profile, _)| profile))
     }
 
     /// The endpoints in their order, those that break a constraint included.

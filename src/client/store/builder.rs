@@ -250,7 +250,12 @@ impl<P: Protocol> StoreBuilder<P> {
 
     fn parts(self) -> Result<Parts<P>, BuildError> {
         self.settings.check()?;
-        let (profiles, providers): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
+        let (profiles, providers): (Vec<_>, Vec<_>) = self
+            .endpoints
+            .into_iter()
+            .map(Endpoint::into_parts)
+            .map(|(profile, provider)| (profile.found_in_client(P::hosts(&provider)), provider))
+            .unzip();
         let roster = Roster::new(profiles)?;
         BuildError::unless_keepers_make_sense(&roster)?;
         let mode = Mode::of(&roster, &self.constraints, self.replication)?;

@@ -171,10 +171,7 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(in crate::client) fn dependencies(&self) -> Dependencies {
-        Dependencies::of(
-            self.providers()
-                .map(|(profile, provider)| (profile, P::hosts(provider))),
-        )
+        Dependencies::of(self.providers().map(|(profile, _)| profile))
     }
 
     pub(in crate::client) fn close(&self) {

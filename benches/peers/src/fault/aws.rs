@@ -71,6 +71,7 @@ impl HttpConnector for InProcess {
             let (status, body): (u16, &[u8]) = match store.get().await {
                 Ok(()) => (200, &OBJECT),
                 Err(Failure::Broken) => (503, b"<Error><Code>ServiceUnavailable</Code></Error>"),
+                Err(Failure::Unreachable) => return Err(ConnectorError::io(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())),
                 Err(Failure::SlowDown) => (503, b"<Error><Code>SlowDown</Code></Error>"),
             };
             let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(Bytes::from_static(body)));
