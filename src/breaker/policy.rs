@@ -313,7 +313,7 @@ impl Policy {
         let counts = self.window.counts(now);
         if counts.total() >= self.settings.min_count {
             let often = counts.bad_share() >= ratio;
-            return often.then(|| self.open(now, Cause::Ratio, false, rng));
+            return often.then(|| self.open(now, Cause::Ratio, lesson == Lesson::Late, rng));
         }
         let few = self.few_and_ill(now, wary);
         (few && !alone).then(|| self.open(now, Cause::Ratio, lesson == Lesson::Late, rng))

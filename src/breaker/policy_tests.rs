@@ -102,6 +102,21 @@ fn what_was_late_is_looked_at_again_soon() {
     }
 }
 
+/// The same where answers come in between.
+#[test]
+fn a_pause_that_shows_as_a_share_of_late_attempts_is_one() {
+    let now = crate::clock::now();
+    let mut policy = Policy::new(Settings::default());
+    let lessons = [Lesson::Good, Lesson::Late].into_iter().cycle();
+    let opened = lessons
+        .take(40)
+        .find_map(|lesson| policy.ended(now, lesson, false, &mut rng()));
+    let Some(Transition::Opened { cause, duration }) = opened else {
+        panic!("it is open");
+    };
+    assert!(cause == Cause::Ratio && duration <= millis(358), "{duration:?}");
+}
+
 #[test]
 fn a_share_of_faults_opens_it_though_none_are_in_a_row() {
     let mut now = crate::clock::now();

@@ -202,8 +202,8 @@ impl Latency {
     }
 
     /// The same of all attempts, of which some were dropped before they were back: the product-limit estimate (Kaplan and Meier, 1958),
-    /// as far as it reaches. Those that were dropped later than any other came back are left out: an endpoint that never answers one
-    /// call in ten has the latency of the other nine.
+    /// as far as it reaches. Where it does not reach the quantile, those that were dropped later than any other came back are left out: an
+    /// endpoint that never answers one call in ten has the latency of the other nine.
     fn quantile_beside(&self, dropped: &[u16; BUCKETS], q: f64) -> Option<Duration> {
         let all = self.total + dropped.iter().map(|count| u32::from(*count)).sum::<u32>();
         // How many take longer than each bucket, as a share, and the place of the last that came back.
@@ -219,7 +219,10 @@ impl Latency {
             })
         };
         let beyond_all = survivors().nth(self.highest)?;
-        let wanted = beyond_all + (1.0 - q) * (1.0 - beyond_all);
+        let wanted = match 1.0 - q {
+            tail if beyond_all < tail => tail,
+            tail => beyond_all + tail * (1.0 - beyond_all),
+        };
         let place = survivors().position(|share| share <= wanted + 1e-9);
         place.map(|place| upper_bound(place.min(self.highest)))
     }
@@ -334,6 +337,20 @@ mod tests {
             }
         }
         assert!(latency.quantile(0.99).unwrap() < millis(3.0));
+    }
+
+    /// With every hedge that wins, what takes longer than the hedge's delay is lost: the p99 must not follow what is left.
+    #[test]
+    fn a_tail_that_is_always_hedged_moves_no_quantile() {
+        let now = crate::clock::now();
+        let mut latency = Latency::default();
+        for number in 0..1_000 {
+            match number % 100 {
+                0 if number % 500 != 0 => latency.record_dropped(millis(120.0)),
+                _ => latency.record(now, millis(f64::from(number % 100 + 1)), 0),
+            }
+        }
+        assert!(latency.quantile(0.99).unwrap() >= millis(99.0));
     }
 
     #[test]

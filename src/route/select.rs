@@ -221,7 +221,8 @@ fn does_some_of_its_work(vital: &Vitals, wish: Wish, now: Instant) -> bool {
     let Some(since) = vital.breaker.of(wish.large).fails_quickly_since(wish.class) else {
         return false;
     };
-    let lately = |at: Instant| at > since && now.saturating_duration_since(at) < LATELY;
+    let dead = vital.tracker.standing(wish.work(), now).dead;
+    let lately = |at: Instant| (at > since || !dead) && now.saturating_duration_since(at) < LATELY;
     vital.tracker.last_success(wish.class).is_some_and(lately) && vital.tracker.fault_share(wish.class) < OFTEN
 }
 
@@ -257,7 +258,7 @@ pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Se
 ///    found to be well.
 /// 2. Closed endpoints that this call has not tried, by tier and cost.
 /// 3. By force, one that still does some of its work: what the closed ones do not bear as they throttle, and retries. It is open, has
-///    succeeded since it was left, within 10 s and more often than not, and last failed at once.
+///    succeeded within 10 s (since it was left, where its last two attempts failed) and more often than not, and last failed at once.
 /// 4. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
 /// 5. When nothing at all is closed: the one that succeeded last, by force.
 ///

@@ -4,7 +4,7 @@ use crate::{
     case::{
         Kind, Place,
         Time::{self, Cached, LogNormal, Uniform},
-        Trouble::{self, Creep, EveryNth, Fail, Flap, Hang, Level, Nothing, Prefix, Queue, Refuse, Throttle},
+        Trouble::{self, Creep, EveryNth, Fail, Flap, Hang, Level, Nothing, Prefix, Queue, Refuse, Stall, Throttle},
     },
     world::World,
 };
@@ -222,6 +222,29 @@ pub(crate) fn all() -> Vec<(&'static str, World, u64)> {
                 )
             },
             1583,
+        ),
+        (
+            "a stall at the primary, and the standby throttles",
+            world(
+                18.0,
+                [17.0, 67.0, 8.3],
+                &[
+                    (Uniform(12.0, 18.0), Stall(760.0)),
+                    (Uniform(9.0, 14.0), Throttle(0.51)),
+                ],
+                reads,
+            ),
+            1714,
+        ),
+        (
+            "a prefix is throttled, and the standby fails a third",
+            world(
+                11.0,
+                [27.0, 110.0, 14.0],
+                &[(Uniform(15.0, 23.0), Prefix(0.24)), (Uniform(21.0, 32.0), Fail(0.29))],
+                reads,
+            ),
+            1070,
         ),
     ]
 }
