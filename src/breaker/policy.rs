@@ -31,6 +31,8 @@ enum State {
         probing: bool,
         /// The next probe is due then: at once, unless the endpoint flaps.
         next: Instant,
+        /// Since when nothing has failed.
+        well_since: Option<Instant>,
         outage: Outage,
     },
 }
@@ -147,7 +149,7 @@ const ALONE: (u32, f64) = (8, 0.8);
 /// What was late and not faulty may have been a pause (a garbage collector's, a leader's election): it is looked at again after this
 /// part of the shortest open time.
 const PAUSE: f64 = 0.25;
-/// An outage that was over so soon was a pause, and does not count as flapping.
+/// An outage that was over so soon (the probes that make sure of it take longer) was a pause, and does not count as flapping.
 const SHORT: Duration = Duration::from_secs(1);
 /// The most that relapses add to the successes wanted.
 const MORE_SUCCESSES: u32 = 6;
@@ -232,6 +234,7 @@ impl Policy {
                     successes: 0,
                     probing: true,
                     next: now,
+                    well_since: None,
                     outage: *outage,
                 };
                 (admission, Some(Transition::HalfOpened))
@@ -370,18 +373,19 @@ impl Policy {
     }
 
     fn looked(&mut self, now: Instant, lesson: Lesson, probe: bool, rng: &mut fastrand::Rng) -> Option<Transition> {
-        let (successes, probing, outage, was_open) = match &self.state {
+        let (successes, probing, well_since, outage, was_open) = match &self.state {
             State::HalfOpen {
                 successes,
                 probing,
+                well_since,
                 outage,
                 ..
-            } => (*successes, *probing, *outage, false),
+            } => (*successes, *probing, well_since.unwrap_or(now), *outage, false),
             // One that succeeds here and there, among many that are forced and fail, is no news.
             State::Open {
                 disproved: Some(at), ..
             } if now.saturating_duration_since(*at) < self.settings.open_min => return None,
-            State::Open { outage, .. } => (0, false, *outage, true),
+            State::Open { outage, .. } => (0, false, now, *outage, true),
             // It closed meanwhile. What was forced was alone.
             State::Closed { .. } => return self.ended(now, lesson, !probe, rng),
         };
@@ -395,7 +399,7 @@ impl Policy {
                 let lasted = now.saturating_duration_since(outage.since);
                 self.window = Window::new(self.settings.window);
                 self.faults.clear();
-                if lasted < SHORT && outage.relapses == 0 {
+                if well_since.saturating_duration_since(outage.since) < SHORT && outage.relapses == 0 {
                     self.outages.rotate_left(1);
                     self.outages[REMEMBERED - 1] = None;
                 }
@@ -411,18 +415,24 @@ impl Policy {
                     successes: successes + 1,
                     probing,
                     next: now + self.hold_down(now) / self.successes_wanted(outage).saturating_sub(1).max(1),
+                    well_since: Some(well_since),
                     outage,
                 };
                 was_open.then_some(Transition::HalfOpened)
             }
             // A forced attempt that fails tells nothing new: where nothing is closed there are hundreds a second of them.
             Lesson::Fault | Lesson::Late if !probe => {
-                if let State::HalfOpen { successes, .. } = &mut self.state {
-                    *successes = 0;
+                if let State::HalfOpen {
+                    successes, well_since, ..
+                } = &mut self.state
+                {
+                    (*successes, *well_since) = (0, None);
                 }
                 None
             }
-            Lesson::Fault | Lesson::Late if !was_open => Some(self.open(now, Cause::ProbeFailed, false, rng)),
+            Lesson::Fault | Lesson::Late if !was_open => {
+                Some(self.open(now, Cause::ProbeFailed, lesson == Lesson::Late, rng))
+            }
             _ => None,
         }
     }
@@ -527,7 +537,13 @@ impl Policy {
             .rate
             .gap
             .map_or(Duration::ZERO, |gap| gap.saturating_mul(s.open_calls));
-        let pause = late && outage.since == now;
+        // A second look is one call of many, or too much of few.
+        let many = || {
+            self.rate
+                .gap
+                .is_some_and(|gap| gap.saturating_mul(s.min_count) <= s.window)
+        };
+        let pause = late && outage.relapses == 0 && (age.is_zero() || (age < SHORT && many()));
         let duration = match pause {
             true => s.open_min.mul_f64(PAUSE),
             false => s.open_min.max(by_rate),

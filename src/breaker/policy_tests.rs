@@ -102,6 +102,34 @@ fn what_was_late_is_looked_at_again_soon() {
     }
 }
 
+/// A stall of three quarters of a second, at many calls a second: its first probe is late, too.
+#[test]
+fn a_pause_that_outlasts_the_first_probe_is_no_outage() {
+    let mut now = crate::clock::now();
+    let mut policy = Policy::new(Settings::default());
+    for _ in 0..5 {
+        for _ in 0..100 {
+            now += millis(10);
+            policy.ended(now, Lesson::Good, false, &mut rng());
+        }
+        let began = now;
+        while policy.is_closed() {
+            now += millis(10);
+            policy.ended(now, Lesson::Late, false, &mut rng());
+        }
+        for lesson in [Lesson::Late, Lesson::Good, Lesson::Good, Lesson::Good] {
+            if let Admission::Refuse { until } = policy.peek(now) {
+                now = until;
+            }
+            policy.admit(now);
+            now += millis(10);
+            policy.probed(now, lesson, &mut rng());
+        }
+        assert!(policy.is_closed() && now - began < millis(1_000), "{:?}", now - began);
+        now += millis(10_000);
+    }
+}
+
 /// The same where answers come in between.
 #[test]
 fn a_pause_that_shows_as_a_share_of_late_attempts_is_one() {
