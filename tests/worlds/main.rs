@@ -96,6 +96,8 @@ fn promises_hold_in_nearly_all_random_worlds() {
     });
     let mut found = found.into_inner().unwrap();
     found.sort_unstable_by_key(|(seed, _)| *seed);
+    let seeds: Vec<u64> = found.iter().map(|(seed, _)| *seed).collect();
+    println!("{} of {worlds} worlds are broken yet: {seeds:?}", found.len());
     if found.len() * 1_000 <= BROKEN_YET * usize::try_from(worlds).unwrap_or(usize::MAX) {
         return;
     }
@@ -109,21 +111,18 @@ fn promises_hold_in_nearly_all_random_worlds() {
         .chunk_by(|a, b| a == b)
         .map(|same| (same[0], same.len()))
         .collect();
-    let seeds: Vec<u64> = found.iter().map(|(seed, _)| *seed).collect();
-    panic!(
-        "{} of {worlds} worlds: {counted:?}, with the seeds {seeds:?}",
-        found.len()
-    );
+    panic!("{} of {worlds} worlds: {counted:?}", found.len());
 }
 
 #[test]
 fn every_promise_holds_in_the_worlds_that_failed_once() {
     let mut all = Vec::new();
     for (name, world, seed) in kept::all() {
+        let broken = promises::broken(&world, seed, false);
         if NOT_YET.contains(&name) {
+            assert!(!broken.is_empty(), "`{name}` is broken no more: take it out of NOT_YET");
             continue;
         }
-        let broken = promises::broken(&world, seed, false);
         all.extend(broken.into_iter().map(|broken| (name, broken)));
     }
     assert!(all.is_empty(), "{all:#?}");

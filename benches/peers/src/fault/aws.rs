@@ -12,10 +12,11 @@ use aws_sdk_s3::{
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use std::time::Duration;
+use std::{io, time::Duration};
 
 #[derive(Clone)]
 struct InTurn<const N: usize>([S3; N]);
@@ -60,6 +61,10 @@ fn config(store: Store) -> aws_sdk_s3::config::Builder {
         .http_client(http_client_fn(move |_, _| connector.clone()))
 }
 
+fn refused() -> ConnectorError {
+    ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionRefused).into())
+}
+
 #[derive(Clone, Debug)]
 struct InProcess(Store);
 
@@ -71,7 +76,7 @@ impl HttpConnector for InProcess {
             let (status, body): (u16, &[u8]) = match store.get().await {
                 Ok(()) => (200, &OBJECT),
                 Err(Failure::Broken) => (503, b"<Error><Code>ServiceUnavailable</Code></Error>"),
-                Err(Failure::Unreachable) => return Err(ConnectorError::io(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())),
+                Err(Failure::Unreachable) => return Err(refused()),
                 Err(Failure::SlowDown) => (503, b"<Error><Code>SlowDown</Code></Error>"),
             };
             let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(Bytes::from_static(body)));
