@@ -163,41 +163,28 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backfill;
-mod bounds;
-pub mod breaker;
+mod call;
 pub mod client;
-mod clock;
 pub mod credentials;
-pub mod deadline;
 #[cfg(feature = "drill")]
 pub mod drill;
 pub mod endpoint;
-mod error;
-pub mod evidence;
 pub mod guide;
-pub mod health;
-pub mod hedge;
-pub mod limit;
-pub mod operator;
-pub mod probe;
+mod model;
+mod ops;
 pub mod provider;
 mod replicate;
-pub mod request;
-pub mod retry;
-pub mod route;
-pub mod station;
-mod striped;
-mod sync;
+mod stack;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod timeout;
-pub mod verdict;
 
+pub use call::{Error, NotAsked, Replication};
 pub use client::{BuildError, Explanation, Failover, KvClient, ObjectClient};
 pub use endpoint::Endpoint;
-pub use error::{Error, ErrorKind, NotAsked};
-pub use replicate::Replication;
+pub use model::{ErrorKind, evidence, request, verdict};
+pub use ops::{operator, probe, snapshot};
+pub use stack::{breaker, deadline, health, hedge, limit, retry, route, station, timeout};
 
 /// What layers speak: any error, boxed. The same type as tower's.
 pub type BoxError = tower::BoxError;

@@ -9,7 +9,7 @@ use super::{
     stopped::StopReason,
     table::{Table, Timed},
 };
-use crate::{provider::ProviderError, replicate::Progress};
+use crate::{call::Progress, provider::ProviderError};
 
 /// One line of the source's listing.
 #[derive(Clone, Debug)]

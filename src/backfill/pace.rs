@@ -4,7 +4,7 @@
 //! it says, and then leave at half the pace; every second that goes well gives a thirtieth back. (Additive increase,
 //! multiplicative decrease, so that two backfills and an application settle.)
 
-use crate::clock::Instant;
+use crate::model::clock::Instant;
 use std::time::Duration;
 
 /// However often an endpoint throttles, it is asked this often a second.
@@ -115,7 +115,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::model::clock;
     use proptest::prelude::*;
 
     /// How many of the requests that want to leave at once leave within `time`.

@@ -1,7 +1,7 @@
 //! What a progress bar shows.
 
 use super::{Counts, Fate, KeyName};
-use crate::clock::Instant;
+use crate::model::clock::Instant;
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
 /// Something happened. `Display` is one sentence without the key.
@@ -167,7 +167,7 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::model::clock;
 
     #[test]
     fn rates_are_of_the_last_ten_seconds() {

@@ -12,7 +12,7 @@ use super::{
     stopped::{StopReason, Stopped},
     window::{WINDOW, Window},
 };
-use crate::clock::{self, Instant};
+use crate::model::clock::{self, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::{collections::VecDeque, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::{sleep_until, timeout};

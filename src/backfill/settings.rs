@@ -1,4 +1,4 @@
-use crate::bounds::{DAY, YEAR};
+use crate::model::bounds::{DAY, YEAR};
 use std::time::Duration;
 
 /// How much is asked to believe that a copy is right. Every level also compares length, content type, cache control and

@@ -4,7 +4,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    clock::{self, Instant},
+    model::clock::{self, Instant},
     request::WriteId,
 };
 use std::{

@@ -8,7 +8,7 @@ use super::{
     stopped::StopReason,
 };
 use crate::{
-    clock::{self, Instant},
+    model::clock::{self, Instant},
     provider::{ProviderError, ProviderErrorKind},
     verdict::{Outcome, Verdict},
 };

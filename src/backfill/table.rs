@@ -6,7 +6,7 @@ use super::{
     side::{Refusal, Side},
 };
 use crate::{
-    clock::{self, Instant},
+    model::clock::{self, Instant},
     provider::{AnyKvProvider, KvProvider, ProviderErrorKind},
     request::kv::{Condition, Get, Key, Put, Scan, Value},
 };

@@ -101,24 +101,20 @@
 //! Under [`write_once`](crate::Replication::write_once) a late delete finds nothing that may be there, and a late create the same
 //! bytes; but one that lands after the delete stores the object again.
 
-pub mod dependencies;
-mod explanation;
 pub mod failover;
 pub mod kv;
 pub mod object;
-pub(crate) mod options;
-pub(crate) mod settings;
-pub(crate) mod stack;
-pub(crate) mod store;
 
-pub use dependencies::{Dependencies, Dependency, Known, SharedHost};
-pub(crate) use explanation::Human;
-pub use explanation::{Attempt, Considered, Explanation};
+pub use crate::{
+    call::{
+        Attempt, BuildError, Collected, Considered, Dependencies, Dependency, Explained, Explanation, Known, Pages,
+        PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed, dependencies,
+    },
+    stack::Stack,
+};
 pub use failover::{Failover, FailoverBuilder};
 pub use kv::{KvClient, KvClientBuilder};
 pub use object::{ObjectClient, ObjectClientBuilder};
-pub use stack::Stack;
-pub use store::{BuildError, Collected, Explained, Pages, PagesCall, StoreBuilder, StoreCall, WarmUp, Warmed};
 
 use crate::{
     BoxError,
@@ -128,9 +124,6 @@ use crate::{
         object::{ObjectRequest, ObjectResponse},
     },
 };
-
-/// What warming up may take per endpoint: the connect limit of 0.9 s and the floor of an attempt, 1 s, rounded up.
-pub(crate) const WARM_UP_LIMIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A service for objects, its type forgotten: one endpoint's, or the whole stack.
 pub type ObjectStack = tower::util::BoxCloneSyncService<Call<ObjectRequest>, ObjectResponse, BoxError>;

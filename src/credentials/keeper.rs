@@ -1,9 +1,8 @@
-use super::{
-    Settings, Standing,
-    lease::{Lease, NotLoaded, Why},
-    policy::Step,
+use super::{Settings, Standing, lease::Lease, policy::Step};
+use crate::{
+    BoxError,
+    model::{NotLoaded, Why},
 };
-use crate::BoxError;
 use futures_util::FutureExt;
 use std::{
     fmt,

@@ -75,12 +75,13 @@ mod policy_tests;
 mod settings;
 mod standing;
 
+pub use crate::model::NotLoaded;
 #[cfg(any(feature = "azure_blob", feature = "cosmos"))]
 pub use azure::ScopedToken;
 #[cfg(feature = "gcs")]
 pub use google::BearerToken;
 pub use keeper::Keeper;
-pub use lease::{Lease, NotLoaded};
+pub use lease::Lease;
 pub use policy::Condition;
 pub use settings::Settings;
 pub use standing::{CredentialsSnapshot, Standing};

@@ -1,5 +1,5 @@
 use super::Settings;
-use crate::clock::Instant;
+use crate::model::clock::Instant;
 use std::time::Duration;
 
 /// When credentials may be used and when they are fetched anew. Pure: it knows when, not what.

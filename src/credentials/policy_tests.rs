@@ -2,7 +2,7 @@ use super::{
     Condition, Settings, Standing,
     policy::{Policy, Step},
 };
-use crate::clock::{self, Instant};
+use crate::model::clock::{self, Instant};
 use proptest::prelude::*;
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-use crate::bounds::{Bounded, Bounds, DAY, TICK, YEAR};
+use crate::model::bounds::{Bounded, Bounds, DAY, TICK, YEAR};
 use std::time::Duration;
 
 /// When credentials are fetched anew, how often that is tried, and how long a call waits for them.

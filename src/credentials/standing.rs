@@ -1,11 +1,11 @@
 use super::{
     Condition, Settings,
-    lease::Why,
     policy::{Policy, Step, Turn},
 };
 use crate::{
-    bounds::Bounded,
-    clock::{self, Instant},
+    model::Why,
+    model::bounds::Bounded,
+    model::clock::{self, Instant},
     telemetry::{Event, Listener, Reporter, aside},
 };
 use std::{

@@ -1,4 +1,4 @@
-use crate::{clock::Instant, health::Window};
+use crate::{health::Window, model::clock::Instant};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// What ends a drill in production before it hurts.
@@ -189,7 +189,7 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::model::clock;
     use proptest::prelude::*;
 
     fn watched() -> Watched {

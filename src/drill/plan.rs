@@ -1,7 +1,7 @@
 //! What one call meets: the part of playing that both players share. Pure.
 
 use super::{Fault, Rule, throttle::Bucket, timeline::RuleId};
-use crate::clock::Instant;
+use crate::model::clock::Instant;
 use std::{collections::BTreeMap, time::Duration};
 
 /// Everything that the rules do to one call.
@@ -164,7 +164,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::model::clock;
 
     fn plan(seed: u64, rules: &[Rule]) -> Option<Plan> {
         let mut dice = Dice::new(fastrand::Rng::with_seed(seed));

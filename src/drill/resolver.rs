@@ -27,7 +27,7 @@
 //! `is_connect()` — provably not sent.
 
 use super::{Fault, PlayerKind, Timeline, Unplayable, plan::Dice};
-use crate::{clock, endpoint::Profile, request::OpClass};
+use crate::{endpoint::Profile, model::clock, request::OpClass};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns};
 use std::{
     net::{IpAddr, Ipv4Addr},

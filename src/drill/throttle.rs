@@ -1,4 +1,4 @@
-use crate::clock::Instant;
+use crate::model::clock::Instant;
 
 /// A token bucket whose refusals cost, too. Pure: time comes in as an argument.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::model::clock;
     use std::time::Duration;
 
     /// The share of evenly spaced calls at `offered` per second that pass a bucket of 100 per second, over 20 s.

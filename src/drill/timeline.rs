@@ -1,7 +1,7 @@
 use super::{Ended, Fault, Guard, InvalidScenario, Moment, PlayerKind, Rule, Scenario, Unplayable, guard::Watched};
 use crate::{
-    clock::{self, Instant},
     endpoint::Profile,
+    model::clock::{self, Instant},
     request::OpClass,
     telemetry::CallEnd,
 };

@@ -123,7 +123,7 @@ impl<C> Endpoint<C> {
     }
 
     /// Says that it needs this host: what `dependencies()` of a client
-    /// [cannot know](crate::client::dependencies) by itself.
+    /// [cannot know](crate::call::dependencies) by itself.
     #[must_use]
     pub fn depends_on(mut self, host: impl Into<Host>, role: Role) -> Self {
         self.profile.depends_on.push((host.into(), role));
@@ -151,19 +151,5 @@ impl<C> Endpoint<C> {
             client: change(self.client),
             profile: self.profile,
         }
-    }
-}
-
-impl<P: crate::provider::ObjectProvider> Endpoint<P> {
-    /// Forgets the adapter's type, so that endpoints of several providers fit in one list.
-    pub fn erased(self) -> Endpoint<crate::provider::AnyObjectProvider> {
-        self.map(crate::provider::AnyObjectProvider::new)
-    }
-}
-
-impl<P: crate::provider::KvProvider> Endpoint<P> {
-    /// Forgets the adapter's type, so that tables of several providers fit in one list.
-    pub fn erased_kv(self) -> Endpoint<crate::provider::AnyKvProvider> {
-        self.map(crate::provider::AnyKvProvider::new)
     }
 }

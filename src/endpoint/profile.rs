@@ -1,5 +1,5 @@
 use super::{Host, Role};
-use crate::credentials::Standing;
+use crate::{credentials::Standing, telemetry::Labels};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What is known of an endpoint beforehand.
@@ -36,6 +36,15 @@ impl Profile {
             credentials: None,
             depends_on: Vec::new(),
             client_hosts: None,
+        }
+    }
+
+    /// How it is called in spans and metrics.
+    pub(crate) fn labels(&self) -> Labels {
+        Labels {
+            endpoint: self.name.clone(),
+            provider: self.provider.clone(),
+            region: self.region.clone(),
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
     capabilities::Found, terms,
 };
 use crate::{
-    BoxError,
+    BoxError, Endpoint,
     endpoint::Host,
     request::{
         Call, Key,
@@ -194,6 +194,13 @@ fn another() -> ProviderError {
 impl fmt::Debug for AnyObjectProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AnyObjectProvider")
+    }
+}
+
+impl<P: ObjectProvider> Endpoint<P> {
+    /// Forgets the adapter's type, so that endpoints of several providers fit in one list.
+    pub fn erased(self) -> Endpoint<AnyObjectProvider> {
+        self.map(AnyObjectProvider::new)
     }
 }
 

@@ -82,7 +82,7 @@ pub trait KvProvider: Send + Sync + 'static {
     }
 
     /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default
-    /// they are not known: see [`dependencies`](crate::client::dependencies).
+    /// they are not known: see [`dependencies`](crate::call::dependencies).
     fn hosts(&self) -> Option<Vec<Host>> {
         None
     }

@@ -2,7 +2,7 @@
 //! lives.
 
 use super::silence::Silence;
-use crate::clock::{self, Instant};
+use crate::model::clock::{self, Instant};
 use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},

@@ -19,8 +19,8 @@
 
 use super::{KvProvider, ProviderError, ProviderErrorKind, check_value, memory::Latency};
 use crate::{
-    clock::{self, Instant},
     endpoint::Host,
+    model::clock::{self, Instant},
     request::{
         WriteId,
         kv::{

@@ -46,7 +46,6 @@ pub mod cosmos;
 mod dated;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
-mod error;
 #[cfg(feature = "gcs")]
 pub mod gcs;
 #[cfg(any(feature = "s3", feature = "object_store"))]
@@ -88,6 +87,8 @@ mod verdicts;
 pub use self::object_store::GenericStore;
 #[cfg(feature = "redis")]
 pub use self::redis::Redis;
+pub(crate) use crate::model::Conditional;
+pub use crate::model::{Capabilities, Capability, ProviderError, ProviderErrorKind};
 pub(crate) use attributes::wrong as attributes_wrong;
 pub use attributes::{check as check_put, check_condition, check_range};
 #[cfg(feature = "azure_blob")]
@@ -95,13 +96,10 @@ pub use azure_blob::AzureBlob;
 #[cfg(feature = "bigtable")]
 pub use bigtable::Bigtable;
 pub use bridge::{Answering, AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
-pub(crate) use capabilities::Conditional;
-pub use capabilities::{Capabilities, Capability};
 #[cfg(feature = "cosmos")]
 pub use cosmos::Cosmos;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
-pub use error::{ProviderError, ProviderErrorKind};
 #[cfg(feature = "gcs")]
 pub use gcs::Gcs;
 pub use kv::{KvProvider, check_value};
@@ -186,7 +184,7 @@ pub trait ObjectProvider: Send + Sync + 'static {
     }
 
     /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default
-    /// they are not known: see [`dependencies`](crate::client::dependencies).
+    /// they are not known: see [`dependencies`](crate::call::dependencies).
     fn hosts(&self) -> Option<Vec<Host>> {
         None
     }

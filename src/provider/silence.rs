@@ -1,6 +1,6 @@
 //! Whether anything is still heard over what many requests share: a connection of HTTP/2, or a pool.
 
-use crate::clock::Instant;
+use crate::model::clock::Instant;
 use std::time::Duration;
 
 /// Dead is what gave no answer to two requests until they were given up, and nothing else meanwhile. A service that is slow

@@ -1,9 +1,10 @@
 //! Reads, and what it takes to say *not found*.
 
-use super::Mode;
+use crate::call::Mode;
 use crate::{
-    client::store::{Aim, Answer, Context, Core, Protocol, Reply, members, winner},
-    error::{Error, ErrorKind},
+    call::Error,
+    call::{Aim, Answer, Context, Core, Protocol, Reply, members, winner},
+    model::ErrorKind,
     provider::ProviderErrorKind,
     request::bit,
     verdict::Verdict,

@@ -17,9 +17,10 @@ use super::{
     write_once::{cannot_create, full_at},
 };
 use crate::{
-    client::store::{Aim, Context, Protocol, Reply, members, passed_over::Why},
-    clock,
-    error::{Error, ErrorKind},
+    call::Error,
+    call::{Aim, Context, Protocol, Reply, members, passed_over::Why},
+    model::ErrorKind,
+    model::clock,
     request::{Ended, LegKind, OpClass, Work, bit},
 };
 use std::{sync::PoisonError, time::Duration};

@@ -14,11 +14,13 @@
 //! The condition is ours and not the caller's, so that its failure is no answer: look again, recognise an attempt of our own
 //! that landed, else try on the tag that is there now. What nobody asked to be fenced goes unconditionally in the end.
 
-use super::{Accepted, Mode, Write, authority, fit::fit, of_the_home};
+use super::{Accepted, Write, authority, fit::fit, of_the_home};
 use crate::{
-    client::store::{Aim, Context, Pen, Protocol, Refusal, Reply, Seen},
-    clock,
-    error::{Error, ErrorKind},
+    call::Error,
+    call::Mode,
+    call::{Aim, Context, Pen, Protocol, Refusal, Reply, Seen},
+    model::ErrorKind,
+    model::clock,
     provider::{
         Conditional, ProviderError,
         ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Throttled, Unsupported},

@@ -2,8 +2,9 @@
 
 use super::Condition;
 use crate::{
-    client::store::{Context, Protocol},
-    error::{Error, ErrorKind},
+    call::Error,
+    call::{Context, Protocol},
+    model::ErrorKind,
     provider::Conditional,
     request::bit,
 };

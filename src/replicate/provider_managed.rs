@@ -2,8 +2,9 @@
 
 use super::{Accepted, Condition, Witness, Write, fit::fit, settle};
 use crate::{
-    client::store::{Aim, Context, Protocol},
-    error::{Error, ErrorKind},
+    call::Error,
+    call::{Aim, Context, Protocol},
+    model::ErrorKind,
     provider::{Conditional, ProviderErrorKind},
     request::bit,
     retry::Exception,

@@ -2,8 +2,9 @@
 
 use super::{Accepted, Condition, Witness, Write, settle, write_once::pinned_to_a_writable};
 use crate::{
-    client::store::{Aim, Context, Protocol},
-    error::{Error, ErrorKind},
+    call::Error,
+    call::{Aim, Context, Protocol},
+    model::ErrorKind,
 };
 
 pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {

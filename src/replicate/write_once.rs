@@ -2,8 +2,9 @@
 
 use super::{Accepted, Condition, Write, create, fit::fit};
 use crate::{
-    client::store::{Aim, Context, Protocol, Reply, members},
-    error::{Error, ErrorKind},
+    call::Error,
+    call::{Aim, Context, Protocol, Reply, members},
+    model::ErrorKind,
     provider::{Conditional, ProviderErrorKind},
     request::{Ended, LegRecord, bit},
     verdict::{Sent, Verdict},

@@ -1,4 +1,4 @@
-use crate::{ErrorKind, request::OpClass};
+use crate::{model::ErrorKind, request::OpClass};
 use std::{sync::Arc, time::Duration};
 
 /// How a call ended, as its caller sees it: with all its attempts behind it. A page of a listing is a call.

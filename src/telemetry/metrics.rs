@@ -1,6 +1,6 @@
 use super::{CallEnd, CallListener, Event, aside};
 use crate::{
-    ErrorKind,
+    model::ErrorKind,
     request::{Abandoned, Ended, OpClass},
 };
 use metrics::{Counter, Histogram, counter, histogram};

@@ -40,15 +40,14 @@ mod call_end;
 mod event;
 mod metrics;
 mod observer;
-mod snapshot;
+mod reporter;
 
 pub use call_end::CallEnd;
 pub(crate) use call_end::CallListener;
 pub use event::Event;
-pub(crate) use event::{Listener, Reporter};
 pub(crate) use metrics::{CallMetrics, shadow_difference};
-pub(crate) use observer::AttemptObserver;
-pub use snapshot::{ClassSnapshot, EndpointSnapshot, NamedSnapshot, OrderSnapshot, ProbeSnapshot, Snapshot};
+pub(crate) use observer::{AttemptObserver, Labels};
+pub(crate) use reporter::{Listener, Reporter};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

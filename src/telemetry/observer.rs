@@ -1,11 +1,15 @@
 use super::{aside, metrics::AttemptMetrics};
-use crate::{
-    clock::Instant,
-    endpoint::Profile,
-    request::{CallRecord, Ended, Leg},
-};
-use std::time::Duration;
+use crate::request::{CallRecord, Ended, Leg};
+use std::{sync::Arc, time::Duration};
 use tracing::{Level, Span, field::Empty, level_filters::LevelFilter};
+
+/// How one endpoint is called in spans and metrics.
+#[derive(Clone, Debug)]
+pub(crate) struct Labels {
+    pub(crate) endpoint: Arc<str>,
+    pub(crate) provider: Option<Arc<str>>,
+    pub(crate) region: Option<Arc<str>>,
+}
 
 /// Sees one endpoint's attempts: a span each, and the metrics.
 #[derive(Debug)]
@@ -13,7 +17,7 @@ pub(crate) struct AttemptObserver(Option<Observed>);
 
 #[derive(Debug)]
 struct Observed {
-    profile: Profile,
+    labels: Labels,
     metrics: AttemptMetrics,
 }
 
@@ -23,9 +27,9 @@ impl AttemptObserver {
         Self(None)
     }
 
-    pub(crate) fn new(profile: Profile) -> Self {
-        let metrics = AttemptMetrics::new(profile.name());
-        Self(Some(Observed { profile, metrics }))
+    pub(crate) fn new(labels: Labels) -> Self {
+        let metrics = AttemptMetrics::new(&labels.endpoint);
+        Self(Some(Observed { labels, metrics }))
     }
 
     /// The span of attempt `leg`; none where nobody subscribes. Boxed, so that an attempt is no larger for it.
@@ -40,14 +44,14 @@ impl AttemptObserver {
     }
 
     fn new_span(&self, record: &CallRecord, leg: Leg) -> Span {
-        let profile = self.0.as_ref().map(|observed| &observed.profile);
+        let labels = self.0.as_ref().map(|observed| &observed.labels);
         tracing::info_span!(
             target: "evenkeel",
             "attempt",
             otel.kind = "client",
-            endpoint = profile.map(Profile::name),
-            cloud.provider = profile.and_then(Profile::provider),
-            cloud.region = profile.and_then(Profile::region),
+            endpoint = labels.map(|labels| &*labels.endpoint),
+            cloud.provider = labels.and_then(|labels| labels.provider.as_deref()),
+            cloud.region = labels.and_then(|labels| labels.region.as_deref()),
             operation.class = record.class().as_str(),
             attempt.reason = record.kind(leg).as_str(),
             error.type = Empty,
@@ -55,19 +59,12 @@ impl AttemptObserver {
         )
     }
 
-    /// The provider refused what an attempt was signed with that started then.
-    pub(crate) fn credentials_refused(&self, started: Instant) {
-        if let Some(credentials) = self.0.as_ref().and_then(|observed| observed.profile.credentials()) {
-            credentials.refused(started);
-        }
-    }
-
     /// An attempt of this call ended. A probe from the background is counted apart.
     #[inline]
     pub(crate) fn ended(&self, record: &CallRecord, how: Ended, took: Duration) {
         let Some(observed) = &self.0 else { return };
         aside(|| match record.is_background() {
-            true => super::metrics::probed(observed.profile.name(), record.class(), how),
+            true => super::metrics::probed(&observed.labels.endpoint, record.class(), how),
             false => observed.metrics.ended(record.class(), how, took),
         });
     }

@@ -15,7 +15,7 @@
 //! # }
 //! ```
 
-use crate::{BoxError, clock, deadline::DeadlineLayer, request::Call};
+use crate::{BoxError, deadline::DeadlineLayer, model::clock, request::Call};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
     fmt,

@@ -12,7 +12,7 @@ use evenkeel::{
         kv::{self, Get},
     },
     retry::Exception,
-    telemetry::Snapshot,
+    snapshot::Snapshot,
 };
 use futures_util::future::join_all;
 use libtest_mimic::Trial;

@@ -93,7 +93,7 @@ impl World {
     }
 }
 
-fn breaker(snapshot: &evenkeel::telemetry::Snapshot) -> &'static str {
+fn breaker(snapshot: &evenkeel::snapshot::Snapshot) -> &'static str {
     snapshot.endpoints[0].classes[OpClass::Read.index()].breaker
 }
 

@@ -1,12 +1,11 @@
 use super::{Core, Failover, Invoke, probe::Probe};
 use crate::{
     BuildError, Endpoint,
-    client::{
-        settings::{Settings, stack_setters},
-        stack::{compose, lanes},
-    },
+    call::settings::{Settings, stack_setters},
     endpoint::{Constraints, Roster},
-    probe::Prober,
+    operator::Operator,
+    probe::{Prober, lanes},
+    stack::compose,
     telemetry::CallMetrics,
     verdict::{Classify, Standard},
 };
@@ -109,8 +108,7 @@ impl<C, K> FailoverBuilder<C, K> {
             services,
             self.classify,
             &self.constraints,
-            takes_writes,
-            &self.settings,
+            &self.settings.stack,
         );
         let permitted = |(client, violation): (_, &Option<_>)| violation.is_none().then_some(client);
         let barred = roster.set_of(|index, _| composed.violations[index].is_some());
@@ -122,17 +120,18 @@ impl<C, K> FailoverBuilder<C, K> {
         let prober = match self.probe {
             None => Prober::none(),
             Some(probe) => {
-                let mut settings = self.settings.clone();
+                let mut probes = self.settings.probes;
                 // Only an object client knows a write that does no harm.
-                settings.probes.writes = false;
-                let lanes = lanes(&roster, &composed, &settings);
+                probes.writes = false;
+                let lanes = lanes(&roster, &composed, &probes, self.settings.stack.listener.as_ref());
                 let send = probe.sender(composed.route.clone());
-                Prober::start(settings.probes, lanes, send, !settings.seed)
+                Prober::start(probes, lanes, send, !self.settings.stack.seed)
             }
         };
-        let listener = self.settings.listener.clone();
+        let listener = self.settings.stack.listener.clone();
         let client = Failover {
             core: Arc::new(Core {
+                operator: Operator::of(&roster, &composed, takes_writes),
                 roster,
                 composed,
                 barred,

@@ -46,17 +46,16 @@ pub use builder::FailoverBuilder;
 pub use invoke::{Ask, Invoke, Op, Telling};
 pub use operation::{Explained, Operation};
 
-use super::{
-    Dependencies,
-    stack::{self, Composed, Stack},
-};
+use super::Dependencies;
 use crate::{
-    clock,
     endpoint::{Profile, Roster},
+    model::clock,
     operator::Operator,
     probe::Prober,
     request::{Progress, Safety},
-    telemetry::{CallMetrics, Snapshot},
+    snapshot::{self, Snapshot},
+    stack::{Composed, Stack},
+    telemetry::CallMetrics,
     verdict::{Classify, Standard},
 };
 use std::{
@@ -120,6 +119,7 @@ struct Core<C, K> {
     barred: u64,
     /// Those of endpoints that may be used, for what goes past the router.
     clients: Vec<Option<C>>,
+    operator: Operator,
     prober: Prober,
     /// What its calls are called that are not named themselves.
     name: Option<&'static str>,
@@ -250,25 +250,25 @@ impl<C, K> Failover<C, K> {
 
     /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.
     pub fn operator(&self) -> Operator {
-        self.core.composed.operator.clone()
+        self.core.operator.clone()
     }
 
     /// How the endpoints stand at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let core = &self.core;
-        stack::snapshot(
+        snapshot::snapshot(
             core.roster.iter(),
             &core.composed.violations,
             &core.composed.vitals,
             &core.composed.purse,
-            &core.composed.operator,
+            &core.operator,
             &core.prober,
             clock::now(),
         )
     }
 
     /// Every host that was declared: this client does not know its endpoints' clients. See
-    /// [`dependencies`](crate::client::dependencies).
+    /// [`dependencies`](crate::call::dependencies).
     pub fn dependencies(&self) -> Dependencies {
         let endpoints = self.core.roster.iter().zip(&*self.core.composed.violations);
         let permitted = endpoints.filter(|(_, violation)| violation.is_none());
@@ -294,11 +294,11 @@ impl<C, K> Failover<C, K> {
         let each = core.roster.iter().zip(&core.clients);
         let permitted = each.filter_map(|(profile, client)| Some((profile, client.as_ref()?)));
         let openings = permitted.map(|(profile, client)| async {
-            let result = tokio::time::timeout(super::WARM_UP_LIMIT, open(client.clone())).await;
+            let result = tokio::time::timeout(crate::call::WARM_UP_LIMIT, open(client.clone())).await;
             let result = match result {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err(format!("no answer within {:?}", super::WARM_UP_LIMIT)),
+                Err(_) => Err(format!("no answer within {:?}", crate::call::WARM_UP_LIMIT)),
             };
             (profile.shared_name().clone(), result)
         });

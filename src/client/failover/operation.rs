@@ -1,12 +1,10 @@
 use super::{Ask, Failover, Op};
 use crate::{
     BoxError, Error, ErrorKind, Explanation,
-    client::{
-        Considered,
-        options::{CallOptions, call_setters},
-    },
-    clock,
+    call::options::{CallOptions, call_setters},
+    client::Considered,
     endpoint::{Constraints, Violation},
+    model::clock,
     request::{Call, CallRecord, OpClass, Safety, bit},
     route::Barred,
     verdict::Classify,
@@ -171,7 +169,7 @@ fn explain<C, K>(
     constraints: &Constraints,
     record: &CallRecord,
 ) -> Explanation {
-    let (roster, operator) = (&failover.core.roster, &failover.core.composed.operator);
+    let (roster, operator) = (&failover.core.roster, &failover.core.operator);
     let considered = Considered::all(roster, |index| {
         match (violation(failover, constraints, index), record.pin()) {
             (Some(violation), _) => Some(violation.to_string()),

@@ -2,9 +2,9 @@
 
 use super::{Invoke, Op};
 use crate::{
-    client::stack::Routed,
     probe::{Sender, Sent},
     request::{Call, CallRecord, LegKind, OpClass, Safety},
+    stack::Routed,
     verdict::Classify,
 };
 use std::{fmt, sync::Arc};

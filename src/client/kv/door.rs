@@ -2,7 +2,7 @@
 
 use super::Keys;
 use crate::{
-    client::store::{Context, Core},
+    call::{Context, Core},
     request::kv::{Key, LimitExceeded, Limits, Scan},
 };
 use std::collections::BTreeSet;

@@ -5,8 +5,9 @@ use super::{
     turns::{Batch, Counting, Terms, Turns, Work},
 };
 use crate::{
-    client::store::{Aim, Answer, Context, Core, LONGEST_PAUSE, Operation},
-    error::{Error, ErrorKind},
+    call::Error,
+    call::{Aim, Answer, Context, Core, LONGEST_PAUSE, Operation},
+    model::ErrorKind,
     provider::ProviderErrorKind,
     replicate::{self, of_the_home},
     request::{

@@ -11,9 +11,10 @@ use super::{
     values::{Fetched, Stored},
 };
 use crate::{
-    client::store::{Aim, Answer, Context, Operation, Refusal, Reply, members},
-    clock,
-    error::{Error, ErrorKind},
+    call::Error,
+    call::{Aim, Answer, Context, Operation, Refusal, Reply, members},
+    model::ErrorKind,
+    model::clock,
     provider::{ProviderError, ProviderErrorKind},
     replicate::{self, Tally, of_the_home},
     request::{

@@ -77,17 +77,15 @@ mod protocol;
 mod turns;
 mod values;
 
-pub use super::store::{Answer, BuildError, Explained, WarmUp, Warmed};
+pub use crate::call::{Answer, BuildError, Explained, WarmUp, Warmed};
 pub use increment::Increment;
 pub use many::{GetValues, PutValues};
 pub use operations::{DeleteValue, GetValue, PutValue};
 pub use protocol::Keys;
 pub use values::{Fetched, Stored};
 
-use super::{
-    KvStack,
-    store::{Collected, Core, Operation, Pages, PagesCall, StoreBuilder, StoreCall, store_methods},
-};
+use super::KvStack;
+use crate::call::{Collected, Core, Operation, Pages, PagesCall, StoreBuilder, StoreCall, store_methods};
 use crate::request::kv::{Entry, Limits, Scan, Version};
 use bytes::Bytes;
 use operations::Wanted;

@@ -4,9 +4,10 @@ use super::{
     values::{Fetched, Stored},
 };
 use crate::{
-    client::store::{Answer, Context, Operation},
-    error::Error,
-    replicate::{self, Accepted, Mode, Write},
+    call::Error,
+    call::Mode,
+    call::{Answer, Context, Operation},
+    replicate::{self, Accepted, Write},
     request::{
         OpClass, WriteId,
         kv::{Condition, Delete, Get, Key, KvRequest, KvResponse, Put, Version},

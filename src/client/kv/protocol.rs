@@ -1,7 +1,7 @@
 use super::{KvClient, KvClientBuilder, ScanCall, door};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
+    call::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
     provider::{AnyKvProvider, Capabilities, Capability, Conditional, KvProvider, KvService, ProviderError},
     request::{

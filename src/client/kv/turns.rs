@@ -3,9 +3,9 @@
 
 use super::{Keys, increment::Done};
 use crate::{
-    client::store::Context,
-    clock::Instant,
+    call::Context,
     endpoint::Violation,
+    model::clock::Instant,
     request::{Told, kv::Key},
 };
 use futures_util::future::Shared;

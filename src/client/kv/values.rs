@@ -1,5 +1,5 @@
 use crate::{
-    client::store::Answer,
+    call::Answer,
     request::{
         WriteId,
         kv::{Value, Version},

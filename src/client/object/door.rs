@@ -2,8 +2,8 @@
 
 use super::Objects;
 use crate::{
-    client::store::Context,
-    error::Error,
+    call::Context,
+    call::Error,
     provider::{self, ObjectProvider},
     request::{
         InvalidKey, Key,

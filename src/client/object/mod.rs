@@ -42,16 +42,14 @@ pub(crate) mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use super::store::{Answer, BuildError, Explained, WarmUp, Warmed};
+pub use crate::call::{Answer, BuildError, Explained, WarmUp, Warmed};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub use protocol::Objects;
 pub use values::{Fetched, FetchedMeta, Stored};
 pub use verify::{Property, VERIFY_PREFIX, Verification, Verified};
 
-use super::{
-    ObjectStack,
-    store::{Collected, Core, Operation, Pages, PagesCall, StoreBuilder, StoreCall, store_methods},
-};
+use super::ObjectStack;
+use crate::call::{Collected, Core, Operation, Pages, PagesCall, StoreBuilder, StoreCall, store_methods};
 use crate::request::object::{List, ListEntry};
 use bytes::Bytes;
 use std::sync::Arc;

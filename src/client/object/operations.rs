@@ -5,8 +5,8 @@ use super::{
     values::{Fetched, FetchedMeta, Stored},
 };
 use crate::{
-    client::store::{Answer, Context, Operation},
-    error::Error,
+    call::Error,
+    call::{Answer, Context, Operation},
     replicate::{self, Condition, Write},
     request::{
         OpClass,

@@ -1,7 +1,7 @@
 use super::{ListCall, ObjectClient, ObjectClientBuilder, door, verify};
 use crate::{
     Endpoint,
-    client::store::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
+    call::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
     endpoint::{Host, Profile},
     provider::{AnyObjectProvider, Capabilities, Conditional, ObjectProvider, ObjectService, ProviderError},
     request::{

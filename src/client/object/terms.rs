@@ -1,10 +1,11 @@
 use super::Objects;
 use crate::{
-    client::store::{Context, members},
+    call::Error,
+    call::Mode,
+    call::{Context, members},
     endpoint::Profile,
-    error::{Error, ErrorKind},
+    model::ErrorKind,
     provider::{Conditional, ObjectProvider, terms_wrong},
-    replicate::Mode,
     request::{bit, object::Terms},
 };
 use std::{collections::BTreeMap, sync::Arc};

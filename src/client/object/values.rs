@@ -1,5 +1,5 @@
 use crate::{
-    client::store::Answer,
+    call::Answer,
     request::object::{ETag, Object, ObjectMeta},
 };
 use bytes::Bytes;

@@ -1,5 +1,5 @@
 use super::super::{Timeline, timeline::Run};
-use crate::clock;
+use crate::model::clock;
 use futures_util::future::{Either, select};
 use std::{future::pending, pin::pin, time::Duration};
 use tokio::{

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     BoxError,
-    clock::{self, Instant},
+    model::clock::{self, Instant},
     provider::{ProviderError, ProviderErrorKind},
     verdict::{
         Finding, Outcome, Sent, Verdict,

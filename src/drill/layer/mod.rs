@@ -53,8 +53,8 @@ use super::{
 };
 use crate::{
     BoxError,
-    clock::{self, Instant},
     endpoint::Profile,
+    model::clock::{self, Instant},
     request::{Call, OpClass},
 };
 use ending::Ending;

@@ -8,8 +8,8 @@ use super::{
     dialect::{Dialect, asked},
 };
 use crate::{
-    clock::{self, Instant},
     drill::plan::{Answer, End, Plan},
+    model::clock::{self, Instant},
     request::OpClass,
 };
 use http::{HeaderValue, Request, Response, header};

@@ -2,11 +2,11 @@
 
 use super::{Shared, connection::Ending};
 use crate::{
-    clock::{self, Instant},
     drill::{
         Fault,
         plan::{End, Plan},
     },
+    model::clock::{self, Instant},
     request::OpClass,
 };
 use std::time::Duration;

@@ -5,8 +5,8 @@ use super::{
     gate::{Door, Gate},
 };
 use crate::{
-    clock::{self, Instant},
     drill::Fault,
+    model::clock::{self, Instant},
     request::OpClass,
 };
 use std::{sync::Arc, time::Duration};

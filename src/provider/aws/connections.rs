@@ -3,7 +3,7 @@ mod seen;
 
 pub(in crate::provider) use again::{Repeats, again};
 
-use crate::clock::{self, Instant};
+use crate::model::clock::{self, Instant};
 use again::Broken;
 use aws_smithy_http_client::{
     Builder, Connector,

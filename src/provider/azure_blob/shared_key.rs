@@ -1,4 +1,4 @@
-use crate::clock;
+use crate::model::clock;
 use async_trait::async_trait;
 use azure_core::{
     credentials::Secret,

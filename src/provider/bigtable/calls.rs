@@ -8,7 +8,7 @@ use super::{
     rows::Rows,
 };
 use crate::{
-    clock,
+    model::clock,
     provider::{ProviderError, ProviderErrorKind, line::CONNECT_LIMIT},
     request::kv::{Put, PutAnswer},
     verdict::{Finding, table::Symptom},

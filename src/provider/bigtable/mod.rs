@@ -64,8 +64,8 @@ mod wire;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind, check_value};
 use crate::{
-    clock,
     endpoint::Host,
+    model::clock,
     request::kv::{Condition, Delete, Entry, Get, GetMany, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value},
 };
 use calls::keys;

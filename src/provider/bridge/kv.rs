@@ -1,6 +1,6 @@
 use super::{Answering, BoxFuture, Erased, another, of_the_prefix};
 use crate::{
-    BoxError,
+    BoxError, Endpoint,
     endpoint::Host,
     provider::{KvProvider, ProviderError},
     request::{
@@ -303,5 +303,12 @@ fn signed(response: KvResponse, endpoint: &Arc<str>) -> KvResponse {
                 .collect(),
             ..page
         }),
+    }
+}
+
+impl<P: KvProvider> Endpoint<P> {
+    /// Forgets the adapter's type, so that tables of several providers fit in one list.
+    pub fn erased_kv(self) -> Endpoint<AnyKvProvider> {
+        self.map(AnyKvProvider::new)
     }
 }

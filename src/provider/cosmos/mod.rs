@@ -67,7 +67,7 @@ mod item;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind, check_value, dated};
 use crate::{
-    clock,
+    model::clock,
     request::kv::{Condition, Delete, Expiry, Get, Key, Limits, Put, PutAnswer, Scan, ScanPage, Value, Version},
     verdict::{Finding, Outcome, Verdict, cosmos_finding, table::Symptom},
 };

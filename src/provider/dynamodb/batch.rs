@@ -7,7 +7,7 @@ use super::{
     item::{self, Item},
 };
 use crate::{
-    clock,
+    model::clock,
     provider::{
         ProviderError, ProviderErrorKind,
         aws::{Repeats, again},

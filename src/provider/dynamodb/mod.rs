@@ -102,8 +102,8 @@ use super::{
     check_value, dated,
 };
 use crate::{
-    clock,
     endpoint::Host,
+    model::clock,
     request::kv::{
         Condition, Delete, Expiry, Get, GetMany, Key, Limits, Put, PutAnswer, PutMany, Scan, ScanPage, Value, Version,
     },

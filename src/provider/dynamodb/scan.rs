@@ -6,7 +6,7 @@ use super::{
     item::{self, KEY, PARTITION},
 };
 use crate::{
-    clock,
+    model::clock,
     provider::{
         ProviderError,
         aws::{Repeats, again},

@@ -27,8 +27,8 @@ use super::{
     terms,
 };
 use crate::{
-    clock,
     endpoint::Host,
+    model::clock,
     request::object::{
         Attributes, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
         WriteId,

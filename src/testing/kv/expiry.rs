@@ -13,7 +13,7 @@ pub(super) async fn what_has_expired_is_absent<D: KvDoor>(room: &Room<'_, D>) {
     room.ok("a put", room.door.put(room.expiring("short", "x", LIFE)).await);
     room.ok("a put", room.door.put(room.expiring("long", "x", LONG)).await);
     let expires = room.fetch("long").await.expires_at;
-    let left = expires.and_then(|at| at.duration_since(crate::clock::wall()).ok());
+    let left = expires.and_then(|at| at.duration_since(crate::model::clock::wall()).ok());
     let left = left.unwrap_or_else(|| panic!("{}: when it expires is not said", room.name));
     assert!(
         left > LONG - Duration::from_secs(60) && left < LONG + Duration::from_secs(60),

@@ -33,7 +33,7 @@ pub use door::KvDoor;
 
 use super::claims::suite;
 use crate::{
-    clock,
+    model::clock,
     provider::ProviderErrorKind,
     request::{
         WriteId,

@@ -133,7 +133,7 @@ pub(super) async fn head_and_get_agree<D: ObjectDoor>(room: &Room<'_, D>) {
     assert_eq!(head.attributes, got.attributes, "{}", room.name);
     let written = head.last_modified.unwrap_or_else(|| panic!("{}: not dated", room.name));
     // Clocks differ; a date of another kind (1970, or milliseconds taken for seconds) is far off.
-    let off = crate::clock::wall()
+    let off = crate::model::clock::wall()
         .duration_since(written)
         .unwrap_or_else(|before: std::time::SystemTimeError| before.duration());
     assert!(off < Duration::from_secs(3600), "{}: dated {written:?}", room.name);

@@ -6,7 +6,8 @@ use evenkeel::{
     Endpoint, Failover,
     credentials::{Keeper, Lease},
     request::Safety,
-    telemetry::{Event, Snapshot},
+    snapshot::Snapshot,
+    telemetry::Event,
     verdict::{Classify, Outcome, Standard},
 };
 use futures_util::FutureExt;

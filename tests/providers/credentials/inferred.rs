@@ -13,7 +13,7 @@ use evenkeel::{
     Endpoint, ErrorKind, Failover, KvClient, ObjectClient, Replication,
     provider::{DynamoDb, S3},
     request::OpClass,
-    telemetry::Snapshot,
+    snapshot::Snapshot,
 };
 use std::time::Duration;
 use tokio::time::sleep;

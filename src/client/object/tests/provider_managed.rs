@@ -114,7 +114,7 @@ async fn a_tag_asks_its_endpoint_first_and_is_shown_to_no_other() {
     );
     assert_eq!(virginia.log(), [""; 0]);
     ireland.always(Fault::Hang);
-    let started = crate::clock::now();
+    let started = crate::model::clock::now();
     let got = client.get("k").if_none_match(tag).await.unwrap();
     assert_eq!((got.endpoint(), got.body().as_ref()), ("virginia", &b"v"[..]));
     assert!(

@@ -197,7 +197,7 @@ async fn not_found_takes_everyones_word() {
 #[tokio::test(start_paused = true)]
 async fn a_miss_beside_one_that_is_silent_is_told_within_a_second_or_so() {
     let miss = async |client: &ObjectClient| {
-        let started = crate::clock::now();
+        let started = crate::model::clock::now();
         let error = client.get("k").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         started.elapsed()
@@ -222,7 +222,7 @@ async fn whoever_has_it_wins_without_waiting_for_the_dead() {
     let (client, [_, ireland, stackit]) = client::<3>(Replication::write_once());
     ireland.always(Fault::Hang);
     stackit.insert("k", "v");
-    let started = crate::clock::now();
+    let started = crate::model::clock::now();
     assert_eq!(client.get("k").await.unwrap().endpoint(), "stackit");
     assert_eq!(started.elapsed().as_millis(), 0);
 }

@@ -1,10 +1,8 @@
 mod asking;
 
-use super::{
-    super::store::{Core, members},
-    Objects,
-};
+use super::Objects;
 use crate::{
+    call::{Core, members},
     provider::{AnyObjectProvider, Capabilities, Capability, Conditional},
     request::WriteId,
 };

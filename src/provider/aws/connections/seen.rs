@@ -1,4 +1,4 @@
-use crate::{clock::Instant, provider::silence::Silence};
+use crate::{model::clock::Instant, provider::silence::Silence};
 use aws_smithy_runtime_api::client::connection::ConnectionMetadata;
 use std::{collections::HashMap, net::SocketAddr};
 
@@ -106,7 +106,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::model::clock;
     use std::sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},

@@ -6,7 +6,7 @@ use super::{
     unserved,
 };
 use crate::{
-    clock::{self, Instant},
+    model::clock::{self, Instant},
     provider::{
         ProviderError, ProviderErrorKind,
         redis::{error, link::Link},

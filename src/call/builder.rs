@@ -1,0 +1,342 @@
+use super::{Core, Protocol, StoreStack, probe};
+use crate::{
+    BoxError, Endpoint,
+    call::{Mode, Replication},
+    call::{
+        dependencies::several_providers,
+        settings::{Settings, stack_setters},
+    },
+    deadline::DeadlineLayer,
+    endpoint::{Constraints, InvalidRoster, Profile, Roster, Violation},
+    provider::ObjectVerdicts,
+    request::Call,
+    route::Exhausted,
+    stack::compose,
+};
+use std::{fmt, future::ready, sync::Arc};
+use tower::{
+    Layer, Service,
+    util::{BoxCloneSyncService, Either},
+};
+
+/// Builds an [`ObjectClient`](crate::ObjectClient) or a [`KvClient`](crate::KvClient). Every default is fit for
+/// production; only [`replication`](Self::replication) has none.
+pub struct StoreBuilder<P: Protocol> {
+    pub(crate) endpoints: Vec<Endpoint<P::Provider>>,
+    replication: Option<Replication>,
+    constraints: Constraints,
+    settings: Settings,
+    pub(crate) require_verified: bool,
+    fenced: bool,
+    around_endpoints: Vec<AroundEndpoint<P>>,
+    around_calls: Vec<AroundCall<P>>,
+}
+
+/// Wraps one endpoint's service in a layer of the user's.
+type AroundEndpoint<P> = Box<dyn Fn(&Profile, StoreStack<P>) -> StoreStack<P> + Send + Sync>;
+/// Wraps the whole stack in one.
+type AroundCall<P> = Box<dyn FnOnce(StoreStack<P>) -> StoreStack<P> + Send + Sync>;
+
+/// What was found to fit together.
+pub(super) struct Parts<P: Protocol> {
+    pub(super) roster: Roster,
+    /// Those of endpoints that may be used.
+    pub(super) providers: Vec<Option<P::Provider>>,
+    pub(super) constraints: Constraints,
+    pub(super) mode: Mode,
+    pub(super) settings: Settings,
+    pub(super) require_verified: bool,
+    pub(super) fenced: bool,
+}
+
+/// Why a client could not be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The list of endpoints is not valid.
+    #[error(transparent)]
+    Endpoints(#[from] InvalidRoster),
+    /// Two or more endpoints may be written to, and nothing says how data gets from one to the other.
+    #[error(
+        "{0} may all be written to: say with `.replication(..)` how data gets from one to the others, or mark copies \
+         `.read_only()`"
+    )]
+    ReplicationRequired(String),
+    /// Every endpoint breaks a constraint.
+    #[error("no endpoint is left under the constraints: {0}")]
+    NothingPermitted(String),
+    /// The home that was named is no endpoint of this client.
+    #[error("the home `{0}` is not among the endpoints")]
+    UnknownHome(Arc<str>),
+    /// The home that was named is read-only.
+    #[error("the home `{0}` is read-only")]
+    HomeReadOnly(Arc<str>),
+    /// The home that was named breaks a constraint.
+    #[error("the home `{home}` may not be used, as {violation}")]
+    HomeBarred {
+        /// The home.
+        home: Arc<str>,
+        /// What it breaks.
+        violation: Violation,
+    },
+    /// A home was named for a replication that has none.
+    #[error("`write_once` has no home: a put goes to whichever endpoint takes it")]
+    NoHomeHere,
+    /// A home was named for a table that is written to at every replica.
+    #[error("`strong` has no home: every replica that is not read-only may be written to")]
+    NoHomeAmongReplicas,
+    /// `strong` was asked of an endpoint that cannot be a replica of a strong table, or not in this kind of client.
+    #[error(
+        "the endpoint `{0}` cannot be a replica under `strong`: its store does not keep versions in step with others; \
+         use `provider_managed`, and mark copies `.read_only()`"
+    )]
+    NotStrong(Arc<str>),
+    /// No provider keeps another provider's table in step.
+    #[error("`{0}` and `{1}` are of different providers, so they cannot be replicas of one table under `strong`")]
+    StrongAcrossProviders(Arc<str>, Arc<str>),
+    /// A [`Failover`](crate::Failover)'s `classify` was given after its `probe`, which it then cannot judge.
+    #[error("give `.classify(..)` before `.probe(..)`, whose results it must judge")]
+    ProbeBeforeClassify,
+    /// A deadline of nothing, or beyond a day.
+    #[error("{0}")]
+    Deadline(String),
+    /// A number that makes no sense, for one of the settings, the budget or the keeper of an endpoint's credentials.
+    #[error("the settings make no sense: {0}")]
+    Setting(String),
+}
+
+impl BuildError {
+    /// The keepers of endpoints' credentials can refuse nothing when they are made.
+    pub(crate) fn unless_keepers_make_sense(roster: &Roster) -> Result<(), Self> {
+        for profile in roster.iter() {
+            if let Some(wrong) = profile.credentials().and_then(|credentials| credentials.wrong()) {
+                return Err(Self::Setting(format!("{wrong}, for {}", profile.name())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Some endpoint must be left.
+    pub(crate) fn unless_some_permitted(roster: &Roster, violations: &[Option<Violation>]) -> Result<(), Self> {
+        let broken: Vec<_> = roster
+            .iter()
+            .zip(violations)
+            .filter_map(|(profile, violation)| Some(format!("{}: {}", profile.name(), violation.as_ref()?)))
+            .collect();
+        if broken.len() == roster.len() {
+            return Err(Self::NothingPermitted(broken.join("; ")));
+        }
+        Ok(())
+    }
+}
+
+impl<P: Protocol> Default for StoreBuilder<P> {
+    fn default() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            replication: None,
+            constraints: Constraints::default(),
+            settings: Settings::default(),
+            require_verified: false,
+            fenced: false,
+            around_endpoints: Vec::new(),
+            around_calls: Vec::new(),
+        }
+    }
+}
+
+impl<P: Protocol> StoreBuilder<P> {
+    /// How data gets from one endpoint to the others. Required with two or more writable endpoints.
+    #[must_use]
+    pub fn replication(mut self, replication: Replication) -> Self {
+        self.replication = Some(replication);
+        self
+    }
+
+    /// Fences every put and delete, as `.fenced()` on the call does for one: each pays a look at what is there, where that
+    /// is not known, so that no attempt that lands late undoes what was acknowledged since. See
+    /// [late attempts](crate::client#late-attempts).
+    #[must_use]
+    pub const fn fenced(mut self) -> Self {
+        self.fenced = true;
+        self
+    }
+
+    stack_setters!();
+
+    /// Puts a layer of your own around every endpoint, nearest the provider: within its time limit, its health and its
+    /// breaker. `make` is called once per endpoint. The last one added is nearest the provider.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// let client = ObjectClient::builder()
+    ///     .endpoint(Endpoint::new("here", Memory::new()))
+    ///     .endpoint_layer(|_profile| tower::limit::ConcurrencyLimitLayer::new(8))
+    ///     .build();
+    /// assert!(client.is_ok());
+    /// ```
+    #[must_use]
+    pub fn endpoint_layer<L, F>(mut self, make: F) -> Self
+    where
+        F: Fn(&Profile) -> L + Send + Sync + 'static,
+        L: Layer<StoreStack<P>>,
+        L::Service: Service<Call<P::Request>, Response = P::Response, Error = BoxError> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Call<P::Request>>>::Future: Send + 'static,
+    {
+        self.around_endpoints.push(Box::new(move |profile, inner| {
+            StoreStack::<P>::new(make(profile).layer(inner))
+        }));
+        self
+    }
+
+    /// Puts a layer of your own around the whole stack: it sees each call once, with all its attempts within. The call's
+    /// deadline lies around it, and bounds what it waits for.
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<StoreStack<P>> + Send + Sync + 'static,
+        L::Service: Service<Call<P::Request>, Response = P::Response, Error = BoxError> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Call<P::Request>>>::Future: Send + 'static,
+    {
+        self.around_calls
+            .push(Box::new(move |inner| StoreStack::<P>::new(layer.layer(inner))));
+        self
+    }
+
+    /// Checks everything and composes the stack.
+    pub(crate) fn assemble(mut self) -> Result<Core<P>, BuildError> {
+        let around_endpoints = std::mem::take(&mut self.around_endpoints);
+        let around_calls = std::mem::take(&mut self.around_calls);
+        let parts = self.parts()?;
+        let siblings: Arc<[Arc<str>]> = match parts.mode {
+            Mode::Strong => parts
+                .roster
+                .iter()
+                .map(|profile| profile.shared_name().clone())
+                .collect(),
+            _ => Arc::default(),
+        };
+        let services = parts.roster.iter().zip(&parts.providers).map(|(profile, provider)| {
+            let around = around_endpoints.iter().map(|around| |inner| around(profile, inner));
+            match provider {
+                Some(provider) => layered(P::bridge(profile, provider, &siblings), around),
+                // A layer may call what it was put around when it likes.
+                None => Either::Right(around.fold(nowhere::<P>(), |inner, around| around(inner))),
+            }
+        });
+        let composed = compose(
+            &parts.roster,
+            services,
+            ObjectVerdicts,
+            &parts.constraints,
+            &parts.settings.stack,
+        );
+        let prober = probe::start(&parts, &composed);
+        let deadline = DeadlineLayer::new(parts.settings.stack.deadline);
+        let door = match layered(composed.service.clone(), around_calls) {
+            Either::Left(stack) => Either::Left(stack),
+            // What these wait for is within it, too.
+            Either::Right(layered) => Either::Right(deadline.layer(layered)),
+        };
+        let listener = parts.settings.stack.listener.clone();
+        let core = Core::new(parts, door, composed, prober);
+        if several_providers(&core.roster) {
+            core.dependencies().warn(listener);
+        }
+        Ok(core)
+    }
+
+    fn parts(self) -> Result<Parts<P>, BuildError> {
+        self.settings.check()?;
+        let (profiles, providers): (Vec<_>, Vec<_>) = self
+            .endpoints
+            .into_iter()
+            .map(Endpoint::into_parts)
+            .map(|(profile, provider)| (profile.found_in_client(P::hosts(&provider)), provider))
+            .unzip();
+        let roster = Roster::new(profiles)?;
+        BuildError::unless_keepers_make_sense(&roster)?;
+        let mode = Mode::of(&roster, &self.constraints, self.replication)?;
+        let violations = self.constraints.violations(&roster);
+        let permitted = |(provider, violation): (_, &Option<_>)| violation.is_none().then_some(provider);
+        let providers: Vec<_> = providers.into_iter().zip(violations.iter()).map(permitted).collect();
+        if mode == Mode::Strong {
+            strong::<P>(&roster, &providers)?;
+        }
+        Ok(Parts {
+            roster,
+            providers,
+            constraints: self.constraints,
+            mode,
+            settings: self.settings,
+            require_verified: self.require_verified,
+            fenced: self.fenced,
+        })
+    }
+}
+
+/// The service with these layers around it. Where there are none its type is not forgotten either, which saves its callers two
+/// allocations.
+fn layered<S, R, A>(
+    service: S,
+    layers: impl IntoIterator<Item = impl FnOnce(Layered<R, A>) -> Layered<R, A>>,
+) -> Either<S, Layered<R, A>>
+where
+    S: Service<R, Response = A, Error = BoxError, Future: Send + 'static> + Clone + Send + Sync + 'static,
+    R: 'static,
+{
+    let mut layers = layers.into_iter();
+    let Some(first) = layers.next() else {
+        return Either::Left(service);
+    };
+    Either::Right(layers.fold(first(Layered::new(service)), |inner, around| around(inner)))
+}
+
+/// In the place of an endpoint that must not be used.
+fn nowhere<P: Protocol>() -> StoreStack<P> {
+    let refuses = |_: Call<P::Request>| ready(Err::<P::Response, BoxError>(Exhausted::default().into()));
+    StoreStack::<P>::new(tower::service_fn(refuses))
+}
+
+/// A service whose type is forgotten.
+type Layered<R, A> = BoxCloneSyncService<R, A, BoxError>;
+
+/// Whether these can be replicas of one table.
+fn strong<P: Protocol>(roster: &Roster, providers: &[Option<P::Provider>]) -> Result<(), BuildError> {
+    let used = || {
+        let all = roster.iter().zip(providers);
+        all.filter_map(|(profile, provider)| Some((profile, provider.as_ref()?)))
+    };
+    let unfit = used().find(|(_, provider)| !P::has_strong_replicas(provider));
+    if let Some((profile, _)) = unfit {
+        return Err(BuildError::NotStrong(profile.shared_name().clone()));
+    }
+    let mut known = used()
+        .map(|(profile, _)| profile)
+        .filter(|profile| profile.provider().is_some());
+    let Some(first) = known.next() else { return Ok(()) };
+    match known.find(|other| other.provider() != first.provider()) {
+        Some(other) => Err(BuildError::StrongAcrossProviders(
+            first.shared_name().clone(),
+            other.shared_name().clone(),
+        )),
+        None => Ok(()),
+    }
+}
+
+impl<P: Protocol> fmt::Debug for StoreBuilder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.profile().name())
+            .collect();
+        f.debug_struct("StoreBuilder")
+            .field("endpoints", &names)
+            .field("replication", &self.replication)
+            .field("constraints", &self.constraints)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

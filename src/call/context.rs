@@ -1,0 +1,447 @@
+use super::{Answer, Core, Protocol, time_on_the_wire};
+use crate::{
+    BoxError,
+    call::Error,
+    call::Mode,
+    call::NotAsked,
+    call::{Attempt, Explanation},
+    client::Considered,
+    deadline::Elapsed,
+    endpoint::Violation,
+    model::ErrorKind,
+    model::clock::{self, Instant},
+    provider::{Conditional, ProviderError, ProviderErrorKind},
+    request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, Told, bit},
+    retry::{Again, Exception},
+    verdict::{Outcome, Verdict},
+};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// One call of the client on its way, which may pass through the stack several times.
+pub struct Context<P: Protocol> {
+    pub(crate) core: Arc<Core<P>>,
+    pub(crate) operation: &'static str,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Instant,
+    /// The endpoint that the caller pinned.
+    pub(crate) pin: Option<usize>,
+    /// By endpoint: which constraint of this call it breaks, where it has any.
+    pub(crate) of_the_call: Option<Vec<Option<Violation>>>,
+    /// What the caller said of its attempts.
+    pub(crate) told: Told,
+    /// Its passes so far.
+    pub(crate) passes: Mutex<Vec<Call<P::Request>>>,
+}
+
+/// Where a pass through the stack may go, and why it is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Aim {
+    pub(crate) pin: Option<usize>,
+    pub(crate) barred: u64,
+    pub(crate) kind: LegKind,
+    /// Sooner than the whole call's deadline.
+    pub(crate) deadline: Option<Instant>,
+    /// A write whose answer was lost comes back, instead of going elsewhere.
+    pub(crate) gives_back_lost: bool,
+    /// Attempts of the call before this pass: they count towards the most that one call may make.
+    pub(crate) spent: u32,
+    /// Why the budget is not asked for it, where it is no request that the call needs.
+    pub(crate) beyond: Option<Exception>,
+}
+
+/// No pause is longer: with more contention than this resolves, the deadline decides.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+
+/// Why something was not asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Too much is asked again as it is.
+    Budget,
+    /// The deadline comes first.
+    Time,
+}
+
+impl Refusal {
+    /// As a clause.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "it was not asked again, as the budget for that is used up",
+            Self::Time => "there was no time to ask again",
+        }
+    }
+}
+
+impl Aim {
+    pub(crate) fn only(endpoint: usize) -> Self {
+        Self {
+            pin: Some(endpoint),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn confirm(endpoint: usize) -> Self {
+        Self {
+            kind: LegKind::Confirm,
+            beyond: Some(Exception::Confirmation),
+            ..Self::only(endpoint)
+        }
+    }
+
+    /// The same aim for a further ask that the budget has granted.
+    pub(crate) const fn again(self) -> Self {
+        Self {
+            kind: LegKind::Retry,
+            ..self
+        }
+    }
+
+    pub(crate) fn proof(endpoint: usize) -> Self {
+        Self {
+            kind: LegKind::Proof,
+            beyond: Some(Exception::AbsenceProof),
+            ..Self::only(endpoint)
+        }
+    }
+}
+
+/// What came out of one pass.
+pub(crate) struct Reply<P: Protocol> {
+    pub(crate) result: Result<P::Response, BoxError>,
+    pub(crate) call: Call<P::Request>,
+}
+
+impl<P: Protocol> Reply<P> {
+    pub(crate) fn record(&self) -> &CallRecord {
+        self.call.record()
+    }
+
+    pub(crate) fn is_ok(&self) -> bool {
+        self.result.is_ok()
+    }
+
+    /// The provider's error, where it was one.
+    pub(crate) fn refusal(&self) -> Option<ProviderErrorKind> {
+        let error = self.result.as_ref().err()?;
+        error.downcast_ref::<ProviderError>().map(ProviderError::kind)
+    }
+
+    /// It was refused because of the credential, not of what was asked.
+    pub(crate) fn names_the_credential(&self) -> bool {
+        let error = self.result.as_ref().err().and_then(|error| error.downcast_ref());
+        error.is_some_and(|error: &ProviderError| error.outcome().credential)
+    }
+
+    /// The endpoint whose answer this is.
+    pub(crate) fn endpoint(&self) -> Option<usize> {
+        let wanted = match self.refusal() {
+            None => Verdict::Success,
+            Some(ProviderErrorKind::NotFound) => Verdict::Absent,
+            Some(_) => Verdict::Answer,
+        };
+        winner(self.record(), wanted)
+    }
+
+    /// The endpoints that said *absent*.
+    pub(crate) fn absent_at(&self) -> u64 {
+        judged(self.record())
+            .filter(|&(_, verdict)| verdict == Verdict::Absent)
+            .fold(0, |set, (endpoint, _)| set | bit(endpoint))
+    }
+
+    /// A write's attempts at these endpoints are of unknown fate.
+    pub(crate) fn maybe_applied_at(&self) -> u64 {
+        let unknown = |ended: Option<Ended>| match ended {
+            Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
+            Some(Ended::Abandoned(_)) | None => true,
+        };
+        let legs = self.record().legs();
+        legs.iter()
+            .filter(|leg| leg.started.is_some() && unknown(leg.ended))
+            .filter_map(|leg| leg.endpoint)
+            .fold(0, |set, endpoint| set | bit(endpoint))
+    }
+}
+
+fn judged(record: &CallRecord) -> impl Iterator<Item = (usize, Verdict)> {
+    record
+        .legs()
+        .into_iter()
+        .filter_map(|leg| match (leg.endpoint, leg.ended) {
+            (Some(endpoint), Some(Ended::Judged(outcome))) => Some((endpoint, outcome.verdict)),
+            _ => None,
+        })
+}
+
+/// The endpoint that answered with `wanted`; else the first that answered at all; else the one that was asked, for
+/// stacks in which nobody judges.
+pub(crate) fn winner(record: &CallRecord, wanted: Verdict) -> Option<usize> {
+    judged(record)
+        .find(|&(_, verdict)| verdict == wanted)
+        .or_else(|| judged(record).find(|&(_, verdict)| verdict.is_healthy()))
+        .map(|(endpoint, _)| endpoint)
+        .or_else(|| record.legs().iter().find_map(|leg| leg.endpoint))
+        .or(record.pin())
+}
+
+impl<P: Protocol> Context<P> {
+    /// Which constraint of the client or of this call the endpoint breaks.
+    pub(crate) fn violation(&self, endpoint: usize) -> Option<&Violation> {
+        let of_the_call = || self.of_the_call.as_ref()?[endpoint].as_ref();
+        self.core.violations[endpoint].as_ref().or_else(of_the_call)
+    }
+
+    /// Endpoints that this call must not use.
+    pub(crate) fn barred(&self) -> u64 {
+        self.core.roster.set_of(|index, _| self.violation(index).is_some())
+    }
+
+    pub(crate) fn name(&self, endpoint: usize) -> Arc<str> {
+        self.core.roster.shared_name(endpoint)
+    }
+
+    pub(crate) fn names(&self, set: u64) -> Vec<Arc<str>> {
+        members(set).map(|endpoint| self.name(endpoint)).collect()
+    }
+
+    /// The caller's rule, or the client's, lets nothing be tried again after this outcome.
+    pub(crate) fn is_final(&self, outcome: Outcome) -> bool {
+        let rule = self.told.options().retry_when.or(self.core.retry.when);
+        rule.is_some_and(|rule| rule(outcome) == Again::Never)
+    }
+
+    /// The same of what this pass met last.
+    pub(crate) fn ends_with(&self, reply: &Reply<P>) -> bool {
+        let last = reply.record().legs().into_iter().rev().find_map(|leg| match leg.ended {
+            Some(Ended::Judged(outcome)) => Some(outcome),
+            Some(Ended::Abandoned(_)) | None => None,
+        });
+        last.is_some_and(|outcome| self.is_final(outcome))
+    }
+
+    /// Whether a request may be sent beyond those that the call needs.
+    pub(crate) fn may_ask_more(&self, class: OpClass) -> bool {
+        self.core.purse.withdraw(class, clock::now())
+    }
+
+    /// The same for two, or none.
+    pub(crate) fn may_ask_two_more(&self, class: OpClass) -> bool {
+        let first = self.may_ask_more(class);
+        let both = first && self.may_ask_more(class);
+        if first && !both {
+            self.give_back();
+        }
+        both
+    }
+
+    /// What was granted is not sent.
+    pub(crate) fn give_back(&self) {
+        self.core.purse.budget().refund(clock::now());
+    }
+
+    /// Waits before something is asked again: up to `most`, with full jitter, so that those who met once do not meet again.
+    pub(crate) async fn pause(&self, most: Duration) -> Result<(), Refusal> {
+        let share = self.core.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        let wait = most.mul_f64(share);
+        if clock::now() + wait >= self.deadline {
+            return Err(Refusal::Time);
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Pauses, and then waits until the budget has two more: who lost a race and failed now would be called again, at the same
+    /// price.
+    pub(crate) async fn pause_for_two_more(&self, class: OpClass, most: Duration) -> Result<(), Refusal> {
+        self.pause(most).await?;
+        while !self.may_ask_two_more(class) {
+            self.pause(LONGEST_PAUSE).await.map_err(|_| Refusal::Budget)?;
+        }
+        Ok(())
+    }
+
+    /// One pass through the stack.
+    pub(crate) async fn ask(&self, request: P::Request, aim: Aim) -> Reply<P> {
+        let class = P::class(&request);
+        // Every write of this client may be repeated: a create recognises its own id, a conditional put meets its own
+        // success and recognises it too, a delete of what is gone succeeds, and an unconditional overwrite stores the
+        // same bytes again (a caller to whom the order of concurrent overwrites matters uses a condition).
+        let safety = match class {
+            OpClass::Write => Safety::Idempotent,
+            OpClass::Read | OpClass::List => Safety::ReadOnly,
+        };
+        if let Some(why) = aim.beyond {
+            self.core.purse.except(why);
+        }
+        let first = self.passes().is_empty();
+        let record = CallRecord::new(class, safety)
+            .earning(first)
+            .pinned(aim.pin.or(self.pin))
+            .barring(self.barred() | aim.barred)
+            .narrowed(self.barred() & self.core.permitted() != 0)
+            .starting_as(aim.kind)
+            .giving_back_lost(aim.gives_back_lost)
+            .having_spent(aim.spent)
+            .proving_absences(self.pin.is_none())
+            .carrying(P::bytes(&request))
+            .allowing(time_on_the_wire::<P>(&request))
+            .heeding(self.told.clone());
+        record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));
+        let call = Call::on_record(request, record);
+        self.passes().push(call.clone());
+        let result = self.core.send(call.clone()).await;
+        // What the caller gave, and not what was left of it when this pass began.
+        let result = result.map_err(|error| match error.downcast::<Elapsed>() {
+            Ok(_) if clock::now() >= self.deadline => {
+                let limit = self.deadline.saturating_duration_since(self.started);
+                Elapsed { limit }.into()
+            }
+            Ok(elapsed) => elapsed,
+            Err(other) => other,
+        });
+        Reply { result, call }
+    }
+
+    /// What this call did, it did together with others: their passes are its own, too.
+    pub(crate) fn share(&self, together: &Self) {
+        let shared = together.passes().clone();
+        self.passes().extend(shared);
+    }
+
+    /// Attempts of this call's writes that may land after it has ended, and change what is there then.
+    pub(crate) fn unresolved(&self) -> usize {
+        let open: Vec<_> = {
+            let passes = self.passes();
+            let writes = passes.iter().filter(|call| call.class() == OpClass::Write);
+            let open = writes.map(|call| {
+                let record = call.record();
+                (record.of_unknown_fate(), P::fence(call.request()), record.picked())
+            });
+            open.filter(|(open, ..)| *open > 0).collect()
+        };
+        // Of a store that was never seen to keep to the condition it is not known whether it will. Adapters are asked, so under
+        // no lock.
+        let keeps = |fence, asked| (self.core.lacking(fence) | self.core.unknown(fence)) & asked == 0;
+        let unfenced = open
+            .iter()
+            .filter(|(_, fence, asked)| !fence.is_some_and(|fence| keeps(fence, *asked)));
+        unfenced.map(|(open, ..)| open).sum()
+    }
+
+    fn passes(&self) -> MutexGuard<'_, Vec<Call<P::Request>>> {
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those of these endpoints that this call may go to.
+    pub(crate) fn reach(&self, endpoints: u64) -> u64 {
+        endpoints & !self.barred() & self.pin.map_or(u64::MAX, bit)
+    }
+
+    /// Whether some attempt of this call's writes may have been applied.
+    pub(crate) fn may_have_been_applied(&self) -> bool {
+        let passes = self.passes();
+        passes.iter().any(|call| call.record().may_have_been_applied())
+    }
+
+    /// An instant by which a preferred endpoint must have answered, so that the others still have time: a quarter of
+    /// what is left. An endpoint that needs longer than 2.5 of the default 10 s is better left.
+    pub(crate) fn preferring(&self) -> Instant {
+        let now = clock::now();
+        now + self.deadline.saturating_duration_since(now) / 4
+    }
+
+    /// The call is over.
+    pub(crate) fn ended(&self, class: OpClass, failure: Option<&Error>) {
+        let took = clock::now().saturating_duration_since(self.started);
+        self.core.metrics.ended(class, failure.map(Error::kind), took);
+    }
+
+    pub(crate) fn explain(&self) -> Explanation {
+        let roster = &self.core.roster;
+        let tried = self.passes().iter().fold(0, |set, call| set | call.record().picked());
+        let class = self.passes().first().map_or(OpClass::Read, Call::class);
+        let creates = self.operation == "put" && self.core.mode == Mode::WriteOnce;
+        let considered = Considered::all(roster, |index| match (self.violation(index), self.pin) {
+            (Some(violation), _) => Some(violation.to_string()),
+            (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
+            _ if tried & bit(index) != 0 => None,
+            // Reads and deletes go there: it may hold what was stored before.
+            _ if creates && self.core.lacking(Conditional::Create) & bit(index) != 0 => {
+                Some("it is known not to keep to creates".to_owned())
+            }
+            _ => {
+                let passed_over = || self.core.passed_over.why(index, self.started).filter(|_| creates);
+                let out = self.core.operator.out_of_use(index, class);
+                out.or_else(|| passed_over().map(|why| why.as_str())).map(str::to_owned)
+            }
+        });
+        let passes = self.passes();
+        let records = passes.iter().map(Call::record);
+        let name = self.told.options().name.or(self.core.name).unwrap_or(self.operation);
+        let explanation = Explanation::new(name, considered, roster, self.started, records);
+        drop(passes);
+        explanation.about(P::NOUN).unresolved(self.unresolved() > 0)
+    }
+
+    pub(crate) fn explain_answer(&self, answer: Answer) -> Explanation {
+        let explanation = self.explain().unresolved(answer.unresolved);
+        explanation.answered(answer.endpoint, answer.possibly_stale)
+    }
+
+    /// The failure of `reply`.
+    pub(crate) fn fail(&self, reply: Reply<P>) -> Error {
+        match reply.result {
+            Ok(_) => self.nonsense(),
+            Err(error) => Error::judged(error, reply.call.record(), &self.core.roster, self.explain()),
+        }
+    }
+
+    /// A layer of the user's gave the answer of another operation.
+    pub(crate) fn nonsense(&self) -> Error {
+        self.refuse(ErrorKind::Unavailable, "the stack gave the answer of another operation")
+    }
+
+    /// A failure that is decided here.
+    pub(crate) fn refuse(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::local(kind, self.explain(), message)
+    }
+
+    /// What was checked at the door, or the refusal in its words.
+    pub(crate) fn checked<T>(&self, result: Result<T, String>) -> Result<T, Error> {
+        result.map_err(|message| self.refuse(ErrorKind::InvalidInput, message))
+    }
+
+    /// Why `endpoint` could not be asked.
+    pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply<P>>) -> NotAsked {
+        let reason = match (self.violation(endpoint), reply) {
+            (Some(violation), _) => {
+                let reason = format!("may not be asked, as {violation}");
+                return NotAsked::new(self.name(endpoint), reason).lasting(true);
+            }
+            (None, reply) => {
+                let legs = reply.iter().flat_map(|reply| reply.record().legs());
+                if let Some(leg) = legs.filter(|leg| leg.started.is_some()).last() {
+                    let attempt = Attempt::new(leg, &self.core.roster);
+                    let met = attempt.to_string();
+                    let name = self.core.roster.name(endpoint);
+                    let reason = met.strip_prefix(name).unwrap_or(&met).trim_start();
+                    return NotAsked::new(self.name(endpoint), reason).lasting(attempt.lasts());
+                }
+                let class = self.passes().first().map_or(OpClass::Read, Call::class);
+                match self.core.operator.out_of_use(endpoint, class) {
+                    Some(why) => format!("was not asked, as {why}"),
+                    None if reply.is_some() => "could not be asked now".to_owned(),
+                    None => "was not asked".to_owned(),
+                }
+            }
+        };
+        NotAsked::new(self.name(endpoint), reason)
+    }
+}
+
+/// The endpoints of a set, ascending.
+pub(crate) fn members(set: u64) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |&index| set & bit(index) != 0)
+}

@@ -1,0 +1,305 @@
+//! What a call fails with.
+
+mod cause;
+mod sentence;
+
+use crate::{
+    BoxError,
+    call::{Attempt, Explanation, Refusal},
+    endpoint::Roster,
+    model::ErrorKind,
+    provider::ProviderError,
+    request::{CallRecord, Safety, object::WriteId},
+    route::Exhausted,
+};
+use cause::Cause;
+use std::{fmt, sync::Arc};
+
+/// Why a call failed: what happened, at which endpoint, after how many attempts, and whether trying again could help.
+///
+/// `Display` is one sentence for a person; the provider's own error stays in
+/// [`source`](std::error::Error::source) and, typed, in [`provider_error`](Self::provider_error). Neither holds an
+/// object key or a secret of ours; what an SDK writes into its own error is the SDK's.
+///
+/// `E` is the error of the wrapped client: [`ProviderError`] for objects, the SDK's own for
+/// `Failover`.
+pub struct Error<E = ProviderError>(Box<Inner<E>>);
+
+struct Inner<E> {
+    kind: ErrorKind,
+    retryable: bool,
+    endpoint: Option<Arc<str>>,
+    explanation: Explanation,
+    cause: Cause<E>,
+    absent_at: Vec<Arc<str>>,
+    not_asked: Vec<NotAsked>,
+    confirmed_by: Vec<Arc<str>>,
+    write_id: Option<WriteId>,
+    /// What was not tried, and why, as a clause.
+    withheld: Option<&'static str>,
+}
+
+/// An endpoint whose answer was needed and could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAsked {
+    endpoint: Arc<str>,
+    reason: String,
+    /// It would be the same later.
+    lasts: bool,
+}
+
+impl NotAsked {
+    pub(crate) fn new(endpoint: Arc<str>, reason: impl Into<String>) -> Self {
+        Self {
+            endpoint,
+            reason: reason.into(),
+            lasts: false,
+        }
+    }
+
+    #[must_use]
+    pub(crate) const fn lasting(mut self, lasts: bool) -> Self {
+        self.lasts = lasts;
+        self
+    }
+
+    /// Its name.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Why not, as a phrase.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl<E> Error<E> {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The endpoint whose answer, or whose silence, decided. `None` when it was no single one, or nothing was sent.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.0.endpoint.as_deref()
+    }
+
+    /// What each attempt met, in order.
+    pub fn attempts(&self) -> &[Attempt] {
+        self.0.explanation.attempts()
+    }
+
+    /// How many attempts left this process. One whose request could not be built, or was refused by its own adapter, did not.
+    pub fn attempts_made(&self) -> usize {
+        self.attempts().iter().filter(|attempt| attempt.has_left()).count()
+    }
+
+    /// The write may have taken effect. True exactly for [`ErrorKind::MaybeApplied`].
+    pub fn may_have_been_applied(&self) -> bool {
+        self.0.kind == ErrorKind::MaybeApplied
+    }
+
+    /// Whether the same call could succeed later, and repeating it does no harm. Repeat a put with its
+    /// [`write_id`](Self::write_id), so that it recognises what an earlier attempt stored.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// The id under which the write was sent, for a put of an [`ObjectClient`](crate::ObjectClient).
+    pub fn write_id(&self) -> Option<&WriteId> {
+        self.0.write_id.as_ref()
+    }
+
+    /// What the call did and why.
+    pub fn explanation(&self) -> &Explanation {
+        &self.0.explanation
+    }
+
+    /// Who said that the thing does not exist.
+    pub fn absent_at(&self) -> impl Iterator<Item = &str> {
+        self.0.absent_at.iter().map(|name| &**name)
+    }
+
+    /// Whose answer was needed and could not be had, and why.
+    pub fn not_asked(&self) -> &[NotAsked] {
+        &self.0.not_asked
+    }
+
+    /// For a delete that not every endpoint confirmed: who did.
+    pub fn confirmed_by(&self) -> impl Iterator<Item = &str> {
+        self.0.confirmed_by.iter().map(|name| &**name)
+    }
+
+    /// The wrapped client's own error. `None` when the failure is our own (deadline, admission, a bad key).
+    pub fn provider_error(&self) -> Option<&E> {
+        match &self.0.cause {
+            Cause::Provider(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The wrapped client's own error, by value.
+    pub fn into_provider_error(self) -> Option<E> {
+        match self.0.cause {
+            Cause::Provider(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Error {
+    /// The same failure for another key of the same batch.
+    #[must_use]
+    pub(crate) fn shared(&self) -> Self {
+        let inner = &self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            retryable: inner.retryable,
+            endpoint: inner.endpoint.clone(),
+            explanation: inner.explanation.clone(),
+            cause: match &inner.cause {
+                Cause::Provider(error) => Cause::Provider(error.clone()),
+                Cause::Refused(refusal) => Cause::Own(refusal.to_string()),
+                Cause::Own(message) => Cause::Own(message.clone()),
+            },
+            absent_at: inner.absent_at.clone(),
+            not_asked: inner.not_asked.clone(),
+            confirmed_by: inner.confirmed_by.clone(),
+            write_id: inner.write_id.clone(),
+            withheld: inner.withheld,
+        }))
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
+    /// The failure of a pass through the stack. The explanation may cover more than this pass.
+    ///
+    /// *May have been applied* is sticky: once an attempt of a write is of unknown fate, no later refusal takes it back,
+    /// because the refusal may come from another endpoint, from a state that the lost attempt itself created, or from a
+    /// moment before the lost attempt arrived. Where a caller of this function knows better (a create that met a
+    /// foreign object at the very endpoint that lost its answer, under write-once), it says so with
+    /// [`with_kind`](Self::with_kind).
+    pub(crate) fn judged(error: BoxError, record: &CallRecord, roster: &Roster, explanation: Explanation) -> Self {
+        let cause = Cause::open(error);
+        let deciding = cause::deciding_leg(&cause, record);
+        let kind = if record.may_have_been_applied() {
+            ErrorKind::MaybeApplied
+        } else {
+            cause::kind(&cause, deciding.as_ref(), record)
+        };
+        let endpoint = deciding
+            .and_then(|leg| leg.endpoint)
+            .map(|index| roster.shared_name(index));
+        Self(Box::new(Inner {
+            kind,
+            retryable: could_help(kind, &explanation, &cause)
+                || (kind == ErrorKind::MaybeApplied && record.safety() == Safety::Idempotent),
+            explanation: explanation.answered(if kind.is_answer() { endpoint.clone() } else { None }, false),
+            endpoint,
+            cause,
+            absent_at: Vec::new(),
+            not_asked: Vec::new(),
+            confirmed_by: Vec::new(),
+            write_id: None,
+            withheld: record.is_withheld().then_some(Refusal::Budget.as_str()),
+        }))
+    }
+
+    /// The same failure under another kind; `retryable` follows it.
+    #[must_use]
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self.0.retryable = could_help(kind, &self.0.explanation, &self.0.cause);
+        self
+    }
+}
+
+impl<E> Error<E> {
+    /// A failure that is decided here, without a provider's error.
+    pub(crate) fn local(kind: ErrorKind, explanation: Explanation, message: impl Into<String>) -> Self {
+        let cause = Cause::Own(message.into());
+        Self(Box::new(Inner {
+            kind,
+            retryable: could_help(kind, &explanation, &cause),
+            endpoint: None,
+            explanation,
+            cause,
+            absent_at: Vec::new(),
+            not_asked: Vec::new(),
+            confirmed_by: Vec::new(),
+            write_id: None,
+            withheld: None,
+        }))
+    }
+
+    #[must_use]
+    pub(crate) fn with_absence(mut self, absent_at: Vec<Arc<str>>, not_asked: Vec<NotAsked>) -> Self {
+        self.0.absent_at = absent_at;
+        // One of those who are missing may hold it, and ends the search.
+        self.0.retryable &= not_asked.is_empty() || !not_asked.iter().all(|missing| missing.lasts);
+        self.0.not_asked = not_asked;
+        self
+    }
+
+    /// Who confirmed and who did not: all have to, and may be asked again.
+    #[must_use]
+    pub(crate) fn with_confirmation(mut self, confirmed_by: Vec<Arc<str>>, not_asked: Vec<NotAsked>) -> Self {
+        self.0.confirmed_by = confirmed_by;
+        self.0.retryable = !not_asked.iter().any(|missing| missing.lasts);
+        self.0.not_asked = not_asked;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_write_id(mut self, id: Option<WriteId>) -> Self {
+        self.0.write_id = id;
+        self
+    }
+
+    /// Says what was not tried, and why, as a clause.
+    #[must_use]
+    pub(crate) const fn withholding(mut self, what: Option<&'static str>) -> Self {
+        self.0.withheld = what;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
+    }
+}
+
+/// Whether the same call could succeed later.
+fn could_help<E>(kind: ErrorKind, explanation: &Explanation, cause: &Cause<E>) -> bool {
+    let is_barred = || matches!(cause.refusal(), Some(Exhausted { permitted: 0 })) && explanation.attempts().is_empty();
+    kind.is_retryable() && !explanation.met_only_what_lasts() && !is_barred()
+}
+
+impl<E> fmt::Debug for Error<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("endpoint", &self.0.endpoint)
+            .field("sentence", &format_args!("{self}"))
+            .field("attempts", &self.attempts())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E> fmt::Display for Error<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        sentence::write(&self.0, f)
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for Error<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.cause {
+            Cause::Provider(error) => Some(error),
+            Cause::Refused(error) => Some(&**error),
+            Cause::Own(_) => None,
+        }
+    }
+}

@@ -1,0 +1,307 @@
+use crate::{
+    endpoint::Roster,
+    model::Human,
+    model::clock,
+    request::{CallRecord, Ended, LegKind, LegRecord},
+    verdict::{Detail, Outcome, Sent, Verdict, table},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// What a call did and why: which endpoints it considered, what each attempt met, who answered.
+///
+/// Its `Display` takes a few lines, for a log or a terminal. It holds no object key and no secret.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    operation: &'static str,
+    considered: Vec<Considered>,
+    attempts: Vec<Attempt>,
+    elapsed: Duration,
+    answered_by: Option<Arc<str>>,
+    possibly_stale: bool,
+    unresolved: bool,
+    /// What was asked for, in a word; nobody knows what a closure asks for.
+    noun: Option<&'static str>,
+}
+
+/// An endpoint of the client, and why this call did not use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Considered {
+    endpoint: Arc<str>,
+    not_used: Option<String>,
+}
+
+/// One attempt at one endpoint.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    endpoint: Arc<str>,
+    why: LegKind,
+    outcome: Option<Outcome>,
+    elapsed: Option<Duration>,
+    detail: Option<Box<Detail>>,
+}
+
+impl Explanation {
+    /// What several passes did together, which began at `started`.
+    pub(crate) fn new<'r>(
+        operation: &'static str,
+        considered: Vec<Considered>,
+        roster: &Roster,
+        started: clock::Instant,
+        records: impl IntoIterator<Item = &'r CallRecord>,
+    ) -> Self {
+        let mut legs: Vec<_> = records
+            .into_iter()
+            .flat_map(|record| record.legs())
+            .filter_map(|leg| Some((leg.started?, leg)))
+            .collect();
+        legs.sort_by_key(|&(started, _)| started);
+        Self {
+            operation,
+            considered,
+            attempts: legs.into_iter().map(|(_, leg)| Attempt::new(leg, roster)).collect(),
+            elapsed: clock::now().saturating_duration_since(started),
+            answered_by: None,
+            possibly_stale: false,
+            unresolved: false,
+            noun: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) const fn unresolved(mut self, unresolved: bool) -> Self {
+        self.unresolved = unresolved;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn about(mut self, noun: &'static str) -> Self {
+        self.noun = Some(noun);
+        self
+    }
+
+    pub(crate) const fn noun(&self) -> Option<&'static str> {
+        self.noun
+    }
+
+    #[must_use]
+    pub(crate) fn answered(mut self, by: Option<Arc<str>>, possibly_stale: bool) -> Self {
+        self.answered_by = by;
+        self.possibly_stale = possibly_stale;
+        self
+    }
+
+    /// The operation: `get`, `put`, …, or what the call or its client was named.
+    pub const fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// All endpoints of the client, in its order.
+    pub fn considered(&self) -> &[Considered] {
+        &self.considered
+    }
+
+    /// The attempts in the order in which they left this process. Local refusals are none.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// How long the call took.
+    pub const fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// The endpoint whose answer decided. `None`: no single one did.
+    pub fn answered_by(&self) -> Option<&str> {
+        self.answered_by.as_deref()
+    }
+
+    /// The value came from a copy that may lag behind the home.
+    pub const fn possibly_stale(&self) -> bool {
+        self.possibly_stale
+    }
+
+    /// An attempt of this write was given up before its answer came, and it may still land: see
+    /// [late attempts](crate::client#late-attempts). Never of a read.
+    pub const fn earlier_attempt_unresolved(&self) -> bool {
+        self.unresolved
+    }
+}
+
+impl Considered {
+    pub(crate) fn all(roster: &Roster, not_used: impl Fn(usize) -> Option<String>) -> Vec<Self> {
+        let all = roster.iter().enumerate();
+        all.map(|(index, profile)| Self {
+            endpoint: profile.shared_name().clone(),
+            not_used: not_used(index),
+        })
+        .collect()
+    }
+
+    /// Its name.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Why it was out of the question, as a clause. `None`: it could have been used.
+    pub fn not_used(&self) -> Option<&str> {
+        self.not_used.as_deref()
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new(leg: LegRecord, roster: &Roster) -> Self {
+        Self {
+            endpoint: leg
+                .endpoint
+                .map_or_else(|| "?".into(), |index| roster.shared_name(index)),
+            why: leg.kind,
+            outcome: match leg.ended {
+                Some(Ended::Judged(outcome)) => Some(outcome),
+                Some(Ended::Abandoned(_)) | None => None,
+            },
+            elapsed: leg.elapsed,
+            detail: leg.detail,
+        }
+    }
+
+    /// The endpoint's name.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub(crate) const fn shared_endpoint(&self) -> &Arc<str> {
+        &self.endpoint
+    }
+
+    /// Why it was started.
+    pub const fn why(&self) -> LegKind {
+        self.why
+    }
+
+    /// What it met; `None` if it was abandoned before an answer came.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.outcome.map(|outcome| outcome.verdict)
+    }
+
+    /// The verdict in one word, or `abandoned`.
+    pub fn result(&self) -> &'static str {
+        self.verdict().map_or("abandoned", Verdict::as_str)
+    }
+
+    /// How long it took.
+    pub const fn elapsed(&self) -> Option<Duration> {
+        self.elapsed
+    }
+
+    /// It left this process, or tried to: a request that could not be built, or that its adapter refused, did not.
+    pub(crate) fn has_left(&self) -> bool {
+        let refused =
+            matches!(self.outcome, Some(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::No);
+        !refused
+            || self
+                .code()
+                .is_some_and(|code| code != table::Symptom::NotBuilt.as_str())
+    }
+
+    /// It would meet the same again: the request or the configuration is at fault, not the moment.
+    pub(crate) fn lasts(&self) -> bool {
+        let is = |symptom: table::Symptom| self.code() == Some(symptom.as_str());
+        match self.outcome {
+            Some(outcome) if outcome.verdict == Verdict::Denied => {
+                !outcome.credential && !is(table::Symptom::CredentialsNotLoaded)
+            }
+            Some(outcome) => outcome.verdict == Verdict::Caller || is(table::Symptom::NotTls),
+            None => false,
+        }
+    }
+
+    /// It was refused because the clocks differ.
+    pub(crate) fn is_of_the_clock(&self) -> bool {
+        let row = table::row_for_code(table::SKEWED);
+        row.is_some_and(|row| self.message() == Some(row.phrase))
+    }
+
+    /// The provider's code.
+    pub fn code(&self) -> Option<&str> {
+        self.detail.as_ref()?.code.as_deref()
+    }
+
+    /// The provider's request id, which its support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.detail.as_ref()?.request_id.as_deref()
+    }
+
+    /// One phrase of the adapter's about a failure.
+    pub fn message(&self) -> Option<&str> {
+        self.detail.as_ref()?.message.as_deref()
+    }
+}
+
+/// What it met as a clause: `virginia was unreachable: connection refused (ConnectRefused)`.
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let met = match self.verdict() {
+            Some(Verdict::Success) => "succeeded",
+            Some(Verdict::Answer) => "refused",
+            Some(Verdict::Absent) => "says that it does not exist",
+            Some(Verdict::Throttled) if self.detail.as_ref().is_some_and(|detail| detail.says_full()) => "took nothing",
+            Some(Verdict::Throttled) => "asked to slow down",
+            Some(Verdict::Unreachable) => "was unreachable",
+            Some(Verdict::Faulty) => "failed",
+            Some(Verdict::Denied) => "denied access",
+            Some(Verdict::Caller) if !self.has_left() => "was not asked",
+            Some(Verdict::Caller) => "rejected the request",
+            None => "did not answer in time",
+        };
+        write!(f, "{} {met}", self.endpoint)?;
+        if let Some(message) = self.message() {
+            write!(f, ": {message}")?;
+        }
+        if let Some(code) = self.code() {
+            write!(f, " ({code})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Explanation {
+    /// Whatever failed would fail again.
+    pub(crate) fn met_only_what_lasts(&self) -> bool {
+        let is_healthy = |attempt: &&Attempt| attempt.verdict().is_some_and(Verdict::is_healthy);
+        let mut failed = self.attempts.iter().filter(|attempt| !is_healthy(attempt)).peekable();
+        failed.peek().is_some() && failed.all(Attempt::lasts)
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answered = self.answered_by().unwrap_or("no single endpoint");
+        write!(
+            f,
+            "{}: answered by {answered} after {}",
+            self.operation,
+            Human(self.elapsed)
+        )?;
+        if self.possibly_stale {
+            f.write_str(", possibly stale")?;
+        }
+        if self.unresolved {
+            f.write_str(", and an attempt that was given up may still land")?;
+        }
+        for (number, attempt) in (1..).zip(&self.attempts) {
+            write!(f, "\n  {number}. {}: {attempt}", attempt.why.as_str())?;
+            if let Some(elapsed) = attempt.elapsed {
+                write!(f, ", after {}", Human(elapsed))?;
+            }
+            if let Some(id) = attempt.request_id() {
+                write!(f, ", request id {id}")?;
+            }
+        }
+        for considered in &self.considered {
+            if let Some(reason) = &considered.not_used {
+                write!(f, "\n  not used: {}, as {reason}", considered.endpoint)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+/// The methods that every client has, on its field `core`; `$stack` is the type of its service.
+macro_rules! store_methods {
+    ($client:ident, $stack:ty) => {
+        impl $client {
+            /// The whole stack as a tower service, for those who speak tower: one pass through it per call, without what
+            /// the replication adds (which endpoint may be written to, what proves absence). The client's constraints and its
+            /// deadline hold for it, too. Most want the methods above.
+            pub fn service(&self) -> $stack {
+                self.core.stack()
+            }
+
+            /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.
+            pub fn operator(&self) -> crate::operator::Operator {
+                self.core.operator.clone()
+            }
+
+            /// How the endpoints stand at this moment.
+            pub fn snapshot(&self) -> crate::snapshot::Snapshot {
+                self.core.snapshot()
+            }
+
+            /// Every host that this client contacts, as far as it is known. See
+            /// [`dependencies`](crate::call::dependencies).
+            pub fn dependencies(&self) -> crate::call::Dependencies {
+                self.core.dependencies()
+            }
+
+            /// The endpoints in their order, those that break a constraint included.
+            pub fn endpoints(&self) -> impl Iterator<Item = &crate::endpoint::Profile> {
+                self.core.roster.iter()
+            }
+
+            /// Opens connections and loads credentials at all endpoints at once, so that the first calls need not. An
+            /// endpoint that is dead is reported and hinders nobody; each gets at most 2 s: the connect limit of 0.9 s
+            /// and the floor of an attempt, 1 s, rounded up.
+            pub async fn warm_up(&self) -> crate::client::WarmUp {
+                self.core.warm_up().await
+            }
+
+            /// Ends it: later calls of this client and all its clones fail with
+            /// [`ErrorKind::Closed`](crate::ErrorKind::Closed). Calls under way go on to their end.
+            pub fn close(&self) {
+                self.core.close();
+            }
+        }
+
+        /// No names of providers' types, no keys.
+        impl std::fmt::Debug for $client {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.core.debug(stringify!($client), f)
+            }
+        }
+    };
+}
+pub(crate) use store_methods;

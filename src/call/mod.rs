@@ -1,0 +1,169 @@
+//! What the clients for objects and for keys share: a call's way from the door through the stack and back.
+//!
+//! Everything here is generic over the [`Protocol`] that a client speaks.
+
+mod builder;
+pub(crate) mod context;
+mod core;
+pub mod dependencies;
+mod error;
+mod explanation;
+mod fences;
+mod listing;
+mod methods;
+pub(crate) mod options;
+pub(crate) mod passed_over;
+mod plan;
+mod probe;
+pub(crate) mod settings;
+mod store_call;
+mod verifier;
+mod walk;
+mod warm_up;
+
+pub use builder::{BuildError, StoreBuilder};
+pub(crate) use context::Context;
+pub(crate) use context::{Aim, LONGEST_PAUSE, Refusal, Reply, members, winner};
+pub(crate) use core::Core;
+pub use dependencies::{Dependencies, Dependency, Known, SharedHost};
+pub use error::{Error, NotAsked};
+pub use explanation::{Attempt, Considered, Explanation};
+pub(crate) use fences::{Fences, Pen, Seen};
+pub use listing::{Collected, Pages, PagesCall};
+pub(crate) use methods::store_methods;
+pub use plan::Replication;
+pub(crate) use plan::{Line, Merge, Mode, Next, Progress};
+pub(crate) use store_call::Operation;
+pub(crate) use store_call::enter;
+pub use store_call::{Explained, StoreCall};
+pub(crate) use walk::{PageOf, Paged, Resume};
+pub(crate) use warm_up::WARM_UP_LIMIT;
+pub use warm_up::{WarmUp, Warmed};
+
+use crate::{
+    BoxError,
+    deadline::Deadline,
+    endpoint::{Host, Profile},
+    provider::{Capabilities, Conditional, ObjectVerdicts, ProviderError},
+    request::{Call, OpClass, WriteId},
+    stack::Stack,
+    station::{Behind, Served},
+};
+use std::{future::Future, sync::Arc, time::Duration};
+use tower::{Service, util::Either};
+
+/// A service for one kind of store, its type forgotten: one endpoint's, or the whole stack, when a user's layers may be
+/// around it.
+pub(crate) type StoreStack<P> =
+    tower::util::BoxCloneSyncService<Call<<P as Protocol>::Request>, <P as Protocol>::Response, BoxError>;
+
+/// One endpoint's service: the bridge itself, or with a user's layers around it.
+pub(crate) type EndpointService<P> = Either<<P as Protocol>::Service, StoreStack<P>>;
+
+/// What calls are sent to: the stack itself, or with a user's layers around it, and the deadline around these.
+pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, Served<Deadline<Behind<StoreStack<P>>>>>;
+
+/// What a client speaks to its endpoints, and what the machinery must know of it. Sealed: objects and keys.
+pub trait Protocol: Sized + Send + Sync + 'static {
+    /// One operation.
+    type Request: Clone + Send + Sync + 'static;
+    /// A provider's answer to it.
+    type Response: Send + Sync + 'static;
+    /// An adapter, its type forgotten.
+    type Provider: Clone + Send + Sync + 'static;
+    /// One endpoint's adapter as a tower service.
+    type Service: Service<Call<Self::Request>, Response = Self::Response, Error = BoxError, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static;
+    /// What names one state of one thing: an ETag, a version.
+    type Tag: Clone + PartialEq + Send + Sync + 'static;
+
+    /// What is stored, as an error calls it.
+    const NOUN: &'static str;
+    /// What the tag is called.
+    const TAG: &'static str;
+    /// Keys that start so are evenkeel's own.
+    const RESERVED: &'static str;
+
+    /// The class under which health is kept.
+    fn class(request: &Self::Request) -> OpClass;
+
+    /// The bytes that a request sends or asks for, as far as they are known beforehand.
+    fn bytes(request: &Self::Request) -> u64;
+
+    /// The endpoint that gave the tag of a conditional read.
+    fn tag_given_by(request: &Self::Request) -> Option<&str>;
+
+    /// The answer to a write: the tag of what was stored, if it says one. `None`: it is the answer to something else.
+    fn accepted(response: Self::Response) -> Option<Option<Self::Tag>>;
+
+    /// The answer to a look at what is there: whose write it is, and its tag. `None`: it is the answer to something else.
+    fn found(response: Self::Response) -> Option<(Option<WriteId>, Option<Self::Tag>)>;
+
+    /// The key of a request about one thing.
+    fn key(request: &Self::Request) -> Option<&str>;
+
+    /// The tag in the answer to a read, if it is the tag now: of a read that may miss the latest write it is not.
+    fn tag_of<'a>(request: &Self::Request, response: &'a Self::Response) -> Option<&'a Self::Tag>;
+
+    /// The endpoint that gave this tag. `None`: no condition with it ever holds.
+    fn judge_of(tag: &Self::Tag) -> Option<&str>;
+
+    /// This unconditional write on the condition that its key is in this state. `None`: there is no such condition.
+    fn on(write: &Self::Request, seen: &Seen<Self::Tag>) -> Option<Self::Request>;
+
+    /// The condition that a late copy of this write finds gone, whatever was written meanwhile.
+    fn fence(write: &Self::Request) -> Option<Conditional>;
+
+    /// The bridge from an endpoint's adapter to the stack; `siblings` share its tags.
+    fn bridge(profile: &Profile, provider: &Self::Provider, siblings: &Arc<[Arc<str>]>) -> Self::Service;
+
+    /// Whether tags can be shared: see `Replication::strong`.
+    fn has_strong_replicas(provider: &Self::Provider) -> bool;
+
+    /// A cheap request that shows whether an endpoint serves this class, on a key of evenkeel's own.
+    fn probe(class: OpClass) -> Option<Self::Request>;
+
+    /// The hosts of its data, if they are known.
+    fn hosts(provider: &Self::Provider) -> Option<Vec<Host>>;
+
+    /// What its store does with conditions, as far as it is known.
+    fn capabilities(provider: &Self::Provider) -> Capabilities;
+
+    /// Asks the store for what is not `known` of it, under a name with this id in it; `told` is called when something was
+    /// found. Gives why it could not be told, where it could not.
+    fn verify(
+        provider: &Self::Provider,
+        id: &WriteId,
+        known: Capabilities,
+        told: impl Fn() + Send + Sync,
+    ) -> impl Future<Output = Option<String>> + Send;
+
+    /// Opens a connection and loads credentials.
+    fn warm_up(provider: &Self::Provider) -> impl Future<Output = Result<(), ProviderError>> + Send;
+}
+
+/// What a write probe stores. A person who finds it should know whence it came.
+pub(super) const PROBE: &[u8] = b"evenkeel stores this to see whether writes succeed; it may be deleted\n";
+
+/// What the bytes of a request alone may need on the way, where nobody tells how they move: at 1 MiB/s, which is slow for a
+/// server and not yet a fault.
+fn time_on_the_wire<P: Protocol>(request: &P::Request) -> Duration {
+    Duration::from_micros(P::bytes(request).min(1 << 40))
+}
+
+/// Who answered a call, and whether the answer may lag.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    pub(crate) endpoint: Option<Arc<str>>,
+    pub(crate) possibly_stale: bool,
+    pub(crate) unresolved: bool,
+}
+
+impl Answer {
+    pub(crate) fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or("?")
+    }
+}

@@ -1,0 +1,73 @@
+use super::{Core, Protocol};
+use crate::model::clock;
+use futures_util::future::join_all;
+use std::{sync::Arc, time::Duration};
+
+/// What warming up may take per endpoint: the connect limit of 0.9 s and the floor of an attempt, 1 s, rounded up.
+pub(crate) const WARM_UP_LIMIT: Duration = Duration::from_secs(2);
+
+/// What a warm-up found, by endpoint.
+#[derive(Clone, Debug)]
+#[must_use = "it says which endpoints are not ready"]
+pub struct WarmUp(Vec<Warmed>);
+
+/// How one endpoint took its warm-up.
+#[derive(Clone, Debug)]
+pub struct Warmed {
+    endpoint: Arc<str>,
+    took: Duration,
+    failure: Option<String>,
+}
+
+impl WarmUp {
+    /// Every endpoint that was warmed up, in the client's order. Those that break a constraint are left alone.
+    pub fn endpoints(&self) -> &[Warmed] {
+        &self.0
+    }
+
+    /// All are ready.
+    pub fn is_complete(&self) -> bool {
+        self.0.iter().all(Warmed::is_ready)
+    }
+}
+
+impl Warmed {
+    /// Its name.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// How long it took.
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// It has a connection and credentials.
+    pub const fn is_ready(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Why it is not ready, as a phrase.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+}
+
+impl<P: Protocol> Core<P> {
+    pub(crate) async fn warm_up(&self) -> WarmUp {
+        let started = clock::now();
+        let all = self.providers().map(|(profile, provider)| async move {
+            let result = tokio::time::timeout(WARM_UP_LIMIT, P::warm_up(provider)).await;
+            Warmed {
+                endpoint: profile.shared_name().clone(),
+                took: clock::now() - started,
+                failure: match result {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(_) => Some(format!("not ready within {} s", WARM_UP_LIMIT.as_secs())),
+                },
+            }
+        });
+        WarmUp(join_all(all).await)
+    }
+}

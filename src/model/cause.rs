@@ -1,0 +1,24 @@
+/// Why a breaker opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Several faults in a row.
+    Consecutive,
+    /// Too large a share of faults in the window.
+    Ratio,
+    /// A probe failed.
+    ProbeFailed,
+    /// Another client of this process found the same endpoint out.
+    Shared,
+}
+
+impl Cause {
+    /// The words used in events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Consecutive => "faults in a row",
+            Self::Ratio => "too large a share of faults",
+            Self::ProbeFailed => "the probe failed",
+            Self::Shared => "another client found it out",
+        }
+    }
+}

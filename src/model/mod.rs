@@ -1,0 +1,26 @@
+//! The words that everything else speaks: what may be asked, the record that travels with a call, what an outcome means, and the
+//! clock. Nothing here sends anything.
+
+pub(crate) mod bounds;
+pub(crate) mod clock;
+pub mod evidence;
+pub mod request;
+pub mod verdict;
+
+mod capabilities;
+mod cause;
+mod error_kind;
+mod human;
+mod not_loaded;
+mod orders;
+mod provider_error;
+
+pub(crate) use capabilities::Conditional;
+pub use capabilities::{Capabilities, Capability};
+pub use cause::Cause;
+pub use error_kind::ErrorKind;
+pub(crate) use human::Human;
+pub use not_loaded::NotLoaded;
+pub(crate) use not_loaded::Why;
+pub use orders::{Action, Selector};
+pub use provider_error::{ProviderError, ProviderErrorKind};

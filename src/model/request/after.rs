@@ -1,0 +1,63 @@
+use crate::model::clock::nanos;
+use std::time::Duration;
+
+/// A moment in a call's life: nanoseconds after its start. Half as large as an [`Instant`](crate::model::clock::Instant), and
+/// compared, added and subtracted as the number that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct After(u64);
+
+impl After {
+    /// The start itself.
+    pub(crate) const START: Self = Self(0);
+
+    pub(crate) const fn of_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    #[inline]
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// So much later; what no clock reaches (584 years) where that is too much.
+    #[inline]
+    pub(crate) fn plus(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(time)))
+    }
+
+    /// The time since `earlier`; none where that is later.
+    #[inline]
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl From<Duration> for After {
+    #[inline]
+    fn from(time: Duration) -> Self {
+        Self(nanos(time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_clock_reaches_is_the_end_of_counting() {
+        let late = After::START.plus(Duration::MAX);
+        assert_eq!(late, late.plus(Duration::from_secs(1)));
+        assert_eq!(late.since(After::START), Duration::from_nanos(u64::MAX));
+    }
+
+    #[test]
+    fn moments_are_ordered_and_never_apart_by_less_than_nothing() {
+        let (sooner, later) = (
+            After::from(Duration::from_millis(3)),
+            After::from(Duration::from_secs(5)),
+        );
+        assert!(sooner < later);
+        assert_eq!(later.since(sooner), Duration::from_millis(4_997));
+        assert_eq!(sooner.since(later), Duration::ZERO);
+    }
+}

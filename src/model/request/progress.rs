@@ -1,0 +1,403 @@
+//! What becomes of the bytes of one attempt while it is under way.
+
+use super::After;
+use crate::model::clock::{self, Instant, nanos};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Told by whoever moves the bytes of an attempt, so that a large body is not taken for a silent endpoint.
+///
+/// An attempt's limit is one on *silence*: what moves has not run into it, as long as it moves at the
+/// [least rate](crate::timeout::Limit::LEAST_RATE). And an endpoint's latency is the time to the first byte of its answer, so
+/// that large objects do not make it look slow for small ones.
+///
+/// Adapters find one in [`Get::progress`](super::object::Get::progress) and [`Put::progress`](super::object::Put::progress);
+/// a closure of a [`Failover`](crate::Failover) gets one from [`read_with`](crate::Failover::read_with). Telling costs about
+/// as much as reading the clock; tell once for each piece of a body, not for each byte. Clones tell of the same attempt.
+///
+/// ```
+/// use bytes::{Bytes, BytesMut};
+/// use evenkeel::request::Progress;
+///
+/// /// What an adapter does with an answer whose head is there.
+/// fn collected(progress: &Progress, pieces: impl Iterator<Item = Bytes>) -> Bytes {
+///     progress.answered();
+///     let mut body = BytesMut::new();
+///     for piece in pieces {
+///         progress.received(piece.len());
+///         body.extend_from_slice(&piece);
+///     }
+///     body.freeze()
+/// }
+///
+/// let pieces = [Bytes::from("a piece, "), Bytes::from("and another")];
+/// assert_eq!(collected(&Progress::unheard(), pieces.into_iter()), "a piece, and another");
+/// ```
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<Flow>>);
+
+impl Progress {
+    /// Nobody listens: of an attempt that did not come through the stack.
+    pub const fn unheard() -> Self {
+        Self(None)
+    }
+
+    pub(crate) const fn of(flow: Arc<Flow>) -> Self {
+        Self(Some(flow))
+    }
+
+    /// The adapter tells of this attempt from now on, and has so many bytes to send before an answer can come; 0 where the
+    /// request has no body, or one that is handed over whole.
+    ///
+    /// Say it when the request is about to be sent, and has been signed and summed: the endpoint's silence counts from here. An
+    /// adapter that never says it is given time for the bytes that it is *known* to move, at 1 MiB/s, whether they move or
+    /// not.
+    pub fn begin(&self, to_send: u64) {
+        if let Some(flow) = &self.0 {
+            flow.begun_at.store(flow.now(), Ordering::Relaxed);
+            flow.to_send.store(to_send.min(UNSAID - 1), Ordering::Relaxed);
+        }
+    }
+
+    /// So many more bytes of the request's body are on their way.
+    pub fn sent(&self, bytes: usize) {
+        if let Some(flow) = &self.0 {
+            let now = flow.moved();
+            flow.sent_at.store(now, Ordering::Relaxed);
+            flow.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// The answer begins: its head is there, or its first byte.
+    pub fn answered(&self) {
+        if let Some(flow) = &self.0 {
+            flow.answers();
+        }
+    }
+
+    /// So many more bytes of the answer's body are there.
+    pub fn received(&self, bytes: usize) {
+        if let Some(flow) = &self.0 {
+            flow.answers();
+            flow.moved();
+            flow.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody listens, so that it is worth counting.
+    pub const fn is_heard(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_heard() {
+            "Progress"
+        } else {
+            "Progress(unheard)"
+        })
+    }
+}
+
+/// What was told of one attempt. Moments are nanoseconds after the call's start.
+///
+/// One task moves the bytes and one looks at them: the words need not agree to the nanosecond.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// When the call began.
+    began: Instant,
+    /// When the attempt was handed down.
+    at: After,
+    begun_at: AtomicU64,
+    to_send: AtomicU64,
+    sent: AtomicU64,
+    sent_at: AtomicU64,
+    received: AtomicU64,
+    answered_at: AtomicU64,
+    last_at: AtomicU64,
+    /// Whence its rate is measured: a moment, and the bytes that had moved by then.
+    paced_at: AtomicU64,
+    paced_bytes: AtomicU64,
+}
+
+const UNSAID: u64 = u64::MAX;
+const NEVER: u64 = u64::MAX;
+
+/// What is seen of a [`Flow`] at one moment. Moments count from the call's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// When the request was about to be sent; before that is known, when the attempt was handed down.
+    pub(crate) begun: After,
+    /// Bytes of the request's body in all, where it was said.
+    pub(crate) to_send: Option<u64>,
+    pub(crate) sent: u64,
+    /// When the last of these were sent.
+    pub(crate) sent_at: Option<After>,
+    pub(crate) received: u64,
+    /// When the answer began.
+    pub(crate) answered: Option<After>,
+    /// When something last moved.
+    pub(crate) last: Option<After>,
+}
+
+/// What an attempt waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The request's body is being sent.
+    Sending,
+    /// The endpoint has all that it needs to answer, as far as can be seen from here.
+    Awaiting,
+    /// The answer has begun.
+    Receiving,
+}
+
+impl Seen {
+    pub(crate) fn stage(&self) -> Stage {
+        match self.to_send {
+            _ if self.answered.is_some() => Stage::Receiving,
+            Some(to_send) if self.sent < to_send => Stage::Sending,
+            // How much is to come was not said.
+            None if self.sent > 0 => Stage::Sending,
+            _ => Stage::Awaiting,
+        }
+    }
+
+    /// From when on the endpoint could answer.
+    pub(crate) fn asked(&self) -> After {
+        self.sent_at.unwrap_or(self.begun)
+    }
+}
+
+impl Flow {
+    pub(super) fn new(began: Instant, at: After) -> Self {
+        Self {
+            began,
+            at,
+            begun_at: AtomicU64::new(at.nanos()),
+            to_send: AtomicU64::new(UNSAID),
+            sent: AtomicU64::new(0),
+            sent_at: AtomicU64::new(NEVER),
+            received: AtomicU64::new(0),
+            answered_at: AtomicU64::new(NEVER),
+            last_at: AtomicU64::new(NEVER),
+            paced_at: AtomicU64::new(NEVER),
+            paced_bytes: AtomicU64::new(0),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        nanos(clock::now().saturating_duration_since(self.began))
+    }
+
+    /// Something moves, now.
+    fn moved(&self) -> u64 {
+        let now = self.now();
+        if self.last_at.swap(now, Ordering::Relaxed) == NEVER {
+            self.pace(now);
+        }
+        now
+    }
+
+    fn answers(&self) {
+        if self.answered_at.load(Ordering::Relaxed) == NEVER {
+            let now = self.moved();
+            self.answered_at.store(now, Ordering::Relaxed);
+            // How long that took says nothing of how fast the body is.
+            self.pace(now);
+        }
+    }
+
+    /// From here on its rate is measured anew.
+    fn pace(&self, at: u64) {
+        self.paced_bytes.store(self.bytes(), Ordering::Relaxed);
+        self.paced_at.store(at, Ordering::Relaxed);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed) + self.received.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody tells of it.
+    pub(crate) fn is_told(&self) -> bool {
+        self.to_send.load(Ordering::Relaxed) != UNSAID || self.last_at.load(Ordering::Relaxed) != NEVER
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        let moment = |nanos: &AtomicU64| match nanos.load(Ordering::Relaxed) {
+            NEVER => None,
+            nanos => Some(After::of_nanos(nanos)),
+        };
+        Seen {
+            begun: After::of_nanos(self.begun_at.load(Ordering::Relaxed)),
+            to_send: Some(self.to_send.load(Ordering::Relaxed)).filter(|bytes| *bytes != UNSAID),
+            sent: self.sent.load(Ordering::Relaxed),
+            sent_at: moment(&self.sent_at),
+            received: self.received.load(Ordering::Relaxed),
+            answered: moment(&self.answered_at),
+            last: moment(&self.last_at),
+        }
+    }
+
+    /// Whether what moved since this was last asked, moved at so many bytes a second at least. Measured up to the last piece,
+    /// whole pieces only: where none came it is silence, and not this, that is to be judged.
+    pub(crate) fn keeps_up(&self, least_rate: f64) -> bool {
+        let (bytes, last) = (self.bytes(), self.last_at.load(Ordering::Relaxed));
+        let paced = self.paced_at.load(Ordering::Relaxed);
+        if last == NEVER || paced == NEVER || last <= paced {
+            return true;
+        }
+        let moved = bytes.saturating_sub(self.paced_bytes.load(Ordering::Relaxed));
+        let took = Duration::from_nanos(last - paced).as_secs_f64();
+        self.paced_bytes.store(bytes, Ordering::Relaxed);
+        self.paced_at.store(last, Ordering::Relaxed);
+        moved as f64 >= least_rate * took
+    }
+
+    /// The time from when the endpoint could answer to the first byte of its answer. `ended`: of one without a body, nobody but its
+    /// end tells.
+    pub(crate) fn first_byte(&self, ended: Option<After>) -> Option<Duration> {
+        let seen = self.seen();
+        seen.answered.or(ended).map(|at| at.since(seen.asked()))
+    }
+
+    /// Bytes a second of the larger of its bodies; `None` where that is too small to tell.
+    ///
+    /// Of an answer from its first byte on. Of a request from when it was about to be sent to the answer: what was sent lies in the
+    /// system's buffers first, and only the answer shows that it has arrived.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        let seen = self.seen();
+        let (bytes, from, to) = match seen.received >= seen.sent {
+            true => (seen.received, seen.answered?, seen.last?),
+            false => (seen.sent, seen.begun, seen.answered?),
+        };
+        let took = to.since(from).as_secs_f64();
+        (bytes > WORTH_A_RATE && took > 0.0).then(|| bytes as f64 / took)
+    }
+
+    /// All bytes so far, both ways.
+    pub(crate) fn moved_bytes(&self) -> u64 {
+        self.bytes()
+    }
+
+    /// When something last moved, counted from the attempt's start.
+    pub(crate) fn last_progress(&self) -> Option<Duration> {
+        self.seen().last.map(|last| last.since(self.at))
+    }
+}
+
+/// A body of at most so many bytes arrives with its head, or nearly: its rate would be that of a timer.
+const WORTH_A_RATE: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: usize = 1 << 10;
+
+    async fn wait(ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    fn told() -> (Progress, Arc<Flow>) {
+        let flow = Arc::new(Flow::new(clock::now(), After::START));
+        (Progress::of(flow.clone()), flow)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_attempt_waits_for() {
+        let (progress, flow) = told();
+        assert!(!flow.is_told());
+        progress.begin(100);
+        assert!(flow.is_told());
+        assert_eq!(flow.seen().stage(), Stage::Sending);
+        progress.sent(60);
+        wait(10).await;
+        assert_eq!(flow.seen().stage(), Stage::Sending);
+        progress.sent(40);
+        assert_eq!(flow.seen().stage(), Stage::Awaiting);
+        wait(5).await;
+        progress.answered();
+        assert_eq!(flow.seen().stage(), Stage::Receiving);
+        assert_eq!(flow.first_byte(None), Some(Duration::from_millis(5)));
+        wait(7).await;
+        progress.received(3);
+        assert_eq!(flow.moved_bytes(), 103);
+        assert_eq!(flow.last_progress(), Some(Duration::from_millis(22)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_of_which_the_length_was_not_said_is_under_way_until_the_answer() {
+        let (progress, flow) = told();
+        assert_eq!(flow.seen().stage(), Stage::Awaiting);
+        progress.sent(1);
+        assert_eq!(flow.seen().stage(), Stage::Sending);
+        progress.received(1);
+        assert_eq!(flow.seen().stage(), Stage::Receiving);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_for_the_first_byte_is_no_part_of_the_rate() {
+        let (progress, flow) = told();
+        progress.begin(0);
+        wait(5_000).await;
+        progress.answered();
+        for _ in 0..10 {
+            wait(100).await;
+            progress.received(100 * KIB);
+        }
+        assert!(flow.keeps_up(1_000.0 * KIB as f64));
+        assert_eq!(flow.rate(), Some(1_000.0 * KIB as f64));
+        assert_eq!(flow.first_byte(None), Some(Duration::from_secs(5)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_began_fast_does_not_live_on_that() {
+        let (progress, flow) = told();
+        progress.received(30 << 20);
+        wait(1_000).await;
+        progress.received(1);
+        assert!(flow.keeps_up(16.0 * KIB as f64));
+        for _ in 0..3 {
+            wait(500).await;
+            progress.received(1);
+        }
+        assert!(!flow.keeps_up(16.0 * KIB as f64));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_is_measured_over_whole_pieces() {
+        let (progress, flow) = told();
+        progress.answered();
+        // 20 KiB/s in pieces of 15 KiB; looked at whenever it comes.
+        for ms in [10, 1_000, 1_010, 2_500, 2_999] {
+            while flow
+                .seen()
+                .last
+                .is_none_or(|last| last.nanos() + 750_000_000 <= ms * 1_000_000)
+            {
+                wait(750).await;
+                progress.received(15 * KIB);
+            }
+            assert!(flow.keeps_up(16.0 * KIB as f64), "{ms}");
+        }
+        assert!(flow.keeps_up(1e12), "nothing more has moved");
+    }
+
+    #[test]
+    fn who_is_not_heard_may_tell_all_the_same() {
+        let progress = Progress::unheard();
+        progress.begin(1);
+        progress.sent(1);
+        progress.answered();
+        progress.received(1);
+        assert!(!progress.is_heard());
+        assert_eq!(format!("{progress:?}"), "Progress(unheard)");
+    }
+}

@@ -1,0 +1,365 @@
+use super::{CallRecord, UNKNOWN, bit};
+use crate::{
+    evidence::Lesson,
+    model::clock::{self, Instant, nanos},
+    request::{
+        After, Flow, Leg, LegKind, Progress, Safety,
+        leg::{Ended, LegRecord},
+    },
+    verdict::{Detail, Outcome, Verdict},
+};
+use std::{
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+/// What its attempts were, and what they met.
+impl CallRecord {
+    /// A copy of every attempt so far.
+    pub fn legs(&self) -> Vec<LegRecord> {
+        let more = self.if_more();
+        let mut all = Vec::with_capacity(1 + more.as_ref().map_or(0, |more| more.len()));
+        all.push(self.first());
+        all.extend(more.iter().flat_map(|more| more.iter()).cloned());
+        all
+    }
+
+    /// Attempts that were dispatched to an endpoint. Local refusals are none.
+    pub fn attempts(&self) -> usize {
+        let more = self.if_more();
+        let more = more.iter().flat_map(|more| more.iter());
+        usize::from(self.first.was_started()) + more.filter(|leg| leg.started.is_some()).count()
+    }
+
+    /// Whether some attempt of this write may have been applied.
+    pub fn may_have_been_applied(&self) -> bool {
+        self.of_unknown_fate() > 0
+    }
+
+    /// Attempts of this write that may have been applied, or may yet be.
+    pub(crate) fn of_unknown_fate(&self) -> usize {
+        if self.safety == Safety::ReadOnly {
+            return 0;
+        }
+        let unknown = |was_started, ended| match ended {
+            Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
+            // Dropped on the way, or still under way: nobody knows.
+            Some(Ended::Abandoned(_)) | None => was_started,
+        };
+        let first = unknown(self.first.was_started(), self.first.ended());
+        let more = self.if_more();
+        let more = more.iter().flat_map(|more| more.iter());
+        usize::from(first) + more.filter(|leg| unknown(leg.started.is_some(), leg.ended)).count()
+    }
+
+    /// Draws the number of a further attempt. The first attempt is number 0 and needs no drawing.
+    pub(crate) fn next_leg(&self, kind: LegKind) -> Leg {
+        self.overtaken.store(0, Ordering::Relaxed);
+        let mut more = self.more();
+        more.push(LegRecord {
+            kind,
+            ..LegRecord::default()
+        });
+        Leg(u16::try_from(more.len()).unwrap_or(u16::MAX))
+    }
+
+    /// Route has picked `endpoint` for attempt `leg`.
+    #[inline]
+    pub(crate) fn pick(&self, leg: Leg, endpoint: usize) {
+        match leg.further() {
+            None => self.first.pick(Some(endpoint)),
+            Some(index) => self.more()[index].endpoint = Some(endpoint),
+        }
+    }
+
+    /// The pick came to nothing (a local refusal): as if it had never been made.
+    pub(crate) fn unpick(&self, leg: Leg) {
+        match leg.further() {
+            None => self.first.pick(None),
+            Some(index) => self.more()[index].endpoint = None,
+        }
+    }
+
+    /// Endpoints that were picked before attempt `leg`, as a bit set.
+    #[inline]
+    pub(crate) fn picked_before(&self, leg: Leg) -> u64 {
+        if leg == Leg::default() {
+            return 0;
+        }
+        self.picked()
+    }
+
+    /// Endpoints that were picked so far, as a bit set.
+    pub(crate) fn picked(&self) -> u64 {
+        let more = self.if_more();
+        let all = self.first.endpoint().into_iter();
+        all.chain(more.iter().flat_map(|more| more.iter()).filter_map(|leg| leg.endpoint))
+            .fold(0, |set, index| set | bit(index))
+    }
+
+    /// The attempt leaves for its endpoint.
+    #[inline]
+    pub(crate) fn start(&self, leg: Leg, at: After) {
+        match leg.further() {
+            None => self.first.start(at),
+            Some(index) => {
+                let leg = &mut self.more()[index];
+                leg.started = Some(self.instant(at));
+                leg.ended = None;
+            }
+        }
+    }
+
+    /// The attempt is over.
+    #[inline]
+    pub(crate) fn end(&self, leg: Leg, elapsed: Duration, ended: Ended, lesson: Lesson, detail: Option<Detail>) {
+        match leg.further() {
+            None => self.first.end(elapsed, ended, lesson, detail),
+            Some(index) => {
+                let leg = &mut self.more()[index];
+                leg.elapsed = Some(elapsed);
+                leg.ended = Some(ended);
+                leg.lesson = Some(lesson);
+                leg.detail = detail.map(Box::new);
+            }
+        }
+    }
+
+    /// How attempt `leg` itself ended. `None`: it never left this process, or nobody below judges.
+    #[inline]
+    pub(crate) fn ended(&self, leg: Leg) -> Option<Ended> {
+        match leg.further() {
+            None => self.first.ended(),
+            Some(index) => self.more()[index].ended,
+        }
+    }
+
+    /// What the end of attempt `leg` taught, and how long the attempt took. `None`: it never left this process, or nobody below
+    /// judges.
+    #[inline]
+    pub(crate) fn lesson(&self, leg: Leg) -> Option<(Lesson, Duration)> {
+        let (lesson, elapsed) = match leg.further() {
+            None => (self.first.lesson(), self.first.elapsed()),
+            Some(index) => {
+                let more = self.more();
+                (more[index].lesson, more[index].elapsed)
+            }
+        };
+        lesson.zip(elapsed)
+    }
+
+    /// When attempt `leg` was handed to its endpoint: after it had waited for its turn.
+    #[inline]
+    pub(crate) fn sent_at(&self, leg: Leg) -> Option<Instant> {
+        match leg.further() {
+            None => self.first.sent_at().map(|at| self.instant(at)),
+            Some(index) => self.more()[index].started,
+        }
+    }
+
+    /// Whether an attempt before `leg` failed as this one at another endpoint: unreachable, in vain until its limit, or by a faulty
+    /// answer.
+    pub(crate) fn failed_alike_elsewhere(&self, leg: Leg, outcome: Outcome) -> bool {
+        if leg == Leg::default() || !outcome.verdict.is_fault() {
+            return false;
+        }
+        let (all, here) = (self.legs(), self.endpoint(leg));
+        let alike = |before: &LegRecord| {
+            matches!(before.ended, Some(Ended::Judged(ended))
+                if (ended.verdict, ended.timed_out) == (outcome.verdict, outcome.timed_out))
+        };
+        let earlier = all.iter().take(usize::from(leg.0));
+        earlier.filter(|before| before.endpoint != here).any(alike)
+    }
+
+    /// For how long an attempt elsewhere has been in vain as well, or was until it was given up: the longest of them. One that was answered,
+    /// if only by the beginning of a body, is none.
+    pub(crate) fn in_vain_elsewhere(&self, leg: Leg, now: Instant) -> Duration {
+        if self.more.get().is_none() {
+            return Duration::ZERO;
+        }
+        let here = self.endpoint(leg);
+        let in_vain = |other: LegRecord| {
+            let answered = other.flow.as_ref().is_some_and(|flow| flow.seen().answered.is_some());
+            if other.endpoint == here || answered {
+                return None;
+            }
+            match other.ended {
+                None => other.started.map(|started| now.saturating_duration_since(started)),
+                Some(Ended::Abandoned(_)) => other.elapsed,
+                Some(Ended::Judged(outcome)) => other.elapsed.filter(|_| outcome.timed_out),
+            }
+        };
+        self.legs().into_iter().filter_map(in_vain).max().unwrap_or_default()
+    }
+
+    /// It has made several attempts, and none could connect.
+    pub(crate) fn reached_nobody(&self) -> bool {
+        let unreachable = |leg: &LegRecord| matches!(leg.ended, Some(Ended::Judged(outcome)) if outcome.verdict == Verdict::Unreachable);
+        let all = self.legs();
+        all.len() > 1 && all.iter().all(unreachable)
+    }
+
+    /// The attempts that are dropped from now on are so because another of this call was back first, after so long; `late`: whether that was
+    /// by its own endpoint's measure, where there is one.
+    pub(crate) fn note_overtaken(&self, after: Duration, late: Option<bool>) {
+        self.overtaken.store(nanos(after).max(1), Ordering::Relaxed);
+        self.overtaken_late
+            .store(late.map_or(UNKNOWN, u8::from), Ordering::Relaxed);
+    }
+
+    /// See [`note_overtaken`](Self::note_overtaken).
+    pub(crate) fn overtaken(&self) -> Option<(Duration, Option<bool>)> {
+        let late = match self.overtaken_late.load(Ordering::Relaxed) {
+            UNKNOWN => None,
+            late => Some(late == u8::from(true)),
+        };
+        match self.overtaken.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some((Duration::from_nanos(nanos), late)),
+        }
+    }
+
+    /// How long the call took, which is over now. Where its one attempt succeeded, the clock was asked a moment ago.
+    pub(crate) fn took(&self) -> Duration {
+        let settled = match self.more.get() {
+            None => self.first.succeeded_at(),
+            Some(_) => None,
+        };
+        settled.unwrap_or_else(|| self.after(clock::now())).since(After::START)
+    }
+
+    /// Whether attempt `leg` was handed to its endpoint.
+    #[inline]
+    pub(crate) fn was_started(&self, leg: Leg) -> bool {
+        match leg.further() {
+            None => self.first.was_started(),
+            Some(index) => self.more()[index].started.is_some(),
+        }
+    }
+
+    /// Why attempt `leg` is made.
+    #[inline]
+    pub(crate) fn kind(&self, leg: Leg) -> LegKind {
+        match leg.further() {
+            None => self.first_kind,
+            Some(index) => self.more()[index].kind,
+        }
+    }
+
+    /// How the attempt ended whose result came back for `leg`: its own, or its hedge's.
+    #[inline]
+    pub(crate) fn result_of(&self, leg: Leg) -> Option<Ended> {
+        let hedge = match leg.further() {
+            None => self.first.stands_in(),
+            Some(index) => self.more()[index].stands_in,
+        };
+        self.ended(hedge.unwrap_or(leg))
+    }
+
+    /// The result that comes back for attempt `leg` is that of `hedge`.
+    pub(crate) fn stand_in(&self, leg: Leg, hedge: Leg) {
+        match leg.further() {
+            None => self.first.stand_in(hedge),
+            Some(index) => self.more()[index].stands_in = Some(hedge),
+        }
+    }
+
+    /// The endpoint of attempt `leg`.
+    #[inline]
+    pub(crate) fn endpoint(&self, leg: Leg) -> Option<usize> {
+        match leg.further() {
+            None => self.first.endpoint(),
+            Some(index) => self.more()[index].endpoint,
+        }
+    }
+
+    /// The endpoint whose answer is the call's: the last attempt's, or its hedge's where that one's result stands for it.
+    /// (A hedge that came back first with an absence waits for its attempt, and loses against a success.)
+    pub(crate) fn answered_by(&self) -> Option<usize> {
+        let healthy =
+            |ended: Option<Ended>| matches!(ended, Some(Ended::Judged(outcome)) if outcome.verdict.is_healthy());
+        if self.if_more().is_none() {
+            return self.first.endpoint().filter(|_| healthy(self.first.ended()));
+        }
+        let all = self.legs();
+        let attempts = all.iter().rev().filter(|leg| leg.kind != LegKind::Hedge);
+        let mut results = attempts.map(|leg| match leg.stands_in {
+            Some(Leg(hedge)) => all.get(usize::from(hedge)).unwrap_or(leg),
+            None => leg,
+        });
+        let answer = results.find(|leg| healthy(leg.ended));
+        answer.and_then(|leg| leg.endpoint)
+    }
+
+    /// Whether `leg` is the latest attempt.
+    pub(crate) fn is_latest(&self, leg: Leg) -> bool {
+        self.if_more().map_or(0, |more| more.len()) <= usize::from(leg.0)
+    }
+
+    /// Attempts before `leg` that ran into a limit.
+    pub(crate) fn limits_met_before(&self, leg: Leg) -> u32 {
+        let Some(further) = leg.further() else {
+            return 0;
+        };
+        let met = |ended| matches!(ended, Some(Ended::Judged(outcome)) if outcome.timed_out);
+        let more = self.more();
+        let earlier = more.iter().take(further).filter(|leg| met(leg.ended)).count();
+        u32::from(met(self.first.ended())) + u32::try_from(earlier).unwrap_or(u32::MAX - 1)
+    }
+
+    /// A handle to tell of the bytes of attempt `leg`, which was handed down at `at`.
+    pub(crate) fn progress(&self, leg: Leg, at: After) -> Progress {
+        let flow = || Arc::new(Flow::new(self.started, at));
+        Progress::of(match leg.further() {
+            None => self.first.flow().get_or_init(flow).clone(),
+            Some(index) => self.more()[index].flow.get_or_insert_with(flow).clone(),
+        })
+    }
+
+    /// What was told of the bytes of attempt `leg`; `None` where nobody tells.
+    #[inline]
+    pub(crate) fn flow(&self, leg: Leg) -> Option<Arc<Flow>> {
+        let flow = match leg.further() {
+            None => self.first.flow().get().cloned(),
+            Some(index) => self.more()[index].flow.clone(),
+        };
+        flow.filter(|flow| flow.is_told())
+    }
+
+    /// How long attempt `leg` waited for the first byte of its answer, from when the endpoint had the whole request (as far as
+    /// that is seen from here). `None`: it has not come, or nobody [tells](Progress).
+    pub fn first_byte(&self, leg: Leg) -> Option<Duration> {
+        self.flow(leg)?.first_byte(None)
+    }
+
+    /// The bytes of bodies that attempt `leg` has moved so far, both ways; 0 where nobody [tells](Progress).
+    pub fn bytes(&self, leg: Leg) -> u64 {
+        self.flow(leg).map_or(0, |flow| flow.moved_bytes())
+    }
+
+    /// When a byte of attempt `leg` last moved, or its answer began, counted from when it was handed down.
+    pub fn last_progress(&self, leg: Leg) -> Option<Duration> {
+        self.flow(leg)?.last_progress()
+    }
+
+    /// How fast the body of attempt `leg` moved, in bytes a second: of an answer from its first byte on; of a request until it
+    /// was answered. `None` where the body is not larger than 64 KiB, whose rate would be a timer's.
+    pub fn rate(&self, leg: Leg) -> Option<f64> {
+        self.flow(leg)?.rate()
+    }
+
+    fn first(&self) -> LegRecord {
+        self.first.to_record(self.first_kind, self.started)
+    }
+
+    fn more(&self) -> MutexGuard<'_, Vec<LegRecord>> {
+        let more = self.more.get_or_init(Box::default);
+        more.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn if_more(&self) -> Option<MutexGuard<'_, Vec<LegRecord>>> {
+        let more = self.more.get()?;
+        Some(more.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,61 @@
+use crate::verdict::Outcome;
+
+/// Your own rule: after which outcomes of an attempt the call is tried again.
+///
+/// It is a table on one page, in Rust. It is asked only after an attempt that gave the call no result: success and answers
+/// (a failed precondition, *not modified*) are returned whatever it would say.
+///
+/// | it says | read, idempotent write | write that must happen once |
+/// |---|---|---|
+/// | [`Table`](Again::Table) | as the [table](crate::retry::decide) has it | as the table has it |
+/// | [`Never`](Again::Never) | returned | returned |
+/// | [`WhereSafe`](Again::WhereSafe) | tried again | tried again if it was provably not sent, else returned |
+///
+/// So no rule repeats a write that must happen once and may have been applied. Nor does one go beyond
+/// [`max_attempts`](crate::retry::Settings::max_attempts), the [budget](crate::retry::Budget) or the deadline. It says nothing of hedges, which
+/// follow no outcome, nor of what a store client asks beyond the attempts of one request: who proves absence, whose write it is.
+///
+/// A plain function, or a closure that captures nothing: a rule has no state. It runs on the call's path, after a failure.
+///
+/// ```
+/// use evenkeel::retry::{self, Again};
+/// use evenkeel::verdict::Verdict;
+/// use evenkeel::{Endpoint, Failover};
+/// use std::io;
+///
+/// # #[derive(Clone)] struct Table(&'static str);
+/// # impl Table {
+/// #     async fn query(&self) -> Result<(), io::Error> { Err(io::ErrorKind::TimedOut.into()) }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut retry = retry::Settings::default();
+/// retry.when = Some(|outcome| match outcome.verdict {
+///     Verdict::Throttled => Again::Never,              // our caller backs off by itself
+///     Verdict::Absent => Again::WhereSafe,             // a copy may lag: ask the others
+///     Verdict::Denied => Again::WhereSafe,             // permissions differ from region to region
+///     _ if outcome.timed_out => Again::Never,          // a query that is too heavy is so everywhere
+///     _ => Again::Table,
+/// });
+/// let tables = Failover::builder()
+///     .endpoint(Endpoint::new("virginia", Table("virginia")))
+///     .endpoint(Endpoint::new("ireland", Table("ireland")))
+///     .retry(retry)
+///     .build()?;
+///
+/// // One call may have its own.
+/// let query = tables.read(|table| async move { table.query().await }).retry_when(|_| Again::Never);
+/// assert_eq!(query.await.unwrap_err().attempts_made(), 1);
+/// # Ok(()) }
+/// ```
+pub type Rule = fn(Outcome) -> Again;
+
+/// What a [`Rule`] says of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Again {
+    /// As the [table](crate::retry::decide) has it.
+    Table,
+    /// The call is not tried again.
+    Never,
+    /// The call is tried again wherever that can do no harm.
+    WhereSafe,
+}

@@ -1,0 +1,106 @@
+//! Looks at endpoints that calls do not look at.
+//!
+//! A standby can die silently: nobody calls it until the day it is needed. And an endpoint whose breaker is open should not
+//! be tried out with somebody's call. So each client has one task in the background that sends cheap reads:
+//!
+//! - *idle*: to an endpoint that has met no read for a minute. It keeps connections and credentials warm; one that fails is
+//!   followed up at once, until the breaker opens or all is well. The same when a neighbour in the provider's region was
+//!   left: the trouble may be the region's.
+//! - *open*: to an endpoint whose breaker has been open for long enough, beside the calls, which are served elsewhere. When
+//!   the first such probe succeeds, calls lend the further ones (each is hedged like any call), because a cheap
+//!   read does not prove that real ones succeed; where there are no calls for a second, the background goes on by itself.
+//!
+//! While the cheap read says that an endpoint is out, no call is lent as a probe of its writes or listings either: reads heal
+//! before writes (S3, 2017).
+//!
+//! An [`ObjectClient`](crate::ObjectClient) asks for the key `.evenkeel/probe` (a HEAD; that there is no such object is a
+//! healthy answer). On S3 without permission to list, that answer is a 403, which says nothing: then calls are lent as
+//! probes. A [`Failover`](crate::Failover) probes with what its builder's [`probe`](crate::client::FailoverBuilder::probe)
+//! was given, and without it not at all.
+//!
+//! ```
+//! use evenkeel::{Endpoint, Failover};
+//! use std::{io, time::Duration};
+//!
+//! #[derive(Clone)]
+//! struct Table;
+//! impl Table {
+//!     async fn describe(&self) -> Result<(), io::Error> { Ok(()) }
+//! }
+//!
+//! let mut probes = evenkeel::probe::Settings::default();
+//! probes.idle = Some(Duration::from_secs(30));
+//! let tables = Failover::builder()
+//!     .endpoint(Endpoint::new("virginia", Table))
+//!     .endpoint(Endpoint::new("ireland", Table))
+//!     .probes(probes)
+//!     .probe(|table| async move { table.describe().await })
+//!     .build();
+//! assert!(tables.is_ok());
+//! ```
+//!
+//! # Promises
+//! - A probe passes the endpoint's whole stack, from breaker to provider: it has an attempt's limit, is evidence for health
+//!   and breaker, and is refused where a call would be. It earns and costs no retry budget, is in no metric of calls or
+//!   attempts (it has its own, `evenkeel_probes_total`), and teaches no latency: a cheap read's would be too short for
+//!   others.
+//! - At most one at a time per endpoint. None at an endpoint that calls exercise, that a constraint bars, or that the
+//!   operator drained or froze.
+//! - The task starts when the client is built, if that happens within a tokio runtime, else with the first call. It ends
+//!   with [`close`](crate::ObjectClient::close), with the last clone of the client, or with its runtime (the next call from
+//!   another one starts it again).
+
+mod policy;
+mod task;
+
+pub(crate) use task::{Prober, Sender, Sent, lanes};
+
+use crate::model::bounds::{Bounded, Bounds, TICK, YEAR};
+use std::time::Duration;
+
+/// What is probed in the background.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// An endpoint that has met no read for so long gets a cheap one. Default 60 s: a standby's death is known within some
+    /// 70 s, credentials (15 min) and most idle connections (60–350 s at load balancers) do not go stale, and 43,000
+    /// requests a month cost a few cents. `None`: no idle probes. 1 ms to a year. Jittered by 10 %, so that a fleet does not probe in step.
+    pub idle: Option<Duration>,
+    /// Whether endpoints whose breaker is open are probed beside the calls. Default `true`; otherwise calls are lent as
+    /// probes, as for a [`Failover`](crate::Failover) without a probe.
+    pub open: bool,
+    /// Whether an [`ObjectClient`](crate::ObjectClient) probes an endpoint that is out for *writes* by storing a few bytes
+    /// under `.evenkeel/probe` there, instead of lending it a caller's write. Default `false`, because it leaves an object
+    /// in the bucket, which needs permission, adds a version or a notification where those are on, and is paid for. Reads
+    /// and listings of the client never show it.
+    pub writes: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            idle: Some(Duration::from_secs(60)),
+            open: true,
+            writes: false,
+        }
+    }
+}
+
+impl Bounded for Settings {
+    fn bound(&mut self, bounds: &mut Bounds) {
+        if let Some(idle) = &mut self.idle {
+            bounds.time("probes.idle", idle, TICK, YEAR);
+        }
+    }
+}
+
+impl Settings {
+    /// No probes in the background at all.
+    pub const fn off() -> Self {
+        Self {
+            idle: None,
+            open: false,
+            writes: false,
+        }
+    }
+}

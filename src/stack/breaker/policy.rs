@@ -1,0 +1,545 @@
+use super::{Settings, rate::Rate};
+use crate::{
+    evidence::Lesson,
+    health::{Ramp, Window},
+    model::Cause,
+    model::bounds::Bounded,
+    model::clock::Instant,
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// Where a breaker is. *Closed* is when traffic flows.
+#[derive(Clone, Debug)]
+enum State {
+    /// → `Open` on too many faults.
+    Closed {
+        /// Quarters of faults since the last good attempt.
+        strikes: u32,
+        ramp: Option<Ramp>,
+        /// When it closed, after the outage that began when.
+        recovered: Option<Recovery>,
+    },
+    /// → `HalfOpen` when a probe is admitted after `until`, or when a forced attempt succeeds, but not soon after a probe failed.
+    Open {
+        until: Instant,
+        outage: Outage,
+        /// When a probe failed, or what a few of them had said did not last, if that is why it is open.
+        disproved: Option<Instant>,
+    },
+    /// → `Closed` after enough good probes in a row; → `Open` on a bad one.
+    HalfOpen {
+        successes: u32,
+        probing: bool,
+        /// The next probe is due then: at once, unless the endpoint flaps.
+        next: Instant,
+        /// Since when nothing has failed.
+        well_since: Option<Instant>,
+        outage: Outage,
+    },
+}
+
+/// An outage, with the recoveries that did not last.
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    since: Instant,
+    relapses: u32,
+}
+
+/// The end of an outage.
+#[derive(Clone, Copy, Debug)]
+struct Recovery {
+    at: Instant,
+    outage: Outage,
+}
+
+/// What the breaker says to an attempt that wants to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Go.
+    Pass,
+    /// Go as the one probe; its end must be reported as a probe's.
+    Probe,
+    /// Do not go before then (or, in half-open, before the probe under way has ended).
+    Refuse {
+        /// When the next probe may pass.
+        until: Instant,
+    },
+}
+
+/// What stands before a probe from the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Traffic flows; `wary`: a neighbour is in trouble, and no attempt has gone well since.
+    Closed { wary: bool },
+    /// Nobody may pass before then.
+    Shut { until: Instant },
+    /// A probe is under way.
+    Probing,
+    /// A probe has been due since then; `alive`: one has succeeded since it opened.
+    Due { since: Instant, alive: bool },
+}
+
+/// A change worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// It opened.
+    Opened {
+        /// Why.
+        cause: Cause,
+        /// For how long.
+        duration: Duration,
+    },
+    /// A probe passes.
+    HalfOpened,
+    /// Traffic flows again, beginning with a tenth.
+    Closed {
+        /// How long the endpoint was out.
+        outage: Duration,
+    },
+}
+
+/// One breaker's policy: pure; time and chance come in as arguments.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    settings: Settings,
+    state: State,
+    window: Window,
+    /// Attempts that were evidence, and the latest faults among them: for low rates.
+    attempts: u64,
+    last_good: Option<Instant>,
+    faults: VecDeque<(u64, Instant)>,
+    rate: Rate,
+    /// Until then half the faults are enough: a neighbour is in trouble.
+    wary_until: Option<Instant>,
+    /// When the latest outages began, newest first.
+    outages: [Option<Instant>; REMEMBERED],
+}
+
+/// At low rates, what is older than so many windows says nothing.
+const OLD: u32 = 30;
+/// A fault, in strikes: so that a caller who left can be a quarter of one.
+const FAULT: u32 = 4;
+/// Where there is nobody else to go to, so many more faults in a row are wanted, and this share: an endpoint that still does some of
+/// its work is worth more than none.
+const ALONE: (u32, f64) = (8, 0.8);
+/// What was late and not faulty may have been a pause (a garbage collector's, a leader's election): it is looked at again after this
+/// part of the shortest open time.
+const PAUSE: f64 = 0.25;
+/// An outage that was over so soon (the probes that make sure of it take longer) was a pause, and does not count as flapping.
+const SHORT: Duration = Duration::from_secs(1);
+/// The most that relapses add to the successes wanted.
+const MORE_SUCCESSES: u32 = 6;
+/// A probe from the background is this late: it says nothing, or nobody sends it. Calls are lent again.
+const OVERDUE: Duration = Duration::from_secs(2);
+/// Outages within this time are flapping.
+const FLAPPING_WITHIN: Duration = Duration::from_secs(60);
+/// The hold-down doubles with each of them: with six it is at its maximum.
+const REMEMBERED: usize = 7;
+
+impl Policy {
+    /// A closed breaker.
+    pub fn new(settings: Settings) -> Self {
+        let settings = settings.bounded();
+        Self {
+            window: Window::new(settings.window),
+            settings,
+            state: State::Closed {
+                strikes: 0,
+                ramp: None,
+                recovered: None,
+            },
+            attempts: 0,
+            last_good: None,
+            faults: VecDeque::new(),
+            rate: Rate::default(),
+            wary_until: None,
+            outages: [None; REMEMBERED],
+        }
+    }
+
+    /// Whether an attempt may pass now, without letting it pass.
+    pub fn peek(&self, now: Instant) -> Admission {
+        match &self.state {
+            State::Closed { .. } => Admission::Pass,
+            State::Open { until, .. } if now < *until => Admission::Refuse { until: *until },
+            State::HalfOpen { probing: true, .. } => Admission::Refuse { until: now },
+            State::HalfOpen { next, .. } if now < *next => Admission::Refuse { until: *next },
+            State::Open { .. } | State::HalfOpen { .. } => Admission::Probe,
+        }
+    }
+
+    /// What stands before a probe from the background.
+    pub(crate) fn gate(&self, now: Instant) -> Gate {
+        match self.state {
+            State::Closed { .. } => Gate::Closed {
+                wary: self.wary_until.is_some_and(|until| now < until),
+            },
+            State::Open { until, .. } if now < until => Gate::Shut { until },
+            State::Open { until, .. } => Gate::Due {
+                since: until,
+                alive: false,
+            },
+            State::HalfOpen { probing: true, .. } => Gate::Probing,
+            State::HalfOpen { next, .. } if now < next => Gate::Shut { until: next },
+            State::HalfOpen { next, successes, .. } => Gate::Due {
+                since: next,
+                alive: successes > 0,
+            },
+        }
+    }
+
+    /// Not closed, no probe has succeeded since it opened, and the background, if there is any, is not overdue with one.
+    pub(crate) fn is_lifeless(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed { .. } => false,
+            State::Open { until, .. } => now < until + OVERDUE,
+            State::HalfOpen { successes, next, .. } => successes == 0 && now < next + OVERDUE,
+        }
+    }
+
+    /// An attempt wants to pass. `Probe` takes the one probe's place until [`probed`](Self::probed) or
+    /// [`probe_dropped`](Self::probe_dropped).
+    pub fn admit(&mut self, now: Instant) -> (Admission, Option<Transition>) {
+        let admission = self.peek(now);
+        if admission != Admission::Probe {
+            return (admission, None);
+        }
+        match &mut self.state {
+            State::Open { outage, .. } => {
+                self.state = State::HalfOpen {
+                    successes: 0,
+                    probing: true,
+                    next: now,
+                    well_since: None,
+                    outage: *outage,
+                };
+                (admission, Some(Transition::HalfOpened))
+            }
+            State::HalfOpen { probing, .. } => {
+                *probing = true;
+                (admission, None)
+            }
+            State::Closed { .. } => (Admission::Pass, None),
+        }
+    }
+
+    /// An ordinary attempt ended. `alone`: there is nobody else whom traffic could go to.
+    pub fn ended(&mut self, now: Instant, lesson: Lesson, alone: bool, rng: &mut fastrand::Rng) -> Option<Transition> {
+        if !matches!(self.state, State::Closed { .. }) {
+            return None;
+        }
+        self.rate.count(now);
+        let only_news = lesson == Lesson::Late && !alone && self.is_long_ago(now);
+        let opened = self.watched(now, lesson, alone, rng);
+        opened.or_else(|| only_news.then(|| self.open(now, Cause::Consecutive, true, rng)))
+    }
+
+    /// A call that needed just this endpoint has waited for it in vain for a second, since `since`; and nothing went well meanwhile. The next
+    /// that needs it is told at once.
+    pub(crate) fn waited_in_vain(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        alone: bool,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Transition> {
+        let well = self.last_good.is_some_and(|at| at >= since);
+        (self.is_closed() && !alone && !well).then(|| self.open(now, Cause::Consecutive, true, rng))
+    }
+
+    /// A probe from the background ended while it was closed: evidence like any other, but it says nothing of the rate.
+    pub fn watched(
+        &mut self,
+        now: Instant,
+        lesson: Lesson,
+        alone: bool,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Transition> {
+        let strikes_before = match &mut self.state {
+            State::Closed { strikes, .. } => strikes,
+            // Sent before it opened, and back only now: old news.
+            State::Open { .. } | State::HalfOpen { .. } => return None,
+        };
+        match lesson {
+            Lesson::Good | Lesson::Alive => {
+                *strikes_before = 0;
+                self.wary_until = None;
+                self.window.record(now, true);
+                self.attempts += 1;
+                self.last_good = Some(now);
+                return None;
+            }
+            Lesson::Fault | Lesson::Late => {
+                *strikes_before += FAULT;
+                self.window.record(now, false);
+                self.attempts += 1;
+                self.faults.push_back((self.attempts, now));
+            }
+            Lesson::Left => *strikes_before += 1,
+            Lesson::Throttled | Lesson::Of(_) => return None,
+        }
+        let strikes = *strikes_before;
+        let Settings { consecutive, ratio, .. } = self.settings;
+        let wary = !alone && self.wary_until.is_some_and(|until| now < until);
+        let (consecutive, ratio) = match (alone, wary) {
+            (true, _) => (consecutive + ALONE.0, ratio.max(ALONE.1)),
+            (_, true) => (consecutive.div_ceil(2), ratio / 2.0),
+            _ => (consecutive, ratio),
+        };
+        if strikes >= consecutive.saturating_mul(FAULT) {
+            return Some(self.open(now, Cause::Consecutive, lesson == Lesson::Late, rng));
+        }
+        let counts = self.window.counts(now);
+        if counts.total() >= self.settings.min_count {
+            let often = counts.bad_share() >= ratio;
+            return often.then(|| self.open(now, Cause::Ratio, lesson == Lesson::Late, rng));
+        }
+        let few = self.few_and_ill(now, wary);
+        (few && !alone).then(|| self.open(now, Cause::Ratio, lesson == Lesson::Late, rng))
+    }
+
+    /// Nothing went well for so long that whoever is late now is all that is known.
+    fn is_long_ago(&self, now: Instant) -> bool {
+        let long = |at: Instant| now.saturating_duration_since(at) >= self.settings.window * OLD;
+        self.last_good.is_none_or(long)
+    }
+
+    /// At low rates: so many faults among the last attempts, and all of them young.
+    fn few_and_ill(&mut self, now: Instant, wary: bool) -> bool {
+        let Settings {
+            faults_at_low_rate: enough,
+            min_count,
+            window,
+            ..
+        } = self.settings;
+        let enough = if wary { enough.div_ceil(2) } else { enough } as usize;
+        while self.faults.len() > enough {
+            self.faults.pop_front();
+        }
+        let recent = |(number, at): &(u64, Instant)| {
+            number + u64::from(min_count) > self.attempts && now.saturating_duration_since(*at) < window * OLD
+        };
+        self.faults.len() >= enough && self.faults.iter().all(recent)
+    }
+
+    /// Another client of this process has left this very endpoint: so does this one, for a moment and until a probe of its own says
+    /// otherwise, unless it just saw it work.
+    pub(crate) fn is_out_for_another(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Option<Transition> {
+        let just = |at: Instant| now.saturating_duration_since(at) < self.settings.window;
+        if !self.is_closed() || self.last_good.is_some_and(just) {
+            return None;
+        }
+        Some(self.open(now, Cause::Shared, true, rng))
+    }
+
+    /// A neighbour is in trouble: until then half the faults are enough, unless an attempt goes well before.
+    pub fn be_wary(&mut self, until: Instant) {
+        self.wary_until = Some(until);
+    }
+
+    /// The probe ended.
+    pub fn probed(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
+        self.probe_dropped();
+        self.looked(now, lesson, true, rng)
+    }
+
+    /// An attempt ended that was forced through a breaker that was not closed.
+    pub fn forced(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
+        self.looked(now, lesson, false, rng)
+    }
+
+    fn looked(&mut self, now: Instant, lesson: Lesson, probe: bool, rng: &mut fastrand::Rng) -> Option<Transition> {
+        let (successes, probing, well_since, outage, was_open) = match &self.state {
+            State::HalfOpen {
+                successes,
+                probing,
+                well_since,
+                outage,
+                ..
+            } => (*successes, *probing, well_since.unwrap_or(now), *outage, false),
+            // One that succeeds here and there, among many that are forced and fail, is no news.
+            State::Open {
+                disproved: Some(at), ..
+            } if now.saturating_duration_since(*at) < self.settings.open_min => return None,
+            State::Open { outage, .. } => (0, false, now, *outage, true),
+            // It closed meanwhile. What was forced was alone.
+            State::Closed { .. } => return self.ended(now, lesson, !probe, rng),
+        };
+        let is_early = matches!(&self.state, State::HalfOpen { next, .. } if now < *next);
+        // Who asks for less is there.
+        let alive = matches!(lesson, Lesson::Good | Lesson::Alive | Lesson::Throttled);
+        match lesson {
+            // By force there are hundreds a second: they count as often as probes would.
+            _ if alive && !probe && is_early => None,
+            _ if alive && successes + 1 >= self.successes_wanted(outage) => {
+                let lasted = now.saturating_duration_since(outage.since);
+                self.window = Window::new(self.settings.window);
+                self.faults.clear();
+                if well_since.saturating_duration_since(outage.since) < SHORT && outage.relapses == 0 {
+                    self.outages.rotate_left(1);
+                    self.outages[REMEMBERED - 1] = None;
+                }
+                self.state = State::Closed {
+                    strikes: 0,
+                    ramp: Some(Ramp::after(lasted, now, rng)),
+                    recovered: Some(Recovery { at: now, outage }),
+                };
+                Some(Transition::Closed { outage: lasted })
+            }
+            _ if alive => {
+                self.state = State::HalfOpen {
+                    successes: successes + 1,
+                    probing,
+                    next: now + self.hold_down(now) / self.successes_wanted(outage).saturating_sub(1).max(1),
+                    well_since: Some(well_since),
+                    outage,
+                };
+                was_open.then_some(Transition::HalfOpened)
+            }
+            // A forced attempt that fails tells nothing new: where nothing is closed there are hundreds a second of them.
+            Lesson::Fault | Lesson::Late if !probe => {
+                if let State::HalfOpen {
+                    successes, well_since, ..
+                } = &mut self.state
+                {
+                    (*successes, *well_since) = (0, None);
+                }
+                None
+            }
+            Lesson::Fault | Lesson::Late if !was_open => {
+                Some(self.open(now, Cause::ProbeFailed, lesson == Lesson::Late, rng))
+            }
+            _ => None,
+        }
+    }
+
+    /// The probe was dropped without an end: the next one may pass.
+    pub fn probe_dropped(&mut self) {
+        if let State::HalfOpen { probing, .. } = &mut self.state {
+            *probing = false;
+        }
+    }
+
+    /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
+    pub fn share(&mut self, now: Instant) -> f64 {
+        match &mut self.state {
+            State::Closed { ramp, .. } => {
+                if ramp.is_some_and(|ramp| ramp.is_over(now)) {
+                    *ramp = None;
+                }
+                ramp.map_or(1.0, |ramp| ramp.share(now))
+            }
+            State::Open { .. } | State::HalfOpen { .. } => 0.0,
+        }
+    }
+
+    /// Closed and off its ramp: every attempt passes.
+    pub const fn is_untroubled(&self) -> bool {
+        matches!(self.state, State::Closed { ramp: None, .. })
+    }
+
+    /// Closed, on its ramp or off it.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed { .. })
+    }
+
+    /// When the outage began, while it is not closed.
+    pub(crate) const fn out_since(&self) -> Option<Instant> {
+        match &self.state {
+            State::Closed { .. } => None,
+            State::Open { outage, .. } | State::HalfOpen { outage, .. } => Some(outage.since),
+        }
+    }
+
+    /// `"closed"`, `"open"` or `"half-open"`.
+    pub const fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Closed { .. } => "closed",
+            State::Open { .. } => "open",
+            State::HalfOpen { .. } => "half-open",
+        }
+    }
+
+    /// The share of faults in the window, 0–1.
+    pub fn fault_share(&mut self, now: Instant) -> f64 {
+        self.window.counts(now).bad_share()
+    }
+
+    /// How many probes in a row must succeed: more after each recovery that did not last, as an endpoint that fails a third
+    /// of its calls passes three probes one time in three.
+    fn successes_wanted(&self, outage: Outage) -> u32 {
+        self.settings.successes + (2 * outage.relapses).min(MORE_SUCCESSES)
+    }
+
+    /// Over which time the probes must succeed.
+    fn hold_down(&self, now: Instant) -> Duration {
+        let recent = |at: &&Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < FLAPPING_WITHIN);
+        let before = self.outages.iter().filter(recent).count().saturating_sub(1) as u32;
+        match before.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => (self.settings.hold_down * 2_u32.pow(doublings)).min(self.settings.open_max),
+        }
+    }
+
+    /// `late`: what opened it may have been a pause.
+    fn open(&mut self, now: Instant, cause: Cause, late: bool, rng: &mut fastrand::Rng) -> Transition {
+        let outage = match &self.state {
+            // A relapse on the ramp, or soon after, is the same outage going on.
+            State::Closed {
+                ramp,
+                recovered: Some(recovery),
+                ..
+            } if ramp.is_some_and(|ramp| !ramp.is_over(now))
+                || now.saturating_duration_since(recovery.at) < self.settings.stable_after =>
+            {
+                Outage {
+                    relapses: recovery.outage.relapses.saturating_add(1),
+                    ..recovery.outage
+                }
+            }
+            State::Closed { .. } => {
+                self.outages.rotate_right(1);
+                self.outages[0] = Some(now);
+                Outage {
+                    since: now,
+                    relapses: 0,
+                }
+            }
+            State::Open { outage, .. } | State::HalfOpen { outage, .. } => *outage,
+        };
+        let s = &self.settings;
+        let age = now.saturating_duration_since(outage.since);
+        let by_rate = self
+            .rate
+            .gap
+            .map_or(Duration::ZERO, |gap| gap.saturating_mul(s.open_calls));
+        // A second look is one call of many, or too much of few.
+        let many = || {
+            self.rate
+                .gap
+                .is_some_and(|gap| gap.saturating_mul(s.min_count) <= s.window)
+        };
+        let pause = late && outage.relapses == 0 && (age.is_zero() || (age < SHORT && many()));
+        let duration = match pause {
+            true => s.open_min.mul_f64(PAUSE),
+            false => s.open_min.max(by_rate),
+        };
+        let duration = duration
+            .max(age.mul_f64(s.open_share_of_outage))
+            .min(s.open_max)
+            .mul_f64(1.0 - s.jitter + 2.0 * s.jitter * rng.f64())
+            .min(s.open_max);
+        self.state = State::Open {
+            until: now + duration,
+            disproved: (cause == Cause::ProbeFailed || outage.relapses > 0).then_some(now),
+            outage,
+        };
+        // The silence that begins now says nothing of the rate.
+        self.rate.last = None;
+        Transition::Opened { cause, duration }
+    }
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

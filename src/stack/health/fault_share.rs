@@ -1,0 +1,120 @@
+use super::latency::decay;
+use crate::model::clock::Instant;
+use std::time::Duration;
+
+/// The share of recent attempts that failed or were late, for comparing an endpoint with its neighbours: over five seconds, or over
+/// the last 32 attempts where these take longer. Pure.
+///
+/// (Five seconds tell a sixth from a tenth at any rate that a breaker's window of one second cannot: a single backend of six that is
+/// ill fails every sixth call, for ever, and never opens a breaker.)
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FaultShare {
+    share: f64,
+    at: Option<Instant>,
+    /// Attempts that went well since the last that did not.
+    well: u32,
+    /// And the other way.
+    ill: u32,
+}
+
+/// The time constant.
+const OVER: Duration = Duration::from_secs(5);
+/// No attempt weighs more than this: one fault of an endpoint with hardly any traffic is no share.
+const HEAVIEST: f64 = 1.0 / 32.0;
+/// What was seen before a silence of this length says nothing of now.
+const STALE: Duration = Duration::from_secs(30);
+/// Two faults among some thirty attempts.
+const SUSPICIOUS: f64 = 0.03;
+/// So many good attempts in a row leave nothing of it: with a share of a tenth they come once in 500 times.
+const CLEAN: u32 = 60;
+
+impl FaultShare {
+    /// 0–1.
+    pub const fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// An attempt failed or was late.
+    pub fn bad(&mut self, now: Instant) {
+        let weight = self.weight(now);
+        self.share += weight * (1.0 - self.share);
+        self.well = 0;
+        self.ill += 1;
+    }
+
+    /// An attempt went well.
+    pub fn good(&mut self, now: Instant) {
+        self.ill = 0;
+        if self.share == 0.0 {
+            self.at = Some(now);
+            return;
+        }
+        let weight = self.weight(now);
+        self.share -= weight * self.share;
+        self.well += 1;
+        if self.well >= CLEAN {
+            self.share = 0.0;
+        }
+    }
+
+    /// The last two attempts did not go well, nor perhaps any before them.
+    pub const fn is_failing(&self) -> bool {
+        self.ill >= 2
+    }
+
+    /// Worth a look at the neighbours.
+    pub const fn is_suspicious(&self) -> bool {
+        self.share >= SUSPICIOUS
+    }
+
+    /// The endpoint was out and is back: on probation, so that the faults of before do not keep it away, and that a few more do. `most`
+    /// is what is as good as left.
+    pub(super) const fn forgive(&mut self, most: f64) {
+        self.share = self.share.min(most);
+        self.ill = 0;
+    }
+
+    fn weight(&mut self, now: Instant) -> f64 {
+        let gap = self
+            .at
+            .replace(now)
+            .map_or(OVER, |at| now.saturating_duration_since(at));
+        if gap >= STALE {
+            self.share = 0.0;
+        }
+        (1.0 - decay(gap, OVER)).min(HEAVIEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(every: u64, gap: Duration, attempts: u64) -> FaultShare {
+        let mut now = crate::model::clock::now();
+        let mut faults = FaultShare::default();
+        for number in 1..=attempts {
+            now += gap;
+            match number.is_multiple_of(every) {
+                true => faults.bad(now),
+                false => faults.good(now),
+            }
+        }
+        faults
+    }
+
+    #[test]
+    fn every_sixth_is_a_sixth_at_any_rate() {
+        for gap in [2, 200] {
+            let share = after(6, Duration::from_millis(gap), 30_000).share();
+            assert!((0.14..0.2).contains(&share), "{share} every {gap} ms");
+        }
+    }
+
+    #[test]
+    fn one_fault_is_no_share_and_is_forgotten() {
+        assert!(after(100, Duration::from_millis(200), 100).share() < 0.035);
+        assert_eq!(after(100, Duration::from_millis(200), 160).share(), 0.0);
+        assert!(!after(100, Duration::from_millis(2), 100_000).is_suspicious());
+    }
+}

@@ -1,0 +1,116 @@
+//! Chooses an endpoint for every attempt.
+//!
+//! Spill, don't flip: a tier carries what its endpoints bear and the rest goes to the next; within a tier the cheapest endpoint by
+//! peak-EWMA × attempts under way is taken ([`pick`]). An endpoint that fails or dawdles beside a healthier one keeps a trickle
+//! ([`neighbours`]). An endpoint whose breaker is open
+//! gets nothing but a probe when one is due; one that throttles gets the [share](crate::health::ThrottleShare) that it can
+//! bear; one that is full is passed over. When *every* endpoint looks bad the one that succeeded last is kept in use, since then this
+//! host's own network, DNS or credentials are the likelier cause.
+//!
+//! ```
+//! use evenkeel::request::Call;
+//! use evenkeel::route::{Member, Route};
+//! use tower::{ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let answers = |name: &'static str| service_fn(move |_: Call<()>| async move { Ok::<_, evenkeel::BoxError>(name) });
+//! # fn same<F>(a: F, b: F) -> [F; 2] { [a, b] }
+//! let [virginia, dublin] = same(answers("virginia"), answers("dublin"));
+//! let route = Route::new([Member::new(virginia).tier(0), Member::new(dublin).tier(1)], 7);
+//! assert_eq!(route.oneshot(Call::read(())).await.unwrap(), "virginia");
+//! # }
+//! ```
+//!
+//! **Place in the stack**: inside `hedge`, around the endpoints. It picks in `call`, because readiness comes before the request
+//! is known, and asks the chosen endpoint only then whether it is ready. It writes each pick into the call's
+//! record, and never picks for one call twice what was picked before, unless retry says that everything was tried.
+//!
+//! **Constraints** end here. An endpoint that breaks one of the client's is no candidate for anything: no pin, order, probe or
+//! record that was made by hand leads there.
+//!
+//! **Cancel safety**: nothing is held.
+
+pub mod neighbours;
+pub mod pick;
+mod select;
+mod service;
+
+pub use super::refusal::{Barred, Exhausted};
+pub use service::{Attempt, Route, Router};
+
+use crate::{breaker::Breaker, health::Tracker, limit::Admission};
+use std::sync::Arc;
+
+/// What the layers around one endpoint have seen of it and decided, shared between them and the router.
+#[derive(Clone, Debug)]
+pub struct Vitals {
+    /// What was seen.
+    pub tracker: Arc<Tracker>,
+    /// Whether traffic flows.
+    pub breaker: Breaker,
+    /// How much may be sent.
+    pub admission: Admission,
+}
+
+impl Default for Vitals {
+    fn default() -> Self {
+        Self {
+            tracker: Arc::default(),
+            breaker: Breaker::default(),
+            admission: Admission::new(None),
+        }
+    }
+}
+
+/// One endpoint as the router sees it.
+#[derive(Clone, Debug)]
+pub struct Member<S> {
+    pub(crate) service: S,
+    pub(crate) vitals: Vitals,
+    pub(crate) tier: Option<u8>,
+    pub(crate) read_only: bool,
+    /// It must not be used, and why.
+    pub(crate) barred: Option<Barred>,
+}
+
+impl<S> Member<S> {
+    /// An endpoint's service, of which nothing is known yet.
+    pub fn new(service: S) -> Self {
+        Self::with(service, Vitals::default())
+    }
+
+    /// An endpoint's service, with what its layers share.
+    pub const fn with(service: S, vitals: Vitals) -> Self {
+        Self {
+            service,
+            vitals,
+            tier: None,
+            read_only: false,
+            barred: None,
+        }
+    }
+
+    fn map<N>(self, station: impl FnOnce(S) -> N) -> Member<N> {
+        Member {
+            service: station(self.service),
+            vitals: self.vitals,
+            tier: self.tier,
+            read_only: self.read_only,
+            barred: self.barred,
+        }
+    }
+
+    /// Lower is preferred. Default: its position in the list.
+    #[must_use]
+    pub const fn tier(mut self, tier: u8) -> Self {
+        self.tier = Some(tier);
+        self
+    }
+
+    /// Writes never go there.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+}

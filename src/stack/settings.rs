@@ -1,0 +1,59 @@
+use crate::{
+    breaker, deadline,
+    model::bounds::Bounded,
+    retry::{self, Budget},
+    telemetry::Listener,
+};
+use std::time::Duration;
+
+/// Everything about the stack that a builder can set. The defaults are documented where each is defined.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) deadline: Duration,
+    pub(crate) attempt_limit: Option<Duration>,
+    pub(crate) retry: retry::Settings,
+    pub(crate) breaker: breaker::Settings,
+    pub(crate) budget: Budget,
+    pub(crate) hedging: bool,
+    pub(crate) registry: breaker::Registry,
+    /// Everything random derives from it, so that a run can be replayed.
+    pub(crate) seed: u64,
+    pub(crate) listener: Option<Listener>,
+}
+
+/// Fit for production. The seed comes from the system, so that no two processes of a fleet move in step.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            deadline: deadline::DEFAULT,
+            attempt_limit: None,
+            retry: retry::Settings::default(),
+            breaker: breaker::Settings::default(),
+            budget: Budget::default(),
+            hedging: true,
+            registry: breaker::Registry::new(),
+            seed: fastrand::u64(..),
+            listener: None,
+        }
+    }
+}
+
+impl Settings {
+    /// The number that makes no sense, as a sentence.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let settings = self.retry.wrong().or_else(|| self.breaker.wrong());
+        settings.or_else(|| self.budget.wrong().map(str::to_owned))
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("deadline", &self.deadline)
+            .field("attempt_limit", &self.attempt_limit)
+            .field("retry", &self.retry)
+            .field("breaker", &self.breaker)
+            .field("hedging", &self.hedging)
+            .finish_non_exhaustive()
+    }
+}

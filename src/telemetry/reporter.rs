@@ -1,0 +1,140 @@
+use super::{Event, aside, metrics};
+use crate::{
+    model::{
+        Capability,
+        clock::{self, Instant},
+    },
+    request::OpClass,
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Who wants to hear of events.
+pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Tells events in the name of one endpoint, or of the whole client.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    endpoint: Arc<str>,
+    listener: Option<Listener>,
+    audible: bool,
+    /// When an exhausted budget was last told of, by class. Shared by all clones.
+    told: Arc<Mutex<[Option<Instant>; 3]>>,
+}
+
+/// An exhausted budget is wanted by every call that follows: one line a second says as much as thousands.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Reporter {
+    /// Tells nobody: for layers used alone.
+    pub(crate) fn silent() -> Self {
+        Self {
+            endpoint: "".into(),
+            listener: None,
+            audible: false,
+            told: Arc::default(),
+        }
+    }
+
+    pub(crate) fn new(endpoint: Arc<str>, listener: Option<Listener>) -> Self {
+        Self {
+            endpoint,
+            listener,
+            audible: true,
+            told: Arc::default(),
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> Arc<str> {
+        self.endpoint.clone()
+    }
+
+    /// Tells; never called under a lock. Whatever they do who hear of it, it returns.
+    pub(crate) fn report(&self, event: Event) {
+        if !self.audible {
+            return;
+        }
+        aside(|| metrics::count(&event));
+        if let Event::BudgetExhausted { class } = &event
+            && self.told_lately(*class)
+        {
+            return;
+        }
+        aside(|| trace(&event));
+        if let Some(listener) = &self.listener {
+            aside(|| listener(&event));
+        }
+    }
+}
+
+fn trace(event: &Event) {
+    match event {
+        Event::BreakerOpened { .. }
+        | Event::LargeWritesOut { .. }
+        | Event::AllBad { .. }
+        | Event::PassedOver { .. }
+        | Event::OrderGiven { .. }
+        | Event::SharedDependency { .. }
+        | Event::CredentialsKept { .. }
+        | Event::CredentialsLost { .. } => {
+            tracing::warn!(target: "evenkeel", "{event}")
+        }
+        Event::ConditionsVerified { found, .. } if found.create != Capability::Kept => {
+            tracing::warn!(target: "evenkeel", "{event}")
+        }
+        Event::BudgetExhausted { .. } => tracing::debug!(target: "evenkeel", "{event}"),
+        _ => tracing::info!(target: "evenkeel", "{event}"),
+    }
+}
+
+impl Reporter {
+    fn told_lately(&self, class: OpClass) -> bool {
+        let now = clock::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = &mut told[class.index()];
+        if last.is_some_and(|at| now.saturating_duration_since(at) < PAUSE) {
+            return true;
+        }
+        *last = Some(now);
+        false
+    }
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reporter")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exhausted_budget_is_told_of_once_a_second_for_each_class() {
+        let heard = Arc::new(Mutex::new(0));
+        let count = heard.clone();
+        let reporter = Reporter::new("".into(), Some(Arc::new(move |_: &Event| *count.lock().unwrap() += 1)));
+        // Given a retry and a hedge that share the reporter, when all their calls want more than there is,
+        let other = reporter.clone();
+        let want = |class| {
+            for _ in 0..100 {
+                reporter.report(Event::BudgetExhausted { class });
+                other.report(Event::BudgetExhausted { class });
+            }
+        };
+        want(OpClass::Read);
+        want(OpClass::Write);
+        // then each class is heard of once,
+        assert_eq!(*heard.lock().unwrap(), 2);
+        // and again a second later.
+        tokio::time::advance(PAUSE).await;
+        want(OpClass::Read);
+        assert_eq!(*heard.lock().unwrap(), 3);
+    }
+}

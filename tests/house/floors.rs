@@ -1,0 +1,134 @@
+//! The floors of the house: a module uses what lies below it, never above.
+//!
+//! `FLOORS` is the plan, from the top. Each top-level module of `src` stands on one floor. The test reads every file of `src`,
+//! resolves each path that begins with `crate`, `super` or `self` to the module that defines what it names (through re-exports),
+//! and fails on a path that goes up, or to another module of the same floor. Within a floor's module, its parts must not use each
+//! other in a circle. What only tests and doc comments name does not count.
+
+#![allow(clippy::unwrap_used)] // it is all test code
+
+mod source;
+
+use source::{Source, Use};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// From the top. Modules in one row are on one floor, and do not use each other.
+const FLOORS: &[&[&str]] = &[
+    &["guide"],
+    &["backfill", "drill", "testing"],
+    &["client"],
+    &["replicate"],
+    &["call"],
+    &["ops"],
+    &["stack", "provider"],
+    &["endpoint"],
+    &["credentials"],
+    &["telemetry"],
+    &["model"],
+];
+
+/// The floor of a top-level module, counted from below.
+fn floor(module: &str) -> Option<usize> {
+    let row = FLOORS.iter().position(|row| row.contains(&module))?;
+    Some(FLOORS.len() - row)
+}
+
+fn top(path: &[String]) -> &str {
+    path.first().map_or("", String::as_str)
+}
+
+#[test]
+fn no_module_uses_what_lies_above() {
+    let source = Source::read();
+    let mut wrong = BTreeSet::new();
+    for Use {
+        file,
+        from,
+        to,
+        line,
+        path,
+    } in source.uses()
+    {
+        let (from, to) = (top(&from), top(&to));
+        // `lib.rs` names all, and whoever wants its few words of its own may.
+        if from.is_empty() || to.is_empty() || from == to {
+            continue;
+        }
+        match (floor(from), floor(to)) {
+            (Some(mine), Some(other)) if mine > other => {}
+            (Some(_), Some(_)) => {
+                wrong.insert(format!("{from} → {to}: {file}:{line} uses {path}"));
+            }
+            (None, _) => {
+                wrong.insert(format!("`{from}` stands on no floor"));
+            }
+            (_, None) => {
+                wrong.insert(format!("`{to}` stands on no floor"));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "\n{}",
+        wrong.into_iter().collect::<Vec<_>>().join("\n")
+    );
+}
+
+/// The parts of one top-level module, its own file among them.
+#[test]
+fn the_parts_of_a_module_use_each_other_in_no_circle() {
+    let source = Source::read();
+    let mut edges: BTreeMap<Vec<String>, BTreeMap<Vec<String>, String>> = BTreeMap::new();
+    for Use {
+        file,
+        from,
+        to,
+        line,
+        path,
+    } in source.uses()
+    {
+        if top(&from) != top(&to) {
+            continue;
+        }
+        let (from, to) = (part(&from), part(&to));
+        // A file of one part that names its own part's head.
+        if from != to {
+            edges
+                .entry(from)
+                .or_default()
+                .entry(to)
+                .or_insert(format!("{file}:{line} uses {path}"));
+        }
+    }
+    let circles = circles(&edges);
+    assert!(circles.is_empty(), "\n{}", circles.join("\n"));
+}
+
+fn part(path: &[String]) -> Vec<String> {
+    path.iter().take(2).cloned().collect()
+}
+
+/// Every arrow that lies on some circle.
+fn circles(edges: &BTreeMap<Vec<String>, BTreeMap<Vec<String>, String>>) -> Vec<String> {
+    let reaches = |from: &Vec<String>, wanted: &Vec<String>| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from.clone()]);
+        while let Some(at) = next.pop() {
+            if at == *wanted {
+                return true;
+            }
+            if seen.insert(at.clone()) {
+                next.extend(edges.get(&at).into_iter().flat_map(|to| to.keys().cloned()));
+            }
+        }
+        false
+    };
+    let mut found = Vec::new();
+    for (from, all) in edges {
+        for (to, why) in all {
+            if reaches(to, from) {
+                found.push(format!("{} → {}: {why}", from.join("::"), to.join("::")));
+            }
+        }
+    }
+    found
+}

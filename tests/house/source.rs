@@ -1,0 +1,286 @@
+//! The modules of `src`, and who names what.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+use syn::{Attribute, Item, ItemUse, UseTree, Visibility};
+
+/// A path in the code, and where it leads.
+pub(crate) struct Use {
+    pub(crate) file: String,
+    pub(crate) line: usize,
+    pub(crate) path: String,
+    /// The module that it stands in, and the one that defines what it names.
+    pub(crate) from: Vec<String>,
+    pub(crate) to: Vec<String>,
+}
+
+#[derive(Default)]
+struct Module {
+    file: String,
+    /// What its `use` lines bring in, by the name that they give it: the path that they take it from.
+    brought: BTreeMap<String, Vec<String>>,
+    /// Everything of these.
+    globs: Vec<Vec<String>>,
+    defined: BTreeSet<String>,
+    /// Absolute paths, and their lines.
+    named: Vec<(Vec<String>, usize)>,
+}
+
+pub(crate) struct Source {
+    modules: BTreeMap<Vec<String>, Module>,
+}
+
+impl Source {
+    pub(crate) fn read() -> Self {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src");
+        let mut source = Self {
+            modules: BTreeMap::new(),
+        };
+        source.file(&src, &src.join("lib.rs"), Vec::new());
+        source
+    }
+
+    fn file(&mut self, src: &Path, file: &Path, module: Vec<String>) {
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let name = format!("src/{}", file.strip_prefix(src).unwrap().display());
+        self.items(src, file, &name, module, parsed.items);
+    }
+
+    fn items(&mut self, src: &Path, file: &Path, name: &str, module: Vec<String>, items: Vec<Item>) {
+        let mut this = Module {
+            file: name.to_owned(),
+            ..Module::default()
+        };
+        for item in items {
+            if is_for_tests(attributes(&item)) {
+                continue;
+            }
+            match item {
+                Item::Mod(inner) => {
+                    let child = [module.as_slice(), &[inner.ident.to_string()]].concat();
+                    match inner.content {
+                        Some((_, items)) => self.items(src, file, name, child, items),
+                        None => self.file(src, &beside(file, &module, &inner.ident.to_string()), child),
+                    }
+                }
+                Item::Use(line) => this.brings(&module, &line),
+                other => {
+                    if let Some(name) = name_of(&other) {
+                        this.defined.insert(name);
+                    }
+                    named_in(other.to_token_stream(), &module, &mut this.named);
+                }
+            }
+        }
+        self.modules.insert(module, this);
+    }
+
+    /// Every path, and where it leads.
+    pub(crate) fn uses(&self) -> Vec<Use> {
+        let mut all = Vec::new();
+        for (from, module) in &self.modules {
+            for (path, line) in &module.named {
+                all.push(Use {
+                    file: module.file.clone(),
+                    line: *line,
+                    path: path.join("::"),
+                    from: from.clone(),
+                    to: self.leads_to(path, 0),
+                });
+            }
+        }
+        all
+    }
+
+    /// The module that defines what this path names.
+    fn leads_to(&self, path: &[String], depth: usize) -> Vec<String> {
+        assert!(depth < 20, "a circle of re-exports: {path:?}");
+        let mut at = Vec::new();
+        for (index, name) in path.iter().enumerate() {
+            let child = [at.as_slice(), std::slice::from_ref(name)].concat();
+            if self.modules.contains_key(&child) {
+                at = child;
+                continue;
+            }
+            let Some(module) = self.modules.get(&at) else { return at };
+            if module.defined.contains(name) {
+                return at;
+            }
+            if let Some(brought) = module.brought.get(name) {
+                return self.leads_to(&[brought.as_slice(), &path[index + 1..]].concat(), depth + 1);
+            }
+            let of_a_glob = module.globs.iter().find(|glob| {
+                let glob = self.leads_to(glob, depth + 1);
+                let there = self.modules.get(&glob);
+                let has = |there: &Module| there.defined.contains(name) || there.brought.contains_key(name);
+                there.is_some_and(has)
+                    || self
+                        .modules
+                        .contains_key(&[glob.as_slice(), std::slice::from_ref(name)].concat())
+            });
+            return match of_a_glob {
+                Some(glob) => self.leads_to(&[glob.as_slice(), &path[index..]].concat(), depth + 1),
+                None => at,
+            };
+        }
+        at
+    }
+}
+
+impl Module {
+    fn brings(&mut self, module: &[String], line: &ItemUse) {
+        let place = line.use_token.span.start().line;
+        let mut leaves = Vec::new();
+        flatten(&line.tree, Vec::new(), &mut leaves);
+        let public = !matches!(line.vis, Visibility::Inherited);
+        for (path, name) in leaves {
+            let elsewhere = absolute(module, &path);
+            // Of another crate, or of a part of this module: the way ends here, or goes down.
+            let absolute = elsewhere.clone().unwrap_or_else(|| [module, &path].concat());
+            match name {
+                Some(name) => {
+                    self.brought.insert(name, absolute.clone());
+                }
+                None => self.globs.push(absolute.clone()),
+            }
+            // What a module passes on from its own parts is its face; from elsewhere it is a use.
+            let of_its_own = public && absolute.len() > module.len() && absolute.starts_with(module);
+            if elsewhere.is_some() && !of_its_own {
+                self.named.push((absolute, place));
+            }
+        }
+    }
+}
+
+/// A `use` line's paths, and the names that they get; `None`: everything of it.
+fn flatten(tree: &UseTree, mut before: Vec<String>, leaves: &mut Vec<(Vec<String>, Option<String>)>) {
+    match tree {
+        UseTree::Path(path) => {
+            before.push(path.ident.to_string());
+            flatten(&path.tree, before, leaves);
+        }
+        UseTree::Name(name) if name.ident == "self" => {
+            let last = before.last().cloned();
+            leaves.push((before, last));
+        }
+        UseTree::Name(name) => {
+            before.push(name.ident.to_string());
+            leaves.push((before, Some(name.ident.to_string())));
+        }
+        UseTree::Rename(name) => {
+            if name.ident != "self" {
+                before.push(name.ident.to_string());
+            }
+            leaves.push((before, Some(name.rename.to_string())));
+        }
+        UseTree::Glob(_) => leaves.push((before, None)),
+        UseTree::Group(group) => group
+            .items
+            .iter()
+            .for_each(|tree| flatten(tree, before.clone(), leaves)),
+    }
+}
+
+/// From the crate's root. `None`: another crate's, or a part's of this module.
+fn absolute(module: &[String], path: &[String]) -> Option<Vec<String>> {
+    match path.first()?.as_str() {
+        "crate" => Some(path[1..].to_vec()),
+        "self" => Some([module, &path[1..]].concat()),
+        "super" => {
+            let ups = path.iter().take_while(|name| *name == "super").count();
+            let above = module.len().checked_sub(ups)?;
+            Some([&module[..above], &path[ups..]].concat())
+        }
+        _ => None,
+    }
+}
+
+/// The paths in code, macros included, that begin with `crate`, `super` or `self`.
+fn named_in(tokens: TokenStream, module: &[String], named: &mut Vec<(Vec<String>, usize)>) {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Group(group) => named_in(group.stream(), module, named),
+            TokenTree::Ident(ident) if ident == "crate" || ident == "super" => {
+                let mut path = vec![ident.to_string()];
+                let mut colons = 0;
+                while let Some(next) = tokens.peek() {
+                    match next {
+                        TokenTree::Punct(punct) if punct.as_char() == ':' && colons < 2 => colons += 1,
+                        TokenTree::Ident(ident) if colons == 2 => {
+                            path.push(ident.to_string());
+                            colons = 0;
+                        }
+                        _ => break,
+                    }
+                    tokens.next();
+                }
+                if let Some(path) = absolute(module, &path).filter(|_| path.len() > 1) {
+                    named.push((path, ident.span().start().line));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    let of_tests = |attribute: &&Attribute| {
+        let words = attribute.meta.to_token_stream().to_string();
+        attribute.path().is_ident("cfg") && (words.contains("test") && !words.contains("feature = \"testing\""))
+            || words == "test"
+    };
+    attributes.iter().any(|attribute| of_tests(&attribute))
+}
+
+fn name_of(item: &Item) -> Option<String> {
+    Some(match item {
+        Item::Const(item) => item.ident.to_string(),
+        Item::Enum(item) => item.ident.to_string(),
+        Item::Fn(item) => item.sig.ident.to_string(),
+        Item::Static(item) => item.ident.to_string(),
+        Item::Struct(item) => item.ident.to_string(),
+        Item::Trait(item) => item.ident.to_string(),
+        Item::Type(item) => item.ident.to_string(),
+        Item::Macro(item) => item.ident.as_ref()?.to_string(),
+        _ => return None,
+    })
+}
+
+/// Where a module's file lies.
+fn beside(file: &Path, module: &[String], name: &str) -> PathBuf {
+    let parent = file.parent().unwrap();
+    let folder = match file.file_stem().unwrap().to_str().unwrap() {
+        "lib" | "mod" => parent.to_owned(),
+        _ => parent.join(module.last().unwrap()),
+    };
+    let flat = folder.join(format!("{name}.rs"));
+    if flat.exists() {
+        flat
+    } else {
+        folder.join(name).join("mod.rs")
+    }
+}
