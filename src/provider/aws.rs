@@ -3,9 +3,12 @@
 mod connections;
 mod discreet;
 pub(super) mod recorder;
+mod verdict;
 
 pub(super) use connections::{Repeats, again, watched};
 pub(super) use discreet::Discreet;
+pub use verdict::AwsVerdicts;
+pub(super) use verdict::{MARKS, finding};
 
 use crate::verdict::{chain, words};
 use aws_credential_types::provider::error::CredentialsError;

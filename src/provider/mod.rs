@@ -32,6 +32,8 @@
 mod attributes;
 #[cfg(feature = "_aws")]
 mod aws;
+#[cfg(feature = "azure_core")]
+mod azure;
 #[cfg(feature = "azure_blob")]
 pub mod azure_blob;
 #[cfg(feature = "bigtable")]
@@ -48,6 +50,8 @@ mod dated;
 pub mod dynamodb;
 #[cfg(feature = "gcs")]
 pub mod gcs;
+#[cfg(feature = "google_cloud")]
+mod google;
 #[cfg(any(feature = "s3", feature = "object_store"))]
 mod known;
 mod kv;
@@ -86,22 +90,28 @@ mod verdicts;
 #[cfg(feature = "object_store")]
 pub use self::object_store::GenericStore;
 #[cfg(feature = "redis")]
-pub use self::redis::Redis;
+pub use self::redis::{Redis, RedisVerdicts};
 pub(crate) use crate::model::Conditional;
 pub use crate::model::{Capabilities, Capability, ProviderError, ProviderErrorKind};
 pub(crate) use attributes::wrong as attributes_wrong;
 pub use attributes::{check as check_put, check_condition, check_range};
+#[cfg(feature = "_aws")]
+pub use aws::AwsVerdicts;
+#[cfg(feature = "azure_core")]
+pub use azure::AzureVerdicts;
 #[cfg(feature = "azure_blob")]
 pub use azure_blob::AzureBlob;
 #[cfg(feature = "bigtable")]
-pub use bigtable::Bigtable;
+pub use bigtable::{Bigtable, GrpcVerdicts};
 pub use bridge::{Answering, AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 #[cfg(feature = "cosmos")]
-pub use cosmos::Cosmos;
+pub use cosmos::{Cosmos, CosmosVerdicts};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 #[cfg(feature = "gcs")]
 pub use gcs::Gcs;
+#[cfg(feature = "google_cloud")]
+pub use google::GoogleVerdicts;
 pub use kv::{KvProvider, check_value};
 pub use memory::Memory;
 pub use memory_table::MemoryTable;

@@ -3,9 +3,10 @@
 use crate::s3s_server::config;
 use aws_sdk_s3::{Client, config::Builder, primitives::ByteStream};
 use evenkeel::{
+    provider::AwsVerdicts,
     provider::{ObjectProvider, ProviderError, S3},
     request::{Key, object::Put},
-    verdict::{AwsVerdicts, Classify, Outcome, Sent, Verdict},
+    verdict::{Classify, Outcome, Sent, Verdict},
 };
 use std::time::Duration;
 

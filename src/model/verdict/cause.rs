@@ -1,7 +1,10 @@
 //! Errors whose type says nothing: what is known of the causes beneath them.
 
 use super::{Classify, Detail, Outcome, Sent, Standard, Verdict, table, table::Symptom};
-use crate::{BoxError, credentials::NotLoaded, provider::ProviderError};
+use crate::{
+    BoxError,
+    model::{NotLoaded, ProviderError},
+};
 use std::{error::Error, fmt, io, iter};
 
 type AnyCause = dyn Error + 'static;

@@ -1,7 +1,5 @@
 use super::{Outcome, table, table::Symptom, words};
-use crate::credentials::NotLoaded;
-#[cfg(feature = "_aws")]
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use crate::model::NotLoaded;
 use std::io;
 
 /// Turns a client's result into an [`Outcome`].
@@ -242,85 +240,5 @@ impl<B> Classify<http::Response<B>, hyper_util::client::legacy::Error> for Stand
 
     fn detail(&self, result: Result<&http::Response<B>, &hyper_util::client::legacy::Error>) -> Detail {
         super::HttpVerdicts.detail(result)
-    }
-}
-
-#[cfg(feature = "_aws")]
-impl<T, E> Classify<T, SdkError<E, HttpResponse>> for Standard
-where
-    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
-{
-    fn classify(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Outcome {
-        super::AwsVerdicts.classify(result)
-    }
-
-    fn detail(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Detail {
-        super::AwsVerdicts.detail(result)
-    }
-}
-
-#[cfg(feature = "azure_core")]
-impl<T> Classify<T, azure_core::Error> for Standard {
-    fn classify(&self, result: Result<&T, &azure_core::Error>) -> Outcome {
-        super::AzureVerdicts.classify(result)
-    }
-
-    fn detail(&self, result: Result<&T, &azure_core::Error>) -> Detail {
-        super::AzureVerdicts.detail(result)
-    }
-}
-
-#[cfg(feature = "google_cloud")]
-impl<T> Classify<T, google_cloud_gax::error::Error> for Standard {
-    fn classify(&self, result: Result<&T, &google_cloud_gax::error::Error>) -> Outcome {
-        super::GoogleVerdicts.classify(result)
-    }
-
-    fn detail(&self, result: Result<&T, &google_cloud_gax::error::Error>) -> Detail {
-        super::GoogleVerdicts.detail(result)
-    }
-}
-
-#[cfg(feature = "google_cloud")]
-impl<T> Classify<T, google_cloud_gax::error::CredentialsError> for Standard {
-    fn classify(&self, result: Result<&T, &google_cloud_gax::error::CredentialsError>) -> Outcome {
-        super::GoogleVerdicts.classify(result)
-    }
-
-    fn detail(&self, result: Result<&T, &google_cloud_gax::error::CredentialsError>) -> Detail {
-        super::GoogleVerdicts.detail(result)
-    }
-}
-
-#[cfg(feature = "cosmos")]
-impl<T> Classify<T, azure_data_cosmos::CosmosError> for Standard {
-    fn classify(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Outcome {
-        super::CosmosVerdicts.classify(result)
-    }
-
-    fn detail(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Detail {
-        super::CosmosVerdicts.detail(result)
-    }
-}
-
-#[cfg(feature = "redis")]
-impl<T> Classify<T, ::redis::RedisError> for Standard {
-    fn classify(&self, result: Result<&T, &::redis::RedisError>) -> Outcome {
-        super::RedisVerdicts.classify(result)
-    }
-
-    fn detail(&self, result: Result<&T, &::redis::RedisError>) -> Detail {
-        super::RedisVerdicts.detail(result)
-    }
-}
-
-#[cfg(feature = "bigtable")]
-impl<T> Classify<T, tonic::Status> for Standard {
-    fn classify(&self, result: Result<&T, &tonic::Status>) -> Outcome {
-        super::GrpcVerdicts.classify(result)
-    }
-
-    fn detail(&self, result: Result<&T, &tonic::Status>) -> Detail {
-        super::GrpcVerdicts.detail(result)
     }
 }

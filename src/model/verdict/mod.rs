@@ -17,51 +17,19 @@
 //!
 //! The mapping itself is data in one place: [`table`].
 
-#[cfg(feature = "_aws")]
-mod aws;
-#[cfg(feature = "azure_core")]
-mod azure;
 mod cause;
 #[cfg(feature = "http")]
 pub(crate) mod chain;
 mod classify;
-#[cfg(feature = "cosmos")]
-mod cosmos;
-#[cfg(feature = "google_cloud")]
-mod google;
-#[cfg(feature = "bigtable")]
-pub mod grpc;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(feature = "redis")]
-pub mod redis;
 pub mod table;
 pub(crate) mod words;
 
-#[cfg(feature = "_aws")]
-pub use self::aws::AwsVerdicts;
-#[cfg(feature = "_aws")]
-pub(crate) use self::aws::{MARKS as AWS_MARKS, finding as aws_finding};
-#[cfg(feature = "azure_core")]
-pub use self::azure::AzureVerdicts;
-#[cfg(feature = "azure_blob")]
-pub(crate) use self::azure::{REQUEST_ID as AZURE_REQUEST_ID, judged as azure_judged};
-#[cfg(feature = "cosmos")]
-pub use self::cosmos::CosmosVerdicts;
-#[cfg(feature = "cosmos")]
-pub(crate) use self::cosmos::finding as cosmos_finding;
-#[cfg(feature = "google_cloud")]
-pub use self::google::GoogleVerdicts;
-#[cfg(feature = "gcs")]
-pub(crate) use self::google::judged as google_judged;
-#[cfg(feature = "bigtable")]
-pub use self::grpc::GrpcVerdicts;
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
-#[cfg(feature = "object_store")]
-pub(crate) use self::http::xml_code;
-#[cfg(feature = "redis")]
-pub use self::redis::RedisVerdicts;
+#[cfg(feature = "http")]
+pub(crate) use self::http::{is_plain_to_tls, xml_code};
 pub use cause::{AnyError, ByCause};
 #[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) use classify::Finding;

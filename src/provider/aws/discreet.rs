@@ -1,4 +1,5 @@
-use crate::verdict::{AWS_MARKS, words::repeats};
+use super::MARKS;
+use crate::verdict::words::repeats;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -60,7 +61,7 @@ impl Intercept for Discreet {
         let Some(Sent(sent)) = config.load::<Sent>() else {
             return Ok(());
         };
-        for name in AWS_MARKS {
+        for name in MARKS {
             let id = context.response().headers().get(name);
             if id.is_some_and(|id| sent.iter().any(|secret| repeats(id, secret))) {
                 context.response_mut().headers_mut().insert(name, "");

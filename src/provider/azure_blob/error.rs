@@ -1,14 +1,15 @@
 use crate::{
+    provider::azure::judged,
     provider::{
         ProviderError,
         refusal::{Asked, refused},
         span,
     },
-    verdict::{azure_judged, words::guid},
+    verdict::words::guid,
 };
 use azure_core::{Error, http::headers::Headers};
 
-pub(super) use crate::verdict::AZURE_REQUEST_ID as REQUEST_ID;
+pub(super) use crate::provider::azure::REQUEST_ID;
 
 /// Azure's request id, put on the span of the attempt.
 pub(super) fn request_id(headers: &Headers) -> Option<&str> {
@@ -19,6 +20,6 @@ pub(super) fn request_id(headers: &Headers) -> Option<&str> {
 
 /// The SDK's error as ours.
 pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
-    let (finding, status) = azure_judged(error);
+    let (finding, status) = judged(error);
     refused(asked, finding, status)
 }

@@ -1,6 +1,7 @@
 use crate::{
+    provider::bigtable::grpc,
     provider::{ProviderError, ProviderErrorKind},
-    verdict::{Finding, Outcome, Sent, Verdict, grpc},
+    verdict::{Finding, Outcome, Sent, Verdict},
 };
 use tonic::{Code, Status};
 

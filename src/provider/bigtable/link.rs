@@ -6,11 +6,12 @@ use super::{
 };
 use crate::{
     endpoint::Host,
+    provider::bigtable::grpc,
     provider::{
         ProviderError, ProviderErrorKind,
         line::{CONNECT_LIMIT, Line, Watch},
     },
-    verdict::{Finding, chain, grpc, table::Symptom},
+    verdict::{Finding, chain, table::Symptom},
 };
 use std::{
     sync::{OnceLock, Weak},

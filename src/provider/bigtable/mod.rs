@@ -47,7 +47,7 @@
 //! - Neither `Debug` nor an error shows a key, a value or a credential. Google's messages quote keys and are not passed on.
 //!
 //! # What its errors mean
-//! The codes are in [`verdict::grpc`](crate::verdict::grpc). `NOT_FOUND` and `FAILED_PRECONDITION` are never about a key here:
+//! The codes are in [`bigtable::grpc`](crate::provider::bigtable::grpc). `NOT_FOUND` and `FAILED_PRECONDITION` are never about a key here:
 //! they are a table, a family or a profile that is not there or not right, and so the caller's. Google asks to wait with
 //! `RetryInfo`; it is honoured.
 //!
@@ -57,10 +57,13 @@
 
 mod calls;
 mod error;
+pub mod grpc;
 mod item;
 mod link;
 mod rows;
 mod wire;
+
+pub use grpc::GrpcVerdicts;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind, check_value};
 use crate::{

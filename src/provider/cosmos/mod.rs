@@ -45,7 +45,7 @@
 //! - A success without an ETag is none.
 //! - Errors show neither keys nor values; the SDK's own messages are not passed on.
 //!
-//! What its errors mean: [`CosmosVerdicts`](crate::verdict::CosmosVerdicts).
+//! What its errors mean: [`CosmosVerdicts`](crate::provider::CosmosVerdicts).
 //!
 //! # What it cannot see to
 //! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: the SDK does not show that it was an
@@ -64,12 +64,15 @@
 //! - **Scans are refused**: the service promises no order of strings that is that of their bytes.
 
 mod item;
+mod verdict;
+
+pub use verdict::CosmosVerdicts;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind, check_value, dated};
 use crate::{
     model::clock,
     request::kv::{Condition, Delete, Expiry, Get, Key, Limits, Put, PutAnswer, Scan, ScanPage, Value, Version},
-    verdict::{Finding, Outcome, Verdict, cosmos_finding, table::Symptom},
+    verdict::{Finding, Outcome, Verdict, table::Symptom},
 };
 use azure_data_cosmos::{
     ContainerClient, CosmosError,
@@ -254,7 +257,7 @@ enum Asked {
 
 /// The SDK's error as ours. Its words may quote the key, so none is kept.
 fn failed(asked: Asked, error: &CosmosError) -> ProviderError {
-    let finding = cosmos_finding(error);
+    let finding = verdict::finding(error);
     let (kind, verdict) = match kind(asked, finding.outcome.verdict) {
         (ProviderErrorKind::Throttled, verdict) if finding.detail.says_full() => (ProviderErrorKind::Full, verdict),
         other => other,

@@ -1,6 +1,6 @@
 use crate::{
     provider::{ProviderError, ProviderErrorKind, aws::with_cause, span::record},
-    verdict::{Finding, Outcome, Verdict, aws_finding, table::Symptom},
+    verdict::{Finding, Outcome, Verdict, table::Symptom},
 };
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error;
@@ -43,7 +43,7 @@ fn found<E>(error: &SdkError<E>) -> Finding
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let finding = aws_finding(error);
+    let finding = crate::provider::aws::finding(error);
     record(finding.detail.request_id.as_deref());
     finding
 }

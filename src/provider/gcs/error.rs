@@ -1,14 +1,14 @@
 use crate::{
+    provider::google::judged,
     provider::{
         ProviderError,
         refusal::{Asked, refused},
     },
-    verdict::google_judged,
 };
 use google_cloud_gax::error::Error;
 
 /// The SDK's error as ours.
 pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
-    let (finding, status) = google_judged(error);
+    let (finding, status) = judged(error);
     refused(asked, finding, status)
 }

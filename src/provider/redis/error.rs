@@ -1,6 +1,7 @@
 use crate::{
+    provider::redis::verdict as verdicts,
     provider::{ProviderError, ProviderErrorKind},
-    verdict::{Finding, Verdict, redis as verdicts, table::Symptom},
+    verdict::{Finding, Verdict, table::Symptom},
 };
 use redis::RedisError;
 

@@ -26,7 +26,7 @@
 //!   does not change that: so this is never a replica under [`Replication::strong`](crate::Replication::strong). Do not build
 //!   a lock that must not fail on it.
 //! - **A server that refuses has not acted**: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, … are all *not sent*; see
-//!   [`verdict::redis`](crate::verdict::redis).
+//!   [`redis::verdict`](crate::provider::redis::verdict).
 //! - One connection to a server carries all calls. It is opened on first use, at most 0.9 s, once for all who wait for it; what fails
 //!   before it stands is *not sent*. It is left when it breaks, when the server says that it is not the primary any more (the
 //!   name may lead to another by now), when an attempt was given up on it after half a second, and when two were given up and
@@ -72,7 +72,10 @@ mod item;
 mod link;
 mod scan;
 mod script;
+pub mod verdict;
 mod wire;
+
+pub use verdict::RedisVerdicts;
 
 use super::{KvProvider, ProviderError, ProviderErrorKind, check_value};
 use crate::{

@@ -5,7 +5,7 @@ use crate::{
         refusal::{Asked, refused},
         span::record,
     },
-    verdict::{Finding, aws_finding, table},
+    verdict::{Finding, table},
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Headers;
@@ -24,7 +24,7 @@ pub(super) fn absent<E>(error: &SdkError<E>) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let id = aws_finding(error).detail.request_id;
+    let id = crate::provider::aws::finding(error).detail.request_id;
     record(id.as_deref());
     refused(
         Asked::Read,
@@ -54,7 +54,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let answer = error.raw_response();
-    let mut finding = aws_finding(error);
+    let mut finding = crate::provider::aws::finding(error);
     if is_empty_404(error) {
         let id = finding.detail.request_id.take();
         finding = Finding::of_a_gateway(id.as_deref());

@@ -253,7 +253,7 @@ async fn a_black_hole() {
     behind.orders.get(Get::new(key("secret-key"))).await.unwrap();
     let connecting = timeout(PATIENCE, try_orders(behind.proxy.addr())).await.unwrap();
     let error = connecting.err().unwrap();
-    use evenkeel::verdict::{Classify, CosmosVerdicts};
+    use evenkeel::{provider::CosmosVerdicts, verdict::Classify};
     assert_eq!(CosmosVerdicts.classify(Err::<&(), _>(&error)), UNSENT, "{error:?}");
 }
 
@@ -309,7 +309,7 @@ async fn a_lost_answer_is_recognised() {
 /// Without an account that answers the SDK cannot be built, and says why.
 #[tokio::test]
 async fn servers_that_are_none() {
-    use evenkeel::verdict::{Classify, CosmosVerdicts};
+    use evenkeel::{provider::CosmosVerdicts, verdict::Classify};
     for (act, expected) in [
         (http("200 OK", &[], "<html>welcome to this hotel</html>"), FAULTY),
         (Act::Answer(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), FAULTY),

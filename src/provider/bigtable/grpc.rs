@@ -4,15 +4,15 @@
 //! by what lies beneath it: only a failed connect is *not sent*.
 //!
 //! ```
-//! use evenkeel::verdict::{Classify, GrpcVerdicts, Sent, Verdict};
+//! use evenkeel::{provider::GrpcVerdicts, verdict::{Classify, Sent, Verdict}};
 //!
 //! let full = tonic::Status::resource_exhausted("quota of customer-4711");
 //! let outcome = GrpcVerdicts.classify(Err::<&(), _>(&full));
 //! assert_eq!((outcome.verdict, outcome.sent), (Verdict::Throttled, Sent::Maybe));
 //! ```
 
-use super::{
-    Classify, Detail, Finding, Outcome, Sent, Verdict,
+use crate::verdict::{
+    Classify, Detail, Finding, Outcome, Sent, Standard, Verdict,
     Verdict::{Absent, Answer, Caller, Denied, Faulty, Throttled},
     chain,
     table::Symptom,
@@ -143,6 +143,16 @@ fn retry_after(details: &[u8]) -> Option<Duration> {
     Some(delay.min(MOST))
 }
 
+impl<T> Classify<T, tonic::Status> for Standard {
+    fn classify(&self, result: Result<&T, &tonic::Status>) -> Outcome {
+        GrpcVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &tonic::Status>) -> Detail {
+        GrpcVerdicts.detail(result)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +179,7 @@ mod tests {
         use google_cloud_gax::error::{Error, rpc};
         for row in CODES {
             let code = rpc::Code::from(row.code as i32);
-            let sdk = crate::verdict::google::judged(&Error::service(rpc::Status::default().set_code(code)));
+            let sdk = crate::provider::google::judged(&Error::service(rpc::Status::default().set_code(code)));
             let mine = for_code(row.code).outcome;
             let theirs = sdk.0.outcome;
             assert_eq!(

@@ -1,8 +1,7 @@
-use super::{
-    Classify, Detail, Finding, Outcome, chain,
-    http::{is_plain_to_tls, xml_code},
+use crate::verdict::{
+    Classify, Detail, Finding, Outcome, Standard, chain, is_plain_to_tls,
     table::{self, Symptom},
-    words,
+    words, xml_code,
 };
 use azure_core::{
     Error,
@@ -35,7 +34,7 @@ const RETRY_AFTER_MS: [HeaderName; 2] = [
 ///
 /// ```
 /// use azure_core::{Error, error::ErrorKind};
-/// use evenkeel::verdict::{AzureVerdicts, Classify, Outcome, Sent, Verdict};
+/// use evenkeel::{provider::AzureVerdicts, verdict::{Classify, Outcome, Sent, Verdict}};
 ///
 /// let silent = Error::with_message(ErrorKind::Credential, "the token service does not answer");
 /// let outcome = AzureVerdicts.classify(Err::<&(), _>(&silent));
@@ -154,6 +153,16 @@ fn json_code(body: &[u8]) -> Option<String> {
     }
     let document: Document = azure_core::json::from_json(body).ok()?;
     document.error.code
+}
+
+impl<T> Classify<T, azure_core::Error> for Standard {
+    fn classify(&self, result: Result<&T, &azure_core::Error>) -> Outcome {
+        AzureVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &azure_core::Error>) -> Detail {
+        AzureVerdicts.detail(result)
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-use super::{
-    Classify, Detail, Finding, Outcome, Sent, Verdict,
+use crate::verdict::{
+    Classify, Detail, Finding, Outcome, Sent, Standard, Verdict,
     table::{self, Symptom},
     words,
 };
@@ -24,7 +24,7 @@ use azure_data_cosmos::CosmosError;
 ///
 /// ```
 /// use azure_data_cosmos::{CosmosError, CosmosStatus};
-/// use evenkeel::verdict::{Classify, CosmosVerdicts, Verdict};
+/// use evenkeel::{provider::CosmosVerdicts, verdict::{Classify, Verdict}};
 ///
 /// let busy = CosmosError::builder().with_status(CosmosStatus::new(429.into())).build();
 /// let outcome = CosmosVerdicts.classify(Err::<&(), _>(&busy));
@@ -136,6 +136,16 @@ fn nothing_was_sent(error: &CosmosError) -> bool {
             .iter()
             .all(|request| request.request_sent().definitely_not_sent())
     })
+}
+
+impl<T> Classify<T, azure_data_cosmos::CosmosError> for Standard {
+    fn classify(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Outcome {
+        CosmosVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &azure_data_cosmos::CosmosError>) -> Detail {
+        CosmosVerdicts.detail(result)
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! command was. A broken connection or nonsense proves nothing.
 //!
 //! ```
-//! use evenkeel::verdict::{Classify, RedisVerdicts, Sent, Verdict};
+//! use evenkeel::{provider::RedisVerdicts, verdict::{Classify, Sent, Verdict}};
 //!
 //! let readonly = redis::make_extension_error("READONLY".into(), Some("You can't write against a read only replica.".into()));
 //! let outcome = RedisVerdicts.classify(Err::<&(), _>(&readonly));
@@ -18,10 +18,10 @@
 //! has learnt the way for the next attempt. ([`provider::Redis::cluster`](crate::provider::Redis::cluster) follows redirects
 //! and repeats nothing.)
 
-use super::{
+use crate::verdict::{
     Classify, Detail, Finding, Outcome, Sent,
     Sent::{Maybe, No},
-    Verdict,
+    Standard, Verdict,
     Verdict::{Caller, Denied, Faulty, Throttled, Unreachable},
     table::{self, Symptom},
     words,
@@ -190,6 +190,16 @@ fn io_kind(error: &RedisError) -> Option<io::ErrorKind> {
     let shared = source.downcast_ref::<Arc<dyn Error + Send + Sync>>();
     let io = shared.and_then(|shared| shared.downcast_ref::<io::Error>());
     io.or_else(|| source.downcast_ref()).map(io::Error::kind)
+}
+
+impl<T> Classify<T, ::redis::RedisError> for Standard {
+    fn classify(&self, result: Result<&T, &::redis::RedisError>) -> Outcome {
+        RedisVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &::redis::RedisError>) -> Detail {
+        RedisVerdicts.detail(result)
+    }
 }
 
 #[cfg(test)]

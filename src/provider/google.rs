@@ -1,6 +1,5 @@
-use super::{
-    Classify, Detail, Finding, Outcome, Sent, chain,
-    http::is_plain_to_tls,
+use crate::verdict::{
+    Classify, Detail, Finding, Outcome, Sent, Standard, chain, is_plain_to_tls,
     table::{self, Symptom},
 };
 use google_cloud_gax::error::{
@@ -28,7 +27,7 @@ use std::time::Duration;
 /// | `OUT_OF_RANGE` | answer | `INTERNAL`, `UNKNOWN`, `DATA_LOSS`, `CANCELLED` | faulty |
 ///
 /// ```
-/// use evenkeel::verdict::{Classify, GoogleVerdicts, Verdict};
+/// use evenkeel::{provider::GoogleVerdicts, verdict::{Classify, Verdict}};
 /// use google_cloud_gax::error::{Error, rpc::{Code, Status}};
 ///
 /// let full = Error::service(Status::default().set_code(Code::ResourceExhausted));
@@ -249,6 +248,26 @@ fn of_storage(error: &Error) -> Option<Symptom> {
 #[cfg(not(feature = "gcs"))]
 const fn of_storage(_error: &Error) -> Option<Symptom> {
     None
+}
+
+impl<T> Classify<T, google_cloud_gax::error::Error> for Standard {
+    fn classify(&self, result: Result<&T, &google_cloud_gax::error::Error>) -> Outcome {
+        GoogleVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &google_cloud_gax::error::Error>) -> Detail {
+        GoogleVerdicts.detail(result)
+    }
+}
+
+impl<T> Classify<T, google_cloud_gax::error::CredentialsError> for Standard {
+    fn classify(&self, result: Result<&T, &google_cloud_gax::error::CredentialsError>) -> Outcome {
+        GoogleVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &google_cloud_gax::error::CredentialsError>) -> Detail {
+        GoogleVerdicts.detail(result)
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-use super::{Classify, Detail, Finding, Outcome, chain, http::is_plain_to_tls, table, table::Symptom};
 use crate::model::clock;
+use crate::verdict::{Classify, Detail, Finding, Outcome, Standard, chain, is_plain_to_tls, table, table::Symptom};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http::endpoint::ResolveEndpointError;
 use aws_smithy_runtime_api::client::{
@@ -18,7 +18,7 @@ use std::{
 /// ```
 /// # #[cfg(feature = "s3")] {
 /// use aws_sdk_s3::{error::SdkError, operation::get_object::{GetObjectError, GetObjectOutput}};
-/// use evenkeel::verdict::{AwsVerdicts, Classify, Sent, Verdict};
+/// use evenkeel::{provider::AwsVerdicts, verdict::{Classify, Sent, Verdict}};
 ///
 /// type Got = Result<GetObjectOutput, SdkError<GetObjectError>>;
 /// let late: Got = Err(SdkError::timeout_error("the operation took too long"));
@@ -167,4 +167,17 @@ fn is_the_services(answer: &HttpResponse, code: Option<&str>) -> bool {
 
 fn request_id(answer: &HttpResponse) -> Option<&str> {
     MARKS[..2].iter().find_map(|name| answer.headers().get(*name))
+}
+
+impl<T, E> Classify<T, SdkError<E, HttpResponse>> for Standard
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+{
+    fn classify(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Outcome {
+        AwsVerdicts.classify(result)
+    }
+
+    fn detail(&self, result: Result<&T, &SdkError<E, HttpResponse>>) -> Detail {
+        AwsVerdicts.detail(result)
+    }
 }
