@@ -3,69 +3,14 @@
 use super::{
     Fate, KeyName,
     objects::Objects,
+    page::{Cursor, Item, Page},
     settings::Verify,
     shared::Shared,
     side::Refusal,
     stopped::StopReason,
-    table::{Table, Timed},
+    table::Table,
 };
-use crate::{call::Progress, provider::ProviderError};
-
-/// One line of the source's listing.
-#[derive(Clone, Debug)]
-pub(super) struct Item {
-    pub(super) key: KeyName,
-    pub(super) bytes: u64,
-    /// Scans give values along with the keys.
-    pub(super) value: Option<Timed>,
-}
-
-/// A page of the source's listing.
-#[derive(Debug, Default)]
-pub(super) struct Page {
-    pub(super) items: Vec<Item>,
-    /// Items that the source left out: another program's.
-    pub(super) foreign: u64,
-    /// Where the next page begins; `None` at the end.
-    pub(super) next: Option<Cursor>,
-}
-
-/// Where a page begins.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Cursor {
-    /// After this key, which any run can resume from.
-    pub(super) after: Option<String>,
-    /// Where the provider's page was empty and there is more all the same: its own token.
-    pub(super) token: Option<String>,
-    /// What the empty pages before it have shown.
-    pub(super) progress: Progress,
-}
-
-impl Cursor {
-    /// After this key; `None`: from the beginning.
-    pub(super) fn after(key: Option<String>) -> Self {
-        Self {
-            after: key,
-            ..Self::default()
-        }
-    }
-}
-
-impl Page {
-    /// # Errors
-    /// Why the pages lead nowhere.
-    fn moves_on(&mut self, cursor: &Cursor) -> Result<(), &'static str> {
-        // Ascending keys are progress enough.
-        if self.items.is_empty()
-            && let Some(next) = &mut self.next
-        {
-            next.progress = cursor.progress.clone();
-            next.progress
-                .page(None, next.token.as_deref().or(next.after.as_deref()))?;
-        }
-        Ok(())
-    }
-}
+use crate::provider::ProviderError;
 
 pub(super) enum Copier {
     Objects(Objects),

@@ -1,9 +1,11 @@
 use super::{
-    copier::{Copier, Cursor},
+    Progress,
+    copier::Copier,
+    page::Cursor,
     shared::Shared,
     stopped::{StopReason, Stopped},
 };
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// What a backfill to an empty target costs when nothing goes wrong: what providers bill, and what a progress bar needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,4 +64,15 @@ pub(super) async fn estimate(copier: &Copier, shared: &Shared) -> Result<Estimat
     estimate.source_bytes = estimate.bytes * source_reads;
     estimate.read_back_bytes = estimate.bytes * target_reads;
     Ok(estimate)
+}
+
+impl Progress {
+    /// How much longer it will take for `estimate`'s keys at the present pace. `None`: nothing has moved of late.
+    pub fn remaining(&self, estimate: &Estimate) -> Option<Duration> {
+        let keys = estimate.keys.saturating_sub(self.counts.keys());
+        if keys == 0 {
+            return Some(Duration::ZERO);
+        }
+        Duration::try_from_secs_f64(keys as f64 / self.keys_per_second).ok()
+    }
 }

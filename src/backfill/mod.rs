@@ -86,6 +86,7 @@ mod fate;
 mod keeper;
 mod objects;
 mod pace;
+mod page;
 mod policy;
 mod progress;
 mod run;

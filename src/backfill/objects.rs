@@ -1,6 +1,6 @@
 use super::{
     Checksum, Fate, KeyName,
-    copier::{Cursor, Item, Page},
+    page::{Cursor, Item, Page},
     progress::Event,
     settings::Verify,
     shared::Shared,

@@ -108,17 +108,6 @@ pub struct Progress {
     pub bytes_per_second: f64,
 }
 
-impl Progress {
-    /// How much longer it will take for `estimate`'s keys at the present pace. `None`: nothing has moved of late.
-    pub fn remaining(&self, estimate: &super::Estimate) -> Option<Duration> {
-        let keys = estimate.keys.saturating_sub(self.counts.keys());
-        if keys == 0 {
-            return Some(Duration::ZERO);
-        }
-        Duration::try_from_secs_f64(keys as f64 / self.keys_per_second).ok()
-    }
-}
-
 /// Keys and bytes per second over a sliding window of ten seconds, in buckets of one. Pure.
 #[derive(Debug)]
 pub(super) struct Meter {

@@ -4,9 +4,10 @@
 use super::{
     Counts, KeyName, Report,
     checkpoint::Checkpoint,
-    copier::{Copier, Cursor, Item, Page},
+    copier::Copier,
     fate::Fate,
     keeper::AnyKeeper,
+    page::{Cursor, Item, Page},
     progress::Event,
     shared::Shared,
     stopped::{StopReason, Stopped},

@@ -1,14 +1,13 @@
 use super::{
     Checksum, Fate, KeyName,
-    copier::{Cursor, Item, Page},
+    page::{Cursor, Item, Page, Timed},
     progress::Event,
     shared::Shared,
     side::{Refusal, Side},
 };
 use crate::{
-    model::clock::{self, Instant},
     provider::{AnyKvProvider, KvProvider, ProviderErrorKind},
-    request::kv::{Condition, Get, Key, Put, Scan, Value},
+    request::kv::{Condition, Get, Key, Put, Scan},
 };
 use std::time::Duration;
 
@@ -16,16 +15,6 @@ use std::time::Duration;
 const REDONE: u32 = 4;
 /// Entries in a page: values come along, and at the 400 KB of the largest a page should still fit in memory.
 const PAGE: usize = 100;
-/// Providers keep an expiry to the second, rounded up, and two hosts' reckoning adds another.
-const EXPIRY_TOLERANCE: Duration = Duration::from_secs(2);
-
-/// A value as it was read, with its end by the monotonic clock: a step of the host's clock during a long backfill must not
-/// change what remains of a value's time.
-#[derive(Clone, Debug)]
-pub(super) struct Timed {
-    value: Value,
-    ends: Option<Instant>,
-}
 
 /// The two tables.
 pub(super) struct Table {
@@ -188,47 +177,4 @@ impl Table {
 
 fn is_occupied(refusal: &Refusal) -> bool {
     refusal.is(ProviderErrorKind::AlreadyExists) || refusal.is(ProviderErrorKind::PreconditionFailed)
-}
-
-impl Timed {
-    fn read_now(value: Value) -> Self {
-        let remains = |at: std::time::SystemTime| at.duration_since(clock::wall()).unwrap_or_default();
-        // An end beyond the clock's is none.
-        let ends = value.expires_at.and_then(|at| clock::now().checked_add(remains(at)));
-        Self { value, ends }
-    }
-
-    /// What remains of its time; zero if it is over, `None` if it stays.
-    fn time_to_live(&self) -> Option<Duration> {
-        Some(self.ends?.saturating_duration_since(clock::now()))
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        let ends_alike = match (self.ends, other.ends) {
-            (None, None) => true,
-            (Some(one), Some(other)) => one.max(other) - one.min(other) <= EXPIRY_TOLERANCE,
-            _ => false,
-        };
-        ends_alike && self.value.bytes == other.value.bytes
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::request::kv::Version;
-
-    #[test]
-    fn an_expiry_is_the_same_within_what_providers_round() {
-        let now = clock::now();
-        let ends = |seconds: Option<u64>| Timed {
-            value: Value::new("v", Version::new("1", "")),
-            ends: seconds.map(|seconds| now + Duration::from_secs(seconds)),
-        };
-        let at = |seconds| ends(Some(seconds));
-        assert!(at(100).is_same(&at(102)) && at(102).is_same(&at(100)));
-        assert!(!at(100).is_same(&at(103)));
-        assert!(ends(None).is_same(&ends(None)) && !ends(None).is_same(&at(100)) && !at(100).is_same(&ends(None)));
-        assert_eq!(at(0).time_to_live(), Some(Duration::ZERO));
-    }
 }

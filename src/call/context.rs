@@ -1,17 +1,16 @@
 use super::{Answer, Core, Protocol, time_on_the_wire};
 use crate::{
     BoxError,
-    call::Error,
-    call::Mode,
-    call::NotAsked,
-    call::{Attempt, Explanation},
+    call::{Attempt, Error, Explanation, Mode, NotAsked, Refusal},
     client::Considered,
     deadline::Elapsed,
     endpoint::Violation,
-    model::ErrorKind,
-    model::clock::{self, Instant},
+    model::{
+        ErrorKind,
+        clock::{self, Instant},
+    },
     provider::{Conditional, ProviderError, ProviderErrorKind},
-    request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, Told, bit},
+    request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, Told, bit, members},
     retry::{Again, Exception},
     verdict::{Outcome, Verdict},
 };
@@ -54,25 +53,6 @@ pub(crate) struct Aim {
 
 /// No pause is longer: with more contention than this resolves, the deadline decides.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(64);
-
-/// Why something was not asked again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// Too much is asked again as it is.
-    Budget,
-    /// The deadline comes first.
-    Time,
-}
-
-impl Refusal {
-    /// As a clause.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Budget => "it was not asked again, as the budget for that is used up",
-            Self::Time => "there was no time to ask again",
-        }
-    }
-}
 
 impl Aim {
     pub(crate) fn only(endpoint: usize) -> Self {
@@ -439,9 +419,4 @@ impl<P: Protocol> Context<P> {
         };
         NotAsked::new(self.name(endpoint), reason)
     }
-}
-
-/// The endpoints of a set, ascending.
-pub(crate) fn members(set: u64) -> impl Iterator<Item = usize> {
-    (0..64).filter(move |&index| set & bit(index) != 0)
 }

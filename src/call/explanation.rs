@@ -1,7 +1,6 @@
 use crate::{
     endpoint::Roster,
-    model::Human,
-    model::clock,
+    model::{Human, clock},
     request::{CallRecord, Ended, LegKind, LegRecord},
     verdict::{Detail, Outcome, Sent, Verdict, table},
 };

@@ -3,15 +3,11 @@ use super::{
     walk::{Paged, Walk},
 };
 use crate::{
-    call::Error,
-    call::NotAsked,
     call::{
-        Explanation,
+        Error, Explanation, Line, Next, NotAsked,
         options::{CallOptions, call_setters, valid_time},
     },
-    call::{Line, Next},
-    model::ErrorKind,
-    model::clock,
+    model::{ErrorKind, clock},
     request::OpClass,
 };
 use futures_core::Stream;

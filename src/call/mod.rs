@@ -2,6 +2,7 @@
 //!
 //! Everything here is generic over the [`Protocol`] that a client speaks.
 
+mod build_error;
 mod builder;
 pub(crate) mod context;
 mod core;
@@ -12,20 +13,20 @@ mod fences;
 mod listing;
 mod methods;
 pub(crate) mod options;
-pub(crate) mod passed_over;
 mod plan;
 mod probe;
 pub(crate) mod settings;
 mod store_call;
-mod verifier;
 mod walk;
 mod warm_up;
 
-pub use builder::{BuildError, StoreBuilder};
+pub use build_error::BuildError;
+pub use builder::StoreBuilder;
 pub(crate) use context::Context;
-pub(crate) use context::{Aim, LONGEST_PAUSE, Refusal, Reply, members, winner};
-pub(crate) use core::Core;
+pub(crate) use context::{Aim, LONGEST_PAUSE, Reply, winner};
+pub(crate) use core::{Core, Why};
 pub use dependencies::{Dependencies, Dependency, Known, SharedHost};
+pub(crate) use error::Refusal;
 pub use error::{Error, NotAsked};
 pub use explanation::{Attempt, Considered, Explanation};
 pub(crate) use fences::{Fences, Pen, Seen};

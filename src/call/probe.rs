@@ -1,6 +1,6 @@
 //! What is sent to look whether an endpoint is well.
 
-use super::{EndpointService, Protocol, builder::Parts};
+use super::{EndpointService, Protocol, core::Parts};
 use crate::{
     probe::{Prober, Sender, Sent, lanes},
     provider::ObjectVerdicts,

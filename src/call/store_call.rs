@@ -1,12 +1,10 @@
 use super::{Answer, Context, Core, Protocol};
 use crate::{
-    call::Error,
     call::{
-        Explanation,
+        Error, Explanation,
         options::{CallOptions, call_setters},
     },
-    model::ErrorKind,
-    model::clock,
+    model::{ErrorKind, clock},
     request::OpClass,
     route::Barred,
 };

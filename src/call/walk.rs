@@ -1,13 +1,9 @@
-use super::{Aim, Context, Core, Protocol, Reply, enter, members};
+use super::{Aim, Context, Core, Protocol, Reply, enter};
 use crate::{
     breaker::Admission,
-    call::Error,
-    call::NotAsked,
-    call::{Explanation, options::CallOptions},
-    call::{Line, Merge, Mode, Next, Progress},
-    model::ErrorKind,
-    model::clock,
-    request::{OpClass, bit},
+    call::{Error, Explanation, Line, Merge, Mode, Next, NotAsked, Progress, options::CallOptions},
+    model::{ErrorKind, clock},
+    request::{OpClass, bit, members},
 };
 use futures_util::future::join_all;
 use std::sync::Arc;

@@ -3,9 +3,11 @@ use super::{
     policy::{Policy, Step, Turn},
 };
 use crate::{
-    model::Why,
-    model::bounds::Bounded,
-    model::clock::{self, Instant},
+    model::{
+        Why,
+        bounds::Bounded,
+        clock::{self, Instant},
+    },
     telemetry::{Event, Listener, Reporter, aside},
 };
 use std::{

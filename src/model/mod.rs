@@ -13,7 +13,6 @@ mod error_kind;
 mod human;
 mod not_loaded;
 mod orders;
-mod provider_error;
 
 pub(crate) use capabilities::Conditional;
 pub use capabilities::{Capabilities, Capability};
@@ -23,4 +22,4 @@ pub(crate) use human::Human;
 pub use not_loaded::NotLoaded;
 pub(crate) use not_loaded::Why;
 pub use orders::{Action, Selector};
-pub use provider_error::{ProviderError, ProviderErrorKind};
+pub use verdict::provider_error::{ProviderError, ProviderErrorKind};

@@ -3,3 +3,39 @@
 pub mod operator;
 pub mod probe;
 pub mod snapshot;
+
+use crate::{
+    endpoint::{Profile, Violation},
+    model::clock::Instant,
+    retry::Purse,
+    route::Vitals,
+};
+use operator::Operator;
+use probe::Prober;
+use snapshot::{EndpointSnapshot, Snapshot};
+
+/// How the endpoints stand now.
+pub(crate) fn snapshot<'a>(
+    profiles: impl Iterator<Item = &'a Profile>,
+    violations: &[Option<Violation>],
+    vitals: &[Vitals],
+    purse: &Purse,
+    operator: &Operator,
+    prober: &Prober,
+    now: Instant,
+) -> Snapshot {
+    Snapshot {
+        endpoints: profiles
+            .zip(violations)
+            .zip(vitals)
+            .enumerate()
+            .map(|(index, ((profile, violation), vitals))| {
+                let barred = violation.as_ref().map(ToString::to_string);
+                EndpointSnapshot::of(profile, vitals, barred, prober.snapshot(index))
+            })
+            .collect(),
+        budget: purse.budget().available(now),
+        beyond_the_budget: purse.exceptions().counts(),
+        orders: operator.snapshot(),
+    }
+}

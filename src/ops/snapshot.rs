@@ -11,14 +11,16 @@
 
 use crate::{
     credentials::{CredentialsSnapshot, Standing},
-    endpoint::{Profile, Violation},
+    endpoint::Profile,
     health::Tracker,
-    model::clock::{self, Instant},
-    operator::{Action, Operator, Order},
-    probe::Prober,
+    model::{
+        Action,
+        clock::{self, Instant},
+    },
     request::{OpClass, Work},
-    retry::{Exception, Purse},
+    retry::Exception,
     route::Vitals,
+    stack::orders::Order,
 };
 use std::{fmt, time::Duration};
 
@@ -55,32 +57,6 @@ impl Snapshot {
                 && !ordered_away
                 && endpoint.classes[class.index()].breaker == "closed"
         })
-    }
-}
-
-/// How the endpoints stand now.
-pub(crate) fn snapshot<'a>(
-    profiles: impl Iterator<Item = &'a Profile>,
-    violations: &[Option<Violation>],
-    vitals: &[Vitals],
-    purse: &Purse,
-    operator: &Operator,
-    prober: &Prober,
-    now: Instant,
-) -> Snapshot {
-    Snapshot {
-        endpoints: profiles
-            .zip(violations)
-            .zip(vitals)
-            .enumerate()
-            .map(|(index, ((profile, violation), vitals))| {
-                let barred = violation.as_ref().map(ToString::to_string);
-                EndpointSnapshot::of(profile, vitals, barred, prober.snapshot(index))
-            })
-            .collect(),
-        budget: purse.budget().available(now),
-        beyond_the_budget: purse.exceptions().counts(),
-        orders: operator.snapshot(),
     }
 }
 

@@ -2,11 +2,10 @@
 
 use crate::call::Mode;
 use crate::{
-    call::Error,
-    call::{Aim, Answer, Context, Core, Protocol, Reply, members, winner},
+    call::{Aim, Answer, Context, Core, Error, Protocol, Reply, winner},
     model::ErrorKind,
     provider::ProviderErrorKind,
-    request::bit,
+    request::{bit, members},
     verdict::Verdict,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};

@@ -13,15 +13,14 @@
 //! The last row is the price of failing over. Both last ones are said: the answer has an attempt that is unresolved.
 
 use super::{
-    Accepted, Owner, Witness, Write, owner, settle,
-    write_once::{cannot_create, full_at},
+    Accepted, Owner, Witness, Write,
+    declined::{cannot_create, full_at},
+    owner, settle,
 };
 use crate::{
-    call::Error,
-    call::{Aim, Context, Protocol, Reply, members, passed_over::Why},
-    model::ErrorKind,
-    model::clock,
-    request::{Ended, LegKind, OpClass, Work, bit},
+    call::{Aim, Context, Error, Protocol, Reply, Why},
+    model::{ErrorKind, clock},
+    request::{Ended, LegKind, OpClass, Work, bit, members},
 };
 use std::{sync::PoisonError, time::Duration};
 

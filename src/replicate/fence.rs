@@ -16,11 +16,8 @@
 
 use super::{Accepted, Write, authority, fit::fit, of_the_home};
 use crate::{
-    call::Error,
-    call::Mode,
-    call::{Aim, Context, Pen, Protocol, Refusal, Reply, Seen},
-    model::ErrorKind,
-    model::clock,
+    call::{Aim, Context, Error, Mode, Pen, Protocol, Refusal, Reply, Seen},
+    model::{ErrorKind, clock},
     provider::{
         Conditional, ProviderError,
         ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Throttled, Unsupported},

@@ -2,8 +2,7 @@
 
 use super::Condition;
 use crate::{
-    call::Error,
-    call::{Context, Protocol},
+    call::{Context, Error, Protocol},
     model::ErrorKind,
     provider::Conditional,
     request::bit,

@@ -2,6 +2,7 @@
 
 mod absence;
 mod create;
+mod declined;
 mod fence;
 mod fit;
 mod provider_managed;
@@ -12,11 +13,8 @@ pub(crate) use absence::{Tally, holders, read};
 pub(crate) use provider_managed::of_the_home;
 
 use crate::{
-    call::Error,
-    call::Mode,
-    call::{Aim, Answer, Context, Pen, Protocol, Reply},
-    model::ErrorKind,
-    model::clock,
+    call::{Aim, Answer, Context, Error, Mode, Pen, Protocol, Reply},
+    model::{ErrorKind, clock},
     provider::ProviderErrorKind,
     request::{WriteId, bit},
     retry::Exception,

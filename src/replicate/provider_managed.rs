@@ -2,8 +2,7 @@
 
 use super::{Accepted, Condition, Witness, Write, fit::fit, settle};
 use crate::{
-    call::Error,
-    call::{Aim, Context, Protocol},
+    call::{Aim, Context, Error, Protocol},
     model::ErrorKind,
     provider::{Conditional, ProviderErrorKind},
     request::bit,

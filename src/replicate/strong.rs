@@ -2,8 +2,7 @@
 
 use super::{Accepted, Condition, Witness, Write, settle, write_once::pinned_to_a_writable};
 use crate::{
-    call::Error,
-    call::{Aim, Context, Protocol},
+    call::{Aim, Context, Error, Protocol},
     model::ErrorKind,
 };
 

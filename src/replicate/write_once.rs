@@ -2,12 +2,10 @@
 
 use super::{Accepted, Condition, Write, create, fit::fit};
 use crate::{
-    call::Error,
-    call::{Aim, Context, Protocol, Reply, members},
+    call::{Aim, Context, Error, Protocol, Reply},
     model::ErrorKind,
-    provider::{Conditional, ProviderErrorKind},
-    request::{Ended, LegRecord, bit},
-    verdict::{Sent, Verdict},
+    provider::Conditional,
+    request::{bit, members},
 };
 use futures_util::future::join_all;
 
@@ -21,36 +19,6 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     pinned_to_a_writable(cx)?;
     let fit = fit(cx, cx.core.writable(), Conditional::Create).await?;
     create::anywhere(cx, write, fit).await
-}
-
-/// Who said that it is full.
-pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
-    let says_full = |leg: &LegRecord| leg.detail.as_ref().is_some_and(|detail| detail.says_full());
-    let legs = if reply.is_ok() && reply.record().attempts() == 1 {
-        Vec::new()
-    } else {
-        reply.record().legs()
-    };
-    legs.into_iter().filter(says_full).filter_map(|leg| leg.endpoint)
-}
-
-/// Who answered that it has no creates (501), or was found meanwhile not to keep to them, where no earlier attempt of this write
-/// is of unknown fate: another may take it.
-pub(super) fn cannot_create<P: Protocol>(cx: &Context<P>, reply: &Reply<P>) -> Option<usize> {
-    if reply.refusal() != Some(ProviderErrorKind::Unsupported) || reply.record().may_have_been_applied() {
-        return None;
-    }
-    let legs = reply.record().legs();
-    let last = legs.iter().rev().find(|leg| leg.started.is_some())?;
-    let Ended::Judged(outcome) = last.ended? else {
-        return None;
-    };
-    // What an adapter refuses by itself is the put's own affair.
-    let found_out =
-        |endpoint: &usize| outcome.sent == Sent::Maybe || cx.core.lacking(Conditional::Create) & bit(*endpoint) != 0;
-    last.endpoint
-        .filter(found_out)
-        .filter(|_| outcome.verdict == Verdict::Caller)
 }
 
 /// Sent to every endpoint that may hold the key. Read-only ones follow their source.

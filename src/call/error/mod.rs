@@ -1,11 +1,14 @@
 //! What a call fails with.
 
 mod cause;
+mod refusal;
 mod sentence;
+
+pub(crate) use refusal::Refusal;
 
 use crate::{
     BoxError,
-    call::{Attempt, Explanation, Refusal},
+    call::{Attempt, Explanation},
     endpoint::Roster,
     model::ErrorKind,
     provider::ProviderError,

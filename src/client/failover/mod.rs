@@ -53,7 +53,7 @@ use crate::{
     operator::Operator,
     probe::Prober,
     request::{Progress, Safety},
-    snapshot::{self, Snapshot},
+    snapshot::Snapshot,
     stack::{Composed, Stack},
     telemetry::CallMetrics,
     verdict::{Classify, Standard},
@@ -256,7 +256,7 @@ impl<C, K> Failover<C, K> {
     /// How the endpoints stand at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let core = &self.core;
-        snapshot::snapshot(
+        crate::ops::snapshot(
             core.roster.iter(),
             &core.composed.violations,
             &core.composed.vitals,

@@ -5,8 +5,7 @@ use super::{
     turns::{Batch, Counting, Terms, Turns, Work},
 };
 use crate::{
-    call::Error,
-    call::{Aim, Answer, Context, Core, LONGEST_PAUSE, Operation},
+    call::{Aim, Answer, Context, Core, Error, LONGEST_PAUSE, Operation},
     model::ErrorKind,
     provider::ProviderErrorKind,
     replicate::{self, of_the_home},

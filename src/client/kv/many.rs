@@ -11,15 +11,14 @@ use super::{
     values::{Fetched, Stored},
 };
 use crate::{
-    call::Error,
-    call::{Aim, Answer, Context, Operation, Refusal, Reply, members},
-    model::ErrorKind,
-    model::clock,
+    call::{Aim, Answer, Context, Error, Operation, Refusal, Reply},
+    model::{ErrorKind, clock},
     provider::{ProviderError, ProviderErrorKind},
     replicate::{self, Tally, of_the_home},
     request::{
         OpClass, WriteId, bit,
         kv::{GetMany, Key, KvRequest, KvResponse, Put, PutAnswer, PutMany, Value},
+        members,
     },
     verdict::{Sent, Verdict},
 };

@@ -4,9 +4,7 @@ use super::{
     values::{Fetched, Stored},
 };
 use crate::{
-    call::Error,
-    call::Mode,
-    call::{Answer, Context, Operation},
+    call::{Answer, Context, Error, Mode, Operation},
     replicate::{self, Accepted, Write},
     request::{
         OpClass, WriteId,

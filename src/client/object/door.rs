@@ -2,8 +2,7 @@
 
 use super::Objects;
 use crate::{
-    call::Context,
-    call::Error,
+    call::{Context, Error},
     provider::{self, ObjectProvider},
     request::{
         InvalidKey, Key,

@@ -5,8 +5,7 @@ use super::{
     values::{Fetched, FetchedMeta, Stored},
 };
 use crate::{
-    call::Error,
-    call::{Answer, Context, Operation},
+    call::{Answer, Context, Error, Operation},
     replicate::{self, Condition, Write},
     request::{
         OpClass,

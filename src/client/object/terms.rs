@@ -1,12 +1,10 @@
 use super::Objects;
 use crate::{
-    call::Error,
-    call::Mode,
-    call::{Context, members},
+    call::{Context, Error, Mode},
     endpoint::Profile,
     model::ErrorKind,
     provider::{Conditional, ObjectProvider, terms_wrong},
-    request::{bit, object::Terms},
+    request::{bit, members, object::Terms},
 };
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -38,7 +38,7 @@ pub(crate) use options::Told;
 pub use progress::Progress;
 pub(crate) use progress::{Flow, Seen, Stage};
 pub use record::CallRecord;
-pub(crate) use record::bit;
+pub(crate) use record::{bit, members};
 pub use rule::{Again, Rule};
 pub(crate) use timer::{Own, Timer};
 pub use work::Work;

@@ -420,3 +420,8 @@ impl CallRecord {
 pub(crate) const fn bit(index: usize) -> u64 {
     1 << (index & 63)
 }
+
+/// The endpoints of a set, ascending.
+pub(crate) fn members(set: u64) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |&index| set & bit(index) != 0)
+}

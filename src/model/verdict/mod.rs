@@ -23,6 +23,7 @@ pub(crate) mod chain;
 mod classify;
 #[cfg(feature = "http")]
 mod http;
+pub(in crate::model) mod provider_error;
 pub mod table;
 pub(crate) mod words;
 

@@ -1,7 +1,7 @@
 use crate::{
-    provider::azure::judged,
     provider::{
         ProviderError,
+        azure::judged,
         refusal::{Asked, refused},
         span,
     },

@@ -1,6 +1,5 @@
 use crate::{
-    provider::bigtable::grpc,
-    provider::{ProviderError, ProviderErrorKind},
+    provider::{ProviderError, ProviderErrorKind, bigtable::grpc},
     verdict::{Finding, Outcome, Sent, Verdict},
 };
 use tonic::{Code, Status};

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     endpoint::Host,
-    provider::bigtable::grpc,
     provider::{
         ProviderError, ProviderErrorKind,
+        bigtable::grpc,
         line::{CONNECT_LIMIT, Line, Watch},
     },
     verdict::{Finding, chain, table::Symptom},

@@ -45,7 +45,7 @@
 //! - A success without an ETag is none.
 //! - Errors show neither keys nor values; the SDK's own messages are not passed on.
 //!
-//! What its errors mean: [`CosmosVerdicts`](crate::provider::CosmosVerdicts).
+//! What its errors mean: [`CosmosVerdicts`].
 //!
 //! # What it cannot see to
 //! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: the SDK does not show that it was an

@@ -1,9 +1,7 @@
-use crate::{
-    provider::google::judged,
-    provider::{
-        ProviderError,
-        refusal::{Asked, refused},
-    },
+use crate::provider::{
+    ProviderError,
+    google::judged,
+    refusal::{Asked, refused},
 };
 use google_cloud_gax::error::Error;
 

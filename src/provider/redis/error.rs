@@ -1,6 +1,5 @@
 use crate::{
-    provider::redis::verdict as verdicts,
-    provider::{ProviderError, ProviderErrorKind},
+    provider::{ProviderError, ProviderErrorKind, redis::verdict as verdicts},
     verdict::{Finding, Verdict, table::Symptom},
 };
 use redis::RedisError;

@@ -2,9 +2,7 @@ use super::{Settings, rate::Rate};
 use crate::{
     evidence::Lesson,
     health::{Ramp, Window},
-    model::Cause,
-    model::bounds::Bounded,
-    model::clock::Instant,
+    model::{Cause, bounds::Bounded, clock::Instant},
 };
 use std::{collections::VecDeque, time::Duration};
 

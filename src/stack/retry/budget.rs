@@ -1,10 +1,11 @@
 use crate::{
-    model::bounds::Bounds,
-    model::clock::Instant,
-    stack::striped::Striped,
-    stack::sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+    model::{bounds::Bounds, clock::Instant},
+    stack::{
+        striped::Striped,
+        sync::{
+            Mutex, MutexGuard,
+            atomic::{AtomicU64, Ordering},
+        },
     },
 };
 use std::{

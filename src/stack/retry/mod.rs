@@ -46,8 +46,7 @@ pub(crate) use rule::decide_by;
 
 use crate::{
     BoxError,
-    model::bounds::Bounded,
-    model::clock,
+    model::{bounds::Bounded, clock},
     request::{After, Call, CallRecord, Ended, Leg, LegKind, Own},
     route::Exhausted,
     station::{Apart, Behind, Served, Station},

@@ -7,8 +7,7 @@ use crate::{
     limit::Full,
     model::clock::{self, Instant},
     request::{Call, CallRecord, LegKind, OpClass, bit},
-    stack::is_local_refusal,
-    stack::orders::Orders,
+    stack::{is_local_refusal, orders::Orders},
     station::{Behind, Served, Station},
     telemetry::{Event, Reporter, shadow_difference},
 };

@@ -2,9 +2,9 @@ mod asking;
 
 use super::Objects;
 use crate::{
-    call::{Core, members},
+    call::Core,
     provider::{AnyObjectProvider, Capabilities, Capability, Conditional},
-    request::WriteId,
+    request::{WriteId, members},
 };
 use asking::{Asked, Tagged};
 use futures_util::future::join_all;

@@ -2,11 +2,11 @@
 
 mod watch;
 
-use super::{Core, Protocol, members};
+use super::{Core, Protocol};
 use crate::{
     model::clock::{self, Instant},
     provider::{Capabilities, Capability, Conditional},
-    request::{OpClass, bit},
+    request::{OpClass, bit, members},
     telemetry::{Event, Listener, Reporter},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};

@@ -1,20 +1,25 @@
-use super::{Door, Fences, Protocol, StoreStack, builder::Parts, passed_over::PassedOver, verifier::Verifier};
+mod passed_over;
+mod verifier;
+
+pub(crate) use passed_over::Why;
+
+use super::{Door, Fences, Mode, Protocol, StoreStack, settings::Settings};
 use crate::{
     BoxError,
     call::Dependencies,
-    call::Mode,
-    endpoint::{Profile, Roster, Violation},
+    endpoint::{Constraints, Profile, Roster, Violation},
     model::clock,
     operator::Operator,
     probe::Prober,
     request::{Call, WriteId, bit},
     retry::{self, Purse},
     route::Vitals,
-    snapshot::{self, Snapshot},
+    snapshot::Snapshot,
     stack::{self, Composed},
     telemetry::CallMetrics,
 };
 use futures_util::FutureExt;
+use passed_over::PassedOver;
 use std::{
     fmt,
     future::Future,
@@ -25,6 +30,19 @@ use std::{
     time::Duration,
 };
 use tower::util::Either;
+use verifier::Verifier;
+
+/// What was found to fit together.
+pub(super) struct Parts<P: Protocol> {
+    pub(super) roster: Roster,
+    /// Those of endpoints that may be used.
+    pub(super) providers: Vec<Option<P::Provider>>,
+    pub(super) constraints: Constraints,
+    pub(super) mode: Mode,
+    pub(super) settings: Settings,
+    pub(super) require_verified: bool,
+    pub(super) fenced: bool,
+}
 
 /// What all calls of one client share.
 pub(crate) struct Core<P: Protocol> {
@@ -156,7 +174,7 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        snapshot::snapshot(
+        crate::ops::snapshot(
             self.roster.iter(),
             &self.violations,
             &self.vitals,
