@@ -144,10 +144,10 @@
 //! | `google_cloud` | verdicts for every Google Cloud SDK; includes `http` |
 //! | `gcs` | `provider::Gcs` on `google-cloud-storage`; includes `google_cloud` |
 //! | `object_store` | `provider::GenericStore`, any store of the crate `object_store`; includes `http` |
-//! | `object_store_http` | `provider::object_store::NoRedirects`, a transport for that crate's own stores; includes `object_store` |
+//! | `object_store_http` | `provider::object_store::NoRedirects`, a transport for that crate's own stores that follows no redirect; includes `object_store` |
 //! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
-//! | `drill` | [`drill`]; includes `http` |
-//! | `testing` | [`testing`] |
+//! | `drill` | [`drill`]: past outages as data, the fault layer and the fault proxy that play them, a guard for drills in production; includes `http` |
+//! | `testing` | [`testing`]: the contract probe for layers, the conformance suites for stores and tables |
 //!
 //! The minimum Rust is 1.94.1, which is that of the AWS SDK.
 //!
@@ -189,7 +189,17 @@ pub use stack::{breaker, deadline, health, hedge, limit, retry, route, station, 
 /// What layers speak: any error, boxed. The same type as tower's.
 pub type BoxError = tower::BoxError;
 
-/// The README's Rust blocks, compiled and run as doc tests. Some of them need the AWS SDK.
+/// The README's Rust blocks, compiled and run as doc tests. One of them needs the AWS SDK.
 #[cfg(all(doctest, feature = "s3"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The same for the pages in `docs` that have such blocks.
+#[cfg(all(doctest, feature = "s3"))]
+#[doc = include_str!("../docs/CREDENTIALS.md")]
+pub struct ReadmeCredentials;
+
+/// See [`ReadmeCredentials`].
+#[cfg(doctest)]
+#[doc = include_str!("../docs/BACKFILL.md")]
+pub struct ReadmeBackfill;

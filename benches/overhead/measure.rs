@@ -31,7 +31,7 @@ impl Variant {
 /// The variant that is no stack.
 pub(crate) const BARE: &str = "bare service";
 
-/// Names and units as in the README's table.
+/// Names and units as in `docs/COMPARED.md`, *On the healthy path*.
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
     pub(crate) name: &'static str,

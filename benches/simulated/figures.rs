@@ -19,7 +19,7 @@ pub(crate) struct Seen {
     pub(crate) attempts: u32,
 }
 
-/// Names and meaning as in the table of the README: shares are 0–1, times in ms, `leave_s` and `return_s` in seconds.
+/// Names and meaning as in `docs/COMPARED.md`: shares are 0–1, times in ms, `leave_s` and `return_s` in seconds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Figures {
     pub(crate) success: f64,

@@ -106,8 +106,8 @@ mod tests {
     use crate::backfill::window::WINDOW;
 
     #[test]
-    fn the_readmes_numbers_are_the_codes() {
-        let readme = include_str!("../../README.md");
+    fn the_pages_numbers_are_the_codes() {
+        let page = include_str!("../../docs/BACKFILL.md");
         let defaults = Settings::default();
         let said = [
             format!("at most {},000 keys", WINDOW / 1_000),
@@ -122,7 +122,7 @@ mod tests {
             ),
         ];
         for numbers in said {
-            assert!(readme.contains(&numbers), "{numbers}");
+            assert!(page.contains(&numbers), "{numbers}");
         }
     }
 }

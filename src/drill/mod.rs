@@ -28,6 +28,39 @@
 //! # Ok::<(), evenkeel::drill::LoadError>(())
 //! ```
 //!
+//! # The format of a scenario file
+//!
+//! A scenario is one JSON object. A field that is not listed here is an error, and an error names line and column.
+//!
+//! | field | value | left out |
+//! |---|---|---|
+//! | `name` | what the scenario is called; not empty | error |
+//! | `description` | what happened: what of it is documented, and what was chosen | empty |
+//! | `phases` | a list of phases, one after the other; at least one of them has a rule | error |
+//! | `phases[].name` | what an operator calls the phase; not empty | error |
+//! | `phases[].duration` | numbers with the units `d`, `h`, `m`, `s`, `ms`, larger units first: `"2h49m"`, `"90s"`, `"250ms"`; above zero | error |
+//! | `phases[].rules` | a list of rules, all of which hold during the phase | none: a healthy phase |
+//! | `phases[].rules[].target` | any of `endpoint`, `provider` and `region`, as the [`Endpoint`](crate::Endpoint) has them; all that are given must match | every endpoint |
+//! | `phases[].rules[].classes` | any of `"read"`, `"write"`, `"list"`; not empty | all |
+//! | `phases[].rules[].fault` | a [`Fault`] | error |
+//! | `phases[].rules[].probability` | the share of those calls that the fault hits, above 0 and up to 1, drawn for each call | 1 |
+//!
+//! A fault is its name (`"hang"`), or, where it has parameters, an object (`{ "slow": { "factor": 50 } }`). [`Fault`] says what each
+//! does, and what several do that hit one call.
+//!
+//! | fault | parameters |
+//! |---|---|
+//! | `hang`, `hang_connect`, `refuse`, `dns_empty`, `reset_before_request`, `reset_after_request`, `stale_reads` | none |
+//! | `status` | `code`: 200 to 599; `s3_code` and `retry_after` (a duration) may be left out |
+//! | `authentication` | `s3_code`: `InvalidAccessKeyId` if it is left out |
+//! | `throttle` | `calls_per_second`: above 0 |
+//! | `slow` | `factor`: at least 1 |
+//! | `delay` | `by`: a duration above zero |
+//! | `drip` | `bytes_per_second`: at least 1 |
+//! | `truncate` | either `after_bytes`, or `share`: 0 to below 1 |
+//!
+//! # Who plays it
+//!
 //! A [`Timeline`] is a scenario that was started. Two players take it: the [fault layer](layer) inside the stack, and the
 //! [fault proxy](proxy) before a real server. A player refuses, when it is set up, what it cannot play:
 //!

@@ -16,4 +16,4 @@ pub mod migration;
 pub mod provider;
 
 #[cfg(test)]
-mod readme;
+mod defaults;

@@ -27,7 +27,7 @@ fn s3s_claims() -> Claims {
 }
 
 #[test]
-fn every_row_of_the_readme_is_compared() {
+fn every_row_of_the_page_is_compared() {
     tried::every_row_is_compared();
 }
 

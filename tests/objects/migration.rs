@@ -1,4 +1,4 @@
-//! The README's migration, over real sockets: a service's own calls of the SDK, wrapped.
+//! The migration of `src/guide/migration_s3.md`, over real sockets: a service's own calls of the SDK, wrapped.
 
 use crate::{
     raw::{self, Act, http},

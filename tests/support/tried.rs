@@ -1,16 +1,16 @@
-//! The README says which operation was tried at which server. Each run of a conformance suite compares its row with what
+//! `docs/PROVIDERS.md` says which operation was tried at which server. Each run of a conformance suite compares its row with what
 //! passed, so that the tables cannot say more, or less, than a test does.
 
 #![allow(dead_code)] // each test binary compares the rows it has servers for
 
 use evenkeel::testing::{kv, objects};
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../docs/PROVIDERS.md");
 
 /// A column, and the checks it stands for.
 type Operation = (&'static str, &'static [&'static str]);
 
-/// One of the README's tables.
+/// One of the page's tables.
 struct Table {
     operations: &'static [Operation],
     /// Adapter and server.
@@ -205,20 +205,23 @@ impl Table {
         let lines = self.lines();
         assert!(
             lines.contains(&expected),
-            "the README should have this line:\n| {} |",
+            "docs/PROVIDERS.md should have this line:\n| {} |",
             expected.join(" | ")
         );
     }
 
-    /// The cells of the README's lines below this table's head.
+    /// The cells of the page's lines below this table's head.
     fn lines(&self) -> Vec<Vec<&'static str>> {
         let mut head = String::from("| adapter | tried at |");
         for (name, _) in self.operations {
             head += &format!(" {name} |");
         }
-        let mut lines = README.lines().skip_while(|line| *line != head).skip(2);
+        let mut lines = PAGE.lines().skip_while(|line| *line != head).skip(2);
         let table: Vec<_> = lines.by_ref().take_while(|line| line.starts_with('|')).collect();
-        assert!(!table.is_empty(), "the README has no table with this head:\n{head}");
+        assert!(
+            !table.is_empty(),
+            "docs/PROVIDERS.md has no table with this head:\n{head}"
+        );
         table
             .iter()
             .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())

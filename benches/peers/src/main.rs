@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- --markdown       # docs/COMPARED.md
-//! cargo run --release --manifest-path benches/peers/Cargo.toml -- --write-readme   # writes it, and README's section Compared
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- --write-readme   # writes it, and the table in README's section Compared
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- --json
 //! ```
 //!

@@ -1,4 +1,4 @@
-//! `docs/COMPARED.md`, and what README's section *Compared* shows of it.
+//! `docs/COMPARED.md`, and the table in README's section *Compared*, which is a part of it.
 
 use crate::{
     Compared,
@@ -17,16 +17,48 @@ use std::{
 const BEGIN: &str = "<!-- compared:begin -->";
 const END: &str = "<!-- compared:end -->";
 const COMMAND: &str = "cargo run --release --manifest-path benches/peers/Cargo.toml -- --write-readme";
+/// By hand: no figure says it.
+const BETTER: &str = include_str!("better.md");
+
+/// What the page's first table shows beside every fault.
+const AT_A_GLANCE: [&str; 12] = [
+    "hang10",
+    "rr6",
+    "sick30",
+    "both30",
+    "large05",
+    "creep10",
+    "sd10",
+    "prefix",
+    "gc",
+    "farhang",
+    "busy",
+    "impatient",
+];
+/// What README's table shows: where evenkeel gains the most, and where a peer is better.
+const README: [&str; 4] = ["black", "hang10", "gc", "both30"];
 
 /// All of it.
 pub(crate) fn page(compared: &Compared, seeds: u64) -> String {
     let mut text = format!(
         "# Compared\n\n\
-         evenkeel beside what one would otherwise use, in one run: the same calls, faults and machine. Virtual time, where it is \
-         not said otherwise. README's section *Compared* is a part of it.\n\n\
-         `{COMMAND}`, {}.\n",
+         evenkeel beside what one would otherwise use, in one run of ten minutes without a network: the same calls, faults and machine. \
+         Where it is not said otherwise, time is virtual, and the peers' clocks follow it, too. Each peer is set up as its docs advise \
+         and, where they leave room, in its favour: see [how](#how-each-was-set-up), and \
+         [`benches/peers`](../benches/peers/src/fault/mod.rs) for the code.\n\n\
+         `{COMMAND}`, {}. The same command with `--markdown` prints this page, and with `--json` the figures.\n",
         machine::described()
     );
+    if !compared.fault.is_empty() || !compared.gray.is_empty() {
+        text.push_str(
+            "\n## At a glance\n\n\
+             Reads answered rightly within 100 ms (where everything takes longer: answered rightly at all), what 99 % took at most, and attempts per call. \
+             The primary takes 1–3 ms, the standby 10–14 ms, where the case says nothing else.\n\n",
+        );
+        let glance = compared.gray.iter().filter(|o| AT_A_GLANCE.contains(&o.scene.name()));
+        best(&mut text, compared.fault.iter().chain(glance));
+    }
+    let _ = write!(text, "\n## What the peers are better at\n\n{BETTER}");
     if !compared.fault.is_empty() {
         text.push_str(
             "\n## During a fault\n\n\
@@ -79,36 +111,18 @@ pub(crate) fn write(compared: &Compared, seeds: u64) {
     fs::write(page_at, page(compared, seeds)).expect("a page that can be written");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
     let readme = fs::read_to_string(path).expect("the crate's README");
-    let (before, rest) = readme.split_once(BEGIN).expect("a mark where the section begins");
-    let (_, after) = rest.split_once(END).expect("a mark where the section ends");
-    let section = section(compared);
-    fs::write(path, format!("{before}{BEGIN}\n{section}{END}{after}")).expect("a README that can be written");
+    let (before, rest) = readme.split_once(BEGIN).expect("a mark where the table begins");
+    let (_, after) = rest.split_once(END).expect("a mark where the table ends");
+    let mut table = String::new();
+    let all = compared.fault.iter().chain(&compared.gray);
+    best(&mut table, all.filter(|o| README.contains(&o.scene.name())));
+    fs::write(path, format!("{before}{BEGIN}\n{table}{END}{after}")).expect("a README that can be written");
 }
 
-/// What README shows: evenkeel, the best of the others, and none of them.
-fn section(compared: &Compared) -> String {
-    const SHOWN: [&str; 12] = [
-        "hang10",
-        "rr6",
-        "sick30",
-        "both30",
-        "large05",
-        "creep10",
-        "sd10",
-        "prefix",
-        "gc",
-        "farhang",
-        "busy",
-        "impatient",
-    ];
-    let mut text = format!(
-        "Answered rightly within 100 ms, what 99 % took at most, and attempts per call; the primary takes 1–3 ms, the standby 10–14. \
-         `{COMMAND}`, {}.\n\n\
-         | | evenkeel | best of its peers | no library |\n|---|---|---|---|\n",
-        machine::described()
-    );
-    let gray = compared.gray.iter().filter(|o| SHOWN.contains(&o.scene.name()));
-    let all: Vec<&Outcome> = compared.fault.iter().chain(gray).collect();
+/// A table of evenkeel, the best of the others, and none of them.
+fn best<'a>(text: &mut String, outcomes: impl Iterator<Item = &'a Outcome>) {
+    text.push_str("| | evenkeel | best of its peers | no library |\n|---|---|---|---|\n");
+    let all: Vec<&Outcome> = outcomes.collect();
     for same in all.chunk_by(|a, b| a.scene.name() == b.scene.name()) {
         let telling = Telling::of(same.iter().copied());
         let figures = |name: &str| same.iter().find(|o| o.peer.name == name);
@@ -128,7 +142,6 @@ fn section(compared: &Compared) -> String {
             cell(figures("no library")),
         );
     }
-    text
 }
 
 /// Which share tells the peers apart.
@@ -226,33 +239,39 @@ fn meaning(scene: &Scene) -> &'static str {
     match scene {
         Scene::Fault(setting) => match setting.fault {
             Fault::Hard => "the primary answers 503 at once",
-            Fault::Black => "it hangs",
-            Fault::Err30 => "30 % of its answers are errors",
-            Fault::Slow50 => "it is 50 times slower",
-            Fault::Slow300 => "it is 300 times slower",
-            Fault::Flap => "it is down for 5 s, up for 5 s, and so on",
-            Fault::Over => "it throttles above 400 a second for 5 s, then above 1,000; more attempts there are better",
+            Fault::Black => "the primary hangs",
+            Fault::Err30 => "30 % of the primary's answers are errors",
+            Fault::Slow50 => "the primary is 50 times slower",
+            Fault::Slow300 => "the primary is 300 times slower",
+            Fault::Flap => "the primary is down for 5 s, up for 5 s, and so on",
+            Fault::Over => {
+                "the primary throttles above 400 calls a second for 5 s, then above 1,000; more attempts there are better"
+            }
         },
         Scene::Gray(case) => match case.name {
             "hang2" => "2 % of the primary's answers never come",
-            "hang10" => "10 % of its answers never come",
-            "rr6" => "one of six backends behind it answers 503, in turn",
-            "sick30" => "it hangs, and 30 % of the standby's answers are errors",
-            "both30" => "30 % of the answers of both are errors",
-            "dead30" => "it answers 503 at once, and 30 % of the standby's answers are errors",
-            "large05" => "0.5 % of the reads take 400–800 ms at both, which are well",
-            "creep10" => "it gets slower by 10 ms each second",
-            "sd1" => "it throttles 1 % at random; more attempts there are better",
-            "sd10" => "it throttles 10 % at random; more attempts there are better",
-            "prefix" => "it throttles one of ten prefixes; more attempts there are better",
-            "gc" => "it stands still for 300 ms every 10 s",
-            "far" => "205–225 ms, the standby 225–245 ms, both well",
-            "farhang" => "as far away as that, and it hangs",
-            "busy" => "5,000 a second of 300 ms each, from cold, both well",
-            "mixed" => "half the reads take 400 ms at both, which are well; of the small ones",
-            "mixed8" => "8 % of the reads take 400 ms at both, which are well; of the small ones",
-            "impatient" => "30 % of the callers have deadlines before their object is there; of the others",
-            "leavers" => "the same, and their clients are not told before",
+            "hang10" => "10 % of the primary's answers never come",
+            "rr6" => "calls go in turn to six backends behind the primary, and one of them answers 503",
+            "sick30" => "the primary hangs, and 30 % of the standby's answers are errors",
+            "both30" => "30 % of the answers of both endpoints are errors",
+            "dead30" => "the primary answers 503 at once, and 30 % of the standby's answers are errors",
+            "large05" => "both endpoints are well; 0.5 % of the reads take 400–800 ms",
+            "creep10" => "the primary gets slower by 10 ms each second",
+            "sd1" => "the primary throttles 1 % at random; more attempts there are better",
+            "sd10" => "the primary throttles 10 % at random; more attempts there are better",
+            "prefix" => "the primary throttles one of ten prefixes; more attempts there are better",
+            "gc" => "the primary stands still for 300 ms every 10 s",
+            "far" => "both endpoints are well; the primary takes 205–225 ms, the standby 225–245 ms",
+            "farhang" => "both endpoints are as far away as in `far`, and the primary hangs",
+            "busy" => "both endpoints are well; 5,000 reads a second of 300 ms each, from a cold start",
+            "mixed" => "both endpoints are well; half the reads take 400 ms, and the figures are those of the others",
+            "mixed8" => {
+                "both endpoints are well; 8 % of the reads take 400 ms, and the figures are those of the others"
+            }
+            "impatient" => {
+                "30 % of the callers set a deadline that ends before their object is there; the figures are those of the others"
+            }
+            "leavers" => "as in `impatient`, but the callers leave at their deadline, of which no client was told",
             name => name,
         },
     }

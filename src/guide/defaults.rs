@@ -1,4 +1,4 @@
-//! The README's defaults are those of the code.
+//! The defaults of `docs/DEFAULTS.md` are those of the code.
 
 use crate::{
     breaker, credentials, deadline,
@@ -10,14 +10,14 @@ use crate::{
 };
 use std::time::Duration;
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../docs/DEFAULTS.md");
 
-/// The value in the table of defaults.
+/// The value in the row of this name.
 fn default_of(what: &str) -> &'static str {
     let start = format!("| {what} | ");
-    let row = README.lines().find_map(|line| line.strip_prefix(&start));
+    let row = PAGE.lines().find_map(|line| line.strip_prefix(&start));
     row.and_then(|rest| rest.split(" | ").next())
-        .unwrap_or_else(|| panic!("the README has no default called `{what}`"))
+        .unwrap_or_else(|| panic!("docs/DEFAULTS.md has no row called `{what}`"))
 }
 
 fn time(duration: Duration) -> String {
@@ -41,20 +41,20 @@ fn the_numbers_are_the_codes() {
     let expected = [
         ("deadline of a call", time(deadline::DEFAULT)),
         ("limit of an attempt", format!("{} × p99", Limit::TIMES_P99)),
-        ("its floor", time(Limit::FLOOR)),
-        ("while nothing is learnt", time(Limit::UNLEARNT)),
+        ("limit of an attempt: floor", time(Limit::FLOOR)),
+        ("limit of an attempt: not yet learnt", time(Limit::UNLEARNT)),
         ("attempts per call", retry.max_attempts.to_string()),
-        ("wait before returning", time(retry.backoff)),
-        ("its maximum", time(retry.max_backoff)),
+        ("wait before returning to an endpoint", time(retry.backoff)),
+        ("longest such wait", time(retry.max_backoff)),
         ("budget", percent(retry::Budget::SHARE)),
         ("budget beside that", format!("{} a second", retry::Budget::PER_SECOND)),
         (
-            "its floor, its start",
+            "hedge: floor, not yet learnt",
             format!("{}, {}", time(Delay::FLOOR), time(Delay::UNLEARNT)),
         ),
         ("breaker: faults in a row", breaker.consecutive.to_string()),
         (
-            "at low rates",
+            "breaker: faults at low rates",
             format!("{} of the last {}", breaker.faults_at_low_rate, breaker.min_count),
         ),
         (
@@ -62,19 +62,19 @@ fn the_numbers_are_the_codes() {
             format!("{} of at least {}", percent(breaker.ratio), breaker.min_count),
         ),
         (
-            "left beside a healthier one",
+            "share of faults that costs traffic beside a healthier endpoint",
             format!(
                 "{}, writes {}",
                 percent(neighbours::LEAVE),
                 percent(neighbours::LEAVE_WRITES)
             ),
         ),
-        ("which it then keeps", percent(neighbours::TRICKLE)),
+        ("traffic that such an endpoint keeps", percent(neighbours::TRICKLE)),
         (
             "open for",
             format!("{} to {}", time(breaker.open_min), time(breaker.open_max)),
         ),
-        ("to close", breaker.successes.to_string()),
+        ("probes to close", breaker.successes.to_string()),
         ("hold-down", time(breaker.hold_down)),
         ("ramp", format!("from {}", percent(Ramp::FIRST_SHARE))),
         ("tier spills below", percent(1.0 / OVERPROVISIONING)),
@@ -84,8 +84,8 @@ fn the_numbers_are_the_codes() {
         ),
         ("wait at a full endpoint", time(limit::PATIENCE)),
         ("credentials fetched anew", format!("at {}", percent(tokens.early))),
-        ("their fetches", format!("{} in a row", tokens.banked)),
-        ("a call waits for them", time(tokens.patience)),
+        ("fetches of credentials", format!("{} in a row", tokens.banked)),
+        ("a call waits for credentials", time(tokens.patience)),
         ("idle probe", probes.idle.map_or("off".to_owned(), time)),
         ("write probe", if probes.writes { "on" } else { "off" }.to_owned()),
     ];
@@ -97,29 +97,29 @@ fn the_numbers_are_the_codes() {
         breaker.open_calls,
         percent(breaker.open_share_of_outage)
     );
-    assert!(README.contains(&open), "{open}");
+    assert!(PAGE.contains(&open), "{open}");
     let fetches = format!(
         "one more every {}; after a failure a uniform draw up to {}, doubling to {}",
         time(tokens.refill),
         time(tokens.backoff),
         time(tokens.max_backoff)
     );
-    assert!(README.contains(&fetches), "{fetches}");
+    assert!(PAGE.contains(&fetches), "{fetches}");
     let moved = format!("moved forward by up to {}", percent(tokens.jitter));
-    assert!(README.contains(&moved), "{moved}");
+    assert!(PAGE.contains(&moved), "{moved}");
     let first = format!("{} the first time", time(tokens.first_patience));
-    assert!(README.contains(&first), "{first}");
+    assert!(PAGE.contains(&first), "{first}");
     let window = format!("over a sliding window of {}", time(breaker.window));
-    assert!(README.contains(&window), "{window}");
+    assert!(PAGE.contains(&window), "{window}");
     let jitter = format!("jittered by {}", percent(breaker.jitter));
-    assert!(README.contains(&jitter), "{jitter}");
+    assert!(PAGE.contains(&jitter), "{jitter}");
     let ramp = format!(
         "over {} % of the outage, {} to {}",
         Ramp::SHARE_OF_OUTAGE * 100.0,
         time(Ramp::SHORTEST),
         time(Ramp::LONGEST)
     );
-    assert!(README.contains(&ramp), "{ramp}");
+    assert!(PAGE.contains(&ramp), "{ramp}");
 }
 
 #[cfg(feature = "s3")]
