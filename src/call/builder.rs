@@ -149,8 +149,8 @@ impl<P: Protocol> StoreBuilder<P> {
         };
         let listener = parts.settings.stack.listener.clone();
         let core = Core::new(parts, door, composed, prober);
-        if several_providers(&core.roster) {
-            core.dependencies().warn(listener);
+        if several_providers(&core.engine.roster) {
+            core.engine.dependencies().warn(listener);
         }
         Ok(core)
     }

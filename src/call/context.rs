@@ -4,7 +4,7 @@ use crate::{
     call::{Attempt, Error, Explanation, Mode, NotAsked, Refusal},
     client::Considered,
     deadline::Elapsed,
-    endpoint::Violation,
+    endpoint::{Constraints, Violation},
     model::{
         ErrorKind,
         clock::{self, Instant},
@@ -27,8 +27,10 @@ pub struct Context<P: Protocol> {
     pub(crate) deadline: Instant,
     /// The endpoint that the caller pinned.
     pub(crate) pin: Option<usize>,
-    /// By endpoint: which constraint of this call it breaks, where it has any.
-    pub(crate) of_the_call: Option<Vec<Option<Violation>>>,
+    /// The call's own.
+    pub(crate) constraints: Constraints,
+    /// The endpoints that this call must not use: those that break a constraint of the client or of the call.
+    pub(crate) barred: u64,
     /// What the caller said of its attempts.
     pub(crate) told: Told,
     /// Its passes so far.
@@ -168,18 +170,12 @@ pub(crate) fn winner(record: &CallRecord, wanted: Verdict) -> Option<usize> {
 
 impl<P: Protocol> Context<P> {
     /// Which constraint of the client or of this call the endpoint breaks.
-    pub(crate) fn violation(&self, endpoint: usize) -> Option<&Violation> {
-        let of_the_call = || self.of_the_call.as_ref()?[endpoint].as_ref();
-        self.core.violations[endpoint].as_ref().or_else(of_the_call)
-    }
-
-    /// Endpoints that this call must not use.
-    pub(crate) fn barred(&self) -> u64 {
-        self.core.roster.set_of(|index, _| self.violation(index).is_some())
+    pub(crate) fn violation(&self, endpoint: usize) -> Option<Violation> {
+        self.core.engine.violation(&self.constraints, endpoint)
     }
 
     pub(crate) fn name(&self, endpoint: usize) -> Arc<str> {
-        self.core.roster.shared_name(endpoint)
+        self.core.engine.roster.shared_name(endpoint)
     }
 
     pub(crate) fn names(&self, set: u64) -> Vec<Arc<str>> {
@@ -203,7 +199,7 @@ impl<P: Protocol> Context<P> {
 
     /// Whether a request may be sent beyond those that the call needs.
     pub(crate) fn may_ask_more(&self, class: OpClass) -> bool {
-        self.core.purse.withdraw(class, clock::now())
+        self.core.engine.purse.withdraw(class, clock::now())
     }
 
     /// The same for two, or none.
@@ -218,7 +214,7 @@ impl<P: Protocol> Context<P> {
 
     /// What was granted is not sent.
     pub(crate) fn give_back(&self) {
-        self.core.purse.budget().refund(clock::now());
+        self.core.engine.purse.budget().refund(clock::now());
     }
 
     /// Waits before something is asked again: up to `most`, with full jitter, so that those who met once do not meet again.
@@ -253,14 +249,14 @@ impl<P: Protocol> Context<P> {
             OpClass::Read | OpClass::List => Safety::ReadOnly,
         };
         if let Some(why) = aim.beyond {
-            self.core.purse.except(why);
+            self.core.engine.purse.except(why);
         }
         let first = self.passes().is_empty();
         let record = CallRecord::new(class, safety)
             .earning(first)
             .pinned(aim.pin.or(self.pin))
-            .barring(self.barred() | aim.barred)
-            .narrowed(self.barred() & self.core.permitted() != 0)
+            .barring(self.barred | aim.barred)
+            .narrowed(self.barred & self.core.permitted() != 0)
             .starting_as(aim.kind)
             .giving_back_lost(aim.gives_back_lost)
             .having_spent(aim.spent)
@@ -316,7 +312,7 @@ impl<P: Protocol> Context<P> {
 
     /// Those of these endpoints that this call may go to.
     pub(crate) fn reach(&self, endpoints: u64) -> u64 {
-        endpoints & !self.barred() & self.pin.map_or(u64::MAX, bit)
+        endpoints & !self.barred & self.pin.map_or(u64::MAX, bit)
     }
 
     /// Whether some attempt of this call's writes may have been applied.
@@ -335,11 +331,11 @@ impl<P: Protocol> Context<P> {
     /// The call is over.
     pub(crate) fn ended(&self, class: OpClass, failure: Option<&Error>) {
         let took = clock::now().saturating_duration_since(self.started);
-        self.core.metrics.ended(class, failure.map(Error::kind), took);
+        self.core.engine.metrics.ended(class, failure.map(Error::kind), took);
     }
 
     pub(crate) fn explain(&self) -> Explanation {
-        let roster = &self.core.roster;
+        let roster = &self.core.engine.roster;
         let tried = self.passes().iter().fold(0, |set, call| set | call.record().picked());
         let class = self.passes().first().map_or(OpClass::Read, Call::class);
         let creates = self.operation == "put" && self.core.mode == Mode::WriteOnce;
@@ -353,13 +349,18 @@ impl<P: Protocol> Context<P> {
             }
             _ => {
                 let passed_over = || self.core.passed_over.why(index, self.started).filter(|_| creates);
-                let out = self.core.operator.out_of_use(index, class);
+                let out = self.core.engine.operator.out_of_use(index, class);
                 out.or_else(|| passed_over().map(|why| why.as_str())).map(str::to_owned)
             }
         });
         let passes = self.passes();
         let records = passes.iter().map(Call::record);
-        let name = self.told.options().name.or(self.core.name).unwrap_or(self.operation);
+        let name = self
+            .told
+            .options()
+            .name
+            .or(self.core.engine.name)
+            .unwrap_or(self.operation);
         let explanation = Explanation::new(name, considered, roster, self.started, records);
         drop(passes);
         explanation.about(P::NOUN).unresolved(self.unresolved() > 0)
@@ -374,7 +375,7 @@ impl<P: Protocol> Context<P> {
     pub(crate) fn fail(&self, reply: Reply<P>) -> Error {
         match reply.result {
             Ok(_) => self.nonsense(),
-            Err(error) => Error::judged(error, reply.call.record(), &self.core.roster, self.explain()),
+            Err(error) => Error::judged(error, reply.call.record(), &self.core.engine.roster, self.explain()),
         }
     }
 
@@ -403,14 +404,14 @@ impl<P: Protocol> Context<P> {
             (None, reply) => {
                 let legs = reply.iter().flat_map(|reply| reply.record().legs());
                 if let Some(leg) = legs.filter(|leg| leg.started.is_some()).last() {
-                    let attempt = Attempt::new(leg, &self.core.roster);
+                    let attempt = Attempt::new(leg, &self.core.engine.roster);
                     let met = attempt.to_string();
-                    let name = self.core.roster.name(endpoint);
+                    let name = self.core.engine.roster.name(endpoint);
                     let reason = met.strip_prefix(name).unwrap_or(&met).trim_start();
                     return NotAsked::new(self.name(endpoint), reason).lasting(attempt.lasts());
                 }
                 let class = self.passes().first().map_or(OpClass::Read, Call::class);
-                match self.core.operator.out_of_use(endpoint, class) {
+                match self.core.engine.operator.out_of_use(endpoint, class) {
                     Some(why) => format!("was not asked, as {why}"),
                     None if reply.is_some() => "could not be asked now".to_owned(),
                     None => "was not asked".to_owned(),

@@ -11,23 +11,23 @@ macro_rules! store_methods {
 
             /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.
             pub fn operator(&self) -> crate::operator::Operator {
-                self.core.operator.clone()
+                self.core.engine.operator.clone()
             }
 
             /// How the endpoints stand at this moment.
             pub fn snapshot(&self) -> crate::snapshot::Snapshot {
-                self.core.snapshot()
+                self.core.engine.snapshot()
             }
 
             /// Every host that this client contacts, as far as it is known. See
             /// [`dependencies`](crate::call::dependencies).
             pub fn dependencies(&self) -> crate::call::Dependencies {
-                self.core.dependencies()
+                self.core.engine.dependencies()
             }
 
             /// The endpoints in their order, those that break a constraint included.
             pub fn endpoints(&self) -> impl Iterator<Item = &crate::endpoint::Profile> {
-                self.core.roster.iter()
+                self.core.engine.roster.iter()
             }
 
             /// Opens connections and loads credentials at all endpoints at once, so that the first calls need not. An

@@ -7,6 +7,7 @@ mod builder;
 pub(crate) mod context;
 mod core;
 pub mod dependencies;
+mod engine;
 mod error;
 mod explanation;
 mod fences;
@@ -26,6 +27,7 @@ pub(crate) use context::Context;
 pub(crate) use context::{Aim, LONGEST_PAUSE, Reply, winner};
 pub(crate) use core::{Core, Why};
 pub use dependencies::{Dependencies, Dependency, Known, SharedHost};
+pub(crate) use engine::{Engine, Turned};
 pub(crate) use error::Refusal;
 pub use error::{Error, NotAsked};
 pub use explanation::{Attempt, Considered, Explanation};
@@ -38,7 +40,6 @@ pub(crate) use store_call::Operation;
 pub(crate) use store_call::enter;
 pub use store_call::{Explained, StoreCall};
 pub(crate) use walk::{PageOf, Paged, Resume};
-pub(crate) use warm_up::WARM_UP_LIMIT;
 pub use warm_up::{WarmUp, Warmed};
 
 use crate::{

@@ -1,17 +1,17 @@
-use super::{Answer, Context, Core, Protocol};
+use super::{Answer, Context, Core, Protocol, Turned};
 use crate::{
     call::{
         Error, Explanation,
         options::{CallOptions, call_setters},
     },
-    model::{ErrorKind, clock},
+    model::clock,
     request::OpClass,
-    route::Barred,
 };
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -82,43 +82,25 @@ pub(crate) fn enter<P: Protocol>(
     core: Arc<Core<P>>,
     operation: &'static str,
     options: &CallOptions,
-) -> (Context<P>, Result<(), (ErrorKind, String)>) {
-    let limit = options.deadline.unwrap_or(core.deadline);
-    let valid = options.check();
+) -> (Context<P>, Result<(), Turned>) {
     let started = clock::now();
-    let constraints = &options.constraints;
-    let of_the_call = || core.roster.iter().map(|profile| constraints.check(profile).err());
-    let pin = options.pin.as_ref().map(|name| (name, core.roster.index_of(name)));
+    let barred = core.engine.barred_by(&options.constraints);
+    let admitted = core.engine.enter(options, barred);
+    let limit = options.deadline.unwrap_or(core.deadline);
+    // What makes no sense must not be added to the clock.
+    let limit = options.check().map_or(Duration::ZERO, |()| limit);
     let cx = Context {
-        of_the_call: (!constraints.is_empty()).then(|| of_the_call().collect()),
+        constraints: options.constraints.clone(),
+        barred,
         operation,
         started,
-        deadline: if valid.is_ok() { started + limit } else { started },
-        pin: pin.and_then(|(_, index)| index),
+        deadline: started + limit,
+        pin: admitted.as_ref().ok().copied().flatten(),
         told: options.attempts.clone(),
         passes: Mutex::default(),
-        core: core.clone(),
+        core,
     };
-    let invalid = |message| Err((ErrorKind::InvalidInput, message));
-    let admitted = match (valid, pin) {
-        _ if core.closed.load(Ordering::Acquire) => Err((ErrorKind::Closed, "the client is closed".to_owned())),
-        (Err(message), _) => invalid(message),
-        (_, Some((name, None))) => invalid(format!(
-            "the call is pinned to `{name}`, which is no endpoint of this client"
-        )),
-        (_, Some((name, Some(index)))) if cx.violation(index).is_some() => {
-            let barred = cx.violation(index).map(|violation| Barred::new(name, violation));
-            invalid(barred.map(|barred| barred.to_string()).unwrap_or_default())
-        }
-        _ if (0..cx.core.roster.len()).all(|index| cx.violation(index).is_some()) => {
-            invalid("no endpoint is left under the constraints of the client and the call".to_owned())
-        }
-        _ => {
-            cx.core.prober.ensure_running();
-            Ok(())
-        }
-    };
-    (cx, admitted)
+    (cx, admitted.map(|_| ()))
 }
 
 impl<O: Operation> IntoFuture for StoreCall<O> {

@@ -178,7 +178,7 @@ impl<P: Paged> Walk<P> {
         let now = clock::now();
         self.merge.hungry().partition(|lane| {
             self.lanes[*lane].fixed.is_none_or(|endpoint| {
-                let admission = self.core.vitals[endpoint].breaker.peek(OpClass::List, now);
+                let admission = self.core.engine.vitals[endpoint].breaker.peek(OpClass::List, now);
                 !matches!(admission, Admission::Refuse { .. })
             })
         })

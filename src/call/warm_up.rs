@@ -1,10 +1,9 @@
-use super::{Core, Protocol};
 use crate::model::clock;
 use futures_util::future::join_all;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 /// What warming up may take per endpoint: the connect limit of 0.9 s and the floor of an attempt, 1 s, rounded up.
-pub(crate) const WARM_UP_LIMIT: Duration = Duration::from_secs(2);
+const WARM_UP_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a warm-up found, by endpoint.
 #[derive(Clone, Debug)]
@@ -53,21 +52,24 @@ impl Warmed {
     }
 }
 
-impl<P: Protocol> Core<P> {
-    pub(crate) async fn warm_up(&self) -> WarmUp {
-        let started = clock::now();
-        let all = self.providers().map(|(profile, provider)| async move {
-            let result = tokio::time::timeout(WARM_UP_LIMIT, P::warm_up(provider)).await;
-            Warmed {
-                endpoint: profile.shared_name().clone(),
-                took: clock::now() - started,
-                failure: match result {
-                    Ok(Ok(())) => None,
-                    Ok(Err(error)) => Some(error.to_string()),
-                    Err(_) => Some(format!("not ready within {} s", WARM_UP_LIMIT.as_secs())),
-                },
-            }
-        });
-        WarmUp(join_all(all).await)
-    }
+/// Does each at once, for at most [`WARM_UP_LIMIT`].
+pub(super) async fn warmed<'e, F, E>(each: impl Iterator<Item = (&'e Arc<str>, F)>) -> WarmUp
+where
+    F: Future<Output = Result<(), E>>,
+    E: fmt::Display,
+{
+    let started = clock::now();
+    let all = each.map(|(endpoint, opening)| async move {
+        let result = tokio::time::timeout(WARM_UP_LIMIT, opening).await;
+        Warmed {
+            endpoint: endpoint.clone(),
+            took: clock::now() - started,
+            failure: match result {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some(format!("not ready within {} s", WARM_UP_LIMIT.as_secs())),
+            },
+        }
+    });
+    WarmUp(join_all(all).await)
 }

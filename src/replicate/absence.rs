@@ -99,8 +99,8 @@ pub(crate) async fn read<P: Protocol>(cx: &Context<P>, request: P::Request) -> R
 }
 
 fn giver_of_the_tag<P: Protocol>(cx: &Context<P>, request: &P::Request) -> Option<usize> {
-    let endpoint = cx.core.roster.index_of(P::tag_given_by(request)?)?;
-    (cx.pin.is_none() && cx.barred() & bit(endpoint) == 0).then_some(endpoint)
+    let endpoint = cx.core.engine.roster.index_of(P::tag_given_by(request)?)?;
+    (cx.pin.is_none() && cx.barred & bit(endpoint) == 0).then_some(endpoint)
 }
 
 fn has_answered<P: Protocol>(reply: &Reply<P>) -> bool {
@@ -161,7 +161,7 @@ async fn prove<P: Protocol>(
     let mut failed: Vec<(usize, Reply<P>)> = Vec::new();
     let mut absent = None;
     if !tally.is_proven() {
-        let mut asks: FuturesUnordered<_> = members(holders(&cx.core) & !asked_already & !cx.barred())
+        let mut asks: FuturesUnordered<_> = members(holders(&cx.core) & !asked_already & !cx.barred)
             .map(|endpoint| {
                 let request = request.clone();
                 async move { (endpoint, cx.ask(request, Aim::proof(endpoint)).await) }

@@ -51,7 +51,7 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
         // One that is full, or has no creates, would cost each create an attempt. If all are so, they are asked: one may have room
         // again.
         let with_room = fit & !cx.core.passed_over.set(cx.started);
-        let allowed = if with_room & !cx.barred() != 0 { with_room } else { fit };
+        let allowed = if with_room & !cx.barred != 0 { with_room } else { fit };
         let aim = Aim {
             barred: !allowed | before.tried,
             kind: if last.is_some() { LegKind::Retry } else { LegKind::First },
@@ -167,7 +167,7 @@ fn was_silent<P: Protocol>(reply: &Reply<P>) -> bool {
 /// One attempt, and a short one: within twice the endpoint's own p99, where that is known.
 fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize, silent: bool) -> Aim {
     let floor = if silent { LOOK_AT_THE_SILENT } else { LOOK };
-    let learnt = cx.core.vitals[endpoint].tracker.p99(Work {
+    let learnt = cx.core.engine.vitals[endpoint].tracker.p99(Work {
         class: OpClass::Read,
         name: cx.told.options().name,
     });

@@ -189,7 +189,7 @@ const fn judged<P: Protocol>(write: &Write<P>) -> Conditional {
 /// The tag with which this client saw the key last, if it can be a condition where the write goes.
 fn known<P: Protocol>(cx: &Context<P>, aim: Aim, write: &Write<P>) -> Option<P::Tag> {
     let tag = cx.core.fences.tag(P::key(&write.request)?, cx.started)?;
-    let judge = cx.core.roster.index_of(P::judge_of(&tag)?)?;
+    let judge = cx.core.engine.roster.index_of(P::judge_of(&tag)?)?;
     let lacking =
         |home| cx.core.lacking(judged(write)) & bit(home) != 0 || cx.core.fences.lacks(home, write.removes, cx.started);
     match aim.pin {

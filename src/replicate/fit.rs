@@ -27,7 +27,7 @@ impl Condition {
 pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Conditional) -> Result<u64, Error> {
     let core = &cx.core;
     let until = core.hold(cx.deadline);
-    let here = among & !cx.barred() & cx.pin.map_or(u64::MAX, bit);
+    let here = among & !cx.barred & cx.pin.map_or(u64::MAX, bit);
     loop {
         let trusted = !core.lacking(condition);
         if here & trusted == 0 && here != 0 {

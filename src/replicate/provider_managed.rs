@@ -67,7 +67,7 @@ pub(super) async fn may_judge<P: Protocol>(
     condition: &Condition,
     asked: Option<Conditional>,
 ) -> Result<(), Error> {
-    let name = cx.core.roster.name(home);
+    let name = cx.core.engine.roster.name(home);
     if let Condition::Match { given_by } = condition
         && **given_by != *name
     {
@@ -90,7 +90,7 @@ pub(super) fn usable<P: Protocol>(cx: &Context<P>, home: Option<usize>) -> Resul
     let Some(home) = home else {
         return Err(cx.refuse(ErrorKind::Unsupported, "every endpoint of this client is read-only"));
     };
-    let name = cx.core.roster.name(home);
+    let name = cx.core.engine.roster.name(home);
     if cx.pin.is_some_and(|pin| pin != home) {
         let message =
             format!("under provider_managed writes go to the home {name} only, and the call is pinned elsewhere");

@@ -10,7 +10,7 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     let aim = aim(cx)?;
     if let Condition::Match { given_by } = &write.condition {
         // A version of a replica that lags is no current one, and the condition then fails as it should.
-        if cx.core.roster.index_of(given_by).is_none() {
+        if cx.core.engine.roster.index_of(given_by).is_none() {
             let message = format!(
                 "the {} was given by {given_by}, which is no replica of this table; read it again",
                 P::TAG

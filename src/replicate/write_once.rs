@@ -28,7 +28,7 @@ pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) ->
     if targets == 0 {
         return Err(cx.refuse(ErrorKind::Unsupported, "every endpoint of this client is read-only"));
     }
-    if let Some(barred) = members(targets & cx.barred()).next() {
+    if let Some(barred) = members(targets & cx.barred).next() {
         let reason = cx.not_asked(barred, None);
         let message = format!("a delete must reach every endpoint, and {reason}");
         return Err(cx.refuse(ErrorKind::Unsupported, message));
@@ -71,7 +71,7 @@ fn unconfirmed<P: Protocol>(
 pub(super) fn pinned_to_a_writable<P: Protocol>(cx: &Context<P>) -> Result<(), Error> {
     match cx.pin {
         Some(pin) if cx.core.writable() & bit(pin) == 0 => {
-            let message = format!("{} is read-only", cx.core.roster.name(pin));
+            let message = format!("{} is read-only", cx.core.engine.roster.name(pin));
             Err(cx.refuse(ErrorKind::Unsupported, message))
         }
         _ => Ok(()),

@@ -3,30 +3,21 @@ mod verifier;
 
 pub(crate) use passed_over::Why;
 
-use super::{Door, Fences, Mode, Protocol, StoreStack, settings::Settings};
+use super::{Door, Engine, Fences, Mode, Protocol, StoreStack, WarmUp, settings::Settings};
 use crate::{
     BoxError,
-    call::Dependencies,
-    endpoint::{Constraints, Profile, Roster, Violation},
-    model::clock,
-    operator::Operator,
+    endpoint::{Constraints, Profile, Roster},
     probe::Prober,
     request::{Call, WriteId, bit},
-    retry::{self, Purse},
-    route::Vitals,
-    snapshot::Snapshot,
+    retry,
     stack::{self, Composed},
-    telemetry::CallMetrics,
 };
 use futures_util::FutureExt;
 use passed_over::PassedOver;
 use std::{
     fmt,
     future::Future,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 use tower::util::Either;
@@ -46,23 +37,13 @@ pub(super) struct Parts<P: Protocol> {
 
 /// What all calls of one client share.
 pub(crate) struct Core<P: Protocol> {
-    pub(crate) roster: Roster,
+    pub(crate) engine: Engine,
     /// Those of endpoints that may be used; the others' are not kept, so that nothing can reach them.
     providers: Vec<Option<P::Provider>>,
     pub(crate) door: Door<P>,
-    /// By endpoint: which of the client's constraints it breaks.
-    pub(crate) violations: Arc<[Option<Violation>]>,
     pub(crate) mode: Mode,
     pub(crate) deadline: Duration,
-    /// What its calls are called that are not named themselves.
-    pub(crate) name: Option<&'static str>,
     pub(crate) rng: Mutex<fastrand::Rng>,
-    pub(crate) purse: Purse,
-    pub(crate) vitals: Arc<[Vitals]>,
-    pub(crate) operator: Operator,
-    pub(crate) prober: Prober,
-    pub(crate) metrics: CallMetrics,
-    pub(crate) closed: AtomicBool,
     pub(crate) passed_over: PassedOver,
     /// Every put and delete is to be fenced.
     pub(crate) fenced: bool,
@@ -83,7 +64,6 @@ impl<P: Protocol> Core<P> {
             require_verified,
             ..
         } = parts;
-        let operator = Operator::of(&roster, &composed, mode.takes_writes(&roster));
         let stack::Settings {
             deadline,
             retry,
@@ -92,22 +72,22 @@ impl<P: Protocol> Core<P> {
             ..
         } = settings.stack;
         let names = roster.iter().map(|profile| profile.shared_name().clone());
+        let takes_writes = mode.takes_writes(&roster);
         let verifier = Verifier::new(names, listener, require_verified);
         Self {
-            violations: composed.violations,
-            roster,
+            engine: Engine::new(
+                roster,
+                &composed,
+                takes_writes,
+                prober,
+                settings.name,
+                settings.call_listener,
+            ),
             providers,
             door,
             mode,
             deadline,
-            name: settings.name,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
-            purse: composed.purse,
-            vitals: composed.vitals,
-            operator,
-            prober,
-            metrics: CallMetrics::telling(settings.call_listener),
-            closed: AtomicBool::new(false),
             passed_over: PassedOver::default(),
             fenced,
             fences: Fences::default(),
@@ -144,19 +124,18 @@ impl<P: Protocol> Core<P> {
 
     /// Every adapter that may be used, with its endpoint.
     pub(crate) fn providers(&self) -> impl Iterator<Item = (&Profile, &P::Provider)> {
-        let all = self.roster.iter().zip(&self.providers);
+        let all = self.engine.roster.iter().zip(&self.providers);
         all.filter_map(|(profile, provider)| Some((profile, provider.as_ref()?)))
     }
 
     pub(crate) fn permitted(&self) -> u64 {
-        self.roster.set_of(|index, _| self.violations[index].is_none())
+        self.engine.roster.set_of(|_, _| true) & !self.engine.barred
     }
 
     /// Permitted, and not read-only.
     pub(crate) fn writable(&self) -> u64 {
-        let violations = &self.violations;
-        self.roster
-            .set_of(|index, profile| violations[index].is_none() && !profile.is_read_only())
+        let writable = self.engine.roster.set_of(|_, profile| !profile.is_read_only());
+        writable & !self.engine.barred
     }
 
     /// Whether what this endpoint shows may lag behind what was acknowledged.
@@ -173,30 +152,18 @@ impl<P: Protocol> Core<P> {
         WriteId::generate(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        crate::ops::snapshot(
-            self.roster.iter(),
-            &self.violations,
-            &self.vitals,
-            &self.purse,
-            &self.operator,
-            &self.prober,
-            clock::now(),
-        )
-    }
-
-    pub(crate) fn dependencies(&self) -> Dependencies {
-        Dependencies::of(self.providers().map(|(profile, _)| profile))
+    pub(crate) async fn warm_up(&self) -> WarmUp {
+        let each = self.providers().map(|(_, provider)| P::warm_up(provider));
+        self.engine.warm_up(each).await
     }
 
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.prober.stop();
+        self.engine.close();
         self.verifier.stop();
     }
 
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.roster.iter().map(Profile::name).collect();
+        let names: Vec<_> = self.engine.roster.iter().map(Profile::name).collect();
         f.debug_struct(name)
             .field("endpoints", &names)
             .field("mode", &self.mode)

@@ -1,15 +1,16 @@
 use super::{Core, Failover, Invoke, probe::Probe};
 use crate::{
     BuildError, Endpoint,
-    call::settings::{Settings, stack_setters},
+    call::{
+        Engine,
+        settings::{Settings, stack_setters},
+    },
     endpoint::{Constraints, Roster},
-    operator::Operator,
     probe::{Prober, lanes},
     stack::compose,
-    telemetry::CallMetrics,
     verdict::{Classify, Standard},
 };
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 /// Builds a [`Failover`]. Every default is fit for production.
 #[derive(Clone, Debug)]
@@ -111,16 +112,12 @@ impl<C, K> FailoverBuilder<C, K> {
             &self.settings.stack,
         );
         let permitted = |(client, violation): (_, &Option<_>)| violation.is_none().then_some(client);
-        let barred = roster.set_of(|index, _| composed.violations[index].is_some());
-        let clients = clients
-            .into_iter()
-            .zip(composed.violations.iter())
-            .map(permitted)
-            .collect();
+        let all = clients.into_iter().zip(composed.violations.iter());
+        let clients = all.filter_map(permitted).collect();
         let prober = match self.probe {
             None => Prober::none(),
             Some(probe) => {
-                let mut probes = self.settings.probes;
+                let mut probes = self.settings.probes.clone();
                 // Only an object client knows a write that does no harm.
                 probes.writes = false;
                 let lanes = lanes(&roster, &composed, &probes, self.settings.stack.listener.as_ref());
@@ -128,21 +125,21 @@ impl<C, K> FailoverBuilder<C, K> {
                 Prober::start(probes, lanes, send, !self.settings.stack.seed)
             }
         };
-        let listener = self.settings.stack.listener.clone();
-        let client = Failover {
-            core: Arc::new(Core {
-                operator: Operator::of(&roster, &composed, takes_writes),
-                roster,
-                composed,
-                barred,
-                clients,
-                prober,
-                name: self.settings.name,
-                metrics: CallMetrics::telling(self.settings.call_listener),
-                closed: AtomicBool::new(false),
-            }),
+        let settings = self.settings;
+        let engine = Engine::new(
+            roster,
+            &composed,
+            takes_writes,
+            prober,
+            settings.name,
+            settings.call_listener,
+        );
+        engine.dependencies().warn(settings.stack.listener);
+        let core = Core {
+            engine,
+            stack: composed.service,
+            clients,
         };
-        client.dependencies().warn(listener);
-        Ok(client)
+        Ok(Failover { core: Arc::new(core) })
     }
 }

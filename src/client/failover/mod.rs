@@ -46,26 +46,17 @@ pub use builder::FailoverBuilder;
 pub use invoke::{Ask, Invoke, Op, Telling};
 pub use operation::{Explained, Operation};
 
-use super::Dependencies;
+use super::{Dependencies, WarmUp};
 use crate::{
-    endpoint::{Profile, Roster},
-    model::clock,
+    call::Engine,
+    endpoint::Profile,
     operator::Operator,
-    probe::Prober,
     request::{Progress, Safety},
     snapshot::Snapshot,
-    stack::{Composed, Stack},
-    telemetry::CallMetrics,
+    stack::Stack,
     verdict::{Classify, Standard},
 };
-use std::{
-    fmt,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt, future::Future, sync::Arc};
 
 /// Any cloneable client at several endpoints, and your own calls of it, failing over.
 ///
@@ -113,18 +104,10 @@ pub struct Failover<C, K = Standard> {
 }
 
 struct Core<C, K> {
-    roster: Roster,
-    composed: Composed<Invoke<C>, K>,
-    /// Those that break a constraint, as a set.
-    barred: u64,
+    engine: Engine,
+    stack: Stack<Invoke<C>, K>,
     /// Those of endpoints that may be used, for what goes past the router.
-    clients: Vec<Option<C>>,
-    operator: Operator,
-    prober: Prober,
-    /// What its calls are called that are not named themselves.
-    name: Option<&'static str>,
-    metrics: CallMetrics,
-    closed: AtomicBool,
+    clients: Vec<C>,
 }
 
 impl<C, K> Clone for Failover<C, K> {
@@ -245,71 +228,51 @@ impl<C, K> Failover<C, K> {
     where
         K: Clone,
     {
-        self.core.composed.service.clone()
+        self.core.stack.clone()
     }
 
     /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.
     pub fn operator(&self) -> Operator {
-        self.core.operator.clone()
+        self.core.engine.operator.clone()
     }
 
     /// How the endpoints stand at this moment.
     pub fn snapshot(&self) -> Snapshot {
-        let core = &self.core;
-        crate::ops::snapshot(
-            core.roster.iter(),
-            &core.composed.violations,
-            &core.composed.vitals,
-            &core.composed.purse,
-            &core.operator,
-            &core.prober,
-            clock::now(),
-        )
+        self.core.engine.snapshot()
     }
 
     /// Every host that was declared: this client does not know its endpoints' clients. See
     /// [`dependencies`](crate::call::dependencies).
     pub fn dependencies(&self) -> Dependencies {
-        let endpoints = self.core.roster.iter().zip(&*self.core.composed.violations);
-        let permitted = endpoints.filter(|(_, violation)| violation.is_none());
-        Dependencies::of(permitted.map(|(profile, _)| profile))
+        self.core.engine.dependencies()
     }
 
     /// The endpoints in their order, those that break a constraint included.
     pub fn endpoints(&self) -> impl Iterator<Item = &Profile> {
-        self.core.roster.iter()
+        self.core.engine.roster.iter()
     }
 
     /// Calls `open` with every endpoint's client at once, so that connections are open and credentials loaded before the
     /// first call. What `open` does is yours (`list_tables`, `head_bucket`). Each gets at most 2 s; one that is dead hinders
     /// nobody.
-    pub async fn warm_up<F, Fut, T, E>(&self, open: F) -> Vec<(Arc<str>, Result<(), String>)>
+    pub async fn warm_up<F, Fut, T, E>(&self, open: F) -> WarmUp
     where
         C: Clone,
         F: Fn(C) -> Fut,
         Fut: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
-        let core = &self.core;
-        let each = core.roster.iter().zip(&core.clients);
-        let permitted = each.filter_map(|(profile, client)| Some((profile, client.as_ref()?)));
-        let openings = permitted.map(|(profile, client)| async {
-            let result = tokio::time::timeout(crate::call::WARM_UP_LIMIT, open(client.clone())).await;
-            let result = match result {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err(format!("no answer within {:?}", crate::call::WARM_UP_LIMIT)),
-            };
-            (profile.shared_name().clone(), result)
-        });
-        futures_util::future::join_all(openings).await
+        let open = |client: &C| {
+            let opening = open(client.clone());
+            async { opening.await.map(|_| ()) }
+        };
+        self.core.engine.warm_up(self.core.clients.iter().map(open)).await
     }
 
     /// Ends it: later calls of this client and all its clones fail with
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed). Calls under way go on to their end.
     pub fn close(&self) {
-        self.core.closed.store(true, Ordering::Release);
-        self.core.prober.stop();
+        self.core.engine.close();
     }
 }
 

@@ -1,19 +1,20 @@
 use super::{Ask, Failover, Op};
 use crate::{
-    BoxError, Error, ErrorKind, Explanation,
-    call::options::{CallOptions, call_setters},
+    BoxError, Error, Explanation,
+    call::{
+        Turned,
+        options::{CallOptions, call_setters},
+    },
     client::Considered,
-    endpoint::{Constraints, Violation},
+    endpoint::Constraints,
     model::clock,
     request::{Call, CallRecord, OpClass, Safety, bit},
-    route::Barred,
     verdict::Classify,
 };
 use std::{
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -68,9 +69,9 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         let record = match self.record(class) {
             Ok(record) => record,
             Err((kind, message)) => {
-                core.metrics.ended(class, Some(kind), Duration::ZERO);
-                let considered = Considered::all(&core.roster, |_| None);
-                let nothing = Explanation::new(self.name(), considered, &core.roster, clock::now(), []);
+                core.engine.metrics.ended(class, Some(kind), Duration::ZERO);
+                let considered = Considered::all(&core.engine.roster, |_| None);
+                let nothing = Explanation::new(self.name(), considered, &core.engine.roster, clock::now(), []);
                 return Err(Error::local(kind, nothing, message));
             }
         };
@@ -88,17 +89,20 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         } = self;
         let call = Call::on_record(Op::new(operation), record.heeding(attempts));
         let explain = || explain(failover, name, &constraints, call.record());
-        let result: Result<T, BoxError> = core.composed.service.send(call.clone()).await;
+        let result: Result<T, BoxError> = core.stack.send(call.clone()).await;
         let took = call.record().took();
         let result = match result {
             Ok(value) => {
-                let by = call.record().answered_by().map(|index| core.roster.shared_name(index));
+                let by = call
+                    .record()
+                    .answered_by()
+                    .map(|index| core.engine.roster.shared_name(index));
                 Ok((value, explained.then(|| explain().answered(by, false))))
             }
-            Err(error) => Err(Error::judged(error, call.record(), &core.roster, explain())),
+            Err(error) => Err(Error::judged(error, call.record(), &core.engine.roster, explain())),
         };
         let failure = result.as_ref().err().map(|error| error.kind());
-        core.metrics.ended(class, failure, took);
+        core.engine.metrics.ended(class, failure, took);
         result
     }
 
@@ -112,54 +116,20 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             .attempts
             .options()
             .name
-            .or(self.failover.core.name)
+            .or(self.failover.core.engine.name)
             .unwrap_or(usual)
     }
 
     /// The door: what the call may use, or why it may not go on.
-    fn record(&self, class: OpClass) -> Result<CallRecord, (ErrorKind, String)> {
-        let core = &self.failover.core;
-        if core.closed.load(Ordering::Acquire) {
-            return Err((ErrorKind::Closed, "the client is closed".to_owned()));
-        }
-        let options = &self.options;
-        options.check().map_err(|message| (ErrorKind::InvalidInput, message))?;
-        let constraints = &options.constraints;
-        let of_the_call = match constraints.is_empty() {
-            true => 0,
-            false => core.roster.set_of(|_, profile| constraints.check(profile).is_err()),
-        };
-        let barred = core.barred | of_the_call;
-        let pin = match &options.pin {
-            None => None,
-            Some(name) => {
-                let index = core.roster.index_of(name).ok_or_else(|| {
-                    let message = format!("the call is pinned to `{name}`, which is no endpoint of this client");
-                    (ErrorKind::InvalidInput, message)
-                })?;
-                if let Some(violation) = violation(self.failover, constraints, index) {
-                    return Err((ErrorKind::InvalidInput, Barred::new(name, &violation).to_string()));
-                }
-                Some(index)
-            }
-        };
-        if (0..core.roster.len()).all(|index| barred & bit(index) != 0) {
-            let message = "no endpoint is left under the constraints of the client and the call".to_owned();
-            return Err((ErrorKind::InvalidInput, message));
-        }
-        core.prober.ensure_running();
+    fn record(&self, class: OpClass) -> Result<CallRecord, Turned> {
+        let engine = &self.failover.core.engine;
+        let barred = engine.barred_by(&self.options.constraints);
+        let pin = engine.enter(&self.options, barred)?;
         Ok(CallRecord::new(class, self.safety)
             .pinned(pin)
             .barring(barred)
-            .narrowed(barred != core.barred))
+            .narrowed(barred != engine.barred))
     }
-}
-
-/// Which constraint of the client or of the call the endpoint breaks.
-fn violation<C, K>(failover: &Failover<C, K>, constraints: &Constraints, endpoint: usize) -> Option<Violation> {
-    let core = &failover.core;
-    let of_the_call = || constraints.check(core.roster.get(endpoint)?).err();
-    core.composed.violations[endpoint].clone().or_else(of_the_call)
 }
 
 /// What a call did and why.
@@ -169,9 +139,10 @@ fn explain<C, K>(
     constraints: &Constraints,
     record: &CallRecord,
 ) -> Explanation {
-    let (roster, operator) = (&failover.core.roster, &failover.core.operator);
+    let engine = &failover.core.engine;
+    let (roster, operator) = (&engine.roster, &engine.operator);
     let considered = Considered::all(roster, |index| {
-        match (violation(failover, constraints, index), record.pin()) {
+        match (engine.violation(constraints, index), record.pin()) {
             (Some(violation), _) => Some(violation.to_string()),
             (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
             _ if record.picked() & bit(index) != 0 => None,

@@ -75,7 +75,7 @@ impl Operation for Increment {
         replicate::authority(cx)?;
         let terms = Terms {
             pin: cx.pin,
-            barred: cx.barred(),
+            barred: cx.barred,
             without_expiry: self.without_expiry,
             told: cx.told.clone(),
             runtime: Handle::try_current().ok().map(|runtime| runtime.id()),
@@ -145,7 +145,8 @@ fn work(core: Arc<Core<Keys>>, batch: Arc<Batch>) -> Shared<Work> {
             started,
             deadline,
             pin: batch.terms.pin,
-            of_the_call: batch.of_the_call.clone(),
+            constraints: batch.constraints.clone(),
+            barred: batch.terms.barred,
             told: batch.terms.told.clone(),
             passes: Mutex::default(),
         });

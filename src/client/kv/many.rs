@@ -186,7 +186,7 @@ fn may_try_again(cx: &Context<Keys>, error: &ProviderError) -> bool {
 /// The failure of one key in a batch that came back.
 fn of_one_key(cx: &Context<Keys>, reply: &Reply<Keys>, error: ProviderError) -> Error {
     let may = error.outcome().may_have_been_applied() && matches!(reply.record().class(), OpClass::Write);
-    let judged = Error::judged(error.into(), reply.record(), &cx.core.roster, cx.explain());
+    let judged = Error::judged(error.into(), reply.record(), &cx.core.engine.roster, cx.explain());
     if may {
         judged.with_kind(ErrorKind::MaybeApplied).retryable(true)
     } else {
@@ -321,7 +321,7 @@ fn fetched(cx: &Context<Keys>, value: Value, endpoint: Option<usize>) -> Fetched
 
 /// Asks all whose word is still needed on a key that somebody called absent, each in one batch, at once.
 async fn prove(cx: &Context<Keys>, keys: &[Key], fresh: bool, slots: &mut [Slot<Fetched>], tallies: &mut [Tally]) {
-    let holders = replicate::holders(&cx.core) & !cx.barred();
+    let holders = replicate::holders(&cx.core) & !cx.barred;
     let asks = members(holders).filter_map(|endpoint| {
         let asked: Vec<usize> = open(slots)
             .into_iter()

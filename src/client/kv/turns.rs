@@ -4,7 +4,7 @@
 use super::{Keys, increment::Done};
 use crate::{
     call::Context,
-    endpoint::Violation,
+    endpoint::Constraints,
     model::clock::Instant,
     request::{Told, kv::Key},
 };
@@ -48,7 +48,7 @@ pub(super) struct Batch {
     turns: Arc<Turns>,
     pub(super) key: Key,
     pub(super) terms: Terms,
-    pub(super) of_the_call: Option<Vec<Option<Violation>>>,
+    pub(super) constraints: Constraints,
     turn: Arc<tokio::sync::Mutex<()>>,
     members: Mutex<Members>,
     /// The call that they make together, once they have their turn.
@@ -100,7 +100,7 @@ impl Turns {
                 turns: self.clone(),
                 key: key.clone(),
                 terms,
-                of_the_call: cx.of_the_call.clone(),
+                constraints: cx.constraints.clone(),
                 turn: at.turn.clone(),
                 members: Mutex::new(Members {
                     by: BTreeMap::new(),

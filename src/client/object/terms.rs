@@ -25,7 +25,7 @@ impl Asked {
         if self.everywhere.is_empty() && self.at.is_empty() {
             return Ok(Settled::default());
         }
-        let roster = &cx.core.roster;
+        let roster = &cx.core.engine.roster;
         let unknown = |scope: &str| !roster.iter().any(|profile| is_about(scope, profile));
         if let Some((scope, _)) = self.at.iter().find(|(scope, _)| unknown(scope)) {
             let message = format!("`{scope}` is neither an endpoint of this client nor the provider of one");
@@ -90,5 +90,5 @@ fn targets(cx: &Context<Objects>) -> impl Iterator<Item = usize> + use<> {
         Mode::ProviderManaged { home } => home.map_or(0, bit),
         Mode::WriteOnce | Mode::Strong => cx.core.writable() & !cx.core.lacking(Conditional::Create),
     };
-    members(writable & !cx.barred() & cx.pin.map_or(u64::MAX, bit))
+    members(writable & !cx.barred & cx.pin.map_or(u64::MAX, bit))
 }

@@ -29,8 +29,10 @@ pub(crate) mod words;
 
 #[cfg(feature = "http")]
 pub use self::http::HttpVerdicts;
-#[cfg(feature = "http")]
-pub(crate) use self::http::{is_plain_to_tls, xml_code};
+#[cfg(any(feature = "_aws", feature = "azure_core", feature = "google_cloud"))]
+pub(crate) use self::http::is_plain_to_tls;
+#[cfg(any(feature = "azure_core", feature = "object_store"))]
+pub(crate) use self::http::xml_code;
 pub use cause::{AnyError, ByCause};
 #[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) use classify::Finding;

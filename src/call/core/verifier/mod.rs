@@ -9,7 +9,7 @@ use crate::{
     request::{OpClass, bit, members},
     telemetry::{Event, Listener, Reporter},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{
     runtime::Handle,
     sync::{Notify, futures::Notified},
@@ -96,7 +96,8 @@ impl<P: Protocol> Core<P> {
 
     fn having(&self, condition: Conditional, capability: Capability) -> u64 {
         let known = |provider| P::capabilities(provider).get(condition);
-        self.roster
+        self.engine
+            .roster
             .set_of(|index, _| self.provider(index).map(known) == Some(capability))
     }
 
@@ -104,15 +105,13 @@ impl<P: Protocol> Core<P> {
     /// Has them asked; gives those that it must not go to before the answer.
     pub(crate) fn have_asked(&self, unknown: u64) -> u64 {
         let now = clock::now();
-        let askable = self.writable() & !self.operator.barred(OpClass::Write, now);
-        let runtime = Handle::try_current()
-            .ok()
-            .filter(|_| !self.closed.load(Ordering::Acquire));
+        let askable = self.writable() & !self.engine.operator.barred(OpClass::Write, now);
+        let runtime = Handle::try_current().ok().filter(|_| !self.engine.is_closed());
         members(unknown).fold(0, |held, index| {
             let startable = runtime.is_some() && askable & bit(index) != 0;
             let well_at = OpClass::ALL
                 .iter()
-                .filter_map(|&class| self.vitals[index].tracker.last_success(class));
+                .filter_map(|&class| self.engine.vitals[index].tracker.last_success(class));
             let admission =
                 self.verifier.lanes[index]
                     .watch()
@@ -138,7 +137,7 @@ impl<P: Protocol> Core<P> {
     pub(crate) fn why_unknown(&self, endpoints: u64) -> Vec<String> {
         let clause = |index: usize| {
             let watch = self.verifier.lanes[index].watch();
-            Some(format!("{}: {}", self.roster.name(index), watch.why_unknown()?))
+            Some(format!("{}: {}", self.engine.roster.name(index), watch.why_unknown()?))
         };
         members(endpoints).filter_map(clause).collect()
     }
@@ -174,7 +173,7 @@ impl<P: Protocol> Core<P> {
         let asking = tasks.spawn_on(task, runtime);
         drop(tasks);
         // Closed in between: nobody else would end it.
-        if self.closed.load(Ordering::Acquire) {
+        if self.engine.is_closed() {
             asking.abort();
         }
     }

@@ -128,7 +128,7 @@ pub(super) async fn run(core: &Core<Objects>) -> Verification {
         let nothing_is_known = Capabilities::all(Capability::Unknown);
         let told = || core.verifier.tell();
         let mut verified = endpoint(provider, &core.draw_write_id(), nothing_is_known, told).await;
-        verified.endpoint = core.roster.shared_name(index);
+        verified.endpoint = core.engine.roster.shared_name(index);
         verified
     });
     Verification(join_all(all).await)

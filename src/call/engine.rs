@@ -1,0 +1,157 @@
+//! What every client has around its stack: its endpoints, how a call gets in, and how the client is looked at.
+
+use super::{
+    Dependencies,
+    options::CallOptions,
+    warm_up::{WarmUp, warmed},
+};
+use crate::{
+    endpoint::{Constraints, Profile, Roster, Violation},
+    model::{ErrorKind, clock},
+    operator::Operator,
+    ops,
+    probe::Prober,
+    request::bit,
+    retry::Purse,
+    route::{Barred, Vitals},
+    snapshot::Snapshot,
+    stack::Composed,
+    telemetry::{CallListener, CallMetrics},
+};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+pub(crate) struct Engine {
+    pub(crate) roster: Roster,
+    /// By endpoint: which of the client's constraints the endpoint breaks.
+    violations: Arc<[Option<Violation>]>,
+    /// The endpoints that break one, as a set.
+    pub(crate) barred: u64,
+    pub(crate) vitals: Arc<[Vitals]>,
+    pub(crate) purse: Purse,
+    pub(crate) operator: Operator,
+    pub(crate) prober: Prober,
+    /// What calls are called that are not named themselves.
+    pub(crate) name: Option<&'static str>,
+    pub(crate) metrics: CallMetrics,
+    closed: AtomicBool,
+}
+
+/// Why a call does not get in.
+pub(crate) type Turned = (ErrorKind, String);
+
+impl Engine {
+    /// `takes_writes`: the endpoints to which writes may go, as a set.
+    pub(crate) fn new<S, K>(
+        roster: Roster,
+        composed: &Composed<S, K>,
+        takes_writes: u64,
+        prober: Prober,
+        name: Option<&'static str>,
+        listener: Option<CallListener>,
+    ) -> Self {
+        Self {
+            violations: composed.violations.clone(),
+            barred: roster.set_of(|index, _| composed.violations[index].is_some()),
+            vitals: composed.vitals.clone(),
+            purse: composed.purse.clone(),
+            operator: Operator::of(&roster, composed, takes_writes),
+            prober,
+            name,
+            metrics: CallMetrics::telling(listener),
+            closed: AtomicBool::new(false),
+            roster,
+        }
+    }
+
+    /// The endpoints that a call with these constraints must not use.
+    pub(crate) fn barred_by(&self, constraints: &Constraints) -> u64 {
+        match constraints.is_empty() {
+            true => self.barred,
+            false => self.barred | self.roster.set_of(|_, profile| constraints.check(profile).is_err()),
+        }
+    }
+
+    /// Which constraint of the client or of the call the endpoint breaks.
+    pub(crate) fn violation(&self, constraints: &Constraints, endpoint: usize) -> Option<Violation> {
+        let of_the_call = || constraints.check(self.roster.get(endpoint)?).err();
+        self.violations[endpoint].clone().or_else(of_the_call)
+    }
+
+    /// The door. `barred`: what the [constraints](Self::barred_by) of client and call leave out. Gives the endpoint that the call is
+    /// pinned to.
+    pub(crate) fn enter(&self, options: &CallOptions, barred: u64) -> Result<Option<usize>, Turned> {
+        if self.is_closed() {
+            return Err((ErrorKind::Closed, "the client is closed".to_owned()));
+        }
+        let invalid = |message| (ErrorKind::InvalidInput, message);
+        options.check().map_err(invalid)?;
+        let pin = match &options.pin {
+            None => None,
+            Some(name) => {
+                let unknown = || {
+                    invalid(format!(
+                        "the call is pinned to `{name}`, which is no endpoint of this client"
+                    ))
+                };
+                let index = self.roster.index_of(name).ok_or_else(unknown)?;
+                if let Some(violation) = self.violation(&options.constraints, index) {
+                    return Err(invalid(Barred::new(name, &violation).to_string()));
+                }
+                Some(index)
+            }
+        };
+        if (0..self.roster.len()).all(|index| barred & bit(index) != 0) {
+            let message = "no endpoint is left under the constraints of the client and the call";
+            return Err(invalid(message.to_owned()));
+        }
+        self.prober.ensure_running();
+        Ok(pin)
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        ops::snapshot(
+            self.roster.iter(),
+            &self.violations,
+            &self.vitals,
+            &self.purse,
+            &self.operator,
+            &self.prober,
+            clock::now(),
+        )
+    }
+
+    /// The endpoints that no constraint of the client bars.
+    pub(crate) fn permitted(&self) -> impl Iterator<Item = &Profile> {
+        let all = self.roster.iter().enumerate();
+        all.filter_map(|(index, profile)| (self.barred & bit(index) == 0).then_some(profile))
+    }
+
+    pub(crate) fn dependencies(&self) -> Dependencies {
+        Dependencies::of(self.permitted())
+    }
+
+    /// Does this at all [permitted](Self::permitted) endpoints at once.
+    pub(crate) async fn warm_up<F, E>(&self, each: impl Iterator<Item = F>) -> WarmUp
+    where
+        F: Future<Output = Result<(), E>>,
+        E: fmt::Display,
+    {
+        warmed(self.permitted().map(Profile::shared_name).zip(each)).await
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.prober.stop();
+    }
+}
