@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used)] // it is all test code
 
 mod source;
+mod surface;
 
 use source::{Source, Use};
 use std::collections::{BTreeMap, BTreeSet};

@@ -19,9 +19,21 @@ pub(crate) struct Use {
     pub(crate) to: Vec<String>,
 }
 
+/// A line of the public surface.
+pub(crate) struct Public(pub(crate) String);
+
 #[derive(Default)]
 struct Module {
     file: String,
+    /// Its parent may name it to others.
+    public: BTreeSet<String>,
+    /// What its public `use` lines pass on, by name; and everything of these modules.
+    passed: BTreeMap<String, Vec<String>>,
+    passed_globs: Vec<Vec<String>>,
+    /// Its public items: what a user can write of each.
+    items: BTreeMap<String, Vec<String>>,
+    /// The public methods of types, by the path that the type is written with here.
+    methods: Vec<(Vec<String>, String)>,
     /// What its `use` lines bring in, by the name that they give it: the path that they take it from.
     brought: BTreeMap<String, Vec<String>>,
     /// Everything of these.
@@ -63,6 +75,9 @@ impl Source {
             }
             match item {
                 Item::Mod(inner) => {
+                    if is_public(&inner.vis) {
+                        this.public.insert(inner.ident.to_string());
+                    }
                     let child = [module.as_slice(), &[inner.ident.to_string()]].concat();
                     match inner.content {
                         Some((_, items)) => self.items(src, file, name, child, items),
@@ -74,6 +89,7 @@ impl Source {
                     if let Some(name) = name_of(&other) {
                         this.defined.insert(name);
                     }
+                    this.publishes(&other);
                     named_in(other.to_token_stream(), &module, &mut this.named);
                 }
             }
@@ -133,7 +149,136 @@ impl Source {
     }
 }
 
+impl Source {
+    /// What a user of the crate can write.
+    pub(crate) fn surface(&self) -> Vec<Public> {
+        let mut lines = Vec::new();
+        let mut types: BTreeMap<(Vec<String>, String), BTreeSet<String>> = BTreeMap::new();
+        self.face(&[], "evenkeel", &mut lines, &mut types, 0);
+        for (module, of) in &self.modules {
+            for (written, method) in &of.methods {
+                let Some(name) = written.last() else { continue };
+                let path = match written.first().map(String::as_str) {
+                    Some("crate" | "super" | "self") => absolute(module, written).unwrap_or_default(),
+                    _ => [module.as_slice(), written.as_slice()].concat(),
+                };
+                let home = self.leads_to(&path, 0);
+                for shown in types.get(&(home, name.clone())).into_iter().flatten() {
+                    lines.push(Public(format!("{shown}::{method}")));
+                }
+            }
+        }
+        lines
+    }
+
+    fn face(
+        &self,
+        module: &[String],
+        shown: &str,
+        lines: &mut Vec<Public>,
+        types: &mut BTreeMap<(Vec<String>, String), BTreeSet<String>>,
+        depth: usize,
+    ) {
+        let Some(of) = self.modules.get(module).filter(|_| depth < 8) else {
+            return;
+        };
+        for name in of.items.keys() {
+            self.item(module, name, &format!("{shown}::{name}"), lines, types);
+        }
+        for name in &of.public {
+            let child = [module, std::slice::from_ref(name)].concat();
+            lines.push(Public(format!("{shown}::{name}")));
+            self.face(&child, &format!("{shown}::{name}"), lines, types, depth + 1);
+        }
+        for (name, path) in &of.passed {
+            let shown = format!("{shown}::{name}");
+            let home = self.leads_to(path, 0);
+            let last = path.last().cloned().unwrap_or_default();
+            if home.last() == Some(&last) && self.modules.contains_key(&home) {
+                lines.push(Public(shown.clone()));
+                self.face(&home, &shown, lines, types, depth + 1);
+            } else {
+                self.item(&home, &last, &shown, lines, types);
+            }
+        }
+        for glob in &of.passed_globs {
+            let home = self.leads_to(glob, 0);
+            self.face(&home, shown, lines, types, depth + 1);
+        }
+    }
+
+    fn item(
+        &self,
+        home: &[String],
+        name: &str,
+        shown: &str,
+        lines: &mut Vec<Public>,
+        types: &mut BTreeMap<(Vec<String>, String), BTreeSet<String>>,
+    ) {
+        let Some(of) = self.modules.get(home).and_then(|of| of.items.get(name)) else {
+            return;
+        };
+        lines.push(Public(shown.to_owned()));
+        lines.extend(of.iter().map(|part| Public(format!("{shown}::{part}"))));
+        types
+            .entry((home.to_vec(), name.to_owned()))
+            .or_default()
+            .insert(shown.to_owned());
+    }
+}
+
 impl Module {
+    /// Notes what is public of an item.
+    fn publishes(&mut self, item: &Item) {
+        let named = |fields: &syn::Fields| -> Vec<String> {
+            let public = fields.iter().filter(|field| is_public(&field.vis));
+            public
+                .filter_map(|field| Some(field.ident.as_ref()?.to_string()))
+                .collect()
+        };
+        let (vis, parts) = match item {
+            Item::Struct(item) => (&item.vis, named(&item.fields)),
+            Item::Enum(item) => (
+                &item.vis,
+                item.variants.iter().map(|variant| variant.ident.to_string()).collect(),
+            ),
+            Item::Trait(item) => {
+                let methods = item.items.iter().filter_map(|item| match item {
+                    syn::TraitItem::Fn(method) => Some(format!("{}()", method.sig.ident)),
+                    _ => None,
+                });
+                (&item.vis, methods.collect())
+            }
+            Item::Fn(item) => (&item.vis, Vec::new()),
+            Item::Const(item) => (&item.vis, Vec::new()),
+            Item::Static(item) => (&item.vis, Vec::new()),
+            Item::Type(item) => (&item.vis, Vec::new()),
+            Item::Impl(item) if item.trait_.is_none() => {
+                if let syn::Type::Path(path) = &*item.self_ty {
+                    let written: Vec<String> = path
+                        .path
+                        .segments
+                        .iter()
+                        .map(|segment| segment.ident.to_string())
+                        .collect();
+                    for of in &item.items {
+                        let method = match of {
+                            syn::ImplItem::Fn(of) if is_public(&of.vis) => format!("{}()", of.sig.ident),
+                            syn::ImplItem::Const(of) if is_public(&of.vis) => of.ident.to_string(),
+                            _ => continue,
+                        };
+                        self.methods.push((written.clone(), method));
+                    }
+                }
+                return;
+            }
+            _ => return,
+        };
+        if let Some(name) = name_of(item).filter(|_| is_public(vis)) {
+            self.items.insert(name, parts);
+        }
+    }
+
     fn brings(&mut self, module: &[String], line: &ItemUse) {
         let place = line.use_token.span.start().line;
         let mut leaves = Vec::new();
@@ -143,11 +288,20 @@ impl Module {
             let elsewhere = absolute(module, &path);
             // Of another crate, or of a part of this module: the way ends here, or goes down.
             let absolute = elsewhere.clone().unwrap_or_else(|| [module, &path].concat());
+            let passed = is_public(&line.vis) && !is_hidden(&line.attrs);
             match name {
                 Some(name) => {
+                    if passed {
+                        self.passed.insert(name.clone(), absolute.clone());
+                    }
                     self.brought.insert(name, absolute.clone());
                 }
-                None => self.globs.push(absolute.clone()),
+                None => {
+                    if passed {
+                        self.passed_globs.push(absolute.clone());
+                    }
+                    self.globs.push(absolute.clone());
+                }
             }
             // What a module passes on from its own parts is its face; from elsewhere it is a use.
             let of_its_own = public && absolute.len() > module.len() && absolute.starts_with(module);
@@ -228,6 +382,16 @@ fn named_in(tokens: TokenStream, module: &[String], named: &mut Vec<(Vec<String>
             _ => {}
         }
     }
+}
+
+fn is_public(vis: &Visibility) -> bool {
+    matches!(vis, Visibility::Public(_))
+}
+
+fn is_hidden(attributes: &[Attribute]) -> bool {
+    attributes
+        .iter()
+        .any(|attribute| attribute.meta.to_token_stream().to_string().contains("hidden"))
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
