@@ -66,7 +66,7 @@
 //! ```
 //!
 //! Each of these is a `tower::Layer` (the router a `tower::Service`), which knows nothing of objects and can be used alone. Each module states its place in
-//! the stack, what it promises, and the reason of every default. What they are made of is a [`station`].
+//! the stack, what it promises, and the reason of every default.
 //!
 //! | station | what happens there |
 //! |---|---|
@@ -184,7 +184,8 @@ pub use client::{BuildError, Explanation, Failover, KvClient, ObjectClient};
 pub use endpoint::Endpoint;
 pub use model::{ErrorKind, evidence, request, verdict};
 pub use ops::{operator, probe, snapshot};
-pub use stack::{breaker, deadline, health, hedge, limit, retry, route, station, timeout};
+pub(crate) use stack::station;
+pub use stack::{breaker, deadline, health, hedge, limit, retry, route, timeout};
 
 /// What layers speak: any error, boxed. The same type as tower's.
 pub type BoxError = tower::BoxError;

@@ -105,12 +105,9 @@ pub mod failover;
 pub mod kv;
 pub mod object;
 
-pub use crate::{
-    call::{
-        Attempt, BuildError, Collected, Considered, Dependencies, Dependency, Explained, Explanation, Known, Pages,
-        PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed, dependencies,
-    },
-    stack::Stack,
+pub use crate::call::{
+    Attempt, BuildError, Collected, Considered, Dependencies, Dependency, Explained, Explanation, Known, Pages,
+    PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed, dependencies,
 };
 pub use failover::{Failover, FailoverBuilder};
 pub use kv::{KvClient, KvClientBuilder};

@@ -20,7 +20,7 @@ type Around<S, K> = Guarded<Limit<Health<Timeout<Behind<S>>, Timed<K>>>>;
 /// The whole stack, as one tower service over the endpoints' services `S`, judged by `K`.
 ///
 /// `deadline → retry → hedge → route → per endpoint [ breaker → limit → health → timeout → S ]`
-pub type Stack<S, K> = Served<Deadline<Retry<Hedge<Arc<Router<Around<S, K>>>>>>>;
+pub(crate) type Stack<S, K> = Served<Deadline<Retry<Hedge<Arc<Router<Around<S, K>>>>>>>;
 
 /// The router over the endpoints' own stations.
 pub(crate) type Routed<S, K> = Served<Router<Around<S, K>>>;

@@ -11,12 +11,12 @@ mod refusal;
 pub mod retry;
 pub mod route;
 mod settings;
-pub mod station;
+pub(crate) mod station;
 mod striped;
 mod sync;
 pub mod timeout;
 
-pub use compose::Stack;
+pub(crate) use compose::Stack;
 pub(crate) use compose::{Composed, Routed, compose};
 pub(crate) use refusal::is_local_refusal;
 pub(crate) use settings::Settings;

@@ -41,10 +41,13 @@ mod builder;
 mod invoke;
 mod operation;
 mod probe;
+mod service;
 
 pub use builder::FailoverBuilder;
-pub use invoke::{Ask, Invoke, Op, Telling};
+pub(crate) use invoke::Invoke;
+pub use invoke::{Ask, Op, Telling};
 pub use operation::{Explained, Operation};
+pub use service::FailoverService;
 
 use super::{Dependencies, WarmUp};
 use crate::{
@@ -224,11 +227,8 @@ impl<C, K> Failover<C, K> {
 
     /// The whole stack as a tower service, for those who speak tower. Requests are [`Call`](crate::request::Call)s of an
     /// [`Op`]. The client's constraints and its deadline hold for them, too.
-    pub fn service(&self) -> Stack<Invoke<C>, K>
-    where
-        K: Clone,
-    {
-        self.core.stack.clone()
+    pub fn service(&self) -> FailoverService<C, K> {
+        FailoverService::new(self.core.stack.clone())
     }
 
     /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.

@@ -3,7 +3,7 @@
 //! *Closed* is when traffic flows, *open* when it does not. It opens on a few faults in a row, on a share of faults in a
 //! true sliding window, or on attempts so late that their hedges overtook them. Open, it refuses at once; after a
 //! jittered while it lets **one** probe pass at a time, and after three good ones in a row (more, and over a longer time,
-//! when it keeps relapsing) traffic returns on a [ramp](crate::health::Ramp). The numbers are in [`Settings`].
+//! when it keeps relapsing) traffic returns on a ramp. The numbers are in [`Settings`].
 //!
 //! ```
 //! use evenkeel::breaker::{Breaker, BreakerLayer, Open};
@@ -47,9 +47,10 @@ pub use super::refusal::Open;
 pub use crate::model::Cause;
 pub(crate) use attendant::Attendant;
 pub(crate) use policy::Gate;
-pub use policy::{Admission, Policy, Transition};
+pub(crate) use policy::{Admission, Policy, Transition};
 pub use registry::Registry;
-pub use service::{Attempt, BreakerLayer, Guarded};
+pub use service::BreakerLayer;
+pub(crate) use service::Guarded;
 pub use settings::Settings;
 
 use crate::{

@@ -79,7 +79,7 @@ pub(crate) enum Gate {
 
 /// A change worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transition {
+pub(crate) enum Transition {
     /// It opened.
     Opened {
         /// Why.
@@ -98,7 +98,7 @@ pub enum Transition {
 
 /// One breaker's policy: pure; time and chance come in as arguments.
 #[derive(Clone, Debug)]
-pub struct Policy {
+pub(crate) struct Policy {
     settings: Settings,
     state: State,
     window: Window,
@@ -136,7 +136,7 @@ const REMEMBERED: usize = 7;
 
 impl Policy {
     /// A closed breaker.
-    pub fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         let settings = settings.bounded();
         Self {
             window: Window::new(settings.window),
@@ -156,7 +156,7 @@ impl Policy {
     }
 
     /// Whether an attempt may pass now, without letting it pass.
-    pub fn peek(&self, now: Instant) -> Admission {
+    pub(crate) fn peek(&self, now: Instant) -> Admission {
         match &self.state {
             State::Closed { .. } => Admission::Pass,
             State::Open { until, .. } if now < *until => Admission::Refuse { until: *until },
@@ -197,7 +197,7 @@ impl Policy {
 
     /// An attempt wants to pass. `Probe` takes the one probe's place until [`probed`](Self::probed) or
     /// [`probe_dropped`](Self::probe_dropped).
-    pub fn admit(&mut self, now: Instant) -> (Admission, Option<Transition>) {
+    pub(crate) fn admit(&mut self, now: Instant) -> (Admission, Option<Transition>) {
         let admission = self.peek(now);
         if admission != Admission::Probe {
             return (admission, None);
@@ -222,7 +222,13 @@ impl Policy {
     }
 
     /// An ordinary attempt ended. `alone`: there is nobody else whom traffic could go to.
-    pub fn ended(&mut self, now: Instant, lesson: Lesson, alone: bool, rng: &mut fastrand::Rng) -> Option<Transition> {
+    pub(crate) fn ended(
+        &mut self,
+        now: Instant,
+        lesson: Lesson,
+        alone: bool,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Transition> {
         if !matches!(self.state, State::Closed { .. }) {
             return None;
         }
@@ -246,7 +252,7 @@ impl Policy {
     }
 
     /// A probe from the background ended while it was closed: evidence like any other, but it says nothing of the rate.
-    pub fn watched(
+    pub(crate) fn watched(
         &mut self,
         now: Instant,
         lesson: Lesson,
@@ -331,18 +337,18 @@ impl Policy {
     }
 
     /// A neighbour is in trouble: until then half the faults are enough, unless an attempt goes well before.
-    pub fn be_wary(&mut self, until: Instant) {
+    pub(crate) fn be_wary(&mut self, until: Instant) {
         self.wary_until = Some(until);
     }
 
     /// The probe ended.
-    pub fn probed(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
+    pub(crate) fn probed(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
         self.probe_dropped();
         self.looked(now, lesson, true, rng)
     }
 
     /// An attempt ended that was forced through a breaker that was not closed.
-    pub fn forced(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
+    pub(crate) fn forced(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
         self.looked(now, lesson, false, rng)
     }
 
@@ -412,14 +418,14 @@ impl Policy {
     }
 
     /// The probe was dropped without an end: the next one may pass.
-    pub fn probe_dropped(&mut self) {
+    pub(crate) fn probe_dropped(&mut self) {
         if let State::HalfOpen { probing, .. } = &mut self.state {
             *probing = false;
         }
     }
 
     /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
-    pub fn share(&mut self, now: Instant) -> f64 {
+    pub(crate) fn share(&mut self, now: Instant) -> f64 {
         match &mut self.state {
             State::Closed { ramp, .. } => {
                 if ramp.is_some_and(|ramp| ramp.is_over(now)) {
@@ -432,12 +438,12 @@ impl Policy {
     }
 
     /// Closed and off its ramp: every attempt passes.
-    pub const fn is_untroubled(&self) -> bool {
+    pub(crate) const fn is_untroubled(&self) -> bool {
         matches!(self.state, State::Closed { ramp: None, .. })
     }
 
     /// Closed, on its ramp or off it.
-    pub const fn is_closed(&self) -> bool {
+    pub(crate) const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed { .. })
     }
 
@@ -450,7 +456,7 @@ impl Policy {
     }
 
     /// `"closed"`, `"open"` or `"half-open"`.
-    pub const fn state_name(&self) -> &'static str {
+    pub(crate) const fn state_name(&self) -> &'static str {
         match self.state {
             State::Closed { .. } => "closed",
             State::Open { .. } => "open",
@@ -459,7 +465,7 @@ impl Policy {
     }
 
     /// The share of faults in the window, 0–1.
-    pub fn fault_share(&mut self, now: Instant) -> f64 {
+    pub(crate) fn fault_share(&mut self, now: Instant) -> f64 {
         self.window.counts(now).bad_share()
     }
 

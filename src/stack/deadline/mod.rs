@@ -1,7 +1,7 @@
 //! The whole call's time limit.
 //!
 //! However many attempts, hedges and waits a call makes, it ends by its deadline. A deadline that the caller set on the
-//! [`Call`]'s record is kept; otherwise this layer's limit counts from the call's start.
+//! [`Call`](crate::request::Call)'s record is kept; otherwise this layer's limit counts from the call's start.
 //!
 //! ```
 //! use evenkeel::deadline::{DeadlineLayer, Elapsed};
@@ -21,19 +21,12 @@
 //! what they wait for, their readiness included, is within it. **Cancel safety**: nothing is held; what it cuts off is dropped, and judged by its
 //! age where it was.
 
-use crate::{
-    BoxError,
-    model::clock,
-    request::{After, Call, Timer},
-    station::{Behind, Served, Station},
-};
-use pin_project_lite::pin_project;
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
-use tower::Layer;
+mod service;
+
+pub(crate) use service::Deadline;
+pub use service::DeadlineLayer;
+
+use std::time::Duration;
 
 /// What a call has by default: longer than any single attempt should need, shorter than what callers' own callers wait
 /// (load balancers give up at 30–60 s).
@@ -45,126 +38,4 @@ pub const DEFAULT: Duration = Duration::from_secs(10);
 pub struct Elapsed {
     /// From the call's start to its deadline.
     pub limit: Duration,
-}
-
-/// After a pause of this process an answer that arrived meanwhile has so long to be read.
-const GRACE: Duration = Duration::from_millis(50);
-
-/// Puts a [`Deadline`] before a service.
-#[derive(Clone, Copy, Debug)]
-pub struct DeadlineLayer {
-    limit: Duration,
-}
-
-impl DeadlineLayer {
-    /// Calls that bring no deadline get this one.
-    pub const fn new(limit: Duration) -> Self {
-        Self { limit }
-    }
-}
-
-impl DeadlineLayer {
-    /// The station before this one.
-    pub(crate) const fn before<N>(self, inner: N) -> Deadline<N> {
-        Deadline {
-            inner,
-            limit: self.limit,
-        }
-    }
-}
-
-impl<S: Clone> Layer<S> for DeadlineLayer {
-    type Service = Served<Deadline<Behind<S>>>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Served::of(self.before(Behind::new(inner)))
-    }
-}
-
-/// Ends every call by its deadline. See the [module](self).
-#[derive(Debug)]
-pub struct Deadline<N> {
-    inner: N,
-    limit: Duration,
-}
-
-impl<R, N> Station<R> for Deadline<N>
-where
-    N: Station<R>,
-    N::Error: Into<BoxError>,
-{
-    type Response = N::Response;
-    type Error = BoxError;
-    type Attempt = Attempt<N::Attempt>;
-    type Pinned = Pinned<N::Pinned>;
-
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn enter(&self, call: &Call<R>) -> Self::Attempt {
-        let at = call.record().end_by(After::from(self.limit));
-        Attempt {
-            at,
-            paused: false,
-            inner: self.inner.enter(call),
-        }
-    }
-
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn poll(
-        &self,
-        call: &Call<R>,
-        attempt: &mut Self::Attempt,
-        pinned: Pin<&mut Self::Pinned>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<N::Response, BoxError>> {
-        let mut pinned = pinned.project();
-        loop {
-            let earliest = {
-                let collecting = call.record().collect_waits(cx);
-                if let Poll::Ready(result) = self.inner.poll(call, &mut attempt.inner, pinned.inner.as_mut(), cx) {
-                    return Poll::Ready(result.map_err(Into::into));
-                }
-                collecting.earliest()
-            };
-            let timer = pinned.timer.as_mut();
-            if ready!(call.record().poll_collected(attempt.at, earliest, timer, cx)) {
-                // This process stood still, and the answer is likely there: a moment for it to be read.
-                if !attempt.paused
-                    && call.at_after() < attempt.at
-                    && call.record().again_after_a_pause(After::START, attempt.at).is_some()
-                {
-                    attempt.paused = true;
-                    attempt.at = call.record().after(clock::now()).plus(GRACE);
-                    continue;
-                }
-                self.inner.abandon(call, &mut attempt.inner, pinned.inner);
-                let limit = attempt.at.since(After::START);
-                return Poll::Ready(Err(Elapsed { limit }.into()));
-            }
-        }
-    }
-
-    #[inline]
-    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
-        self.inner.abandon(call, &mut attempt.inner, pinned.project().inner);
-    }
-}
-
-/// A call under way.
-#[derive(Debug)]
-pub struct Attempt<A> {
-    inner: A,
-    at: After,
-    /// It ran out while this process stood still.
-    paused: bool,
-}
-
-pin_project! {
-    /// The call's one timer, and what those behind must pin.
-    #[derive(Debug, Default)]
-    pub struct Pinned<P> {
-        #[pin]
-        timer: Timer,
-        #[pin]
-        inner: P,
-    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// (Five seconds tell a sixth from a tenth at any rate that a breaker's window of one second cannot: a single backend of six that is
 /// ill fails every sixth call, for ever, and never opens a breaker.)
 #[derive(Clone, Copy, Debug, Default)]
-pub struct FaultShare {
+pub(crate) struct FaultShare {
     share: f64,
     at: Option<Instant>,
     /// Attempts that went well since the last that did not.
@@ -30,12 +30,12 @@ const CLEAN: u32 = 60;
 
 impl FaultShare {
     /// 0–1.
-    pub const fn share(&self) -> f64 {
+    pub(crate) const fn share(&self) -> f64 {
         self.share
     }
 
     /// An attempt failed or was late.
-    pub fn bad(&mut self, now: Instant) {
+    pub(crate) fn bad(&mut self, now: Instant) {
         let weight = self.weight(now);
         self.share += weight * (1.0 - self.share);
         self.well = 0;
@@ -43,7 +43,7 @@ impl FaultShare {
     }
 
     /// An attempt went well.
-    pub fn good(&mut self, now: Instant) {
+    pub(crate) fn good(&mut self, now: Instant) {
         self.ill = 0;
         if self.share == 0.0 {
             self.at = Some(now);
@@ -58,12 +58,12 @@ impl FaultShare {
     }
 
     /// The last two attempts did not go well, nor perhaps any before them.
-    pub const fn is_failing(&self) -> bool {
+    pub(crate) const fn is_failing(&self) -> bool {
         self.ill >= 2
     }
 
     /// Worth a look at the neighbours.
-    pub const fn is_suspicious(&self) -> bool {
+    pub(crate) const fn is_suspicious(&self) -> bool {
         self.share >= SUSPICIOUS
     }
 

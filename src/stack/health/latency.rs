@@ -25,7 +25,7 @@ const DECAY: Duration = Duration::from_secs(10);
 
 /// What one endpoint's latency looks like for one class: its 99th percentile, and a peak-EWMA for choosing.
 #[derive(Clone, Debug)]
-pub struct Latency {
+pub(crate) struct Latency {
     counts: Box<[u16; BUCKETS]>,
     total: u32,
     /// Those that were dropped, by the age at which they were: each would have taken at least so long. Boxed when there is one.
@@ -71,7 +71,7 @@ impl Default for Latency {
 
 impl Latency {
     /// Counts a finished attempt's latency; `under_way` others are not back yet.
-    pub fn record(&mut self, now: Instant, took: Duration, under_way: u32) {
+    pub(crate) fn record(&mut self, now: Instant, took: Duration, under_way: u32) {
         self.observe_cost(now, took);
         self.sort_in(now, took);
         let first = *self.first.get_or_insert(now);
@@ -81,7 +81,7 @@ impl Latency {
 
     /// Counts an attempt that was dropped at this age, before it was back: it would have taken at least so long. That is no sample, and
     /// alone says nothing; beside samples of the same length and longer ones it tells how many of them are missing.
-    pub fn record_dropped(&mut self, age: Duration) {
+    pub(crate) fn record_dropped(&mut self, age: Duration) {
         let dropped = self.dropped.get_or_insert_with(|| Box::new([0; BUCKETS]));
         let slot = &mut dropped[bucket(age)];
         *slot = slot.saturating_add(1);
@@ -166,24 +166,24 @@ impl Latency {
     }
 
     /// The 99th percentile, once twenty samples are there; up to sixteen samples old.
-    pub fn p99(&self) -> Option<Duration> {
+    pub(crate) fn p99(&self) -> Option<Duration> {
         self.p99.filter(|_| self.learnt)
     }
 
     /// The median, once twenty samples are there; up to sixteen samples old.
-    pub fn p50(&self) -> Option<Duration> {
+    pub(crate) fn p50(&self) -> Option<Duration> {
         self.p50.filter(|_| self.learnt)
     }
 
     /// The peak-EWMA as of now in nanoseconds; 0 while nothing is known, so that an unknown endpoint gets tried. Without
     /// samples it decays toward 0, so that an endpoint that was avoided is tried again.
-    pub fn cost_nanos(&self, now: Instant) -> f64 {
+    pub(crate) fn cost_nanos(&self, now: Instant) -> f64 {
         let Some(at) = self.ewma_at else { return 0.0 };
         self.ewma_nanos * decay(now.saturating_duration_since(at), DECAY)
     }
 
     /// Any quantile, 0–1, of the recent samples.
-    pub fn quantile(&self, q: f64) -> Option<Duration> {
+    pub(crate) fn quantile(&self, q: f64) -> Option<Duration> {
         if !self.learnt && self.total < ENOUGH {
             return None;
         }

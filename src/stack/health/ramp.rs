@@ -7,23 +7,23 @@ use std::time::Duration;
 /// hours is cold (caches, pools, its own autoscaling) and gets a minute; one that hiccupped for 20 s gets a quarter of
 /// a second. Jittered by ± 20 %, so that a fleet does not return in step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ramp {
+pub(crate) struct Ramp {
     since: Instant,
     length: Duration,
 }
 
 impl Ramp {
     /// The share that a recovered endpoint starts with.
-    pub const FIRST_SHARE: f64 = 0.1;
+    pub(crate) const FIRST_SHARE: f64 = 0.1;
     /// The ramp's length as a share of the outage's age.
-    pub const SHARE_OF_OUTAGE: f64 = 0.0125;
+    pub(crate) const SHARE_OF_OUTAGE: f64 = 0.0125;
     /// The shortest ramp.
-    pub const SHORTEST: Duration = Duration::from_millis(200);
+    pub(crate) const SHORTEST: Duration = Duration::from_millis(200);
     /// The longest.
-    pub const LONGEST: Duration = Duration::from_secs(60);
+    pub(crate) const LONGEST: Duration = Duration::from_secs(60);
 
     /// A ramp that begins now, after an outage of this age.
-    pub fn after(outage: Duration, now: Instant, rng: &mut fastrand::Rng) -> Self {
+    pub(crate) fn after(outage: Duration, now: Instant, rng: &mut fastrand::Rng) -> Self {
         let length = outage
             .mul_f64(Self::SHARE_OF_OUTAGE)
             .clamp(Self::SHORTEST, Self::LONGEST)
@@ -32,13 +32,13 @@ impl Ramp {
     }
 
     /// The share of its normal traffic that the endpoint may carry, 0.1–1.
-    pub fn share(&self, now: Instant) -> f64 {
+    pub(crate) fn share(&self, now: Instant) -> f64 {
         let progress = now.saturating_duration_since(self.since).as_secs_f64() / self.length.as_secs_f64();
         (Self::FIRST_SHARE + (1.0 - Self::FIRST_SHARE) * progress).min(1.0)
     }
 
     /// Whether the endpoint has its whole share again.
-    pub fn is_over(&self, now: Instant) -> bool {
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= self.length
     }
 }

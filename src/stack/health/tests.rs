@@ -33,3 +33,36 @@ async fn an_absence_takes_as_long_as_it_takes() {
     let p99 = tracker.p99(OpClass::Read).unwrap();
     assert!(p99 < Duration::from_millis(7), "{p99:?}");
 }
+
+/// No number that comes in makes a policy overflow.
+#[test]
+fn no_policy_overflows() {
+    let times = [
+        Duration::ZERO,
+        Duration::from_nanos(1),
+        Duration::from_secs(1),
+        Duration::from_secs(1 << 40),
+        Duration::from_secs(1 << 62),
+        Duration::MAX,
+    ];
+    let start = crate::model::clock::now();
+    let rng = &mut fastrand::Rng::with_seed(1);
+    for time in times {
+        let mut window = super::Window::new(time);
+        let ramp = super::Ramp::after(time, start, rng);
+        let mut latency = super::latency::Latency::default();
+        let mut throttle = super::throttle::ThrottleShare::default();
+        for step in 0..40 {
+            let now = start + Duration::from_millis(700) * step;
+            window.record(now, step % 2 == 0);
+            latency.record(now, time, step);
+            throttle.throttled(now, Some(time));
+            let _ = (
+                window.counts(now),
+                ramp.share(now),
+                latency.quantile(f64::NAN),
+                throttle.share(now),
+            );
+        }
+    }
+}

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// `Retry-After` binds the endpoint only where refusals are no exception: one attempt in ten, or three of the last twelve. One header must not take it
 /// away. (The call that was refused keeps to the header by itself, see [`retry`](crate::retry).)
 #[derive(Clone, Debug)]
-pub struct ThrottleShare {
+pub(crate) struct ThrottleShare {
     share: f64,
     /// As of when; `None`: it was never cut, or nothing is left of that.
     at: Option<Instant>,
@@ -101,7 +101,7 @@ impl Default for ThrottleShare {
 
 impl ThrottleShare {
     /// The share that it may be sent now, 0.02–1.
-    pub fn share(&self, now: Instant) -> f64 {
+    pub(crate) fn share(&self, now: Instant) -> f64 {
         match (self.at, self.away_until) {
             (_, Some(until)) if now < until => LEAST,
             (None, _) => 1.0,
@@ -119,7 +119,7 @@ impl ThrottleShare {
     }
 
     /// An attempt was let through.
-    pub fn passed(&mut self, now: Instant) {
+    pub(crate) fn passed(&mut self, now: Instant) {
         if self.often == 0.0 {
             return;
         }
@@ -134,7 +134,7 @@ impl ThrottleShare {
     }
 
     /// An attempt was throttled.
-    pub fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) {
+    pub(crate) fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) {
         self.fast += WEIGHTS.0 * (1.0 - self.fast);
         self.often += WEIGHTS.1 * (1.0 - self.often);
         if let Some(wait) = retry_after.filter(|_| self.often >= BINDING || self.fast >= BINDING_FAST) {

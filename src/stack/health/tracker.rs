@@ -284,7 +284,7 @@ impl Tracker {
         Some(MIB / slowest.as_secs_f64() / 8.0)
     }
 
-    /// The share of recent attempts that failed or were late, 0–1, over about 5 s; see [`FaultShare`](super::FaultShare).
+    /// The share of recent attempts that failed or were late, 0–1, over about 5 s.
     pub fn fault_share(&self, class: OpClass) -> f64 {
         self.lock(class).faults.share()
     }

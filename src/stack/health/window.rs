@@ -4,7 +4,7 @@ use std::time::Duration;
 /// Counts over the last stretch of time, in slots: a *true* sliding window, which forgets by the clock and not only when
 /// something changes.
 #[derive(Clone, Debug)]
-pub struct Window {
+pub(crate) struct Window {
     slot: Duration,
     slots: [Counts; SLOTS],
     /// Index of the slot that holds `current_start`.
@@ -17,7 +17,7 @@ const SLOTS: usize = 10;
 
 /// What a window counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Attempts that went well.
     pub good: u32,
     /// Attempts that did not.
@@ -26,12 +26,12 @@ pub struct Counts {
 
 impl Counts {
     /// All attempts.
-    pub const fn total(self) -> u32 {
+    pub(crate) const fn total(self) -> u32 {
         self.good.saturating_add(self.bad)
     }
 
     /// Share of bad ones, 0–1; 0 when there are none at all.
-    pub fn bad_share(self) -> f64 {
+    pub(crate) fn bad_share(self) -> f64 {
         match self.total() {
             0 => 0.0,
             total => f64::from(self.bad) / f64::from(total),
@@ -41,7 +41,7 @@ impl Counts {
 
 impl Window {
     /// A window over the last `length`.
-    pub fn new(length: Duration) -> Self {
+    pub(crate) fn new(length: Duration) -> Self {
         Self {
             slot: (length / SLOTS as u32).max(Duration::from_millis(1)),
             slots: [Counts::default(); SLOTS],
@@ -51,7 +51,7 @@ impl Window {
     }
 
     /// Counts one attempt.
-    pub fn record(&mut self, now: Instant, good: bool) {
+    pub(crate) fn record(&mut self, now: Instant, good: bool) {
         self.advance(now);
         let slot = &mut self.slots[self.current];
         if good {
@@ -62,7 +62,7 @@ impl Window {
     }
 
     /// The counts of the window that ends now.
-    pub fn counts(&mut self, now: Instant) -> Counts {
+    pub(crate) fn counts(&mut self, now: Instant) -> Counts {
         self.advance(now);
         self.slots.iter().fold(Counts::default(), |sum, slot| Counts {
             good: sum.good.saturating_add(slot.good),

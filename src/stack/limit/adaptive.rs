@@ -21,7 +21,7 @@ use std::{
 /// before. Else the limit goes, and the new time is the usual one. A limit that was found to be right and later lets fewer end,
 /// while others wait, is doubled.
 #[derive(Clone, Debug, Default)]
-pub struct Adaptive {
+pub(crate) struct Adaptive {
     window: Window,
     /// What an attempt usually takes, in seconds.
     usual: Option<f64>,
@@ -115,13 +115,8 @@ const FORGOTTEN: Duration = Duration::from_secs(5);
 const FOLLOWS: (f64, f64) = (30.0, 10.0);
 
 impl Adaptive {
-    /// No limit, nothing learnt.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// The most attempts that may be under way; `None`: as many as come.
-    pub fn limit(&self, now: Instant) -> Option<u32> {
+    pub(crate) fn limit(&self, now: Instant) -> Option<u32> {
         let stale = |since: Instant| now.saturating_duration_since(since) >= FORGOTTEN;
         let limit = self.limit.filter(|_| !self.window.since.is_some_and(stale))?;
         Some(limit.at as u32)
@@ -137,13 +132,13 @@ impl Adaptive {
     }
 
     /// So many attempts have found no place since the last time, and so many wait for one now.
-    pub fn refused(&mut self, attempts: u32, waiting: u32) {
+    pub(crate) fn refused(&mut self, attempts: u32, waiting: u32) {
         self.window.refused = self.window.refused.saturating_add(attempts);
         self.window.waiting = self.window.waiting.max(waiting);
     }
 
     /// An attempt took so long, and found so many under way when it began; it is one of `stands_for`, or `None` where it was given up.
-    pub fn ended(&mut self, now: Instant, took: Duration, under_way: u32, stands_for: Option<u32>) {
+    pub(crate) fn ended(&mut self, now: Instant, took: Duration, under_way: u32, stands_for: Option<u32>) {
         if self.limit.is_some() && self.limit(now).is_none() {
             self.lift();
         }
@@ -351,7 +346,7 @@ mod tests {
     #[test]
     fn a_queue_is_limited_and_given_room_again() {
         let mut now = crate::model::clock::now();
-        let mut policy = Adaptive::new();
+        let mut policy = Adaptive::default();
         run(&mut policy, &mut now, 1_000, 12 * MS, 4);
         assert_eq!(policy.limit(now), None);
         // A server of 300 a second: each attempt takes as long as all that are under way.
@@ -376,7 +371,7 @@ mod tests {
     #[test]
     fn what_only_became_slower_is_let_go() {
         let mut now = crate::model::clock::now();
-        let mut policy = Adaptive::new();
+        let mut policy = Adaptive::default();
         run(&mut policy, &mut now, 1_000, 10 * MS, 10);
         let mut limited = 0;
         for _ in 0..3_000 {
@@ -393,7 +388,7 @@ mod tests {
     #[test]
     fn a_limit_that_lets_fewer_end_goes() {
         let mut now = crate::model::clock::now();
-        let mut policy = Adaptive::new();
+        let mut policy = Adaptive::default();
         run(&mut policy, &mut now, 1_000, 20 * MS, 10);
         run(&mut policy, &mut now, 110, 600 * MS, 100);
         run(&mut policy, &mut now, 60, 300 * MS, 50);
@@ -411,7 +406,7 @@ mod tests {
     #[test]
     fn a_limit_that_nobody_meets_is_forgotten() {
         let mut now = crate::model::clock::now();
-        let mut policy = Adaptive::new();
+        let mut policy = Adaptive::default();
         run(&mut policy, &mut now, 1_000, 12 * MS, 4);
         run(&mut policy, &mut now, 150, 200 * MS, 60);
         assert!(policy.limit(now).is_some());
@@ -426,7 +421,7 @@ mod tests {
             attempts in proptest::collection::vec((0_u64..50, 1_u64..2_000, any::<bool>(), 0_u32..1_024), 100..1_000),
         ) {
             let start = crate::model::clock::now();
-            let (mut few, mut in_time, mut any) = (Adaptive::new(), Adaptive::new(), Adaptive::new());
+            let (mut few, mut in_time, mut any) = (Adaptive::default(), Adaptive::default(), Adaptive::default());
             let mut now = start;
             for (number, (gap, took, slow, under_way)) in attempts.into_iter().enumerate() {
                 now += Duration::from_micros(100 * gap);

@@ -4,7 +4,7 @@ use std::time::Duration;
 /// How many attempts per second may be sent to one endpoint. Pure: the generic cell rate algorithm (ITU-T I.371), which is
 /// a token bucket that keeps one instant instead of a count.
 #[derive(Clone, Debug)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// Time that one attempt takes up at full rate.
     spacing: Duration,
     /// When the next attempt would be due if attempts came evenly.
@@ -17,7 +17,7 @@ const BURST: Duration = Duration::from_millis(100);
 
 impl Rate {
     /// At most `per_second` attempts per second; nonsense (zero, negative, not finite) is one an hour.
-    pub fn new(per_second: f64) -> Self {
+    pub(crate) fn new(per_second: f64) -> Self {
         let spacing = (1.0 / per_second).clamp(1e-9, 3_600.0);
         Self {
             spacing: Duration::from_secs_f64(if spacing.is_finite() { spacing } else { 3_600.0 }),
@@ -29,7 +29,7 @@ impl Rate {
     ///
     /// # Errors
     /// How long it would have to wait instead.
-    pub fn admit(&mut self, now: Instant, patience: Duration) -> Result<Duration, Duration> {
+    pub(crate) fn admit(&mut self, now: Instant, patience: Duration) -> Result<Duration, Duration> {
         let due = self.due.map_or(now, |due| due.max(now));
         let wait = (due - now).saturating_sub(BURST.saturating_sub(self.spacing));
         if wait > patience {
@@ -71,6 +71,28 @@ mod tests {
             }
             let allowed = (now - start).as_secs_f64() * capacity + capacity * BURST.as_secs_f64() + 1.0;
             prop_assert!(f64::from(admitted) <= allowed + 1e-6, "{admitted} > {allowed}");
+        }
+    }
+
+    #[test]
+    fn no_rate_overflows() {
+        let start = crate::model::clock::now();
+        let shares = [
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            -1.0,
+            0.0,
+            f64::MIN_POSITIVE,
+            1e9,
+            1e308,
+        ];
+        for rate in shares {
+            let mut rate = Rate::new(rate);
+            for step in 0..40 {
+                let now = start + Duration::from_millis(700) * step;
+                let _ = (rate.admit(now, Duration::ZERO), rate.admit(now, Duration::MAX));
+            }
         }
     }
 }

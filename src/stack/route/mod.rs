@@ -3,7 +3,7 @@
 //! Spill, don't flip: a tier carries what its endpoints bear and the rest goes to the next; within a tier the cheapest endpoint by
 //! peak-EWMA × attempts under way is taken ([`pick`]). An endpoint that fails or dawdles beside a healthier one keeps a trickle
 //! ([`neighbours`]). An endpoint whose breaker is open
-//! gets nothing but a probe when one is due; one that throttles gets the [share](crate::health::ThrottleShare) that it can
+//! gets nothing but a probe when one is due; one that throttles gets the share that it can
 //! bear; one that is full is passed over. When *every* endpoint looks bad the one that succeeded last is kept in use, since then this
 //! host's own network, DNS or credentials are the likelier cause.
 //!
@@ -36,7 +36,8 @@ mod select;
 mod service;
 
 pub use super::refusal::{Barred, Exhausted};
-pub use service::{Attempt, Route, Router};
+pub use service::Route;
+pub(crate) use service::Router;
 
 use crate::{breaker::Breaker, health::Tracker, limit::Admission};
 use std::sync::Arc;

@@ -7,19 +7,8 @@
 //! meet there.
 //!
 //! [`Served`] makes a tower service of a station, and with it of all that are behind it; [`Behind`] makes a station of a
-//! tower service. Every layer of this crate uses both, so that it can be put around any service:
+//! tower service. Every layer of this crate uses both, so that it can be put around any service.
 //!
-//! ```
-//! use evenkeel::{deadline::{Deadline, DeadlineLayer}, request::Call, station::{Behind, Served}};
-//! use std::{convert::Infallible, time::Duration};
-//! use tower::{Layer, ServiceExt, service_fn};
-//!
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), evenkeel::BoxError> {
-//! let answers = service_fn(|_: Call<()>| async { Ok::<_, Infallible>(42) });
-//! let service: Served<Deadline<Behind<_>>> = DeadlineLayer::new(Duration::from_secs(10)).layer(answers);
-//! assert_eq!(service.oneshot(Call::read(())).await?, 42);
-//! # Ok(()) }
-//! ```
 //!
 //! **Readiness**: a served station is always ready. It asks the service behind it in the call, with the instance that it then
 //! calls; one that is not ready leaves with the call and waits there, within the call's limits.
@@ -35,7 +24,7 @@ mod apart;
 mod behind;
 
 pub(crate) use apart::Apart;
-pub use behind::Behind;
+pub(crate) use behind::Behind;
 
 use crate::{request::Call, stack::striped::Striped};
 use pin_project_lite::pin_project;

@@ -4,12 +4,12 @@ use super::{every, now};
 use crate::promise::{self, Promise};
 use evenkeel::{
     BoxError,
-    breaker::{self, Breaker, BreakerLayer},
+    breaker::{Breaker, BreakerLayer},
     credentials::{Keeper, Lease},
     deadline::DeadlineLayer,
-    health::{Latency, Ramp, ThrottleShare, Tracker, Window},
+    health::Tracker,
     hedge::{Delay, HedgeLayer},
-    limit::{Admission, LimitLayer, Rate},
+    limit::{Admission, LimitLayer},
     provider::{KvProvider, Memory, MemoryTable, ObjectProvider},
     request::{Call, CallRecord, Key, OpClass, Safety, WriteId, kv, object},
     retry::{Budget, RetryLayer},
@@ -35,7 +35,6 @@ pub(super) fn trials() -> Vec<Trial> {
         ),
         Promise::BadInput.paused("settings::no_keeper_panics_in_a_call", no_keeper_panics_in_a_call),
         Promise::BadInput.paused("settings::no_budget_overflows", || async { no_budget_overflows() }),
-        Promise::BadInput.paused("settings::no_policy_overflows", || async { no_policy_overflows() }),
         Promise::BadInput.paused("settings::no_memory_provider_panics", no_memory_provider_panics),
         #[cfg(feature = "drill")]
         Promise::BadInput.paused("settings::no_drill_plays_nonsense", drill::no_drill_plays_nonsense),
@@ -181,36 +180,6 @@ fn no_budget_overflows() {
             .count();
         assert_eq!(extra, 0);
     }
-}
-
-fn no_policy_overflows() {
-    let start = now();
-    let rng = &mut Rng::with_seed(promise::seed());
-    for time in TIMES {
-        Promise::BadInput.tried();
-        let mut window = Window::new(time);
-        let ramp = Ramp::after(time, start, rng);
-        let mut latency = Latency::default();
-        let mut throttle = ThrottleShare::default();
-        let mut rate = Rate::new(time.as_secs_f64());
-        for step in 0..40 {
-            let now = start + Duration::from_millis(700) * step;
-            window.record(now, step % 2 == 0);
-            latency.record(now, time, step);
-            throttle.throttled(now, Some(time));
-            let _ = (
-                window.counts(now),
-                ramp.share(now),
-                latency.quantile(f64::NAN),
-                throttle.share(now),
-            );
-            let _ = rate.admit(now, time);
-        }
-    }
-    for share in SHARES {
-        let _ = Rate::new(share).admit(start, Duration::MAX);
-    }
-    let _ = breaker::Policy::new(breaker::Settings::default());
 }
 
 async fn no_memory_provider_panics() {

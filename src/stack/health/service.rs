@@ -1,0 +1,267 @@
+use super::Tracker;
+use super::tracker::Attempt as Measured;
+use crate::{
+    BoxError,
+    credentials::Standing,
+    evidence::{Ending, Lesson},
+    model::clock,
+    request::{Abandoned, Call, Ended},
+    station::{Behind, Served, Station},
+    telemetry::AttemptObserver,
+    verdict::{Classify, Detail, Outcome, Sent},
+};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tower::Layer;
+use tracing::Span;
+
+/// Puts one endpoint's health before its service.
+#[derive(Debug)]
+pub struct HealthLayer<K> {
+    judge: Arc<Judge<K>>,
+}
+
+/// Who judges, and where it is remembered.
+#[derive(Debug)]
+struct Judge<K> {
+    tracker: Arc<Tracker>,
+    classify: K,
+    observer: AttemptObserver,
+    /// What attempts are signed with, where it was given.
+    credentials: Option<Standing>,
+}
+
+impl<K> Clone for HealthLayer<K> {
+    fn clone(&self) -> Self {
+        Self {
+            judge: self.judge.clone(),
+        }
+    }
+}
+
+impl<K> HealthLayer<K> {
+    /// Judges with `classify` and remembers in `tracker`.
+    pub fn new(tracker: Arc<Tracker>, classify: K) -> Self {
+        Self::observed_by(tracker, classify, AttemptObserver::unnamed(), None)
+    }
+
+    /// The same; spans and metrics carry this endpoint's name and place, and its credentials hear when they are refused.
+    pub(crate) fn observed_by(
+        tracker: Arc<Tracker>,
+        classify: K,
+        observer: AttemptObserver,
+        credentials: Option<Standing>,
+    ) -> Self {
+        Self {
+            judge: Arc::new(Judge {
+                tracker,
+                classify,
+                observer,
+                credentials,
+            }),
+        }
+    }
+
+    /// The station before this one.
+    pub(crate) fn before<N>(self, inner: N) -> Health<N, K> {
+        Health {
+            inner,
+            judge: self.judge,
+        }
+    }
+}
+
+impl<S: Clone, K> Layer<S> for HealthLayer<K> {
+    type Service = Served<Health<Behind<S>, K>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Served::of(self.clone().before(Behind::new(inner)))
+    }
+}
+
+/// Judges every attempt at one endpoint. See the [module](self).
+#[derive(Debug)]
+pub struct Health<N, K> {
+    inner: N,
+    judge: Arc<Judge<K>>,
+}
+
+impl<R, N, K> Station<R> for Health<N, K>
+where
+    N: Station<R>,
+    N::Error: Into<BoxError>,
+    K: Classify<N::Response, N::Error>,
+{
+    type Response = N::Response;
+    type Error = BoxError;
+    type Attempt = Attempt<N::Attempt>;
+    type Pinned = N::Pinned;
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn enter(&self, call: &Call<R>) -> Self::Attempt {
+        call.record().start(call.leg(), call.at_after());
+        self.judge.tracker.enter(call.class(), || call.at());
+        let span = self.judge.observer.span(call.record(), call.leg());
+        Attempt {
+            inner: {
+                let _entered = span.as_ref().map(|span| span.enter());
+                self.inner.enter(call)
+            },
+            over: false,
+            span,
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn poll(
+        &self,
+        call: &Call<R>,
+        attempt: &mut Self::Attempt,
+        pinned: Pin<&mut Self::Pinned>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Response, BoxError>> {
+        let result = {
+            let _entered = attempt.span.as_ref().map(|span| span.enter());
+            ready!(self.inner.poll(call, &mut attempt.inner, pinned, cx))
+        };
+        attempt.over = true;
+        self.judge.tracker.leave();
+        self.judge.returned(call, result.as_ref(), attempt.span.as_deref());
+        Poll::Ready(result.map_err(Into::into))
+    }
+
+    #[inline]
+    fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
+        {
+            let _entered = attempt.span.as_ref().map(|span| span.enter());
+            self.inner.abandon(call, &mut attempt.inner, pinned);
+        }
+        if !std::mem::replace(&mut attempt.over, true) {
+            self.judge.tracker.leave();
+            self.judge.dropped(call);
+        }
+    }
+}
+
+/// One attempt under way.
+#[derive(Debug)]
+pub struct Attempt<A> {
+    inner: A,
+    /// It was judged.
+    over: bool,
+    /// Where somebody subscribes.
+    span: Option<Box<Span>>,
+}
+
+impl<K> Judge<K> {
+    /// It came back.
+    #[inline]
+    fn returned<R, T, E>(&self, call: &Call<R>, result: Result<&T, &E>, span: Option<&Span>)
+    where
+        K: Classify<T, E>,
+    {
+        let Self {
+            tracker,
+            classify,
+            observer,
+            credentials,
+        } = self;
+        let (record, leg) = (call.record(), call.leg());
+        let now = clock::now();
+        let took = record.after(now).since(call.at_after());
+        let mut outcome = classify.classify(result);
+        if outcome.credential && outcome.sent == Sent::Maybe {
+            credentials
+                .iter()
+                .for_each(|credentials| credentials.refused(call.at()));
+        }
+        let ordinary =
+            outcome.is_plain_success() && !record.is_background() && !record.is_large() && record.flow(leg).is_none();
+        let lesson = if ordinary && !record.stood_still(call.at_after(), now) {
+            tracker.went_well(record.work(), now, took);
+            Lesson::Good
+        } else {
+            let (lesson, ending) = tracker.ended(measured(call, took, Some(outcome)), Ending::Judged(outcome));
+            if let Ending::Judged(seen) = ending {
+                outcome = seen;
+            }
+            lesson
+        };
+        let healthy = outcome.verdict.is_healthy();
+        // Refusals that are answers have request ids, too; nobody but the span wants them.
+        let detail: Option<Detail> =
+            (!healthy || (span.is_some() && result.is_err())).then(|| classify.detail(result).shown());
+        observer.ended(record, Ended::Judged(outcome), took);
+        if let (Some(detail), Some(span)) = (&detail, span) {
+            if !healthy {
+                span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
+            }
+            if let Some(id) = &detail.request_id {
+                span.record("provider.request_id", id.as_str());
+            }
+        }
+        record.end(leg, took, Ended::Judged(outcome), lesson, detail.filter(|_| !healthy));
+    }
+
+    /// It was dropped.
+    fn dropped<R>(&self, call: &Call<R>) {
+        let (record, leg) = (call.record(), call.leg());
+        let now = clock::now();
+        let age = record.after(now).since(call.at_after());
+        let ending = match record.overtaken() {
+            Some((after, late)) => Ending::Overtaken {
+                after,
+                usual: late == Some(false),
+            },
+            None => Ending::Dropped,
+        };
+        let (lesson, _) = self.tracker.ended(measured(call, age, None), ending);
+        let how = match lesson {
+            Lesson::Late | Lesson::Left => Abandoned::Late,
+            _ => Abandoned::Young,
+        };
+        self.observer.ended(record, Ended::Abandoned(how), age);
+        record.end(leg, age, Ended::Abandoned(how), lesson, None);
+    }
+}
+
+/// What is known of an attempt when it ends.
+fn measured<R>(call: &Call<R>, age: Duration, outcome: Option<Outcome>) -> Measured {
+    let (record, leg) = (call.record(), call.leg());
+    let flow = record.flow(leg);
+    // Of a body that moves it is the silence that has an age.
+    let silent = match (outcome, &flow) {
+        (None, Some(flow)) => {
+            let seen = flow.seen();
+            let heard = seen.last.unwrap_or_else(|| seen.asked());
+            call.at_after().plus(age).since(heard).min(age)
+        }
+        _ => age,
+    };
+    // The time of many bytes is theirs.
+    let sample = match &flow {
+        Some(flow) => flow.first_byte((!record.is_large()).then(|| call.at_after().plus(age))),
+        None => (!record.is_large()).then_some(age),
+    };
+    Measured {
+        work: record.work(),
+        began: call.at(),
+        age,
+        silent,
+        sample,
+        rate: flow.and_then(|flow| flow.rate()),
+        probe: record.is_probe(),
+        large: record.is_large(),
+        background: record.is_background(),
+        stood_still: record.stood_still(call.at_after(), call.at() + age),
+        alike_elsewhere: match outcome {
+            Some(outcome) => record.failed_alike_elsewhere(leg, outcome),
+            None => record.overtaken().is_some_and(|(_, late)| late == Some(true)),
+        },
+        in_vain_elsewhere: record.in_vain_elsewhere(leg, call.at() + age),
+    }
+}
