@@ -2,6 +2,7 @@
 //!
 //! - [`migration`]: moving an existing service, before and after.
 //! - [`classify`]: teaching evenkeel what your own client's errors mean.
+//! - [`layers`]: the layers by hand, around services of your own.
 //! - [`provider`]: a store of your own as an endpoint.
 //!
 //! ```
@@ -12,6 +13,7 @@
 //! ```
 
 pub mod classify;
+pub mod layers;
 pub mod migration;
 pub mod provider;
 

@@ -10,6 +10,7 @@
 //! ```
 
 use crate::{
+    breaker,
     credentials::{CredentialsSnapshot, Standing},
     endpoint::Profile,
     health::Tracker,
@@ -55,7 +56,7 @@ impl Snapshot {
             endpoint.barred.is_none()
                 && takes_it
                 && !ordered_away
-                && endpoint.classes[class.index()].breaker == "closed"
+                && endpoint.classes[class.index()].breaker == breaker::State::Closed
         })
     }
 }
@@ -152,8 +153,8 @@ pub struct EndpointSnapshot {
 pub struct ClassSnapshot {
     /// Which class.
     pub class: OpClass,
-    /// `"closed"` (traffic flows), `"open"` or `"half-open"`.
-    pub breaker: &'static str,
+    /// Where its breaker is.
+    pub breaker: breaker::State,
     /// The share of its normal traffic that it may carry now, 0–1.
     pub share: f64,
     /// The share of its recent attempts that failed or were late, 0–1 over about 5 s; 0 while nothing was seen.
@@ -231,7 +232,7 @@ impl fmt::Display for Snapshot {
             }
             for class in &endpoint.classes {
                 write!(f, "  {} {}", class.class, class.breaker)?;
-                if class.share < 1.0 && class.breaker == "closed" {
+                if class.share < 1.0 && class.breaker == breaker::State::Closed {
                     write!(f, " (ramp {:.0} %)", class.share * 100.0)?;
                 }
                 if let Some(p99) = class.p99 {

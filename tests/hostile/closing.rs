@@ -185,7 +185,7 @@ mod of_http1 {
             snapshot.endpoints[0]
                 .classes
                 .iter()
-                .all(|class| class.breaker == "closed"),
+                .all(|class| class.breaker.as_str() == "closed"),
             "{snapshot}"
         );
         // What is closed without a word under a request looks like any other end.

@@ -140,7 +140,10 @@ mod of_s3 {
     fn is_closed(client: &ObjectClient) {
         let snapshot = client.snapshot();
         let classes = &snapshot.endpoints[0].classes;
-        assert!(classes.iter().all(|class| class.breaker == "closed"), "{snapshot}");
+        assert!(
+            classes.iter().all(|class| class.breaker.as_str() == "closed"),
+            "{snapshot}"
+        );
     }
 
     #[derive(Clone, Copy)]

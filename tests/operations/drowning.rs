@@ -182,7 +182,7 @@ async fn a_standby_whose_capacity_nobody_knew_is_not_drowned() {
         );
         let snapshot = client.snapshot();
         assert!(limits(&snapshot)[1].is_some(), "{snapshot}");
-        assert_eq!(snapshot.endpoints[1].classes[0].breaker, "closed");
+        assert_eq!(snapshot.endpoints[1].classes[0].breaker.as_str(), "closed");
         // Recovery is clean, and nothing is left of the limit.
         primary.down(false);
         load(&client, 3 * SECOND, poisson(500.0, &mut rng)).await;

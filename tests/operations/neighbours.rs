@@ -69,7 +69,11 @@ async fn reads(client: &Failover<Store>, count: u32) {
 /// How many calls a dying endpoint gets before it is left.
 async fn touched_before_left(client: &Failover<Store>, virginia: &Store) -> u32 {
     virginia.down(true);
-    while client.snapshot().endpoints[0].classes[OpClass::Read.index()].breaker == "closed" {
+    while client.snapshot().endpoints[0].classes[OpClass::Read.index()]
+        .breaker
+        .as_str()
+        == "closed"
+    {
         reads(client, 1).await;
     }
     virginia.calls.load(Ordering::Relaxed)
@@ -146,7 +150,9 @@ async fn an_idle_neighbour_is_looked_at_as_soon_as_there_is_trouble() {
         touched_before_left(&tables, &tables_virginia).await;
         assert_eq!(virginia.calls.load(Ordering::Relaxed), 0);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let breaker = objects.snapshot().endpoints[0].classes[OpClass::Read.index()].breaker;
+        let breaker = objects.snapshot().endpoints[0].classes[OpClass::Read.index()]
+            .breaker
+            .as_str();
         let probes = virginia.calls.load(Ordering::Relaxed);
         // Two faults are enough here; one that is well is asked once and not condemned.
         assert_eq!((breaker, probes), if dead { ("open", 2) } else { ("closed", 1) });
@@ -235,7 +241,9 @@ async fn clients_whose_adapters_are_at_the_same_host_share_the_verdict() {
 }
 
 fn of_virginia(client: &ObjectClient) -> &'static str {
-    client.snapshot().endpoints[0].classes[OpClass::Read.index()].breaker
+    client.snapshot().endpoints[0].classes[OpClass::Read.index()]
+        .breaker
+        .as_str()
 }
 
 /// What one client reaches by one host it sees for itself.
@@ -262,7 +270,7 @@ async fn two_endpoints_of_one_client_at_one_host_are_judged_apart() {
         .snapshot()
         .endpoints
         .iter()
-        .map(|endpoint| endpoint.classes[OpClass::Read.index()].breaker)
+        .map(|endpoint| endpoint.classes[OpClass::Read.index()].breaker.as_str())
         .collect::<Vec<_>>();
     assert_eq!(breakers, ["open", "closed"]);
 }
@@ -292,7 +300,9 @@ async fn an_endpoint_is_not_left_while_nobody_can_be_reached() {
             assert!(get().await.is_err());
         }
         assert_eq!(
-            client.snapshot().endpoints[0].classes[OpClass::Read.index()].breaker,
+            client.snapshot().endpoints[0].classes[OpClass::Read.index()]
+                .breaker
+                .as_str(),
             "closed"
         );
         for store in [&home, &standby] {

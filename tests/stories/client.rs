@@ -230,7 +230,7 @@ pub(crate) async fn reads(tables: &Tables, count: usize, gap: Duration) -> usize
 
 /// The breaker's state of an endpoint for reads.
 pub(crate) fn breaker(tables: &Tables, endpoint: usize) -> &'static str {
-    tables.snapshot().endpoints[endpoint].classes[0].breaker
+    tables.snapshot().endpoints[endpoint].classes[0].breaker.as_str()
 }
 
 pub(crate) fn nothing_in_flight(tables: &Tables) -> bool {

@@ -94,7 +94,7 @@ impl World {
 }
 
 fn breaker(snapshot: &evenkeel::snapshot::Snapshot) -> &'static str {
-    snapshot.endpoints[0].classes[OpClass::Read.index()].breaker
+    snapshot.endpoints[0].classes[OpClass::Read.index()].breaker.as_str()
 }
 
 #[tokio::test(start_paused = true)]

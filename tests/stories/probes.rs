@@ -57,7 +57,9 @@ fn objects(stores: &[Store; 2], settings: probe::Settings) -> ObjectClient {
 }
 
 fn state(client: &ObjectClient, endpoint: usize, class: OpClass) -> &'static str {
-    client.snapshot().endpoints[endpoint].classes[class.index()].breaker
+    client.snapshot().endpoints[endpoint].classes[class.index()]
+        .breaker
+        .as_str()
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,7 +77,6 @@ mod protocol;
 mod turns;
 mod values;
 
-pub use crate::call::{Answer, BuildError, Explained, WarmUp, Warmed};
 pub use increment::Increment;
 pub use many::{GetValues, PutValues};
 pub use operations::{DeleteValue, GetValue, PutValue};

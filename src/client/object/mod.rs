@@ -42,7 +42,6 @@ pub(crate) mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use crate::call::{Answer, BuildError, Explained, WarmUp, Warmed};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub use protocol::Objects;
 pub use values::{Fetched, FetchedMeta, Stored};

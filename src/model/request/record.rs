@@ -102,7 +102,7 @@ impl CallRecord {
     }
 
     /// The whole call must end by then. The first to set it wins; the deadline layer sets it where nobody did.
-    pub fn set_deadline(&self, at: Instant) {
+    pub(crate) fn set_deadline(&self, at: Instant) {
         self.end_by(self.after(at));
     }
 
@@ -147,7 +147,7 @@ impl CallRecord {
     /// Why the first attempt is made: [`LegKind::First`] unless the call itself is part of a larger one.
     #[must_use]
     #[inline]
-    pub const fn starting_as(mut self, kind: LegKind) -> Self {
+    pub(crate) const fn starting_as(mut self, kind: LegKind) -> Self {
         self.first_kind = kind;
         self
     }
@@ -178,7 +178,7 @@ impl CallRecord {
     /// Part of a larger call that has earned its share of the budget already.
     #[must_use]
     #[inline]
-    pub const fn earning(mut self, earns: bool) -> Self {
+    pub(crate) const fn earning(mut self, earns: bool) -> Self {
         self.earns = earns;
         self
     }
@@ -198,7 +198,7 @@ impl CallRecord {
 
     /// What its attempts are measured with.
     #[inline]
-    pub fn work(&self) -> Work {
+    pub(crate) fn work(&self) -> Work {
         Work {
             class: self.class,
             name: self.told.name(),
@@ -213,13 +213,13 @@ impl CallRecord {
 
     /// See [`earning`](Self::earning).
     #[inline]
-    pub const fn earns(&self) -> bool {
+    pub(crate) const fn earns(&self) -> bool {
         self.earns
     }
 
     /// See [`allowing`](Self::allowing).
     #[inline]
-    pub const fn allowance(&self) -> Duration {
+    pub(crate) const fn allowance(&self) -> Duration {
         self.allowance
     }
 
@@ -316,7 +316,7 @@ impl CallRecord {
 
     /// Endpoints (bit i: endpoint i) that this call must not use.
     #[inline]
-    pub const fn barred(&self) -> u64 {
+    pub(crate) const fn barred(&self) -> u64 {
         self.barred
     }
 

@@ -249,7 +249,7 @@ fn the_last_good_probe_closes_it_whatever_ends_beside_it() {
         }
         match endpoint.opened() - closed {
             0 => assert_eq!(
-                (endpoint.breaker.state(OpClass::Read), endpoint.peek()),
+                (endpoint.breaker.state(OpClass::Read).as_str(), endpoint.peek()),
                 ("closed", Admission::Pass)
             ),
             _ => assert_eq!(endpoint.peek(), Admission::Probe, "stuck in half-open"),

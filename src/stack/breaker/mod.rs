@@ -39,6 +39,7 @@ mod rate;
 mod registry;
 mod service;
 mod settings;
+mod state;
 
 #[cfg(all(test, evenkeel_loom))]
 mod loom_tests;
@@ -52,6 +53,7 @@ pub use registry::Registry;
 pub use service::BreakerLayer;
 pub(crate) use service::Guarded;
 pub use settings::Settings;
+pub use state::State;
 
 use crate::{
     endpoint::Profile,
@@ -271,9 +273,9 @@ impl Breaker {
         self.with(class, |c| c.policy.out_since().filter(|_| !c.late))
     }
 
-    /// `"closed"`, `"open"` or `"half-open"`.
-    pub fn state(&self, class: OpClass) -> &'static str {
-        self.with(class, |c| c.policy.state_name())
+    /// Where the breaker of this class is.
+    pub fn state(&self, class: OpClass) -> State {
+        self.with(class, |c| c.policy.state())
     }
 
     /// The share of faults in the window, 0–1.

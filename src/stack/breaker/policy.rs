@@ -1,4 +1,4 @@
-use super::{Settings, rate::Rate};
+use super::{Settings, State, rate::Rate};
 use crate::{
     evidence::Lesson,
     health::{Ramp, Window},
@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Duration};
 
 /// Where a breaker is. *Closed* is when traffic flows.
 #[derive(Clone, Debug)]
-enum State {
+enum Phase {
     /// → `Open` on too many faults.
     Closed {
         /// Quarters of faults since the last good attempt.
@@ -100,7 +100,7 @@ pub(crate) enum Transition {
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     settings: Settings,
-    state: State,
+    state: Phase,
     window: Window,
     /// Attempts that were evidence, and the latest faults among them: for low rates.
     attempts: u64,
@@ -141,7 +141,7 @@ impl Policy {
         Self {
             window: Window::new(settings.window),
             settings,
-            state: State::Closed {
+            state: Phase::Closed {
                 strikes: 0,
                 ramp: None,
                 recovered: None,
@@ -158,28 +158,28 @@ impl Policy {
     /// Whether an attempt may pass now, without letting it pass.
     pub(crate) fn peek(&self, now: Instant) -> Admission {
         match &self.state {
-            State::Closed { .. } => Admission::Pass,
-            State::Open { until, .. } if now < *until => Admission::Refuse { until: *until },
-            State::HalfOpen { probing: true, .. } => Admission::Refuse { until: now },
-            State::HalfOpen { next, .. } if now < *next => Admission::Refuse { until: *next },
-            State::Open { .. } | State::HalfOpen { .. } => Admission::Probe,
+            Phase::Closed { .. } => Admission::Pass,
+            Phase::Open { until, .. } if now < *until => Admission::Refuse { until: *until },
+            Phase::HalfOpen { probing: true, .. } => Admission::Refuse { until: now },
+            Phase::HalfOpen { next, .. } if now < *next => Admission::Refuse { until: *next },
+            Phase::Open { .. } | Phase::HalfOpen { .. } => Admission::Probe,
         }
     }
 
     /// What stands before a probe from the background.
     pub(crate) fn gate(&self, now: Instant) -> Gate {
         match self.state {
-            State::Closed { .. } => Gate::Closed {
+            Phase::Closed { .. } => Gate::Closed {
                 wary: self.wary_until.is_some_and(|until| now < until),
             },
-            State::Open { until, .. } if now < until => Gate::Shut { until },
-            State::Open { until, .. } => Gate::Due {
+            Phase::Open { until, .. } if now < until => Gate::Shut { until },
+            Phase::Open { until, .. } => Gate::Due {
                 since: until,
                 alive: false,
             },
-            State::HalfOpen { probing: true, .. } => Gate::Probing,
-            State::HalfOpen { next, .. } if now < next => Gate::Shut { until: next },
-            State::HalfOpen { next, successes, .. } => Gate::Due {
+            Phase::HalfOpen { probing: true, .. } => Gate::Probing,
+            Phase::HalfOpen { next, .. } if now < next => Gate::Shut { until: next },
+            Phase::HalfOpen { next, successes, .. } => Gate::Due {
                 since: next,
                 alive: successes > 0,
             },
@@ -189,9 +189,9 @@ impl Policy {
     /// Not closed, no probe has succeeded since it opened, and the background, if there is any, is not overdue with one.
     pub(crate) fn is_lifeless(&self, now: Instant) -> bool {
         match self.state {
-            State::Closed { .. } => false,
-            State::Open { until, .. } => now < until + OVERDUE,
-            State::HalfOpen { successes, next, .. } => successes == 0 && now < next + OVERDUE,
+            Phase::Closed { .. } => false,
+            Phase::Open { until, .. } => now < until + OVERDUE,
+            Phase::HalfOpen { successes, next, .. } => successes == 0 && now < next + OVERDUE,
         }
     }
 
@@ -203,8 +203,8 @@ impl Policy {
             return (admission, None);
         }
         match &mut self.state {
-            State::Open { outage, .. } => {
-                self.state = State::HalfOpen {
+            Phase::Open { outage, .. } => {
+                self.state = Phase::HalfOpen {
                     successes: 0,
                     probing: true,
                     next: now,
@@ -213,11 +213,11 @@ impl Policy {
                 };
                 (admission, Some(Transition::HalfOpened))
             }
-            State::HalfOpen { probing, .. } => {
+            Phase::HalfOpen { probing, .. } => {
                 *probing = true;
                 (admission, None)
             }
-            State::Closed { .. } => (Admission::Pass, None),
+            Phase::Closed { .. } => (Admission::Pass, None),
         }
     }
 
@@ -229,7 +229,7 @@ impl Policy {
         alone: bool,
         rng: &mut fastrand::Rng,
     ) -> Option<Transition> {
-        if !matches!(self.state, State::Closed { .. }) {
+        if !matches!(self.state, Phase::Closed { .. }) {
             return None;
         }
         self.rate.count(now);
@@ -260,9 +260,9 @@ impl Policy {
         rng: &mut fastrand::Rng,
     ) -> Option<Transition> {
         let strikes_before = match &mut self.state {
-            State::Closed { strikes, .. } => strikes,
+            Phase::Closed { strikes, .. } => strikes,
             // Sent before it opened, and back only now: old news.
-            State::Open { .. } | State::HalfOpen { .. } => return None,
+            Phase::Open { .. } | Phase::HalfOpen { .. } => return None,
         };
         match lesson {
             Lesson::Good | Lesson::Alive => {
@@ -354,7 +354,7 @@ impl Policy {
 
     fn looked(&mut self, now: Instant, lesson: Lesson, probe: bool, rng: &mut fastrand::Rng) -> Option<Transition> {
         let (successes, probing, well_since, outage, was_open) = match &self.state {
-            State::HalfOpen {
+            Phase::HalfOpen {
                 successes,
                 probing,
                 well_since,
@@ -362,14 +362,14 @@ impl Policy {
                 ..
             } => (*successes, *probing, well_since.unwrap_or(now), *outage, false),
             // One that succeeds here and there, among many that are forced and fail, is no news.
-            State::Open {
+            Phase::Open {
                 disproved: Some(at), ..
             } if now.saturating_duration_since(*at) < self.settings.open_min => return None,
-            State::Open { outage, .. } => (0, false, now, *outage, true),
+            Phase::Open { outage, .. } => (0, false, now, *outage, true),
             // It closed meanwhile. What was forced was alone.
-            State::Closed { .. } => return self.ended(now, lesson, !probe, rng),
+            Phase::Closed { .. } => return self.ended(now, lesson, !probe, rng),
         };
-        let is_early = matches!(&self.state, State::HalfOpen { next, .. } if now < *next);
+        let is_early = matches!(&self.state, Phase::HalfOpen { next, .. } if now < *next);
         // Who asks for less is there.
         let alive = matches!(lesson, Lesson::Good | Lesson::Alive | Lesson::Throttled);
         match lesson {
@@ -383,7 +383,7 @@ impl Policy {
                     self.outages.rotate_left(1);
                     self.outages[REMEMBERED - 1] = None;
                 }
-                self.state = State::Closed {
+                self.state = Phase::Closed {
                     strikes: 0,
                     ramp: Some(Ramp::after(lasted, now, rng)),
                     recovered: Some(Recovery { at: now, outage }),
@@ -391,7 +391,7 @@ impl Policy {
                 Some(Transition::Closed { outage: lasted })
             }
             _ if alive => {
-                self.state = State::HalfOpen {
+                self.state = Phase::HalfOpen {
                     successes: successes + 1,
                     probing,
                     next: now + self.hold_down(now) / self.successes_wanted(outage).saturating_sub(1).max(1),
@@ -402,7 +402,7 @@ impl Policy {
             }
             // A forced attempt that fails tells nothing new: where nothing is closed there are hundreds a second of them.
             Lesson::Fault | Lesson::Late if !probe => {
-                if let State::HalfOpen {
+                if let Phase::HalfOpen {
                     successes, well_since, ..
                 } = &mut self.state
                 {
@@ -419,7 +419,7 @@ impl Policy {
 
     /// The probe was dropped without an end: the next one may pass.
     pub(crate) fn probe_dropped(&mut self) {
-        if let State::HalfOpen { probing, .. } = &mut self.state {
+        if let Phase::HalfOpen { probing, .. } = &mut self.state {
             *probing = false;
         }
     }
@@ -427,40 +427,40 @@ impl Policy {
     /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
     pub(crate) fn share(&mut self, now: Instant) -> f64 {
         match &mut self.state {
-            State::Closed { ramp, .. } => {
+            Phase::Closed { ramp, .. } => {
                 if ramp.is_some_and(|ramp| ramp.is_over(now)) {
                     *ramp = None;
                 }
                 ramp.map_or(1.0, |ramp| ramp.share(now))
             }
-            State::Open { .. } | State::HalfOpen { .. } => 0.0,
+            Phase::Open { .. } | Phase::HalfOpen { .. } => 0.0,
         }
     }
 
     /// Closed and off its ramp: every attempt passes.
     pub(crate) const fn is_untroubled(&self) -> bool {
-        matches!(self.state, State::Closed { ramp: None, .. })
+        matches!(self.state, Phase::Closed { ramp: None, .. })
     }
 
     /// Closed, on its ramp or off it.
     pub(crate) const fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed { .. })
+        matches!(self.state, Phase::Closed { .. })
     }
 
     /// When the outage began, while it is not closed.
     pub(crate) const fn out_since(&self) -> Option<Instant> {
         match &self.state {
-            State::Closed { .. } => None,
-            State::Open { outage, .. } | State::HalfOpen { outage, .. } => Some(outage.since),
+            Phase::Closed { .. } => None,
+            Phase::Open { outage, .. } | Phase::HalfOpen { outage, .. } => Some(outage.since),
         }
     }
 
-    /// `"closed"`, `"open"` or `"half-open"`.
-    pub(crate) const fn state_name(&self) -> &'static str {
-        match self.state {
-            State::Closed { .. } => "closed",
-            State::Open { .. } => "open",
-            State::HalfOpen { .. } => "half-open",
+    /// Where it is.
+    pub(crate) const fn state(&self) -> State {
+        match &self.state {
+            Phase::Closed { .. } => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::HalfOpen { .. } => State::HalfOpen,
         }
     }
 
@@ -489,7 +489,7 @@ impl Policy {
     fn open(&mut self, now: Instant, cause: Cause, late: bool, rng: &mut fastrand::Rng) -> Transition {
         let outage = match &self.state {
             // A relapse on the ramp, or soon after, is the same outage going on.
-            State::Closed {
+            Phase::Closed {
                 ramp,
                 recovered: Some(recovery),
                 ..
@@ -501,7 +501,7 @@ impl Policy {
                     ..recovery.outage
                 }
             }
-            State::Closed { .. } => {
+            Phase::Closed { .. } => {
                 self.outages.rotate_right(1);
                 self.outages[0] = Some(now);
                 Outage {
@@ -509,7 +509,7 @@ impl Policy {
                     relapses: 0,
                 }
             }
-            State::Open { outage, .. } | State::HalfOpen { outage, .. } => *outage,
+            Phase::Open { outage, .. } | Phase::HalfOpen { outage, .. } => *outage,
         };
         let s = &self.settings;
         let age = now.saturating_duration_since(outage.since);
@@ -533,7 +533,7 @@ impl Policy {
             .min(s.open_max)
             .mul_f64(1.0 - s.jitter + 2.0 * s.jitter * rng.f64())
             .min(s.open_max);
-        self.state = State::Open {
+        self.state = Phase::Open {
             until: now + duration,
             disproved: (cause == Cause::ProbeFailed || outage.relapses > 0).then_some(now),
             outage,

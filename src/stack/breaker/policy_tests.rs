@@ -13,7 +13,7 @@ fn opened(policy: &mut Policy, now: Instant) {
     for _ in 0..4 {
         policy.ended(now, Lesson::Fault, false, &mut rng());
     }
-    assert_eq!(policy.state_name(), "open");
+    assert_eq!(policy.state().as_str(), "open");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn at_low_rates_three_faults_are_enough() {
             now += millis(200);
             policy.ended(now, lesson, false, &mut rng());
         }
-        assert_eq!(policy.state_name(), "open");
+        assert_eq!(policy.state().as_str(), "open");
     }
 }
 
@@ -97,7 +97,7 @@ fn what_was_late_is_looked_at_again_soon() {
             assert_eq!(policy.admit(until).0, Admission::Probe);
             policy.probed(until, Lesson::Good, &mut rng());
         }
-        assert_eq!(policy.state_name(), "closed");
+        assert_eq!(policy.state().as_str(), "closed");
         now = until + millis(10_000);
     }
 }
@@ -189,7 +189,7 @@ fn it_forgets_faults_by_the_clock() {
         now += millis(16_000);
         policy.ended(now, Lesson::Good, false, &mut rng());
     }
-    assert_eq!(policy.state_name(), "closed");
+    assert_eq!(policy.state().as_str(), "closed");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn forced_attempts_heal_an_open_breaker_but_do_not_prolong_it() {
     );
     policy.forced(t0, Lesson::Good, &mut rng());
     policy.forced(t0, Lesson::Good, &mut rng());
-    assert_eq!(policy.state_name(), "closed");
+    assert_eq!(policy.state().as_str(), "closed");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn one_that_succeeds_here_and_there_is_no_news_after_a_failed_probe() {
     ));
     let soon = t0 + millis(1_299);
     assert_eq!(policy.forced(soon, Lesson::Good, &mut rng()), None);
-    assert_eq!(policy.state_name(), "open");
+    assert_eq!(policy.state().as_str(), "open");
     let later = t0 + millis(1_300);
     assert_eq!(
         policy.forced(later, Lesson::Good, &mut rng()),
@@ -297,7 +297,7 @@ fn an_endpoint_that_flaps_must_stay_well_for_longer_each_time() {
         opened(&mut policy, now);
         now += millis(1_600);
         let first = now;
-        while policy.state_name() != "closed" {
+        while policy.state().as_str() != "closed" {
             if policy.admit(now).0 == Admission::Probe {
                 policy.probed(now, Lesson::Good, &mut rng());
             }
@@ -352,7 +352,7 @@ proptest! {
             }
             let share = policy.share(now);
             prop_assert!((0.0..=1.0).contains(&share));
-            prop_assert_eq!(share == 0.0, policy.state_name() != "closed");
+            prop_assert_eq!(share == 0.0, policy.state().as_str() != "closed");
         }
     }
 }

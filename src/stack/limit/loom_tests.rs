@@ -1,11 +1,21 @@
 //! The real admission, behind its real layer, in every interleaving of a few callers.
 
-use super::*;
-use crate::stack::sync::{atomic::AtomicUsize, explore};
+use super::{Admission, LimitLayer};
+use crate::{
+    BoxError,
+    request::Call,
+    stack::sync::{
+        atomic::{AtomicUsize, Ordering},
+        explore,
+    },
+};
 use futures_util::future::{BoxFuture, pending};
 use loom::thread;
-use std::task::Waker;
-use tower::{Service, service_fn, util::BoxCloneSyncService};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+use tower::{Layer, Service, service_fn, util::BoxCloneSyncService};
 
 /// One endpoint behind its admission.
 #[derive(Clone)]

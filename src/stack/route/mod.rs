@@ -91,6 +91,11 @@ impl<S> Member<S> {
         }
     }
 
+    /// What its layers share.
+    pub const fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
     fn map<N>(self, station: impl FnOnce(S) -> N) -> Member<N> {
         Member {
             service: station(self.service),

@@ -40,7 +40,9 @@ fn s3(store: &Store) -> S3 {
 }
 
 fn breaker(snapshot: &Snapshot, endpoint: usize) -> &'static str {
-    snapshot.endpoints[endpoint].classes[OpClass::Read.index()].breaker
+    snapshot.endpoints[endpoint].classes[OpClass::Read.index()]
+        .breaker
+        .as_str()
 }
 
 #[tokio::test]
