@@ -1,6 +1,6 @@
 //! The real admission, behind its real layer, in every interleaving of a few callers.
 
-use super::{Admission, LimitLayer};
+use super::{Admission, Full, LimitLayer};
 use crate::{
     BoxError,
     request::Call,
