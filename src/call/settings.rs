@@ -53,6 +53,14 @@ macro_rules! stack_setters {
             self
         }
 
+        /// What metrics call this client: the value of their label `client`. Default `"default"`. Clients of one process that are to be
+        /// told apart need names of their own. Install the recorder before [`build`](Self::build): handles are taken there.
+        #[must_use]
+        pub fn name(mut self, name: impl Into<std::sync::Arc<str>>) -> Self {
+            self.settings.stack.audience.client = name.into();
+            self
+        }
+
         /// What explanations and errors call the calls of this client that are not named themselves. Default: `get`, `read` and
         /// the like. (What they are measured with is this client's anyway.)
         #[must_use]
@@ -133,7 +141,7 @@ macro_rules! stack_setters {
         /// be another client's call, where credentials are shared; so a panic in it goes no further than the panic hook.
         #[must_use]
         pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
-            self.settings.stack.listener = Some(std::sync::Arc::new(listener));
+            self.settings.stack.audience.listener = Some(std::sync::Arc::new(listener));
             self
         }
 
