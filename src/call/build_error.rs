@@ -46,9 +46,6 @@ pub enum BuildError {
     /// No provider keeps another provider's table in step.
     #[error("`{0}` and `{1}` are of different providers, so they cannot be replicas of one table under `strong`")]
     StrongAcrossProviders(Arc<str>, Arc<str>),
-    /// A [`Failover`](crate::Failover)'s `classify` was given after its `probe`, which it then cannot judge.
-    #[error("give `.classify(..)` before `.probe(..)`, whose results it must judge")]
-    ProbeBeforeClassify,
     /// A deadline of nothing, or beyond a day.
     #[error("{0}")]
     Deadline(String),

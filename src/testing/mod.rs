@@ -13,8 +13,10 @@
 
 pub mod claims;
 pub mod contract;
+mod errors;
 pub mod kv;
 pub mod objects;
 mod refused;
 
+pub use errors::error;
 pub use refused::Refused;

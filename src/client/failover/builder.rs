@@ -1,4 +1,7 @@
-use super::{Core, Failover, Invoke, probe::Probe};
+use super::{
+    Core, Failover, Invoke,
+    probe::{NoProbe, Probe, ProbeOf},
+};
 use crate::{
     BuildError, Endpoint,
     call::{
@@ -9,19 +12,17 @@ use crate::{
     probe::{Prober, lanes},
     stack::compose,
     telemetry::CallMetrics,
-    verdict::{Classify, Standard},
+    verdict::Standard,
 };
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 /// Builds a [`Failover`]. Every default is fit for production.
 #[derive(Clone, Debug)]
-pub struct FailoverBuilder<C, K = Standard> {
+pub struct FailoverBuilder<C, K = Standard, P = NoProbe> {
     endpoints: Vec<Endpoint<C>>,
     constraints: Constraints,
     classify: K,
-    probe: Option<Probe<C, K>>,
-    /// Another `classify` came after the probe, which it cannot judge.
-    probe_lost: bool,
+    probe: P,
     settings: Settings,
 }
 
@@ -31,14 +32,13 @@ impl<C> FailoverBuilder<C> {
             endpoints: Vec::new(),
             constraints: Constraints::new(),
             classify: Standard,
-            probe: None,
-            probe_lost: false,
+            probe: NoProbe,
             settings: Settings::default(),
         }
     }
 }
 
-impl<C, K> FailoverBuilder<C, K> {
+impl<C, K, P> FailoverBuilder<C, K, P> {
     /// Adds an endpoint. The order is the order of preference, unless tiers say otherwise.
     #[must_use]
     pub fn endpoint(mut self, endpoint: Endpoint<C>) -> Self {
@@ -55,33 +55,32 @@ impl<C, K> FailoverBuilder<C, K> {
 
     /// Judges results with `classify` instead of [`Standard`]. [How to write one](crate::guide::classify).
     #[must_use]
-    pub fn classify<L>(self, classify: L) -> FailoverBuilder<C, L> {
+    pub fn classify<L>(self, classify: L) -> FailoverBuilder<C, L, P> {
         FailoverBuilder {
             endpoints: self.endpoints,
             constraints: self.constraints,
             classify,
-            probe: None,
-            probe_lost: self.probe.is_some() || self.probe_lost,
+            probe: self.probe,
             settings: self.settings,
         }
     }
 
     /// A cheap read that shows whether an endpoint is well (`list_tables` with a limit of 1, a key that does not exist):
-    /// sent in the background, see [`probe`](mod@crate::probe). Its result is judged like any call's, so give
-    /// [`classify`](Self::classify) first. Without a probe, idle endpoints are not looked at, and one that is out is tried
+    /// sent in the background, see [`probe`](mod@crate::probe). Its result is judged like any call's. Without a probe, idle endpoints are not looked at, and one that is out is tried
     /// out with a call now and then, which is asked elsewhere as well.
     #[must_use]
-    pub fn probe<F, Fut, T, E>(mut self, probe: F) -> Self
+    pub fn probe<F, Fut, T, E>(self, probe: F) -> FailoverBuilder<C, K, ProbeOf<F, T, E>>
     where
-        C: Clone + Send + Sync + 'static,
-        K: Classify<T, E> + Clone + Send + Sync + 'static,
-        F: Fn(C) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
-        E: std::error::Error + Send + Sync + 'static,
+        F: Fn(C) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
     {
-        (self.probe, self.probe_lost) = (Some(Probe::new(probe)), false);
-        self
+        FailoverBuilder {
+            endpoints: self.endpoints,
+            constraints: self.constraints,
+            classify: self.classify,
+            probe: ProbeOf::new(probe),
+            settings: self.settings,
+        }
     }
 
     stack_setters!();
@@ -94,11 +93,9 @@ impl<C, K> FailoverBuilder<C, K> {
     where
         C: Clone,
         K: Clone,
+        P: Probe<C, K>,
     {
         self.settings.check()?;
-        if self.probe_lost {
-            return Err(BuildError::ProbeBeforeClassify);
-        }
         let (profiles, clients): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
         BuildError::unless_keepers_make_sense(&roster)?;
@@ -115,14 +112,13 @@ impl<C, K> FailoverBuilder<C, K> {
         let permitted = |(client, violation): (_, &Option<_>)| violation.is_none().then_some(client);
         let all = clients.into_iter().zip(composed.violations.iter());
         let clients = all.filter_map(permitted).collect();
-        let prober = match self.probe {
+        let prober = match self.probe.sender(composed.route.clone()) {
             None => Prober::none(),
-            Some(probe) => {
+            Some(send) => {
                 let mut probes = self.settings.probes.clone();
                 // Only an object client knows a write that does no harm.
                 probes.writes = false;
                 let lanes = lanes(&roster, &composed, &probes, &self.settings.stack.audience);
-                let send = probe.sender(composed.route.clone());
                 Prober::start(probes, lanes, send, !self.settings.stack.seed)
             }
         };

@@ -1,4 +1,4 @@
-//! The user's probe, its types forgotten.
+//! The user's probe.
 
 use super::{Invoke, Op};
 use crate::{
@@ -7,55 +7,77 @@ use crate::{
     stack::Routed,
     verdict::Classify,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc};
 
-type MakeSender<C, K> = dyn Fn(Routed<Invoke<C>, K>) -> Sender + Send + Sync;
+/// A builder without a probe.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProbe;
 
-/// Makes, once the endpoints' stacks are there, what sends the probe through them.
-pub(super) struct Probe<C, K>(Arc<MakeSender<C, K>>);
+/// A builder's probe, which gives `Result<T, E>`.
+pub struct ProbeOf<F, T, E> {
+    probe: Arc<F>,
+    gives: PhantomData<fn() -> (T, E)>,
+}
 
-impl<C, K> Probe<C, K> {
-    pub(super) fn new<F, Fut, T, E>(probe: F) -> Self
-    where
-        C: Clone + Send + Sync + 'static,
-        K: Classify<T, E> + Clone + Send + Sync + 'static,
-        F: Fn(C) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
-        E: std::error::Error + Send + Sync + 'static,
-    {
-        let probe = Arc::new(probe);
-        Self(Arc::new(move |route| {
+/// Sealed: what a builder may have as its probe.
+pub trait Probe<C, K> {
+    /// Once the endpoints' stacks are there: what sends the probe through them.
+    fn sender(&self, route: Routed<Invoke<C>, K>) -> Option<Sender>;
+}
+
+impl<F, T, E> ProbeOf<F, T, E> {
+    pub(super) fn new(probe: F) -> Self {
+        Self {
+            probe: Arc::new(probe),
+            gives: PhantomData,
+        }
+    }
+}
+
+impl<C, K> Probe<C, K> for NoProbe {
+    fn sender(&self, _: Routed<Invoke<C>, K>) -> Option<Sender> {
+        None
+    }
+}
+
+impl<C, K, F, Fut, T, E> Probe<C, K> for ProbeOf<F, T, E>
+where
+    C: Clone + Send + Sync + 'static,
+    K: Classify<T, E> + Clone + Send + Sync + 'static,
+    F: Fn(C) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    fn sender(&self, route: Routed<Invoke<C>, K>) -> Option<Sender> {
+        let probe = self.probe.clone();
+        Some(Arc::new(move |endpoint, class: OpClass| {
+            let record = CallRecord::new(class, Safety::ReadOnly)
+                .earning(false)
+                .pinned(Some(endpoint))
+                .starting_as(LegKind::Probe);
             let probe = probe.clone();
-            Arc::new(move |endpoint, class: OpClass| {
-                let record = CallRecord::new(class, Safety::ReadOnly)
-                    .earning(false)
-                    .pinned(Some(endpoint))
-                    .starting_as(LegKind::Probe);
-                let probe = probe.clone();
-                let call = Call::on_record(Op::new(move |client| probe(client)), record);
-                let attempt = route.send(call.clone());
-                Box::pin(async move {
-                    // How it ended is in the record.
-                    let _ = attempt.await;
-                    Sent::of(call.record())
-                })
+            let call = Call::on_record(Op::new(move |client| probe(client)), record);
+            let attempt = route.send(call.clone());
+            Box::pin(async move {
+                // How it ended is in the record.
+                let _ = attempt.await;
+                Sent::of(call.record())
             })
         }))
     }
-
-    pub(super) fn sender(&self, route: Routed<Invoke<C>, K>) -> Sender {
-        (self.0)(route)
-    }
 }
 
-impl<C, K> Clone for Probe<C, K> {
+impl<F, T, E> Clone for ProbeOf<F, T, E> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self {
+            probe: self.probe.clone(),
+            gives: PhantomData,
+        }
     }
 }
 
-impl<C, K> fmt::Debug for Probe<C, K> {
+impl<F, T, E> fmt::Debug for ProbeOf<F, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Probe")
     }

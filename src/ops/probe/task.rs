@@ -32,7 +32,7 @@ use tokio::{runtime::Handle, task::AbortHandle};
 pub(crate) type Sender = Arc<dyn Fn(usize, OpClass) -> Pin<Box<dyn Future<Output = Sent> + Send>> + Send + Sync>;
 
 /// What became of a probe.
-pub(crate) struct Sent {
+pub struct Sent {
     /// It left this process.
     started: bool,
     ended: Option<Ended>,
