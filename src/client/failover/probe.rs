@@ -11,7 +11,7 @@ use std::{fmt, sync::Arc};
 
 type MakeSender<C, K> = dyn Fn(Routed<Invoke<C>, K>) -> Sender + Send + Sync;
 
-/// Makes, once the endpoints' stacks are there, what sends the probe through them.
+/// Makes, once the endpoints' stacks exist, the sender of the probe through them.
 pub(super) struct Probe<C, K>(Arc<MakeSender<C, K>>);
 
 impl<C, K> Probe<C, K> {
