@@ -310,7 +310,7 @@ impl<P: Protocol> Context<P> {
         self.passes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those of these endpoints that this call may go to.
+    /// The subset of these endpoints that this call may go to.
     pub(crate) fn reach(&self, endpoints: u64) -> u64 {
         endpoints & !self.barred & self.pin.map_or(u64::MAX, bit)
     }

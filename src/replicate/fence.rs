@@ -15,7 +15,6 @@
 //! The condition is ours and not the caller's, so its failure is no answer. Then look again; recognise an attempt of
 //! our own that landed; else try on the current tag. A write that nobody asked to be fenced goes unconditionally in the
 //! end.
-//! that landed, else try on the tag that is there now. What nobody asked to be fenced goes unconditionally in the end.
 
 use super::{Accepted, Write, authority, fit::fit, of_the_home};
 use crate::{

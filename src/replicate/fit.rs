@@ -19,7 +19,7 @@ impl Condition {
     }
 }
 
-/// Those of these endpoints that a write on this condition may go to.
+/// The subset of these endpoints that a write on this condition may go to.
 ///
 /// An endpoint that is known not to keep to the condition gets no write. An endpoint whose treatment is unknown is
 /// asked in the background, and gets a bounded number of writes meanwhile (none, if an answer is required). With no

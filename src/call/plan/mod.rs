@@ -63,7 +63,7 @@ impl Replication {
     ///
     /// All of this rests on stores that refuse a second create. If the client does not know whether a store refuses,
     /// the client asks the store [in the background](crate::ObjectClient::verify) when the first create goes there. A
-    /// store that overwrites gets no more creates.
+    /// store that was seen to overwrite gets no more creates.
     pub const fn write_once() -> Self {
         Self {
             plan: Plan::WriteOnce,

@@ -159,8 +159,7 @@ impl<C, K> Failover<C, K> {
     /// An attempt that was given up may land after the call was acknowledged, and after later writes. *Idempotent* is
     /// therefore not enough where another write may come between.
     /// [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved) says whether an
-    /// attempt may still land. If that matters, give every attempt a condition (a version, an ETag): see [late
-    /// attempts](crate::client#late-attempts).
+    /// attempt may still land. If that matters, give every attempt a condition (a version, an ETag): see
     /// [late attempts](crate::client#late-attempts).
     pub fn idempotent_write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
     where

@@ -35,7 +35,7 @@ fn each(core: &Core<Keys>, check: impl Fn(&Limits) -> Result<(), LimitExceeded>)
     Ok(())
 }
 
-/// The limits that every endpoint keeps. Forbidden characters are checked endpoint by endpoint; the result holds those
+/// The limits that fit every endpoint. Forbidden characters are checked endpoint by endpoint; the result holds those
 /// of the first endpoint that forbids any.
 pub(super) fn strictest(core: &Core<Keys>) -> Limits {
     let all = || core.providers().map(|(_, provider)| provider.limits());

@@ -222,7 +222,7 @@ impl KvClient {
         ScanCall::new(self.core.clone(), query)
     }
 
-    /// The limits that every endpoint keeps: the strictest of all.
+    /// The limits that fit every endpoint: the strictest of all.
     pub fn limits(&self) -> Limits {
         door::strictest(&self.core)
     }
