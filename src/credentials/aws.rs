@@ -5,7 +5,7 @@ use aws_credential_types::{
 };
 use std::sync::Arc;
 
-/// For the AWS SDKs: wraps a provider of credentials, and is one.
+/// For the AWS SDKs: a provider of credentials around another provider.
 ///
 /// The SDKs have a cache of their own (`IdentityCache::lazy()`). That cache asks anew 10 s before the expiry, lets
 /// every call wait for the answer (6 to 22 s by default, by the client's retries), and forgets its credentials before

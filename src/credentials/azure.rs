@@ -18,7 +18,7 @@ pub struct ScopedToken {
 /// for at every call; the keeper answers at once.
 const ASKED_AGAIN: Duration = Duration::seconds(1);
 
-/// For Azure's SDKs: wraps a credential (of `azure_identity`, or your own), and is one. Use it as
+/// For Azure's SDKs: a credential around another credential (of `azure_identity`, or your own). Use the keeper as
 /// `Credential::Token(Arc::new(keeper))`, or wherever else the SDK takes a `TokenCredential`.
 impl Keeper<ScopedToken> {
     /// Keeps the token that this credential returns for these scopes: `["https://storage.azure.com/.default"]`. Other

@@ -322,8 +322,8 @@ impl Proposal {
     /// Gives the order. [`lift`](Operator::lift) takes the returned number.
     ///
     /// # Errors
-    /// [`Refused`]: the order matches nothing, would leave nothing (or, where writes are drained, nothing for writes), has
-    /// no reason, or lasts too long.
+    /// [`Refused`]: the order matches nothing, would leave nothing (or, where writes are drained, nothing for writes),
+    /// has no reason, or lasts too long.
     pub fn apply(self) -> Result<u64, Refused> {
         self.sensible()?;
         let now = clock::now();
