@@ -48,8 +48,8 @@ pub struct PagesCall<P: Paged> {
 ///
 /// Under `write_once` the endpoints' listings are merged. When one endpoint fails, the listing goes on without it and
 /// [`is_complete`](Self::is_complete) turns false. Under `provider_managed` one endpoint lists. When it fails, another
-/// endpoint goes on after the last entry. [`is_possibly_stale`](Self::is_possibly_stale) is true if an endpoint other than
-/// the home listed.
+/// endpoint goes on after the last entry. [`is_possibly_stale`](Self::is_possibly_stale) is true if an endpoint other
+/// than the home listed.
 pub struct Pages<P: Paged> {
     state: State<P>,
     missing: Vec<NotAsked>,
