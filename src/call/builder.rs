@@ -147,10 +147,10 @@ impl<P: Protocol> StoreBuilder<P> {
             // What these wait for is within it, too.
             Either::Right(layered) => Either::Right(deadline.layer(layered)),
         };
-        let listener = parts.settings.stack.listener.clone();
+        let audience = parts.settings.stack.audience.clone();
         let core = Core::new(parts, door, composed, prober);
         if several_providers(&core.engine.roster) {
-            core.engine.dependencies().warn(listener);
+            core.engine.dependencies().warn(audience);
         }
         Ok(core)
     }

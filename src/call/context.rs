@@ -331,7 +331,16 @@ impl<P: Protocol> Context<P> {
     /// Notes the end of the call.
     pub(crate) fn ended(&self, class: OpClass, failure: Option<&Error>) {
         let took = clock::now().saturating_duration_since(self.started);
-        self.core.engine.metrics.ended(class, failure.map(Error::kind), took);
+        self.core
+            .engine
+            .metrics
+            .ended(self.called(), class, failure.map(Error::kind), took);
+    }
+
+    /// What the call is called.
+    fn called(&self) -> &'static str {
+        let named = self.told.options().name.or(self.core.engine.name);
+        named.unwrap_or(self.operation)
     }
 
     pub(crate) fn explain(&self) -> Explanation {

@@ -37,7 +37,7 @@
 
 use crate::{
     endpoint::{Host, Profile, Role, Roster},
-    telemetry::{Event, Listener, Reporter},
+    telemetry::{Audience, Event, Reporter},
 };
 use std::{fmt, sync::Arc};
 
@@ -119,8 +119,8 @@ impl Dependencies {
     }
 
     /// Reports the hosts that endpoints of different providers share.
-    pub(crate) fn warn(&self, listener: Option<Listener>) {
-        let reporter = Reporter::new("".into(), listener);
+    pub(crate) fn warn(&self, audience: Audience) {
+        let reporter = Reporter::new("".into(), audience);
         for SharedHost { host, mut endpoints } in self.shared() {
             endpoints.dedup_by(|one, other| one.0 == other.0);
             reporter.report(Event::SharedDependency {

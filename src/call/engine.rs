@@ -16,7 +16,7 @@ use crate::{
     route::{Barred, Vitals},
     snapshot::Snapshot,
     stack::Composed,
-    telemetry::{CallListener, CallMetrics},
+    telemetry::CallMetrics,
 };
 use std::{
     fmt,
@@ -54,7 +54,7 @@ impl Engine {
         takes_writes: u64,
         prober: Prober,
         name: Option<&'static str>,
-        listener: Option<CallListener>,
+        metrics: CallMetrics,
     ) -> Self {
         Self {
             violations: composed.violations.clone(),
@@ -64,7 +64,7 @@ impl Engine {
             operator: Operator::of(&roster, composed, takes_writes),
             prober,
             name,
-            metrics: CallMetrics::telling(listener),
+            metrics,
             closed: AtomicBool::new(false),
             roster,
         }
@@ -117,6 +117,7 @@ impl Engine {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         ops::snapshot(
+            self.metrics.client(),
             self.roster.iter(),
             &self.violations,
             &self.vitals,

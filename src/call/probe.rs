@@ -16,7 +16,7 @@ pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<EndpointS
         &parts.roster,
         composed,
         &parts.settings.probes,
-        parts.settings.stack.listener.as_ref(),
+        &parts.settings.stack.audience,
     );
     let (Some(read), Some(write)) = (P::probe(OpClass::Read), P::probe(OpClass::Write)) else {
         return Prober::none();

@@ -54,6 +54,15 @@ macro_rules! stack_setters {
             self
         }
 
+        /// Sets the client's name in metrics: the value of their label `client`. Default `"default"`. To tell the
+        /// clients of one process apart, give each its own name. Install the recorder before [`build`](Self::build),
+        /// which takes the handles.
+        #[must_use]
+        pub fn name(mut self, name: impl Into<std::sync::Arc<str>>) -> Self {
+            self.settings.stack.audience.client = name.into();
+            self
+        }
+
         /// Sets the name that explanations and errors use for calls of this client without a name of their own.
         /// Default: `get`, `read` and the like. (Such calls are measured per client anyway.)
         #[must_use]
@@ -137,7 +146,7 @@ macro_rules! stack_setters {
         /// panic in the listener therefore goes no further than the panic hook.
         #[must_use]
         pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
-            self.settings.stack.listener = Some(std::sync::Arc::new(listener));
+            self.settings.stack.audience.listener = Some(std::sync::Arc::new(listener));
             self
         }
 

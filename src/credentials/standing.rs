@@ -8,7 +8,7 @@ use crate::{
         bounds::Bounded,
         clock::{self, Instant},
     },
-    telemetry::{Event, Listener, Reporter, aside},
+    telemetry::{Audience, Event, Listener, Reporter, aside},
 };
 use std::{
     fmt,
@@ -80,7 +80,7 @@ impl Standing {
     pub(super) fn new(name: Arc<str>, settings: Settings) -> Self {
         let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
         Self(Arc::new(Shared {
-            reporter: Reporter::new(name.clone(), None),
+            reporter: Reporter::new(name.clone(), Audience::default()),
             wrong: settings.wrong(),
             name,
             state: Mutex::new(State {

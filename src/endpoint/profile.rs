@@ -40,8 +40,9 @@ impl Profile {
     }
 
     /// The endpoint's labels in spans and metrics.
-    pub(crate) fn labels(&self) -> Labels {
+    pub(crate) fn labels(&self, client: Arc<str>) -> Labels {
         Labels {
+            client,
             endpoint: self.name.clone(),
             provider: self.provider.clone(),
             region: self.region.clone(),

@@ -11,6 +11,7 @@ mod capabilities;
 mod cause;
 mod error_kind;
 mod human;
+mod names;
 mod not_loaded;
 mod orders;
 
@@ -19,6 +20,8 @@ pub use capabilities::{Capabilities, Capability};
 pub use cause::Cause;
 pub use error_kind::ErrorKind;
 pub(crate) use human::Human;
+pub use names::NAMES;
+pub(crate) use names::Names;
 pub use not_loaded::NotLoaded;
 pub(crate) use not_loaded::Why;
 pub use orders::{Action, Selector};

@@ -13,9 +13,11 @@ use crate::{
 use operator::Operator;
 use probe::Prober;
 use snapshot::{EndpointSnapshot, Snapshot};
+use std::sync::Arc;
 
 /// The state of the endpoints now.
 pub(crate) fn snapshot<'a>(
+    client: &Arc<str>,
     profiles: impl Iterator<Item = &'a Profile>,
     violations: &[Option<Violation>],
     vitals: &[Vitals],
@@ -25,6 +27,7 @@ pub(crate) fn snapshot<'a>(
     now: Instant,
 ) -> Snapshot {
     Snapshot {
+        client: client.clone(),
         endpoints: profiles
             .zip(violations)
             .zip(vitals)

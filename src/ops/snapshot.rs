@@ -23,12 +23,15 @@ use crate::{
     route::Vitals,
     stack::orders::Order,
 };
-use std::{fmt, time::Duration};
+use metrics::gauge;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The state of a client's endpoints at this moment. `Display` prints a small table, without keys and secrets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
+    /// The name of the client.
+    pub client: Arc<str>,
     /// The endpoints, in the order of listing.
     pub endpoints: Vec<EndpointSnapshot>,
     /// How many whole retries or hedges the budget would grant now.
@@ -40,6 +43,45 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Sets the gauges `evenkeel_breaker_state`, `evenkeel_share`, `evenkeel_in_flight` and `evenkeel_budget`, which
+    /// [`telemetry`](crate::telemetry) describes. Call `publish` where your service is scraped, or from a timer: nothing
+    /// else sets the gauges.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// let photos = ObjectClient::builder()
+    ///     .name("photos")
+    ///     .endpoint(Endpoint::new("here", Memory::new()))
+    ///     .build()
+    ///     .unwrap();
+    /// photos.snapshot().publish();
+    /// ```
+    pub fn publish(&self) {
+        let client = &self.client;
+        gauge!("evenkeel_budget", "client" => client.clone()).set(self.budget as f64);
+        for one in &self.endpoints {
+            let endpoint = one.profile.shared_name();
+            let of_the_endpoint =
+                |name: &'static str| gauge!(name, "client" => client.clone(), "endpoint" => endpoint.clone());
+            of_the_endpoint("evenkeel_in_flight").set(f64::from(one.in_flight));
+            for class in &one.classes {
+                let of_the_class = |name: &'static str| {
+                    gauge!(
+                        name,
+                        "client" => client.clone(), "endpoint" => endpoint.clone(), "class" => class.class.as_str()
+                    )
+                };
+                of_the_class("evenkeel_share").set(class.share);
+                of_the_class("evenkeel_breaker_state").set(match class.breaker {
+                    breaker::State::Closed => 0.0,
+                    breaker::State::HalfOpen => 1.0,
+                    breaker::State::Open => 2.0,
+                });
+            }
+        }
+    }
+
     /// The endpoints that calls of this class go to now, in their order. No constraint bars them, no order keeps calls
     /// from them, and their breaker is closed. (For writes, read-only endpoints are left out.)
     ///

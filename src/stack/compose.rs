@@ -49,8 +49,8 @@ pub(crate) fn compose<S: Clone, K: Clone>(
     settings: &Settings,
 ) -> Composed<S, K> {
     let mut seeds = fastrand::Rng::with_seed(settings.seed);
-    let whole = Reporter::new("".into(), settings.listener.clone());
-    if let Some(listener) = &settings.listener {
+    let whole = Reporter::new("".into(), settings.audience.clone());
+    if let Some(listener) = &settings.audience.listener {
         roster
             .iter()
             .filter_map(Profile::credentials)
@@ -113,7 +113,7 @@ fn around<S: Clone, K: Clone>(
     settings: &Settings,
     seed: u64,
 ) -> Member<Around<S, K>> {
-    let reporter = Reporter::new(profile.shared_name().clone(), settings.listener.clone());
+    let reporter = Reporter::new(profile.shared_name().clone(), settings.audience.clone());
     let admission = Admission::with(profile.capacity(), profile.max_in_flight().unwrap_or(MAX_IN_FLIGHT));
     let vitals = Vitals {
         tracker: Arc::new(Tracker::behind(admission.clone()).limited(settings.attempt_limit)),
@@ -126,7 +126,7 @@ fn around<S: Clone, K: Clone>(
         None => timeout::Limit::learnt(tracker.clone()),
     };
     let timeout = TimeoutLayer::new(limit);
-    let observer = AttemptObserver::new(profile.labels());
+    let observer = AttemptObserver::new(profile.labels(settings.audience.client.clone()));
     let health = HealthLayer::observed_by(
         tracker.clone(),
         Timed(classify),

@@ -2,7 +2,7 @@ use crate::{
     breaker, deadline,
     model::bounds::Bounded,
     retry::{self, Budget},
-    telemetry::Listener,
+    telemetry::Audience,
 };
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Settings {
     pub(crate) registry: breaker::Registry,
     /// Everything random derives from it, so that a run can be replayed.
     pub(crate) seed: u64,
-    pub(crate) listener: Option<Listener>,
+    pub(crate) audience: Audience,
 }
 
 /// Fit for production. The seed comes from the system, so that no two processes of a fleet move in step.
@@ -33,7 +33,7 @@ impl Default for Settings {
             hedging: true,
             registry: breaker::Registry::new(),
             seed: fastrand::u64(..),
-            listener: None,
+            audience: Audience::default(),
         }
     }
 }

@@ -1,38 +1,42 @@
 use super::{CallEnd, CallListener, Event, aside};
 use crate::{
-    model::ErrorKind,
+    model::{ErrorKind, Names},
     request::{Abandoned, Ended, OpClass},
 };
 use metrics::{Counter, Histogram, counter, histogram};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 /// Counts an event.
-pub(super) fn count(event: &Event) {
+pub(super) fn count(client: &Arc<str>, event: &Event) {
     match event {
-        Event::BreakerOpened { endpoint, class, .. } => transition(endpoint, *class, "open"),
-        Event::BreakerHalfOpened { endpoint, class } => transition(endpoint, *class, "half-open"),
-        Event::BreakerClosed { endpoint, class, .. } => transition(endpoint, *class, "closed"),
-        Event::AllBad { class } => counter!("evenkeel_all_bad_total", "class" => class.as_str()).increment(1),
-        Event::BudgetExhausted { class } => {
-            counter!("evenkeel_budget_exhausted_total", "class" => class.as_str()).increment(1);
+        Event::BreakerOpened { endpoint, class, .. } => transition(client, endpoint, *class, "open"),
+        Event::BreakerHalfOpened { endpoint, class } => transition(client, endpoint, *class, "half-open"),
+        Event::BreakerClosed { endpoint, class, .. } => transition(client, endpoint, *class, "closed"),
+        Event::AllBad { class } => {
+            counter!("evenkeel_all_bad_total", "client" => client.clone(), "class" => class.as_str()).increment(1)
         }
-        Event::CredentialsKept { credentials, .. } => credentials_turned(credentials, "kept"),
-        Event::CredentialsLost { credentials, .. } => credentials_turned(credentials, "lost"),
-        Event::CredentialsRenewed { credentials, .. } => credentials_turned(credentials, "renewed"),
-        Event::LargeWritesOut { endpoint, .. } => large_writes(endpoint, "open"),
-        Event::LargeWritesBack { endpoint, .. } => large_writes(endpoint, "closed"),
+        Event::BudgetExhausted { class } => {
+            counter!("evenkeel_budget_exhausted_total", "client" => client.clone(), "class" => class.as_str())
+                .increment(1);
+        }
+        Event::CredentialsKept { credentials, .. } => credentials_turned(client, credentials, "kept"),
+        Event::CredentialsLost { credentials, .. } => credentials_turned(client, credentials, "lost"),
+        Event::CredentialsRenewed { credentials, .. } => credentials_turned(client, credentials, "renewed"),
+        Event::LargeWritesOut { endpoint, .. } => large_writes(client, endpoint, "open"),
+        Event::LargeWritesBack { endpoint, .. } => large_writes(client, endpoint, "closed"),
         Event::PassedOver { endpoint, .. } => {
-            counter!("evenkeel_passed_over_total", "endpoint" => endpoint.to_string()).increment(1);
+            counter!("evenkeel_passed_over_total", "client" => client.clone(), "endpoint" => endpoint.to_string())
+                .increment(1);
         }
         Event::ConditionsVerified {
             endpoint, unverified, ..
         } => {
-            counter!("evenkeel_unverified_writes_total", "endpoint" => endpoint.to_string()).increment(*unverified);
+            counter!("evenkeel_unverified_writes_total", "client" => client.clone(), "endpoint" => endpoint.to_string()).increment(*unverified);
         }
         Event::NoLongerAllBad { .. }
         | Event::SharedDependency { .. }
@@ -43,35 +47,38 @@ pub(super) fn count(event: &Event) {
 }
 
 /// In shadow, a call would have gone elsewhere.
-pub(crate) fn shadow_difference(class: OpClass) {
-    aside(|| counter!("evenkeel_shadow_differences_total", "class" => class.as_str()).increment(1));
+pub(crate) fn shadow_difference(client: &Arc<str>, class: OpClass) {
+    aside(|| {
+        counter!("evenkeel_shadow_differences_total", "client" => client.clone(), "class" => class.as_str())
+            .increment(1)
+    });
 }
 
-fn credentials_turned(credentials: &str, to: &'static str) {
+fn credentials_turned(client: &Arc<str>, credentials: &str, to: &'static str) {
     counter!(
         "evenkeel_credentials_transitions_total",
-        "credentials" => credentials.to_owned(), "to" => to
+        "client" => client.clone(), "credentials" => credentials.to_owned(), "to" => to
     )
     .increment(1);
 }
 
-fn large_writes(endpoint: &str, to: &'static str) {
-    counter!("evenkeel_large_write_transitions_total", "endpoint" => endpoint.to_owned(), "to" => to).increment(1);
+fn large_writes(client: &Arc<str>, endpoint: &str, to: &'static str) {
+    counter!("evenkeel_large_write_transitions_total", "client" => client.clone(), "endpoint" => endpoint.to_owned(), "to" => to).increment(1);
 }
 
-fn transition(endpoint: &str, class: OpClass, to: &'static str) {
+fn transition(client: &Arc<str>, endpoint: &str, class: OpClass, to: &'static str) {
     counter!(
         "evenkeel_breaker_transitions_total",
-        "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "to" => to
+        "client" => client.clone(), "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "to" => to
     )
     .increment(1);
 }
 
 /// A probe from the background ended.
-pub(super) fn probed(endpoint: &str, class: OpClass, how: Ended) {
+pub(super) fn probed(client: &Arc<str>, endpoint: &str, class: OpClass, how: Ended) {
     counter!(
         "evenkeel_probes_total",
-        "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "verdict" => ENDINGS[ending(how)]
+        "client" => client.clone(), "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "verdict" => ENDINGS[ending(how)]
     )
     .increment(1);
 }
@@ -88,7 +95,7 @@ const ENDINGS: [&str; 10] = [
     "denied",
     "caller",
     "abandoned",
-    "abandoned late",
+    "abandoned_late",
 ];
 
 /// One endpoint's handles, taken once: looking a metric up per attempt would cost more than the attempt's own bookkeeping.
@@ -98,7 +105,7 @@ pub(super) struct AttemptMetrics {
 }
 
 impl AttemptMetrics {
-    pub(super) fn new(endpoint: &str) -> Self {
+    pub(super) fn new(client: &Arc<str>, endpoint: &str) -> Self {
         Self {
             classes: OpClass::ALL.map(|class| {
                 let counters = ENDINGS
@@ -106,13 +113,13 @@ impl AttemptMetrics {
                     .map(|ending| {
                         counter!(
                             "evenkeel_attempts_total",
-                            "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "verdict" => *ending
+                            "client" => client.clone(), "endpoint" => endpoint.to_owned(), "class" => class.as_str(), "verdict" => *ending
                         )
                     })
                     .collect();
                 let durations = histogram!(
                     "evenkeel_attempt_duration_seconds",
-                    "endpoint" => endpoint.to_owned(), "class" => class.as_str()
+                    "client" => client.clone(), "endpoint" => endpoint.to_owned(), "class" => class.as_str()
                 );
                 (counters, durations)
             }),
@@ -137,32 +144,42 @@ const fn ending(how: Ended) -> usize {
 
 /// A client's own handles.
 pub(crate) struct CallMetrics {
-    ok: [Counter; 3],
-    durations: [Histogram; 3],
-    /// Failures are rare: their counters are made when first needed.
-    failed: Mutex<BTreeMap<(OpClass, &'static str), Counter>>,
+    client: Arc<str>,
+    /// By what calls are called.
+    operations: Names<OnceLock<OperationMetrics>>,
     /// Who else hears of each call's end.
     listener: Option<CallListener>,
 }
 
+/// Those of the calls of one operation.
+struct OperationMetrics {
+    ok: [Counter; 3],
+    durations: [Histogram; 3],
+    /// Failures are rare: their counters are made when first needed.
+    failed: Mutex<BTreeMap<(OpClass, &'static str), Counter>>,
+}
+
 impl CallMetrics {
-    pub(crate) fn telling(listener: Option<CallListener>) -> Self {
+    pub(crate) fn new(client: Arc<str>, listener: Option<CallListener>) -> Self {
         Self {
+            client,
+            operations: Names::default(),
             listener,
-            ok: OpClass::ALL
-                .map(|class| counter!("evenkeel_calls_total", "class" => class.as_str(), "outcome" => "ok")),
-            durations: OpClass::ALL
-                .map(|class| histogram!("evenkeel_call_duration_seconds", "class" => class.as_str())),
-            failed: Mutex::default(),
         }
     }
 
+    pub(crate) const fn client(&self) -> &Arc<str> {
+        &self.client
+    }
+
     /// A call ended; `failure` is its error's kind. Not called for one that was dropped.
-    pub(crate) fn ended(&self, class: OpClass, failure: Option<ErrorKind>, took: Duration) {
-        self.durations[class.index()].record(took);
+    pub(crate) fn ended(&self, operation: &'static str, class: OpClass, failure: Option<ErrorKind>, took: Duration) {
+        let of = self.operations.of(operation);
+        let of = of.get_or_init(|| OperationMetrics::new(&self.client, operation));
+        of.durations[class.index()].record(took);
         match failure.map(ErrorKind::as_str) {
-            None => self.ok[class.index()].increment(1),
-            Some(kind) => self.failed(class, kind).increment(1),
+            None => of.ok[class.index()].increment(1),
+            Some(kind) => of.failed(&self.client, operation, class, kind).increment(1),
         }
         if let Some(listener) = &self.listener {
             listener(&CallEnd {
@@ -174,13 +191,34 @@ impl CallMetrics {
     }
 }
 
-impl CallMetrics {
+fn calls(client: &Arc<str>, operation: &'static str, class: OpClass, outcome: &'static str) -> Counter {
+    counter!(
+        "evenkeel_calls_total",
+        "client" => client.clone(), "operation" => operation, "class" => class.as_str(), "outcome" => outcome
+    )
+}
+
+impl OperationMetrics {
+    fn new(client: &Arc<str>, operation: &'static str) -> Self {
+        let duration = |class: OpClass| {
+            histogram!(
+                "evenkeel_call_duration_seconds",
+                "client" => client.clone(), "operation" => operation, "class" => class.as_str()
+            )
+        };
+        Self {
+            ok: OpClass::ALL.map(|class| calls(client, operation, class, "ok")),
+            durations: OpClass::ALL.map(duration),
+            failed: Mutex::default(),
+        }
+    }
+
     /// The recorder is asked under no lock: it is not ours.
-    fn failed(&self, class: OpClass, kind: &'static str) -> Counter {
+    fn failed(&self, client: &Arc<str>, operation: &'static str, class: OpClass, kind: &'static str) -> Counter {
         let lock = || self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().get(&(class, kind)).cloned();
         known.unwrap_or_else(|| {
-            let counter = counter!("evenkeel_calls_total", "class" => class.as_str(), "outcome" => kind);
+            let counter = calls(client, operation, class, kind);
             lock().insert((class, kind), counter.clone());
             counter
         })

@@ -5,12 +5,14 @@
 //! - **Calls**: how each ended, to the function given to a builder's `on_call_end`: [`CallEnd`].
 //! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
-//! - **Metrics**, through the `metrics` facade. Handles are taken when a client is built: install the recorder before.
+//! - **Metrics**, through the `metrics` facade. Handles are taken when a client is built: install the recorder before. Every metric has
+//!   the label `client`: the builder's [`name`](crate::client::StoreBuilder::name), or `default`. Gauges are set by
+//!   [`Snapshot::publish`](crate::snapshot::Snapshot::publish).
 //!
 //! | name | kind | labels |
 //! |---|---|---|
-//! | `evenkeel_calls_total` | counter | `class`, `outcome` (an `ErrorKind`, or `ok`) |
-//! | `evenkeel_call_duration_seconds` | histogram | `class` |
+//! | `evenkeel_calls_total` | counter | `operation`, `class`, `outcome` (an `ErrorKind`, or `ok`) |
+//! | `evenkeel_call_duration_seconds` | histogram | `operation`, `class` |
 //! | `evenkeel_attempts_total` | counter | `endpoint`, `class`, `verdict` |
 //! | `evenkeel_attempt_duration_seconds` | histogram | `endpoint`, `class` |
 //! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::probe) from the background |
@@ -22,8 +24,13 @@
 //! | `evenkeel_budget_exhausted_total` | counter | `class` |
 //! | `evenkeel_all_bad_total` | counter | `class` |
 //! | `evenkeel_shadow_differences_total` | counter | `class` |
+//! | `evenkeel_breaker_state` | gauge | `endpoint`, `class`: 0 closed, 1 half-open, 2 open |
+//! | `evenkeel_share` | gauge | `endpoint`, `class`: the share of its normal traffic that the endpoint may carry, 0–1 |
+//! | `evenkeel_in_flight` | gauge | `endpoint` |
+//! | `evenkeel_budget` | gauge | whole retries or hedges that the budget would grant now |
 //!
-//! None of them carries an object's key or a secret.
+//! `operation` is `get`, `put`, `read`, `write` and the like, or the [name](crate::request::Options::name) that a call was given; the
+//! first 16 are told apart. No metric carries an object's key or a secret.
 //!
 //! ```
 //! use evenkeel::telemetry::Event;
@@ -47,7 +54,7 @@ pub(crate) use call_end::CallListener;
 pub use event::Event;
 pub(crate) use metrics::{CallMetrics, shadow_difference};
 pub(crate) use observer::{AttemptObserver, Labels};
-pub(crate) use reporter::{Listener, Reporter};
+pub(crate) use reporter::{Audience, Listener, Reporter};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

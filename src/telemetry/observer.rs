@@ -6,6 +6,7 @@ use tracing::{Level, Span, field::Empty, level_filters::LevelFilter};
 /// How one endpoint is called in spans and metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct Labels {
+    pub(crate) client: Arc<str>,
     pub(crate) endpoint: Arc<str>,
     pub(crate) provider: Option<Arc<str>>,
     pub(crate) region: Option<Arc<str>>,
@@ -28,7 +29,7 @@ impl AttemptObserver {
     }
 
     pub(crate) fn new(labels: Labels) -> Self {
-        let metrics = AttemptMetrics::new(&labels.endpoint);
+        let metrics = AttemptMetrics::new(&labels.client, &labels.endpoint);
         Self(Some(Observed { labels, metrics }))
     }
 
@@ -64,7 +65,7 @@ impl AttemptObserver {
     pub(crate) fn ended(&self, record: &CallRecord, how: Ended, took: Duration) {
         let Some(observed) = &self.0 else { return };
         aside(|| match record.is_background() {
-            true => super::metrics::probed(&observed.labels.endpoint, record.class(), how),
+            true => super::metrics::probed(&observed.labels.client, &observed.labels.endpoint, record.class(), how),
             false => observed.metrics.ended(record.class(), how, took),
         });
     }

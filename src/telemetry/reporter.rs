@@ -15,11 +15,30 @@ use std::{
 /// Who wants to hear of events.
 pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
+/// Who hears of a client's events, and what metrics call the client.
+#[derive(Clone)]
+pub(crate) struct Audience {
+    pub(crate) client: Arc<str>,
+    pub(crate) listener: Option<Listener>,
+}
+
+/// What metrics call a client that has no name.
+const UNNAMED: &str = "default";
+
+impl Default for Audience {
+    fn default() -> Self {
+        Self {
+            client: UNNAMED.into(),
+            listener: None,
+        }
+    }
+}
+
 /// Tells events in the name of one endpoint, or of the whole client.
 #[derive(Clone)]
 pub(crate) struct Reporter {
     endpoint: Arc<str>,
-    listener: Option<Listener>,
+    audience: Audience,
     audible: bool,
     /// When an exhausted budget was last told of, by class. Shared by all clones.
     told: Arc<Mutex<[Option<Instant>; 3]>>,
@@ -33,19 +52,23 @@ impl Reporter {
     pub(crate) fn silent() -> Self {
         Self {
             endpoint: "".into(),
-            listener: None,
+            audience: Audience::default(),
             audible: false,
             told: Arc::default(),
         }
     }
 
-    pub(crate) fn new(endpoint: Arc<str>, listener: Option<Listener>) -> Self {
+    pub(crate) fn new(endpoint: Arc<str>, audience: Audience) -> Self {
         Self {
             endpoint,
-            listener,
+            audience,
             audible: true,
             told: Arc::default(),
         }
+    }
+
+    pub(crate) fn client(&self) -> &Arc<str> {
+        &self.audience.client
     }
 
     pub(crate) fn endpoint(&self) -> Arc<str> {
@@ -57,14 +80,14 @@ impl Reporter {
         if !self.audible {
             return;
         }
-        aside(|| metrics::count(&event));
+        aside(|| metrics::count(&self.audience.client, &event));
         if let Event::BudgetExhausted { class } = &event
             && self.told_lately(*class)
         {
             return;
         }
         aside(|| trace(&event));
-        if let Some(listener) = &self.listener {
+        if let Some(listener) = &self.audience.listener {
             aside(|| listener(&event));
         }
     }
@@ -119,7 +142,13 @@ mod tests {
     async fn an_exhausted_budget_is_told_of_once_a_second_for_each_class() {
         let heard = Arc::new(Mutex::new(0));
         let count = heard.clone();
-        let reporter = Reporter::new("".into(), Some(Arc::new(move |_: &Event| *count.lock().unwrap() += 1)));
+        let reporter = Reporter::new(
+            "".into(),
+            Audience {
+                listener: Some(Arc::new(move |_: &Event| *count.lock().unwrap() += 1)),
+                ..Audience::default()
+            },
+        );
         // Given a retry and a hedge that share the reporter, when all their calls want more than there is,
         let other = reporter.clone();
         let want = |class| {

@@ -8,8 +8,6 @@ mod layer;
 mod proxy;
 mod relay;
 #[cfg(feature = "s3")]
-mod replay;
-#[cfg(feature = "s3")]
 mod resolver;
 #[cfg(feature = "s3")]
 mod sdk;

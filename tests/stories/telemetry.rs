@@ -6,7 +6,7 @@ use crate::{
 };
 use evenkeel::{Endpoint, Failover, ObjectClient, Replication};
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use std::{
     cell::RefCell,
@@ -154,10 +154,20 @@ impl CounterFn for One {
     fn absolute(&self, _: u64) {}
 }
 
+impl GaugeFn for One {
+    fn increment(&self, _: f64) {}
+
+    fn decrement(&self, _: f64) {}
+
+    fn set(&self, value: f64) {
+        self.0.0.lock().unwrap().insert(self.1.clone(), value as u64);
+    }
+}
+
 impl HistogramFn for One {
     fn record(&self, value: f64) {
         assert!((0.0..1e6).contains(&value), "{value} s");
-        self.increment(1);
+        CounterFn::increment(self, 1);
     }
 }
 
@@ -177,7 +187,7 @@ impl Recorder for Counts {
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        panic!("no gauge is documented: {}", name(key))
+        Gauge::from_arc(Arc::new(One(self.clone(), name(key))))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
@@ -197,6 +207,7 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
     let _guard = metrics::set_default_local_recorder(&counts);
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let tables = Failover::builder()
+        .name("tables")
         .endpoint(Endpoint::new("virginia", virginia.clone()))
         .endpoint(Endpoint::new("ireland", ireland.clone()))
         .classify(Verdicts)
@@ -222,10 +233,22 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
     }
     tables.write(Table::query).deadline(ms(100)).await.unwrap_err();
 
-    assert_eq!(counts.of("evenkeel_calls_total{class=read,outcome=ok}"), 100);
-    assert_eq!(counts.of("evenkeel_calls_total{class=read,outcome=unavailable}"), 30);
-    assert_eq!(counts.of("evenkeel_calls_total{class=write,outcome=maybe_applied}"), 1);
-    assert_eq!(counts.of("evenkeel_call_duration_seconds{class=read}"), 130);
+    assert_eq!(
+        counts.of("evenkeel_calls_total{class=read,client=tables,operation=read,outcome=ok}"),
+        100
+    );
+    assert_eq!(
+        counts.of("evenkeel_calls_total{class=read,client=tables,operation=read,outcome=unavailable}"),
+        30
+    );
+    assert_eq!(
+        counts.of("evenkeel_calls_total{class=write,client=tables,operation=write,outcome=maybe_applied}"),
+        1
+    );
+    assert_eq!(
+        counts.of("evenkeel_call_duration_seconds{class=read,client=tables,operation=read}"),
+        130
+    );
     let all = counts.0.lock().unwrap().clone();
     let sum = |start: &str| -> u64 {
         let matching = all.iter().filter(|(name, _)| name.starts_with(start));
@@ -242,16 +265,22 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
     }
     let asked = (virginia.asked() + ireland.asked()) as u64;
     assert_eq!(sum("evenkeel_attempt_duration_seconds{"), asked);
-    assert!(counts.of("evenkeel_attempts_total{class=read,endpoint=virginia,verdict=unreachable}") >= 3);
+    assert!(counts.of("evenkeel_attempts_total{class=read,client=tables,endpoint=virginia,verdict=unreachable}") >= 3);
     assert!(sum("evenkeel_attempts_total{") > 0);
     for to in ["open", "half-open", "closed"] {
-        let name = format!("evenkeel_breaker_transitions_total{{class=read,endpoint=virginia,to={to}}}");
+        let name = format!("evenkeel_breaker_transitions_total{{class=read,client=tables,endpoint=virginia,to={to}}}");
         assert!(counts.of(&name) >= 1, "{name}");
     }
-    assert!(counts.of("evenkeel_all_bad_total{class=read}") >= 1);
-    assert!(counts.of("evenkeel_budget_exhausted_total{class=read}") >= 1);
+    assert!(counts.of("evenkeel_all_bad_total{class=read,client=tables}") >= 1);
+    assert!(counts.of("evenkeel_budget_exhausted_total{class=read,client=tables}") >= 1);
+    // The gauges are set when somebody asks.
+    assert_eq!(sum("evenkeel_breaker_state{"), 0);
+    tables.snapshot().publish();
+    let virginia_is = |name: &str| counts.of(&format!("{name}{{class=read,client=tables,endpoint=virginia}}"));
+    assert_eq!(virginia_is("evenkeel_breaker_state"), 2, "open");
+    assert_eq!(virginia_is("evenkeel_share"), 0);
     // And nothing that is not documented.
-    const DOCUMENTED: [&str; 7] = [
+    const DOCUMENTED: [&str; 11] = [
         "evenkeel_calls_total",
         "evenkeel_call_duration_seconds",
         "evenkeel_attempts_total",
@@ -259,6 +288,10 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
         "evenkeel_breaker_transitions_total",
         "evenkeel_budget_exhausted_total",
         "evenkeel_all_bad_total",
+        "evenkeel_breaker_state",
+        "evenkeel_share",
+        "evenkeel_in_flight",
+        "evenkeel_budget",
     ];
     for name in all.keys() {
         assert!(DOCUMENTED.contains(&name.split('{').next().unwrap()), "{name}");
@@ -281,7 +314,8 @@ async fn probes_from_the_background_are_counted_apart() {
     sleep(secs(600)).await;
     assert!(ireland.asked() > 3);
     for (table, endpoint, verdict) in [(&virginia, "virginia", "success"), (&ireland, "ireland", "faulty")] {
-        let probes = format!("evenkeel_probes_total{{class=read,endpoint={endpoint},verdict={verdict}}}");
+        let probes =
+            format!("evenkeel_probes_total{{class=read,client=default,endpoint={endpoint},verdict={verdict}}}");
         assert_eq!(counts.of(&probes), table.asked() as u64);
     }
     let all = counts.0.lock().unwrap().clone();

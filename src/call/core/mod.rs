@@ -11,6 +11,7 @@ use crate::{
     request::{Call, WriteId, bit},
     retry,
     stack::{self, Composed},
+    telemetry::CallMetrics,
 };
 use futures_util::FutureExt;
 use passed_over::PassedOver;
@@ -68,12 +69,12 @@ impl<P: Protocol> Core<P> {
             deadline,
             retry,
             seed,
-            listener,
+            audience,
             ..
         } = settings.stack;
         let names = roster.iter().map(|profile| profile.shared_name().clone());
         let takes_writes = mode.takes_writes(&roster);
-        let verifier = Verifier::new(names, listener, require_verified);
+        let verifier = Verifier::new(names, audience.clone(), require_verified);
         Self {
             engine: Engine::new(
                 roster,
@@ -81,7 +82,7 @@ impl<P: Protocol> Core<P> {
                 takes_writes,
                 prober,
                 settings.name,
-                settings.call_listener,
+                CallMetrics::new(audience.client, settings.call_listener),
             ),
             providers,
             door,

@@ -8,6 +8,7 @@ use crate::{
     endpoint::{Constraints, Roster},
     probe::{Prober, lanes},
     stack::compose,
+    telemetry::CallMetrics,
     verdict::{Classify, Standard},
 };
 use std::sync::Arc;
@@ -121,7 +122,7 @@ impl<C, K> FailoverBuilder<C, K> {
                 let mut probes = self.settings.probes.clone();
                 // Only an object client knows a write that does no harm.
                 probes.writes = false;
-                let lanes = lanes(&roster, &composed, &probes, self.settings.stack.listener.as_ref());
+                let lanes = lanes(&roster, &composed, &probes, &self.settings.stack.audience);
                 let send = probe.sender(composed.route.clone());
                 Prober::start(probes, lanes, send, !self.settings.stack.seed)
             }
@@ -133,9 +134,9 @@ impl<C, K> FailoverBuilder<C, K> {
             takes_writes,
             prober,
             settings.name,
-            settings.call_listener,
+            CallMetrics::new(settings.stack.audience.client.clone(), settings.call_listener),
         );
-        engine.dependencies().warn(settings.stack.listener);
+        engine.dependencies().warn(settings.stack.audience);
         let core = Core {
             engine,
             stack: composed.service,

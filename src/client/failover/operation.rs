@@ -69,7 +69,9 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         let record = match self.record(class) {
             Ok(record) => record,
             Err((kind, message)) => {
-                core.engine.metrics.ended(class, Some(kind), Duration::ZERO);
+                core.engine
+                    .metrics
+                    .ended(self.name(), class, Some(kind), Duration::ZERO);
                 let considered = Considered::all(&core.engine.roster, |_| None);
                 let nothing = Explanation::new(self.name(), considered, &core.engine.roster, clock::now(), []);
                 return Err(Error::local(kind, nothing, message));
@@ -102,7 +104,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             Err(error) => Err(Error::judged(error, call.record(), &core.engine.roster, explain())),
         };
         let failure = result.as_ref().err().map(|error| error.kind());
-        core.engine.metrics.ended(class, failure, took);
+        core.engine.metrics.ended(name, class, failure, took);
         result
     }
 

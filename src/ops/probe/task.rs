@@ -10,7 +10,7 @@ use crate::{
     request::{CallRecord, Ended, Leg, OpClass, bit},
     route::Vitals,
     stack::Composed,
-    telemetry::{Event, Listener, Reporter},
+    telemetry::{Audience, Event, Reporter},
     verdict::Verdict,
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -62,7 +62,7 @@ pub(crate) fn lanes<S, K>(
     roster: &Roster,
     composed: &Composed<S, K>,
     settings: &Settings,
-    listener: Option<&Listener>,
+    audience: &Audience,
 ) -> Vec<Lane> {
     let writes = settings.writes.then_some(OpClass::Write);
     let mut lanes = Vec::new();
@@ -75,7 +75,7 @@ pub(crate) fn lanes<S, K>(
             endpoint,
             class,
             vitals: vitals.clone(),
-            reporter: Reporter::new(profile.shared_name().clone(), listener.cloned()),
+            reporter: Reporter::new(profile.shared_name().clone(), audience.clone()),
         }));
     }
     lanes

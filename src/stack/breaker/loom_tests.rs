@@ -8,6 +8,7 @@ use crate::{
         atomic::{AtomicBool as Flag, AtomicUsize},
         explore,
     },
+    telemetry::Audience,
 };
 use futures_util::future::{BoxFuture, pending, ready};
 use loom::thread;
@@ -44,7 +45,10 @@ impl Endpoint {
         let hear = told.clone();
         let reporter = Reporter::new(
             profile.shared_name().clone(),
-            Some(Arc::new(move |event: &Event| hear.lock().unwrap().push(event.clone()))),
+            Audience {
+                listener: Some(Arc::new(move |event: &Event| hear.lock().unwrap().push(event.clone()))),
+                ..Audience::default()
+            },
         );
         Self {
             breaker: Breaker::of_endpoint(settings, 7, reporter, profile, registry),

@@ -43,7 +43,6 @@
 mod class;
 mod fault_share;
 mod latency;
-mod names;
 mod ramp;
 mod throttle;
 mod tracker;
@@ -52,8 +51,8 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use crate::model::NAMES;
 pub(crate) use class::{LIMIT_FLOOR, TIMES_P99, UNLEARNT, late_after, limit_after};
-pub use names::NAMES;
 pub(crate) use ramp::Ramp;
 pub use tracker::Tracker;
 

@@ -1,11 +1,11 @@
 use super::{
     class::{ClassHealth, UNLEARNT, late_after, limit_after},
     latency::Latency,
-    names::Names,
 };
 use crate::{
     evidence::{Ending, Facts, Lesson, lesson},
     limit::Admission,
+    model::Names,
     model::clock::{Instant, nanos},
     request::{OpClass, Work},
     verdict::{Sent, Verdict},

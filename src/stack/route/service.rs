@@ -111,7 +111,7 @@ impl<N> Router<N> {
         }
         let plain = shadowed(&self.places, wish, standing.shadowed);
         if wish.kind == LegKind::First && plain.map(|p| p.index) != selected.map(|s| s.index) {
-            shadow_difference(wish.class);
+            shadow_difference(self.reporter.client(), wish.class);
         }
         plain
     }

@@ -7,7 +7,7 @@ use crate::{
     model::clock::{self, Instant},
     provider::{Capabilities, Capability, Conditional},
     request::{OpClass, bit, members},
-    telemetry::{Event, Listener, Reporter},
+    telemetry::{Audience, Event, Reporter},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{
@@ -39,10 +39,10 @@ impl Lane {
 }
 
 impl Verifier {
-    pub(super) fn new(names: impl Iterator<Item = Arc<str>>, listener: Option<Listener>, required: bool) -> Self {
+    pub(super) fn new(names: impl Iterator<Item = Arc<str>>, audience: Audience, required: bool) -> Self {
         let lane = |name| {
             Arc::new(Lane {
-                reporter: Reporter::new(name, listener.clone()),
+                reporter: Reporter::new(name, audience.clone()),
                 watch: Mutex::default(),
             })
         };

@@ -6,7 +6,7 @@ pub const NAMES: usize = 16;
 
 /// Something for each name, made when the name is first seen. It is asked for on the path of every named call, so without a lock.
 #[derive(Debug)]
-pub(super) struct Names<T>(OnceLock<Box<Places<T>>>);
+pub(crate) struct Names<T>(OnceLock<Box<Places<T>>>);
 
 #[derive(Debug, Default)]
 struct Places<T> {
@@ -22,7 +22,7 @@ impl<T> Default for Names<T> {
 
 impl<T: Default> Names<T> {
     /// That of this name.
-    pub(super) fn of(&self, name: &'static str) -> &T {
+    pub(crate) fn of(&self, name: &'static str) -> &T {
         let places = self.0.get_or_init(Box::default);
         let mut each = places.each.iter();
         let mine = each.find_map(|place| {
@@ -34,7 +34,7 @@ impl<T: Default> Names<T> {
     }
 
     /// Every name that has a place of its own, in the order in which they came.
-    pub(super) fn each(&self) -> impl Iterator<Item = (&'static str, &T)> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, &T)> {
         let places = self.0.get().into_iter().flat_map(|places| &places.each);
         places.filter_map(|place| place.get().map(|(name, value)| (*name, value)))
     }

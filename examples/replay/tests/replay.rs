@@ -1,11 +1,15 @@
 //! The replay example's own core, in paused time.
 
-#[path = "../../examples/replay/main.rs"]
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+#[path = "../src/main.rs"]
 #[allow(dead_code, unused_imports)]
 mod example;
 
 use evenkeel::drill::Scenario;
-use example::{figures, flags, picture, real, simulated};
+#[cfg(feature = "dynamodb")]
+use example::real;
+use example::{figures, flags, picture, simulated};
 use serde_json::Value;
 
 fn parse(line: &str) -> Result<flags::Command, String> {
@@ -58,6 +62,7 @@ async fn an_incident_is_survived_and_told_in_figures_that_a_script_can_read() {
 }
 
 /// Buckets and tables on sockets, under one health model. How fast is another question: machines are busy.
+#[cfg(feature = "dynamodb")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn buckets_and_tables_are_replayed_together() {
     let flags = replay("--kv --seconds 6 --rate 40");
