@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 /// For the AWS SDKs: a provider of credentials around another provider.
 ///
-/// The SDKs have a cache of their own (`IdentityCache::lazy()`). That cache asks anew 10 s before the expiry, lets
-/// every call wait for the answer (6 to 22 s by default, by the client's retries), and forgets its credentials before
-/// it asks. Turn the cache off; otherwise the SDK does not ask the keeper. [`s3`](Self::s3) and
-/// [`dynamodb`](Self::dynamodb) set both. For another SDK:
+/// The SDKs have a cache of their own (`IdentityCache::lazy()`). That cache asks anew 10 s before the expiry, lets every
+/// call wait for the answer (6 to 22 s by default, by the client's retries), and forgets its credentials before it asks.
+/// Turn the cache off; otherwise the SDK does not ask the keeper. `s3` and `dynamodb` (each with its feature) set the
+/// keeper and turn the cache off. For another SDK:
 /// `.credentials_provider(keeper.clone()).identity_cache(IdentityCache::no_cache())`.
 impl Keeper<Credentials> {
     /// Keeps the credentials of this provider. Give a provider without a cache of its own, and without retries.
