@@ -1,9 +1,9 @@
-//! Client-side multi-cloud failover: a service keeps reading and writing its objects while a region, or a whole provider,
-//! is degraded or gone.
+//! Client-side multi-cloud failover. A service keeps reading and writing its objects while a region, or a whole
+//! provider, is degraded or gone.
 //!
 //! Everything happens in your process. There is no proxy and no control plane, and nothing depends on the provider that
-//! failed. A call passes a stack of [tower](https://docs.rs/tower) layers that choose an endpoint, bound the attempt, learn from
-//! how it ended, and go elsewhere when it went wrong.
+//! failed. A call passes a stack of [tower](https://docs.rs/tower) layers. The layers choose an endpoint, bound the
+//! attempt, learn from its outcome, and go to another endpoint when the attempt fails.
 //!
 //! # Quick start
 //!
@@ -31,7 +31,8 @@
 //!
 //! Values by key, with compare-and-set, batches and scans: [`KvClient`], see [`client::kv`].
 //!
-//! Any other client, with the calls you already make. [`Failover`] runs a closure against the endpoint that it chose:
+//! Any other client, with the calls you already make. [`Failover`] runs a closure with the client of the endpoint that
+//! it chose:
 //!
 //! ```
 //! use evenkeel::{Endpoint, Failover};
@@ -65,71 +66,78 @@
 //!   └→ …
 //! ```
 //!
-//! Each of these is a `tower::Layer` (the router a `tower::Service`), which knows nothing of objects and can be used alone. Each module states its place in
-//! the stack, what it promises, and the reason of every default.
+//! Each station is a `tower::Layer`; the router is a `tower::Service`. A station knows nothing of objects and can be
+//! used alone. Each module states its place in the stack, what it promises, and the reason of every default.
 //!
 //! | station | what happens there |
 //! |---|---|
-//! | [`client`] | the doors: [`ObjectClient`], [`KvClient`], [`Failover`], and `service()` for those who speak tower |
-//! | [`request`] | what may be asked, and the record that travels with a call through all its attempts |
+//! | [`client`] | the doors: [`ObjectClient`], [`KvClient`], [`Failover`], and `service()` for users of tower |
+//! | [`request`] | what a call may ask, and the record that travels with a call through all its attempts |
 //! | [`deadline`] | ends every call in time, however many attempts it makes |
 //! | [`retry`] | tries again, elsewhere first, from one token budget |
 //! | [`hedge`] | asks a second endpoint when a read is late |
 //! | [`route`] | chooses an endpoint: tiers that spill, the cheapest within a tier |
 //! | [`breaker`] | leaves an endpoint that fails, and probes for its return |
-//! | [`limit`] | bounds what one endpoint is sent, so that failing over does not drown the standby |
+//! | [`limit`] | bounds the load on one endpoint, so that failing over does not drown the standby |
 //! | [`health`] | judges each attempt and remembers success and latency |
 //! | [`timeout`] | ends one attempt, after a silence longer than a limit learnt from the endpoint |
 //! | [`provider`] | adapters for stores |
-//! | [`Replication`] | where the data lies: who is written to, and what proves that a key does not exist |
+//! | [`Replication`] | where the data lies: which endpoints are written to, and what proves that a key does not exist |
 //!
 //! Beside the path of a call:
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`credentials`] | keeps tokens fresh, and what is valid when the token service fails |
+//! | [`credentials`] | fetches tokens before they expire, and keeps the valid ones when the token service fails |
 //! | [`backfill`] | brings existing data to a standby: resumable, verified, never overwriting |
-//! | [`endpoint`] | what is known of an endpoint beforehand, and the hard constraints on where data may go |
-//! | [`verdict`] | every outcome's name, the [table](verdict::table) of them, and how to judge a client of your own |
-//! | [`operator`] | what a person on call can order: drain (writes only, too), force, freeze failback, shadow |
-//! | [`probe`] | looks in the background at endpoints that calls do not look at |
+//! | [`endpoint`] | what you declare about an endpoint, and the hard constraints on where data may go |
+//! | [`verdict`] | every outcome's name, the [table](verdict::table) of outcomes, and how to judge a client of your own |
+//! | [`operator`] | what a person on call can order: drain (all calls, or writes only), force, freeze failback, shadow |
+//! | [`probe`] | checks in the background the endpoints that get no calls |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
 //! | [`drill`] | past outages as data, the players that replay them, a guard for game days in production (feature `drill`) |
-//! | [`testing`] | suites that an adapter or a layer of yours should pass (feature `testing`) |
+//! | [`testing`] | suites that your adapters and layers should pass (feature `testing`) |
 //!
 //! # What is promised
 //!
-//! - A call ends by its deadline: 10 s, or what it was given, whatever layers of your own lie in between.
-//! - Extra load is bounded: what goes beyond the requests that calls need stays at 10 % of the calls and one a second. Beside
-//!   that stand named [exceptions](retry::Exception), each with a bound and counted in the snapshot, and the
-//!   [probes](probe) in the background: one a minute to an idle endpoint.
-//! - A write is repeated only if it may be. One that must not happen twice goes elsewhere only when it was provably not sent.
-//!   When it is not known whether a write took effect, the error is [`ErrorKind::MaybeApplied`], never a plain failure.
-//! - An acknowledged write is not undone by a [late attempt](client#late-attempts), unless the call that made the
-//!   attempt said so, failed with `MaybeApplied` or was dropped.
-//! - *Not found* is proven or not said: see [`Replication`]. A gateway's page proves nothing.
-//! - A [constraint](endpoint::Constraints) on location or jurisdiction is never broken, through whatever door a request comes.
-//!   The call fails instead.
-//! - An error names each attempt and what it met. No secret and no object key is in an error, a log line or a metric of ours.
-//! - Dropping a call's future gives back everything it held. A panic in the caller's own code harms that call only.
+//! - A call ends by its deadline, even with layers of your own in between. The deadline is 10 s unless the call sets
+//!   another.
+//! - Extra load is bounded: requests beyond those that calls need stay at 10 % of the calls plus one a second. There
+//!   are named [exceptions](retry::Exception), each with a bound and counted in the snapshot. The [probes](probe) in
+//!   the background are extra as well: one a minute to an idle endpoint.
+//! - A write is repeated only if repeating is safe. A write that must not happen twice goes elsewhere only when it was
+//!   provably not sent. When nobody can know whether a write took effect, the error is [`ErrorKind::MaybeApplied`],
+//!   never a plain failure.
+//! - A [late attempt](client#late-attempts) does not undo an acknowledged write, unless the call that made the attempt
+//!   said so, failed with `MaybeApplied` or was dropped.
+//! - *Not found* is proven or not said: see [`Replication`]. A gateway's error page proves nothing.
+//! - A [constraint](endpoint::Constraints) on location or jurisdiction is never broken, through whatever door a request
+//!   comes. The call fails instead.
+//! - An error names each attempt and what the attempt met. evenkeel writes no secret and no object key into an error, a
+//!   log line or a metric.
+//! - Dropping a call's future releases everything that the call held. A panic in the caller's own code harms that call
+//!   only.
 //!
 //! # What is not promised
 //!
 //! - **Your own service**: where it computes, its DNS, its certificates and identities. If those are in the region that
 //!   fails, evenkeel fails with them.
-//! - **Data that nobody copied.** [`Failover`] moves calls, not data. Under [`Replication::write_once`] an object lies at
-//!   one endpoint; while that is down, its other objects can be read and this one cannot ([`ErrorKind::Unavailable`]).
+//! - **Data that nobody copied.** [`Failover`] moves calls, not data. Under [`Replication::write_once`] an object lies
+//!   at one endpoint. While that endpoint is down, the object cannot be read ([`ErrorKind::Unavailable`]); the objects
+//!   at the other endpoints can.
 //! - **A key used twice** under [`Replication::write_once`]: which of the two bodies a read returns is undefined.
-//! - **Fresh reads** under [`Replication::provider_managed`] while the home is down: a copy may lag. The answer is marked.
-//! - **The first creates on a store that ignores `If-None-Match`**: until it was [asked](ObjectClient::verify), which happens in
-//!   the background, up to 100 of them may overwrite; more at one that is slow, or cannot be asked.
+//! - **Fresh reads** under [`Replication::provider_managed`] while the home is down: a copy may lag. The answer is
+//!   marked.
+//! - **The first creates on a store that ignores `If-None-Match`**: evenkeel [asks](ObjectClient::verify) the store in
+//!   the background. Before the store has answered, up to 100 creates may overwrite, and more if the store is slow or
+//!   cannot be asked.
 //! - **A late attempt** of a write that is not fenced: see [late attempts](client#late-attempts).
 //! - **A way around your own mistakes**: a 4xx for a wrong bucket or a missing permission is returned, not retried.
 //!
 //! # Features
 //!
-//! None is on by default. Turning one on adds names and changes nothing else.
+//! No feature is on by default. A feature adds names and changes nothing else.
 //!
 //! | feature | adds |
 //! |---|---|
@@ -149,7 +157,7 @@
 //! | `drill` | [`drill`]: past outages as data, the fault layer and the fault proxy that play them, a guard for drills in production; includes `http` |
 //! | `testing` | [`testing`]: the contract probe for layers, the conformance suites for stores and tables |
 //!
-//! The minimum Rust is 1.94.1, which is that of the AWS SDK.
+//! The minimum Rust is 1.94.1, the minimum of the AWS SDK.
 //!
 #![cfg_attr(
     not(feature = "drill"),
@@ -187,7 +195,7 @@ pub use ops::{operator, probe, snapshot};
 pub(crate) use stack::station;
 pub use stack::{breaker, deadline, health, hedge, limit, retry, route, timeout};
 
-/// What layers speak: any error, boxed. The same type as tower's.
+/// The error type of the layers: any error, boxed. The same type as tower's.
 pub type BoxError = tower::BoxError;
 
 /// The README's Rust blocks, compiled and run as doc tests. One of them needs the AWS SDK.
@@ -195,7 +203,7 @@ pub type BoxError = tower::BoxError;
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
-/// The same for the pages in `docs` that have such blocks.
+/// The Rust blocks of the pages in `docs`, compiled and run in the same way.
 #[cfg(all(doctest, feature = "s3"))]
 #[doc = include_str!("../docs/CREDENTIALS.md")]
 pub struct ReadmeCredentials;

@@ -8,7 +8,7 @@ pub enum BuildError {
     /// The list of endpoints is not valid.
     #[error(transparent)]
     Endpoints(#[from] InvalidRoster),
-    /// Two or more endpoints may be written to, and nothing says how data gets from one to the other.
+    /// Two or more endpoints may be written to, and no replication says how data gets from one to another.
     #[error(
         "{0} may all be written to: say with `.replication(..)` how data gets from one to the others, or mark copies \
          `.read_only()`"
@@ -17,45 +17,45 @@ pub enum BuildError {
     /// Every endpoint breaks a constraint.
     #[error("no endpoint is left under the constraints: {0}")]
     NothingPermitted(String),
-    /// The home that was named is no endpoint of this client.
+    /// The named home is no endpoint of this client.
     #[error("the home `{0}` is not among the endpoints")]
     UnknownHome(Arc<str>),
-    /// The home that was named is read-only.
+    /// The named home is read-only.
     #[error("the home `{0}` is read-only")]
     HomeReadOnly(Arc<str>),
-    /// The home that was named breaks a constraint.
+    /// The named home breaks a constraint.
     #[error("the home `{home}` may not be used, as {violation}")]
     HomeBarred {
         /// The home.
         home: Arc<str>,
-        /// What it breaks.
+        /// The constraint that the home breaks.
         violation: Violation,
     },
-    /// A home was named for a replication that has none.
+    /// A home was named for a replication that has no home.
     #[error("`write_once` has no home: a put goes to whichever endpoint takes it")]
     NoHomeHere,
-    /// A home was named for a table that is written to at every replica.
+    /// A home was named for a table whose replicas all take writes.
     #[error("`strong` has no home: every replica that is not read-only may be written to")]
     NoHomeAmongReplicas,
-    /// `strong` was asked of an endpoint that cannot be a replica of a strong table, or not in this kind of client.
+    /// `strong` includes an endpoint that cannot be a replica of a strong table, or not in this kind of client.
     #[error(
         "the endpoint `{0}` cannot be a replica under `strong`: its store does not keep versions in step with others; \
          use `provider_managed`, and mark copies `.read_only()`"
     )]
     NotStrong(Arc<str>),
-    /// No provider keeps another provider's table in step.
+    /// Replicas of different providers: no provider keeps another provider's table in step.
     #[error("`{0}` and `{1}` are of different providers, so they cannot be replicas of one table under `strong`")]
     StrongAcrossProviders(Arc<str>, Arc<str>),
-    /// A deadline of nothing, or beyond a day.
+    /// A deadline of zero, or beyond a day.
     #[error("{0}")]
     Deadline(String),
-    /// A number that makes no sense, for one of the settings, the budget or the keeper of an endpoint's credentials.
+    /// A number makes no sense. It belongs to the settings, the budget or the keeper of an endpoint's credentials.
     #[error("the settings make no sense: {0}")]
     Setting(String),
 }
 
 impl BuildError {
-    /// The keepers of endpoints' credentials can refuse nothing when they are made.
+    /// Checks the settings of the credential keepers. A keeper cannot refuse its settings when it is made.
     pub(crate) fn unless_keepers_make_sense(roster: &Roster) -> Result<(), Self> {
         for profile in roster.iter() {
             if let Some(wrong) = profile.credentials().and_then(|credentials| credentials.wrong()) {
@@ -65,7 +65,7 @@ impl BuildError {
         Ok(())
     }
 
-    /// Some endpoint must be left.
+    /// Checks that some endpoint is left.
     pub(crate) fn unless_some_permitted(roster: &Roster, violations: &[Option<Violation>]) -> Result<(), Self> {
         let broken: Vec<_> = roster
             .iter()

@@ -33,9 +33,9 @@ pub struct StoreBuilder<P: Protocol> {
     around_calls: Vec<AroundCall<P>>,
 }
 
-/// Wraps one endpoint's service in a layer of the user's.
+/// Wraps one endpoint's service in a user's layer.
 type AroundEndpoint<P> = Box<dyn Fn(&Profile, StoreStack<P>) -> StoreStack<P> + Send + Sync>;
-/// Wraps the whole stack in one.
+/// Wraps the whole stack in a user's layer.
 type AroundCall<P> = Box<dyn FnOnce(StoreStack<P>) -> StoreStack<P> + Send + Sync>;
 
 impl<P: Protocol> Default for StoreBuilder<P> {
@@ -54,15 +54,15 @@ impl<P: Protocol> Default for StoreBuilder<P> {
 }
 
 impl<P: Protocol> StoreBuilder<P> {
-    /// How data gets from one endpoint to the others. Required with two or more writable endpoints.
+    /// Sets how data gets from one endpoint to the others. Required with two or more writable endpoints.
     #[must_use]
     pub fn replication(mut self, replication: Replication) -> Self {
         self.replication = Some(replication);
         self
     }
 
-    /// Fences every put and delete, as `.fenced()` on the call does for one: each pays a look at what is there, where that
-    /// is not known, so that no attempt that lands late undoes what was acknowledged since. See
+    /// Fences every put and delete, as `.fenced()` on a call does for one. If the client does not know what is there,
+    /// the write asks first, and pays for the request. No late attempt then undoes what was acknowledged since. See
     /// [late attempts](crate::client#late-attempts).
     #[must_use]
     pub const fn fenced(mut self) -> Self {
@@ -72,8 +72,8 @@ impl<P: Protocol> StoreBuilder<P> {
 
     stack_setters!();
 
-    /// Puts a layer of your own around every endpoint, nearest the provider: within its time limit, its health and its
-    /// breaker. `make` is called once per endpoint. The last one added is nearest the provider.
+    /// Puts a layer of your own around every endpoint, nearest the provider: within the endpoint's time limit, health
+    /// and breaker. `make` is called once per endpoint. The last layer added is nearest the provider.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
@@ -98,8 +98,8 @@ impl<P: Protocol> StoreBuilder<P> {
         self
     }
 
-    /// Puts a layer of your own around the whole stack: it sees each call once, with all its attempts within. The call's
-    /// deadline lies around it, and bounds what it waits for.
+    /// Puts a layer of your own around the whole stack. The layer sees each call once, with all its attempts within.
+    /// The call's deadline lies around the layer, and bounds the layer's waits.
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where
@@ -184,7 +184,7 @@ impl<P: Protocol> StoreBuilder<P> {
     }
 }
 
-/// The service with these layers around it. Where there are none its type is not forgotten either, which saves its callers two
+/// The service with these layers around it. Without layers the type is not erased, which saves each call two
 /// allocations.
 fn layered<S, R, A>(
     service: S,
@@ -201,16 +201,16 @@ where
     Either::Right(layers.fold(first(Layered::new(service)), |inner, around| around(inner)))
 }
 
-/// In the place of an endpoint that must not be used.
+/// The stand-in for an endpoint that must not be used.
 fn nowhere<P: Protocol>() -> StoreStack<P> {
     let refuses = |_: Call<P::Request>| ready(Err::<P::Response, BoxError>(Exhausted::default().into()));
     StoreStack::<P>::new(tower::service_fn(refuses))
 }
 
-/// A service whose type is forgotten.
+/// A service with its type erased.
 type Layered<R, A> = BoxCloneSyncService<R, A, BoxError>;
 
-/// Whether these can be replicas of one table.
+/// Checks that these endpoints can be replicas of one table.
 fn strong<P: Protocol>(roster: &Roster, providers: &[Option<P::Provider>]) -> Result<(), BuildError> {
     let used = || {
         let all = roster.iter().zip(providers);

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-/// One call of the client on its way, which may pass through the stack several times.
+/// One call of the client, which may pass through the stack several times.
 pub struct Context<P: Protocol> {
     pub(crate) core: Arc<Core<P>>,
     pub(crate) operation: &'static str,
@@ -27,13 +27,13 @@ pub struct Context<P: Protocol> {
     pub(crate) deadline: Instant,
     /// The endpoint that the caller pinned.
     pub(crate) pin: Option<usize>,
-    /// The call's own.
+    /// The call's own constraints.
     pub(crate) constraints: Constraints,
     /// The endpoints that this call must not use: those that break a constraint of the client or of the call.
     pub(crate) barred: u64,
-    /// What the caller said of its attempts.
+    /// The caller's options for its attempts.
     pub(crate) told: Told,
-    /// Its passes so far.
+    /// The call's passes so far.
     pub(crate) passes: Mutex<Vec<Call<P::Request>>>,
 }
 
@@ -43,17 +43,17 @@ pub(crate) struct Aim {
     pub(crate) pin: Option<usize>,
     pub(crate) barred: u64,
     pub(crate) kind: LegKind,
-    /// Sooner than the whole call's deadline.
+    /// The pass's own deadline, sooner than the call's.
     pub(crate) deadline: Option<Instant>,
-    /// A write whose answer was lost comes back, instead of going elsewhere.
+    /// Returns a write whose answer was lost, instead of trying elsewhere.
     pub(crate) gives_back_lost: bool,
-    /// Attempts of the call before this pass: they count towards the most that one call may make.
+    /// How many attempts the call made before this pass; they count towards the most that one call may make.
     pub(crate) spent: u32,
-    /// Why the budget is not asked for it, where it is no request that the call needs.
+    /// Why the budget is not asked, for a request that the call does not need.
     pub(crate) beyond: Option<Exception>,
 }
 
-/// No pause is longer: with more contention than this resolves, the deadline decides.
+/// The longest pause: if contention lasts longer than this resolves, the deadline decides.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
 impl Aim {
@@ -72,7 +72,7 @@ impl Aim {
         }
     }
 
-    /// The same aim for a further ask that the budget has granted.
+    /// The same aim for a further request that the budget has granted.
     pub(crate) const fn again(self) -> Self {
         Self {
             kind: LegKind::Retry,
@@ -89,7 +89,7 @@ impl Aim {
     }
 }
 
-/// What came out of one pass.
+/// The result of one pass.
 pub(crate) struct Reply<P: Protocol> {
     pub(crate) result: Result<P::Response, BoxError>,
     pub(crate) call: Call<P::Request>,
@@ -104,19 +104,19 @@ impl<P: Protocol> Reply<P> {
         self.result.is_ok()
     }
 
-    /// The provider's error, where it was one.
+    /// The kind of the provider's error, if there is one.
     pub(crate) fn refusal(&self) -> Option<ProviderErrorKind> {
         let error = self.result.as_ref().err()?;
         error.downcast_ref::<ProviderError>().map(ProviderError::kind)
     }
 
-    /// It was refused because of the credential, not of what was asked.
+    /// Whether the credential, not the request, was refused.
     pub(crate) fn names_the_credential(&self) -> bool {
         let error = self.result.as_ref().err().and_then(|error| error.downcast_ref());
         error.is_some_and(|error: &ProviderError| error.outcome().credential)
     }
 
-    /// The endpoint whose answer this is.
+    /// The endpoint that gave this answer.
     pub(crate) fn endpoint(&self) -> Option<usize> {
         let wanted = match self.refusal() {
             None => Verdict::Success,
@@ -133,7 +133,7 @@ impl<P: Protocol> Reply<P> {
             .fold(0, |set, (endpoint, _)| set | bit(endpoint))
     }
 
-    /// A write's attempts at these endpoints are of unknown fate.
+    /// The endpoints where a write's attempts are of unknown fate.
     pub(crate) fn maybe_applied_at(&self) -> u64 {
         let unknown = |ended: Option<Ended>| match ended {
             Some(Ended::Judged(outcome)) => outcome.may_have_been_applied(),
@@ -157,8 +157,8 @@ fn judged(record: &CallRecord) -> impl Iterator<Item = (usize, Verdict)> {
         })
 }
 
-/// The endpoint that answered with `wanted`; else the first that answered at all; else the one that was asked, for
-/// stacks in which nobody judges.
+/// The endpoint that answered with `wanted`; else the first that answered at all; else, for stacks in which nobody
+/// judges, the endpoint that was asked.
 pub(crate) fn winner(record: &CallRecord, wanted: Verdict) -> Option<usize> {
     judged(record)
         .find(|&(_, verdict)| verdict == wanted)
@@ -169,7 +169,7 @@ pub(crate) fn winner(record: &CallRecord, wanted: Verdict) -> Option<usize> {
 }
 
 impl<P: Protocol> Context<P> {
-    /// Which constraint of the client or of this call the endpoint breaks.
+    /// The constraint of the client or of this call that the endpoint breaks.
     pub(crate) fn violation(&self, endpoint: usize) -> Option<Violation> {
         self.core.engine.violation(&self.constraints, endpoint)
     }
@@ -182,13 +182,13 @@ impl<P: Protocol> Context<P> {
         members(set).map(|endpoint| self.name(endpoint)).collect()
     }
 
-    /// The caller's rule, or the client's, lets nothing be tried again after this outcome.
+    /// Whether the caller's rule, or the client's, lets nothing be tried again after this outcome.
     pub(crate) fn is_final(&self, outcome: Outcome) -> bool {
         let rule = self.told.options().retry_when.or(self.core.retry.when);
         rule.is_some_and(|rule| rule(outcome) == Again::Never)
     }
 
-    /// The same of what this pass met last.
+    /// Whether the last outcome of this pass is final in that sense.
     pub(crate) fn ends_with(&self, reply: &Reply<P>) -> bool {
         let last = reply.record().legs().into_iter().rev().find_map(|leg| match leg.ended {
             Some(Ended::Judged(outcome)) => Some(outcome),
@@ -197,12 +197,12 @@ impl<P: Protocol> Context<P> {
         last.is_some_and(|outcome| self.is_final(outcome))
     }
 
-    /// Whether a request may be sent beyond those that the call needs.
+    /// Whether the call may send a request beyond those that it needs.
     pub(crate) fn may_ask_more(&self, class: OpClass) -> bool {
         self.core.engine.purse.withdraw(class, clock::now())
     }
 
-    /// The same for two, or none.
+    /// Whether the call may send two such requests; the budget grants both or neither.
     pub(crate) fn may_ask_two_more(&self, class: OpClass) -> bool {
         let first = self.may_ask_more(class);
         let both = first && self.may_ask_more(class);
@@ -212,12 +212,12 @@ impl<P: Protocol> Context<P> {
         both
     }
 
-    /// What was granted is not sent.
+    /// Returns to the budget what was granted and is not sent.
     pub(crate) fn give_back(&self) {
         self.core.engine.purse.budget().refund(clock::now());
     }
 
-    /// Waits before something is asked again: up to `most`, with full jitter, so that those who met once do not meet again.
+    /// Waits before a repetition: up to `most`, with full jitter, so that two calls that met do not meet again.
     pub(crate) async fn pause(&self, most: Duration) -> Result<(), Refusal> {
         let share = self.core.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
         let wait = most.mul_f64(share);
@@ -228,8 +228,8 @@ impl<P: Protocol> Context<P> {
         Ok(())
     }
 
-    /// Pauses, and then waits until the budget has two more: who lost a race and failed now would be called again, at the same
-    /// price.
+    /// Pauses, and then waits until the budget grants two more requests. A call that lost a race and failed now would
+    /// be repeated by its caller, at the same price.
     pub(crate) async fn pause_for_two_more(&self, class: OpClass, most: Duration) -> Result<(), Refusal> {
         self.pause(most).await?;
         while !self.may_ask_two_more(class) {
@@ -238,7 +238,7 @@ impl<P: Protocol> Context<P> {
         Ok(())
     }
 
-    /// One pass through the stack.
+    /// Sends a request through the stack once.
     pub(crate) async fn ask(&self, request: P::Request, aim: Aim) -> Reply<P> {
         let class = P::class(&request);
         // Every write of this client may be repeated: a create recognises its own id, a conditional put meets its own
@@ -280,13 +280,13 @@ impl<P: Protocol> Context<P> {
         Reply { result, call }
     }
 
-    /// What this call did, it did together with others: their passes are its own, too.
+    /// Adds the passes of a call that several calls made together.
     pub(crate) fn share(&self, together: &Self) {
         let shared = together.passes().clone();
         self.passes().extend(shared);
     }
 
-    /// Attempts of this call's writes that may land after it has ended, and change what is there then.
+    /// How many attempts of this call's writes may land after the call has ended, and change what is there then.
     pub(crate) fn unresolved(&self) -> usize {
         let open: Vec<_> = {
             let passes = self.passes();
@@ -310,7 +310,7 @@ impl<P: Protocol> Context<P> {
         self.passes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those of these endpoints that this call may go to.
+    /// The subset of these endpoints that this call may go to.
     pub(crate) fn reach(&self, endpoints: u64) -> u64 {
         endpoints & !self.barred & self.pin.map_or(u64::MAX, bit)
     }
@@ -321,14 +321,14 @@ impl<P: Protocol> Context<P> {
         passes.iter().any(|call| call.record().may_have_been_applied())
     }
 
-    /// An instant by which a preferred endpoint must have answered, so that the others still have time: a quarter of
-    /// what is left. An endpoint that needs longer than 2.5 of the default 10 s is better left.
+    /// The instant by which a preferred endpoint must have answered, so that the others still have time: after a
+    /// quarter of the time left. An endpoint that needs longer than 2.5 of the default 10 s is better left.
     pub(crate) fn preferring(&self) -> Instant {
         let now = clock::now();
         now + self.deadline.saturating_duration_since(now) / 4
     }
 
-    /// The call is over.
+    /// Notes the end of the call.
     pub(crate) fn ended(&self, class: OpClass, failure: Option<&Error>) {
         let took = clock::now().saturating_duration_since(self.started);
         self.core
@@ -388,17 +388,17 @@ impl<P: Protocol> Context<P> {
         }
     }
 
-    /// A layer of the user's gave the answer of another operation.
+    /// The failure when a user's layer gave the answer of another operation.
     pub(crate) fn nonsense(&self) -> Error {
         self.refuse(ErrorKind::Unavailable, "the stack gave the answer of another operation")
     }
 
-    /// A failure that is decided here.
+    /// A failure without a provider's error.
     pub(crate) fn refuse(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         Error::local(kind, self.explain(), message)
     }
 
-    /// What was checked at the door, or the refusal in its words.
+    /// The value that was checked at the door, or the refusal with its reason.
     pub(crate) fn checked<T>(&self, result: Result<T, String>) -> Result<T, Error> {
         result.map_err(|message| self.refuse(ErrorKind::InvalidInput, message))
     }

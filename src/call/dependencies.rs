@@ -1,7 +1,7 @@
-//! Whom a client contacts, and what endpoints that look independent have in common.
+//! The hosts that a client contacts, and the hosts that seemingly independent endpoints share.
 //!
-//! Two providers are no two failure domains if both get their tokens from one host. What `dependencies()` of a client gives
-//! is every host that it will contact: for the data, for credentials, for keys.
+//! Two providers are no two failure domains if both get their tokens from one host. A client's `dependencies()` lists
+//! every host that the client will contact: for the data, for credentials, for keys.
 //!
 //! ```
 //! use evenkeel::{Endpoint, Failover, endpoint::Role};
@@ -25,15 +25,15 @@
 //!
 //! # How they are known
 //! - The adapters `S3`, `DynamoDb`, `AzureBlob` and `Redis` read their data's host from their client's configuration.
-//! - A [`Keeper`](crate::credentials::Keeper) says whom it [asks](crate::credentials::Keeper::asks), and an endpoint that has
-//!   its [`credentials`](crate::Endpoint::credentials) says so, too.
-//! - The rest is declared, with [`Endpoint::depends_on`](crate::Endpoint::depends_on): of a [`Failover`](crate::Failover),
-//!   whose clients are opaque, everything; of `Gcs`, `Cosmos` and `GenericStore`, whose SDKs do not say, the data
-//!   (`storage.googleapis.com`; `shop.documents.azure.com` and `shop-*.documents.azure.com`); the hosts of an SDK's own
-//!   credentials, see [`credentials`](crate::credentials).
+//! - A [`Keeper`](crate::credentials::Keeper) names the host that it [asks](crate::credentials::Keeper::asks). An
+//!   endpoint with the keeper as its [`credentials`](crate::Endpoint::credentials) depends on that host, too.
+//! - You declare the rest with [`Endpoint::depends_on`](crate::Endpoint::depends_on): everything for a
+//!   [`Failover`](crate::Failover), whose clients are opaque; the data hosts for `Gcs`, `Cosmos` and `GenericStore`,
+//!   whose SDKs do not tell them (`storage.googleapis.com`; `shop.documents.azure.com` and
+//!   `shop-*.documents.azure.com`); the hosts of an SDK's own credentials, see [`credentials`](crate::credentials).
 //!
-//! Endpoints of which no data host is known are in [`Dependencies::unknown`]: while there are any, the list is not whole. Nor
-//! can anybody see what stands behind a host: a provider's region depends on more than its name.
+//! [`Dependencies::unknown`] holds the endpoints whose data host is unknown. While there are any, the list is
+//! incomplete. The list cannot show what stands behind a host: a provider's region depends on more than its name.
 
 use crate::{
     endpoint::{Host, Profile, Role, Roster},
@@ -41,7 +41,7 @@ use crate::{
 };
 use std::{fmt, sync::Arc};
 
-/// Every host that a client will contact. `Display` is a table.
+/// Every host that a client will contact. `Display` prints a table.
 #[derive(Clone, Debug, Default)]
 pub struct Dependencies {
     list: Vec<Dependency>,
@@ -52,27 +52,27 @@ pub struct Dependencies {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dependency {
-    /// Which endpoint.
+    /// The endpoint that needs the host.
     pub endpoint: Arc<str>,
-    /// Its provider, if that is known.
+    /// The endpoint's provider, if known.
     pub provider: Option<Arc<str>>,
-    /// What for.
+    /// The purpose of the host.
     pub role: Role,
-    /// Which host.
+    /// The host.
     pub host: Host,
-    /// Who says so.
+    /// The source of this entry.
     pub known: Known,
 }
 
-/// How a dependency is known.
+/// The source of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Known {
-    /// From the configuration of the endpoint's client.
+    /// The configuration of the endpoint's client.
     Client,
-    /// From the keeper of its credentials.
+    /// The keeper of the endpoint's credentials.
     Keeper,
-    /// It was declared.
+    /// A declaration.
     Declared,
 }
 
@@ -80,14 +80,14 @@ pub enum Known {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedHost {
-    /// Which host.
+    /// The host.
     pub host: Host,
-    /// Which endpoints, and what for.
+    /// The endpoints that need the host, and for what purpose.
     pub endpoints: Vec<(Arc<str>, Role)>,
 }
 
 impl Dependencies {
-    /// Those of these endpoints.
+    /// The dependencies of these endpoints.
     pub(crate) fn of<'a>(endpoints: impl Iterator<Item = &'a Profile>) -> Self {
         let mut all = Self::default();
         for profile in endpoints {
@@ -118,7 +118,7 @@ impl Dependencies {
         all
     }
 
-    /// Tells what endpoints of different providers have in common.
+    /// Reports the hosts that endpoints of different providers share.
     pub(crate) fn warn(&self, audience: Audience) {
         let reporter = Reporter::new("".into(), audience);
         for SharedHost { host, mut endpoints } in self.shared() {
@@ -130,24 +130,24 @@ impl Dependencies {
         }
     }
 
-    /// All of them, in the order of the endpoints.
+    /// All dependencies, in the order of the endpoints.
     pub fn iter(&self) -> std::slice::Iter<'_, Dependency> {
         self.list.iter()
     }
 
-    /// Whether this host (a name or an address, with or without a port) is among them: for a test of your own that hears of
-    /// every name that is looked up, or for an allow-list in a proxy.
+    /// Whether the list holds this host (a name or an address, with or without a port): for your own test of every name
+    /// that is looked up, or for an allow-list in a proxy.
     pub fn allows(&self, host: &str) -> bool {
         self.list.iter().any(|dependency| dependency.host.covers(host))
     }
 
-    /// The endpoints of which nobody knows where their data is asked for.
+    /// The endpoints whose data host is unknown.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
         self.unknown.iter().map(|name| &**name)
     }
 
-    /// What endpoints of different providers have in common. (Of an endpoint without a
-    /// [provider](crate::Endpoint::provider) nothing can be said.)
+    /// The hosts that endpoints of different providers share. (An endpoint without a
+    /// [provider](crate::Endpoint::provider) is left out.)
     pub fn shared(&self) -> Vec<SharedHost> {
         let mut shared: Vec<SharedHost> = Vec::new();
         for one in &self.list {
@@ -171,7 +171,7 @@ impl Dependencies {
     }
 }
 
-/// Whether there are endpoints of different providers, so that it is worth looking.
+/// Whether the endpoints belong to different providers, so that a comparison is worthwhile.
 pub(crate) fn several_providers(roster: &Roster) -> bool {
     let mut providers = roster.iter().filter_map(Profile::provider);
     let first = providers.next();

@@ -1,4 +1,4 @@
-//! What every client has around its stack: its endpoints, how a call gets in, and how the client is looked at.
+//! The parts around every client's stack: the endpoints, the door, and the views of the client.
 
 use super::{
     Dependencies,
@@ -29,15 +29,15 @@ use std::{
 
 pub(crate) struct Engine {
     pub(crate) roster: Roster,
-    /// By endpoint: which of the client's constraints the endpoint breaks.
+    /// The client's constraint that each endpoint breaks, by endpoint.
     violations: Arc<[Option<Violation>]>,
-    /// The endpoints that break one, as a set.
+    /// The set of endpoints that break a constraint.
     pub(crate) barred: u64,
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) purse: Purse,
     pub(crate) operator: Operator,
     pub(crate) prober: Prober,
-    /// What calls are called that are not named themselves.
+    /// The name of calls without a name of their own.
     pub(crate) name: Option<&'static str>,
     pub(crate) metrics: CallMetrics,
     closed: AtomicBool,
@@ -47,7 +47,7 @@ pub(crate) struct Engine {
 pub(crate) type Turned = (ErrorKind, String);
 
 impl Engine {
-    /// `takes_writes`: the endpoints to which writes may go, as a set.
+    /// `takes_writes`: the set of endpoints to which writes may go.
     pub(crate) fn new<S, K>(
         roster: Roster,
         composed: &Composed<S, K>,
@@ -78,14 +78,14 @@ impl Engine {
         }
     }
 
-    /// Which constraint of the client or of the call the endpoint breaks.
+    /// The constraint of the client or of the call that the endpoint breaks.
     pub(crate) fn violation(&self, constraints: &Constraints, endpoint: usize) -> Option<Violation> {
         let of_the_call = || constraints.check(self.roster.get(endpoint)?).err();
         self.violations[endpoint].clone().or_else(of_the_call)
     }
 
-    /// The door. `barred`: what the [constraints](Self::barred_by) of client and call leave out. Gives the endpoint that the call is
-    /// pinned to.
+    /// The door. `barred`: the endpoints that the [constraints](Self::barred_by) of client and call exclude. Returns
+    /// the endpoint that the call is pinned to.
     pub(crate) fn enter(&self, options: &CallOptions, barred: u64) -> Result<Option<usize>, Turned> {
         if self.is_closed() {
             return Err((ErrorKind::Closed, "the client is closed".to_owned()));
@@ -138,7 +138,7 @@ impl Engine {
         Dependencies::of(self.permitted())
     }
 
-    /// Does this at all [permitted](Self::permitted) endpoints at once.
+    /// Runs `each` at all [permitted](Self::permitted) endpoints at once.
     pub(crate) async fn warm_up<F, E>(&self, each: impl Iterator<Item = F>) -> WarmUp
     where
         F: Future<Output = Result<(), E>>,

@@ -6,9 +6,9 @@ use crate::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// What a call did and why: which endpoints it considered, what each attempt met, who answered.
+/// What a call did and why: which endpoints the call considered, what each attempt met, and which endpoint answered.
 ///
-/// Its `Display` takes a few lines, for a log or a terminal. It holds no object key and no secret.
+/// `Display` takes a few lines, for a log or a terminal, and shows no object key and no secret.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     operation: &'static str,
@@ -18,7 +18,7 @@ pub struct Explanation {
     answered_by: Option<Arc<str>>,
     possibly_stale: bool,
     unresolved: bool,
-    /// What was asked for, in a word; nobody knows what a closure asks for.
+    /// The word for what the call asked for. `None`: a closure may ask for anything.
     noun: Option<&'static str>,
 }
 
@@ -40,7 +40,7 @@ pub struct Attempt {
 }
 
 impl Explanation {
-    /// What several passes did together, which began at `started`.
+    /// The explanation of several passes that began at `started`.
     pub(crate) fn new<'r>(
         operation: &'static str,
         considered: Vec<Considered>,
@@ -89,7 +89,7 @@ impl Explanation {
         self
     }
 
-    /// The operation: `get`, `put`, …, or what the call or its client was named.
+    /// The operation: `get`, `put`, …, or the name that the call or its client was given.
     pub const fn operation(&self) -> &'static str {
         self.operation
     }
@@ -99,7 +99,7 @@ impl Explanation {
         &self.considered
     }
 
-    /// The attempts in the order in which they left this process. Local refusals are none.
+    /// The attempts in the order in which they left this process. A local refusal is no attempt.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
@@ -109,18 +109,18 @@ impl Explanation {
         self.elapsed
     }
 
-    /// The endpoint whose answer decided. `None`: no single one did.
+    /// The endpoint whose answer decided. `None`: no single endpoint decided.
     pub fn answered_by(&self) -> Option<&str> {
         self.answered_by.as_deref()
     }
 
-    /// The value came from a copy that may lag behind the home.
+    /// Whether the value came from a copy that may lag behind the home.
     pub const fn possibly_stale(&self) -> bool {
         self.possibly_stale
     }
 
-    /// An attempt of this write was given up before its answer came, and it may still land: see
-    /// [late attempts](crate::client#late-attempts). Never of a read.
+    /// Whether an attempt of this write was given up before its answer came, and may still land: see [late
+    /// attempts](crate::client#late-attempts). Never true for a read.
     pub const fn earlier_attempt_unresolved(&self) -> bool {
         self.unresolved
     }
@@ -136,12 +136,12 @@ impl Considered {
         .collect()
     }
 
-    /// Its name.
+    /// The endpoint's name.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Why it was out of the question, as a clause. `None`: it could have been used.
+    /// Why the call could not use the endpoint, as a clause. `None`: the call could have used the endpoint.
     pub fn not_used(&self) -> Option<&str> {
         self.not_used.as_deref()
     }
@@ -172,12 +172,12 @@ impl Attempt {
         &self.endpoint
     }
 
-    /// Why it was started.
+    /// Why the attempt was started.
     pub const fn why(&self) -> LegKind {
         self.why
     }
 
-    /// What it met; `None` if it was abandoned before an answer came.
+    /// The verdict on the attempt; `None` if the attempt was abandoned before an answer came.
     pub fn verdict(&self) -> Option<Verdict> {
         self.outcome.map(|outcome| outcome.verdict)
     }
@@ -187,12 +187,13 @@ impl Attempt {
         self.verdict().map_or("abandoned", Verdict::as_str)
     }
 
-    /// How long it took.
+    /// How long the attempt took.
     pub const fn elapsed(&self) -> Option<Duration> {
         self.elapsed
     }
 
-    /// It left this process, or tried to: a request that could not be built, or that its adapter refused, did not.
+    /// Whether the attempt left this process, or tried to. A request that could not be built, or that its adapter
+    /// refused, did not.
     pub(crate) fn has_left(&self) -> bool {
         let refused =
             matches!(self.outcome, Some(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::No);
@@ -202,7 +203,7 @@ impl Attempt {
                 .is_some_and(|code| code != table::Symptom::NotBuilt.as_str())
     }
 
-    /// It would meet the same again: the request or the configuration is at fault, not the moment.
+    /// Whether another try would fail in the same way: the request or the configuration is at fault, not the moment.
     pub(crate) fn lasts(&self) -> bool {
         let is = |symptom: table::Symptom| self.code() == Some(symptom.as_str());
         match self.outcome {
@@ -214,7 +215,7 @@ impl Attempt {
         }
     }
 
-    /// It was refused because the clocks differ.
+    /// Whether the attempt was refused because the clocks differ.
     pub(crate) fn is_of_the_clock(&self) -> bool {
         let row = table::row_for_code(table::SKEWED);
         row.is_some_and(|row| self.message() == Some(row.phrase))
@@ -225,18 +226,18 @@ impl Attempt {
         self.detail.as_ref()?.code.as_deref()
     }
 
-    /// The provider's request id, which its support asks for.
+    /// The provider's request id. The provider's support asks for this id.
     pub fn request_id(&self) -> Option<&str> {
         self.detail.as_ref()?.request_id.as_deref()
     }
 
-    /// One phrase of the adapter's about a failure.
+    /// The adapter's phrase about the failure.
     pub fn message(&self) -> Option<&str> {
         self.detail.as_ref()?.message.as_deref()
     }
 }
 
-/// What it met as a clause: `virginia was unreachable: connection refused (ConnectRefused)`.
+/// What the attempt met, as a clause: `virginia was unreachable: connection refused (ConnectRefused)`.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let met = match self.verdict() {
@@ -264,7 +265,7 @@ impl fmt::Display for Attempt {
 }
 
 impl Explanation {
-    /// Whatever failed would fail again.
+    /// Whether every failure would happen again.
     pub(crate) fn met_only_what_lasts(&self) -> bool {
         let is_healthy = |attempt: &&Attempt| attempt.verdict().is_some_and(Verdict::is_healthy);
         let mut failed = self.attempts.iter().filter(|attempt| !is_healthy(attempt)).peekable();

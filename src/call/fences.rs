@@ -1,4 +1,4 @@
-//! What is known of the keys that this client read or wrote last: the conditions that fence its next writes.
+//! The client's knowledge of the keys that it read or wrote last: the conditions that fence its next writes.
 
 use crate::model::clock::Instant;
 use std::{
@@ -16,20 +16,22 @@ pub enum Seen<T> {
     Absent,
 }
 
-/// A client's tags by key, bounded. Keys are kept as hashes: two that share one at worst try each other's tag, which is
-/// refused like one that is outdated.
+/// A client's tags by key, bounded. Keys are kept as hashes. Two keys with one hash at worst try each other's tag,
+/// which a store refuses like an outdated tag.
 pub(crate) struct Fences<T> {
     shards: Box<[Mutex<Shard<T>>]>,
-    /// Endpoints that refused a put, or a delete (`true`), only because it had a condition, and since when that is known.
+    /// The endpoints that refused a put, or a delete (`true`), only because it had a condition, and since when that is
+    /// known.
     without: Mutex<Vec<(usize, bool, Instant)>>,
 }
 
-/// So many, each with a lock of its own, as every read of every task comes here.
+/// The number of shards, each with its own lock: every read of every task comes here.
 const SHARDS: usize = 16;
-/// The keys of a shard's one generation: with two of them 8,192 keys in all, some 100 bytes each, so less than 1 MB.
+/// The keys in one generation of a shard. With two generations the client keeps 8,192 keys in all, some 100 bytes each,
+/// so less than 1 MB.
 const GENERATION: usize = 256;
-/// A tag that was seen longer ago is not tried. Between reading and writing back lie seconds, with a person in between
-/// minutes; what is older was more likely replaced by somebody else meanwhile, and a tag that is tried in vain costs two
+/// How long a tag is tried after it was seen. Between reading and writing back lie seconds, or minutes with a person in
+/// between. Another writer has more likely replaced an older value meanwhile, and a tag tried in vain costs two
 /// requests.
 const LIFE: Duration = Duration::from_secs(5 * 60);
 
@@ -42,23 +44,23 @@ struct Shard<T> {
 }
 
 struct Note<T> {
-    /// It was so at this time, or later.
+    /// The note held at this time, or later.
     at: Instant,
     known: Known<T>,
 }
 
 enum Known<T> {
     Tag(T),
-    /// It was written, and how it stands then is not known.
+    /// The key was written, and its new state is not known.
     Nothing,
-    /// Others write this key, too, so that a tag would be tried in vain more often than it would fence anything.
+    /// Others write this key, too: a tag would be tried in vain more often than it would fence anything.
     Shared,
 }
 
 #[derive(Default)]
 struct Writing {
     count: usize,
-    /// Some of them were under way at the same time, so that nobody knows which one is the last.
+    /// Some writes were under way at the same time, so that nobody knows which one is the last.
     crossed: bool,
 }
 
@@ -66,7 +68,7 @@ struct Writing {
 pub(crate) struct Pen<'a, T> {
     fences: &'a Fences<T>,
     hash: u64,
-    /// No other was under way when it began.
+    /// Whether no other write was under way when this one began.
     first: bool,
 }
 
@@ -87,7 +89,7 @@ impl<T> Default for Fences<T> {
 }
 
 impl<T: Clone> Fences<T> {
-    /// The tag that this key had when it was last seen.
+    /// The tag that this key had when the client last saw it.
     pub(crate) fn tag(&self, key: &str, now: Instant) -> Option<T> {
         let (mut shard, hash) = self.shard(key);
         match &shard.live(hash, now)?.known {
@@ -96,7 +98,7 @@ impl<T: Clone> Fences<T> {
         }
     }
 
-    /// A read that began then has met this tag. What was written since is newer.
+    /// Notes the tag that a read found. `began`: when the read began; a note of a later write is newer.
     pub(crate) fn learn(&self, key: &str, tag: &T, began: Instant) {
         let (mut shard, hash) = self.shard(key);
         let is_newer = |note: &Note<T>| note.at > began || matches!(note.known, Known::Shared);
@@ -107,7 +109,7 @@ impl<T: Clone> Fences<T> {
 }
 
 impl<T> Fences<T> {
-    /// A write of this key begins.
+    /// Notes that a write of this key begins.
     pub(crate) fn write(&self, key: &str) -> Pen<'_, T> {
         let (mut shard, hash) = self.shard(key);
         let writing = shard.writing.entry(hash).or_default();
@@ -120,13 +122,13 @@ impl<T> Fences<T> {
         }
     }
 
-    /// Its tag was tried in vain: none is tried for a while.
+    /// Notes that the key's tag was tried in vain: no tag is tried for a while.
     pub(crate) fn shared(&self, key: &str, now: Instant) {
         let (mut shard, hash) = self.shard(key);
         shard.note(hash, Known::Shared, now);
     }
 
-    /// It was written in a way that leaves no tag behind.
+    /// Notes a write that leaves no tag behind.
     pub(crate) fn forget(&self, key: &str, now: Instant) {
         let (mut shard, hash) = self.shard(key);
         shard.settle(hash, Known::Nothing, now);
@@ -146,14 +148,15 @@ impl<T> Fences<T> {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this endpoint was seen of late to refuse such a condition.
+    /// Whether this endpoint refused such a condition of late.
     pub(crate) fn lacks(&self, endpoint: usize, removes: bool, now: Instant) -> bool {
         let mut without = self.without();
         without.retain(|&(.., since)| now.saturating_duration_since(since) < LIFE);
         without.iter().any(|&(at, what, _)| (at, what) == (endpoint, removes))
     }
 
-    /// The same write was taken without its condition. Permissions and stores change, so that it is tried again later.
+    /// Notes that the endpoint took the same write without its condition. Permissions and stores change, so the
+    /// condition is tried again later.
     pub(crate) fn found_lacking(&self, endpoint: usize, removes: bool, now: Instant) {
         let mut without = self.without();
         without.retain(|&(at, what, _)| (at, what) != (endpoint, removes));
@@ -178,7 +181,7 @@ impl<T> Shard<T> {
         self.young.insert(hash, Note { at, known });
     }
 
-    /// What a write has left; that others write the key stays known.
+    /// Notes what a write has left. A note that others write the key stays.
     fn settle(&mut self, hash: u64, known: Known<T>, now: Instant) {
         let is_shared = |note: &Note<T>| matches!(note.known, Known::Shared);
         if !self.live(hash, now).is_some_and(is_shared) {
@@ -188,7 +191,8 @@ impl<T> Shard<T> {
 }
 
 impl<T> Pen<'_, T> {
-    /// Whether no other write of the key was under way when this one began: else what is known of it is about to change.
+    /// Whether no other write of the key was under way when this one began. If one was, the knowledge of the key is
+    /// about to change.
     pub(crate) const fn is_first(&self) -> bool {
         self.first
     }
@@ -199,7 +203,8 @@ impl<T> Pen<'_, T> {
         shard.writing.get(&self.hash).is_some_and(|writing| writing.crossed)
     }
 
-    /// It was done, and this is the tag now, if it is known and no other write of ours has come after.
+    /// Notes that the write was done. `tag` is the current tag, if it is known and no later write of this client has
+    /// come after.
     pub(crate) fn done(&self, tag: Option<T>, now: Instant) {
         let mut shard = self.fences.shard_of(self.hash);
         let crossed = shard.writing.get(&self.hash).is_some_and(|writing| writing.crossed);
@@ -220,7 +225,7 @@ impl<T> Drop for Pen<'_, T> {
     }
 }
 
-/// No keys, no tags.
+/// Shows neither keys nor tags.
 impl<T> fmt::Debug for Fences<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fences").finish_non_exhaustive()

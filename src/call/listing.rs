@@ -21,10 +21,11 @@ use std::{
 };
 use tokio::time::timeout_at;
 
-/// What [`collect_all`](PagesCall::collect_all) holds at most: what a small instance can spare. About a million objects; of
-/// a table, the values.
+/// The most that [`collect_all`](PagesCall::collect_all) holds, which a small instance can spare: about a million
+/// objects, or a table's values.
 const COLLECT_UP_TO: usize = 256 << 20;
-/// What it takes at most: enough for two thousand pages, which is as much as it may hold, from another continent.
+/// The longest time that [`collect_all`](PagesCall::collect_all) takes: enough for two thousand pages, the most that it
+/// may hold, from another continent.
 const COLLECT_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// A listing that has not been started yet. [`stream`](Self::stream) starts it.
@@ -41,12 +42,14 @@ pub struct PagesCall<P: Paged> {
 /// A listing or a scan under way: a stream of entries in ascending order of their names' bytes. Pages are fetched when
 /// needed.
 ///
-/// It ends when all entries were given, or after an error. Foreign names, which no key may have, are listed as they are. An
-/// endpoint whose pages lead nowhere (names that do not ascend, a continuation that was there before, no entry in 10,000
-/// pages) is an error, too. Under `write_once` the endpoints' listings are merged; when
-/// one endpoint fails, the listing goes on without it and [`is_complete`](Self::is_complete) turns false. Under
-/// `provider_managed` one endpoint lists; when it fails, another goes on where it stopped, and
-/// [`is_possibly_stale`](Self::is_possibly_stale) says so when it is not the home.
+/// The stream ends after all entries, or after an error. Foreign names, which no key may have, are listed as they are.
+/// An endpoint whose pages lead nowhere (names that do not ascend, a continuation that came before, no entry in 10,000
+/// pages) is an error, too.
+///
+/// Under `write_once` the endpoints' listings are merged. When one endpoint fails, the listing goes on without it and
+/// [`is_complete`](Self::is_complete) turns false. Under `provider_managed` one endpoint lists. When it fails, another
+/// endpoint goes on after the last entry. [`is_possibly_stale`](Self::is_possibly_stale) is true if an endpoint other
+/// than the home listed.
 pub struct Pages<P: Paged> {
     state: State<P>,
     missing: Vec<NotAsked>,
@@ -64,12 +67,12 @@ pub struct Collected<E> {
     pub entries: Vec<E>,
     /// Endpoints whose entries may be missing, and why.
     pub missing: Vec<NotAsked>,
-    /// It came, at least partly, from a copy that may lag.
+    /// Whether at least a part came from a copy that may lag.
     pub possibly_stale: bool,
-    /// Entries that were left out, because they are not of the shape that this crate stores: another program's items in a
-    /// table. (An object has no shape: foreign objects are among the entries.)
+    /// How many entries were left out because they are not of the shape that this crate stores: another program's items
+    /// in a table. (An object has no shape: foreign objects are among the entries.)
     pub foreign: u64,
-    /// What was done for it, page by page.
+    /// The explanations, page by page.
     pub explanations: Vec<Explanation>,
 }
 
@@ -93,7 +96,7 @@ impl<P: Paged> PagesCall<P> {
         }
     }
 
-    /// At most so many entries in all.
+    /// Lists at most `entries` entries in all.
     pub const fn limit(mut self, entries: usize) -> Self {
         self.limit = Some(entries);
         self
@@ -104,19 +107,19 @@ impl<P: Paged> PagesCall<P> {
         pin: "Only this endpoint."
     }
 
-    /// What [`collect_all`](Self::collect_all) may hold, in bytes, before it fails. Default: 256 MiB.
+    /// Sets how many bytes [`collect_all`](Self::collect_all) may hold before it fails. Default: 256 MiB.
     pub const fn collect_up_to(mut self, bytes: usize) -> Self {
         self.collect_up_to = bytes;
         self
     }
 
-    /// How long [`collect_all`](Self::collect_all) may take, with all pages. Default: 10 min.
+    /// Sets how long [`collect_all`](Self::collect_all) may take, with all pages. Default: 10 min.
     pub const fn collect_within(mut self, limit: Duration) -> Self {
         self.collect_within = limit;
         self
     }
 
-    /// Starts it.
+    /// Starts the listing.
     pub fn stream(self) -> Pages<P> {
         Pages {
             state: State::Walking(Box::new(Walk::new(self.core, self.query, self.limit, self.options))),
@@ -128,11 +131,11 @@ impl<P: Paged> PagesCall<P> {
         }
     }
 
-    /// Fetches it to its end, as much as [`collect_up_to`](Self::collect_up_to) and
-    /// [`collect_within`](Self::collect_within) allow.
+    /// Fetches the listing to its end, within [`collect_up_to`](Self::collect_up_to) and
+    /// [`collect_within`](Self::collect_within).
     ///
     /// # Errors
-    /// When no endpoint could go on, or a limit was met; what was listed until then is dropped.
+    /// No endpoint could go on, or a limit was met. The entries listed until then are dropped.
     pub async fn collect_all(self) -> Result<Collected<P::Entry>, Error> {
         let (most, within) = (self.collect_up_to, self.collect_within);
         let (cx, admitted) = enter(self.core.clone(), P::OPERATION, &self.options);
@@ -188,7 +191,7 @@ impl<P: Paged> PagesCall<P> {
 }
 
 impl<P: Paged> Pages<P> {
-    /// No endpoint is missing so far.
+    /// Whether no endpoint is missing so far.
     pub const fn is_complete(&self) -> bool {
         self.missing.is_empty()
     }
@@ -198,19 +201,19 @@ impl<P: Paged> Pages<P> {
         &self.missing
     }
 
-    /// What was done for the page that was fetched last, or for each endpoint's, where listings are merged. `None` before the
-    /// first.
+    /// The explanation of the last page, or of each endpoint's last page if listings are merged. `None` before the
+    /// first page.
     pub const fn explanation(&self) -> Option<&Explanation> {
         self.explanation.as_ref()
     }
 
-    /// Entries that were left out so far, because they are not of the shape that this crate stores: see
+    /// How many entries were left out so far because they are not of the shape that this crate stores: see
     /// [`Collected::foreign`].
     pub const fn foreign(&self) -> u64 {
         self.foreign
     }
 
-    /// A part of it came from a copy that may lag behind the home.
+    /// Whether a part came from a copy that may lag behind the home.
     pub const fn is_possibly_stale(&self) -> bool {
         self.possibly_stale
     }

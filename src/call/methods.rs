@@ -1,25 +1,25 @@
-/// The methods that every client has, on its field `core`; `$stack` is the type of its service.
+/// The methods of every client, on its field `core`; `$stack` is the type of the client's service.
 macro_rules! store_methods {
     ($client:ident, $stack:ty) => {
         impl $client {
-            /// The whole stack as a tower service, for those who speak tower: one pass through it per call, without what
-            /// the replication adds (which endpoint may be written to, what proves absence). The client's constraints and its
-            /// deadline hold for it, too. Most want the methods above.
+            /// The whole stack as a tower service, for users of tower. A request passes the stack once, without what
+            /// the replication adds (which endpoint may be written to, what proves absence). The client's constraints
+            /// and its deadline hold for these requests, too. Most callers want the methods above.
             pub fn service(&self) -> $stack {
                 self.core.stack()
             }
 
-            /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.
+            /// The operator's handle: drain (all calls, or writes only), force, freeze failback, shadow.
             pub fn operator(&self) -> crate::operator::Operator {
                 self.core.engine.operator.clone()
             }
 
-            /// How the endpoints stand at this moment.
+            /// The state of the endpoints at this moment.
             pub fn snapshot(&self) -> crate::snapshot::Snapshot {
                 self.core.engine.snapshot()
             }
 
-            /// Every host that this client contacts, as far as it is known. See
+            /// Every host that this client contacts, as far as the hosts are known. See
             /// [`dependencies`](crate::call::dependencies).
             pub fn dependencies(&self) -> crate::call::Dependencies {
                 self.core.engine.dependencies()
@@ -30,21 +30,21 @@ macro_rules! store_methods {
                 self.core.engine.roster.iter()
             }
 
-            /// Opens connections and loads credentials at all endpoints at once, so that the first calls need not. An
-            /// endpoint that is dead is reported and hinders nobody; each gets at most 2 s: the connect limit of 0.9 s
-            /// and the floor of an attempt, 1 s, rounded up.
+            /// Opens connections and loads credentials at all endpoints at once, so that the first calls need not. A
+            /// dead endpoint is reported and hinders no other. Each endpoint gets at most 2 s: the connect limit of 0.9
+            /// s and the floor of an attempt, 1 s, rounded up.
             pub async fn warm_up(&self) -> crate::client::WarmUp {
                 self.core.warm_up().await
             }
 
-            /// Ends it: later calls of this client and all its clones fail with
+            /// Closes the client. Later calls of this client and all its clones fail with
             /// [`ErrorKind::Closed`](crate::ErrorKind::Closed). Calls under way go on to their end.
             pub fn close(&self) {
                 self.core.close();
             }
         }
 
-        /// No names of providers' types, no keys.
+        /// Names no provider's type and no key.
         impl std::fmt::Debug for $client {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.core.debug(stringify!($client), f)

@@ -1,4 +1,4 @@
-//! What the clients for objects and for keys share: a call's way from the door through the stack and back.
+//! The shared part of the object and the key-value client: a call's way from the door through the stack and back.
 //!
 //! Everything here is generic over the [`Protocol`] that a client speaks.
 
@@ -54,24 +54,25 @@ use crate::{
 use std::{future::Future, sync::Arc, time::Duration};
 use tower::{Service, util::Either};
 
-/// A service for one kind of store, its type forgotten: one endpoint's, or the whole stack, when a user's layers may be
-/// around it.
+/// A service for one kind of store with its type erased: one endpoint's service, or the whole stack, where a user's
+/// layers may be around it.
 pub(crate) type StoreStack<P> =
     tower::util::BoxCloneSyncService<Call<<P as Protocol>::Request>, <P as Protocol>::Response, BoxError>;
 
 /// One endpoint's service: the bridge itself, or with a user's layers around it.
 pub(crate) type EndpointService<P> = Either<<P as Protocol>::Service, StoreStack<P>>;
 
-/// What calls are sent to: the stack itself, or with a user's layers around it, and the deadline around these.
+/// The service that calls are sent to: the stack itself, or the stack with a user's layers around it and the deadline
+/// around these.
 pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, Served<Deadline<Behind<StoreStack<P>>>>>;
 
-/// What a client speaks to its endpoints, and what the machinery must know of it. Sealed: objects and keys.
+/// The protocol between a client and its endpoints. Sealed: objects and keys.
 pub trait Protocol: Sized + Send + Sync + 'static {
     /// One operation.
     type Request: Clone + Send + Sync + 'static;
     /// A provider's answer to it.
     type Response: Send + Sync + 'static;
-    /// An adapter, its type forgotten.
+    /// An adapter with its type erased.
     type Provider: Clone + Send + Sync + 'static;
     /// One endpoint's adapter as a tower service.
     type Service: Service<Call<Self::Request>, Response = Self::Response, Error = BoxError, Future: Send>
@@ -79,14 +80,14 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         + Send
         + Sync
         + 'static;
-    /// What names one state of one thing: an ETag, a version.
+    /// A tag names one state of one object or key: an ETag, a version.
     type Tag: Clone + PartialEq + Send + Sync + 'static;
 
-    /// What is stored, as an error calls it.
+    /// The word for a stored thing in errors.
     const NOUN: &'static str;
-    /// What the tag is called.
+    /// The word for the tag in errors.
     const TAG: &'static str;
-    /// Keys that start so are evenkeel's own.
+    /// The prefix of evenkeel's own keys.
     const RESERVED: &'static str;
 
     /// The class under which health is kept.
@@ -98,25 +99,28 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// The endpoint that gave the tag of a conditional read.
     fn tag_given_by(request: &Self::Request) -> Option<&str>;
 
-    /// The answer to a write: the tag of what was stored, if it says one. `None`: it is the answer to something else.
+    /// The answer to a write: the tag of what was stored, if the answer has one. `None`: the response answers something
+    /// else.
     fn accepted(response: Self::Response) -> Option<Option<Self::Tag>>;
 
-    /// The answer to a look at what is there: whose write it is, and its tag. `None`: it is the answer to something else.
+    /// The answer to a look at a key: the id of the write that stored the value, and the tag. `None`: the response
+    /// answers something else.
     fn found(response: Self::Response) -> Option<(Option<WriteId>, Option<Self::Tag>)>;
 
-    /// The key of a request about one thing.
+    /// The key of a request about one key.
     fn key(request: &Self::Request) -> Option<&str>;
 
-    /// The tag in the answer to a read, if it is the tag now: of a read that may miss the latest write it is not.
+    /// The tag in the answer to a read, if that tag is current. The tag of a read that may miss the latest write is
+    /// not.
     fn tag_of<'a>(request: &Self::Request, response: &'a Self::Response) -> Option<&'a Self::Tag>;
 
     /// The endpoint that gave this tag. `None`: no condition with it ever holds.
     fn judge_of(tag: &Self::Tag) -> Option<&str>;
 
-    /// This unconditional write on the condition that its key is in this state. `None`: there is no such condition.
+    /// Makes this unconditional write conditional on this state of its key. `None`: there is no such condition.
     fn on(write: &Self::Request, seen: &Seen<Self::Tag>) -> Option<Self::Request>;
 
-    /// The condition that a late copy of this write finds gone, whatever was written meanwhile.
+    /// The condition of this write that a late copy always finds broken, whatever was written meanwhile.
     fn fence(write: &Self::Request) -> Option<Conditional>;
 
     /// The bridge from an endpoint's adapter to the stack; `siblings` share its tags.
@@ -128,14 +132,14 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// A cheap request that shows whether an endpoint serves this class, on a key of evenkeel's own.
     fn probe(class: OpClass) -> Option<Self::Request>;
 
-    /// The hosts of its data, if they are known.
+    /// The hosts of the provider's data, if known.
     fn hosts(provider: &Self::Provider) -> Option<Vec<Host>>;
 
-    /// What its store does with conditions, as far as it is known.
+    /// How the store treats conditions, as far as that is known.
     fn capabilities(provider: &Self::Provider) -> Capabilities;
 
-    /// Asks the store for what is not `known` of it, under a name with this id in it; `told` is called when something was
-    /// found. Gives why it could not be told, where it could not.
+    /// Asks the store for what is not `known`, under a name with this id in it. `told` is called after each finding.
+    /// Returns why a question stayed open, if one did.
     fn verify(
         provider: &Self::Provider,
         id: &WriteId,
@@ -150,13 +154,13 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 /// What a write probe stores. A person who finds it should know whence it came.
 pub(super) const PROBE: &[u8] = b"evenkeel stores this to see whether writes succeed; it may be deleted\n";
 
-/// What the bytes of a request alone may need on the way, where nobody tells how they move: at 1 MiB/s, which is slow for a
-/// server and not yet a fault.
+/// How long a request's bytes alone may take on the way, if nobody reports how they move: at 1 MiB/s, which is slow for
+/// a server and not yet a fault.
 fn time_on_the_wire<P: Protocol>(request: &P::Request) -> Duration {
     Duration::from_micros(P::bytes(request).min(1 << 40))
 }
 
-/// Who answered a call, and whether the answer may lag.
+/// The endpoint that answered a call, and whether the answer may lag.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub(crate) endpoint: Option<Arc<str>>,

@@ -1,21 +1,21 @@
-//! What every call can be told, at every door.
+//! The options of every call, at every door.
 
 use crate::{endpoint::Constraints, request::Told};
 use std::{sync::Arc, time::Duration};
 
-/// What a call was told.
+/// The options of one call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallOptions {
     pub(crate) deadline: Option<Duration>,
     pub(crate) pin: Option<Arc<str>>,
     pub(crate) constraints: Constraints,
-    /// What holds of its attempts.
+    /// The options of the call's attempts.
     pub(crate) attempts: Told,
 }
 
 impl CallOptions {
     /// # Errors
-    /// Which number makes no sense.
+    /// A number makes no sense.
     #[inline]
     pub(crate) fn check(&self) -> Result<(), String> {
         if let Some(deadline) = self.deadline {
@@ -32,7 +32,7 @@ impl CallOptions {
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// # Errors
-/// It makes no sense for what it is the time of.
+/// The time makes no sense for its purpose.
 #[inline]
 pub(crate) fn valid_time(of: &str, time: Duration) -> Result<(), String> {
     match time.is_zero() || time > LONGEST {
@@ -45,7 +45,7 @@ pub(crate) fn valid_attempt_limit(limit: Duration) -> Result<(), String> {
     valid_time("an attempt's limit", limit)
 }
 
-/// The setters that every call has, on its field `options`. What differs is what a deadline and a pin mean.
+/// The setters that every call has, on its field `options`. Only the meaning of a deadline and a pin differs.
 macro_rules! call_setters {
     (deadline: $deadline:literal, pin: $pin:literal) => {
         #[doc = $deadline]
@@ -60,27 +60,28 @@ macro_rules! call_setters {
             self
         }
 
-        /// Only endpoints that lie in one of these places, beside the client's own constraints. (A listing that merges
-        /// several endpoints then lacks the others'.)
+        /// Uses only endpoints that lie in one of these places. The client's own constraints hold as well. (A listing
+        /// that merges several endpoints then lacks the entries of the others.)
         pub fn only_locations<L: Into<std::sync::Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
             self.options.constraints = self.options.constraints.only_locations(locations);
             self
         }
 
-        /// No endpoint whose operator this law reaches, beside the client's own constraints.
+        /// Uses no endpoint whose operator this law reaches. The client's own constraints hold as well.
         pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<std::sync::Arc<str>>) -> Self {
             self.options.constraints = self.options.constraints.not_under_jurisdiction_of(jurisdiction);
             self
         }
 
-        /// How long each attempt may take, in place of the limit that was [learnt](crate::timeout) and of the builder's.
+        /// Sets how long each attempt may take, in place of the [learnt](crate::timeout) limit and of the builder's.
         ///
-        /// It is the whole time of one attempt: nothing is added for many bytes, and nothing taken away because the deadline
-        /// is near. The deadline still ends the call. With a limit as long as that, one attempt may have all the time, and no
-        /// other endpoint is asked after a silence, unless the call is a read that is [hedged](crate::hedge).
+        /// The limit is the whole time of one attempt. Nothing is added for many bytes, and nothing taken away because
+        /// the deadline is near. The deadline still ends the call. With a limit as long as the deadline, one attempt
+        /// may take all the time. Then no other endpoint is asked after a silence, unless the call is a read that is
+        /// [hedged](crate::hedge).
         ///
-        /// An attempt that runs into it is like one that its caller gave up: a write may have been applied. Where the endpoint's
-        /// own limit is longer, that is no fault of the endpoint's: see [`evidence`](crate::evidence).
+        /// An attempt that runs into this limit counts as given up by its caller: a write may have been applied. If the
+        /// endpoint's own limit is longer, the endpoint is not at fault: see [`evidence`](crate::evidence).
         ///
         /// Zero, or more than 24 h, is [`InvalidInput`](crate::ErrorKind::InvalidInput).
         pub fn attempt_limit(mut self, limit: std::time::Duration) -> Self {
@@ -88,33 +89,35 @@ macro_rules! call_setters {
             self
         }
 
-        /// Whether it is asked a second time elsewhere when it is late, in place of what the builder says. Only reads and
-        /// listings ever are; for a write it changes nothing.
+        /// Sets whether a late call is sent to a second endpoint as well, in place of the builder's setting. Only reads
+        /// and listings are ever hedged; for a write the option changes nothing.
         ///
-        /// Without a hedge a read may wait for an attempt's whole limit where an endpoint is silent, also when it is the one
-        /// that looks whether an endpoint is back.
+        /// Without a hedge, a read at a silent endpoint may wait for an attempt's whole limit. That includes a read
+        /// that probes whether an endpoint is back.
         pub fn hedging(mut self, hedging: bool) -> Self {
             self.options.attempts.options_mut().hedging = Some(hedging);
             self
         }
 
-        /// After which outcomes it is tried again, by this rule in place of the builder's: see
-        /// [`retry::Rule`](crate::retry::Rule). No rule repeats a write that must happen once and may have been applied.
+        /// Sets the rule that says after which outcomes the call is tried again, in place of the builder's: see
+        /// [`retry::Rule`](crate::retry::Rule). No rule repeats a write that must happen once and may have been
+        /// applied.
         pub fn retry_when(mut self, rule: crate::retry::Rule) -> Self {
             self.options.attempts.options_mut().retry_when = Some(rule);
             self
         }
 
-        /// What it is called, and what it is measured with.
+        /// Names the call, for reports and for measurements.
         ///
-        /// Explanations and errors call it so, in place of `get`, `read` and the like. And how long calls of one name take is
-        /// learnt apart from all others at the same endpoint, by class: the limits of their attempts, when they are hedged, and what
-        /// they cost at an endpoint follow from that alone. So a report that takes seconds does not make the hang of another read
-        /// look usual, nor do the others make it look like one. Whether an endpoint is well is learnt from all its calls together.
+        /// Explanations and errors use the name in place of `get`, `read` and the like. evenkeel also learns how long
+        /// the calls of one name take, apart from all other calls at the same endpoint, by class. From that alone
+        /// follow the limits of their attempts, when they are hedged, and what they cost at an endpoint. A report that
+        /// takes seconds therefore does not make another read's hang look usual, and quick reads do not make the report
+        /// look like a hang. Whether an endpoint is well is learnt from all its calls together.
         ///
-        /// A name stands for a kind of call. The first [16](crate::health::NAMES) at an endpoint are told apart; what comes later
-        /// shares one place. While nothing is learnt under a name, its attempts have a second, as any: say an
-        /// [`attempt_limit`](Self::attempt_limit) where that is too short.
+        /// A name stands for a kind of call. The first [16](crate::health::NAMES) names at an endpoint are told apart;
+        /// all later names share one place. While nothing is learnt under a name, its attempts have a second, like any
+        /// others. If a second is too short, set an [`attempt_limit`](Self::attempt_limit).
         pub fn named(mut self, name: &'static str) -> Self {
             self.options.attempts.options_mut().name = Some(name);
             self

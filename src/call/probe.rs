@@ -1,4 +1,4 @@
-//! What is sent to look whether an endpoint is well.
+//! The requests that check whether an endpoint is well.
 
 use super::{EndpointService, Protocol, core::Parts};
 use crate::{

@@ -14,7 +14,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Whether each number makes sense.
+    /// Checks that each number makes sense.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         valid_time("a deadline", self.stack.deadline).map_err(BuildError::Deadline)?;
         let settings = self.stack.wrong().or_else(|| self.probes.wrong());
@@ -35,41 +35,43 @@ impl std::fmt::Debug for Settings {
 /// The setters that every builder has, on its field `settings`.
 macro_rules! stack_setters {
     () => {
-        /// How long a whole call may take, with all its attempts. Default 10 s; a call can set its own.
+        /// Sets how long a whole call may take, with all its attempts. Default 10 s; a call can set its own deadline.
         #[must_use]
         pub const fn deadline(mut self, deadline: std::time::Duration) -> Self {
             self.settings.stack.deadline = deadline;
             self
         }
 
-        /// How long each attempt may take, in place of the limit that is [learnt](crate::timeout). Default: the learnt one; a call
-        /// can set its own, and the rest is said there. Probes have it, too.
+        /// Sets how long each attempt may take, in place of the [learnt](crate::timeout) limit. Default: the learnt
+        /// limit. A call can set its own limit; that option's docs say more. The limit holds for probes, too.
         ///
-        /// It holds for attempts with many bytes as well, to which the learnt limit gives more time: choose it for the largest.
-        /// Unlike a call's own, it is what this client calls late: an endpoint that keeps running into it is left.
+        /// The limit also holds for attempts with many bytes, for which the learnt limit allows more time: choose a
+        /// limit that fits the largest. Unlike a call's own limit, this one defines what the client calls late: an
+        /// endpoint that keeps running into the limit is left.
         #[must_use]
         pub const fn attempt_limit(mut self, limit: std::time::Duration) -> Self {
             self.settings.stack.attempt_limit = Some(limit);
             self
         }
 
-        /// What metrics call this client: the value of their label `client`. Default `"default"`. Clients of one process that are to be
-        /// told apart need names of their own. Install the recorder before [`build`](Self::build): handles are taken there.
+        /// Sets the client's name in metrics: the value of their label `client`. Default `"default"`. To tell the
+        /// clients of one process apart, give each its own name. Install the recorder before [`build`](Self::build),
+        /// which takes the handles.
         #[must_use]
         pub fn name(mut self, name: impl Into<std::sync::Arc<str>>) -> Self {
             self.settings.stack.audience.client = name.into();
             self
         }
 
-        /// What explanations and errors call the calls of this client that are not named themselves. Default: `get`, `read` and
-        /// the like. (What they are measured with is this client's anyway.)
+        /// Sets the name that explanations and errors use for calls of this client without a name of their own.
+        /// Default: `get`, `read` and the like. (Such calls are measured per client anyway.)
         #[must_use]
         pub const fn named(mut self, name: &'static str) -> Self {
             self.settings.name = Some(name);
             self
         }
 
-        /// Only endpoints that lie in one of these places (ISO 3166) are ever used; see
+        /// Uses only endpoints that lie in one of these places (ISO 3166); see
         /// [`Constraints::only_locations`](crate::endpoint::Constraints::only_locations).
         #[must_use]
         pub fn only_locations<L: Into<std::sync::Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
@@ -77,21 +79,22 @@ macro_rules! stack_setters {
             self
         }
 
-        /// No endpoint whose operator this law reaches is ever used; see [`Constraints::not_under_jurisdiction_of`](crate::endpoint::Constraints::not_under_jurisdiction_of).
+        /// Uses no endpoint whose operator this law reaches; see
+        /// [`Constraints::not_under_jurisdiction_of`](crate::endpoint::Constraints::not_under_jurisdiction_of).
         #[must_use]
         pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<std::sync::Arc<str>>) -> Self {
             self.constraints = self.constraints.not_under_jurisdiction_of(jurisdiction);
             self
         }
 
-        /// When a call is tried again, and after what wait. See [`retry::Settings`](crate::retry::Settings).
+        /// Sets when a call is tried again, and after what wait. See [`retry::Settings`](crate::retry::Settings).
         #[must_use]
         pub fn retry(mut self, settings: crate::retry::Settings) -> Self {
             self.settings.stack.retry = settings;
             self
         }
 
-        /// When an endpoint is left, for how long, and what brings it back. See
+        /// Sets when an endpoint is left, for how long, and what brings the endpoint back. See
         /// [`breaker::Settings`](crate::breaker::Settings).
         #[must_use]
         pub fn breaker(mut self, settings: crate::breaker::Settings) -> Self {
@@ -99,54 +102,57 @@ macro_rules! stack_setters {
             self
         }
 
-        /// The budget for retries, hedges and whatever else is asked beyond what a call needs. Default: 10 % of the calls and
-        /// one a second, banked for 10 s, for each client; clients of one process may share one. What it may not refuse:
-        /// [`retry::Exception`](crate::retry::Exception).
+        /// Sets the budget for retries, hedges and all other requests beyond those that calls need. Default: 10 % of
+        /// the calls and one a second, banked for 10 s, for each client. Clients of one process may share one budget.
+        /// [`retry::Exception`](crate::retry::Exception) names the requests that the budget cannot refuse.
         #[must_use]
         pub fn budget(mut self, budget: crate::retry::Budget) -> Self {
             self.settings.stack.budget = budget;
             self
         }
 
-        /// Where this client tells others of trouble, and hears of theirs. Default: one of its own.
+        /// Sets the registry through which this client tells other clients of trouble, and hears of theirs. Default: a
+        /// registry of its own.
         #[must_use]
         pub fn registry(mut self, registry: crate::breaker::Registry) -> Self {
             self.settings.stack.registry = registry;
             self
         }
 
-        /// Whether late reads are asked a second time elsewhere. Default `true`; a call can say otherwise for itself.
+        /// Sets whether late reads are sent to a second endpoint as well. Default `true`; a call can set its own.
         #[must_use]
         pub const fn hedging(mut self, hedging: bool) -> Self {
             self.settings.stack.hedging = hedging;
             self
         }
 
-        /// What is probed in the background. See [`probe`](mod@crate::probe).
+        /// Sets what the client probes in the background. See [`probe`](mod@crate::probe).
         #[must_use]
         pub fn probes(mut self, settings: crate::probe::Settings) -> Self {
             self.settings.probes = settings;
             self
         }
 
-        /// Seeds every random choice (jitter, spill, write ids), for simulations. Drawn from the operating system by
-        /// default: two processes with one seed would move in step and give their writes the same ids.
+        /// Seeds every random choice (jitter, spill, write ids), for simulations. By default the seed comes from the
+        /// operating system. Two processes with one seed would move in step and give their writes the same ids.
         #[must_use]
         pub const fn seed(mut self, seed: u64) -> Self {
             self.settings.stack.seed = seed;
             self
         }
 
-        /// Is told every [`Event`](crate::telemetry::Event), on the task that caused it: be quick, do not block. What causes it may
-        /// be another client's call, where credentials are shared; so a panic in it goes no further than the panic hook.
+        /// Sets a listener for every [`Event`](crate::telemetry::Event). The listener runs on the task that caused the
+        /// event: be quick, do not block. Where credentials are shared, another client's call may cause the event; a
+        /// panic in the listener therefore goes no further than the panic hook.
         #[must_use]
         pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
             self.settings.stack.audience.listener = Some(std::sync::Arc::new(listener));
             self
         }
 
-        /// Is told how every call ended, as its caller sees it, on the task that made it: be quick, do not block. A panic in it
-        /// is that call's. A call that was dropped has no end. One may be told; a second takes the first's place.
+        /// Sets a listener for the end of every call, as the caller sees that end. The listener runs on the task that
+        /// made the call: be quick, do not block. A panic in the listener is the call's panic. A dropped call has no
+        /// end. A client has one such listener; a second one replaces the first.
         #[must_use]
         pub fn on_call_end(mut self, listener: impl Fn(&crate::telemetry::CallEnd) + Send + Sync + 'static) -> Self {
             self.settings.call_listener = Some(std::sync::Arc::new(listener));

@@ -24,15 +24,15 @@ pub struct StoreCall<O: Operation> {
     options: CallOptions,
 }
 
-/// A call that gives back its [`Explanation`] beside the value.
+/// A call that returns its [`Explanation`] beside the value.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Explained<O: Operation>(StoreCall<O>);
 
-/// Sealed: what one operation does with its context.
+/// One operation, run with its context. Sealed.
 pub trait Operation: Send + Sized + 'static {
-    /// What it is said in.
+    /// The protocol of the operation.
     type Protocol: Protocol;
-    /// What it returns.
+    /// The result of the operation.
     type Value: Send + 'static;
     /// `put`, `get`, …
     const NAME: &'static str;
@@ -40,9 +40,9 @@ pub trait Operation: Send + Sized + 'static {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    /// The class under which it counts.
+    /// The class under which the operation counts.
     const CLASS: OpClass;
-    /// Does it.
+    /// Runs the operation.
     fn run(self, cx: &Context<Self::Protocol>) -> impl Future<Output = Result<(Self::Value, Answer), Error>> + Send;
 }
 
@@ -61,7 +61,7 @@ impl<O: Operation> StoreCall<O> {
               lies there and leaves other copies alone."
     }
 
-    /// Gives back `(value, Explanation)`. (An error always carries its own.)
+    /// Makes the call return `(value, Explanation)`. (An error always carries its own explanation.)
     pub const fn explained(self) -> Explained<O> {
         Explained(self)
     }

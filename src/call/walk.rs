@@ -10,42 +10,42 @@ use std::sync::Arc;
 
 /// A protocol with listings that come in pages.
 pub trait Paged: Protocol {
-    /// What is listed.
+    /// What a listing asks for.
     type Query: Clone + Send + Sync + Unpin + 'static;
-    /// One line of it.
+    /// One line of a listing.
     type Entry: Line + Unpin;
     /// The operation's name.
     const OPERATION: &'static str;
 
-    /// Checks it at the door.
+    /// Checks the query at the door.
     ///
     /// # Errors
     /// What is wrong, as a sentence.
     fn check(query: &Self::Query) -> Result<(), String>;
 
-    /// The request for a page from here on, of at most so many entries.
+    /// The request for a page of at most `limit` entries that begins at `from`.
     fn page(query: &Self::Query, from: Resume<'_>, limit: Option<usize>) -> Self::Request;
 
-    /// The answer to it. `None`: it is the answer to something else.
+    /// The page in a response. `None`: the response answers something else.
     fn entries(response: Self::Response) -> Option<PageOf<Self::Entry>>;
 }
 
-/// What a page says.
+/// One page.
 #[derive(Clone, Debug)]
 pub struct PageOf<E> {
     pub(crate) entries: Vec<E>,
-    /// What leads on at the same endpoint, if there is more.
+    /// The continuation at the same endpoint, if there are more entries.
     pub(crate) leads_on: Option<String>,
-    /// How many entries it left out because they are not of the shape that this crate stores.
+    /// How many entries were left out because they are not of the shape that this crate stores.
     pub(crate) foreign: u64,
 }
 
 /// Where a page begins.
 #[derive(Clone, Copy, Debug)]
 pub enum Resume<'a> {
-    /// Where the query says.
+    /// At the start of the query.
     Start,
-    /// Where this endpoint's last page left off, in its own words.
+    /// Where this endpoint's last page ended: the endpoint's own continuation.
     Continuation(&'a str),
     /// After the entry of this name, which another endpoint gave.
     After(&'a str),
@@ -62,28 +62,28 @@ pub(super) struct Walk<P: Paged> {
     lanes_lost: usize,
     pub(super) missing: Vec<NotAsked>,
     pub(super) possibly_stale: bool,
-    /// Entries that were left out, as they are not of the shape that this crate stores.
+    /// How many entries were left out because they are not of the shape that this crate stores.
     pub(super) foreign: u64,
-    /// Of the last fetch.
+    /// The explanation of the last fetch.
     pub(super) explanation: Option<Explanation>,
 }
 
 /// A sequence of pages.
 #[derive(Clone, Debug, Default)]
 struct Lane {
-    /// Only this endpoint's, for a listing that merges several.
+    /// The lane's only endpoint, for a listing that merges several.
     fixed: Option<usize>,
-    /// Where the last page came from, and what leads on there.
+    /// The endpoint of the last page, and its continuation.
     came_from: Option<(usize, String)>,
     progress: Progress,
 }
 
 /// Why a lane got no page.
 enum Lost<P: Protocol> {
-    /// Its endpoint was left alone, or its answer was that of another operation.
+    /// The lane's endpoint was left alone, or gave the answer of another operation.
     NotAsked,
     Failed(Reply<P>),
-    /// Its pages lead nowhere.
+    /// The pages lead nowhere.
     Endless(Option<usize>, &'static str),
 }
 
@@ -124,7 +124,7 @@ impl<P: Paged> Walk<P> {
         next
     }
 
-    /// A page for every lane that needs one, all at once. Counts as one call.
+    /// Fetches a page for every lane that needs one, all at once. Counts as one call.
     pub(super) async fn fetch(&mut self) -> Result<(), Error> {
         // A store that answers at once would otherwise keep the thread for as long as the listing is, timers included.
         tokio::task::yield_now().await;
@@ -150,7 +150,7 @@ impl<P: Paged> Walk<P> {
         self.without(cx, lost)
     }
 
-    /// A page for each of these lanes; those that got none.
+    /// Fetches a page for each of these lanes. Returns the lanes that got none.
     async fn ask(&mut self, cx: &Context<P>, lanes: Vec<usize>) -> Vec<(usize, Lost<P>)> {
         let pages = join_all(lanes.iter().map(|&lane| self.page(cx, &self.lanes[lane]))).await;
         let mut lost = Vec::new();
@@ -171,9 +171,9 @@ impl<P: Paged> Walk<P> {
         lost
     }
 
-    /// The lanes that need a page, and those of them whose endpoint's breaker is open. A listing that merges several goes
-    /// on without the latter: a forced attempt with its retries, in each listing, would use up the budget that others
-    /// need to leave that very endpoint.
+    /// The lanes that need a page, and those of them whose endpoint's breaker is open. A listing that merges several
+    /// endpoints goes on without the latter: a forced attempt with its retries, in each listing, would use up the
+    /// budget that other calls need to leave that very endpoint.
     fn hungry_and_out(&self) -> (Vec<usize>, Vec<usize>) {
         let now = clock::now();
         self.merge.hungry().partition(|lane| {
@@ -247,8 +247,8 @@ impl<P: Paged> Walk<P> {
         Ok(())
     }
 
-    /// Goes on without the lanes that were lost, unless none is left. Losing a read-only copy leaves nothing out, as
-    /// every write went to a writable endpoint.
+    /// Goes on without the lost lanes, unless no lane is left. A lost read-only copy leaves nothing out, because every
+    /// write went to a writable endpoint.
     fn without(&mut self, cx: &Context<P>, mut lost: Vec<(usize, Lost<P>)>) -> Result<(), Error> {
         self.lanes_lost += lost.len();
         if self.lanes_lost >= self.lanes.len()

@@ -2,15 +2,15 @@ use crate::model::clock;
 use futures_util::future::join_all;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-/// What warming up may take per endpoint: the connect limit of 0.9 s and the floor of an attempt, 1 s, rounded up.
+/// The limit of warming up one endpoint: the connect limit of 0.9 s and the floor of an attempt, 1 s, rounded up.
 const WARM_UP_LIMIT: Duration = Duration::from_secs(2);
 
-/// What a warm-up found, by endpoint.
+/// The result of a warm-up, by endpoint.
 #[derive(Clone, Debug)]
 #[must_use = "it says which endpoints are not ready"]
 pub struct WarmUp(Vec<Warmed>);
 
-/// How one endpoint took its warm-up.
+/// The result of warming up one endpoint.
 #[derive(Clone, Debug)]
 pub struct Warmed {
     endpoint: Arc<str>,
@@ -19,40 +19,40 @@ pub struct Warmed {
 }
 
 impl WarmUp {
-    /// Every endpoint that was warmed up, in the client's order. Those that break a constraint are left alone.
+    /// The endpoints that were warmed up, in the client's order. Endpoints that break a constraint are left alone.
     pub fn endpoints(&self) -> &[Warmed] {
         &self.0
     }
 
-    /// All are ready.
+    /// Whether all endpoints are ready.
     pub fn is_complete(&self) -> bool {
         self.0.iter().all(Warmed::is_ready)
     }
 }
 
 impl Warmed {
-    /// Its name.
+    /// The endpoint's name.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// How long it took.
+    /// How long the warm-up took.
     pub const fn took(&self) -> Duration {
         self.took
     }
 
-    /// It has a connection and credentials.
+    /// Whether the endpoint has a connection and credentials.
     pub const fn is_ready(&self) -> bool {
         self.failure.is_none()
     }
 
-    /// Why it is not ready, as a phrase.
+    /// Why the endpoint is not ready, as a phrase.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
 }
 
-/// Does each at once, for at most [`WARM_UP_LIMIT`].
+/// Runs all warm-ups at once, each for at most [`WARM_UP_LIMIT`].
 pub(super) async fn warmed<'e, F, E>(each: impl Iterator<Item = (&'e Arc<str>, F)>) -> WarmUp
 where
     F: Future<Output = Result<(), E>>,

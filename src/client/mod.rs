@@ -1,7 +1,8 @@
 //! The doors: what an application calls.
 //!
-//! [`ObjectClient`] reads and writes objects over several endpoints, [`KvClient`] values by key. Every call can tell what it did: an error always
-//! carries an [`Explanation`], and `.explained()` returns one beside the value.
+//! [`ObjectClient`] reads and writes objects over several endpoints; [`KvClient`] does the same with values by key.
+//! Every call can tell what it did: an error always carries an [`Explanation`], and `.explained()` returns an
+//! explanation beside the value.
 //!
 //! ```
 //! use evenkeel::{Endpoint, ObjectClient, provider::Memory};
@@ -16,16 +17,16 @@
 //! ```
 //!
 //! # What a call can be told
-//! Every call of all three clients has these, and the builders have most of them as defaults for all calls:
+//! Every call of all three clients has these options. The builders take most of them as defaults for all calls:
 //!
-//! | | in place of | |
+//! | option | default | what the option sets |
 //! |---|---|---|
 //! | `.deadline(d)` | 10 s | how long the call may take, with all its attempts |
 //! | `.attempt_limit(d)` | the limit [learnt](crate::timeout) from the endpoint | how long each attempt may take |
-//! | `.hedging(false)` | [hedged](crate::hedge), if it is a read | whether it is asked a second time elsewhere when it is late |
-//! | `.retry_when(rule)` | the [table](crate::retry::decide) | after which outcomes it is tried again: a [rule](crate::retry::Rule); the builder's is in [`retry::Settings`](crate::retry::Settings::when) |
-//! | `.named("report")` | `get`, `put`, `read` …, all measured together | what explanations and errors call it, and what [is measured apart](crate::health#names) |
-//! | `.pin("virginia")` | whichever endpoint is best | only this endpoint (calls only) |
+//! | `.hedging(false)` | reads are [hedged](crate::hedge) | whether a late read is sent to a second endpoint as well |
+//! | `.retry_when(rule)` | the [table](crate::retry::decide) | after which outcomes the call is tried again: a [rule](crate::retry::Rule); the builder's rule is in [`retry::Settings`](crate::retry::Settings::when) |
+//! | `.named("report")` | `get`, `put`, `read` …, all measured together | the call's name in explanations and errors; calls of one name [are measured apart](crate::health#names) |
+//! | `.pin("virginia")` | the best endpoint | only this endpoint (calls only) |
 //! | `.only_locations(["DE"])`, `.not_under_jurisdiction_of("US")` | the client's own [constraints](crate::endpoint::Constraints) | fewer endpoints |
 //!
 //! ```
@@ -58,48 +59,52 @@
 //! ```
 //!
 //! # Late attempts
-//! An attempt that is given up (its limit ran out, its connection broke) is not called back: its request may lie in a buffer on
-//! the way, and land **after** the retry was acknowledged. Then a late overwrite undoes what was written since, a late delete
-//! removes what was created since, and a late create stores again what was removed since. A condition on the retry does not
-//! help, as it is the *first* attempt that is late; only one that every attempt carries makes it miss.
+//! evenkeel gives up an attempt when the attempt's limit runs out or its connection breaks. An attempt that was given
+//! up cannot be called back. Its request may lie in a buffer on the way, and land **after** the retry was acknowledged.
+//! A late overwrite then undoes newer writes, a late delete removes newer objects, and a late create stores again what
+//! was removed since. A condition on the retry does not help, because the *first* attempt is the late one. A late
+//! attempt misses only if every attempt carries the condition.
 //!
-//! | write | its attempts carry | one that lands late |
+//! | write | condition on every attempt | effect of a late attempt |
 //! |---|---|---|
-//! | `if_match`, `compare_and_set`, `delete_if`, `increment` of what is there | the caller's tag | misses |
-//! | overwrite, `put`, delete of what this client read or wrote by itself in the last five minutes | the tag that it had then | misses |
-//! | the same, while another write of it by this client is under way, or for five minutes after another client was faster: no tag would hold | nothing | undoes what was written since |
-//! | overwrite, `put`, `delete` of anything else, `put_many` | nothing | undoes what was written since |
-//! | any of these but `put_many`, `.fenced()` | the tag that it has; where none is known, a HEAD (a table: a get) asks first | misses |
-//! | create, `put_if_absent`; a fenced write and an `increment` where nothing is | "absent" | stores it again, once it was removed |
-//! | [`Failover::idempotent_write`] | what your closure gives them | as the store has it |
+//! | `if_match`, `compare_and_set`, `delete_if`, `increment` of an existing key | the caller's tag | misses |
+//! | overwrite, `put`, delete of a key that this client read or wrote alone in the last five minutes | the tag that the key had then | misses |
+//! | the same, while another write of the key by this client is under way, or for five minutes after another client was faster: no tag would hold | nothing | undoes newer writes |
+//! | overwrite, `put`, `delete` of anything else, `put_many` | nothing | undoes newer writes |
+//! | any of these but `put_many`, `.fenced()` | the current tag; if the client knows none, a HEAD (a table: a get) asks for the tag first | misses |
+//! | create, `put_if_absent`; a fenced write and an `increment` of an absent key | "absent" | stores the value again after a removal |
+//! | [`Failover::idempotent_write`] | what your closure sets | as the store handles the request |
 //!
-//! Where an attempt may do so, **the answer says it**: [`object::Stored::earlier_attempt_unresolved`],
-//! [`kv::Stored::earlier_attempt_unresolved`], and for every write [`Explanation::earlier_attempt_unresolved`]. An error that says
-//! [`MaybeApplied`](crate::ErrorKind::MaybeApplied) means "it may have been applied, or may yet be". A call that was dropped
-//! says nothing and may do the same.
+//! If an attempt may still land, **the answer says so**: [`object::Stored::earlier_attempt_unresolved`],
+//! [`kv::Stored::earlier_attempt_unresolved`], and for every write [`Explanation::earlier_attempt_unresolved`]. The
+//! error [`MaybeApplied`](crate::ErrorKind::MaybeApplied) means "the write may have been applied, or may yet be". A
+//! dropped call says nothing, and its attempts may land late as well.
 //!
-//! **For how long.** About 15 minutes where requests are signed (AWS and what speaks S3, Azure's shared keys), as an older
-//! signature is refused. Where they carry tokens (Google, Entra ID) or nothing (Redis), as long as the connection and the proxies
-//! on the way live.
+//! **For how long.** Where requests are signed (AWS and other S3 stores, Azure's shared keys), about 15 minutes: a
+//! store refuses an older signature. Where requests carry tokens (Google, Entra ID) or nothing (Redis), as long as the
+//! connection and the proxies on the way live.
 //!
-//! **What to do** when an answer says so: nothing, where the next write of this key comes later than that or does not matter. Else
-//! write it with [`if_match`](object::ObjectCall::if_match) or [`compare_and_set`](KvClient::compare_and_set) from now on, and look
-//! at it again once that time is over. A lock whose `put_if_absent` says so is given back by *replacing* its value ("free"), not by
-//! removing it: as long as there is a value, a late create is refused.
+//! **What to do** when an answer says so. Nothing, if the next write of this key comes later than that or does not
+//! matter. Otherwise write the key with [`if_match`](object::ObjectCall::if_match) or
+//! [`compare_and_set`](KvClient::compare_and_set) from now on, and read the key again once that time is over. For a
+//! lock whose `put_if_absent` says so: give the lock back by *replacing* its value ("free"), not by removing the key.
+//! As long as the key has a value, the store refuses a late create.
 //!
 //! **What a fence does not hold**:
-//! - Under a tag that is a function of the bytes (S3, for simple puts) a late attempt does not miss where the very bytes that it
-//!   was to replace or remove were stored again meanwhile.
-//! - In most tables a version is the id of the write. A late create, or a `put` without a fence, brings its version back with it,
-//!   and a late attempt that was conditional on that version no longer misses.
-//! - A request that the network itself doubles, though its first copy was answered: nobody here can know of it. A condition on a
-//!   tag makes the second miss; without one it may undo what was written since, unsaid.
-//! - A store that ignores `If-Match`, or a role that lacks the permission for it (S3 wants the one to read): the client then
-//!   writes without, and says what is unresolved; `.fenced()` is refused. So it says of a store of which nobody knows whether it
-//!   keeps to the condition, until [`verify`](ObjectClient::verify) has asked it.
+//! - Where a tag is a function of the bytes (S3, for simple puts): if the same bytes that the late attempt was to
+//!   replace or remove were stored again meanwhile, the late attempt does not miss.
+//! - In most tables a version is the id of the write. A late create, or a `put` without a fence, brings its version
+//!   back. A late attempt that was conditional on that version then no longer misses.
+//! - The network itself may double a request whose first copy was answered. The client cannot know of the second copy.
+//!   With a condition on a tag the second copy misses. Without a condition the second copy may undo newer writes, and
+//!   no answer says so.
+//! - A store may ignore `If-Match`, or a role may lack the permission for the condition (S3 wants the permission to
+//!   read). The client then writes without the condition and says what is unresolved; `.fenced()` is refused. If the
+//!   client does not know whether a store keeps to the condition, the client says the same until
+//!   [`verify`](ObjectClient::verify) has asked the store.
 //!
-//! Under [`write_once`](crate::Replication::write_once) a late delete finds nothing that may be there, and a late create the same
-//! bytes; but one that lands after the delete stores the object again.
+//! Under [`write_once`](crate::Replication::write_once) a late delete finds nothing that may be there, and a late
+//! create finds the same bytes. A late create that lands after a delete stores the object again.
 
 pub mod failover;
 pub mod kv;
@@ -122,8 +127,8 @@ use crate::{
     },
 };
 
-/// A service for objects, its type forgotten: one endpoint's, or the whole stack.
+/// A service for objects with its type erased: one endpoint's service, or the whole stack.
 pub type ObjectStack = tower::util::BoxCloneSyncService<Call<ObjectRequest>, ObjectResponse, BoxError>;
 
-/// A service for keys, its type forgotten: one endpoint's, or the whole stack.
+/// A service for keys with its type erased: one endpoint's service, or the whole stack.
 pub type KvStack = tower::util::BoxCloneSyncService<Call<KvRequest>, KvResponse, BoxError>;

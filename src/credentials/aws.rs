@@ -5,19 +5,20 @@ use aws_credential_types::{
 };
 use std::sync::Arc;
 
-/// For the AWS SDKs: a provider of credentials around a provider of credentials.
+/// For the AWS SDKs: a provider of credentials around another provider.
 ///
-/// The SDKs have a cache of their own (`IdentityCache::lazy()`), which asks anew 10 s before the expiry, lets every call wait
-/// for the answer (6 to 22 s by default, by the client's retries), and forgets what it has before it asks. It must be
-/// off for a keeper to be asked: [`s3`](Self::s3) and [`dynamodb`](Self::dynamodb) see to both. For another SDK:
+/// The SDKs have a cache of their own (`IdentityCache::lazy()`). That cache asks anew 10 s before the expiry, lets every
+/// call wait for the answer (6 to 22 s by default, by the client's retries), and forgets its credentials before it asks.
+/// Turn the cache off; otherwise the SDK does not ask the keeper. `s3` and `dynamodb` (each with its feature) set the
+/// keeper and turn the cache off. For another SDK:
 /// `.credentials_provider(keeper.clone()).identity_cache(IdentityCache::no_cache())`.
 impl Keeper<Credentials> {
-    /// Keeps what this provider gives. Make it one without a cache of its own, and without retries.
+    /// Keeps the credentials of this provider. Give a provider without a cache of its own, and without retries.
     pub fn aws(name: impl Into<Arc<str>>, provider: impl ProvideCredentials + 'static) -> Self {
         Self::aws_with_settings(name, Settings::default(), provider)
     }
 
-    /// The same with other settings.
+    /// Does the same as [`aws`](Self::aws), with other settings.
     pub fn aws_with_settings(
         name: impl Into<Arc<str>>,
         settings: Settings,

@@ -6,23 +6,23 @@ use azure_core::{
 };
 use std::{sync::Arc, time::SystemTime};
 
-/// A token of Entra ID, and what it is for.
+/// A token of Entra ID, and its scopes.
 #[derive(Clone)]
 pub struct ScopedToken {
     token: AccessToken,
     scopes: Arc<[String]>,
 }
 
-/// `azure_core` has a cache of its own, which asks anew 5 min before the expiry, under a lock that every call waits for.
-/// (Cosmos DB's SDK has none, and asks with every request.)
-/// What is said to expire so soon is asked for at every call; the keeper answers at once.
+/// `azure_core` has a cache of its own, which asks anew 5 min before the expiry, under a lock that every call waits
+/// for. (Cosmos DB's SDK has no cache, and asks with every request.) A token that expires in so short a time is asked
+/// for at every call; the keeper answers at once.
 const ASKED_AGAIN: Duration = Duration::seconds(1);
 
-/// For Azure's SDKs: a credential around a credential (of `azure_identity`, or your own), as
-/// `Credential::Token(Arc::new(keeper))` or wherever else the SDK takes a `TokenCredential`.
+/// For Azure's SDKs: a credential around another credential (of `azure_identity`, or your own). Use the keeper as
+/// `Credential::Token(Arc::new(keeper))`, or wherever else the SDK takes a `TokenCredential`.
 impl Keeper<ScopedToken> {
-    /// Keeps the token that this credential gives for these scopes: `["https://storage.azure.com/.default"]`. For other
-    /// scopes there is another keeper.
+    /// Keeps the token that this credential returns for these scopes: `["https://storage.azure.com/.default"]`. Other
+    /// scopes need another keeper.
     pub fn azure<S: Into<String>>(
         name: impl Into<Arc<str>>,
         credential: Arc<dyn TokenCredential>,
@@ -31,7 +31,7 @@ impl Keeper<ScopedToken> {
         Self::azure_with_settings(name, Settings::default(), credential, scopes)
     }
 
-    /// The same with other settings.
+    /// Does the same as [`azure`](Self::azure), with other settings.
     pub fn azure_with_settings<S: Into<String>>(
         name: impl Into<Arc<str>>,
         settings: Settings,

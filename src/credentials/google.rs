@@ -13,7 +13,7 @@ pub struct BearerToken {
 }
 
 impl BearerToken {
-    /// `Authorization: Bearer …`. `None`: no header can carry it.
+    /// `Authorization: Bearer …`. `None`: the token does not fit into a header.
     pub fn new(token: &str) -> Option<Self> {
         let mut value = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
         value.set_sensitive(true);
@@ -23,7 +23,7 @@ impl BearerToken {
         })
     }
 
-    /// With other headers: `x-goog-user-project` to bill another project.
+    /// Adds other headers: `x-goog-user-project` to bill another project.
     #[must_use]
     pub fn with_headers(mut self, others: HeaderMap) -> Self {
         self.headers.extend(others);
@@ -31,11 +31,12 @@ impl BearerToken {
     }
 }
 
-/// For Google's SDKs: `Credentials::from(keeper)` is what their builders' `with_credentials` takes.
+/// For Google's SDKs: their builders' `with_credentials` takes `Credentials::from(keeper)`.
 ///
-/// The SDK's own credentials refresh in the background, and end that for good when their token service says no once in a
-/// way that the SDK takes for permanent: then only a restart helps. They do not say when their tokens expire, so that
-/// there is nothing to keep: give the keeper a source of your own, which asks the metadata service or the token service.
+/// The SDK's own credentials refresh in the background. If their token service refuses once in a way that the SDK takes
+/// for permanent, the refreshing ends for good; then only a restart helps. They do not say when their tokens expire, so
+/// a keeper cannot keep them. Give the keeper a source of your own, which asks the metadata service or the token
+/// service.
 impl CredentialsProvider for Keeper<BearerToken> {
     async fn headers(&self, extensions: Extensions) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
         // Transient or not: whoever asks has the stack to try again.

@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::task::AbortHandle;
 
-/// Keeps credentials of one kind fresh. See the [module](super). Clones share them.
+/// Keeps credentials of one kind fresh. See the [module](super). Clones share the credentials.
 pub struct Keeper<T> {
     inner: Arc<Inner<T>>,
 }
@@ -25,7 +25,7 @@ struct Inner<T> {
     fetch: Mutex<Option<AbortHandle>>,
 }
 
-/// What is held.
+/// The credentials that the keeper holds.
 type Slot<T> = Mutex<Option<T>>;
 type Fetch<T> = Pin<Box<dyn Future<Output = Result<Lease<T>, BoxError>> + Send>>;
 type Source<T> = Arc<dyn Fn() -> Fetch<T> + Send + Sync>;
@@ -39,9 +39,10 @@ impl<T> Clone for Keeper<T> {
 }
 
 impl<T: Clone + Send + 'static> Keeper<T> {
-    /// Keeps what `source` gives, under this name, which stands in errors, events and snapshots. Nothing is fetched yet.
+    /// Keeps the credentials that `source` returns, under this name. Errors, events and snapshots show the name. `new`
+    /// fetches nothing yet.
     ///
-    /// `source` makes one attempt: without retries of its own, which would come on top of the budget.
+    /// `source` makes one attempt, without retries of its own: such retries would come on top of the budget.
     pub fn new<F, Fut, E>(name: impl Into<Arc<str>>, source: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -51,7 +52,7 @@ impl<T: Clone + Send + 'static> Keeper<T> {
         Self::with_settings(name, Settings::default(), source)
     }
 
-    /// The same with other settings.
+    /// Does the same as [`new`](Self::new), with other settings.
     pub fn with_settings<F, Fut, E>(name: impl Into<Arc<str>>, settings: Settings, source: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -72,25 +73,27 @@ impl<T: Clone + Send + 'static> Keeper<T> {
         }
     }
 
-    /// Says that they are fetched from this host: what [`dependencies`](crate::ObjectClient::dependencies) list.
+    /// Declares that the credentials are fetched from this host. The clients'
+    /// [`dependencies`](crate::ObjectClient::dependencies) list the host.
     #[must_use]
     pub fn asks(self, host: impl Into<Arc<str>>) -> Self {
         self.inner.standing.asks(host.into());
         self
     }
 
-    /// How they stand: never the credentials themselves.
+    /// The state of the credentials: never the credentials themselves.
     pub fn standing(&self) -> &Standing {
         &self.inner.standing
     }
 
-    /// Credentials to use now. At once if there are valid ones, whatever the source does; else it waits for a fetch, at most
-    /// [`patience`](Settings::patience).
+    /// Returns credentials to use now. Valid credentials come at once, whatever the source does. Without valid
+    /// credentials the call waits for a fetch, at most [`patience`](Settings::patience).
     ///
-    /// Dropping the future ends nothing but this wait: the fetch goes on for those who come after.
+    /// Dropping the future ends only this wait: the fetch goes on for later calls.
     ///
     /// # Errors
-    /// [`NotLoaded`]: there are none, so that nothing can be sent. To the stack this is *denied, not sent*: it goes elsewhere.
+    /// [`NotLoaded`]: there are no credentials, so nothing can be sent. To the stack the error is *denied, not sent*:
+    /// the call goes elsewhere.
     ///
     /// # Panics
     /// Outside a tokio runtime, when a fetch is due.
@@ -114,12 +117,12 @@ impl<T: Clone + Send + 'static> Keeper<T> {
         }
     }
 
-    /// Fetches now, and uses what comes from then on; until then, and if nothing comes, what is held stays in use. For a
-    /// planned change of a key. If a fetch is under way, it waits for its end, and then makes another: that one may have
-    /// begun before the change.
+    /// Fetches now, for a planned change of a key, and uses the new credentials from then on. Until then, and if the
+    /// fetch brings none, the held credentials stay in use. If a fetch is under way, `rotate` waits for its end and
+    /// then makes another: the earlier fetch may have begun before the change.
     ///
     /// # Errors
-    /// [`NotLoaded`]: the fetch failed, or there have been too many of late.
+    /// [`NotLoaded`]: the fetch failed, or there have been too many fetches of late.
     pub async fn rotate(&self) -> Result<(), NotLoaded> {
         let standing = &self.inner.standing;
         loop {
@@ -140,15 +143,15 @@ impl<T: Clone + Send + 'static> Keeper<T> {
         }
     }
 
-    /// What is held is not used any more: it has been revoked, or has leaked. The next call waits for other credentials, and
-    /// fails, unsent, if there are none.
+    /// Stops using the held credentials: they have been revoked, or have leaked. The next call waits for other
+    /// credentials, and fails, unsent, if there are none.
     pub fn forget(&self) {
         self.inner.standing.forget(|| *self.inner.slot() = None);
         // It is overtaken: the next caller need not wait for it.
         self.inner.end_fetch();
     }
 
-    /// What is held, if it is valid.
+    /// The held credentials, if they are valid.
     pub(super) fn held(&self) -> Option<T> {
         let value = self.inner.slot().clone()?;
         self.inner.standing.is_valid().then_some(value)
@@ -190,15 +193,15 @@ impl<T> Inner<T> {
     }
 }
 
-/// With the last keeper its fetch ends.
+/// A fetch ends with the last keeper.
 impl<T> Drop for Inner<T> {
     fn drop(&mut self) {
         self.end_fetch();
     }
 }
 
-/// A fetch. It is a task of its own, so that no caller's end is its end, and no panic of the source's is a caller's: that is a
-/// fetch that failed. If it does not come to its own end (its runtime has shut down), the next caller begins another.
+/// A fetch in a task of its own. The end of a caller does not end the fetch. A panic of the source fails the fetch, and
+/// reaches no caller. If the fetch does not end by itself (its runtime has shut down), the next caller begins another.
 struct UnderWay {
     standing: Standing,
     number: u64,
@@ -230,7 +233,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// Neither the credentials nor their source.
+/// Shows neither the credentials nor their source.
 impl<T> fmt::Debug for Keeper<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keeper")

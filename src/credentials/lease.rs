@@ -4,7 +4,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Credentials, and how long they live.
+/// Credentials, and how long they are valid.
 #[derive(Clone)]
 pub struct Lease<T> {
     pub(super) value: T,
@@ -13,13 +13,14 @@ pub struct Lease<T> {
 }
 
 impl<T> Lease<T> {
-    /// Valid until then, by this host's clock. What has expired already lives for no time.
+    /// Credentials that are valid until `expiry`, by this host's clock. Expired credentials get a life of zero.
     pub fn until(value: T, expiry: SystemTime) -> Self {
         let life = expiry.duration_since(clock::wall()).unwrap_or_default();
         Self::lasting(value, life)
     }
 
-    /// Valid for so long from now: `expires_in`, as OAuth's answers say it. The better one of the two, as it needs no clock.
+    /// Credentials that are valid for this long from now: the `expires_in` of OAuth's answers. Prefer this constructor,
+    /// which needs no clock.
     pub const fn lasting(value: T, life: Duration) -> Self {
         Self {
             value,
@@ -27,14 +28,14 @@ impl<T> Lease<T> {
         }
     }
 
-    /// Valid until somebody says otherwise: a key in a file. It is fetched anew when it is [rotated](super::Keeper::rotate)
-    /// or was [refused](crate::Endpoint::credentials).
+    /// Credentials without an expiry: a key in a file. They are fetched anew when they are
+    /// [rotated](super::Keeper::rotate) or [refused](crate::Endpoint::credentials).
     pub const fn without_end(value: T) -> Self {
         Self { value, life: None }
     }
 }
 
-/// Without the credentials.
+/// Does not show the credentials.
 impl<T> fmt::Debug for Lease<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")

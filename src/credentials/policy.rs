@@ -2,7 +2,7 @@ use super::Settings;
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// When credentials may be used and when they are fetched anew. Pure: it knows when, not what.
+/// When credentials may be used, and when they are fetched anew. Pure: the policy never sees the credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     settings: Settings,
@@ -13,25 +13,25 @@ pub(super) struct Policy {
     under_way: Option<Instant>,
     /// Fetches that succeeded.
     successes: u64,
-    /// Fetches that failed since then.
+    /// Fetches that failed since the last success.
     failures: u32,
-    /// After a failure: no fetch before.
+    /// After a failure: no fetch before this time.
     not_before: Option<Instant>,
-    /// How often what was held has been forgotten.
+    /// How often the held credentials have been forgotten.
     forgotten: u64,
-    /// What is held was refused by a provider.
+    /// A provider refused the held credentials.
     refused: bool,
-    /// After a fetch for that reason: not again before.
+    /// After a fetch because of a refusal: no other before this time.
     believed_until: Option<Instant>,
     allowance: Allowance,
-    /// The condition as it was last told, and when it was last well.
+    /// The condition at the last report, and when it was last well.
     told: (Condition, Instant),
 }
 
 /// Nobody waits for an end that lies beyond a century, and clocks cannot count so far.
 const NO_END: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// What the times of the credentials in hand are.
+/// The times of the held credentials.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     loaded: Instant,
@@ -45,36 +45,36 @@ struct Until {
     expired: Instant,
 }
 
-/// What a call does.
+/// What a call that needs credentials does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Uses what is there. If `fetch`, a fetch begins beside it.
+    /// Uses the held credentials. If `fetch`, a fetch begins beside it.
     Use { fetch: bool },
-    /// Waits for the fetch under way, or the one that it begins, until then.
+    /// Waits until then for the fetch under way, or for the fetch that this call begins.
     Wait { fetch: bool, until: Instant },
-    /// There is nothing to use, and asking again is not due.
+    /// Fails: there are no credentials, and asking again is not due.
     Fail,
 }
 
-/// How the credentials stand.
+/// The condition of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Condition {
-    /// Valid, or not asked for yet.
+    /// Valid, or not fetched yet.
     Well,
-    /// Valid, and the last fetch of new ones failed.
+    /// Valid, but the last fetch failed.
     Kept,
-    /// There are no valid ones, and the last fetch failed.
+    /// Not valid, and the last fetch failed.
     Lost,
 }
 
-/// The condition has changed.
+/// A change of the condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
     pub(super) to: Condition,
-    /// How long ago it was well, before this.
+    /// How long ago the credentials were well, before this change.
     pub(super) after: Duration,
-    /// What is held is valid for so long; `None`: without end, or there is nothing.
+    /// How long the held credentials are valid; `None`: without end, or there are none.
     pub(super) valid_for: Option<Duration>,
 }
 
@@ -108,7 +108,7 @@ impl Policy {
         &self.settings
     }
 
-    /// What a call does that needs credentials now. If that begins a fetch, the fetch is under way from here on.
+    /// What a call that needs credentials now does. A fetch that the step begins counts as under way from here on.
     pub(super) fn step(&mut self, now: Instant) -> Step {
         let valid = self.is_valid(now);
         let wanted = !valid || self.refused || self.is_due(now);
@@ -125,8 +125,8 @@ impl Policy {
         }
     }
 
-    /// Begins a fetch because a person wants one: no backoff holds it up, the budget does. If it gives `false`, one is under
-    /// way, or there is no budget.
+    /// Begins a fetch because a person wants one. Backoff does not delay the fetch; the budget does. `false`: a fetch
+    /// is under way, or the budget is used up.
     pub(super) fn begin(&mut self, now: Instant) -> bool {
         if self.under_way.is_some() || !self.allowance.take(&self.settings, now) {
             return false;
@@ -135,8 +135,8 @@ impl Policy {
         true
     }
 
-    /// The fetch brought credentials that live so long (`None`: without end). `false`: they are as good as expired, so
-    /// that it counts as failed.
+    /// Notes credentials that live this long (`None`: without end). `false`: they are as good as expired, so the fetch
+    /// counts as failed.
     pub(super) fn fetched(&mut self, now: Instant, life: Option<Duration>, rng: &mut fastrand::Rng) -> bool {
         if life.is_some_and(|life| life <= self.settings.margin) {
             self.failed(now, rng);
@@ -168,27 +168,27 @@ impl Policy {
         (self.under_way, self.not_before, self.first) = (None, Some(now + wait), false);
     }
 
-    /// The fetch was dropped before it ended: that says nothing of the token service.
+    /// Notes that the fetch was dropped before it ended, which says nothing about the token service.
     pub(super) fn dropped(&mut self) {
         self.under_way = None;
     }
 
-    /// A provider refused what an attempt was signed with that started then. It may have been signed with what has been
-    /// replaced since. What was fetched because of a refusal is believed for a while: if that is refused, too, the
-    /// credentials are not the reason.
+    /// Notes that a provider refused the credentials of an attempt that started then. The attempt may have used
+    /// credentials that have been replaced since. After a fetch because of a refusal, the new credentials are believed
+    /// for a while: if they are refused, too, the credentials are not the reason.
     pub(super) fn refused(&mut self, started: Instant, now: Instant) {
         let current = self.held.is_some_and(|held| started > held.loaded);
         let doubted = self.believed_until.is_none_or(|until| now >= until);
         self.refused |= current && doubted;
     }
 
-    /// What is held must not be used any more, nor what a fetch brings that began before.
+    /// Forgets the held credentials, and those of a fetch that began before.
     pub(super) fn forget(&mut self) {
         self.held = None;
         self.forgotten += 1;
     }
 
-    /// A fetch that began under one number and ends under another has been overtaken.
+    /// The number that tells whether a fetch has been overtaken: then the number changed between its begin and its end.
     pub(super) const fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -198,7 +198,7 @@ impl Policy {
             .is_some_and(|held| held.until.is_none_or(|until| now < until.expired))
     }
 
-    /// For how long what is held is valid: `Some(None)` is without end.
+    /// How long the held credentials are valid; `Some(None)`: without end.
     pub(super) fn valid_for(&self, now: Instant) -> Option<Option<Duration>> {
         let held = self.held.filter(|_| self.is_valid(now))?;
         Some(held.until.map(|until| until.expired.saturating_duration_since(now)))
@@ -224,7 +224,7 @@ impl Policy {
         }
     }
 
-    /// Whether the condition is another than when this was last asked.
+    /// The change of the condition since this was last asked, if any.
     pub(super) fn turn(&mut self, now: Instant) -> Option<Turn> {
         let to = self.condition(now);
         let (from, since) = self.told;

@@ -17,17 +17,17 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// How some credentials stand: what a [`Keeper`](super::Keeper) and the clients that use it know of them, which is never
-/// the credentials themselves. Clones are the same.
+/// The state of some credentials, as a [`Keeper`](super::Keeper) and the clients that use it know it: never the
+/// credentials themselves. Clones share the state.
 #[derive(Clone)]
 pub struct Standing(Arc<Shared>);
 
 struct Shared {
     name: Arc<str>,
-    /// What of the settings makes no sense.
+    /// The setting that makes no sense, if any.
     wrong: Option<String>,
     state: Mutex<State>,
-    /// Wakes those who wait for a fetch when it ends.
+    /// Wakes the waiting calls when a fetch ends.
     ended: Notify,
     reporter: Reporter,
 }
@@ -40,23 +40,23 @@ struct State {
     rng: fastrand::Rng,
     why: Why,
     hosts: Vec<Arc<str>>,
-    /// The clients that want to hear of it, as long as they live.
+    /// The clients that want to hear of changes, as long as they live.
     listeners: Vec<Weak<Ear>>,
 }
 
-/// How credentials stand at one moment.
+/// The state of credentials at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CredentialsSnapshot {
-    /// The name of their [`Keeper`](super::Keeper).
+    /// The name of the credentials' [`Keeper`](super::Keeper).
     pub name: String,
-    /// Well, kept or lost.
+    /// Whether the credentials are well, kept or lost.
     pub condition: Condition,
-    /// There are some that can be used.
+    /// Whether there are credentials that can be used.
     pub valid: bool,
-    /// For how long what there is can be used; `None`: without end, or there is nothing.
+    /// How long the held credentials can be used; `None`: without end, or there are none.
     pub valid_for: Option<Duration>,
-    /// Fetches that failed since the last that succeeded.
+    /// How many fetches failed since the last success.
     pub failures: u32,
 }
 
@@ -99,12 +99,12 @@ impl Standing {
         &self.0.name
     }
 
-    /// What of the keeper's settings makes no sense.
+    /// The keeper's setting that makes no sense, if any.
     pub(crate) fn wrong(&self) -> Option<&str> {
         self.0.wrong.as_deref()
     }
 
-    /// How they stand now.
+    /// The state at this moment.
     pub fn snapshot(&self) -> CredentialsSnapshot {
         let now = clock::now();
         let state = self.lock();
@@ -118,7 +118,7 @@ impl Standing {
         }
     }
 
-    /// The hosts that they are said to be fetched from.
+    /// The hosts that the credentials are declared to be fetched from.
     pub fn hosts(&self) -> Vec<Arc<str>> {
         self.lock().hosts.clone()
     }
@@ -127,7 +127,7 @@ impl Standing {
         self.lock().hosts.push(host);
     }
 
-    /// A client's listener hears of them from now on, as long as it lives.
+    /// Reports to a client's listener from now on, as long as the listener lives.
     pub(crate) fn tell(&self, listener: &Listener) {
         let mut state = self.lock();
         state.listeners.retain(|known| known.strong_count() > 0);
@@ -137,7 +137,7 @@ impl Standing {
         }
     }
 
-    /// A provider refused what an attempt was signed with that started then.
+    /// Notes that a provider refused the credentials of an attempt that started then.
     pub(crate) fn refused(&self, started: Instant) {
         self.lock().policy.refused(started, clock::now());
     }
@@ -154,13 +154,13 @@ impl Standing {
         self.lock().policy.is_under_way()
     }
 
-    /// The number of the fetches that begin now: see [`fetched`](Self::fetched).
+    /// The number for fetches that begin now: see [`fetched`](Self::fetched).
     pub(super) fn forgotten(&self) -> u64 {
         self.lock().policy.forgotten()
     }
 
-    /// The fetch of this number brought something. `put` keeps it, unless it has expired or been overtaken; in one step with
-    /// its life, so that nobody finds one without the other.
+    /// Notes that the fetch of this number brought credentials. `put` keeps them, unless they have expired or the fetch
+    /// has been overtaken. Value and life change in one step, so that nobody finds one without the other.
     pub(super) fn fetched(&self, number: u64, life: Option<Duration>, put: impl FnOnce()) {
         self.with(|state, now| {
             if number != state.policy.forgotten() {
@@ -188,7 +188,7 @@ impl Standing {
         self.0.ended.notify_waiters();
     }
 
-    /// `clear` takes away what is held, in one step with its life.
+    /// Calls `clear` to drop the held credentials, in one step with their life.
     pub(super) fn forget(&self, clear: impl FnOnce()) {
         self.with(|state, _| {
             state.policy.forget();
@@ -216,12 +216,12 @@ impl Standing {
         self.lock().policy.settings().limit
     }
 
-    /// Ends with the next end of a fetch. To be had before one looks whether there is need to wait.
+    /// Resolves at the next end of a fetch. Get this future before you check whether to wait.
     pub(super) fn ended(&self) -> tokio::sync::futures::Notified<'_> {
         self.0.ended.notified()
     }
 
-    /// Applies a step, and reports once the lock is let go.
+    /// Applies a step, and reports once the lock is released.
     fn with<R>(&self, step: impl FnOnce(&mut State, Instant) -> R) -> R {
         let (result, told) = {
             let mut state = self.lock();
@@ -265,7 +265,7 @@ impl Standing {
     }
 }
 
-/// The name and how they stand.
+/// Shows the name and the condition.
 impl fmt::Debug for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let condition = self.lock().policy.condition(clock::now());

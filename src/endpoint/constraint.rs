@@ -8,8 +8,9 @@ pub const EU: [&str; 28] = [
     "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
 ];
 
-/// Where data may go. Two axes: *location* is where bytes, keys and metadata lie; *jurisdiction* is whose law reaches the
-/// operator. "EU only" is about location; "not under US jurisdiction" excludes a US company's region in Frankfurt.
+/// Where data may go, on two axes. *Location* is where bytes, keys and metadata lie. *Jurisdiction* is whose law
+/// reaches the operator. "EU only" is about location; "not under US jurisdiction" excludes a US company's region in
+/// Frankfurt.
 ///
 /// ```
 /// use evenkeel::endpoint::{Constraints, EU};
@@ -26,20 +27,20 @@ pub struct Constraints {
     excluded_jurisdictions: BTreeSet<Arc<str>>,
 }
 
-/// Which constraint an endpoint breaks.
+/// The constraint that an endpoint breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// It lies outside the permitted locations.
+    /// The endpoint lies outside the permitted locations.
     #[error("it lies in {0}, which is not among the permitted locations")]
     Location(Arc<str>),
-    /// Where it lies was not declared.
+    /// The endpoint's location was not declared.
     #[error("its location was not declared")]
     UnknownLocation,
-    /// Its operator is under an excluded jurisdiction.
+    /// The endpoint's operator is under an excluded jurisdiction.
     #[error("its operator is under the jurisdiction of {0}")]
     Jurisdiction(Arc<str>),
-    /// Whose law reaches its operator was not declared.
+    /// The jurisdictions of the endpoint's operator were not declared.
     #[error("its jurisdictions were not declared")]
     UnknownJurisdiction,
 }
@@ -50,7 +51,7 @@ impl Constraints {
         Self::default()
     }
 
-    /// Only endpoints that lie in one of these. Asked for twice, both must hold.
+    /// Permits only endpoints that lie in one of these places. After two such calls both must hold.
     #[must_use]
     pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
         let asked: BTreeSet<_> = locations.into_iter().map(Into::into).collect();
@@ -61,19 +62,19 @@ impl Constraints {
         self
     }
 
-    /// No endpoint whose operator this law reaches.
+    /// Permits no endpoint whose operator this law reaches.
     #[must_use]
     pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
         self.excluded_jurisdictions.insert(jurisdiction.into());
         self
     }
 
-    /// Nothing is constrained.
+    /// Whether nothing is constrained.
     pub(crate) fn is_empty(&self) -> bool {
         self.locations.is_none() && self.excluded_jurisdictions.is_empty()
     }
 
-    /// By endpoint: the first constraint that it breaks.
+    /// The first constraint that each endpoint breaks, by endpoint.
     pub(crate) fn violations(&self, roster: &Roster) -> Arc<[Option<Violation>]> {
         roster.iter().map(|profile| self.check(profile).err()).collect()
     }
@@ -81,7 +82,7 @@ impl Constraints {
     /// Whether an endpoint satisfies every constraint.
     ///
     /// # Errors
-    /// The first constraint that it breaks.
+    /// The first constraint that the endpoint breaks.
     pub fn check(&self, profile: &Profile) -> Result<(), Violation> {
         if let Some(permitted) = &self.locations {
             let location = profile.location.as_ref().ok_or(Violation::UnknownLocation)?;

@@ -1,8 +1,8 @@
 use std::{fmt, sync::Arc};
 
-/// A host that is contacted: a name, or a pattern for names that are not known beforehand, and a port where it is known.
+/// A host that a client contacts: a name, or a pattern for names that are not known beforehand, and the port if known.
 ///
-/// A `*` stands for any characters but dots, once: `shop-*.documents.azure.com`.
+/// One `*` stands for any characters but dots: `shop-*.documents.azure.com`.
 ///
 /// ```
 /// use evenkeel::endpoint::Host;
@@ -18,7 +18,7 @@ pub struct Host {
     port: Option<u16>,
 }
 
-/// What a host is contacted for.
+/// The purpose of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Role {
@@ -26,13 +26,13 @@ pub enum Role {
     Data,
     /// Credentials: token services, metadata services.
     Credentials,
-    /// Keys that encrypt the data, where the client fetches them itself (client-side encryption). What the store asks on
-    /// the server's side (SSE-KMS) is a dependency, too: declare it to have it listed.
+    /// Keys that encrypt the data, if the client itself fetches them (client-side encryption). A host that the store
+    /// asks on the server's side (SSE-KMS) is a dependency, too: declare the host to have it listed.
     Keys,
 }
 
 impl Host {
-    /// This name or address, in lower case, and this port.
+    /// A host with this name or address, in lower case, and this port.
     pub fn new(name: impl AsRef<str>, port: Option<u16>) -> Self {
         let name = name.as_ref().trim_start_matches('[').trim_end_matches(']');
         Self {
@@ -46,19 +46,20 @@ impl Host {
         &self.name
     }
 
-    /// The port, where it is known.
+    /// The port, if known.
     pub const fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// Whether `host` (a name or an address, with or without a port) is this one. A port counts only where both say one.
+    /// Whether `host` (a name or an address, with or without a port) is this host. The ports are compared only if both
+    /// have one.
     pub fn covers(&self, host: &str) -> bool {
         let other = Self::from(host);
         let ports = self.port.zip(other.port).is_none_or(|(mine, theirs)| mine == theirs);
         ports && matches(&self.name, &other.name)
     }
 
-    /// Whether both can mean the same host.
+    /// Whether both may mean the same host.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         let ports = self.port.zip(other.port).is_none_or(|(mine, theirs)| mine == theirs);
         ports && (matches(&self.name, &other.name) || matches(&other.name, &self.name))
@@ -75,7 +76,7 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// `name`, `name:port`, an address, `address:port`, `[v6]:port`.
+/// Takes `name`, `name:port`, an address, `address:port`, or `[v6]:port`.
 impl From<&str> for Host {
     fn from(host: &str) -> Self {
         let port_of = |port: &str| port.parse::<u16>().ok();
@@ -105,7 +106,7 @@ impl fmt::Display for Host {
 }
 
 impl Role {
-    /// In one word.
+    /// The role in one word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Data => "data",

@@ -1,7 +1,7 @@
-//! A place where calls can go, and what is known of it beforehand.
+//! The endpoints that calls go to, and what you declare about them.
 //!
 //! An [`Endpoint`] is a client together with its name, its place in the tree of failure domains (provider ⊃ region ⊃
-//! endpoint), where its data lies, whose law reaches its operator, its tier and its capacity.
+//! endpoint), the location of its data, the jurisdictions of its operator, its tier and its capacity.
 //!
 //! ```
 //! use evenkeel::Endpoint;
@@ -17,8 +17,8 @@
 //! assert_eq!(eu01.profile().name(), "stackit");
 //! ```
 //!
-//! [`Constraints`] are hard: an endpoint that breaks one is never used, in failover least of all; one of which the
-//! location or the jurisdiction is not known breaks it.
+//! [`Constraints`] are hard: an endpoint that breaks a constraint is never used, least of all in a failover. An
+//! endpoint of unknown location or jurisdiction breaks a constraint on it.
 
 mod constraint;
 mod host;
@@ -32,7 +32,7 @@ pub use roster::{InvalidRoster, Roster};
 
 use std::sync::Arc;
 
-/// A client and what is known of the place it talks to.
+/// A client, and what you declare about the place that the client talks to.
 #[derive(Clone, Debug)]
 pub struct Endpoint<C> {
     client: C,
@@ -43,7 +43,8 @@ impl<C> Endpoint<C> {
     /// The most endpoints that one client can have.
     pub const MAX: usize = 64;
 
-    /// `client` under this name. Names are unique within one evenkeel client; they stand in errors, logs and metrics.
+    /// An endpoint of this name with `client`. Names are unique within one evenkeel client; errors, logs and metrics
+    /// show them.
     pub fn new(name: impl Into<Arc<str>>, client: C) -> Self {
         Self {
             client,
@@ -51,86 +52,90 @@ impl<C> Endpoint<C> {
         }
     }
 
-    /// Who runs it: `"aws"`, `"azure"`, `"stackit"`. Outermost failure domain.
+    /// Sets the provider that runs the endpoint: `"aws"`, `"azure"`, `"stackit"`. The provider is the outermost failure
+    /// domain.
     #[must_use]
     pub fn provider(mut self, provider: impl Into<Arc<str>>) -> Self {
         self.profile.provider = Some(provider.into());
         self
     }
 
-    /// The provider's name for the region: `"us-east-1"`. A failure domain within the provider's.
+    /// Sets the provider's name for the region: `"us-east-1"`. The region is a failure domain within the provider's.
     #[must_use]
     pub fn region(mut self, region: impl Into<Arc<str>>) -> Self {
         self.profile.region = Some(region.into());
         self
     }
 
-    /// Where its bytes lie, as an ISO 3166 country code: `"DE"`. Unknown by default, and unknown satisfies no constraint.
+    /// Sets where the endpoint's bytes lie, as an ISO 3166 country code: `"DE"`. The default is unknown, and unknown
+    /// satisfies no constraint.
     #[must_use]
     pub fn location(mut self, location: impl Into<Arc<str>>) -> Self {
         self.profile.location = Some(location.into());
         self
     }
 
-    /// Whose law reaches its operator: `["US", "DE", "EU"]` for a US company's region in Frankfurt. The list is taken as
-    /// complete. Unknown by default, and unknown satisfies no constraint.
+    /// Sets the jurisdictions whose law reaches the operator: `["US", "DE", "EU"]` for a US company's region in
+    /// Frankfurt. The list is taken as complete. The default is unknown, and unknown satisfies no constraint.
     #[must_use]
     pub fn jurisdictions<J: Into<Arc<str>>>(mut self, jurisdictions: impl IntoIterator<Item = J>) -> Self {
         self.profile.jurisdictions = Some(jurisdictions.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Lower tiers are preferred; endpoints of one tier share its load. Default: its position in the list, so that the
-    /// order of listing is the order of preference.
+    /// Sets the tier. Lower tiers are preferred; endpoints of one tier share its load. The default is the endpoint's
+    /// position in the list, so that the order of listing is the order of preference.
     #[must_use]
     pub const fn tier(mut self, tier: u8) -> Self {
         self.profile.tier = Some(tier);
         self
     }
 
-    /// How many calls per second it may be sent at most. Calls above spill to the next endpoint, or fail at once when
-    /// there is none. Unlimited by default.
+    /// Sets how many calls per second the endpoint gets at most. Further calls spill to the next endpoint. If there
+    /// is none, they wait up to 50 ms for their turn and then fail. The default is unlimited.
     #[must_use]
     pub const fn capacity(mut self, calls_per_second: f64) -> Self {
         self.profile.capacity = Some(calls_per_second);
         self
     }
 
-    /// How many attempts may be under way there at once, at least 1. Default: [`MAX_IN_FLIGHT`](crate::limit::MAX_IN_FLIGHT). More are of
-    /// use where many calls take long (at 20,000 a second of 300 ms each, 6,000 are under way); fewer, where its client has a
-    /// queue of its own that is better not filled. Calls above go to the next endpoint; with nowhere else to go they wait for their turn, up
-    /// to half of what is left until their deadline.
+    /// Sets how many attempts may be under way at the endpoint at once, at least 1. Default:
+    /// [`MAX_IN_FLIGHT`](crate::limit::MAX_IN_FLIGHT). Raise the limit if many calls take long (at 20,000 a second of
+    /// 300 ms each, 6,000 are under way). Lower the limit if the endpoint's client has a queue of its own that should
+    /// stay empty. Further calls go to the next endpoint. With nowhere else to go, they wait for their turn, up to half
+    /// of the time left until their deadline.
     #[must_use]
     pub const fn max_in_flight(mut self, attempts: u32) -> Self {
         self.profile.max_in_flight = Some(attempts);
         self
     }
 
-    /// It is never written to: a secondary that the provider fills.
+    /// Keeps all writes away from the endpoint: a secondary that the provider fills.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.profile.read_only = true;
         self
     }
 
-    /// The keeper of the credentials that its client uses: what this endpoint refuses is then fetched anew, its trouble is told
-    /// to the client's [`on_event`](crate::ObjectClient::builder), its state is in the snapshot, and the hosts that it
-    /// asks are in the client's dependencies. This does not give the client the credentials.
+    /// Sets the keeper of the credentials that the endpoint's client uses. The keeper then fetches credentials anew
+    /// when the endpoint refuses them, and reports trouble to the client's [`on_event`](crate::ObjectClient::builder).
+    /// The snapshot shows the keeper's state, and the client's dependencies list the hosts that the keeper asks. This
+    /// method does not pass the credentials to the endpoint's client.
     #[must_use]
     pub fn credentials<T: Clone + Send + 'static>(mut self, keeper: &crate::credentials::Keeper<T>) -> Self {
         self.profile.credentials = Some(keeper.standing().clone());
         self
     }
 
-    /// Says that it needs this host: what `dependencies()` of a client
-    /// [cannot know](crate::call::dependencies) by itself.
+    /// Declares that the endpoint needs this host, for the hosts that a client's `dependencies()` [cannot
+    /// know](crate::call::dependencies) by itself.
     #[must_use]
     pub fn depends_on(mut self, host: impl Into<Host>, role: Role) -> Self {
         self.profile.depends_on.push((host.into(), role));
         self
     }
 
-    /// What is known of it.
+    /// What was declared about the endpoint.
     pub const fn profile(&self) -> &Profile {
         &self.profile
     }

@@ -2,7 +2,7 @@ use super::{Host, Role};
 use crate::{credentials::Standing, telemetry::Labels};
 use std::{collections::BTreeSet, sync::Arc};
 
-/// What is known of an endpoint beforehand.
+/// What was declared about an endpoint.
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub(super) name: Arc<str>,
@@ -16,12 +16,12 @@ pub struct Profile {
     pub(super) read_only: bool,
     pub(super) credentials: Option<Standing>,
     pub(super) depends_on: Vec<(Host, Role)>,
-    /// Where its client's configuration says that its data is asked for.
+    /// The data hosts from the configuration of the endpoint's client.
     pub(super) client_hosts: Option<Vec<Host>>,
 }
 
 impl Profile {
-    /// An endpoint of which only the name is known.
+    /// A profile with nothing but a name.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self {
             name: name.into(),
@@ -39,7 +39,7 @@ impl Profile {
         }
     }
 
-    /// How it is called in spans and metrics.
+    /// The endpoint's labels in spans and metrics.
     pub(crate) fn labels(&self, client: Arc<str>) -> Labels {
         Labels {
             client,
@@ -49,62 +49,62 @@ impl Profile {
         }
     }
 
-    /// Its unique name.
+    /// The endpoint's unique name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its unique name, shared.
+    /// The endpoint's unique name, shared.
     pub const fn shared_name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// Who runs it.
+    /// The provider that runs the endpoint.
     pub fn provider(&self) -> Option<&str> {
         self.provider.as_deref()
     }
 
-    /// The provider's name for its region.
+    /// The provider's name for the endpoint's region.
     pub fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
 
-    /// Where its bytes lie.
+    /// Where the endpoint's bytes lie.
     pub fn location(&self) -> Option<&str> {
         self.location.as_deref()
     }
 
-    /// Whose law reaches its operator; `None` if that is unknown.
+    /// The jurisdictions whose law reaches the operator; `None` if unknown.
     pub fn jurisdictions(&self) -> Option<impl Iterator<Item = &str>> {
         self.jurisdictions.as_ref().map(|all| all.iter().map(|j| &**j))
     }
 
-    /// Its tier, where one was given.
+    /// The endpoint's tier, if one was set.
     pub const fn tier(&self) -> Option<u8> {
         self.tier
     }
 
-    /// Calls per second it may be sent, where a bound was given.
+    /// How many calls per second the endpoint gets at most, if a bound was set.
     pub const fn capacity(&self) -> Option<f64> {
         self.capacity
     }
 
-    /// How many attempts may be under way at once, where that was said.
+    /// How many attempts may be under way at once, if a bound was set.
     pub const fn max_in_flight(&self) -> Option<u32> {
         self.max_in_flight
     }
 
-    /// How the credentials stand that it is called with, where they were given.
+    /// The state of the endpoint's credentials, if a keeper was set.
     pub const fn credentials(&self) -> Option<&Standing> {
         self.credentials.as_ref()
     }
 
-    /// The hosts that it was declared to need.
+    /// The hosts that the endpoint was declared to need.
     pub fn depends_on(&self) -> &[(Host, Role)] {
         &self.depends_on
     }
 
-    /// Where its client's configuration says that its data is asked for; `None` where it does not say.
+    /// The data hosts from the configuration of the endpoint's client; `None` if the configuration does not tell them.
     pub(crate) fn client_hosts(&self) -> Option<&[Host]> {
         self.client_hosts.as_deref()
     }
@@ -115,13 +115,13 @@ impl Profile {
         self
     }
 
-    /// Where its data is asked for, as far as that was declared or is known.
+    /// The data hosts, as far as they were declared or are known.
     pub(crate) fn data_hosts(&self) -> impl Iterator<Item = &Host> {
         let declared = self.depends_on.iter().filter(|(_, role)| *role == Role::Data);
         declared.map(|(host, _)| host).chain(self.client_hosts.iter().flatten())
     }
 
-    /// Whether it is never written to.
+    /// Whether the endpoint is never written to.
     pub const fn is_read_only(&self) -> bool {
         self.read_only
     }

@@ -1,7 +1,7 @@
 use super::{Endpoint, Profile};
 use std::{collections::HashSet, sync::Arc};
 
-/// The endpoints of one client, in the order in which they were listed. An endpoint's index is its place here.
+/// The endpoints of one client, in the order of listing. An endpoint's index is its place in the roster.
 ///
 /// ```
 /// use evenkeel::endpoint::{Profile, Roster};
@@ -18,10 +18,10 @@ pub struct Roster(Arc<[Profile]>);
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRoster {
-    /// Nothing to call.
+    /// The list is empty.
     #[error("a client needs at least one endpoint")]
     Empty,
-    /// More than [`Endpoint::MAX`].
+    /// The list has more than [`Endpoint::MAX`] endpoints.
     #[error("a client can have at most 64 endpoints, this one has {0}")]
     TooMany(usize),
     /// The endpoint at this place (counted from 1) has an empty name.
@@ -35,24 +35,24 @@ pub enum InvalidRoster {
         "the capacity of endpoint `{name}` must be a positive number of calls per second, at most 1e9, not {capacity}"
     )]
     Capacity {
-        /// Which endpoint.
+        /// The endpoint.
         name: Arc<str>,
-        /// What it was given.
+        /// The capacity that was set.
         capacity: f64,
     },
-    /// No attempt may be under way.
+    /// `max_in_flight` permits no attempt.
     #[error("endpoint `{0}` may have no attempt under way; `max_in_flight` is at least 1")]
     NoneInFlight(Arc<str>),
 }
 
-/// Calls per second, beyond what one process can make: a limiter's spacing is a whole nanosecond at least.
+/// The most calls per second, more than one process can make: a limiter's spacing is at least a whole nanosecond.
 const MOST_CAPACITY: f64 = 1e9;
 
 impl Roster {
     /// Checks a list of endpoints.
     ///
     /// # Errors
-    /// [`InvalidRoster`] says what is wrong with it.
+    /// [`InvalidRoster`] says what is wrong with the list.
     pub fn new(profiles: impl IntoIterator<Item = Profile>) -> Result<Self, InvalidRoster> {
         let profiles: Arc<[Profile]> = profiles.into_iter().collect();
         if profiles.is_empty() {
@@ -84,7 +84,7 @@ impl Roster {
         Ok(Self(profiles))
     }
 
-    /// How many there are: 1 to 64.
+    /// How many endpoints the roster has: 1 to 64.
     #[allow(clippy::len_without_is_empty, reason = "a roster is never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -105,7 +105,7 @@ impl Roster {
         self.get(index).map_or_else(|| "?".into(), |p| p.shared_name().clone())
     }
 
-    /// Where the endpoint of this name stands.
+    /// The index of the endpoint of this name.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|profile| profile.name() == name)
     }

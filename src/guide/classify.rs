@@ -1,8 +1,9 @@
 //! Writing your own `Classify`: what your client's errors mean.
 //!
-//! evenkeel carries your own client's calls (`Failover<C>`, or the layers alone). To fail over it must know two things of
-//! every failed attempt, and only you can tell it: whose fault was it (the [`Verdict`]), and could the request have reached
-//! the provider ([`Sent`])? A [`Classify`] answers both. There are some to use as they are, or to build on:
+//! evenkeel carries your own client's calls (`Failover<C>`, or the layers alone). To fail over, evenkeel must know two
+//! facts about every failed attempt, and only you can tell them. Whose fault was the failure (the [`Verdict`])? Could
+//! the request have reached the provider ([`Sent`])? A [`Classify`] answers both. Some are ready to use, or to build
+//! on:
 //!
 //! | your client returns | use |
 //! |---|---|
@@ -14,32 +15,35 @@
 //! | `Result<http::Response<B>, E>` | `HttpVerdicts` (feature `http`) |
 //! | `Result<T, std::io::Error>` | [`IoVerdicts`] |
 //! | `Result<T, anyhow::Error>`, a `Box<dyn Error + Send + Sync>`, a `String` | `.map_err(AnyError::new)` in the closure ([`AnyError`]) |
-//! | an error of yours around any of these | [`ByCause`] to begin with; your own, as below |
+//! | an error of yours around any of these | [`ByCause`] to begin with; then your own, as below |
 //! | anything else | your own, as below |
 //!
 //! # What to decide
 //!
 //! Go through your client's errors and ask, in this order:
 //!
-//! 1. **Would the same request fail anywhere?** [`Verdict::Caller`]: a wrong bucket, a key that is too long. Never retried,
-//!    no evidence against the endpoint. When in doubt between this and a fault, ask whether another region would answer
-//!    otherwise.
+//! 1. **Would the same request fail anywhere?** [`Verdict::Caller`]: a wrong bucket, a key that is too long. Such a
+//!    failure is never retried, and is no evidence against the endpoint. When in doubt between the caller and a fault,
+//!    ask whether another region would answer otherwise.
 //! 2. **Is the refusal itself the answer?** [`Verdict::Answer`] (precondition failed, already exists) or
-//!    [`Verdict::Absent`]. They prove the endpoint *healthy*. Taking them for faults opens the breaker of an endpoint that
-//!    works.
-//! 3. **Does it ask for less?** [`Verdict::Throttled`]. Slow down here, not dead: it never opens a breaker.
-//! 4. **Is it about credentials?** [`Verdict::Denied`], and
-//!    [`naming_the_credential`](crate::verdict::Outcome::naming_the_credential) if it names the key, the token, the
-//!    signature or the clock rather than the permission: on credentials that just worked that is the provider's outage.
-//! 5. **Did anybody answer?** If not, [`Verdict::Unreachable`]; if wrongly or too late, [`Verdict::Faulty`]. What you do not
-//!    recognise is `Faulty`.
+//!    [`Verdict::Absent`]. These answers prove the endpoint *healthy*. If you call them faults, the breaker of a
+//!    working endpoint opens.
+//! 3. **Does the provider ask for less?** [`Verdict::Throttled`]. The endpoint is slow, not dead; this verdict never
+//!    opens a breaker.
+//! 4. **Is the failure about credentials?** [`Verdict::Denied`]. Add
+//!    [`naming_the_credential`](crate::verdict::Outcome::naming_the_credential) if the error names the key, the token,
+//!    the signature or the clock rather than the permission: if the credentials have just worked, such an error is the
+//!    provider's outage.
+//! 5. **Did anybody answer?** If not, [`Verdict::Unreachable`]; if wrongly or too late, [`Verdict::Faulty`]. An error
+//!    that you do not recognise is `Faulty`.
 //!
-//! And for each: **is it proven that nothing was sent?** [`Sent::No`] means that a write which must not happen twice will be
-//! sent elsewhere at once. Say it only if the client *says* that it never connected, or never began. A bare I/O error proves
-//! nothing: a reset looks the same before the request and after it. A time limit proves nothing either.
+//! And for each error: **is it proven that nothing was sent?** After [`Sent::No`] a write that must not happen twice
+//! goes elsewhere at once. Say [`Sent::No`] only if the client *says* that it never connected, or never began. A bare
+//! I/O error proves nothing: a reset looks the same before the request and after it. A time limit proves nothing
+//! either.
 //!
-//! The [`table`] has the verdict of every code, status and symptom that evenkeel knows. Look up there rather than decide
-//! anew, so that your client and the built-in ones agree.
+//! The [`table`] has the verdict of every code, status and symptom that evenkeel knows. Look verdicts up there rather
+//! than decide anew, so that your client and the built-in ones agree.
 //!
 //! # An example
 //!
@@ -119,13 +123,13 @@
 //! ```
 //!
 //! # What goes wrong
-//! - **Inner retries.** A client that retries by itself multiplies ours (3 × 3 attempts) and hides the first failure for
-//!   seconds. Turn them off, and set its connect timeout below a second.
-//! - **Failures that look like successes.** `classify` sees `Ok` as well: a client that returns a 503 as a response, or half
-//!   a body as a body, must be judged there.
-//! - **Failures that come later.** A body that streams after the call returned fails where nobody judges. Collect it inside
-//!   the closure.
-//! - **Slow classification.** It runs on the request path, once per attempt: no I/O, no locks.
+//! - **Inner retries.** A client that retries by itself multiplies evenkeel's attempts (3 × 3) and hides the first
+//!   failure for seconds. Turn the client's retries off, and set its connect timeout below a second.
+//! - **Failures that look like successes.** `classify` sees `Ok` as well. If a client returns a 503 as a response, or
+//!   half a body as a body, judge it there.
+//! - **Failures that come later.** A body that streams after the call returned fails where nobody judges. Collect the
+//!   body inside the closure.
+//! - **Slow classification.** `classify` runs on the request path, once per attempt: no I/O, no locks.
 //!
 //! [`AnyError`]: crate::verdict::AnyError
 //! [`ByCause`]: crate::verdict::ByCause

@@ -1,14 +1,15 @@
 //! The layers by hand: for a service of your own that is no client of a store.
 //!
-//! [`Failover`](crate::Failover) puts the whole stack around any client, and is what most services want. Whoever builds tower services
-//! puts the same layers around services of their own, all of them or one alone:
+//! [`Failover`](crate::Failover) puts the whole stack around any client, and is what most services want. If you build
+//! tower services, put the same layers around services of your own, all layers or one alone:
 //!
-//! - **Around each endpoint**, from the outside: breaker, limit, health, timeout. The four share what they know of the endpoint, in
-//!   [`Vitals`](crate::route::Vitals).
+//! - **Around each endpoint**, from the outside: breaker, limit, health, timeout. The four share their knowledge of the
+//!   endpoint, in [`Vitals`](crate::route::Vitals).
 //! - **Above the endpoints** a [`Route`](crate::route::Route), which reads the same vitals.
 //! - **Around the route**: deadline, retry, hedge. Retries and hedges draw on one [`Budget`](crate::retry::Budget).
 //!
-//! Requests travel as [`Call`](crate::request::Call)s: `Call::read`, `Call::idempotent_write` or `Call::new` say how safe a repetition is.
+//! Requests travel as [`Call`](crate::request::Call)s. `Call::read`, `Call::idempotent_write` or `Call::new` say how
+//! safe a repetition is.
 //!
 //! ```
 //! use evenkeel::{
@@ -63,5 +64,5 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A layer that stands alone works, too: without a tracker it learns nothing, and says so in its docs. What a layer does not have
-//! here is the client around the stack: constraints, orders, snapshots, probes in the background, events.
+//! A layer works alone, too. Without a tracker a layer learns nothing; its docs say so. Only the client around the
+//! stack has constraints, orders, snapshots, probes in the background, and events.

@@ -1,8 +1,8 @@
 //! Moving an existing service: keep your client, wrap your calls.
 //!
-//! A service that already talks to one region through a client of its own needs [`Failover`](crate::Failover): the
-//! client is built once per region, and each call becomes a closure that evenkeel runs against the region it chose.
-//! About ten lines change. The callers of your functions see another error type, and nothing else.
+//! A service that already talks to one region through a client of its own needs [`Failover`](crate::Failover). You
+//! build the client once per region, and wrap each call in a closure. evenkeel runs the closure against the region that
+//! it chose. About ten lines change. The callers of your functions see another error type, and nothing else.
 //!
 //! # Any client
 //!
@@ -58,19 +58,19 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The client's error here is [`std::io::Error`], which evenkeel can judge. For an error type of your own, say once
-//! what it means: [`guide::classify`](crate::guide::classify).
+//! The client's error here is [`std::io::Error`], which evenkeel can judge. For an error type of your own, declare once
+//! what the errors mean: [`guide::classify`](crate::guide::classify).
 //!
 //! # The steps
 //!
 //! 1. **Build the client once per region**, with its own retries off and a connect timeout of 0.9 s or less. A client
 //!    that retries by itself hides a dying region for seconds, and three attempts of three are nine.
-//! 2. **List the endpoints** in the order of preference. The first takes all calls while it is well.
-//! 3. **Wrap each call.** [`read`](crate::Failover::read) for what changes nothing.
-//!    [`write`](crate::Failover::write) for a write that must not happen twice: it moves only when it was provably not
-//!    sent. [`idempotent_write`](crate::Failover::idempotent_write) for one that may. The closure runs once per attempt,
-//!    so let it clone what it consumes.
-//! 4. **Keep bodies inside the closure.** One that streams after the call returned fails where nobody can fail over.
+//! 2. **List the endpoints** in the order of preference. The first endpoint takes all calls while it is well.
+//! 3. **Wrap each call.** Use [`read`](crate::Failover::read) for a call that changes nothing. Use
+//!    [`write`](crate::Failover::write) for a write that must not happen twice: the write goes elsewhere only if it was
+//!    provably not sent. Use [`idempotent_write`](crate::Failover::idempotent_write) for a write that may happen twice.
+//!    The closure runs once per attempt, so let it clone what it consumes.
+//! 4. **Keep bodies inside the closure.** A body that streams after the call returned fails where nobody can fail over.
 //! 5. **Decide where writes belong.** `Failover` moves calls, not data. If nothing copies from one region to the other,
 //!    wrap the reads only and pin the writes (`.pin("frankfurt")`), or let [`ObjectClient`](crate::ObjectClient) take
 //!    care of the copies.

@@ -1,4 +1,4 @@
-//! Pages to read. No code here: each is documentation with an example that compiles.
+//! Pages to read. This module has no code: each page is documentation with an example that compiles.
 //!
 //! - [`migration`]: moving an existing service, before and after.
 //! - [`classify`]: teaching evenkeel what your own client's errors mean.

@@ -1,29 +1,29 @@
 //! A store of your own behind evenkeel.
 //!
-//! An adapter is one type that implements [`ObjectProvider`]: five async methods, each **one** attempt. Everything else
-//! (health, breakers, timeouts, retries, hedges) is the stack's, and is better for every adapter that stays out of it.
+//! An adapter is one type that implements [`ObjectProvider`]: five async methods, each **one** attempt. The stack does
+//! everything else (health, breakers, timeouts, retries, hedges), best if the adapter does none of it.
 //!
 //! # 1. Turn your client's own patience off
 //!
-//! No retries inside the adapter: three layers of three attempts are 27. A connect timeout below 0.9 s, so that a write
-//! that could not be sent is known to be unsent before the attempt's limit (1 s while nothing is learnt) runs out.
+//! No retries inside the adapter: three layers of three attempts are 27. Set a connect timeout below 0.9 s. A write
+//! that could not be sent is then known to be unsent before the attempt's limit (1 s while nothing is learnt) runs out.
 //!
 //! # 2. Refuse what you cannot keep
 //!
-//! Call [`check_put`] first, and
-//! [`check_range`] where there is a range: what they refuse cannot survive an HTTP header, and is
-//! refused by every store alike. What only *your* store cannot do is [`ProviderError::unsupported`]; a create that might
-//! overwrite is the most important of these. Storage class, encryption and tags of a put are refused for you, unless your
-//! adapter takes them: then it says which in [`check_terms`], and keeps them. A key that your store takes for another one (Azure
-//! reads `\` as `/`) is refused in [`check_key`], and by the operations. For a table's values the first call is
-//! [`check_value`].
+//! Call [`check_put`] first, and [`check_range`] if there is a range. What they refuse cannot survive an HTTP header,
+//! and every store refuses it alike. Refuse what only *your* store cannot do with [`ProviderError::unsupported`]; a
+//! create that might overwrite is the most important case. Storage class, encryption and tags of a put are refused for
+//! you, unless your adapter takes them: then declare in [`check_terms`] which terms the adapter takes, and keep those
+//! terms. Some stores take one key for another (Azure reads `\` as `/`): refuse such a key in [`check_key`], and in the
+//! operations. For a table's values the first call is [`check_value`].
 //!
 //! # 3. Say what a failure means
 //!
-//! A [`ProviderError`] has a kind, for the caller, and an [`Outcome`](crate::verdict::Outcome), for the stack: whose fault
-//! was it, and can the request have been sent? Do not guess *not sent*: it is what lets a write go elsewhere. A connection
-//! that could not be made is the one safe case; a reset or a timeout means *maybe*. [`table`](crate::verdict::table) gives
-//! the verdict of HTTP statuses and provider codes, [`IoVerdicts`](crate::verdict::IoVerdicts) that of I/O errors.
+//! A [`ProviderError`] has a kind, for the caller, and an [`Outcome`](crate::verdict::Outcome), for the stack: whose
+//! fault was the failure, and can the request have been sent? Do not guess *not sent*: that answer lets a write go
+//! elsewhere. A failed connect is the one safe case; a reset or a timeout means *maybe*.
+//! [`table`](crate::verdict::table) gives the verdict of HTTP statuses and provider codes,
+//! [`IoVerdicts`](crate::verdict::IoVerdicts) that of I/O errors.
 //!
 //! An answer is not a fault: *not found*, *already exists*, *not modified* prove that the endpoint is well.
 //!
@@ -33,18 +33,19 @@
 //!
 //! # 5. Keep the write's id
 //!
-//! Where a put carries a [`WriteId`](crate::request::object::WriteId), store it and give it back: a create whose answer was
-//! lost is then recognised as one's own instead of coming back as a conflict.
+//! If a put carries a [`WriteId`](crate::request::object::WriteId), store the id and give it back. After a lost answer,
+//! a create is then recognised as the writer's own instead of coming back as a conflict.
 //!
 //! # 6. Tell how large bodies move
 //!
-//! `get` and `put` find a [`Progress`](crate::request::Progress) in their request: `begin` before it is sent, `answered` when the
-//! head of the answer is there, `received` and `sent` for each piece. Else a slow body is taken for a silent store.
+//! `get` and `put` find a [`Progress`](crate::request::Progress) in their request. Call `begin` before the request is
+//! sent, `answered` when the head of the answer is there, `received` and `sent` for each piece. Without these calls the
+//! stack takes a slow body for a silent store.
 //!
 //! # 7. Run the suite
 //!
-//! `evenkeel::testing::objects::run` (feature `testing`) makes some forty checks, races included. What your store honestly
-//! does not do is said in the `Claims`, with the reason; the checks that need it are skipped by name.
+//! `evenkeel::testing::objects::run` (feature `testing`) makes some forty checks, races included. Declare in the
+//! `Claims` what your store honestly does not do, with the reason; the suite skips the checks that need it, by name.
 //! `examples/own_provider.rs` is a whole adapter, for a directory of files, that runs the suite on itself.
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! What looks at the stack, or is told to it, from outside of a call: a person's orders, and probes from the background.
+//! Watches and steers the stack from outside of a call: a person's orders, probes in the background, and the snapshot.
 
 pub mod operator;
 pub mod probe;
@@ -15,7 +15,7 @@ use probe::Prober;
 use snapshot::{EndpointSnapshot, Snapshot};
 use std::sync::Arc;
 
-/// How the endpoints stand now.
+/// The state of the endpoints now.
 pub(crate) fn snapshot<'a>(
     client: &Arc<str>,
     profiles: impl Iterator<Item = &'a Profile>,

@@ -1,10 +1,12 @@
 //! The operator wins, with a guard.
 //!
-//! Whoever is on call can take endpoints out of use (*drain*, or *drain writes* only), send everything to some (*force*), keep the lost from coming
-//! back (*freeze failback*: in 2025 flapping load balancers were cured by switching automatic failover off), or have evenkeel
-//! only watch (*shadow*). Every order has a reason and an expiry, and is first a [`Proposal`] that says what it would do.
-//! One that matches nothing, or would leave nothing to serve from, is refused unless it is applied regardless: the 2017
-//! outage was one mistyped command.
+//! A person on call can take endpoints out of use (*drain*, or *drain writes* only), send everything to some endpoints
+//! (*force*), keep lost endpoints from coming back (*freeze failback*), or have evenkeel only watch (*shadow*). In 2025
+//! operators cured flapping load balancers by switching automatic failover off.
+//!
+//! Every order has a reason and an expiry, and is first a [`Proposal`] that says what the order would do. An order that
+//! matches nothing, or would leave nothing to serve from, is refused unless it is applied regardless: the 2017 outage
+//! was one mistyped command.
 //!
 //! ```
 //! use evenkeel::{Endpoint, ObjectClient, Replication, operator::Selector, provider::Memory};
@@ -38,7 +40,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! **Cancel safety**: orders are plain state; nothing waits. A call that is on its way finishes where it is.
+//! **Cancel safety**: orders are plain state; nothing waits. An attempt under way finishes at its endpoint.
 
 pub use crate::{
     model::{Action, Selector},
@@ -59,7 +61,7 @@ use crate::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// The operator's handle on one client. Cloning shares it.
+/// The operator's handle on one client. Clones share the handle.
 #[derive(Clone)]
 pub struct Operator {
     shared: Arc<Shared>,
@@ -67,7 +69,7 @@ pub struct Operator {
 
 struct Shared {
     roster: Roster,
-    /// By endpoint: which constraint it breaks. No order opens what breaks one.
+    /// The constraint that each endpoint breaks, by endpoint. No order opens an endpoint that breaks a constraint.
     violations: Arc<[Option<Violation>]>,
     /// Endpoints that writes may go to.
     takes_writes: u64,
@@ -80,30 +82,30 @@ struct Shared {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The selector is right for no endpoint of this client.
+    /// The selector matches no endpoint of this client.
     #[error("the order to {action} {selector} was refused: it matches no endpoint of this client")]
     MatchesNothing {
-        /// What was ordered.
+        /// The action of the order.
         action: &'static str,
-        /// For whom.
+        /// The target of the order.
         selector: String,
     },
-    /// Nobody would be left whose breaker is closed, for all calls or for writes.
+    /// No endpoint with a closed breaker would be left, for all calls or for writes.
     #[error("the order to {action} {selector} was refused: no endpoint would be left to serve {calls}{}", because(.not_serving))]
     LeavesNothing {
-        /// What was ordered.
+        /// The action of the order.
         action: &'static str,
-        /// For whom.
+        /// The target of the order.
         selector: String,
-        /// For which calls: `calls` or `writes`.
+        /// The calls that would have no endpoint: `calls` or `writes`.
         calls: &'static str,
         /// The endpoints that would get the calls, and why each cannot serve them, as a clause.
         not_serving: Vec<(Arc<str>, String)>,
     },
-    /// An order without a reason is a riddle for whoever comes next.
+    /// The order has no reason. The next person on call could not understand such an order.
     #[error("an order needs a reason")]
     NoReason,
-    /// Expired before it began, or it would last for more than a week.
+    /// The order would expire at once, or would last for more than a week.
     #[error("an order must expire within a week, and not at once")]
     Expiry,
 }
@@ -115,7 +117,7 @@ fn because(not_serving: &[(Arc<str>, String)]) -> String {
     clauses.collect()
 }
 
-/// An order that has not been given yet: what it would do.
+/// An order that has not been given yet, and what it would do.
 #[must_use = "a proposal does nothing until it is applied"]
 pub struct Proposal {
     operator: Operator,
@@ -124,7 +126,7 @@ pub struct Proposal {
 }
 
 impl Operator {
-    /// `takes_writes`: the endpoints to which writes may go, as a set.
+    /// `takes_writes`: the set of endpoints to which writes may go.
     pub(crate) fn of<S, K>(roster: &Roster, composed: &Composed<S, K>, takes_writes: u64) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -138,27 +140,29 @@ impl Operator {
         }
     }
 
-    /// Takes endpoints out of use: no first attempts, retries, hedges, probes or pinned calls.
+    /// Takes endpoints out of use: they get no first attempts, retries, hedges, probes or pinned calls.
     pub fn drain(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
         self.propose(Action::Drain, selector, reason.into(), lasts)
     }
 
-    /// Takes no more writes to endpoints, while reads and listings go on there: before a migration, or where one fills up.
+    /// Sends no more writes to endpoints, while reads and listings go on there: before a migration, or when an endpoint
+    /// fills up.
     ///
-    /// What it means for a call depends on where its writes may go. Under
-    /// [`provider_managed`](crate::Replication::provider_managed) they go to the home only: draining its writes stops them, and is
-    /// refused as leaving nothing. Under [`write_once`](crate::Replication::write_once) puts go elsewhere; a delete, which every
-    /// endpoint must confirm, fails until the order is over.
+    /// The effect on a call depends on where its writes may go. Under
+    /// [`provider_managed`](crate::Replication::provider_managed) writes go to the home only: draining the home's
+    /// writes stops all writes, and is refused because nothing would be left. Under
+    /// [`write_once`](crate::Replication::write_once) puts go elsewhere; a delete, which every endpoint must confirm,
+    /// fails until the order is over.
     pub fn drain_writes(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
         self.propose(Action::DrainWrites, selector, reason.into(), lasts)
     }
 
-    /// Sends every call to these endpoints and to no other.
+    /// Sends every call to these endpoints and to no other endpoint.
     pub fn force(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
         self.propose(Action::Force, selector, reason.into(), lasts)
     }
 
-    /// Keeps endpoints that are out, or go out, from coming back until it is lifted or expires.
+    /// Keeps endpoints that are out, or go out, from coming back until the order is lifted or expires.
     pub fn freeze_failback(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
         self.propose(Action::FreezeFailback, selector, reason.into(), lasts)
     }
@@ -168,7 +172,7 @@ impl Operator {
         self.propose(Action::Shadow, selector, reason.into(), lasts)
     }
 
-    /// Ends an order before it expires. `false`: there is none of this number (any more).
+    /// Ends an order before it expires. `false`: there is no order of this number (any more).
     pub fn lift(&self, number: u64) -> bool {
         let lifted = self.shared.orders.lift(number);
         if let Some(order) = &lifted {
@@ -186,7 +190,7 @@ impl Operator {
         self.shared.orders.in_force(clock::now())
     }
 
-    /// Those that get no calls of this class by order.
+    /// The endpoints that get no calls of this class because of an order.
     pub(crate) fn barred(&self, class: OpClass, now: Instant) -> u64 {
         let standing = self.shared.orders.standing(class, now, || 0);
         standing.map_or(0, |standing| standing.barred)
@@ -249,17 +253,17 @@ impl Operator {
     }
 }
 
-/// An order for longer than this was forgotten.
+/// The longest life of an order: a longer one would be a forgotten one.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 impl Proposal {
-    /// The names of the endpoints that it is about.
+    /// The names of the endpoints that the order affects.
     pub fn affected(&self) -> Vec<&str> {
         self.names(selected(&self.order.selector, &self.operator.shared.roster))
     }
 
-    /// The names of the endpoints that would be left to serve calls: not drained, and closed for reads. Where writes are drained
-    /// it is those that would be left for writes, and closed for them.
+    /// The names of the endpoints that would be left to serve calls: not drained, and with a closed breaker for reads.
+    /// For an order that drains writes: the endpoints that would be left for writes, with a closed breaker for writes.
     pub fn leaves(&self) -> Vec<&str> {
         let class = match self.order.action {
             Action::DrainWrites => OpClass::Write,
@@ -277,7 +281,7 @@ impl Proposal {
         self.left(class, now, |_| true) & serving
     }
 
-    /// The endpoints that would get calls of this class under such orders as are `heeded`.
+    /// The endpoints that would get calls of this class under the `heeded` orders.
     fn left(&self, class: OpClass, now: Instant, heeded: impl Fn(&Order) -> bool) -> u64 {
         let shared = &self.operator.shared;
         let mut list = shared.orders.in_force(now);
@@ -287,7 +291,7 @@ impl Proposal {
         shared.roster.set_of(|index, _| together.barred & bit(index) == 0)
     }
 
-    /// Why this endpoint could not serve the calls that it gets.
+    /// Why this endpoint could not serve its calls.
     fn not_serving(&self, index: usize, class: OpClass, now: Instant) -> Option<String> {
         let shared = &self.operator.shared;
         if let Some(violation) = &shared.violations[index] {
@@ -300,8 +304,8 @@ impl Proposal {
         is_out.then(|| "its circuit breaker is open".to_owned())
     }
 
-    /// The class for which it would leave nothing. Who drains the home knows that writes wait for it; that the others' writes are
-    /// drained is easily forgotten.
+    /// The class for which the order would leave nothing. A person who drains the home knows that writes wait for it,
+    /// and easily forgets that the other endpoints' writes are drained.
     fn leaves_nothing_for(&self, now: Instant) -> Option<OpClass> {
         let none_left = |class| self.left_serving(class, now) == 0;
         if self.order.action == Action::DrainWrites {
@@ -315,11 +319,11 @@ impl Proposal {
         forgotten.then_some(OpClass::Write)
     }
 
-    /// Gives the order. Its number lifts it.
+    /// Gives the order. [`lift`](Operator::lift) takes the returned number.
     ///
     /// # Errors
-    /// [`Refused`]: it matches nothing, would leave nothing (for writes neither, where writes are drained), has no reason, or lasts
-    /// too long.
+    /// [`Refused`]: the order matches nothing, would leave nothing (or, where writes are drained, nothing for writes),
+    /// has no reason, or lasts too long.
     pub fn apply(self) -> Result<u64, Refused> {
         self.sensible()?;
         let now = clock::now();
@@ -344,7 +348,7 @@ impl Proposal {
     /// Gives the order even if nothing would be left to serve calls.
     ///
     /// # Errors
-    /// [`Refused`]: it matches nothing, has no reason, or lasts too long.
+    /// [`Refused`]: the order matches nothing, has no reason, or lasts too long.
     pub fn apply_regardless(self) -> Result<u64, Refused> {
         self.sensible()?;
         Ok(self.give())

@@ -1,4 +1,4 @@
-//! How a client stands at one moment.
+//! The state of a client at one moment.
 //!
 //! ```
 //! use evenkeel::{Endpoint, ObjectClient, provider::Memory, request::OpClass};
@@ -26,17 +26,17 @@ use crate::{
 use metrics::gauge;
 use std::{fmt, sync::Arc, time::Duration};
 
-/// How a client's endpoints stand at this moment. `Display` is a small table; no keys, no secrets.
+/// The state of a client's endpoints at this moment. `Display` prints a small table, without keys and secrets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The name of the client.
     pub client: Arc<str>,
-    /// In the order of listing.
+    /// The endpoints, in the order of listing.
     pub endpoints: Vec<EndpointSnapshot>,
-    /// Whole retries or hedges that the budget would grant now.
+    /// How many whole retries or hedges the budget would grant now.
     pub budget: u64,
-    /// How many requests this client has sent that no budget may refuse, by [reason](Exception).
+    /// How many requests that no budget may refuse this client has sent, by [reason](Exception).
     pub beyond_the_budget: Vec<(Exception, u64)>,
     /// The operator's orders in force, oldest first.
     pub orders: Vec<OrderSnapshot>,
@@ -44,7 +44,8 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Sets the gauges `evenkeel_breaker_state`, `evenkeel_share`, `evenkeel_in_flight` and `evenkeel_budget`, which
-    /// [`telemetry`](crate::telemetry) describes. Call it where your service is scraped, or from a timer: nothing sets them otherwise.
+    /// [`telemetry`](crate::telemetry) describes. Call `publish` where your service is scraped, or from a timer: nothing
+    /// else sets the gauges.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
@@ -81,11 +82,11 @@ impl Snapshot {
         }
     }
 
-    /// The endpoints that calls of this class are sent to now, in their order: no constraint bars them, no order keeps calls
-    /// from them, and their breaker is closed. (Of writes, none that are read-only.)
+    /// The endpoints that calls of this class go to now, in their order. No constraint bars them, no order keeps calls
+    /// from them, and their breaker is closed. (For writes, read-only endpoints are left out.)
     ///
-    /// Where there are none, calls are still tried at the least bad one, and may succeed. It is the readiness of a service
-    /// that hangs on this; its liveness must not: restarting a process mends no cloud.
+    /// Even without a viable endpoint, calls are tried at the least bad endpoint, and may succeed. Use `viable` for the
+    /// readiness of a service. Do not use it for the liveness: restarting a process mends no cloud.
     pub fn viable(&self, class: OpClass) -> impl Iterator<Item = &EndpointSnapshot> {
         self.endpoints.iter().filter(move |endpoint| {
             let name = endpoint.profile.name();
@@ -106,33 +107,33 @@ impl Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderSnapshot {
-    /// Its number, by which it is lifted.
+    /// The order's number, for [`lift`](crate::operator::Operator::lift).
     pub number: u64,
-    /// What it does.
+    /// The order's action.
     pub action: Action,
-    /// To whom: an endpoint's name, a provider, or a provider and its region.
+    /// The target: an endpoint's name, a provider, or a provider and its region.
     pub selector: String,
-    /// The names of the endpoints that it is about.
+    /// The names of the endpoints that the order affects.
     pub endpoints: Vec<String>,
-    /// Why, in the operator's words.
+    /// The reason, in the operator's words.
     pub reason: String,
-    /// When it expires by itself, from now.
+    /// How long until the order expires by itself.
     pub expires_in: Duration,
 }
 
-/// How the [probes](crate::probe) of one endpoint and class from the background stand.
+/// The state of one endpoint's [probes](crate::probe) in the background, for one class.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProbeSnapshot {
-    /// Which class.
+    /// The class.
     pub class: OpClass,
-    /// One is under way.
+    /// Whether a probe is under way.
     pub under_way: bool,
-    /// How many were sent. (Those that were refused in this process were not.)
+    /// How many probes were sent. (Probes that were refused in this process were not sent.)
     pub sent: u64,
-    /// How the last one ended: a verdict, or `not sent`.
+    /// How the last probe ended: a verdict, or `not sent`.
     pub last: Option<&'static str>,
-    /// When.
+    /// When the last probe ended.
     pub last_at: Option<Instant>,
 }
 
@@ -168,57 +169,59 @@ impl OrderSnapshot {
     }
 }
 
-/// How one endpoint stands.
+/// The state of one endpoint.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EndpointSnapshot {
-    /// What is known of it beforehand.
+    /// What was declared about the endpoint.
     pub profile: Profile,
-    /// Why it is never used, if a constraint bars it.
+    /// Why the endpoint is never used, if a constraint bars it.
     pub barred: Option<String>,
-    /// How its credentials stand, where they were [given](crate::Endpoint::credentials).
+    /// The state of the endpoint's credentials, if a keeper was [set](crate::Endpoint::credentials).
     pub credentials: Option<CredentialsSnapshot>,
-    /// Attempts under way, those included that wait up to 50 ms for their turn at a `capacity`, but not those that look for a place.
+    /// How many attempts are under way. Attempts that wait up to 50 ms for their turn at a `capacity` count; attempts
+    /// that wait for a place do not.
     pub in_flight: u32,
-    /// The most that may be at the moment, where that had to be learnt because it is sent more than it can do.
+    /// How many attempts may be under way at the moment, if evenkeel had to learn a limit because the endpoint gets
+    /// more than it can do.
     pub learnt_limit: Option<u32>,
-    /// Per class of operation, in the order of [`OpClass::ALL`].
+    /// The state by class of operation, in the order of [`OpClass::ALL`].
     pub classes: [ClassSnapshot; 3],
-    /// Its probes from the background; empty where there are none.
+    /// The endpoint's probes in the background; empty if there are none.
     pub probes: Vec<ProbeSnapshot>,
 }
 
-/// How one endpoint stands for one class of operation.
+/// The state of one endpoint for one class of operation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClassSnapshot {
-    /// Which class.
+    /// The class.
     pub class: OpClass,
-    /// Where its breaker is.
+    /// The state of the breaker.
     pub breaker: breaker::State,
-    /// The share of its normal traffic that it may carry now, 0–1.
+    /// The share of its normal traffic that the endpoint may carry now, 0–1.
     pub share: f64,
-    /// The share of its recent attempts that failed or were late, 0–1 over about 5 s; 0 while nothing was seen.
+    /// The share of recent attempts that failed or were late, 0–1 over about 5 s; 0 before the first attempt.
     pub fault_share: f64,
-    /// Its median latency, once 20 attempts were seen.
+    /// The median latency, after 20 attempts.
     pub p50: Option<Duration>,
-    /// Its 99th percentile, once 20 attempts were seen.
+    /// The 99th percentile of latency, after 20 attempts.
     pub p99: Option<Duration>,
-    /// The same of its calls that were [named](crate::request::Options::name), once 20 attempts were seen, by name.
+    /// The same for calls with a [name](crate::request::Options::name), by name, after 20 attempts.
     pub named: Vec<NamedSnapshot>,
     /// How long ago an attempt last succeeded.
     pub last_success: Option<Duration>,
 }
 
-/// How long calls of one name take at one endpoint.
+/// The latency of the calls of one name at one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NamedSnapshot {
     /// The name.
     pub name: &'static str,
-    /// Their median latency.
+    /// The median latency.
     pub p50: Duration,
-    /// Their 99th percentile.
+    /// The 99th percentile of latency.
     pub p99: Duration,
 }
 

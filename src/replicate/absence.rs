@@ -1,4 +1,4 @@
-//! Reads, and what it takes to say *not found*.
+//! Reads, and the proof of *not found*.
 
 use crate::call::Mode;
 use crate::{
@@ -10,17 +10,17 @@ use crate::{
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
-/// Who has to say *absent* before it is proven, and who has.
+/// The endpoints that have to say *absent*, and those that have said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tally {
     voters: u64,
     absent: u64,
-    /// One voter's word is enough: they are replicas in step.
+    /// One voter's word is enough: the voters are replicas in step.
     any: bool,
 }
 
 impl Tally {
-    /// `absent`: those that have said so already.
+    /// `absent`: the endpoints that have said so already.
     pub(crate) fn new<P: Protocol>(core: &Core<P>, absent: u64) -> Self {
         Self {
             voters: voters(core),
@@ -41,7 +41,7 @@ impl Tally {
         self.missing() == 0
     }
 
-    /// Whose word is still needed.
+    /// The endpoints whose word is still needed.
     pub(crate) const fn missing(self) -> u64 {
         if self.any && self.voters & self.absent != 0 {
             0
@@ -51,7 +51,8 @@ impl Tally {
     }
 }
 
-/// Whose *absent* counts. A read-only copy lags behind what fills it, so it has no vote where there is a writable one.
+/// The endpoints whose *absent* counts. A read-only copy lags behind its source, so it has no vote beside a writable
+/// endpoint.
 fn voters<P: Protocol>(core: &Core<P>) -> u64 {
     match core.mode {
         Mode::ProviderManaged { home: Some(home) } => bit(home),
@@ -60,7 +61,7 @@ fn voters<P: Protocol>(core: &Core<P>) -> u64 {
     }
 }
 
-/// Who may hold the key although the endpoint that was asked does not.
+/// The endpoints that may hold the key although the asked endpoint does not.
 pub(crate) fn holders<P: Protocol>(core: &Core<P>) -> u64 {
     match core.mode {
         Mode::ProviderManaged { home: Some(home) } => bit(home),
@@ -69,11 +70,11 @@ pub(crate) fn holders<P: Protocol>(core: &Core<P>) -> u64 {
     }
 }
 
-/// A get or a head of one thing.
+/// A get or a head of one key.
 ///
-/// A pinned read asks that endpoint only. A conditional one asks the endpoint that gave the tag first; when that one
-/// cannot answer, the read goes on elsewhere if the budget grants it, where the tag means nothing and is not shown: it then
-/// returns the body.
+/// A pinned read asks that endpoint only. A conditional read asks the endpoint that gave the tag first. If that
+/// endpoint cannot answer, and the budget grants it, the read goes on elsewhere. There the tag means nothing and is not
+/// shown, so the read returns the body.
 pub(crate) async fn read<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<(P::Response, Answer), Error> {
     if let Some(endpoint) = giver_of_the_tag(cx, &request) {
         let aim = Aim {
@@ -145,7 +146,7 @@ fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response,
     }
 }
 
-/// Asks all who may hold the key, at once. The first that has it wins.
+/// Asks all endpoints that may hold the key, at once. The first endpoint that has the key wins.
 async fn prove<P: Protocol>(
     cx: &Context<P>,
     request: P::Request,

@@ -1,16 +1,17 @@
-//! A create that may go to any endpoint: not past one that lost an answer, before it was looked at what lies there.
+//! A create that may go to any endpoint, but leaves an endpoint that lost an answer only after a look at what lies
+//! there.
 //!
-//! The lost answer may have been "it exists already". Who then stored it elsewhere would have stored a second body beside the
-//! first, and said Ok. So the stack gives a lost answer back, and this asks on:
+//! The lost answer may have been "it exists already". A create that then went elsewhere would store a second body
+//! beside the first, and say Ok. So the stack gives a lost answer back, and this module looks:
 //!
 //! | at the endpoint that lost the answer | then |
 //! |---|---|
-//! | the object with this write's id | it is stored there |
-//! | another one | it exists already |
-//! | nothing, so far | elsewhere: the lost one may yet land, with the same bytes |
-//! | that cannot be told: it hangs, it is gone | elsewhere: what is there may be another's |
+//! | the object with this write's id | the object is stored there |
+//! | another object | the key exists already |
+//! | nothing, so far | elsewhere: the lost attempt may yet land, with the same bytes |
+//! | no answer: the endpoint hangs, or is gone | elsewhere: what is there may be another's |
 //!
-//! The last row is the price of failing over. Both last ones are said: the answer has an attempt that is unresolved.
+//! The last row is the price of failing over. In both last rows the answer says that an attempt is unresolved.
 
 use super::{
     Accepted, Owner, Witness, Write,
@@ -24,13 +25,13 @@ use crate::{
 };
 use std::{sync::PoisonError, time::Duration};
 
-/// A look takes no longer than this where the endpoint has not shown how fast its reads are: the floor of any attempt.
+/// The longest look at an endpoint whose speed of reads is not known yet: the floor of any attempt.
 const LOOK: Duration = Duration::from_secs(1);
-/// Nor longer than this where it was silent: it will mostly stay so, and the create waits. Three round trips across a continent,
-/// for a new connection, and the look itself.
+/// The longest look at an endpoint that was silent: it will mostly stay silent, and the create waits. Three round trips
+/// across a continent, for a new connection, and the look itself.
 const LOOK_AT_THE_SILENT: Duration = Duration::from_millis(250);
 
-/// What was tried before.
+/// The earlier tries.
 #[derive(Clone, Copy, Debug, Default)]
 struct Before {
     /// Endpoints that lost an answer.
@@ -41,8 +42,8 @@ struct Before {
     returns: usize,
 }
 
-/// `fit`: the endpoints that may take it, as far as it is known. One that says that it has no creates (501) is none of them
-/// from then on, and another is asked.
+/// `fit`: the endpoints that may take the create, as far as that is known. An endpoint that says that it has no creates
+/// (501) is removed, and another is asked.
 pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit: u64) -> Result<Accepted<P>, Error> {
     let mut fit = fit;
     let mut before = Before::default();
@@ -119,8 +120,8 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
     finish(cx, reply, write, before.lost).await
 }
 
-/// Nothing replaces what is stored here: a foreign write at the only endpoint that lost an answer was there before ours
-/// arrived, and ours was refused.
+/// Nothing replaces a stored object here. A foreign write at the only endpoint that lost an answer was therefore there
+/// before ours arrived, and ours was refused.
 async fn finish<P: Protocol>(
     cx: &Context<P>,
     reply: Reply<P>,
@@ -150,7 +151,7 @@ async fn finish<P: Protocol>(
     })
 }
 
-/// Whether the budget grants another attempt; the call's error says if it did not.
+/// Whether the budget grants another attempt. If not, the call's error says so.
 fn may_ask_more<P: Protocol>(cx: &Context<P>, reply: &Reply<P>) -> bool {
     let granted = cx.may_ask_more(OpClass::Write);
     if !granted {
@@ -164,7 +165,7 @@ fn was_silent<P: Protocol>(reply: &Reply<P>) -> bool {
     legs.any(|leg| matches!(leg.ended, Some(Ended::Judged(outcome)) if outcome.timed_out))
 }
 
-/// One attempt, and a short one: within twice the endpoint's own p99, where that is known.
+/// One short attempt: within twice the endpoint's own p99, if known.
 fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize, silent: bool) -> Aim {
     let floor = if silent { LOOK_AT_THE_SILENT } else { LOOK };
     let learnt = cx.core.engine.vitals[endpoint].tracker.p99(Work {
@@ -179,8 +180,8 @@ fn look_at<P: Protocol>(cx: &Context<P>, endpoint: usize, silent: bool) -> Aim {
     }
 }
 
-/// Waits before an endpoint is asked again, as the stack's own retries do where nobody asks for a longer one; `false`: there is
-/// no time left.
+/// Waits before an endpoint is asked again, as the stack's own retries do if no endpoint asks for a longer wait.
+/// `false`: there is no time left.
 async fn pause<P: Protocol>(cx: &Context<P>, before: &mut Before) -> bool {
     let wait = {
         let mut rng = cx.core.rng.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Endpoints that decline a create for a reason of their own, so that another may take it.
+//! Endpoints that decline a create for a reason of their own, so that another endpoint may take it.
 
 use crate::{
     call::{Context, Protocol, Reply},
@@ -7,7 +7,7 @@ use crate::{
     verdict::{Sent, Verdict},
 };
 
-/// Who said that it is full.
+/// The endpoints that said that they are full.
 pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usize> {
     let says_full = |leg: &LegRecord| leg.detail.as_ref().is_some_and(|detail| detail.says_full());
     let legs = if reply.is_ok() && reply.record().attempts() == 1 {
@@ -18,8 +18,8 @@ pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usi
     legs.into_iter().filter(says_full).filter_map(|leg| leg.endpoint)
 }
 
-/// Who answered that it has no creates (501), or was found meanwhile not to keep to them, where no earlier attempt of this write
-/// is of unknown fate: another may take it.
+/// The endpoint that has no creates (501), or was found meanwhile not to keep to them, if no earlier attempt of this
+/// write is of unknown fate. Another endpoint may then take the create.
 pub(super) fn cannot_create<P: Protocol>(cx: &Context<P>, reply: &Reply<P>) -> Option<usize> {
     if reply.refusal() != Some(ProviderErrorKind::Unsupported) || reply.record().may_have_been_applied() {
         return None;

@@ -1,7 +1,8 @@
-//! Overwrites and deletes: who writes last wins, but not an attempt of theirs that was given up and lands late.
+//! Overwrites and deletes: the last writer wins, but a late attempt that was given up does not.
 //!
-//! A late attempt cannot be called back. It can be made to miss: every attempt carries the tag of what it is to replace, and
-//! whatever is written meanwhile takes that tag away. Where the tag is known it costs nothing; a *fenced* write looks for it.
+//! A late attempt cannot be called back, but can be made to miss. Every attempt carries the tag of the value that it is
+//! to replace, and any newer write takes that tag away. A known tag costs nothing; a *fenced* write asks for an unknown
+//! tag.
 //!
 //! | what is known | a put is sent | a delete is sent |
 //! |---|---|---|
@@ -9,10 +10,11 @@
 //! | nothing is there | as a create, which a later delete lets in | not at all: there is nothing to remove |
 //! | nothing, not fenced | unconditionally | unconditionally |
 //!
-//! While another write of the key by this client is under way nothing is known: its tag is about to go.
+//! While another write of the key by this client is under way, nothing is known: the tag is about to go.
 //!
-//! The condition is ours and not the caller's, so that its failure is no answer: look again, recognise an attempt of our own
-//! that landed, else try on the tag that is there now. What nobody asked to be fenced goes unconditionally in the end.
+//! The condition is ours and not the caller's, so its failure is no answer. Then look again; recognise an attempt of
+//! our own that landed; else try on the current tag. A write that nobody asked to be fenced goes unconditionally in the
+//! end.
 
 use super::{Accepted, Write, authority, fit::fit, of_the_home};
 use crate::{
@@ -27,12 +29,14 @@ use crate::{
 };
 use std::time::Duration;
 
-/// The conditional rounds of a write that nobody asked to be fenced: its own tag, and the one that it finds instead. More
-/// would fence an attempt that may not even be lost at the price of requests that are certain.
+/// The conditional rounds of a write that nobody asked to be fenced: its own tag, and the tag that it finds instead.
+/// More rounds would fence an attempt that may not even be lost, at the price of requests that are certain.
 const TRIES: u32 = 2;
-/// And of one that is fenced. A round is lost to a writer that got through, so that eight are lost to eight others.
+/// The conditional rounds of a fenced write. Each round is lost to a writer that got through, so eight rounds are lost
+/// to eight others.
 const FENCED_TRIES: u32 = 8;
-/// The first wait of a fenced write that others outran, at most: about a round trip within a region. Then twice as long.
+/// The longest first wait of a fenced write after others were faster: about a round trip within a region. Each further
+/// wait is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 
 pub(super) async fn write<P: Protocol>(
@@ -177,7 +181,7 @@ async fn run<P: Protocol>(
     Err(outrun(cx, None))
 }
 
-/// The condition that a fence is made of.
+/// The condition that a fence uses.
 const fn judged<P: Protocol>(write: &Write<P>) -> Conditional {
     if write.removes {
         Conditional::DeleteIfMatch
@@ -186,7 +190,7 @@ const fn judged<P: Protocol>(write: &Write<P>) -> Conditional {
     }
 }
 
-/// The tag with which this client saw the key last, if it can be a condition where the write goes.
+/// The tag with which this client last saw the key, if the tag can be a condition where the write goes.
 fn known<P: Protocol>(cx: &Context<P>, aim: Aim, write: &Write<P>) -> Option<P::Tag> {
     let tag = cx.core.fences.tag(P::key(&write.request)?, cx.started)?;
     let judge = cx.core.engine.roster.index_of(P::judge_of(&tag)?)?;
@@ -198,9 +202,9 @@ fn known<P: Protocol>(cx: &Context<P>, aim: Aim, write: &Write<P>) -> Option<P::
     }
 }
 
-/// What is there, and whose write it is.
+/// What is there, and whose write it was.
 struct Found<P: Protocol> {
-    /// `None`: something without a tag.
+    /// `None`: what is there has no tag.
     seen: Option<Seen<P::Tag>>,
     id: Option<WriteId>,
 }
@@ -226,7 +230,7 @@ async fn look<P: Protocol>(cx: &Context<P>, write: &Write<P>, aim: Aim) -> Resul
     }
 }
 
-/// S3 refuses a conditional write while another one of the key is under way.
+/// S3 refuses a conditional write while another write of the key is under way.
 fn is_conflict<P: Protocol>(reply: &Reply<P>) -> bool {
     let error = reply.result.as_ref().err().and_then(|error| error.downcast_ref());
     error.and_then(|error: &ProviderError| error.detail().code.as_deref()) == Some("ConditionalRequestConflict")

@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Condition {
-    /// What a put on this condition asks of a store.
+    /// The condition that the store must keep for such a put.
     pub(super) const fn of_a_put(&self) -> Option<Conditional> {
         match self {
             Self::None => None,
@@ -19,11 +19,12 @@ impl Condition {
     }
 }
 
-/// Those among these endpoints that a write on this condition may go to.
+/// The subset of these endpoints that a write on this condition may go to.
 ///
-/// An endpoint that is known not to keep to it gets none; one of which nobody knows is asked in the background, and gets a
-/// bounded number meanwhile (none, where knowing is required). With nobody left the write waits for the answer: for a quarter of
-/// its time, then it goes, too, and is counted; as long as it takes, where knowing is required.
+/// An endpoint that is known not to keep to the condition gets no write. An endpoint whose treatment is unknown is
+/// asked in the background, and gets a bounded number of writes meanwhile (none, if an answer is required). With no
+/// endpoint left, the write waits for the answer: for a quarter of its time, after which it goes and is counted; or as
+/// long as it takes, if an answer is required.
 pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Conditional) -> Result<u64, Error> {
     let core = &cx.core;
     let until = core.hold(cx.deadline);

@@ -1,4 +1,4 @@
-//! How data gets to the other endpoints, and what may therefore be promised.
+//! How data gets to the other endpoints, and what the client can therefore promise.
 
 mod absence;
 mod create;
@@ -21,29 +21,29 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// On which condition a write takes place, as far as it matters here.
+/// The condition of a write, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// None: it may be sent again after a lost answer.
+    /// No condition: the write may be sent again after a lost answer.
     None,
-    /// Only if nothing is there.
+    /// Only if the key is absent.
     Create,
-    /// Only if this endpoint's tag is still the current one.
+    /// Only if this endpoint's tag is still current.
     Match { given_by: Arc<str> },
 }
 
 /// A write on its way.
 pub(crate) struct Write<P: Protocol> {
     pub(crate) request: P::Request,
-    /// Reads back whose write it is that is there.
+    /// The request that reads back whose write is there.
     pub(crate) look: P::Request,
     pub(crate) condition: Condition,
     pub(crate) id: WriteId,
-    /// The caller chose the id, so an earlier call may have stored it.
+    /// Whether the caller chose the id, so that an earlier call may have stored it.
     pub(crate) known_id: bool,
-    /// It leaves nothing there.
+    /// Whether the write leaves nothing there.
     pub(crate) removes: bool,
-    /// No attempt of it may undo a later write.
+    /// Whether no attempt of the write may undo a later write.
     pub(crate) fenced: bool,
 }
 
@@ -51,11 +51,11 @@ pub(crate) struct Write<P: Protocol> {
 pub(crate) struct Accepted<P: Protocol> {
     pub(crate) tag: Option<P::Tag>,
     pub(crate) endpoint: Option<usize>,
-    /// An attempt of it may still land, and change what is there then.
+    /// Whether an attempt may still land, and change what is there then.
     pub(crate) unresolved: bool,
 }
 
-/// Stores something, or removes it on a condition.
+/// Stores a value, or removes it on a condition.
 pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
     let (id, look, removes) = (write.id.clone(), write.look.clone(), write.removes);
     let pen = pen(cx, &look);
@@ -74,7 +74,7 @@ pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     }
 }
 
-/// Removes something, whatever it is.
+/// Removes what is there, whatever it is.
 pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
     let look = write.look.clone();
     let pen = pen(cx, &look);
@@ -86,7 +86,8 @@ pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Res
     Ok(accepted)
 }
 
-/// Removes something if this endpoint's tag is still the current one, or nothing is there. Which endpoint confirmed.
+/// Removes what is there if this endpoint's tag is still current, or nothing is there. Returns which endpoint
+/// confirmed.
 pub(crate) async fn delete_if<P: Protocol>(
     cx: &Context<P>,
     request: P::Request,
@@ -107,7 +108,7 @@ pub(crate) async fn delete_if<P: Protocol>(
     }
 }
 
-/// The tag with which the key of this request was just read, for the next write of it.
+/// Keeps the tag that a read of this request's key found, for the next write of the key.
 fn remember<P: Protocol>(cx: &Context<P>, request: &P::Request, tag: &P::Tag) {
     let Some(key) = P::key(request).filter(|_| cx.core.mode != Mode::WriteOnce) else {
         return;
@@ -117,20 +118,20 @@ fn remember<P: Protocol>(cx: &Context<P>, request: &P::Request, tag: &P::Tag) {
     }
 }
 
-/// A write of this key begins. `None`: of a client whose writes no tag fences.
+/// Notes that a write of this key begins. `None`: no tag fences this client's writes.
 fn pen<'a, P: Protocol>(cx: &'a Context<P>, look: &P::Request) -> Option<Pen<'a, P::Tag>> {
     let key = P::key(look).filter(|_| cx.core.mode != Mode::WriteOnce)?;
     Some(cx.core.fences.write(key))
 }
 
-/// The write was done. `None`: what it left has no tag, or there is nothing any more.
+/// Notes that the write was done. `tag` is `None` if what the write left has no tag, or nothing is there.
 fn written<P: Protocol>(pen: Option<&Pen<'_, P::Tag>>, tag: Option<&P::Tag>) {
     if let Some(pen) = pen {
         pen.done(tag.filter(|tag| P::judge_of(tag).is_some()).cloned(), clock::now());
     }
 }
 
-/// Where the one truth of a key is: who may judge a condition.
+/// The endpoints that hold the one truth about a key, and may judge a condition.
 pub(crate) fn authority<P: Protocol>(cx: &Context<P>) -> Result<Aim, Error> {
     match cx.core.mode {
         Mode::ProviderManaged { home } => provider_managed::usable(cx, home).map(Aim::only),
@@ -165,7 +166,7 @@ impl<P: Protocol> Accepted<P> {
         }
     }
 
-    /// What lies there is this call's write, by its id.
+    /// The accepted write, recognised by its id in what lies there.
     fn recognised(tag: Option<P::Tag>, endpoint: usize, known_id: bool, cx: &Context<P>) -> Self {
         Self {
             tag,
@@ -184,19 +185,20 @@ impl<P: Protocol> Accepted<P> {
     }
 }
 
-/// Whose write it is that stands where a conditional one was refused.
+/// Whose write is there after a conditional write was refused.
 enum Owner<P: Protocol> {
-    /// The write id is that of this call: an earlier attempt was applied.
+    /// This call's write, by its id: an earlier attempt was applied.
     Own(Option<P::Tag>),
     /// Another write's.
     Foreign,
     /// Nothing is there, or not any more.
     Gone,
-    /// It could not be asked.
+    /// The endpoint could not be asked.
     Unknown,
 }
 
-/// `aim` confirms, which is forced through the breaker if need be: only that endpoint knows what became of the lost attempt.
+/// Asks at `aim`, as a confirmation that passes the breaker if need be: only that endpoint knows what became of the
+/// lost attempt.
 async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, aim: Aim) -> Owner<P> {
     let reply = cx.ask(look, aim).await;
     if reply.refusal() == Some(ProviderErrorKind::NotFound) {
@@ -209,19 +211,19 @@ async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, aim
     }
 }
 
-/// What an endpoint can tell of a write that was lost.
+/// What an endpoint can say about a lost write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Witness {
-    /// It shows what any other has applied.
+    /// The endpoint shows what any other endpoint has applied.
     knows_all: bool,
-    /// Nothing can have replaced our own write, so that a foreign one proves that ours never was there.
+    /// Nothing can have replaced our own write, so a foreign write proves that ours never was there.
     foreign_is_definite: bool,
     /// Endpoints that lost an answer in an earlier pass.
     lost: u64,
 }
 
-/// The end of a conditional write: if it was refused where an earlier attempt may have been applied, look whose write it is
-/// that stands there.
+/// The end of a conditional write. If the write was refused where an earlier attempt may have been applied, looks whose
+/// write is there.
 async fn settle<P: Protocol>(
     cx: &Context<P>,
     reply: Reply<P>,
@@ -262,7 +264,7 @@ async fn settle<P: Protocol>(
     }
 }
 
-/// The end of a create that met a conflict which nobody explained: only what lies there can tell.
+/// The end of a create that met an unexplained conflict: only what lies there can tell.
 async fn unexplained<P: Protocol>(
     cx: &Context<P>,
     reply: Reply<P>,

@@ -103,7 +103,7 @@ pub(super) fn usable<P: Protocol>(cx: &Context<P>, home: Option<usize>) -> Resul
     Ok(home)
 }
 
-/// With copies beside it, a home that cannot answer has a name of its own: reads still work.
+/// With copies beside it, a home that cannot answer has an error of its own: reads still work.
 pub(crate) fn of_the_home<P: Protocol>(cx: &Context<P>, error: Error) -> Error {
     if error.kind() == ErrorKind::Unavailable && cx.core.permitted().count_ones() > 1 {
         error.with_kind(ErrorKind::HomeUnavailable)

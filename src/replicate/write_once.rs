@@ -21,7 +21,7 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     create::anywhere(cx, write, fit).await
 }
 
-/// Sent to every endpoint that may hold the key. Read-only ones follow their source.
+/// Sends the delete to every endpoint that may hold the key. Read-only endpoints follow their source.
 pub(super) async fn delete<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<Accepted<P>, Error> {
     pinned_to_a_writable(cx)?;
     let targets = cx.pin.map_or_else(|| cx.core.writable(), bit);

@@ -24,10 +24,10 @@ use std::{
 use tower::util::Either;
 use verifier::Verifier;
 
-/// What was found to fit together.
+/// The parts of a client, checked to fit together.
 pub(super) struct Parts<P: Protocol> {
     pub(super) roster: Roster,
-    /// Those of endpoints that may be used.
+    /// The adapters of the endpoints that may be used.
     pub(super) providers: Vec<Option<P::Provider>>,
     pub(super) constraints: Constraints,
     pub(super) mode: Mode,
@@ -36,17 +36,17 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) fenced: bool,
 }
 
-/// What all calls of one client share.
+/// The shared state of all calls of one client.
 pub(crate) struct Core<P: Protocol> {
     pub(crate) engine: Engine,
-    /// Those of endpoints that may be used; the others' are not kept, so that nothing can reach them.
+    /// The adapters of the endpoints that may be used. The other adapters are not kept, so that nothing can reach them.
     providers: Vec<Option<P::Provider>>,
     pub(crate) door: Door<P>,
     pub(crate) mode: Mode,
     pub(crate) deadline: Duration,
     pub(crate) rng: Mutex<fastrand::Rng>,
     pub(crate) passed_over: PassedOver,
-    /// Every put and delete is to be fenced.
+    /// Whether every put and delete is fenced.
     pub(crate) fenced: bool,
     pub(crate) fences: Fences<P::Tag>,
     pub(crate) retry: retry::Settings,
@@ -99,7 +99,7 @@ impl<P: Protocol> Core<P> {
 }
 
 impl<P: Protocol> Core<P> {
-    /// Through the door.
+    /// Sends a call through the door.
     pub(crate) fn send(
         &self,
         call: Call<P::Request>,
@@ -110,7 +110,7 @@ impl<P: Protocol> Core<P> {
         }
     }
 
-    /// What is behind the door, its type forgotten.
+    /// The stack behind the door, with its type erased.
     pub(crate) fn stack(&self) -> StoreStack<P> {
         match &self.door {
             Either::Left(stack) => StoreStack::<P>::new(stack.clone()),
@@ -118,7 +118,7 @@ impl<P: Protocol> Core<P> {
         }
     }
 
-    /// The adapter of an endpoint, if it may be used. Whatever is sent past the router begins here.
+    /// The adapter of an endpoint, if the endpoint may be used. Every request that bypasses the router begins here.
     pub(crate) fn provider(&self, endpoint: usize) -> Option<&P::Provider> {
         self.providers.get(endpoint)?.as_ref()
     }
@@ -133,13 +133,13 @@ impl<P: Protocol> Core<P> {
         self.engine.roster.set_of(|_, _| true) & !self.engine.barred
     }
 
-    /// Permitted, and not read-only.
+    /// The endpoints that are permitted and not read-only.
     pub(crate) fn writable(&self) -> u64 {
         let writable = self.engine.roster.set_of(|_, profile| !profile.is_read_only());
         writable & !self.engine.barred
     }
 
-    /// Whether what this endpoint shows may lag behind what was acknowledged.
+    /// Whether an answer of this endpoint may lag behind acknowledged writes.
     pub(crate) fn may_lag(&self, endpoint: Option<usize>) -> bool {
         match self.mode {
             Mode::ProviderManaged { home } => home.is_none() || home != endpoint,

@@ -5,15 +5,16 @@ use std::{
     time::Duration,
 };
 
-/// For so long an endpoint is left out of creates that others can take: room is made by people and by night, and a gateway that
-/// said so for a store is soon gone.
+/// How long creates that other endpoints can take pass over an endpoint. People, or a nightly job, make room; a gateway
+/// that answers for a store is soon gone.
 const FOR: Duration = Duration::from_secs(30);
 
-/// The endpoints that creates pass over for a while, because of what they said. With nobody else left they are asked all the same.
+/// The endpoints that creates pass over for a while, because of an answer. If no other endpoint is left, creates go
+/// there all the same.
 #[derive(Debug, Default)]
 pub(crate) struct PassedOver(Mutex<Vec<(usize, Why, Instant)>>);
 
-/// What an endpoint said.
+/// The reason in an endpoint's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
     Full,
@@ -41,7 +42,7 @@ impl PassedOver {
         current.iter().find(|(at, ..)| *at == endpoint).map(|&(_, why, _)| why)
     }
 
-    /// Whether that is new.
+    /// Notes the answer. Returns whether it is new.
     fn note(&self, endpoint: usize, why: Why, now: Instant) -> bool {
         let mut current = self.current(now);
         let before = current.len();
@@ -59,7 +60,7 @@ impl PassedOver {
 }
 
 impl<P: Protocol> Core<P> {
-    /// This endpoint has said that it takes no create.
+    /// Notes that this endpoint takes no create.
     pub(crate) fn pass_over(&self, endpoint: usize, why: Why, now: Instant) {
         if self.passed_over.note(endpoint, why, now) {
             let reporter = self.verifier.reporter(endpoint);

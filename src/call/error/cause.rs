@@ -1,4 +1,4 @@
-//! From what came out of the stack to a kind.
+//! Derives the kind of an error from what came out of the stack.
 
 use crate::model::ErrorKind;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 use std::any::Any;
 
-/// What lies under an error.
+/// The cause of an error.
 pub(super) enum Cause<E> {
     /// The wrapped client's own error.
     Provider(E),
@@ -41,8 +41,8 @@ impl<E> Cause<E> {
     }
 }
 
-/// The attempt that decided: the last that ended with the verdict the error carries, else the last that ended at all.
-/// A deadline and a full limiter are decided by no attempt.
+/// The attempt that decided: the last attempt with the verdict that the error carries, else the last attempt that
+/// ended. No attempt decides a passed deadline or a full limiter.
 pub(super) fn deciding_leg<E: 'static>(cause: &Cause<E>, record: &CallRecord) -> Option<LegRecord> {
     let verdict = match cause {
         Cause::Provider(error) => as_provider_error(error).map(|error| error.outcome().verdict),

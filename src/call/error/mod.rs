@@ -1,4 +1,4 @@
-//! What a call fails with.
+//! The error of a call.
 
 mod cause;
 mod refusal;
@@ -20,12 +20,11 @@ use std::{fmt, sync::Arc};
 
 /// Why a call failed: what happened, at which endpoint, after how many attempts, and whether trying again could help.
 ///
-/// `Display` is one sentence for a person; the provider's own error stays in
-/// [`source`](std::error::Error::source) and, typed, in [`provider_error`](Self::provider_error). Neither holds an
-/// object key or a secret of ours; what an SDK writes into its own error is the SDK's.
+/// `Display` is one sentence for a person. The provider's own error is in [`source`](std::error::Error::source) and,
+/// typed, in [`provider_error`](Self::provider_error). evenkeel writes no object key and no secret into either; an SDK
+/// decides what its own error holds.
 ///
-/// `E` is the error of the wrapped client: [`ProviderError`] for objects, the SDK's own for
-/// `Failover`.
+/// `E` is the error of the wrapped client: [`ProviderError`] for objects, the SDK's own error for `Failover`.
 pub struct Error<E = ProviderError>(Box<Inner<E>>);
 
 struct Inner<E> {
@@ -42,12 +41,12 @@ struct Inner<E> {
     withheld: Option<&'static str>,
 }
 
-/// An endpoint whose answer was needed and could not be had.
+/// An endpoint whose answer the call needed and did not get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotAsked {
     endpoint: Arc<str>,
     reason: String,
-    /// It would be the same later.
+    /// Asking again later would fail in the same way.
     lasts: bool,
 }
 
@@ -66,24 +65,24 @@ impl NotAsked {
         self
     }
 
-    /// Its name.
+    /// The endpoint's name.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Why not, as a phrase.
+    /// Why the endpoint gave no answer, as a phrase.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 }
 
 impl<E> Error<E> {
-    /// What kind of failure it is.
+    /// The kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The endpoint whose answer, or whose silence, decided. `None` when it was no single one, or nothing was sent.
+    /// The endpoint whose answer, or whose silence, decided. `None` if no single endpoint decided, or nothing was sent.
     pub fn endpoint(&self) -> Option<&str> {
         self.0.endpoint.as_deref()
     }
@@ -93,18 +92,19 @@ impl<E> Error<E> {
         self.0.explanation.attempts()
     }
 
-    /// How many attempts left this process. One whose request could not be built, or was refused by its own adapter, did not.
+    /// How many attempts left this process. A request that could not be built, or that its own adapter refused, did
+    /// not.
     pub fn attempts_made(&self) -> usize {
         self.attempts().iter().filter(|attempt| attempt.has_left()).count()
     }
 
-    /// The write may have taken effect. True exactly for [`ErrorKind::MaybeApplied`].
+    /// Whether the write may have taken effect. True exactly for [`ErrorKind::MaybeApplied`].
     pub fn may_have_been_applied(&self) -> bool {
         self.0.kind == ErrorKind::MaybeApplied
     }
 
-    /// Whether the same call could succeed later, and repeating it does no harm. Repeat a put with its
-    /// [`write_id`](Self::write_id), so that it recognises what an earlier attempt stored.
+    /// Whether the same call could succeed later, and repeating the call does no harm. Repeat a put with its
+    /// [`write_id`](Self::write_id); the put then recognises what an earlier attempt stored.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
@@ -119,22 +119,22 @@ impl<E> Error<E> {
         &self.0.explanation
     }
 
-    /// Who said that the thing does not exist.
+    /// The endpoints that said that the key does not exist.
     pub fn absent_at(&self) -> impl Iterator<Item = &str> {
         self.0.absent_at.iter().map(|name| &**name)
     }
 
-    /// Whose answer was needed and could not be had, and why.
+    /// The endpoints whose answer the call needed and did not get, and why.
     pub fn not_asked(&self) -> &[NotAsked] {
         &self.0.not_asked
     }
 
-    /// For a delete that not every endpoint confirmed: who did.
+    /// For a delete that not every endpoint confirmed: the endpoints that did.
     pub fn confirmed_by(&self) -> impl Iterator<Item = &str> {
         self.0.confirmed_by.iter().map(|name| &**name)
     }
 
-    /// The wrapped client's own error. `None` when the failure is our own (deadline, admission, a bad key).
+    /// The wrapped client's own error. `None` when evenkeel itself failed the call (deadline, admission, a bad key).
     pub fn provider_error(&self) -> Option<&E> {
         match &self.0.cause {
             Cause::Provider(error) => Some(error),
@@ -178,11 +178,11 @@ impl Error {
 impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
     /// The failure of a pass through the stack. The explanation may cover more than this pass.
     ///
-    /// *May have been applied* is sticky: once an attempt of a write is of unknown fate, no later refusal takes it back,
-    /// because the refusal may come from another endpoint, from a state that the lost attempt itself created, or from a
-    /// moment before the lost attempt arrived. Where a caller of this function knows better (a create that met a
-    /// foreign object at the very endpoint that lost its answer, under write-once), it says so with
-    /// [`with_kind`](Self::with_kind).
+    /// *May have been applied* is sticky: once an attempt of a write is of unknown fate, no later refusal takes that
+    /// back. The refusal may come from another endpoint, from a state that the lost attempt itself created, or from a
+    /// moment before the lost attempt arrived. A caller of this function that knows better says so with
+    /// [`with_kind`](Self::with_kind): for example, a create that met a foreign object at the very endpoint that lost
+    /// its answer, under write-once.
     pub(crate) fn judged(error: BoxError, record: &CallRecord, roster: &Roster, explanation: Explanation) -> Self {
         let cause = Cause::open(error);
         let deciding = cause::deciding_leg(&cause, record);
@@ -219,7 +219,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
 }
 
 impl<E> Error<E> {
-    /// A failure that is decided here, without a provider's error.
+    /// A failure decided without a provider's error.
     pub(crate) fn local(kind: ErrorKind, explanation: Explanation, message: impl Into<String>) -> Self {
         let cause = Cause::Own(message.into());
         Self(Box::new(Inner {
@@ -245,7 +245,7 @@ impl<E> Error<E> {
         self
     }
 
-    /// Who confirmed and who did not: all have to, and may be asked again.
+    /// Notes who confirmed and who did not. Every endpoint has to confirm, and may be asked again.
     #[must_use]
     pub(crate) fn with_confirmation(mut self, confirmed_by: Vec<Arc<str>>, not_asked: Vec<NotAsked>) -> Self {
         self.0.confirmed_by = confirmed_by;
@@ -260,7 +260,7 @@ impl<E> Error<E> {
         self
     }
 
-    /// Says what was not tried, and why, as a clause.
+    /// Notes what was not tried, and why, as a clause.
     #[must_use]
     pub(crate) const fn withholding(mut self, what: Option<&'static str>) -> Self {
         self.0.withheld = what;

@@ -1,9 +1,9 @@
-/// Why something was not asked again.
+/// Why a request was not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Too much is asked again as it is.
+    /// The budget for repetitions is used up.
     Budget,
-    /// The deadline comes first.
+    /// The deadline comes before the next try.
     Time,
 }
 

@@ -1,4 +1,4 @@
-//! An error in one sentence: what failed, after how many attempts, what was met where, and what helps.
+//! An error in one sentence: what failed, after how many attempts, what each endpoint answered, and what helps.
 
 use super::{Cause, ErrorKind, Inner, NotAsked};
 use crate::{call::Attempt, deadline, limit, verdict::Verdict};
@@ -90,7 +90,7 @@ fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// Why the endpoints got nothing, as far as it is known.
+/// Why the endpoints got no request, as far as the reason is known.
 fn unused<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     let considered = error.explanation.considered().iter();
     let why: Vec<_> = considered
@@ -142,7 +142,7 @@ fn decided<E>(error: &Inner<E>) -> Option<&Attempt> {
     decided.or(attempts.last())
 }
 
-/// Its clause.
+/// The clause about the attempt that decided.
 struct Deciding<'e, E>(&'e Inner<E>);
 
 impl<E> Display for Deciding<'_, E> {
@@ -154,7 +154,7 @@ impl<E> Display for Deciding<'_, E> {
     }
 }
 
-/// What was met at each endpoint last, in the order in which they were first tried. Successes are left out.
+/// The last failure at each endpoint, in the order in which the endpoints were first tried. Successes are left out.
 struct Met<'e>(&'e [Attempt]);
 
 impl Display for Met<'_> {

@@ -8,15 +8,15 @@ use std::collections::VecDeque;
 
 /// One line of a listing or of a scan.
 pub trait Line: Send + Sync + 'static {
-    /// What listings are ordered by.
+    /// The name that listings are ordered by.
     fn name(&self) -> &str;
 
-    /// What of it takes memory beside its own size, in bytes.
+    /// The memory that the line takes beside its own size, in bytes.
     fn weight(&self) -> usize {
         self.name().len()
     }
 
-    /// It stands for all names that start so.
+    /// Whether the line stands for all names that start with its own.
     fn is_folded(&self) -> bool {
         false
     }
@@ -66,9 +66,9 @@ struct Source<E> {
 pub(crate) enum Next<E> {
     /// The next entry of the listing.
     Entry(E),
-    /// It takes a page of the hungry sources to know.
+    /// The next entry depends on a page of the hungry sources.
     Hungry,
-    /// There is no more.
+    /// There are no more entries.
     End,
 }
 
@@ -85,7 +85,7 @@ impl<E: Line> Merge<E> {
         }
     }
 
-    /// Sources whose next entry is not known yet.
+    /// The sources whose next entry is not known yet.
     pub(crate) fn hungry(&self) -> impl Iterator<Item = usize> {
         let sources = self.sources.iter().enumerate();
         sources
@@ -93,25 +93,25 @@ impl<E: Line> Merge<E> {
             .map(|(index, _)| index)
     }
 
-    /// A further page of `source`; `more` says whether it has another.
+    /// Adds a further page of `source`; `more` says whether the source has another.
     pub(crate) fn feed(&mut self, source: usize, page: Vec<E>, more: bool) {
         let source = &mut self.sources[source];
         source.entries.extend(page);
         source.ended = !more;
     }
 
-    /// `source` has no further page, be it at its end or lost.
+    /// Notes that `source` has no further page: it is at its end, or lost.
     pub(crate) fn end(&mut self, source: usize) {
         self.sources[source].ended = true;
     }
 
-    /// Where an endpoint that did not give the last entry goes on. `None`: nothing was given out yet.
+    /// Where an endpoint that did not give the last entry goes on. `None`: the merge has given no entry yet.
     pub(crate) fn resume_after(&self) -> Option<String> {
         self.last.as_ref().map(|(name, folded)| after(name, *folded))
     }
 
-    /// The smallest entry. Of several with one name the first source's; names not above the last one are dropped, be
-    /// they repetitions at another endpoint or a store's disorder.
+    /// The smallest entry. Of several entries with one name, the first source's. Names not above the last one are
+    /// dropped: they are repetitions at another endpoint, or a store's disorder.
     pub(crate) fn next(&mut self) -> Next<E> {
         loop {
             if self.hungry().next().is_some() {
@@ -135,8 +135,9 @@ impl<E: Line> Merge<E> {
     }
 }
 
-/// After a common prefix: after all keys that it folded, else they would be folded into it again. U+10FFFF sorts after
-/// every other character. (Where the marker would be longer than a key may be, the repetition comes and is dropped.)
+/// The place after `last`. For a common prefix that is after all keys that the prefix folded; otherwise they would be
+/// folded again. U+10FFFF sorts after every other character. (If the marker would be longer than a key may be, the
+/// repetition comes and is dropped.)
 fn after(last: &str, folded: bool) -> String {
     const HIGHEST: char = char::MAX;
     if folded && last.len() + HIGHEST.len_utf8() <= Key::MAX_BYTES {

@@ -10,15 +10,15 @@ pub(crate) use progress::Progress;
 
 use std::sync::Arc;
 
-/// Where the data lives: how it gets from the endpoint that took a write to the others.
+/// Where the data lives: how data gets from the endpoint that took a write to the others.
 ///
-/// There is no silent default for a client with two or more writable endpoints, because each answer gives up something.
-/// (With one writable endpoint, alone or beside read-only copies, it is `provider_managed`.)
+/// A client with two or more writable endpoints has no silent default, because each answer gives up something. (With
+/// one writable endpoint, alone or beside read-only copies, the default is `provider_managed`.)
 ///
-/// | | a put | while the home is down | a read |
+/// | | a put goes | while the home is down | a read |
 /// |---|---|---|---|
 /// | [`provider_managed`](Self::provider_managed) | to the home | writes fail, reads go on | marked possibly stale when not from the home |
-/// | [`write_once`](Self::write_once) | to the first endpoint that takes it | nobody notices | asks everyone before it says *not found* |
+/// | [`write_once`](Self::write_once) | to the first endpoint that takes it | nobody notices | asks every endpoint before it says *not found* |
 /// | [`strong`](Self::strong), tables only | to the first replica that takes it | nobody notices | at any replica |
 #[derive(Clone, Debug)]
 pub struct Replication {
@@ -36,10 +36,11 @@ pub(crate) enum Plan {
 impl Replication {
     /// The provider copies (S3 cross-region replication, RA-GRS, dual-region buckets).
     ///
-    /// Writes and deletes go to a fixed *home* (the first endpoint that is not read-only) or fail: with
-    /// [`ErrorKind::HomeUnavailable`](crate::ErrorKind::HomeUnavailable) if they were provably not applied, else with `MaybeApplied`. Reads fail over; what does not come from the home is marked possibly stale. A
-    /// copy's *not found* is no proof, as it may lag: the home is asked, and if it cannot be, the read is
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
+    /// Writes and deletes go to a fixed *home* (the first endpoint that is not read-only) or fail. The error is
+    /// [`ErrorKind::HomeUnavailable`](crate::ErrorKind::HomeUnavailable) if the write was provably not applied, else
+    /// `MaybeApplied`. Reads fail over; an answer that does not come from the home is marked possibly stale. A copy's
+    /// *not found* is no proof, because a copy may lag: the read then asks the home. If the home cannot answer, the
+    /// read fails with [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
     pub const fn provider_managed() -> Self {
         Self {
             plan: Plan::ProviderManaged,
@@ -47,19 +48,22 @@ impl Replication {
         }
     }
 
-    /// A key is written once and never again, not even after it was deleted.
+    /// A key is written once and never again, not even after a delete.
     ///
-    /// `put` means create and fails over freely: the object lies wherever an endpoint took it. When an answer was lost, that
-    /// endpoint is looked at first: what lies there, ours or another's, decides. Where nothing is found yet, or it cannot be looked
-    /// at within twice its own p99 (before that is known within a second, or 250 ms where it was silent), the create goes elsewhere, and the object may come to lie at two: with the same
-    /// bytes, unless the endpoint that could not be looked at held another's. The answer then says
-    /// [`earlier_attempt_unresolved`](crate::client::object::Stored::earlier_attempt_unresolved). A read asks every endpoint that may hold the key before it says *not found*; a delete is Ok only
-    /// when every writable endpoint has confirmed it; overwrite and if-match are refused. Reusing a key breaks these
-    /// promises: which of two bodies a read returns is then undefined.
+    /// `put` means create and fails over freely: the object lies at the endpoint that took it. If an endpoint loses its
+    /// answer, the client first looks at that endpoint: the object that lies there, this write's or another's, decides.
+    /// If the client finds nothing yet, or cannot look within twice the endpoint's own p99 (before that is known within
+    /// a second, or 250 ms where the endpoint was silent), the create goes elsewhere. The object may then lie at two
+    /// endpoints, with the same bytes, unless the endpoint that could not be looked at held another object. The answer
+    /// then says [`earlier_attempt_unresolved`](crate::client::object::Stored::earlier_attempt_unresolved).
     ///
-    /// All of it rests on stores that refuse a second create. One of which that is not known is asked
-    /// [in the background](crate::ObjectClient::verify) when the first create goes there, and gets no more once it was seen to
-    /// overwrite.
+    /// A read asks every endpoint that may hold the key before it says *not found*. A delete is Ok only when every
+    /// writable endpoint has confirmed it. Overwrite and if-match are refused. Reusing a key breaks these promises:
+    /// which of two bodies a read returns is then undefined.
+    ///
+    /// All of this rests on stores that refuse a second create. If the client does not know whether a store refuses,
+    /// the client asks the store [in the background](crate::ObjectClient::verify) when the first create goes there. A
+    /// store that was seen to overwrite gets no more creates.
     pub const fn write_once() -> Self {
         Self {
             plan: Plan::WriteOnce,
@@ -67,16 +71,17 @@ impl Replication {
         }
     }
 
-    /// Every endpoint is a replica of *one* table that the provider keeps in step **before** it acknowledges: a DynamoDB
-    /// global table with multi-Region strong consistency (MRSC).
+    /// Every endpoint is a replica of *one* table that the provider keeps in step **before** it acknowledges: a
+    /// DynamoDB global table with multi-Region strong consistency (MRSC).
     ///
-    /// Reads and writes, conditional ones included, go to any replica that is not read-only and fail over freely, because
-    /// a version means the same at each of them and a later read at another shows an acknowledged write. What a read-only
-    /// replica answers is marked possibly stale. Only for a [`KvClient`](crate::KvClient), and only where
-    /// [the adapter](crate::provider::KvProvider::has_strong_replicas) says that its provider has such a mode.
+    /// Reads and writes, conditional ones included, go to any replica that is not read-only and fail over freely: a
+    /// version means the same at each replica, and a later read at another replica shows an acknowledged write. An
+    /// answer from a read-only replica is marked possibly stale. `strong` is only for a [`KvClient`](crate::KvClient),
+    /// and only for providers that have such a mode, as [the adapter](crate::provider::KvProvider::has_strong_replicas)
+    /// says.
     ///
-    /// Nobody can check from here which mode a table is in. **On a global table in its default mode, where the last writer
-    /// wins, this breaks compare-and-set**: use [`provider_managed`](Self::provider_managed) there.
+    /// The client cannot check which mode a table is in. **On a global table in its default mode, where the last writer
+    /// wins, `strong` breaks compare-and-set**: use [`provider_managed`](Self::provider_managed) there.
     pub const fn strong() -> Self {
         Self {
             plan: Plan::Strong,
@@ -84,7 +89,7 @@ impl Replication {
         }
     }
 
-    /// Another home than the first endpoint that is not read-only. Only for
+    /// Sets another home than the first endpoint that is not read-only. Only for
     /// [`provider_managed`](Self::provider_managed).
     #[must_use]
     pub fn home(mut self, endpoint: impl Into<Arc<str>>) -> Self {

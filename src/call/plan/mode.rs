@@ -25,7 +25,8 @@ impl Mode {
         }
     }
 
-    /// What a client with these endpoints does; only one that has at most one writable endpoint need not be told.
+    /// The mode of a client with these endpoints. Only a client with at most one writable endpoint needs no
+    /// replication.
     pub(crate) fn of(
         roster: &Roster,
         constraints: &Constraints,

@@ -5,12 +5,12 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-/// Pages without an entry that may follow each other. Azure gives such pages when it looks for a name far down a container,
-/// of 5,000 blobs each: these are fifty million.
+/// How many pages without an entry may follow each other. Azure returns such pages when it looks for a name far down a
+/// container, of 5,000 blobs each: these are fifty million.
 const EMPTY_PAGES: u32 = 10_000;
 
-/// What the pages of one endpoint have shown so far. A listing must end: its names ascend from page to page, and what leads
-/// on is never the same twice.
+/// What the pages of one endpoint have shown so far. A listing must end: its names ascend from page to page, and a
+/// continuation never comes twice.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
     last: Option<String>,
@@ -20,10 +20,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The next page: its first and its last name, and what leads on.
+    /// Notes the next page: its first and its last name, and its continuation.
     ///
     /// # Errors
-    /// Why this goes nowhere, as a sentence.
+    /// Why the pages lead nowhere, as a sentence.
     pub(crate) fn page(&mut self, names: Option<(&str, &str)>, leads_on: Option<&str>) -> Result<(), &'static str> {
         let grows = |last: &String| names.is_none_or(|(_, name)| name > last.as_str());
         if let Some(token) = leads_on {
@@ -56,8 +56,8 @@ impl Progress {
         Ok(())
     }
 
-    /// Another endpoint goes on: its tokens are its own, and its pages may begin before the last name. Empty pages keep
-    /// counting.
+    /// Notes that another endpoint goes on. That endpoint has its own tokens, and its pages may begin before the last
+    /// name. Empty pages keep counting.
     pub(crate) fn elsewhere(&mut self) {
         self.tokens.clear();
         self.last = None;

@@ -46,7 +46,7 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
         self
     }
 
-    /// Adds several.
+    /// Adds several endpoints.
     #[must_use]
     pub fn endpoints(mut self, endpoints: impl IntoIterator<Item = Endpoint<C>>) -> Self {
         self.endpoints.extend(endpoints);
@@ -65,9 +65,11 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
         }
     }
 
-    /// A cheap read that shows whether an endpoint is well (`list_tables` with a limit of 1, a key that does not exist):
-    /// sent in the background, see [`probe`](mod@crate::probe). Its result is judged like any call's. Without a probe, idle endpoints are not looked at, and one that is out is tried
-    /// out with a call now and then, which is asked elsewhere as well.
+    /// Sets a cheap read that shows whether an endpoint is well (`list_tables` with a limit of 1, a key that does not
+    /// exist). The client sends the probe in the background, see [`probe`](mod@crate::probe). The probe's result is
+    /// judged like any call's. Without a probe, nothing checks idle
+    /// endpoints, and an endpoint that is out is tested by a call now and then; that call is sent to another endpoint
+    /// as well.
     #[must_use]
     pub fn probe<F, Fut, T, E>(self, probe: F) -> FailoverBuilder<C, K, ProbeOf<F, T, E>>
     where
@@ -85,10 +87,10 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
 
     stack_setters!();
 
-    /// Checks everything and makes the client. Nothing is sent.
+    /// Checks everything and makes the client. Sends nothing.
     ///
     /// # Errors
-    /// [`BuildError`] says what does not fit.
+    /// [`BuildError`] says which setting does not fit.
     pub fn build(self) -> Result<Failover<C, K>, BuildError>
     where
         C: Clone,

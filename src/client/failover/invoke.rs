@@ -6,7 +6,7 @@ use std::{
 };
 use tower::Service;
 
-/// What a [`Failover`](super::Failover) is asked to do: a closure over the client, called once per attempt.
+/// The operation of a [`Failover`](super::Failover): a closure over the client, called once per attempt.
 #[derive(Clone)]
 pub struct Op<F>(F);
 
@@ -40,7 +40,7 @@ impl<F> fmt::Debug for Telling<F> {
     }
 }
 
-/// What can be asked of a client `C`: `Fn(C) -> Future`, or the same as [`Telling`]. Nothing else implements it.
+/// A closure over a client `C`: `Fn(C) -> Future`, or the same as [`Telling`]. Nothing else implements this trait.
 pub trait Ask<C> {
     /// The answer to come.
     type Future: Future<Output = Result<Self::Response, Self::Error>>;
@@ -49,7 +49,7 @@ pub trait Ask<C> {
     /// The client's own error.
     type Error;
 
-    /// One attempt; `progress` makes the handle to tell of it, for those who want one.
+    /// Makes one attempt. `progress` makes the attempt's handle, for closures that take one.
     fn ask(&self, client: C, progress: impl FnOnce() -> Progress) -> Self::Future;
 }
 
@@ -83,7 +83,7 @@ where
     }
 }
 
-/// One endpoint's client as a tower service: calls the closure with it.
+/// One endpoint's client as a tower service that calls the closure with the client.
 #[derive(Clone)]
 pub struct Invoke<C>(C);
 
@@ -94,7 +94,7 @@ impl<C> Invoke<C> {
     }
 }
 
-/// No client's Debug output: it may hold credentials.
+/// Never prints the client's own Debug output, which may hold credentials.
 impl<C> fmt::Debug for Invoke<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Invoke")

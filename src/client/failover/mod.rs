@@ -1,7 +1,7 @@
 //! Your own SDK calls, failing over.
 //!
-//! An SDK has hundreds of operations and is made for one endpoint. [`Failover`] keeps the SDK and its operations: a call is
-//! a closure over the client, and which client it gets is decided per attempt.
+//! An SDK has hundreds of operations and is made for one endpoint. [`Failover`] keeps the SDK and its operations. A
+//! call is a closure over the client; each attempt gets the client of the endpoint that was chosen for it.
 //!
 //! ```
 //! use evenkeel::{Endpoint, ErrorKind, Failover};
@@ -35,7 +35,7 @@
 //! # Promises
 //! - The closure runs once per attempt, and only a [`read`](Failover::read) ever runs twice at the same time.
 //! - The client's own error is kept, typed: [`Error::provider_error`](crate::Error::provider_error).
-//! - Dropping a call's future drops its attempts; a write that was under way may have been applied, or may yet be.
+//! - Dropping a call's future drops its attempts. A write that was under way may have been applied, or may yet be.
 
 mod builder;
 mod invoke;
@@ -61,10 +61,10 @@ use crate::{
 };
 use std::{fmt, future::Future, sync::Arc};
 
-/// Any cloneable client at several endpoints, and your own calls of it, failing over.
+/// Fails over any cloneable client at several endpoints, with your own calls of the client.
 ///
-/// The lightest way in: what the client can do, a call can do (a DynamoDB query, a transaction, a batch). The closure is
-/// called once per attempt with the client of the endpoint that was chosen.
+/// `Failover` is the lightest way in: a call can do what the client can do (a DynamoDB query, a transaction, a batch).
+/// The closure is called once per attempt, with the client of the chosen endpoint.
 ///
 /// ```
 /// use evenkeel::{Endpoint, Failover};
@@ -91,17 +91,19 @@ use std::{fmt, future::Future, sync::Arc};
 /// # Ok(()) }
 /// ```
 ///
-/// # What is asked of the client
-/// - Its own retries are **off**. They would multiply with ours, and hide a dying region until they give up. For an AWS
-///   SDK: `.retry_config(RetryConfig::disabled())` in the client's config, and a connect timeout of 0.9 s or less.
-///   evenkeel cannot do it for you here, because it does not know your client; [`S3::new`](crate::provider) does.
-/// - A body that streams after `send()` is collected *inside* the closure, so that its failure is seen.
-/// - Its error has a verdict: [`Standard`] judges `std::io::Error`, hyper's errors, and those of the SDKs of AWS, Azure and
-///   Google and of Redis, with their features. For others there is [`classify`](FailoverBuilder::classify).
+/// # What the client must do
+/// - Its own retries are **off**. They would multiply with evenkeel's retries, and hide a dying region until they give
+///   up. For an AWS SDK, set `.retry_config(RetryConfig::disabled())` in the client's config, and a connect timeout of
+///   0.9 s or less. evenkeel cannot set either here, because it does not know your client; [`S3::new`](crate::provider)
+///   does.
+/// - A body that streams after `send()` is collected *inside* the closure, so that evenkeel sees its failure.
+/// - Its error has a verdict. [`Standard`] judges `std::io::Error`, hyper's errors, and the errors of the SDKs of AWS,
+///   Azure and Google and of Redis, each with its feature. For other errors there is
+///   [`classify`](FailoverBuilder::classify).
 ///
 /// # What it does not do
-/// It moves calls, not data: a write that failed over is at the other endpoint and only there, unless the provider copies
-/// it. For data over several endpoints there is [`ObjectClient`](crate::ObjectClient).
+/// `Failover` moves calls, not data. A write that failed over is at the other endpoint and only there, unless the
+/// provider copies the data. For data over several endpoints there is [`ObjectClient`](crate::ObjectClient).
 pub struct Failover<C, K = Standard> {
     core: Arc<Core<C, K>>,
 }
@@ -109,7 +111,7 @@ pub struct Failover<C, K = Standard> {
 struct Core<C, K> {
     engine: Engine,
     stack: Stack<Invoke<C>, K>,
-    /// Those of endpoints that may be used, for what goes past the router.
+    /// The clients of endpoints that may be used, for requests that bypass the router.
     clients: Vec<C>,
 }
 
@@ -129,7 +131,7 @@ impl<C> Failover<C> {
 }
 
 impl<C, K> Failover<C, K> {
-    /// A call that changes nothing: hedged when it is late, repeated elsewhere when it fails.
+    /// A call that changes nothing. A late read is hedged; a failed read is repeated elsewhere.
     pub fn read<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
     where
         F: Fn(C) -> Fut,
@@ -139,8 +141,9 @@ impl<C, K> Failover<C, K> {
         Operation::new(self, operation, Safety::ReadOnly)
     }
 
-    /// A write that must not happen twice: repeated elsewhere only when it was *provably not sent*. Otherwise the error
-    /// says whether it may have been applied, or may yet be. One attempt at most was sent, so that an Ok leaves none behind.
+    /// A write that must not happen twice. The write is repeated elsewhere only if it was *provably not sent*.
+    /// Otherwise the error says whether the write may have been applied, or may yet be. At most one attempt was sent,
+    /// so an Ok leaves no attempt behind.
     pub fn write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
     where
         F: Fn(C) -> Fut,
@@ -150,12 +153,13 @@ impl<C, K> Failover<C, K> {
         Operation::new(self, operation, Safety::Once)
     }
 
-    /// A write that may happen twice without harm, at this endpoint or another: repeated elsewhere when it fails. Never
-    /// hedged. Mind that endpoints which nothing keeps in step do not know of each other's writes.
+    /// A write that may happen twice without harm, at this endpoint or another. The write is repeated elsewhere when it
+    /// fails, and never hedged. Endpoints that nothing keeps in step do not know of each other's writes.
     ///
-    /// An attempt that was given up may land after the call was acknowledged, and after writes that followed it: *idempotent* is
-    /// not enough where another write may come between. [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved)
-    /// says where one may. Give every attempt a condition (a version, an ETag) where that matters: see
+    /// An attempt that was given up may land after the call was acknowledged, and after later writes. *Idempotent* is
+    /// therefore not enough where another write may come between.
+    /// [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved) says whether an
+    /// attempt may still land. If that matters, give every attempt a condition (a version, an ETag): see
     /// [late attempts](crate::client#late-attempts).
     pub fn idempotent_write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
     where
@@ -166,9 +170,9 @@ impl<C, K> Failover<C, K> {
         Operation::new(self, operation, Safety::Idempotent)
     }
 
-    /// A [`read`](Self::read) that tells how its bytes move, for bodies that may be large or slow: the closure gets a handle of its
-    /// attempt, and what it tells keeps the attempt from being taken for silent. Its endpoint is then judged by the first byte of
-    /// the answer, and not by the size of what was asked for.
+    /// A [`read`](Self::read) that reports how its bytes move, for bodies that may be large or slow. The closure gets a
+    /// handle of its attempt, and reports progress to the handle. An attempt that reports progress is not taken for
+    /// silent. Its endpoint is then judged by the first byte of the answer, not by the size of the body.
     ///
     /// ```
     /// use evenkeel::{Endpoint, Failover, request::Progress};
@@ -207,7 +211,7 @@ impl<C, K> Failover<C, K> {
         Operation::new(self, Telling(operation), Safety::ReadOnly)
     }
 
-    /// A [`write`](Self::write) that tells how its bytes move. See [`read_with`](Self::read_with).
+    /// A [`write`](Self::write) that reports how its bytes move. See [`read_with`](Self::read_with).
     pub fn write_with<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, Telling<F>>
     where
         F: Fn(C, Progress) -> Fut,
@@ -216,7 +220,8 @@ impl<C, K> Failover<C, K> {
         Operation::new(self, Telling(operation), Safety::Once)
     }
 
-    /// An [`idempotent_write`](Self::idempotent_write) that tells how its bytes move. See [`read_with`](Self::read_with).
+    /// An [`idempotent_write`](Self::idempotent_write) that reports how its bytes move. See
+    /// [`read_with`](Self::read_with).
     pub fn idempotent_write_with<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, Telling<F>>
     where
         F: Fn(C, Progress) -> Fut,
@@ -225,23 +230,23 @@ impl<C, K> Failover<C, K> {
         Operation::new(self, Telling(operation), Safety::Idempotent)
     }
 
-    /// The whole stack as a tower service, for those who speak tower. Requests are [`Call`](crate::request::Call)s of an
-    /// [`Op`]. The client's constraints and its deadline hold for them, too.
+    /// The whole stack as a tower service, for users of tower. A request is a [`Call`](crate::request::Call) of an
+    /// [`Op`]. The client's constraints and its deadline hold for these requests, too.
     pub fn service(&self) -> FailoverService<C, K> {
         FailoverService::new(self.core.stack.clone())
     }
 
-    /// The operator's handle: drain (writes only, too), force, freeze failback, shadow.
+    /// The operator's handle: drain (all calls, or writes only), force, freeze failback, shadow.
     pub fn operator(&self) -> Operator {
         self.core.engine.operator.clone()
     }
 
-    /// How the endpoints stand at this moment.
+    /// The state of the endpoints at this moment.
     pub fn snapshot(&self) -> Snapshot {
         self.core.engine.snapshot()
     }
 
-    /// Every host that was declared: this client does not know its endpoints' clients. See
+    /// Every declared host. This client does not know which hosts its endpoints' clients contact. See
     /// [`dependencies`](crate::call::dependencies).
     pub fn dependencies(&self) -> Dependencies {
         self.core.engine.dependencies()
@@ -252,9 +257,9 @@ impl<C, K> Failover<C, K> {
         self.core.engine.roster.iter()
     }
 
-    /// Calls `open` with every endpoint's client at once, so that connections are open and credentials loaded before the
-    /// first call. What `open` does is yours (`list_tables`, `head_bucket`). Each gets at most 2 s; one that is dead hinders
-    /// nobody.
+    /// Calls `open` with every endpoint's client at once, so that connections are open and credentials loaded before
+    /// the first call. You choose what `open` does (`list_tables`, `head_bucket`). Each endpoint gets at most 2 s; a
+    /// dead endpoint hinders no other.
     pub async fn warm_up<F, Fut, T, E>(&self, open: F) -> WarmUp
     where
         C: Clone,
@@ -269,7 +274,7 @@ impl<C, K> Failover<C, K> {
         self.core.engine.warm_up(self.core.clients.iter().map(open)).await
     }
 
-    /// Ends it: later calls of this client and all its clones fail with
+    /// Closes the client. Later calls of this client and all its clones fail with
     /// [`ErrorKind::Closed`](crate::ErrorKind::Closed). Calls under way go on to their end.
     pub fn close(&self) {
         self.core.engine.close();

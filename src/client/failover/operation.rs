@@ -29,7 +29,7 @@ pub struct Operation<'c, C, K, F> {
     options: CallOptions,
 }
 
-/// A call that gives back its [`Explanation`] beside the value.
+/// A call that returns its [`Explanation`] beside the value.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Explained<'c, C, K, F>(Operation<'c, C, K, F>);
 
@@ -48,12 +48,12 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         pin: "Only this endpoint."
     }
 
-    /// Gives back `(value, Explanation)`. (An error always carries its own.)
+    /// Makes the call return `(value, Explanation)`. (An error always carries its own explanation.)
     pub const fn explained(self) -> Explained<'c, C, K, F> {
         Explained(self)
     }
 
-    /// The value, with the record of how it was had.
+    /// The value, with the explanation if asked for.
     async fn run<T, E>(self, explained: bool) -> Result<(T, Option<Explanation>), Error<E>>
     where
         C: Clone,
@@ -108,7 +108,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         result
     }
 
-    /// What it is called.
+    /// The call's name.
     fn name(&self) -> &'static str {
         let usual = match self.safety {
             Safety::ReadOnly => "read",
@@ -122,7 +122,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
             .unwrap_or(usual)
     }
 
-    /// The door: what the call may use, or why it may not go on.
+    /// The door: the call's record, or why the call may not go on.
     fn record(&self, class: OpClass) -> Result<CallRecord, Turned> {
         let engine = &self.failover.core.engine;
         let barred = engine.barred_by(&self.options.constraints);

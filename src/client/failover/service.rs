@@ -6,8 +6,8 @@ use std::{
 };
 use tower::Service;
 
-/// The whole stack of a [`Failover`](super::Failover) as a tower service: a service of [`Call`]s of an [`Op`](super::Op). Cloning
-/// shares the stack.
+/// The whole stack of a [`Failover`](super::Failover) as a tower service, for [`Call`]s of an [`Op`](super::Op). Clones
+/// share the stack.
 pub struct FailoverService<C, K = Standard>(Stack<Invoke<C>, K>);
 
 impl<C, K> FailoverService<C, K> {

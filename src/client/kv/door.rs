@@ -1,4 +1,4 @@
-//! What is checked before anything is sent.
+//! Checks that run before anything is sent.
 
 use super::Keys;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// A key, or why it is none: said when the call is awaited.
+/// A key, or why the key is invalid. The call returns the reason when it is awaited.
 pub(super) type Checked<T> = Result<T, String>;
 
 pub(super) fn key(key: impl Into<String>) -> Checked<Key> {
@@ -35,7 +35,8 @@ fn each(core: &Core<Keys>, check: impl Fn(&Limits) -> Result<(), LimitExceeded>)
     Ok(())
 }
 
-/// What every endpoint takes. Characters are checked endpoint by endpoint, so those of the first that forbids any stand here.
+/// The limits that fit every endpoint. Forbidden characters are checked endpoint by endpoint; the result holds those
+/// of the first endpoint that forbids any.
 pub(super) fn strictest(core: &Core<Keys>) -> Limits {
     let all = || core.providers().map(|(_, provider)| provider.limits());
     let least = |of: fn(&Limits) -> usize| all().map(of).min().unwrap_or(1);
@@ -55,7 +56,7 @@ pub(super) fn no_key_twice<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Check
     }
 }
 
-/// Of a scan's bounds: like a key, but they may be empty.
+/// Checks a scan's bounds: like keys, but possibly empty.
 pub(super) fn scan(scan: &Scan) -> Checked<()> {
     let bounds = [
         ("prefix", Some(&scan.prefix)),

@@ -44,22 +44,23 @@ impl Increment {
 }
 
 impl KvCall<Increment> {
-    /// The sum stays, also if what was there would have expired.
+    /// Makes the sum stay, even if the old value would have expired.
     pub const fn without_expiry(mut self) -> Self {
         self.operation.without_expiry = true;
         self
     }
 }
 
-/// The first wait after others were faster, at most: about a round trip within a region, in which one of them is done.
+/// The longest first wait after others were faster: about a round trip within a region, in which one of the others is
+/// done.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 
 /// How the increments of a batch ended.
 pub(super) enum Done {
-    /// By number; `None`: its sum would not fit, so that it was left out.
+    /// By number. `None`: the sum would not fit, so the increment was left out.
     Counted(BTreeMap<u64, Option<i64>>, Answer),
     Failed(Error),
-    /// Whoever comes first goes on with it.
+    /// The first member that takes the panic resumes it.
     Panicked(Mutex<Option<Box<dyn Any + Send>>>),
 }
 
@@ -135,7 +136,7 @@ impl Operation for Increment {
     }
 }
 
-/// A batch waits for its turn and counts for all who are in it then.
+/// A batch waits for its turn, and then counts for all its members.
 fn work(core: Arc<Core<Keys>>, batch: Arc<Batch>) -> Shared<Work> {
     let work = async move {
         let (_turn, (started, deadline)) = batch.come().await;

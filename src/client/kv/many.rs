@@ -1,8 +1,9 @@
 //! Several keys in one call: the providers' batches, with a result for each key.
 //!
-//! What a batch left undone (throttled, failed) is asked for again on its own, up to three times with growing waits, as far as
-//! the budget grants it; what is refused is its keys' failure. What lies beyond the end of a large answer is no extra, and is
-//! asked for at once. What a copy called absent is proven at those whose word counts, in one batch each.
+//! Keys that a batch left undone (throttled, failed) are asked for again on their own, up to three times with growing
+//! waits, as far as the budget grants it; a key that the budget refuses fails. Keys beyond the end of a large answer
+//! are no extra load, and are asked for at once. If a copy calls keys absent, the endpoints whose word counts prove the
+//! absence, in one batch each.
 
 use super::{
     Keys, KvCall,
@@ -54,7 +55,7 @@ impl PutValues {
 }
 
 impl KvCall<GetValues> {
-    /// What the endpoint has at hand is good enough, though it may miss the latest writes, as for a single get.
+    /// Accepts the values that the endpoint has at hand, though they may miss the latest writes, as for a single get.
     pub const fn eventual(mut self) -> Self {
         self.operation.fresh = false;
         self
@@ -62,21 +63,23 @@ impl KvCall<GetValues> {
 }
 
 impl KvCall<PutValues> {
-    /// After this the keys are absent. Kept to the second or better, rounded up; without it the values stay.
+    /// Makes the keys absent after this time, kept to the second or better, rounded up. Without a time to live the
+    /// values stay.
     pub const fn time_to_live(mut self, time_to_live: Duration) -> Self {
         self.operation.time_to_live = Some(time_to_live);
         self
     }
 }
 
-/// Batches under way at a time. More would make one call a burst that starves the others of this process.
+/// How many batches are under way at a time. More would make one call a burst that starves the other calls of this
+/// process.
 const AT_ONCE: usize = 4;
-/// How often what was left undone is asked for again.
+/// How often undone keys are asked for again.
 const AGAIN: u32 = 3;
-/// The first wait, at most, before it is; then twice as long each time.
+/// The longest wait before the first repetition; each further wait is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// An answer with so many bytes of values is a full one: DynamoDB's have 16 MB, of which the next value, of up to 400 KB, would
-/// have been too much.
+/// An answer with this many bytes of values is full: DynamoDB's answers have 16 MB, and the next value, of up to 400
+/// KB, would have been too much.
 const FULL: usize = 15_000_000;
 
 impl Operation for GetValues {
@@ -138,7 +141,7 @@ impl Operation for PutValues {
     }
 }
 
-/// A call that failed for all its keys has failed, unless what it met is each key's own answer.
+/// A call fails as a whole if it failed for all its keys, unless the failures are the keys' own answers.
 fn unless_all_failed<T>(results: Vec<Result<T, Error>>) -> Result<(Vec<Result<T, Error>>, Answer), Error> {
     let failed = |result: &Result<T, Error>| result.as_ref().is_err_and(|error| !error.kind().is_answer());
     if !results.is_empty() && results.iter().all(failed) {
@@ -174,7 +177,8 @@ fn open<T>(slots: &[Slot<T>]) -> Vec<usize> {
     all.filter(|(_, slot)| slot.done.is_none()).map(|(at, _)| at).collect()
 }
 
-/// Trying again may help: it was throttled, or the store failed at this key. The caller's rule may forbid it.
+/// Whether trying again may help: the key was throttled, or the store failed at this key. The caller's rule may forbid
+/// another try.
 fn may_try_again(cx: &Context<Keys>, error: &ProviderError) -> bool {
     let outcome = error.outcome();
     let helps = outcome.verdict == Verdict::Throttled
@@ -194,7 +198,7 @@ fn of_one_key(cx: &Context<Keys>, reply: &Reply<Keys>, error: ProviderError) -> 
     }
 }
 
-/// Whether what a batch left undone may be asked for again, after a wait.
+/// Waits, and says whether the keys that a batch left undone may be asked for again.
 async fn again(cx: &Context<Keys>, class: OpClass, round: u32) -> Result<(), Refusal> {
     cx.pause(FIRST_WAIT * 2_u32.pow(round)).await?;
     cx.may_ask_more(class).then_some(()).ok_or(Refusal::Budget)
@@ -248,7 +252,7 @@ fn request(keys: &[Key], asked: &[usize], fresh: bool) -> KvRequest {
     })
 }
 
-/// The bytes of the values in it.
+/// The bytes of the reply's values.
 fn bytes(reply: &Reply<Keys>) -> usize {
     match &reply.result {
         Ok(KvResponse::GetMany(results)) => results.iter().flatten().map(|value| value.bytes.len()).sum(),
@@ -256,7 +260,7 @@ fn bytes(reply: &Reply<Keys>) -> usize {
     }
 }
 
-/// What is left open was not asked for again, and its failure says why.
+/// Notes in the open slots why the call did not ask for them again.
 fn withheld<T>(slots: &mut [Slot<T>], refusal: Refusal) {
     for slot in slots.iter_mut().filter(|slot| slot.done.is_none()) {
         slot.failed = slot
@@ -266,7 +270,7 @@ fn withheld<T>(slots: &mut [Slot<T>], refusal: Refusal) {
     }
 }
 
-/// Notes what came of asking for the slots `asked`.
+/// Notes the reply for the slots `asked`.
 fn take(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Slot<Fetched>], tallies: &mut [Tally]) {
     let endpoint = reply.endpoint();
     let Reply { result, call } = reply;
@@ -319,7 +323,7 @@ fn fetched(cx: &Context<Keys>, value: Value, endpoint: Option<usize>) -> Fetched
     }
 }
 
-/// Asks all whose word is still needed on a key that somebody called absent, each in one batch, at once.
+/// If a copy called keys absent, asks all endpoints whose word is still needed, at once, in one batch each.
 async fn prove(cx: &Context<Keys>, keys: &[Key], fresh: bool, slots: &mut [Slot<Fetched>], tallies: &mut [Tally]) {
     let holders = replicate::holders(&cx.core) & !cx.barred;
     let asks = members(holders).filter_map(|endpoint| {
@@ -351,7 +355,7 @@ async fn prove(cx: &Context<Keys>, keys: &[Key], fresh: bool, slots: &mut [Slot<
     }
 }
 
-/// The last word on a key.
+/// The result for a key.
 fn finish(cx: &Context<Keys>, slot: Slot<Fetched>, tally: Tally) -> Result<Fetched, Error> {
     if let Some(done) = slot.done {
         return done;

@@ -38,7 +38,7 @@ pub struct DeleteValue {
     fenced: bool,
 }
 
-/// What a put is to do.
+/// The mode of a put.
 pub(super) enum Wanted {
     Store,
     Create,
@@ -76,8 +76,8 @@ impl DeleteValue {
 }
 
 impl KvCall<GetValue> {
-    /// What the endpoint has at hand is good enough, though it may miss the latest write (DynamoDB's eventually consistent
-    /// read, at half the price). Changes nothing at a provider that makes no difference.
+    /// Accepts the value that the endpoint has at hand, though it may miss the latest write (DynamoDB's eventually
+    /// consistent read, at half the price). Changes nothing at a provider that makes no difference.
     pub const fn eventual(mut self) -> Self {
         self.operation.fresh = false;
         self
@@ -85,36 +85,39 @@ impl KvCall<GetValue> {
 }
 
 impl KvCall<PutValue> {
-    /// After this the key is absent. Kept to the second or better, rounded up. Without it a put and a create stay, whatever
-    /// was there, and a [`compare_and_set`](super::KvClient::compare_and_set) expires when what it replaces would have. Of this
-    /// and [`without_expiry`](Self::without_expiry) the last word holds.
+    /// Makes the key absent after this time, kept to the second or better, rounded up. Without a time to live, the
+    /// value of a put or a create stays, whatever was there; the value of a
+    /// [`compare_and_set`](super::KvClient::compare_and_set) expires when the replaced version would have. Between this
+    /// and [`without_expiry`](Self::without_expiry) the last one called wins.
     pub const fn time_to_live(mut self, time_to_live: Duration) -> Self {
         self.operation.time_to_live = Some(time_to_live);
         self.operation.without_expiry = false;
         self
     }
 
-    /// It stays, also if the version that it replaces would have expired, and if a time to live was given before.
+    /// Makes the value stay, even if the replaced version would have expired, and even if an earlier option set a time
+    /// to live.
     pub const fn without_expiry(mut self) -> Self {
         self.operation.time_to_live = None;
         self.operation.without_expiry = true;
         self
     }
 
-    /// Sends it under this id instead of a new one, so that it recognises what an earlier call with the same id stored: use
-    /// the id of the [error](Error::write_id). An id belongs to one write of one key.
+    /// Sends the put under this id instead of a new one. The put then recognises what an earlier call with the same id
+    /// stored. Use the id of the [error](Error::write_id). An id belongs to one write of one key.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.operation.write_id = Some(id);
         self
     }
 
-    /// A `put` that always carries the version of what it replaces: where that is not known, a get asks for it first. Then no
-    /// attempt of it undoes what was acknowledged after it, however late it lands. See
-    /// [late attempts](crate::client#late-attempts), also for what that does not cover: keys that are removed.
+    /// Makes the `put` always carry the version of the value that it replaces. If the client does not know the version,
+    /// a get asks for the version first. Then no attempt of the put undoes what was acknowledged later, however late
+    /// the attempt lands. [Late attempts](crate::client#late-attempts) names the exception: keys that are removed.
     ///
-    /// `put_if_absent` and `compare_and_set` carry a condition anyway, so that it changes nothing there. Each race that is lost
-    /// to another client costs two more requests, paid from the [budget](crate::retry::Budget), for which it waits until the
-    /// deadline. After eight of them it is [`Unavailable`](crate::ErrorKind::Unavailable).
+    /// `put_if_absent` and `compare_and_set` carry a condition anyway; `fenced` changes nothing there. Each race lost
+    /// to another client costs two more requests, paid from the [budget](crate::retry::Budget); the put waits for the
+    /// budget until the deadline. After eight lost races the put fails with
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
     pub const fn fenced(mut self) -> Self {
         self.operation.fenced = true;
         self
@@ -122,16 +125,17 @@ impl KvCall<PutValue> {
 }
 
 impl KvCall<DeleteValue> {
-    /// Removes what is there now and nothing that is stored later: every attempt carries the version of what it removes, which
-    /// a get asks for where it is not known. See [late attempts](crate::client#late-attempts). Under `write_once`, where nothing
-    /// is ever stored in its place, it changes nothing; a `delete_if` carries its version anyway.
+    /// Removes what is there now, and nothing that is stored later. Every attempt carries the version of the value that
+    /// it removes; if the client does not know the version, a get asks for it. See [late
+    /// attempts](crate::client#late-attempts). `fenced` changes nothing under `write_once`, where nothing ever replaces
+    /// a stored value, and nothing for a `delete_if`, which carries its version anyway.
     pub const fn fenced(mut self) -> Self {
         self.operation.fenced = true;
         self
     }
 }
 
-/// The write and the look at what is there, for one put.
+/// The write, and the read that shows what is there, for one put.
 pub(super) fn write_of(put: Put, known_id: bool) -> Write<Keys> {
     Write {
         condition: match &put.condition {

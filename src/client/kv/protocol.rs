@@ -11,7 +11,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// What a [`KvClient`] speaks.
+/// The protocol of a [`KvClient`].
 #[derive(Clone, Copy, Debug)]
 pub enum Keys {}
 
@@ -125,7 +125,7 @@ impl Protocol for Keys {
         provider.hosts()
     }
 
-    /// Every table with an adapter has conditions; there is no dialect of which some servers lack them.
+    /// Every table with an adapter has conditions; no dialect has servers that lack them.
     fn capabilities(_provider: &AnyKvProvider) -> Capabilities {
         Capabilities::all(Capability::Kept)
     }
@@ -190,10 +190,10 @@ impl KvClientBuilder {
         self
     }
 
-    /// Checks everything and makes the client. Nothing is sent.
+    /// Checks everything and makes the client. Sends nothing.
     ///
     /// # Errors
-    /// [`BuildError`] says what does not fit.
+    /// [`BuildError`] says which setting does not fit.
     pub fn build(self) -> Result<KvClient, BuildError> {
         Ok(KvClient {
             core: Arc::new(self.assemble()?),
@@ -203,19 +203,19 @@ impl KvClientBuilder {
 }
 
 impl ScanCall {
-    /// Only keys from this one on.
+    /// Scans only keys from this one on.
     pub fn from_key(mut self, key: impl Into<String>) -> Self {
         self.query.from = Some(key.into());
         self
     }
 
-    /// Only keys below this one.
+    /// Scans only keys below this one.
     pub fn until(mut self, key: impl Into<String>) -> Self {
         self.query.until = Some(key.into());
         self
     }
 
-    /// Only keys above this one: to go on where an earlier scan was left.
+    /// Scans only keys above this one: goes on where an earlier scan stopped.
     pub fn after(mut self, key: impl Into<String>) -> Self {
         self.query.after = Some(key.into());
         self

@@ -1,5 +1,6 @@
-//! Who of this client is at a key: increments of one key by one client take turns, so that they lose no race against each
-//! other, each of which would cost two more requests. Those that come while one has its turn have the next one together.
+//! The turns at a key. Increments of one key by one client take turns, so that they lose no race against each other;
+//! each lost race would cost two more requests. Increments that come while another has its turn have the next turn
+//! together.
 
 use super::{Keys, increment::Done};
 use crate::{
@@ -16,34 +17,36 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-/// The keys at which somebody is, or waits to be.
+/// The keys that increments are at, or wait for.
 #[derive(Default)]
 pub(super) struct Turns(Mutex<HashMap<Key, AtKey>>);
 
 #[derive(Default)]
 struct AtKey {
     turn: Arc<tokio::sync::Mutex<()>>,
-    /// All of them, in whatever batch: when the last one goes, this goes too.
+    /// The members of all batches. When the last member goes, the entry goes.
     members: usize,
-    /// Those that others may still join, one of each terms. Each has members.
+    /// The batches that others may still join, one for each set of terms. Each batch has members.
     open: Vec<(Arc<Batch>, Shared<Work>)>,
 }
 
-/// What those who wait for a batch wait for. Whoever of them is polled drives it; it ends when nobody waits any more.
+/// The future that all members of a batch wait for. Any member that is polled drives it. The work ends when no member
+/// waits any more.
 pub(super) type Work = Pin<Box<dyn Future<Output = Arc<Done>> + Send>>;
 
-/// How increments must be alike to go together.
+/// The options that increments must share to form one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
     pub(super) pin: Option<usize>,
     pub(super) barred: u64,
     pub(super) without_expiry: bool,
     pub(super) told: Told,
-    /// Who waits drives the others' call, on timers of the runtime that it began in, and those end with it.
+    /// A waiting member drives the others' call, on the timers of the runtime in which the call began. The timers end
+    /// with that runtime.
     pub(super) runtime: Option<tokio::runtime::Id>,
 }
 
-/// Increments of one key that have a turn together.
+/// Increments of one key that share a turn.
 pub(super) struct Batch {
     turns: Arc<Turns>,
     pub(super) key: Key,
@@ -51,31 +54,31 @@ pub(super) struct Batch {
     pub(super) constraints: Constraints,
     turn: Arc<tokio::sync::Mutex<()>>,
     members: Mutex<Members>,
-    /// The call that they make together, once they have their turn.
+    /// The call that the members make together, once they have their turn.
     pub(super) cx: OnceLock<Context<Keys>>,
 }
 
 struct Members {
-    /// By number, in the order in which they came: what each adds. Who gave up is in it no more.
+    /// What each member adds, by number, in order of arrival. A member that gave up is removed.
     by: BTreeMap<u64, i64>,
     next: u64,
-    /// When the one with the latest deadline began, and that deadline.
+    /// When the member with the latest deadline began, and that deadline.
     lasts: (Instant, Instant),
     put: Counting,
 }
 
-/// Whether a put counts them.
+/// Whether a put counts the members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counting {
-    /// None does, nor ever did.
+    /// No put counts them, nor ever did.
     NotYet,
-    /// One is being sent, or of unknown fate.
+    /// A put that counts them is being sent, or is of unknown fate.
     UnderWay,
-    /// One did.
+    /// A put counted them.
     Done,
 }
 
-/// One of a batch; gives up when dropped.
+/// One member of a batch; gives up when dropped.
 pub(super) struct Member {
     pub(super) number: u64,
     pub(super) batch: Arc<Batch>,
@@ -83,8 +86,8 @@ pub(super) struct Member {
 }
 
 impl Turns {
-    /// Joins the increments of these terms that wait for their turn at the key. If there are none, `begin` says what a batch
-    /// does.
+    /// Joins the increments of these terms that wait for their turn at the key. If none wait, `begin` says what the new
+    /// batch does.
     pub(super) fn join(
         self: &Arc<Self>,
         key: &Key,
@@ -144,8 +147,9 @@ impl Members {
 }
 
 impl Batch {
-    /// In the order in which batches came; the turn lasts as long as what this returns. Nobody can join any more then, so that
-    /// the latest deadline of those who did is the batch's; given with when that one began.
+    /// Waits for the batch's turn, in order of arrival. The turn lasts as long as the returned guard. Nobody can join
+    /// the batch any more, so the latest deadline of its members is the batch's deadline; the second value holds when
+    /// that member began, and the deadline.
     pub(super) async fn come(self: &Arc<Self>) -> (impl Drop + Send + use<>, (Instant, Instant)) {
         let turn = self.turn.clone().lock_owned().await;
         let mut keys = self.turns.keys();
@@ -157,14 +161,14 @@ impl Batch {
         (turn, lasts)
     }
 
-    /// What those who still wait add, in the order in which they came: for a put that goes out now.
+    /// What each waiting member adds, in order of arrival: for a put that goes out now.
     pub(super) fn draw(&self) -> Vec<(u64, i64)> {
         let mut members = self.members();
         members.put = Counting::UnderWay;
         members.by.iter().map(|(&number, &by)| (number, by)).collect()
     }
 
-    /// That put was applied, or it was not and never will be.
+    /// Notes the end of a put: it was applied, or it was not and never will be.
     pub(super) fn ended(&self, counted: bool) {
         self.members().put = match counted {
             true => Counting::Done,
@@ -172,7 +176,7 @@ impl Batch {
         };
     }
 
-    /// Whether a put of this batch counts, or may count, those who were drawn for it.
+    /// Whether a put of this batch counts, or may count, the members that it was drawn for.
     pub(super) fn counting(&self) -> Counting {
         self.members().put
     }
@@ -183,7 +187,8 @@ impl Batch {
 }
 
 impl Member {
-    /// No later put counts this one. Returns whether one does already, and whether others go on with it.
+    /// Excludes this member from later puts. Returns whether a put counts the member already, and whether other members
+    /// go on.
     pub(super) fn give_up(&self) -> (Counting, bool) {
         let mut members = self.batch.members();
         members.by.remove(&self.number);

@@ -23,19 +23,19 @@ pub struct Fetched {
 }
 
 impl Stored {
-    /// The version of what was stored: for the next [`compare_and_set`](super::KvClient::compare_and_set).
+    /// The version of the stored value: for the next [`compare_and_set`](super::KvClient::compare_and_set).
     pub const fn version(&self) -> Option<&Version> {
         self.version.as_ref()
     }
 
-    /// The endpoint that stored it.
+    /// The endpoint that stored the value.
     pub fn endpoint(&self) -> &str {
         self.answer.endpoint()
     }
 
-    /// An attempt of this put was given up before its answer came, and may still land: a `put`'s would undo what is written
-    /// meanwhile, that of a `put_if_absent` would store the value again after it was removed. For how long, and what to do, is
-    /// said under [late attempts](crate::client#late-attempts).
+    /// An attempt of this put was given up before its answer came, and may still land. A late `put` would undo newer
+    /// writes; a late `put_if_absent` would store the value again after a removal. See [late
+    /// attempts](crate::client#late-attempts) for how long, and what to do.
     pub const fn earlier_attempt_unresolved(&self) -> bool {
         self.answer.unresolved
     }
@@ -52,18 +52,18 @@ impl Fetched {
         self.value.bytes
     }
 
-    /// What a [`compare_and_set`](super::KvClient::compare_and_set) needs.
+    /// The version that a [`compare_and_set`](super::KvClient::compare_and_set) needs.
     pub const fn version(&self) -> &Version {
         &self.value.version
     }
 
-    /// The id of the write that stored it: compare it with an [error's](crate::Error::write_id) to find out what became of
-    /// a write. `None`: it was none of ours.
+    /// The id of the write that stored the value. Compare the id with an [error's](crate::Error::write_id) to find out
+    /// whether that write was applied. `None`: no evenkeel client wrote the value.
     pub const fn write_id(&self) -> Option<&WriteId> {
         self.value.write_id.as_ref()
     }
 
-    /// When it will be absent; `None`: it stays.
+    /// When the value expires; `None`: the value stays.
     pub const fn expires_at(&self) -> Option<SystemTime> {
         self.value.expires_at
     }
@@ -78,7 +78,7 @@ impl Fetched {
         self.answer.endpoint()
     }
 
-    /// It came from a copy that may lag behind the home.
+    /// The answer came from a copy that may lag behind the home.
     pub const fn is_possibly_stale(&self) -> bool {
         self.answer.possibly_stale
     }

@@ -1,4 +1,4 @@
-//! What is checked before anything is sent. The rules are those of the adapters.
+//! Checks that run before anything is sent. The adapters have the same rules.
 
 use super::Objects;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// A key, or why it is none: said when the call is awaited.
+/// A key, or why the key is invalid. The call returns the reason when it is awaited.
 pub(super) type Checked = Result<Key, String>;
 
 pub(super) fn key_of(key: impl Into<String>) -> Checked {
@@ -22,7 +22,7 @@ pub(super) fn key_of(key: impl Into<String>) -> Checked {
     Key::new(key).map_err(|invalid: InvalidKey| invalid.to_string())
 }
 
-/// A key that every endpoint keeps as it is: what is stored today can follow to the standby tomorrow.
+/// Checks that every endpoint keeps the key as it is: an object stored today can follow to the standby tomorrow.
 pub(super) fn addressable(cx: &Context<Objects>, key: Checked) -> Result<Key, Error> {
     let key = cx.checked(key)?;
     for (profile, provider) in cx.core.providers() {
@@ -36,7 +36,7 @@ pub(super) fn attributes(attributes: &Attributes, write_id: &WriteId) -> Result<
     provider::attributes_wrong(attributes, Some(write_id)).map_or(Ok(()), Err)
 }
 
-/// Of a tag that a write is to meet.
+/// Checks the tag of a conditional write.
 pub(super) fn condition(tag: &ETag) -> Result<(), String> {
     tag.unfit().map_or(Ok(()), |why| Err(why.to_owned()))
 }
@@ -45,7 +45,7 @@ pub(super) fn range(range: &ByteRange) -> Result<(), String> {
     provider::check_range(Some(range)).map_err(|refused| refused.to_string())
 }
 
-/// Of a prefix or the place to start after: like a key, but it may be empty and need not end at a segment.
+/// Checks a prefix or the place to start after: like a key, but possibly empty, and not bound to end at a segment.
 pub(super) fn part_of_a_key(what: &str, part: &str) -> Result<(), String> {
     if part.len() > Key::MAX_BYTES {
         return Err(format!("a {what} must be at most {} bytes long", Key::MAX_BYTES));

@@ -1,7 +1,8 @@
 //! Objects over several endpoints.
 //!
-//! An application keeps writing `put`, `get`, `head`, `delete` and `list` while a region is gone. Where data lives is
-//! said when the client is built, with a [`Replication`](crate::Replication); each call is a builder that is awaited.
+//! An application keeps writing `put`, `get`, `head`, `delete` and `list` while a region is gone. A
+//! [`Replication`](crate::Replication), given when the client is built, says where data lives. Each call is a builder;
+//! `.await` sends the call.
 //!
 //! ```
 //! use evenkeel::{Endpoint, ErrorKind, ObjectClient, Replication, provider::Memory};
@@ -23,14 +24,15 @@
 //! ```
 //!
 //! # Promises
-//! - A key, an attribute or a range is checked before anything is sent ([`ErrorKind::InvalidInput`](crate::ErrorKind)).
-//! - A storage class, an encryption or a tag that is asked for is kept wherever the object goes, or the put is refused:
-//!   see [`terms_at`](ObjectCall::terms_at).
-//! - A constraint is never broken: an endpoint that breaks one gets no call, not even to prove absence.
-//! - Dropping a call's future abandons its attempts; a write that was under way may have been applied, or may yet be.
-//! - No attempt of a call that was acknowledged undoes what was acknowledged after it, unless the answer said that one may: see
-//!   [late attempts](crate::client#late-attempts).
-//! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another.
+//! - The client checks a key, an attribute or a range before it sends anything
+//!   ([`ErrorKind::InvalidInput`](crate::ErrorKind)).
+//! - A storage class, an encryption or a tag of a put is kept wherever the object goes, or the put is refused: see
+//!   [`terms_at`](ObjectCall::terms_at).
+//! - A constraint is never broken: an endpoint that breaks a constraint gets no call, not even to prove absence.
+//! - Dropping a call's future abandons its attempts. A write that was under way may have been applied, or may yet be.
+//! - No attempt of an acknowledged call undoes what was acknowledged later, unless the answer said that an attempt may:
+//!   see [late attempts](crate::client#late-attempts).
+//! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another endpoint.
 
 mod door;
 mod operations;
@@ -78,9 +80,9 @@ impl ObjectClient {
         ObjectClientBuilder::default()
     }
 
-    /// Stores `body` under `key`. What an attempt of it that lands late may do is said under
-    /// [late attempts](crate::client#late-attempts). A create unless [`overwrite`](ObjectCall::overwrite) or
-    /// [`if_match`](ObjectCall::if_match) says otherwise.
+    /// Stores `body` under `key`. A put is a create unless [`overwrite`](ObjectCall::overwrite) or
+    /// [`if_match`](ObjectCall::if_match) says otherwise. [Late attempts](crate::client#late-attempts) says what a late
+    /// attempt of a put may do.
     pub fn put(&self, key: impl Into<String>, body: impl Into<Bytes>) -> ObjectCall<PutObject> {
         self.call(PutObject::new(door::key_of(key), body.into()))
     }
@@ -90,14 +92,14 @@ impl ObjectClient {
         self.call(GetObject::new(door::key_of(key)))
     }
 
-    /// Fetches what is known of an object without its body.
+    /// Fetches an object's metadata without its body.
     pub fn head(&self, key: impl Into<String>) -> ObjectCall<HeadObject> {
         self.call(HeadObject::new(door::key_of(key)))
     }
 
-    /// Removes an object. Succeeds if it did not exist. An attempt of it that lands late may remove what was stored meanwhile,
-    /// unless this client knows the object's tag or the delete is [fenced](ObjectCall::fenced): see
-    /// [late attempts](crate::client#late-attempts).
+    /// Removes an object. Succeeds if the object did not exist. A late attempt of the delete may remove an object that
+    /// was stored meanwhile, unless this client knows the object's tag or the delete is [fenced](ObjectCall::fenced):
+    /// see [late attempts](crate::client#late-attempts).
     pub fn delete(&self, key: impl Into<String>) -> ObjectCall<DeleteObject> {
         self.call(DeleteObject::new(door::key_of(key)))
     }
@@ -111,55 +113,62 @@ impl ObjectClient {
         ListCall::new(self.core.clone(), query)
     }
 
-    /// Finds out what each writable endpoint does with the conditions of a write, all at once. Some stores answer 200 to a create
-    /// that they should refuse, and overwrite; what they declare does not tell.
+    /// Finds out how each writable endpoint treats the conditions of a write; all endpoints are asked at once. Some
+    /// stores answer 200 to a create that they should refuse, and overwrite. What such a store declares does not tell.
     ///
     /// | question | what is tried |
     /// |---|---|
     /// | [honours](Verified::honours) | whether a second create of a key is refused |
     /// | [atomic](Verified::atomic) | whether 24 creates at the same time have one winner, five times over |
-    /// | [if_match](Verified::if_match) | whether a put with a tag that the object had is refused, and one with the tag that it has takes place |
-    /// | [delete_if_match](Verified::delete_if_match) | the same of a delete |
+    /// | [if_match](Verified::if_match) | whether a put with an outdated tag is refused, and a put with the current tag takes place |
+    /// | [delete_if_match](Verified::delete_if_match) | the same for a delete |
     ///
-    /// Some stores read a tag in If-Match only [without its quotes](Verified::wants_tags_unquoted) and say otherwise for ever
-    /// that the object has changed: both ways are tried, and what works is sent from then on.
+    /// Some stores read a tag in If-Match only [without its quotes](Verified::wants_tags_unquoted). With quotes such a
+    /// store always answers that the object has changed. The client tries both ways and sends from then on the way that
+    /// works.
     ///
-    /// It writes eight small objects to each endpoint, under [`VERIFY_PREFIX`] and random digits, in some 150 requests, and
-    /// removes each again. The requests go past breakers, limits and the budget and are no evidence: call it when the
-    /// service is set up, not on its path. Each request gets 5 s; an endpoint that cannot be asked is
-    /// [`Property::Unknown`]: ask again later. Dropped half-way, or when an endpoint fails meanwhile, an object or two may be
-    /// left behind there. On a bucket with versioning the removed ones remain as old versions.
+    /// A verification writes eight small objects to each endpoint, under [`VERIFY_PREFIX`] and random digits, in some
+    /// 150 requests, and removes each object again. The requests bypass breakers, limits and the budget, and count as
+    /// no evidence. Call `verify` when the service is set up, not on the service's path. Each request gets 5 s. An
+    /// endpoint that cannot be asked is [`Property::Unknown`]: ask again later. If the call is dropped half-way, or an
+    /// endpoint fails meanwhile, an object or two may remain there. In a bucket with versioning the removed objects
+    /// remain as old versions.
     ///
-    /// **What an endpoint lacks is asked of it no more**, by this client and its clones, until another `verify` finds that it has
-    /// it (what could not be asked leaves things as they are):
+    /// **This client and its clones no longer send an endpoint a write whose condition the endpoint lacks**, until
+    /// another `verify` finds that the endpoint keeps to the condition. A question that could not be asked changes
+    /// nothing:
     ///
-    /// | under | what it lacks |
+    /// | under | effect of a lacking condition |
     /// |---|---|
-    /// | [`write_once`](crate::Replication::write_once) | puts go to the other endpoints; with none left, or when pinned there, they are refused |
-    /// | [`provider_managed`](crate::Replication::provider_managed), when it is the home | a create, an [`if_match`](ObjectCall::if_match) or a conditional delete is refused; an [`overwrite`](ObjectCall::overwrite) and a plain delete are not |
+    /// | [`write_once`](crate::Replication::write_once) | puts go to the other endpoints; with none left, or with a pin to the lacking endpoint, puts are refused |
+    /// | [`provider_managed`](crate::Replication::provider_managed), if the home lacks the condition | a create, an [`if_match`](ObjectCall::if_match) or a conditional delete is refused; an [`overwrite`](ObjectCall::overwrite) and a plain delete are not |
     ///
-    /// The refusal is [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), and nothing is sent, by [`service`](Self::service)
-    /// neither. Reads and plain deletes still go there, because it may hold what was stored before.
+    /// The refusal is [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), and nothing is sent;
+    /// [`service`](Self::service) sends nothing either. Reads and plain deletes still go to the endpoint, because older
+    /// objects may lie there.
     ///
     /// # If nobody calls it
-    /// What an adapter knows is trusted: Amazon S3, Azure, Google and [`Memory`](crate::provider::Memory) keep to their
-    /// conditions, an adapter of your own to what it [says](crate::provider::ObjectProvider::capabilities). **Any other store is
-    /// asked in the background**, from the first conditional write on that may go there, once for each client:
+    /// The client trusts what an adapter knows. Amazon S3, Azure, Google and [`Memory`](crate::provider::Memory) keep
+    /// to their conditions; an adapter of your own keeps to the conditions that it
+    /// [declares](crate::provider::ObjectProvider::capabilities). **The client asks any other store in the
+    /// background**, once for each client, from the first conditional write that may go to the store:
     ///
-    /// - Until it has answered, a second or so, it is used as if it kept to them: on a store that does not, these first writes
-    ///   may overwrite. 100 may go there in all; further ones go to an endpoint that is known, or wait for a quarter of what is
-    ///   left until their deadline and go then.
-    /// - The answer is heeded as above, and told as
-    ///   [`ConditionsVerified`](crate::telemetry::Event::ConditionsVerified), with the number of writes that went before.
-    /// - One that could not be asked (credentials for another prefix, an outage) is used as before; that is told, too, and it is
-    ///   asked again with a write a minute later, then two, up to an hour.
+    /// - Until the store has answered, a second or so, the client assumes that the store keeps to its conditions. If
+    ///   the store does not, these first writes may overwrite. At most 100 writes may go there in all. Further writes
+    ///   go to an endpoint whose answer is known, or wait for a quarter of the time left until their deadline and then
+    ///   go.
+    /// - The client heeds the answer as above, and reports the answer as
+    ///   [`ConditionsVerified`](crate::telemetry::Event::ConditionsVerified), with the number of writes that went
+    ///   before.
+    /// - A store that could not be asked (credentials for another prefix, an outage) is used as before, and the failure
+    ///   is reported as well. The client asks again with a write a minute later, then after two minutes, up to an hour.
     /// - Endpoints that are read-only, barred by a constraint or drained are not asked.
-    /// - The questions end with [`close`](Self::close) and with the last clone of the client. A program that ends within a second
-    ///   of its first create leaves an object or two under [`VERIFY_PREFIX`], each time.
+    /// - The questions end with [`close`](Self::close) and with the last clone of the client. A program that ends
+    ///   within a second of its first create leaves an object or two under [`VERIFY_PREFIX`], each time.
     ///
-    /// [`require_verified`](ObjectClientBuilder::require_verified) sends no conditional write before the answer. A store that was
-    /// asked when the service was set up need not be asked by each process: `S3::trusting_conditions` says so, and
-    /// `S3::without_conditional_put` the contrary.
+    /// [`require_verified`](ObjectClientBuilder::require_verified) sends no conditional write before the answer. If a
+    /// store was asked when the service was set up, its processes need not ask again: declare the answer with
+    /// `S3::trusting_conditions`, or the contrary with `S3::without_conditional_put`.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};

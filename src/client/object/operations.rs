@@ -101,42 +101,44 @@ impl ObjectCall<PutObject> {
         self
     }
 
-    /// A pair of the user's own: names are lower-case ASCII letters, digits and `-`; values visible ASCII.
+    /// A metadata pair of your own. Names are lower-case ASCII letters, digits and `-`; values are visible ASCII.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.operation.attributes.metadata.insert(name.into(), value.into());
         self
     }
 
-    /// One more tag, at every endpoint. See [`Terms`] for what a tag may look like and who keeps them.
+    /// Adds a tag, at every endpoint. See [`Terms`] for what a tag may look like and which stores keep tags.
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.operation.terms.everywhere = self.operation.terms.everywhere.tag(name, value);
         self
     }
 
-    /// The class to store it in, at every endpoint. Classes are each provider's own: with endpoints of several, use
-    /// [`terms_at`](Self::terms_at).
+    /// Sets the storage class, at every endpoint. Each provider has its own classes: with endpoints of several
+    /// providers, use [`terms_at`](Self::terms_at).
     pub fn storage_class(mut self, class: impl Into<String>) -> Self {
         self.operation.terms.everywhere = self.operation.terms.everywhere.storage_class(class);
         self
     }
 
-    /// How it is to be encrypted, at every endpoint. Keys are each provider's own: with endpoints of several, use
+    /// Sets the encryption, at every endpoint. Each provider has its own keys: with endpoints of several providers, use
     /// [`terms_at`](Self::terms_at).
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.operation.terms.everywhere = self.operation.terms.everywhere.encryption(encryption);
         self
     }
 
-    /// On these terms at the endpoint of this name, or at every endpoint of this provider.
+    /// Sets the terms at the endpoint of this name, or at every endpoint of this provider.
     ///
-    /// An endpoint's terms win over its provider's, these over those for every endpoint, and these over the endpoint's own
-    /// defaults: class and encryption each as a whole, tags name by name.
+    /// An endpoint's terms win over its provider's terms, the provider's over the terms for every endpoint, and those
+    /// over the endpoint's own defaults. Class and encryption are each taken as a whole, tags name by name.
     ///
-    /// Nothing that is asked for is dropped, because a call that fails over must not lose its key on the way. So the put is
-    /// refused before anything is sent, with the endpoint's name,
-    /// - as [`Unsupported`](crate::ErrorKind::Unsupported), when an endpoint that it may go to cannot keep the terms;
-    /// - as [`InvalidInput`](crate::ErrorKind::InvalidInput), when it says a class, an encryption or tags for some endpoints,
-    ///   and another that it may go to is not among them. `Terms::new()` for that one says that its defaults will do.
+    /// No term is dropped, because a call that fails over must not lose its encryption key on the way. Before anything
+    /// is sent, the put is therefore refused, with the endpoint's name,
+    /// - as [`Unsupported`](crate::ErrorKind::Unsupported), if an endpoint that the put may go to cannot keep the
+    ///   terms;
+    /// - as [`InvalidInput`](crate::ErrorKind::InvalidInput), if the put sets a class, an encryption or tags for some
+    ///   endpoints, and none for another endpoint that the put may go to. `Terms::new()` for that endpoint accepts its
+    ///   defaults.
     ///
     /// ```
     /// use evenkeel::request::object::{Encryption, Terms};
@@ -163,41 +165,43 @@ impl ObjectCall<PutObject> {
         self
     }
 
-    /// Store it whatever is there. After a lost answer it is sent again, which may undo a write of somebody else's in
-    /// between: where the order of concurrent writes matters, use [`if_match`](Self::if_match).
+    /// Stores the object whatever is there. After a lost answer the put is sent again, which may undo another writer's
+    /// write in between. Where the order of concurrent writes matters, use [`if_match`](Self::if_match).
     ///
-    /// Where this client has read or written the object in the last five minutes, every attempt carries the tag that it had,
-    /// so that none of them undoes a later write when it lands late. If somebody else has written meanwhile, that costs two
-    /// requests more and no error, and no tag is tried for five minutes. Where none is known, or two writes of this client cross,
-    /// see [`fenced`](Self::fenced) and [`Stored::earlier_attempt_unresolved`].
+    /// If this client has read or written the object in the last five minutes, every attempt carries the tag that the
+    /// object had then, so that no late attempt undoes a later write. If another writer has written meanwhile, the
+    /// overwrite costs two more requests and no error, and the client tries no tag for five minutes. If the client
+    /// knows no tag, or two writes of this client cross, see [`fenced`](Self::fenced) and
+    /// [`Stored::earlier_attempt_unresolved`].
     pub fn overwrite(mut self) -> Self {
         self.operation.mode = PutMode::Overwrite;
         self
     }
 
-    /// An overwrite that always carries the tag of what it replaces: where that is not known, a HEAD asks for it first. Then
-    /// no attempt of it undoes what was acknowledged after it, however late it lands. See
-    /// [late attempts](crate::client#late-attempts), also for what that does not cover: a store whose tags are a function of the
-    /// bytes, and keys that are removed.
+    /// Makes the overwrite always carry the tag of the object that it replaces. If the client does not know the tag, a
+    /// HEAD asks for the tag first. Then no attempt of the overwrite undoes what was acknowledged later, however late
+    /// the attempt lands. [Late attempts](crate::client#late-attempts) names the exceptions: a store whose tags are a
+    /// function of the bytes, and keys that are removed.
     ///
-    /// A create and an [`if_match`](Self::if_match) carry a condition anyway, so that it changes nothing there. Refused as
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the store has no such condition. Each race that is lost to another
-    /// client costs two more requests, paid from the [budget](crate::retry::Budget), for which it waits until the deadline. After
-    /// eight of them it is [`Unavailable`](crate::ErrorKind::Unavailable).
+    /// A create and an [`if_match`](Self::if_match) carry a condition anyway; `fenced` changes nothing there. If the
+    /// store has no such condition, the put is refused as [`Unsupported`](crate::ErrorKind::Unsupported). Each race
+    /// lost to another client costs two more requests, paid from the [budget](crate::retry::Budget); the put waits for
+    /// the budget until the deadline. After eight lost races the put fails with
+    /// [`Unavailable`](crate::ErrorKind::Unavailable).
     pub fn fenced(mut self) -> Self {
         self.operation.fenced = true;
         self
     }
 
-    /// Store it only if the object still has this tag. The tag's endpoint must be the home. A weak tag (`W/"…"`) is refused
-    /// as [`InvalidInput`](crate::ErrorKind::InvalidInput), as a condition with it never holds.
+    /// Stores the object only if it still has this tag. The tag's endpoint must be the home. A weak tag (`W/"…"`) is
+    /// refused as [`InvalidInput`](crate::ErrorKind::InvalidInput), because a condition with a weak tag never holds.
     pub fn if_match(mut self, tag: ETag) -> Self {
         self.operation.mode = PutMode::IfMatch(tag);
         self
     }
 
-    /// Sends it under this id instead of a new one, so that it recognises what an earlier call with the same id stored:
-    /// use the id of the [error](Error::write_id), or one that is derived from your own request.
+    /// Sends the put under this id instead of a new one. The put then recognises what an earlier call with the same id
+    /// stored. Use the id of the [error](Error::write_id), or an id derived from your own request.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.operation.write_id = Some(id);
         self
@@ -205,15 +209,17 @@ impl ObjectCall<PutObject> {
 }
 
 impl ObjectCall<DeleteObject> {
-    /// Remove it only if the object still has this tag; else
-    /// [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed). If nothing is there (any more), it succeeds.
+    /// Removes the object only if it still has this tag; otherwise the error is
+    /// [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed). If the object is absent (by now), the delete
+    /// succeeds.
     ///
-    /// The tag's endpoint must be the home. Refused as [`Unsupported`](crate::ErrorKind::Unsupported) under `write_once`,
-    /// where no endpoint can speak for the others, and by a store without conditional deletes. A weak tag (`W/"…"`) is
-    /// refused as [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    /// The tag's endpoint must be the home. The delete is refused as [`Unsupported`](crate::ErrorKind::Unsupported)
+    /// under `write_once`, where no endpoint can speak for the others, and by a store without conditional deletes. A
+    /// weak tag (`W/"…"`) is refused as [`InvalidInput`](crate::ErrorKind::InvalidInput).
     ///
-    /// When an answer was lost and something else is there by now, the error is
-    /// [`MaybeApplied`](crate::ErrorKind::MaybeApplied): it may have been removed before the other was stored.
+    /// If an answer was lost and another object is there by now, the error is
+    /// [`MaybeApplied`](crate::ErrorKind::MaybeApplied): the delete may have removed the old object before the other
+    /// one was stored.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ErrorKind, ObjectClient, provider::Memory};
@@ -231,13 +237,14 @@ impl ObjectCall<DeleteObject> {
         self
     }
 
-    /// Removes what is there now and nothing that is stored later: every attempt carries the tag of what it removes, which a
-    /// HEAD asks for where it is not known. Without it an attempt that lands late removes what was stored meanwhile, and
-    /// [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved) says that one may. See
-    /// [late attempts](crate::client#late-attempts).
+    /// Removes what is there now, and nothing that is stored later. Every attempt carries the tag of the object that it
+    /// removes; if the client does not know the tag, a HEAD asks for it. Without `fenced`, a late attempt removes an
+    /// object that was stored meanwhile, and
+    /// [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved) says that one may.
+    /// See [late attempts](crate::client#late-attempts).
     ///
-    /// Refused as [`Unsupported`](crate::ErrorKind::Unsupported) where the store has no conditional delete. Under
-    /// `write_once`, where nothing is ever stored in its place, it changes nothing.
+    /// If the store has no conditional delete, the delete is refused as [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// Under `write_once`, where nothing ever replaces a stored object, `fenced` changes nothing.
     pub fn fenced(mut self) -> Self {
         self.operation.fenced = true;
         self
@@ -245,22 +252,22 @@ impl ObjectCall<DeleteObject> {
 }
 
 impl ObjectCall<GetObject> {
-    /// Only these bytes: `0..100`, `100..`, or a [`ByteRange`].
+    /// Fetches only these bytes: `0..100`, `100..`, or a [`ByteRange`].
     pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
         self.operation.range = Some(range.into());
         self
     }
 
-    /// Only the last so many bytes.
+    /// Fetches only the last `bytes` bytes.
     pub fn suffix(self, bytes: u64) -> Self {
         self.range(ByteRange::Suffix(bytes))
     }
 
-    /// Fail with [`ErrorKind::NotModified`](crate::ErrorKind::NotModified) if the object still has this tag.
+    /// Fails with [`ErrorKind::NotModified`](crate::ErrorKind::NotModified) if the object still has this tag.
     ///
-    /// The endpoint that gave the tag is asked first, for at most a quarter of the call's time. When it cannot answer,
-    /// the read goes on elsewhere, where the tag means nothing and is never shown: the whole object then comes back,
-    /// which is a right answer too.
+    /// The endpoint that gave the tag is asked first, for at most a quarter of the call's time. If that endpoint cannot
+    /// answer, the read goes on at another endpoint, where the tag means nothing and is never shown. The whole object
+    /// then comes back, which is a right answer too.
     pub fn if_none_match(mut self, tag: ETag) -> Self {
         self.operation.if_none_match = Some(tag);
         self

@@ -11,7 +11,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// What an [`ObjectClient`] speaks.
+/// The protocol of an [`ObjectClient`].
 #[derive(Clone, Copy, Debug)]
 pub enum Objects {}
 
@@ -115,7 +115,7 @@ impl Protocol for Objects {
         ObjectService::new(profile.shared_name().clone(), provider.clone())
     }
 
-    /// An object's tag is its store's own.
+    /// An object's tag belongs to its store alone.
     fn has_strong_replicas(_provider: &AnyObjectProvider) -> bool {
         false
     }
@@ -208,10 +208,11 @@ impl ObjectClientBuilder {
         self
     }
 
-    /// Creates and other conditional writes go to no endpoint that is not known to keep to their condition. Where nobody knows,
-    /// they wait until it has been asked, within their deadline, or go to an endpoint that is known; where it could not be
-    /// asked, they are refused as [`Unavailable`](crate::ErrorKind::Unavailable). See
-    /// [`verify`](ObjectClient::verify) for what happens otherwise.
+    /// Sends creates and other conditional writes only to endpoints that are known to keep to the condition. If that is
+    /// unknown, a write waits within its deadline until the endpoint has been asked, or goes to an endpoint that is
+    /// known. If the endpoint could not be asked, the write is refused as
+    /// [`Unavailable`](crate::ErrorKind::Unavailable). See [`verify`](ObjectClient::verify) for what happens without
+    /// `require_verified`.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
@@ -227,10 +228,10 @@ impl ObjectClientBuilder {
         self
     }
 
-    /// Checks everything and makes the client. Nothing is sent.
+    /// Checks everything and makes the client. Sends nothing.
     ///
     /// # Errors
-    /// [`BuildError`] says what does not fit.
+    /// [`BuildError`] says which setting does not fit.
     pub fn build(self) -> Result<ObjectClient, BuildError> {
         Ok(ObjectClient {
             core: Arc::new(self.assemble()?),
@@ -239,14 +240,14 @@ impl ObjectClientBuilder {
 }
 
 impl ListCall {
-    /// Only names greater than this one.
+    /// Lists only names greater than this one.
     pub fn start_after(mut self, key: impl Into<String>) -> Self {
         self.query.start_after = Some(key.into());
         self
     }
 
-    /// Folds keys that share everything up to the next delimiter after the prefix into one
-    /// [common prefix](ListEntry::CommonPrefix): `"/"` lists one folder.
+    /// Folds keys that share everything up to the next delimiter after the prefix into one [common
+    /// prefix](ListEntry::CommonPrefix). `"/"` lists one folder.
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.query.delimiter = Some(delimiter.into());
         self

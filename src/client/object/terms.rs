@@ -54,7 +54,8 @@ impl Asked {
         Ok((Arc::new(self.everywhere), Arc::new(settled)))
     }
 
-    /// The endpoint's own before its provider's before those for all; of the same, the last that was said.
+    /// The terms at this endpoint: the endpoint's own before its provider's before those for all. Of equal scope, the
+    /// last wins.
     fn at(&self, profile: &Profile) -> Terms {
         let provider = self.at.iter().filter(|(scope, _)| Some(&**scope) == profile.provider());
         let endpoint = self.at.iter().filter(|(scope, _)| **scope == *profile.name());
@@ -62,7 +63,7 @@ impl Asked {
         all.fold(self.everywhere.clone(), |beneath, terms| terms.over(&beneath))
     }
 
-    /// What is said for some endpoints, and neither for all nor for this one, which is not mentioned.
+    /// The kind of term that the put sets for some endpoints, but neither for all nor for this one.
     fn leaves_open(&self, profile: &Profile) -> Option<&'static str> {
         if self.at.iter().any(|(scope, _)| is_about(scope, profile)) {
             return None;
@@ -84,7 +85,7 @@ fn is_about(scope: &str, profile: &Profile) -> bool {
     scope == profile.name() || Some(scope) == profile.provider()
 }
 
-/// Where the put may go.
+/// The endpoints that the put may go to.
 fn targets(cx: &Context<Objects>) -> impl Iterator<Item = usize> + use<> {
     let writable = match cx.core.mode {
         Mode::ProviderManaged { home } => home.map_or(0, bit),

@@ -12,14 +12,14 @@ pub struct Stored {
     pub(crate) answer: Answer,
 }
 
-/// An object that was fetched, or the part of it that was asked for.
+/// A fetched object, or the requested part of the object.
 #[derive(Clone, Debug)]
 pub struct Fetched {
     pub(crate) object: Object,
     pub(crate) answer: Answer,
 }
 
-/// What is known of an object without its body.
+/// An object's metadata, fetched without the body.
 #[derive(Clone, Debug)]
 pub struct FetchedMeta {
     pub(crate) meta: ObjectMeta,
@@ -27,19 +27,19 @@ pub struct FetchedMeta {
 }
 
 impl Stored {
-    /// The tag of what was stored. It carries its endpoint: a call that uses it is pinned there.
+    /// The tag of the stored object. The tag carries its endpoint: a call that uses the tag is pinned there.
     pub const fn etag(&self) -> Option<&ETag> {
         self.etag.as_ref()
     }
 
-    /// The endpoint that stored it.
+    /// The endpoint that stored the object.
     pub fn endpoint(&self) -> &str {
         self.answer.endpoint()
     }
 
-    /// An attempt of this put was given up before its answer came, and may still land: an overwrite's would undo what is
-    /// written meanwhile, a create's would store the object again after it was removed. For how long, and what to do, is
-    /// said under [late attempts](crate::client#late-attempts).
+    /// An attempt of this put was given up before its answer came, and may still land. A late overwrite would undo
+    /// newer writes; a late create would store the object again after a removal. See [late
+    /// attempts](crate::client#late-attempts) for how long, and what to do.
     pub const fn earlier_attempt_unresolved(&self) -> bool {
         self.answer.unresolved
     }
@@ -66,7 +66,7 @@ impl Fetched {
         &self.object.range
     }
 
-    /// The object's tag. It carries its endpoint.
+    /// The object's tag. The tag carries its endpoint.
     pub const fn etag(&self) -> Option<&ETag> {
         self.object.meta.etag.as_ref()
     }
@@ -81,7 +81,7 @@ impl Fetched {
         self.answer.endpoint()
     }
 
-    /// It came from a copy that may lag behind the home.
+    /// The answer came from a copy that may lag behind the home.
     pub const fn is_possibly_stale(&self) -> bool {
         self.answer.possibly_stale
     }
@@ -98,7 +98,7 @@ impl FetchedMeta {
         self.meta
     }
 
-    /// The object's tag. It carries its endpoint.
+    /// The object's tag. The tag carries its endpoint.
     pub const fn etag(&self) -> Option<&ETag> {
         self.meta.etag.as_ref()
     }
@@ -108,7 +108,7 @@ impl FetchedMeta {
         self.answer.endpoint()
     }
 
-    /// It came from a copy that may lag behind the home.
+    /// The answer came from a copy that may lag behind the home.
     pub const fn is_possibly_stale(&self) -> bool {
         self.answer.possibly_stale
     }

@@ -5,18 +5,18 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     idle: Option<Duration>,
-    /// When this began, or the last probe ended.
+    /// When the watch began, or the last probe ended.
     since: Instant,
-    /// How long it may go without a call; jittered.
+    /// How long the endpoint may go without a call; jittered.
     patience: Duration,
     /// The last probe ended ill, and no call has come since.
     doubtful: bool,
-    /// It was probed because a neighbour is in trouble.
+    /// The endpoint was probed because a neighbour is in trouble.
     asked_for_neighbour: bool,
     not_before: Instant,
 }
 
-/// What is known at one moment.
+/// What is known about an endpoint at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     /// When an attempt of this class last ended, a call's or a probe's.
@@ -26,7 +26,7 @@ pub(super) struct View {
     pub(super) gate: Gate,
 }
 
-/// What is to be done.
+/// The next step of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Probe now.
@@ -42,20 +42,20 @@ pub(super) enum Step {
 pub(super) enum End {
     /// The endpoint did its work, or asked for less.
     Well,
-    /// It did not.
+    /// The endpoint failed.
     Ill,
-    /// It says nothing: denied, a wrong bucket.
+    /// The probe says nothing: denied, a wrong bucket.
     Nothing,
-    /// Refused in this process: drained, full, or a call is faster.
+    /// The probe was refused in this process: drained, full, or a call is faster.
     NotSent,
 }
 
-/// After a failed idle probe the next follows so soon: three of them, each with an attempt's first limit of 1 s, fit into
-/// the 4 s that the idle time and its jitter leave of 70 s.
+/// The wait before the next probe after a failed idle probe. Three waits and probes, each with an attempt's first limit
+/// of 1 s, fit into the 4 s that the idle time and its jitter leave of 70 s.
 const FOLLOW_UP: Duration = Duration::from_millis(250);
-/// An endpoint that a probe found alive is left to calls for so long: real ones are the better evidence.
+/// How long an endpoint that a probe found alive is left to calls: real calls are the better evidence.
 const CALLS_FIRST: Duration = Duration::from_secs(1);
-/// Until an endpoint is looked at again whose probes say nothing, or were refused here.
+/// How long until another probe after one that said nothing, or was refused here.
 const SAYS_NOTHING: Duration = Duration::from_secs(60);
 const REFUSED_HERE: Duration = Duration::from_secs(5);
 /// The idle time is multiplied by a draw from 1 ± this.
@@ -100,7 +100,7 @@ impl Watch {
         if due <= now { Step::Probe } else { Step::Wait(due) }
     }
 
-    /// A probe ended. Whether this is the first sign that an endpoint is ill which was thought well.
+    /// Notes the end of a probe. Returns whether the probe is the first sign that an endpoint thought well is ill.
     pub(super) fn ended(&mut self, now: Instant, end: End, rng: &mut fastrand::Rng) -> bool {
         let news = end == End::Ill && !self.doubtful;
         self.since = now;

@@ -31,9 +31,9 @@ use tokio::{runtime::Handle, task::AbortHandle};
 /// Sends a probe of this class to the endpoint of this index.
 pub(crate) type Sender = Arc<dyn Fn(usize, OpClass) -> Pin<Box<dyn Future<Output = Sent> + Send>> + Send + Sync>;
 
-/// What became of a probe.
+/// The result of a probe.
 pub struct Sent {
-    /// It left this process.
+    /// Whether the probe left this process.
     started: bool,
     ended: Option<Ended>,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Lane {
     pub(crate) endpoint: usize,
     pub(crate) class: OpClass,
     pub(crate) vitals: Vitals,
-    /// Tells in the endpoint's name.
+    /// Reports in the endpoint's name.
     pub(crate) reporter: Reporter,
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn lanes<S, K>(
     lanes
 }
 
-/// A client's probes in the background; they end when it is dropped. Inert without lanes.
+/// A client's probes in the background. They end when this is dropped. Inert without lanes.
 pub(crate) struct Prober {
     shared: Option<Arc<Shared>>,
     task: Mutex<Option<AbortHandle>>,
@@ -98,7 +98,7 @@ struct Shared {
     shown: Vec<Mutex<ProbeSnapshot>>,
 }
 
-/// While it lives, the task runs. Made before the task and dropped with it, whatever ends it.
+/// Lives as long as the task runs. Made before the task and dropped with it, whatever ends the task.
 struct Attending(Arc<Attendant>);
 
 impl Drop for Attending {
@@ -144,7 +144,7 @@ impl Prober {
         prober
     }
 
-    /// Costs one load while it runs.
+    /// Starts the task if it does not run; costs one load if it does.
     pub(crate) fn ensure_running(&self) {
         if let Some(shared) = &self.shared
             && !shared.attendant.is_there()
@@ -165,7 +165,7 @@ impl Prober {
         *task = Some(runtime.spawn(run(shared.clone(), attending)).abort_handle());
     }
 
-    /// Ends it for good.
+    /// Ends the probes for good.
     pub(crate) fn stop(&self) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         self.stopped.store(true, Ordering::Relaxed);
@@ -174,7 +174,7 @@ impl Prober {
         }
     }
 
-    /// How the probes of this endpoint stand.
+    /// The state of this endpoint's probes.
     pub(crate) fn snapshot(&self, endpoint: usize) -> Vec<ProbeSnapshot> {
         let Some(shared) = &self.shared else { return Vec::new() };
         let lanes = shared.lanes.iter().zip(&shared.shown);
@@ -215,7 +215,7 @@ impl Shared {
         self.settings.idle.filter(|_| lane.class == OpClass::Read)
     }
 
-    /// One probe of lane `number`, from here to its end. A panic of the user's probe ends that probe only.
+    /// Sends one probe of lane `number` and waits for its end. A panic of the user's probe ends that probe only.
     async fn probe(&self, number: usize) -> (usize, Option<Sent>) {
         let lane = &self.lanes[number];
         let sent = AssertUnwindSafe(async { (self.send)(lane.endpoint, lane.class).await });
@@ -223,7 +223,7 @@ impl Shared {
     }
 }
 
-/// How it ended, as a word and for the policy.
+/// The end of a probe, as a word and for the policy.
 fn end_of(sent: Option<Sent>) -> (End, &'static str) {
     let Some(sent) = sent else {
         return (End::Nothing, "panicked");

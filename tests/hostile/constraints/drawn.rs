@@ -481,15 +481,15 @@ const CLOSURES: [&str; 6] = ["read", "write", "idempotent_write", "warm_up", "se
 async fn closures(mut rng: Rng) -> Reached {
     let mut drawn = Drawn::new(&mut rng, || ());
     let ask = |client: Counted<()>| async move { client.ask().await };
-    let mut builder = Failover::builder()
+    let builder = Failover::builder()
         .endpoints(drawn.endpoints.clone())
         .seed(rng.u64(..))
         .deadline(Duration::from_secs(2))
         .probes(probes(&mut rng));
-    if rng.bool() {
-        builder = builder.probe(ask);
-    }
-    let client = constrained!(builder, drawn.terms).build().unwrap();
+    let client = match rng.bool() {
+        true => constrained!(builder.probe(ask), drawn.terms).build().unwrap(),
+        false => constrained!(builder, drawn.terms).build().unwrap(),
+    };
     for _ in 0..30 {
         let rng = &mut rng;
         let pin = rng.bool().then(|| name(rng));

@@ -1,4 +1,4 @@
-//! Asks endpoints in the background what they do with conditions.
+//! Asks endpoints in the background how they treat conditions.
 
 mod watch;
 
@@ -17,12 +17,12 @@ use tokio::{
 };
 use watch::Watch;
 
-/// A client's questions in the background. They end when it is closed or dropped.
+/// A client's questions in the background. They end when the client is closed or dropped.
 pub(crate) struct Verifier {
     lanes: Vec<Arc<Lane>>,
     tasks: Mutex<JoinSet<()>>,
     changed: Arc<Notify>,
-    /// No conditional write goes where the condition is not known to be kept.
+    /// No conditional write goes to an endpoint that is not known to keep to the condition.
     required: bool,
 }
 
@@ -54,22 +54,22 @@ impl Verifier {
         }
     }
 
-    /// Who tells of an endpoint.
+    /// The reporter of an endpoint.
     pub(super) fn reporter(&self, endpoint: usize) -> &Reporter {
         &self.lanes[endpoint].reporter
     }
 
-    /// Ends when something was found.
+    /// Resolves at the next finding.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }
 
-    /// Something was found.
+    /// Wakes those that wait for a finding.
     pub(crate) fn tell(&self) {
         self.changed.notify_waiters();
     }
 
-    /// Some of these are being asked.
+    /// Whether some of these endpoints are being asked.
     pub(crate) fn is_asking(&self, among: u64) -> bool {
         members(among).any(|index| self.lanes[index].watch().is_running())
     }
@@ -84,12 +84,12 @@ impl Verifier {
 }
 
 impl<P: Protocol> Core<P> {
-    /// The endpoints that are not to be trusted with this.
+    /// The endpoints that cannot be trusted with this condition.
     pub(crate) fn lacking(&self, condition: Conditional) -> u64 {
         self.having(condition, Capability::Lacking)
     }
 
-    /// The endpoints of which nobody knows what they do with this.
+    /// The endpoints whose treatment of this condition is unknown.
     pub(crate) fn unknown(&self, condition: Conditional) -> u64 {
         self.having(condition, Capability::Unknown)
     }
@@ -101,8 +101,8 @@ impl<P: Protocol> Core<P> {
             .set_of(|index, _| self.provider(index).map(known) == Some(capability))
     }
 
-    /// A conditional write is about to go to one of these endpoints, of which nobody knows whether they keep to the condition.
-    /// Has them asked; gives those that it must not go to before the answer.
+    /// A conditional write is about to go to one of these endpoints, whose treatment of the condition is unknown.
+    /// Starts the questions; returns the endpoints that the write must not go to before the answer.
     pub(crate) fn have_asked(&self, unknown: u64) -> u64 {
         let now = clock::now();
         let askable = self.writable() & !self.engine.operator.barred(OpClass::Write, now);
@@ -123,8 +123,8 @@ impl<P: Protocol> Core<P> {
         })
     }
 
-    /// How long a conditional write waits for the answer. Where nobody requires it, it goes on after a quarter of its time: a store
-    /// that is slow is not refused.
+    /// How long a conditional write waits for the answer. Unless an answer is required, the write goes on after a
+    /// quarter of its time: a slow store is not refused.
     pub(crate) fn hold(&self, deadline: Instant) -> Instant {
         let now = clock::now();
         match self.verifier.required {
@@ -133,7 +133,7 @@ impl<P: Protocol> Core<P> {
         }
     }
 
-    /// What kept these from telling, as a clause with each one's name.
+    /// Why these endpoints could not tell, as a clause with each one's name.
     pub(crate) fn why_unknown(&self, endpoints: u64) -> Vec<String> {
         let clause = |index: usize| {
             let watch = self.verifier.lanes[index].watch();
@@ -142,7 +142,7 @@ impl<P: Protocol> Core<P> {
         members(endpoints).filter_map(clause).collect()
     }
 
-    /// Writes went to these endpoints without having been answered for.
+    /// Notes writes that went to these endpoints before the answer.
     pub(crate) fn let_go(&self, held: u64) {
         members(held).for_each(|index| self.verifier.lanes[index].watch().let_go());
     }
@@ -179,7 +179,7 @@ impl<P: Protocol> Core<P> {
     }
 }
 
-/// The end of the questions to an endpoint, also when their task is dropped half-way: then another call begins anew.
+/// Ends the questions to an endpoint, even when their task is dropped half-way; then another call asks anew.
 struct End {
     lane: Arc<Lane>,
     changed: Arc<Notify>,

@@ -1,34 +1,35 @@
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// So many conditional writes are sent to an endpoint while it is being asked; further ones wait. What a busy service sends
-/// in the second that the questions take stays possible, and what may be overwritten has a bound.
+/// How many conditional writes an endpoint gets while it is being asked; further writes wait. The writes that a busy
+/// service sends in the second that the questions take stay possible, and the writes that may overwrite have a bound.
 pub(super) const UNVERIFIED: u64 = 100;
 
-/// Until an endpoint is asked again that could not be: the first time, doubled each further time up to the longest.
+/// How long until an endpoint that could not be asked is asked again, the first time; each further time doubles the
+/// pause, up to the longest.
 const PAUSE: Duration = Duration::from_secs(60);
-/// The same where an ordinary call has gone well there since: it was out, and no longer is. One that answers everything but
-/// these questions is asked a few times more for it.
+/// The same pause after an ordinary call has gone well there: the endpoint was out, and no longer is. An endpoint that
+/// answers everything but these questions is asked a few more times for that reason.
 const PAUSE_WHEN_WELL: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// When one endpoint is asked what it does with conditions, and what is sent there until it has answered. Pure.
+/// When one endpoint is asked how it treats conditions, and which writes it gets before the answer. Pure.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
-    /// It is being asked.
+    /// The endpoint is being asked.
     running: bool,
-    /// How often in a row it could not be.
+    /// How often in a row the endpoint could not be asked.
     failures: u32,
-    /// When it could not be the last time, and what kept it.
+    /// When the endpoint last could not be asked, and why.
     failed_at: Option<Instant>,
     why: Option<String>,
-    /// Conditional writes since it was last told of.
+    /// Conditional writes since the last report.
     unverified: u64,
-    /// Of those, since it is being asked.
+    /// Those of them that went while the endpoint was being asked.
     meanwhile: u64,
 }
 
-/// What to do with a conditional write.
+/// The decision on a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Admission {
     /// Ask the endpoint from now on.
@@ -38,8 +39,8 @@ pub(super) struct Admission {
 }
 
 impl Watch {
-    /// A conditional write is about to go to the endpoint, of which nothing is known. `startable`: it can be asked now;
-    /// `well_at`: when an ordinary call went well there.
+    /// A conditional write is about to go to the endpoint, whose treatment of conditions is unknown. `startable`: the
+    /// endpoint can be asked now; `well_at`: when an ordinary call went well there.
     pub(super) fn admit(
         &mut self,
         now: Instant,
@@ -69,7 +70,7 @@ impl Watch {
         Admission { start, go }
     }
 
-    /// One that was held has waited long enough.
+    /// Notes a held write that has waited long enough.
     pub(super) const fn let_go(&mut self) {
         self.unverified += 1;
     }
@@ -78,12 +79,12 @@ impl Watch {
         self.running
     }
 
-    /// The questions were dropped half-way.
+    /// Notes that the questions were dropped half-way.
     pub(super) const fn dropped(&mut self) {
         self.running = false;
     }
 
-    /// The endpoint has been asked. `known`: it has answered. Gives how many writes went there before.
+    /// Notes the end of the questions. `known`: the endpoint has answered. Returns how many writes went there before.
     pub(super) fn ended(&mut self, now: Instant, known: bool) -> u64 {
         self.running = false;
         if known {
@@ -96,7 +97,7 @@ impl Watch {
         std::mem::take(&mut self.unverified)
     }
 
-    /// What keeps it from telling.
+    /// Notes why the endpoint could not tell.
     pub(super) fn unknown_because(&mut self, why: Option<String>) {
         self.why = why;
     }

@@ -19,11 +19,11 @@ use std::{
 const RACERS: usize = 24;
 const ROUNDS: usize = 5;
 
-/// One endpoint that is asked, past everything that was found of it before.
+/// One endpoint under test; earlier findings about it are ignored.
 pub(super) struct Asked {
     provider: AnyObjectProvider,
     prefix: String,
-    /// Something may lie under the name that is in use: not every put of it is known not to have been sent.
+    /// An object may lie under the name in use: at least one put of that name may have been sent.
     lies: AtomicBool,
     /// How many objects could not be removed again.
     left: AtomicUsize,
@@ -66,7 +66,7 @@ impl Asked {
         self.left.load(Ordering::Relaxed)
     }
 
-    /// Its adapter refuses this by itself.
+    /// The adapter itself refuses this condition.
     fn is_refused(&self, condition: Conditional) -> bool {
         self.provider.capabilities().get(condition) == Capability::Lacking
     }
@@ -99,7 +99,7 @@ impl Asked {
         }
     }
 
-    /// ... also when many come at the same time.
+    /// Whether exactly one of many creates at the same time wins.
     pub(super) async fn atomic(&self) -> Property {
         for round in 0..ROUNDS {
             let name = format!("round-{round}");
@@ -143,8 +143,8 @@ impl Asked {
         }
     }
 
-    /// Whether a write on the condition of a tag takes place if it is the current one, and only then; and whether the tag
-    /// must come without its quotes.
+    /// Whether a write conditional on a tag takes place exactly if the tag is current; and whether the tag must come
+    /// without its quotes.
     pub(super) async fn if_match(&self, what: Tagged) -> (Property, bool) {
         if self.is_refused(what.condition()) {
             return (Property::Unsupported, false);
@@ -192,7 +192,7 @@ impl Asked {
         }
     }
 
-    /// A tag that the object had, and the one that it has.
+    /// An outdated tag of the object, and its current one.
     async fn two_tags(&self, name: &str) -> Result<(ETag, ETag), Turn> {
         let over = |how: &str| Turn::Over(Property::Broken(how.to_owned()));
         let mut tags = Vec::with_capacity(2);
@@ -265,9 +265,9 @@ impl Asked {
 
 /// Why a round did not end well.
 enum Turn {
-    /// A right tag was refused: perhaps it wants to be written otherwise.
+    /// A right tag was refused: perhaps the store wants another notation.
     Elsewise,
-    /// This is known of it now.
+    /// The finding.
     Over(Property),
 }
 

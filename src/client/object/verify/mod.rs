@@ -10,10 +10,10 @@ use asking::{Asked, Tagged};
 use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
 
-/// Every key of a verification starts so, followed by 32 random digits and a slash.
+/// The start of every key of a verification; 32 random digits and a slash follow.
 pub const VERIFY_PREFIX: &str = ".evenkeel/verify/";
 
-/// For one request: what an endpoint far away needs when 24 of them come at once. Slower is *unknown*.
+/// The limit of one request: what a far endpoint needs when 24 requests come at once. A slower endpoint is *unknown*.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// What [`ObjectClient::verify`](super::ObjectClient::verify) found, by endpoint.
@@ -33,28 +33,30 @@ pub struct Verified {
     left: usize,
 }
 
-/// Whether an endpoint was seen to have a property.
+/// Whether an endpoint has a property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Property {
-    /// It was seen to.
+    /// The test showed that the endpoint has the property.
     Holds,
-    /// It was seen not to, in this way. Nothing that needs the property is left to this endpoint from now on.
+    /// The test showed that the endpoint lacks the property, in this way. From now on the endpoint gets no write that
+    /// needs the property.
     Broken(String),
-    /// The store, or its adapter, says that it cannot do this: such a write would fail there, and none is sent from now on.
+    /// The store, or its adapter, says that it cannot do this. From now on the endpoint gets no such write.
     Unsupported,
-    /// It could not be asked, for this reason. What was found before still holds. Ask again.
+    /// The endpoint could not be asked, for this reason. Earlier findings still hold. Ask again.
     Unknown(String),
 }
 
 impl Verification {
-    /// Every endpoint that was asked, in the client's order. Read-only ones and those that break a constraint are not.
+    /// The endpoints that were asked, in the client's order. Read-only endpoints and endpoints that break a constraint
+    /// are not asked.
     pub fn endpoints(&self) -> &[Verified] {
         &self.0
     }
 
-    /// Every endpoint that was asked can be trusted with creates: it honours them, and is atomic. (If-Match is needed at a
-    /// home alone, and by those who use it.)
+    /// Every endpoint that was asked can be trusted with creates: each endpoint honours creates, and is atomic. (Only a
+    /// home needs If-Match, and only for callers that use it.)
     pub fn is_sound(&self) -> bool {
         let holds = |found: &Verified| found.honours == Property::Holds && found.atomic == Property::Holds;
         self.0.iter().all(holds)
@@ -62,35 +64,35 @@ impl Verification {
 }
 
 impl Verified {
-    /// Its name.
+    /// The endpoint's name.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// A second create of a key is refused.
+    /// Whether a second create of a key is refused.
     pub const fn honours(&self) -> &Property {
         &self.honours
     }
 
-    /// ... also when 24 come at the same time, five times over. That this was not seen to fail is no proof: a file-system
-    /// server that checks first and writes then passed three times of twenty.
+    /// Whether exactly one of 24 creates at the same time wins, five times over. A pass is no proof: a file-system server
+    /// that checks first and writes then passed three times of twenty.
     pub const fn atomic(&self) -> &Property {
         &self.atomic
     }
 
-    /// A put with a tag that the object had before ([`if_match`](super::ObjectCall::if_match)) is refused, and one with the
-    /// tag that it has takes place.
+    /// A put with an outdated tag ([`if_match`](super::ObjectCall::if_match)) is refused, and a put with the current
+    /// tag takes place.
     pub const fn if_match(&self) -> &Property {
         &self.if_match
     }
 
-    /// The same of a delete, of which some stores ignore the condition that keep to others.
+    /// The same for a delete. Some stores keep to the condition of a put and ignore that of a delete.
     pub const fn delete_if_match(&self) -> &Property {
         &self.delete_if_match
     }
 
-    /// It wants a tag without its quotes in If-Match: with them it says for ever that the object has changed. From now on
-    /// tags are sent so.
+    /// The endpoint reads a tag in If-Match only without its quotes; with quotes it always answers that the object has
+    /// changed. From now on the client sends tags without quotes.
     pub const fn wants_tags_unquoted(&self) -> bool {
         self.unquoted
     }
@@ -102,7 +104,7 @@ impl Verified {
 }
 
 impl Verified {
-    /// Why something of it could not be told.
+    /// Why a question stayed open.
     pub(super) fn why_unknown(self) -> Option<String> {
         let mut all = [self.honours, self.atomic, self.if_match, self.delete_if_match].into_iter();
         all.find_map(|property| match property {
@@ -134,7 +136,8 @@ pub(super) async fn run(core: &Core<Objects>) -> Verification {
     Verification(join_all(all).await)
 }
 
-/// Asks one endpoint for what is not `known`. What was found is heeded by its provider at once, and `told` then.
+/// Asks one endpoint for what is not `known`. The endpoint's provider heeds each finding at once; then `told` is
+/// called.
 pub(crate) async fn endpoint(
     provider: &AnyObjectProvider,
     id: &WriteId,
