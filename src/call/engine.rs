@@ -9,12 +9,11 @@ use crate::{
     endpoint::{Constraints, Profile, Roster, Violation},
     model::{ErrorKind, clock},
     operator::Operator,
-    ops,
     probe::Prober,
     request::bit,
     retry::Purse,
     route::{Barred, Vitals},
-    snapshot::Snapshot,
+    snapshot::{EndpointSnapshot, Snapshot},
     stack::Composed,
     telemetry::CallMetrics,
 };
@@ -115,17 +114,19 @@ impl Engine {
         Ok(pin)
     }
 
+    /// The state of the endpoints now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        ops::snapshot(
-            self.metrics.client(),
-            self.roster.iter(),
-            &self.violations,
-            &self.vitals,
-            &self.purse,
-            &self.operator,
-            &self.prober,
-            clock::now(),
-        )
+        let endpoint = |(index, profile): (usize, &Profile)| {
+            let barred = self.violations[index].as_ref().map(ToString::to_string);
+            EndpointSnapshot::of(profile, &self.vitals[index], barred, self.prober.snapshot(index))
+        };
+        Snapshot {
+            client: self.metrics.client().clone(),
+            endpoints: self.roster.iter().enumerate().map(endpoint).collect(),
+            budget: self.purse.budget().available(clock::now()),
+            beyond_the_budget: self.purse.exceptions().counts(),
+            orders: self.operator.snapshot(),
+        }
     }
 
     /// The endpoints that no constraint of the client bars.
