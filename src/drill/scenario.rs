@@ -42,7 +42,7 @@ pub struct Rule {
     pub classes: Vec<OpClass>,
     /// What goes wrong.
     pub fault: Fault,
-    /// The share of those calls that the fault hits, 0 to 1, drawn per call. Default: 1.
+    /// The share of those calls that the fault hits, above 0 and up to 1, drawn per call. Default: 1.
     #[serde(default = "always")]
     pub probability: f64,
 }
