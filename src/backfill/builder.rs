@@ -18,14 +18,14 @@ use crate::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// A copy of what exists, from one endpoint to another. See the [module](super).
+/// A copy of existing data from one endpoint to another. See the [module](super).
 #[must_use = "a backfill does nothing until it is run"]
 pub struct Backfill {
     stores: Stores,
     settings: Settings,
-    /// What the target must satisfy.
+    /// The constraints on the target.
     constraints: Constraints,
-    /// What both sides must satisfy.
+    /// The constraints on both sides.
     on_both: Constraints,
     keeper: Option<Box<dyn AnyKeeper>>,
     observer: Option<Observer>,
@@ -38,12 +38,12 @@ enum Stores {
 }
 
 impl Backfill {
-    /// Of the objects at `from`. The endpoints' names tell one backfill's checkpoint from another's.
+    /// Copies the objects at `from`. The endpoints' names tell one backfill's checkpoint from another's.
     pub fn objects(from: Endpoint<impl ObjectProvider>, to: Endpoint<impl ObjectProvider>) -> Self {
         Self::new(Stores::Objects(Box::new([from.erased(), to.erased()])))
     }
 
-    /// Of the values in the table at `from`, which must be able to scan.
+    /// Copies the values in the table at `from`. The source must be able to scan.
     pub fn table(from: Endpoint<impl KvProvider>, to: Endpoint<impl KvProvider>) -> Self {
         Self::new(Stores::Table(Box::new([from.erased_kv(), to.erased_kv()])))
     }
@@ -60,112 +60,115 @@ impl Backfill {
         }
     }
 
-    /// Only keys that start so. Default: all.
+    /// Copies only keys with this prefix. Default: all keys.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.settings.prefix = prefix.into();
         self
     }
 
-    /// At most so many requests a second to each of the two endpoints, 0.001 at least; [`f64::INFINITY`] for no limit. Default 500: a
-    /// seventh of the writes that S3 gives one prefix (3,500 a second), so that the application's own do not notice. An
-    /// endpoint that throttles is asked less.
+    /// Sets the most requests a second to each of the two endpoints, 0.001 at least; [`f64::INFINITY`] for no limit.
+    /// Default 500: a seventh of the writes that S3 gives one prefix (3,500 a second), so that the application does not
+    /// notice. An endpoint that throttles gets fewer requests.
     pub const fn rate(mut self, per_second: f64) -> Self {
         self.settings.rate = per_second;
         self
     }
 
-    /// At most so many keys at a time. Default 32: what keeps 500 requests a second under way at 60 ms each.
+    /// Sets the most keys that are copied at a time. Default 32, which keeps up 500 requests a second at 60 ms each.
     pub const fn concurrency(mut self, keys: usize) -> Self {
         self.settings.concurrency = keys;
         self
     }
 
-    /// At most so many bytes of bodies at a time, by what the listing says; an object larger than that is copied alone.
-    /// Default 256 MiB, what a small instance can spare.
+    /// Sets the most bytes of bodies that are in memory at a time, by the lengths in the listing. A larger object is
+    /// copied alone. Default 256 MiB, which a small instance can spare.
     pub const fn bytes_under_way(mut self, bytes: u64) -> Self {
         self.settings.bytes_under_way = bytes;
         self
     }
 
-    /// What it takes to believe that a copy is right. Default [`Verify::ReadBack`].
+    /// Sets the check that a copy must pass. Default [`Verify::ReadBack`].
     pub const fn verify(mut self, verify: Verify) -> Self {
         self.settings.verify = verify;
         self
     }
 
-    /// At most so many attempts for each request, with waits up to a cap that doubles from 0.2 s to 30 s. Default 6.
-    /// Throttled ones do not count.
+    /// Sets the most attempts for each request. The waits between attempts have a cap that doubles from 0.2 s to 30 s.
+    /// Default 6. Throttled attempts do not count.
     pub const fn attempts(mut self, attempts: u32) -> Self {
         self.settings.attempts = attempts;
         self
     }
 
-    /// The longest that an attempt may take, beside 1 s for every megabyte it moves. Default 30 s, at most a day.
+    /// Sets the longest that an attempt may take. An attempt gets 1 s more for every megabyte that it moves. Default 30
+    /// s, at most a day.
     pub const fn attempt_limit(mut self, limit: Duration) -> Self {
         self.settings.attempt_limit = limit;
         self
     }
 
-    /// The backfill ends when an endpoint has served nothing for so long while it was asked, or asks to be left alone for
-    /// longer. Default 5 min: hiccups pass, an outage is for a person to look at.
+    /// Sets the patience. The backfill ends when an endpoint has served nothing for this long while it was asked, or
+    /// asks for a longer pause. Default 5 min: hiccups pass, but a person must look at an outage.
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience;
         self
     }
 
-    /// The backfill ends when so many keys in a row, in the order of the listing, have failed or were not copyable.
-    /// Default 20. Above 500 such keys are passed over by a resume, [`u32::MAX`] is for ever.
+    /// Sets how many keys in a row, in the order of the listing, may fail or be not copyable before the backfill ends.
+    /// Default 20. With a number above 500, a resume passes over these keys. With [`u32::MAX`] the backfill never ends
+    /// because of them.
     pub const fn failures_in_a_row(mut self, keys: u32) -> Self {
         self.settings.failures_in_a_row = keys;
         self
     }
 
-    /// The target must satisfy these, else nothing is sent. Give those of the client that will read there.
+    /// Sets the constraints on the target. If the target breaks a constraint, nothing is sent. Pass the constraints of
+    /// the client that will read from the target.
     pub fn constraints(mut self, constraints: Constraints) -> Self {
         self.constraints = constraints;
         self
     }
 
-    /// Neither side is asked anything unless it lies in one of these places; see [`Constraints::only_locations`]. To move data
-    /// out of a place that must no longer be used, give [`constraints`](Self::constraints) for the target instead.
+    /// Sends nothing unless both sides lie in one of these places; see [`Constraints::only_locations`]. To move data
+    /// out of a place that must no longer be used, set [`constraints`](Self::constraints) for the target instead.
     pub fn only_locations<L: Into<Arc<str>>>(mut self, locations: impl IntoIterator<Item = L>) -> Self {
         self.on_both = self.on_both.only_locations(locations);
         self
     }
 
-    /// Neither side is asked anything if this law reaches its operator; see
-    /// [`Constraints::not_under_jurisdiction_of`].
+    /// Sends nothing if this law reaches the operator of either side; see [`Constraints::not_under_jurisdiction_of`].
     pub fn not_under_jurisdiction_of(mut self, jurisdiction: impl Into<Arc<str>>) -> Self {
         self.on_both = self.on_both.not_under_jurisdiction_of(jurisdiction);
         self
     }
 
-    /// Where it keeps its checkpoint, and resumes from the one that is there. Default: nowhere. A checkpoint names the last key:
-    /// what constrains the data should hold for it, too. Constraints are checked before it is read.
+    /// Sets where the backfill keeps its checkpoint. The backfill resumes from an existing checkpoint. Default: no
+    /// checkpoint. A checkpoint names the last key, so the constraints on the data should hold for the checkpoint, too.
+    /// The backfill checks its constraints before it reads the checkpoint.
     pub fn checkpoint(mut self, keeper: impl CheckpointKeeper) -> Self {
         self.keeper = Some(Box::new(keeper));
         self
     }
 
-    /// Called with everything that happens and how far it is, within the backfill's task: it must not block. Events name
-    /// keys; neither their `Debug` nor their `Display` does.
+    /// Calls `observer` with every event and the progress, within the backfill's task: the observer must not block.
+    /// Events name keys, but neither their `Debug` nor their `Display` shows a key.
     pub fn on_event(mut self, observer: impl FnMut(&Event, &Progress) + Send + 'static) -> Self {
         self.observer = Some(Box::new(observer));
         self
     }
 
-    /// Makes waits and ids repeatable, for tests. Not for two backfills with one target: they would take each other's
-    /// copies for their own.
+    /// Makes waits and ids repeatable, for tests. Two backfills with one target must not share a seed: each would take
+    /// the other's copies for its own.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// What it will cost. Lists the source, at the same rate and with the same patience, and does nothing else: a request
-    /// for every page, for objects of up to 1,000. A table's scan reads its values.
+    /// Estimates what the backfill will cost. The estimate only lists the source, at the same rate and with the same
+    /// patience. It sends a request for every page of up to 1,000 objects. A table's scan reads the values.
     ///
     /// # Errors
-    /// [`Stopped`] when the source cannot be listed or a setting is nonsense.
+    /// [`Stopped`] if the source cannot be listed or a setting is nonsense.
     pub async fn estimate(&self) -> Result<Estimate, Stopped> {
         let shared = self.shared(None);
         let copier = self
@@ -174,8 +177,9 @@ impl Backfill {
         estimate(&copier, &shared).await
     }
 
-    /// Says what a run would do, key by key, and writes nothing, the checkpoint included. A HEAD to each side for every
-    /// object: same length and attributes pass for the same. A get at the target for every value.
+    /// Reports what a run would do, key by key. A dry run writes nothing, not even the checkpoint. It sends a HEAD to
+    /// each side for every object. Objects with the same length and attributes count as equal. For every value it sends
+    /// a get to the target.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -193,14 +197,14 @@ impl Backfill {
             .await
     }
 
-    /// Copies, from where the checkpoint says or from the beginning, to the end of the listing. Cancel safe: see the
+    /// Copies from the checkpoint's position, or from the beginning, to the end of the listing. Cancel safe: see the
     /// [module](super).
     ///
-    /// The report is no error when keys were in conflict or failed here and there: see [`Report::is_clean`]. These are
-    /// passed over by a resume; a run without the checkpoint tries them again.
+    /// Some keys in conflict and some failed keys do not make the run an error: see [`Report::is_clean`]. A resume
+    /// passes over these keys. A run without the checkpoint tries them again.
     ///
     /// # Errors
-    /// [`Stopped`] says why it ended before its end, what was done, and where the next run goes on.
+    /// [`Stopped`] says why the backfill stopped early, what was done, and where the next run goes on.
     pub async fn run(mut self) -> Result<Report, Stopped> {
         let observer = self.observer.take();
         let mut shared = self.shared(observer);
@@ -290,7 +294,7 @@ impl Backfill {
         Ok(())
     }
 
-    /// Of everything that a resume must have in common with the run before.
+    /// The settings that a resume must share with the run before, as one text.
     fn fingerprint(&self, copier: &Copier) -> String {
         let [from, to] = self.stores.names();
         let Settings { prefix, verify, .. } = &self.settings;
@@ -313,7 +317,7 @@ fn side<P: Clone>(endpoint: &Endpoint<P>, role: Role, rate: f64) -> Side<P> {
     Side::new(name, endpoint.client().clone(), role, rate)
 }
 
-/// The endpoints' names and no key, the prefix least of all.
+/// Shows the endpoints' names and no key, the prefix least of all.
 impl fmt::Debug for Backfill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [from, to] = self.stores.names();

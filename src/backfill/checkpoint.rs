@@ -19,16 +19,17 @@ const VERSION: u32 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCheckpoint {
-    /// It does not begin as a checkpoint does.
+    /// The text does not begin as a checkpoint does.
     #[error("it is no checkpoint of a backfill")]
     Foreign,
-    /// A later evenkeel wrote it.
+    /// A later version of evenkeel wrote the checkpoint.
     #[error("it has format {0}; this evenkeel reads format 1")]
     Version(u32),
-    /// It ends early, or was changed.
+    /// The checkpoint ends early, or was changed.
     #[error("it is truncated or damaged: remove it to begin anew; what was copied will be skipped")]
     Damaged,
-    /// It belongs to a backfill of another kind, or with another source, target, prefix or level of verification.
+    /// The checkpoint belongs to a backfill of another kind, or with another source, target, prefix or level of
+    /// verification.
     #[error(
         "it belongs to another backfill (kind, names of source and target, prefix or verification differ): \
          name another place for this one's checkpoint"
@@ -38,11 +39,11 @@ pub enum InvalidCheckpoint {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Checkpoint {
-    /// Of what must be the same when it is resumed.
+    /// The settings that must be the same when the backfill is resumed.
     pub(super) settings: String,
-    /// What the ids of this backfill's writes begin with: so that it knows its own copies again.
+    /// The prefix of the ids of this backfill's writes, by which the backfill recognises its own copies.
     pub(super) run: String,
-    /// What became of all keys up to the position.
+    /// The results of all keys up to the position.
     pub(super) counts: Counts,
     pub(super) position: Option<KeyName>,
 }
@@ -76,7 +77,7 @@ impl Checkpoint {
     }
 
     /// # Errors
-    /// Why it is none that can be resumed.
+    /// Why the backfill cannot resume from these bytes.
     pub(super) fn decode(bytes: &[u8], settings: &str) -> Result<Self, InvalidCheckpoint> {
         use InvalidCheckpoint::{Damaged, Foreign, OtherSettings, Version};
         // An empty file is what a full disk leaves, not somebody else's.
@@ -127,7 +128,7 @@ impl Checkpoint {
     }
 }
 
-/// Keys that were listed need not be ours: a line break in one must not end the line.
+/// Other programs wrote some of the listed keys. A line break in a key must not end the line.
 fn escape(key: &str, into: &mut String) {
     for c in key.chars() {
         match c {

@@ -1,14 +1,14 @@
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// The SHA-256 of a content. `Display` is lower-case hex, as `sha256sum` prints it.
+/// The SHA-256 of a content. `Display` shows lower-case hex, as `sha256sum` prints it.
 ///
-/// With it in hand the source's body can be let go before the target's is fetched, so that a copy never holds two.
+/// With the checksum, a copy can drop the source's body before it fetches the target's, and so never holds two bodies.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Checksum([u8; 32]);
 
 impl Checksum {
-    /// Of these bytes.
+    /// The checksum of these bytes.
     pub fn of(content: &[u8]) -> Self {
         Self(Sha256::digest(content).into())
     }

@@ -1,4 +1,4 @@
-//! What is copied: objects, or a table's values.
+//! The two things that a backfill copies: objects, or a table's values.
 
 use super::{
     Fate, KeyName,
@@ -18,8 +18,8 @@ pub(super) enum Copier {
 }
 
 impl Copier {
-    /// One page of the listing. Its keys ascend, and lie above where it begins: else neither a position nor an end of the
-    /// listing would mean anything.
+    /// One page of the listing. Its keys must ascend, and must lie above the start of the page. Otherwise neither a
+    /// position nor the end of a listing would mean anything.
     pub(super) async fn page(&self, shared: &Shared, cursor: &Cursor) -> Result<Page, StopReason> {
         // An endpoint that answers at once, at a rate without bound, would keep the thread.
         tokio::task::consume_budget().await;
@@ -61,7 +61,7 @@ impl Copier {
         })
     }
 
-    /// Says what a copy would do.
+    /// Reports what a copy would do.
     pub(super) async fn look(&self, shared: &Shared, item: Item) -> Result<Fate, StopReason> {
         fate(match self {
             Self::Objects(objects) => objects.look(shared, &item).await,
@@ -76,7 +76,7 @@ impl Copier {
         }
     }
 
-    /// Whether a key may be named so.
+    /// Whether this name is a valid key.
     pub(super) fn is_key(&self, key: &KeyName) -> bool {
         match self {
             Self::Objects(_) => crate::request::Key::new(key.as_str()).is_ok(),
@@ -84,7 +84,7 @@ impl Copier {
         }
     }
 
-    /// Whether it can be copied, as far as the listing tells.
+    /// Whether the item can be copied, as far as the listing shows.
     pub(super) fn is_copyable(&self, item: &Item) -> bool {
         match self {
             Self::Objects(objects) => objects.key(item).is_ok(),
@@ -92,7 +92,7 @@ impl Copier {
         }
     }
 
-    /// How often a copy asks source and target when nothing goes wrong.
+    /// How many requests a copy sends to source and target when nothing goes wrong.
     pub(super) const fn requests(&self) -> [u64; 2] {
         match self {
             // Get and check again; put and read back.
@@ -102,7 +102,7 @@ impl Copier {
         }
     }
 
-    /// How often a copy's content is read at the source and at the target.
+    /// How often a copy reads the content at the source and at the target.
     pub(super) const fn reads(&self, verify: Verify) -> [u64; 2] {
         match (self, verify) {
             (Self::Objects(_), Verify::Length) => [1, 0],

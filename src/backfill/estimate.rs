@@ -7,25 +7,26 @@ use super::{
 };
 use std::{fmt, time::Duration};
 
-/// What a backfill to an empty target costs when nothing goes wrong: what providers bill, and what a progress bar needs.
+/// The cost of a backfill to an empty target when nothing goes wrong: what providers bill, and what a progress bar
+/// needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Estimate {
     /// Keys in the listing.
     pub keys: u64,
-    /// Of these, keys that cannot be copied, as can be told from the listing.
+    /// The number of these keys that cannot be copied, as far as the listing shows.
     pub not_copyable: u64,
-    /// The length of what will be copied, in bytes.
+    /// The total length of the content to copy, in bytes.
     pub bytes: u64,
-    /// Requests to the source, listings included.
+    /// Requests to the source, including listings.
     pub source_requests: u64,
-    /// Of these, pages of the listing: what the estimate itself has cost.
+    /// The number of these requests that fetch pages of the listing. This is the cost of the estimate itself.
     pub listing_requests: u64,
     /// Requests to the target.
     pub target_requests: u64,
-    /// Bytes that leave the source, beside listings of objects.
+    /// Bytes that leave the source, without listings of objects.
     pub source_bytes: u64,
-    /// Bytes that leave the target, read back to verify.
+    /// Bytes that leave the target because they are read back for verification.
     pub read_back_bytes: u64,
 }
 
@@ -67,7 +68,7 @@ pub(super) async fn estimate(copier: &Copier, shared: &Shared) -> Result<Estimat
 }
 
 impl Progress {
-    /// How much longer it will take for `estimate`'s keys at the present pace. `None`: nothing has moved of late.
+    /// The time that the rest of `estimate`'s keys will take at the present pace. `None`: nothing has moved of late.
     pub fn remaining(&self, estimate: &Estimate) -> Option<Duration> {
         let keys = estimate.keys.saturating_sub(self.counts.keys());
         if keys == 0 {

@@ -1,7 +1,8 @@
 use super::Checksum;
 use std::{fmt, sync::Arc};
 
-/// A key of either store. `Debug` shows its length only: keys can carry personal data, and Debug output ends up in logs.
+/// A key of either store. `Debug` shows only the length, because keys can contain personal data and Debug output ends
+/// up in logs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyName(Arc<str>);
 
@@ -22,33 +23,36 @@ impl fmt::Debug for KeyName {
     }
 }
 
-/// What became of one key. In a dry run: what would.
+/// The result of one key. In a dry run: the result that a run would have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fate {
-    /// The target holds what the source holds, because it was put there.
+    /// The target holds the source's content, because the backfill put it there.
     Copied {
-        /// Of the content, as read at the source. `None` in a dry run.
+        /// The checksum of the content, as read at the source. `None` in a dry run.
         checksum: Option<Checksum>,
     },
-    /// The target held the same already. (In a dry run of objects: one of the same length and attributes.)
+    /// The target already held the same content. (In a dry run of objects: an object of the same length and
+    /// attributes.)
     Skipped,
-    /// The target holds something else, or was written to by somebody else during the copy. It was left as it is.
+    /// The target holds other content, or another writer wrote to the target during the copy. The backfill left the
+    /// target as it is.
     Conflict,
-    /// It was listed and is no longer at the source: deleted, or expired.
+    /// The key was listed and is no longer at the source: it was deleted, or has expired.
     Gone {
-        /// A copy was made before that was noticed, and lies at the target. A backfill deletes nothing.
+        /// The backfill had made a copy before it noticed. The copy lies at the target, because a backfill deletes
+        /// nothing.
         copied: bool,
     },
-    /// The target cannot keep it as it is, or its key is none that every provider takes. The latter never ends a backfill,
-    /// however many there are.
+    /// The target cannot keep the content unchanged, or not every provider takes the key. Keys of the second kind never
+    /// end a backfill, however many there are.
     NotCopyable {
-        /// Why, without the key.
+        /// The reason, without the key.
         reason: Arc<str>,
     },
-    /// It was tried and did not work.
+    /// All attempts to copy the key failed.
     Failed {
-        /// What the last attempt met, without the key.
+        /// The error of the last attempt, without the key.
         reason: Arc<str>,
     },
 }
@@ -66,7 +70,7 @@ impl Fate {
         }
     }
 
-    /// Enough of these in a row, and something is wrong that is not the keys'.
+    /// The reason, if the fate counts as a failure. When enough keys in a row fail, the cause is not the keys.
     pub(super) fn reason(&self) -> Option<&Arc<str>> {
         match self {
             Self::NotCopyable { reason } | Self::Failed { reason } => Some(reason),
@@ -81,7 +85,7 @@ impl Fate {
 pub struct Counts {
     /// [`Fate::Copied`].
     pub copied: u64,
-    /// The length of what was copied, in bytes.
+    /// The total length of the copied content, in bytes.
     pub bytes: u64,
     /// [`Fate::Skipped`].
     pub skipped: u64,
@@ -109,12 +113,12 @@ impl Counts {
         one
     }
 
-    /// All keys that were dealt with.
+    /// All keys with a result.
     pub const fn keys(&self) -> u64 {
         self.copied + self.skipped + self.conflicts + self.gone + self.not_copyable + self.failed
     }
 
-    /// Every key that the source has is at the target, with the same content.
+    /// Whether every key of the source is at the target, with the same content.
     pub const fn is_clean(&self) -> bool {
         self.conflicts == 0 && self.not_copyable == 0 && self.failed == 0
     }

@@ -1,4 +1,4 @@
-//! Where a checkpoint is kept: in a file, or wherever the user says.
+//! The place of a checkpoint: a file, or a place of the user's choice.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-/// Keeps a checkpoint: under a kilobyte of text, beside the longest key (which it names).
+/// Keeps a checkpoint. A checkpoint is less than a kilobyte of text, plus the longest key (the text names a key).
 ///
 /// ```
 /// use evenkeel::backfill::CheckpointKeeper;
@@ -34,23 +34,23 @@ use std::{
 /// }
 /// ```
 pub trait CheckpointKeeper: Send + Sync + 'static {
-    /// What was saved last; `None` if nothing was. Called once, at the start.
+    /// The checkpoint that was saved last. `None` if there is none. Called once, at the start.
     fn load(&self) -> impl Future<Output = io::Result<Option<Vec<u8>>>> + Send;
 
-    /// Replaces what was saved before, wholly or not at all, and returns when it would survive a power cut. Never called
-    /// twice at a time. The future may be dropped.
+    /// Replaces the earlier checkpoint, wholly or not at all. Returns when the new checkpoint would survive a power
+    /// cut. Calls never overlap. The future may be dropped.
     fn save(&self, checkpoint: Vec<u8>) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// A checkpoint in a file: written beside it, synced, and renamed over it, so that a kill or a full disk leaves the one
-/// before.
+/// A checkpoint in a file. The new checkpoint is written to a file beside the old one, synced, and renamed over the old
+/// one. A kill or a full disk thus leaves the old checkpoint.
 #[derive(Clone, Debug)]
 pub struct CheckpointFile {
     path: Arc<Path>,
 }
 
 impl CheckpointFile {
-    /// At this path. Its directory must exist, and hold the temporary file, too.
+    /// A checkpoint at this path. The path's directory must exist. The temporary file lies there, too.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into().into(),
@@ -58,8 +58,9 @@ impl CheckpointFile {
     }
 }
 
-/// The calls block, on tokio's threads for that. One that is under way when its future is dropped ends by itself: it is
-/// whole, and older than any that follows only if two backfills share the file, which they must not.
+/// The calls block, on tokio's threads for blocking calls. A call whose future is dropped ends by itself. It writes a
+/// whole checkpoint. That checkpoint can be older than a later one only if two backfills share the file, which they
+/// must not.
 impl CheckpointKeeper for CheckpointFile {
     async fn load(&self) -> io::Result<Option<Vec<u8>>> {
         let path = self.path.clone();
@@ -103,7 +104,7 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Without it the rename itself may not survive a power cut. Other systems than Unix offer no such call.
+/// Without this call the rename itself may not survive a power cut. Only Unix offers such a call.
 fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -114,7 +115,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
-/// A keeper, its type forgotten.
+/// A keeper with its type erased.
 pub(super) trait AnyKeeper: Send + Sync {
     fn load(&self) -> Boxed<'_, Option<Vec<u8>>>;
     fn save(&self, checkpoint: Vec<u8>) -> Boxed<'_, ()>;

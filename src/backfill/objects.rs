@@ -17,12 +17,12 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// How often a key is copied again because its source was overwritten meanwhile. One that is written to more often than
-/// it can be copied is no existing data: the application's own writes must reach the target.
+/// How often a key is copied again because its source was overwritten meanwhile. A key that is overwritten faster than
+/// it can be copied is not existing data: the application's own writes must reach the target.
 const REDONE: u32 = 4;
-/// How often a fresh copy is looked at before it is called wrong: a store may take a moment to show it.
+/// How often a fresh copy is checked before it counts as wrong: a store may take a moment to show the copy.
 const LOOKS: u32 = 3;
-/// The questions about conditions are some 150 requests, and have the time of a body of so many bytes.
+/// The questions about conditions are some 150 requests. Together they get the time limit of a body of this many bytes.
 const QUESTIONS: u64 = 120 << 20;
 
 /// The two stores.
@@ -31,7 +31,7 @@ pub(super) struct Objects {
     pub(super) to: Side<AnyObjectProvider>,
 }
 
-/// What makes a version of an object: bytes that are equal again have S3's same tag, but not the same time.
+/// What identifies a version of an object. In S3, equal bytes have the same tag, but not the same time.
 #[derive(Debug)]
 struct Version {
     etag: Option<ETag>,
@@ -39,7 +39,7 @@ struct Version {
     modified: Option<std::time::SystemTime>,
 }
 
-/// What a copy must have in common with its source.
+/// What a copy and its source must have in common.
 struct Content {
     size: u64,
     checksum: Checksum,
@@ -52,13 +52,13 @@ enum There {
         tag: Option<ETag>,
         ours: bool,
     },
-    /// An earlier version that this backfill put there.
+    /// An earlier version, which this backfill put there.
     Outdated {
         tag: Option<ETag>,
     },
     Foreign,
     Missing,
-    /// It is what we put, and it is not what we put.
+    /// The backfill's own copy, but with wrong content.
     Damaged,
 }
 
@@ -101,8 +101,8 @@ impl Objects {
         })
     }
 
-    /// Has a target that may overwrite instead asked whether it keeps to the conditions that a copy carries. Its provider refuses
-    /// what it was found not to keep to, and the keys are not copied then.
+    /// Asks a target that may overwrite whether it keeps to the conditions that a copy carries. The target's provider
+    /// then refuses conditions to which the target does not keep, and no key is copied.
     pub(super) async fn have_target_asked(&self, shared: &Shared) -> Result<(), Refusal> {
         let known = Capabilities {
             // Nothing is deleted.
@@ -123,7 +123,7 @@ impl Objects {
         self.to.ask(shared, QUESTIONS, questions).await
     }
 
-    /// The key of what was listed, or why it is none here or there.
+    /// The key of a listed item, or why source or target does not take the key.
     pub(super) fn key(&self, item: &Item) -> Result<Key, String> {
         let key = Key::new(item.key.as_str()).map_err(|invalid| invalid.to_string())?;
         let kept = self.to.provider.check_key(&key);
@@ -250,7 +250,8 @@ impl Objects {
         }
     }
 
-    /// What lies at the target now. `written`: the tag of what was just put; `None`: it was occupied.
+    /// What lies at the target now. `written`: the tag of the copy that was just put. `None`: the target had the key
+    /// already.
     async fn look_back(
         &self,
         shared: &Shared,
@@ -320,7 +321,7 @@ impl Version {
         }
     }
 
-    /// By what both answers tell: an adapter may know less from the one than from the other.
+    /// Compares what both answers show: an adapter may know less from one answer than from the other.
     fn is_same(&self, other: &Self) -> bool {
         fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
             one.is_none() || other.is_none() || one == other
@@ -331,12 +332,13 @@ impl Version {
     }
 }
 
-/// A create or a conditional overwrite found something else.
+/// Whether a create or a conditional overwrite found other content.
 fn is_occupied(refusal: &Refusal) -> bool {
     refusal.is(ProviderErrorKind::AlreadyExists) || refusal.is(ProviderErrorKind::PreconditionFailed)
 }
 
-/// The endpoint cannot name or keep it: it says so, or its adapter does before anything is sent.
+/// Whether the endpoint cannot name or keep the object. The endpoint says so, or its adapter does before anything is
+/// sent.
 fn is_not_copyable(error: &ProviderError) -> bool {
     match error.kind() {
         ProviderErrorKind::Unsupported => true,
@@ -345,7 +347,7 @@ fn is_not_copyable(error: &ProviderError) -> bool {
     }
 }
 
-/// Whether everything that was asked for is there. A store may add its own default where nothing was asked for.
+/// Whether all wanted attributes are there. A store may add its own default where none was wanted.
 fn carries(want: &Attributes, there: &Attributes) -> bool {
     let kept = |want: &Option<String>, there: &Option<String>| want.is_none() || want == there;
     kept(&want.content_type, &there.content_type)

@@ -1,18 +1,18 @@
-//! How fast one endpoint is asked. Pure.
+//! The rate of requests to one endpoint. Pure.
 //!
-//! Requests leave at even distances, the rate's. When the endpoint asks to slow down, all of them stay away for as long as
-//! it says, and then leave at half the pace; every second that goes well gives a thirtieth back. (Additive increase,
+//! Requests leave at even distances. When the endpoint asks to slow down, all requests pause for as long as it says,
+//! and then leave at half the pace. Every second that goes well gives a thirtieth back. (Additive increase,
 //! multiplicative decrease, so that two backfills and an application settle.)
 
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// However often an endpoint throttles, it is asked this often a second.
+/// The rate never falls below this many requests a second, however often an endpoint throttles.
 const SLOWEST: f64 = 1.0;
 /// How long a cut takes to grow back.
 const RECOVERY: Duration = Duration::from_secs(30);
-/// The pause where the endpoint does not say how long. At most one cut is made in it: what was under way when the first
-/// refusal came is refused for the same reason.
+/// The pause where the endpoint does not say how long. At most one cut is made in a pause: requests that were under way
+/// at the first refusal are refused for the same reason.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Pace {
     /// Requests a second at most; infinite if unlimited.
     most: f64,
     current: f64,
-    /// What grows back per second.
+    /// How much of the rate grows back per second.
     step: f64,
     /// When the next request may leave.
     next: Instant,
@@ -49,7 +49,7 @@ impl Pace {
         }
     }
 
-    /// When a request may leave that wants to leave now. The slot is taken.
+    /// When the next request may leave, if it is to leave now. Takes that slot.
     pub(super) fn reserve(&mut self, now: Instant) -> Instant {
         let slot = self.next.max(now);
         self.next = slot + self.distance();
@@ -57,12 +57,12 @@ impl Pace {
         slot
     }
 
-    /// Whether a slot that was given out earlier still counts: nobody leaves into a pause.
+    /// Whether a pause is on. A request with an earlier slot must not leave into a pause, either.
     pub(super) fn is_paused(&self, now: Instant) -> bool {
         self.cut_until.is_some_and(|until| now < until)
     }
 
-    /// The endpoint asked for less. Returns for how long it is left alone.
+    /// The endpoint throttled a request. Returns the length of the pause.
     pub(super) fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) -> Duration {
         let pause = retry_after.unwrap_or(PAUSE);
         if !self.is_paused(now) {
@@ -90,7 +90,7 @@ impl Pace {
         self.grown = self.grown.max(now);
     }
 
-    /// A request was not answered, or refused. Returns for how long nothing has gone well.
+    /// A request got no answer, or a refusal. Returns for how long nothing has gone well.
     pub(super) fn failed(&mut self, now: Instant) -> Duration {
         let since = *self.failing_since.get_or_insert(now);
         now.saturating_duration_since(since)

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Providers keep an expiry to the second, rounded up, and two hosts' reckoning adds another.
+/// Providers keep an expiry to the second, rounded up. The clocks of two hosts add another second.
 const EXPIRY_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// One line of the source's listing.
@@ -24,7 +24,7 @@ pub(super) struct Item {
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) items: Vec<Item>,
-    /// Items that the source left out: another program's.
+    /// The number of items that the source left out because another program wrote them.
     pub(super) foreign: u64,
     /// Where the next page begins; `None` at the end.
     pub(super) next: Option<Cursor>,
@@ -33,16 +33,16 @@ pub(super) struct Page {
 /// Where a page begins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cursor {
-    /// After this key, which any run can resume from.
+    /// The page begins after this key. Any run can resume from a key.
     pub(super) after: Option<String>,
-    /// Where the provider's page was empty and there is more all the same: its own token.
+    /// The provider's own token, where the provider's page was empty although there are more.
     pub(super) token: Option<String>,
-    /// What the empty pages before it have shown.
+    /// What the empty pages before this page have shown.
     pub(super) progress: Progress,
 }
 
 impl Cursor {
-    /// After this key; `None`: from the beginning.
+    /// A page after this key. `None`: the first page.
     pub(super) fn after(key: Option<String>) -> Self {
         Self {
             after: key,
@@ -53,7 +53,7 @@ impl Cursor {
 
 impl Page {
     /// # Errors
-    /// Why the pages lead nowhere.
+    /// Why the pages do not move on.
     pub(super) fn moves_on(&mut self, cursor: &Cursor) -> Result<(), &'static str> {
         // Ascending keys are progress enough.
         if self.items.is_empty()
@@ -67,8 +67,8 @@ impl Page {
     }
 }
 
-/// A value as it was read, with its end by the monotonic clock: a step of the host's clock during a long backfill must not
-/// change what remains of a value's time.
+/// A value as it was read, with its expiry by the monotonic clock. A step of the host's clock during a long backfill
+/// must not change how long a value has left.
 #[derive(Clone, Debug)]
 pub(super) struct Timed {
     pub(super) value: Value,
@@ -83,7 +83,7 @@ impl Timed {
         Self { value, ends }
     }
 
-    /// What remains of its time; zero if it is over, `None` if it stays.
+    /// How long the value has left. Zero if it has expired, `None` if it stays.
     pub(super) fn time_to_live(&self) -> Option<Duration> {
         Some(self.ends?.saturating_duration_since(clock::now()))
     }

@@ -8,15 +8,15 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// The cap that doubling never exceeds.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// What is to be done about an attempt that did not succeed.
+/// What to do about an attempt that did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
-    /// It is an answer, and the key's affair.
+    /// The failure is an answer, and concerns the key.
     Answer,
-    /// The endpoint asks for less. All requests there wait, and come more slowly afterwards.
+    /// The endpoint throttles. All requests there wait, and come more slowly afterwards.
     SlowDown,
-    /// The endpoint's trouble: the same again, later. Every request of a backfill may be repeated: reads change nothing,
-    /// and writes are conditional and recognise themselves.
+    /// The endpoint is in trouble. The request is repeated later. Every request of a backfill may be repeated: reads
+    /// change nothing, and writes are conditional and recognise themselves.
     Again,
 }
 

@@ -4,55 +4,55 @@ use super::{Counts, Fate, KeyName};
 use crate::model::clock::Instant;
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
-/// Something happened. `Display` is one sentence without the key.
+/// An event of a backfill. `Display` is one sentence without the key.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// It begins, or goes on.
+    /// The backfill begins, or goes on.
     Started {
-        /// Everything up to this key was done before. `None`: from the beginning.
+        /// Everything up to this key was done before. `None`: the backfill starts at the beginning.
         resumed_after: Option<KeyName>,
     },
     /// A key is done.
     Key {
-        /// Which.
+        /// The key.
         key: KeyName,
         /// The length of its content.
         bytes: u64,
-        /// What became of it.
+        /// The result of the key.
         fate: Fate,
     },
-    /// The source was overwritten while a key was copied; it is copied again.
+    /// The source was overwritten while the key was copied. The backfill copies the key again.
     SourceChanged {
-        /// Which.
+        /// The key.
         key: KeyName,
     },
-    /// A page of the source's scan left out items that are not of the shape that this crate stores.
+    /// A page of the source's scan left out items that are not in the form that this crate stores.
     Foreign {
-        /// How many.
+        /// The number of items.
         items: u64,
     },
     /// A request failed and is repeated.
     Retrying {
-        /// Where.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// What it met.
+        /// The error of the request.
         error: Arc<str>,
-        /// After this long.
+        /// How long the backfill waits before it repeats the request.
         wait: Duration,
     },
-    /// An endpoint asked for less: nothing is sent there for a while, and then less.
+    /// An endpoint throttled a request. The backfill sends nothing there for a while, and then less.
     Throttled {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// For so long.
+        /// The length of the pause.
         pause: Duration,
     },
     /// The checkpoint was saved, up to [`Progress::position`] at the time.
     Saved,
-    /// The checkpoint could not be saved. That is tried again; after a few times the backfill ends.
+    /// The checkpoint could not be saved. The backfill tries again, and ends after a few failures.
     NotSaved {
-        /// Why.
+        /// The error.
         error: Arc<str>,
     },
 }
@@ -82,25 +82,25 @@ impl fmt::Display for Event {
     }
 }
 
-/// How far a backfill is.
+/// How far a backfill has come.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What became of the keys so far, those of the runs before a resume included.
+    /// The results of the keys so far. The runs before a resume are included.
     pub counts: Counts,
-    /// How often a source was overwritten during its copy, and copied again, in this run.
+    /// How often, in this run, a source was overwritten during its copy and copied again.
     pub source_changes: u64,
-    /// Items of the source that are not of the shape that this crate stores, in this run: another program's. They are no
-    /// keys of the backfill's, and none of them is copied. (An object has no shape. One whose name no key may have is
-    /// counted as [not copyable](Fate::NotCopyable).)
+    /// Items of the source that are not in the form that this crate stores, in this run. Another program wrote them.
+    /// They are not keys of the backfill, and none of them is copied. (An object has no form. An object with a name
+    /// that is not a valid key counts as [not copyable](Fate::NotCopyable).)
     pub foreign: u64,
-    /// Requests to the source in this run, listings included.
+    /// Requests to the source in this run, including listings.
     pub source_requests: u64,
     /// Requests to the target in this run.
     pub target_requests: u64,
-    /// Up to here everything is done: where a resume goes on.
+    /// All keys up to this key are done. A resume goes on after it.
     pub position: Option<KeyName>,
-    /// Since this run began.
+    /// The time since this run began.
     pub elapsed: Duration,
     /// Keys a second, over the last ten seconds.
     pub keys_per_second: f64,

@@ -1,5 +1,5 @@
-//! The loop: a page is fetched while keys are copied and the checkpoint is saved, all in the caller's task. Dropping it
-//! drops everything that is under way.
+//! The loop: it fetches a page while it copies keys and saves the checkpoint, all in the caller's task. Dropping the
+//! loop's future drops everything that is under way.
 
 use super::{
     Counts, KeyName, Report,
@@ -18,21 +18,21 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::{collections::VecDeque, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::{sleep_until, timeout};
 
-/// How often the checkpoint is saved when little happens: what a kill costs is then a second's work.
+/// How often the checkpoint is saved when little happens. A kill then costs a second's work.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// How often in a row it may fail to be saved. Going on without one would break the promise of a cheap resume.
+/// How often in a row saving may fail. Without a checkpoint the promise of a cheap resume would be broken.
 const SAVES: u32 = 5;
 /// The longest that saving may take.
 const SAVE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Where the checkpoint goes, and which backfill's it is.
+/// Where the checkpoint is saved, and to which backfill it belongs.
 pub(super) struct Keeping<'r> {
     pub(super) keeper: &'r dyn AnyKeeper,
     pub(super) settings: String,
     pub(super) run: String,
 }
 
-/// What is done with a key.
+/// What the run does with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
     Copy,
@@ -51,7 +51,7 @@ pub(super) struct Run<'r> {
     listing: bool,
     copying: usize,
     bytes_under_way: u64,
-    /// What will be saved when the save that is under way succeeds.
+    /// What counts as saved when the present save succeeds.
     saving: Option<u64>,
     tried_to_save: Instant,
     not_saved: u32,
@@ -247,7 +247,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Saving the present position; `None` if nobody keeps it.
+    /// Saves the present position. `None` if there is no keeper.
     fn save(&mut self) -> Option<impl Future<Output = io::Result<()>> + Send + use<'r>> {
         let keeping = self.keeping.as_ref()?;
         self.tried_to_save = clock::now();

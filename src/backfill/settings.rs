@@ -1,16 +1,15 @@
 use crate::model::bounds::{DAY, YEAR};
 use std::time::Duration;
 
-/// How much is asked to believe that a copy is right. Every level also compares length, content type, cache control and
-/// user metadata.
+/// How a copy is verified. Every level also compares length, content type, cache control and user metadata.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verify {
-    /// The target is asked for the object's length (a HEAD). No body travels twice, and a body that was damaged without
-    /// changing its length is not seen. A table has no such question: its values are always read back.
+    /// A HEAD asks the target for the object's length. No body travels twice. Damage that does not change a body's
+    /// length goes unnoticed. Tables have no such request: their values are always read back.
     Length,
-    /// The target is read back, and its SHA-256 is compared with that of what was read at the source. Costs the target's
-    /// egress once for every byte copied.
+    /// The copy is read back from the target, and its SHA-256 is compared with that of the content read at the source.
+    /// This costs the target's egress once for every copied byte.
     #[default]
     ReadBack,
 }
@@ -24,7 +23,7 @@ impl Verify {
     }
 }
 
-/// What bounds a backfill. The numbers are the defaults of [`Backfill`](super::Backfill)'s setters.
+/// The bounds of a backfill. The numbers are the defaults of [`Backfill`](super::Backfill)'s setters.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) prefix: String,
@@ -39,25 +38,26 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// A seventh of the writes that S3 gives one prefix (3,500 a second), so that the application's own do not notice.
+    /// A seventh of the writes that S3 gives one prefix (3,500 a second), so that the application does not notice.
     pub(super) const RATE: f64 = 500.0;
-    /// A request in a quarter of an hour: slower is a mistake.
+    /// A request in a quarter of an hour: a lower rate is a mistake.
     pub(super) const SLOWEST: f64 = 1e-3;
-    /// What keeps that rate at 60 ms a request, and no more connections than an SDK's pool opens without being told.
+    /// Keeps up that rate at 60 ms a request, with no more connections than an SDK's pool opens by default.
     pub(super) const CONCURRENCY: usize = 32;
     /// Bodies are in memory while they are copied; a quarter of a gigabyte is what a small instance can spare.
     pub(super) const BYTES_UNDER_WAY: u64 = 256 << 20;
-    /// With waits of up to 0.2, 0.4, … s in between: what does not pass in these is no passing trouble of one request.
+    /// With waits of up to 0.2, 0.4, … s in between. Trouble that outlasts these attempts is not one request's passing
+    /// trouble.
     pub(super) const ATTEMPTS: u32 = 6;
-    /// What load balancers give up at. Beside it a second for every megabyte of a body.
+    /// Load balancers give up after this time. An attempt gets a second more for every megabyte of a body.
     pub(super) const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
-    /// A failing endpoint is waited for this long: regional hiccups pass, an outage is for a person to look at.
+    /// How long the backfill waits for a failing endpoint: regional hiccups pass, but a person must look at an outage.
     pub(super) const PATIENCE: Duration = Duration::from_secs(300);
     /// More than a few unlucky keys, and few enough to notice a missing permission at once.
     pub(super) const FAILURES_IN_A_ROW: u32 = 20;
 
     /// # Errors
-    /// What is nonsense.
+    /// Which setting is nonsense.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.rate.is_nan() || self.rate < Self::SLOWEST {
             return Err(format!("the rate must be at least {} a second", Self::SLOWEST));
@@ -78,7 +78,7 @@ impl Settings {
         }
     }
 
-    /// The longest that one attempt may take that moves a body of so many bytes.
+    /// The longest that an attempt may take that moves a body of this many bytes.
     pub(super) fn limit(&self, bytes: u64) -> Duration {
         self.attempt_limit.saturating_add(Duration::from_millis(bytes / 1_000))
     }

@@ -12,17 +12,17 @@ use std::{
     time::Duration,
 };
 
-/// Whoever is told what happens.
+/// The user's function that is called with every event.
 pub(super) type Observer = Box<dyn FnMut(&Event, &Progress) + Send>;
 
-/// Which of the two an endpoint is.
+/// Which of the two sides an endpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Source,
     Target,
 }
 
-/// What all copies of one run have in common.
+/// What all copies of one run share.
 pub(super) struct Shared {
     pub(super) settings: Settings,
     run: String,
@@ -61,7 +61,7 @@ impl Shared {
         }
     }
 
-    /// Goes on where another run was left.
+    /// Goes on where another run ended.
     pub(super) fn resume(&mut self, run: String, counts: Counts, position: Option<KeyName>) {
         self.run = run;
         let mut tally = self.tally();
@@ -69,15 +69,15 @@ impl Shared {
         tally.position = position;
     }
 
-    /// A name for a run that no other has.
+    /// A name for a run that no other run has.
     pub(super) fn draw_run(&self) -> String {
         let mut run = format!("{:016x}", self.rng().u64(..));
         run.truncate(15);
         run
     }
 
-    /// The id under which a source's version is put at the target: the same in every attempt and after every resume.
-    /// 32 characters, which is what evenkeel's other write ids take.
+    /// The id under which the backfill puts a source's version at the target: the same in every attempt and after every
+    /// resume. It has 32 characters, as evenkeel's other write ids.
     pub(super) fn write_id(&self, version: &str) -> WriteId {
         let version = Checksum::of(version.as_bytes()).short();
         WriteId::new(format!("{}.{version}", self.run))
@@ -103,7 +103,7 @@ impl Shared {
         tally.meter.note(now, counts.bytes);
     }
 
-    /// A page of the listing left out so many foreign items.
+    /// Counts the foreign items that a page of the listing left out.
     pub(super) fn left_out(&self, foreign: u64) {
         if foreign > 0 {
             self.tally().foreign += foreign;

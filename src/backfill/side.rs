@@ -1,4 +1,4 @@
-//! One of the two endpoints, and how it is asked.
+//! One of the two endpoints, and how requests are sent to it.
 
 use super::{
     pace::Pace,
@@ -26,12 +26,12 @@ pub(super) struct Side<P> {
     pace: Mutex<Pace>,
 }
 
-/// Why a request came to nothing.
+/// Why a request failed.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// A definite answer: the key's affair.
+    /// A definite answer, which concerns the key.
     Answer(Box<ProviderError>),
-    /// It failed in every attempt.
+    /// The request failed in every attempt.
     GaveUp(Box<ProviderError>),
     /// The endpoint serves nothing at all.
     Stop(StopReason),
@@ -42,7 +42,7 @@ impl Refusal {
         matches!(self, Self::Answer(error) if error.kind() == kind)
     }
 
-    /// The target could not be asked what it does with conditions.
+    /// The reason to stop if the target could not be asked how it treats conditions.
     pub(super) fn about_conditions(self, target: &Arc<str>) -> StopReason {
         match self {
             Self::Answer(error) | Self::GaveUp(error) => StopReason::Unverified {
@@ -64,8 +64,9 @@ impl<P> Side<P> {
         }
     }
 
-    /// Asks until there is an answer: at the endpoint's pace, each attempt within its limit for a body of so many bytes,
-    /// failures again after a growing wait. Dropped at any time it holds nothing but a slot of the pace, which passes.
+    /// Sends a request until there is an answer, at the endpoint's pace. Each attempt has the limit for a body of this
+    /// many bytes. A failed attempt is repeated after a growing wait. A future that is dropped holds only a slot of the
+    /// pace, which passes.
     pub(super) async fn ask<T, F>(&self, shared: &Shared, bytes: u64, request: impl Fn() -> F) -> Result<T, Refusal>
     where
         F: Future<Output = Result<T, ProviderError>>,
@@ -118,7 +119,7 @@ impl<P> Side<P> {
         }
     }
 
-    /// Returns when the pace lets a request leave.
+    /// Waits until the pace lets a request leave.
     async fn leave(&self) {
         loop {
             let now = clock::now();
@@ -133,7 +134,8 @@ impl<P> Side<P> {
         }
     }
 
-    /// A throttle does not count as one of the request's attempts: many requests share one endpoint's patience.
+    /// A throttled attempt does not count as one of the request's attempts: many requests share one endpoint's
+    /// patience.
     fn slow_down(&self, shared: &Shared, error: ProviderError, now: Instant) -> Result<(), Refusal> {
         debug_assert_eq!(error.outcome().verdict, Verdict::Throttled);
         let retry_after = error.outcome().retry_after;

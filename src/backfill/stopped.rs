@@ -6,32 +6,32 @@ use std::{fmt, io, sync::Arc, time::Duration};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// What became of the keys, those of the runs before a resume included.
+    /// The results of the keys. The runs before a resume are included.
     pub counts: Counts,
-    /// How often a source was overwritten during its copy, and copied again, in this run.
+    /// How often, in this run, a source was overwritten during its copy and copied again.
     pub source_changes: u64,
-    /// Items of the source that are not of the shape that this crate stores, in this run: another program's. They are no
-    /// keys of the backfill's, and none of them is copied. (An object has no shape. One whose name no key may have is
-    /// counted as [not copyable](super::Fate::NotCopyable).)
+    /// Items of the source that are not in the form that this crate stores, in this run. Another program wrote them.
+    /// They are not keys of the backfill, and none of them is copied. (An object has no form. An object with a name
+    /// that is not a valid key counts as [not copyable](super::Fate::NotCopyable).)
     pub foreign: u64,
-    /// Requests to the source in this run, listings included.
+    /// Requests to the source in this run, including listings.
     pub source_requests: u64,
-    /// Requests to the target in this run. The questions about conditions count as one.
+    /// Requests to the target in this run. The questions about conditions count as one request.
     pub target_requests: u64,
-    /// Everything up to this key is done: a run with the same checkpoint goes on after it.
+    /// All keys up to this key are done: a run with the same checkpoint goes on after it.
     pub position: Option<KeyName>,
     /// How long this run took.
     pub elapsed: Duration,
 }
 
 impl Report {
-    /// Every key that the source has is at the target, with the same content. See [`Counts::is_clean`].
+    /// Whether every key of the source is at the target, with the same content. See [`Counts::is_clean`].
     pub const fn is_clean(&self) -> bool {
         self.counts.is_clean()
     }
 }
 
-/// A backfill ended before its end. `Display` says why and what to do; no key is in it.
+/// A backfill that stopped before the end of the listing. `Display` says why and what to do, and shows no key.
 #[derive(Debug)]
 pub struct Stopped {
     reason: StopReason,
@@ -39,7 +39,7 @@ pub struct Stopped {
     report: Box<Report>,
 }
 
-/// Why a backfill ended before its end.
+/// Why a backfill stopped before the end of the listing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StopReason {
@@ -49,9 +49,9 @@ pub enum StopReason {
     /// A side breaks a constraint on where data may go. Nothing was sent.
     #[error("{endpoint} may not be used, as {violation}")]
     Constraint {
-        /// Its name.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// What it breaks.
+        /// The broken constraint.
         violation: Violation,
     },
     /// The checkpoint cannot be resumed. Nothing was sent.
@@ -63,16 +63,16 @@ pub enum StopReason {
     /// The checkpoint could not be saved, several times in a row.
     #[error("the checkpoint could not be saved")]
     Save(#[source] io::Error),
-    /// The source's listing failed, after all attempts. What had been listed before was copied.
+    /// The source's listing failed in all attempts. The keys that had been listed before were copied.
     #[error("{endpoint} could not be listed")]
     Listing {
         /// The source's name.
         endpoint: Arc<str>,
-        /// What the last attempt met.
+        /// The error of the last attempt.
         #[source]
         error: Box<ProviderError>,
     },
-    /// The target may be a store that overwrites where it was asked to create, and could not be asked. Nothing was copied.
+    /// The target may overwrite where a create was requested, and it could not be asked. Nothing was copied.
     #[error(
         "{endpoint} could not be asked whether it keeps to the conditions of a put, which a copy carries so as to overwrite \
          nothing: {error}; mend that, or say so to its adapter if you know that it does"
@@ -80,27 +80,28 @@ pub enum StopReason {
     Unverified {
         /// The target's name.
         endpoint: Arc<str>,
-        /// What the last attempt met.
+        /// The error of the last attempt.
         #[source]
         error: Box<ProviderError>,
     },
-    /// An endpoint has not answered anything for longer than the patience, or asks to be left alone for longer.
+    /// An endpoint has answered nothing for longer than the patience, or asks for a longer pause.
     #[error("{endpoint} has not served anything for {silent:.0?}, or wants not to be asked for that long")]
     Unavailable {
-        /// Its name.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// For how long.
+        /// How long the endpoint has answered nothing.
         silent: Duration,
-        /// What the last attempt met.
+        /// The error of the last attempt.
         #[source]
         error: Box<ProviderError>,
     },
-    /// So many keys in a row were not copied that it is not the keys'. They are not passed over: a resume tries them again.
+    /// Too many keys in a row were not copied: the cause is not the keys. They are not passed over: a resume tries them
+    /// again.
     #[error("{count} keys in a row were not copied, the last because: {reason}")]
     FailuresInARow {
-        /// How many.
+        /// The number of keys.
         count: u32,
-        /// What the last met.
+        /// The error of the last key.
         reason: Arc<str>,
     },
 }
@@ -113,7 +114,7 @@ impl Stopped {
         }
     }
 
-    /// Why.
+    /// Why the backfill stopped.
     pub const fn reason(&self) -> &StopReason {
         &self.reason
     }

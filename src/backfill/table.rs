@@ -13,7 +13,8 @@ use std::time::Duration;
 
 /// How often a key is copied again because its source was overwritten meanwhile.
 const REDONE: u32 = 4;
-/// Entries in a page: values come along, and at the 400 KB of the largest a page should still fit in memory.
+/// Entries in a page. A page contains the values: with values of 400 KB, the largest, a page should still fit in
+/// memory.
 const PAGE: usize = 100;
 
 /// The two tables.
@@ -47,7 +48,7 @@ impl Table {
     }
 
     /// # Errors
-    /// Why the target does not take this key, or this value.
+    /// Why the target does not take this key or this value.
     pub(super) fn check(&self, item: &Item) -> Result<Key, String> {
         let key = Key::new(item.key.as_str()).map_err(|invalid| invalid.to_string())?;
         let limits = self.to.provider.limits();
@@ -159,7 +160,7 @@ impl Table {
         })
     }
 
-    /// The latest value; `None` if there is none.
+    /// The latest value. `None` if there is no value.
     async fn fetch(&self, shared: &Shared, side: &Side<AnyKvProvider>, item: &Item) -> Result<Option<Timed>, Refusal> {
         let Ok(key) = Key::new(item.key.as_str()) else {
             return Ok(None);

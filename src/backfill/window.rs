@@ -1,14 +1,16 @@
 //! Which keys are done, in the order of the listing. Pure.
 //!
-//! Keys end in any order; the *position* is the last one before which everything is done, and what a resume starts from.
+//! Keys end in any order. The *position* is the last key up to which all keys are done. A resume starts from the
+//! position.
 
 use super::{Counts, KeyName};
 use std::collections::VecDeque;
 
-/// How many keys at most lie beyond the position that was saved last: what a resume may have to repeat. Enough for the
-/// saves (a few a second) not to hold up a fast copy.
+/// The most keys beyond the position that was saved last, which a resume may have to repeat. The number is large enough
+/// that the saves (a few a second) do not hold up a fast copy.
 pub(super) const WINDOW: u64 = 1_000;
-/// Failures are held back from the position only up to here; who tolerates more wants to pass them.
+/// Failures hold back the position only if the limit of failures is at most this. A user who tolerates more wants to
+/// pass them.
 const HELD: u32 = 500;
 
 #[derive(Debug)]
@@ -21,7 +23,7 @@ pub(super) struct Window {
     /// The number after the key at the position.
     confirmed_to: u64,
     saved_to: u64,
-    /// The failures that follow the position without a success among them.
+    /// The failures after the position, without a success among them.
     row: Row,
     holds: bool,
 }
@@ -53,13 +55,13 @@ impl Window {
         }
     }
 
-    /// The next key of the listing is begun. Returns its number.
+    /// A key of the listing is begun. Returns the key's number.
     pub(super) fn admit(&mut self, key: KeyName) -> u64 {
         self.slots.push_back(Slot { key, done: None });
         self.first + self.slots.len() as u64 - 1
     }
 
-    /// Key `number` is done, with this to count. `failed`: in a way that, in a row, is not the keys' fault.
+    /// Key `number` is done, with this to count. `failed`: many such results in a row are not the keys' fault.
     pub(super) fn done(&mut self, number: u64, counts: Counts, failed: bool) {
         if let Some(slot) = self.slots.get_mut((number - self.first) as usize) {
             slot.done = Some((counts, failed));
@@ -76,7 +78,7 @@ impl Window {
         }
     }
 
-    /// Nothing follows: what failed last is passed, too.
+    /// The listing has ended: the position passes the last failures, too.
     pub(super) fn pass(&mut self) {
         self.confirmed.add(std::mem::take(&mut self.row.counts));
         if let Some(last) = self.row.last.take() {
@@ -85,7 +87,7 @@ impl Window {
         }
     }
 
-    /// How many failures in a row end at the last key that is done.
+    /// The number of failures in a row that ends at the last key that is done.
     pub(super) const fn row(&self) -> u32 {
         self.row.length
     }
@@ -102,12 +104,12 @@ impl Window {
         self.confirmed
     }
 
-    /// How many keys lie between the saved position and the present one.
+    /// The number of keys between the saved position and the present one.
     pub(super) const fn unsaved(&self) -> u64 {
         self.confirmed_to - self.saved_to
     }
 
-    /// What to pass to [`saved`](Self::saved) when the present position was saved.
+    /// The value for [`saved`](Self::saved) when the present position was saved.
     pub(super) const fn mark(&self) -> u64 {
         self.confirmed_to
     }

@@ -4,7 +4,7 @@ use super::{
 };
 use std::fmt;
 
-/// What makes no sense in a scenario that is well formed.
+/// What makes no sense in a well-formed scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidScenario {
     pub(super) path: Vec<Step>,
@@ -20,11 +20,11 @@ impl fmt::Display for InvalidScenario {
 impl std::error::Error for InvalidScenario {}
 
 impl Scenario {
-    /// Whether it makes sense: at least one phase, durations above zero, probabilities above 0 and up to 1,
-    /// parameters in their ranges. Every way to play a scenario asks this first.
+    /// Checks that the scenario makes sense: at least one phase, durations above zero, probabilities above 0 and up to
+    /// 1, parameters in their ranges. Every player of a scenario makes this check first.
     ///
     /// # Errors
-    /// The first thing that makes no sense, with the phase and rule it is in.
+    /// The first thing that makes no sense, with its phase and rule.
     pub fn validate(&self) -> Result<(), InvalidScenario> {
         let wrong = |path: &[Step], reason: String| {
             Err(InvalidScenario {

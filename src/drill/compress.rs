@@ -2,11 +2,11 @@ use super::Scenario;
 use std::time::Duration;
 
 impl Scenario {
-    /// The same course in `total`: phases keep their proportions, but none gets less than a twentieth of the whole (less
-    /// where there are more than ten phases: half of an equal share), so that a phase of minutes in an incident of hours
-    /// can still be seen. What the short phases gain, the others give in proportion.
+    /// The same scenario in `total`. Phases keep their proportions, but each phase gets at least a twentieth of the
+    /// whole, so that a phase of minutes in an incident of hours stays visible. (With more than ten phases the minimum
+    /// is less: half of an equal share.) The longer phases give in proportion what the short phases gain.
     ///
-    /// Only phases shrink. Delays, rates and probabilities stay: a hang is as long for the client as it was.
+    /// Only phases shrink. Delays, rates and probabilities stay: a client sees a hang of the original length.
     #[must_use]
     pub fn compressed(&self, total: Duration) -> Self {
         let mut compressed = self.clone();
@@ -18,7 +18,7 @@ impl Scenario {
     }
 }
 
-/// Divides `total` in proportion to `wanted`, each part with the minimum that [`Scenario::compressed`] promises.
+/// Divides `total` in proportion to `wanted`. Each part has the minimum that [`Scenario::compressed`] promises.
 fn shares(wanted: &[u128], total: u128) -> Vec<u128> {
     let floor = total / (2 * wanted.len().max(10)) as u128;
     let mut lifted = vec![false; wanted.len()];

@@ -3,7 +3,7 @@
 use serde::{Deserializer, Serializer, de};
 use std::{fmt, time::Duration};
 
-/// The units, largest first, in milliseconds. Nothing finer: no outage is told in microseconds.
+/// The units, largest first, in milliseconds. No unit is finer: no report of an outage counts microseconds.
 const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
     ("h", 3_600_000),
@@ -12,7 +12,7 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// Reads numbers with units, larger units first, each at most once, with or without spaces between.
+/// Reads numbers with units, larger units first, each at most once, with or without spaces between them.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut units = UNITS.iter();
@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(total))
 }
 
-/// Writes what [`parse`] reads; what is finer than a millisecond is dropped.
+/// Writes the form that [`parse`] reads. Fractions of a millisecond are dropped.
 pub(super) fn format(duration: Duration) -> String {
     let mut millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut text = String::new();
@@ -72,7 +72,7 @@ impl de::Visitor<'_> for Human {
     }
 }
 
-/// The same where the field may be absent.
+/// The same for a field that may be absent.
 pub(super) mod optional {
     use super::{Deserializer, Duration, Serializer};
 

@@ -4,78 +4,79 @@ use std::time::Duration;
 
 /// What goes wrong for a call that a rule selects.
 ///
-/// In JSON a fault without parameters is a string (`"hang"`), one with parameters an object (`{"status": {"code": 500}}`).
+/// In JSON a fault without parameters is a string (`"hang"`), a fault with parameters an object (`{"status": {"code":
+/// 500}}`).
 ///
-/// Several rules can hit one call. The faults that only *change* an answer (`slow`, `delay`, `drip`, `truncate`,
-/// `stale_reads`) add up; of those that *end* a call, the first in the order of the rules decides.
+/// Several rules can hit one call. Faults that only *change* an answer (`slow`, `delay`, `drip`, `truncate`,
+/// `stale_reads`) add up. Of the faults that *end* a call, the first in the order of the rules decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The connection is accepted and the request is never answered.
+    /// The server accepts the connection and never answers the request.
     Hang,
-    /// The connection is never accepted: connecting takes until the client gives up. Open connections are not touched;
-    /// add a `hang` for those.
+    /// The server never accepts the connection: connecting lasts until the client gives up. Open connections are not
+    /// touched. Add a `hang` for those.
     HangConnect,
-    /// Connecting is refused, and open connections are reset.
+    /// The server refuses connections and resets open connections.
     Refuse,
-    /// The name resolves to nothing. Connections that are open already go on working.
+    /// The name resolves to nothing. Open connections go on working.
     DnsEmpty,
-    /// The connection is reset when the request arrives; the server never sees it.
+    /// The connection is reset when the request arrives. The server never sees the request.
     ResetBeforeRequest,
-    /// The server does what was asked, and the connection is reset instead of answering.
+    /// The server executes the request, and then the connection is reset instead of an answer.
     ResetAfterRequest,
     /// An answer with this HTTP status instead of the server's.
     Status {
         /// 200 to 599. With 200 and an `s3_code` this is S3's success with an error document in it.
         code: u16,
-        /// The `Code` of the S3 error document. Without it the answer is bare, as a proxy or a CDN gives it.
+        /// The `Code` of the S3 error document. Without a code the answer has no document, as from a proxy or a CDN.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         s3_code: Option<String>,
-        /// How long the answer asks to stay away; sent in whole seconds.
+        /// The time to wait that the answer asks for, sent in whole seconds.
         #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
         retry_after: Option<Duration>,
     },
-    /// The answer takes `factor` times as long as the server took.
+    /// The answer takes `factor` times as long as the server's answer.
     Slow {
         /// At least 1.
         factor: f64,
     },
-    /// The answer comes so much later.
+    /// The answer comes later.
     Delay {
-        /// How much.
+        /// By how much the answer is delayed.
         #[serde(with = "duration")]
         by: Duration,
     },
-    /// Above this many calls per second the answer is 503 SlowDown. Each refusal costs half a unit of capacity, so that
-    /// a client that does not back off keeps the endpoint busy with refusing (at twice the capacity nothing gets
-    /// through), as in a metastable overload.
+    /// Above this many calls per second the answer is 503 SlowDown. Each refusal costs half a unit of capacity. A
+    /// client that does not back off therefore keeps the endpoint busy with refusing (at twice the capacity nothing
+    /// gets through), as in a metastable overload.
     Throttle {
         /// The capacity.
         calls_per_second: f64,
     },
     /// The answer's body trickles.
     Drip {
-        /// How fast.
+        /// The rate of the body.
         bytes_per_second: u64,
     },
-    /// The answer's body ends early, though its length was announced. Give one of the two. An answer that is not longer
-    /// than the cut stays whole.
+    /// The answer's body ends before its announced length. Set one of the two fields. An answer that is not longer than
+    /// the cut stays whole.
     Truncate {
-        /// After so many bytes.
+        /// The number of bytes before the cut.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after_bytes: Option<u64>,
-        /// After this share of the body, 0 to below 1.
+        /// The share of the body before the cut, 0 to below 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         share: Option<f64>,
     },
-    /// 403 with a code that names the credential: the keys are good, but the provider cannot tell.
+    /// 403 with a code that names the credential: the credentials are valid, but the provider cannot tell.
     Authentication {
         /// `InvalidAccessKeyId`, `ExpiredToken`, `SignatureDoesNotMatch`, …
         #[serde(default = "invalid_access_key_id")]
         s3_code: String,
     },
-    /// Reads and listings show what they showed before; writes go through but are not seen.
+    /// Reads and listings show earlier answers. Writes take effect but stay invisible.
     StaleReads,
 }
 
@@ -84,7 +85,7 @@ fn invalid_access_key_id() -> String {
 }
 
 impl Fault {
-    /// Its name in JSON.
+    /// The fault's name in JSON.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Hang => "hang",
@@ -104,12 +105,12 @@ impl Fault {
         }
     }
 
-    /// Whether it strikes while connecting, when nobody knows yet which request will follow.
+    /// Whether the fault strikes while connecting, when nobody knows yet which request will follow.
     pub const fn is_met_while_connecting(&self) -> bool {
         matches!(self, Self::HangConnect | Self::Refuse | Self::DnsEmpty)
     }
 
-    /// The field that makes no sense, and why.
+    /// The field that makes no sense, and the reason.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         match self {
             Self::Status { code, s3_code, .. } => {
@@ -146,7 +147,7 @@ impl Fault {
     }
 }
 
-/// Codes go into an XML document and into error messages as they are.
+/// A code goes unchanged into an XML document and into error messages.
 fn check_code(code: &str) -> Result<(), (&'static str, String)> {
     if !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) {
         return Ok(());

@@ -1,11 +1,12 @@
 use crate::{health::Window, model::clock::Instant};
 use std::{fmt, sync::Arc, time::Duration};
 
-/// What ends a drill in production before it hurts.
+/// Ends a drill in production before it hurts.
 ///
-/// A guarded [`Timeline`](super::Timeline) ends by itself when it has lasted long enough, or when too few of the *callers'*
-/// calls go well; and at once when a person says [`stop`](super::Timeline::stop). A call that a fault holds at that moment
-/// goes on to the provider as if there had been none. What has ended stays so until somebody starts it again.
+/// A guarded [`Timeline`](super::Timeline) ends by itself after its maximum time, or when too few of the *callers'*
+/// calls succeed. It ends at once when a person calls [`stop`](super::Timeline::stop). A call that a fault holds at
+/// that moment goes on to the provider, as if there had been no fault. An ended drill stays ended until somebody starts
+/// it again.
 ///
 /// ```
 /// use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory};
@@ -37,13 +38,14 @@ use std::{fmt, sync::Arc, time::Duration};
 /// # Ok(()) }
 /// ```
 ///
-/// - **What is observed** is what callers of this process got, through
-///   [`watch`](super::Timeline::watch) or [`observe`](super::Timeline::observe). Without either only expiry and `stop` guard.
-///   A call that its caller drops counts for nothing: where your server gives up sooner than the client's deadline, report
-///   its own outcomes with `observe`.
-/// - **What is not seen**: an answer that is wrong or merely late looks like a success. Every process has a guard of its own.
-/// - **Who hears of it**: [`on_end`](Self::on_end), [`Timeline::ended`](super::Timeline::ended), and a warning to `tracing`
-///   (target `evenkeel`).
+/// - **What the guard observes** is the results that callers of this process got, through
+///   [`watch`](super::Timeline::watch) or [`observe`](super::Timeline::observe). Without either, only expiry and `stop`
+///   guard the drill. A call that its caller drops does not count. If your server gives up sooner than the client's
+///   deadline, report the server's own outcomes with `observe`.
+/// - **What the guard does not see**: an answer that is wrong or merely late looks like a success. Every process has a
+///   guard of its own.
+/// - **How the end is announced**: by [`on_end`](Self::on_end), [`Timeline::ended`](super::Timeline::ended), and a
+///   warning to `tracing` (target `evenkeel`).
 #[derive(Clone)]
 pub struct Guard {
     pub(super) lasting: Duration,
@@ -56,15 +58,15 @@ pub struct Guard {
 type Listener = Arc<dyn Fn(&Ended) + Send + Sync>;
 
 impl Guard {
-    /// The share of calls that must go well, unless [`success_floor`](Self::success_floor) says otherwise: the drill may cost
-    /// callers a little, and one failure among [`MIN_CALLS`](Self::MIN_CALLS) is not below it.
+    /// The share of calls that must succeed, unless [`success_floor`](Self::success_floor) sets another. The drill may
+    /// cost callers a little: one failure among [`MIN_CALLS`](Self::MIN_CALLS) calls is not below this share.
     pub const FLOOR: f64 = 0.95;
-    /// The time over which that share is taken: long enough for [`MIN_CALLS`](Self::MIN_CALLS) at one call a second.
+    /// The time over which the share is computed: long enough for [`MIN_CALLS`](Self::MIN_CALLS) at one call a second.
     pub const WINDOW: Duration = Duration::from_secs(30);
     /// Fewer calls prove nothing.
     pub const MIN_CALLS: u32 = 20;
 
-    /// Ends the drill so long after each start, whatever happens.
+    /// A guard that ends the drill this long after each start, whatever happens.
     pub const fn lasting(lasting: Duration) -> Self {
         Self {
             lasting,
@@ -75,29 +77,30 @@ impl Guard {
         }
     }
 
-    /// Ends the drill when a smaller share of the callers' calls went well, 0 to 1. 0: never; nonsense: as 1.
+    /// Ends the drill when a smaller share of the callers' calls succeeds, 0 to 1. 0 never ends the drill. Nonsense
+    /// counts as 1.
     #[must_use]
     pub const fn success_floor(mut self, share: f64) -> Self {
         self.floor = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
         self
     }
 
-    /// The sliding window over which the share is taken, at least 10 ms.
+    /// Sets the sliding window over which the share is computed, at least 10 ms.
     #[must_use]
     pub const fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// With fewer calls in the window nothing is decided; at least 1.
+    /// Sets the fewest calls in the window that decide anything, at least 1.
     #[must_use]
     pub const fn min_calls(mut self, calls: u32) -> Self {
         self.min_calls = if calls == 0 { 1 } else { calls };
         self
     }
 
-    /// Is told when a drill ends before its time, and why; on the task that ended it: be quick, do not block. A panic in
-    /// it goes no further.
+    /// Sets a listener that is called with the reason when a drill ends early. The listener runs on the task that ended
+    /// the drill: be quick, do not block. A panic in the listener goes no further.
     #[must_use]
     pub fn on_end(mut self, listener: impl Fn(&Ended) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));
@@ -116,24 +119,24 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// Why a drill ended before its time. `Display` is the end of a sentence.
+/// Why a drill ended early. `Display` is the end of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Ended {
-    /// Somebody said [`stop`](super::Timeline::stop).
+    /// Somebody called [`stop`](super::Timeline::stop).
     Stopped,
-    /// It had lasted as long as its guard allows.
+    /// The drill has lasted as long as its guard allows.
     Expired {
-        /// So long.
+        /// How long the drill lasted.
         lasted: Duration,
     },
-    /// Too few of the callers' calls went well.
+    /// Too few of the callers' calls succeeded.
     BelowFloor {
-        /// The share of those that did.
+        /// The share of calls that succeeded.
         share: f64,
-        /// Of so many.
+        /// The number of calls in the window.
         calls: u32,
-        /// What the guard wants.
+        /// The share that the guard demands.
         floor: f64,
     },
 }
@@ -153,7 +156,7 @@ impl fmt::Display for Ended {
     }
 }
 
-/// What a guard has seen since the drill was started. Pure.
+/// What a guard has seen since the start of the drill. Pure.
 #[derive(Debug)]
 pub(super) struct Watched {
     window: Window,
@@ -170,7 +173,7 @@ impl Watched {
         }
     }
 
-    /// A caller's call ended: why the drill must, if it must.
+    /// Counts a caller's call that has ended. Returns why the drill must end, if it must.
     pub(super) fn observe(&mut self, now: Instant, success: bool) -> Option<Ended> {
         self.window.record(now, success);
         let counts = self.window.counts(now);

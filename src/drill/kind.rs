@@ -1,7 +1,7 @@
 use super::{Fault, Scenario};
 use crate::endpoint::Profile;
 
-/// Who plays a scenario. What each can play stands in the [module's table](super).
+/// The players of a scenario. The [module's table](super) says what each can play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PlayerKind {
     /// [`FaultLayer`](super::FaultLayer).
@@ -12,7 +12,7 @@ pub enum PlayerKind {
     Resolver,
 }
 
-/// A player was given a fault that it cannot play at its endpoint.
+/// A player cannot play a fault at its endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {player} cannot play `{fault}` in phase {phase:?}: {reason}")]
 pub struct Unplayable {
@@ -22,7 +22,7 @@ pub struct Unplayable {
     pub phase: String,
     /// The fault's name.
     pub fault: &'static str,
-    /// Why not.
+    /// The reason why the player cannot play the fault.
     pub reason: &'static str,
 }
 
@@ -35,10 +35,11 @@ impl PlayerKind {
         }
     }
 
-    /// Whether this player can play every fault that the scenario has for this endpoint.
+    /// Checks that this player can play every fault that the scenario has for this endpoint.
     ///
     /// # Errors
-    /// The first that it cannot play. A player that would skip it would show an outage milder than the one asked for.
+    /// The first fault that the player cannot play. A player that skipped a fault would show a milder outage than the
+    /// scenario's.
     pub fn check(self, scenario: &Scenario, profile: &Profile) -> Result<(), Unplayable> {
         for phase in &scenario.phases {
             for rule in phase.rules.iter().filter(|rule| rule.target.selects(profile)) {

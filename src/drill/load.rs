@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The incidents that are built in, by name.
+/// The names of the built-in incidents.
 const BUILTINS: [&str; 13] = [
     include_str!("incidents/aws-s3-2017.json"),
     include_str!("incidents/aws-kinesis-2020.json"),
@@ -34,17 +34,17 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    /// The line at fault, counted from 1; `None` if the file could not be read at all.
+    /// The line of the mistake, counted from 1. `None` if the file could not be read.
     pub fn line(&self) -> Option<usize> {
         self.position.map(|(line, _)| line)
     }
 
-    /// The column at fault, counted from 1.
+    /// The column of the mistake, counted from 1.
     pub fn column(&self) -> Option<usize> {
         self.position.map(|(_, column)| column)
     }
 
-    /// The reason without the place.
+    /// The reason, without file, line and column.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -70,7 +70,7 @@ impl std::error::Error for LoadError {
 }
 
 impl Scenario {
-    /// Reads a scenario and checks that it makes sense, and that something goes wrong in it.
+    /// Reads a scenario, and checks that it makes sense and that something goes wrong in it.
     ///
     /// ```
     /// use evenkeel::drill::Scenario;
@@ -117,7 +117,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// [`from_json`](Self::from_json) from a file.
+    /// Reads a scenario from a file, as [`from_json`](Self::from_json).
     ///
     /// # Errors
     /// One sentence with file, line, column and reason.
@@ -135,7 +135,7 @@ impl Scenario {
         })
     }
 
-    /// The built-in incident of this name.
+    /// The built-in incident with this name.
     pub fn builtin(name: &str) -> Option<Self> {
         Self::builtins().find(|scenario| scenario.name == name)
     }

@@ -1,5 +1,5 @@
-//! Where in a JSON text a value begins: what lets a complaint about *sense* name a line, as the parser's complaints about
-//! form do.
+//! Where in a JSON text a value begins. A complaint about the *sense* of a value can thus name a line, as the parser's
+//! complaints about the form do.
 
 /// A step down into a JSON document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,8 +8,8 @@ pub(super) enum Step {
     Index(usize),
 }
 
-/// Line and column, counted from 1, of the value at the end of `path`, or of the last one on the way that is there.
-/// `text` is well-formed JSON: it was parsed before.
+/// Line and column, counted from 1, of the value at the end of `path`. If that value is missing, of the last value on
+/// the way that exists. `text` is well-formed JSON: it was parsed before.
 pub(super) fn position(text: &str, path: &[Step]) -> (usize, usize) {
     let mut scan = Scan {
         bytes: text.as_bytes(),
@@ -48,7 +48,7 @@ impl Scan<'_> {
         }
     }
 
-    /// From the beginning of a container to the beginning of the value wanted in it.
+    /// Goes from the beginning of a container to the beginning of the wanted value in it.
     fn enter(&mut self, step: Step) -> bool {
         let start = self.at;
         self.at += 1;
@@ -80,7 +80,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Over one value.
+    /// Goes past one value.
     fn skip(&mut self) {
         let mut depth = 0usize;
         while let Some(byte) = self.peek() {

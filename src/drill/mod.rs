@@ -1,8 +1,8 @@
-//! Outages as data, and what plays them.
+//! Outages as data, and the players that replay them.
 //!
-//! Failover that was never seen to work does not work on the day. So the outages that this crate exists for are data
-//! that can be played against any endpoint, in a test, in a simulation of hours or before a real SDK, and tomorrow's
-//! incident is one more JSON file.
+//! Failover that nobody has seen work does not work on the day of the outage. The outages for which this crate exists
+//! are therefore data. They can be played against any endpoint: in a test, in a simulation of hours, or before a real
+//! SDK. Tomorrow's incident is one more JSON file.
 //!
 //! ```
 //! use evenkeel::drill::Scenario;
@@ -34,42 +34,43 @@
 //!
 //! | field | value | left out |
 //! |---|---|---|
-//! | `name` | what the scenario is called; not empty | error |
-//! | `description` | what happened: what of it is documented, and what was chosen | empty |
+//! | `name` | the scenario's name; not empty | error |
+//! | `description` | what happened: which parts are documented, and which numbers were chosen | empty |
 //! | `phases` | a list of phases, one after the other; at least one of them has a rule | error |
-//! | `phases[].name` | what an operator calls the phase; not empty | error |
+//! | `phases[].name` | an operator's name for the phase; not empty | error |
 //! | `phases[].duration` | numbers with the units `d`, `h`, `m`, `s`, `ms`, larger units first: `"2h49m"`, `"90s"`, `"250ms"`; above zero | error |
 //! | `phases[].rules` | a list of rules, all of which hold during the phase | none: a healthy phase |
-//! | `phases[].rules[].target` | any of `endpoint`, `provider` and `region`, as the [`Endpoint`](crate::Endpoint) has them; all that are given must match | every endpoint |
+//! | `phases[].rules[].target` | any of `endpoint`, `provider` and `region`, as the [`Endpoint`](crate::Endpoint) has them; all fields that are set must match | every endpoint |
 //! | `phases[].rules[].classes` | any of `"read"`, `"write"`, `"list"`; not empty | all |
 //! | `phases[].rules[].fault` | a [`Fault`] | error |
-//! | `phases[].rules[].probability` | the share of those calls that the fault hits, above 0 and up to 1, drawn for each call | 1 |
+//! | `phases[].rules[].probability` | the share of the selected calls that the fault hits, above 0 and up to 1, drawn for each call | 1 |
 //!
-//! A fault is its name (`"hang"`), or, where it has parameters, an object (`{ "slow": { "factor": 50 } }`). [`Fault`] says what each
-//! does, and what several do that hit one call.
+//! A fault is its name (`"hang"`), or an object if the fault has parameters (`{ "slow": { "factor": 50 } }`). [`Fault`]
+//! says what each fault does, and what happens when several faults hit one call.
 //!
 //! | fault | parameters |
 //! |---|---|
 //! | `hang`, `hang_connect`, `refuse`, `dns_empty`, `reset_before_request`, `reset_after_request`, `stale_reads` | none |
 //! | `status` | `code`: 200 to 599; `s3_code` and `retry_after` (a duration) may be left out |
-//! | `authentication` | `s3_code`: `InvalidAccessKeyId` if it is left out |
+//! | `authentication` | `s3_code`: by default `InvalidAccessKeyId` |
 //! | `throttle` | `calls_per_second`: above 0 |
 //! | `slow` | `factor`: at least 1 |
 //! | `delay` | `by`: a duration above zero |
 //! | `drip` | `bytes_per_second`: at least 1 |
 //! | `truncate` | either `after_bytes`, or `share`: 0 to below 1 |
 //!
-//! # Who plays it
+//! # Who plays a scenario
 //!
-//! A [`Timeline`] is a scenario that was started. Two players take it: the [fault layer](layer) inside the stack, and the
-//! [fault proxy](proxy) before a real server. A player refuses, when it is set up, what it cannot play:
+//! A [`Timeline`] is a scenario that can be started. Two players take a timeline: the [fault layer](layer) inside the
+//! stack, and the [fault proxy](proxy) before a real server. When a player is set up, it refuses faults that it cannot
+//! play:
 //!
 //! | fault | layer | proxy |
 //! |---|---|---|
 //! | `hang` | never answers | accepts, and stays silent |
 //! | `hang_connect` | 0.9 s, then unreachable, not sent | never accepts; open connections go on. Only for all classes, with probability 1 |
 //! | `refuse` | unreachable, not sent | closes the port, resets open connections. Only for all classes, with probability 1 |
-//! | `dns_empty` | unreachable, not sent | open connections go on; the SDK's resolver (`DrillResolver`, with feature `s3` or `dynamodb`) answers nothing. There only for all classes |
+//! | `dns_empty` | unreachable, not sent | open connections go on; the SDK's resolver (`DrillResolver`, with feature `s3` or `dynamodb`) answers nothing. With the resolver only for all classes |
 //! | `reset_before_request` | faulty, maybe sent; the provider is not asked | RST when the head has arrived |
 //! | `reset_after_request` | faulty, maybe sent; the provider was asked | RST when the server has answered |
 //! | `status`, `authentication` | as the verdict on that answer | that answer, with S3's error document |
@@ -77,13 +78,13 @@
 //! | `slow`, `delay` | the answer comes later | the answer comes later |
 //! | `drip` | the answer takes its length's time | the body trickles |
 //! | `truncate` | faulty, maybe sent | the body breaks off before its announced length |
-//! | `stale_reads` | reads show what they showed before | refused |
+//! | `stale_reads` | reads show earlier answers | refused |
 //!
-//! A drill in production has a [`Guard`]: it expires, it can be stopped at once, and it ends when too few of the callers' calls
-//! go well.
+//! A drill in production has a [`Guard`]: the drill expires, can be stopped at once, and ends when too few of the
+//! callers' calls succeed.
 //!
-//! Who knows the class of a call plays rules for some classes: the layer from the request, the proxy from method and
-//! path.
+//! A player can play rules for some classes of work if it knows the class of a call. The layer reads the class from the
+//! request, the proxy from method and path.
 
 mod check;
 mod compress;

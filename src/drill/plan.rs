@@ -35,7 +35,7 @@ pub(super) enum End {
     Answer(Answer),
 }
 
-/// An answer of our own.
+/// An answer that the player makes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -70,7 +70,7 @@ impl Plan {
 }
 
 impl Cut {
-    /// How many bytes of a body of this length are let through; `None`: all, as it is not longer than the cut.
+    /// How many bytes of a body of this length pass. `None`: all bytes, because the body is not longer than the cut.
     pub(super) fn of(self, length: u64) -> Option<u64> {
         let kept = match self {
             Self::Bytes(bytes) => bytes,
@@ -94,7 +94,7 @@ impl Dice {
         self.rng.f64() < probability
     }
 
-    /// What a call meets under these rules. `None`: nothing.
+    /// What a call meets under these rules. `None`: the call meets nothing.
     pub(super) fn plan<'a>(&mut self, rules: impl Iterator<Item = (RuleId, &'a Rule)>, now: Instant) -> Option<Plan> {
         let mut plan = Plan::NOTHING;
         for (id, rule) in rules {

@@ -1,8 +1,9 @@
-//! Plays `dns_empty` for the AWS SDK: a resolver for its HTTP client.
+//! Plays `dns_empty` for the AWS SDK: a resolver for the SDK's HTTP client.
 //!
-//! A proxy cannot make a name resolve to nothing, and an address needs no resolving. So give the SDK an endpoint with a
-//! *name* and the proxy's port, and this resolver: it answers 127.0.0.1 for every name, and nothing at all while the
-//! drill says so. Connections that are open stay in the SDK's pool and go on working, as they did in 2025.
+//! A proxy cannot make a name resolve to nothing, and an address needs no resolving. Therefore give the SDK an endpoint
+//! with a *name* and the proxy's port, and this resolver. The resolver answers 127.0.0.1 for every name, and nothing at
+//! all while the drill plays `dns_empty`. Open connections stay in the SDK's pool and go on working, as they did in
+//! 2025.
 //!
 //! ```
 //! use aws_smithy_http_client::{Builder, tls};
@@ -23,7 +24,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What the SDK makes of it: a dispatch failure of the I/O kind, whose source chain holds hyper-util's client error with
+//! The SDK reports this as a dispatch failure of the I/O kind, whose source chain holds hyper-util's client error with
 //! `is_connect()` — provably not sent.
 
 use super::{Fault, PlayerKind, Timeline, Unplayable, plan::Dice};
@@ -46,10 +47,11 @@ struct Inner {
 }
 
 impl DrillResolver {
-    /// For the client of the endpoint that `profile` describes.
+    /// A resolver for the client of the endpoint that `profile` describes.
     ///
     /// # Errors
-    /// If the drill plays `dns_empty` there for some classes of work only: a look-up does not know which it is for.
+    /// If the drill plays `dns_empty` there for some classes of work only: a look-up does not know for which class it
+    /// is.
     pub fn new(timeline: Timeline, profile: Profile) -> Result<Self, Unplayable> {
         timeline.check(PlayerKind::Resolver, &profile)?;
         let dice = Mutex::new(Dice::new(timeline.rng("resolver", &profile)));

@@ -7,12 +7,12 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Its name, as `--scenario` takes it.
+    /// The scenario's name, as `--scenario` takes it.
     pub name: String,
-    /// What happened; which of it is documented, and which numbers were chosen.
+    /// What happened: which parts are documented, and which numbers were chosen.
     #[serde(default)]
     pub description: String,
-    /// At least one.
+    /// The phases, at least one.
     pub phases: Vec<Phase>,
 }
 
@@ -20,12 +20,12 @@ pub struct Scenario {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
-    /// What an operator calls it.
+    /// An operator's name for the phase.
     pub name: String,
-    /// How long it lasts: `"2h49m"` in JSON.
+    /// How long the phase lasts: `"2h49m"` in JSON.
     #[serde(with = "duration")]
     pub duration: Duration,
-    /// What goes wrong. Empty: nothing, a healthy phase.
+    /// What goes wrong. Without rules nothing goes wrong: a healthy phase.
     #[serde(default)]
     pub rules: Vec<Rule>,
 }
@@ -34,15 +34,15 @@ pub struct Phase {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Which endpoints. Default: every one.
+    /// The endpoints that the rule hits. Default: every endpoint.
     #[serde(default)]
     pub target: Target,
-    /// Which classes of work. Default: all.
+    /// The classes of work that the rule hits. Default: all.
     #[serde(default = "all_classes")]
     pub classes: Vec<OpClass>,
     /// What goes wrong.
     pub fault: Fault,
-    /// For which share of those calls, 0 to 1, drawn per call. Default: 1.
+    /// The share of those calls that the fault hits, above 0 and up to 1, drawn per call. Default: 1.
     #[serde(default = "always")]
     pub probability: f64,
 }
@@ -66,30 +66,31 @@ impl Rule {
         }
     }
 
-    /// Whether it concerns calls of this class at this endpoint.
+    /// Whether the rule concerns calls of this class at this endpoint.
     pub fn concerns(&self, profile: &Profile, class: OpClass) -> bool {
         self.target.selects(profile) && self.classes.contains(&class)
     }
 
-    /// Whether it concerns every class.
+    /// Whether the rule concerns every class.
     pub(super) fn covers_all_classes(&self) -> bool {
         OpClass::ALL.iter().all(|class| self.classes.contains(class))
     }
 
-    /// Whether it hits every call of every class.
+    /// Whether the rule hits every call of every class.
     pub(super) fn hits_everything(&self) -> bool {
         self.probability >= 1.0 && self.covers_all_classes()
     }
 }
 
-/// Selects endpoints by what is known of them. Every field that is given must match; none given selects all.
+/// Selects endpoints by their profile. Every field that is set must match. A target without fields selects all
+/// endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Target {
     /// The endpoint's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Who runs it.
+    /// The provider that runs the endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// The provider's name for its region.
@@ -98,7 +99,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether this endpoint is meant.
+    /// Whether the target selects this endpoint.
     pub fn selects(&self, profile: &Profile) -> bool {
         let matches = |wanted: &Option<String>, found: Option<&str>| match wanted {
             Some(wanted) => found == Some(wanted),
@@ -110,28 +111,28 @@ impl Target {
     }
 }
 
-/// A point in a scenario's course.
+/// A point in the course of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment<'a> {
-    /// Which phase, counted from 0.
+    /// The phase's number, counted from 0.
     pub index: usize,
     /// The phase.
     pub phase: &'a Phase,
-    /// How long it has lasted.
+    /// How long the phase has lasted.
     pub into: Duration,
-    /// How long it will last yet; never zero.
+    /// How long the phase will still last. Never zero.
     pub left: Duration,
 }
 
 impl Scenario {
-    /// The sum of its phases.
+    /// The sum of the phases' durations.
     pub fn duration(&self) -> Duration {
         self.phases
             .iter()
             .fold(Duration::ZERO, |sum, phase| sum.saturating_add(phase.duration))
     }
 
-    /// The one place that all its rules strike; `None` if they strike several, or any.
+    /// The one place that all rules of the scenario strike. `None` if the rules strike several places, or any place.
     pub fn struck(&self) -> Option<&Target> {
         let mut targets = self
             .phases
@@ -142,7 +143,7 @@ impl Scenario {
         targets.all(|target| target == first).then_some(first)
     }
 
-    /// Its rules that strike none of these endpoints: a typo in a target, mostly.
+    /// The rules that strike none of these endpoints, mostly because of a typo in a target.
     pub fn not_striking(&self, places: &[Profile]) -> Vec<String> {
         let rules = self
             .phases
@@ -161,8 +162,8 @@ impl Scenario {
             .collect()
     }
 
-    /// Where it stands after `elapsed`; `None` when it is over. A phase begins with its first instant and ends before
-    /// the next one's.
+    /// The scenario's state after `elapsed`. `None` when the scenario is over. A phase includes its first instant, and
+    /// ends before the first instant of the next phase.
     pub fn at(&self, elapsed: Duration) -> Option<Moment<'_>> {
         let mut into = elapsed;
         for (index, phase) in self.phases.iter().enumerate() {

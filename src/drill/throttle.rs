@@ -1,6 +1,6 @@
 use crate::model::clock::Instant;
 
-/// A token bucket whose refusals cost, too. Pure: time comes in as an argument.
+/// A token bucket whose refusals cost tokens, too. Pure: the time is an argument.
 #[derive(Debug)]
 pub(super) struct Bucket {
     rate: f64,
@@ -9,10 +9,10 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Telling a client off takes about half of what serving it takes: the request is received and parsed either way.
+    /// A refusal takes about half the work of serving a call: the server receives and parses the request either way.
     const REFUSAL: f64 = 0.5;
 
-    /// Full, with a capacity of `rate` calls per second.
+    /// A full bucket, with a capacity of `rate` calls per second.
     pub(super) fn new(rate: f64, now: Instant) -> Self {
         Self {
             rate,
@@ -21,8 +21,8 @@ impl Bucket {
         }
     }
 
-    /// What may come at once: a tenth of a second's calls, so that the capacity is sharp, yet at least two, so that calls
-    /// spaced evenly at just the capacity all pass in spite of timers that resolve to a millisecond.
+    /// How many calls may come at once. A tenth of a second's calls make the capacity sharp. At least two calls let
+    /// evenly spaced calls at just the capacity pass, in spite of timers that resolve to a millisecond.
     fn size(rate: f64) -> f64 {
         (rate / 10.0).max(2.0)
     }

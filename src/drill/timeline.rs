@@ -8,11 +8,11 @@ use crate::{
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// A scenario and the instant at which it started: the handle that all players of one drill share.
+/// A scenario and the instant of its start: the handle that all players of one drill share.
 ///
-/// A clone is the same drill. Nothing happens before [`start`](Self::start), nothing after the last phase, and
-/// [`stop`](Self::stop) ends it early. The same seed, the same calls in the same order and the same clock give the same
-/// faults.
+/// A clone is the same drill. Nothing happens before [`start`](Self::start) and after the last phase.
+/// [`stop`](Self::stop) ends the drill early. The same seed, the same calls in the same order and the same clock give
+/// the same faults.
 ///
 /// ```
 /// use evenkeel::drill::{Scenario, Timeline};
@@ -32,9 +32,9 @@ struct Inner {
     scenario: Option<Scenario>,
     seed: u64,
     guard: Option<Guard>,
-    /// The endpoints at which it is played.
+    /// The endpoints at which the drill is played.
     places: Mutex<Vec<Profile>>,
-    /// Changed only under `past`'s lock, so that an end cannot hit the run that comes after.
+    /// Changed only under `past`'s lock, so that an end cannot hit the next run.
     run: watch::Sender<Option<Run>>,
     past: Mutex<Past>,
 }
@@ -43,7 +43,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     started: Instant,
-    /// It is over by then, whatever happens.
+    /// When the run ends, whatever happens.
     pub(super) expires: Option<Instant>,
 }
 
@@ -55,7 +55,7 @@ struct Past {
 }
 
 impl Timeline {
-    /// A drill with this scenario, not started yet.
+    /// A drill with this scenario, which has not started.
     ///
     /// # Errors
     /// If the scenario makes no sense.
@@ -64,7 +64,7 @@ impl Timeline {
         Ok(Self::with(Some(scenario), seed, None))
     }
 
-    /// A drill for production, which its guard ends before it hurts.
+    /// A drill for production. The guard ends the drill before it hurts.
     ///
     /// # Errors
     /// If the scenario makes no sense.
@@ -73,7 +73,7 @@ impl Timeline {
         Ok(Self::with(Some(scenario), seed, Some(guard)))
     }
 
-    /// A drill in which nothing ever happens: for the run to compare with.
+    /// A drill in which nothing ever happens, to compare other runs with.
     pub fn idle() -> Self {
         Self::with(None, 0, None)
     }
@@ -94,8 +94,9 @@ impl Timeline {
         self.0.scenario.as_ref()
     }
 
-    /// The first phase begins at `at`, which may lie ahead or (to begin in the midst of it) behind. A guard begins anew. A
-    /// rule that strikes none of the endpoints at which the drill is played is warned of.
+    /// Starts the first phase at `at`. The instant may lie in the future, or in the past to begin in the middle of the
+    /// scenario. A guard begins anew. A warning names each rule that strikes none of the endpoints at which the drill
+    /// is played.
     pub fn start(&self, at: Instant) {
         for rule in self.misses() {
             tracing::warn!(target: "evenkeel", "{rule} strikes none of the endpoints at which the drill is played");
@@ -113,12 +114,12 @@ impl Timeline {
         }));
     }
 
-    /// The first phase begins now.
+    /// Starts the first phase now.
     pub fn start_now(&self) {
         self.start(clock::now());
     }
 
-    /// Everything is well again, at once: a call that a fault holds in the layer goes on to the provider.
+    /// Ends all faults at once: a call that a fault holds in the layer goes on to the provider.
     pub fn stop(&self) {
         let now = clock::now();
         self.end(|past, run| {
@@ -128,14 +129,14 @@ impl Timeline {
         });
     }
 
-    /// Why the latest run ended before its time; `None` while it is under way, and after one that went to its end.
+    /// Why the latest run ended early. `None` while the run is under way, and after a run that reached its end.
     pub fn ended(&self) -> Option<Ended> {
         self.end_if_expired(clock::now());
         self.past().ended
     }
 
-    /// A caller's call ended, well or not: for a [`Guard`], which ends the drill when too few go well. Where the clients are
-    /// evenkeel's, [`watch`](Self::watch) does it.
+    /// Reports to the [`Guard`] whether a caller's call succeeded. The guard ends the drill when too few calls succeed.
+    /// For evenkeel's own clients, [`watch`](Self::watch) makes the reports.
     pub fn observe(&self, success: bool) {
         // Most of the time there is no drill, which costs a look.
         let now = clock::now();
@@ -148,8 +149,8 @@ impl Timeline {
         });
     }
 
-    /// What a client is to call at each call's end, for a [`Guard`]: give it to its builder's `on_call_end`. What
-    /// [says nothing](CallEnd::went_well) is left out.
+    /// A listener for a [`Guard`] that a client calls at each call's end: pass it to the client builder's
+    /// `on_call_end`. It leaves out a call that [says nothing](CallEnd::went_well).
     pub fn watch(&self) -> impl Fn(&CallEnd) + Send + Sync + 'static + use<> {
         let timeline = self.clone();
         move |end| {
@@ -159,7 +160,8 @@ impl Timeline {
         }
     }
 
-    /// Whether the run had lasted as long as it may by `now`. If so it is over, for those who wait, too.
+    /// Ends the run if it has lasted as long as it may by `now`. Returns whether it has. Tasks that wait for the end
+    /// are woken.
     pub(super) fn end_if_expired(&self, now: Instant) -> bool {
         let expired = |run: &Run| run.expires.is_some_and(|at| at <= now);
         if !self.0.run.borrow().as_ref().is_some_and(expired) {
@@ -180,7 +182,7 @@ impl Timeline {
         true
     }
 
-    /// Ends the run under way if `decide` says so, and tells why if it does.
+    /// Ends the run under way if `decide` says so, and announces the reason if `decide` gives one.
     fn end(&self, decide: impl FnOnce(&mut Past, &Run) -> Option<Option<Ended>>) {
         let why = {
             let mut past = self.past();
@@ -201,7 +203,8 @@ impl Timeline {
         self.0.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the scenario stands at `at`; `None` before it, after it, when it was not started, and when it has expired.
+    /// The scenario's state at `at`. `None` before the start, after the end, if the drill was not started, and if it
+    /// has expired.
     pub fn at(&self, at: Instant) -> Option<Moment<'_>> {
         let run = (*self.0.run.borrow())?;
         if run.expires.is_some_and(|expires| expires <= at) {
@@ -210,12 +213,12 @@ impl Timeline {
         self.0.scenario.as_ref()?.at(at.checked_duration_since(run.started)?)
     }
 
-    /// [`at`](Self::at) this instant.
+    /// The state [`at`](Self::at) this instant.
     pub fn now(&self) -> Option<Moment<'_>> {
         self.at(clock::now())
     }
 
-    /// When, after `at`, other rules will hold; `None`: never, as things stand.
+    /// When, after `at`, other rules will apply. `None`: never, unless the drill is started or stopped.
     pub fn next_change(&self, at: Instant) -> Option<Instant> {
         let run = (*self.0.run.borrow())?;
         if run.started > at {
@@ -225,7 +228,7 @@ impl Timeline {
         Some(run.expires.map_or(change, |expires| change.min(expires)))
     }
 
-    /// Whether `kind` can play this drill at this endpoint.
+    /// Checks that `kind` can play this drill at this endpoint.
     ///
     /// # Errors
     /// See [`PlayerKind::check`].
@@ -233,14 +236,14 @@ impl Timeline {
         self.scenario().map_or(Ok(()), |scenario| kind.check(scenario, profile))
     }
 
-    /// Whether connecting to this endpoint is ever to hang.
+    /// Whether the drill ever makes connecting to this endpoint hang.
     pub(super) fn stalls(&self, profile: &Profile) -> bool {
         let rules = self.scenario().into_iter().flat_map(|scenario| &scenario.phases);
         let mut rules = rules.flat_map(|phase| &phase.rules);
         rules.any(|rule| rule.fault == Fault::HangConnect && rule.target.selects(profile))
     }
 
-    /// The rules that strike none of the endpoints at which it is played, if it is played anywhere.
+    /// The rules that strike none of the endpoints at which the drill is played. Empty if the drill is played nowhere.
     fn misses(&self) -> Vec<String> {
         let places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(scenario) = self.scenario().filter(|_| !places.is_empty()) else {
@@ -249,7 +252,7 @@ impl Timeline {
         scenario.not_striking(&places)
     }
 
-    /// The rules that hold at `at` for calls of `class` at this endpoint, each with its number within the scenario.
+    /// The rules that apply at `at` to calls of `class` at this endpoint, each with its number within the scenario.
     pub(super) fn rules<'a>(
         &'a self,
         at: Instant,
@@ -269,8 +272,8 @@ impl Timeline {
         self.0.run.subscribe()
     }
 
-    /// The generator for one player at one endpoint. Each has its own stream, so that the draws of one do not depend on
-    /// how busy another is.
+    /// The generator of one player at one endpoint. Each player has a stream of its own, so that its draws do not
+    /// depend on how busy another player is.
     pub(super) fn rng(&self, player: &str, profile: &Profile) -> fastrand::Rng {
         let mut places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
         if !places.iter().any(|place| place.name() == profile.name()) {

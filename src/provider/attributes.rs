@@ -4,23 +4,23 @@ use crate::{
     verdict::{Outcome, Sent, Verdict},
 };
 
-/// Names that start so are evenkeel's own.
+/// Names with this prefix are evenkeel's own.
 const RESERVED: &str = "evenkeel-";
 
 /// What S3 allows for all user metadata of one object, names and values together. The smallest bound among the big
 /// providers, so what passes here passes everywhere.
 const METADATA_BYTES: usize = 2048;
 
-/// Checks what every store must be able to give back unchanged, as documented on [`Attributes`]. All of it travels as
-/// HTTP headers, which is where the rules come from: names lose their case, values lose blanks at both ends, and a header
-/// without a value is dropped on the way or not.
+/// Checks that every store can give these attributes back unchanged, by the rules of [`Attributes`]. The rules come
+/// from HTTP, because all attributes travel as headers: names lose their case, values lose blanks at both ends, and
+/// some proxies drop a header without a value.
 ///
-/// Every adapter calls this first, so that what one store would take and another garble is refused by all. A client's door
-/// says the same.
+/// Every adapter calls this function first. All adapters thus refuse what one store would take and another would
+/// garble. The client makes the same checks before it sends a put.
 ///
 /// # Errors
-/// [`ProviderErrorKind::Invalid`](super::ProviderErrorKind::Invalid), with what is wrong; of a tag that can never match
-/// [`Unsupported`](super::ProviderErrorKind::Unsupported).
+/// [`ProviderErrorKind::Invalid`](super::ProviderErrorKind::Invalid), with what is wrong. For a tag that can never
+/// match, [`Unsupported`](super::ProviderErrorKind::Unsupported).
 pub fn check(put: &Put) -> Result<(), ProviderError> {
     if let PutMode::IfMatch(tag) = &put.mode {
         check_condition(tag)?;
@@ -63,8 +63,8 @@ pub(crate) fn wrong(attributes: &Attributes, write_id: Option<&WriteId>) -> Opti
     })
 }
 
-/// Refuses a tag of which no condition can be made: a weak one, `*`, a list. [`check`] does it for a put; an adapter with
-/// conditional deletes does it for them.
+/// Refuses a tag that cannot be a condition: a weak tag, `*`, a list. [`check`] refuses such a tag for a put. An
+/// adapter with conditional deletes calls this function for deletes.
 ///
 /// # Errors
 /// [`ProviderErrorKind::Unsupported`](super::ProviderErrorKind::Unsupported), with what is wrong.
@@ -72,7 +72,7 @@ pub fn check_condition(tag: &ETag) -> Result<(), ProviderError> {
     tag.unfit().map_or(Ok(()), |why| Err(ProviderError::unsupported(why)))
 }
 
-/// What a store gave back, the write id taken out of the metadata.
+/// The attributes that a store gave back, and the write id, which is taken out of the metadata.
 #[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs"))]
 pub(crate) fn received(
     content_type: Option<&str>,
@@ -88,8 +88,8 @@ pub(crate) fn received(
     (attributes, write_id)
 }
 
-/// Refuses a range that selects nothing of any object. It cannot even be asked for: S3 ignores the header `bytes=5-4` and
-/// answers with the whole object.
+/// Refuses a range that selects nothing of any object. Such a range has no header: S3 ignores `bytes=5-4` and answers
+/// with the whole object.
 ///
 /// # Errors
 /// [`ProviderErrorKind::RangeNotSatisfiable`](super::ProviderErrorKind::RangeNotSatisfiable).
@@ -113,7 +113,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(permitted)
 }
 
-/// Visible ASCII; blanks inside are kept by HTTP, blanks at the ends are not, and neither is nothing.
+/// Whether this is visible ASCII. HTTP keeps blanks inside a value, and drops blanks at the ends and empty values.
 fn is_value(value: &str) -> bool {
     let visible = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     visible && !value.is_empty() && value.trim_ascii().len() == value.len()

@@ -1,4 +1,5 @@
-//! What the adapters over AWS SDKs share: how a stack wants such a client, and how its errors become ours.
+//! What the adapters over AWS SDKs share: how a stack configures such a client, and how the client's errors become
+//! evenkeel's.
 
 mod connections;
 mod discreet;
@@ -18,11 +19,11 @@ use std::{error::Error, fmt, time::Duration};
 
 use super::ProviderError;
 
-/// Just below the shortest limit that the stack sets to an attempt before it has learnt (1 s), so that an unreachable
-/// endpoint is told from a slow one, and a write is known to be unsent.
+/// The value is just below the shortest limit of an attempt before the stack has learnt (1 s). An unreachable endpoint
+/// thus differs from a slow one, and a write is known to be unsent.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// The time limits given, with connecting bounded.
+/// The given time limits, with a bound for connecting.
 pub(super) fn connecting_bounded(given: Option<&TimeoutConfig>) -> TimeoutConfig {
     let given = given.cloned().unwrap_or_else(|| TimeoutConfig::builder().build());
     let connect = given
@@ -31,8 +32,8 @@ pub(super) fn connecting_bounded(given: Option<&TimeoutConfig>) -> TimeoutConfig
     given.into_builder().connect_timeout(connect).build()
 }
 
-/// Keeps what lies beneath an SDK's error, in words, where that can quote neither key nor value: anything that an *answer*
-/// said may.
+/// Keeps the words of the cause beneath an SDK's error, if they can quote neither key nor value. The words of an
+/// *answer* may quote both.
 pub(super) fn with_cause<E, R>(failed: ProviderError, error: &SdkError<E, R>) -> ProviderError
 where
     E: Error + 'static,

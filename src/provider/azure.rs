@@ -22,15 +22,15 @@ const RETRY_AFTER_MS: [HeaderName; 2] = [
     HeaderName::from_static_standard("retry-after-ms"),
 ];
 
-/// [`Classify`] for [`azure_core::Error`], which all of Microsoft's `azure_*` crates return: Blob and Queue Storage, Key
-/// Vault, whatever is built on `azure_core`. (Cosmos DB's has an error of its own.)
+/// [`Classify`] for [`azure_core::Error`], which all of Microsoft's `azure_*` crates return: Blob and Queue Storage,
+/// Key Vault, whatever is built on `azure_core`. (Cosmos DB's SDK has an error type of its own.)
 ///
-/// - What a server refused is judged by its code (in `x-ms-error-code`, or in a document of XML or JSON), then by its status,
-///   with the times that Azure asks for. A `401` names the credential.
-/// - A `404` without a code is a gateway's, and a fault: Azure's services name one. So is one with a code that nobody knows,
-///   without an `x-ms-request-id`.
-/// - *Not sent* is what hyper-util proves, or the SDK itself ([`ErrorKind::Connection`] of another transport), or that no
-///   token could be had.
+/// - A refusal is judged by its code (in `x-ms-error-code`, or in an XML or JSON document), then by its status. The
+///   times that Azure asks for are kept. A `401` names the credential.
+/// - A `404` without a code is a gateway's, and a fault: Azure's services send a code. A `404` with an unknown code and
+///   without an `x-ms-request-id` is a fault, too.
+/// - *Not sent* needs proof: by hyper-util, by the SDK itself ([`ErrorKind::Connection`] of another transport), or
+///   because there was no token.
 ///
 /// ```
 /// use azure_core::{Error, error::ErrorKind};
@@ -41,9 +41,10 @@ const RETRY_AFTER_MS: [HeaderName; 2] = [
 /// assert_eq!(outcome, Outcome::new(Verdict::Denied, Sent::No).naming_the_credential());
 /// ```
 ///
-/// It sees what the SDK sees. Turn its own retries off (`client_options.retry = RetryOptions::none()`), or *not sent* speaks
-/// of the last of them alone; give its transport a connect timeout below 1 s; and collect a body that streams inside the
-/// closure. Its clients are not `Clone`: give each in an `Arc`.
+/// `AzureVerdicts` sees what the SDK sees. Turn the SDK's own retries off (`client_options.retry =
+/// RetryOptions::none()`): otherwise *not sent* describes the last retry alone. Give the SDK's transport a connect
+/// timeout below 1 s. Collect a streaming body inside the closure. The SDK's clients are not `Clone`: give each in an
+/// `Arc`.
 ///
 /// ```no_run
 /// # #[cfg(feature = "azure_blob")] mod sample {
@@ -74,8 +75,8 @@ impl<T> Classify<T, Error> for AzureVerdicts {
     }
 }
 
-/// What an SDK's error means, and the status of the answer if there was one. Its words may quote a key or a signed URL, so
-/// none is kept.
+/// What an SDK's error means, and the status of the answer if there was an answer. The error's words may quote a key or
+/// a signed URL, so no word is kept.
 pub(crate) fn judged(error: &Error) -> (Finding, Option<u16>) {
     match error.kind() {
         ErrorKind::HttpResponse {
@@ -101,7 +102,7 @@ pub(crate) fn judged(error: &Error) -> (Finding, Option<u16>) {
     }
 }
 
-/// What a server refused.
+/// What a refusal of a server means.
 fn answered(status: u16, answer: Option<&RawResponse>) -> Finding {
     let Some(answer) = answer else {
         return Finding::refusal(status, None, None);
@@ -131,7 +132,7 @@ fn answered(status: u16, answer: Option<&RawResponse>) -> Finding {
     finding.with_request_id(id)
 }
 
-/// In milliseconds, or in the form that everybody has.
+/// The time to wait, in Azure's milliseconds or in the standard header's form.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let in_ms = |name| headers.get_optional_str(name)?.trim().parse::<u64>().ok();
     let exact = RETRY_AFTER_MS.iter().find_map(in_ms).map(Duration::from_millis);
@@ -140,7 +141,7 @@ fn retry_after(headers: &Headers) -> Option<Duration> {
         .or_else(|| headers.get_optional_str(&RETRY_AFTER).and_then(table::retry_after))
 }
 
-/// The code in `{"error": {"code": ..}}`, as Azure's guidelines have it, or in OData's older form.
+/// The code in `{"error": {"code": ..}}`, the form of Azure's guidelines, or in OData's older form.
 fn json_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Document {

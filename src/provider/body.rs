@@ -1,4 +1,4 @@
-//! Bodies that arrive, and are told of.
+//! Bodies that arrive, and the reports of their progress.
 
 use crate::request::Progress;
 use bytes::{Bytes, BytesMut};
@@ -11,7 +11,7 @@ pub(super) struct Arriving<'p> {
 }
 
 impl<'p> Arriving<'p> {
-    /// The head is there.
+    /// A body whose answer's head has arrived.
     pub(super) fn behind_its_head(progress: &'p Progress) -> Self {
         progress.answered();
         Self {
@@ -27,7 +27,7 @@ impl<'p> Arriving<'p> {
         self.pieces.push(piece);
     }
 
-    /// What has arrived, in one piece: copied only where there are several.
+    /// The bytes that have arrived, in one piece. They are copied only if there are several pieces.
     pub(super) fn whole(mut self) -> Bytes {
         if self.pieces.len() == 1 {
             return self.pieces.remove(0);

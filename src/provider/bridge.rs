@@ -29,10 +29,11 @@ use tower::Service;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Any adapter, its type forgotten: what lets endpoints of different providers stand in one list.
+/// Any adapter, with its type erased, so that endpoints of different providers fit in one list.
 ///
-/// It remembers what [`verify`](crate::ObjectClient::verify) found of the store, and its clones with it: a condition that the
-/// store does not keep to is refused before anything is sent, whoever sends it, and a tag is written as the store reads it.
+/// The erased adapter and its clones share what [`verify`](crate::ObjectClient::verify) found of the store. They refuse
+/// a condition that the store does not keep to before anything is sent, whoever sends the request. They write a tag in
+/// the form that the store reads.
 #[derive(Clone)]
 pub struct AnyObjectProvider {
     store: Arc<dyn ErasedObjects>,
@@ -40,7 +41,7 @@ pub struct AnyObjectProvider {
 }
 
 impl AnyObjectProvider {
-    /// Forgets the type of `provider`. One that has forgotten it already stays what it is.
+    /// Erases the type of `provider`. An `AnyObjectProvider` is returned as it is.
     pub fn new<P: ObjectProvider>(provider: P) -> Self {
         let store = Arc::new(provider);
         if let Some(erased) = (&*store as &dyn Any).downcast_ref::<Self>() {
@@ -52,10 +53,10 @@ impl AnyObjectProvider {
         }
     }
 
-    /// One attempt.
+    /// Makes one attempt.
     ///
     /// # Errors
-    /// What the adapter answers.
+    /// The adapter's error.
     pub async fn send(&self, request: ObjectRequest) -> Result<ObjectResponse, ProviderError> {
         self.begin(request)?.await
     }
@@ -68,7 +69,7 @@ impl AnyObjectProvider {
         Ok(self.store.clone().send(request))
     }
 
-    /// Does as was found of the store.
+    /// Applies what was found of the store to a request.
     fn heed(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
         let (condition, tag) = match request {
             ObjectRequest::Put(put) => match &mut put.mode {
@@ -93,7 +94,7 @@ impl AnyObjectProvider {
         Ok(())
     }
 
-    /// The same store, of which nothing was found yet.
+    /// The same store, without what was found of it.
     pub(crate) fn unasked(&self) -> Self {
         Self {
             store: self.store.clone(),
@@ -101,7 +102,7 @@ impl AnyObjectProvider {
         }
     }
 
-    /// What was found of the store, in place of what was found before.
+    /// Records what was found of the store, in place of what was found before.
     pub(crate) fn note(&self, condition: Conditional, capability: Capability, without_quotes: bool) {
         self.found.note(condition, capability, without_quotes);
     }
@@ -109,7 +110,7 @@ impl AnyObjectProvider {
     /// See [`ObjectProvider::warm_up`].
     ///
     /// # Errors
-    /// What the adapter answers.
+    /// The adapter's error.
     pub async fn warm_up(&self) -> Result<(), ProviderError> {
         self.store.warm_up().await
     }
@@ -120,7 +121,7 @@ impl AnyObjectProvider {
     }
 }
 
-/// So that a list of endpoints of different providers is a list of endpoints of one type.
+/// Makes a list of endpoints of different providers a list of endpoints of one type.
 impl ObjectProvider for AnyObjectProvider {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         match self.send(ObjectRequest::Put(put)).await? {
@@ -158,7 +159,7 @@ impl ObjectProvider for AnyObjectProvider {
         self.store.check_terms(terms)
     }
 
-    /// What was found of the store, else what its adapter says.
+    /// What was found of the store. If nothing was found, what the adapter says.
     fn capabilities(&self) -> Capabilities {
         self.found.above(self.store.capabilities())
     }
@@ -176,7 +177,7 @@ impl ObjectProvider for AnyObjectProvider {
     }
 }
 
-/// Whether a page is one of what was asked for: something on the way may leave out the question, or answer another.
+/// Checks that a page fits the question: a proxy on the way may drop the question, or answer another one.
 fn of_the_prefix<'a>(prefix: &str, mut names: impl Iterator<Item = &'a str>) -> Result<(), ProviderError> {
     match names.all(|name| name.starts_with(prefix)) {
         true => Ok(()),
@@ -186,7 +187,7 @@ fn of_the_prefix<'a>(prefix: &str, mut names: impl Iterator<Item = &'a str>) -> 
     }
 }
 
-/// Cannot happen, as every implementation of [`Erased`] answers like with like.
+/// Cannot happen: every implementation of [`Erased`] answers a request with the response of its kind.
 fn another() -> ProviderError {
     ProviderError::faulty("the adapter gave the answer of another operation")
 }
@@ -198,20 +199,20 @@ impl fmt::Debug for AnyObjectProvider {
 }
 
 impl<P: ObjectProvider> Endpoint<P> {
-    /// Forgets the adapter's type, so that endpoints of several providers fit in one list.
+    /// Erases the adapter's type, so that endpoints of several providers fit in one list.
     pub fn erased(self) -> Endpoint<AnyObjectProvider> {
         self.map(AnyObjectProvider::new)
     }
 }
 
-/// A provider's trait with its futures boxed, which is what makes it object-safe: for requests `Q` with responses `A`.
+/// A provider's trait with boxed futures, which makes the trait object-safe: for requests `Q` with responses `A`.
 trait Erased<Q, A>: Send + Sync {
     fn send(self: Arc<Self>, request: Q) -> BoxFuture<'static, Result<A, ProviderError>>;
     fn warm_up(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
     fn hosts(&self) -> Option<Vec<Host>>;
 }
 
-/// ... and what only stores of objects are asked.
+/// [`Erased`], and the questions that only stores of objects answer.
 trait ErasedObjects: Erased<ObjectRequest, ObjectResponse> {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError>;
     fn capabilities(&self) -> Capabilities;
@@ -233,8 +234,9 @@ impl<P: ObjectProvider> ErasedObjects for P {
 }
 
 impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
-    /// A box of its own for each operation: one for all would be as large as the largest of their futures, some tens of
-    /// kilobytes that are copied and touched by every call. No error goes out of it that repeats the key.
+    /// Each operation has a box of its own. One box for all operations would be as large as the largest of their
+    /// futures: some tens of kilobytes that every call copies and touches. No error that repeats the key leaves this
+    /// function.
     fn send(self: Arc<Self>, request: ObjectRequest) -> BoxFuture<'static, Result<ObjectResponse, ProviderError>> {
         match request {
             ObjectRequest::Put(put) => Box::pin(async move {
@@ -277,9 +279,10 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
 
 /// The bridge from an adapter to the stack: one endpoint's adapter as a tower service.
 ///
-/// It gives tags the endpoint's name on the way up, and on the way down sees to it that a tag is only shown to the
-/// endpoint that gave it: a foreign If-None-Match is dropped (the full object is a right answer), a foreign or weak
-/// If-Match refused. A put is left with the [terms](Put::terms) of its endpoint, which the adapter is asked about first.
+/// The bridge adds the endpoint's name to the tags of an answer. The bridge shows a tag only to the endpoint that gave
+/// the tag: it drops a foreign If-None-Match (the full object is a right answer), and refuses a foreign or weak
+/// If-Match. The bridge reduces the [terms](Put::terms) of a put to those of its endpoint, and first asks the adapter
+/// about them.
 #[derive(Clone, Debug)]
 pub struct ObjectService {
     endpoint: Arc<str>,
@@ -319,7 +322,7 @@ impl Service<Call<ObjectRequest>> for ObjectService {
 }
 
 impl ObjectService {
-    /// Leaves only what this endpoint may be shown.
+    /// Removes from a request what this endpoint must not be shown.
     fn show(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
         let foreign = |tag: &ETag| tag.endpoint() != &*self.endpoint;
         match request {
@@ -353,7 +356,7 @@ fn fit_for_a_condition(tag: &ETag, foreign: bool) -> Result<(), ProviderError> {
     check_condition(tag)
 }
 
-/// An adapter's answer to come, signed by its endpoint; or why it was not asked.
+/// The future of an adapter's answer, with the endpoint's name; or the reason why the adapter was not asked.
 pub struct Answering<A> {
     answer: Result<BoxFuture<'static, Result<A, ProviderError>>, Option<ProviderError>>,
     endpoint: Arc<str>,

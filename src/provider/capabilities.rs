@@ -1,10 +1,10 @@
 use super::{Capabilities, Capability, Conditional};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// What was found of a store by asking it. It stands above its adapter's word.
+/// What was found of a store by asking the store. This takes precedence over the adapter's word.
 ///
-/// Two bits per condition (0: nothing was found), and above them one for each of the two that carry a tag: the store wants it
-/// without quotes.
+/// Two bits per condition (0: nothing was found). Above them is one bit for each of the two conditions with a tag: the
+/// store wants the tag without quotes.
 #[derive(Debug, Default)]
 pub(super) struct Found(AtomicU8);
 
@@ -21,7 +21,7 @@ const fn unquoted(condition: Conditional) -> u8 {
 }
 
 impl Found {
-    /// What was found, else what the adapter says.
+    /// What was found. If nothing was found, what the adapter says.
     pub(super) fn above(&self, said: Capabilities) -> Capabilities {
         let found = self.0.load(Ordering::Acquire);
         let of = |condition: Conditional| match found >> condition.shift() & BOTH {
@@ -40,12 +40,12 @@ impl Found {
         self.0.load(Ordering::Acquire) >> condition.shift() & BOTH == LACKING
     }
 
-    /// The store wants the tag without its quotes.
+    /// Whether the store wants the tag without quotes.
     pub(super) fn is_unquoted(&self, condition: Conditional) -> bool {
         self.0.load(Ordering::Acquire) & unquoted(condition) != 0
     }
 
-    /// What could not be found out changes nothing.
+    /// Notes a finding. A question without an answer changes nothing.
     pub(super) fn note(&self, condition: Conditional, capability: Capability, without_quotes: bool) {
         let value = match capability {
             Capability::Kept => KEPT,

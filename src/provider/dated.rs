@@ -1,9 +1,9 @@
-//! Versions that say when their value expires: for stores that replace an item as a whole, so that who replaces a version
-//! knows what to keep. No token of theirs ends in a blank and digits.
+//! Versions that contain the expiry of their value: for stores that replace an item as a whole. A write that replaces a
+//! version thus knows which expiry to keep. No token of such a store ends in a blank and digits.
 
 use crate::request::kv::Version;
 
-/// This token's, of a value that expires so many seconds after 1970.
+/// The version with this token, of a value that expires this many seconds after 1970.
 pub(super) fn version(token: &str, expires: Option<u64>) -> Version {
     match expires {
         None => Version::new(token, ""),
@@ -11,7 +11,7 @@ pub(super) fn version(token: &str, expires: Option<u64>) -> Version {
     }
 }
 
-/// The token, and when its value expires.
+/// The token, and the expiry of the value.
 pub(super) fn parts(version: &Version) -> (&str, Option<u64>) {
     let whole = version.token();
     let dated = whole

@@ -8,15 +8,15 @@ use google_cloud_gax::error::{
 };
 use std::time::Duration;
 
-/// [`Classify`] for Google's [`google_cloud_gax::error::Error`], which all of the `google-cloud-*` crates return, over HTTP
-/// and over gRPC: Storage, Pub/Sub, Secret Manager, whatever is generated for Google's APIs. Also for the
+/// [`Classify`] for Google's [`google_cloud_gax::error::Error`], which all of the `google-cloud-*` crates return, over
+/// HTTP and over gRPC: Storage, Pub/Sub, Secret Manager, whatever is generated for Google's APIs. Also for the
 /// [`CredentialsError`] of `google-cloud-auth`.
 ///
-/// - A refusal in Google's own form is judged by its HTTP status; one over gRPC by the status that says the same, with the
-///   time in its `RetryInfo`. `UNAUTHENTICATED` and `401` name the credential.
-/// - `ABORTED` is throttled: a race that was not decided, nothing was done.
+/// - A refusal in Google's own form is judged by its HTTP status. A refusal over gRPC is judged by the equivalent
+///   status, with the time in its `RetryInfo`. `UNAUTHENTICATED` and `401` name the credential.
+/// - `ABORTED` is throttled: the service did not decide a race, and did nothing.
 /// - A `404` that is not in Google's form is a gateway's, and a fault.
-/// - *Not sent* is what hyper-util or gRPC's connector proves, or that no token could be had.
+/// - *Not sent* needs proof: by hyper-util, by gRPC's connector, or because there was no token.
 ///
 /// | gRPC | verdict | gRPC | verdict |
 /// |---|---|---|---|
@@ -35,9 +35,9 @@ use std::time::Duration;
 /// assert_eq!(outcome.verdict, Verdict::Throttled);
 /// ```
 ///
-/// It sees what the SDK sees. Turn its own retries off in each request (`.with_retry_policy(NeverRetry)`, and
-/// `.with_read_resume_policy(NeverResume)` for bodies), or *not sent* speaks of the last of them alone; collect a body inside
-/// the closure.
+/// `GoogleVerdicts` sees what the SDK sees. Turn the SDK's own retries off in each request
+/// (`.with_retry_policy(NeverRetry)`, and `.with_read_resume_policy(NeverResume)` for bodies): otherwise *not sent*
+/// describes the last retry alone. Collect a body inside the closure.
 ///
 /// ```no_run
 /// # #[cfg(feature = "gcs")] mod sample {
@@ -72,7 +72,7 @@ impl<T> Classify<T, Error> for GoogleVerdicts {
     }
 }
 
-/// For calls that only fetch a token: without one nothing can be sent.
+/// For calls that only fetch a token: without a token nothing can be sent.
 impl<T> Classify<T, CredentialsError> for GoogleVerdicts {
     fn classify(&self, result: Result<&T, &CredentialsError>) -> Outcome {
         result.map_or_else(
@@ -87,8 +87,8 @@ impl<T> Classify<T, CredentialsError> for GoogleVerdicts {
     }
 }
 
-/// What an SDK's error means, and the HTTP status of the answer, or the one that says the same, if there was an answer. Its
-/// words quote keys, so none is kept.
+/// What an SDK's error means. With it, the HTTP status of the answer, or the equivalent status, if there was an answer.
+/// The error's words quote keys, so no word is kept.
 pub(crate) fn judged(error: &Error) -> (Finding, Option<u16>) {
     if let Some(status) = error.http_status_code() {
         return (answered(status, error), Some(status));
@@ -121,7 +121,8 @@ pub(crate) fn judged(error: &Error) -> (Finding, Option<u16>) {
     (Finding::symptom(symptom), None)
 }
 
-/// gRPC's connector is not hyper-util's client, so that its errors prove by their type alone what the other says itself.
+/// gRPC's connector is not hyper-util's client. The type of its error is the proof that hyper-util's error states
+/// itself.
 fn finding_of(finding: Finding, error: &Error) -> Finding {
     if !error.is_connect() || finding.outcome.sent == Sent::No {
         return finding;
@@ -136,7 +137,7 @@ fn finding_of(finding: Finding, error: &Error) -> Finding {
     })
 }
 
-/// What the HTTP half refused.
+/// What a refusal over HTTP means.
 fn answered(status: u16, error: &Error) -> Finding {
     let mut finding = match error.status() {
         Some(rpc) => said(status, rpc),
@@ -159,7 +160,7 @@ fn answered(status: u16, error: &Error) -> Finding {
     finding
 }
 
-/// The store's own words; or two that anybody may say, with the id that it puts on everything.
+/// Whether the text is the store's own, or is one of two common texts with the id that the store puts on everything.
 fn is_absence(error: &Error, text: &str) -> bool {
     let marked = || {
         error
@@ -169,7 +170,7 @@ fn is_absence(error: &Error, text: &str) -> bool {
     text.starts_with("No such object") || (text.trim() == "Not Found" && marked())
 }
 
-/// The time that a refusal asks for in its details. An hour at most, as of the header.
+/// The time that the details of a refusal ask for. An hour at most, as for the header.
 fn retry_after(rpc: &rpc::Status) -> Option<Duration> {
     let delay = rpc.details.iter().find_map(|detail| match detail {
         StatusDetails::RetryInfo(info) => info.retry_delay,
@@ -179,7 +180,7 @@ fn retry_after(rpc: &rpc::Status) -> Option<Duration> {
     Some(delay.min(table::LONGEST_RETRY_AFTER))
 }
 
-/// A refusal in Google's own form.
+/// What a refusal in Google's own form means.
 fn said(status: u16, rpc: &rpc::Status) -> Finding {
     let code = match rpc.code {
         _ if status == 404 && rpc.message.contains("bucket does not exist") => Some("NoSuchBucket"),
@@ -197,7 +198,7 @@ fn speaks_of_a_quota(message: &str) -> bool {
     message.contains("quota") && message.contains("exceed")
 }
 
-/// The HTTP status that says the same.
+/// The equivalent HTTP status.
 fn as_http(code: rpc::Code) -> u16 {
     use rpc::Code::*;
     match code {
@@ -218,7 +219,7 @@ fn as_http(code: rpc::Code) -> u16 {
     }
 }
 
-/// An answer, or a body, that is not what it should be.
+/// Why an answer or a body is not what it should be.
 fn unreadable(error: &Error) -> Symptom {
     if let Some(symptom) = of_storage(error) {
         symptom

@@ -1,12 +1,12 @@
 use crate::provider::{Capabilities, Capability};
 
-/// What is known of the provider at this host, without asking it.
+/// What is known of the provider at this host, without asking the provider.
 ///
-/// - Amazon's own: creates, If-Match on puts (2024) and on deletes (2025) are documented and kept to. S3 on Outposts and
-///   Object Lambda have their own rules.
+/// - Amazon's own: creates, If-Match on puts (2024) and on deletes (2025) are documented and kept to. S3 on Outposts
+///   and Object Lambda have their own rules.
 /// - Google's XML interface: its conditions on a write are headers of another name. `If-None-Match` and `If-Match` are
-///   documented for reads alone, and a put with them was reported to be answered 200 and to overwrite.
-/// - Alibaba's S3-compatible interface: a put with them was reported to be answered 501.
+///   documented for reads alone. Reports say that a put with them is answered 200 and overwrites.
+/// - Alibaba's S3-compatible interface: reports say that a put with them is answered 501.
 pub(super) fn of(host: &str) -> Capabilities {
     let within = |domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     let other = |label: &str| host.split('.').any(|part| part == label);

@@ -7,26 +7,29 @@ use std::future::Future;
 
 /// A table of values by key, as an adapter presents it.
 ///
-/// Each method makes **one** attempt and leaves retries, timeouts and health to the stack: the SDK's own retries are off.
-/// Dropping a returned future abandons the attempt. An adapter is shared between tasks.
+/// Each method makes **one** attempt. Retries, timeouts and health belong to the stack, so the SDK's own retries are
+/// off. Dropping a returned future abandons the attempt. Tasks share an adapter.
 ///
-/// What is required:
-/// - **Conditions are atomic.** A put with a [`Condition`](crate::request::kv::Condition) and a delete with a version are
-///   checked and done in one step by the store, or refused with [`ProviderError::unsupported`] before anything is sent.
-/// - **A version is never used twice** for one key, not even after a delete. Where the store has no such token, the write id
-///   is one: only a late copy of the same write then has it a second time. It is given with an empty endpoint name; the stack fills it in.
-/// - **The write id is kept** with the value and comes back in [`Value::write_id`]. A conditional put that finds the value
-///   of its very write id should succeed with its version, where that costs no further request; where it does not, the
-///   client reads the value back and recognises it.
-/// - **What has expired is absent** for gets, scans and conditions from the second of its expiry on, even if the store
-///   removes it days later.
-/// - **A put expires as [`Put::expiry`] says.** One without a time to live stays, also if it replaces a value that had one;
-///   one on a version keeps what that version has. Where the store cannot keep it in one step, read when it expires first
-///   (or put it into the version): the condition on the version makes that safe.
-/// - **Outcomes are true.** [`Sent::No`](crate::verdict::Sent) only with proof; a write whose answer was lost is
+/// What the trait requires:
+/// - **Conditions are atomic.** For a put with a [`Condition`](crate::request::kv::Condition) and a delete with a
+///   version, the store checks and acts in one step. Otherwise the adapter refuses with [`ProviderError::unsupported`]
+///   before anything is sent.
+/// - **No two values of a key have the same version**, not even with a delete between them. Where the store has no such
+///   token, the write id serves as the version: then only a late copy of the same write repeats a version. The adapter
+///   returns the version with an empty endpoint name. The stack fills in the name.
+/// - **The write id is kept** with the value and comes back in [`Value::write_id`]. A conditional put may find a value
+///   with its own write id. The put should then succeed with that value's version, if that costs no further request. If
+///   the put does not succeed, the client reads the value back and recognises the id.
+/// - **An expired value is absent** for gets, scans and conditions from the second of its expiry on, even if the store
+///   removes the value days later.
+/// - **A put expires as [`Put::expiry`] says.** A put without a time to live stays, also if it replaces a value that
+///   had a time to live. A put on a version keeps the expiry of that version. Where the store cannot keep the expiry in
+///   one step, the adapter first reads the expiry, or makes it a part of the version. The condition on the version
+///   makes that safe.
+/// - **Outcomes are true.** [`Sent::No`](crate::verdict::Sent) needs proof. A write whose answer was lost is
 ///   [`Sent::Maybe`](crate::verdict::Sent). An answer that makes no sense is [`ProviderError::faulty`].
-/// - [`check_value`] is called first with every put.
-/// - No key, value or credential in an error.
+/// - Every put calls [`check_value`] first.
+/// - No error contains a key, a value or a credential.
 pub trait KvProvider: Send + Sync + 'static {
     /// Fetches a value. *Not found* is [`ProviderError::not_found`].
     fn get(&self, get: Get) -> impl Future<Output = Result<Value, ProviderError>> + Send;
@@ -34,18 +37,18 @@ pub trait KvProvider: Send + Sync + 'static {
     /// Stores a value.
     fn put(&self, put: Put) -> impl Future<Output = Result<PutAnswer, ProviderError>> + Send;
 
-    /// Removes a value. Without a version it succeeds if there was none.
+    /// Removes a value. Without a version, the delete also succeeds if there was no value.
     fn delete(&self, delete: Delete) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
-    /// Fetches one page of a scan, sorted by the keys' UTF-8 bytes. A store that has no order may collect and sort for every
-    /// page, or refuse with [`ProviderError::unsupported`]; it never gives a page that is not sorted, and never leaves out
-    /// a key below [`ScanPage::next`] that was there all along.
+    /// Fetches one page of a scan, sorted by the keys' UTF-8 bytes. For a store without an order, the adapter may
+    /// collect and sort for every page, or refuse with [`ProviderError::unsupported`]. A page is always sorted. A page
+    /// never leaves out a key below [`ScanPage::next`] that was there all along.
     fn scan(&self, scan: Scan) -> impl Future<Output = Result<ScanPage, ProviderError>> + Send;
 
-    /// Fetches several values, with a result for each key in the order of the request: *not found* and *throttled*
-    /// (unprocessed) are results of one key; a failure of the whole call is the call's.
+    /// Fetches several values and returns a result for each key, in the order of the request. *Not found* and
+    /// *throttled* (unprocessed) are results of one key. A failure of the whole call is the call's error.
     ///
-    /// By default each is a [`get`](Self::get) of its own, all at once: for stores without a batch.
+    /// The default, for stores without a batch, sends a [`get`](Self::get) for each key, all at once.
     fn get_many(
         &self,
         many: GetMany,
@@ -61,9 +64,10 @@ pub trait KvProvider: Send + Sync + 'static {
         }
     }
 
-    /// Stores several values unconditionally, with a result for each in the order of the request. Not a transaction.
+    /// Stores several values unconditionally and returns a result for each, in the order of the request. This is not a
+    /// transaction.
     ///
-    /// By default each is a [`put`](Self::put) of its own, all at once: for stores without a batch.
+    /// The default, for stores without a batch, sends a [`put`](Self::put) for each value, all at once.
     fn put_many(
         &self,
         many: PutMany,
@@ -71,30 +75,31 @@ pub trait KvProvider: Send + Sync + 'static {
         async move { Ok(join_all(many.puts.iter().map(|put| self.put(put.clone()))).await) }
     }
 
-    /// What it takes. Asked once, when a client is built.
+    /// The store's limits. A client reads them once, when the client is built.
     fn limits(&self) -> Limits;
 
-    /// Whether several endpoints of this kind can be replicas of one table that the provider keeps in step *before* it
-    /// acknowledges, with the same versions and write ids at each: what
-    /// [`Replication::strong`](crate::Replication::strong) needs. `false` by default.
+    /// Whether several endpoints of this kind can be replicas of one table with the same versions and write ids. The
+    /// provider must keep the replicas in step *before* it acknowledges a write.
+    /// [`Replication::strong`](crate::Replication::strong) needs this. The default is `false`.
     fn has_strong_replicas(&self) -> bool {
         false
     }
 
-    /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default
-    /// they are not known: see [`dependencies`](crate::call::dependencies).
+    /// The hosts to which the adapter's client sends data requests, as far as the configuration says. The list is empty
+    /// if the client contacts no host. The default is `None`: the hosts are unknown. See
+    /// [`dependencies`](crate::call::dependencies).
     fn hosts(&self) -> Option<Vec<Host>> {
         None
     }
 
-    /// Opens a connection and loads credentials, so that the first call need not. Does nothing by default.
+    /// Opens a connection and loads credentials, so that the first call does not have to. The default does nothing.
     fn warm_up(&self) -> impl Future<Output = Result<(), ProviderError>> + Send {
         async { Ok(()) }
     }
 }
 
-/// Checks what a put asks of every store (its write id, its time to live), and of this one, whose limits these are. Every
-/// adapter calls this first; a client's door says the same.
+/// Checks what a put asks of every store (write id, time to live), and what it asks of this store, which has these
+/// limits. Every adapter calls this function first. The client makes the same checks before it sends a put.
 ///
 /// # Errors
 /// [`ProviderErrorKind::Invalid`], or [`ProviderErrorKind::Unsupported`] for what only this store does not take.

@@ -1,16 +1,16 @@
-//! Bodies that leave, and are told of.
+//! Bodies that leave, and the reports of their progress.
 
 use crate::request::Progress;
 use bytes::Bytes;
 
-/// A body of no more bytes is handed over whole, and not told of: any system takes over so many at once.
+/// A body of at most this many bytes is sent whole, without reports: any system takes over so many bytes at once.
 pub(super) const WORTH_TELLING: usize = 64 << 10;
 
-/// hyper takes sixteen pieces of a body and asks for more when the system has taken over all of these: what is told of moves
-/// in steps of 128 KiB, which a slow line carries in half a second.
+/// hyper takes sixteen pieces of a body, and asks for more when the system has taken over all sixteen. Reports
+/// therefore come in steps of 128 KiB, which a slow line carries in half a second.
 pub(super) const PIECE: usize = 8 << 10;
 
-/// Takes the next piece of what is to be sent, and tells of it.
+/// Takes the next piece of the body to send, and reports it.
 pub(super) fn leave(rest: &mut Bytes, progress: &Progress) -> Option<Bytes> {
     if rest.is_empty() {
         return None;
@@ -20,11 +20,11 @@ pub(super) fn leave(rest: &mut Bytes, progress: &Progress) -> Option<Bytes> {
     Some(piece)
 }
 
-/// A body that is taken piece by piece, and told of, whatever it was before.
+/// A body of any kind that is taken piece by piece, with reports.
 #[cfg(any(feature = "s3", feature = "object_store_http"))]
 pub(super) struct Leaving<B> {
     body: B,
-    /// Of what came of it last.
+    /// The rest of the latest piece.
     rest: Bytes,
     progress: Progress,
 }

@@ -1,5 +1,5 @@
-//! One connection that many calls share: opened once for all who wait for it, and left when nobody knows whether it still
-//! lives.
+//! One connection that many calls share. It is opened once for all calls that wait, and left when nobody knows whether
+//! it still lives.
 
 use super::silence::Silence;
 use crate::model::clock::{self, Instant};
@@ -13,17 +13,18 @@ use std::{
     time::Duration,
 };
 
-/// Below the floor of an attempt, 1 s, so that a server that cannot be reached is *not sent* and no timeout of ours.
+/// Below the floor of an attempt, 1 s. A server that cannot be reached is therefore *not sent*, and no timeout of the
+/// stack.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_millis(900);
 
-/// An attempt that was given up after this leaves a connection of which nobody knows whether it still lives; given up
-/// sooner, its hedge was faster, and the connection is as good as before, unless [nothing else](Silence) is heard over it.
-/// Any server answers in half this time.
+/// If an attempt was given up after this time, nobody knows whether the connection still lives, and the connection is
+/// left. If an attempt was given up sooner, its hedge was faster. The connection is then as good as before, unless
+/// [nothing else](Silence) is heard over it. Any server answers in half this time.
 const SUSPECT_AFTER: Duration = Duration::from_millis(500);
 
 type Opening<C, E> = BoxFuture<'static, Result<C, E>>;
 
-/// A connection of the kind `C`, whose clones are the same connection. It is `E` why there is none.
+/// A connection of the kind `C`, whose clones are the same connection. `E` is the reason why there is no connection.
 pub(super) struct Line<C, E> {
     slot: Mutex<Slot<C, E>>,
 }
@@ -32,13 +33,13 @@ struct Slot<C, E> {
     state: State<C, E>,
     /// Counts the connections, so that the failure of an old one does not end a new one.
     number: u64,
-    /// Of the connection with this number.
+    /// The silence of the connection with this number.
     silence: Silence,
 }
 
 enum State<C, E> {
     Idle,
-    /// Ends when the last who waits for it leaves.
+    /// Ends when the last call that waits for the connection leaves.
     Opening(WeakShared<Opening<C, E>>),
     Open(C),
 }
@@ -54,8 +55,9 @@ impl<C: Clone, E: Clone> Line<C, E> {
         }
     }
 
-    /// The connection, and what has to be told how the exchange on it ended. Opened by `open` if there is none, or none
-    /// that `lives`; the first who asks opens it for all. **Cancel safety**: whoever leaves takes nothing from the others.
+    /// The connection, and the watch that must learn how the exchange on it ended. `open` opens a connection if there
+    /// is none, or none that `lives`. The first call opens the connection for all. **Cancel safety**: a call that
+    /// leaves takes nothing from the others.
     pub(super) async fn connection<F>(
         &self,
         lives: impl Fn(&C) -> bool,
@@ -99,7 +101,7 @@ impl<C: Clone, E: Clone> Line<C, E> {
 }
 
 impl<C, E> Line<C, E> {
-    /// The next call opens a new connection. What is under way on this one may yet be answered.
+    /// Makes the next call open a new connection. Requests under way on this connection may yet be answered.
     fn leave(&self, number: u64) {
         let mut slot = self.lock();
         if slot.number == number {
@@ -114,7 +116,7 @@ impl<C, E> Line<C, E> {
         }
     }
 
-    /// An exchange that was begun then was given up.
+    /// An exchange that began at `since` was given up.
     fn given_up(&self, number: u64, since: Instant) {
         let mut slot = self.lock();
         if slot.number == number {
@@ -127,8 +129,8 @@ impl<C, E> Line<C, E> {
     }
 }
 
-/// Watches one exchange on a connection. Dropped before it has ended, it leaves the connection if the exchange is old; the
-/// next exchange leaves it where nothing is heard over it any more.
+/// Watches one exchange on a connection. A watch that is dropped before the exchange has ended leaves the connection if
+/// the exchange is old. Otherwise the next exchange leaves the connection if nothing is heard over it any more.
 pub(super) struct Watch<'l, C, E> {
     line: &'l Line<C, E>,
     number: u64,
@@ -146,7 +148,7 @@ impl<'l, C, E> Watch<'l, C, E> {
         }
     }
 
-    /// The exchange has ended, and the connection is of use or not.
+    /// The exchange has ended. `is_of_use` says whether the connection is still of use.
     pub(super) fn ended(mut self, is_of_use: bool) {
         self.ended = true;
         if is_of_use {

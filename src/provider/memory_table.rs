@@ -1,8 +1,8 @@
 //! A table in this process: for tests, simulations and examples.
 //!
-//! It promises what the best of the real ones promise: conditions are atomic, reads see the latest write, scans are sorted
-//! and exact, and what has expired is absent at once, by tokio's clock (so paused time works). Nothing in it is random
-//! unless asked for ([`MemoryTable::with_latency`], seeded).
+//! The table promises what the best real tables promise: conditions are atomic, reads see the latest write, scans are
+//! sorted and exact. An expired value is absent at once, by tokio's clock (so paused time works). Nothing is random
+//! unless you ask for it ([`MemoryTable::with_latency`], seeded).
 //!
 //! ```
 //! use evenkeel::provider::{KvProvider, MemoryTable, ProviderErrorKind};
@@ -41,7 +41,7 @@ use std::{
 /// The most entries in a page of a scan.
 const PAGE: usize = 1000;
 
-/// A table in this process. Clones share it, as replicas in a strong mode do.
+/// A table in this process. Clones share the table, as replicas in a strong mode do.
 #[derive(Clone)]
 pub struct MemoryTable {
     rows: Arc<Mutex<BTreeMap<Key, Row>>>,
@@ -73,15 +73,16 @@ impl MemoryTable {
         Self::default()
     }
 
-    /// Every operation through this handle, and the clones made of it, takes a time drawn uniformly from `range`, by
-    /// tokio's clock. The effect takes place at the end of it: dropped before, an operation has not happened.
+    /// Makes every operation through this handle, and through its later clones, take a time that is drawn uniformly
+    /// from `range`, by tokio's clock. The operation takes effect at the end of that time. An operation that is dropped
+    /// earlier has not happened.
     #[must_use]
     pub fn with_latency(mut self, range: Range<Duration>, seed: u64) -> Self {
         self.latency = Some(Arc::new(Latency::new(range, seed)));
         self
     }
 
-    /// Takes no more than this, as if it were the provider whose limits these are.
+    /// Sets the table's limits, as if the table were the provider with these limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -105,7 +106,7 @@ impl Row {
         self.expires.is_none_or(|at| now < at)
     }
 
-    /// A write id is used once, so that it serves as the version, too.
+    /// No two writes share a write id, so the write id serves as the version, too.
     fn version(&self) -> Version {
         Version::new(self.write_id.as_str(), "")
     }
@@ -219,7 +220,7 @@ impl KvProvider for MemoryTable {
         Ok(puts.map(|asked| put(&mut rows, asked, &self.limits, now)).collect())
     }
 
-    /// It contacts nobody.
+    /// Empty: this table contacts no host.
     fn hosts(&self) -> Option<Vec<Host>> {
         Some(Vec::new())
     }
@@ -234,7 +235,7 @@ impl KvProvider for MemoryTable {
     }
 }
 
-/// No keys, no values.
+/// Shows no keys and no values.
 impl fmt::Debug for MemoryTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryTable")

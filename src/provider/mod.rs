@@ -1,4 +1,4 @@
-//! Adapters: one for each kind of store, a feature each.
+//! Adapters: one for each kind of store, each behind a feature.
 //!
 //! | module | feature | what |
 //! |---|---|---|
@@ -6,16 +6,16 @@
 //! | `azure_blob` | `azure_blob` | Azure Blob Storage, on Microsoft's SDK |
 //! | `gcs` | `gcs` | Google Cloud Storage, on Google's SDK |
 //! | `object_store` | `object_store` | any store of the crate `object_store` |
-//! | [`memory_table`] | – | the same for keys |
+//! | [`memory_table`] | – | a key-value table in this process, for tests, simulations and examples |
 //! | `bigtable` | `bigtable` | tables of Google Cloud Bigtable, on Google's definitions |
 //! | `cosmos` | `cosmos` | containers of Azure Cosmos DB, on Microsoft's SDK |
 //! | `dynamodb` | `dynamodb` | tables of Amazon DynamoDB, on the AWS SDK |
 //! | `s3` | `s3` | any S3-compatible endpoint, on the AWS SDK |
 //! | `redis` | `redis` | keys on a Redis or Valkey server or cluster |
 //!
-//! An adapter implements [`ObjectProvider`], or [`KvProvider`] for a table: plain async methods, one request each, no retries of its own, and every
-//! failure as a [`ProviderError`] that carries its [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts are
-//! the stack's business.
+//! An adapter implements [`ObjectProvider`], or [`KvProvider`] for a table. Both traits are plain async methods. Each
+//! method sends one request and does not retry. Each failure is a [`ProviderError`] that carries its
+//! [`Outcome`](crate::verdict::Outcome). Health, breakers and timeouts belong to the stack.
 //!
 //! ```
 //! use evenkeel::provider::{Memory, ObjectProvider};
@@ -128,78 +128,83 @@ use std::future::Future;
 
 /// A store of objects, as an adapter presents it.
 ///
-/// Each method makes **one** attempt and leaves retries, timeouts and health to the stack. Dropping a returned future
-/// abandons the attempt. An adapter is shared between tasks.
+/// Each method makes **one** attempt. Retries, timeouts and health belong to the stack. Dropping a returned future
+/// abandons the attempt. Tasks share an adapter.
 ///
-/// What is required:
-/// - *Not found*, and success, are the store's own word. What stands in between says 404 and 200, too: an answer counts that
-///   carries what only the store puts there (its code, a request id, a tag). Anything else is
-///   [`Verdict::Faulty`](crate::verdict::Verdict).
-/// - A conflict that nobody explains is [`ProviderErrorKind::Conflict`], not *exists already*; a store that has no room is
-///   [`ProviderErrorKind::Full`]. What is said beside body, length, checksum and tag, and cannot be read, is left out.
-/// - `put` with [`PutMode::Create`](crate::request::object::PutMode::Create) never overwrites: where the store cannot
-///   promise that, refuse with [`ProviderError::unsupported`].
-/// - Attributes round-trip, or the put is refused as unsupported. [`Put::terms`] are kept, or refused by
-///   [`check_terms`](Self::check_terms).
-/// - A page of a listing has names of the prefix alone. The stack takes one that has others for a failure.
-/// - A body shorter than announced, or with a wrong checksum, is a failure ([`Verdict::Faulty`](crate::verdict::Verdict)),
-///   not a short success.
-/// - Tags come back with an empty endpoint name; the stack fills it in.
+/// What the trait requires:
+/// - *Not found* and success must come from the store itself, because a gateway or proxy on the way answers 404 and
+///   200, too. An adapter accepts an answer that carries what only the store puts there: the store's code, a request
+///   id, a tag. Any other answer is [`Verdict::Faulty`](crate::verdict::Verdict).
+/// - A conflict without a stated cause is [`ProviderErrorKind::Conflict`], not *exists already*. A store without room
+///   is [`ProviderErrorKind::Full`].
+/// - The adapter leaves out metadata that it cannot read. Body, length, checksum and tag are never left out.
+/// - `put` with [`PutMode::Create`](crate::request::object::PutMode::Create) never overwrites. Where the store cannot
+///   promise that, the adapter refuses with [`ProviderError::unsupported`].
+/// - Attributes round-trip, or the adapter refuses the put as unsupported. The adapter keeps [`Put::terms`], or refuses
+///   them in [`check_terms`](Self::check_terms).
+/// - A page of a listing contains only names with the prefix. The stack treats a page with other names as a failure.
+/// - A body that is shorter than announced, or has a wrong checksum, is a failure
+///   ([`Verdict::Faulty`](crate::verdict::Verdict)), not a short success.
+/// - The adapter returns tags with an empty endpoint name. The stack fills in the name.
 ///
-/// What helps: `get` and `put` tell of large bodies as they move ([`Get::progress`], [`Put::progress`]). Where they do not, an attempt
-/// has a limit on the whole, a slow body runs into it, and the endpoint looks slow for small objects, too.
+/// What helps: `get` and `put` report the progress of large bodies ([`Get::progress`], [`Put::progress`]). Without
+/// these reports an attempt has one limit for the whole request. A slow body then runs into that limit, and the
+/// endpoint looks slow for small objects, too.
 pub trait ObjectProvider: Send + Sync + 'static {
     /// Stores a body.
     fn put(&self, put: Put) -> impl Future<Output = Result<PutAnswer, ProviderError>> + Send;
 
-    /// Fetches a body or a part of it.
+    /// Fetches a body or a part of a body.
     fn get(&self, get: Get) -> impl Future<Output = Result<Object, ProviderError>> + Send;
 
-    /// Fetches what is known of an object.
+    /// Fetches an object's metadata.
     fn head(&self, head: Head) -> impl Future<Output = Result<ObjectMeta, ProviderError>> + Send;
 
-    /// Removes an object. Success if it did not exist, with [`Delete::if_match`], too: a store that calls that a failed
-    /// condition is forgiven, as the client then looks. The condition is judged and the object removed in one step by the
-    /// store, or the delete is refused with [`ProviderError::unsupported`] before anything is sent.
+    /// Removes an object. The delete succeeds if the object did not exist, also with [`Delete::if_match`]. A store may
+    /// call that a failed condition instead: the client then looks at the object. The store judges the condition and
+    /// removes the object in one step. If the store cannot, the adapter refuses with [`ProviderError::unsupported`]
+    /// before anything is sent.
     fn delete(&self, delete: Delete) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
     /// Fetches one page of a listing.
     fn list(&self, list: List) -> impl Future<Output = Result<ListPage, ProviderError>> + Send;
 
-    /// Whether a put on these terms can be kept here, in the provider's words. Asked before anything is sent, of every
-    /// endpoint that the put may go to; nothing that is asked for may be dropped. Refuses all terms by default, which is
-    /// right for an adapter that does not look at [`Put::terms`].
+    /// Checks whether this provider can keep these terms of a put. The client calls this before anything is sent, for
+    /// every endpoint that the put may go to. The provider must not drop any term. The default refuses all terms, which
+    /// is right for an adapter that does not read [`Put::terms`].
     ///
     /// # Errors
-    /// Why not: [`ProviderError::unsupported`], or what [`check_terms`] says.
+    /// The reason in the provider's words: [`ProviderError::unsupported`], or what [`check_terms`] says.
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         terms::none(terms)
     }
 
-    /// What the store does with conditions, as far as its adapter knows without asking it. By default it keeps to all, which is
-    /// what this trait demands; an adapter to stores of which some do not says [`Capability::Unknown`], and then
-    /// [`verify`](crate::ObjectClient::verify) asks the store, in the background if nobody else has.
+    /// How the store treats conditions, as far as the adapter knows without asking the store. The default is that the
+    /// store keeps to all conditions, which this trait demands. An adapter to several kinds of store, some of which
+    /// ignore conditions, returns [`Capability::Unknown`]. [`verify`](crate::ObjectClient::verify) then asks the store,
+    /// in the background if nobody has called it.
     fn capabilities(&self) -> Capabilities {
         Capabilities::all(Capability::Kept)
     }
 
-    /// Whether this key stays this key here, and is not taken for another one. Asked before anything is sent, of every endpoint
-    /// of a client; the operations refuse such a key, too. Any will do by default.
+    /// Checks that the store does not take this key for another key. The client calls this before anything is sent, for
+    /// every endpoint of a client. The operations refuse such a key, too. The default accepts every key.
     ///
     /// # Errors
-    /// Why not: [`ProviderError::unsupported`].
+    /// The reason: [`ProviderError::unsupported`].
     fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
         let _ = key;
         Ok(())
     }
 
-    /// The hosts that its client asks for data, as far as its configuration says; none if it contacts nobody. By default
-    /// they are not known: see [`dependencies`](crate::call::dependencies).
+    /// The hosts to which the adapter's client sends data requests, as far as the configuration says. The list is empty
+    /// if the client contacts no host. The default is `None`: the hosts are unknown. See
+    /// [`dependencies`](crate::call::dependencies).
     fn hosts(&self) -> Option<Vec<Host>> {
         None
     }
 
-    /// Opens a connection and loads credentials, so that the first call need not. Does nothing by default.
+    /// Opens a connection and loads credentials, so that the first call does not have to. The default does nothing.
     fn warm_up(&self) -> impl Future<Output = Result<(), ProviderError>> + Send {
         async { Ok(()) }
     }

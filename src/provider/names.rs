@@ -1,10 +1,10 @@
-//! Keys that a store takes for others: refused before anything is sent.
+//! Keys that a store takes for other keys. They are refused before anything is sent.
 
 use super::ProviderError;
 use crate::request::Key;
 
-/// Azure Blob Storage takes `\` for `/` (its SDKs sign the one as the other), and asks for no part of a name that ends in
-/// a dot, which clients and services of its own drop.
+/// Azure Blob Storage takes `\` for `/` (its SDKs sign one as the other). It also asks that no part of a name ends in a
+/// dot, because some of Azure's clients and services drop the dot.
 pub(super) fn azure(key: &Key) -> Result<(), ProviderError> {
     if key.as_str().contains('\\') {
         return Err(ProviderError::unsupported(r"Azure takes `\` in a key for `/`"));
@@ -17,7 +17,7 @@ pub(super) fn azure(key: &Key) -> Result<(), ProviderError> {
     Ok(())
 }
 
-/// `object_store`'s directory of files: `name#1` is what it calls its own unfinished files, and on Windows `\` is `/`.
+/// `object_store`'s directory of files calls its own unfinished files `name#1`. On Windows `\` is `/`.
 #[cfg(feature = "object_store")]
 pub(super) fn files(key: &Key, windows: bool) -> Result<(), ProviderError> {
     let name = key.as_str().rsplit('/').next().unwrap_or_default();

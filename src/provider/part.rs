@@ -1,18 +1,18 @@
-//! The part of an object that an HTTP answer carries, measured against what was asked.
+//! The part of an object that an HTTP answer carries, compared with the request.
 
 use crate::request::object::ByteRange;
 use bytes::Bytes;
 use std::ops::Range;
 
-/// The content range of a part (206) that does not say which it is, and of an answer without content (204): the SDKs do not
-/// tell either from a whole.
+/// The content range of a part (206) that does not say which part it is, and of an answer without content (204). The
+/// SDKs do not tell either from a whole object.
 pub(super) const UNSAID: &str = "unsaid";
 
-/// The content range of an answer that ends with its connection: if nothing came, nobody knows whether that was all.
+/// The content range of an answer that ends with its connection. If no bytes came, nobody knows whether that was all.
 pub(super) const UNFRAMED: &str = "unframed";
 
-/// Which bytes of how many these are, and that they are the ones asked for. A server that ignored the range sent the whole
-/// object: then the part is cut out here.
+/// Which bytes these are, of how many, after a check that they are the requested bytes. If a server ignored the range
+/// and sent the whole object, the part is cut out here.
 pub(super) fn located(
     range: Option<&ByteRange>,
     content_range: Option<&str>,

@@ -1,4 +1,4 @@
-/// What percent-encoding stands for; `None`: it is none, or no text.
+/// The text behind a percent-encoding. `None`: this is no percent-encoding, or no text.
 pub(super) fn decoded(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

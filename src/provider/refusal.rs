@@ -1,4 +1,4 @@
-//! What a finding means for what was asked: the part that every adapter over HTTP shares.
+//! What a finding means for a request: the part that every adapter over HTTP shares.
 
 use super::{ProviderError, ProviderErrorKind};
 use crate::verdict::{
@@ -6,7 +6,7 @@ use crate::verdict::{
     table::{self, Symptom},
 };
 
-/// What was asked, as far as it matters to what a refusal means.
+/// The kind of request, as far as it matters to what a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Create,
@@ -19,7 +19,7 @@ pub(super) enum Asked {
     Bucket,
 }
 
-/// A finding as the answer to this question. `status` is that of the answer, if there was one.
+/// A finding as the answer to this kind of request. `status` is the status of the answer, if there was an answer.
 pub(super) fn refused(asked: Asked, finding: Finding, status: Option<u16>) -> ProviderError {
     let (code, full) = (finding.detail.code.as_deref(), finding.detail.says_full());
     let (kind, verdict) = kind(asked, finding.outcome.verdict, status, code, full);
@@ -30,13 +30,13 @@ pub(super) fn refused(asked: Asked, finding: Finding, status: Option<u16>) -> Pr
     ProviderError::found(kind, Finding { outcome, ..finding })
 }
 
-/// A success that is none.
+/// The error of a success that lacks what a success must have.
 pub(super) fn wrong(symptom: Symptom, request_id: Option<&str>) -> ProviderError {
     let finding = Finding::symptom(symptom).with_request_id(request_id);
     ProviderError::found(ProviderErrorKind::Failed, finding)
 }
 
-/// A page of a listing that is none: of a gateway, or with a key in it that XML cannot hold.
+/// The error of a page that is no page of a listing: a gateway's page, or a page with a key that XML cannot hold.
 #[cfg_attr(
     not(any(feature = "s3", feature = "azure_blob", feature = "object_store")),
     allow(dead_code)
@@ -45,7 +45,7 @@ pub(super) fn unreadable_listing(request_id: Option<&str>) -> ProviderError {
     wrong(Symptom::Nonsense, request_id).with_message("the listing is not readable XML")
 }
 
-/// A header beside the body was left out. Whoever calls it does so once for each header and adapter.
+/// Warns that a header beside the body was left out. The caller calls this once for each header and adapter.
 #[cfg_attr(
     not(any(feature = "s3", feature = "azure_blob", feature = "object_store_http")),
     allow(dead_code)
@@ -57,7 +57,7 @@ pub(super) fn tell_unreadable(header: &str) {
     );
 }
 
-/// What a verdict means for what was asked, and the verdict where the question corrects it.
+/// What a verdict means for this kind of request, and the verdict as the request corrects it.
 fn kind(
     asked: Asked,
     verdict: Verdict,

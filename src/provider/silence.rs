@@ -1,22 +1,22 @@
-//! Whether anything is still heard over what many requests share: a connection of HTTP/2, or a pool.
+//! Whether anything still answers over a resource that many requests share: an HTTP/2 connection, or a pool.
 
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// Dead is what gave no answer to two requests until they were given up, and nothing else meanwhile. A service that is slow
-/// answers somebody.
+/// The resource is dead if two requests got no answer until they were given up, and nothing else answered meanwhile. A
+/// slow service answers some request.
 #[derive(Debug)]
 pub(super) struct Silence {
-    /// The last answer to any.
+    /// The time of the last answer to any request.
     heard: Option<Instant>,
-    /// Requests that were given up since, and when the first of them was made.
+    /// The number of requests that were given up since, and when the first of them began.
     given_up: Option<(usize, Instant)>,
 }
 
 impl Silence {
-    /// One may be a coincidence.
+    /// One request may be a coincidence.
     const ENOUGH: usize = 2;
-    /// A packet that was lost is sent again after 200 ms.
+    /// A lost packet is sent again after 200 ms.
     const LASTS: Duration = Duration::from_millis(250);
 
     pub(super) const fn new() -> Self {
@@ -31,7 +31,7 @@ impl Silence {
         self.given_up = None;
     }
 
-    /// A request that was made then got no answer. Whether nothing was heard in all that time.
+    /// A request that began at `since` got no answer. Returns whether nothing was heard in all that time.
     pub(super) fn given_up(&mut self, since: Instant) -> bool {
         if self.heard.is_some_and(|heard| heard >= since) {
             return false;
@@ -41,7 +41,8 @@ impl Silence {
         true
     }
 
-    /// To be asked before each request, too: where another endpoint answers sooner, requests are given up too early to tell.
+    /// Whether the resource is dead. Ask before each request, too: where another endpoint answers sooner, requests are
+    /// given up too early to tell.
     pub(super) fn is_dead(&self, now: Instant) -> bool {
         self.given_up.is_some_and(|(requests, first)| {
             requests >= Self::ENOUGH && now.saturating_duration_since(first) >= Self::LASTS

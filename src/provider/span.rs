@@ -1,7 +1,7 @@
 use crate::verdict::words;
 
-/// Puts the provider's request id on the span of the attempt, whose layer has declared the field. (It finds that of a failure
-/// in the error, too.)
+/// Puts the provider's request id on the attempt's span, whose layer has declared the field. (For a failure, that layer
+/// also finds the id in the error.)
 pub(super) fn record(request_id: Option<&str>) {
     if let Some(id) = request_id.and_then(words::id) {
         tracing::Span::current().record("provider.request_id", id);

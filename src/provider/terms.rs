@@ -4,7 +4,7 @@ use crate::{
     verdict::{Outcome, Sent, Verdict},
 };
 
-/// What AWS and Azure take.
+/// The most tags that AWS and Azure take.
 const TAGS: usize = 10;
 const TAG_NAME: usize = 128;
 const TAG_VALUE: usize = 256;
@@ -12,8 +12,8 @@ const TAG_VALUE: usize = 256;
 /// The longest key is an ARN (2,048 characters); a class has no documented length.
 const LONGEST: usize = 2048;
 
-/// Checks what no store takes: see [`Terms`] for the rules. An adapter that takes terms calls this first, on what it would
-/// send.
+/// Checks what no store takes: see [`Terms`] for the rules. An adapter that takes terms calls this function first, on
+/// the terms that the adapter would send.
 ///
 /// # Errors
 /// [`ProviderErrorKind::Invalid`](super::ProviderErrorKind::Invalid), with what is wrong.
@@ -59,7 +59,7 @@ pub(crate) fn wrong(terms: &Terms) -> Option<&'static str> {
     None
 }
 
-/// What an adapter says that takes no terms at all.
+/// The answer of an adapter that takes no terms at all.
 pub(super) fn none(terms: &Terms) -> Result<(), ProviderError> {
     let what = if terms.encryption.is_some() {
         "no encryption can be asked for in a put to this store"
@@ -73,7 +73,7 @@ pub(super) fn none(terms: &Terms) -> Result<(), ProviderError> {
     Err(ProviderError::unsupported(what))
 }
 
-/// Leaves in `put` the terms at this endpoint.
+/// Reduces the terms of `put` to the terms of this endpoint.
 pub(super) fn narrow(put: &mut Put, endpoint: &str) {
     if let Some(here) = put.terms_at.get(endpoint) {
         put.terms = here.clone();
@@ -81,7 +81,7 @@ pub(super) fn narrow(put: &mut Put, endpoint: &str) {
     put.terms_at = Default::default();
 }
 
-/// Tags as a query string, which is how they travel. `None`: there are none.
+/// Tags as a query string, the form in which stores receive them. `None`: there are none.
 #[cfg(any(feature = "s3", feature = "azure_blob"))]
 pub(super) fn query(terms: &Terms) -> Option<String> {
     let pairs = terms

@@ -4,8 +4,8 @@ use crate::{
     verdict::{Classify, Detail, Outcome, Sent, Verdict, table},
 };
 
-/// [`Classify`] for the object stack: an adapter's [`ProviderError`] carries its outcome. Any other error was made by a
-/// user's layer; all that is known of it is that the call did not succeed: faulty, *maybe sent*.
+/// [`Classify`] for the object stack: an adapter's [`ProviderError`] carries its outcome. Any other error comes from a
+/// user's layer. Such an error only shows that the call did not succeed: faulty, *maybe sent*.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ObjectVerdicts;
 

@@ -1,12 +1,12 @@
-//! What a store claims to do, what was run, and what was not.
+//! What a store claims to do, what was run, and what was skipped.
 
-/// What a store claims to do: everything, less the named gaps.
+/// What a store claims to do: everything, except the named gaps.
 #[derive(Clone, Debug)]
 pub struct Claims<C> {
     gaps: Vec<(C, &'static str)>,
 }
 
-/// What was run.
+/// The results of a suite.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report<C> {
@@ -20,11 +20,11 @@ pub struct Report<C> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Skipped<C> {
-    /// Its name.
+    /// The check's name.
     pub check: &'static str,
-    /// What it needs and the store does not claim.
+    /// The claim that the check needs and the store does not make.
     pub claim: C,
-    /// Why not.
+    /// The reason for the gap.
     pub reason: &'static str,
 }
 
@@ -33,7 +33,7 @@ impl<C: Copy + PartialEq> Claims<C> {
         Self { gaps: Vec::new() }
     }
 
-    /// All but this, because of that.
+    /// Removes this claim, for this reason.
     #[must_use]
     pub fn without(mut self, claim: C, reason: &'static str) -> Self {
         self.gaps.push((claim, reason));
@@ -45,7 +45,7 @@ impl<C: Copy + PartialEq> Claims<C> {
         self
     }
 
-    /// The first of these that is not claimed, and why.
+    /// The first of these claims that the store does not make, and the reason.
     pub fn gap(&self, needed: &[C]) -> Option<(C, &'static str)> {
         needed
             .iter()
@@ -62,14 +62,14 @@ impl<C> Default for Report<C> {
     }
 }
 
-/// Lists every check with what it needs, once, and makes the function that runs them all. In scope must be `Room`, `Claim`,
-/// `Claims` and `Report`.
+/// Lists every check with the claims that it needs, and makes the function that runs all checks. In scope must be
+/// `Room`, `Claim`, `Claims` and `Report`.
 macro_rules! suite {
     ($door:ident, $room:expr; $($module:ident::$check:ident [$($claim:ident),*];)*) => {
-        /// Every check, and what it needs the store to claim.
+        /// Every check, and the claims that it needs.
         pub const CHECKS: &[(&str, &[Claim])] = &[$((stringify!($check), &[$(Claim::$claim),*])),*];
 
-        /// Runs every check that the claims admit, one after the other, and prints what was skipped.
+        /// Runs every check that the claims admit, one after the other, and prints the skipped checks.
         ///
         /// # Panics
         /// At the first check that fails.

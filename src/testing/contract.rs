@@ -1,9 +1,10 @@
-//! One probe for every layer: does it keep tower's contract?
+//! One probe for every layer: does the layer keep tower's contract?
 //!
-//! Libraries have called services that were not made ready, kept a clone's readiness, and leaked permits when a future was
-//! dropped; each cost their users an incident. The probe puts a watchful service under a layer and tries all three, whether
-//! an error or a panic passes through as it was, and whether a layer that ends a hang does so at the same time when it is
-//! polled by somebody else than the deadline above it.
+//! Some libraries have called services that were not ready. Some have kept a clone's readiness. Some have leaked
+//! permits when a future was dropped. Each mistake cost their users an incident. The probe puts a watchful service
+//! under a layer and tries all three. It also checks that an error or a panic passes through unchanged. And it checks
+//! that a layer that ends a hang does so at the same time when another waker than that of the deadline above polls the
+//! layer.
 //!
 //! ```
 //! use evenkeel::deadline::DeadlineLayer;
@@ -31,7 +32,7 @@ use std::{
 };
 use tower::{Layer, Service, ServiceExt, util::Oneshot};
 
-/// The error that the probe's service fails with.
+/// The error of the probe's service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbeError(pub u32);
 
@@ -54,7 +55,7 @@ enum Manner {
     PanicWhenDropped,
 }
 
-/// What a panic of the probe's service carries.
+/// The payload of a panic of the probe's service.
 struct ProbePanic;
 
 #[derive(Debug, Default)]
@@ -64,7 +65,7 @@ struct Watch {
     alive: AtomicI64,
 }
 
-/// The service at the bottom: every instance must be made ready (which takes two polls) before each call.
+/// The service at the bottom. Every instance must be made ready before each call, which takes two polls.
 #[derive(Debug)]
 pub struct Watchful {
     watch: Arc<Watch>,
@@ -79,7 +80,7 @@ enum Readiness {
     Yes,
 }
 
-/// A clone is a new caller and earns its own readiness.
+/// A clone is a new caller and needs a readiness of its own.
 impl Clone for Watchful {
     fn clone(&self) -> Self {
         Self {
@@ -165,11 +166,11 @@ impl Drop for Answer {
     }
 }
 
-/// Probes the layers that `layer` makes, with reads, with writes that may be repeated and with writes that may not.
-/// Wants paused time, since a hang is part of it.
+/// Probes the layers that `layer` makes: with reads, with writes that may be repeated, and with writes that may not.
+/// Needs paused time, because a hang is part of the probe.
 ///
 /// # Panics
-/// With a sentence about the first rule that the layer breaks. It is a test's library.
+/// With a sentence about the first rule that the layer breaks. This is a library for tests.
 pub async fn probe<L>(layer: impl Fn() -> L)
 where
     L: Layer<Watchful>,
@@ -310,8 +311,8 @@ where
 /// Longer than any layer should let a hang last.
 const DEADLINE: Duration = Duration::from_secs(3_600);
 
-/// Layers of one call may share a timer. One that a deadline above has must not be relied on where a set of futures between
-/// them polls each future only when that one's own waker was called.
+/// Layers of one call may share a timer. A layer must not rely on the timer of a deadline above if a set of futures
+/// lies between them: the set polls a future only when that future's own waker was called.
 async fn a_hang_ends_as_soon_behind_other_wakers<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>)
 where
     L: Layer<Watchful>,
@@ -330,7 +331,7 @@ where
     assert_clean(&watch, "after a hang in a set of futures");
 }
 
-/// How long a hang lasts, at most twice as long as the deadline.
+/// How long a hang lasts, up to twice the deadline.
 async fn lasts<S>(service: S, call: fn() -> Call<()>) -> Duration
 where
     S: Service<Call<()>, Response = u32>,
@@ -362,7 +363,7 @@ impl<S: Service<Call<()>> + Clone> Service<Call<()>> for InASet<S> {
     }
 }
 
-/// A set of one.
+/// A set of one future.
 #[derive(Debug)]
 struct Set<F>(FuturesUnordered<F>);
 
@@ -377,7 +378,7 @@ impl<F: Future> Future for Set<F> {
     }
 }
 
-/// The panic is the caller's, as the service's own would be, and takes nothing with it.
+/// The panic belongs to the caller, as the service's own panic would, and no permit is lost with it.
 fn nothing_leaks_when_it_panics<L>(layer: &impl Fn() -> L, call: fn() -> Call<()>, manner: Manner)
 where
     L: Layer<Watchful>,

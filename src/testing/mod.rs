@@ -1,6 +1,7 @@
-//! Suites that an adapter, or a layer of your own, must pass. Feature `testing`.
+//! Suites that an adapter or a layer of your own must pass. Feature `testing`.
 //!
-//! This is a test library: a check that fails panics, with the store's name, its own, and what it saw.
+//! This is a library for tests. A check that fails panics with the store's name, the check's name, and what the check
+//! saw.
 //!
 //! ```
 //! use evenkeel::{provider::Memory, testing::objects::{self, Claims}};

@@ -4,21 +4,21 @@ use crate::{
 };
 use std::fmt;
 
-/// Why a door said no.
+/// Why a door refused a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Refused {
-    /// What it means.
+    /// The meaning of the refusal.
     pub kind: ProviderErrorKind,
-    /// A whole client does not know whether the write was done: an attempt ran out of time, and another met what was there. On
-    /// a busy machine that is an honest answer, of which the checks hold what can be held.
+    /// A whole client does not know whether the write was applied: one attempt ran out of time, and another attempt
+    /// found a value. On a busy machine that is an honest answer. The checks then check only what still holds.
     pub unresolved: bool,
-    /// Everything that the error shows, by `Display` and by `Debug`, its sources included.
+    /// Everything that the error shows, by `Display` and by `Debug`, including its sources.
     pub shown: String,
 }
 
 impl Refused {
-    /// A refusal of this kind; `shown` is what the error shows a person.
+    /// A refusal of this kind. `shown` is what the error shows a person.
     pub fn new(kind: ProviderErrorKind, shown: impl Into<String>) -> Self {
         Self {
             kind,

@@ -7,7 +7,7 @@ use tokio::{
     time::{sleep, sleep_until},
 };
 
-/// For a call that meets a fault: whether the drill ends while the fault holds it.
+/// Tells, for a call that meets a fault, whether the drill ends while the fault holds the call.
 #[derive(Debug)]
 pub(super) struct Ending {
     timeline: Timeline,
@@ -22,7 +22,8 @@ impl Ending {
         }
     }
 
-    /// Holds the call for so long (`None`: for good); false if the drill was stopped, expired or started anew before.
+    /// Holds the call for this long (`None`: for ever). Returns false if the drill was stopped, expired or started anew
+    /// before.
     pub(super) async fn holds_for(&mut self, wait: Option<Duration>) -> bool {
         let held = async {
             match wait {

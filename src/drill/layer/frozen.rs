@@ -1,4 +1,4 @@
-//! The view that stale reads show.
+//! The earlier answers that stale reads show.
 
 use super::subject::{Answer, Asked, Subject};
 use crate::{
@@ -9,15 +9,16 @@ use std::collections::BTreeMap;
 
 /// Answers as they were first seen while a copy lags.
 ///
-/// Before, it follows what passes: a read leaves its answer, a write makes the key forgotten, so that a copy that begins
-/// to lag shows what was there when it began. What it has not seen is asked for once and then stays.
+/// Before the copy lags, this follows the calls: a read stores its answer, and a write removes the key. A copy that
+/// begins to lag thus shows what was there when the lag began. An answer that was not seen is fetched once and then
+/// stays.
 #[derive(Debug, Default)]
 pub(super) struct Frozen {
     lagging: bool,
     seen: BTreeMap<Asked, Seen>,
 }
 
-/// How many answers are kept. More are let through fresh: a drill must not take the memory that a process needs.
+/// The most answers that are kept. Further answers stay fresh: a drill must not take the memory that a process needs.
 const MOST: usize = 10_000;
 
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ enum Seen {
 pub(super) enum View<A> {
     /// An answer from before.
     Stale(Result<A, BoxError>),
-    /// The provider's own; what comes of it is to be noted.
+    /// The provider's own answer, which is to be noted.
     Fresh(Note),
 }
 
@@ -45,7 +46,8 @@ enum Noting {
 }
 
 impl Frozen {
-    /// What `request` gets to see. `lagging`: some reads are stale at present; `stale`: this one is, if it is a read.
+    /// The answer that `request` gets. `lagging`: some reads are stale at present. `stale`: this request is stale, if
+    /// it is a read.
     pub(super) fn show<R: Subject>(&mut self, request: &R, lagging: bool, stale: bool) -> View<R::Response> {
         if self.lagging && !lagging {
             // The copy has caught up: what it showed while it lagged is no view of now.
@@ -89,7 +91,7 @@ impl Frozen {
 }
 
 impl Seen {
-    /// `None`: it is the answer to something else.
+    /// `None`: the kept answer belongs to another request.
     fn answer_to<R: Subject>(&self, request: &R) -> Option<Result<R::Response, BoxError>> {
         match self {
             Self::Absent => Some(Err(ProviderError::not_found().into())),

@@ -16,14 +16,15 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How long a call hangs in connecting before its connect timeout strikes: what the crate's own adapters set.
+/// How long a call hangs in connecting before its connect timeout strikes: the connect timeout of the crate's own
+/// adapters.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// The whole course of a call that never reaches the provider.
 pub(super) struct Before {
-    /// How long the call is held; `None`: for good.
+    /// How long the call is held. `None`: for ever.
     pub(super) wait: Option<Duration>,
-    /// What it meets then.
+    /// The call's error after that time.
     pub(super) error: ProviderError,
 }
 
@@ -54,8 +55,8 @@ pub(super) fn before_the_request(plan: &Plan) -> Option<Before> {
     Some(Before { wait, error })
 }
 
-/// What becomes of the provider's answer to a call that was sent at `sent`: itself, if the drill ends before all of it is
-/// there.
+/// What becomes of the provider's answer to a call that was sent at `sent`. The answer stays as it is if the drill ends
+/// before all of it is there.
 pub(super) async fn after_the_request<R: Subject>(
     plan: &Plan,
     sent: Instant,

@@ -1,8 +1,9 @@
-//! Plays a drill inside the stack, between it and the provider: no sockets, so that it works in paused time.
+//! Plays a drill inside the stack, between the stack and the provider. The layer uses no sockets, so it works in paused
+//! time.
 //!
-//! Place it nearest the provider, where real outages strike. It forwards readiness to the service within. A call that is
-//! refused at once takes nothing from it; one that is held takes a ready instance, as it goes on to the provider if the
-//! drill ends meanwhile.
+//! Place the layer nearest to the provider, where real outages strike. The layer forwards readiness to the inner
+//! service. A call that is refused at once takes no ready instance of that service. A call that is held takes one,
+//! because the call goes on to the provider if the drill ends meanwhile.
 //!
 //! In production, give the layer a [share](FaultLayer::share) of the calls and the timeline a [`Guard`](super::Guard).
 //!
@@ -32,13 +33,15 @@
 //! # }
 //! ```
 //!
-//! - **Connections.** The layer knows of none, so every call counts as one that has to connect: `dns_empty` and
-//!   `hang_connect` hit open connections, too. A rule's probability can stand for the share that finds none open.
-//! - **Cancel safety.** Dropping the returned future drops the call within, if it was begun. Nothing else is held.
-//! - **Time.** `hang_connect` takes [`CONNECT_TIMEOUT`], `hang` never ends: that is what the stack's timeouts are for.
-//! - **The end.** When the timeline is stopped, expires or is started anew, no call is held any longer: not asked yet, it
-//!   goes on to the provider; answered, the answer is let through as it is. At the end of a phase what hangs goes on
-//!   hanging, as in real outages.
+//! - **Connections.** The layer knows no connections, so every call counts as a call that must connect: `dns_empty` and
+//!   `hang_connect` hit calls over open connections, too. A rule's probability can stand for the share of calls that
+//!   find no open connection.
+//! - **Cancel safety.** Dropping the returned future drops the inner call, if it was begun. The future holds nothing
+//!   else.
+//! - **Time.** `hang_connect` takes [`CONNECT_TIMEOUT`]. `hang` never ends: the stack's timeouts must end such a call.
+//! - **The end.** When the timeline is stopped, expires or is started anew, the layer holds no call any longer. A call
+//!   that has not reached the provider goes on to the provider. An answer that the layer holds passes unchanged. At the
+//!   end of a phase, a hanging call goes on hanging, as in real outages.
 
 mod ending;
 mod frozen;
@@ -90,8 +93,8 @@ impl FaultLayer {
         }
     }
 
-    /// Only this share of the calls (0 to 1; nonsense: as 0) can meet a fault; the others pass as if there were no drill. For a drill in
-    /// production that only some of the traffic is to feel.
+    /// Sets the share of calls that can meet a fault (0 to 1; nonsense counts as 0). All other calls pass as if there
+    /// were no drill. Use this for a drill in production that only some of the traffic should feel.
     #[must_use]
     pub const fn share(mut self, share: f64) -> Self {
         self.share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
@@ -132,12 +135,12 @@ pub struct FaultService<S> {
 struct Shared {
     layer: FaultLayer,
     dice: Mutex<Dice>,
-    /// Answers seen, only where the scenario has stale reads.
+    /// Answers that were seen. `None` unless the scenario has stale reads.
     frozen: Option<Mutex<Frozen>>,
 }
 
 impl Shared {
-    /// What a call meets, and what tells when the drill ends before that is over.
+    /// What a call meets, and the handle that tells whether the drill ends before that is over.
     fn plan(&self, class: OpClass, now: Instant) -> Option<(Plan, Ending)> {
         let FaultLayer {
             timeline,
@@ -187,7 +190,7 @@ where
 {
     type Response = R::Response;
     type Error = BoxError;
-    /// Boxed: a drill's cost is not what is measured, and the faults read as the sequence of awaits that they are.
+    /// Boxed: nobody measures a drill's cost, and the faults read as a sequence of awaits.
     type Future = Pin<Box<dyn Future<Output = Result<R::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
@@ -223,7 +226,7 @@ where
     }
 }
 
-/// To the provider, or to what a read showed before.
+/// Passes the call to the provider, or answers with what a read showed before.
 fn pass<R, S>(
     shared: &Arc<Shared>,
     inner: &mut S,

@@ -1,4 +1,4 @@
-//! What the layer must know of a request to play at it: objects and keys.
+//! What the layer must know of a request to play faults on it: for objects and for keys.
 
 use crate::{
     BoxError,
@@ -10,9 +10,9 @@ use crate::{
     },
 };
 
-/// A request at which a drill can play. Sealed: [`ObjectRequest`] and [`KvRequest`].
+/// A request on which a drill can play. Sealed: [`ObjectRequest`] and [`KvRequest`].
 pub trait Subject: Send + Sync + 'static {
-    /// What a provider answers.
+    /// The provider's answer.
     type Response: Clone + Send + 'static;
 
     /// The class of work.
@@ -24,13 +24,13 @@ pub trait Subject: Send + Sync + 'static {
     /// The keys that a write changes.
     fn written(&self) -> Vec<String>;
 
-    /// A read whose answer depends on what the caller already has.
+    /// Whether this is a read whose answer depends on what the caller already has.
     fn is_conditional(&self) -> bool;
 
     /// A copy of an answer.
     fn keep(answer: &Self::Response) -> Answer;
 
-    /// What was kept, as the answer to this read; `None` if it is none.
+    /// The kept answer, as the answer to this read. `None` if it belongs to another request.
     fn answered_by(&self, kept: &Answer) -> Option<Result<Self::Response, BoxError>>;
 
     /// The size of an answer's body.
@@ -54,9 +54,9 @@ enum Of {
 /// An answer that was seen.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// Of an object store.
+    /// The answer of an object store.
     Object(ObjectResponse),
-    /// Of a table.
+    /// The answer of a table.
     Kv(KvResponse),
 }
 

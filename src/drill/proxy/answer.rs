@@ -1,4 +1,4 @@
-//! Answers of the proxy's own, as S3, DynamoDB or a CDN would give them.
+//! Answers that the proxy makes itself, in the form of S3, DynamoDB or a CDN.
 
 use super::{
     body::{self, Body},
@@ -7,7 +7,7 @@ use super::{
 use crate::drill::plan::Answer;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-/// With the error document if there is an S3 code, else bare.
+/// The answer with an error document if there is an S3 code, else without a document.
 pub(super) fn respond(answer: &Answer, dialect: Dialect) -> Response<Body> {
     let code = answer.s3_code.as_deref();
     let (status, kind, text) = match (code, dialect) {
@@ -50,7 +50,7 @@ pub(super) fn respond(answer: &Answer, dialect: Dialect) -> Response<Body> {
     response
 }
 
-/// What DynamoDB says where S3 would say this; the same status and code where it has no word of its own.
+/// DynamoDB's status and code where S3 would send these. Without an equivalent in DynamoDB, the same status and code.
 fn in_dynamodb(status: u16, code: &str) -> (u16, &str) {
     match code {
         "SlowDown" => (400, "ThrottlingException"),

@@ -18,18 +18,18 @@ where
     body.map_err(Into::into).boxed_unsync()
 }
 
-/// As it comes.
+/// The body as it comes.
 pub(super) fn whole(incoming: Incoming) -> Body {
     boxed(incoming)
 }
 
-/// These bytes.
+/// A body of these bytes.
 pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
     boxed(Full::new(bytes.into()))
 }
 
-/// `body` at this rate, in pieces of a twentieth of a second: fine enough to look like a trickle to whatever watches the
-/// throughput, without a timer for every byte.
+/// `body` at this rate, in pieces of a twentieth of a second. Such pieces look like a trickle to a throughput check,
+/// and do not need a timer for every byte.
 pub(super) fn dripping(body: Body, bytes_per_second: u64) -> Body {
     let piece = usize::try_from(bytes_per_second / 20).unwrap_or(usize::MAX).max(1);
     let pieces = stream::unfold((body, Bytes::new()), move |(mut body, mut left)| async move {
@@ -50,7 +50,7 @@ pub(super) fn dripping(body: Body, bytes_per_second: u64) -> Body {
     boxed(StreamBody::new(pieces))
 }
 
-/// `body`, and when it has been given out `act` instead of an end.
+/// `body`. When all of it has been sent, `act` runs instead of an end.
 pub(super) fn then(body: Body, act: impl FnOnce() + Send + 'static) -> Body {
     let end = stream::once(async move {
         act();

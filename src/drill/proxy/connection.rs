@@ -1,4 +1,4 @@
-//! One client's connection, and the one to the server that belongs to it.
+//! One client's connection, and the connection to the server that belongs to it.
 
 use super::{
     Shared,
@@ -17,12 +17,12 @@ use std::sync::{
 };
 use tokio::{net::TcpStream, select, sync::watch, task::JoinHandle};
 
-/// How a connection is ended by a fault.
+/// How a fault ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// With an RST.
     Reset,
-    /// With a FIN, in the midst of whatever is under way.
+    /// With a FIN, in the middle of anything under way.
     Close,
 }
 
@@ -30,7 +30,8 @@ pub(super) enum Ending {
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
     ending: watch::Sender<Option<Ending>>,
-    /// HTTP/1.1 serves one request at a time, so that one connection to the server is enough. Taken out while in use.
+    /// HTTP/1.1 serves one request at a time, so one connection to the server is enough. The connection is taken out
+    /// while in use.
     upstream: Mutex<Option<Upstream>>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Connection {
 struct Upstream {
     sender: SendRequest<Drained>,
     driver: JoinHandle<()>,
-    /// The server reads no more.
+    /// Whether the server reads no more.
     deaf: Arc<AtomicBool>,
 }
 
@@ -48,7 +49,8 @@ impl Drop for Upstream {
     }
 }
 
-/// Serves one client until it leaves, a fault ends the connection, or `resets` says that all are to be reset.
+/// Serves one client until the client leaves, a fault ends the connection, or `resets` says that all connections are to
+/// be reset.
 pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, mut resets: watch::Receiver<u64>) {
     // Without it a small answer can wait for the ACK of the one before; a client would see 40 ms that no fault asked for.
     let _ = stream.set_nodelay(true);
@@ -86,7 +88,7 @@ pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, mut resets
     end(&stream, ending.unwrap_or(Ending::Close));
 }
 
-/// Says how the connection ends that is dropped next.
+/// Sets how the connection ends when it is dropped next.
 fn end(stream: &TcpStream, ending: Ending) {
     if ending == Ending::Reset {
         // With a linger of zero, closing sends an RST instead of a FIN.
@@ -95,7 +97,7 @@ fn end(stream: &TcpStream, ending: Ending) {
 }
 
 impl Connection {
-    /// Asks for the end of this connection. What is awaited afterwards is never answered.
+    /// Asks for the end of this connection. Anything awaited afterwards gets no answer.
     pub(super) fn end(&self, ending: Ending) {
         self.ending.send_replace(Some(ending));
     }
@@ -136,12 +138,12 @@ impl Connection {
     }
 }
 
-/// Removes what concerns only the hop that it came over. `Host` stays: it is part of the signature.
+/// Removes the headers of one hop. `Host` stays: it is part of the signature.
 fn strip(headers: &mut HeaderMap) {
     headers.remove(header::CONNECTION);
     headers.remove("keep-alive");
     headers.remove("proxy-connection");
 }
 
-/// What the proxy answers with.
+/// The proxy's answer.
 pub(super) type Answered = Result<Response<Body>, BoxError>;

@@ -1,7 +1,7 @@
 use crate::request::OpClass;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What has passed a proxy, by class of work.
+/// The requests that have passed a proxy, by class of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts([ClassCounts; 3]);
 
@@ -9,21 +9,21 @@ pub struct Counts([ClassCounts; 3]);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClassCounts {
-    /// Whose head arrived.
+    /// Requests whose head arrived.
     pub seen: u64,
-    /// That were sent on to the server.
+    /// Requests that were sent on to the server.
     pub forwarded: u64,
-    /// That met a fault, be it only a delay.
+    /// Requests that met a fault, even if only a delay.
     pub faulted: u64,
 }
 
 impl Counts {
-    /// Of this class.
+    /// The counts of this class.
     pub const fn of(&self, class: OpClass) -> ClassCounts {
         self.0[class.index()]
     }
 
-    /// Of all classes together.
+    /// The counts of all classes together.
     pub fn total(&self) -> ClassCounts {
         self.0.iter().fold(ClassCounts::default(), |sum, class| ClassCounts {
             seen: sum.seen + class.seen,
@@ -33,7 +33,7 @@ impl Counts {
     }
 }
 
-/// The same, while it counts.
+/// The running counts.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     seen: [AtomicU64; 3],

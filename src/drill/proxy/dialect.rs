@@ -1,21 +1,21 @@
-//! Whose protocol a request speaks, and which class of work it is.
+//! Which protocol a request speaks, and which class of work it is.
 
 use crate::request::OpClass;
 use http::{Method, Request, Uri};
 
-/// Whose protocol a request speaks.
+/// The protocol of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// S3's, and any other's that asks by method and path.
+    /// S3's protocol, and any other that uses method and path.
     S3 {
-        /// The answer to a HEAD has no body.
+        /// Whether this is a HEAD, whose answer has no body.
         is_head: bool,
     },
-    /// DynamoDB's: always POST, and a header says what for.
+    /// DynamoDB's protocol: the method is always POST, and a header names the operation.
     DynamoDb,
 }
 
-/// Who is asked, and for which class of work.
+/// The protocol of a request, and its class of work.
 pub(super) fn asked<B>(request: &Request<B>) -> (Dialect, OpClass) {
     let target = request
         .headers()
@@ -39,7 +39,7 @@ fn of_dynamodb(operation: &str) -> OpClass {
     }
 }
 
-/// As S3 asks for things: a GET of a bucket or with a listing's parameter enumerates.
+/// The class of an S3 request: a GET of a bucket, or with a listing's parameter, is a listing.
 fn of_s3(method: &Method, uri: &Uri) -> OpClass {
     if *method == Method::HEAD {
         return OpClass::Read;

@@ -1,7 +1,8 @@
-//! A server that answers before it has read the whole request, and then reads no more: its answer is passed on as any other.
+//! A server may answer before it has read the whole request, and then read no more. Its answer is passed on as any
+//! other.
 //!
-//! Such a server closes with bytes unread, which resets the connection. Whoever stops at the failed write never reads the
-//! answer that came before the reset.
+//! Such a server closes with unread bytes, which resets the connection. A sender that stops at the failed write never
+//! reads the answer that came before the reset.
 
 use super::body;
 use bytes::Bytes;
@@ -21,8 +22,8 @@ use tokio::{
     runtime::Handle,
 };
 
-/// A connection to the server on which writing never fails: what the server does not take is thrown away, and reading shows
-/// what it has said.
+/// A connection to the server on which writing never fails. Bytes that the server does not take are thrown away.
+/// Reading shows what the server has said.
 #[derive(Debug)]
 pub(super) struct Forgiving {
     stream: TcpStream,
@@ -30,7 +31,8 @@ pub(super) struct Forgiving {
 }
 
 impl Forgiving {
-    /// ... and whether a write has failed: then it serves no further request.
+    /// The connection, and a flag that says whether a write has failed. After a failed write the connection serves no
+    /// further request.
     pub(super) fn new(stream: TcpStream) -> (Self, Arc<AtomicBool>) {
         let deaf = Arc::new(AtomicBool::new(false));
         let forgiving = Self {
@@ -74,7 +76,7 @@ impl AsyncWrite for Forgiving {
     }
 }
 
-/// A request's body that is read to its end also when nobody wants it any more: a client that is still sending when its
+/// A request's body that is read to its end even when nobody needs it any more: a client that is still sending when its
 /// connection closes sees no answer at all.
 #[derive(Debug)]
 pub(super) struct Drained(Option<Incoming>);

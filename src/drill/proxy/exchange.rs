@@ -84,8 +84,8 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
     spoil(response, &plan, connection).await
 }
 
-/// Waits until the answer to a request that arrived at `arrived` is due. All that passed since counts as the server's;
-/// the distance comes on top.
+/// Waits until the answer to a request that arrived at `arrived` is due. All time since then counts as the server's.
+/// The distance comes on top.
 async fn due(plan: Option<&Plan>, distance: Duration, arrived: Instant) {
     let took = clock::now().saturating_duration_since(arrived);
     let due = plan.map_or(took, |plan| plan.due(took)).saturating_add(distance);

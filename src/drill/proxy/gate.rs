@@ -1,4 +1,4 @@
-//! The proxy's listening socket, and how it is closed so that a client notices nothing but what a real outage shows.
+//! The proxy's listening socket. It closes in such a way that a client notices only what a real outage shows.
 
 use futures_util::FutureExt as _;
 use std::{
@@ -11,7 +11,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How connecting goes.
+/// What happens to new connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
     /// Connections are accepted.
@@ -22,41 +22,45 @@ pub(super) enum Door {
     Closed,
 }
 
-/// Three sockets can have the port, and where a SYN goes is the kernel's rule: to a listener at 127.0.0.1 before one at every
-/// address. So connecting can be made to hang from one moment to the next, without a moment in which somebody gets into the
-/// queue that is to be full: it has been filled beforehand, by another address, while the listener before it was open.
+/// Three sockets share the port. The kernel's rule decides where a SYN goes: to a listener at 127.0.0.1 before a
+/// listener at every address. Connecting can therefore be made to hang from one moment to the next: the queue of the
+/// second listener was filled beforehand, through another address, while the first listener was open. At no moment can
+/// a client get into that queue.
 #[derive(Debug)]
 pub(super) struct Gate {
     addr: SocketAddr,
-    /// Bound and not listening: with nothing else, whoever connects is refused, and nobody else can take the port.
+    /// Bound and not listening. Without another socket, connecting is refused, and no other process can take the port.
     _held: TcpSocket,
     open: Option<TcpListener>,
     hole: Option<Hole>,
-    /// How many connections fill a hole, once that was found out.
+    /// How many connections fill a hole, once that is known.
     fills: Option<usize>,
 }
 
-/// A listener at every address, whose queue of connections to be accepted is full of our own.
+/// A listener at every address, whose queue of connections to be accepted is full of the proxy's own connections.
 #[derive(Debug)]
 struct Hole {
     _listener: TcpListener,
     fill: Vec<TcpStream>,
 }
 
-/// As many as tokio's own listeners let wait.
+/// The backlog of tokio's own listeners.
 const BACKLOG: u32 = 1024;
 
-/// On loopback, connecting takes microseconds; when it takes this long, on however busy a machine, the queue is full.
+/// On loopback, connecting takes microseconds. If connecting takes this long, on however busy a machine, the queue is
+/// full.
 const FULL: Duration = Duration::from_millis(100);
 
-/// Linux holds one connection more than the backlog says; other systems some more. This many means that it does not work.
+/// Linux holds one connection more than the backlog, other systems some more. If this many connections do not fill the
+/// queue, the method does not work.
 const MOST_FILL: usize = 64;
 
-/// Loopback, too, and no address at which a client connects.
+/// A loopback address to which no client connects.
 const BACK_DOOR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 impl Gate {
-    /// With a hole beforehand, if connecting is ever to hang: filling it takes a tenth of a second.
+    /// Opens the gate, with a hole beforehand if the drill ever makes connecting hang: filling the hole takes a tenth
+    /// of a second.
     pub(super) async fn bind(stalls: bool) -> io::Result<Self> {
         let held = shared(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let mut gate = Self {
@@ -77,8 +81,8 @@ impl Gate {
         self.addr
     }
 
-    /// Brings the gate into this position; does nothing if it is there. Gives back who had connected before that and was
-    /// not accepted yet.
+    /// Brings the gate into this position. Does nothing if the gate is in it. Returns the connections that were made
+    /// before and not accepted yet.
     pub(super) async fn turn(&mut self, door: Door) -> io::Result<Vec<TcpStream>> {
         let mut before = Vec::new();
         match door {
@@ -118,7 +122,7 @@ impl Gate {
         Ok(())
     }
 
-    /// The next connection; never, while the gate is not open.
+    /// The next connection. Waits for ever while the gate is not open.
     pub(super) async fn accept(&self) -> TcpStream {
         let Some(listener) = &self.open else {
             return std::future::pending().await;
@@ -150,7 +154,7 @@ impl Hole {
     }
 }
 
-/// A socket that is bound here beside others of ours.
+/// A socket that is bound here beside the proxy's other sockets.
 fn shared(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -199,8 +203,8 @@ mod tests {
         }
     }
 
-    /// Clients that connect without a pause while the gate turns: whoever is connected is served, or reset in the
-    /// moment of the change. Nobody is connected and left alone.
+    /// Clients connect without a pause while the gate turns. Every connected client is served, or reset in the moment
+    /// of the change. No client is connected and left alone.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn nobody_gets_into_the_hole() {
         const SILENCE: Duration = Duration::from_millis(800);

@@ -1,5 +1,5 @@
-//! Plays a drill on real sockets: a proxy on loopback in front of a real server, so that an SDK with its pool, its
-//! timeouts and its error types meets real hangs, resets and drips.
+//! Plays a drill on real sockets: a proxy on loopback in front of a real server. An SDK with its pool, its timeouts and
+//! its error types meets real hangs, resets and drips.
 //!
 //! ```
 //! use evenkeel::drill::{FaultProxy, Scenario, Timeline};
@@ -18,31 +18,33 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It understands HTTP/1.1 without TLS, as S3 (paths are `/bucket/key`) and as DynamoDB: there its own errors are JSON with
-//! DynamoDB's codes, gets are reads, queries and scans are lists, and all else is a write. Faults that concern a request
-//! are drawn when its head has arrived; those that concern connecting hold for as long as their phase does:
+//! The proxy understands HTTP/1.1 without TLS, as S3 (paths are `/bucket/key`) and as DynamoDB. For DynamoDB, the
+//! proxy's own errors are JSON with DynamoDB's codes, gets are reads, queries and scans are lists, and everything else
+//! is a write. The proxy draws faults of a request when the request's head has arrived. Faults of connecting hold for
+//! as long as their phase does:
 //!
 //! - `refuse` closes the listening socket and resets open connections. The port stays reserved meanwhile.
-//! - `hang_connect` closes the listening socket before another whose queue of connections to be accepted was filled
-//!   beforehand: Linux drops every SYN that goes there, as a black hole does (and only Linux, so that it cannot be played
-//!   elsewhere). Open connections are not touched. Nobody is connected and then left alone: a client that connects in the
-//!   microseconds of the change is served or reset. The second socket listens at every address of the host, and answers
-//!   nobody.
-//! - `dns_empty` does nothing here: open connections survive, and the resolver that the SDK was given answers nothing
+//! - `hang_connect` closes the listening socket. Behind it a second socket listens, whose queue of connections to be
+//!   accepted was filled beforehand. Linux drops every SYN to a full queue, as a black hole does. (Only Linux does, so
+//!   `hang_connect` cannot be played elsewhere.) Open connections are not touched. No client is connected and then left
+//!   alone: a client that connects in the microseconds of the change is served or reset. The second socket listens at
+//!   every address of the host, and answers no client.
+//! - `dns_empty` does nothing here: open connections survive, and the SDK's resolver answers nothing
 //!   (`drill::DrillResolver`, features `s3` or `dynamodb`, and `drill`).
 //!
-//! A connection that speaks something else (HTTP/2 without TLS, as gRPC does on loopback; TLS; Redis) is passed on byte by
-//! byte, with the faults that need no more: `refuse`, `hang_connect`, the two resets, `slow`, `delay`, `drip`, `truncate` (of
-//! what arrives when the answer begins), and `hang`, which holds everything on the connection and passes it on when the
-//! phase is over. Over HTTP/2 they are drawn for each request, elsewhere for each piece of what a client sends. **The others
-//! need HTTP/1.1**, as do rules for some classes of work: where one of those holds, such a connection is reset at its next
-//! request, so that no drill is milder than it was meant. What is passed on so is not counted.
+//! The proxy passes on other protocols byte by byte (HTTP/2 without TLS, as gRPC on loopback; TLS; Redis). On such a
+//! connection it plays the faults that need no more: `refuse`, `hang_connect`, the two resets, `slow`, `delay`, `drip`,
+//! `truncate` (of what arrives when the answer begins), and `hang`, which holds everything on the connection and passes
+//! it on when the phase is over. Over HTTP/2 the proxy draws these faults for each request, elsewhere for each piece of
+//! what a client sends. **The other faults need HTTP/1.1**, and so do rules for some classes of work. While such a rule
+//! holds, the proxy resets a connection of another protocol at its next request, so that no drill is milder than
+//! intended. Requests that are passed on byte by byte are not counted.
 //!
-//! A hung request over HTTP/1.1 stays hung until its client gives up, even when the phase is over. A server that cannot be reached, or
-//! breaks off before it has answered, is a bare 502.
+//! A hung request over HTTP/1.1 hangs until its client gives up, even when the phase is over. If a server cannot be
+//! reached, or breaks off before it has answered, the proxy answers a 502 without a document.
 //!
-//! Every task that the proxy spawns ends when it is dropped. It needs a clock that runs: paused time runs ahead of
-//! sockets.
+//! Every task that the proxy spawns ends when the proxy is dropped. The proxy needs a running clock: paused time runs
+//! ahead of sockets.
 
 mod answer;
 mod body;
@@ -77,7 +79,7 @@ use tokio::task::JoinHandle;
 pub struct FaultProxy {
     addr: SocketAddr,
     shared: Arc<Shared>,
-    /// Owns the listening socket and, in a set that ends with it, all connections.
+    /// Owns the listening socket and all connections. The connections are in a set that ends with the task.
     task: JoinHandle<()>,
 }
 
@@ -89,7 +91,7 @@ struct Shared {
     timeline: Timeline,
     dice: Mutex<Dice>,
     counters: Counters,
-    /// In nanoseconds.
+    /// The distance in nanoseconds.
     distance: AtomicU64,
 }
 
@@ -106,17 +108,17 @@ pub enum ProxyError {
     /// The scenario has a fault for this endpoint that a proxy cannot play.
     #[error(transparent)]
     Unplayable(#[from] Unplayable),
-    /// No port could be had.
+    /// No port was free.
     #[error("the proxy could not listen on loopback")]
     Listen(#[from] io::Error),
 }
 
 impl FaultProxy {
-    /// Listens on a free port of 127.0.0.1 and forwards to `upstream` what the drill lets through. `profile` says which
-    /// endpoint the server stands for.
+    /// Listens on a free port of 127.0.0.1, and forwards to `upstream` the requests that the drill lets through.
+    /// `profile` says which endpoint the server stands for.
     ///
     /// # Errors
-    /// If the drill has a fault for this endpoint that a proxy cannot play, and if no port can be had.
+    /// If the drill has a fault for this endpoint that a proxy cannot play, and if no port is free.
     pub async fn bind(upstream: SocketAddr, profile: Profile, timeline: Timeline) -> Result<Self, ProxyError> {
         timeline.check(PlayerKind::Proxy, &profile)?;
         let gate = Gate::bind(timeline.stalls(&profile)).await?;
@@ -133,24 +135,25 @@ impl FaultProxy {
         Ok(Self { addr, shared, task })
     }
 
-    /// Where it listens.
+    /// The address at which the proxy listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// How far away the server is: every answer comes so much later, also while the drill plays nothing. Default:
-    /// nothing, as loopback is. Holds for the requests that arrive from now on; connecting is not slowed.
+    /// Sets how far away the server is. Every answer comes later by this round trip, also while the drill plays
+    /// nothing. Default: zero, as on loopback. Applies to requests that arrive from now on. Connecting is not slowed.
     pub fn set_distance(&self, round_trip: Duration) {
         let nanos = u64::try_from(round_trip.as_nanos()).unwrap_or(u64::MAX);
         self.shared.distance.store(nanos, Relaxed);
     }
 
-    /// What has passed so far. Connections that were refused or never accepted are not seen, and so not counted.
+    /// The requests that have passed so far. The proxy does not see connections that were refused or never accepted,
+    /// and so does not count them.
     pub fn counts(&self) -> Counts {
         self.shared.counters.read()
     }
 
-    /// Closes the port and all connections. Dropping the proxy does the same without waiting for it.
+    /// Closes the port and all connections. Dropping the proxy does the same without waiting.
     pub async fn shutdown(mut self) {
         self.task.abort();
         // It can only say that it was aborted.

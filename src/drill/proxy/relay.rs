@@ -1,4 +1,4 @@
-//! Connections that do not speak HTTP/1.1: passed on byte by byte, with the faults that need no more than that.
+//! Connections that do not speak HTTP/1.1: passed on byte by byte, with the faults that need no more than bytes.
 
 use super::{Shared, connection::Ending};
 use crate::{
@@ -17,20 +17,20 @@ use tokio::{
     time::sleep,
 };
 
-/// How often it is looked whether a hang is over.
+/// How often the proxy checks whether a hang is over.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What a client speaks, by its first bytes.
+/// The protocol of a client, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
     Http1,
     /// Without TLS, from the first byte on, as gRPC is spoken on loopback.
     Http2,
-    /// TLS, Redis, whatever: what is sent is a request, and what comes back an answer.
+    /// TLS, Redis, or any other: each piece that the client sends is a request, and what comes back is an answer.
     Other,
 }
 
-/// `None`: it left without a word.
+/// `None`: the client left without sending anything.
 pub(super) async fn spoken(client: &TcpStream) -> Option<Spoken> {
     const PREFACE: &[u8; 4] = b"PRI ";
     let mut first = [0; PREFACE.len()];
@@ -49,7 +49,7 @@ pub(super) async fn spoken(client: &TcpStream) -> Option<Spoken> {
     }
 }
 
-/// Passes on until one of both leaves, or a fault ends it.
+/// Passes bytes on until one of both sides leaves, or a fault ends the connection.
 pub(super) async fn pass(client: &mut TcpStream, shared: &Shared, spoken: Spoken) -> Ending {
     let Ok(mut server) = TcpStream::connect(shared.upstream).await else {
         return Ending::Reset;
@@ -115,7 +115,7 @@ pub(super) async fn pass(client: &mut TcpStream, shared: &Shared, spoken: Spoken
     }
 }
 
-/// All at once, or a piece each twentieth of a second.
+/// Sends all bytes at once, or a piece each twentieth of a second.
 async fn trickle(client: &mut TcpStream, bytes: &[u8], rate: Option<u64>) -> std::io::Result<()> {
     let Some(rate) = rate else {
         return client.write_all(bytes).await;
@@ -129,7 +129,7 @@ async fn trickle(client: &mut TcpStream, bytes: &[u8], rate: Option<u64>) -> std
 }
 
 impl Shared {
-    /// What a request meets that nobody here can read. `Err`: what its class decides.
+    /// What an unreadable request meets. `Err`: the request's class would decide.
     fn plan_unread(&self, now: Instant) -> Result<Option<Plan>, ()> {
         let of_some = |class| {
             let mut rules = self.timeline.rules(now, &self.profile, class);
@@ -141,7 +141,8 @@ impl Shared {
         Ok(self.plan(OpClass::Read, now))
     }
 
-    /// What was sent is not lost: it is passed on when the phase is over, as TCP does once the way is free again.
+    /// Waits until the hang is over. Bytes that were sent are not lost: they are passed on when the phase is over, as
+    /// TCP does once the way is free again.
     async fn hang_is_over(&self) {
         let hangs = || {
             let now = clock::now();
@@ -154,12 +155,12 @@ impl Shared {
     }
 }
 
-/// Counts the requests, or the answers, that begin in a stream of bytes: HTTP/2's frames of headers. (Those that end an
-/// answer over gRPC are counted, too, when nobody waits for one any more.)
+/// Counts the requests, or the answers, that begin in a stream of bytes: HTTP/2's frames of headers. (The frames that
+/// end a gRPC answer are counted, too, when no request waits any more.)
 #[derive(Debug)]
 struct Frames {
     http2: bool,
-    /// Of the preface, or of the frame that was begun.
+    /// How many bytes of the preface, or of the current frame, are still to be skipped.
     skip: usize,
     head: Vec<u8>,
 }

@@ -1,4 +1,4 @@
-//! The proxy's main task: opens and closes the gate as phases demand, and owns the connections.
+//! The proxy's main task: it opens and closes the gate as the phases demand, and owns the connections.
 
 use super::{
     Shared, connection,
@@ -12,7 +12,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio::{select, sync::watch, task::JoinSet, time::sleep_until};
 
-/// How soon a gate that did not turn is tried again: this host is out of ports, or of file descriptors.
+/// How soon a failed turn of the gate is tried again: this host is out of ports, or of file descriptors.
 const REBIND: Duration = Duration::from_millis(20);
 
 pub(super) async fn run(mut gate: Gate, shared: Arc<Shared>) {
@@ -59,7 +59,8 @@ async fn wait(until: Option<Instant>) {
 }
 
 impl Shared {
-    /// How connecting goes at `now`. Any class will do: the check at `bind` saw to it that such rules are for all.
+    /// What happens to new connections at `now`. Any class will do: the check at `bind` made sure that such rules are
+    /// for all classes.
     fn door(&self, now: Instant) -> Door {
         let rules = self.timeline.rules(now, &self.profile, OpClass::Read);
         rules

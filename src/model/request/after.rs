@@ -1,13 +1,13 @@
 use crate::model::clock::nanos;
 use std::time::Duration;
 
-/// A moment in a call's life: nanoseconds after its start. Half as large as an [`Instant`](crate::model::clock::Instant), and
-/// compared, added and subtracted as the number that it is.
+/// A moment in a call's life: nanoseconds after the call's start. It is half as large as an
+/// [`Instant`](crate::model::clock::Instant), and is compared, added and subtracted as a plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct After(u64);
 
 impl After {
-    /// The start itself.
+    /// The start of the call.
     pub(crate) const START: Self = Self(0);
 
     pub(crate) const fn of_nanos(nanos: u64) -> Self {
@@ -19,13 +19,13 @@ impl After {
         self.0
     }
 
-    /// So much later; what no clock reaches (584 years) where that is too much.
+    /// The moment that is `time` later. If the sum is too large, a moment that no clock reaches (584 years).
     #[inline]
     pub(crate) fn plus(self, time: Duration) -> Self {
         Self(self.0.saturating_add(nanos(time)))
     }
 
-    /// The time since `earlier`; none where that is later.
+    /// The time since `earlier`. Zero if `earlier` is later.
     #[inline]
     pub(crate) const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -2,26 +2,27 @@ use super::{After, CallRecord, Leg, OpClass, Progress, Safety};
 use crate::model::clock::Instant;
 use std::{fmt, sync::Arc};
 
-/// A request on its way through the stack. A clone is the same call: it shares the request and the record, so every layer
-/// can afford one.
+/// A request on its way through the stack. A clone is the same call: it shares the request and the record, so a clone
+/// is cheap enough for every layer.
 pub struct Call<R> {
     shared: Arc<Shared<R>>,
-    /// When this attempt was handed down. A clock read costs as much as two layers, so they share this one.
+    /// When this attempt was handed down. A read of the clock costs as much as two layers, so the layers share this
+    /// moment.
     at: After,
     ticket: Ticket,
 }
 
-/// Which attempt it is and what it may do, in one word: every station copies it, and what was written in parts is slow to
-/// read as a whole.
+/// The attempt's number and permissions, in one word. Every station copies this word. A value that was written in parts
+/// is slow to read as a whole.
 #[derive(Clone, Copy)]
 struct Ticket(u64);
 
 impl Ticket {
-    /// Retry has waited and may return to an endpoint that this call already tried.
+    /// Retry has waited, and may return to an endpoint that this call has already tried.
     const REVISIT: u64 = 1 << 16;
-    /// Route has nothing better: the breaker must let this attempt pass.
+    /// Route has no better endpoint: the breaker must let this attempt pass.
     const FORCED: u64 = 1 << 17;
-    /// Route has nothing else: the limiter may let this attempt queue briefly.
+    /// Route has no other endpoint: the limiter may let this attempt queue briefly.
     const MAY_QUEUE: u64 = 1 << 18;
 
     const fn leg(self) -> Leg {
@@ -41,25 +42,25 @@ impl Ticket {
     }
 }
 
-/// In one allocation, as both live as long as the call.
+/// Request and record in one allocation, because both live as long as the call.
 struct Shared<R> {
     record: CallRecord,
     request: R,
 }
 
 impl<R> Call<R> {
-    /// A call about which nothing is known: a write that must not be repeated.
+    /// A call of unknown kind: a write that must not be repeated.
     pub fn new(request: R) -> Self {
         Self::with(request, OpClass::Write, Safety::Once)
     }
 
-    /// A call that changes nothing: may be hedged and repeated.
+    /// A call that changes nothing. It may be hedged and repeated.
     #[inline]
     pub fn read(request: R) -> Self {
         Self::with(request, OpClass::Read, Safety::ReadOnly)
     }
 
-    /// A write that may be repeated, as its repetition has no further effect.
+    /// A write that may be repeated, because its repetition has no further effect.
     pub fn idempotent_write(request: R) -> Self {
         Self::with(request, OpClass::Write, Safety::Idempotent)
     }
@@ -70,7 +71,7 @@ impl<R> Call<R> {
         Self::on_record(request, CallRecord::new(class, safety))
     }
 
-    /// A call with a record that was prepared beforehand (deadline, pin, exclusions).
+    /// A call with a prepared record (deadline, pin, exclusions).
     #[inline]
     pub fn on_record(request: R, record: CallRecord) -> Self {
         Self {
@@ -80,12 +81,12 @@ impl<R> Call<R> {
         }
     }
 
-    /// The request itself.
+    /// The request.
     pub fn request(&self) -> &R {
         &self.shared.request
     }
 
-    /// A request of one's own: this one where no other clone of the call is left, else a clone.
+    /// The request by value. If another clone of the call exists, a clone of the request.
     pub fn into_request(self) -> R
     where
         R: Clone,
@@ -93,12 +94,12 @@ impl<R> Call<R> {
         Arc::try_unwrap(self.shared).map_or_else(|shared| shared.request.clone(), |shared| shared.request)
     }
 
-    /// What all attempts of this call share.
+    /// The record that all attempts of this call share.
     pub fn record(&self) -> &CallRecord {
         &self.shared.record
     }
 
-    /// Which attempt this is.
+    /// The number of this attempt.
     pub const fn leg(&self) -> Leg {
         self.ticket.leg()
     }
@@ -108,39 +109,40 @@ impl<R> Call<R> {
         self.record().class()
     }
 
-    /// What may be done when an attempt's fate is unknown.
+    /// What may be done when the fate of an attempt is unknown.
     pub fn safety(&self) -> Safety {
         self.record().safety()
     }
 
-    /// When the whole call must have ended, if that was decided.
+    /// When the whole call must have ended. `None` if no deadline was set.
     pub fn deadline(&self) -> Option<Instant> {
         self.record().deadline()
     }
 
-    /// When this attempt was handed down to the layer that sees it: what limits and latencies count from.
+    /// When this attempt was handed down to the layer that sees it. Limits and latencies count from this moment.
     pub fn at(&self) -> Instant {
         self.record().instant(self.at)
     }
 
-    /// The same, as the record counts.
+    /// The moment of [`at`](Self::at), as the record counts.
     pub(crate) const fn at_after(&self) -> After {
         self.at
     }
 
-    /// A handle by which whoever carries out this attempt tells how its bytes move. See [`Progress`].
+    /// A handle with which the code that carries out this attempt reports how the attempt's bytes move. See
+    /// [`Progress`].
     pub fn progress(&self) -> Progress {
         self.record().progress(self.leg(), self.at)
     }
 
-    /// The same call as attempt `leg`, handed down now.
+    /// The same call as attempt `leg`, handed down at `now`.
     #[must_use]
     pub(crate) fn on_leg(mut self, leg: Leg, now: Instant) -> Self {
         self.ticket = self.ticket.with_leg(leg);
         self.handed_down(now)
     }
 
-    /// The same call, handed down now: after it has waited somewhere.
+    /// The same call, handed down at `now` after a wait.
     #[must_use]
     pub(crate) fn handed_down(mut self, now: Instant) -> Self {
         self.at = self.record().after(now);

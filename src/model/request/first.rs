@@ -1,5 +1,5 @@
-//! The first attempt of a call, which is the only one of nearly all calls: it is written and read by every layer without a
-//! lock.
+//! The first attempt of a call, which is the only attempt of nearly all calls. Every layer writes and reads this
+//! attempt without a lock.
 
 use super::{
     After, Flow, Leg, LegKind,
@@ -18,22 +18,22 @@ use std::{
     time::Duration,
 };
 
-/// What is said of it, in plain words of memory. The layers of one call are polled by one task in one pass, so each sees
-/// what the one below wrote; `ended` is published last.
+/// The state of the first attempt, in atomic words. One task polls the layers of one call in one pass, so each layer
+/// sees what the layer below wrote. `ended` is published last.
 #[derive(Debug)]
 pub(super) struct First {
     /// The endpoint's index.
     endpoint: AtomicU8,
-    /// Nanoseconds after the call's start.
+    /// In nanoseconds after the call's start.
     started: AtomicU64,
-    /// Nanoseconds.
+    /// In nanoseconds.
     elapsed: AtomicU64,
     ended: AtomicU8,
-    /// The number of the attempt whose result stands for this one; 0: its own.
+    /// The number of the attempt whose result stands for this one. 0: this attempt's own result.
     stands_in: AtomicU16,
-    /// How it ended where that takes more than a word.
+    /// How the attempt ended, if a single word cannot say that.
     rest: OnceLock<Box<Mutex<Rest>>>,
-    /// What is told of its bytes, where somebody asked for a handle to tell of them.
+    /// The reports of the attempt's bytes, if somebody asked for a handle to report them.
     flow: OnceLock<Arc<Flow>>,
 }
 
@@ -85,7 +85,7 @@ impl First {
         }
     }
 
-    /// It leaves for its endpoint.
+    /// The attempt leaves for its endpoint.
     #[inline]
     pub(super) fn start(&self, at: After) {
         self.started.store(at.nanos().min(NEVER - 1), Ordering::Relaxed);
@@ -144,7 +144,7 @@ impl First {
         duration(&self.elapsed)
     }
 
-    /// When it was judged a success.
+    /// When the attempt was judged a success.
     #[inline]
     pub(super) fn succeeded_at(&self) -> Option<After> {
         if self.ended.load(Ordering::Acquire) != SUCCEEDED {
@@ -171,7 +171,7 @@ impl First {
         &self.flow
     }
 
-    /// All of it; `began` is when the call did.
+    /// The whole record of the attempt. `began` is the start of the call.
     pub(super) fn to_record(&self, kind: LegKind, began: Instant) -> LegRecord {
         let ended = self.ended();
         let (lesson, detail) = match self.ended.load(Ordering::Acquire) {

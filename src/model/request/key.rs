@@ -1,13 +1,17 @@
 use std::{fmt, sync::Arc};
 
-/// An object's key, checked once at the door so that every provider accepts it and none reinterprets it.
+/// An object's key. A key is checked once, when it is made, so that every provider accepts it and no provider
+/// reinterprets it.
 ///
-/// 1 to 1,024 bytes of UTF-8 (S3's and GCS's limit); no NUL or other control character, and neither U+FFFE nor U+FFFF (XML
-/// cannot hold them, and one such key makes every listing that it is in unreadable); no segment that is `.` or `..` (HTTP
-/// clients and file-backed stores collapse them); no `/` at either end and no empty segment (`a//b`): several S3-compatible
-/// stores fold the empty ones, and some take what ends in `/` for a directory and drop the body without a word.
+/// The rules, and why:
+/// - 1 to 1,024 bytes of UTF-8: S3's and GCS's limit.
+/// - No NUL or other control character, and neither U+FFFE nor U+FFFF. XML cannot hold them: one such key makes every
+///   listing with this key unreadable.
+/// - No segment that is `.` or `..`. HTTP clients and file-backed stores collapse them.
+/// - No `/` at either end and no empty segment (`a//b`). Several S3-compatible stores fold empty segments. Some take a
+///   key that ends in `/` for a directory, and silently drop the body.
 ///
-/// What a single store takes for another key its adapter refuses:
+/// A single store may take a key for another key. The store's adapter refuses such a key:
 /// [`ObjectProvider::check_key`](crate::provider::ObjectProvider::check_key).
 ///
 /// ```
@@ -26,22 +30,22 @@ pub struct Key(Arc<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidKey {
-    /// No bytes at all.
+    /// The key is empty.
     #[error("an object key must not be empty")]
     Empty,
-    /// More than 1,024 bytes.
+    /// The key has more than 1,024 bytes.
     #[error("an object key must be at most 1024 bytes long, this one has {0}")]
     TooLong(usize),
-    /// NUL or another control character.
+    /// The key has NUL or another control character.
     #[error("an object key must not contain control characters, this one has {0:?}")]
     ControlCharacter(char),
-    /// U+FFFE or U+FFFF.
+    /// The key has U+FFFE or U+FFFF.
     #[error("an object key must not contain U+FFFE or U+FFFF, which no listing in XML can show")]
     NotInXml,
-    /// `.` or `..` between slashes.
+    /// The key has `.` or `..` between slashes.
     #[error("an object key must not have a `.` or `..` segment")]
     DotSegment,
-    /// A slash at either end, or two in a row.
+    /// The key has a slash at either end, or two in a row.
     #[error("an object key must not start or end with `/` or contain `//`")]
     EmptySegment,
 }
@@ -50,16 +54,18 @@ impl Key {
     /// The longest key in bytes.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Keys that start with this are the client's own: it takes none from a caller, and its listings leave them out.
+    /// Prefix of the client's own keys. A client refuses such a key from a caller, and leaves such keys out of
+    /// listings.
     pub const RESERVED: &str = ".evenkeel/";
 
-    /// The object that [probes](crate::probe) ask for. Only write probes, which are off by default, ever store it.
+    /// The object that [probes](crate::probe) read. Only write probes, which are off by default, ever store this
+    /// object.
     pub const PROBE: &str = ".evenkeel/probe";
 
     /// Checks a key.
     ///
     /// # Errors
-    /// [`InvalidKey`] says which rule it breaks.
+    /// [`InvalidKey`] says which rule the key breaks.
     pub fn new(key: impl Into<Arc<str>>) -> Result<Self, InvalidKey> {
         let key = key.into();
         if key.is_empty() {
@@ -90,13 +96,13 @@ impl Key {
     }
 }
 
-/// A character that no key, and no part of one, may have: a control character, or one that XML 1.0 cannot hold (of which
-/// these two are all that are no control characters).
+/// Whether no key, and no part of a key, may have this character: a control character, or one of the two other
+/// characters that XML 1.0 cannot hold.
 pub(crate) fn is_forbidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}')
 }
 
-/// Only the length: keys can carry personal data, and Debug output ends up in logs.
+/// Shows only the length: keys can contain personal data, and Debug output ends up in logs.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({} bytes)", self.0.len())

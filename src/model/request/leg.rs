@@ -8,7 +8,8 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// Which attempt of a call this is, counted from 0. The layer that starts an attempt (retry, hedge) draws the number.
+/// The number of an attempt within its call, counted from 0. The layer that starts an attempt (retry, hedge) draws the
+/// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Leg(pub(crate) u16);
 
@@ -28,19 +29,20 @@ impl Leg {
 /// Why an attempt was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum LegKind {
-    /// The call's first attempt. Never refused by the budget.
+    /// The call's first attempt. The budget never refuses it.
     #[default]
     First,
-    /// After a failed one, or for what an answer left undone.
+    /// An attempt after a failed one, or for what an answer left undone.
     Retry,
-    /// Beside a late one.
+    /// An attempt beside a late one.
     Hedge,
-    /// An ask that proves absence. Never refused by the budget.
+    /// An attempt that proves absence. The budget never refuses it.
     Proof,
-    /// Asks the endpoint that lost a write's answer, or refused one that an earlier call may have made, whose write is there.
-    /// Never refused by the budget.
+    /// A look at the endpoint that lost a write's answer, or that refused a write which an earlier call may have made.
+    /// The look finds out whose write is there. The budget never refuses it.
     Confirm,
-    /// Nobody's call: looks from the background whether the endpoint is well. See [`probe`](crate::probe).
+    /// A probe from the background, which belongs to no call. It finds out whether the endpoint is well. See
+    /// [`probe`](crate::probe).
     Probe,
 }
 
@@ -58,44 +60,44 @@ impl LegKind {
     }
 }
 
-/// One attempt.
+/// The record of one attempt.
 #[derive(Clone, Debug, Default)]
 pub struct LegRecord {
-    /// Why it was started.
+    /// Why the attempt was started.
     pub kind: LegKind,
-    /// The endpoint's index in the client's list; `None` before the router picked one.
+    /// The endpoint's index in the client's list. `None` until the router has picked an endpoint.
     pub endpoint: Option<usize>,
-    /// When it was dispatched to the endpoint.
+    /// When the attempt was dispatched to the endpoint.
     pub started: Option<Instant>,
-    /// How long it took, once it ended.
+    /// How long the attempt took, once it has ended.
     pub elapsed: Option<Duration>,
-    /// How it ended; `None` while it runs, and for an attempt that never left this process.
+    /// How the attempt ended. `None` while the attempt runs, and for an attempt that never left this process.
     pub ended: Option<Ended>,
-    /// What the provider said, for failures.
+    /// What the provider said about a failure.
     pub detail: Option<Box<Detail>>,
-    /// The attempt whose result stands for this one: its hedge, if that won.
+    /// The attempt whose result stands for this one: its hedge, if the hedge won.
     pub(crate) stands_in: Option<Leg>,
-    /// What its end taught.
+    /// What the attempt's end taught.
     pub(crate) lesson: Option<Lesson>,
-    /// What is told of its bytes, where somebody asked for a handle to tell of them.
+    /// The reports of the attempt's bytes, if somebody asked for a handle to report them.
     pub(crate) flow: Option<Arc<Flow>>,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It came back and was judged.
+    /// The attempt came back and was judged.
     Judged(Outcome),
-    /// It was dropped before it came back.
+    /// The attempt was dropped before it came back.
     Abandoned(Abandoned),
 }
 
-/// How an attempt that was dropped is judged: by its age. What that teaches: [`evidence`](crate::evidence).
+/// How a dropped attempt is judged: by its age. What its end teaches: [`evidence`](crate::evidence).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Abandoned {
-    /// Younger than what is late at its endpoint.
+    /// The attempt was younger than what is late at its endpoint.
     Young,
-    /// Older.
+    /// The attempt was older than that.
     Late,
 }
 

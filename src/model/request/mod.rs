@@ -1,8 +1,8 @@
-//! What may be asked, and what travels with it.
+//! Requests, and what travels with them.
 //!
-//! A [`Call`] is a request on its way through the stack. All attempts of one call share one [`CallRecord`]: the
-//! deadline, which endpoints were picked, what each attempt met, and the one timer that serves every limit of the call.
-//! Layers are `tower::Service<Call<R>>`, so any of them can be used alone:
+//! A [`Call`] is a request on its way through the stack. All attempts of one call share one [`CallRecord`]. The record
+//! holds the deadline, the picked endpoints, how each attempt ended, and the one timer that serves every limit of the
+//! call. Layers are `tower::Service<Call<R>>`, so each can be used alone:
 //!
 //! ```
 //! use evenkeel::request::{Call, OpClass, Safety};
@@ -44,7 +44,7 @@ pub(crate) use timer::{Own, Timer};
 pub use work::Work;
 pub use write_id::WriteId;
 
-/// What kind of work a call is. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).
+/// The kind of a call's work. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(
     feature = "drill",
@@ -52,11 +52,11 @@ pub use write_id::WriteId;
     serde(rename_all = "snake_case")
 )]
 pub enum OpClass {
-    /// Fetches something.
+    /// The call fetches something.
     Read,
-    /// Changes something.
+    /// The call changes something.
     Write,
-    /// Enumerates.
+    /// The call enumerates.
     List,
 }
 
@@ -85,13 +85,13 @@ impl std::fmt::Display for OpClass {
     }
 }
 
-/// What may be done when an attempt's fate is unknown.
+/// What may be done when the fate of an attempt is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Safety {
-    /// Changes nothing: may be hedged and repeated.
+    /// A call that changes nothing. It may be hedged and repeated.
     ReadOnly,
-    /// A write whose repetition has no further effect: may be repeated, is never hedged.
+    /// A write whose repetition has no further effect. It may be repeated, and is never hedged.
     Idempotent,
-    /// A write that must not happen twice: repeated only when it was provably not sent.
+    /// A write that must not happen twice. It is repeated only if it was provably not sent.
     Once,
 }

@@ -1,7 +1,8 @@
 //! Requests to an object store and their answers.
 //!
-//! These are what a provider's adapter receives and returns; applications use [`ObjectClient`](crate::ObjectClient).
-//! Everything here is cheap to clone (reference counts), because every attempt gets its own copy.
+//! A provider's adapter receives these requests and returns these answers. Applications use
+//! [`ObjectClient`](crate::ObjectClient). Every type here is cheap to clone (reference counts), because every attempt
+//! gets a copy of its own.
 //!
 //! ```
 //! use evenkeel::request::{Key, OpClass, object::{Get, ObjectRequest}};
@@ -27,7 +28,7 @@ pub enum ObjectRequest {
     Put(Put),
     /// Fetch a body.
     Get(Get),
-    /// Fetch what is known of an object without its body.
+    /// Fetch an object's metadata without its body.
     Head(Head),
     /// Remove an object.
     Delete(Delete),
@@ -36,7 +37,7 @@ pub enum ObjectRequest {
 }
 
 impl ObjectRequest {
-    /// The class under which health is kept.
+    /// The class of work for which health is kept.
     pub const fn class(&self) -> OpClass {
         match self {
             Self::Get(_) | Self::Head(_) => OpClass::Read,
@@ -57,25 +58,26 @@ impl ObjectRequest {
     }
 }
 
-/// Store `body` under `key`.
+/// A request to store `body` under `key`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Put {
-    /// Where.
+    /// The object's key.
     pub key: Key,
-    /// What.
+    /// The object's bytes.
     pub body: Bytes,
-    /// On which condition.
+    /// The condition of the put.
     pub mode: PutMode,
     /// Content type, cache control, user metadata.
     pub attributes: Arc<Attributes>,
-    /// Storage class, encryption, tags. An adapter sees those of its endpoint here.
+    /// Storage class, encryption, tags. An adapter sees the terms of its endpoint here.
     pub terms: Arc<Terms>,
-    /// By an endpoint's name: the terms there, in the place of `terms`. The stack looks them up once it has chosen.
+    /// By an endpoint's name: the terms there, in place of `terms`. The stack looks them up once it has chosen the
+    /// endpoint.
     pub terms_at: Arc<BTreeMap<Arc<str>, Arc<Terms>>>,
-    /// Travels as metadata, so that a retry recognises its own earlier success. `None`: nothing is added.
+    /// The id that travels as metadata, so that a retry recognises its own earlier success. `None`: nothing is added.
     pub write_id: Option<WriteId>,
-    /// Tells the stack how the body moves; see [`Progress`].
+    /// Reports to the stack how the body moves; see [`Progress`].
     pub progress: Progress,
 }
 
@@ -95,18 +97,18 @@ impl Put {
     }
 }
 
-/// On which condition a put takes place.
+/// The condition of a put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PutMode {
-    /// Only if the key does not exist (`If-None-Match: *`).
+    /// The put takes place only if the key does not exist (`If-None-Match: *`).
     Create,
-    /// Whatever is there.
+    /// The put takes place in any case.
     Overwrite,
-    /// Only if the object still has this ETag (`If-Match`).
+    /// The put takes place only if the object still has this ETag (`If-Match`).
     IfMatch(ETag),
 }
 
-/// What is stored beside the body and comes back with it. An adapter that cannot keep one of them refuses the put.
+/// What is stored beside the body and comes back with it. An adapter that cannot keep an attribute refuses the put.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attributes {
@@ -114,13 +116,13 @@ pub struct Attributes {
     pub content_type: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
-    /// The user's own pairs. Names are lower-case ASCII letters, digits and `-`, and do not start with `evenkeel-`;
-    /// values are visible ASCII with blanks only inside. At most 2,048 bytes in all (S3's limit).
+    /// The user's own pairs. Names are lower-case ASCII letters, digits and `-`, and do not start with `evenkeel-`.
+    /// Values are visible ASCII, with blanks only inside. At most 2,048 bytes in all (S3's limit).
     pub metadata: BTreeMap<String, String>,
 }
 
-/// An entity tag, together with the endpoint that gave it: equal bytes have different tags at different providers, so a
-/// tag is never shown to another endpoint than its own.
+/// An entity tag, together with the endpoint that gave it. Equal bytes have different tags at different providers, so a
+/// tag is shown only to its own endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ETag {
     value: Arc<str>,
@@ -141,17 +143,18 @@ impl ETag {
         &self.value
     }
 
-    /// The name of the endpoint that gave it.
+    /// The name of the endpoint that gave the tag.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// A weak tag (`W/"…"`): If-Match compares strongly (RFC 9110, 13.1.1), so that no condition with it ever holds.
+    /// Whether this is a weak tag (`W/"…"`). If-Match compares strongly (RFC 9110, 13.1.1), so a condition with a weak
+    /// tag never holds.
     pub fn is_weak(&self) -> bool {
         self.value.starts_with("W/")
     }
 
-    /// Why no condition can be made of it: If-Match asks for one strong tag.
+    /// Why the tag cannot be a condition: If-Match needs one strong tag.
     pub(crate) fn unfit(&self) -> Option<&'static str> {
         let value = &*self.value;
         let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
@@ -167,7 +170,7 @@ impl ETag {
         }
     }
 
-    /// Without its quotes, as some stores want it in a condition.
+    /// The tag without its quotes, as some stores need it in a condition.
     pub(crate) fn unquoted(&self) -> Self {
         Self {
             value: self.value.trim_matches('"').into(),
@@ -175,7 +178,7 @@ impl ETag {
         }
     }
 
-    /// The same tag under its endpoint's name; adapters give tags with an empty one.
+    /// The same tag under its endpoint's name. Adapters give tags with an empty name.
     #[must_use]
     pub(crate) fn at(self, endpoint: &Arc<str>) -> Self {
         Self {
@@ -191,22 +194,22 @@ impl fmt::Display for ETag {
     }
 }
 
-/// Fetch an object or a part of it.
+/// A request for an object or a part of an object.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Get {
-    /// Which.
+    /// The object's key.
     pub key: Key,
-    /// Which part; `None` is the whole.
+    /// The part to fetch. `None` is the whole object.
     pub range: Option<ByteRange>,
-    /// Answer *not modified* if the object still has this tag.
+    /// Answers *not modified* if the object still has this tag.
     pub if_none_match: Option<ETag>,
-    /// Tells the stack how the body moves; see [`Progress`].
+    /// Reports to the stack how the body moves; see [`Progress`].
     pub progress: Progress,
 }
 
 impl Get {
-    /// The whole object, unconditionally.
+    /// Fetches the whole object, unconditionally.
     pub const fn new(key: Key) -> Self {
         Self {
             key,
@@ -222,9 +225,9 @@ impl Get {
 pub enum ByteRange {
     /// From `start` up to, not including, `end`.
     Bounded(Range<u64>),
-    /// From here to the end.
+    /// From this byte to the end.
     From(u64),
-    /// The last so many.
+    /// This many bytes at the end.
     Suffix(u64),
 }
 
@@ -238,8 +241,8 @@ impl ByteRange {
         }
     }
 
-    /// The bytes of an object of `size` bytes that this range selects, clamped to its end. `None`: it selects nothing
-    /// (HTTP 416).
+    /// The bytes of an object of `size` bytes that this range selects, up to the object's end. `None`: the range
+    /// selects nothing (HTTP 416).
     pub fn of(&self, size: u64) -> Option<Range<u64>> {
         let range = match self {
             Self::Bounded(r) => r.start..r.end.min(size),
@@ -262,40 +265,40 @@ impl From<std::ops::RangeFrom<u64>> for ByteRange {
     }
 }
 
-/// Fetch what is known of an object.
+/// A request for an object's metadata.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Head {
-    /// Which.
+    /// The object's key.
     pub key: Key,
 }
 
 impl Head {
-    /// Of this key.
+    /// Fetches the metadata of this key.
     pub const fn new(key: Key) -> Self {
         Self { key }
     }
 }
 
-/// Remove an object. Removing what does not exist succeeds, also on a condition.
+/// A request to remove an object. The delete of an absent object succeeds, also on a condition.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Delete {
-    /// Which.
+    /// The object's key.
     pub key: Key,
-    /// Only if the object still has this tag (`If-Match`); else
+    /// Removes the object only if it still has this tag (`If-Match`). Otherwise the delete fails with
     /// [`PreconditionFailed`](crate::provider::ProviderErrorKind::PreconditionFailed). An adapter that cannot pass the
-    /// condition on refuses it, and never leaves it out.
+    /// condition on refuses the delete, and never leaves the condition out.
     pub if_match: Option<ETag>,
 }
 
 impl Delete {
-    /// This key, whatever is there.
+    /// Removes this key in any case.
     pub const fn new(key: Key) -> Self {
         Self { key, if_match: None }
     }
 
-    /// Only if the object still has this tag.
+    /// Makes the delete conditional on this tag.
     #[must_use]
     pub fn if_match(mut self, tag: ETag) -> Self {
         self.if_match = Some(tag);
@@ -303,73 +306,74 @@ impl Delete {
     }
 }
 
-/// One page of a listing, in ascending order of the keys' UTF-8 bytes.
+/// A request for one page of a listing, in ascending order of the keys' UTF-8 bytes.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct List {
-    /// Only keys that start so.
+    /// Only keys with this prefix.
     pub prefix: String,
-    /// Only keys greater than this one.
+    /// Only keys above this key.
     pub start_after: Option<String>,
     /// Keys that share everything up to the next delimiter after the prefix are folded into one common prefix.
     pub delimiter: Option<String>,
-    /// At most so many entries in the page (objects and common prefixes together); the provider may return fewer.
+    /// The most entries in the page (objects and common prefixes together). The provider may return fewer.
     pub limit: Option<usize>,
-    /// Goes on where the page that returned this left off. Only valid at the endpoint that returned it.
+    /// Goes on where an earlier page ended, with that page's continuation. A continuation is valid only at the endpoint
+    /// that returned it.
     pub continuation: Option<String>,
 }
 
-/// A provider's answer to an [`ObjectRequest`], variant by variant.
+/// A provider's answer to an [`ObjectRequest`]. The variants correspond.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ObjectResponse {
-    /// To a put.
+    /// The answer to a put.
     Put(PutAnswer),
-    /// To a get.
+    /// The answer to a get.
     Get(Object),
-    /// To a head.
+    /// The answer to a head.
     Head(ObjectMeta),
-    /// To a delete.
+    /// The answer to a delete.
     Delete,
-    /// To a list.
+    /// The answer to a list.
     List(ListPage),
 }
 
-/// What a put returns.
+/// The answer to a put.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutAnswer {
-    /// The tag of what was stored.
+    /// The tag of the stored object.
     pub etag: Option<ETag>,
 }
 
 impl PutAnswer {
-    /// With this tag.
+    /// An answer with this tag.
     pub const fn new(etag: Option<ETag>) -> Self {
         Self { etag }
     }
 }
 
-/// What is known of an object without its body.
+/// An object's metadata, without the body.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ObjectMeta {
-    /// Its key.
+    /// The object's key.
     pub key: String,
-    /// Its whole size in bytes.
+    /// The object's whole size in bytes.
     pub size: u64,
-    /// Its tag.
+    /// The object's tag.
     pub etag: Option<ETag>,
-    /// When it was last written, by the provider's clock.
+    /// When the object was last written, by the provider's clock.
     pub last_modified: Option<SystemTime>,
     /// Content type, cache control, user metadata. Empty in listings.
     pub attributes: Attributes,
-    /// The id of the write that stored it, if it was one of ours.
+    /// The id of the write that stored the object, if evenkeel stored it.
     pub write_id: Option<WriteId>,
 }
 
 impl ObjectMeta {
-    /// An object of which only key and size are known.
+    /// The metadata of an object of which only key and size are known.
     pub fn new(key: impl Into<String>, size: u64) -> Self {
         Self {
             key: key.into(),
@@ -382,13 +386,13 @@ impl ObjectMeta {
     }
 }
 
-/// An object, or the part of it that was asked for.
+/// An object, or the requested part of an object.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Object {
-    /// What is known of it.
+    /// The object's metadata.
     pub meta: ObjectMeta,
-    /// Which bytes of it `body` holds.
+    /// Which bytes of the object `body` holds.
     pub range: Range<u64>,
     /// The bytes.
     pub body: Bytes,
@@ -407,12 +411,12 @@ impl Object {
 pub struct ListPage {
     /// Objects and common prefixes, ascending.
     pub entries: Vec<ListEntry>,
-    /// Present when there is more.
+    /// Present when there are more entries.
     pub continuation: Option<String>,
 }
 
 impl ListPage {
-    /// These entries, and what leads on.
+    /// A page with these entries and this continuation.
     pub const fn new(entries: Vec<ListEntry>, continuation: Option<String>) -> Self {
         Self { entries, continuation }
     }
@@ -423,12 +427,12 @@ impl ListPage {
 pub enum ListEntry {
     /// An object.
     Object(ObjectMeta),
-    /// All keys that start so, folded by the delimiter.
+    /// All keys with this prefix, folded by the delimiter.
     CommonPrefix(String),
 }
 
 impl ListEntry {
-    /// The key, or the common prefix: what listings are ordered by.
+    /// The key, or the common prefix. Listings are ordered by name.
     pub fn name(&self) -> &str {
         match self {
             Self::Object(meta) => &meta.key,

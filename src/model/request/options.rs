@@ -1,10 +1,11 @@
 use crate::request::Rule;
 use std::time::Duration;
 
-/// What a call says of its attempts in place of what its client does by default.
+/// What a call demands of its attempts, in place of the client's defaults.
 ///
-/// The calls of the clients have a method for each: [`ObjectCall::attempt_limit`](crate::client::object::ObjectCall::attempt_limit)
-/// and its neighbours say more. For those who speak tower it goes into the call's [record](super::CallRecord::told).
+/// Each call of a client has a method for each option:
+/// [`ObjectCall::attempt_limit`](crate::client::object::ObjectCall::attempt_limit) and its neighbours say more. Users
+/// of the tower layers put the options into the call's [record](super::CallRecord::told).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(
     unpredictable_function_pointer_comparisons,
@@ -12,13 +13,13 @@ use std::time::Duration;
 )]
 #[non_exhaustive]
 pub struct Options {
-    /// How long each attempt may take, whatever was learnt. See [`timeout`](crate::timeout).
+    /// How long each attempt may take, whatever limit was learnt. See [`timeout`](crate::timeout).
     pub attempt_limit: Option<Duration>,
-    /// Whether it is hedged, if it is a read. See [`hedge`](mod@crate::hedge).
+    /// Whether a read is hedged. See [`hedge`](mod@crate::hedge).
     pub hedging: Option<bool>,
-    /// What it is called, and measured with. See [`health`](crate::health#names).
+    /// The call's name. Calls with the same name are measured together. See [`health`](crate::health#names).
     pub name: Option<&'static str>,
-    /// After which outcomes it is tried again. See [`request::Rule`](Rule).
+    /// After which outcomes the call is tried again. See [`request::Rule`](Rule).
     pub retry_when: Option<Rule>,
 }
 
@@ -31,7 +32,7 @@ impl Options {
     };
 }
 
-/// The same in a call on its way: a word, as most calls say nothing.
+/// The options of a call on its way: one word, because most calls have no options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told(Option<Box<Options>>);
 
@@ -41,7 +42,7 @@ impl Told {
         self.0.as_deref().unwrap_or(Options::NONE)
     }
 
-    /// Of most calls it is known at a glance that they have none.
+    /// Most calls have no name, which shows at a glance.
     #[inline]
     pub(crate) fn name(&self) -> Option<&'static str> {
         self.0.as_ref()?.name

@@ -1,4 +1,4 @@
-//! What becomes of the bytes of one attempt while it is under way.
+//! The movement of the bytes of one attempt while the attempt is under way.
 
 use super::After;
 use crate::model::clock::{self, Instant, nanos};
@@ -11,15 +11,17 @@ use std::{
     time::Duration,
 };
 
-/// Told by whoever moves the bytes of an attempt, so that a large body is not taken for a silent endpoint.
+/// A handle with which the code that moves an attempt's bytes reports them, so that a large body does not look like a
+/// silent endpoint.
 ///
-/// An attempt's limit is one on *silence*: what moves has not run into it, as long as it moves at the
-/// [least rate](crate::timeout::Limit::LEAST_RATE). And an endpoint's latency is the time to the first byte of its answer, so
-/// that large objects do not make it look slow for small ones.
+/// An attempt's limit is a limit on *silence*. A body that moves at the [least rate](crate::timeout::Limit::LEAST_RATE)
+/// or faster does not run into the limit. An endpoint's latency is the time to the first byte of its answer, so that
+/// large objects do not make the endpoint look slow for small ones.
 ///
-/// Adapters find one in [`Get::progress`](super::object::Get::progress) and [`Put::progress`](super::object::Put::progress);
-/// a closure of a [`Failover`](crate::Failover) gets one from [`read_with`](crate::Failover::read_with). Telling costs about
-/// as much as reading the clock; tell once for each piece of a body, not for each byte. Clones tell of the same attempt.
+/// Adapters find a handle in [`Get::progress`](super::object::Get::progress) and
+/// [`Put::progress`](super::object::Put::progress). A closure of a [`Failover`](crate::Failover) gets a handle from
+/// [`read_with`](crate::Failover::read_with). A report costs about as much as a read of the clock: report once for each
+/// piece of a body, not for each byte. Clones report on the same attempt.
 ///
 /// ```
 /// use bytes::{Bytes, BytesMut};
@@ -43,7 +45,7 @@ use std::{
 pub struct Progress(Option<Arc<Flow>>);
 
 impl Progress {
-    /// Nobody listens: of an attempt that did not come through the stack.
+    /// A handle without a listener, for an attempt that did not come through the stack.
     pub const fn unheard() -> Self {
         Self(None)
     }
@@ -52,12 +54,12 @@ impl Progress {
         Self(Some(flow))
     }
 
-    /// The adapter tells of this attempt from now on, and has so many bytes to send before an answer can come; 0 where the
-    /// request has no body, or one that is handed over whole.
+    /// Says that the adapter reports on this attempt from now on, and has this many bytes to send before an answer can
+    /// come. Pass 0 if the request has no body, or has a body that is handed over whole.
     ///
-    /// Say it when the request is about to be sent, and has been signed and summed: the endpoint's silence counts from here. An
-    /// adapter that never says it is given time for the bytes that it is *known* to move, at 1 MiB/s, whether they move or
-    /// not.
+    /// Call this when the request is about to be sent, after it was signed and summed: the endpoint's silence counts
+    /// from here. If an adapter never calls this, the attempt gets time for the bytes that it is *known* to move, at 1
+    /// MiB/s, whether they move or not.
     pub fn begin(&self, to_send: u64) {
         if let Some(flow) = &self.0 {
             flow.begun_at.store(flow.now(), Ordering::Relaxed);
@@ -65,7 +67,7 @@ impl Progress {
         }
     }
 
-    /// So many more bytes of the request's body are on their way.
+    /// Reports that this many more bytes of the request's body are on their way.
     pub fn sent(&self, bytes: usize) {
         if let Some(flow) = &self.0 {
             let now = flow.moved();
@@ -74,14 +76,14 @@ impl Progress {
         }
     }
 
-    /// The answer begins: its head is there, or its first byte.
+    /// Reports that the answer begins: its head is there, or its first byte.
     pub fn answered(&self) {
         if let Some(flow) = &self.0 {
             flow.answers();
         }
     }
 
-    /// So many more bytes of the answer's body are there.
+    /// Reports that this many more bytes of the answer's body have arrived.
     pub fn received(&self, bytes: usize) {
         if let Some(flow) = &self.0 {
             flow.answers();
@@ -90,7 +92,7 @@ impl Progress {
         }
     }
 
-    /// Whether somebody listens, so that it is worth counting.
+    /// Whether somebody listens, so that counting is worth it.
     pub const fn is_heard(&self) -> bool {
         self.0.is_some()
     }
@@ -106,9 +108,9 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// What was told of one attempt. Moments are nanoseconds after the call's start.
+/// The reports on one attempt. Moments are nanoseconds after the call's start.
 ///
-/// One task moves the bytes and one looks at them: the words need not agree to the nanosecond.
+/// One task moves the bytes and another looks at them: the words need not agree to the nanosecond.
 #[derive(Debug)]
 pub(crate) struct Flow {
     /// When the call began.
@@ -122,7 +124,7 @@ pub(crate) struct Flow {
     received: AtomicU64,
     answered_at: AtomicU64,
     last_at: AtomicU64,
-    /// Whence its rate is measured: a moment, and the bytes that had moved by then.
+    /// The start of the measurement of the rate: a moment, and the bytes that had moved by then.
     paced_at: AtomicU64,
     paced_bytes: AtomicU64,
 }
@@ -130,15 +132,15 @@ pub(crate) struct Flow {
 const UNSAID: u64 = u64::MAX;
 const NEVER: u64 = u64::MAX;
 
-/// What is seen of a [`Flow`] at one moment. Moments count from the call's start.
+/// The state of a [`Flow`] at one moment. Moments count from the call's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// When the request was about to be sent; before that is known, when the attempt was handed down.
+    /// When the request was about to be sent. Until that is reported, when the attempt was handed down.
     pub(crate) begun: After,
-    /// Bytes of the request's body in all, where it was said.
+    /// The number of bytes of the request's body, if it was reported.
     pub(crate) to_send: Option<u64>,
     pub(crate) sent: u64,
-    /// When the last of these were sent.
+    /// When the last of these bytes were sent.
     pub(crate) sent_at: Option<After>,
     pub(crate) received: u64,
     /// When the answer began.
@@ -169,7 +171,7 @@ impl Seen {
         }
     }
 
-    /// From when on the endpoint could answer.
+    /// From which moment on the endpoint could answer.
     pub(crate) fn asked(&self) -> After {
         self.sent_at.unwrap_or(self.begun)
     }
@@ -196,7 +198,7 @@ impl Flow {
         nanos(clock::now().saturating_duration_since(self.began))
     }
 
-    /// Something moves, now.
+    /// Notes that bytes move now.
     fn moved(&self) -> u64 {
         let now = self.now();
         if self.last_at.swap(now, Ordering::Relaxed) == NEVER {
@@ -214,7 +216,7 @@ impl Flow {
         }
     }
 
-    /// From here on its rate is measured anew.
+    /// Starts a new measurement of the rate.
     fn pace(&self, at: u64) {
         self.paced_bytes.store(self.bytes(), Ordering::Relaxed);
         self.paced_at.store(at, Ordering::Relaxed);
@@ -224,7 +226,7 @@ impl Flow {
         self.sent.load(Ordering::Relaxed) + self.received.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody tells of it.
+    /// Whether anybody reports on this attempt.
     pub(crate) fn is_told(&self) -> bool {
         self.to_send.load(Ordering::Relaxed) != UNSAID || self.last_at.load(Ordering::Relaxed) != NEVER
     }
@@ -245,8 +247,9 @@ impl Flow {
         }
     }
 
-    /// Whether what moved since this was last asked, moved at so many bytes a second at least. Measured up to the last piece,
-    /// whole pieces only: where none came it is silence, and not this, that is to be judged.
+    /// Whether the bytes that moved since the last check moved at this rate at least, in bytes per second. The
+    /// measurement ends at the last piece and counts whole pieces only. If no piece came, the silence is to be judged,
+    /// and not the rate.
     pub(crate) fn keeps_up(&self, least_rate: f64) -> bool {
         let (bytes, last) = (self.bytes(), self.last_at.load(Ordering::Relaxed));
         let paced = self.paced_at.load(Ordering::Relaxed);
@@ -260,17 +263,18 @@ impl Flow {
         moved as f64 >= least_rate * took
     }
 
-    /// The time from when the endpoint could answer to the first byte of its answer. `ended`: of one without a body, nobody but its
-    /// end tells.
+    /// The time from when the endpoint could answer to the first byte of its answer. `ended`: for an answer without a
+    /// body, only its end shows that it came.
     pub(crate) fn first_byte(&self, ended: Option<After>) -> Option<Duration> {
         let seen = self.seen();
         seen.answered.or(ended).map(|at| at.since(seen.asked()))
     }
 
-    /// Bytes a second of the larger of its bodies; `None` where that is too small to tell.
+    /// The rate of the larger of the two bodies, in bytes a second. `None` if that body is too small to tell.
     ///
-    /// Of an answer from its first byte on. Of a request from when it was about to be sent to the answer: what was sent lies in the
-    /// system's buffers first, and only the answer shows that it has arrived.
+    /// The rate of an answer counts from its first byte. The rate of a request counts from when the request was about
+    /// to be sent to the answer: the system's buffers hold the sent bytes first, and only the answer shows that they
+    /// have arrived.
     pub(crate) fn rate(&self) -> Option<f64> {
         let seen = self.seen();
         let (bytes, from, to) = match seen.received >= seen.sent {
@@ -281,18 +285,18 @@ impl Flow {
         (bytes > WORTH_A_RATE && took > 0.0).then(|| bytes as f64 / took)
     }
 
-    /// All bytes so far, both ways.
+    /// All bytes so far, in both directions.
     pub(crate) fn moved_bytes(&self) -> u64 {
         self.bytes()
     }
 
-    /// When something last moved, counted from the attempt's start.
+    /// When a byte last moved, counted from the attempt's start.
     pub(crate) fn last_progress(&self) -> Option<Duration> {
         self.seen().last.map(|last| last.since(self.at))
     }
 }
 
-/// A body of at most so many bytes arrives with its head, or nearly: its rate would be that of a timer.
+/// A body of at most this many bytes arrives with its head, or nearly so. Its rate would be that of a timer.
 const WORTH_A_RATE: u64 = 64 << 10;
 
 #[cfg(test)]

@@ -19,48 +19,48 @@ use std::{
 
 /// What all attempts of one call share.
 ///
-/// Route writes each pick into it before dispatch, health writes what each attempt met, retry and hedge read both. It
-/// outlives the call in its error and its explanation.
+/// Route writes each pick into the record before dispatch. Health writes how each attempt ended. Retry and hedge read
+/// both. The record outlives the call in the call's error and explanation.
 #[derive(Debug)]
 pub struct CallRecord {
     class: OpClass,
     safety: Safety,
     started: Instant,
-    /// Nanoseconds after the start; `UNDECIDED` while nobody has set it.
+    /// In nanoseconds after the start. `UNDECIDED` until somebody has set the deadline.
     deadline: AtomicU64,
-    /// Only this endpoint (its index in the client's list).
+    /// The only endpoint that may be used (its index in the client's list).
     pin: Option<usize>,
-    /// Bit i set: endpoint i must not be used by this call (a constraint, or it was asked before).
+    /// Bit i set: this call must not use endpoint i (because of a constraint, or because it asked endpoint i before).
     barred: u64,
     first_kind: LegKind,
-    /// The caller's own constraints leave it fewer endpoints than the client has.
+    /// Whether the caller's own constraints leave this call fewer endpoints than the client has.
     narrowed: bool,
-    /// It earns its share of a retry; a pass that is part of a larger call does not.
+    /// Whether the call earns its share of a retry. A pass that is part of a larger call does not.
     earns: bool,
-    /// Added to every attempt's limit: what the bytes alone need on the wire.
+    /// Added to every attempt's limit: the time that the bytes alone need on the wire.
     allowance: Duration,
-    /// The bytes that it sends, as far as they are known beforehand.
+    /// The bytes that the call sends, as far as they are known beforehand.
     bytes: u64,
     proves_absences: bool,
-    /// An attempt that may have been applied is not followed by another.
+    /// Whether no attempt follows an attempt that may have been applied.
     gives_back_lost: bool,
-    /// Attempts before this pass.
+    /// The number of attempts before this pass.
     spent: u32,
-    /// What its caller says of its attempts.
+    /// The caller's options for the attempts.
     told: Told,
-    /// Most calls have just this attempt.
+    /// Most calls have only this attempt.
     first: First,
-    /// Those after it, in their order, once there is one.
+    /// The later attempts in their order, once there is one.
     more: OnceLock<Box<Mutex<Vec<LegRecord>>>>,
-    /// One of its attempts is a breaker's probe.
+    /// Whether an attempt of the call is a breaker's probe.
     probe: AtomicBool,
-    /// The budget has refused a further attempt.
+    /// Whether the budget has refused a further attempt.
     withheld: AtomicBool,
-    /// Nanoseconds: how long the attempt took that was back before another; 0 while none was.
+    /// In nanoseconds: how long the attempt took that came back before another attempt. 0 while there is none.
     overtaken: AtomicU64,
-    /// Whether that was late by its own endpoint's measure; `UNKNOWN`: there is none.
+    /// Whether that attempt was late by its own endpoint's measure. `UNKNOWN`: the endpoint has no measure.
     overtaken_late: AtomicU8,
-    /// Another endpoint is asked beside an attempt that is late, or will be.
+    /// Whether another endpoint is asked, or will be, beside an attempt that is late.
     watched: AtomicBool,
     timer: CallTimer,
 }
@@ -101,12 +101,13 @@ impl CallRecord {
         }
     }
 
-    /// The whole call must end by then. The first to set it wins; the deadline layer sets it where nobody did.
+    /// Sets when the whole call must end. The first deadline wins. The deadline layer sets one if nobody did.
     pub(crate) fn set_deadline(&self, at: Instant) {
         self.end_by(self.after(at));
     }
 
-    /// The same, and gives back what holds: a deadline that is already there stays, as it came from nearer the caller.
+    /// Sets the deadline and returns the deadline that holds. An earlier deadline stays, because it came from nearer
+    /// the caller.
     #[inline]
     pub(crate) fn end_by(&self, at: After) -> After {
         // Whoever has the call decides before it is sent, so nobody races: no exchange is needed.
@@ -128,7 +129,7 @@ impl CallRecord {
         self
     }
 
-    /// Only endpoint `index` may be used.
+    /// Allows only endpoint `index`.
     #[must_use]
     #[inline]
     pub const fn pinned(mut self, index: Option<usize>) -> Self {
@@ -136,7 +137,7 @@ impl CallRecord {
         self
     }
 
-    /// The endpoints in this bit set (bit i: endpoint i) must not be used.
+    /// Forbids the endpoints in this bit set (bit i: endpoint i).
     #[must_use]
     #[inline]
     pub const fn barring(mut self, endpoints: u64) -> Self {
@@ -144,7 +145,7 @@ impl CallRecord {
         self
     }
 
-    /// Why the first attempt is made: [`LegKind::First`] unless the call itself is part of a larger one.
+    /// Sets why the first attempt is made: [`LegKind::First`], unless the call itself is part of a larger one.
     #[must_use]
     #[inline]
     pub(crate) const fn starting_as(mut self, kind: LegKind) -> Self {
@@ -152,8 +153,9 @@ impl CallRecord {
         self
     }
 
-    /// Every attempt may take so much longer than the learnt limit: for calls that carry many bytes, where nobody
-    /// [tells](super::Progress) how they move. Nothing is added to a limit that was [said](Options::attempt_limit).
+    /// Adds this time to the learnt limit of every attempt: for calls that carry many bytes, if nobody
+    /// [reports](super::Progress) how the bytes move. A limit that the [caller set](Options::attempt_limit) gets no
+    /// addition.
     #[must_use]
     #[inline]
     pub const fn allowing(mut self, extra: Duration) -> Self {
@@ -161,8 +163,8 @@ impl CallRecord {
         self
     }
 
-    /// The caller's own constraints leave this call fewer endpoints than the client has: what it meets says nothing of
-    /// *all* endpoints.
+    /// Says that the caller's own constraints leave this call fewer endpoints than the client has. The call's result
+    /// then says nothing of *all* endpoints.
     #[must_use]
     #[inline]
     pub const fn narrowed(mut self, narrowed: bool) -> Self {
@@ -175,7 +177,8 @@ impl CallRecord {
         self.narrowed
     }
 
-    /// Part of a larger call that has earned its share of the budget already.
+    /// Sets whether the call earns a share of the budget. A part of a larger call does not: the larger call has earned
+    /// the share already.
     #[must_use]
     #[inline]
     pub(crate) const fn earning(mut self, earns: bool) -> Self {
@@ -183,7 +186,7 @@ impl CallRecord {
         self
     }
 
-    /// What the caller says of its attempts in place of what the layers do by default.
+    /// Sets the caller's options for the attempts, in place of the layers' defaults.
     #[must_use]
     pub fn told(self, options: Options) -> Self {
         self.heeding(options.into())
@@ -196,7 +199,7 @@ impl CallRecord {
         self
     }
 
-    /// What its attempts are measured with.
+    /// The work with which the call's attempts are compared.
     #[inline]
     pub(crate) fn work(&self) -> Work {
         Work {
@@ -223,7 +226,7 @@ impl CallRecord {
         self.allowance
     }
 
-    /// So many bytes are sent with every attempt.
+    /// Sets how many bytes every attempt sends.
     #[must_use]
     #[inline]
     pub(crate) const fn carrying(mut self, bytes: u64) -> Self {
@@ -231,15 +234,16 @@ impl CallRecord {
         self
     }
 
-    /// A write of a megabyte and more: something on the way may refuse or lose those while small ones pass.
+    /// Whether this is a write of a megabyte or more. A proxy on the way may refuse or lose such writes while small
+    /// writes pass.
     #[inline]
     pub(crate) const fn is_large(&self) -> bool {
         const LARGE: u64 = 1_000_000;
         matches!(self.class, OpClass::Write) && self.bytes >= LARGE
     }
 
-    /// Retry gives back an attempt that may have been applied, though the write may be repeated: whoever made this record
-    /// looks first what became of it.
+    /// Makes retry give back an attempt that may have been applied, although the write may be repeated: the maker of
+    /// this record first looks what became of the attempt.
     #[must_use]
     #[inline]
     pub(crate) const fn giving_back_lost(mut self, gives_back: bool) -> Self {
@@ -252,7 +256,7 @@ impl CallRecord {
         self.gives_back_lost
     }
 
-    /// So many attempts were made before this pass: they count towards the most that one call may make.
+    /// Sets how many attempts were made before this pass. They count towards the most that one call may make.
     #[must_use]
     #[inline]
     pub(crate) const fn having_spent(mut self, attempts: u32) -> Self {
@@ -271,7 +275,7 @@ impl CallRecord {
         self.class
     }
 
-    /// What may be done when an attempt's fate is unknown.
+    /// What may be done when the fate of an attempt is unknown.
     #[inline]
     pub const fn safety(&self) -> Safety {
         self.safety
@@ -283,7 +287,7 @@ impl CallRecord {
         self.started
     }
 
-    /// When the whole call must have ended, if that was decided.
+    /// When the whole call must have ended. `None` if no deadline was set.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline_after().map(|at| self.instant(at))
     }
@@ -296,13 +300,13 @@ impl CallRecord {
         }
     }
 
-    /// How this call counts `now`.
+    /// `now` as this call counts.
     #[inline]
     pub(crate) fn after(&self, now: Instant) -> After {
         now.saturating_duration_since(self.started).into()
     }
 
-    /// What the clock says (or will say) then.
+    /// The clock's value at this moment.
     #[inline]
     pub(crate) fn instant(&self, at: After) -> Instant {
         self.started + at.since(After::START)
@@ -320,12 +324,12 @@ impl CallRecord {
         self.barred
     }
 
-    /// One of its attempts serves as a breaker's probe.
+    /// Notes that an attempt of the call serves as a breaker's probe.
     pub(crate) fn note_probe(&self) {
         self.probe.store(true, Ordering::Relaxed);
     }
 
-    /// The budget has refused a further attempt, which the error then says.
+    /// Notes that the budget has refused a further attempt. The error then says so.
     pub(crate) fn note_withheld(&self) {
         self.withheld.store(true, Ordering::Relaxed);
     }
@@ -334,8 +338,8 @@ impl CallRecord {
         self.withheld.load(Ordering::Relaxed)
     }
 
-    /// Somebody asks elsewhere beside an attempt that is late, or will: it need not end for that. See
-    /// [`hedge`](crate::hedge).
+    /// Notes whether another endpoint is asked, or will be, beside an attempt that is late. The late attempt then need
+    /// not end. See [`hedge`](crate::hedge).
     pub(crate) fn note_watched(&self, watched: bool) {
         self.watched.store(watched, Ordering::Relaxed);
     }
@@ -344,7 +348,7 @@ impl CallRecord {
         self.watched.load(Ordering::Relaxed)
     }
 
-    /// Whoever made this record asks again, for a proof, where an answer is that something does not exist.
+    /// Says that the maker of this record asks again, for a proof, if the answer is that something does not exist.
     #[must_use]
     #[inline]
     pub(crate) const fn proving_absences(mut self, proves: bool) -> Self {
@@ -357,20 +361,20 @@ impl CallRecord {
         self.proves_absences
     }
 
-    /// It proves that something does not exist.
+    /// Whether absences are proven.
     #[inline]
     pub(crate) const fn proves(&self) -> bool {
         matches!(self.first_kind, LegKind::Proof)
     }
 
-    /// A probe from the background: nobody's call.
+    /// Whether this is a probe from the background, which belongs to no call.
     #[inline]
     pub(crate) const fn is_background(&self) -> bool {
         matches!(self.first_kind, LegKind::Probe)
     }
 
-    /// Whether the call lends an attempt as a probe. What that costs it (its hedge, its retry) is not the budget's to
-    /// refuse: a call must not suffer for being the one that asks.
+    /// Whether the call lends an attempt as a probe. The budget must not refuse the further attempts that this costs
+    /// the call (its hedge, its retry): a call must not suffer because it lends a probe.
     #[inline]
     pub(crate) fn is_probe(&self) -> bool {
         self.probe.load(Ordering::Relaxed) || self.is_background()
@@ -382,14 +386,15 @@ impl CallRecord {
         self.timer.poll_until(self.started, at, own, cx)
     }
 
-    /// Whether this process is known to have stood still between then and now.
+    /// Whether this process is known to have stood still between `since` and `now`.
     #[inline]
     pub(crate) fn stood_still(&self, since: After, now: Instant) -> bool {
         self.timer.stood_still(since, self.after(now))
     }
 
-    /// A wait that began then was to end at `due`. Where it ended far behind because this process stood still: until when it is waited
-    /// again, as long as the first time and a second at most, so that what arrived meanwhile is seen.
+    /// A wait that began at `since` was to end at `due`. If the wait ended far behind `due` because this process stood
+    /// still, returns until when to wait again. The second wait is as long as the first, and a second at most, so that
+    /// what arrived meanwhile is seen.
     pub(crate) fn again_after_a_pause(&self, since: After, due: After) -> Option<After> {
         let now = self.after(clock::now());
         self.timer
@@ -397,13 +402,14 @@ impl CallRecord {
             .then(|| now.plus(due.since(since).min(Duration::from_secs(1))))
     }
 
-    /// Until what it gives is dropped, each station that this task polls only says until when it waits.
+    /// Until the returned value is dropped, each station that this task polls only says until when it waits.
     #[inline]
     pub(crate) fn collect_waits(&self, cx: &Context<'_>) -> Collecting {
         self.timer.collect(cx)
     }
 
-    /// Ready once `earliest` has passed, which was collected in this pass, or `at`. The inner value says whether it was `at`.
+    /// Ready once `earliest`, which was collected in this pass, or `at` has passed. The inner value says whether it was
+    /// `at`.
     #[inline]
     pub(crate) fn poll_collected(
         &self,

@@ -2,20 +2,22 @@ use crate::verdict::Outcome;
 
 /// Your own rule: after which outcomes of an attempt the call is tried again.
 ///
-/// It is a table on one page, in Rust. It is asked only after an attempt that gave the call no result: success and answers
-/// (a failed precondition, *not modified*) are returned whatever it would say.
+/// A rule is a table on one page, in Rust. The stack asks the rule only after an attempt that gave the call no result.
+/// Success and answers (a failed precondition, *not modified*) are returned, whatever the rule would say.
 ///
-/// | it says | read, idempotent write | write that must happen once |
+/// | the rule says | read, idempotent write | write that must happen once |
 /// |---|---|---|
-/// | [`Table`](Again::Table) | as the [table](crate::retry::decide) has it | as the table has it |
+/// | [`Table`](Again::Table) | as the [table](crate::retry::decide) says | as the table says |
 /// | [`Never`](Again::Never) | returned | returned |
 /// | [`WhereSafe`](Again::WhereSafe) | tried again | tried again if it was provably not sent, else returned |
 ///
-/// So no rule repeats a write that must happen once and may have been applied. Nor does one go beyond
-/// [`max_attempts`](crate::retry::Settings::max_attempts), the [budget](crate::retry::Budget) or the deadline. It says nothing of hedges, which
-/// follow no outcome, nor of what a store client asks beyond the attempts of one request: who proves absence, whose write it is.
+/// No rule repeats a write that must happen once and may have been applied. No rule goes beyond
+/// [`max_attempts`](crate::retry::Settings::max_attempts), the [budget](crate::retry::Budget) or the deadline. A rule
+/// does not apply to hedges, which follow no outcome. Nor does it apply to what a store client asks beyond the attempts
+/// of one request: requests that prove absence, or find out whose write is there.
 ///
-/// A plain function, or a closure that captures nothing: a rule has no state. It runs on the call's path, after a failure.
+/// A rule is a plain function, or a closure that captures nothing: a rule has no state. It runs on the call's path,
+/// after a failure.
 ///
 /// ```
 /// use evenkeel::retry::{self, Again};
@@ -52,7 +54,7 @@ pub type Rule = fn(Outcome) -> Again;
 /// What a [`Rule`] says of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Again {
-    /// As the [table](crate::retry::decide) has it.
+    /// Decide as the [table](crate::retry::decide) does.
     Table,
     /// The call is not tried again.
     Never,

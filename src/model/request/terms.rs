@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-/// On which terms an object is kept: its storage class, its encryption, its tags. What is not said is up to the endpoint.
+/// The terms on which an object is kept: its storage class, its encryption, its tags. The endpoint decides what the
+/// terms leave open.
 ///
-/// Tags mean the same everywhere. Classes and keys are each provider's own words: what an adapter cannot do with them it
-/// refuses before anything is sent, and never drops.
+/// Tags mean the same everywhere. Classes and keys are each provider's own words. An adapter refuses a term that it
+/// cannot keep before anything is sent, and never drops a term.
 ///
 /// | | tags | storage class | [`Encryption::Store`] | [`Encryption::Kms`] |
 /// |---|---|---|---|---|
@@ -30,65 +31,65 @@ use std::collections::BTreeMap;
 pub struct Terms {
     /// The class to store in, in the provider's words.
     pub storage_class: Option<String>,
-    /// How the store is to encrypt.
+    /// How the store encrypts the object.
     pub encryption: Option<Encryption>,
     /// Tags: at most ten, names of 1 to 128 characters and values of up to 256, of letters, digits, blanks and `+-=._:/@`.
     pub tags: BTreeMap<String, String>,
 }
 
-/// Server-side encryption, as the request asks for it.
+/// Server-side encryption, as the request demands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Encryption {
-    /// By keys of the store.
+    /// With keys of the store.
     Store,
-    /// By a key service.
+    /// With a key service.
     Kms {
-        /// The key in the provider's words; `None` is the account's own key, which only AWS has.
+        /// The key in the provider's words. `None` is the account's own key, which only AWS has.
         key: Option<String>,
     },
 }
 
 impl Encryption {
-    /// By this key of the provider's key service.
+    /// With this key of the provider's key service.
     pub fn kms(key: impl Into<String>) -> Self {
         Self::Kms { key: Some(key.into()) }
     }
 }
 
 impl Terms {
-    /// Whatever the endpoint does.
+    /// Terms that leave everything to the endpoint.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The class to store in: `STANDARD_IA`, `Cool`, `NEARLINE`, a store's own.
+    /// Sets the class to store in: `STANDARD_IA`, `Cool`, `NEARLINE`, a store's own.
     #[must_use]
     pub fn storage_class(mut self, class: impl Into<String>) -> Self {
         self.storage_class = Some(class.into());
         self
     }
 
-    /// How the store is to encrypt.
+    /// Sets how the store encrypts the object.
     #[must_use]
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.encryption = Some(encryption);
         self
     }
 
-    /// One more tag, or another value for it.
+    /// Adds a tag, or replaces the value of a tag.
     #[must_use]
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.insert(name.into(), value.into());
         self
     }
 
-    /// Nothing is said.
+    /// Whether the terms leave everything to the endpoint.
     pub fn is_empty(&self) -> bool {
         self.storage_class.is_none() && self.encryption.is_none() && self.tags.is_empty()
     }
 
-    /// These, and what `defaults` say beside them: class and encryption each as a whole, tags name by name.
+    /// These terms, and from `defaults` what they leave open: class and encryption each as a whole, tags name by name.
     #[must_use]
     pub fn over(&self, defaults: &Self) -> Self {
         let tags = defaults.tags.iter().chain(&self.tags);

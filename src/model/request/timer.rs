@@ -13,39 +13,41 @@ use tokio::time::Sleep;
 
 /// The waits of a call: its attempt limits, its hedge, its deadline.
 ///
-/// Registering a timer costs more than everything else in the stack together, so there is one per call, and it is created only
-/// when the answer is not there at the first poll. Under a [deadline](crate::deadline) it is set once a pass: each station says
-/// until when it waits, and the deadline, which is polled last and has the timer, sets it to the *earliest* of these.
+/// To register a timer costs more than everything else in the stack together. There is therefore one timer per call,
+/// and it is created only if the answer is not there at the first poll. Under a [deadline](crate::deadline) the timer
+/// is set once a pass. Each station says until when it waits. The deadline, which is polled last and has the timer,
+/// sets the timer to the *earliest* of these moments.
 ///
-/// That works for stations which are polled within the deadline's own poll and by the same task. Between them may be anything: a
-/// task of its own, or a set of futures that polls one only when that one's waker is called. So a pass is known by its thread
-/// and its waker; a station that is polled in any other way has a timer of its own ([`Own`]).
+/// That works for stations that the same task polls within the deadline's own poll. Anything may lie between deadline
+/// and station: a task of its own, or a set of futures that polls a future only when that future's waker is called. A
+/// pass is therefore identified by its thread and its waker. A station that is polled in any other way has a timer of
+/// its own ([`Own`]).
 #[derive(Debug, Default)]
 pub(crate) struct CallTimer {
     /// Every moment before this one has passed.
     passed: AtomicU64,
-    /// When the timer is to fire that was set last; 0: none was.
+    /// When the timer that was set last is to fire. 0: no timer was set.
     armed: AtomicU64,
-    /// When a timer last fired far behind its time; 0: none did.
+    /// When a timer last fired far behind its time. 0: no timer did.
     far_behind: AtomicU64,
 }
 
-/// A timer that fires so much later than it was set for says that this process stood still: it was stopped, or all its threads were
-/// busy. (A timer's resolution is 1 ms; an executor that is merely busy is some ten behind.)
+/// A timer that fires this much later than it was set for shows that this process stood still: the process was stopped,
+/// or all its threads were busy. (A timer's resolution is 1 ms. A merely busy executor is some 10 ms behind.)
 const FAR_BEHIND: u64 = 50_000_000;
 
-/// A deadline's poll, while it goes on.
+/// A deadline's poll while it lasts.
 #[derive(Clone, Copy)]
 struct Pass {
-    /// Whose: the address of the call's timer.
+    /// The call: the address of its timer.
     call: usize,
     /// The waker of the task that polls, as far as [`Waker::will_wake`] tells it from others.
     waker: (usize, usize),
-    /// The earliest moment that somebody waits for, in nanoseconds after the call's start.
+    /// The earliest moment for which a station waits, in nanoseconds after the call's start.
     earliest: u64,
 }
 
-/// Nobody waits.
+/// No station waits.
 const NOBODY: u64 = u64::MAX;
 
 thread_local!(static PASS: Cell<Pass> = const { Cell::new(Pass { call: 0, waker: (0, 0), earliest: NOBODY }) });
@@ -66,13 +68,14 @@ impl Pass {
     }
 }
 
-/// While it lives, a deadline collects. What it interrupts goes on when it is dropped, even by a panic.
+/// While this value lives, a deadline collects. When this value is dropped, even by a panic, an interrupted collection
+/// goes on.
 pub(crate) struct Collecting {
     outer: Pass,
 }
 
 impl Collecting {
-    /// Until when those who were polled wait.
+    /// The earliest moment for which the polled stations wait.
     #[inline]
     pub(crate) fn earliest(&self) -> After {
         After::of_nanos(PASS.get().earliest)
@@ -87,7 +90,7 @@ impl Drop for Collecting {
 }
 
 impl CallTimer {
-    /// From now on, and until this is dropped, those who are polled by this task only say until when they wait.
+    /// Until the returned value is dropped, the stations that this task polls only say until when they wait.
     #[inline]
     pub(super) fn collect(&self, cx: &Context<'_>) -> Collecting {
         Collecting {
@@ -95,8 +98,8 @@ impl CallTimer {
         }
     }
 
-    /// Ready once `at` has passed; until then the task will be woken no later than `at` (timers resolve to 1 ms). The call
-    /// began at `start`.
+    /// Ready once `at` has passed. Until then the task will be woken no later than `at` (timers resolve to 1 ms). The
+    /// call began at `start`.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn poll_until(&self, start: Instant, at: After, own: &mut Own, cx: &mut Context<'_>) -> Poll<()> {
         if self.has_passed(at) {
@@ -122,8 +125,8 @@ impl CallTimer {
         Poll::Ready(())
     }
 
-    /// Ready once `earliest` has passed, which was collected in this pass, or `at`: then those who wait are to be polled
-    /// again. The inner value says whether it was `at`.
+    /// Ready once `earliest`, which was collected in this pass, or `at` has passed: then the waiting stations must be
+    /// polled again. The inner value says whether it was `at`.
     #[inline]
     pub(super) fn poll_collected(
         &self,
@@ -137,8 +140,8 @@ impl CallTimer {
         Poll::Ready(self.has_passed(at))
     }
 
-    /// Whether this process is known to have stood still between then and now: a timer fired far behind its time, or should have
-    /// fired long ago.
+    /// Whether this process is known to have stood still between `since` and `now`: a timer fired far behind its time,
+    /// or should have fired long ago.
     #[inline]
     pub(super) fn stood_still(&self, since: After, now: After) -> bool {
         let armed = self.armed.load(Ordering::Relaxed);
@@ -148,7 +151,7 @@ impl CallTimer {
         overdue || (fired != 0 && fired > since.nanos())
     }
 
-    /// This moment was passed so long ago that this process must have stood still.
+    /// Whether `due` passed so long ago that this process must have stood still.
     pub(super) fn is_far_behind(&self, due: After, now: After) -> bool {
         now.nanos() >= due.nanos().saturating_add(FAR_BEHIND)
     }
@@ -158,7 +161,7 @@ impl CallTimer {
         at.nanos() < self.passed.load(Ordering::Relaxed)
     }
 
-    /// Ready at `at` or earlier, when an earlier moment went by for which it was set before.
+    /// Ready at `at`, or earlier if an earlier moment passed for which the timer was set before.
     #[inline]
     fn poll_timer(&self, start: Instant, at: After, timer: Pin<&mut Timer>, cx: &mut Context<'_>) -> Poll<()> {
         let mut timer = timer.project();
@@ -192,7 +195,7 @@ impl CallTimer {
     }
 }
 
-/// One station's timer, for when nobody collects. Boxed, as few need one.
+/// One station's own timer, for passes that no deadline collects. Boxed, because few stations need one.
 #[derive(Debug, Default)]
 pub(crate) struct Own(Option<Pin<Box<Timer>>>);
 

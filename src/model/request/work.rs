@@ -1,15 +1,15 @@
 use super::OpClass;
 
-/// What attempts are compared with one another: those of a class, and of a name where their calls were given one.
+/// What is compared: attempts of the same class, and of the same name if their calls have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
-    /// The class.
+    /// The class of work.
     pub class: OpClass,
-    /// What the calls are [named](super::Options::name). `None`: those that have no name, together.
+    /// The [name](super::Options::name) of the calls. `None`: all calls without a name, together.
     pub name: Option<&'static str>,
 }
 
-/// That of calls without a name.
+/// The work of calls without a name.
 impl From<OpClass> for Work {
     #[inline]
     fn from(class: OpClass) -> Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 pub struct WriteId(Arc<str>);
 
 impl WriteId {
-    /// The name under which it travels in an object's metadata.
+    /// The name of the id in an object's metadata.
     pub const METADATA_KEY: &'static str = "evenkeel-write";
 
     /// The longest id in bytes.
@@ -16,8 +16,8 @@ impl WriteId {
         Self(format!("{:032x}", rng.u128(..)).into())
     }
 
-    /// An id of the caller's, or one that was read back: 1 to 64 visible ASCII characters, without blanks. Others are refused by
-    /// the put.
+    /// An id that the caller chose, or that was read back: 1 to 64 visible ASCII characters, without blanks. A put
+    /// refuses any other id.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
@@ -27,7 +27,7 @@ impl WriteId {
         &self.0
     }
 
-    /// Whether it travels unchanged as a header, an attribute or a field: 1 to 64 characters of visible ASCII.
+    /// Checks that the id travels unchanged as a header, an attribute or a field: 1 to 64 characters of visible ASCII.
     pub(crate) fn check(&self) -> Result<(), String> {
         let visible = self.0.bytes().all(|b| b.is_ascii_graphic());
         match visible && (1..=Self::MAX_BYTES).contains(&self.0.len()) {

@@ -32,26 +32,26 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// An HTTP client that knows its connections, so that one that died is not taken for an endpoint that did:
+/// An HTTP client that knows its connections, so that a dead connection does not count as a dead endpoint:
 ///
-/// - A request that was reset before any byte of its answer, over a connection that had answered before, fails with [`Broken`].
-///   [`again`] sends it once more where that does no harm.
-/// - Where that happened twice in a row, the whole pool is as old: every connection that has answered so far is closed. A few
-///   may lie there that have never been asked anything, as they were made for requests that found others meanwhile. They are
-///   taken for old ones, too, up to [`Seen::UNASKED`].
-/// - Where two requests got no answer until they were given up, and nothing was heard meanwhile over any connection, every
-///   connection known so far is closed. (One of HTTP/1.1 is closed whenever its request is given up. One of HTTP/2 stays, and
-///   would be asked for ever.)
+/// - A request may be reset before any byte of its answer, over a connection that had answered before. It fails with
+///   [`Broken`]. [`again`] sends the request once more where that does no harm.
+/// - After two such resets in a row, the whole pool is taken for old: every connection that has answered so far is
+///   closed. The pool may also hold connections that never carried a request, because they were made for requests that
+///   found other connections meanwhile. They are taken for old, too, up to [`Seen::UNASKED`].
+/// - When two requests were given up without an answer, and no connection has answered meanwhile, every connection
+///   known so far is closed. (The client closes an HTTP/1.1 connection whenever its request is given up. An HTTP/2
+///   connection stays, and the client would reuse it for ever.)
 ///
-/// A connection is known by its local address. Where the client that it is over does not show that, or takes no orders to
-/// close, all this is left out.
+/// A connection is known by its local address. If the client beneath does not show the address, or takes no orders to
+/// close, none of this applies.
 #[derive(Debug)]
 struct Watched {
     inner: SharedHttpClient,
     connections: Arc<Connections>,
 }
 
-/// `given`, or what the SDK takes where none was given, and its connections known.
+/// `given`, or the SDK's default client where none was given, with its connections watched.
 pub(in crate::provider) fn watched(given: Option<SharedHttpClient>) -> SharedHttpClient {
     SharedHttpClient::new(Watched {
         inner: given.unwrap_or_else(usual),
@@ -59,7 +59,7 @@ pub(in crate::provider) fn watched(given: Option<SharedHttpClient>) -> SharedHtt
     })
 }
 
-/// What the SDK (1.157) makes for a client to which no HTTP client was given, and does not show.
+/// The client that the SDK (1.157) makes where no HTTP client was given. The SDK does not show this client.
 fn usual() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
@@ -151,7 +151,7 @@ impl Asking {
         }
     }
 
-    /// Says of an error whether it is the connection's.
+    /// Marks an error that is the connection's, not the endpoint's.
     fn failed(&self, error: ConnectorError) -> ConnectorError {
         let was_reset = error.is_io() || error.as_other() == Some(ErrorKind::TransientError);
         let address = self.capture.get().and_then(|connection| connection.local_addr());
@@ -169,7 +169,7 @@ impl Asking {
     }
 }
 
-/// Given up: its limit ran out, another answered, or the caller has left.
+/// The request was given up: its limit ran out, another attempt answered, or the caller has left.
 impl Drop for Asking {
     fn drop(&mut self) {
         if self.has_ended {

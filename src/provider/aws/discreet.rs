@@ -13,8 +13,9 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
-/// Empties a request id of an answer that repeats what was sent: the target, and so a key, or a part of the credentials. No
-/// id that a provider drew is contained in its request. The header stays: whose answer it is is known by its being there.
+/// Empties a request id that repeats what was sent: the target, which contains the key, or a part of the credentials.
+/// No request contains an id that a provider drew. The header itself stays, because its presence shows whose answer
+/// this is.
 #[derive(Debug)]
 pub(in crate::provider) struct Discreet;
 

@@ -15,15 +15,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// An HTTP client that sends nothing and remembers whom it should have asked.
+/// An HTTP client that sends nothing and records the host of the request.
 #[derive(Clone, Debug)]
 pub(in crate::provider) struct Recorder(Asked);
 
-/// Who was asked.
+/// The recorded host.
 #[derive(Clone, Debug, Default)]
 pub(in crate::provider) struct Asked(Arc<Mutex<Option<Host>>>);
 
-/// Credentials of nobody: what they sign is not sent.
+/// Credentials of nobody: the request that they sign is not sent.
 pub(in crate::provider) fn nobody() -> Credentials {
     Credentials::new("nobody", "nothing", None, None, "evenkeel")
 }
@@ -36,8 +36,8 @@ impl Recorder {
 }
 
 impl Asked {
-    /// Whom this call asks. It does not wait for anything, so that it needs one look only. `None`: it cannot be sent, for
-    /// want of a region say.
+    /// The host that this call asks. The call waits for nothing, so one poll is enough. `None`: the call cannot be
+    /// sent, for example because there is no region.
     pub(in crate::provider) fn during(&self, call: impl Future) -> Option<Host> {
         drop(call.now_or_never());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -27,11 +27,12 @@ use std::{
 /// # }
 /// ```
 ///
-/// A `404` is believed of the service alone: of a code that is known, or of an id of the request in its head. What a gateway
-/// says (a page, or nothing at all) is faulty.
+/// A `404` counts only from the service: by a known code, or by a request id in the head. A gateway's answer (a page,
+/// or nothing at all) is faulty.
 ///
-/// It sees what the SDK sees. A body that streams after `send()` fails later: collect it inside the closure. A success is
-/// believed, so check what every success of the operation must have (a GET from S3: an ETag; a DELETE: a request id).
+/// `AwsVerdicts` sees what the SDK sees. A body that streams after `send()` fails later: collect the body inside the
+/// closure. `AwsVerdicts` believes every success, so check what every success of the operation must have (a GET from
+/// S3: an ETag; a DELETE: a request id).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AwsVerdicts;
 
@@ -96,8 +97,9 @@ where
     }
 }
 
-/// No answer came. The SDK (1.157) reports here whatever fails between the signing of the request and the answer's head:
-/// credentials that could not be loaded, an endpoint that could not be resolved, and every error of the HTTP client, in the words of hyper-util.
+/// No answer came. The SDK (1.157) reports here whatever fails between the signing of the request and the answer's
+/// head: credentials that could not be loaded, an endpoint that could not be resolved, and every error of the HTTP
+/// client, in the words of hyper-util.
 fn dispatch(failure: &DispatchFailure) -> Finding {
     let Some(error) = failure.as_connector_error() else {
         return Finding::symptom(Symptom::Unknown);
@@ -127,8 +129,8 @@ fn dispatch(failure: &DispatchFailure) -> Finding {
 
 /// Whether signing was impossible, so that nothing was sent.
 ///
-/// The SDK's error for a provider that hangs has a private type. It arises in this process only, before the request is
-/// signed, and a test over a real client pins its words.
+/// The SDK's error for a credentials provider that hangs has a private type. That error arises in this process only,
+/// before the request is signed. A test over a real client pins the error's words.
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     chain::chain(error)
         .any(|error| error.is::<CredentialsError>() || error.to_string().starts_with("identity resolver timed out"))
@@ -138,8 +140,8 @@ fn source(error: &dyn Error) -> Option<&(dyn Error + 'static)> {
     error.source()
 }
 
-/// Whether this host's clock and that of whoever answered differ by more than what the SDK itself takes for an error of the
-/// clock. (It has learnt the difference, and signs the next attempt by it.)
+/// Whether this host's clock and the server's clock differ by more than the SDK's own threshold for a clock error. (The
+/// SDK has learnt the difference, and signs the next attempt by it.)
 fn is_skewed(answer: &HttpResponse) -> bool {
     const TOO_MUCH: Duration = Duration::from_secs(4 * 60);
     let date = answer.headers().get("date");
@@ -152,11 +154,12 @@ fn is_skewed(answer: &HttpResponse) -> bool {
     apart.is_ok_and(|apart| apart > TOO_MUCH)
 }
 
-/// Where ids of requests are: AWS's services, and those that copy them, put one of them on everything they say.
+/// The headers of request ids. AWS's services, and the services that copy them, put one of these headers on every
+/// answer.
 pub(crate) const MARKS: [&str; 3] = ["x-amz-request-id", "x-amzn-requestid", "x-amz-id-2"];
 
-/// Absence is believed only if it is the service that says so, and not something in between: by a code that is known, or
-/// by a mark in the head, where there is no body (as to a HEAD) or a code that nobody knows. A page is a gateway's.
+/// Whether the service itself says that something is absent, and not a gateway. The proof is a known code. Where there
+/// is no body (as to a HEAD) or an unknown code, the proof is a mark in the head. A page is a gateway's.
 fn is_the_services(answer: &HttpResponse, code: Option<&str>) -> bool {
     let marked = || MARKS.iter().any(|name| answer.headers().contains_key(*name));
     match code {

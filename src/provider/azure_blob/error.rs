@@ -18,7 +18,7 @@ pub(super) fn request_id(headers: &Headers) -> Option<&str> {
     id
 }
 
-/// The SDK's error as ours.
+/// The SDK's error as an evenkeel error.
 pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
     let (finding, status) = judged(error);
     refused(asked, finding, status)

@@ -27,11 +27,12 @@ use std::sync::Arc;
 /// The most that Azure gives in one page.
 const PAGE: usize = 5000;
 
-/// Says in a call's context that its listing is to be folded.
+/// Marks a call's context: the listing is to be folded at this delimiter.
 #[derive(Debug)]
 struct Delimiter(String);
 
-/// The SDK (1.1) lists flat; Azure can fold. This adds the parameter that the SDK lacks, and the answer is read here.
+/// The SDK (1.1) lists flat, but Azure can fold. This policy adds the parameter that the SDK lacks. This module reads
+/// the answer.
 #[derive(Debug)]
 pub(super) struct AddDelimiter;
 
@@ -81,7 +82,7 @@ struct Prefix {
 
 #[derive(Deserialize)]
 struct Name {
-    /// Present for names that XML cannot hold, which are percent-encoded.
+    /// Present for names that XML cannot hold. Azure percent-encodes such names.
     #[serde(rename = "@Encoded")]
     encoded: Option<String>,
     #[serde(default, rename = "$text")]

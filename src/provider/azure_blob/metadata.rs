@@ -4,7 +4,7 @@ use crate::{
 };
 use std::collections::HashMap;
 
-/// Our names as Azure's: see the module.
+/// evenkeel's names as Azure's names: see the module.
 pub(super) fn sent(attributes: &Attributes, id: Option<&WriteId>) -> Result<HashMap<String, String>, ProviderError> {
     let own = id.map(|id| (WriteId::METADATA_KEY, id.as_str()));
     let given = attributes.metadata.iter().map(|(name, value)| (&**name, &**value));
@@ -19,7 +19,8 @@ pub(super) fn sent(attributes: &Attributes, id: Option<&WriteId>) -> Result<Hash
     given.chain(own).map(named).collect()
 }
 
-/// Azure's names as ours. Names lose their case on some ways through HTTP, so they lose it here on all.
+/// Azure's names as evenkeel's names. Some ways through HTTP change the case of names, so this lowers the case of all
+/// names.
 pub(super) fn received(metadata: HashMap<String, String>) -> impl Iterator<Item = (String, String)> {
     let ours = |name: String| name.to_ascii_lowercase().replace('_', "-");
     metadata.into_iter().map(move |(name, value)| (ours(name), value))

@@ -1,7 +1,7 @@
 //! Azure Blob Storage, on Microsoft's `azure_storage_blob`.
 //!
-//! The SDK defends itself alone: it retries three times with waits, connects for up to 20 s and splits bodies into parts
-//! that are no longer one attempt. [`AzureBlob::new`] builds its client without that.
+//! The SDK defends itself alone: it retries three times with waits, connects for up to 20 s, and splits a body into
+//! parts that are several attempts. [`AzureBlob::new`] builds its client without these defences.
 //!
 //! ```
 //! use azure_core::http::Url;
@@ -22,36 +22,40 @@
 //! ```
 //!
 //! # The secondary of RA-GRS
-//! It lags behind the primary. Make it an endpoint of its own that is [`read_only`](crate::Endpoint::read_only): then it is
-//! asked when the primary is in trouble, what it gives is marked possibly stale, and its *not found* has no vote.
+//! The secondary lags behind the primary. Make the secondary an endpoint of its own that is
+//! [`read_only`](crate::Endpoint::read_only). Then the stack asks the secondary when the primary is in trouble. The
+//! secondary's answers are marked possibly stale, and its *not found* has no vote.
 //!
-//! # What it sees to
-//! - A create is `If-None-Match: *`. Azure refuses it with 409 `BlobAlreadyExists` (S3 and GCS: 412); both are
+//! # What the adapter ensures
+//! - A create is `If-None-Match: *`. Azure refuses it with 409 `BlobAlreadyExists` (S3 and GCS: 412). Both are
 //!   [`AlreadyExists`](super::ProviderErrorKind::AlreadyExists). Every write has a tag of its own.
-//! - A body is one request (`Put Blob`, at most 5,000 MiB), so that it is one attempt with one answer.
-//! - Every answer must carry what a real one carries: an ETag, the length that was announced, the range that was asked for.
-//!   A `204`, and a part that does not say which part it is, is no blob.
-//! - A success that has no body, of a delete or a warm-up, must carry Azure's `x-ms-request-id`.
-//! - A header beside the body that cannot be read is left out.
-//! - Metadata: Azure's names are C# identifiers, which have no `-`. It travels as `_`, which the names of
-//!   [`Attributes`](crate::request::object::Attributes) cannot contain, so the way back is exact. A name that begins with a
-//!   digit has no such form and is refused as unsupported. Of blobs that others wrote, `_` is shown as `-`.
-//! - A put's [`Terms`] are Azure's access tiers, index tags and encryption scopes; a class or key of another provider's is
-//!   refused. Tried against Azurite, which takes tiers and tags and ignores scopes.
+//! - A body is one request (`Put Blob`, at most 5,000 MiB), and so one attempt with one answer.
+//! - Every answer must carry what a real answer carries: an ETag, the announced length, the requested range. A `204`,
+//!   and a part that does not say which part it is, are no blob.
+//! - A success without a body, of a delete or a warm-up, must carry Azure's `x-ms-request-id`.
+//! - The adapter leaves out a header beside the body that it cannot read.
+//! - Azure's metadata names are C# identifiers, which have no `-`. The adapter sends `-` as `_`. Names of
+//!   [`Attributes`](crate::request::object::Attributes) cannot contain `_`, so the way back is exact. A name that
+//!   begins with a digit has no such form, and the adapter refuses it as unsupported. In blobs that others wrote, `_`
+//!   is shown as `-`.
+//! - A put's [`Terms`] are Azure's access tiers, index tags and encryption scopes. The adapter refuses a class or key
+//!   of another provider. Tried against Azurite, which takes tiers and tags and ignores scopes.
 //! - Neither `Debug` nor an error shows a key, a signature or a credential.
 //!
-//! # What it cannot see to
-//! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: reqwest does not show that it was an
-//!   old one. Azure speaks HTTP/1.1, where the connection of a request that is given up is closed. Where something before it
-//!   speaks HTTP/2, a connection that falls silent is asked on: take a transport with `http2_keep_alive_interval`.
-//! - Azure has no suffix ranges: the size is asked for first, and the part then under the tag that came with it. That is two
-//!   requests, and more if the blob changes in between.
-//! - Azure lists in its own collation, said to be that of the bytes; a page that is not in the order of the keys' bytes is
-//!   put in order, pages among themselves are not.
-//! - A listing that starts after a key is read from its beginning and cut here.
-//! - `HEAD` answers have no body; the code of a refusal is in the header `x-ms-error-code`, which every Azure server sends.
-//!   A `404` without it is a gateway's, and [`Verdict::Faulty`](crate::verdict::Verdict). A bare `403` or `400` says no more.
-//! - The limits of Azure's own throttling are not known beforehand: `ServerBusy` is
+//! # What the adapter cannot ensure
+//! - A kept connection may have been dropped by a proxy on the way. Its failure counts as a fault of the endpoint,
+//!   because reqwest does not show that the connection was old. Azure speaks HTTP/1.1, where the client closes the
+//!   connection of a request that is given up. If a gateway before Azure speaks HTTP/2, the client goes on using a
+//!   silent connection: choose a transport with `http2_keep_alive_interval`.
+//! - Azure has no suffix ranges. The adapter first asks for the size, and then for the part, on the condition that the
+//!   tag has not changed. A suffix is two requests, and more if the blob changes in between.
+//! - Azure lists in its own collation, which is said to be the order of bytes. The adapter sorts each page by the keys'
+//!   bytes, but not the pages among themselves.
+//! - For a listing that starts after a key, the adapter reads the listing from the beginning and cuts it.
+//! - `HEAD` answers have no body. The code of a refusal is in the header `x-ms-error-code`, which every Azure server
+//!   sends. A `404` without this header is a gateway's, and [`Verdict::Faulty`](crate::verdict::Verdict). A bare `403`
+//!   or `400` says no more than its status.
+//! - The limits of Azure's own throttling are not known beforehand. `ServerBusy` is
 //!   [`Verdict::Throttled`](crate::verdict::Verdict), `OperationTimedOut` is a fault.
 
 mod error;
@@ -99,13 +103,15 @@ use std::{fmt, num::NonZero, sync::Arc, time::Duration};
 /// The most that one `Put Blob` takes.
 const PUT_BLOB: NonZero<u64> = NonZero::new(5_000 << 20).expect("it is not zero");
 
-/// More than a body in memory has, so that the SDK asks for it once. (`usize::MAX` would overflow Azure's integers.)
+/// More bytes than any body in memory has, so that the SDK requests the body as one part. (`usize::MAX` would overflow
+/// Azure's integers.)
 const ONE_PART: NonZero<usize> = NonZero::new(usize::MAX >> 24).expect("it is not zero");
 
-/// How often a suffix is asked for anew when the blob changes between the two questions.
+/// How often the adapter repeats a suffix read because the blob changed between its two requests.
 const CHANGES: usize = 3;
 
-/// A container at Azure Blob Storage, or at a server that speaks its protocol. Cheap to clone; clones share connections.
+/// A container at Azure Blob Storage, or at a server that speaks its protocol. A clone is cheap and shares the
+/// connections.
 #[derive(Clone)]
 pub struct AzureBlob {
     container: Arc<BlobContainerClient>,
@@ -117,29 +123,30 @@ pub struct AzureBlob {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Credential {
-    /// By a SAS in the container's URL, or not at all.
+    /// A SAS in the container's URL, or no authorisation.
     InTheUrl,
-    /// By the account's key, which signs every request.
+    /// The account's key, which signs every request.
     SharedKey(SharedKey),
-    /// By a token of Entra ID. Only over `https`.
+    /// A token of Entra ID. Only over `https`.
     Token(Arc<dyn TokenCredential>),
 }
 
 impl AzureBlob {
-    /// The longest that connecting may take: just below the shortest limit that the stack sets to an attempt before it has
-    /// learnt (1 s), so that an unreachable endpoint is told from a slow one, and a write is known to be unsent.
+    /// The longest that connecting may take. The value is just below the shortest limit of an attempt before the stack
+    /// has learnt (1 s). An unreachable endpoint thus differs from a slow one, and a write is known to be unsent.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 
-    /// The container at this URL (`https://account.blob.core.windows.net/container`), with the SDK's defaults but for what
-    /// [`with_options`](Self::with_options) replaces.
+    /// The container at this URL (`https://account.blob.core.windows.net/container`). The SDK's defaults apply, but for
+    /// what [`with_options`](Self::with_options) replaces.
     ///
     /// # Errors
-    /// If the URL cannot be a container's, or is not `https` and the credential is a token. The error does not quote it.
+    /// If the URL cannot be a container's, or if the credential is a token and the URL is not `https`. The error does
+    /// not quote the URL.
     pub fn new(container: Url, credential: Credential) -> azure_core::Result<Self> {
         Self::with_options(container, credential, BlobContainerClientOptions::default())
     }
 
-    /// The container at this URL, through a client with these options, of which
+    /// The container at this URL, through a client with these options. Two of the options are replaced:
     ///
     /// | | becomes | because |
     /// |---|---|---|
@@ -147,7 +154,7 @@ impl AzureBlob {
     /// | transport | connects within 0.9 s, has no other limit, follows no redirect | see [`AzureBlob::CONNECT_TIMEOUT`] |
     ///
     /// # Errors
-    /// As [`new`](Self::new); and if there is a transport in the options, which is for
+    /// As [`new`](Self::new), and if the options contain a transport: pass a transport to
     /// [`trusting_transport`](Self::trusting_transport).
     pub fn with_options(
         container: Url,
@@ -164,9 +171,10 @@ impl AzureBlob {
         Self::trusting_transport(container, credential, options)
     }
 
-    /// The same, through the transport in the options. It is trusted to follow no redirect: else requests, with the headers
-    /// that its client leaves on them, go where the answer says, past all constraints. (reqwest's default follows ten.) Give
-    /// it a connect timeout below 1 s.
+    /// As [`with_options`](Self::with_options), through the transport in the options. evenkeel trusts the transport to
+    /// follow no redirect. (reqwest's default follows ten.) If the transport follows redirects, requests and the
+    /// headers that the client leaves on them go where the answer says, past all constraints. Give the transport a
+    /// connect timeout below 1 s.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -215,8 +223,8 @@ impl AzureBlob {
         })
     }
 
-    /// Says this with every put, where the put does not say otherwise: access tier, encryption scope, index tags. Probes
-    /// and [`verify`](crate::ObjectClient::verify) carry nothing else. A SAS needs the permission `t` for tags.
+    /// Sets defaults for every put: access tier, encryption scope, index tags. The put's own terms take precedence.
+    /// Probes and [`verify`](crate::ObjectClient::verify) carry nothing else. A SAS needs the permission `t` for tags.
     #[must_use]
     pub fn with_put_defaults(mut self, defaults: Terms) -> Self {
         self.defaults = Arc::new(defaults);
@@ -228,7 +236,7 @@ impl AzureBlob {
         &self.name
     }
 
-    /// The SDK's client, for what evenkeel has no operation for.
+    /// The SDK's client, for operations that evenkeel does not have.
     pub fn client(&self) -> &BlobContainerClient {
         &self.container
     }
@@ -259,7 +267,7 @@ impl AzureBlob {
         read::object(get, got).await
     }
 
-    /// The last bytes of what is there: its size first, then the part.
+    /// The last bytes of the blob: first a request for the size, then a request for the part.
     async fn suffix(&self, get: &Get, last: u64) -> Result<Object, ProviderError> {
         for _ in 0..CHANGES {
             let known = self.head(Head::new(get.key.clone())).await?;
@@ -280,8 +288,8 @@ impl AzureBlob {
     }
 }
 
-/// The same container at the account's secondary, which RA-GRS opens for reading: `account` becomes `account-secondary` in
-/// the host's name. `None`: the URL has no such name (an IP address, a path-style emulator).
+/// The same container at the account's secondary, which RA-GRS opens for reading: `account` becomes `account-secondary`
+/// in the host's name. `None`: the URL has no such host name (an IP address, a path-style emulator).
 pub fn secondary(container: &Url) -> Option<Url> {
     let (account, rest) = container.domain()?.split_once('.')?;
     let host = format!("{account}-secondary.{rest}");
@@ -290,7 +298,7 @@ pub fn secondary(container: &Url) -> Option<Url> {
     Some(url)
 }
 
-/// Neither the URL, which may hold a signature, nor the client.
+/// Shows neither the URL, which may hold a signature, nor the client.
 impl fmt::Debug for AzureBlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AzureBlob")
@@ -399,7 +407,7 @@ impl ObjectProvider for AzureBlob {
     }
 }
 
-/// That a success without a body is Azure's: all that it says has a request id.
+/// Checks that a success without a body is Azure's: every answer of Azure has a request id.
 fn marked(headers: &Headers) -> Result<(), ProviderError> {
     let id = error::request_id(headers);
     match headers.get_optional_str(&error::REQUEST_ID) {

@@ -16,7 +16,7 @@ use azure_storage_blob::models::{
 };
 use futures_util::StreamExt as _;
 
-/// What a HEAD says.
+/// The metadata in the answer to a HEAD.
 pub(super) fn meta(
     key: &str,
     known: &Response<BlobClientGetPropertiesResult, NoFormat>,
@@ -42,7 +42,7 @@ pub(super) fn meta(
     })
 }
 
-/// What a GET says, its body collected and measured.
+/// The object in the answer to a GET, with its body collected and measured.
 pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<Object, ProviderError> {
     let BlobClientDownloadResult {
         mut body,

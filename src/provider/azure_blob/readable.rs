@@ -19,7 +19,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Marks a call of ours, of whose answer only what is needed is read.
+/// Marks a call of this adapter. Only the needed headers of its answer are read.
 #[derive(Debug)]
 struct Ours;
 
@@ -30,15 +30,15 @@ pub(super) fn ours() -> ClientMethodOptions<'static> {
     ClientMethodOptions { context }
 }
 
-/// The options of a call that tells how its body moves.
+/// The options of a call that reports how its body moves.
 pub(super) fn telling(progress: &Progress) -> ClientMethodOptions<'static> {
     let mut context = Context::new();
     context.insert(progress.clone());
     ClientMethodOptions { context }
 }
 
-/// The SDK (1.1) gives up a whole blob for one header that it cannot read, of some thirty. This leaves it those that matter,
-/// and of the rest the date, where it is one.
+/// The SDK (1.1) gives up a whole blob if one of some thirty headers is unreadable. This policy keeps the headers that
+/// matter. Of the others, it keeps a date that is readable.
 #[derive(Debug, Default)]
 pub(super) struct Readable {
     told: AtomicBool,
@@ -54,7 +54,7 @@ const NEEDED: [&str; 7] = [
     "x-ms-request-id",
 ];
 const CONTENT_RANGE: HeaderName = HeaderName::from_static_standard("content-range");
-/// They say where an answer ends.
+/// The headers that say where an answer ends.
 const FRAMES: [HeaderName; 2] = [
     HeaderName::from_static_standard("content-length"),
     HeaderName::from_static_standard("transfer-encoding"),

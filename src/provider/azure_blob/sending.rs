@@ -21,8 +21,8 @@ use std::{
     task::{self, Poll},
 };
 
-/// Tells how a call's body leaves, piece by piece as the connection takes it, where the call's context has a [`Progress`].
-/// Stands behind those who sign.
+/// Reports how a call's body leaves, piece by piece as the connection takes it, if the call's context has a
+/// [`Progress`]. This policy stands behind the policies that sign.
 #[derive(Debug)]
 pub(super) struct Sending;
 
@@ -53,7 +53,7 @@ impl Policy for Sending {
 struct Told {
     body: Bytes,
     rest: Bytes,
-    /// What of the piece that came last was not read yet.
+    /// The rest of the latest piece, which was not read yet.
     piece: Bytes,
     progress: Progress,
 }

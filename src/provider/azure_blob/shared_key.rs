@@ -11,7 +11,7 @@ use azure_core::{
 };
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
-/// An account's key. It signs every try by itself, as the signature holds for a quarter of an hour and covers the headers
+/// An account's key. The key signs every try anew: a signature holds for a quarter of an hour and covers the headers
 /// that the SDK adds.
 #[derive(Clone)]
 pub struct SharedKey {
@@ -20,7 +20,7 @@ pub struct SharedKey {
 }
 
 impl SharedKey {
-    /// The account's name, and its key in base64 as the portal shows it.
+    /// The account's name, and the account's key in base64 as the portal shows it.
     pub fn new(account: impl Into<Arc<str>>, key: impl Into<Cow<'static, str>>) -> Self {
         Self {
             account: account.into(),
@@ -28,7 +28,7 @@ impl SharedKey {
         }
     }
 
-    /// What is signed: method, standard headers, Azure's headers, account and path, query.
+    /// The text to sign: method, standard headers, Azure's headers, account and path, query.
     fn string_to_sign(&self, request: &Request) -> String {
         let headers: BTreeMap<String, &str> = request
             .headers()

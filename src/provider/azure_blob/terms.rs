@@ -4,7 +4,7 @@ use crate::{
 };
 use azure_storage_blob::models::{AccessTier, BlobClientUploadOptions};
 
-/// Azure's words for them, or why there are none.
+/// Checks that Azure has words for these terms, and says why not.
 pub(super) fn check(terms: &Terms) -> Result<(), ProviderError> {
     check_terms(terms)?;
     if terms.storage_class.as_deref().is_some_and(|class| !is_tier(class)) {
@@ -46,14 +46,15 @@ pub(super) fn apply(terms: &Terms, options: &mut BlobClientUploadOptions<'_>) {
     };
 }
 
-/// One that the SDK does not know is sent as it is.
+/// Azure's tier of this name. A tier that the SDK does not know is sent as it is.
 fn tier(class: &str) -> AccessTier {
     class
         .parse()
         .unwrap_or_else(|_| AccessTier::UnknownValue(class.to_owned()))
 }
 
-/// In the form of all of Azure's: neither AWS's nor Google's classes have it. Azure refuses those that it does not know.
+/// Whether the name has the form of Azure's tiers. Neither AWS's nor Google's classes have this form. Azure itself
+/// refuses tiers that it does not know.
 fn is_tier(class: &str) -> bool {
     let mut bytes = class.bytes();
     let first = bytes.next().is_some_and(|b| b.is_ascii_uppercase());

@@ -1,4 +1,4 @@
-//! The four calls of Bigtable's that everything is made of.
+//! The four calls of Bigtable that all operations use.
 
 use super::{
     Bigtable, PAGE_BYTES,
@@ -21,7 +21,7 @@ use googleapis_tonic_google_bigtable_v2::google::bigtable::v2::{
 use std::future::Future;
 use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Channel};
 
-/// What an exchange takes.
+/// What an exchange needs.
 struct Exchange<'l, T> {
     client: BigtableClient<Channel>,
     request: Request<T>,
@@ -60,11 +60,11 @@ impl Bigtable {
         Ok(Exchange { client, request, watch })
     }
 
-    /// The beginning of an answer, and what has to be told how it goes on.
+    /// The beginning of an answer, and the watch that must learn how the answer goes on.
     ///
-    /// The service ends its connections in good order, those that are idle or an hour old, and says so (GOAWAY) while answers
-    /// are still on their way. A request that comes too late for such a connection has not been sent: it goes out on a new
-    /// one, as if there had been none.
+    /// The service ends idle connections and connections that are an hour old in good order. It announces the end
+    /// (GOAWAY) while answers are still on their way. A request that comes too late for such a connection has not been
+    /// sent. The adapter sends this request over a new connection, as if there had been no connection.
     async fn ask<T, A, F>(
         &self,
         message: impl Fn() -> T,
@@ -85,7 +85,7 @@ impl Bigtable {
         }
     }
 
-    /// The rows that were read, and how it ended: what came before a failure is good.
+    /// The rows that were read, and how the read ended. Rows that came before a failure are valid.
     pub(super) async fn read(&self, rows: RowSet, limit: usize) -> (Rows, Result<(), ProviderError>) {
         let mut read = Rows::default();
         let ended = self.read_into(&mut read, rows, limit).await;
@@ -133,7 +133,8 @@ impl Bigtable {
         watch.ended(Ok(()))
     }
 
-    /// Changes the row in one way if `predicate` lets something through, and in the other if not. Whether it did.
+    /// Changes the row in one way if `predicate` lets something through, and in the other way if not. Returns whether
+    /// it did.
     pub(super) async fn mutate_if(
         &self,
         key: &str,
@@ -210,7 +211,7 @@ pub(super) fn keys<'k>(keys: impl IntoIterator<Item = &'k str>) -> RowSet {
     }
 }
 
-/// For a header that has the form of a query.
+/// The text, escaped for a header that has the form of a query.
 fn escaped(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {

@@ -4,12 +4,12 @@ use crate::{
 };
 use tonic::{Code, Status};
 
-/// A failed call.
+/// The error of a failed call.
 pub(super) fn failed(status: &Status) -> ProviderError {
     of(grpc::finding(status), status.code())
 }
 
-/// One entry of a batch that failed.
+/// The error of one failed entry of a batch.
 pub(super) fn entry(code: i32) -> ProviderError {
     let code = Code::from(code);
     of(grpc::for_code(code), code)
@@ -39,7 +39,7 @@ fn of(mut found: Finding, code: Code) -> ProviderError {
     ProviderError::found(kind, found)
 }
 
-/// An answer that the call does not have.
+/// The error for an answer that the call cannot have.
 pub(super) fn nonsense() -> ProviderError {
     ProviderError::faulty("the answer made no sense").with_code("nonsense")
 }

@@ -1,7 +1,7 @@
-//! What gRPC services answer, and what it means: for Bigtable, and for any client of one's own on tonic. Feature `bigtable`.
+//! What the answers of gRPC services mean: for Bigtable, and for any client of your own on tonic. Feature `bigtable`.
 //!
-//! A status that the service sent is judged by its code. One that the client made up, because there was no answer, is judged
-//! by what lies beneath it: only a failed connect is *not sent*.
+//! The code judges a status that the service sent. A status that the client made up, because there was no answer, is
+//! judged by its cause: only a failed connect is *not sent*.
 //!
 //! ```
 //! use evenkeel::{provider::GrpcVerdicts, verdict::{Classify, Sent, Verdict}};
@@ -21,18 +21,18 @@ use prost::Message;
 use std::{error::Error, time::Duration};
 use tonic::{Code, Status};
 
-/// One code and its meaning. All are *maybe sent*: a service can fail before it acts and after.
+/// One code and its meaning. All codes are *maybe sent*: a service can fail before it acts and after.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The code.
     pub code: Code,
-    /// Its name, as an error shows it.
+    /// The code's name, as an error shows it.
     pub name: &'static str,
-    /// What it means.
+    /// The verdict on this code.
     pub verdict: Verdict,
     /// The words that an error shows.
     pub phrase: &'static str,
-    /// Why.
+    /// The reason for the verdict.
     pub why: &'static str,
 }
 
@@ -46,7 +46,7 @@ const fn row(code: Code, name: &'static str, verdict: Verdict, phrase: &'static 
     }
 }
 
-/// By code. `UNAUTHENTICATED` names the credential.
+/// All codes. `UNAUTHENTICATED` names the credential.
 #[rustfmt::skip]
 pub const CODES: &[Row] = &[
     row(Code::Cancelled, "CANCELLED", Faulty, "the service cancelled the call", "nobody here did: a caller who gives up hears nothing more"),
@@ -81,7 +81,7 @@ impl<T> Classify<T, Status> for GrpcVerdicts {
     }
 }
 
-/// What a status says. The service's message is looked at and never shown: it can quote what it was sent.
+/// What a status means. The service's message can quote the request, so the message is read and never shown.
 pub(crate) fn finding(status: &Status) -> Finding {
     if is_connecting(status) {
         return Finding::symptom(chain::connect(status));
@@ -106,12 +106,12 @@ pub(crate) fn finding(status: &Status) -> Finding {
     found
 }
 
-/// The attempt ended before there was a connection.
+/// Whether the attempt ended before there was a connection.
 pub(crate) fn is_connecting(status: &Status) -> bool {
     chain::find::<tonic::ConnectError>(status).is_some()
 }
 
-/// What a code alone says, as for one entry of a batch.
+/// What a code alone means, as for one entry of a batch.
 pub(crate) fn for_code(code: Code) -> Finding {
     let Some(row) = CODES.iter().find(|row| row.code == code) else {
         // A failure that says it is none.
@@ -131,7 +131,7 @@ pub(crate) fn for_code(code: Code) -> Finding {
     }
 }
 
-/// How long the service asks to be left alone: `google.rpc.RetryInfo` among a status' details. An hour at most.
+/// How long the service asks the client to wait: `google.rpc.RetryInfo` among a status' details. An hour at most.
 fn retry_after(details: &[u8]) -> Option<Duration> {
     use googleapis_tonic_google_bigtable_v2::google::rpc;
     const MOST: Duration = Duration::from_secs(3_600);

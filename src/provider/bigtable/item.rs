@@ -1,7 +1,7 @@
-//! A value as a row keeps it, and what is asked of rows.
+//! How a row keeps a value, and the filters that read rows.
 //!
-//! Everything that conditions depend on stands in one cell, the *stamp*: Bigtable's filters look at cells one by one and
-//! cannot ask for two to hold together.
+//! Everything that conditions depend on is in one cell, the *stamp*. Bigtable's filters look at cells one by one and
+//! cannot require that two cells hold together.
 
 use super::{error::foreign, rows::Row};
 use crate::{
@@ -27,13 +27,14 @@ const NEVER: u64 = u64::MAX;
 /// When a value expires, and which write stored it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    /// In milliseconds since 1970; the value is absent from then on.
+    /// In milliseconds since 1970. The value is absent from then on.
     expires: u64,
     write_id: String,
 }
 
 impl Stamp {
-    /// That of a put which replaces what has the stamp `met`. (A condition on that stamp is one on its expiry, too.)
+    /// The stamp of a put that replaces a value with the stamp `met`. (A condition on that stamp is a condition on its
+    /// expiry, too.)
     pub(super) fn of(put: &Put, met: Option<&Self>, now: SystemTime) -> Self {
         let expires = match put.expiry() {
             Expiry::Never => NEVER,
@@ -47,7 +48,7 @@ impl Stamp {
         }
     }
 
-    /// Eight bytes of when it expires, in their order, and the write id.
+    /// The cell's bytes: the expiry in eight bytes that sort by time, then the write id.
     fn cell(&self) -> Vec<u8> {
         [&self.expires.to_be_bytes(), self.write_id.as_bytes()].concat()
     }
@@ -60,7 +61,7 @@ impl Stamp {
         })
     }
 
-    /// Both, as the version is compared with the whole cell.
+    /// The version has both parts, because the whole cell is compared with the version.
     pub(super) fn version(&self) -> Version {
         let expires = match self.expires {
             NEVER => String::new(),
@@ -98,7 +99,7 @@ fn millis(at: SystemTime, up: bool) -> u64 {
     u64::try_from(whole).unwrap_or(NEVER - 1).min(NEVER - 1)
 }
 
-/// What a row of ours holds; `None`: nothing of ours is there.
+/// evenkeel's value in a row. `None`: evenkeel has no value there.
 pub(super) fn value(row: &Row) -> Result<Option<(Stamp, Value)>, ProviderError> {
     let cell = |qualifier: &[u8]| {
         row.cells
@@ -128,7 +129,7 @@ pub(super) fn alive(row: &Row, now: SystemTime) -> Result<Option<Value>, Provide
     Ok(there.map(|(_, value)| value))
 }
 
-/// Stores a value in place of whatever there was. Changes of one row are made in their order and all at once.
+/// Stores a value in place of the earlier value. Bigtable makes the changes of one row in order and all at once.
 pub(super) fn store(put: &Put, stamp: &Stamp, now: SystemTime) -> Vec<Mutation> {
     // Bigtable's tables count in milliseconds and are told in microseconds.
     let timestamp_micros = i64::try_from(millis(now, false))
@@ -148,7 +149,7 @@ pub(super) fn store(put: &Put, stamp: &Stamp, now: SystemTime) -> Vec<Mutation> 
     changes
 }
 
-/// Removes what is ours of a row.
+/// Removes evenkeel's columns from a row.
 pub(super) fn remove() -> Vec<Mutation> {
     vec![change(Change::DeleteFromFamily(DeleteFromFamily {
         family_name: FAMILY.to_owned(),
@@ -159,7 +160,7 @@ const fn change(change: Change) -> Mutation {
     Mutation { mutation: Some(change) }
 }
 
-/// What is ours of a row: the newest of each cell.
+/// Selects evenkeel's columns of a row: the newest version of each cell.
 pub(super) fn ours() -> RowFilter {
     chain(vec![
         Filter::FamilyNameRegexFilter(FAMILY.to_owned()),

@@ -1,4 +1,4 @@
-//! The connection to the service, and what an exchange on it says of it.
+//! The connection to the service, and what each exchange shows about the connection.
 
 use super::{
     error,
@@ -30,7 +30,7 @@ struct Open {
 
 pub(super) struct Link {
     address: String,
-    /// With the roots of trust, which are read once.
+    /// Includes the roots of trust, which are read once.
     endpoint: OnceLock<Result<Endpoint, ProviderError>>,
     line: Line<Open, ProviderError>,
 }
@@ -44,7 +44,7 @@ impl Link {
         }
     }
 
-    /// Where it leads to; nothing where the address is none.
+    /// The host of the address. `None` if the address is invalid.
     pub(super) fn host(&self) -> Option<Host> {
         let uri: http::Uri = self.address.parse().ok()?;
         let port = match uri.scheme_str() {
@@ -54,7 +54,7 @@ impl Link {
         Some(Host::new(uri.host()?, Some(uri.port_u16().unwrap_or(port))))
     }
 
-    /// A connection, and what has to be told how the exchange on it ended.
+    /// A connection, and the watch that must learn how the exchange on the connection ended.
     pub(super) async fn channel(&self) -> Result<(Channel, Exchanging<'_>), ProviderError> {
         let endpoint = self.endpoint.get_or_init(|| endpoint(&self.address)).clone()?;
         // One that the service has ended since, as it does with idle ones, is not tried.
@@ -64,9 +64,10 @@ impl Link {
     }
 }
 
-/// As Google's own client for Java does. While calls are under way only: services cut off those who ask without need.
+/// The value of Google's own client for Java. Pings go out only while calls are under way: services cut off clients
+/// that ping without need.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// Any service answers a ping in a tenth of that.
+/// Any service answers a ping in a tenth of this time.
 const PING_LIMIT: Duration = Duration::from_secs(2);
 
 fn endpoint(address: &str) -> Result<Endpoint, ProviderError> {
@@ -97,7 +98,7 @@ async fn open(endpoint: Endpoint) -> Result<Open, ProviderError> {
     ))
 }
 
-/// The connection was at its end, and the request has not been sent.
+/// Whether the connection was at its end, so that the request has not been sent.
 pub(super) fn had_ended(status: &Status) -> bool {
     // hyper's word for a request that it never began to write.
     let is_unwritten = chain::find(status).is_some_and(hyper::Error::is_canceled);

@@ -1,7 +1,8 @@
 //! Tables of Google Cloud Bigtable, on Google's own definitions of its interface.
 //!
-//! Google has no Bigtable client for Rust. This one is generated from Google's definitions (`googleapis-tonic-google-bigtable-v2`)
-//! on tonic, with the credentials of Google's `google-cloud-auth`. It connects once and repeats nothing.
+//! Google has no Bigtable client for Rust. This adapter's client is generated from Google's definitions
+//! (`googleapis-tonic-google-bigtable-v2`) on tonic, with the credentials of Google's `google-cloud-auth`. The client
+//! connects once and repeats nothing.
 //!
 //! ```no_run
 //! use evenkeel::{Endpoint, provider::Bigtable};
@@ -15,45 +16,56 @@
 //! ```
 //!
 //! # The table
-//! It needs the column family `kv`, whose cells evenkeel keeps in one version:
+//! The table needs the column family `kv`, with one version of each cell:
 //!
 //! ```text
 //! cbt -project acme -instance eu createtable sessions families=kv:maxversions=1
 //! ```
-//! A row's key is the key. Column `kv:v` is the value; `kv:s` is a stamp, which is the version, too: when the value expires in
-//! eight bytes (milliseconds since 1970; all ones: never), then the write id. Other families of a row are left alone.
+//! A row's key is the key. Column `kv:v` is the value. Column `kv:s` is a stamp, which is also the version: the expiry
+//! in eight bytes (milliseconds since 1970; all ones: never), then the write id. The adapter leaves other families of a
+//! row alone.
 //!
-//! # What it sees to
-//! - **Conditions** are `CheckAndMutateRow`: the stamp is looked at and the row is changed in one step. Bigtable says only
-//!   whether the condition held, so that a repeated conditional put whose first answer was lost is refused here, and
-//!   recognised by the client, which reads the value back.
-//! - **One cluster decides.** Conditions need an [application profile](Bigtable::app_profile) that routes to a single cluster
-//!   and allows single-row transactions; without one Bigtable refuses them, and that is the
-//!   [caller's](crate::verdict::Verdict::Caller). In an instance with several clusters the last writer wins otherwise, and a
-//!   profile with automatic failover reads what another cluster has so far: take an endpoint for each cluster, with a
-//!   profile of its own, and [`Replication::provider_managed`](crate::Replication::provider_managed).
-//! - **Expired is absent**, by this host's clock. Bigtable does not remove it: its collector knows the age of a cell, not when
-//!   it expires. Where values are many and short-lived, delete them, or give the family a `maxage` above the longest life.
-//! - **Scans** are `ReadRows` in the order of the keys' bytes: a page of at most 1,000 rows, or of the rows in 16 MiB.
-//! - **Batches** of 100: one `ReadRows`, and one `MutateRows` for each 64 MiB, with Bigtable's result for each row.
-//! - Increments are compare-and-set. Bigtable's own (`ReadModifyWriteRow`) cannot be told from its repetition.
-//! - **One connection**, HTTP/2, made in at most 0.9 s, once for all who wait for it; what fails before it stands is *not
-//!   sent*. One that the service has ended while nobody used it is made anew, and so is one that it is about to end (GOAWAY)
-//!   for a call that came too late for it. It is left when it breaks, when an attempt was given up on it after half a
-//!   second, when two were given up and nothing else was heard over it for a quarter of one, and when a ping, every 10 s while
-//!   calls are under way, is not answered in 2 s. A connection carries 100 calls at a time, more wait: above some 10,000 calls a second take several endpoints.
-//! - **Credentials** that cannot be had within 0.9 s are *credentials not loaded*, which is not sent. They are
-//!   `google-cloud-auth`'s, which refreshes them in time in the background.
-//! - Neither `Debug` nor an error shows a key, a value or a credential. Google's messages quote keys and are not passed on.
+//! # What the adapter ensures
+//! - **Conditions** are `CheckAndMutateRow`, which checks the stamp and changes the row in one step. Bigtable says only
+//!   whether the condition held. A conditional put whose first answer was lost is therefore refused when it is
+//!   repeated. The client then reads the value back and recognises its own write.
+//! - **One cluster decides.** Conditions need an [application profile](Bigtable::app_profile) that routes to a single
+//!   cluster and allows single-row transactions. Without such a profile Bigtable refuses conditions, which is the
+//!   [caller's](crate::verdict::Verdict::Caller) mistake. In an instance with several clusters and any other profile,
+//!   the last writer wins, and a profile with automatic failover reads what another cluster has so far. Use an endpoint
+//!   for each cluster, with a profile of its own, and
+//!   [`Replication::provider_managed`](crate::Replication::provider_managed).
+//! - **Expired is absent**, by this host's clock. Bigtable does not remove expired values: its collector knows the age
+//!   of a cell, not the expiry. If values are many and short-lived, delete them, or give the family a `maxage` above
+//!   the longest life.
+//! - **Scans** are `ReadRows` in the order of the keys' bytes: a page has at most 1,000 rows, or the rows in 16 MiB.
+//! - **Batches** have 100 keys: one `ReadRows`, and one `MutateRows` for each 64 MiB, with Bigtable's result for each
+//!   row.
+//! - Increments are compare-and-set. Bigtable's own increment (`ReadModifyWriteRow`) does not tell a repetition from a
+//!   second increment.
+//! - **One connection**, HTTP/2, carries all calls. Connecting takes at most 0.9 s, once for all calls that wait. A
+//!   call that fails before the connection stands is *not sent*.
+//!   - The adapter reconnects if the service has ended an idle connection, and for a call that came too late for a
+//!     connection that the service is about to end (GOAWAY).
+//!   - The adapter leaves the connection when it breaks; when an attempt on it was given up after half a second; when
+//!     two attempts were given up and nothing else was heard over the connection for a quarter of a second; and when a
+//!     ping, sent every 10 s while calls are under way, gets no answer in 2 s.
+//!   - A connection carries 100 calls at a time, and further calls wait. Above some 10,000 calls a second, use several
+//!     endpoints.
+//! - **Credentials** that do not arrive within 0.9 s are *credentials not loaded*, which is not sent. The credentials
+//!   are `google-cloud-auth`'s, which refreshes them in time in the background.
+//! - Neither `Debug` nor an error shows a key, a value or a credential. Google's messages quote keys, so errors do not
+//!   carry the messages.
 //!
 //! # What its errors mean
-//! The codes are in [`bigtable::grpc`](crate::provider::bigtable::grpc). `NOT_FOUND` and `FAILED_PRECONDITION` are never about a key here:
-//! they are a table, a family or a profile that is not there or not right, and so the caller's. Google asks to wait with
-//! `RetryInfo`; it is honoured.
+//! The codes are in [`bigtable::grpc`](crate::provider::bigtable::grpc). `NOT_FOUND` and `FAILED_PRECONDITION` are
+//! never about a key here. Their cause is a table, a family or a profile that is missing or wrong, and so the caller's
+//! mistake. Google asks clients to wait with `RetryInfo`, and evenkeel honours that.
 //!
 //! # Tried against what
-//! Google's own emulator, `bttest`, from Debian's package of Google's Go libraries, over plain TCP. It has one cluster, and
-//! does not check credentials or application profiles. Against Google's service the adapter was not tried.
+//! Google's own emulator, `bttest`, from Debian's package of Google's Go libraries, over plain TCP. The emulator has
+//! one cluster, and does not check credentials or application profiles. The adapter was not tried against Google's
+//! service.
 
 mod calls;
 mod error;
@@ -83,17 +95,17 @@ use link::Link;
 use std::{collections::HashMap, fmt, ops::Bound, sync::Arc};
 
 const SERVICE: &str = "https://bigtable.googleapis.com";
-/// Rows in a page, unless fewer are asked for.
+/// Rows in a page, unless the scan asks for fewer.
 const PAGE: usize = 1_000;
-/// The values of a page, about: it is held in memory.
+/// The approximate size of a page's values: a page is held in memory.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
-/// The values of one request of a batch: Bigtable takes 256 MB.
+/// The most bytes of values in one request of a batch: Bigtable takes 256 MB.
 const BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// Bigtable's limits.
 const KEY_BYTES: usize = 4 * 1024;
 const CELL_BYTES: usize = 100 * 1024 * 1024;
 
-/// A table of Bigtable. Cheap to clone; clones share the connection.
+/// A table of Bigtable. A clone is cheap and shares the connection.
 #[derive(Clone)]
 pub struct Bigtable {
     link: Arc<Link>,
@@ -103,7 +115,7 @@ pub struct Bigtable {
 }
 
 impl Bigtable {
-    /// The table of this full name: `projects/…/instances/…/tables/…`. Nothing is sent before the first call.
+    /// The table with this full name: `projects/…/instances/…/tables/…`. Nothing is sent before the first call.
     pub fn new(credentials: Credentials, table: impl Into<Arc<str>>) -> Self {
         Self {
             link: Arc::new(Link::new(SERVICE.to_owned())),
@@ -120,8 +132,8 @@ impl Bigtable {
         self
     }
 
-    /// Another place than Google's own: a regional or private endpoint, or an emulator. `https://host` or
-    /// `http://host:port`; without TLS the credentials travel in the clear, so take `anonymous` ones.
+    /// Another address than Google's own: a regional or private endpoint, or an emulator. `https://host` or
+    /// `http://host:port`. Without TLS the credentials travel in the clear, so use `anonymous` credentials.
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.link = Arc::new(Link::new(url.into()));
@@ -133,7 +145,7 @@ impl Bigtable {
         &self.table
     }
 
-    /// What Bigtable takes is checked here, because its own refusal costs a round trip.
+    /// Checks Bigtable's limits here, because Bigtable's own refusal costs a round trip.
     fn check(&self, put: &Put) -> Result<(), ProviderError> {
         check_value("Bigtable", &self.limits(), put)
     }
@@ -284,7 +296,7 @@ impl KvProvider for Bigtable {
         Limits::new(KEY_BYTES, CELL_BYTES)
     }
 
-    /// Reads a row that nobody has: that needs no permission that the data does not need, and finds a wrong table.
+    /// Reads a row that does not exist. The read needs only a permission that the data needs, and finds a wrong table.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         self.read(keys(["evenkeel:warm-up"]), 1).await.1
     }
@@ -301,7 +313,7 @@ fn range(scan: &Scan) -> RowSet {
     )
 }
 
-/// The same, above a row.
+/// The rows of the scan above a row.
 fn above(scan: &Scan, row: &[u8]) -> RowSet {
     rows(scan, Some(StartKey::StartKeyOpen(row.to_vec())))
 }
@@ -314,7 +326,7 @@ fn rows(scan: &Scan, start_key: Option<StartKey>) -> RowSet {
     }
 }
 
-/// No key, no credential.
+/// Shows no key and no credential.
 impl fmt::Debug for Bigtable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bigtable")

@@ -17,14 +17,15 @@ pub(super) struct Cell {
     pub(super) value: Vec<u8>,
 }
 
-/// Takes pieces, gives rows. A row counts when it is committed: what a broken stream leaves behind is nothing.
+/// Puts rows together from pieces. A row counts when it is committed. The unfinished rest of a broken stream does not
+/// count.
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) done: Vec<Row>,
-    /// Bytes in the values that are done.
+    /// The bytes in the values of complete rows.
     pub(super) bytes: usize,
     row: Option<Row>,
-    /// The last cell of the row has more to come.
+    /// Whether the last cell of the row has more to come.
     is_open: bool,
 }
 
@@ -78,7 +79,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The stream has ended well: nothing may be half done.
+    /// Checks that the stream ended well: no row may be half done.
     pub(super) fn ended(&self) -> Result<(), ProviderError> {
         self.row.is_none().then_some(()).ok_or_else(nonsense)
     }

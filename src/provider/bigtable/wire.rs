@@ -1,4 +1,4 @@
-//! The bytes below the connection: made once, and known to have ended when they have.
+//! The bytes below the connection: connected once, with a sign of when the connection has ended.
 
 use crate::{BoxError, provider::line::CONNECT_LIMIT};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -15,8 +15,8 @@ use std::{
 use tokio::net::TcpStream;
 use tower::Service;
 
-/// Connects once. tonic's channel would go on to connect by itself, for its callers one after the other, each waiting for
-/// those before it to fail.
+/// Connects once. tonic's channel would go on to connect by itself, for its callers one after the other, and each
+/// caller would wait until the callers before it have failed.
 pub(super) struct Once {
     tcp: HttpConnector,
     /// Taken by the one connection.
@@ -24,7 +24,7 @@ pub(super) struct Once {
 }
 
 impl Once {
-    /// Together with what tells whether the connection still lives.
+    /// A connector, and a handle that tells whether its connection still lives.
     pub(super) fn new() -> (Self, Weak<()>) {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -36,7 +36,7 @@ impl Once {
     }
 }
 
-/// Instead of a second connection.
+/// The error instead of a second connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection had ended")]
 pub(super) struct Ended;
@@ -66,7 +66,7 @@ impl Service<Uri> for Once {
 }
 
 pin_project! {
-    /// A socket. HTTP/2 drops it when it is done with it.
+    /// A socket. HTTP/2 drops the socket when HTTP/2 is done.
     pub(super) struct Wire {
         #[pin]
         io: TokioIo<TcpStream>,

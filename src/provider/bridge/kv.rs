@@ -18,7 +18,7 @@ use std::{
 };
 use tower::Service;
 
-/// Any adapter for tables, its type forgotten: what lets endpoints of different providers stand in one list.
+/// Any adapter for tables, with its type erased, so that endpoints of different providers fit in one list.
 #[derive(Clone)]
 pub struct AnyKvProvider {
     provider: Arc<dyn Erased<KvRequest, KvResponse>>,
@@ -27,7 +27,7 @@ pub struct AnyKvProvider {
 }
 
 impl AnyKvProvider {
-    /// Forgets the type of `provider`.
+    /// Erases the type of `provider`.
     pub fn new<P: KvProvider>(provider: P) -> Self {
         Self {
             limits: provider.limits(),
@@ -36,10 +36,10 @@ impl AnyKvProvider {
         }
     }
 
-    /// One attempt.
+    /// Makes one attempt.
     ///
     /// # Errors
-    /// What the adapter answers.
+    /// The adapter's error.
     pub async fn send(&self, request: KvRequest) -> Result<KvResponse, ProviderError> {
         self.provider.clone().send(request).await
     }
@@ -47,7 +47,7 @@ impl AnyKvProvider {
     /// See [`KvProvider::warm_up`].
     ///
     /// # Errors
-    /// What the adapter answers.
+    /// The adapter's error.
     pub async fn warm_up(&self) -> Result<(), ProviderError> {
         self.provider.warm_up().await
     }
@@ -57,13 +57,13 @@ impl AnyKvProvider {
         self.provider.hosts()
     }
 
-    /// What it takes.
+    /// The store's limits.
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }
 }
 
-/// So that a list of endpoints of different providers is a list of endpoints of one type.
+/// Makes a list of endpoints of different providers a list of endpoints of one type.
 impl KvProvider for AnyKvProvider {
     async fn get(&self, get: Get) -> Result<Value, ProviderError> {
         match self.send(KvRequest::Get(get)).await? {
@@ -171,8 +171,9 @@ impl<P: KvProvider> Erased<KvRequest, KvResponse> for P {
     }
 }
 
-/// The results of a batch, one per key; no error repeats a key. If not one of them shows a healthy store, the batch as a whole has failed, so
-/// that it counts as a failure; with the error of whichever may have been applied, if one may.
+/// The results of a batch, one for each key. No error repeats a key. If no result shows a healthy store, the batch as a
+/// whole has failed and counts as a failure. The batch's error is then the error of a write that may have been applied,
+/// if there is one.
 fn settled<T>(
     keys: &[Key],
     results: Result<Vec<Result<T, ProviderError>>, ProviderError>,
@@ -210,13 +211,13 @@ fn settled<T>(
 
 /// The bridge from an adapter to the stack: one endpoint's adapter as a tower service.
 ///
-/// It gives versions the endpoint's name on the way up, and on the way down sees to it that a version is only shown to the
-/// endpoint that gave it, or to one that shares its versions.
+/// The bridge adds the endpoint's name to the versions of an answer. The bridge shows a version only to the endpoint
+/// that gave the version, or to an endpoint that shares its versions.
 #[derive(Clone, Debug)]
 pub struct KvService {
     endpoint: Arc<str>,
     provider: AnyKvProvider,
-    /// Versions that these gave hold here, too.
+    /// Versions that these endpoints gave are valid here, too.
     siblings: Arc<[Arc<str>]>,
 }
 
@@ -230,8 +231,9 @@ impl KvService {
         }
     }
 
-    /// The endpoints of these names, this one among them, are replicas of the same table with the same versions: all of them
-    /// give their versions under the first one's name, so that equal versions are equal.
+    /// Declares that the endpoints of these names, this one among them, are replicas of the same table with the same
+    /// versions. All of them give their versions under the first endpoint's name, so that equal versions compare as
+    /// equal.
     #[must_use]
     pub fn sharing_versions_with(mut self, siblings: impl Into<Arc<[Arc<str>]>>) -> Self {
         self.siblings = siblings.into();
@@ -307,7 +309,7 @@ fn signed(response: KvResponse, endpoint: &Arc<str>) -> KvResponse {
 }
 
 impl<P: KvProvider> Endpoint<P> {
-    /// Forgets the adapter's type, so that tables of several providers fit in one list.
+    /// Erases the adapter's type, so that tables of several providers fit in one list.
     pub fn erased_kv(self) -> Endpoint<AnyKvProvider> {
         self.map(AnyKvProvider::new)
     }

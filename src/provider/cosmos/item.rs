@@ -1,4 +1,4 @@
-//! Items as Cosmos DB keeps them.
+//! Items in Cosmos DB's form.
 
 use crate::{
     provider::{ProviderError, ProviderErrorKind, dated},
@@ -12,9 +12,10 @@ use azure_core::base64;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
 
-/// An id has at most 1,023 bytes, and base64 makes four of three.
+/// An id has at most 1,023 bytes, and base64 makes four bytes of three.
 pub(super) const KEY_BYTES: usize = 1023 / 4 * 3 + 2;
-/// An item has at most 2 MB of JSON: the value in base64, the key twice (escaped, and in base64), and what stands beside.
+/// An item has at most 2 MB of JSON: the value in base64, the key twice (escaped, and in base64), and the other
+/// properties.
 pub(super) const ITEM_BYTES: usize = (2 * 1024 * 1024 - 8 * 1024) / 4 * 3;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub(super) fn id(key: &Key) -> String {
 }
 
 impl Item {
-    /// What a put stores.
+    /// The item that a put stores.
     pub(super) fn new(put: &Put, now: SystemTime) -> Self {
         let up = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
         let since_1970 = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).ok();
@@ -64,7 +65,7 @@ impl Item {
         }
     }
 
-    /// It has not expired.
+    /// Whether the item has not expired.
     pub(super) fn is_alive(&self, now: SystemTime) -> bool {
         self.expires_at().is_none_or(|at| now < at)
     }
@@ -73,7 +74,7 @@ impl Item {
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.expires?))
     }
 
-    /// The version of it that has this ETag.
+    /// The version of this item with this ETag.
     pub(super) fn version(&self, etag: &str) -> Version {
         dated::version(etag, self.expires)
     }
@@ -88,7 +89,7 @@ impl Item {
     }
 }
 
-/// Somebody else's item: the application's configuration is wrong, not the store.
+/// The item was written by another program: the application's configuration is wrong, not the store.
 fn foreign() -> ProviderError {
     let outcome = Outcome::new(Verdict::Caller, Sent::Maybe);
     ProviderError::new(ProviderErrorKind::Invalid, outcome).with_message("an item of this container has another layout")

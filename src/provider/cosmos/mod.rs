@@ -12,14 +12,19 @@
 //! ```
 //!
 //! # An account is one endpoint
-//! The SDK knows the account's regions and fails over between them; so the regions are *not* endpoints of evenkeel's, which
-//! would then move what is being moved already. The second endpoint is another account, or another provider. What the SDK
-//! repeats beyond that is turned off: it does not repeat what was throttled (its default is nine times), so that a 429 is
-//! seen at once, with its `x-ms-retry-after-ms`, and goes elsewhere. Its own failover takes time within an attempt: an
-//! attempt that runs into its limit counts as any other that does. Reads go on in another region at once. Writes, in an account
-//! with one write region, are unreachable and provably unsent until Azure has moved it and the SDK has looked at the account
-//! again, which takes minutes: the time for the other account, or the other provider. The SDK cannot be built, nor a
-//! container opened, while the whole account is unreachable (`with_backup_endpoints` of its builder helps).
+//! The SDK knows the account's regions and fails over between them. The regions are therefore *not* endpoints of
+//! evenkeel: otherwise both would move the same calls. The second endpoint is another account, or another provider.
+//!
+//! The adapter turns off the SDK's other retries. The SDK does not repeat a throttled request (its default is nine
+//! times), so that the stack sees a 429 at once, with its `x-ms-retry-after-ms`, and the call goes elsewhere.
+//!
+//! The SDK's own failover takes time within an attempt. An attempt that runs into its limit counts as usual. Reads go
+//! on in another region at once. In an account with one write region, writes are unreachable and provably unsent until
+//! Azure has moved the write region and the SDK has looked at the account again. That takes minutes: the time for the
+//! other account, or the other provider.
+//!
+//! While the whole account is unreachable, the SDK cannot be built, and a container cannot be opened
+//! (`with_backup_endpoints` of the SDK's builder helps).
 //!
 //! # The container
 //! Partition key `/id`; time to live on, without a default (`defaultTtl: -1`).
@@ -29,39 +34,40 @@
 //! | `id` | the key in base64url, because ids allow no `/`, `\`, `?` or `#` |
 //! | `key` | the key, for people |
 //! | `value` | the value in base64 |
-//! | `write_id` | the id of the write that stored it |
-//! | `expires`, `ttl` | when it expires, in seconds since 1970, rounded up, and after how many seconds; missing: it stays |
+//! | `write_id` | the id of the write that stored the value |
+//! | `expires`, `ttl` | when the value expires, in seconds since 1970, rounded up, and after how many seconds; if missing, the value stays |
 //!
 //! Keys have at most 767 bytes (1,023 in base64), key and value together about 1.5 MB.
 //!
-//! # What it sees to
-//! - **Conditions** are create (409 when there is something) and `If-Match` with the item's ETag (412), which, with when it
-//!   expires, is its version. When a create meets something it looks at it, which costs a read: what its own write id stored is its own
-//!   success, and what has expired is replaced, under its ETag. A compare-and-set looks if the SDK has asked more than
-//!   once. Where the look fails, or it was a delete, the write may have been applied, and the error says so.
-//! - **Expired is absent**, by this host's clock, also where the service has not removed it yet.
-//! - **Fresh reads** are quorum reads (`LatestCommitted`, at twice the price where the account's consistency is weaker), others
-//!   eventual.
-//! - A success without an ETag is none.
-//! - Errors show neither keys nor values; the SDK's own messages are not passed on.
+//! # What the adapter ensures
+//! - **Conditions** are create (409 if there is an item) and `If-Match` with the item's ETag (412). ETag and expiry
+//!   together are the item's version. A create that meets an item reads that item, which costs a read. If the create's
+//!   own write id stored the item, the create succeeds. If the item has expired, the create replaces it under its ETag.
+//!   A refused compare-and-set reads the item if the SDK sent the request more than once. If that read fails, or the
+//!   write was a delete, the write may have been applied, and the error says so.
+//! - **Expired is absent**, by this host's clock, also if the service has not removed the item yet.
+//! - **Fresh reads** are quorum reads (`LatestCommitted`, at twice the price if the account's consistency is weaker).
+//!   Other reads are eventual.
+//! - A success without an ETag does not count as a success.
+//! - Errors show neither keys nor values, and do not carry the SDK's own messages.
 //!
 //! What its errors mean: [`CosmosVerdicts`].
 //!
-//! # What it cannot see to
-//! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: the SDK does not show that it was an
-//!   old one. It pings its connections of HTTP/2 by itself.
-//! - An account with *several write regions* settles conflicts after the fact: conditions then hold in one region only.
-//!   Use one write region.
-//! - **Fresh reads are fresh in one region.** When the SDK has moved to another one, its answer may lag behind, *absent*
-//!   included, and nobody can tell; unless the account's consistency is *strong*.
-//! - A compare-and-set that says a time to live of its own, or none, on a value that expired, where the container's time to
-//!   live is off, replaces it.
-//! - Connecting has the SDK's limit (`ConnectionPoolOptions` of its runtime): set it below a second, so that an
-//!   unreachable account is told from a slow one.
-//! - **Redirects are followed** by the SDK's HTTP client, up to ten, and it takes no other: whoever answers as the account can
-//!   send requests past all constraints, values included. It leaves out `Authorization` on the way to another host. (A test
-//!   pins this.)
-//! - **Scans are refused**: the service promises no order of strings that is that of their bytes.
+//! # What the adapter cannot ensure
+//! - A kept connection may have been dropped by a proxy on the way. Its failure counts as a fault of the endpoint,
+//!   because the SDK does not show that the connection was old. The SDK pings its HTTP/2 connections by itself.
+//! - An account with *several write regions* settles conflicts after the fact, so that a condition holds in one region
+//!   only. Use one write region.
+//! - **Fresh reads are fresh in one region.** After the SDK has moved to another region, an answer may lag behind,
+//!   *absent* included, and nobody can tell. This does not apply if the account's consistency is *strong*.
+//! - A compare-and-set with a time to live of its own, or without one, replaces an expired value if the container's
+//!   time to live is off.
+//! - Connecting has the SDK's limit (`ConnectionPoolOptions` of its runtime). Set this limit below a second, so that an
+//!   unreachable account differs from a slow one.
+//! - **The SDK's HTTP client follows redirects**, up to ten, and the SDK takes no other client. A server that answers
+//!   as the account can send requests past all constraints, values included. The client leaves out `Authorization` on
+//!   the way to another host. (A test pins this.)
+//! - **Scans are refused**: the service does not promise to sort strings by their bytes.
 
 mod item;
 mod verdict;
@@ -85,7 +91,7 @@ use azure_data_cosmos::{
 use item::Item;
 use std::fmt;
 
-/// A container at an account of Cosmos DB. Cheap to clone; clones share connections.
+/// A container at an account of Cosmos DB. A clone is cheap and shares the connections.
 #[derive(Clone)]
 pub struct Cosmos {
     container: ContainerClient,
@@ -97,7 +103,7 @@ impl Cosmos {
         Self { container }
     }
 
-    /// The SDK's client, for what evenkeel has no operation for. Its retries are as it was built.
+    /// The SDK's client, for operations that evenkeel does not have. Its retries are those with which it was built.
     pub const fn container(&self) -> &ContainerClient {
         &self.container
     }
@@ -155,7 +161,7 @@ impl Cosmos {
         }
     }
 
-    /// A refusal, unless it was its own write that it met.
+    /// The result of a write that met an item: success if the item is the write's own, else the refusal.
     async fn met(&self, item: &Item, refused: ProviderError) -> Result<Version, ProviderError> {
         match self.look(item).await? {
             (there, version) if there.write_id == item.write_id => Ok(version),
@@ -163,7 +169,7 @@ impl Cosmos {
         }
     }
 
-    /// What a write has met. Where that cannot be told, it may have been the write itself.
+    /// The item that a write has met. If the read fails, the write may have met its own item.
     async fn look(&self, item: &Item) -> Result<(Item, Version), ProviderError> {
         let there = self.read(&item.id, ReadConsistencyStrategy::LatestCommitted).await;
         there.map_err(|error| unknown(error.detail().request_id.as_deref()))
@@ -235,7 +241,8 @@ impl KvProvider for Cosmos {
         Limits::new(item::KEY_BYTES, item::ITEM_BYTES)
     }
 
-    /// A get of a key that nobody has: it needs no permission that the data does not need, and finds a wrong container.
+    /// A get of a key that does not exist. The get needs only a permission that the data needs, and finds a wrong
+    /// container.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         let key = Key::new("evenkeel:warm-up").map_err(|error| ProviderError::unsupported(error.to_string()))?;
         match self.get(Get::new(key)).await {
@@ -245,7 +252,7 @@ impl KvProvider for Cosmos {
     }
 }
 
-/// What was asked, as far as it matters to what a refusal means.
+/// The kind of request, as far as it matters to what a refusal means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Read,
@@ -255,7 +262,7 @@ enum Asked {
     Delete,
 }
 
-/// The SDK's error as ours. Its words may quote the key, so none is kept.
+/// The SDK's error as an evenkeel error. The SDK's words may quote the key, so no word is kept.
 fn failed(asked: Asked, error: &CosmosError) -> ProviderError {
     let finding = verdict::finding(error);
     let (kind, verdict) = match kind(asked, finding.outcome.verdict) {
@@ -286,14 +293,14 @@ fn kind(asked: Asked, verdict: Verdict) -> (ProviderErrorKind, Verdict) {
     (kind, verdict)
 }
 
-/// Whether the SDK has asked more than once, so that the refusal of a write may be by its own doing.
+/// Whether the SDK sent the request more than once. The store may then refuse a write because of the write itself.
 fn was_repeated(error: &CosmosError) -> bool {
     error
         .diagnostics()
         .is_none_or(|diagnostics| diagnostics.request_count() > 1)
 }
 
-/// A write that met something, and nobody knows whether it was itself.
+/// The error of a write that met an item which may be the write's own.
 fn unknown(request_id: Option<&str>) -> ProviderError {
     let error = ProviderError::faulty("it was refused, perhaps for what it had done before its answer was lost");
     match request_id {
@@ -308,17 +315,17 @@ fn confirmed(answer: &ItemResponse) -> Result<String, ProviderError> {
     Ok(etag.to_string())
 }
 
-/// On which ETag a version stands.
+/// The condition on the ETag of a version.
 fn unchanged(version: &Version) -> Precondition {
     Precondition::if_match(dated::parts(version).0.to_owned())
 }
 
-/// A success that is none.
+/// The error of a success that lacks what a success must have.
 fn wrong(symptom: Symptom) -> ProviderError {
     ProviderError::found(ProviderErrorKind::Failed, Finding::symptom(symptom))
 }
 
-/// What the stack does is not done here, too.
+/// Turns off what the stack does.
 fn options() -> OperationOptionsBuilder {
     OperationOptionsBuilder::new()
         .with_throttling_retry_options(ThrottlingRetryOptionsBuilder::new().with_max_retry_count(0).build())
@@ -329,7 +336,7 @@ fn written() -> ItemWriteOptions {
     ItemWriteOptions::default().with_operation_options(options().build())
 }
 
-/// Nothing of the client, whose Debug may show its account.
+/// Shows nothing of the client: the client's `Debug` may show its account.
 impl fmt::Debug for Cosmos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cosmos")

@@ -7,20 +7,20 @@ use azure_data_cosmos::CosmosError;
 
 /// [`Classify`] for the Cosmos DB SDK's [`CosmosError`].
 ///
-/// The SDK speaks in HTTP statuses with a sub-status, and gives its own failures some, too; [`table::STATUSES`] judges them,
-/// with these corrections:
+/// The SDK's errors have an HTTP status and a sub-status, also for failures of the SDK itself. [`table::STATUSES`]
+/// judges the statuses, with these corrections:
 ///
 /// | status | verdict | because |
 /// |---|---|---|
-/// | 404/1003 | caller | the database or the container is not there |
+/// | 404/1003 | caller | the database or the container does not exist |
 /// | 404 with another sub-status | faulty | the region lags behind the session, or the like: not *absent* |
-/// | 304, 404, 409, 412 without `x-ms-activity-id` | faulty | Cosmos puts it on everything it says: a gateway spoke |
+/// | 304, 404, 409, 412 without `x-ms-activity-id` | faulty | a gateway answered: Cosmos puts this header on every answer |
 /// | 410 | faulty | partitions are moving, and the SDK gave up waiting |
 /// | 429 | throttled | request units are used up; with `x-ms-retry-after-ms` |
 /// | 449 | throttled | a concurrent write: nothing was done, try again |
 /// | 401 | denied, names the credential | key, token or clock |
 /// | 403/3, 403/1008 | faulty | the region does not take writes, or is leaving the account: a failover under way |
-/// | any that no server sent | unreachable, not sent, if *every* request of the operation provably never left; else faulty, maybe sent | the SDK may have asked several regions |
+/// | any status that no server sent | unreachable, not sent, if *every* request of the operation provably never left; else faulty, maybe sent | the SDK may have asked several regions |
 ///
 /// ```
 /// use azure_data_cosmos::{CosmosError, CosmosStatus};
@@ -49,7 +49,7 @@ impl<T> Classify<T, CosmosError> for CosmosVerdicts {
     }
 }
 
-/// The sub-status of a database or container that is not there.
+/// The sub-status for a database or container that does not exist.
 const OWNER_NOT_FOUND: u16 = 1003;
 /// Sub-statuses from here on are the SDK's own.
 const FIRST_OF_THE_CLIENT: u16 = 20_000;
@@ -110,7 +110,7 @@ fn answered(status: u16, sub: u16) -> Finding {
     finding
 }
 
-/// A failure of the SDK's own, or of the way.
+/// What a failure without a server's answer means: a failure of the SDK itself, or of the way to the server.
 fn unanswered(status: u16, sub: u16, unsent: bool) -> Finding {
     let symptom = match sub {
         _ if CREDENTIALS.contains(&sub) && unsent => Symptom::CredentialsNotLoaded,
@@ -126,8 +126,8 @@ fn unanswered(status: u16, sub: u16, unsent: bool) -> Finding {
     Finding::symptom(symptom)
 }
 
-/// The SDK repeats, and moves between regions: its word counts only if it says so of each of its requests, and has
-/// forgotten none.
+/// Whether nothing was sent. The SDK repeats, and moves between regions. Its word counts only if it says *not sent* of
+/// each request and has forgotten no request.
 fn nothing_was_sent(error: &CosmosError) -> bool {
     error.diagnostics().is_some_and(|diagnostics| {
         let requests = diagnostics.requests();

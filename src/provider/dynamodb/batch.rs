@@ -1,5 +1,5 @@
-//! Batches. What one leaves unprocessed (throttled, or beyond the 16 MB of an answer) is a result of those keys: whether they
-//! are asked for again, and when, is the client's, which knows the budget and the deadline.
+//! Batches. A batch may leave keys unprocessed (throttled, or beyond the 16 MB of an answer): that is a result of those
+//! keys. The client knows the budget and the deadline, and decides whether and when to ask for those keys again.
 
 use super::{
     DynamoDb,

@@ -5,7 +5,7 @@ use crate::{
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error;
 
-/// The SDK's error as ours.
+/// The SDK's error as an evenkeel error.
 pub(super) fn failed<E>(error: &SdkError<E>) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -19,7 +19,7 @@ where
     with_cause(ProviderError::found(kind, Finding { outcome, ..finding }), error)
 }
 
-/// A condition that did not hold.
+/// The error of a condition that did not hold.
 pub(super) fn refusal<E>(kind: ProviderErrorKind, error: &SdkError<E>) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -27,7 +27,7 @@ where
     ProviderError::found(kind, found(error))
 }
 
-/// That a success is DynamoDB's: all that it says has a request id.
+/// Checks that a success is DynamoDB's: every answer of DynamoDB has a request id.
 pub(super) fn confirmed(request_id: Option<&str>) -> Result<(), ProviderError> {
     record(request_id);
     match request_id {
@@ -48,7 +48,7 @@ where
     finding
 }
 
-/// What a verdict means here, and the verdict where this store corrects it.
+/// The kind of error for a verdict, and the verdict as this store corrects it.
 const fn kind(verdict: Verdict) -> (ProviderErrorKind, Verdict) {
     use ProviderErrorKind::*;
     let kind = match verdict {

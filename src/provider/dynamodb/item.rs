@@ -1,4 +1,4 @@
-//! Items as DynamoDB keeps them.
+//! Items in DynamoDB's form.
 
 use super::DynamoDb;
 use crate::{
@@ -23,11 +23,12 @@ const VALUE: &str = "value";
 pub(super) const WRITE_ID: &str = "write_id";
 pub(super) const EXPIRES: &str = "expires";
 
-/// What stands beside key and value at most: the names, a write id of 64 bytes, a number (21 bytes as DynamoDB counts).
+/// The most bytes of an item beside key and value: the names, a write id of 64 bytes, a number (21 bytes as DynamoDB
+/// counts).
 pub(super) const BESIDE: usize = KEY.len() + VALUE.len() + WRITE_ID.len() + 64 + EXPIRES.len() + 21;
 
 impl DynamoDb {
-    /// What identifies the item of this key.
+    /// The attributes that identify the item of this key.
     pub(super) fn key(&self, key: &Key) -> Item {
         let mut item = Item::with_capacity(5);
         item.insert(KEY.to_owned(), AttributeValue::S(key.as_str().to_owned()));
@@ -49,7 +50,8 @@ impl DynamoDb {
     }
 }
 
-/// When what a put stores expires, in seconds since 1970. A condition on a version is one on when that expires, too.
+/// When the value of a put expires, in seconds since 1970. A condition on a version is a condition on that version's
+/// expiry, too.
 fn expires(put: &Put, now: SystemTime) -> Option<u64> {
     match (put.expiry(), &put.condition) {
         (Expiry::After(life), _) => {
@@ -74,7 +76,7 @@ impl Stored {
     }
 }
 
-/// What an item holds.
+/// The value in an item.
 pub(super) fn value(mut item: Item) -> Result<Stored, ProviderError> {
     let Some(AttributeValue::B(bytes)) = item.remove(VALUE) else {
         return Err(foreign());
@@ -111,13 +113,13 @@ pub(super) fn is_of(item: &Item, write_id: &WriteId) -> bool {
     id.is_some_and(|id| id == write_id.as_str())
 }
 
-/// The version of an item that a put stored. A write id is used once, so that it serves as one.
+/// The version of an item that a put stored. No two writes share a write id, so the write id serves as the version.
 pub(super) fn version(item: &Item, write_id: &WriteId) -> Version {
     let expires = item.get(EXPIRES).and_then(|at| at.as_n().ok()?.parse().ok());
     dated::version(write_id.as_str(), expires)
 }
 
-/// A moment to compare an expiry with: expired from its second on.
+/// A moment to compare an expiry with: a value is expired from the second of its expiry on.
 pub(super) fn seconds(at: SystemTime) -> AttributeValue {
     AttributeValue::N(since_1970(at).as_secs().to_string())
 }
@@ -126,7 +128,7 @@ fn since_1970(at: SystemTime) -> Duration {
     at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Somebody else's item: the application's configuration is wrong, not the store.
+/// The item was written by another program: the application's configuration is wrong, not the store.
 fn foreign() -> ProviderError {
     let outcome = Outcome::new(Verdict::Caller, Sent::Maybe);
     ProviderError::new(ProviderErrorKind::Invalid, outcome).with_message("an item of this table has another layout")

@@ -1,7 +1,7 @@
 //! Tables of Amazon DynamoDB, on the AWS SDK.
 //!
-//! The SDK is made for one region and defends itself alone: it retries, waits and holds on. Under a stack that can go
-//! elsewhere each of these costs seconds, so [`DynamoDb::new`] rebuilds the client it is given without them.
+//! The SDK is made for one region and defends that region alone: it retries, waits and holds on. Under a stack that can
+//! go elsewhere, each of these costs seconds. [`DynamoDb::new`] therefore rebuilds the given client without them.
 //!
 //! ```
 //! use aws_sdk_dynamodb::{Client, Config, config::{BehaviorVersion, Credentials, Region}};
@@ -22,8 +22,8 @@
 //! | `key` | S | the key: partition key of a *flat* table, sort key of a *sorted* one |
 //! | `partition` | S | a sorted table's partition key: one value, given to [`DynamoDb::sorted`] |
 //! | `value` | B | the value |
-//! | `write_id` | S | the id of the write that stored it: no two writes share one. It and `expires` are the version |
-//! | `expires` | N | seconds since 1970, rounded up; missing: it stays. Make it the table's TTL attribute |
+//! | `write_id` | S | the id of the write that stored the value: no two writes share one. `write_id` and `expires` are the version |
+//! | `expires` | N | seconds since 1970, rounded up; if missing, the value stays. Make `expires` the table's TTL attribute |
 //!
 //! ```text
 //! aws dynamodb create-table --table-name orders --billing-mode PAY_PER_REQUEST \
@@ -34,57 +34,61 @@
 //! A sorted table: `--attribute-definitions AttributeName=partition,AttributeType=S AttributeName=key,AttributeType=S`
 //! `--key-schema AttributeName=partition,KeyType=HASH AttributeName=key,KeyType=RANGE`.
 //!
-//! **Flat or sorted.** DynamoDB spreads partition keys by their hash and keeps no order among them, so a flat table cannot be
-//! scanned: that is refused as unsupported, unsent. A sorted table keeps all keys under one partition, in the order of their
-//! bytes, and scans are queries. The price is throughput: a partition starts with 1,000 writes (of 1 KB) and 3,000 reads (of
-//! 4 KB) per second, and DynamoDB splits it under load only where the keys are not written in ascending order and the table
-//! has no local secondary index. Keys of a sorted table have at most 1,024 bytes, those of a flat one 2,048.
+//! **Flat or sorted.** DynamoDB spreads partition keys by their hash and keeps no order among them. The adapter
+//! therefore refuses to scan a flat table: the scan is unsupported and unsent. A sorted table keeps all keys under one
+//! partition, in the order of their bytes, and scans are queries. The price is throughput. A partition starts with
+//! 1,000 writes (of 1 KB) and 3,000 reads (of 4 KB) per second. DynamoDB splits the partition under load only if the
+//! keys are not written in ascending order and the table has no local secondary index. Keys of a sorted table have at
+//! most 1,024 bytes, keys of a flat table 2,048.
 //!
-//! # What it sees to
-//! - **Conditions** are condition expressions, decided by DynamoDB in one step. A refusal brings the item that was met
-//!   (`ALL_OLD`), so that a put that was applied and whose answer was lost recognises its own write id and succeeds.
-//! - **Expired is absent.** DynamoDB removes expired items within days. Until then reads leave them out, and conditions take
-//!   them for absent, by this host's clock: a lock with a time to live is as good as the clocks of its users.
-//! - **Consistent reads**, unless the request does not need the latest value, or the endpoint is
+//! # What the adapter ensures
+//! - **Conditions** are condition expressions, which DynamoDB decides in one step. A refusal returns the item that the
+//!   condition met (`ALL_OLD`). A put that was applied and whose answer was lost thus recognises its own write id and
+//!   succeeds.
+//! - **Expired is absent.** DynamoDB removes expired items within days. Until then reads leave expired items out, and
+//!   conditions take them for absent, by this host's clock. A lock with a time to live is as good as the clocks of its
+//!   users.
+//! - **Reads are consistent**, unless the request does not need the latest value, or the endpoint is
 //!   [`eventually_consistent`](DynamoDb::eventually_consistent).
-//! - **Batches** of 100 gets or 25 puts. What DynamoDB leaves unprocessed is asked for again at once, up to four rounds in
-//!   all and as long as a round gets something done (an answer holds 16 MB, so that leftovers are normal); what is left
-//!   then is [throttled](crate::provider::ProviderErrorKind::Throttled), key by key.
-//! - A success must carry DynamoDB's request id: without it an empty 200 of some gateway would be *absent*, or *stored*.
-//! - Neither `Debug` nor an error shows a key, a value or a credential. The provider's own messages are not passed on,
-//!   because they quote keys; the code and the request id are.
+//! - **Batches** have 100 gets or 25 puts. The client asks again at once for the keys that DynamoDB leaves unprocessed,
+//!   in up to four rounds in all and as long as a round gets something done. (An answer holds 16 MB, so leftovers are
+//!   normal.) Keys that are left then are [throttled](crate::provider::ProviderErrorKind::Throttled), each with a
+//!   result of its own.
+//! - A success must carry DynamoDB's request id. Otherwise an empty 200 of some gateway would be *absent*, or *stored*.
+//! - Neither `Debug` nor an error shows a key, a value or a credential. The provider's messages quote keys, so errors
+//!   carry only the provider's code and request id.
 //!
 //! # What its errors mean
 //! | DynamoDB says | verdict | kind |
 //! |---|---|---|
-//! | `ConditionalCheckFailedException` | answer | `AlreadyExists`, `PreconditionFailed`; success if it met its own write |
-//! | `ProvisionedThroughputExceededException`, `RequestLimitExceeded`, `ThrottlingException`, what a batch leaves unprocessed | throttled | `Throttled` |
+//! | `ConditionalCheckFailedException` | answer | `AlreadyExists`, `PreconditionFailed`; success if the condition met the put's own write |
+//! | `ProvisionedThroughputExceededException`, `RequestLimitExceeded`, `ThrottlingException`, keys that a batch leaves unprocessed | throttled | `Throttled` |
 //! | `TransactionConflictException`, `ReplicatedWriteConflictException` | throttled: nothing was done, try again | `Throttled` |
 //! | `ResourceNotFoundException`, `ValidationException`, `ItemCollectionSizeLimitExceededException` | caller | `Invalid` |
 //! | `AccessDeniedException` | denied | `Denied` |
 //! | `UnrecognizedClientException`, `InvalidSignatureException`, `ExpiredTokenException`, `MissingAuthenticationToken…`, `IncompleteSignature…` | denied, names the credential | `Denied` |
 //! | `InternalServerError`, `ServiceUnavailable`, any 5xx | faulty, maybe sent | `Failed` |
-//! | a success that is none, or a 404, 409, 412 without a code: not DynamoDB's words | faulty, maybe sent | `Failed` |
+//! | a success without a request id, or a 404, 409, 412 without a code: not DynamoDB's words | faulty, maybe sent | `Failed` |
 //!
 //! All others, and failures without an answer: [`verdict::table`](crate::verdict::table).
 //!
 //! # Global tables
-//! The replicas of a global table are endpoints like others, one per region. Which promises hold depends on the table's mode:
+//! The replicas of a global table are ordinary endpoints, one per region. The table's mode decides which promises hold:
 //!
-//! - **Eventually consistent** (the default): replicas lag, usually by a second or so, without a bound; two writes of a key
-//!   in two regions are both acknowledged, and the later one wins. Conditions are decided by what *one* region knows, so
-//!   they have a home: [`Replication::provider_managed()`](crate::Replication::provider_managed). Reads that were served by
-//!   another region are marked possibly stale.
-//! - **Strong** (multi-region strong consistency): a write is in at least two regions before it is acknowledged, and a
-//!   consistent read sees it in each. Say so with [`DynamoDb::strong`]. In this mode DynamoDB has no TTL: what has
-//!   expired is absent here, but stays and costs until it is deleted.
+//! - **Eventually consistent** (the default). Replicas lag, usually by a second or so, without a bound. Two writes of a
+//!   key in two regions are both acknowledged, and the later write wins. *One* region decides a condition by what it
+//!   knows, so conditions need a home: [`Replication::provider_managed()`](crate::Replication::provider_managed). Reads
+//!   that another region served are marked possibly stale.
+//! - **Strong** (multi-region strong consistency). A write is in at least two regions before it is acknowledged, and a
+//!   consistent read sees the write in each region. Declare this mode with [`DynamoDb::strong`]. In this mode DynamoDB
+//!   has no TTL: an expired item is absent here, but stays and costs until it is deleted.
 //!
-//! # What it cannot see to
-//! - What a kept connection breaks off before the answer is asked again for reads; a write that met one is *faulty*, and the
-//!   client's to repeat. For that, and for closing connections that fell silent, the HTTP client must show its connections: see
-//!   `S3`, which does the same.
-//! - A writer that changes `value` and leaves `write_id` alone goes unnoticed by compare-and-set. An item without a
-//!   `write_id` can be read and replaced; with a version it cannot be.
+//! # What the adapter cannot ensure
+//! - When a kept connection breaks before the answer, the adapter repeats reads. A write over such a connection is
+//!   *faulty*, and the client decides whether to repeat the write. For these repetitions, and to close silent
+//!   connections, the HTTP client must show its connections: see `S3`, which does the same.
+//! - Compare-and-set does not notice a writer that changes `value` and leaves `write_id` alone. An item without a
+//!   `write_id` can be read and replaced, but not replaced with a version.
 //! - The client's clock: see *expired is absent*.
 
 mod batch;
@@ -119,31 +123,31 @@ use error::{confirmed, failed};
 use item::{EXPIRES, KEY, PARTITION, WRITE_ID};
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Nothing there, or nothing that has not expired.
+/// Absent: there is no item, or an expired item.
 const ABSENT: &str = "attribute_not_exists(#key) OR #expires <= :now";
-/// There, not expired, and still of this version.
+/// The item is there, has not expired, and still has this version.
 const UNCHANGED: &str = "#write_id = :version AND (attribute_not_exists(#expires) OR #expires > :now)";
-/// ... and expires when the version says so, which is then kept.
+/// As [`UNCHANGED`], and the item expires when the version says so. The put keeps that expiry.
 const UNCHANGED_AND_EXPIRES: &str = "#write_id = :version AND #expires = :expires AND #expires > :now";
 const UNCHANGED_AND_STAYS: &str = "#write_id = :version AND attribute_not_exists(#expires)";
 
-/// A table at one region of DynamoDB. Cheap to clone; clones share connections.
+/// A table at one region of DynamoDB. A clone is cheap and shares the connections.
 #[derive(Clone)]
 pub struct DynamoDb {
     client: Client,
     table: Arc<str>,
-    /// A sorted table's one partition.
+    /// The one partition of a sorted table.
     partition: Option<Arc<str>>,
     consistent: bool,
     strong: bool,
 }
 
 impl DynamoDb {
-    /// The longest that connecting may take: just below the shortest limit that the stack sets to an attempt before it has
-    /// learnt (1 s), so that an unreachable endpoint is told from a slow one, and a write is known to be unsent.
+    /// The longest that connecting may take. The value is just below the shortest limit of an attempt before the stack
+    /// has learnt (1 s). An unreachable endpoint thus differs from a slow one, and a write is known to be unsent.
     pub const CONNECT_TIMEOUT: Duration = CONNECT_TIMEOUT;
 
-    /// This flat table, by name or ARN, through a client [`prepared`] for a stack.
+    /// This flat table, by name or ARN, through a client that is [`prepared`] for a stack.
     pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
         Self {
             client: prepared(&client),
@@ -154,7 +158,8 @@ impl DynamoDb {
         }
     }
 
-    /// This partition of a sorted table, which can be scanned. Several can share the table, each with its own keys.
+    /// This partition of a sorted table. It can be scanned. Several partitions can share the table, each with its own
+    /// keys.
     pub fn sorted(client: Client, table: impl Into<Arc<str>>, partition: impl Into<Arc<str>>) -> Self {
         Self {
             partition: Some(partition.into()),
@@ -162,17 +167,17 @@ impl DynamoDb {
         }
     }
 
-    /// All reads are eventually consistent, which costs half as much and may miss the last second or so: for replicas whose
-    /// reads are possibly stale anyway. Never for an endpoint that writes are made at.
+    /// Makes all reads eventually consistent. Such a read costs half as much and may miss the last second or so. Use
+    /// this for replicas whose reads are possibly stale anyway, and never for an endpoint that takes writes.
     #[must_use]
     pub const fn eventually_consistent(mut self) -> Self {
         self.consistent = false;
         self
     }
 
-    /// The table is a global table with *multi-region strong consistency*: all its replicas decide conditions alike, and
-    /// [`Replication::strong`](crate::Replication) may go to any. Nobody checks: said of a table in the default mode, this
-    /// loses updates.
+    /// Declares a global table with *multi-region strong consistency*: all its replicas decide conditions alike, and
+    /// [`Replication::strong`](crate::Replication) may go to any replica. evenkeel does not check the declaration. For
+    /// a table in the default mode it loses updates.
     #[must_use]
     pub const fn strong(mut self) -> Self {
         self.strong = true;
@@ -184,12 +189,12 @@ impl DynamoDb {
         &self.table
     }
 
-    /// The rebuilt client, for what evenkeel has no operation for.
+    /// The rebuilt client, for operations that evenkeel does not have.
     pub const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// What a store of these sizes takes is checked here, because DynamoDB's own refusal costs a round trip.
+    /// Checks the store's limits here, because DynamoDB's own refusal costs a round trip.
     fn check(&self, put: &Put) -> Result<(), ProviderError> {
         check_value("DynamoDB", &self.limits(), put)
     }
@@ -200,16 +205,16 @@ impl DynamoDb {
     }
 }
 
-/// The same client as a stack wants it, also for a [`Failover`](crate::Failover) over SDK clients:
+/// The same client as a stack needs it, also for a [`Failover`](crate::Failover) over SDK clients:
 ///
 /// | | becomes | because |
 /// |---|---|---|
 /// | retries | off | the stack retries, elsewhere first, from one budget |
 /// | connect timeout | 0.9 s, or less if less was set | see [`DynamoDb::CONNECT_TIMEOUT`] |
 /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers the body and is shorter |
-/// | connections | watched, and closed when they fell silent | one of HTTP/2 would be asked for ever |
+/// | connections | watched, and closed when silent | a silent HTTP/2 connection would be reused for ever |
 ///
-/// Everything else is kept: credentials, region, HTTP client, interceptors, the other timeouts.
+/// Everything else stays: credentials, region, HTTP client, interceptors, the other timeouts.
 ///
 /// ```
 /// use aws_sdk_dynamodb::{Client, Config, config::BehaviorVersion};
@@ -339,7 +344,8 @@ impl KvProvider for DynamoDb {
         batch::put(self, &many).await
     }
 
-    /// Where the SDK would send a read. For credentials that name their account it puts that into the host's name.
+    /// Where the SDK would send a read. For credentials that name their account, the SDK puts the account into the
+    /// host's name.
     fn hosts(&self) -> Option<Vec<Host>> {
         let (http, asked) = Recorder::new();
         let config = self
@@ -374,7 +380,8 @@ impl KvProvider for DynamoDb {
         self.strong
     }
 
-    /// A get of a key that nobody has: it needs no permission that the data does not need, and finds a wrong table.
+    /// A get of a key that does not exist. The get needs only a permission that the data needs, and finds a wrong
+    /// table.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         let key = Key::new("evenkeel:warm-up").map_err(|error| ProviderError::unsupported(error.to_string()))?;
         let asked = self.client.get_item().table_name(&*self.table);
@@ -383,7 +390,7 @@ impl KvProvider for DynamoDb {
     }
 }
 
-/// The item that a condition met, if it was the condition that failed.
+/// The item that a condition met, if the failure is that of the condition.
 fn condition_failed(error: &SdkError<PutItemError>) -> Option<Option<&item::Item>> {
     match error.as_service_error()? {
         PutItemError::ConditionalCheckFailedException(refused) => Some(ConditionalCheckFailedException::item(refused)),
@@ -391,7 +398,7 @@ fn condition_failed(error: &SdkError<PutItemError>) -> Option<Option<&item::Item
     }
 }
 
-/// A version's write id, to compare with. That of an item of somebody else's is empty.
+/// A version's write id, to compare with. The write id of another program's item is empty.
 fn given(version: &Version) -> Result<AttributeValue, ProviderError> {
     match dated::parts(version).0 {
         "" => Err(ProviderError::unsupported("an item without a write id has no version")),
@@ -399,7 +406,7 @@ fn given(version: &Version) -> Result<AttributeValue, ProviderError> {
     }
 }
 
-/// The table only: the client's Debug shows its whole configuration.
+/// Shows only the table: the client's `Debug` shows the whole configuration.
 impl fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DynamoDb")

@@ -16,7 +16,7 @@ use crate::{
 use aws_sdk_dynamodb::{operation::RequestId, types::AttributeValue};
 use std::ops::Bound;
 
-/// A condition's bound may have no more bytes than a sort key.
+/// A condition's bound has at most as many bytes as a sort key.
 const LONGEST: usize = 1024;
 
 pub(super) async fn page(db: &DynamoDb, scan: Scan) -> Result<ScanPage, ProviderError> {
@@ -68,7 +68,7 @@ pub(super) async fn page(db: &DynamoDb, scan: Scan) -> Result<ScanPage, Provider
     collect(&scan, answer.items.unwrap_or_default(), covered)
 }
 
-/// What a query is asked for: both bounds included, as `BETWEEN` has them. What is too much is left out afterwards.
+/// The bounds of a query, both included, as `BETWEEN` has them. Surplus items are left out afterwards.
 fn bounds(scan: &Scan) -> (Option<String>, Option<String>) {
     let lower = match scan.lower() {
         Bound::Unbounded | Bound::Excluded("") => None,
@@ -79,7 +79,7 @@ fn bounds(scan: &Scan) -> (Option<String>, Option<String>) {
     (lower, upper.map(Into::into))
 }
 
-/// The entries of a page. `covered`: there may be more above this key.
+/// The entries of a page. `covered`: there may be more entries above this key.
 fn collect(scan: &Scan, items: Vec<item::Item>, covered: Option<String>) -> Result<ScanPage, ProviderError> {
     let now = clock::wall();
     let mut page = ScanPage::default();

@@ -1,4 +1,4 @@
-//! The client for everything but bodies, which keeps one connection of HTTP/2 and shows nothing of it.
+//! The client for everything but bodies. It keeps one HTTP/2 connection and does not show this connection.
 
 use crate::provider::line::{CONNECT_LIMIT, Line, Watch};
 use futures_util::future::BoxFuture;
@@ -33,13 +33,13 @@ impl Control {
         }))
     }
 
-    /// The one given, made by this where it is to be made anew.
+    /// The given client, and how to make a new client where one is needed.
     pub(super) fn made_by(&self, make: Make) -> Self {
         Self::new(self.0.given.clone(), Some(make))
     }
 
-    /// The client, and what has to be told when the exchange has ended. The one given at first; another where nothing is
-    /// heard over the last.
+    /// The client for an exchange, and the watch that must learn how the exchange ended. The client is the first one,
+    /// or a new one if the last connection is silent.
     pub(super) async fn client(&self) -> (StorageControl, Option<Watch<'_, StorageControl, Infallible>>) {
         let shared = &*self.0;
         let Some(make) = &shared.make else {
@@ -62,7 +62,7 @@ impl Control {
     }
 }
 
-/// It was answered, or broke: the client connects anew by itself. Only silence it does not notice.
+/// The exchange was answered, or broke. The client reconnects by itself after a break. It does not notice silence.
 pub(super) fn ended(watch: Option<Watch<'_, StorageControl, Infallible>>) {
     if let Some(watch) = watch {
         watch.ended(true);

@@ -5,7 +5,7 @@ use crate::provider::{
 };
 use google_cloud_gax::error::Error;
 
-/// The SDK's error as ours.
+/// The SDK's error as an evenkeel error.
 pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
     let (finding, status) = judged(error);
     refused(asked, finding, status)

@@ -1,8 +1,8 @@
 //! Google Cloud Storage, on Google's `google-cloud-storage`.
 //!
-//! The SDK speaks two protocols: bodies travel as JSON and media over HTTP/1.1 (its client `Storage`), everything else as
-//! gRPC (`StorageControl`). Both retry for minutes and resume broken bodies; this adapter turns that off for each of its
-//! requests, whatever the clients are set to.
+//! The SDK speaks two protocols. Bodies travel as JSON and media over HTTP/1.1 (the SDK's client `Storage`), everything
+//! else as gRPC (`StorageControl`). Both clients retry for minutes and resume broken bodies. This adapter turns retries
+//! and resumes off in each of its requests, whatever the clients' settings are.
 //!
 //! ```no_run
 //! use evenkeel::{Endpoint, provider::Gcs};
@@ -14,34 +14,39 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What it sees to
+//! # What the adapter ensures
 //! - A tag is the object's **generation**, which every write changes. A create is `ifGenerationMatch=0`, an If-Match
 //!   `ifGenerationMatch`, a conditional get `ifGenerationNotMatch`. Google's own ETags hold for reads alone.
-//! - A body is one request whatever its size, no resumable session.
-//! - What the SDK reads must have a generation, the length of the part that was asked for, and the CRC32C where one is sent.
-//! - Content type and metadata round-trip. The SDK does not pass on the cache control of what it reads, so that it is
-//!   stored a second time, as metadata (`evenkeel-cache-control`), and taken from there.
-//! - A put's [`Terms`] are Google's storage classes and keys. Its objects have no tags, so that a put with one is refused.
-//! - Neither `Debug` nor an error shows a key or a credential: Google's messages quote them, so they are not passed on.
+//! - A body of any size is one request. The adapter uses no resumable session.
+//! - An object that the SDK reads must have a generation, the length of the requested part, and the CRC32C if the store
+//!   sends one.
+//! - Content type and metadata round-trip. The SDK does not pass on the cache control of an object that it reads. The
+//!   adapter therefore stores the cache control a second time, as metadata (`evenkeel-cache-control`), and reads it
+//!   from there.
+//! - A put's [`Terms`] are Google's storage classes and keys. Google's objects have no tags, so the adapter refuses a
+//!   put with a tag.
+//! - Neither `Debug` nor an error shows a key or a credential. Google's messages quote both, so errors do not carry the
+//!   messages.
 //!
-//! # What it cannot see to
-//! - **The SDK (1.21) has no connect timeout.** An address that swallows packets is only left when the stack's limit for the
-//!   attempt ends, so that such a write is *maybe sent*. A refused connection and a name without address are known to be
-//!   *not sent*.
-//! - **The control client's connection, when it falls silent**: a head, a delete or a listing over it then gets no answer until
-//!   the operating system gives it up, unless [`Gcs::renewing_control`] says how to make another.
-//! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: the SDK does not show that it was an
-//!   old one.
-//! - A get is not dated: the SDK does not pass on the date of what it reads. A head is.
+//! # What the adapter cannot ensure
+//! - **The SDK (1.21) has no connect timeout.** An attempt at an address that swallows packets ends only at the stack's
+//!   limit for the attempt, so that such a write is *maybe sent*. A refused connection and a name without an address
+//!   are *not sent*.
+//! - **The control client's connection may fall silent.** A head, a delete or a listing over this connection then gets
+//!   no answer until the operating system gives the connection up. [`Gcs::renewing_control`] says how to make another
+//!   client.
+//! - A kept connection may have been dropped by a proxy on the way. Its failure counts as a fault of the endpoint,
+//!   because the SDK does not show that the connection was old.
+//! - A get has no date, because the SDK does not pass on the date of an object that it reads. A head has a date.
 //! - The cache control of an object that others wrote is in a head, not in a get.
-//! - Request ids are not passed on.
-//! - Tokens are fetched by the SDK's credentials, which retry by themselves. What they cannot get is *credentials not
+//! - Errors carry no request ids.
+//! - The SDK's credentials fetch tokens and retry by themselves. If they get no token, the error is *credentials not
 //!   loaded*, which is not sent.
 //!
 //! # Tried against what
-//! A small server of our own in the tests, as there is no emulator that speaks both protocols rightly and installs by name.
-//! It was written by those who wrote this adapter, from the same documents: **it is no independent peer**. Against Google's
-//! service the adapter was not tried.
+//! The tests use a small server of our own, because no emulator speaks both protocols rightly and installs by name. The
+//! authors of this adapter wrote the server from the same documents: **it is no independent peer**. The adapter was not
+//! tried against Google's service.
 
 mod control;
 mod error;
@@ -76,23 +81,23 @@ use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::SystemTime
 /// The most that Google gives in one page.
 const PAGE: usize = 1000;
 
-/// Where a cache control is kept a second time; see the module.
+/// Where the adapter stores the cache control a second time; see the module.
 const CACHE_CONTROL: &str = "evenkeel-cache-control";
 
-/// A bucket at Google Cloud Storage. Cheap to clone; clones share connections.
+/// A bucket at Google Cloud Storage. A clone is cheap and shares the connections.
 #[derive(Clone)]
 pub struct Gcs {
     storage: Storage,
     control: Control,
     bucket: Arc<str>,
-    /// `projects/_/buckets/{bucket}`, as requests name it.
+    /// `projects/_/buckets/{bucket}`, the bucket's name in requests.
     resource: Arc<str>,
     defaults: Arc<Terms>,
 }
 
 impl Gcs {
-    /// This bucket, through these clients. Endpoint, credentials, universe and headers are theirs; retries and resumes are
-    /// off in every request, because the stack retries, elsewhere first, from one budget.
+    /// This bucket, through these clients. The clients' endpoint, credentials, universe and headers apply. Retries and
+    /// resumes are off in every request, because the stack retries, elsewhere first, from one budget.
     pub fn new(storage: Storage, control: StorageControl, bucket: impl Into<Arc<str>>) -> Self {
         let bucket = bucket.into();
         Self {
@@ -104,10 +109,12 @@ impl Gcs {
         }
     }
 
-    /// Makes the control client anew, by this, where two calls of it were given up and nothing else was heard from it for a
-    /// quarter of a second. Without it an HTTP/2 connection that fell silent is asked for as long as the operating system holds
-    /// it, minutes as a rule: the client neither pings nor shows its connection. Where making one fails, or takes longer than
-    /// 0.9 s, the one given at first serves.
+    /// Says how to make a new control client. The adapter makes one when two calls of the current client were given up
+    /// and nothing else was heard from the client for a quarter of a second.
+    ///
+    /// Without this, the adapter goes on using a silent HTTP/2 connection for as long as the operating system holds the
+    /// connection, usually minutes: the client neither pings nor shows its connection. If making a client fails, or
+    /// takes longer than 0.9 s, the first client serves.
     ///
     /// ```no_run
     /// use evenkeel::provider::Gcs;
@@ -132,7 +139,7 @@ impl Gcs {
         self
     }
 
-    /// Says this with every put, where the put does not say otherwise: storage class, key. Probes and
+    /// Sets defaults for every put: storage class, key. The put's own terms take precedence. Probes and
     /// [`verify`](crate::ObjectClient::verify) carry nothing else.
     #[must_use]
     pub fn with_put_defaults(mut self, defaults: Terms) -> Self {
@@ -140,13 +147,13 @@ impl Gcs {
         self
     }
 
-    /// The bucket.
+    /// The bucket's name.
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 }
 
-/// Without the clients' configuration.
+/// Shows no configuration of the clients.
 impl fmt::Debug for Gcs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gcs")
@@ -155,7 +162,7 @@ impl fmt::Debug for Gcs {
     }
 }
 
-/// The SDK's futures take many kilobytes: boxed, so that the stack above does not carry them about by value.
+/// The SDK's futures take many kilobytes. They are boxed, so that the stack above does not move them by value.
 impl ObjectProvider for Gcs {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         check(&put)?;
@@ -341,7 +348,7 @@ fn generation(tag: &ETag) -> Result<i64, ProviderError> {
         .map_err(|_| ProviderError::unsupported("the tag is no generation of this bucket"))
 }
 
-/// The tag of what has a generation, as everything that exists does.
+/// The tag of an object with this generation. Everything that exists has a generation.
 fn confirmed(generation: i64) -> Result<ETag, ProviderError> {
     if generation <= 0 {
         return Err(wrong(Symptom::ErrorDocument, None));
@@ -353,7 +360,7 @@ fn size(size: i64) -> Result<u64, ProviderError> {
     u64::try_from(size).map_err(|_| wrong(Symptom::Nonsense, None))
 }
 
-/// What gRPC says of an object, without its attributes.
+/// What gRPC says of an object, without the object's attributes.
 fn listed(object: &model::Object) -> Result<ObjectMeta, ProviderError> {
     let written = object.update_time.map(SystemTime::try_from);
     Ok(ObjectMeta {

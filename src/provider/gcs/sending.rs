@@ -8,7 +8,7 @@ use bytes::Bytes;
 use google_cloud_storage::streaming_source::{Seek, SizeHint, StreamingSource};
 use std::convert::Infallible;
 
-/// Tells how it leaves, piece by piece as the connection takes it.
+/// Reports how a body leaves, piece by piece as the connection takes it.
 pub(super) struct Sending {
     body: Bytes,
     rest: Bytes,
@@ -16,8 +16,8 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    /// The body, and whether it is large enough to be told of. What is not, the SDK sums before it sends it, and so reads it
-    /// twice.
+    /// The body, and whether the body is large enough to report its progress. The SDK sums a small body before it sends
+    /// the body, and so reads it twice.
     pub(super) fn of(body: Bytes, progress: &Progress) -> (Self, bool) {
         let told = body.len() > WORTH_TELLING && progress.is_heard();
         progress.begin(if told { body.len() as u64 } else { 0 });

@@ -3,7 +3,7 @@ use crate::{
     request::object::{Encryption, Terms},
 };
 
-/// Google's storage classes, those that buckets of old still have included.
+/// Google's storage classes, with the classes that only old buckets have.
 const CLASSES: [&str; 8] = [
     "STANDARD",
     "NEARLINE",
@@ -15,7 +15,7 @@ const CLASSES: [&str; 8] = [
     "DURABLE_REDUCED_AVAILABILITY",
 ];
 
-/// Google's words for them, or why there are none.
+/// Checks that Google has words for these terms, and says why not.
 pub(super) fn check(terms: &Terms) -> Result<(), ProviderError> {
     check_terms(terms)?;
     if terms

@@ -5,8 +5,8 @@ pub(super) fn unique(write: u64) -> Arc<str> {
     format!("\"{write:016x}\"").into()
 }
 
-/// A tag that depends on the bytes alone: FNV-1a over 128 bits. It needs to tell apart what tests write, not to withstand
-/// an attacker, so it is not worth a dependency on a cryptographic hash.
+/// A tag that depends on the bytes alone: FNV-1a over 128 bits. The hash must tell apart what tests write, and need not
+/// withstand an attacker, so that a dependency on a cryptographic hash is not worth it.
 pub(super) fn of(bytes: &[u8]) -> Arc<str> {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;

@@ -19,7 +19,7 @@ impl Latency {
         }
     }
 
-    /// Takes as long as drawn.
+    /// Waits for a drawn time.
     pub(in crate::provider) async fn pass(&self) {
         let share = self.rng.lock().unwrap_or_else(PoisonError::into_inner).f64();
         // A reversed range counts as its start.

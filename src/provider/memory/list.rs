@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, ops::Bound};
 /// The most entries in a page, as S3 has it.
 const PAGE: usize = 1000;
 
-/// One page. An entry, object or common prefix, is in the listing if its *name* is greater than where to start, so a
-/// listing can be taken up again after any of its entries.
+/// One page. An entry, object or common prefix, is in the listing if its *name* is greater than the start. A listing
+/// can therefore continue after any of its entries.
 pub(super) fn page(objects: &BTreeMap<String, Stored>, list: &List) -> ListPage {
     let limit = list.limit.unwrap_or(PAGE).min(PAGE);
     let after = list

@@ -1,8 +1,8 @@
 //! A store in this process: for tests, simulations and examples.
 //!
-//! It promises what the best of the real stores promise: creates and conditional overwrites are atomic, reads see the
-//! latest write, listings are exact. Nothing in it is random unless asked for ([`Memory::with_latency`], seeded), so a
-//! simulation on it repeats itself.
+//! The store promises what the best real stores promise: creates and conditional overwrites are atomic, reads see the
+//! latest write, listings are exact. Nothing is random unless you ask for it ([`Memory::with_latency`], seeded), so a
+//! simulation on this store repeats itself.
 //!
 //! ```
 //! use evenkeel::provider::{Memory, ObjectProvider, ProviderErrorKind};
@@ -44,7 +44,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// A store in this process. Clones share it.
+/// A store in this process. Clones share the store.
 #[derive(Clone, Default)]
 pub struct Memory {
     state: Arc<Mutex<State>>,
@@ -56,7 +56,7 @@ pub struct Memory {
 struct State {
     /// Sorted, so that listings are exact and nothing depends on a hash.
     objects: BTreeMap<String, Stored>,
-    /// Writes so far; the source of unique tags.
+    /// The number of writes so far: the source of unique tags.
     writes: u64,
 }
 
@@ -76,7 +76,7 @@ impl Memory {
         Self::default()
     }
 
-    /// An empty store whose tags are a function of the bytes alone, as S3's are for simple puts: equal bytes have equal
+    /// An empty store whose tags are a function of the bytes alone, as S3's are for simple puts. Equal bytes have equal
     /// tags, so If-Match does not notice that an object was changed and changed back.
     pub fn with_content_etags() -> Self {
         Self {
@@ -85,16 +85,17 @@ impl Memory {
         }
     }
 
-    /// Every operation through this handle, and the clones made of it, takes a time drawn uniformly from `range`, by
-    /// tokio's clock (so paused time works). The effect takes place at the end of it: dropped before, an operation has
-    /// not happened.
+    /// Makes every operation through this handle, and through its later clones, take a time that is drawn uniformly
+    /// from `range`, by tokio's clock (so paused time works). The operation takes effect at the end of that time. An
+    /// operation that is dropped earlier has not happened.
     #[must_use]
     pub fn with_latency(mut self, range: Range<Duration>, seed: u64) -> Self {
         self.latency = Some(Arc::new(Latency::new(range, seed)));
         self
     }
 
-    /// On which terms this object was put: nothing comes of them here. `None`: there is no such object.
+    /// The terms with which this object was put. The terms have no effect in this store. `None`: there is no such
+    /// object.
     pub fn terms_of(&self, key: &str) -> Option<Terms> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.objects.get(key).map(|stored| (*stored.terms).clone())
@@ -108,7 +109,7 @@ impl Memory {
     }
 }
 
-/// No keys, no bodies.
+/// Shows no keys and no bodies.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +142,7 @@ impl State {
 }
 
 impl ObjectProvider for Memory {
-    /// It contacts nobody.
+    /// Empty: this store contacts no host.
     fn hosts(&self) -> Option<Vec<Host>> {
         Some(Vec::new())
     }

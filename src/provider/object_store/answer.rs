@@ -5,7 +5,7 @@ use crate::provider::percent;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
-/// The providers' own request ids. What stands before a store has names of its own with the same beginnings (`x-amz-cf-id` is
+/// The providers' own request ids. A gateway before a store has other names with the same beginnings (`x-amz-cf-id` is
 /// CloudFront's).
 const MARKS: [&str; 7] = [
     "x-amz-request-id",
@@ -17,21 +17,21 @@ const MARKS: [&str; 7] = [
     "x-obs-request-id",
 ];
 
-/// What was asked, as far as the answer must show that it was understood.
+/// The question, as far as the answer must show that the store understood it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    /// A page, from this continuation on.
+    /// A page of a listing, from this continuation on.
     Listing {
         token: Option<String>,
     },
-    /// S3's request for many.
+    /// S3's request to delete many objects.
     DeleteMany,
     Delete,
     Head,
     Other,
 }
 
-/// It may not have been the store that answered.
+/// The answer may not be the store's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unproven {
     #[error("the answer is no listing")]
@@ -63,12 +63,13 @@ impl Question {
         }
     }
 
-    /// Whether the body has to be looked at.
+    /// Whether the body must be checked.
     pub(super) fn is_of_the_body(&self, status: StatusCode) -> bool {
         status.is_success() && matches!(self, Self::Listing { .. } | Self::DeleteMany)
     }
 
-    /// What the head proves, in words for the error's body, which is all that `object_store` shows of an answer.
+    /// What the head proves. The result is put into words for the error's body, because `object_store` shows nothing
+    /// else of an answer.
     pub(super) fn by_the_head(
         &self,
         status: StatusCode,
@@ -82,7 +83,7 @@ impl Question {
         }
     }
 
-    /// The body, as `object_store` is to read it.
+    /// The body in the form that `object_store` reads.
     pub(super) fn by_the_body(&self, body: Bytes) -> Result<Bytes, Unproven> {
         // What is no text is no XML; the reader says so.
         let Ok(text) = std::str::from_utf8(&body) else {
@@ -118,7 +119,7 @@ fn element<'d>(document: &'d str, name: &str) -> Option<&'d str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// A token without what is written in several ways.
+/// A token in one canonical form.
 fn plain(token: &str) -> String {
     let decoded = percent::decoded(token).unwrap_or_else(|| token.to_owned());
     decoded.replace("&amp;", "&").replace(' ', "+")

@@ -8,10 +8,11 @@ use crate::{
 };
 use object_store::Error;
 
-/// `object_store`'s error as ours.
+/// `object_store`'s error as an evenkeel error.
 ///
-/// Its HTTP clients report a refusal with the status and the body in words of a private type (tests pin them), which say
-/// more than the variant: a 409 is `AlreadyExists` there, whether it says that a blob exists or that two writes raced.
+/// `object_store`'s HTTP clients report a refusal with the status and the body, in the words of a private type (tests
+/// pin the words). The words say more than the variant: a 409 is the variant `AlreadyExists`, whether a blob exists or
+/// two writes raced.
 pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
     if asked == Asked::List
         && let Some(why) = unlisted(error)
@@ -37,10 +38,10 @@ pub(super) fn failed(asked: Asked, error: &Error) -> ProviderError {
     }
 }
 
-/// How it says that it could not read a listing.
+/// `object_store`'s words for a listing that it could not read.
 const UNREADABLE: &str = "Got invalid list response: ";
 
-/// A listing that cannot be read, in words of its own.
+/// The error for a listing that cannot be read.
 fn unlisted(error: &Error) -> Option<ProviderError> {
     if matches!(error, Error::InvalidPath { .. }) {
         let why = "the listing has a key that object_store has no path for, and is lost with it: build the store with `NoRedirects`";
@@ -51,12 +52,12 @@ fn unlisted(error: &Error) -> Option<ProviderError> {
     is_no_xml.then(|| unreadable_listing(None))
 }
 
-/// A server's 404, whatever it says.
+/// Whether a server answered 404, whatever else it said.
 pub(super) fn is_http_404(error: &Error) -> bool {
     status(error) == Some(404)
 }
 
-/// ... with a code of the provider's, or a mark that our transport has seen.
+/// Whether the 404 has a code of the provider's, or a mark that [`NoRedirects`](super::NoRedirects) has seen.
 pub(super) fn is_known_absence(error: &Error) -> bool {
     is_http_404(error) && refusal(error).is_some_and(|(_, finding)| finding.outcome.verdict == Verdict::Absent)
 }
@@ -65,7 +66,7 @@ fn unproven(error: &Error) -> Option<&Unproven> {
     chain::find(error)
 }
 
-/// Our transport saw nothing that says that the object was deleted.
+/// Whether `NoRedirects` saw nothing that confirms the deletion.
 pub(super) fn is_unproven_delete(error: &Error) -> bool {
     unproven(error).is_some()
 }
@@ -76,7 +77,7 @@ fn status(error: &Error) -> Option<u16> {
 
 const STATUS: &str = "Server returned non-2xx status code: ";
 
-/// What the server refused, if it did.
+/// The refusal of a server, if the error is one.
 fn refusal(error: &Error) -> Option<(u16, Finding)> {
     const DOCUMENT: &str = "Server returned error response: ";
     const REDIRECT: &str = "Received redirect without LOCATION";
@@ -100,7 +101,7 @@ fn refusal(error: &Error) -> Option<(u16, Finding)> {
     })
 }
 
-/// What the variant says where no server did; for the others, what the transport says.
+/// What the error means if no server refused: by the variant, or by the transport's error.
 fn variant(asked: Asked, error: &Error) -> Result<ProviderError, Finding> {
     use ProviderErrorKind::*;
     Ok(match error {

@@ -1,16 +1,17 @@
 //! Names that `object_store` has no path for.
 //!
-//! Its listings fail as a whole when one key has an empty or a dot segment or a control character, and call `dir/` `dir`. So
-//! our own transport writes such names in listings as paths, and they are read back here.
+//! A listing of `object_store` fails as a whole if one key has an empty or a dot segment or a control character, and
+//! shows `dir/` as `dir`. `NoRedirects` therefore writes such names in listings as paths, and this module reads them
+//! back.
 
 use crate::provider::percent;
 use object_store::path::Path;
 use std::{borrow::Cow, fmt::Write as _};
 
-/// No store sorts anything above it, so that a listing "after" some key does not lose what follows.
+/// No store sorts anything above this character, so that a listing "after" some key does not lose what follows.
 const MARK: char = char::MAX;
 
-/// The name that a listed path stands for.
+/// The name behind a listed path.
 pub(super) fn of(path: &Path) -> Cow<'_, str> {
     match read(path.as_ref()) {
         Some(name) => Cow::Owned(name),
@@ -18,7 +19,7 @@ pub(super) fn of(path: &Path) -> Cow<'_, str> {
     }
 }
 
-/// The same of a common prefix, which `object_store` gives without its last `/`.
+/// The name behind a listed common prefix. `object_store` gives a common prefix without its last `/`.
 pub(super) fn of_prefix(path: &Path) -> String {
     read(path.as_ref()).unwrap_or_else(|| format!("{path}/"))
 }
@@ -32,7 +33,7 @@ fn read(path: &str) -> Option<String> {
     String::from_utf8(bytes?).ok()
 }
 
-/// `name` as a path, if it is none as it stands.
+/// `name` as a path, if `name` itself is not a valid path.
 #[cfg_attr(not(feature = "object_store_http"), allow(dead_code))]
 fn written(name: &str) -> Option<String> {
     let is_path = Path::parse(name).is_ok_and(|path| path.as_ref() == name) && !name.starts_with(MARK);
@@ -46,7 +47,7 @@ fn written(name: &str) -> Option<String> {
     Some(path)
 }
 
-/// A listing's document with every name as a path.
+/// A listing's document, with every name as a path.
 #[cfg_attr(not(feature = "object_store_http"), allow(dead_code))]
 pub(super) fn as_paths(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
@@ -86,13 +87,13 @@ pub(super) fn as_paths(document: &str) -> String {
     out
 }
 
-/// Whether the `<Name>` that was just opened is that of one of Azure's common prefixes.
+/// Whether the `<Name>` that was just opened belongs to one of Azure's common prefixes.
 fn is_prefix(out: &str) -> bool {
     let before = out.rfind('<').map_or(out, |name| &out[..name]).trim_end();
     before.ends_with("<BlobPrefix>")
 }
 
-/// XML's text as what it stands for. What is no reference stands for itself.
+/// The text behind XML's references. Text that is no reference stays as it is.
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// The most entries in a page, as S3 has it.
 const PAGE: usize = 1000;
 
-/// One page. It goes on after the name of its last entry, so a continuation is such a name.
+/// One page. The next page starts after the name of this page's last entry, so a continuation is such a name.
 pub(super) async fn page(store: &GenericStore, list: &List) -> Result<ListPage, ProviderError> {
     let limit = list.limit.unwrap_or(PAGE).min(PAGE);
     if limit == 0 {
@@ -43,7 +43,7 @@ pub(super) async fn page(store: &GenericStore, list: &List) -> Result<ListPage, 
     Ok(page.into_page())
 }
 
-/// One level of the tree, which `object_store` folds itself. Whether the store gave anything.
+/// One level of the tree, which `object_store` folds itself. Returns whether the store gave anything.
 async fn level(
     store: &GenericStore,
     list: &List,
@@ -70,7 +70,7 @@ async fn level(
     Ok(any)
 }
 
-/// Everything below, folded here if asked. Whether the store gave anything.
+/// Everything below, folded here if the request asks for that. Returns whether the store gave anything.
 async fn flat(
     store: &GenericStore,
     list: &List,
@@ -122,8 +122,8 @@ async fn flat(
     Ok(any)
 }
 
-/// Whether names that come in whatever order come again, by Brent's rule: each is compared with the one at the last power of
-/// two, so that a circle is found before it has been gone through four times, in the memory of one name.
+/// Detects whether names in any order repeat, by Brent's rule. Each name is compared with the name at the last power of
+/// two. A circle is found before the listing has gone through it four times, with the memory of one name.
 #[derive(Default)]
 struct Circle {
     kept: Option<String>,
@@ -147,8 +147,8 @@ fn entry(store: &GenericStore, object: &ObjectMeta) -> ListEntry {
     ListEntry::Object(store.meta(&foreign::of(&object.location), object))
 }
 
-/// The whole segments of a prefix, which is what `object_store` lists by, as far as it has a path for them; and whether these
-/// are all. `None`: everything.
+/// The whole segments of a prefix, as far as `object_store` has a path for them, because `object_store` lists by
+/// segments. And whether these are the whole prefix. `None`: list everything.
 fn segments(prefix: &str) -> (Option<Path>, bool) {
     let mut rest = prefix;
     let mut is_whole = true;
@@ -161,8 +161,8 @@ fn segments(prefix: &str) -> (Option<Path>, bool) {
     (None, is_whole)
 }
 
-/// The first entries by name among all that it is shown, in whatever order, and one more: that there is one is what a
-/// continuation says.
+/// The first entries by name among all offered entries, in any order, and one entry more: if there is one more, the
+/// page has a continuation.
 struct Lowest {
     limit: usize,
     entries: BTreeMap<String, ListEntry>,

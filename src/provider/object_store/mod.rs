@@ -1,8 +1,8 @@
 //! Any [`object_store::ObjectStore`] as an endpoint.
 //!
-//! The crate `object_store` has clients for many stores, and applications that already hold one need not build a second.
-//! What it does for a single store it does too much under a stack that can go elsewhere: by default it retries ten times
-//! over three minutes.
+//! The crate `object_store` has clients for many stores. An application that already holds such a client need not build
+//! a second one. Under a stack that can go elsewhere, `object_store` does too much for a single store: by default it
+//! retries ten times over three minutes.
 //!
 //! ```
 //! use evenkeel::provider::{GenericStore, ObjectProvider};
@@ -19,10 +19,11 @@
 //! ```
 //!
 //! # What to set in the store you bring
-//! - **The transport**: `with_http_connector(NoRedirects::new())`, of the feature `object_store_http`. `object_store`'s own
-//!   client follows redirects to wherever they lead, and believes whatever answers. A store without it is refused at its first
-//!   use, unless [`trusting_transport`](GenericStore::trusting_transport) is said, which `InMemory` and `LocalFileSystem` need,
-//!   too. It shows in the store's `Debug`; a wrapper that hides it has to be trusted.
+//! - **The transport**: `with_http_connector(NoRedirects::new())`, of the feature `object_store_http`. `object_store`'s
+//!   own client follows redirects to any place, and believes every answer. A store without `NoRedirects` is refused at
+//!   its first use, unless you call [`trusting_transport`](GenericStore::trusting_transport). `InMemory` and
+//!   `LocalFileSystem` need that call, too. The transport shows in the store's `Debug`. A wrapper that hides it needs
+//!   `trusting_transport`.
 //!
 //!   ```ignore
 //!   let store = AmazonS3Builder::from_env()
@@ -31,52 +32,55 @@
 //!       .build()?;
 //!   let store = GenericStore::new(Arc::new(store))?;
 //!   ```
-//! - **Retries off**: `with_retry(RetryConfig { max_retries: 0, ..Default::default() })`. [`GenericStore::new`] refuses a
-//!   store that shows that it retries more than once; `object_store`'s own clients show it. A store of your own, or one
-//!   behind a wrapper that hides it, is not checked. If an error says that it came after retries, *not sent* is not
-//!   claimed of it: an earlier try may have been sent.
-//! - **A connect timeout below 1 s**, which [`NoRedirects`](crate::provider::object_store) sees to. Else
-//!   `with_client_options(ClientOptions::new().with_connect_timeout(..))`, as for
-//!   [`CONNECT_TIMEOUT`](GenericStore::CONNECT_TIMEOUT). Its default is 5 s, and then the stack's own limit ends an attempt
-//!   before anybody can say that it was not sent. This is not checked.
+//! - **Retries off**: `with_retry(RetryConfig { max_retries: 0, ..Default::default() })`. [`GenericStore::new`] refuses
+//!   a store whose `Debug` shows more than one retry. `object_store`'s own clients show their retries. A store of your
+//!   own, or a store behind a wrapper that hides the retries, is not checked. An error that came after retries is never
+//!   *not sent*: an earlier try may have been sent.
+//! - **A connect timeout below 1 s**, which [`NoRedirects`](crate::provider::object_store) sets. With another
+//!   transport, use `with_client_options(ClientOptions::new().with_connect_timeout(..))`, as for
+//!   [`CONNECT_TIMEOUT`](GenericStore::CONNECT_TIMEOUT). `object_store`'s default is 5 s: then the stack's own limit
+//!   ends an attempt before anybody can say that it was not sent. The adapter does not check this.
 //!
-//! # What it sees to
-//! - Creates, If-Match and attributes are the store's own. What it says it has not (`NotImplemented`, `NotSupported`) is
-//!   refused as unsupported.
-//! - Content type, cache control and metadata round-trip, or the put is refused. A store that takes no attributes at all
-//!   (`LocalFileSystem`) needs [`GenericStore::without_write_ids`], or every put of an `ObjectClient` is refused.
-//! - Tags and storage class of a put are refused where `object_store` would not pass them on; it shows which store it is.
-//! - **Absence is proven.** A 404 is believed if its body has the provider's code. That of a HEAD, which has no body, if the
-//!   transport saw a header of the provider's and the bucket is known to be there; else a GET of one byte decides. A deletion
-//!   that nothing confirms is looked at in the same way, and, where the transport is only trusted, an empty listing, too: each
-//!   costs one request.
+//! # What the adapter ensures
+//! - Creates, If-Match and attributes are the store's own. The adapter refuses as unsupported what the store says it
+//!   does not have (`NotImplemented`, `NotSupported`).
+//! - Content type, cache control and metadata round-trip, or the put is refused. A store that takes no attributes at
+//!   all (`LocalFileSystem`) needs [`GenericStore::without_write_ids`]. Otherwise every put of an `ObjectClient` is
+//!   refused.
+//! - The adapter refuses tags and storage class of a put if `object_store` would not pass them on. The store's `Debug`
+//!   shows which store it is.
+//! - **Absence is proven.** A 404 with a body counts if the body has the provider's code. The 404 of a HEAD, which has
+//!   no body, counts if the transport saw a header of the provider's and the bucket is known to exist. Otherwise a GET
+//!   of one byte decides. An unconfirmed deletion is checked in the same way. Where the transport is only trusted, an
+//!   empty listing is checked, too. Each check costs one request.
 //! - **Foreign keys**: with `NoRedirects` they are listed as they are. They cannot be named here: see below.
 //! - No key is in an error: `object_store`'s own words quote the URL, so they are read and not shown.
 //!
-//! # What it cannot see to
-//! - A kept connection that somebody on the way has forgotten is a fault of the endpoint: reqwest does not show that it was an
-//!   old one. One of HTTP/2 that falls silent is asked on, unless the store's options have `http2_keep_alive_interval` and
-//!   `http2_keep_alive_timeout`, or `http1_only`.
-//! - `Retry-After` and request ids are not passed on by `object_store`.
-//! - A `404` without a code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict), also of a WebDAV server, whose
-//!   absences are therefore never believed.
-//! - Through a transport that is only trusted, `object_store` reads any XML or HTML document that answers a listing as an
-//!   empty page; calls `dir/` `dir`; and loses a whole listing to one key with an empty or a dot segment or a control
-//!   character, which is refused as unsupported.
-//! - Keys that end in `/` cannot be named in `object_store` and are refused as unsupported.
-//! - A listing is asked for by whole path segments and filtered here. Stores need not list in order, so one page costs a
-//!   whole listing of the segment, unless [`GenericStore::listing_in_order`] says that this one does.
-//! - A listing with a delimiter other than `/` is folded here.
-//! - Whether a store honours conditions is the store's word. One that is neither Amazon's, Microsoft's, Google's nor
-//!   `object_store`'s own is asked by a client: see [`verify`](crate::ObjectClient::verify) and
-//!   [`GenericStore::trusting_conditions`]. Alibaba's OSS: see below.
+//! # What the adapter cannot ensure
+//! - A kept connection may have been dropped by a proxy on the way. Its failure counts as a fault of the endpoint,
+//!   because reqwest does not show that the connection was old. A silent HTTP/2 connection stays in use, unless the
+//!   store's options have `http2_keep_alive_interval` and `http2_keep_alive_timeout`, or `http1_only`.
+//! - `object_store` does not pass on `Retry-After` and request ids.
+//! - A `404` without a code is a gateway's and [`Verdict::Faulty`](crate::verdict::Verdict). A WebDAV server sends no
+//!   codes, so its absences never count.
+//! - Through a transport that is only trusted, `object_store` has three faults. It reads any XML or HTML document that
+//!   answers a listing as an empty page. It shows `dir/` as `dir`. And it loses a whole listing to one key with an
+//!   empty or a dot segment or a control character; the adapter refuses such a listing as unsupported.
+//! - `object_store` cannot name keys that end in `/`. The adapter refuses them as unsupported.
+//! - `object_store` lists by whole path segments, and the adapter filters. Stores need not list in order, so one page
+//!   costs a whole listing of the segment, unless [`GenericStore::listing_in_order`] says that this store lists in
+//!   order.
+//! - The adapter folds a listing with a delimiter other than `/` itself.
+//! - Whether a store honours conditions is the store's word. A client asks a store that is neither Amazon's,
+//!   Microsoft's, Google's nor `object_store`'s own: see [`verify`](crate::ObjectClient::verify) and
+//!   [`GenericStore::trusting_conditions`]. For Alibaba's OSS see below.
 //!
 //! # Alibaba Cloud OSS
-//! Two ways, neither tried against the real service. Through its S3-compatible interface: the adapter `S3` with
-//! `preset::alibaba_oss`. Natively: OpenDAL's service `oss` through its bridge, the crate `object_store_opendal`, as an
-//! `Arc<dyn ObjectStore>` for this adapter. A create that meets an object is answered 409 `FileAlreadyExists`, which the
-//! verdicts know; the header for it, `x-oss-forbid-overwrite`, has no effect on a bucket with versioning. OSS has no
-//! conditional overwrite.
+//! There are two ways, and neither was tried against the real service. Through OSS's S3-compatible interface: the
+//! adapter `S3` with `preset::alibaba_oss`. Natively: OpenDAL's service `oss` through OpenDAL's bridge, the crate
+//! `object_store_opendal`, as an `Arc<dyn ObjectStore>` for this adapter. OSS answers a create that meets an object
+//! with 409 `FileAlreadyExists`, which the verdicts know. The header for creates, `x-oss-forbid-overwrite`, has no
+//! effect on a bucket with versioning. OSS has no conditional overwrite.
 
 #[cfg_attr(not(feature = "object_store_http"), allow(dead_code))]
 mod answer;
@@ -123,7 +127,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-/// A store of the crate `object_store`. Cheap to clone; clones share it.
+/// A store of the crate `object_store`. A clone is cheap and shares the store.
 #[derive(Clone)]
 pub struct GenericStore {
     store: Arc<dyn ObjectStore>,
@@ -134,7 +138,7 @@ pub struct GenericStore {
     passes: Passed,
     conditions: Capability,
     transport: Transport,
-    /// The bucket is there: the store has spoken of an object in it.
+    /// The bucket exists: the store has given an answer about an object in it.
     is_there: Arc<AtomicBool>,
     names: Names,
 }
@@ -143,17 +147,17 @@ pub struct GenericStore {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unfit {
-    /// It retries by itself.
+    /// The store retries by itself.
     #[error("the store retries {0} times by itself; set `max_retries: 0` in its `RetryConfig`")]
     Retries(u64),
 }
 
 impl GenericStore {
-    /// What to set as connect timeout in the store's `ClientOptions`: just below the shortest limit that the stack sets to
-    /// an attempt before it has learnt (1 s), so that an unreachable endpoint is told from a slow one.
+    /// The connect timeout to set in the store's `ClientOptions`. The value is just below the shortest limit of an
+    /// attempt before the stack has learnt (1 s), so that an unreachable endpoint differs from a slow one.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 
-    /// This store.
+    /// An endpoint of this store.
     ///
     /// # Errors
     /// [`Unfit::Retries`] if the store shows that it retries more than once.
@@ -177,15 +181,17 @@ impl GenericStore {
         }
     }
 
-    /// Takes a store whose transport is not [`NoRedirects`]; without this, every request to such a store is refused. What is
-    /// trusted, as nothing of it is seen here:
+    /// Accepts a store whose transport is not [`NoRedirects`]. Without this, every request to such a store is refused.
+    /// The adapter sees nothing of the transport, and trusts it in two things:
     ///
-    /// - that it **follows no redirect**: else requests, with whatever headers its client leaves on them, go where the answer
-    ///   says, past all [constraints](crate::endpoint::Constraints). `object_store`'s own clients follow ten;
-    /// - that a **success is the store's**. What can be confirmed is: the absence of an object, a deletion and an empty listing
-    ///   by a GET of one byte, which costs a request. A gateway's page as one of several pages of a listing is not seen.
+    /// - The transport **follows no redirect**. Otherwise requests, with the headers that the client leaves on them, go
+    ///   where the answer says, past all [constraints](crate::endpoint::Constraints). `object_store`'s own clients
+    ///   follow ten.
+    /// - A **success is the store's**. The adapter confirms what it can: it confirms the absence of an object, a
+    ///   deletion and an empty listing by a GET of one byte, which costs a request. The adapter does not notice a
+    ///   gateway's page among several pages of a listing.
     ///
-    /// A store that contacts nobody (`InMemory`, `LocalFileSystem`) has no transport, and nothing is trusted.
+    /// A store that contacts no host (`InMemory`, `LocalFileSystem`) has no transport, and there is nothing to trust.
     #[must_use]
     pub fn trusting_transport(mut self) -> Self {
         if self.transport == Transport::Unknown {
@@ -194,23 +200,23 @@ impl GenericStore {
         self
     }
 
-    /// For a store that takes no attributes: a put's write id is left out, so that a put without attributes is possible.
-    /// A retry then cannot recognise its own earlier success, and says that it may have been applied.
+    /// For a store that takes no attributes. A put carries no write id, so that a put without attributes is possible. A
+    /// retry then cannot recognise its own earlier success, and says that the put may have been applied.
     #[must_use]
     pub fn without_write_ids(mut self) -> Self {
         self.write_ids = false;
         self
     }
 
-    /// Tags are the store's versions instead of its ETags: for a store whose conditional overwrite asks for the version,
-    /// as Google's generation. Set by itself for `GoogleCloudStorage`.
+    /// Uses the store's versions as tags, not its ETags: for a store whose conditional overwrite asks for the version,
+    /// as Google's does for the generation. `GoogleCloudStorage` has this without the call.
     #[must_use]
     pub fn tags_are_versions(mut self) -> Self {
         self.versions = true;
         self
     }
 
-    /// For a store that gives no tags. Otherwise an answer without one is taken for no answer of the store: it may be a
+    /// For a store that gives no tags. Otherwise an answer without a tag does not count as the store's: it may be a
     /// gateway's page, or S3's success with an error document in it.
     #[must_use]
     pub fn without_tags(mut self) -> Self {
@@ -218,29 +224,30 @@ impl GenericStore {
         self
     }
 
-    /// The store lists in ascending order of the keys' bytes, as S3, GCS, Azure and `InMemory` do: a page then ends the
-    /// listing it needed. If it turns out not to, the listing fails as faulty.
+    /// Declares that the store lists in ascending order of the keys' bytes, as S3, GCS, Azure and `InMemory` do. The
+    /// adapter then stops a listing when the page is full. If the store turns out not to list in order, the listing
+    /// fails as faulty.
     #[must_use]
     pub fn listing_in_order(mut self) -> Self {
         self.in_order = true;
         self
     }
 
-    /// For a store that is known to keep to creates and to If-Match on puts, so that nobody need ask it; see
-    /// `S3::trusting_conditions`. `InMemory`, `LocalFileSystem`, Amazon's, Microsoft's and Google's own are trusted by
-    /// themselves.
+    /// For a store that is known to keep to creates and to If-Match on puts, so that nobody needs to ask the store; see
+    /// `S3::trusting_conditions`. `InMemory`, `LocalFileSystem`, and Amazon's, Microsoft's and Google's own stores are
+    /// trusted without the call.
     #[must_use]
     pub fn trusting_conditions(mut self) -> Self {
         self.conditions = Capability::Kept;
         self
     }
 
-    /// The store.
+    /// The store itself.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
     }
 
-    /// A key that is the same text as a path.
+    /// The path whose text equals the key.
     fn path(&self, key: &Key) -> Result<Path, ProviderError> {
         self.names.check(key)?;
         Path::parse(key.as_str())
@@ -274,7 +281,7 @@ impl GenericStore {
         })
     }
 
-    /// The tag that every real answer of a store with tags carries.
+    /// The tag. Every real answer of a store with tags carries one.
     fn confirmed(&self, tag: Option<ETag>) -> Result<Option<ETag>, ProviderError> {
         if tag.is_none() && !self.untagged {
             return Err(wrong(Symptom::ErrorDocument, None));
@@ -284,7 +291,7 @@ impl GenericStore {
     }
 }
 
-/// What of a put's terms the store passes on, as `object_store` (0.14) has it. The others drop tags without a word.
+/// The terms of a put that the store passes on, as of `object_store` (0.14). The other stores drop tags silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Passed {
     tags: bool,
@@ -292,7 +299,7 @@ struct Passed {
 }
 
 impl Passed {
-    /// ... by what the store prints of itself, which shows beneath a wrapper, too.
+    /// By the store's `Debug`, which shows beneath a wrapper, too.
     fn by(shown: &str) -> Self {
         let is = |name: &str| shown.contains(name);
         let tagging = is("AmazonS3 {") || is("MicrosoftAzure {");
@@ -317,7 +324,7 @@ impl Passed {
     }
 }
 
-/// Whether the store keeps to the conditions of a put, by what it prints of itself.
+/// Whether the store keeps to the conditions of a put, by the store's `Debug`.
 fn conditions(shown: &str) -> Capability {
     let is = |name: &str| shown.contains(name);
     let bucket = shown
@@ -341,14 +348,14 @@ fn retries(shown: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// Neither the store's configuration nor its name, which may hold a bucket or a path.
+/// Shows neither the store's configuration nor its name, which may hold a bucket or a path.
 impl fmt::Debug for GenericStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GenericStore").finish_non_exhaustive()
     }
 }
 
-/// Whose rules for names hold.
+/// Whose rules for names apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Names {
     Azures,
@@ -357,7 +364,7 @@ enum Names {
 }
 
 impl Names {
-    /// ... by what the store prints of itself.
+    /// By the store's `Debug`.
     fn by(shown: &str) -> Self {
         if shown.contains("MicrosoftAzure {") {
             Self::Azures
@@ -521,7 +528,7 @@ impl ObjectProvider for GenericStore {
         self.names.check(key)
     }
 
-    /// Lists nothing: under a path that nobody uses.
+    /// Lists a path that nobody uses, and so nothing.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         self.admitted()?;
         let nowhere = Path::from(NOWHERE);

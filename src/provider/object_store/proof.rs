@@ -1,4 +1,4 @@
-//! What is believed of a store, and of whom.
+//! Which answers of which store count.
 
 use super::{GenericStore, error, error::failed};
 use crate::provider::{ProviderError, ProviderErrorKind, refusal::Asked};
@@ -8,18 +8,18 @@ use std::sync::atomic::Ordering;
 /// A path that nobody uses.
 pub(super) const NOWHERE: &str = ".evenkeel/warm-up";
 
-/// Who sees to it that no request leaves for elsewhere, and that no gateway is believed.
+/// Who ensures that no request leaves for another place, and that no gateway is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transport {
-    /// Ours: `NoRedirects`.
+    /// evenkeel's transport: `NoRedirects`.
     Ours,
-    /// Whoever brought the store says so.
+    /// The user who brought the store declared it.
     Trusted,
     Unknown,
 }
 
 impl Transport {
-    /// ... by what the store prints of its clients, of which it may have several: one for the data, one for credentials.
+    /// By the `Debug` of the store's clients. A store may have several: one for the data, one for credentials.
     pub(super) fn by(shown: &str) -> Self {
         let (clients, ours) = ("HttpClient(", "HttpClient(NoRedirects)");
         match (shown.matches(clients).count(), shown.matches(ours).count()) {
@@ -40,7 +40,8 @@ impl GenericStore {
         }
     }
 
-    /// What is under a path, by a GET of one byte: the only question whose refusal says in its body whose it is.
+    /// Looks at what is under a path, by a GET of one byte: only the refusal of a GET says in its body whose refusal it
+    /// is.
     pub(super) async fn look(&self, path: &Path) -> Result<(), ProviderError> {
         let options = GetOptions {
             range: Some(GetRange::Bounded(0..1)),
@@ -66,7 +67,7 @@ impl GenericStore {
         found
     }
 
-    /// Whether it is a store that answers here, by what it says of this path.
+    /// Whether a store answers here, by the answer for this path.
     pub(super) async fn answers(&self, path: &Path) -> Result<(), ProviderError> {
         match self.look(path).await {
             Err(absent) if absent.kind() == ProviderErrorKind::NotFound => Ok(()),
@@ -74,8 +75,8 @@ impl GenericStore {
         }
     }
 
-    /// Why a HEAD failed. Its 404 has no body, so that a gateway's looks like a store's, and a missing bucket's like a missing
-    /// object's.
+    /// Why a HEAD failed. A HEAD's 404 has no body. A gateway's 404 looks like a store's, and a missing bucket's like a
+    /// missing object's.
     pub(super) async fn missing(&self, path: &Path, error: &object_store::Error) -> ProviderError {
         let believed = error::is_known_absence(error) && self.is_there.load(Ordering::Relaxed);
         if believed || !error::is_http_404(error) {

@@ -1,4 +1,4 @@
-//! The HTTP client under `object_store`'s stores, as this crate trusts it.
+//! The HTTP client under `object_store`'s stores that this crate trusts.
 
 use super::answer::{Question, Unproven};
 use crate::{
@@ -41,34 +41,36 @@ type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 /// let store = GenericStore::new(Arc::new(store))?;
 /// ```
 ///
-/// # What it does
-/// - **No redirect is followed.** It would leave the permitted locations, with the request's headers.
-/// - **Connecting takes 0.9 s at most** ([`GenericStore::CONNECT_TIMEOUT`](super::GenericStore::CONNECT_TIMEOUT)), or less if
-///   less was set.
-/// - **A listing must be a listing**: a document of S3's or Azure's, whose continuation is not where it was asked to begin.
+/// # What the transport does
+/// - **It follows no redirect.** A redirect would leave the permitted locations, with the request's headers.
+/// - **Connecting takes 0.9 s at most** ([`GenericStore::CONNECT_TIMEOUT`](super::GenericStore::CONNECT_TIMEOUT)), or
+///   less if less was set.
+/// - **A listing must be a listing**: a document of S3's or Azure's, whose continuation differs from the start of the
+///   request.
 /// - **A part is no whole**: `206` to a request without a range is an error.
-/// - **A deletion must be confirmed**, and the 404 to a HEAD carry a header of the provider's. What a gateway answers is an
-///   error.
-/// - **How a put's body leaves is told**, so that a slow line is not taken for a silent store.
-/// - **Foreign keys do not break a listing**: `m//n`, `./q`, control characters, and `dir/` beside `dir` are listed as they
-///   are.
+/// - **A deletion must be confirmed**, and the 404 to a HEAD must carry a header of the provider's. A gateway's answer
+///   is an error.
+/// - **The transport reports how a put's body leaves**, so that a slow line does not look like a silent store.
+/// - **Foreign keys do not break a listing**: `m//n`, `./q`, control characters, and `dir/` beside `dir` are listed as
+///   they are.
 ///
-/// # What it takes over from `ClientOptions`
-/// Everything that can be asked of them. They do not tell root certificates, default headers and a DNS resolver: with one of
-/// these building the store fails, and [`configured`](Self::configured) takes them instead. Addresses are tried in the order
-/// of the resolver.
+/// # What the transport takes over from `ClientOptions`
+/// The transport takes over every option that `ClientOptions` show. They do not show root certificates, default headers
+/// and a DNS resolver. With one of these in the options, building the store fails: pass them to
+/// [`configured`](Self::configured) instead. The transport tries addresses in the order of the resolver.
 #[derive(Clone, Default)]
 pub struct NoRedirects {
     configure: Option<Arc<Configure>>,
 }
 
 impl NoRedirects {
-    /// With what the store's `ClientOptions` say.
+    /// A transport with the store's `ClientOptions`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// ... and with this: root certificates, a DNS resolver, an identity. Redirects stay off.
+    /// A transport with the store's `ClientOptions`, further configured by `configure`: root certificates, a DNS
+    /// resolver, an identity. Redirects stay off.
     #[must_use]
     pub fn configured(configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static) -> Self {
         Self {
@@ -77,7 +79,7 @@ impl NoRedirects {
     }
 }
 
-/// Found in a store's `Debug` by [`GenericStore::new`](super::GenericStore::new).
+/// [`GenericStore::new`](super::GenericStore::new) looks for this text in a store's `Debug`.
 pub(super) const NAME: &str = "NoRedirects";
 
 impl fmt::Debug for NoRedirects {
@@ -102,12 +104,12 @@ impl HttpConnector for NoRedirects {
 
 struct Transport {
     client: reqwest::Client,
-    /// That a date cannot be read.
+    /// Whether a warning about an unreadable date was given.
     told: AtomicBool,
 }
 
 impl Transport {
-    /// A large body leaves piece by piece, and is told of; everything else as `object_store` sends it.
+    /// Sends a large body piece by piece and reports its progress. Everything else goes out as `object_store` sends it.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let large = request.body().content_length() > WORTH_TELLING;
         let Some(progress) = request.extensions().get::<Progress>().filter(|_| large).cloned() else {
@@ -127,7 +129,7 @@ impl Transport {
     }
 }
 
-/// As `object_store` has it, as far as it is asked for: the error's own sources say the rest.
+/// The error in `object_store`'s form, as far as anybody asks: the error's own sources say the rest.
 fn broken(error: reqwest::Error) -> HttpError {
     let kind = match () {
         () if error.is_timeout() => HttpErrorKind::Timeout,
@@ -177,8 +179,8 @@ impl HttpService for Transport {
     }
 }
 
-/// A date that `object_store` could not read would cost the whole object. In its place stands the beginning of time, as it
-/// does where there is none: some stores must have one.
+/// Replaces a date that `object_store` could not read, because such a date would cost the whole object. The replacement
+/// is the beginning of time, as `object_store` uses where there is no date: some stores must have a date.
 fn readable(headers: &mut HeaderMap) -> bool {
     let Some(date) = headers.get(LAST_MODIFIED) else {
         return true;
@@ -190,7 +192,7 @@ fn readable(headers: &mut HeaderMap) -> bool {
     readable
 }
 
-/// As `object_store` (0.14) builds its own client.
+/// The client as `object_store` (0.14) builds its own.
 fn taken_over(options: &ClientOptions) -> object_store::Result<ClientBuilder> {
     let shown = format!("{options:?}");
     let untold = [

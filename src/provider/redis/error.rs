@@ -4,7 +4,7 @@ use crate::{
 };
 use redis::RedisError;
 
-/// A failed command.
+/// The error of a failed command.
 pub(super) fn failed(error: &RedisError) -> ProviderError {
     of(verdicts::finding(error), error)
 }
@@ -14,7 +14,8 @@ pub(super) fn connecting(error: &RedisError) -> ProviderError {
     of(verdicts::connecting(error), error)
 }
 
-/// The same with TLS. A plain server waits for the end of what it takes for a command.
+/// The error of a failure to connect with TLS. A plain server waits for the end of the bytes, which it takes for a
+/// command.
 pub(super) fn connecting_with_tls(error: &RedisError) -> ProviderError {
     let mut found = verdicts::connecting(error);
     if found.detail.code.as_deref() == Some(Symptom::ConnectTimeout.as_str()) {
@@ -39,7 +40,7 @@ fn of(found: Finding, error: &RedisError) -> ProviderError {
     }
 }
 
-/// An answer that the command does not have.
+/// The error for an answer that the command cannot have.
 pub(super) fn nonsense() -> ProviderError {
     ProviderError::faulty("the answer made no sense").with_code("nonsense")
 }

@@ -1,4 +1,4 @@
-//! A value as a server stores it: what is asked, and what the answers say.
+//! A value in the form in which a server stores it: the arguments of commands, and the meaning of answers.
 
 use super::{
     cluster::Reply,
@@ -53,7 +53,7 @@ impl<'p> Arguments<'p> {
     }
 }
 
-/// What came of a put.
+/// The result of a put.
 pub(super) fn put_answer(answer: &Answer, put: &Put) -> Result<PutAnswer, ProviderError> {
     match answer {
         Answer::Int(script::DONE | script::OWN) => Ok(PutAnswer::new(Version::new(put.write_id.as_str(), ""))),
@@ -64,7 +64,7 @@ pub(super) fn put_answer(answer: &Answer, put: &Put) -> Result<PutAnswer, Provid
     }
 }
 
-/// What came of a read; `None`: there is nothing.
+/// The result of a read. `None`: there is no value.
 pub(super) fn value(answer: Answer) -> Result<Option<Value>, ProviderError> {
     let Answer::Array(fields) = answer else {
         return Err(nonsense());

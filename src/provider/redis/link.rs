@@ -1,4 +1,4 @@
-//! The connection to one server, and what an exchange on it says of it.
+//! The connection to one server, and what each exchange shows about the connection.
 
 use super::error;
 use crate::{
@@ -18,18 +18,18 @@ type Exchange<'l> = Watch<'l, MultiplexedConnection, RedisError>;
 
 pub(super) struct Link {
     client: Client,
-    /// Whether a server that sends somebody elsewhere is the wrong one to be connected to.
+    /// Whether a server that redirects a command is the wrong server.
     is_alone: bool,
     line: Line<MultiplexedConnection, RedisError>,
 }
 
 impl Link {
-    /// To a server that has everything, under a name that may lead to another one tomorrow.
+    /// A link to a server that has all keys. The server's name may lead to another server tomorrow.
     pub(super) const fn to_server(client: Client) -> Self {
         Self::new(client, true)
     }
 
-    /// To a node of a cluster, which sends those elsewhere who ask it for what others have.
+    /// A link to a node of a cluster. A node redirects commands for keys of other nodes.
     pub(super) const fn to_node(client: Client) -> Self {
         Self::new(client, false)
     }
@@ -42,7 +42,7 @@ impl Link {
         }
     }
 
-    /// The server; none where it is a socket on this host.
+    /// The server's host. Empty if the server is a socket on this host.
     pub(super) fn hosts(&self) -> Vec<Host> {
         match self.client.get_connection_info().addr() {
             ConnectionAddr::Tcp(name, port) | ConnectionAddr::TcpTls { host: name, port, .. } => {
@@ -52,7 +52,7 @@ impl Link {
         }
     }
 
-    /// One command and its answer.
+    /// Sends one command and returns the answer.
     pub(super) async fn command(&self, command: &Cmd) -> Result<RedisResult<Value>, ProviderError> {
         let (mut connection, watch) = self.connection().await?;
         let answer = connection.req_packed_command(command).await;
@@ -61,7 +61,7 @@ impl Link {
         Ok(answer)
     }
 
-    /// Several commands in one go, and the answer to each.
+    /// Sends several commands in one go and returns the answer to each.
     pub(super) async fn pipeline(&self, mut pipeline: Pipeline) -> Result<Vec<RedisResult<Value>>, ProviderError> {
         let (mut connection, watch) = self.connection().await?;
         let answers: RedisResult<Vec<RedisResult<Value>>> = pipeline.ignore_errors().query_async(&mut connection).await;
@@ -87,7 +87,7 @@ impl Link {
         })
     }
 
-    /// Broken; or good, but to a server that is not the one it was.
+    /// Whether the connection is broken, or leads to a server that has changed its role.
     fn is_of_no_use(&self, error: &RedisError) -> bool {
         let is_redirect = matches!(
             error.kind(),
@@ -108,7 +108,7 @@ async fn open(client: Client) -> RedisResult<MultiplexedConnection> {
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// The connection is broken, or the server is not, or does not do, what it was and did.
+/// Whether the connection is broken, or the server has changed what it is or does.
 pub(super) fn speaks_of_a_change(error: &RedisError) -> bool {
     use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly};
     error.is_io_error()

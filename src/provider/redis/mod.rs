@@ -14,28 +14,33 @@
 //! ```
 //!
 //! # What is stored
-//! A value is a hash under the namespace and the key, with the fields `v` (the bytes), `i` (the write id, which is the
-//! version, too) and, if it expires, `e` (when, in milliseconds since 1970 by the server's clock; the key itself expires
-//! then as well). `HGET sessions:42 v` in `redis-cli` shows a value. A key that holds anything else was not written by
-//! evenkeel and is not overwritten ([`Invalid`](super::ProviderErrorKind::Invalid)).
+//! A value is a hash under the namespace and the key. Field `v` is the bytes. Field `i` is the write id, which is also
+//! the version. If the value expires, field `e` is the time of expiry, in milliseconds since 1970 by the server's
+//! clock, and the key itself expires then as well. `HGET sessions:42 v` in `redis-cli` shows a value. evenkeel never
+//! overwrites a key that holds anything else, because another program wrote it
+//! ([`Invalid`](super::ProviderErrorKind::Invalid)).
 //!
-//! # What it promises
-//! - **Conditions are atomic**: a script reads, decides and writes in one step. A conditional write that finds the value of
-//!   its own write id succeeds.
-//! - **Redis itself copies asynchronously.** A write that was acknowledged can be lost when a replica takes over, and `WAIT`
-//!   does not change that: so this is never a replica under [`Replication::strong`](crate::Replication::strong). Do not build
-//!   a lock that must not fail on it.
+//! # What the adapter promises
+//! - **Conditions are atomic**: a script reads, decides and writes in one step. A conditional write that finds the
+//!   value of its own write id succeeds.
+//! - **Redis itself copies asynchronously.** An acknowledged write can be lost when a replica takes over, and `WAIT`
+//!   does not change that. A Redis endpoint is therefore never a replica under
+//!   [`Replication::strong`](crate::Replication::strong). Do not build a lock that must not fail on Redis.
 //! - **A server that refuses has not acted**: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, … are all *not sent*; see
 //!   [`redis::verdict`](crate::provider::redis::verdict).
-//! - One connection to a server carries all calls. It is opened on first use, at most 0.9 s, once for all who wait for it; what fails
-//!   before it stands is *not sent*. It is left when it breaks, when the server says that it is not the primary any more (the
-//!   name may lead to another by now), when an attempt was given up on it after half a second, and when two were given up and
-//!   nothing else was heard over it for a quarter of one. There are no retries.
+//! - One connection to a server carries all calls. The first call opens the connection, in at most 0.9 s, once for all
+//!   calls that wait. A call that fails before the connection stands is *not sent*.
+//! - The adapter leaves the connection in four cases: when the connection breaks; when the server says that it is no
+//!   longer the primary (the name may lead to another server by now); when an attempt on the connection was given up
+//!   after half a second; and when two attempts were given up and nothing else was heard over the connection for a
+//!   quarter of a second.
+//! - The adapter does not retry.
 //!
 //! # Scans
-//! Redis has no order among its keys. For each page all keys of the database are gone through (`SCAN`), and the smallest
-//! above the last page's are kept: sorted, complete for keys that are there throughout, in memory of one page; and the work
-//! grows with the database times the pages. Above [`scan_up_to`](Redis::scan_up_to) keys a scan is refused as unsupported.
+//! Redis has no order among its keys. For each page the adapter goes through all keys of the database (`SCAN`), and
+//! keeps the smallest keys above the last page's. A page is sorted, complete for keys that are there throughout, and
+//! takes the memory of one page. The work grows with the database times the pages. If the database has more than
+//! [`scan_up_to`](Redis::scan_up_to) keys, the adapter refuses the scan as unsupported.
 //!
 //! # Clusters
 //! [`Redis::cluster`] takes some nodes and finds the others. To the stack a cluster is one endpoint.
@@ -50,21 +55,24 @@
 //! # let _ = sessions; Ok(()) }
 //! ```
 //!
-//! - **What an acknowledgement is worth**: one primary has it in memory. Its replicas get it afterwards, so a write that was
-//!   acknowledged in the last moments before a replica takes over is lost, and a primary that is cut off from the others goes
-//!   on to acknowledge writes for `cluster-node-timeout` (15 s by default) that are lost for certain once it is back. A
-//!   condition holds at the primary that checked it, and no longer than it is one.
-//! - Each command touches one key, so keys need no hash tags. A namespace with braces (`{app}:`) puts all of them in one slot.
-//! - **`MOVED` and `ASK` are followed** within the attempt, up to five times, and the next call knows the way. Nothing else is
-//!   tried again. A node that fails, or sends calls elsewhere, has the next call for its slots ask for the map anew, in at
-//!   most 0.9 s and from whichever node answers; calls for other nodes' slots do not wait for that.
-//! - `CLUSTERDOWN`, a slot that nobody serves and a node that cannot be connected to are *not sent*. In a batch they are
-//!   results of the keys that they concern.
-//! - A scan goes through every primary. If slots are on the move, it does so twice, so that no key is left out that was there
-//!   throughout; only a slot that changes its node twice while one page is gathered could slip through. A dead primary
-//!   fails the page: without it none would be complete.
-//! - Only primaries are asked. The user needs `CLUSTER SLOTS`, and `CLUSTER NODES` for scans. Nodes have to be reachable
-//!   at the addresses that they give each other (`cluster-announce-ip`, `cluster-announce-hostname`).
+//! - **What an acknowledgement is worth**: one primary has the write in memory. Its replicas get the write afterwards.
+//!   A write that was acknowledged in the last moments before a replica takes over is lost. A primary that is cut off
+//!   from the other nodes acknowledges writes for `cluster-node-timeout` (15 s by default), and all of these writes are
+//!   lost once the primary is back. A condition holds at the primary that checked it, and only as long as that node is
+//!   the primary.
+//! - Each command touches one key, so keys need no hash tags. A namespace with braces (`{app}:`) puts all keys in one
+//!   slot.
+//! - **The adapter follows `MOVED` and `ASK`** within the attempt, up to five times, and the next call knows the way.
+//!   The adapter repeats nothing else. After a node failed or redirected a call, the next call for that node's slots
+//!   asks for the map anew, in at most 0.9 s and from any node that answers. Calls for other nodes' slots do not wait
+//!   for the map.
+//! - `CLUSTERDOWN`, a slot without a node and a node that cannot be reached are *not sent*. In a batch they are results
+//!   of the keys that they concern.
+//! - A scan goes through every primary. If slots are on the move, the scan goes through every primary twice, so that it
+//!   leaves out no key that was there throughout. Only a slot that changes its node twice while one page is gathered
+//!   could slip through. A dead primary fails the page: without that primary no page would be complete.
+//! - The adapter asks only primaries. The user needs `CLUSTER SLOTS`, and `CLUSTER NODES` for scans. The nodes must be
+//!   reachable at the addresses that they give each other (`cluster-announce-ip`, `cluster-announce-hostname`).
 
 mod cluster;
 mod error;
@@ -91,11 +99,11 @@ use script::Script;
 use std::{fmt, sync::Arc};
 use wire::Wire;
 
-/// What Redis takes as one string.
+/// The largest string that Redis takes.
 const LARGEST: usize = 512 * 1024 * 1024;
 
-/// A walk over so many keys takes a tenth of a second or two; more would be felt by everybody else on the server, which does
-/// one thing at a time.
+/// A walk over this many keys takes a tenth of a second or two. Every other client of the server would notice more,
+/// because the server does one thing at a time.
 const SCAN_UP_TO: u64 = 100_000;
 
 /// Keys on a Redis or Valkey server or cluster. Clones share the connections.
@@ -107,14 +115,14 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The server and database that `client` leads to. Nothing is sent before the first call.
+    /// The server and database of `client`. Nothing is sent before the first call.
     pub fn new(client: Client) -> Self {
         Self::over(Wire::Server(Link::to_server(client)))
     }
 
-    /// The cluster that `seeds` are nodes of: two or three of different hosts, or the one name that leads to all. The others
-    /// are found through them, and spoken to with the first one's user, password, TLS and settings. Nothing is sent before
-    /// the first call.
+    /// The cluster to which the `seeds` belong: two or three nodes on different hosts, or the one name that leads to
+    /// all nodes. The seeds lead to the other nodes. All nodes are contacted with the first seed's user, password, TLS
+    /// and settings. Nothing is sent before the first call.
     pub fn cluster(seeds: impl IntoIterator<Item = Client>) -> Self {
         Self::over(Wire::Cluster(Cluster::new(seeds)))
     }
@@ -127,15 +135,16 @@ impl Redis {
         }
     }
 
-    /// Puts this before every key, so that several applications can share a database. Empty by default.
+    /// Puts this namespace before every key, so that several applications can share a database. Empty by default.
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
         self.namespace = namespace.into();
         self
     }
 
-    /// The most keys in the database (all of them, at all nodes, not only those of the namespace) with which a scan is made. Default
-    /// 100,000: about 0.1 s of work for each page, in steps of 1,000 keys between which the server does other things.
+    /// The most keys in the database with which a scan is made. All keys of all nodes count, not only those of the
+    /// namespace. Default 100,000: about 0.1 s of work for each page, in steps of 1,000 keys. Between two steps the
+    /// server does other things.
     #[must_use]
     pub const fn scan_up_to(mut self, keys: u64) -> Self {
         self.scan_up_to = keys;
@@ -234,7 +243,7 @@ impl KvProvider for Redis {
     }
 }
 
-/// No address, no password.
+/// Shows no address and no password.
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")

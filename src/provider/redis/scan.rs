@@ -1,4 +1,4 @@
-//! A sorted page from a store without order: a walk over all keys that keeps the smallest.
+//! A sorted page from a store without order: a walk over all keys that keeps the smallest keys.
 
 use super::{
     Answer, Redis,
@@ -15,9 +15,9 @@ use crate::{
 use futures_util::future::try_join_all;
 use std::collections::{BTreeSet, HashSet};
 
-/// Values in a page, unless fewer are asked for.
+/// Values in a page, unless the scan asks for fewer.
 const PAGE: usize = 1_000;
-/// Keys that the server looks at in one step, between which it serves others.
+/// Keys that the server looks at in one step. Between two steps the server serves other clients.
 const STEP: usize = 1_000;
 
 pub(super) async fn page(redis: &Redis, scan: &Scan) -> Result<ScanPage, ProviderError> {
@@ -67,7 +67,7 @@ struct Walk<'s> {
 }
 
 impl Walk<'_> {
-    /// Over all keys of one server.
+    /// Walks over all keys of one server.
     async fn of(&self, link: &Link) -> Result<Smallest, ProviderError> {
         let mut smallest = Smallest::new(self.most);
         let mut cursor = b"0".to_vec();
@@ -100,11 +100,12 @@ impl Walk<'_> {
         }
     }
 
-    /// Over all keys of a cluster.
+    /// Walks over all keys of a cluster.
     ///
-    /// A key that moves while this goes on can be ahead of the walk at the node that it leaves and behind it at the one that
-    /// it enters. So if any slot was on its way, all nodes are walked over once more: a key that had moved before the first
-    /// walks ended is where it went for all of the second, and one that had not was where it came from for all of the first.
+    /// A key may move during the walk. Then the key can be ahead of the walk at its old node, and behind the walk at
+    /// its new node. If any slot was moving, all nodes are therefore walked a second time. A key that moved before the
+    /// first walks ended is at its new node for all of the second walk. Any other key was at its old node for all of
+    /// the first walk.
     async fn of_all(&self, cluster: &Cluster, scan_up_to: u64) -> Result<Smallest, ProviderError> {
         let before = cluster.survey().await?;
         allowed(before.keys, scan_up_to)?;
@@ -125,11 +126,11 @@ impl Walk<'_> {
     }
 }
 
-/// The smallest keys that were offered. A walk can offer one twice.
+/// The smallest of the offered keys. A walk can offer a key twice.
 struct Smallest {
     most: usize,
     keys: BTreeSet<String>,
-    /// Keys that are no text.
+    /// The number of keys that are no text.
     foreign: u64,
 }
 
@@ -187,7 +188,8 @@ async fn step(link: &Link, cursor: &[u8], pattern: &str) -> Result<(Vec<u8>, Vec
     Ok((next, keys.collect::<Result<_, _>>()?))
 }
 
-/// The values of these keys, without those that have expired meanwhile; and how many are somebody else's.
+/// The values of these keys, without values that have expired meanwhile. And how many of the keys hold another
+/// program's data.
 async fn values(redis: &Redis, keys: Vec<String>) -> Result<(Vec<Entry>, u64), ProviderError> {
     let full: Vec<_> = keys.iter().map(|key| redis.full(key)).collect();
     let replies = redis.wire.each(&full, |at, _| read(&full[at])).await?;
@@ -206,7 +208,7 @@ async fn values(redis: &Redis, keys: Vec<String>) -> Result<(Vec<Entry>, u64), P
     Ok((entries, foreign))
 }
 
-/// The glob of all keys that start so, with what a glob takes for itself escaped.
+/// The glob of all keys with this prefix. Characters with a meaning in globs are escaped.
 fn pattern(namespace: &str, prefix: &str) -> String {
     let mut pattern = String::new();
     for c in namespace.chars().chain(prefix.chars()) {

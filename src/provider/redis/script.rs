@@ -1,9 +1,9 @@
-//! The scripts: each reads, decides and writes one key in one step, which is what makes conditions atomic.
+//! The scripts. Each script reads, decides and writes one key in one step, which makes conditions atomic.
 
 use redis::Cmd;
 use std::sync::LazyLock;
 
-/// A script and the name by which a server that has seen it knows it.
+/// A script, and its name at a server that has seen the script.
 pub(super) struct Script {
     code: &'static str,
     name: LazyLock<String>,
@@ -11,18 +11,18 @@ pub(super) struct Script {
 
 /// What a script returns.
 pub(super) const DONE: i64 = 1;
-/// The value there was stored under this very write id.
+/// The value there has this write's own id.
 pub(super) const OWN: i64 = 2;
 pub(super) const EXISTS: i64 = 3;
 pub(super) const CHANGED: i64 = 4;
-/// The key holds something that is not ours.
+/// The key holds something that evenkeel did not write.
 pub(super) const FOREIGN: i64 = 5;
 
-/// Stores a value. ARGV: value, write id, condition (`always`, `absent`, `version`), version, life in milliseconds, or nothing
-/// for none, or `kept`.
+/// Stores a value. ARGV: value, write id, condition (`always`, `absent`, `version`), version, life in milliseconds, or
+/// nothing for no expiry, or `kept`.
 ///
-/// The first write is one that a server without memory refuses (a DEL would not be, and would let the rest pass). Field `e`
-/// repeats the expiry, so that one command reads everything.
+/// The first write is a command that a server without memory refuses. (The server would not refuse a DEL, and would
+/// then let the rest pass.) Field `e` repeats the expiry, so that one command reads everything.
 pub(super) static PUT: Script = Script {
     code: PUT_CODE,
     name: LazyLock::new(|| name(PUT_CODE)),
@@ -61,7 +61,7 @@ fn name(code: &str) -> String {
 }
 
 impl Script {
-    /// A call by name, for a server that has seen it.
+    /// A call by name, for a server that has seen the script.
     pub(super) fn by_name(&self, key: &[u8], arguments: &[&[u8]]) -> Cmd {
         call("EVALSHA", &self.name, key, arguments)
     }

@@ -1,8 +1,8 @@
-//! What Redis and Valkey answer, and what it means. Feature `redis`.
+//! What the answers of Redis and Valkey mean. Feature `redis`.
 //!
-//! Redis checks before it acts: a server that answers with one of these codes has not done what it was asked. So a fault
-//! among them is *not sent* in the sense of [`Sent::No`]: provably not acted on, and safe to try elsewhere, whatever the
-//! command was. A broken connection or nonsense proves nothing.
+//! Redis checks before it acts. A server that answers with one of these codes has not executed the command. A fault
+//! with such a code is therefore *not sent* in the sense of [`Sent::No`]: the server provably did not act, and any
+//! command is safe to try elsewhere. A broken connection or nonsense proves nothing.
 //!
 //! ```
 //! use evenkeel::{provider::RedisVerdicts, verdict::{Classify, Sent, Verdict}};
@@ -12,11 +12,11 @@
 //! assert_eq!((outcome.verdict, outcome.sent), (Verdict::Faulty, Sent::No));
 //! ```
 //!
-//! The client's own retries are not looked at here: a `MultiplexedConnection` has none, a `ConnectionManager` only
-//! reconnects, and a cluster client should be given `retries(0)`: it repeats a command after a broken connection, applied or
-//! not, out of the same count by which it follows redirects. Without them a redirect is an error, *not sent*, from which it
-//! has learnt the way for the next attempt. ([`provider::Redis::cluster`](crate::provider::Redis::cluster) follows redirects
-//! and repeats nothing.)
+//! `RedisVerdicts` does not look at the client's own retries. A `MultiplexedConnection` has none. A `ConnectionManager`
+//! only reconnects. A cluster client needs `retries(0)`: after a broken connection it repeats a command, applied or
+//! not, and counts these repetitions together with the redirects that it follows. With `retries(0)` a redirect is an
+//! error, *not sent*, and the client has learnt the way for the next attempt.
+//! ([`provider::Redis::cluster`](crate::provider::Redis::cluster) follows redirects and repeats nothing.)
 
 use crate::verdict::{
     Classify, Detail, Finding, Outcome, Sent,
@@ -32,15 +32,15 @@ use std::{error::Error, io, sync::Arc};
 /// One code and its meaning.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// The first word of the server's answer, or of what the client calls it.
+    /// The first word of the server's answer, or the client's word for the failure.
     pub code: &'static str,
-    /// What it means.
+    /// The verdict on this code.
     pub verdict: Verdict,
-    /// Whether the command may have been acted on.
+    /// Whether the server may have acted on the command.
     pub sent: Sent,
     /// The words that an error shows.
     pub phrase: &'static str,
-    /// Why.
+    /// The reason for the verdict.
     pub why: &'static str,
 }
 
@@ -54,7 +54,7 @@ const fn row(code: &'static str, verdict: Verdict, sent: Sent, phrase: &'static 
     }
 }
 
-/// By the server's code.
+/// The codes of servers.
 #[rustfmt::skip]
 pub const CODES: &[Row] = &[
     row("LOADING", Faulty, No, "the server is loading its data", "it has restarted; minutes for a large data set"),
@@ -80,7 +80,7 @@ pub const CODES: &[Row] = &[
     row("ERR", Caller, Maybe, "the command was refused", "wrong here, wrong everywhere"),
 ];
 
-/// Of what the server says behind `ERR`: the part by which it is known.
+/// Known parts of the server's text after `ERR`.
 #[rustfmt::skip]
 pub const MESSAGES: &[Row] = &[
     row("max number of clients", Throttled, No, "the server has too many clients", "healthy and full"),
@@ -88,7 +88,7 @@ pub const MESSAGES: &[Row] = &[
     row("without any password configured", Denied, No, "the server has no password", "a client with one speaks to a server without"),
 ];
 
-/// By what the client itself calls the failure.
+/// The client's own kinds of failure.
 #[rustfmt::skip]
 pub const KINDS: &[(ErrorKind, Row)] = &[
     (ErrorKind::AuthenticationFailed, row("AUTH", Denied, No, "user or password is wrong", "or the service that knows them is down")),
@@ -117,7 +117,7 @@ impl<T> Classify<T, RedisError> for RedisVerdicts {
     }
 }
 
-/// What an error says. The server's message is looked at and never shown: it can quote what it was sent.
+/// What an error means. The server's message can quote the command, so the message is read and never shown.
 pub(crate) fn finding(error: &RedisError) -> Finding {
     if let Some(code) = error.code() {
         let message = error.detail().unwrap_or_default();
@@ -150,7 +150,7 @@ pub(crate) fn finding(error: &RedisError) -> Finding {
     }
 }
 
-/// What an error says that came while connecting, when nothing of the command had been written.
+/// What an error while connecting means, when nothing of the command had been written.
 pub(crate) fn connecting(error: &RedisError) -> Finding {
     let mut found = if error.is_io_error() || error.kind() == ErrorKind::Client {
         Finding::symptom(match io_kind(error) {

@@ -1,4 +1,4 @@
-//! One server or a cluster of them, for those who only know of keys.
+//! One server or a cluster, for code that knows only keys.
 
 use super::{
     cluster::{Cluster, Reply},
@@ -15,7 +15,7 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    /// One command about one key.
+    /// Sends one command about one key.
     pub(super) async fn command(&self, key: &[u8], command: &Cmd) -> Reply {
         match self {
             Self::Server(link) => link.command(command).await,
@@ -23,8 +23,8 @@ impl Wire {
         }
     }
 
-    /// A command about each of these keys, in one go to each server that has some of them. `command` is told which key, and
-    /// whether it is the first in its go.
+    /// Sends a command about each of these keys, in one go to each server that has some of them. `command` gets the
+    /// key, and whether the key is the first in its go.
     pub(super) async fn each(
         &self,
         keys: &[Vec<u8>],
@@ -48,7 +48,7 @@ impl Wire {
         }
     }
 
-    /// Connects, and has the server say that it is there.
+    /// Connects, and waits until the server answers.
     pub(super) async fn warm_up(&self) -> Result<(), ProviderError> {
         match self {
             Self::Server(link) => {

@@ -11,7 +11,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Headers;
 use std::error::Error;
 
-/// The SDK's error as ours. `None` for the answer to a HEAD that says *not found*: nothing in it says what is not there.
+/// The SDK's error as an evenkeel error. `None` for a HEAD that says *not found*: its answer does not say what is
+/// absent.
 pub(super) fn of_head<E>(asked: Asked, error: &SdkError<E>) -> Option<ProviderError>
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -19,7 +20,7 @@ where
     (!is_empty_404(error)).then(|| refused_with(asked, error, true))
 }
 
-/// *Not found* by the answer to a HEAD, whoever vouches for it.
+/// *Not found*, from the answer to a HEAD. The caller knows that the store itself answered.
 pub(super) fn absent<E>(error: &SdkError<E>) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -33,7 +34,7 @@ where
     )
 }
 
-/// The SDK's error as ours.
+/// The SDK's error as an evenkeel error.
 pub(super) fn failed<E>(asked: Asked, error: &SdkError<E>) -> ProviderError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -41,7 +42,7 @@ where
     refused_with(asked, error, false)
 }
 
-/// A 404 without a body: only a HEAD is answered so by a store.
+/// A 404 without a body. A store answers so only to a HEAD.
 pub(super) fn is_empty_404<E>(error: &SdkError<E>) -> bool {
     error.raw_response().is_some_and(|answer| {
         let body = answer.body().bytes();
@@ -74,7 +75,7 @@ where
     }
 }
 
-/// What is known of a refusal beside its code, which the answer to a HEAD has not.
+/// What is known of a refusal beside the code. The answer to a HEAD has no code.
 fn words(status: u16, code: Option<&str>, region: Option<&str>, head: bool) -> Option<String> {
     const NO_BODY: &str = "the answer to a HEAD does not say why";
     let elsewhere = match (status, code) {
@@ -91,7 +92,7 @@ fn words(status: u16, code: Option<&str>, region: Option<&str>, head: bool) -> O
     })
 }
 
-/// Where the bucket lies, if that is a name of a region and nothing else: a server chose it.
+/// Where the bucket lies, if the text is the name of a region and nothing else: a server chose the text.
 fn region(headers: &Headers) -> Option<&str> {
     let region = headers.get("x-amz-bucket-region")?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

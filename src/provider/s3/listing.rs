@@ -19,7 +19,7 @@ use aws_sdk_s3::{
 /// The most that S3 gives in one page.
 pub(super) const PAGE: usize = 1000;
 
-/// It is a listing, and the SDK could not read it: a key has a character that XML 1.0 forbids, which S3 writes all the same.
+/// Whether the answer is a listing that the SDK cannot read: S3 writes keys with characters that XML 1.0 forbids.
 pub(super) fn is_unreadable(error: &SdkError<ListObjectsV2Error>) -> bool {
     const ROOT: &[u8] = b"<ListBucketResult";
     let answer = error.raw_response().filter(|answer| answer.status().is_success());
@@ -27,7 +27,7 @@ pub(super) fn is_unreadable(error: &SdkError<ListObjectsV2Error>) -> bool {
     body.windows(ROOT.len()).any(|at| at == ROOT)
 }
 
-/// Why there is no page. A success that the SDK cannot read is none.
+/// Why there is no page. A success that the SDK cannot read is a failure.
 pub(super) fn failed(error: &SdkError<ListObjectsV2Error>) -> ProviderError {
     match error {
         SdkError::ServiceError(read) if read.raw().status().is_success() && error.code().is_none() => {

@@ -1,7 +1,7 @@
 //! Any S3-compatible endpoint, on the AWS SDK.
 //!
-//! The SDK is made for one endpoint and defends itself alone: it retries, waits and holds on. Under a stack that can go
-//! elsewhere each of these costs seconds, so [`S3::new`] rebuilds the client it is given without them.
+//! The SDK is made for one endpoint and defends that endpoint alone: it retries, waits and holds on. Under a stack that
+//! can go elsewhere, each of these costs seconds. [`S3::new`] therefore rebuilds the given client without them.
 //!
 //! ```
 //! use evenkeel::provider::s3::{S3, preset};
@@ -13,55 +13,58 @@
 //! assert_eq!(store.bucket(), "orders");
 //! ```
 //!
-//! # What it sees to
-//! - Every 200 must carry what a real one carries: an ETag, the length that was announced, the range that was asked for, the
-//!   checksum if one was sent. S3 can answer 200 with an error document; that is [`Verdict::Faulty`], no object. So are a
-//!   `204`, and a part that does not say which part it is.
-//! - A body is collected within the attempt, so that its failure is this attempt's failure. How it moves, either way, is
-//!   [told](crate::request::Progress), so that a large one may take as long as it takes.
-//! - Attributes round-trip or are refused; see [`Attributes`]. A put without a content type is stored under the store's
+//! # What the adapter ensures
+//! - Every 200 must carry what a real 200 carries: an ETag, the announced length, the requested range, and the checksum
+//!   if the store sent one. S3 can answer 200 with an error document. Such an answer is [`Verdict::Faulty`], not an
+//!   object. A `204`, and a part that does not say which part it is, are faulty, too.
+//! - The attempt includes the whole body, so that a failure of the body is this attempt's failure. The adapter
+//!   [reports](crate::request::Progress) how a body moves, up or down, so that a large body may take as long as it
+//!   needs.
+//! - Attributes round-trip, or the put is refused; see [`Attributes`]. The store gives a put without a content type its
 //!   default (`application/octet-stream`), which then comes back.
-//! - Neither `Debug` nor an error shows a key, a signature or a credential. The provider's own messages are not passed on,
-//!   because they quote keys; the code and the request id are.
+//! - Neither `Debug` nor an error shows a key, a signature or a credential. The provider's messages quote keys, so
+//!   errors carry only the provider's code and request id.
+//! - Absence and success count only from the store itself. A `404` is *not found* if the body has the store's code. The
+//!   answer to a HEAD has no body: there a *mark* stands for the code (a request id in the head, see
+//!   [`S3::with_marks`]), once the bucket is known to exist. Otherwise the adapter sends a GET of the key's first byte,
+//!   whose refusal says what is missing. That happens once for each bucket, and each time at a store without marks. The
+//!   adapter confirms a delete whose answer has no mark in the same way. A gateway's answer is [`Verdict::Faulty`].
+//! - The adapter leaves out a header beside the body that it cannot read (a date in an unknown form, a count that is no
+//!   number), and warns once.
+//! - **A dead connection is not a dead endpoint.** When a pooled connection breaks before the first byte of an answer,
+//!   the adapter repeats the request at once, and counts no fault. It repeats reads, deletes, and puts with a
+//!   [`WriteId`]. (If the store refuses the repeated write, the first one may be the cause. The write then fails as at
+//!   first: it may have been applied.)
+//! - The adapter closes all connections of the pool in two cases. Either two connections in a row broke, so that the
+//!   pool is taken for old. Or two requests were given up, and no connection has answered since the first one, which is
+//!   a quarter of a second ago or more: the pool would reuse a silent HTTP/2 connection for ever.
 //!
-//! - Absence, and success, are believed of the store alone. A `404` is *not found* if its body has the store's code, which
-//!   the answer to a HEAD cannot have: there a *mark* stands for it (a request id in the head, see [`S3::with_marks`]), once
-//!   the bucket is known to be there. Else the key is asked for with a GET of its first byte, whose refusal says what is
-//!   missing: at a store that marks nothing, and once for each bucket. A delete whose answer has no mark is confirmed in the
-//!   same way. What a gateway says is [`Verdict::Faulty`].
-//! - A header beside the body that cannot be read (a date in a form of its own, a count that is no number) is left out,
-//!   and a warning says so once.
-//! - **A connection that died is not an endpoint that did.** What a connection of the pool breaks off before any byte of its
-//!   answer is asked again at once, and no fault: reads, deletes, and puts with a [`WriteId`]. (What such a write is refused for
-//!   the second time may be its own doing. Then it fails as it did at first: it may have been applied.) Where two break off
-//!   in a row, the whole pool is taken for old and closed. It is closed, too, where two requests were given up and nothing was
-//!   heard over any connection since the first, a quarter of a second ago or more: a connection of HTTP/2 that fell silent would
-//!   be asked for ever.
-//!
-//! # What it cannot see to
-//! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores do; they answer
-//!   200. For a store that is known to, use [`S3::without_conditional_put`]; for one that is known not to,
-//!   [`S3::trusting_conditions`]. Others are asked by a client, in the background if nobody called
-//!   [`verify`](crate::ObjectClient::verify) before.
-//! - S3's ETag is a function of the content for simple puts: If-Match does not notice that an object was changed and
+//! # What the adapter cannot ensure
+//! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores ignore the
+//!   header and answer 200. For a store that is known to ignore it, use [`S3::without_conditional_put`]; for a store
+//!   that is known to honour it, [`S3::trusting_conditions`]. A client asks all other stores, in the background if
+//!   nobody called [`verify`](crate::ObjectClient::verify) before.
+//! - For simple puts, S3's ETag is a function of the content. If-Match does not notice that an object was changed and
 //!   changed back.
-//! - A body of which no length was announced, and which came in no chunks, may be shorter than it was: over TLS a broken end
-//!   shows, over plain HTTP/1.0 it does not.
-//! - `HEAD` answers have no body, so that a refusal there says no more than its status, and of a 301 the region.
-//! - Listings are asked for as plain XML, not `encoding-type=url`, which some stores label and do not apply. Keys that
-//!   passed through [`Key`] survive that. A page that a foreign key makes unreadable (XML forbids most
-//!   control characters, U+FFFE and U+FFFF) is asked for a second time, with that encoding. If it cannot be read then, it is
-//!   [`Verdict::Faulty`] and says so.
-//! - Connections are told apart by what the SDK's own HTTP clients show of them: their local address, and a handle to close
-//!   them. With one of your own that shows neither, a connection that died is a fault of the endpoint. With one that several
-//!   clients share, this one knows, and closes, what it used itself. Where none is set, the client gets the SDK's default (hyper 1,
-//!   rustls, proxies from the environment), also where an old behaviour version had another.
-//! - Of the addresses behind a name the SDK tries one after the other, without a limit for each: a dead one that comes first takes
-//!   all of the 0.9 s for connecting. Kept connections to the others are used meanwhile. New connections that hang by chance
-//!   cost the attempts that need one; those are *not sent*.
-//! - Redirects are not followed by the SDK's own HTTP clients. One of your own, which [`S3::new`] keeps, is trusted not to.
-//! - Credentials are loaded by the SDK within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] does
-//!   that beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.
+//! - A body may arrive cut short if the answer announced no length and was not chunked. Over TLS the adapter sees the
+//!   broken end, over plain HTTP/1.0 not.
+//! - `HEAD` answers have no body. A refusal of a HEAD says no more than its status, and for a 301 the region.
+//! - The adapter requests listings as plain XML, not with `encoding-type=url`, which some stores label and do not
+//!   apply. Keys that passed through [`Key`] survive plain XML. A foreign key can make a page unreadable (XML forbids
+//!   most control characters, U+FFFE and U+FFFF): the adapter requests such a page a second time, with that encoding. A
+//!   page that is still unreadable is [`Verdict::Faulty`] and says so.
+//! - The adapter tells connections apart by what the SDK's own HTTP clients show: the local address, and a handle to
+//!   close the connection. With an HTTP client of yours that shows neither, a dead connection is a fault of the
+//!   endpoint. With an HTTP client that several SDK clients share, this adapter knows and closes only the connections
+//!   that it used itself. Without an HTTP client in the configuration, the SDK's default applies (hyper 1, rustls,
+//!   proxies from the environment), also where an old behaviour version had another default.
+//! - The SDK tries the addresses behind a name one after the other, without a limit for each. A dead address that comes
+//!   first takes all of the 0.9 s for connecting. Kept connections to the other addresses stay in use meanwhile. If
+//!   some new connections hang, only the attempts that need one fail, and they are *not sent*.
+//! - The SDK's own HTTP clients do not follow redirects. [`S3::new`] keeps an HTTP client of yours, and trusts it not
+//!   to follow redirects either.
+//! - The SDK loads credentials within the first call, in up to 5 s (its default). [`ObjectProvider::warm_up`] loads
+//!   them beforehand, and a [`Keeper`](crate::credentials::Keeper) waits for less.
 //!
 //! [`Verdict::Faulty`]: crate::verdict::Verdict
 //! [`Attributes`]: crate::request::object::Attributes
@@ -112,28 +115,28 @@ use std::{
     time::Duration,
 };
 
-/// A bucket at an S3-compatible endpoint. Cheap to clone; clones share connections.
+/// A bucket at an S3-compatible endpoint. A clone is cheap and shares the connections.
 #[derive(Clone)]
 pub struct S3 {
     client: Client,
     bucket: Arc<str>,
-    /// What its user says of it.
+    /// The capabilities that the user stated.
     stated: Option<Capabilities>,
-    /// What is known of the provider at its host.
+    /// The capabilities that are known of the provider at this host.
     known: Arc<OnceLock<Capabilities>>,
     create_header: Option<Arc<str>>,
     defaults: Arc<Terms>,
     marks: Marks,
-    /// The bucket was seen to be there, by this adapter or a clone.
+    /// Whether this adapter or a clone has seen that the bucket exists.
     bucket_seen: Arc<AtomicBool>,
 }
 
 impl S3 {
-    /// The longest that connecting may take: just below the shortest limit that the stack sets to an attempt before it has
-    /// learnt (1 s), so that an unreachable endpoint is told from a slow one, and a write is known to be unsent.
+    /// The longest that connecting may take. The value is just below the shortest limit of an attempt before the stack
+    /// has learnt (1 s). An unreachable endpoint thus differs from a slow one, and a write is known to be unsent.
     pub const CONNECT_TIMEOUT: Duration = CONNECT_TIMEOUT;
 
-    /// This bucket, through a client rebuilt from the configuration of the one given:
+    /// This bucket, through a client that is rebuilt from the given client's configuration:
     ///
     /// | | becomes | because |
     /// |---|---|---|
@@ -141,9 +144,9 @@ impl S3 {
     /// | connect timeout | 0.9 s, or less if less was set | see [`S3::CONNECT_TIMEOUT`] |
     /// | stalled-stream protection | off | it waits 20 s; an attempt's limit covers bodies both ways and is shorter |
     /// | headers beside the body that cannot be read | left out | the SDK would give up the whole object |
-    /// | connections | watched, and closed when they fell silent | see the [module](self) |
+    /// | connections | watched, and closed when silent | see the [module](self) |
     ///
-    /// Everything else is kept: credentials, region, HTTP client, interceptors, checksums, the other timeouts.
+    /// Everything else stays: credentials, region, HTTP client, interceptors, checksums, the other timeouts.
     pub fn new(client: Client, bucket: impl Into<Arc<str>>) -> Self {
         Self {
             client: prepared(&client),
@@ -157,12 +160,12 @@ impl S3 {
         }
     }
 
-    /// By which this store's own answers are known, in place of [`preset::MARKS`]: names of headers of which it puts at least
-    /// one on everything it says, and nothing in between does. What the presets' stores put there is in
-    /// [`preset`](preset#marks).
+    /// Sets the marks of this store's own answers, in place of [`preset::MARKS`]. Marks are names of headers. The store
+    /// puts at least one of them on everything it says, and nothing between the client and the store does.
+    /// [`preset`](preset#marks) lists the marks of the presets' stores.
     ///
-    /// Without any, or where an answer has none, a *not found* to a HEAD and the success of a delete are confirmed by a GET
-    /// of the key's first byte: that is one request more, and as safe.
+    /// Without marks, or for an answer without a mark, a GET of the key's first byte confirms a *not found* to a HEAD
+    /// and the success of a delete. That is one request more, and as safe.
     ///
     /// ```
     /// use evenkeel::provider::s3::{S3, preset};
@@ -176,21 +179,22 @@ impl S3 {
         self
     }
 
-    /// For a store that ignores `If-None-Match` and `If-Match`: creates, conditional overwrites and conditional deletes are
-    /// refused as unsupported, before anything is sent, rather than overwriting or removing silently. Google's XML interface
-    /// and Alibaba's S3-compatible one are taken for such stores by themselves; see [`preset`].
+    /// For a store that ignores `If-None-Match` and `If-Match`. The adapter refuses creates, conditional overwrites and
+    /// conditional deletes as unsupported before anything is sent, so that none of them overwrites or removes silently.
+    /// The adapter knows Google's XML interface and Alibaba's S3-compatible interface as such stores; see [`preset`].
     #[must_use]
     pub const fn without_conditional_put(mut self) -> Self {
         self.stated = Some(Capabilities::all(Capability::Lacking));
         self
     }
 
-    /// For a store that is known to keep to `If-None-Match` and `If-Match` on puts: you have [asked
-    /// it](crate::ObjectClient::verify) when the service was set up, or its provider answers for it. Nobody asks it in the
-    /// background any more, and [`require_verified`](crate::client::object::ObjectClientBuilder::require_verified) is content.
-    /// Amazon S3 is trusted by itself. **If it is not true, a create overwrites silently.**
+    /// For a store that is known to keep to `If-None-Match` and `If-Match` on puts: you [asked the
+    /// store](crate::ObjectClient::verify) when you set up the service, or its provider vouches for it. Nobody asks the
+    /// store in the background any more, and
+    /// [`require_verified`](crate::client::object::ObjectClientBuilder::require_verified) is satisfied. Amazon S3 is
+    /// trusted without this. **If the store ignores conditions after all, a create overwrites silently.**
     ///
-    /// It says nothing of `If-Match` on deletes, which some stores ignore that keep to the others.
+    /// This says nothing of `If-Match` on deletes, which some stores ignore although they keep to the others.
     #[must_use]
     pub const fn trusting_conditions(mut self) -> Self {
         let mut trusted = Capabilities::all(Capability::Kept);
@@ -199,12 +203,13 @@ impl S3 {
         self
     }
 
-    /// For a store whose create is a header of its own, which is sent as `true` in place of `If-None-Match: *`:
-    /// `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite` (IBM). Conditional overwrites and deletes are refused as
-    /// unsupported.
+    /// For a store whose create is a header of its own: `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite`
+    /// (IBM). The adapter sends this header as `true` in place of `If-None-Match: *`. It refuses conditional overwrites
+    /// and deletes as unsupported.
     ///
-    /// Both providers say that the header has **no effect on a bucket with versioning**, enabled or suspended: there a create
-    /// overwrites. Whether Alibaba's S3-compatible interface honours it is not documented and was not tried.
+    /// Both providers say that the header has **no effect on a bucket with versioning**, enabled or suspended: there a
+    /// create overwrites. Whether Alibaba's S3-compatible interface honours the header is not documented and was not
+    /// tried.
     #[must_use]
     pub fn with_create_header(mut self, name: impl Into<Arc<str>>) -> Self {
         self.create_header = Some(name.into());
@@ -214,8 +219,9 @@ impl S3 {
         self
     }
 
-    /// Says this with every put, where the put does not say otherwise: storage class, encryption, tags. What a bucket's
-    /// policy demands of each put belongs here: probes and [`verify`](crate::ObjectClient::verify) carry nothing else.
+    /// Sets defaults for every put: storage class, encryption, tags. The put's own terms take precedence. What a
+    /// bucket's policy demands of each put belongs here: probes and [`verify`](crate::ObjectClient::verify) carry
+    /// nothing else.
     ///
     /// ```
     /// use evenkeel::provider::s3::{S3, preset};
@@ -226,25 +232,25 @@ impl S3 {
     ///     .with_put_defaults(Terms::new().encryption(Encryption::kms("alias/orders")).tag("team", "billing"));
     /// ```
     ///
-    /// What a store does not know it refuses ([`Verdict::Caller`](crate::verdict::Verdict)) or, as some do with tags and
-    /// classes, ignores.
+    /// A store refuses a term that it does not know ([`Verdict::Caller`](crate::verdict::Verdict)). Some stores ignore
+    /// unknown tags and classes instead.
     #[must_use]
     pub fn with_put_defaults(mut self, defaults: Terms) -> Self {
         self.defaults = Arc::new(defaults);
         self
     }
 
-    /// The bucket.
+    /// The bucket's name.
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// The rebuilt client, for what evenkeel has no operation for.
+    /// The rebuilt client, for operations that evenkeel does not have.
     pub const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Refuses what the store is known to ignore or to refuse.
+    /// Refuses a condition that the store is known to ignore or to refuse.
     fn demand(&self, condition: Conditional) -> Result<(), ProviderError> {
         if self.capabilities().get(condition) != Capability::Lacking {
             return Ok(());
@@ -256,8 +262,8 @@ impl S3 {
     }
 }
 
-/// The same client as a stack wants it: what [`S3::new`] does to the one it is given. For a
-/// [`Failover`](crate::Failover) over SDK clients.
+/// The same client as a stack needs it: rebuilt as [`S3::new`] rebuilds its client. For a [`Failover`](crate::Failover)
+/// over SDK clients.
 ///
 /// ```
 /// use evenkeel::provider::s3::{prepared, preset};
@@ -280,7 +286,7 @@ pub fn prepared(client: &Client) -> Client {
     Client::from_conf(config)
 }
 
-/// The bucket only: the client's Debug shows its whole configuration.
+/// Shows only the bucket: the client's `Debug` shows the whole configuration.
 impl fmt::Debug for S3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3")
@@ -451,7 +457,8 @@ impl ObjectProvider for S3 {
         check_terms(&terms.over(&self.defaults))
     }
 
-    /// What its user has said; else kept at Amazon's own hosts, lacking at those that are known for it, unknown elsewhere.
+    /// The capabilities that the user stated. Without a statement: kept at Amazon's own hosts, lacking at hosts that
+    /// are known to lack them, unknown elsewhere.
     fn capabilities(&self) -> Capabilities {
         let known = || {
             let hosts = ObjectProvider::hosts(self).unwrap_or_default();
@@ -460,8 +467,8 @@ impl ObjectProvider for S3 {
         self.stated.unwrap_or_else(|| *self.known.get_or_init(known))
     }
 
-    /// Where the SDK would send a GET: its own rules for regions, buckets and dual stack decide, and its interceptors see a
-    /// request that is not sent.
+    /// Where the SDK would send a GET. The SDK's own rules for regions, buckets and dual stack decide. Its interceptors
+    /// see a request that is not sent.
     fn hosts(&self) -> Option<Vec<Host>> {
         let (http, asked) = Recorder::new();
         let config = self
@@ -477,8 +484,8 @@ impl ObjectProvider for S3 {
         asked.during(request.send()).map(|host| vec![host])
     }
 
-    /// A listing of one entry: it needs the permission that a HEAD of the bucket needs, and both its success and its refusal
-    /// have a body, which says what is wrong.
+    /// A listing of one entry. The listing needs the permission that a HEAD of the bucket needs. Its success and its
+    /// refusal both have a body, which says what is wrong.
     async fn warm_up(&self) -> Result<(), ProviderError> {
         let one = List {
             prefix: Key::RESERVED.to_owned(),

@@ -1,4 +1,4 @@
-//! Configurations to start from: what differs between S3-compatible providers, as far as it is known.
+//! Configurations to start from: the known differences between S3-compatible providers.
 //!
 //! | preset | endpoint | addressing | checksums | create | tried against a real server |
 //! |---|---|---|---|---|---|
@@ -17,32 +17,36 @@
 //! | [`garage`] | yours | path style | when required | no statement | not tried |
 //! | [`generic`] | yours | yours | yours | – | s3s-fs 0.14 in-process (path style, both checksum modes), moto 5.2 on loopback |
 //!
-//! "Create" is what the provider's documents, or public reports of bugs, say of `If-None-Match: *` on a put and of its kin, as
-//! far as we know them. **Only Amazon's word is taken without asking.** Elsewhere, where documents are silent or ahead of the
-//! store, a create overwrites and is answered 200: a client asks the store itself,
-//! [in the background](crate::ObjectClient::verify) if nobody does before. The two that are known to lack it get no create and no
-//! If-Match from the start, whether the client was made from the preset or not: their hosts are known.
-//! [`S3::without_conditional_put`](super::S3::without_conditional_put) says the same of any other,
-//! [`S3::trusting_conditions`](super::S3::trusting_conditions) the contrary. "When required" is right for every store: the SDK
-//! adds checksums otherwise, which older ones refuse.
+//! "Create" is what the provider's documents or public reports of bugs say of `If-None-Match: *` on a put and of
+//! similar conditions, as far as we know them. **evenkeel takes only Amazon's word without asking.** Where another
+//! provider's documents are silent or ahead of the store, a create may overwrite and be answered 200. A client
+//! therefore asks the store itself, [in the background](crate::ObjectClient::verify) if nobody does before.
+//!
+//! Two stores are known to lack create and If-Match: they get neither from the start. Their hosts are known, so that a
+//! client that was made without the preset is covered, too.
+//! [`S3::without_conditional_put`](super::S3::without_conditional_put) declares the same of any other store,
+//! [`S3::trusting_conditions`](super::S3::trusting_conditions) the contrary.
+//!
+//! "When required" is right for every store. Otherwise the SDK adds checksums, which older stores refuse.
 //!
 //! # Marks
-//! By which headers a store's own answers are told from those of a gateway before it, where there is no body (to a HEAD, to
-//! a delete); see [`S3::with_marks`](super::S3::with_marks). Where an answer has none, one request more asks for a body.
+//! A mark is a header that tells a store's own answer from the answer of a gateway before the store. Marks matter where
+//! an answer has no body (to a HEAD, to a delete); see [`S3::with_marks`](super::S3::with_marks). Where an answer has
+//! no mark, one request more asks for a body.
 //!
-//! | store | marks | by whose word |
+//! | store | marks | source |
 //! |---|---|---|
 //! | AWS, OVHcloud, Scaleway, Huawei | `x-amz-request-id`, `x-amz-id-2`: [`MARKS`], the default | their documents |
 //! | MinIO, Ceph, and so Hetzner, Exoscale, IONOS, STACKIT as far as they are built on it | the same | their sources and documents |
 //! | Alibaba OSS | `x-oss-request-id`: [`ALIBABA_OSS_MARKS`] | its documents |
 //! | Google's XML interface | `x-guploader-uploadid`: [`GOOGLE_XML_MARKS`] | its documents |
-//! | Cloudflare R2 | none: `cf-ray` is on everything that Cloudflare's front says, too | public reports show no request id |
+//! | Cloudflare R2 | none: Cloudflare's front puts `cf-ray` on everything, too | public reports show no request id |
 //! | Garage | none that we know of | – |
-//! | moto 5.2 | `x-amzn-requestid`, which is none: each *not found* and delete is confirmed | seen here |
+//! | moto 5.2 | `x-amzn-requestid`, which is no mark: each *not found* and delete is confirmed | seen here |
 //! | s3s-fs 0.14 | none, unless a layer adds them | seen here |
 //!
-//! Each gives a [`Builder`]: add credentials, and whatever else you need, and build. **Without credentials requests go
-//! unsigned**, and most stores answer that access was denied.
+//! Each preset gives a [`Builder`]: add credentials and whatever else you need, and build. **Without credentials
+//! requests go unsigned**, and most stores answer that access was denied.
 //!
 //! ```
 //! use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation};
@@ -60,13 +64,13 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 
-/// What Amazon S3 puts on everything it says, and most of those that speak its protocol.
+/// The headers that Amazon S3, and most stores that speak its protocol, put on all their answers.
 pub const MARKS: [&str; 2] = ["x-amz-request-id", "x-amz-id-2"];
 
-/// What Alibaba Cloud OSS puts on everything it says.
+/// The headers that Alibaba Cloud OSS puts on all its answers.
 pub const ALIBABA_OSS_MARKS: [&str; 2] = ["x-oss-request-id", "x-amz-request-id"];
 
-/// What Google Cloud Storage puts on everything it says.
+/// The header that Google Cloud Storage puts on all its answers.
 pub const GOOGLE_XML_MARKS: [&str; 1] = ["x-guploader-uploadid"];
 
 /// Where the bucket's name stands in a URL.
@@ -85,16 +89,18 @@ pub fn aws(region: impl Into<String>) -> Builder {
         .region(Region::new(region.into()))
 }
 
-/// STACKIT Object Storage in this region (`eu01`). Whether it honours conditions on puts is not documented: a client asks it.
+/// STACKIT Object Storage in this region (`eu01`). Its documents do not say whether it honours conditions on puts: a
+/// client asks the store.
 pub fn stackit(region: impl Into<String>) -> Builder {
     let region = region.into();
     classic(format!("https://object.storage.{region}.onstackit.cloud"), region)
 }
 
-/// Alibaba Cloud OSS in this region (`eu-central-1`), through its S3-compatible interface. It was reported to answer 501 to
-/// `If-None-Match` and `If-Match` on puts, so that creates are refused here. Its own create-only is a header of another name:
-/// [`S3::with_create_header`](super::S3::with_create_header)`("x-oss-forbid-overwrite")`, which a client then asks about. Its marks are
-/// [`ALIBABA_OSS_MARKS`].
+/// Alibaba Cloud OSS in this region (`eu-central-1`), through its S3-compatible interface. Reports say that the
+/// interface answers 501 to `If-None-Match` and `If-Match` on puts, so the adapter refuses creates here. OSS has a
+/// header of its own for creates: set
+/// [`S3::with_create_header`](super::S3::with_create_header)`("x-oss-forbid-overwrite")`, and a client asks whether the
+/// store honours it. The marks are [`ALIBABA_OSS_MARKS`].
 pub fn alibaba_oss(region: impl Into<String>) -> Builder {
     let region = region.into();
     let url = format!("https://s3.oss-{region}.aliyuncs.com");
@@ -130,50 +136,52 @@ pub fn exoscale(zone: impl Into<String>) -> Builder {
     classic(format!("https://sos-{zone}.exo.io"), zone)
 }
 
-/// IONOS Object Storage in this region (`eu-central-3`). Its older endpoints have names of another form: see
-/// [`generic`].
+/// IONOS Object Storage in this region (`eu-central-3`). Its older endpoints have names of another form: use
+/// [`generic`] for them.
 pub fn ionos(region: impl Into<String>) -> Builder {
     let region = region.into();
     classic(format!("https://s3.{region}.ionoscloud.com"), region)
 }
 
-/// Cloudflare R2 of this account (its id). A bucket with a jurisdiction is at `{account}.eu.r2.cloudflarestorage.com`: give
-/// `account.eu`.
+/// Cloudflare R2 of this account (the account's id). A bucket with a jurisdiction is at
+/// `{account}.eu.r2.cloudflarestorage.com`: pass `account.eu`.
 pub fn cloudflare_r2(account: impl AsRef<str>) -> Builder {
     let account = account.as_ref();
     classic(format!("https://{account}.r2.cloudflarestorage.com"), "auto")
 }
 
-/// Google Cloud Storage through its XML interface, with HMAC keys. Its create is a header (`x-goog-if-generation-match`)
-/// that cannot be mixed with this protocol's, and it was reported to ignore `If-None-Match` on a put and to answer 200: creates
-/// and conditional writes are refused here. The provider `Gcs` has them. Its marks are [`GOOGLE_XML_MARKS`].
+/// Google Cloud Storage through its XML interface, with HMAC keys. This interface has a create header
+/// (`x-goog-if-generation-match`) that cannot be mixed with the S3 protocol's headers. Reports say that the interface
+/// ignores `If-None-Match` on a put and answers 200. The adapter therefore refuses creates and conditional writes here.
+/// The provider `Gcs` has them. The marks are [`GOOGLE_XML_MARKS`].
 pub fn google_xml() -> Builder {
     classic("https://storage.googleapis.com", "auto")
 }
 
-/// A MinIO server at this URL. It was reported to ignore If-Match on deletes.
+/// A MinIO server at this URL. Reports say that MinIO ignores If-Match on deletes.
 pub fn minio(url: impl Into<String>) -> Builder {
     classic(url, "us-east-1")
 }
 
-/// A Ceph object gateway at this URL. What is signed as region is the name of the zone group, often `default`. It was reported
-/// to read a tag in If-Match only without its quotes (also at providers that run it): a client finds out, and sends it so.
+/// A Ceph object gateway at this URL. Requests are signed with the name of the zone group as region, often `default`.
+/// Reports say that Ceph reads a tag in If-Match only without its quotes (also at providers that run Ceph). A client
+/// finds out, and sends the tag without quotes.
 pub fn ceph(url: impl Into<String>, zone_group: impl Into<String>) -> Builder {
     classic(url, zone_group)
 }
 
-/// A Garage cluster at this URL. What is signed as region is its `s3_region`, by default `garage`.
+/// A Garage cluster at this URL. Requests are signed with the cluster's `s3_region` as region, by default `garage`.
 pub fn garage(url: impl Into<String>, region: impl Into<String>) -> Builder {
     classic(url, region)
 }
 
-/// What all of them understand.
+/// The settings that all these stores understand.
 fn classic(url: impl Into<String>, region: impl Into<String>) -> Builder {
     generic(url, region, Addressing::Path, RequestChecksumCalculation::WhenRequired)
 }
 
-/// Any other S3-compatible endpoint. Stores that know only the classic protocol want
-/// [`WhenRequired`](RequestChecksumCalculation::WhenRequired): they refuse the checksums that the SDK adds otherwise.
+/// Any other S3-compatible endpoint. Stores that know only the classic protocol need
+/// [`WhenRequired`](RequestChecksumCalculation::WhenRequired): they refuse the checksums that the SDK otherwise adds.
 pub fn generic(
     url: impl Into<String>,
     region: impl Into<String>,

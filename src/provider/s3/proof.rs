@@ -1,4 +1,4 @@
-//! Whose word an answer is.
+//! Who gave an answer: the store, or something on the way.
 
 use super::{
     S3,
@@ -24,7 +24,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// By which a store's own answers are known: it puts at least one of these headers on each.
+/// The marks of a store's own answers: the store puts at least one of these headers on each answer.
 #[derive(Clone, Debug)]
 pub(super) struct Marks(Arc<[Arc<str>]>);
 
@@ -37,7 +37,7 @@ impl Marks {
         self.0.iter().any(|name| headers.contains_key(&**name))
     }
 
-    /// Looks at the head of one answer, which the SDK does not show of a success.
+    /// An interceptor that looks at the head of one answer. The SDK does not show the head of a success.
     pub(super) fn watch(&self) -> Watch {
         Watch {
             marks: self.clone(),
@@ -77,8 +77,8 @@ impl Intercept for Watch {
 }
 
 impl S3 {
-    /// Why a HEAD was refused. That something is not there it can say by a mark alone; a missing bucket is marked, too, so that
-    /// this one is ruled out before.
+    /// Why a HEAD was refused. A mark alone proves that something is absent. But the answer for a missing bucket has a
+    /// mark, too, so the bucket must be known to exist.
     pub(super) async fn unseen(&self, key: &Key, error: &SdkError<HeadObjectError>) -> ProviderError {
         if let Some(refused) = error::of_head(Asked::Read, error) {
             return refused;
@@ -92,13 +92,14 @@ impl S3 {
         self.missing(key).await
     }
 
-    /// The bucket is there.
+    /// Notes that the bucket exists.
     pub(super) fn see_bucket(&self) {
         self.bucket_seen.store(true, Ordering::Release);
     }
 
-    /// Why the key is not to be had: its first byte is asked for, as the refusal of a GET has a body that names what is
-    /// missing. Of a key that is there after all, the store contradicts itself, or somebody spoke for it before.
+    /// Why the key is absent. This sends a GET of the key's first byte, because the refusal of a GET has a body that
+    /// names what is missing. If the GET finds the key, the store contradicts itself, or the earlier answer was not the
+    /// store's.
     pub(super) async fn missing(&self, key: &Key) -> ProviderError {
         let ask = || {
             let byte = self.client.get_object().bucket(&*self.bucket).key(key.as_str());
@@ -115,7 +116,7 @@ impl S3 {
         }
     }
 
-    /// Who knows that a key is missing has the bucket.
+    /// A store that reports a missing key has the bucket.
     pub(super) fn noting(&self, refused: ProviderError) -> ProviderError {
         if refused.kind() == ProviderErrorKind::NotFound {
             self.see_bucket();

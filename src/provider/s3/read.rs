@@ -10,12 +10,12 @@ use aws_sdk_s3::{
 };
 use std::{collections::HashMap, time::SystemTime};
 
-/// The tag that every real 200 carries. Without it the answer is an error document, or no S3's.
+/// The tag that every real 200 carries. An answer without a tag is an error document, or not from S3.
 pub(super) fn tag(value: Option<&str>, request_id: Option<&str>) -> Result<ETag, ProviderError> {
     value.map(etag).ok_or_else(|| wrong(Symptom::ErrorDocument, request_id))
 }
 
-/// What a HEAD says.
+/// The metadata in the answer to a HEAD.
 pub(super) fn meta(key: &str, known: &HeadObjectOutput) -> Result<ObjectMeta, ProviderError> {
     let id = known.request_id();
     let size = known.content_length().and_then(|length| u64::try_from(length).ok());
@@ -29,7 +29,7 @@ pub(super) fn meta(key: &str, known: &HeadObjectOutput) -> Result<ObjectMeta, Pr
     })
 }
 
-/// What a GET says, its body collected and measured.
+/// The object in the answer to a GET, with its body collected and measured.
 pub(super) async fn object(get: &Get, mut got: GetObjectOutput) -> Result<Object, ProviderError> {
     let id = got.request_id().map(str::to_owned);
     let id = id.as_deref();

@@ -13,16 +13,16 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Removes what the SDK could not read, where it does not matter to the body: the SDK gives up a whole object for one date
-/// in a form of its own. The length and the range stay, whatever they are, and the tag's absence is noticed.
+/// Removes headers that the SDK cannot read and that do not matter to the body: the SDK gives up a whole object for one
+/// date in an unknown form. The length and the range always stay. A missing tag is noticed elsewhere.
 #[derive(Debug, Default)]
 pub(super) struct Readable {
-    /// Of which headers it has told.
+    /// The headers of which a warning was already given.
     told: Mutex<BTreeSet<&'static str>>,
 }
 
 const CONTENT_RANGE: &str = "content-range";
-/// They say where an answer ends.
+/// The headers that say where an answer ends.
 const FRAMES: [&str; 2] = ["content-length", "transfer-encoding"];
 
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ enum Form {
     Truth,
 }
 
-/// Every header that the SDK (1.157) reads as something else than text, but for `content-length`.
+/// Every header, but for `content-length`, that the SDK (1.157) reads as something else than text.
 const SECONDARY: [(&str, Form); 11] = [
     ("last-modified", Form::Date(DateTimeFormat::HttpDate)),
     ("expires", Form::Date(DateTimeFormat::HttpDate)),
@@ -61,7 +61,7 @@ impl Form {
     }
 }
 
-/// What cannot be read, and what it is called in an event: a name that the server chose is not shown.
+/// The unreadable headers, and their names in an event: an event does not show a name that the server chose.
 fn unreadable(headers: &Headers) -> Vec<(String, &'static str)> {
     let mut found: Vec<(String, &'static str)> = Vec::new();
     let mut seen = 0_u16;

@@ -14,12 +14,13 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
 use bytes::Bytes;
 
-/// Tells how the body leaves, piece by piece as the connection takes it. It was signed, measured and summed before.
+/// Reports how the body leaves, piece by piece as the connection takes it. The body was signed, measured and summed
+/// before.
 #[derive(Debug)]
 pub(super) struct Sending(Progress);
 
 impl Sending {
-    /// `None`: there is nothing to tell.
+    /// `None`: there is nothing to report.
     pub(super) fn of(body: &Bytes, progress: &Progress) -> Option<Self> {
         if body.len() > WORTH_TELLING {
             return progress.is_heard().then(|| Self(progress.clone()));

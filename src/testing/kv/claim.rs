@@ -1,6 +1,6 @@
 use crate::testing::claims::Claims;
 
-/// Something that good tables do and not all do.
+/// A capability of good tables that not every table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Claim {
@@ -8,31 +8,31 @@ pub enum Claim {
     Overwrite,
     /// A second create of a key is refused.
     Create,
-    /// ... also when both come at the same time.
+    /// Of two creates of a key at the same time, one is refused.
     AtomicCreate,
-    /// A put or a delete with a version is refused unless it is the current one.
+    /// A put or a delete with a version is refused unless the version is the current one.
     CompareAndSet,
-    /// ... also when several come at the same time.
+    /// Of several such writes at the same time with one version, all but one are refused.
     AtomicCompareAndSet,
     /// A time to live is kept to the second.
     TimeToLive,
-    /// Several values can be stored in one call.
+    /// One call can store several values.
     PutMany,
-    /// Keys can be gone through in their order.
+    /// Keys can be read in their order.
     Scan,
-    /// Scans come in pages. (A whole client gives one.)
+    /// Scans come in pages. (A whole client gives one page.)
     Paging,
     /// Keys as long as the limits say work, and longer ones are refused.
     Limits,
-    /// What does not exist is *not found*. (A write-once client needs the word of every endpoint for that, so not while one is
-    /// dead.)
+    /// A key that does not exist is *not found*. (A write-once client needs the word of every endpoint for that, so it
+    /// does not claim this while an endpoint is dead.)
     Absence,
     /// Deletes succeed. (A write-once client needs every endpoint for that, too.)
     Delete,
 }
 
 impl Claims<Claim> {
-    /// Everything.
+    /// All claims.
     pub fn all() -> Self {
         Self::none_missing()
     }

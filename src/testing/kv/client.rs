@@ -6,7 +6,8 @@ use crate::{
     },
 };
 
-/// A whole client is a door too. It streams a scan where a store pages it, so it gives one page with everything.
+/// A whole client is a door, too. The client streams a scan where a store pages it, so the door gives one page with
+/// everything.
 impl KvDoor for KvClient {
     async fn get(&self, get: Get) -> Result<Value, Refused> {
         Ok(self.get(get.key.as_str()).await?.into_value())
@@ -73,7 +74,7 @@ impl KvDoor for KvClient {
     }
 }
 
-/// Every adapter gives a version, which the checks compare.
+/// Every adapter gives a version. The checks compare the versions.
 fn answer(version: Option<Version>) -> PutAnswer {
     PutAnswer::new(version.unwrap_or_else(|| Version::new("", "")))
 }

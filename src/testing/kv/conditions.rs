@@ -5,7 +5,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 
-/// As many racers and rounds as it took to find every store that checks first and writes then.
+/// With this many racers and rounds, the suite found every store that checks first and writes then.
 const RACERS: usize = 24;
 const ROUNDS: usize = 5;
 const WRITERS: usize = 8;
@@ -40,7 +40,7 @@ pub(super) async fn racing_creates_have_one_winner<D: KvDoor>(room: &Room<'_, D>
     }
 }
 
-/// The retry of a create whose answer was lost: either it succeeds, or what it finds there carries its id.
+/// The retry of a create whose answer was lost either succeeds, or finds a value that carries its own id.
 pub(super) async fn a_repeated_create_recognises_itself<D: KvDoor>(room: &Room<'_, D>) {
     let create = room.create("a", "value");
     let first = room.ok("a create", room.door.put(create.clone()).await).version;
@@ -133,7 +133,7 @@ fn count(name: &str, value: &Value) -> usize {
         .unwrap_or_else(|| panic!("{name}: the counter is no number: {:?}", value.bytes))
 }
 
-/// Eight writers count to 25 each, by compare and set.
+/// Eight writers count to 25 each, by compare-and-set.
 pub(super) async fn racing_increments_add_up<D: KvDoor>(room: &Room<'_, D>) {
     room.store("counter", "0").await;
     let writer = async || {

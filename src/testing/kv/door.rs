@@ -5,7 +5,8 @@ use crate::{
 };
 use std::future::Future;
 
-/// Where the checks ask. Every adapter is one; implement it for whatever else takes requests for keys.
+/// Takes the requests of the checks. Every adapter is a door. Implement this trait for anything else that takes
+/// requests for keys.
 pub trait KvDoor: Send + Sync {
     /// Fetches a value.
     fn get(&self, get: Get) -> impl Future<Output = Result<Value, Refused>> + Send;
@@ -19,7 +20,7 @@ pub trait KvDoor: Send + Sync {
     fn put_many(&self, many: PutMany) -> impl Future<Output = Result<Vec<Result<PutAnswer, Refused>>, Refused>> + Send;
     /// Fetches one page of a scan.
     fn scan(&self, scan: Scan) -> impl Future<Output = Result<ScanPage, Refused>> + Send;
-    /// What it takes.
+    /// The table's limits.
     fn limits(&self) -> Limits;
 }
 

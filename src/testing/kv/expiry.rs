@@ -3,9 +3,9 @@ use crate::request::kv::{Get, GetMany, Scan};
 use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 
-/// The shortest that every provider keeps.
+/// The shortest time to live that every provider keeps.
 const LIFE: Duration = Duration::from_secs(1);
-/// It is rounded up to whole seconds, and clocks are read at two places.
+/// A time to live is rounded up to whole seconds, and two hosts read their clocks.
 const SURELY_OVER: Duration = Duration::from_millis(2_500);
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -61,7 +61,7 @@ pub(super) async fn a_put_without_a_time_to_live_stays<D: KvDoor>(room: &Room<'_
     );
 }
 
-/// The next state of a session is still that session: it ends when it would have.
+/// The next state of a session belongs to the same session, and expires when the session would have.
 pub(super) async fn a_compare_and_set_keeps_the_time_to_live<D: KvDoor>(room: &Room<'_, D>) {
     room.ok("a put", room.door.put(room.expiring("long", "1", LONG)).await);
     room.ok("a put", room.door.put(room.expiring("short", "1", LIFE)).await);

@@ -1,11 +1,12 @@
 //! What a table must do, check by check.
 //!
-//! The checks ask through a [`KvDoor`], which every [`KvProvider`](crate::provider::KvProvider) is, and which a whole client
-//! can be. Each works under a key prefix of its own, so that one table serves all of them; the table should hold nothing
-//! under `suite:` beforehand. They take about 10 s, most of which waits for values to expire.
+//! The checks send requests through a [`KvDoor`]. Every [`KvProvider`](crate::provider::KvProvider) is a door, and a
+//! whole client can be one. Each check works under a key prefix of its own, so that one table serves all checks. The
+//! table should hold nothing under `suite:` beforehand. The suite takes about 10 s, and most of that time waits for
+//! values to expire.
 //!
-//! A table that is known not to do something says so in its [`Claims`], with the reason; the checks that need it are then
-//! skipped *by name*, printed, and listed in the [`Report`].
+//! If a table is known not to do something, say so in its [`Claims`], with the reason. The checks that need that claim
+//! are then skipped *by name*, printed, and listed in the [`Report`].
 //!
 //! ```
 //! use evenkeel::{provider::MemoryTable, testing::kv::{self, Claim, Claims}};
@@ -46,17 +47,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// What a table claims to do: everything, less the named gaps.
+/// What a table claims to do: everything, except the named gaps.
 pub type Claims = super::claims::Claims<Claim>;
-/// What was run.
+/// The results of the suite.
 pub type Report = super::claims::Report<Claim>;
 /// A check that did not apply.
 pub type Skipped = super::claims::Skipped<Claim>;
 
-/// Where a check works: the door, and the prefix of all its keys.
+/// The place of a check: the door, and the prefix of all its keys.
 struct Room<'a, D> {
     door: &'a D,
-    /// The table's name and the check's, for messages.
+    /// The table's name and the check's name, for messages.
     name: String,
     prefix: String,
 }
@@ -97,7 +98,7 @@ suite! {
     keys::refusals_show_no_key [Absence];
 }
 
-/// Write ids of the suite: no two of a run, nor of two runs against one server.
+/// A write id of the suite. No two ids of a run are equal, nor of two runs against one server.
 fn fresh_id() -> WriteId {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -111,7 +112,7 @@ impl<D: KvDoor> Room<'_, D> {
         key.unwrap_or_else(|error| panic!("{}: the suite's own key: {error}", self.name))
     }
 
-    /// A put of what was not there, in a way that every replication takes.
+    /// A put of a key that does not exist, in a form that every replication takes.
     fn new_put(&self, name: &str, value: impl Into<Bytes>) -> Put {
         Put::new(self.key(name), value, fresh_id())
     }

@@ -1,10 +1,10 @@
 use super::{KvDoor, Room};
 use crate::request::kv::Scan;
 
-/// No table needs more pages than this for what the suite stores; one that does goes in circles.
+/// No table needs more pages than this for the suite's values. A table that does goes in circles.
 const MOST_PAGES: usize = 100;
 
-/// What a scan names, without the room's prefix, `name=value`. Goes on from page to page.
+/// The results of a scan, without the room's prefix, as `name=value`. Goes on from page to page.
 async fn scanned<D: KvDoor>(room: &Room<'_, D>, scan: Scan) -> Vec<String> {
     let full = |bound: Option<String>| bound.map(|bound| format!("{}{bound}", room.prefix));
     let mut scan = Scan {

@@ -1,6 +1,6 @@
 use crate::testing::claims::Claims;
 
-/// Something that good stores do and not all do.
+/// A capability of good stores that not every store has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Claim {
@@ -8,15 +8,15 @@ pub enum Claim {
     Overwrite,
     /// A second create of a key is refused.
     Create,
-    /// ... also when both come at the same time.
+    /// Of two creates of a key at the same time, one is refused.
     AtomicCreate,
     /// A put with If-Match is refused unless the tag is the current one.
     IfMatch,
-    /// ... also when several come at the same time.
+    /// Of several such puts at the same time with one tag, all but one are refused.
     AtomicIfMatch,
     /// A get with If-None-Match is answered *not modified*.
     ConditionalGet,
-    /// Equal bytes written twice have two tags. Excludes `ContentEtags`.
+    /// Two writes of equal bytes have two tags. Excludes `ContentEtags`.
     UniqueEtags,
     /// Equal bytes have equal tags, as at S3. Excludes `UniqueEtags`.
     ContentEtags,
@@ -24,12 +24,12 @@ pub enum Claim {
     Paging,
     /// Listings fold by a delimiter.
     Delimiter,
-    /// A range that asks for more last bytes than there are gives all of them.
+    /// A range that asks for more last bytes than the object has gives the whole object.
     LongSuffix,
     /// Keys of 1,024 bytes work.
     LongKeys,
-    /// What does not exist is *not found*. (A write-once client needs the word of every endpoint for that, so not while one
-    /// is dead.)
+    /// An object that does not exist is *not found*. (A write-once client needs the word of every endpoint for that, so
+    /// it does not claim this while an endpoint is dead.)
     Absence,
     /// Deletes succeed. (A write-once client needs every endpoint for that, too.)
     Delete,
@@ -39,17 +39,17 @@ pub enum Claim {
     Attributes,
     /// A get says when the object was written, as a head does.
     DatedGets,
-    /// The id of a put is the one that the caller set. (A whole client sets its own.)
+    /// The id of a put is the caller's id. (A whole client sets an id of its own.)
     WriteId,
 }
 
 impl Claims<Claim> {
-    /// Everything. Tags are unique rather than a function of the content: see [`content_etags`](Self::content_etags).
+    /// All claims. Tags are unique, and not a function of the content: see [`content_etags`](Self::content_etags).
     pub fn all() -> Self {
         Self::none_missing().without(Claim::ContentEtags, "its tags are unique")
     }
 
-    /// Tags are a function of the content.
+    /// Declares that tags are a function of the content.
     #[must_use]
     pub fn content_etags(self) -> Self {
         self.with(Claim::ContentEtags)

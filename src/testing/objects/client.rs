@@ -5,7 +5,8 @@ use crate::{
     request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
 };
 
-/// A whole client is a door too. It streams a listing where a store pages it, so it gives one page with everything.
+/// A whole client is a door, too. The client streams a listing where a store pages it, so the door gives one page with
+/// everything.
 impl ObjectDoor for ObjectClient {
     async fn put(&self, put: Put) -> Result<PutAnswer, Refused> {
         let mut call = self.put(put.key.as_str(), put.body);

@@ -5,13 +5,14 @@ use crate::{
 };
 use std::future::Future;
 
-/// Where the checks ask. Every adapter is one; implement it for whatever else takes object requests.
+/// Takes the requests of the checks. Every adapter is a door. Implement this trait for anything else that takes
+/// requests for objects.
 pub trait ObjectDoor: Send + Sync {
     /// Stores a body.
     fn put(&self, put: Put) -> impl Future<Output = Result<PutAnswer, Refused>> + Send;
-    /// Fetches a body or a part of it.
+    /// Fetches a body or a part of a body.
     fn get(&self, get: Get) -> impl Future<Output = Result<Object, Refused>> + Send;
-    /// Fetches what is known of an object.
+    /// Fetches an object's metadata.
     fn head(&self, head: Head) -> impl Future<Output = Result<ObjectMeta, Refused>> + Send;
     /// Removes an object.
     fn delete(&self, delete: Delete) -> impl Future<Output = Result<(), Refused>> + Send;

@@ -1,11 +1,11 @@
 use super::{ObjectDoor, Room, read::ODD};
 use crate::request::object::{Delete, List, ListEntry};
 
-/// No store needs more pages than this for what the suite stores; one that does goes in circles.
+/// No store needs more pages than this for the suite's objects. A store that does goes in circles.
 const MOST_PAGES: usize = 100;
 
-/// What a listing names, without the room's prefix: `name (size)` for an object, `name/…` for a common prefix. Follows the
-/// continuations.
+/// The names in a listing, without the room's prefix: `name (size)` for an object, `name/…` for a common prefix.
+/// Follows the continuations.
 async fn listed<D: ObjectDoor>(room: &Room<'_, D>, list: List) -> Vec<String> {
     let mut list = List {
         prefix: format!("{}{}", room.prefix, list.prefix),

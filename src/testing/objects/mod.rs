@@ -1,11 +1,11 @@
 //! What an object store must do, check by check.
 //!
-//! The checks ask through an [`ObjectDoor`], which every [`ObjectProvider`](crate::provider::ObjectProvider) is, and which
-//! a whole client can be. Each works under a key prefix of its own, so that one store serves all of them; the store
-//! should hold nothing under `suite/` beforehand.
+//! The checks send requests through an [`ObjectDoor`]. Every [`ObjectProvider`](crate::provider::ObjectProvider) is a
+//! door, and a whole client can be one. Each check works under a key prefix of its own, so that one store serves all
+//! checks. The store should hold nothing under `suite/` beforehand.
 //!
-//! A store that is known not to do something says so in its [`Claims`], with the reason; the checks that need it are then
-//! skipped *by name*, printed, and listed in the [`Report`].
+//! If a store is known not to do something, say so in its [`Claims`], with the reason. The checks that need that claim
+//! are then skipped *by name*, printed, and listed in the [`Report`].
 //!
 //! ```
 //! use evenkeel::testing::objects::{Claim, Claims};
@@ -33,17 +33,17 @@ use crate::request::{
     object::{Get, Object, Put, PutAnswer, PutMode},
 };
 
-/// What a store claims to do: everything, less the named gaps.
+/// What a store claims to do: everything, except the named gaps.
 pub type Claims = super::claims::Claims<Claim>;
-/// What was run.
+/// The results of the suite.
 pub type Report = super::claims::Report<Claim>;
 /// A check that did not apply.
 pub type Skipped = super::claims::Skipped<Claim>;
 
-/// Where a check works: the door, and the prefix of all its keys.
+/// The place of a check: the door, and the prefix of all its keys.
 struct Room<'a, D> {
     door: &'a D,
-    /// The store's name and the check's, for messages.
+    /// The store's name and the check's name, for messages.
     name: String,
     prefix: String,
 }
@@ -100,7 +100,8 @@ impl<D: ObjectDoor> Room<'_, D> {
         Put::new(self.key(name), body)
     }
 
-    /// Stores what was not there. As a create where that is what the store is for, which holds in every replication.
+    /// Stores an object that does not exist. The put is a create if the store takes creates, which works in every
+    /// replication.
     async fn store(&self, name: &str, body: impl Into<bytes::Bytes>) -> PutAnswer {
         let created = self.door.put(self.put(name, body)).await;
         self.ok("a put of a new key", created)

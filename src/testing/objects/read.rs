@@ -8,7 +8,7 @@ use crate::{
 };
 use std::time::{Duration, SystemTime};
 
-/// Keys that some layer of some client is tempted to decode, escape, fold or sort in its own way. Ascending.
+/// Keys that some client or store might decode, escape, fold or sort in its own way. Ascending.
 pub(super) const ODD: [&str; 13] = [
     "#hash",
     "%41",

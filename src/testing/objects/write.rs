@@ -5,7 +5,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 
-/// As many racers and rounds as it took to find every store that checks first and writes then.
+/// With this many racers and rounds, the suite found every store that checks first and writes then.
 const RACERS: usize = 24;
 const ROUNDS: usize = 5;
 
@@ -16,7 +16,7 @@ fn if_match(put: Put, tag: &ETag) -> Put {
     }
 }
 
-/// The tag, which every put must give.
+/// The tag. Every put must give one.
 fn tag<D: ObjectDoor>(room: &Room<'_, D>, etag: Option<ETag>) -> ETag {
     etag.unwrap_or_else(|| panic!("{}: a put gave no tag", room.name))
 }
@@ -132,7 +132,7 @@ pub(super) async fn if_match_on_an_absent_key_is_refused<D: ObjectDoor>(room: &R
     room.refused("a head of what was not stored", absent);
 }
 
-/// Five writers count to ten each, by compare and set.
+/// Five writers count to ten each, by compare-and-set.
 pub(super) async fn racing_if_matches_lose_no_update<D: ObjectDoor>(room: &Room<'_, D>) {
     const WRITERS: usize = 5;
     const STEPS: usize = 10;

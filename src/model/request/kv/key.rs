@@ -1,10 +1,10 @@
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-/// A key of a table, checked once at the door.
+/// A key of a table, checked once, when it is made.
 ///
-/// 1 to 2,048 bytes of UTF-8 (DynamoDB's limit for a partition key) without control characters, of which NUL is one: they
-/// do not survive every provider's ids, and never a log line. What a provider takes beyond or short of that stands in its
-/// [`Limits`](super::Limits).
+/// 1 to 2,048 bytes of UTF-8 (DynamoDB's limit for a partition key), without control characters such as NUL. Control
+/// characters do not survive every provider's ids, and never a log line. A provider's own, wider or narrower, rules are
+/// in its [`Limits`](super::Limits).
 ///
 /// ```
 /// use evenkeel::request::kv::Key;
@@ -19,13 +19,13 @@ pub struct Key(Arc<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidKey {
-    /// No bytes at all.
+    /// The key is empty.
     #[error("a key must not be empty")]
     Empty,
-    /// More than 2,048 bytes.
+    /// The key has more than 2,048 bytes.
     #[error("a key must be at most 2048 bytes long, this one has {0}")]
     TooLong(usize),
-    /// NUL or another control character.
+    /// The key has NUL or another control character.
     #[error("a key must not contain control characters, this one has {0:?}")]
     ControlCharacter(char),
 }
@@ -34,16 +34,16 @@ impl Key {
     /// The longest key in bytes.
     pub const MAX_BYTES: usize = 2048;
 
-    /// Keys that start so are evenkeel's own: a client refuses them, and leaves them out of scans.
+    /// Prefix of evenkeel's own keys. A client refuses such a key, and leaves such keys out of scans.
     pub const RESERVED: &str = ".evenkeel:";
 
-    /// The key that probes ask for.
+    /// The key that probes read.
     pub const PROBE: &str = ".evenkeel:probe";
 
     /// Checks a key.
     ///
     /// # Errors
-    /// [`InvalidKey`] says which rule it breaks.
+    /// [`InvalidKey`] says which rule the key breaks.
     pub fn new(key: impl Into<Arc<str>>) -> Result<Self, InvalidKey> {
         let key = key.into();
         if key.is_empty() {
@@ -64,14 +64,14 @@ impl Key {
     }
 }
 
-/// So that a map by key can be asked, and ranged over, by text. (The derived order and hash are the text's.)
+/// Allows look-ups and ranges by text in a map by key. (The derived order and hash are the text's.)
 impl Borrow<str> for Key {
     fn borrow(&self) -> &str {
         &self.0
     }
 }
 
-/// Only the length: keys can carry personal data, and Debug output ends up in logs.
+/// Shows only the length: keys can contain personal data, and Debug output ends up in logs.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({} bytes)", self.0.len())

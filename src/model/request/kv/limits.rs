@@ -1,14 +1,14 @@
 use super::Key;
 use std::fmt;
 
-/// What a store takes. A client checks every write at its door against the limits of *all* its endpoints, so that no value
-/// is stored today that cannot follow to the standby tomorrow.
+/// The limits of a store. A client checks every write against the limits of *all* its endpoints before it sends the
+/// write. No value is thus stored today that cannot follow to the standby tomorrow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// The longest key in bytes.
     pub key_bytes: usize,
-    /// The most bytes of key and value together, less what the adapter stores beside them.
+    /// The most bytes of key and value together, without what the adapter stores beside them.
     pub item_bytes: usize,
     /// Characters that a key must not contain.
     pub forbidden: &'static [char],
@@ -18,18 +18,18 @@ pub struct Limits {
     pub put_many: usize,
 }
 
-/// What an endpoint does not take.
+/// A limit that a request exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitExceeded {
-    /// The key is longer than this.
+    /// The key is too long.
     Key {
-        /// Its length in bytes.
+        /// The key's length in bytes.
         bytes: usize,
         /// The most that the endpoint takes.
         most: usize,
     },
-    /// Key and value together are larger than this.
+    /// Key and value together are too large.
     Item {
         /// Their length in bytes.
         bytes: usize,
@@ -41,11 +41,12 @@ pub enum LimitExceeded {
 }
 
 impl Limits {
-    /// The usual size of a batch where a provider does not limit it: large enough to save round trips, small enough that
-    /// losing one does not hurt.
+    /// The usual size of a batch if a provider does not limit batches: large enough to save round trips, small enough
+    /// that the loss of a batch does not hurt.
     pub const BATCH: usize = 100;
 
-    /// These limits for a key and an item in bytes; batches of [`Limits::BATCH`], and any character.
+    /// These limits for a key and an item in bytes, with batches of [`Limits::BATCH`], and without forbidden
+    /// characters.
     pub const fn new(key_bytes: usize, item_bytes: usize) -> Self {
         Self {
             key_bytes,
@@ -56,14 +57,14 @@ impl Limits {
         }
     }
 
-    /// With these characters forbidden in keys.
+    /// Forbids these characters in keys.
     #[must_use]
     pub const fn forbidding(mut self, characters: &'static [char]) -> Self {
         self.forbidden = characters;
         self
     }
 
-    /// With batches of at most so many keys to get and values to put. Zero counts as one.
+    /// Sets the most keys in a batch of gets and the most values in a batch of puts. Zero counts as one.
     #[must_use]
     pub const fn with_batches(mut self, get_many: usize, put_many: usize) -> Self {
         self.get_many = if get_many == 0 { 1 } else { get_many };
@@ -71,10 +72,10 @@ impl Limits {
         self
     }
 
-    /// Whether a key can be asked for.
+    /// Checks that the store takes a key.
     ///
     /// # Errors
-    /// What is exceeded.
+    /// The exceeded limit.
     pub fn check_key(&self, key: &Key) -> Result<(), LimitExceeded> {
         let text = key.as_str();
         if text.len() > self.key_bytes {
@@ -89,10 +90,10 @@ impl Limits {
         }
     }
 
-    /// Whether a value of so many bytes can be stored under a key.
+    /// Checks that the store takes a value of this many bytes under a key.
     ///
     /// # Errors
-    /// What is exceeded.
+    /// The exceeded limit.
     pub fn check_item(&self, key: &Key, value_bytes: usize) -> Result<(), LimitExceeded> {
         self.check_key(key)?;
         let bytes = key.as_str().len().saturating_add(value_bytes);
@@ -106,7 +107,7 @@ impl Limits {
     }
 }
 
-/// As the end of a sentence about an endpoint: `… takes keys of at most 1023 bytes, this one has 1500`.
+/// The end of a sentence about an endpoint: `… takes keys of at most 1023 bytes, this one has 1500`.
 impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,8 @@
 //! Requests to a key-value store and their answers.
 //!
-//! These are what a provider's adapter receives and returns; applications use [`KvClient`](crate::KvClient).
-//! Everything here is cheap to clone (reference counts), because every attempt gets its own copy.
+//! A provider's adapter receives these requests and returns these answers. Applications use
+//! [`KvClient`](crate::KvClient). Every type here is cheap to clone (reference counts), because every attempt gets a
+//! copy of its own.
 //!
 //! ```
 //! use evenkeel::request::{OpClass, WriteId, kv::{Condition, Key, KvRequest, Put}};
@@ -11,10 +12,10 @@
 //! ```
 //!
 //! # Versions and write ids
-//! Every write carries a [`WriteId`] that is kept beside the value and comes back with it, so that a retry after a lost
-//! answer recognises its own earlier success. Every value has a [`Version`]: a token of the provider's that no other write
-//! of the same key has ever had or will have, not even after a delete. (An adapter whose provider has none uses the write
-//! id as the version.)
+//! Every write carries a [`WriteId`]. The store keeps the id beside the value and returns both, so that a retry after a
+//! lost answer recognises its own earlier success. Every value has a [`Version`]: a token of the provider's. No other
+//! write of the same key ever has the same version, not even after a delete. (If a provider has no such token, the
+//! adapter uses the write id as the version.)
 
 mod key;
 mod limits;
@@ -52,26 +53,26 @@ pub enum KvRequest {
     Scan(Scan),
 }
 
-/// A provider's answer to a [`KvRequest`], variant by variant.
+/// A provider's answer to a [`KvRequest`]. The variants correspond.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum KvResponse {
-    /// To a get.
+    /// The answer to a get.
     Get(Value),
-    /// To a put.
+    /// The answer to a put.
     Put(PutAnswer),
-    /// To a delete.
+    /// The answer to a delete.
     Delete,
-    /// To a get of several: one result per key, in the order of the request.
+    /// The answer to a get of several values: one result per key, in the order of the request.
     GetMany(Vec<Result<Value, ProviderError>>),
-    /// To a put of several: one result per key, in the order of the request.
+    /// The answer to a put of several values: one result per key, in the order of the request.
     PutMany(Vec<Result<PutAnswer, ProviderError>>),
-    /// To a scan.
+    /// The answer to a scan.
     Scan(ScanPage),
 }
 
 impl KvRequest {
-    /// The class under which health is kept.
+    /// The class of work for which health is kept.
     pub const fn class(&self) -> OpClass {
         match self {
             Self::Get(_) | Self::GetMany(_) => OpClass::Read,
@@ -93,43 +94,46 @@ impl KvRequest {
     }
 }
 
-/// Fetch a value.
+/// A request for a value.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Get {
-    /// Which.
+    /// The value's key.
     pub key: Key,
-    /// It must show the latest write that this endpoint has acknowledged (DynamoDB's consistent read). Default `true`.
+    /// Whether the answer must show the latest write that this endpoint has acknowledged (DynamoDB's consistent read).
+    /// Default `true`.
     pub fresh: bool,
 }
 
 impl Get {
-    /// The latest value.
+    /// Fetches the latest value.
     pub const fn new(key: Key) -> Self {
         Self { key, fresh: true }
     }
 }
 
-/// Store `value` under `key`.
+/// A request to store `value` under `key`.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Put {
-    /// Where.
+    /// The value's key.
     pub key: Key,
-    /// What.
+    /// The value's bytes.
     pub value: Bytes,
-    /// On which condition.
+    /// The condition of the put.
     pub condition: Condition,
-    /// After this it is absent. Providers keep it to the second or better, rounded up. `None`: see [`Put::expiry`].
+    /// How long until the value is absent. Providers keep this to the second or better, rounded up. `None`: see
+    /// [`Put::expiry`].
     pub time_to_live: Option<Duration>,
-    /// It stays, also if the version that it replaces would have expired.
+    /// Whether the value stays, also if the replaced version would have expired.
     pub without_expiry: bool,
-    /// Kept beside the value, so that a retry recognises its own earlier success. No two writes of a key share one.
+    /// The id that is kept beside the value, so that a retry recognises its own earlier success. No two writes of a key
+    /// share an id.
     pub write_id: WriteId,
 }
 
 impl Put {
-    /// Whatever is there is replaced, for good.
+    /// Replaces any value. The new value does not expire.
     pub fn new(key: Key, value: impl Into<Bytes>, write_id: WriteId) -> Self {
         Self {
             key,
@@ -143,14 +147,14 @@ impl Put {
 }
 
 impl Put {
-    /// Only on this condition.
+    /// Makes the put conditional.
     #[must_use]
     pub fn on(mut self, condition: Condition) -> Self {
         self.condition = condition;
         self
     }
 
-    /// Absent again after this.
+    /// Makes the value absent after this time.
     #[must_use]
     pub const fn expiring(mut self, after: Duration) -> Self {
         self.time_to_live = Some(after);
@@ -158,7 +162,7 @@ impl Put {
         self
     }
 
-    /// For good, also if the version that it replaces would have expired.
+    /// Makes the value stay, also if the replaced version would have expired.
     #[must_use]
     pub const fn without_expiry(mut self) -> Self {
         self.time_to_live = None;
@@ -166,8 +170,8 @@ impl Put {
         self
     }
 
-    /// When what it stores expires: after its time to live; without one, when the version expires that it replaces. A put
-    /// that replaces no version, and one that is told so, stays for good.
+    /// When the stored value expires: after its time to live. Without a time to live, when the replaced version would
+    /// have expired. If the put replaces no version, or has [`without_expiry`](Self::without_expiry), the value stays.
     pub const fn expiry(&self) -> Expiry {
         match (self.time_to_live, &self.condition) {
             (Some(after), _) => Expiry::After(after),
@@ -176,8 +180,8 @@ impl Put {
         }
     }
 
-    /// The longest time to live, longer than any cache or lease should have, and short enough that no provider's clock
-    /// overflows: 100 years.
+    /// The longest time to live: 100 years. It is longer than any cache or lease should have, and short enough that no
+    /// provider's clock overflows.
     pub const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
     pub(crate) fn check_life(time_to_live: Option<Duration>) -> Result<(), String> {
@@ -190,7 +194,7 @@ impl Put {
     }
 }
 
-/// The value by its length only.
+/// Shows only the length of the value.
 impl fmt::Debug for Put {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Put")
@@ -203,59 +207,60 @@ impl fmt::Debug for Put {
     }
 }
 
-/// When a value that is stored expires.
+/// When a stored value expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// It stays.
+    /// The value does not expire.
     Never,
-    /// It is absent after this.
+    /// The value is absent after this time.
     After(Duration),
-    /// When that of the version would have expired that it replaces.
+    /// The value expires when the replaced version would have.
     Kept,
 }
 
-/// On which condition a put takes place. What has expired is absent, also where the provider has not removed it yet.
+/// The condition of a put. An expired value is absent, also if the provider has not removed it yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Whatever is there.
+    /// The put takes place in any case.
     Always,
-    /// Only if the key is absent; else [`AlreadyExists`](crate::provider::ProviderErrorKind::AlreadyExists).
+    /// The put takes place only if the key is absent. Otherwise it fails with
+    /// [`AlreadyExists`](crate::provider::ProviderErrorKind::AlreadyExists).
     Absent,
-    /// Only if the value still has this version; else
-    /// [`PreconditionFailed`](crate::provider::ProviderErrorKind::PreconditionFailed), also if there is none.
+    /// The put takes place only if the value still has this version. Otherwise, also if there is no value, it fails
+    /// with [`PreconditionFailed`](crate::provider::ProviderErrorKind::PreconditionFailed).
     Version(Version),
 }
 
-/// What a put returns.
+/// The answer to a put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutAnswer {
-    /// The version of what was stored.
+    /// The version of the stored value.
     pub version: Version,
 }
 
 impl PutAnswer {
-    /// With this version.
+    /// An answer with this version.
     pub const fn new(version: Version) -> Self {
         Self { version }
     }
 }
 
-/// Remove a value. Removing what does not exist succeeds, unless a version was asked for.
+/// A request to remove a value. The delete of an absent value succeeds, unless the delete has a version.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Delete {
-    /// Which.
+    /// The value's key.
     pub key: Key,
-    /// Only if the value has this version; else
-    /// [`PreconditionFailed`](crate::provider::ProviderErrorKind::PreconditionFailed), also if there is none.
+    /// Removes the value only if it has this version. Otherwise, also if there is no value, the delete fails with
+    /// [`PreconditionFailed`](crate::provider::ProviderErrorKind::PreconditionFailed).
     pub if_version: Option<Version>,
-    /// For providers that recognise a repetition by a token. A delete leaves nothing that could keep it.
+    /// For providers that recognise a repetition by a token. After a delete, no value remains that could keep the id.
     pub write_id: WriteId,
 }
 
 impl Delete {
-    /// Whatever is there.
+    /// Removes any value.
     pub const fn new(key: Key, write_id: WriteId) -> Self {
         Self {
             key,
@@ -264,7 +269,7 @@ impl Delete {
         }
     }
 
-    /// Only if the value has this version.
+    /// Makes the delete conditional on this version.
     #[must_use]
     pub fn if_version(mut self, version: Version) -> Self {
         self.if_version = Some(version);
@@ -272,18 +277,18 @@ impl Delete {
     }
 }
 
-/// Fetch several values in one call: at most [`Limits::get_many`], no key twice.
+/// A request for several values in one call: at most [`Limits::get_many`], no key twice.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GetMany {
-    /// Which.
+    /// The values' keys.
     pub keys: Arc<[Key]>,
     /// See [`Get::fresh`].
     pub fresh: bool,
 }
 
 impl GetMany {
-    /// The latest values.
+    /// Fetches the latest values.
     pub fn new(keys: impl Into<Arc<[Key]>>) -> Self {
         Self {
             keys: keys.into(),
@@ -292,38 +297,38 @@ impl GetMany {
     }
 }
 
-/// Store several values in one call: at most [`Limits::put_many`], no key twice, all of them [`Condition::Always`]. Not a
-/// transaction: each has a fate of its own.
+/// A request to store several values in one call: at most [`Limits::put_many`], no key twice, all of them
+/// [`Condition::Always`]. This is not a transaction: each put has a result of its own.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PutMany {
-    /// What.
+    /// The puts.
     pub puts: Arc<[Put]>,
 }
 
 impl PutMany {
-    /// These.
+    /// A batch of these puts.
     pub fn new(puts: impl Into<Arc<[Put]>>) -> Self {
         Self { puts: puts.into() }
     }
 }
 
-/// A value and what is known of it.
+/// A value and its metadata.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Value {
     /// The bytes.
     pub bytes: Bytes,
-    /// What a compare-and-set needs.
+    /// The version, which a compare-and-set needs.
     pub version: Version,
-    /// The id of the write that stored it. `None`: it was none of ours.
+    /// The id of the write that stored the value. `None`: evenkeel did not store the value.
     pub write_id: Option<WriteId>,
-    /// When it will be absent, by this host's clock; `None`: it stays.
+    /// When the value becomes absent, by this host's clock. `None`: the value does not expire.
     pub expires_at: Option<SystemTime>,
 }
 
 impl Value {
-    /// A value that stays, written by somebody unknown.
+    /// A value that does not expire, from an unknown writer.
     pub fn new(bytes: impl Into<Bytes>, version: Version) -> Self {
         Self {
             bytes: bytes.into(),
@@ -334,7 +339,7 @@ impl Value {
     }
 }
 
-/// The value by its length only.
+/// Shows only the length of the value.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Value")
@@ -346,8 +351,8 @@ impl fmt::Debug for Value {
     }
 }
 
-/// A version token, together with the endpoint that gave it: it means nothing at another, unless both are replicas of one
-/// table in its strong mode ([`Replication::strong`](crate::Replication::strong)).
+/// A version token, together with the endpoint that gave it. The token means nothing at another endpoint, unless both
+/// are replicas of one table in its strong mode ([`Replication::strong`](crate::Replication::strong)).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Version {
     token: Arc<str>,
@@ -355,7 +360,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// `token` as the provider gave it; `endpoint` is the endpoint's name. Adapters leave the name empty, and the stack
+    /// `token` is the provider's token; `endpoint` is the endpoint's name. Adapters leave the name empty, and the stack
     /// fills it in.
     pub fn new(token: impl Into<Arc<str>>, endpoint: impl Into<Arc<str>>) -> Self {
         Self {
@@ -369,7 +374,7 @@ impl Version {
         &self.token
     }
 
-    /// The name of the endpoint that gave it.
+    /// The name of the endpoint that gave the token.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -1,21 +1,21 @@
 use super::Value;
 use std::{borrow::Cow, fmt, ops::Bound};
 
-/// One page of a scan, in ascending order of the keys' UTF-8 bytes.
+/// A request for one page of a scan, in ascending order of the keys' UTF-8 bytes.
 ///
-/// All bounds hold together. There is no provider's cursor: a scan goes on by the last key, at whichever endpoint.
+/// All bounds apply together. There is no provider's cursor: a scan goes on after the last key, at any endpoint.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Scan {
-    /// Only keys that start so. Empty: all.
+    /// Only keys with this prefix. Empty: all keys.
     pub prefix: String,
-    /// Only keys from this one on.
+    /// Only this key and keys above it.
     pub from: Option<String>,
-    /// Only keys below this one.
+    /// Only keys below this key.
     pub until: Option<String>,
-    /// Only keys above this one: where the page before left off.
+    /// Only keys above this key: the place where the previous page ended.
     pub after: Option<String>,
-    /// At most so many entries in the page; the provider may return fewer.
+    /// The most entries in the page. The provider may return fewer.
     pub limit: Option<usize>,
 }
 
@@ -23,13 +23,14 @@ pub struct Scan {
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScanPage {
-    /// Ascending, no key twice, none that has expired.
+    /// The entries in ascending order. No key appears twice, and no value has expired.
     pub entries: Vec<Entry>,
-    /// Present when there may be more: all keys up to and with this one are covered, so that the next page starts after it. At
-    /// least the last entry's key; above it where the provider skipped what has expired.
+    /// Present when there may be more entries. The page covers all keys up to and including this key, so the next page
+    /// starts after it. This key is at least the last entry's key. It is above that key if the provider skipped expired
+    /// values.
     pub next: Option<String>,
-    /// Items under these bounds that are not in the page, because they are not of the shape that the adapter stores: another
-    /// program's.
+    /// The number of items within the bounds that are not in the page, because they are not in the form that the
+    /// adapter stores. Another program wrote them.
     pub foreign: u64,
 }
 
@@ -39,7 +40,7 @@ pub struct ScanPage {
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// What it holds.
+    /// The key's value.
     pub value: Value,
 }
 
@@ -52,7 +53,7 @@ impl Scan {
             && self.after.as_deref().is_none_or(|after| key > after)
     }
 
-    /// The lowest key that can be in the page, from prefix, `from` and `after` together.
+    /// The lowest key that can be in the page: by prefix, `from` and `after` together.
     pub fn lower(&self) -> Bound<&str> {
         let from = self.from.as_deref().unwrap_or_default().max(&*self.prefix);
         match self.after.as_deref() {
@@ -62,7 +63,8 @@ impl Scan {
         }
     }
 
-    /// The lowest key above all that can be in the page, from prefix and `until` together. `None`: there is no such bound.
+    /// The lowest key above all keys that can be in the page: by prefix and `until` together. `None`: there is no such
+    /// bound.
     pub fn upper(&self) -> Option<Cow<'_, str>> {
         let of_the_prefix = successor(&self.prefix);
         match (&self.until, of_the_prefix) {
@@ -72,7 +74,7 @@ impl Scan {
         }
     }
 
-    /// No key can be in it.
+    /// Whether no key can be in the page.
     pub fn is_empty(&self) -> bool {
         let Some(upper) = self.upper() else { return false };
         match self.lower() {
@@ -83,7 +85,7 @@ impl Scan {
 }
 
 impl ScanPage {
-    /// These entries, and the key after which to go on.
+    /// A page with these entries, and the key after which to go on.
     pub const fn new(entries: Vec<Entry>, next: Option<String>) -> Self {
         Self {
             entries,
@@ -94,13 +96,13 @@ impl ScanPage {
 }
 
 impl Entry {
-    /// `key` holds `value`.
+    /// An entry: `key` holds `value`.
     pub fn new(key: impl Into<String>, value: Value) -> Self {
         Self { key: key.into(), value }
     }
 }
 
-/// No keys.
+/// Shows no keys.
 impl fmt::Debug for Scan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scan")
@@ -109,7 +111,7 @@ impl fmt::Debug for Scan {
     }
 }
 
-/// No keys.
+/// Shows no keys.
 impl fmt::Debug for ScanPage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScanPage")
@@ -120,15 +122,15 @@ impl fmt::Debug for ScanPage {
     }
 }
 
-/// The key by its length only.
+/// Shows only the length of the key.
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Entry({} bytes: {:?})", self.key.len(), self.value)
     }
 }
 
-/// The lowest text above everything that starts with `prefix`: its last character, or the last that has one, is replaced
-/// by the next. UTF-8 sorts as the characters do.
+/// The lowest text above everything that starts with `prefix`. The last character that has a successor is replaced by
+/// the successor, and everything after it is dropped. UTF-8 sorts as the characters do.
 fn successor(prefix: &str) -> Option<String> {
     let mut kept = prefix;
     loop {

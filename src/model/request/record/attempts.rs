@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// What its attempts were, and what they met.
+/// The call's attempts, and how they ended.
 impl CallRecord {
     /// A copy of every attempt so far.
     pub fn legs(&self) -> Vec<LegRecord> {
@@ -24,7 +24,7 @@ impl CallRecord {
         all
     }
 
-    /// Attempts that were dispatched to an endpoint. Local refusals are none.
+    /// The number of attempts that were dispatched to an endpoint. Local refusals do not count.
     pub fn attempts(&self) -> usize {
         let more = self.if_more();
         let more = more.iter().flat_map(|more| more.iter());
@@ -36,7 +36,7 @@ impl CallRecord {
         self.of_unknown_fate() > 0
     }
 
-    /// Attempts of this write that may have been applied, or may yet be.
+    /// The number of attempts of this write that may have been applied, or may yet be.
     pub(crate) fn of_unknown_fate(&self) -> usize {
         if self.safety == Safety::ReadOnly {
             return 0;
@@ -63,7 +63,7 @@ impl CallRecord {
         Leg(u16::try_from(more.len()).unwrap_or(u16::MAX))
     }
 
-    /// Route has picked `endpoint` for attempt `leg`.
+    /// Notes that route has picked `endpoint` for attempt `leg`.
     #[inline]
     pub(crate) fn pick(&self, leg: Leg, endpoint: usize) {
         match leg.further() {
@@ -72,7 +72,7 @@ impl CallRecord {
         }
     }
 
-    /// The pick came to nothing (a local refusal): as if it had never been made.
+    /// Takes back a pick that came to nothing (a local refusal), as if it had never been made.
     pub(crate) fn unpick(&self, leg: Leg) {
         match leg.further() {
             None => self.first.pick(None),
@@ -80,7 +80,7 @@ impl CallRecord {
         }
     }
 
-    /// Endpoints that were picked before attempt `leg`, as a bit set.
+    /// The endpoints that were picked before attempt `leg`, as a bit set.
     #[inline]
     pub(crate) fn picked_before(&self, leg: Leg) -> u64 {
         if leg == Leg::default() {
@@ -89,7 +89,7 @@ impl CallRecord {
         self.picked()
     }
 
-    /// Endpoints that were picked so far, as a bit set.
+    /// The endpoints that were picked so far, as a bit set.
     pub(crate) fn picked(&self) -> u64 {
         let more = self.if_more();
         let all = self.first.endpoint().into_iter();
@@ -125,7 +125,7 @@ impl CallRecord {
         }
     }
 
-    /// How attempt `leg` itself ended. `None`: it never left this process, or nobody below judges.
+    /// How attempt `leg` itself ended. `None`: the attempt never left this process, or no station below judges.
     #[inline]
     pub(crate) fn ended(&self, leg: Leg) -> Option<Ended> {
         match leg.further() {
@@ -134,8 +134,8 @@ impl CallRecord {
         }
     }
 
-    /// What the end of attempt `leg` taught, and how long the attempt took. `None`: it never left this process, or nobody below
-    /// judges.
+    /// What the end of attempt `leg` taught, and how long the attempt took. `None`: the attempt never left this
+    /// process, or no station below judges.
     #[inline]
     pub(crate) fn lesson(&self, leg: Leg) -> Option<(Lesson, Duration)> {
         let (lesson, elapsed) = match leg.further() {
@@ -157,8 +157,8 @@ impl CallRecord {
         }
     }
 
-    /// Whether an attempt before `leg` failed as this one at another endpoint: unreachable, in vain until its limit, or by a faulty
-    /// answer.
+    /// Whether an attempt before `leg` failed in the same way at another endpoint: unreachable, in vain until its
+    /// limit, or by a faulty answer.
     pub(crate) fn failed_alike_elsewhere(&self, leg: Leg, outcome: Outcome) -> bool {
         if leg == Leg::default() || !outcome.verdict.is_fault() {
             return false;
@@ -172,8 +172,8 @@ impl CallRecord {
         earlier.filter(|before| before.endpoint != here).any(alike)
     }
 
-    /// For how long an attempt elsewhere has been in vain as well, or was until it was given up: the longest of them. One that was answered,
-    /// if only by the beginning of a body, is none.
+    /// How long the longest attempt at another endpoint has been in vain, or was until it was given up. An attempt that
+    /// was answered, if only by the beginning of a body, does not count.
     pub(crate) fn in_vain_elsewhere(&self, leg: Leg, now: Instant) -> Duration {
         if self.more.get().is_none() {
             return Duration::ZERO;
@@ -193,15 +193,16 @@ impl CallRecord {
         self.legs().into_iter().filter_map(in_vain).max().unwrap_or_default()
     }
 
-    /// It has made several attempts, and none could connect.
+    /// Whether the call has made several attempts and none could connect.
     pub(crate) fn reached_nobody(&self) -> bool {
         let unreachable = |leg: &LegRecord| matches!(leg.ended, Some(Ended::Judged(outcome)) if outcome.verdict == Verdict::Unreachable);
         let all = self.legs();
         all.len() > 1 && all.iter().all(unreachable)
     }
 
-    /// The attempts that are dropped from now on are so because another of this call was back first, after so long; `late`: whether that was
-    /// by its own endpoint's measure, where there is one.
+    /// Notes that another attempt of this call came back first, after this time. Attempts that are dropped from now on
+    /// are dropped for that reason. `late`: whether that attempt was late by its own endpoint's measure, if there is
+    /// one.
     pub(crate) fn note_overtaken(&self, after: Duration, late: Option<bool>) {
         self.overtaken.store(nanos(after).max(1), Ordering::Relaxed);
         self.overtaken_late
@@ -220,7 +221,7 @@ impl CallRecord {
         }
     }
 
-    /// How long the call took, which is over now. Where its one attempt succeeded, the clock was asked a moment ago.
+    /// How long the finished call took. If its one attempt succeeded, the clock was read a moment ago.
     pub(crate) fn took(&self) -> Duration {
         let settled = match self.more.get() {
             None => self.first.succeeded_at(),
@@ -247,7 +248,7 @@ impl CallRecord {
         }
     }
 
-    /// How the attempt ended whose result came back for `leg`: its own, or its hedge's.
+    /// How the attempt ended whose result stands for `leg`: `leg` itself, or its hedge.
     #[inline]
     pub(crate) fn result_of(&self, leg: Leg) -> Option<Ended> {
         let hedge = match leg.further() {
@@ -257,7 +258,7 @@ impl CallRecord {
         self.ended(hedge.unwrap_or(leg))
     }
 
-    /// The result that comes back for attempt `leg` is that of `hedge`.
+    /// Notes that the result of `hedge` stands for attempt `leg`.
     pub(crate) fn stand_in(&self, leg: Leg, hedge: Leg) {
         match leg.further() {
             None => self.first.stand_in(hedge),
@@ -274,8 +275,9 @@ impl CallRecord {
         }
     }
 
-    /// The endpoint whose answer is the call's: the last attempt's, or its hedge's where that one's result stands for it.
-    /// (A hedge that came back first with an absence waits for its attempt, and loses against a success.)
+    /// The endpoint whose answer is the call's: the endpoint of the last attempt with a healthy result, or of that
+    /// attempt's hedge if the hedge's result stands for it. (A hedge that came back first with an absence waits for its
+    /// attempt, and loses against a success.)
     pub(crate) fn answered_by(&self) -> Option<usize> {
         let healthy =
             |ended: Option<Ended>| matches!(ended, Some(Ended::Judged(outcome)) if outcome.verdict.is_healthy());
@@ -297,7 +299,7 @@ impl CallRecord {
         self.if_more().map_or(0, |more| more.len()) <= usize::from(leg.0)
     }
 
-    /// Attempts before `leg` that ran into a limit.
+    /// The number of attempts before `leg` that ran into a limit.
     pub(crate) fn limits_met_before(&self, leg: Leg) -> u32 {
         let Some(further) = leg.further() else {
             return 0;
@@ -308,7 +310,7 @@ impl CallRecord {
         u32::from(met(self.first.ended())) + u32::try_from(earlier).unwrap_or(u32::MAX - 1)
     }
 
-    /// A handle to tell of the bytes of attempt `leg`, which was handed down at `at`.
+    /// A handle to report the bytes of attempt `leg`, which was handed down at `at`.
     pub(crate) fn progress(&self, leg: Leg, at: After) -> Progress {
         let flow = || Arc::new(Flow::new(self.started, at));
         Progress::of(match leg.further() {
@@ -317,7 +319,7 @@ impl CallRecord {
         })
     }
 
-    /// What was told of the bytes of attempt `leg`; `None` where nobody tells.
+    /// The reports on the bytes of attempt `leg`. `None` if nobody reports.
     #[inline]
     pub(crate) fn flow(&self, leg: Leg) -> Option<Arc<Flow>> {
         let flow = match leg.further() {
@@ -327,24 +329,24 @@ impl CallRecord {
         flow.filter(|flow| flow.is_told())
     }
 
-    /// How long attempt `leg` waited for the first byte of its answer, from when the endpoint had the whole request (as far as
-    /// that is seen from here). `None`: it has not come, or nobody [tells](Progress).
+    /// How long attempt `leg` waited for the first byte of its answer, from when the endpoint had the whole request (as
+    /// far as this process can see). `None`: the byte has not come, or nobody [reports](Progress).
     pub fn first_byte(&self, leg: Leg) -> Option<Duration> {
         self.flow(leg)?.first_byte(None)
     }
 
-    /// The bytes of bodies that attempt `leg` has moved so far, both ways; 0 where nobody [tells](Progress).
+    /// The bytes of bodies that attempt `leg` has moved so far, in both directions. 0 if nobody [reports](Progress).
     pub fn bytes(&self, leg: Leg) -> u64 {
         self.flow(leg).map_or(0, |flow| flow.moved_bytes())
     }
 
-    /// When a byte of attempt `leg` last moved, or its answer began, counted from when it was handed down.
+    /// When a byte of attempt `leg` last moved, or its answer began, counted from when the attempt was handed down.
     pub fn last_progress(&self, leg: Leg) -> Option<Duration> {
         self.flow(leg)?.last_progress()
     }
 
-    /// How fast the body of attempt `leg` moved, in bytes a second: of an answer from its first byte on; of a request until it
-    /// was answered. `None` where the body is not larger than 64 KiB, whose rate would be a timer's.
+    /// How fast the body of attempt `leg` moved, in bytes a second: the body of an answer from its first byte on, the
+    /// body of a request until the answer. `None` if the body is not larger than 64 KiB: its rate would be a timer's.
     pub fn rate(&self, leg: Leg) -> Option<f64> {
         self.flow(leg)?.rate()
     }

@@ -21,22 +21,23 @@ impl Error for Broken {
     }
 }
 
-/// What may be sent again.
+/// Which requests may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "s3"), allow(dead_code))] // DynamoDB's reads alone are repeated
 pub(in crate::provider) enum Repeats {
     /// A read.
     Freely,
-    /// A write that has no further effect when it is repeated, but whose second refusal may speak of the first.
+    /// A write whose repetition has no further effect, but whose second refusal may be caused by the first write.
     Success,
-    /// Not at all.
+    /// A request that must not be sent again.
     Never,
 }
 
-/// Asks, and asks again where a kept connection ended before any byte of the answer: at once, until the answer comes over a new
-/// one. That is once or twice; more often where unasked connections lay in the pool.
+/// Sends a request, and sends it again at once where a kept connection ended before any byte of the answer, until the
+/// answer comes over a new connection. That is once or twice, and more often where the pool held unused connections.
 ///
-/// What a write is refused for after that may be its own doing. Then it fails as it did at first: it may have been applied.
+/// The first write may be the cause why the store refuses the second one. Then the write fails as at first: it may have
+/// been applied.
 pub(in crate::provider) async fn again<T, E, F>(
     repeats: Repeats,
     ask: impl Fn() -> F,
@@ -88,7 +89,8 @@ mod tests {
         SdkError::dispatch_failure(ConnectorError::io(error.into()))
     }
 
-    /// How a request ends whose kept connection broke, and whose repetition cannot even connect; and how often it was sent.
+    /// How a request ends whose kept connection broke and whose repetition cannot even connect, and how often the
+    /// request was sent.
     async fn ends(repeats: Repeats) -> (bool, u32) {
         let asked = Cell::new(0);
         let ask = || {
@@ -105,7 +107,7 @@ mod tests {
         (ended.is_err_and(|error| is_broken(&error)), asked.get())
     }
 
-    /// The server applied it and went away: that the repetition was not sent says nothing of the first.
+    /// The server applied the write and went away. That the repetition was not sent says nothing of the first write.
     #[tokio::test]
     async fn a_write_that_may_have_been_applied_stays_so() {
         assert_eq!(ends(Repeats::Success).await, (true, 2));

@@ -4,15 +4,15 @@ use std::{collections::HashMap, net::SocketAddr};
 
 /// Which connections have answered.
 pub(super) struct Seen {
-    /// By local address; the last answer over each. Some are closed by now.
+    /// By local address: the last answer over each connection. Some connections are closed by now.
     answered: HashMap<SocketAddr, (ConnectionMetadata, Instant)>,
-    /// Those that broke since the last answer over one that had answered before.
+    /// The number of known connections that broke since the last answer over a connection that had answered before.
     broken: usize,
-    /// So many that are not known are taken for kept ones.
+    /// How many unknown connections are still to be taken for kept ones.
     unasked: usize,
-    /// Of them all.
+    /// The silence of all connections together.
     silence: Silence,
-    /// Those over which requests were given up since the last answer over any.
+    /// The connections over which requests were given up since the last answer over any connection.
     silent: Vec<ConnectionMetadata>,
 }
 
@@ -29,11 +29,13 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// As many as are under way at one endpoint at most. An older one is forgotten, and then it is taken for new.
+    /// No endpoint has more requests under way. Beyond this number the older connections are forgotten, and then taken
+    /// for new ones.
     const MOST: usize = 1_024;
-    /// One may be a coincidence.
+    /// One broken connection may be a coincidence.
     const ENOUGH: usize = 2;
-    /// Most bursts leave none in the pool; where the endpoint resets whatever is new, it costs so many requests, once.
+    /// Most bursts leave no unused connection in the pool. Where the endpoint resets every new connection, this costs
+    /// as many requests, once.
     pub(super) const UNASKED: usize = 16;
 
     pub(super) fn heard(
@@ -62,7 +64,7 @@ impl Seen {
         self.answered.retain(|_, (_, last)| *last > middle);
     }
 
-    /// A request broke off over this one: whether it was a kept one.
+    /// A request broke off over this connection. Returns whether the connection was a kept one.
     pub(super) fn broke(&mut self, address: SocketAddr) -> bool {
         if self.answered.remove(&address).is_none() {
             let is_old = self.unasked > 0;
@@ -77,7 +79,7 @@ impl Seen {
         true
     }
 
-    /// A request that was made then was given up.
+    /// A request that began at `since` was given up.
     pub(super) fn unanswered(&mut self, connection: ConnectionMetadata, since: Instant, now: Instant) {
         if self.silence.given_up(since) {
             self.silent.push(connection);
@@ -85,14 +87,14 @@ impl Seen {
         }
     }
 
-    /// Where nothing is heard any more.
+    /// Closes all connections if none of them answers any more.
     pub(super) fn close_silent(&mut self, now: Instant) {
         if self.silence.is_dead(now) {
             self.close_all();
         }
     }
 
-    /// None of them is used again. What is under way over them goes on.
+    /// Takes all connections out of use. Requests under way over them go on.
     fn close_all(&mut self) {
         let answered = self.answered.drain().map(|(_, (connection, _))| connection);
         for connection in answered.chain(self.silent.drain(..)) {

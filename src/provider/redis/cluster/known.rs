@@ -1,4 +1,4 @@
-//! What is known of the cluster, how it is learnt, and the ways to its nodes.
+//! What is known of the cluster, how the cluster is learnt, and the links to its nodes.
 
 use super::{
     Cluster,
@@ -26,13 +26,13 @@ use std::{
     time::Duration,
 };
 
-/// To learn who has which slot: like connecting, below the floor of an attempt.
+/// The limit for learning which node has which slot. Like connecting, it is below the floor of an attempt.
 const LEARN_LIMIT: Duration = Duration::from_millis(900);
 
-/// Between asking one node for the map and the next, if it does not answer. Answers take a millisecond.
+/// How long one node may take to give the map before the next node is asked, too. Answers take a millisecond.
 const NEXT_NODE_AFTER: Duration = Duration::from_millis(100);
 
-/// The map is not asked for sooner than this after the last time: nodes agree on a change within about a second.
+/// The shortest time between two requests for the map. Nodes agree on a change within about a second.
 const MAP_LASTS: Duration = Duration::from_millis(100);
 
 type Learning = BoxFuture<'static, Result<Arc<Slots>, ProviderError>>;
@@ -41,17 +41,17 @@ type Learning = BoxFuture<'static, Result<Arc<Slots>, ProviderError>>;
 pub(super) struct Known {
     pub(super) slots: Option<Arc<Slots>>,
     links: BTreeMap<Address, Arc<Link>>,
-    /// Nodes that have failed or sent somebody elsewhere since the map was made: the next call for one of their slots asks
-    /// for a new one.
+    /// Nodes that have failed or redirected a call since the map was made. The next call for one of their slots asks
+    /// for a new map.
     pub(super) doubtful: BTreeSet<Address>,
     learning: Option<WeakShared<Learning>>,
-    /// Counts the maps that were asked for, so that an old one does not replace a new one.
+    /// Counts the requests for maps, so that an old map does not replace a new one.
     number: u64,
     learnt: Option<Instant>,
 }
 
 impl Cluster {
-    /// The map, made anew unless the one there is serves.
+    /// The known map if `serves` accepts it, else a new map.
     pub(super) async fn slots(&self, serves: impl Fn(&Known, &Slots) -> bool) -> Result<Arc<Slots>, ProviderError> {
         let (learning, number) = {
             let mut known = self.lock();
@@ -92,7 +92,7 @@ impl Cluster {
         }
     }
 
-    /// Asks the nodes that are known, one after the other until one answers, for the map.
+    /// Asks the known nodes for the map, one after the other, until one answers.
     fn learn(&self, known: &mut Known) -> Shared<Learning> {
         let primaries = known.slots.iter().flat_map(|slots| slots.primaries()).cloned();
         let all: BTreeSet<Address> = primaries.chain(self.seeds.iter().cloned()).collect();
@@ -127,7 +127,7 @@ impl Cluster {
     }
 }
 
-/// The first map that one of these nodes gives. A node that does not answer soon is not waited for alone.
+/// The first map that one of these nodes gives. If a node does not answer soon, the next node is asked beside it.
 async fn first_map(nodes: Vec<(Arc<Link>, Address)>) -> Result<Arc<Slots>, ProviderError> {
     let mut left = nodes.into_iter();
     let mut asked = FuturesUnordered::new();
@@ -150,7 +150,7 @@ async fn first_map(nodes: Vec<(Arc<Link>, Address)>) -> Result<Arc<Slots>, Provi
     }
 }
 
-/// Whatever fails here, nothing of the call was sent.
+/// The map of one node. Whatever fails here, nothing of the call was sent.
 async fn map_of(link: Arc<Link>, address: Address) -> Result<Arc<Slots>, ProviderError> {
     let mut command = redis::cmd("CLUSTER");
     command.arg("SLOTS");
@@ -180,7 +180,7 @@ pub(super) fn address(addr: &ConnectionAddr) -> Option<Address> {
     }
 }
 
-/// The same kind of connection to another place.
+/// The same kind of connection to another address.
 fn placed(like: &ConnectionAddr, at: &Address) -> ConnectionAddr {
     match like {
         ConnectionAddr::TcpTls {

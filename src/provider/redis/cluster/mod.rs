@@ -1,9 +1,9 @@
-//! Many servers that share the keys out among them: which one is asked, and what becomes of *ask another*.
+//! Many servers that share the keys: which server is asked, and what happens at a redirect.
 //!
-//! On the SDK's connections to single servers rather than its cluster client. That one repeats a command after a broken
-//! connection out of the same count by which it follows redirects, does not tell connecting from sending, holds up every
-//! call while it looks at the cluster anew (without limit, if a node hangs), and sends ASKING apart from the command that it
-//! is for, so that another task's can come between.
+//! This module uses the SDK's connections to single servers, and not the SDK's cluster client, for four reasons. The
+//! cluster client repeats a command after a broken connection, and counts that together with redirects. It does not
+//! tell connecting from sending. It holds up every call while it looks at the cluster anew (without limit, if a node
+//! hangs). And it sends ASKING apart from the command, so that another task's command can come between.
 
 mod known;
 mod slots;
@@ -25,21 +25,21 @@ use std::{
 };
 pub(super) use survey::Survey;
 
-/// How often a command follows *ask another*. One is what a moved slot takes, two a slot that is being moved when the map is
-/// old; nodes that send each other in a circle are cut off.
+/// How many redirects a command follows. A moved slot takes one. A slot that is being moved takes two if the map is
+/// old. The limit cuts off nodes that redirect in a circle.
 const REDIRECTS: usize = 5;
 
-/// What a node answered to one command.
+/// The answer of a node to one command.
 pub(super) type Reply = Result<RedisResult<Value>, ProviderError>;
 
 pub(super) struct Cluster {
-    /// How to speak to a node, but for its address.
+    /// The settings for every node, but for the address.
     like: Option<ConnectionInfo>,
     seeds: Vec<Address>,
     known: Mutex<Known>,
 }
 
-/// Where a command goes, and whether it says that it was sent there.
+/// The node for a command, and whether the command needs an ASKING.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Target {
     address: Address,
@@ -47,7 +47,7 @@ struct Target {
 }
 
 impl Cluster {
-    /// The cluster that these are some nodes of.
+    /// The cluster to which these nodes belong.
     pub(super) fn new(seeds: impl IntoIterator<Item = Client>) -> Self {
         let seeds = seeds.into_iter().map(|client| client.get_connection_info().clone());
         let seeds: Vec<_> = seeds
@@ -60,13 +60,14 @@ impl Cluster {
         }
     }
 
-    /// One command about one key.
+    /// Sends one command about one key.
     pub(super) async fn command(&self, key: &[u8], command: &Cmd) -> Reply {
         let mut replies = self.each(&[key], &|_, _| Cow::Borrowed(command)).await?;
         replies.pop().unwrap_or_else(|| Err(error::nonsense()))
     }
 
-    /// A command about each of these keys, in one go to each node; what each came to, as one node can fail where others do not.
+    /// Sends a command about each of these keys, in one go to each node. Each key has a result of its own, because one
+    /// node can fail where others do not.
     pub(super) async fn each<'c>(
         &self,
         keys: &[&[u8]],
@@ -104,7 +105,7 @@ impl Cluster {
         Ok(replies)
     }
 
-    /// Commands to one node, and its answers.
+    /// Sends commands to one node and returns its answers.
     async fn ask<'c>(
         &self,
         target: &Target,
@@ -130,7 +131,7 @@ impl Cluster {
         })
     }
 
-    /// Notes what a reply says about the cluster; the node to ask instead, if it names one.
+    /// Notes what a reply says about the cluster. Returns the node of a redirect.
     fn redirect(&self, reply: &Reply, target: &Target) -> Option<Target> {
         let error = match reply {
             Ok(Ok(_)) => return None,
@@ -154,7 +155,7 @@ impl Cluster {
         next.map(|(address, _)| Target { address, asking })
     }
 
-    /// The primaries of these slots, by a map that is asked for first if there is none or if it is in doubt.
+    /// The primaries of these slots, by the map. A new map is asked for if there is no map, or if the map is in doubt.
     async fn primaries_of(&self, wanted: &[u16]) -> Result<Vec<Option<Address>>, ProviderError> {
         let slots = self.slots(|known, slots| {
             let mut primaries = wanted.iter().map(|slot| slots.primary(*slot));
@@ -164,7 +165,7 @@ impl Cluster {
         Ok(wanted.iter().map(|slot| slots.primary(*slot).cloned()).collect())
     }
 
-    /// Every primary that the map has.
+    /// Every primary in the map.
     async fn primaries(&self) -> Result<BTreeSet<Address>, ProviderError> {
         let slots = self
             .slots(|known, slots| slots.primaries().all(|primary| !known.doubtful.contains(primary)))
@@ -172,7 +173,7 @@ impl Cluster {
         Ok(slots.primaries().cloned().collect())
     }
 
-    /// Connects to every primary, and has each say that it is there.
+    /// Connects to every primary, and waits until each answers.
     pub(super) async fn warm_up(&self) -> Result<(), ProviderError> {
         let primaries = self.primaries().await?;
         let all = primaries.iter().map(|address| async move {

@@ -1,11 +1,11 @@
-//! Which key lies in which slot, and which slot at which node.
+//! Which slot a key has, and which node a slot has.
 
 use redis::Value;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 const SLOTS: u16 = 16_384;
 
-/// The slot of a key: CRC16 (XMODEM) of the whole, or of what stands between the first `{` and the next `}`.
+/// The slot of a key: CRC16 (XMODEM) of the whole key, or of the part between the first `{` and the next `}`.
 pub(super) fn slot(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];
@@ -21,7 +21,7 @@ pub(super) fn slot(key: &[u8]) -> u16 {
     crc % SLOTS
 }
 
-/// Where a node listens. Shown as `host:port`, and never in an error.
+/// A node's address. It is shown as `host:port`, and never in an error.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Address {
     pub(super) host: Arc<str>,
@@ -36,7 +36,7 @@ impl Address {
         }
     }
 
-    /// What a redirect names: `host:port`, or `:port` for the host of the node `by` that says so.
+    /// The node in a redirect: `host:port`, or `:port` for the host of the redirecting node `by`.
     pub(super) fn told(text: &str, by: &Self) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -51,7 +51,8 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The host that a node gives; none of its own means the one by which it was asked, and `?` that it does not know.
+/// The host that a node gives for itself. An empty host means the host at which the node was asked. `?` means that the
+/// node does not know its host.
 fn resolved<'h>(host: &'h str, asked: &'h Address) -> Option<&'h str> {
     match host {
         "" | "0.0.0.0" | "::" => Some(&asked.host),
@@ -60,10 +61,10 @@ fn resolved<'h>(host: &'h str, asked: &'h Address) -> Option<&'h str> {
     }
 }
 
-/// The primary of each slot, as one node saw it and redirects have corrected it.
+/// The primary of each slot, as one node saw the cluster, corrected by redirects.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots {
-    /// By the first slot of a range: its last, and the primary.
+    /// By the first slot of a range: the range's last slot, and the primary.
     ranges: BTreeMap<u16, (u16, Address)>,
     moved: BTreeMap<u16, Address>,
 }
@@ -110,14 +111,14 @@ impl Slots {
         })
     }
 
-    /// A node that had this slot says that another has it.
+    /// Notes that the earlier node of this slot names another node.
     pub(super) fn has_moved(&mut self, slot: u16, to: Address) {
         if slot < SLOTS {
             self.moved.insert(slot, to);
         }
     }
 
-    /// Every primary; some more than once.
+    /// Every primary, some more than once.
     pub(super) fn primaries(&self) -> impl Iterator<Item = &Address> {
         let ranges = self.ranges.values().map(|(_, address)| address);
         ranges.chain(self.moved.values())

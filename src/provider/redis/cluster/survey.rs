@@ -9,16 +9,16 @@ use futures_util::future::try_join_all;
 use redis::{Pipeline, Value};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-/// What every primary says of itself at about one time.
+/// What every primary says of itself at about the same time.
 pub(in super::super) struct Survey {
-    /// By the node's id: what it says of its slots, and the way to it.
+    /// By the node's id: what the node says of its slots, and the link to it.
     primaries: BTreeMap<String, (String, Arc<Link>)>,
-    /// In the whole cluster.
+    /// The number of keys in the whole cluster.
     pub(in super::super) keys: u64,
 }
 
 impl Survey {
-    /// No key has changed its node since `before`, and none is about to.
+    /// Whether no key has changed its node since `before`, and none is about to.
     pub(in super::super) fn is_as_still_as(&self, before: &Self) -> bool {
         let slots = |survey: &Self| -> Vec<(String, String)> {
             let all = survey.primaries.iter();
@@ -34,24 +34,24 @@ impl Survey {
     }
 }
 
-/// What one node says: itself, and the primaries it knows of.
+/// What one node says: its own slots, and the primaries that it knows.
 struct Report {
     id: String,
-    /// `None`: it is no primary (any more).
+    /// `None`: the node is not a primary (any more).
     slots: Option<String>,
     keys: u64,
     others: Vec<(String, Listed)>,
 }
 
-/// Where another node says that a node is.
+/// Where one node says that another node is.
 struct Listed {
     ip: Address,
     name: Option<Arc<str>>,
 }
 
 impl Cluster {
-    /// Asks the primaries that the map has, and those that they know of beside: a node that takes over its first slot has
-    /// keys before any map shows it.
+    /// Asks the primaries in the map, and the other primaries that they know: a node that takes over its first slot has
+    /// keys before any map shows the node.
     pub(in super::super) async fn survey(&self) -> Result<Survey, ProviderError> {
         let mapped = self.primaries().await?;
         // Nodes that go by names in the map have certificates for names.
@@ -127,7 +127,8 @@ impl Survey {
     }
 }
 
-/// The answer to CLUSTER NODES, a line a node: id, address, flags, four more words, whether it is connected, and its slots.
+/// The answer to CLUSTER NODES. It has a line for each node: id, address, flags, four more words, whether the node is
+/// connected, and the node's slots.
 fn read(text: &str, keys: u64) -> Option<Report> {
     let mut own = None;
     let mut others = Vec::new();
@@ -156,7 +157,7 @@ fn read(text: &str, keys: u64) -> Option<Report> {
     })
 }
 
-/// `ip:port@port-among-themselves,name`, the name since Redis 7.
+/// `ip:port@port-among-themselves,name`, with the name since Redis 7.
 fn listed(at: &str) -> Option<Listed> {
     let mut parts = at.split(',');
     let (ip, port) = parts.next()?.split('@').next()?.rsplit_once(':')?;
