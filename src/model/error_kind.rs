@@ -20,7 +20,7 @@ pub enum ErrorKind {
     Unsupported,
     /// Credentials or permissions were refused (*Denied*).
     Denied,
-    /// Every endpoint that could be asked wanted less, or is full (*Throttled*).
+    /// Every endpoint that was asked throttled the call, or is full (*Throttled*).
     Throttled,
     /// This client's own admission limit refused the call before it left (no verdict).
     Overloaded,

@@ -34,6 +34,8 @@ struct Module {
     items: BTreeMap<String, Vec<String>>,
     /// The public methods of types, by the path that the type is written with here.
     methods: Vec<(Vec<String>, String)>,
+    /// The macros that write methods of such types.
+    invoked: Vec<(Vec<String>, String)>,
     /// What its `use` lines bring in, by the name that they give it: the path that they take it from.
     brought: BTreeMap<String, Vec<String>>,
     /// Everything of these.
@@ -45,6 +47,8 @@ struct Module {
 
 pub(crate) struct Source {
     modules: BTreeMap<Vec<String>, Module>,
+    /// The public methods that each `macro_rules!` of ours writes out.
+    written_by: BTreeMap<String, Vec<String>>,
 }
 
 impl Source {
@@ -52,6 +56,7 @@ impl Source {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src");
         let mut source = Self {
             modules: BTreeMap::new(),
+            written_by: BTreeMap::new(),
         };
         source.file(&src, &src.join("lib.rs"), Vec::new());
         source
@@ -83,6 +88,14 @@ impl Source {
                         Some((_, items)) => self.items(src, file, name, child, items),
                         None => self.file(src, &beside(file, &module, &inner.ident.to_string()), child),
                     }
+                }
+                Item::Macro(ours) if ours.ident.is_some() => {
+                    let name = ours.ident.as_ref().unwrap().to_string();
+                    this.defined.insert(name.clone());
+                    let mut methods = Vec::new();
+                    public_functions_in(ours.mac.tokens.clone(), &mut methods);
+                    self.written_by.insert(name, methods);
+                    named_in(ours.to_token_stream(), &module, &mut this.named);
                 }
                 Item::Use(line) => this.brings(&module, &line),
                 other => {
@@ -156,7 +169,12 @@ impl Source {
         let mut types: BTreeMap<(Vec<String>, String), BTreeSet<String>> = BTreeMap::new();
         self.face(&[], "evenkeel", &mut lines, &mut types, 0);
         for (module, of) in &self.modules {
-            for (written, method) in &of.methods {
+            let by_macros = of.invoked.iter().flat_map(|(written, name)| {
+                let methods = self.written_by.get(name).into_iter().flatten();
+                methods.map(move |method| (written, method))
+            });
+            let by_hand = of.methods.iter().map(|(written, method)| (written, method));
+            for (written, method) in by_hand.chain(by_macros) {
                 let Some(name) = written.last() else { continue };
                 let path = match written.first().map(String::as_str) {
                     Some("crate" | "super" | "self") => absolute(module, written).unwrap_or_default(),
@@ -253,6 +271,14 @@ impl Module {
             Item::Const(item) => (&item.vis, Vec::new()),
             Item::Static(item) => (&item.vis, Vec::new()),
             Item::Type(item) => (&item.vis, Vec::new()),
+            // `store_methods!(KvClient, …)`: the first word is the type.
+            Item::Macro(item) if item.ident.is_none() => {
+                let name = item.mac.path.segments.last().map(|last| last.ident.to_string());
+                if let (Some(name), Some(TokenTree::Ident(of))) = (name, item.mac.tokens.clone().into_iter().next()) {
+                    self.invoked.push((vec![of.to_string()], name));
+                }
+                return;
+            }
             Item::Impl(item) if item.trait_.is_none() => {
                 if let syn::Type::Path(path) = &*item.self_ty {
                     let written: Vec<String> = path
@@ -265,6 +291,11 @@ impl Module {
                         let method = match of {
                             syn::ImplItem::Fn(of) if is_public(&of.vis) => format!("{}()", of.sig.ident),
                             syn::ImplItem::Const(of) if is_public(&of.vis) => of.ident.to_string(),
+                            syn::ImplItem::Macro(of) => {
+                                let name = of.mac.path.segments.last().map(|last| last.ident.to_string());
+                                self.invoked.extend(name.map(|name| (written.clone(), name)));
+                                continue;
+                            }
                             _ => continue,
                         };
                         self.methods.push((written.clone(), method));
@@ -392,6 +423,31 @@ fn is_hidden(attributes: &[Attribute]) -> bool {
     attributes
         .iter()
         .any(|attribute| attribute.meta.to_token_stream().to_string().contains("hidden"))
+}
+
+/// `pub fn name`, `pub const fn name`, `pub async fn name`, wherever they stand.
+fn public_functions_in(tokens: TokenStream, found: &mut Vec<String>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => public_functions_in(group.stream(), found),
+            TokenTree::Ident(word) if word == "pub" => {
+                let mut words = tokens[at + 1..].iter().map_while(|token| match token {
+                    TokenTree::Ident(word) => Some(word.to_string()),
+                    _ => None,
+                });
+                if words
+                    .by_ref()
+                    .find(|word| word != "const" && word != "async")
+                    .as_deref()
+                    == Some("fn")
+                {
+                    found.extend(words.next().map(|name| format!("{name}()")));
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 fn attributes(item: &Item) -> &[Attribute] {

@@ -238,7 +238,7 @@ impl Breaker {
     }
 
     /// Whether an attempt could pass now.
-    pub fn peek(&self, class: OpClass, now: Instant) -> Admission {
+    pub(crate) fn peek(&self, class: OpClass, now: Instant) -> Admission {
         if self.untroubled(class) {
             return Admission::Pass;
         }

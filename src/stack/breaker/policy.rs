@@ -52,7 +52,7 @@ struct Recovery {
 
 /// What the breaker says to an attempt that wants to pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub(crate) enum Admission {
     /// Go.
     Pass,
     /// Go as the one probe; its end must be reported as a probe's.
