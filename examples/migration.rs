@@ -6,7 +6,7 @@
 //!
 //! Both run here against two S3-protocol servers in this process, and once more when the first of them is dead.
 
-#[path = "replay/src/server.rs"]
+#[path = "support/server.rs"]
 #[allow(dead_code)] // the replay needs more of it
 mod server;
 

@@ -150,7 +150,7 @@ impl<P: Protocol> StoreBuilder<P> {
         let audience = parts.settings.stack.audience.clone();
         let core = Core::new(parts, door, composed, prober);
         if several_providers(&core.engine.roster) {
-            core.engine.dependencies().warn(audience);
+            core.dependencies().warn(audience);
         }
         Ok(core)
     }
@@ -161,7 +161,12 @@ impl<P: Protocol> StoreBuilder<P> {
             .endpoints
             .into_iter()
             .map(Endpoint::into_parts)
-            .map(|(profile, provider)| (profile.found_in_client(P::hosts(&provider)), provider))
+            .map(|(profile, provider)| {
+                // Only a place that has a name can be shared. Some adapters ask their client by a request that is not sent.
+                let is_named = profile.provider().is_some() && profile.region().is_some();
+                let hosts = is_named.then(|| P::hosts(&provider)).flatten();
+                (profile.found_in_client(hosts), provider)
+            })
             .unzip();
         let roster = Roster::new(profiles)?;
         BuildError::unless_keepers_make_sense(&roster)?;

@@ -88,7 +88,7 @@ pub struct SharedHost {
 
 impl Dependencies {
     /// The dependencies of these endpoints.
-    pub(crate) fn of<'a>(endpoints: impl Iterator<Item = &'a Profile>) -> Self {
+    pub(crate) fn of(endpoints: impl Iterator<Item = Profile>) -> Self {
         let mut all = Self::default();
         for profile in endpoints {
             let mut add = |role, host: Host, known| {

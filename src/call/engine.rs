@@ -136,7 +136,7 @@ impl Engine {
     }
 
     pub(crate) fn dependencies(&self) -> Dependencies {
-        Dependencies::of(self.permitted())
+        Dependencies::of(self.permitted().cloned())
     }
 
     /// Runs `each` at all [permitted](Self::permitted) endpoints at once.

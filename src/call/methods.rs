@@ -22,7 +22,7 @@ macro_rules! store_methods {
             /// Every host that this client contacts, as far as the hosts are known. See
             /// [`dependencies`](crate::call::dependencies).
             pub fn dependencies(&self) -> crate::call::Dependencies {
-                self.core.engine.dependencies()
+                self.core.dependencies()
             }
 
             /// The endpoints in their order, those that break a constraint included.

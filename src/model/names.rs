@@ -21,16 +21,24 @@ impl<T> Default for Names<T> {
 }
 
 impl<T: Default> Names<T> {
-    /// That of this name.
-    pub(crate) fn of(&self, name: &'static str) -> &T {
+    /// That of this name, if the name has a place of its own.
+    pub(crate) fn own(&self, name: &'static str) -> Option<&T> {
         let places = self.0.get_or_init(Box::default);
-        let mut each = places.each.iter();
-        let mine = each.find_map(|place| {
+        places.each.iter().find_map(|place| {
             // Who comes first takes the first place that is free.
             let (taken_by, value) = place.get_or_init(|| (name, T::default()));
             (*taken_by == name).then_some(value)
-        });
-        mine.unwrap_or(&places.shared)
+        })
+    }
+
+    /// What the names share that have no place of their own.
+    pub(crate) fn shared(&self) -> &T {
+        &self.0.get_or_init(Box::default).shared
+    }
+
+    /// That of this name.
+    pub(crate) fn of(&self, name: &'static str) -> &T {
+        self.own(name).unwrap_or_else(|| self.shared())
     }
 
     /// Every name that has a place of its own, in the order in which they came.

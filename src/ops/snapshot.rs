@@ -60,7 +60,7 @@ impl Snapshot {
     pub fn publish(&self) {
         let client = &self.client;
         gauge!("evenkeel_budget", "client" => client.clone()).set(self.budget as f64);
-        for one in &self.endpoints {
+        for one in self.endpoints.iter().filter(|one| one.barred.is_none()) {
             let endpoint = one.profile.shared_name();
             let of_the_endpoint =
                 |name: &'static str| gauge!(name, "client" => client.clone(), "endpoint" => endpoint.clone());
@@ -96,6 +96,7 @@ impl Snapshot {
             });
             let takes_it = class != OpClass::Write || !endpoint.profile.is_read_only();
             endpoint.barred.is_none()
+                && !endpoint.unreachable
                 && takes_it
                 && !ordered_away
                 && endpoint.classes[class.index()].breaker == breaker::State::Closed
@@ -179,6 +180,9 @@ pub struct EndpointSnapshot {
     pub barred: Option<String>,
     /// The state of the endpoint's credentials, if a keeper was [set](crate::Endpoint::credentials).
     pub credentials: Option<CredentialsSnapshot>,
+    /// It could not be reached when it was last asked, within the last 5 s. Where that is so of all endpoints, the network of this host is
+    /// likelier to be at fault, and no breaker opens for it.
+    pub unreachable: bool,
     /// How many attempts are under way. Attempts that wait up to 50 ms for their turn at a `capacity` count; attempts
     /// that wait for a place do not.
     pub in_flight: u32,
@@ -247,6 +251,7 @@ impl EndpointSnapshot {
             barred,
             probes,
             credentials: profile.credentials().map(Standing::snapshot),
+            unreachable: vitals.tracker.is_unreachable(now),
             in_flight: vitals.tracker.in_flight(),
             learnt_limit: vitals.admission.learnt_limit(),
             classes: OpClass::ALL.map(|class| ClassSnapshot {

@@ -174,19 +174,33 @@ impl CallMetrics {
 
     /// A call ended; `failure` is its error's kind. Not called for one that was dropped.
     pub(crate) fn ended(&self, operation: &'static str, class: OpClass, failure: Option<ErrorKind>, took: Duration) {
-        let of = self.operations.of(operation);
-        let of = of.get_or_init(|| OperationMetrics::new(&self.client, operation));
-        of.durations[class.index()].record(took);
-        match failure.map(ErrorKind::as_str) {
-            None => of.ok[class.index()].increment(1),
-            Some(kind) => of.failed(&self.client, operation, class, kind).increment(1),
-        }
+        // The recorder is not ours.
+        aside(|| self.count(operation, class, failure, took));
         if let Some(listener) = &self.listener {
             listener(&CallEnd {
                 class,
                 error: failure,
                 took,
             });
+        }
+    }
+}
+
+impl CallMetrics {
+    fn count(&self, operation: &'static str, class: OpClass, failure: Option<ErrorKind>, took: Duration) {
+        let (place, operation) = match self.operations.own(operation) {
+            Some(place) => (place, operation),
+            None => (self.operations.shared(), "other"),
+        };
+        if place.get().is_none() {
+            // Made before the place is taken: whoever comes at once does not wait for the recorder.
+            let _ = place.set(OperationMetrics::new(&self.client, operation));
+        }
+        let Some(of) = place.get() else { return };
+        of.durations[class.index()].record(took);
+        match failure.map(ErrorKind::as_str) {
+            None => of.ok[class.index()].increment(1),
+            Some(kind) => of.failed(&self.client, operation, class, kind).increment(1),
         }
     }
 }

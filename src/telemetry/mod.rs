@@ -30,7 +30,7 @@
 //! | `evenkeel_budget` | gauge | whole retries or hedges that the budget would grant now |
 //!
 //! `operation` is `get`, `put`, `read`, `write` and the like, or the [name](crate::request::Options::name) that a call was given; the
-//! first 16 are told apart. No metric carries an object's key or a secret.
+//! first 16 are told apart, later ones are `other`. Credentials are a process' and not a client's: their `client` is `default`. No metric carries an object's key or a secret.
 //!
 //! ```
 //! use evenkeel::telemetry::Event;

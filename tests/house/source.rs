@@ -374,6 +374,10 @@ fn flatten(tree: &UseTree, mut before: Vec<String>, leaves: &mut Vec<(Vec<String
 
 /// From the crate's root. `None`: another crate's, or a part's of this module.
 fn absolute(module: &[String], path: &[String]) -> Option<Vec<String>> {
+    let path = match path {
+        [first, second, ..] if first == "self" && second == "super" => &path[1..],
+        _ => path,
+    };
     match path.first()?.as_str() {
         "crate" => Some(path[1..].to_vec()),
         "self" => Some([module, &path[1..]].concat()),
@@ -468,12 +472,25 @@ fn attributes(item: &Item) -> &[Attribute] {
 }
 
 fn is_for_tests(attributes: &[Attribute]) -> bool {
-    let of_tests = |attribute: &&Attribute| {
-        let words = attribute.meta.to_token_stream().to_string();
-        attribute.path().is_ident("cfg") && (words.contains("test") && !words.contains("feature = \"testing\""))
-            || words == "test"
-    };
-    attributes.iter().any(|attribute| of_tests(&attribute))
+    attributes.iter().any(|attribute| {
+        let words: String = attribute
+            .meta
+            .to_token_stream()
+            .to_string()
+            .split_whitespace()
+            .collect();
+        let condition = words
+            .strip_prefix("cfg(")
+            .map(|rest| rest.strip_prefix("all(").unwrap_or(rest));
+        let of_tests = |rest: &str| {
+            let first: String = rest
+                .chars()
+                .take_while(|char| char.is_alphanumeric() || *char == '_')
+                .collect();
+            matches!(first.as_str(), "test" | "doctest") && !rest.starts_with("test=")
+        };
+        words == "test" || condition.is_some_and(of_tests)
+    })
 }
 
 fn name_of(item: &Item) -> Option<String> {

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! It is read from the source, with all features on: items in public modules, what these re-export, variants, fields, and the public
-//! methods of types, those too that a macro of ours writes. Traits that a type implements are not listed.
+//! methods of types, those too that a macro of ours writes. Not listed: the traits that a type implements,
+//! the fields of tuples and of variants, a trait's types and constants.
 
 use crate::source::{Public, Source};
 use std::{collections::BTreeSet, env, fs, path::Path};

@@ -320,3 +320,81 @@ async fn an_endpoint_is_not_left_while_nobody_can_be_reached() {
         assert!(home.log().len() < 80, "{} at {per_second}/s", home.log().len());
     }
 }
+
+/// Nobody calls, and nobody can be reached: the probes become fewer, as with any outage, and the service is not ready.
+#[tokio::test(start_paused = true)]
+async fn an_idle_client_without_a_network_does_not_hammer_it() {
+    let (home, standby) = (ObjectStore::new(), ObjectStore::new());
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .endpoint(Endpoint::new("standby", standby.clone()).read_only())
+        .build()
+        .unwrap();
+    client.put("k", "v").await.unwrap();
+    for store in [&home, &standby] {
+        store.always(Trouble::Refused);
+    }
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(client.snapshot().viable(OpClass::Read).count(), 0);
+    for store in [&home, &standby] {
+        store.forget();
+    }
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let asked = [&home, &standby].map(|store| store.asked());
+    assert!(asked.iter().all(|asked| *asked < 60), "{asked:?} in ten minutes");
+}
+
+/// Under traffic no breaker opens for it, and the snapshot says it all the same.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reaches_nobody_is_not_viable() {
+    let (home, standby) = (ObjectStore::new(), ObjectStore::new());
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .endpoint(Endpoint::new("standby", standby.clone()).read_only())
+        .probes(evenkeel::probe::Settings::off())
+        .build()
+        .unwrap();
+    client.put("k", "v").await.unwrap();
+    assert_eq!(client.snapshot().viable(OpClass::Read).count(), 2);
+    for store in [&home, &standby] {
+        store.always(Trouble::Refused);
+    }
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(client.get("k").await.is_err());
+    }
+    let snapshot = client.snapshot();
+    assert_eq!(snapshot.viable(OpClass::Read).count(), 0, "{snapshot}");
+    assert_eq!(of_virginia(&client), "closed");
+}
+
+/// Two buckets of one host: one is dead for an hour, and the other, which is asked rarely, is well.
+#[tokio::test(start_paused = true)]
+async fn a_dead_neighbour_at_one_host_does_not_open_a_healthy_one_again_and_again() {
+    let registry = Registry::new();
+    let client = |standby: &ObjectStore| {
+        let store = ObjectStore::new();
+        let bucket = Bucket {
+            at: "minio.example",
+            store: store.clone(),
+        };
+        let client = ObjectClient::builder()
+            .endpoint(Endpoint::new("home", bucket).provider("minio").region("here"))
+            .endpoint(Endpoint::new("standby", standby.clone()).read_only())
+            .registry(registry.clone())
+            .seed(1)
+            .build();
+        (client.unwrap(), store)
+    };
+    let ((dying, dead), (quiet, well)) = (client(&ObjectStore::new()), client(&ObjectStore::new()));
+    quiet.put("k", "v").await.unwrap();
+    dead.always(Trouble::Reset);
+    let mut closed = 0;
+    for _ in 0..400 {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        let _ = dying.get("k").await;
+        quiet.get("k").await.unwrap();
+        closed += u32::from(of_virginia(&quiet) == "closed");
+    }
+    assert!(closed >= 390, "closed at {closed} of 400; {} asked", well.asked());
+}

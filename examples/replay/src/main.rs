@@ -28,6 +28,7 @@ pub(crate) mod real;
 mod report;
 #[cfg(feature = "dynamodb")]
 mod rows;
+#[path = "../../support/server.rs"]
 #[allow(dead_code)] // the migration example stops its server
 mod server;
 pub(crate) mod simulated;

@@ -3,7 +3,7 @@ mod verifier;
 
 pub(crate) use passed_over::Why;
 
-use super::{Door, Engine, Fences, Mode, Protocol, StoreStack, WarmUp, settings::Settings};
+use super::{Dependencies, Door, Engine, Fences, Mode, Protocol, StoreStack, WarmUp, settings::Settings};
 use crate::{
     BoxError,
     endpoint::{Constraints, Profile, Roster},
@@ -151,6 +151,14 @@ impl<P: Protocol> Core<P> {
 
     pub(crate) fn draw_write_id(&self) -> WriteId {
         WriteId::generate(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn dependencies(&self) -> Dependencies {
+        let known = |(profile, provider): (&Profile, &P::Provider)| match profile.client_hosts() {
+            Some(_) => profile.clone(),
+            None => profile.clone().found_in_client(P::hosts(provider)),
+        };
+        Dependencies::of(self.providers().map(known))
     }
 
     pub(crate) async fn warm_up(&self) -> WarmUp {

@@ -344,7 +344,13 @@ impl Breaker {
             attendant.wake();
         }
         // What was heard is not told on.
-        let own = matches!(transition, Transition::Opened { cause, .. } if cause != Cause::Shared);
+        let own = matches!(
+            transition,
+            Transition::Opened {
+                cause: Cause::Consecutive | Cause::Ratio,
+                ..
+            }
+        );
         if let Some((domain, registry)) = self.0.neighbourhood.as_ref().filter(|_| own) {
             registry.trouble(domain, self, class, clock::now());
         }
@@ -374,6 +380,9 @@ impl Breaker {
 
     /// Another client has left this very endpoint.
     fn follow(&self, class: OpClass, now: Instant) {
+        if self.is_alone(class) {
+            return;
+        }
         let transition = self.with(class, |c| c.policy.is_out_for_another(now, &mut c.rng));
         self.report(class, transition);
     }

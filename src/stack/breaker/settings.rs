@@ -10,7 +10,7 @@ use std::time::Duration;
 /// | all others of the client are out | eight more faults in a row are wanted, and a share of 80 %; few attempts prove nothing: an endpoint that does some of its work is worth more than none |
 /// | a neighbour in the same domain of trouble was just left | half as many faults are enough, until an attempt goes well |
 /// | nothing went well here for thirty windows, and an attempt is late | it opens at once: lateness is all that is known of it |
-/// | what opened it was only late | it stays open for a quarter of [`open_min`](Self::open_min), and once more where the probe is late as well within the first second and ten attempts a second come: it may have been a pause |
+/// | what opened it was only late | it stays open for a quarter of [`open_min`](Self::open_min), and so again while its probes are late within the first second and ten attempts a second come: it may have been a pause |
 /// | a probe failed, or a recovery did not last | for [`open_min`](Self::open_min) what succeeds by force says nothing: where nothing is closed, hundreds a second are forced |
 /// | an outage was over within a second (from then on nothing failed) | it does not count as flapping |
 ///

@@ -178,15 +178,12 @@ impl Tracker {
     /// Nobody else is reached from here either.
     fn others_are_unreachable(&self, now: Instant) -> bool {
         let others = self.company.get().map(Vec::as_slice).unwrap_or_default();
-        !others.is_empty()
-            && others
-                .iter()
-                .filter_map(Weak::upgrade)
-                .all(|other| other.is_unreachable(now))
+        let unreachable = |other: &Weak<Self>| other.upgrade().is_some_and(|other| other.is_unreachable(now));
+        !others.is_empty() && others.iter().all(unreachable)
     }
 
     /// Whatever it was last asked, it could not be reached, and that is not long ago.
-    fn is_unreachable(&self, now: Instant) -> bool {
+    pub(crate) fn is_unreachable(&self, now: Instant) -> bool {
         let classes = OpClass::ALL.map(|class| {
             let health = self.lock(class);
             (health.last_unreachable, health.last_success)
@@ -395,7 +392,7 @@ impl Tracker {
         }
         let unreachable = matches!(ending, Ending::Judged(outcome) if outcome.verdict == Verdict::Unreachable);
         // Before its own lock: no two are held at once.
-        let others_unreachable = unreachable && self.others_are_unreachable(now);
+        let others_unreachable = unreachable && !attempt.background && self.others_are_unreachable(now);
         let mut health = self.lock(class);
         let broken = matches!(ending, Ending::Judged(outcome) if outcome.broken);
         let p99 = self.p99(work);
