@@ -2,18 +2,18 @@ use crate::request::OpClass;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
-/// What a breaker knows of who probes its endpoint.
+/// What a breaker knows of the prober of its endpoint.
 #[derive(Debug)]
 pub(crate) struct Attendant {
     there: AtomicBool,
-    /// Endpoints whose breaker is open are probed, by these classes.
+    /// Endpoints with an open breaker are probed, by these classes.
     open: bool,
     writes: bool,
     changed: Notify,
 }
 
 impl Attendant {
-    /// It is not there yet. `writes`: writes, too, are probed by requests of their own.
+    /// A new attendant, which does not probe yet. `writes`: writes, too, are probed by requests of their own.
     pub(crate) fn new(open: bool, writes: bool) -> Self {
         Self {
             there: AtomicBool::new(false),
@@ -27,7 +27,7 @@ impl Attendant {
         self.there.load(Ordering::Relaxed)
     }
 
-    /// Calls need not be lent as probes.
+    /// Whether the background probes, so that calls need not lend probes.
     pub(crate) fn stands_in(&self) -> bool {
         self.open && self.is_there()
     }
@@ -49,7 +49,7 @@ impl Attendant {
         self.there.store(false, Ordering::Relaxed);
     }
 
-    /// Until a breaker changes.
+    /// Waits until a breaker changes.
     pub(crate) async fn woken(&self) {
         self.changed.notified().await;
     }

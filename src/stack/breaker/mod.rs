@@ -1,9 +1,10 @@
 //! A circuit breaker per endpoint and class of operation.
 //!
-//! *Closed* is when traffic flows, *open* when it does not. It opens on a few faults in a row, on a share of faults in a
-//! true sliding window, or on attempts so late that their hedges overtook them. Open, it refuses at once; after a
-//! jittered while it lets **one** probe pass at a time, and after three good ones in a row (more, and over a longer time,
-//! when it keeps relapsing) traffic returns on a ramp. The numbers are in [`Settings`].
+//! A *closed* breaker lets traffic flow, an *open* one does not. A breaker opens on a few faults in a row, on a share
+//! of faults in a true sliding window, or on attempts so late that their hedges overtook them. An open breaker refuses
+//! attempts at once. After a jittered open time it lets **one** probe pass at a time. After three good probes in a
+//! row, traffic returns on a ramp. (An endpoint that keeps relapsing needs more good probes, over a longer time.) The
+//! numbers are in [`Settings`].
 //!
 //! ```
 //! use evenkeel::breaker::{Breaker, BreakerLayer, Open};
@@ -22,16 +23,17 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: outermost around an endpoint. It reads the verdict that [`health`](crate::health) wrote into
-//! the call's record; used alone, any error is a fault.
+//! **Place in the stack**: outermost around an endpoint. The breaker reads the verdict that [`health`](crate::health)
+//! wrote into the call's record. Used alone, it counts every error as a fault.
 //!
-//! **Cancel safety**: a probe that is dropped frees its slot. Whether a dropped attempt counts is decided by its age, see
+//! **Cancel safety**: a dropped probe frees its slot. The age of a dropped attempt decides whether it counts, see
 //! [`health`](crate::health).
 //!
-//! Throttling, the caller's own mistakes and local refusals never open it. Connections that break together are one fault.
+//! Throttling, the caller's own mistakes and local refusals never open a breaker. Connections that break together are
+//! one fault.
 //!
-//! Writes of a megabyte and more have a breaker of their own inside the client: something on the way may refuse or lose them
-//! while small ones pass. They then go elsewhere, and the small ones stay.
+//! Inside the client, writes of a megabyte and more have a breaker of their own: a device on the path may refuse or
+//! lose large writes and pass small ones. When that breaker opens, large writes go elsewhere and small writes stay.
 
 mod attendant;
 mod policy;
@@ -79,20 +81,20 @@ pub struct Breaker(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     classes: [Mutex<Class>; 3],
-    /// True while the class' breaker is closed and off its ramp: lets the healthy path skip the lock.
+    /// True while the class' breaker is closed and off its ramp: the healthy path then skips the lock.
     untroubled: [AtomicBool; 3],
-    /// True while it is closed.
+    /// True while the class' breaker is closed.
     closed: [AtomicBool; 3],
-    /// Those of the client's other endpoints.
+    /// The breakers of the client's other endpoints.
     company: OnceLock<Vec<Weak<Shared>>>,
     reporter: Reporter,
-    /// Whom to tell when it opens.
+    /// The registry to tell when this breaker opens, and this endpoint's domain in it.
     neighbourhood: Option<(Domain, Registry)>,
-    /// That of large writes; `None` in itself, and in one that is used alone.
+    /// The breaker of large writes. `None` in that breaker itself, and in a breaker that is used alone.
     large: Option<Breaker>,
-    /// It is that of large writes.
+    /// This is the breaker of large writes.
     of_large: bool,
-    /// Who probes in the background.
+    /// The prober in the background.
     attendant: OnceLock<Arc<Attendant>>,
 }
 
@@ -100,14 +102,15 @@ struct Shared {
 struct Class {
     policy: Policy,
     rng: fastrand::Rng,
-    /// When a proof of absence was last let past while it was not closed.
+    /// When a proof of absence was last let past while the breaker was not closed.
     last_proof: Option<Instant>,
-    /// The last fault was a late one: who asks next may have to wait for nothing.
+    /// The last fault was a late attempt, so the next call may wait in vain.
     late: bool,
 }
 
-/// A proof of absence is let past an open breaker so often, where an answer, if only a refusal, is quick: the endpoint may be the only
-/// one that holds the key, and an open time of half a minute is for traffic that has somewhere else to go.
+/// How often an open breaker lets a proof of absence past, where the endpoint answers or refuses quickly. That
+/// endpoint may be the only one that holds the key. An open time of half a minute suits only traffic that can go
+/// elsewhere.
 const PROOF_EVERY: Duration = Duration::from_secs(1);
 
 impl Default for Breaker {
@@ -117,12 +120,12 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Closed breakers with these settings; `seed` is for the jitter.
+    /// Closed breakers with these settings. `seed` is for the jitter.
     pub fn new(settings: Settings, seed: u64) -> Self {
         Self::in_neighbourhood(settings, seed, Reporter::silent(), None, None)
     }
 
-    /// Breakers that tell of their changes, and tell the others of their endpoint's domain of trouble.
+    /// Breakers that report their changes, and that tell the other breakers of their endpoint's domain of trouble.
     pub(crate) fn of_endpoint(
         settings: Settings,
         seed: u64,
@@ -179,7 +182,7 @@ impl Breaker {
         }
     }
 
-    /// The one for writes of this size.
+    /// The breaker for writes of this size.
     #[inline]
     pub(crate) fn of(&self, large: bool) -> &Self {
         match &self.0.large {
@@ -188,7 +191,7 @@ impl Breaker {
         }
     }
 
-    /// These are the breakers of a client's endpoints: each is in the company of the others.
+    /// Makes these breakers, of one client's endpoints, known to each other.
     pub(crate) fn in_company(all: &[&Self]) {
         for breaker in all {
             let others = all.iter().filter(|other| !Arc::ptr_eq(&other.0, &breaker.0));
@@ -200,13 +203,14 @@ impl Breaker {
         }
     }
 
-    /// Both are of endpoints of one client.
+    /// Whether both breakers belong to endpoints of one client.
     fn is_in_company_of(&self, other: &Self) -> bool {
         let is_other = |mate: &Weak<Shared>| std::ptr::eq(mate.as_ptr(), Arc::as_ptr(&other.0));
         self.0.company.get().is_some_and(|mates| mates.iter().any(is_other))
     }
 
-    /// There is nobody else whom traffic could go to. A breaker that is used by itself is not: who put it there wants it to open.
+    /// Whether every other endpoint of the client is out. Never true of a breaker that is used alone: its user wants
+    /// it to open.
     fn is_alone(&self, class: OpClass) -> bool {
         let company = self.0.company.get();
         company.is_some_and(|others| {
@@ -217,19 +221,20 @@ impl Breaker {
         })
     }
 
-    /// This one probes in the background, and is told of changes. The first to say so wins.
+    /// The background probes this endpoint, and this attendant hears of the breaker's changes. The first attendant set
+    /// wins.
     pub(crate) fn attended_by(&self, attendant: Arc<Attendant>) {
         // One client, one attendant: there is no second.
         let _ = self.0.attendant.set(attendant);
     }
 
-    /// What stands before a probe from the background.
+    /// What a probe from the background meets.
     pub(crate) fn gate(&self, class: OpClass, now: Instant) -> Gate {
         self.with(class, |c| c.policy.gate(now))
     }
 
-    /// Whether a call should lend its first attempt as a probe, if one may pass: not while the background probes an endpoint
-    /// that shows no life.
+    /// Whether a call should lend its first attempt as a probe, if a probe may pass. No call lends an attempt while
+    /// the background probes an endpoint that shows no life.
     pub(crate) fn borrows(&self, class: OpClass, now: Instant) -> bool {
         let attendant = self.0.attendant.get().filter(|attendant| attendant.stands_in());
         let Some(attendant) = attendant else { return true };
@@ -253,7 +258,7 @@ impl Breaker {
         self.with(class, |c| c.policy.share(now))
     }
 
-    /// Whether a proof of absence may pass by force now; the next may in a second.
+    /// Whether a proof of absence may pass by force now. The next one may pass a second later.
     pub(crate) fn lets_proof(&self, class: OpClass, now: Instant) -> bool {
         if self.untroubled(class) {
             return false;
@@ -268,22 +273,23 @@ impl Breaker {
         })
     }
 
-    /// Since when it has not been closed, where what it fails it fails at once: nobody has to wait for nothing.
+    /// Since when the breaker has not been closed; `None` where the last fault was late, as a call could then wait in
+    /// vain.
     pub(crate) fn fails_quickly_since(&self, class: OpClass) -> Option<Instant> {
         self.with(class, |c| c.policy.out_since().filter(|_| !c.late))
     }
 
-    /// Where the breaker of this class is.
+    /// The state of this class' breaker.
     pub fn state(&self, class: OpClass) -> State {
         self.with(class, |c| c.policy.state())
     }
 
-    /// The share of faults in the window, 0–1.
+    /// The share of faults in this class' window, 0–1.
     pub fn fault_share(&self, class: OpClass, now: Instant) -> f64 {
         self.with(class, |c| c.policy.fault_share(now))
     }
 
-    /// Closed, off its ramp: every attempt passes. Costs one load.
+    /// Whether the breaker is closed and off its ramp, so that every attempt passes. Costs one load.
     #[inline]
     pub(crate) fn untroubled(&self, class: OpClass) -> bool {
         self.0.untroubled[class.index()].load(Ordering::Acquire)
@@ -305,7 +311,8 @@ impl Breaker {
         }
     }
 
-    /// Whether traffic returns with this. `in_vain`: since when it was waited for, where nobody else would do and that was for long.
+    /// Whether traffic returns with this result. `in_vain`: since when a call waited for this endpoint, where no other
+    /// would do and the wait was long.
     fn settle(
         &self,
         class: OpClass,
@@ -337,7 +344,7 @@ impl Breaker {
         matches!(transition, Some(Transition::Closed { .. }))
     }
 
-    /// Tells of a change, after the lock was let go.
+    /// Reports a change, after the lock is released.
     fn report(&self, class: OpClass, transition: Option<Transition>) {
         let Some(transition) = transition else { return };
         if let Some(attendant) = self.0.attendant.get() {
@@ -412,7 +419,7 @@ impl Breaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Passage {
     Ordinary,
-    /// From the background, while it is closed.
+    /// A probe from the background, while the breaker is closed.
     Watch,
     Probe,
     Forced,

@@ -6,29 +6,30 @@ use crate::{
 };
 use std::{collections::VecDeque, time::Duration};
 
-/// Where a breaker is. *Closed* is when traffic flows.
+/// The state of a breaker. *Closed* means that traffic flows.
 #[derive(Clone, Debug)]
 enum Phase {
     /// → `Open` on too many faults.
     Closed {
-        /// Quarters of faults since the last good attempt.
+        /// Faults since the last good attempt, in quarters.
         strikes: u32,
         ramp: Option<Ramp>,
-        /// When it closed, after the outage that began when.
+        /// When the breaker closed, and when the outage before that began.
         recovered: Option<Recovery>,
     },
-    /// → `HalfOpen` when a probe is admitted after `until`, or when a forced attempt succeeds, but not soon after a probe failed.
+    /// → `HalfOpen` when a probe is admitted after `until`, or when a forced attempt succeeds, though not soon after a
+    /// probe failed.
     Open {
         until: Instant,
         outage: Outage,
-        /// When a probe failed, or what a few of them had said did not last, if that is why it is open.
+        /// When a probe failed or a recovery did not last, if that is why the breaker is open.
         disproved: Option<Instant>,
     },
     /// → `Closed` after enough good probes in a row; → `Open` on a bad one.
     HalfOpen {
         successes: u32,
         probing: bool,
-        /// The next probe is due then: at once, unless the endpoint flaps.
+        /// When the next probe is due: at once, unless the endpoint flaps.
         next: Instant,
         /// Since when nothing has failed.
         well_since: Option<Instant>,
@@ -53,34 +54,34 @@ struct Recovery {
 /// What the breaker says to an attempt that wants to pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Go.
+    /// The attempt passes.
     Pass,
-    /// Go as the one probe; its end must be reported as a probe's.
+    /// The attempt passes as the one probe. Its end must be reported as a probe's.
     Probe,
-    /// Do not go before then (or, in half-open, before the probe under way has ended).
+    /// The attempt must wait until then (or, in half-open, until the probe under way has ended).
     Refuse {
         /// When the next probe may pass.
         until: Instant,
     },
 }
 
-/// What stands before a probe from the background.
+/// What a probe from the background meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
     /// Traffic flows; `wary`: a neighbour is in trouble, and no attempt has gone well since.
     Closed { wary: bool },
-    /// Nobody may pass before then.
+    /// No probe may pass before then.
     Shut { until: Instant },
     /// A probe is under way.
     Probing,
-    /// A probe has been due since then; `alive`: one has succeeded since it opened.
+    /// A probe has been due since then; `alive`: a probe has succeeded since the breaker opened.
     Due { since: Instant, alive: bool },
 }
 
-/// A change worth telling.
+/// A change worth an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transition {
-    /// It opened.
+    /// The breaker opened.
     Opened {
         /// Why.
         cause: Cause,
@@ -96,13 +97,13 @@ pub(crate) enum Transition {
     },
 }
 
-/// One breaker's policy: pure; time and chance come in as arguments.
+/// One breaker's policy. Pure: time and chance come in as arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     settings: Settings,
     state: Phase,
     window: Window,
-    /// Attempts that were evidence, and the latest faults among them: for low rates.
+    /// How many attempts were evidence, and the latest faults among them: for low rates.
     attempts: u64,
     last_good: Option<Instant>,
     faults: VecDeque<(u64, Instant)>,
@@ -113,25 +114,26 @@ pub(crate) struct Policy {
     outages: [Option<Instant>; REMEMBERED],
 }
 
-/// At low rates, what is older than so many windows says nothing.
+/// At low rates, evidence older than this many windows says nothing.
 const OLD: u32 = 30;
-/// A fault, in strikes: so that a caller who left can be a quarter of one.
+/// A fault in strikes. A caller who left counts a quarter of one.
 const FAULT: u32 = 4;
-/// Where there is nobody else to go to, so many more faults in a row are wanted, and this share: an endpoint that still does some of
-/// its work is worth more than none.
+/// Where all other endpoints are out: how many more faults in a row open the breaker, and at what share. An endpoint
+/// that does some of its work is worth more than none.
 const ALONE: (u32, f64) = (8, 0.8);
-/// What was late and not faulty may have been a pause (a garbage collector's, a leader's election): it is looked at again after this
-/// part of the shortest open time.
+/// Lateness without faults may have been a pause (a garbage collector's, a leader's election). The next probe comes
+/// after this part of the shortest open time.
 const PAUSE: f64 = 0.25;
-/// An outage that was over so soon (the probes that make sure of it take longer) was a pause, and does not count as flapping.
+/// An outage that was over this soon was a pause and does not count as flapping. (The probes that make sure of its end
+/// take longer.)
 const SHORT: Duration = Duration::from_secs(1);
-/// The most that relapses add to the successes wanted.
+/// The most good probes that relapses add to those wanted.
 const MORE_SUCCESSES: u32 = 6;
-/// A probe from the background is this late: it says nothing, or nobody sends it. Calls are lent again.
+/// A background probe this late says nothing, or is not sent. Calls lend probes again.
 const OVERDUE: Duration = Duration::from_secs(2);
 /// Outages within this time are flapping.
 const FLAPPING_WITHIN: Duration = Duration::from_secs(60);
-/// The hold-down doubles with each of them: with six it is at its maximum.
+/// The hold-down doubles with each outage: with six, the hold-down is at its maximum.
 const REMEMBERED: usize = 7;
 
 impl Policy {
@@ -166,7 +168,7 @@ impl Policy {
         }
     }
 
-    /// What stands before a probe from the background.
+    /// What a probe from the background meets.
     pub(crate) fn gate(&self, now: Instant) -> Gate {
         match self.state {
             Phase::Closed { .. } => Gate::Closed {
@@ -186,7 +188,8 @@ impl Policy {
         }
     }
 
-    /// Not closed, no probe has succeeded since it opened, and the background, if there is any, is not overdue with one.
+    /// Whether the breaker is not closed, no probe has succeeded since it opened, and the background, if there is any,
+    /// is not overdue with a probe.
     pub(crate) fn is_lifeless(&self, now: Instant) -> bool {
         match self.state {
             Phase::Closed { .. } => false,
@@ -221,7 +224,7 @@ impl Policy {
         }
     }
 
-    /// An ordinary attempt ended. `alone`: there is nobody else whom traffic could go to.
+    /// An ordinary attempt ended. `alone`: every other endpoint is out.
     pub(crate) fn ended(
         &mut self,
         now: Instant,
@@ -238,8 +241,8 @@ impl Policy {
         opened.or_else(|| only_news.then(|| self.open(now, Cause::Consecutive, true, rng)))
     }
 
-    /// A call that needed just this endpoint has waited for it in vain for a second, since `since`; and nothing went well meanwhile. The next
-    /// that needs it is told at once.
+    /// A call that needed just this endpoint has waited in vain for a second, from `since` on, and nothing went well
+    /// meanwhile. The next call that needs this endpoint is told at once.
     pub(crate) fn waited_in_vain(
         &mut self,
         now: Instant,
@@ -251,7 +254,8 @@ impl Policy {
         (self.is_closed() && !alone && !well).then(|| self.open(now, Cause::Consecutive, true, rng))
     }
 
-    /// A probe from the background ended while it was closed: evidence like any other, but it says nothing of the rate.
+    /// A probe from the background ended while the breaker was closed. Its end is evidence like any other, but says
+    /// nothing of the rate.
     pub(crate) fn watched(
         &mut self,
         now: Instant,
@@ -302,13 +306,13 @@ impl Policy {
         (few && !alone).then(|| self.open(now, Cause::Ratio, lesson == Lesson::Late, rng))
     }
 
-    /// Nothing went well for so long that whoever is late now is all that is known.
+    /// Whether the last success is so long ago that a late attempt now is all that is known.
     fn is_long_ago(&self, now: Instant) -> bool {
         let long = |at: Instant| now.saturating_duration_since(at) >= self.settings.window * OLD;
         self.last_good.is_none_or(long)
     }
 
-    /// At low rates: so many faults among the last attempts, and all of them young.
+    /// Whether, at low rates, the last attempts hold enough faults, all of them young.
     fn few_and_ill(&mut self, now: Instant, wary: bool) -> bool {
         let Settings {
             faults_at_low_rate: enough,
@@ -326,8 +330,8 @@ impl Policy {
         self.faults.len() >= enough && self.faults.iter().all(recent)
     }
 
-    /// Another client of this process has left this very endpoint: so does this one, for a moment and until a probe of its own says
-    /// otherwise, unless it just saw it work.
+    /// Another client of this process has left this very endpoint. So does this client, unless it just saw the
+    /// endpoint work: for a moment, and until its own probe says otherwise.
     pub(crate) fn is_out_for_another(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Option<Transition> {
         let just = |at: Instant| now.saturating_duration_since(at) < self.settings.window;
         if !self.is_closed() || self.last_good.is_some_and(just) {
@@ -347,7 +351,7 @@ impl Policy {
         self.looked(now, lesson, true, rng)
     }
 
-    /// An attempt ended that was forced through a breaker that was not closed.
+    /// An attempt ended that had been forced through a breaker that was not closed.
     pub(crate) fn forced(&mut self, now: Instant, lesson: Lesson, rng: &mut fastrand::Rng) -> Option<Transition> {
         self.looked(now, lesson, false, rng)
     }
@@ -417,7 +421,7 @@ impl Policy {
         }
     }
 
-    /// The probe was dropped without an end: the next one may pass.
+    /// The probe was dropped without an end. The next probe may pass.
     pub(crate) fn probe_dropped(&mut self) {
         if let Phase::HalfOpen { probing, .. } = &mut self.state {
             *probing = false;
@@ -437,17 +441,17 @@ impl Policy {
         }
     }
 
-    /// Closed and off its ramp: every attempt passes.
+    /// Whether the breaker is closed and off its ramp, so that every attempt passes.
     pub(crate) const fn is_untroubled(&self) -> bool {
         matches!(self.state, Phase::Closed { ramp: None, .. })
     }
 
-    /// Closed, on its ramp or off it.
+    /// Whether the breaker is closed, on its ramp or off.
     pub(crate) const fn is_closed(&self) -> bool {
         matches!(self.state, Phase::Closed { .. })
     }
 
-    /// When the outage began, while it is not closed.
+    /// When the outage began, while the breaker is not closed.
     pub(crate) const fn out_since(&self) -> Option<Instant> {
         match &self.state {
             Phase::Closed { .. } => None,
@@ -455,7 +459,7 @@ impl Policy {
         }
     }
 
-    /// Where it is.
+    /// The breaker's state.
     pub(crate) const fn state(&self) -> State {
         match &self.state {
             Phase::Closed { .. } => State::Closed,
@@ -469,8 +473,8 @@ impl Policy {
         self.window.counts(now).bad_share()
     }
 
-    /// How many probes in a row must succeed: more after each recovery that did not last, as an endpoint that fails a third
-    /// of its calls passes three probes one time in three.
+    /// How many probes in a row must succeed. Each recovery that did not last adds to them: an endpoint that fails a
+    /// third of its calls passes three probes one time in three.
     fn successes_wanted(&self, outage: Outage) -> u32 {
         self.settings.successes + (2 * outage.relapses).min(MORE_SUCCESSES)
     }
@@ -485,7 +489,7 @@ impl Policy {
         }
     }
 
-    /// `late`: what opened it may have been a pause.
+    /// Opens the breaker. `late`: the cause may have been a pause.
     fn open(&mut self, now: Instant, cause: Cause, late: bool, rng: &mut fastrand::Rng) -> Transition {
         let outage = match &self.state {
             // A relapse on the ramp, or soon after, is the same outage going on.

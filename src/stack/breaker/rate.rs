@@ -1,8 +1,8 @@
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// The recent rate of attempts while it was closed, as a smoothed gap between their ends. Frozen while it is open: what
-/// arrives then are probes.
+/// The recent rate of attempts while the breaker was closed, as a smoothed gap between their ends. An open breaker
+/// freezes the rate: only probes arrive then.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rate {
     pub(super) last: Option<Instant>,
@@ -10,7 +10,7 @@ pub(super) struct Rate {
     seen: u32,
 }
 
-/// The mean gap is over about so many attempts: 9 % exact for random arrivals.
+/// The mean gap covers about this many attempts: 9 % exact for random arrivals.
 const RATE_MEMORY: u32 = 64;
 
 impl Rate {

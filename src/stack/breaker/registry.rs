@@ -14,18 +14,20 @@ use std::{
 
 /// Where clients of one process tell each other of trouble.
 ///
-/// Clients that name the *same* endpoint share the verdict: when one leaves it, the others do, too, but for those that
-/// saw it work within the last second; each comes back by probes of its own. So a client that starts, or has little traffic, does
-/// not spend its own seconds at what another knows to be dead. Two endpoints are the same if provider, region and a host of their data are:
-/// the host that the adapter reads from its client's configuration, or that the endpoint
-/// [declares](crate::Endpoint::depends_on). (Where neither is known, as of a `Failover` that declares none, it is not the same.)
+/// Clients that name the *same* endpoint share the verdict: when one client leaves the endpoint, the others leave too,
+/// except those that saw the endpoint work within the last second. Each client comes back by probes of its own. So a
+/// new client, or one with little traffic, does not spend seconds on an endpoint that another client knows to be dead.
+/// Two endpoints are the same if they share provider, region and a host of their data. The adapter reads that host
+/// from its client's configuration, or the endpoint [declares](crate::Endpoint::depends_on) it. Two endpoints whose
+/// hosts are not known (as in a `Failover` that declares none) are not the same.
 ///
-/// Between *different* endpoints of one place it is a suspicion only. When an endpoint is left, the others of the same provider's region become *wary*: for at most 30 s half the faults are
-/// enough to leave them, too. It never opens a breaker by itself, and any success ends it: in 2021 S3 and DynamoDB were
-/// healthy and only a path was not, and in 2025 what began in DynamoDB reached 141 services. An endpoint's domain is provider
-/// *and* region, because two clouds can both call their region `us-east-1`.
+/// Between *different* endpoints of one place, trouble is only a suspicion. When an endpoint is left, the others of
+/// the same provider's region become *wary*: for at most 30 s half the faults are enough to leave them, too. Wariness
+/// never opens a breaker by itself, and any success ends it: in 2021 S3 and DynamoDB were healthy and only a path was
+/// not, and in 2025 a fault that began in DynamoDB reached 141 services. An endpoint's domain is provider *and*
+/// region, because two clouds can both call their region `us-east-1`.
 ///
-/// Every client has one of its own; to let several share what they see, give them the same:
+/// Every client has its own registry. To let several clients share what they see, give them the same one:
 ///
 /// ```
 /// use evenkeel::{Endpoint, Failover, breaker::Registry};
@@ -41,7 +43,7 @@ pub struct Registry(Arc<Mutex<BTreeMap<Domain, Vec<Member>>>>);
 
 #[derive(Debug)]
 struct Member {
-    /// Where the endpoint's data is asked for: what tells it from the others of its domain.
+    /// The hosts of the endpoint's data. They tell the endpoint from the others of its domain.
     hosts: Vec<Host>,
     breaker: Weak<super::Shared>,
 }
@@ -54,7 +56,8 @@ pub(super) struct Domain {
 }
 
 impl Member {
-    /// Whether both are breakers of one endpoint: they ask for its data at one host. One that does not say where is alone.
+    /// Whether both are breakers of one endpoint: they ask for its data at one host. A member without a known host
+    /// stands alone.
     fn is_of_the_endpoint(&self, other: &Self) -> bool {
         let meets = |host: &Host| other.hosts.iter().any(|theirs| host.meets(theirs));
         self.hosts.iter().any(meets)
@@ -70,16 +73,16 @@ impl Domain {
     }
 }
 
-/// Evidence from next door is old after this.
+/// A neighbour's trouble is old evidence after this time.
 pub(super) const WARY_FOR: Duration = Duration::from_secs(30);
 
 impl Registry {
-    /// An empty one.
+    /// An empty registry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A client's breaker of this endpoint comes in, and hears what the others know of it.
+    /// Adds a client's breaker of this endpoint. The breaker learns what the others know of the endpoint.
     pub(super) fn enter(&self, domain: Domain, profile: &Profile, breaker: &Breaker, now: Instant) {
         let comer = Member {
             hosts: profile.data_hosts().cloned().collect(),
@@ -101,7 +104,8 @@ impl Registry {
         out.into_iter().for_each(|class| breaker.follow(class, now));
     }
 
-    /// `origin` was left for this class: the same endpoint's of other clients follow, the others of its domain become wary.
+    /// A client left `origin` for this class. The breakers of the same endpoint in other clients follow; the others of
+    /// its domain become wary.
     pub(super) fn trouble(&self, domain: &Domain, origin: &Breaker, class: OpClass, now: Instant) {
         let (same, others): (Vec<_>, Vec<_>) = {
             let domains = self.lock();

@@ -23,12 +23,12 @@ pub struct BreakerLayer {
 }
 
 impl BreakerLayer {
-    /// Guards with this breaker.
+    /// A layer with this breaker.
     pub const fn new(breaker: Breaker) -> Self {
         Self { breaker, tracker: None }
     }
 
-    /// When traffic returns, what this tracker saw of the outage is forgotten.
+    /// When traffic returns, this tracker forgets what it saw of the outage.
     #[must_use]
     pub fn clearing(mut self, tracker: Arc<Tracker>) -> Self {
         self.tracker = Some(tracker);
@@ -154,14 +154,14 @@ enum State<A> {
     Passed {
         inner: A,
         passage: Passage,
-        /// The breaker was told how it ended.
+        /// The breaker knows how the attempt ended.
         settled: bool,
     },
 }
 
 impl<N> Guarded<N> {
-    /// Tells the breaker how an attempt ended. `succeeded` is what is known where nobody below judged; `None` when the attempt
-    /// was dropped.
+    /// Tells the breaker how an attempt ended. `succeeded` counts where no layer below judged the attempt; `None` when
+    /// the attempt was dropped.
     #[inline]
     fn settle<R>(&self, call: &Call<R>, passage: Passage, succeeded: Option<bool>) {
         let (record, leg, class) = (call.record(), call.leg(), call.class());

@@ -1,13 +1,13 @@
 use std::fmt;
 
-/// Where a breaker is. *Closed* is when traffic flows.
+/// The state of a breaker. *Closed* means that traffic flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Traffic flows.
     Closed,
     /// Nothing passes.
     Open,
-    /// Probes pass, one after the other.
+    /// Probes pass, one after another.
     HalfOpen,
 }
 

@@ -13,13 +13,13 @@ use std::{
     time::Duration,
 };
 
-/// The one budget of a client for every request beyond those that its calls need: retries, hedges, and what is asked again.
-/// The exceptions have names and bounds: [`Exception`](super::Exception).
+/// A client's one budget for every request beyond those that its calls need: retries, hedges, and repeated questions.
+/// Exceptions from the budget have names and bounds: [`Exception`](super::Exception).
 ///
-/// Every call deposits a tenth of a token, every extra attempt takes a whole one: extra load stays at 10 % of the calls,
-/// however much fails (Finagle's `RetryBudget`; the 2021 outage was kept alive by retries that no budget bounded).
-/// Deposits are banked for 10 s, so that a burst of faults after healthy traffic can be met at once. One token per
-/// second is granted beside that, so that a client with little traffic can fail over at all.
+/// Every call deposits a tenth of a token, every extra attempt takes a whole one. So extra load stays at 10 % of the
+/// calls, however much fails (Finagle's `RetryBudget`; in 2021, retries that no budget bounded kept the outage alive).
+/// Deposits are banked for 10 s, so that a burst of faults after healthy traffic can be met at once. The budget also
+/// grants one token per second, so that a client with little traffic can fail over at all.
 ///
 /// ```
 /// use evenkeel::retry::Budget;
@@ -33,9 +33,9 @@ pub struct Budget(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// What of its numbers made no sense.
+    /// Which of the given numbers made no sense.
     wrong: Option<String>,
-    /// Calls that the bank has not been told of: a deposit costs one addition.
+    /// Calls that the bank does not know of yet: a deposit costs one addition.
     calls: Striped<AtomicU64>,
     bank: Mutex<Bank>,
 }
@@ -52,8 +52,9 @@ impl Budget {
     /// Extra attempts per second that are granted whatever the traffic.
     pub const PER_SECOND: f64 = 1.0;
 
-    /// `share` extra attempts per call, at most 1,000, and `per_second` whatever the traffic, at most a million. Neither is
-    /// negative. A budget takes the nearest of these, and none for what is no number; a client refuses a budget that had to.
+    /// A budget of `share` extra attempts per call, at most 1,000, and `per_second` extra attempts whatever the
+    /// traffic, at most a million. Neither is negative. The budget replaces a number outside these bounds by the
+    /// nearest within them, and one that is not a number by zero. A client refuses a budget that replaced a number.
     pub fn new(mut share: f64, mut per_second: f64) -> Self {
         let mut bounds = Bounds::default();
         bounds.number("budget.share", &mut share, 0.0, 1e3);
@@ -65,7 +66,7 @@ impl Budget {
         }))
     }
 
-    /// What it was made with that makes no sense.
+    /// Which of the given numbers made no sense.
     pub(crate) fn wrong(&self) -> Option<&str> {
         self.0.wrong.as_deref()
     }
@@ -76,7 +77,7 @@ impl Budget {
         self.0.calls.mine().fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether it is time to tell that the budget is used up: at most once a second.
+    /// Whether to report now that the budget is used up: at most once a second.
     pub(crate) fn may_tell(&self, now: Instant) -> bool {
         let mut bank = self.bank(now);
         let due = bank
@@ -93,17 +94,17 @@ impl Budget {
         self.bank(now).withdraw(now)
     }
 
-    /// An extra attempt that was granted was not made after all.
+    /// Gives back an extra attempt that was granted and not made.
     pub fn refund(&self, now: Instant) {
         self.bank(now).refund(now);
     }
 
-    /// Whole extra attempts that would be granted now.
+    /// How many whole extra attempts the budget would grant now.
     pub fn available(&self, now: Instant) -> u64 {
         self.bank(now).available(now)
     }
 
-    /// The bank, told of every call so far.
+    /// The bank, after it has heard of every call so far.
     fn bank(&self, now: Instant) -> MutexGuard<'_, Bank> {
         let mut bank = self.0.bank.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = self.0.calls.iter().map(|calls| calls.swap(0, Ordering::Relaxed)).sum();
@@ -112,7 +113,7 @@ impl Budget {
     }
 }
 
-/// Thousandths of tokens in one slot per second of the last ten. Pure.
+/// Thousandths of tokens, in one slot per second of the last ten. Pure.
 #[derive(Clone, Debug)]
 struct Bank {
     per_call: u64,
@@ -120,7 +121,7 @@ struct Bank {
     slots: [u64; SLOTS],
     current: usize,
     current_start: Option<Instant>,
-    /// When somebody was last told that it is used up.
+    /// When exhaustion was last reported.
     told: Option<Instant>,
     told_of_calls: Option<Instant>,
 }
@@ -144,7 +145,7 @@ impl Bank {
         }
     }
 
-    /// `calls` calls were made since the bank was last told, spread evenly as far as is known: those that are older than
+    /// Adds the deposits of `calls` calls since the last deposit, spread evenly as far as is known. Calls older than
     /// the bank's memory are forgotten.
     fn deposit(&mut self, now: Instant, calls: u64) {
         self.advance(now);
@@ -236,7 +237,7 @@ mod tests {
     }
 
     proptest! {
-        /// Over any history, what was granted is at most a tenth of the calls, one a second, and the first bank of ten.
+        /// Over any history, the budget grants at most a tenth of the calls, one a second, and the first bank of ten.
         #[test]
         fn never_more_than_its_share(steps in proptest::collection::vec((0_u64..500, any::<bool>()), 1..2_000)) {
             let t0 = crate::model::clock::now();

@@ -1,50 +1,56 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Why a request is sent that no budget may refuse. Each kind has a bound of its own, and is counted in the
+/// Why a request is sent that no budget may refuse. Each kind has a bound of its own and a count in the
 /// [snapshot](crate::snapshot::Snapshot::beyond_the_budget).
 ///
 /// | | | bound |
 /// |---|---|---|
-/// | [`AbsenceProof`](Self::AbsenceProof) | *not found* is said only when everyone who may hold the key says so | one for each other endpoint, per call (or batch) that met an absence |
+/// | [`AbsenceProof`](Self::AbsenceProof) | *not found* is said only when every endpoint that may hold the key says so | one for each other endpoint, per call (or batch) that met an absence |
 /// | [`Confirmation`](Self::Confirmation) | whether a write took place whose answer was lost | one per answer that was lost and per conflict (409) without a code |
-/// | [`Recognition`](Self::Recognition) | whether what refused a write is the write itself, sent by an earlier call under the same id of the caller's own; whether what a conditional delete was refused for is gone | one per such write that was refused |
-/// | [`Outdated`](Self::Outdated) | an overwrite or a delete whose own tag was outdated, or that its store cannot judge, is sent without it | one per call |
+/// | [`Recognition`](Self::Recognition) | whether the object that refused a write is that write itself, sent by an earlier call under the caller's own id; whether the object of a refused conditional delete is gone | one per such write that was refused |
+/// | [`Outdated`](Self::Outdated) | an overwrite or a delete whose own tag was outdated, or whose tag the store cannot judge, is sent without the tag | one per call |
 /// | [`LentProbe`](Self::LentProbe) | a call that serves as the probe of an endpoint that was out must not suffer for it | its retries (2 by default) and a hedge beside each attempt |
 ///
-/// What such a request needs beyond its first attempt is paid from the budget. Everything else beyond the requests that a
-/// call needs is paid, too: retries, hedges, asking again for what a batch left undone, a conditional read or a listing that goes on
-/// elsewhere, an increment after a lost race.
+/// The budget pays for the further requests that such a request needs beyond its first attempt. The budget also pays
+/// for everything else beyond the requests that a call needs: retries, hedges, asking again for what a batch left
+/// undone, a conditional read or a listing that goes on elsewhere, an increment after a lost race.
 ///
-/// A call needs: one request; an increment two; a fenced write whose tag is not known two; a batch one for every so many keys as all endpoints take, and one more after
-/// each full answer (15 MB); a listing one per page, a delete one, under `write_once` at each endpoint.
+/// Most calls need one request. An increment needs two; a fenced write whose tag is not known needs two. A batch needs
+/// one request for each group of keys as large as all endpoints take, and one more after each full answer (15 MB). A
+/// listing needs one request per page. A delete needs one; under `write_once`, one at each endpoint.
 ///
-/// Probes from the background, `warm_up` and `verify` are nobody's calls and have bounds of their own. Within one attempt
-/// an adapter may exchange more than one message, within a fixed bound but where said. None of them is counted here. `S3` and `GenericStore` ask with a GET of one byte
-/// where a *not found* or a delete is not proven by the answer's marks, and `S3` asks a second time for a page of a listing that
-/// was no readable XML; `S3`, and reads of `DynamoDb`, are sent again where a kept connection broke off before the answer (once or
-/// twice; 17 times at most, where so many connections lay in the pool unused); `Redis` follows up to five redirections of a
-/// cluster and brings a script along that the server does not know; `Cosmos` looks at what refused its write, and replaces
-/// what has expired; `AzureBlob` asks for the size before the last bytes of a blob (up to three times when the blob
-/// changes); `Bigtable` sends what came too late for its connection once more on a new one. Without a bound but the attempt's
-/// limit: a page of `Redis` is a walk over all keys of its database, and one of `GenericStore` may be the whole listing of a
-/// folder. An HTTP client that finds a kept connection closed before anything was sent on it opens another.
+/// Probes from the background, `warm_up` and `verify` belong to no call and have bounds of their own.
+///
+/// Within one attempt an adapter may exchange more than one message, within a fixed bound except where stated below.
+/// These messages are not counted here:
+/// - `S3` and `GenericStore` send a GET of one byte where the answer's marks do not prove a *not found* or a delete.
+/// - `S3` asks a second time for a page of a listing that was no readable XML.
+/// - `S3`, and reads of `DynamoDb`, send again where a kept connection broke off before the answer: once or twice, and
+///   at most 17 times, where that many unused connections lay in the pool.
+/// - `Redis` follows up to five redirections of a cluster, and sends a script along that the server does not know.
+/// - `Cosmos` looks at the item that refused its write, and replaces an expired one.
+/// - `AzureBlob` asks for the size before the last bytes of a blob (up to three times when the blob changes).
+/// - `Bigtable` sends a request that came too late for its connection once more, on a new one.
+/// - Bounded only by the attempt's limit: a page of `Redis` is a walk over all keys of its database, and a page of
+///   `GenericStore` may be the whole listing of a folder.
+/// - An HTTP client that finds a kept connection closed, before anything was sent on it, opens another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Exception {
-    /// Proves that something does not exist.
+    /// Proves that an object does not exist.
     AbsenceProof,
-    /// Asks what became of a write whose answer was lost.
+    /// Asks for the fate of a write whose answer was lost.
     Confirmation,
-    /// Asks whose write it is that refused one which an earlier call may have made.
+    /// Asks whether an earlier call made the write that refused this one.
     Recognition,
-    /// Sends an overwrite or a delete without the tag that was outdated.
+    /// Sends an overwrite or a delete without its outdated tag.
     Outdated,
     /// Spares the call that lends a probe.
     LentProbe,
 }
 
 impl Exception {
-    /// All of them.
+    /// All exceptions.
     pub const ALL: [Self; 5] = [
         Self::AbsenceProof,
         Self::Confirmation,

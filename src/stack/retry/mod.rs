@@ -1,11 +1,15 @@
-//! Further attempts, elsewhere first.
+//! Further attempts, at another endpoint first.
 //!
-//! A failed attempt is made again *at once* at an endpoint that this call has not tried; only when it must return to one
-//! that it has tried does it wait, with full jitter, and no shorter than that endpoint asked for in `Retry-After` (but not
-//! longer than [`Settings::max_backoff`] for it: one header must not hold up a call for a day). What may be repeated at all follows from the verdict and the call's
-//! [`Safety`](crate::request::Safety) (the table at [`decide`]; your own rule may say otherwise where that is safe, see [`Rule`]): a write that must happen once is repeated only when it was provably not sent. All
-//! extra attempts, hedges included, draw on one [`Budget`]; when that is empty the failure is returned. Some requests no
-//! budget may refuse: see [`Exception`].
+//! A failed attempt is repeated *at once* at an endpoint that this call has not tried. Only a return to a tried
+//! endpoint waits: with full jitter, and at least as long as that endpoint asked for in `Retry-After`. (For that
+//! header a call waits no longer than [`Settings::max_backoff`]: one header must not hold up a call for a day.)
+//!
+//! The verdict and the call's [`Safety`](crate::request::Safety) decide what may be repeated at all: see the table at
+//! [`decide`]. Your own rule may decide otherwise where that is safe, see [`Rule`]. A write that must happen once is
+//! repeated only when it was provably not sent.
+//!
+//! All extra attempts, hedges included, draw on one [`Budget`]. When the budget is empty, the call returns the
+//! failure. No budget may refuse certain requests: see [`Exception`].
 //!
 //! ```
 //! use evenkeel::request::Call;
@@ -24,11 +28,11 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: inside `deadline`, outside `hedge` and `route`. Do not put another retrier under it: three
-//! layers of three attempts are 27. The SDKs' own retries are off under ours.
+//! **Place in the stack**: inside `deadline`, outside `hedge` and `route`. Do not put another retrier under this
+//! layer: three layers of three attempts are 27. The stack turns the SDKs' own retries off.
 //!
-//! **Cancel safety**: nothing is held between polls but the attempt itself; the budget's tokens are spent when an
-//! attempt is sent.
+//! **Cancel safety**: between polls the layer holds nothing but the attempt itself. The budget's tokens are spent when
+//! an attempt is sent.
 
 mod budget;
 mod exception;

@@ -7,8 +7,8 @@ use crate::{
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;
 
-/// When a call is tried again, and after what wait. A client refuses settings outside their bounds when it is built; a
-/// [`RetryLayer`](super::RetryLayer) used alone takes the nearest within them.
+/// When a call is tried again, and after what wait. A client refuses settings outside their bounds when it is built. A
+/// [`RetryLayer`](super::RetryLayer) used alone takes the nearest values within them.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(
     unpredictable_function_pointer_comparisons,
@@ -16,13 +16,13 @@ use std::time::Duration;
 )]
 #[non_exhaustive]
 pub struct Settings {
-    /// The most attempts of one call, the first included, hedges not. Default 3: a call that failed at three endpoints
-    /// will not be saved by a fourth; "retryable" for ever is a failure too (2020). 1 to 1,000.
+    /// The most attempts of one call, the first included, hedges not. Default 3: a fourth endpoint will not save a
+    /// call that failed at three; "retryable" for ever is a failure too (2020). 1 to 1,000.
     pub max_attempts: u32,
     /// The cap of the first wait before *returning* to an endpoint already tried. Default 50 ms, about one round trip
     /// across a continent. At most a day.
     pub backoff: Duration,
-    /// The cap that no wait exceeds, doubled or asked for by an endpoint. Default 2 s. At most a day.
+    /// The cap of every wait, doubled or asked for by an endpoint. Default 2 s. At most a day.
     pub max_backoff: Duration,
     /// Your own rule: after which outcomes a call is tried again. Default none: the [table](decide) decides.
     pub when: Option<Rule>,
@@ -54,9 +54,9 @@ impl Bounded for Settings {
 }
 
 impl Settings {
-    /// The waits before returning for the first, second, … time: *full jitter*, each a uniform draw between 0 and a cap
-    /// that doubles ("Exponential Backoff And Jitter", AWS architecture blog, 2015). The caps come from `backon`, whose own
-    /// jitter is added after its clamp and can exceed the maximum; the draw is therefore ours.
+    /// The waits before the first, second, … return: *full jitter*, each a uniform draw between 0 and a cap that
+    /// doubles ("Exponential Backoff And Jitter", AWS architecture blog, 2015). The caps come from `backon`. The draw
+    /// is our own, because `backon` adds its jitter after its clamp and can exceed the maximum.
     pub fn waits(&self, rng: &mut fastrand::Rng) -> impl Iterator<Item = Duration> {
         let mut rng = rng.fork();
         let sane = self.clone().bounded();
@@ -70,16 +70,16 @@ impl Settings {
     }
 }
 
-/// What to do about an attempt's end.
+/// What to do after an attempt's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is the call's answer.
+    /// Return the result as the call's answer.
     Return,
-    /// Try again, elsewhere if there is an elsewhere.
+    /// Try again, at another endpoint if there is one.
     TryAgain,
 }
 
-/// The decision table. `ended` is `None` where nobody judged; then `succeeded` is all there is.
+/// The decision table. `ended` is `None` where no layer judged the attempt; then only `succeeded` counts.
 ///
 /// | outcome | read | idempotent write | write that must happen once |
 /// |---|---|---|---|
@@ -104,8 +104,8 @@ pub fn decide(ended: Option<Ended>, succeeded: bool, safety: Safety) -> Decision
     if again { Decision::TryAgain } else { Decision::Return }
 }
 
-/// How long the endpoints of these attempts asked to be left alone (`Retry-After`), at least: what holds of whichever is
-/// tried again.
+/// The shortest time for which an endpoint of these attempts asked to be left alone (`Retry-After`). Whichever
+/// endpoint is tried again, it asked for no less.
 pub(super) fn asked_for(legs: &[LegRecord]) -> Duration {
     let asked = |leg: &LegRecord| match leg.ended {
         Some(Ended::Judged(outcome)) => Some(outcome.retry_after.unwrap_or_default()),

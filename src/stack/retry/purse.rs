@@ -6,7 +6,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// What a client pays its extra requests from, who hears that it is used up, and what is sent beside it.
+/// A client's budget for extra requests, the listener for its exhaustion, and the count of the exceptions.
 #[derive(Clone, Debug)]
 pub(crate) struct Purse {
     budget: Budget,
@@ -45,8 +45,8 @@ impl Purse {
         granted
     }
 
-    /// The same for a further attempt of this call. One that lends an attempt as a probe pays like any other, and is granted what the
-    /// budget refuses.
+    /// Whether a further attempt of this call may be sent. A call that lends an attempt as a probe pays like any
+    /// other; when the budget refuses, the attempt is granted all the same.
     pub(crate) fn grants(&self, record: &CallRecord, now: Instant) -> Option<Grant> {
         if record.is_background() {
             return Some(Grant::Excepted);
@@ -61,7 +61,7 @@ impl Purse {
         Some(Grant::Excepted)
     }
 
-    /// What was granted was not sent after all.
+    /// Takes back a grant whose attempt was not sent after all.
     pub(crate) fn give_back(&self, grant: Grant, now: Instant) {
         if grant == Grant::Paid {
             self.budget.refund(now);
@@ -74,6 +74,6 @@ impl Purse {
 pub(crate) enum Grant {
     /// The budget paid.
     Paid,
-    /// It need not.
+    /// An exception: the budget need not pay.
     Excepted,
 }

@@ -4,7 +4,7 @@ use crate::{
     verdict::{Sent, Verdict},
 };
 
-/// The decision of the table, under a rule.
+/// The table's decision, under a rule.
 pub(crate) fn decide_by(rule: Option<Rule>, ended: Option<Ended>, succeeded: bool, safety: Safety) -> Decision {
     let (Some(rule), Some(Ended::Judged(outcome))) = (rule, ended) else {
         return decide(ended, succeeded, safety);

@@ -35,7 +35,7 @@ impl Default for RetryLayer {
 }
 
 impl RetryLayer {
-    /// Retries by these settings from this budget; `seed` is for the jitter.
+    /// Retries by these settings from this budget. `seed` is for the jitter.
     pub fn new(settings: Settings, budget: Budget, seed: u64) -> Self {
         Self::paying_from(Purse::new(budget, Reporter::silent()), settings, seed)
     }
@@ -80,7 +80,7 @@ pub struct Attempt<R, N: Station<R>> {
     attempts: u32,
     /// How often the call has returned to an endpoint already tried.
     returns: u32,
-    /// The best failure so far, for when nothing else can be tried. Boxed, as few calls have one.
+    /// The best failure so far, returned when no further attempt is possible. Boxed, as few calls have one.
     last: Option<Box<Result<N::Response, BoxError>>>,
     state: State<R, N>,
 }
@@ -89,7 +89,7 @@ enum State<R, N: Station<R>> {
     First {
         attempt: N::Attempt,
     },
-    /// Boxed: it would be larger than the first, and few calls have one.
+    /// Boxed: this future would be larger than the first, and few calls have one.
     Again {
         attempt: Pin<Box<Apart<R, N>>>,
     },
@@ -229,13 +229,14 @@ impl<N> Retry<N> {
     }
 }
 
-/// Only one endpoint can give the proof, and it has been silent for a second: whoever waits for *not found* has waited enough.
+/// Whether only one endpoint can give the proof, and has been silent for a second. A caller who waits for *not found*
+/// has then waited long enough.
 fn is_a_vain_proof(record: &CallRecord, ended: Option<Ended>) -> bool {
     let silent = matches!(ended, Some(Ended::Judged(outcome)) if outcome.timed_out);
     silent && record.proves() && record.after(clock::now()) >= After::START.plus(Limit::UNLEARNT)
 }
 
-/// The best failure that there was.
+/// The best failure so far.
 fn last<T>(kept: &mut Option<Box<Result<T, BoxError>>>) -> Result<T, BoxError> {
     kept.take()
         .map_or_else(|| Err(Exhausted::default().into()), |last| *last)
