@@ -10,22 +10,23 @@ use std::{sync::Arc, time::Duration};
 #[derive(Clone, Debug)]
 pub struct Delay {
     pub(super) trackers: Arc<[Arc<Tracker>]>,
-    /// The endpoints' tiers; empty: their positions.
+    /// The endpoints' tiers. Empty: each endpoint's position is its tier.
     tiers: Arc<[u8]>,
     pub(super) floor: Duration,
     pub(super) unlearnt: Duration,
 }
 
 impl Delay {
-    /// While an endpoint's p99 is not known: longer than it takes to connect to and ask a healthy one at the other end of the
-    /// world (0.5 s), as an endpoint that is only far away must not be left.
+    /// The delay while an endpoint's p99 is not known. Connecting to a healthy endpoint at the other end of the world,
+    /// and asking it, takes less (0.5 s): an endpoint that is only far away must not be left.
     pub const UNLEARNT: Duration = Limit::UNLEARNT;
-    /// Within a body that flows, so much silence is late, or more where the endpoint is: a retransmission (200 ms) fits in.
+    /// The silence after which a body that flows is late, or more where the endpoint's own delay is longer. A
+    /// retransmission (200 ms) fits in.
     pub const WITHIN_A_BODY: Duration = Limit::FLOOR;
-    /// Never earlier than this: twice the timer's resolution.
+    /// The shortest delay: twice the timer's resolution.
     pub const FLOOR: Duration = Duration::from_millis(2);
 
-    /// Always the same.
+    /// A delay that is always the same.
     pub fn fixed(delay: Duration) -> Self {
         Self {
             trackers: Arc::default(),
@@ -40,7 +41,7 @@ impl Delay {
         Self::fixed(Duration::MAX)
     }
 
-    /// Learnt from the endpoints' trackers, in the router's order.
+    /// A delay learnt from the endpoints' trackers, in the router's order.
     pub fn learnt(trackers: impl Into<Arc<[Arc<Tracker>]>>) -> Self {
         Self {
             trackers: trackers.into(),
@@ -50,7 +51,7 @@ impl Delay {
         }
     }
 
-    /// Of endpoints with these tiers.
+    /// Sets the endpoints' tiers.
     pub(crate) fn tiered(mut self, tiers: impl Into<Arc<[u8]>>) -> Self {
         self.tiers = tiers.into();
         self
@@ -60,8 +61,8 @@ impl Delay {
         self.tiers.get(index).map_or(index, |tier| usize::from(*tier))
     }
 
-    /// An attempt at an endpoint that is [left](crate::route::neighbours) as a less preferred one is so much faster is late when it would
-    /// be late there.
+    /// The delay at an endpoint so slow that it is [left](crate::route::neighbours) beside a less preferred, faster
+    /// one: an attempt is then late when it would be late at the faster endpoint.
     fn beside_a_faster(&self, endpoint: Option<usize>, work: Work) -> Option<Duration> {
         let index = endpoint?;
         let p50 = self.trackers.get(index)?.p50(work);
@@ -83,14 +84,15 @@ impl Delay {
         }
     }
 
-    /// What was learnt of this endpoint, if anything was.
+    /// The tracker of this endpoint, if anything was learnt of it.
     #[inline]
     pub(super) fn learnt_of(&self, endpoint: Option<usize>, work: Work) -> Option<&Tracker> {
         let tracker = self.trackers.get(endpoint?)?;
         tracker.p99(work).map(|_| &**tracker)
     }
 
-    /// Whether another endpoint may be asked beside attempt `leg`, of whose own endpoint nothing is learnt.
+    /// Whether another endpoint may be asked beside attempt `leg`, while nothing is learnt of that attempt's own
+    /// endpoint.
     pub(super) fn has_another(&self, record: &CallRecord) -> bool {
         let out = record.barred() | record.picked();
         (0..self.trackers.len()).any(|index| out & bit(index) == 0)
@@ -115,7 +117,7 @@ impl Delay {
         })
     }
 
-    /// Whether this call's endpoint has become so slow that another is to be compared with it.
+    /// Whether this call's endpoint has become so slow that another endpoint is to be compared with it.
     fn compares<R>(&self, call: &Call<R>) -> bool {
         let record = call.record();
         let work = record.work();
@@ -132,7 +134,7 @@ impl Delay {
             && tracker.wants_comparison(work.class, known(), call.at())
     }
 
-    /// When an attempt is late whose answer has begun: after so much silence.
+    /// When an attempt whose answer has begun is late: after how much silence.
     pub(super) fn within_a_body<R>(&self, call: &Call<R>) -> Option<After> {
         let (record, leg) = (call.record(), call.leg());
         let seen = record.flow(leg)?.seen();
@@ -140,9 +142,10 @@ impl Delay {
         seen.answered.and(seen.last).map(|last| last.plus(silence))
     }
 
-    /// The delay for an attempt that serves as the first probe of this endpoint, which was silent: the hedge is sent so early that it is
-    /// back when the probe is late, not before (nothing would be learnt from a probe that is dropped young). Where
-    /// another endpoint is slower than that, it is sent at once, and the caller does not notice the probe.
+    /// The delay for an attempt that serves as the first probe of this endpoint, which was silent. The hedge is sent
+    /// early enough to be back when the probe is late, and not before: a probe that is dropped young teaches nothing.
+    /// Where the other endpoint is slower than that, the hedge is sent at once. Either way the caller does not notice
+    /// the probe.
     fn beside_a_probe_of(&self, endpoint: Option<usize>, work: Work) -> Duration {
         let others = self.trackers.iter().enumerate();
         let fastest = others

@@ -1,21 +1,23 @@
 //! A second attempt elsewhere when the first is late.
 //!
-//! A read that has been silent for longer than its endpoint's own p99 (and a tenth, and at least 1 ms) is asked a second time, at
-//! another endpoint that is closed and that this call has not tried. The first success or definitive answer wins, and the
-//! loser is dropped; an absence or a failure waits for the other. ("The Tail at Scale", Dean and Barroso, 2013.)
+//! A read is late when it has been silent for longer than its endpoint's own p99 (plus a tenth, and at least 1 ms).
+//! The hedge then asks a second time, at another endpoint that is closed and that this call has not tried. The first
+//! success or definitive answer wins, and the loser is dropped. An absence or a failure waits for the other attempt.
+//! ("The Tail at Scale", Dean and Barroso, 2013.)
 //!
-//! While nothing is learnt of the endpoint, a read is late after a second, and the attempt that is then made elsewhere *stands
-//! beside* it: the first goes on for up to half of what is left until the deadline ([`timeout`](crate::timeout)), as nobody knows
-//! whether it is dead or far away. What the budget refuses then is asked for again each second.
+//! While nothing is learnt of the endpoint, a read is late after a second. The attempt that is then made elsewhere
+//! *stands beside* the first. The first goes on for up to half of what is left until the deadline
+//! ([`timeout`](crate::timeout)): nobody knows whether its endpoint is dead or far away. While the budget refuses the
+//! second attempt, the hedge asks the budget again each second.
 //!
-//! A body that flows is not late. Once an answer has begun, and its adapter [tells](crate::request::Progress) of it, a quarter of a
-//! second of silence is.
+//! A body that flows is not late. Once an answer has begun, and its adapter [tells](crate::request::Progress) of the
+//! progress, a quarter of a second of silence is late.
 //!
-//! A read that serves as the first probe of an endpoint that was late when it last failed is asked elsewhere at the same
-//! time, so that its caller does not wait for nothing. (One that fails at once costs the caller no time.)
+//! A read may serve as the first probe of an endpoint whose last failure was late. Such a read is asked elsewhere at
+//! the same time, so that its caller does not wait in vain. (An endpoint that fails at once costs the caller no time.)
 //!
-//! Hedges draw on the client's one [`Budget`](crate::retry::Budget), so that they never double the load. Writes are never hedged: two racing
-//! copies of one write answer each other's preconditions. A read that says so is not hedged either
+//! Hedges draw on the client's one [`Budget`](crate::retry::Budget), so they never double the load. Writes are never
+//! hedged: two racing copies of one write answer each other's preconditions. A read can opt out of hedging
 //! ([`Options::hedging`](crate::request::Options::hedging)).
 //!
 //! ```
@@ -39,8 +41,8 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: inside `retry`, around `route`. **Cancel safety**: dropping drops both attempts, each judged by
-//! its age.
+//! **Place in the stack**: inside `retry`, around `route`. **Cancel safety**: dropping the call drops both attempts;
+//! each is judged by its age.
 
 mod delay;
 mod service;

@@ -18,7 +18,7 @@ use std::{
 };
 use tower::Layer;
 
-/// Hedges what goes through a service.
+/// Puts hedging before a service.
 #[derive(Clone, Debug)]
 pub struct HedgeLayer {
     shared: Arc<Shared>,
@@ -28,12 +28,12 @@ pub struct HedgeLayer {
 struct Shared {
     delay: Delay,
     purse: Purse,
-    /// Reads that say nothing of it are hedged.
+    /// Whether reads that do not say so themselves are hedged.
     by_default: bool,
 }
 
 impl HedgeLayer {
-    /// Hedges after `delay`, from `budget`.
+    /// Hedges after `delay`, paid from `budget`.
     pub fn new(delay: Delay, budget: Budget) -> Self {
         Self::paying_from(Purse::new(budget, Reporter::silent()), delay)
     }
@@ -42,7 +42,7 @@ impl HedgeLayer {
         Self::by_default(true, purse, delay)
     }
 
-    /// Whether reads are hedged that say nothing of it.
+    /// `by_default`: whether reads that do not say so themselves are hedged.
     pub(crate) fn by_default(by_default: bool, purse: Purse, delay: Delay) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -80,9 +80,9 @@ pub struct Hedge<N> {
 /// One or two attempts under way.
 pub struct Attempt<R, N: Station<R>> {
     first: N::Attempt,
-    /// Boxed: few calls have one, and all would be twice as large for it.
+    /// Boxed: few calls have a hedge, and every call would be twice as large.
     hedge: Option<Pin<Box<Running<R, N>>>>,
-    /// One hedge an attempt, or none.
+    /// One hedge per attempt, or none.
     may_hedge: bool,
     due: Option<After>,
     own: Own,
@@ -109,14 +109,14 @@ impl<R, N: Station<R>> std::fmt::Debug for Attempt<R, N> {
     }
 }
 
-/// How good a result is, best first, when two attempts give one each.
+/// How good a result is, best first, when both attempts return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// Wins at once.
     Definitive,
-    /// Waits for the other, and loses only against a definitive one.
+    /// Waits for the other attempt, and loses only against a definitive result.
     Absent,
-    /// Waits for the other.
+    /// Waits for the other attempt.
     Failure,
 }
 
@@ -188,7 +188,8 @@ where
 }
 
 impl<N> Hedge<N> {
-    /// One of the two is back, and the other is let go: says after how long, and whether that was late where it went.
+    /// One of the two attempts is back, and the other is dropped. Notes after how long the winner was back, and
+    /// whether that was late at the winner's endpoint.
     #[cold]
     fn note_overtaken<R>(&self, call: &Call<R>, attempt: &Attempt<R, N>)
     where
@@ -336,7 +337,7 @@ impl<N> Hedge<N> {
     }
 }
 
-/// The better of two results that both came back; the first's where they are equal.
+/// The better of two results. Of equal ones, the first attempt's.
 fn better<T>(
     record: &CallRecord,
     (first_leg, first): (Leg, Result<T, BoxError>),

@@ -7,19 +7,22 @@ use std::{
     time::Duration,
 };
 
-/// How many attempts may be under way at an endpoint of which no capacity is known. Pure: `now` comes in.
+/// How many attempts may be under way at an endpoint of unknown capacity. Pure: `now` comes in.
 ///
-/// An endpoint that is sent more than it can do queues, then answers everything too late: its goodput collapses. The sign is
-/// that *most* attempts take more than four times what is usual (an average over half a minute, which stands still while
-/// there is a limit) and more than 100 ms, with many under way. (A server that does one thing after the other takes sixteen times as long
-/// for sixteen at once; as long as that is in time, nothing is gained by sending it less.) Then a limit is set just below what is under way, and cut by 15 % every 50 ms
-/// until twice the usual time is reached; from there it grows again by a sixteenth. (Vegas' and Netflix' gradient limits,
-/// with a wider band: here nothing must be refused that would have been answered in time.)
+/// An endpoint that is sent more than it can do queues, then answers everything too late: its goodput collapses. The
+/// sign is that *most* attempts take more than four times the usual time and more than 100 ms, with many under way.
+/// (The usual time is an average over half a minute, which stands still while there is a limit. A server that does one
+/// thing after the other takes sixteen times as long for sixteen at once; while those answers are in time, sending
+/// less gains nothing.)
 ///
-/// That may be no queue at all: the requests have become heavier, or the endpoint slower, and then a limit would only refuse what would have
-/// been answered. A queue is known by what happens when less is under way: each attempt takes less time, and as many end a second as
-/// before. Else the limit goes, and the new time is the usual one. A limit that was found to be right and later lets fewer end,
-/// while others wait, is doubled.
+/// The limit then starts just below the number under way, and is cut by 15 % every 50 ms until attempts take twice the
+/// usual time. From there the limit grows again by a sixteenth. (Vegas' and Netflix' gradient limits, with a wider
+/// band: here nothing must be refused that would have been answered in time.)
+///
+/// Slowness may have another cause than a queue: the requests have become heavier, or the endpoint slower. A limit
+/// would then only refuse attempts that would have been answered. A queue shows when less is under way: each attempt
+/// takes less time, and as many end a second as before. Without that sign the limit goes, and the new time is the
+/// usual one. A confirmed limit under which fewer attempts later end, while others wait, is doubled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Adaptive {
     window: Window,
@@ -27,103 +30,105 @@ pub(crate) struct Adaptive {
     usual: Option<f64>,
     /// Windows in a row that were too slow.
     slow: u32,
-    /// How many ended a second, in the last window.
+    /// How many attempts ended a second, in the last window.
     rate: Option<f64>,
     limit: Option<Limit>,
 }
 
-/// Attempts that ended since the last one.
+/// Attempts that ended since the last window.
 #[derive(Clone, Copy, Debug, Default)]
 struct Window {
     since: Option<Instant>,
     attempts: u32,
-    /// All that ended, as far as those tell.
+    /// How many attempts ended, as estimated from the samples.
     ended: u32,
-    /// Of them, those that were too slow.
+    /// How many of these were too slow.
     slow: u32,
-    /// In all, in seconds.
+    /// How long they took together, in seconds.
     took: f64,
-    /// The sum of what each found under way.
+    /// The sum of the attempts that each found under way.
     under_way: f64,
-    /// Those that found no place.
+    /// How many attempts found no place.
     refused: u32,
-    /// Those that waited for one, at most.
+    /// How many attempts waited for a place, at most.
     waiting: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Limit {
     at: f64,
-    /// How it was when the limit was set.
+    /// The state when the limit was set.
     before: Seen,
-    /// It is known that there is a queue.
+    /// The queue is confirmed.
     confirmed: bool,
-    /// What ended while it kept others out, since that was last looked at: how many, over how many seconds, in how many windows.
+    /// The attempts that ended while the limit kept others out, since the last check: how many, over how many seconds,
+    /// in how many windows.
     ended: (f64, f64, u32),
-    /// How often in a row it let fewer end.
+    /// How often in a row the limit was doubled because fewer attempts ended.
     doubled: u32,
-    /// Windows in a row in which it was far away.
+    /// Windows in a row in which the limit was far away.
     spare: u32,
 }
 
-/// What a window came to.
+/// A window's result.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     under_way: f64,
     took: f64,
-    /// Ended a second.
+    /// Attempts that ended a second.
     rate: f64,
-    /// Those and the ones that found no place, a second.
+    /// Attempts that ended or found no place, a second.
     wanted: f64,
 }
 
-/// A window lasts at least so long: some answers of a near endpoint, and a fifth of the shortest attempt limit.
+/// The shortest window: some answers of a near endpoint, and a fifth of the shortest attempt limit.
 const WINDOW: Duration = Duration::from_millis(50);
-/// And so many samples: the mean of fewer is chance.
+/// The fewest samples of a window: the mean of fewer is chance.
 const ENOUGH: u32 = 12;
-/// Fewer attempts under way are never limited: a few connections' worth drown nobody.
+/// Fewer attempts under way are never limited: a few connections' worth overload no endpoint.
 const LEAST_UNDER_WAY: u32 = 8;
 /// The limit is never below this.
 const LEAST: f64 = 4.0;
-/// Too slow, so many times the usual and two timer ticks. An attempt's own limit is eight times the p99.
+/// Too slow: this many times the usual time, plus two timer ticks. An attempt's own limit is eight times the p99.
 const TOO_SLOW: f64 = 4.0;
-/// So slow is good enough, under a limit.
+/// Slow enough under a limit: this many times the usual time.
 const SLOW_ENOUGH: f64 = 2.0;
 const TICKS: f64 = 0.004;
-/// And more than this, in seconds: well below the shortest limit of an attempt (250 ms), in time for whatever it is.
+/// Too slow is also more than this, in seconds: well below the shortest limit of an attempt (250 ms), in time for any
+/// use.
 const BEARABLE: f64 = 0.1;
 /// One slow window is a pause of a garbage collector; two are a queue.
 const WINDOWS: u32 = 2;
 const CUT: f64 = 0.85;
 const GROWTH: f64 = 1.0 / 16.0;
-/// With so much less under way, a queue's time would have shrunk as well, not just by a fifth.
+/// With this share of the attempts under way, a queue's time would have shrunk as well, and by more than a fifth.
 const TRIED: f64 = 0.6;
 const SHRUNK: f64 = 0.8;
-/// As many end a second as before: up to a fifth less is chance, over so many windows.
+/// As many end a second as before: over this many windows, up to a fifth less is chance.
 const KEPT: f64 = 0.8;
-/// It is the limit that keeps others out where so many times what ends want in, or as many as ended before.
+/// The limit keeps others out where this many times the attempts that end want in, or as many as ended before.
 const PRESSED: f64 = 2.0;
 const SEEN: u32 = 3;
-/// A limit that goes on to let fewer end after so many doublings is none.
+/// A limit under which fewer attempts still end after this many doublings goes.
 const DOUBLED: u32 = 2;
-/// A limit that is twice what is under way for so many windows has done its work.
+/// A limit that for this many windows is twice the number under way has done its work.
 const SPARE: u32 = 10;
-/// A limit that nothing ended under for so long is forgotten: traffic went elsewhere.
+/// A limit under which no attempt ended for this long is forgotten: traffic went elsewhere.
 const FORGOTTEN: Duration = Duration::from_secs(5);
-/// The usual time follows a longer one over half a minute, so that a queue that builds up is not taken for usual, and a
-/// shorter one three times as fast.
+/// The usual time follows a longer time over half a minute, so that a growing queue is not taken for usual. The usual
+/// time follows a shorter time three times as fast.
 const FOLLOWS: (f64, f64) = (30.0, 10.0);
 
 impl Adaptive {
-    /// The most attempts that may be under way; `None`: as many as come.
+    /// The most attempts that may be under way; `None`: no limit.
     pub(crate) fn limit(&self, now: Instant) -> Option<u32> {
         let stale = |since: Instant| now.saturating_duration_since(since) >= FORGOTTEN;
         let limit = self.limit.filter(|_| !self.window.since.is_some_and(stale))?;
         Some(limit.at as u32)
     }
 
-    /// Attempts that ended a second, in the last window. While it is not known whether there is a queue, nobody is to be refused for it:
-    /// infinite.
+    /// Attempts that ended a second, in the last window. Infinite while the queue is not confirmed: no attempt is to
+    /// be refused for it then.
     pub(super) fn rate(&self) -> Option<f64> {
         match self.limit {
             Some(limit) if !limit.confirmed => Some(f64::INFINITY),
@@ -131,13 +136,14 @@ impl Adaptive {
         }
     }
 
-    /// So many attempts have found no place since the last time, and so many wait for one now.
+    /// This many attempts have found no place since the last time, and this many wait for a place now.
     pub(crate) fn refused(&mut self, attempts: u32, waiting: u32) {
         self.window.refused = self.window.refused.saturating_add(attempts);
         self.window.waiting = self.window.waiting.max(waiting);
     }
 
-    /// An attempt took so long, and found so many under way when it began; it is one of `stands_for`, or `None` where it was given up.
+    /// An attempt ended, after this time and with this many under way when it began. The sample stands for
+    /// `stands_for` attempts; `None`: the attempt was given up.
     pub(crate) fn ended(&mut self, now: Instant, took: Duration, under_way: u32, stands_for: Option<u32>) {
         if self.limit.is_some() && self.limit(now).is_none() {
             self.lift();
@@ -259,13 +265,13 @@ impl Adaptive {
     }
 }
 
-/// An [`Adaptive`] that all attempts at one endpoint share. An attempt costs one load and one addition; those that are
-/// samples cost a lock beside that: one in eight, and every other where many are under way.
+/// An [`Adaptive`] that all attempts at one endpoint share. An attempt costs one load and one addition. A sample also
+/// costs a lock: one attempt in eight, and every other where many are under way.
 #[derive(Debug)]
 pub(super) struct Shared {
     limit: AtomicU32,
     admitted: AtomicU32,
-    /// Those that found no place since the last sample.
+    /// Attempts that found no place since the last sample.
     refused: AtomicU32,
     policy: Mutex<Adaptive>,
 }
@@ -280,7 +286,7 @@ impl Shared {
         }
     }
 
-    /// Whether an attempt that finds so many under way may join them, and then whether it is a sample.
+    /// Whether an attempt that finds this many under way may join them, and if so, whether it is a sample.
     pub(super) fn admits(&self, now: impl FnOnce() -> Instant, under_way: u32) -> Option<bool> {
         if under_way >= self.limit.load(Ordering::Relaxed) && self.limit(now()).is_some_and(|limit| under_way >= limit)
         {
@@ -292,13 +298,13 @@ impl Shared {
         Some(number & (every(under_way) - 1) == 0)
     }
 
-    /// Somebody found no place.
+    /// Notes an attempt that found no place.
     #[cold]
     pub(super) fn note_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many that end a second give room to others, as far as is known.
+    /// How many attempts that end a second give room to others, as far as is known.
     pub(super) fn rate(&self) -> Option<f64> {
         let policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
         policy.rate()
@@ -323,7 +329,7 @@ impl Shared {
     }
 }
 
-/// One in so many is a sample.
+/// One attempt in this many is a sample.
 const fn every(under_way: u32) -> u32 {
     if under_way < LEAST_UNDER_WAY { 8 } else { 2 }
 }

@@ -17,11 +17,12 @@ use tokio::sync::Notify;
 
 pub(super) type Called = dyn Future<Output = ()> + Send + Sync;
 
-/// Whoever waits for a place looks so often, too: the one that was called may be asleep, or a limit was forgotten.
+/// How often a waiting attempt looks again: the attempt that was called may be asleep, or a limit was forgotten.
 pub(super) const LOOK_EVERY: Duration = PATIENCE;
 
-/// The most attempts under way at one endpoint, so that a hung one takes up at most so many tasks and connections: what 2,000 calls/s
-/// need to sit through two seconds of silence, and 5,000 calls/s of objects that take most of a second.
+/// The most attempts under way at one endpoint, so that a hung endpoint takes up a bounded number of tasks and
+/// connections. 2,000 calls/s need this many to sit through two seconds of silence, and 5,000 calls/s of objects that
+/// take most of a second.
 pub const MAX_IN_FLIGHT: u32 = 4_096;
 
 /// The admission to one endpoint. Cloning shares it.
@@ -31,23 +32,23 @@ pub struct Admission(pub(super) Arc<Shared>);
 #[derive(Debug)]
 pub(super) struct Shared {
     in_flight: AtomicU32,
-    /// Those that wait for a place. Who ends calls the one that has waited longest.
+    /// How many attempts wait for a place. An attempt that ends calls the one that has waited longest.
     pub(super) waiting: AtomicU32,
     free: Arc<Notify>,
     max_in_flight: u32,
     rate: Option<Mutex<Rate>>,
-    /// Where no rate was given.
+    /// The learnt limit, where no rate was given.
     learnt: Option<adaptive::Shared>,
 }
 
 impl Admission {
-    /// At most `capacity` calls per second, if given, else as many at once as it is learnt to bear; never more than
-    /// [`MAX_IN_FLIGHT`] at once.
+    /// At most `capacity` calls per second, if given; else as many at once as the endpoint is learnt to bear. Never
+    /// more than [`MAX_IN_FLIGHT`] at once.
     pub fn new(capacity: Option<f64>) -> Self {
         Self::with(capacity, MAX_IN_FLIGHT)
     }
 
-    /// The same with another maximum.
+    /// Like [`new`](Self::new), with another maximum.
     #[inline]
     pub fn with(capacity: Option<f64>, max_in_flight: u32) -> Self {
         Self(Arc::new(Shared {
@@ -65,18 +66,18 @@ impl Admission {
         self.0.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The most attempts that may be under way at the moment, where that was learnt; `None`: no limit but the maximum.
+    /// The learnt limit on attempts under way at the moment; `None`: no limit but the maximum.
     pub fn learnt_limit(&self) -> Option<u32> {
         self.0.learnt.as_ref().and_then(|learnt| learnt.limit(clock::now()))
     }
 
-    /// There is a learnt limit. Costs one load where there is none.
+    /// Whether there is a learnt limit. Costs one load where there is none.
     pub(crate) fn is_bounded(&self, now: Instant) -> bool {
         self.0.learnt.as_ref().is_some_and(|learnt| learnt.is_bounded(now))
     }
 
-    /// One more attempt, which waits at most so long for its turn: how long it must, and what it is to be learnt from. The other
-    /// way: after how long it may come again.
+    /// Admits one more attempt, which waits at most `patience` for its turn. Returns how long the attempt must wait,
+    /// and its sample. The error says after how long the attempt may come again.
     #[inline]
     pub(super) fn admit<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Option<Sample>), Duration> {
         let waiting = self.0.waiting.load(Ordering::Relaxed);
@@ -96,13 +97,13 @@ impl Admission {
         self.learnt_limit().unwrap_or(u32::MAX).min(self.0.max_in_flight)
     }
 
-    /// Somebody came and found no place.
+    /// Notes an attempt that found no place.
     #[cold]
     fn note_refused(&self) {
         self.0.learnt.iter().for_each(adaptive::Shared::note_refused);
     }
 
-    /// The same for whoever's turn it is.
+    /// Like [`admit`](Self::admit), for the attempt whose turn it is.
     #[inline]
     pub(super) fn enter<R>(&self, call: &Call<R>, patience: Duration) -> Result<(Duration, Option<Sample>), Duration> {
         // Counted before it is looked at, so that two that race cannot both take the last place.
@@ -141,8 +142,8 @@ impl Admission {
         Ok((wait, sample.then_some(Sample { found: under_way })))
     }
 
-    /// How long one that found no room may look for some. `None`: in vain. Where a rate was given it is not others' ends that give
-    /// room; where nothing ends there is none.
+    /// How long an attempt that found no room may look for room. `None`: in vain. Where a rate was given, the end of
+    /// other attempts gives no room; where nothing ends, there is no room either.
     #[cold]
     pub(super) fn patience<R>(&self, call: &Call<R>) -> Option<Duration> {
         let learnt = self.0.learnt.as_ref()?;
@@ -158,7 +159,7 @@ impl Admission {
         }
     }
 
-    /// One that was admitted is over.
+    /// An admitted attempt is over.
     #[inline]
     pub(super) fn leave(&self) {
         self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
@@ -167,13 +168,15 @@ impl Admission {
         }
     }
 
-    /// One waits from now on. It is to look once more when it is [called](Self::called): a place may have become free before.
+    /// An attempt begins to wait. It must look once more when it is [called](Self::called): a place may have become
+    /// free before.
     #[cold]
     pub(super) fn wait(&self) {
         self.0.waiting.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// One waits no longer. Where there is room for another, too (a limit has grown, or was forgotten), that one looks next.
+    /// An attempt stops waiting. Where there is room for another, too (a limit has grown, or was forgotten), that
+    /// other attempt looks next.
     #[cold]
     pub(super) fn waits_no_longer(&self) {
         let others = self.0.waiting.fetch_sub(1, Ordering::SeqCst) > 1;
@@ -182,13 +185,13 @@ impl Admission {
         }
     }
 
-    /// Ready when the one that waits for this is called.
+    /// Ready when the attempt that waits for this is called.
     pub(super) fn called(&self) -> Pin<Box<Called>> {
         let free = self.0.free.clone();
         Box::pin(async move { free.notified().await })
     }
 
-    /// What a sample met.
+    /// Learns from a sample.
     pub(super) fn learn<R>(&self, call: &Call<R>, sample: Sample) {
         let Some(learnt) = &self.0.learnt else { return };
         let (record, leg) = (call.record(), call.leg());
@@ -200,7 +203,7 @@ impl Admission {
     }
 }
 
-/// An attempt to learn from: so many were under way before it.
+/// An attempt to learn from, with the number under way before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
     found: u32,

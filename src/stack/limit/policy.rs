@@ -1,22 +1,22 @@
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// How many attempts per second may be sent to one endpoint. Pure: the generic cell rate algorithm (ITU-T I.371), which is
-/// a token bucket that keeps one instant instead of a count.
+/// How many attempts per second may be sent to one endpoint. Pure: the generic cell rate algorithm (ITU-T I.371), a
+/// token bucket that keeps one instant instead of a count.
 #[derive(Clone, Debug)]
 pub(crate) struct Rate {
-    /// Time that one attempt takes up at full rate.
+    /// The time that one attempt takes up at full rate.
     spacing: Duration,
     /// When the next attempt would be due if attempts came evenly.
     due: Option<Instant>,
 }
 
-/// How far attempts may run ahead of the even rate: 100 ms worth of them, at least one. Short enough that a standby of
-/// 500/s is never hit by more than 50 at once.
+/// How far attempts may run ahead of the even rate: 100 ms worth of them, at least one. The burst is short enough that
+/// a standby of 500/s is never hit by more than 50 at once.
 const BURST: Duration = Duration::from_millis(100);
 
 impl Rate {
-    /// At most `per_second` attempts per second; nonsense (zero, negative, not finite) is one an hour.
+    /// At most `per_second` attempts per second. A senseless rate (zero, negative, not finite) means one an hour.
     pub(crate) fn new(per_second: f64) -> Self {
         let spacing = (1.0 / per_second).clamp(1e-9, 3_600.0);
         Self {
@@ -25,10 +25,10 @@ impl Rate {
         }
     }
 
-    /// One more attempt: how long it must wait for its turn, at most `patience`.
+    /// Admits one more attempt. Returns how long the attempt must wait for its turn, at most `patience`.
     ///
     /// # Errors
-    /// How long it would have to wait instead.
+    /// How long the attempt would have to wait instead.
     pub(crate) fn admit(&mut self, now: Instant, patience: Duration) -> Result<Duration, Duration> {
         let due = self.due.map_or(now, |due| due.max(now));
         let wait = (due - now).saturating_sub(BURST.saturating_sub(self.spacing));

@@ -22,7 +22,7 @@ pub struct LimitLayer {
 }
 
 impl LimitLayer {
-    /// Admits by this.
+    /// A layer with this admission.
     pub const fn new(admission: Admission) -> Self {
         Self { admission }
     }
@@ -189,13 +189,13 @@ impl<N> Limit<N> {
 /// A place among the attempts under way.
 #[derive(Debug)]
 struct Place {
-    /// One attempt in eight is one.
+    /// The sample, for one attempt in eight.
     sample: Option<Sample>,
 }
 
 /// An attempt on its way, waiting for its turn, or refused.
 pub struct Attempt<R, A> {
-    /// Until it is given back.
+    /// Until the place is given back.
     place: Option<Place>,
     state: State<R, A>,
 }
@@ -208,7 +208,7 @@ enum State<R, A> {
         turn: After,
         own: Own,
     },
-    /// There was no place, and nowhere else to go.
+    /// There was no place, and no other endpoint.
     Waiting {
         called: Pin<Box<Called>>,
         next: After,
@@ -217,7 +217,7 @@ enum State<R, A> {
     },
     Sent {
         inner: A,
-        /// The call as it was when its turn came, if it was queued: its time counts from there. Boxed: few were.
+        /// The call as of its turn, if it queued: the attempt's time counts from there. Boxed: few calls queue.
         later: Option<Box<Call<R>>>,
     },
 }

@@ -1,11 +1,12 @@
 //! Chooses an endpoint for every attempt.
 //!
-//! Spill, don't flip: a tier carries what its endpoints bear and the rest goes to the next; within a tier the cheapest endpoint by
-//! peak-EWMA × attempts under way is taken ([`pick`]). An endpoint that fails or dawdles beside a healthier one keeps a trickle
-//! ([`neighbours`]). An endpoint whose breaker is open
-//! gets nothing but a probe when one is due; one that throttles gets the share that it can
-//! bear; one that is full is passed over. When *every* endpoint looks bad the one that succeeded last is kept in use, since then this
-//! host's own network, DNS or credentials are the likelier cause.
+//! Spill, don't flip: a tier carries what its endpoints bear, and the rest goes to the next tier. Within a tier the
+//! router takes the endpoint with the lowest cost, peak-EWMA × attempts under way ([`pick`]).
+//!
+//! An endpoint that fails or is slow beside a healthier one keeps a trickle ([`neighbours`]). An endpoint whose
+//! breaker is open gets nothing but a probe when one is due. An endpoint that throttles gets the share that it can
+//! bear. A full endpoint is passed over. When *every* endpoint looks bad, the endpoint that succeeded last stays in
+//! use: then this host's own network, DNS or credentials are the likelier cause.
 //!
 //! ```
 //! use evenkeel::request::Call;
@@ -21,14 +22,15 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: inside `hedge`, around the endpoints. It picks in `call`, because readiness comes before the request
-//! is known, and asks the chosen endpoint only then whether it is ready. It writes each pick into the call's
-//! record, and never picks for one call twice what was picked before, unless retry says that everything was tried.
+//! **Place in the stack**: inside `hedge`, around the endpoints. The router picks in `call`, because readiness comes
+//! before the request is known; only then does it ask the chosen endpoint for readiness. The router writes each pick
+//! into the call's record. It never picks an endpoint twice for one call, unless retry says that every endpoint was
+//! tried.
 //!
-//! **Constraints** end here. An endpoint that breaks one of the client's is no candidate for anything: no pin, order, probe or
-//! record that was made by hand leads there.
+//! **Constraints** end here. An endpoint that breaks a constraint of the client is a candidate for nothing: no pin,
+//! order, probe or hand-made record leads to that endpoint.
 //!
-//! **Cancel safety**: nothing is held.
+//! **Cancel safety**: the router holds nothing.
 
 pub mod neighbours;
 pub mod pick;
@@ -42,7 +44,7 @@ pub(crate) use service::Router;
 use crate::{breaker::Breaker, health::Tracker, limit::Admission};
 use std::sync::Arc;
 
-/// What the layers around one endpoint have seen of it and decided, shared between them and the router.
+/// What the layers around one endpoint have seen and decided, shared between these layers and the router.
 #[derive(Clone, Debug)]
 pub struct Vitals {
     /// What was seen.
@@ -70,17 +72,17 @@ pub struct Member<S> {
     pub(crate) vitals: Vitals,
     pub(crate) tier: Option<u8>,
     pub(crate) read_only: bool,
-    /// It must not be used, and why.
+    /// Why the endpoint must not be used, if so.
     pub(crate) barred: Option<Barred>,
 }
 
 impl<S> Member<S> {
-    /// An endpoint's service, of which nothing is known yet.
+    /// A member of this service. Nothing is known of the endpoint yet.
     pub fn new(service: S) -> Self {
         Self::with(service, Vitals::default())
     }
 
-    /// An endpoint's service, with what its layers share.
+    /// A member of this service, with the state that its layers share.
     pub const fn with(service: S, vitals: Vitals) -> Self {
         Self {
             service,
@@ -91,7 +93,7 @@ impl<S> Member<S> {
         }
     }
 
-    /// What its layers share.
+    /// The state that the endpoint's layers share.
     pub const fn vitals(&self) -> &Vitals {
         &self.vitals
     }
@@ -106,14 +108,14 @@ impl<S> Member<S> {
         }
     }
 
-    /// Lower is preferred. Default: its position in the list.
+    /// Lower is preferred. Default: the member's position in the list.
     #[must_use]
     pub const fn tier(mut self, tier: u8) -> Self {
         self.tier = Some(tier);
         self
     }
 
-    /// Writes never go there.
+    /// Keeps writes away from this endpoint.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;

@@ -1,16 +1,18 @@
-//! Who is left beside healthier neighbours, pure.
+//! Which endpoints are left beside healthier neighbours, pure.
 //!
-//! A breaker opens when an endpoint is down. An endpoint that fails every sixth call, or that takes ten times as long as usual, is
-//! not down, and for a client with one endpoint it is the best there is. Beside a neighbour that is well it is not:
+//! A breaker opens when an endpoint is down. An endpoint that fails every sixth call, or that takes ten times as long
+//! as usual, is not down: for a client with one endpoint, it is the best there is. Beside a healthy neighbour it is
+//! not:
 //!
 //! | an endpoint is left | while, beside it, another that carries its whole traffic |
 //! |---|---|
 //! | with 8 % of faults (5 % for writes), until 3 % remain | has a quarter of its share of faults at most |
 //! | with a median over three times the other's p99 | answers that fast and is less preferred (within a tier the cheapest is taken anyway) |
 //!
-//! It keeps [`TRICKLE`], so that its recovery is seen: in sixty attempts that go well, or when its share is small again. 8 % is what the retry budget (10 %) can just repair; a write that
-//! may have been applied is repaired by nobody. A neighbour that fails alike, or is as slow, shows that the cause lies elsewhere: in
-//! the requests, or on this side.
+//! The endpoint that was left keeps a [`TRICKLE`], which shows its recovery: sixty attempts in a row that go well, or
+//! a share of faults that is small again. The retry budget (10 %) can just repair 8 % of faults; nothing repairs a
+//! write that may have been applied. A neighbour that fails alike, or is as slow, shows that the cause lies elsewhere:
+//! in the requests, or on this side.
 //!
 //! ```
 //! use evenkeel::route::neighbours::{Neighbour, left};
@@ -25,8 +27,8 @@
 use crate::request::{OpClass, bit};
 use std::time::Duration;
 
-/// The share of its traffic that an endpoint keeps which was left: at a hundred calls a second enough to see within seconds that it is
-/// well again, at five within minutes.
+/// The share of its traffic that a left endpoint keeps. At a hundred calls a second this share shows a recovery within
+/// seconds, at five within minutes.
 pub const TRICKLE: f64 = 0.04;
 
 /// What the comparison knows of one endpoint.
@@ -36,25 +38,26 @@ pub struct Neighbour {
     pub tier: u8,
     /// The share of its recent attempts that failed or were late, 0–1.
     pub faults: f64,
-    /// Its last attempts failed, and so may all: that is for its breaker to say.
+    /// Its last attempts failed, and perhaps all will: the breaker decides about that.
     pub dead: bool,
     /// Its median latency, once known.
     pub p50: Option<Duration>,
     /// Its 99th percentile, once known.
     pub p99: Option<Duration>,
-    /// It carries its whole traffic: its breaker is closed and off its ramp, it does not throttle, and no limit was learnt of it.
+    /// The endpoint carries its whole traffic: its breaker is closed and off its ramp, it does not throttle, and no
+    /// limit was learnt.
     pub whole: bool,
 }
 
 pub(crate) const LEAVE: f64 = 0.08;
 pub(crate) const LEAVE_WRITES: f64 = 0.05;
 const RETURN: f64 = 0.03;
-/// How much better another must be.
+/// How many times smaller the neighbour's share of faults must be.
 const BETTER: f64 = 4.0;
-/// How many times another's p99.
+/// How many times the neighbour's p99 the median must be.
 const SLOWER: u32 = 3;
 
-/// Those of `all` that are left, as a bit set (bit i: the i-th); `before`: those that were.
+/// Which of `all` are left, as a bit set (bit i is the i-th). `before`: the ones left so far.
 pub fn left(all: &[Neighbour], class: OpClass, before: u64) -> u64 {
     let leave = if class == OpClass::Write { LEAVE_WRITES } else { LEAVE };
     let mut left = 0;
@@ -77,7 +80,7 @@ pub fn left(all: &[Neighbour], class: OpClass, before: u64) -> u64 {
     left
 }
 
-/// Whether a median is so far beyond another's p99.
+/// Whether a median is that far beyond another endpoint's p99.
 pub(crate) fn is_slower(p50: Option<Duration>, p99: Option<Duration>) -> bool {
     matches!((p50, p99), (Some(p50), Some(p99)) if p50 > p99 * SLOWER)
 }

@@ -1,4 +1,4 @@
-//! The choice, pure: what is known of each endpoint goes in, one index comes out.
+//! The choice, pure: the known state of each endpoint goes in, one index comes out.
 //!
 //! ```
 //! use evenkeel::route::pick::{Candidate, choose};
@@ -11,8 +11,8 @@
 //! assert_eq!(choose(&[back, well(1, 1)], 0.71), Some(1)); // the rest spills
 //! ```
 
-/// Envoy's over-provisioning factor: a tier keeps all its traffic until under 1/1.4 = 71 % of it is healthy, as the rest of
-/// it is assumed to have that much room.
+/// Envoy's over-provisioning factor: a tier keeps all its traffic until under 1/1.4 = 71 % of the tier is healthy. The
+/// rest of the tier is assumed to have that much room.
 pub const OVERPROVISIONING: f64 = 1.4;
 
 /// What the choice knows of one endpoint.
@@ -24,25 +24,25 @@ pub struct Candidate {
     pub tier: u8,
     /// The share of its normal traffic that it may carry, 0–1: 0 with an open breaker, less than 1 on the ramp.
     pub share: f64,
-    /// What its throttling, or its [neighbours](super::neighbours), leave of its normal traffic, 0–1.
+    /// The share of its normal traffic, 0–1, that its throttling or its [neighbours](super::neighbours) leave.
     pub admitted: f64,
     /// What one more attempt there would cost: peak-EWMA × (in flight + 1).
     pub cost: f64,
 }
 
 impl Candidate {
-    /// The cost as if its whole traffic were what it may carry now.
+    /// The cost as if the endpoint's whole traffic were what it may carry now.
     fn weighed_cost(&self) -> f64 {
         self.cost / (self.share * self.admitted)
     }
 }
 
-/// Chooses one of these candidates, with `draw` uniform in 0–1. `None` if none has a share.
+/// Chooses one of these candidates, with `draw` uniform in 0–1. `None` if no candidate has a share.
 ///
-/// *Between* tiers traffic spills in proportion: the most preferred tier takes what its health allows (1.4 × the mean of
-/// share, at most all; of that, what its throttling admits), the next the same of what is left. What is left over
-/// after the last goes back to the most preferred one that has any share. *Within* a tier the cheapest is chosen, cost
-/// divided by share and by what its throttling admits.
+/// *Between* tiers traffic spills in proportion. The most preferred tier takes what its health allows: 1.4 × the mean
+/// of the shares, at most all, and of that what its throttling admits. The next tier takes the same portion of what is
+/// left. What is left after the last tier goes back to the most preferred tier that has any share. *Within* a tier the
+/// cheapest candidate is chosen: cost divided by share and by what its throttling admits.
 pub fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
     let tiers = Tiers(candidates);
     let mut left = 1.0;

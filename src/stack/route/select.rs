@@ -21,22 +21,22 @@ use std::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub(super) class: OpClass,
-    /// What its call was named.
+    /// The name of its call.
     pub(super) name: Option<&'static str>,
     /// A write of many bytes, which has breakers of its own.
     pub(super) large: bool,
     pub(super) kind: LegKind,
-    /// Its call proves an absence.
+    /// The call proves an absence.
     pub(super) proof: bool,
-    /// Only this one.
+    /// Only this endpoint.
     pub(super) pin: Option<usize>,
-    /// Never these: the call's own constraints, orders.
+    /// Never these endpoints: the call's own constraints, and orders.
     pub(super) barred: u64,
-    /// These refused this attempt a moment ago: not now, but they are no less well for it.
+    /// These endpoints just refused this attempt. They are not asked now, and are no less well for the refusal.
     pub(super) refused: u64,
-    /// Tried by this call.
+    /// The endpoints tried by this call.
     pub(super) tried: u64,
-    /// Tried ones may be tried again.
+    /// Tried endpoints may be tried again.
     pub(super) revisit: bool,
 }
 
@@ -54,30 +54,30 @@ impl Wish {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Selected {
     pub(super) index: usize,
-    /// Its breaker must let it pass: there is nothing better.
+    /// The breaker must let the attempt pass: there is nothing better.
     pub(super) forced: bool,
-    /// It may queue briefly at a full endpoint: there is no other.
+    /// The attempt may queue briefly at a full endpoint: there is no other.
     pub(super) may_queue: bool,
-    /// Nothing looked good.
+    /// No endpoint looked good.
     pub(super) all_bad: bool,
 }
 
-/// One endpoint's standing part: its tier, and for what it may be used.
+/// One endpoint's fixed part: its tier, and its permitted uses.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) tier: u8,
     pub(super) read_only: bool,
-    /// It must not be used, and why.
+    /// Why the endpoint must not be used, if so.
     pub(super) barred: Option<Barred>,
 }
 
-/// All endpoints' standing parts, in their order.
+/// The fixed parts of all endpoints, in their order.
 #[derive(Debug)]
 pub(super) struct Places {
     each: Vec<Place>,
-    /// By class: who may serve it, whatever a call says. Bit i is endpoint i.
+    /// By class: which endpoints may serve it, whatever a call says. Bit i is endpoint i.
     able: [u64; 3],
-    /// By class: the one of these that has the most preferred tier to itself.
+    /// By class: the endpoint among these that has the most preferred tier to itself.
     sole: [Option<usize>; 3],
 }
 
@@ -105,7 +105,7 @@ impl Places {
         record.pin().map_or(able, |pin| able & bit(pin))
     }
 
-    /// Why the endpoint that a call is pinned to must not be used by anybody.
+    /// Why no call may use the endpoint that this call is pinned to.
     pub(super) fn barred(&self, pin: Option<usize>) -> Option<&Barred> {
         self.each.get(pin?)?.barred.as_ref()
     }
@@ -116,7 +116,7 @@ impl Places {
         wish.pin.map_or(able, |pin| able & bit(pin))
     }
 
-    /// The one among `permitted` that has the most preferred tier to itself.
+    /// The endpoint among `permitted` that has the most preferred tier to itself.
     fn sole_preferred(&self, permitted: u64, class: OpClass) -> Option<usize> {
         if permitted == self.able[class.index()] {
             return self.sole[class.index()];
@@ -133,12 +133,12 @@ impl std::ops::Index<usize> for Places {
     }
 }
 
-/// What a choice remembers of those before it.
+/// What a choice remembers of earlier choices.
 #[derive(Debug)]
 pub(super) struct Chance {
     /// The draws of the spill.
     draws: Mutex<fastrand::Rng>,
-    /// By class: who was left beside healthier neighbours.
+    /// By class: which endpoints were left beside healthier neighbours.
     left: [AtomicU64; 3],
 }
 
@@ -150,12 +150,12 @@ impl Chance {
         }
     }
 
-    /// Uniform in 0–1.
+    /// A uniform draw in 0–1.
     fn draw(&self) -> f64 {
         self.draws.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
 
-    /// Who is left; remembered where `all` may be used.
+    /// Which endpoints are left. The answer is remembered where `all` may be used.
     fn left(&self, beside: &[Neighbour], vitals: &[Vitals], class: OpClass, all: bool) -> u64 {
         let before = self.left[class.index()].load(Ordering::Relaxed);
         // Who is out, or comes back on a ramp, begins anew.
@@ -174,8 +174,8 @@ impl Chance {
     }
 }
 
-/// What would be chosen without evenkeel: the most preferred of these, for first attempts, and again for retries that have
-/// waited.
+/// What would be chosen without evenkeel: the most preferred endpoint among these, for first attempts, and again for
+/// retries after a wait.
 pub(super) fn shadowed(places: &Places, wish: Wish, among: u64) -> Option<Selected> {
     if wish.kind == LegKind::Hedge || (wish.tried != 0 && !wish.revisit) {
         return None;
@@ -211,12 +211,12 @@ fn sole_preferred(places: &[Place], permitted: u64) -> Option<usize> {
 /// Enough for a fleet of any sane size without allocating; [`Endpoint::MAX`](crate::Endpoint::MAX) bounds it.
 const MAX: usize = 64;
 
-/// So long after it last succeeded an endpoint is not dead.
+/// For this long after its last success an endpoint is not dead.
 const LATELY: Duration = Duration::from_secs(10);
-/// With a smaller share of faults than this it is more likely to answer than not.
+/// With a smaller share of faults than this, an endpoint is more likely to answer than not.
 const OFTEN: f64 = 0.5;
 
-/// An endpoint that was left, of which the probes say that it is not dead. See [`select`].
+/// Whether a left endpoint is, by its probes, not dead. See [`select`].
 fn does_some_of_its_work(vital: &Vitals, wish: Wish, now: Instant) -> bool {
     let Some(since) = vital.breaker.of(wish.large).fails_quickly_since(wish.class) else {
         return false;
@@ -226,8 +226,8 @@ fn does_some_of_its_work(vital: &Vitals, wish: Wish, now: Instant) -> bool {
     vital.tracker.last_success(wish.class).is_some_and(lately) && vital.tracker.fault_share(wish.class) < OFTEN
 }
 
-/// Where a first attempt goes when nothing is wrong and the preferred tier is one endpoint: nearly every call of nearly every
-/// day, so it asks no lock and no clock. `None`: [`select`] must look.
+/// Where a first attempt goes when nothing is wrong and the preferred tier is one endpoint. Nearly every call takes
+/// this path, so the function asks no lock and no clock. `None`: [`select`] must look.
 pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Selected> {
     // (What is learnt of calls with a name is not at hand here.)
     if wish.tried | wish.refused != 0 || wish.pin.is_some() || wish.name.is_some() {
@@ -254,16 +254,21 @@ pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Se
 
 /// Chooses an endpoint for an attempt, or says that none is left.
 ///
-/// 1. A first attempt that finds a probe due goes there, unless the background sees to it: that is how a sick endpoint is
-///    found to be well.
+/// 1. A first attempt goes to an endpoint whose probe is due, unless the background probes that endpoint. That is how
+/// a sick
+///    endpoint is found to be well.
 /// 2. Closed endpoints that this call has not tried, by tier and cost.
-/// 3. By force, one that still does some of its work: what the closed ones do not bear as they throttle, and retries. It is open, has
-///    succeeded within 10 s (since it was left, where its last two attempts failed) and more often than not, and last failed at once.
-/// 4. For a retry: one not tried whose probe is due; on a revisit, closed ones that were tried.
-/// 5. When nothing at all is closed: the one that succeeded last, by force.
+/// 3. By force, an endpoint that still does some of its work. Such an endpoint takes what the closed ones do not bear
+/// because
+///    they throttle, and takes retries. Its breaker is open, its last failure came at once, and more attempts succeed
+/// there
+///    than fail. It has succeeded within 10 s (or since it was left, where its last two attempts failed).
+/// 4. For a retry: an endpoint not tried whose probe is due; on a revisit, closed endpoints that were tried.
+/// 5. When nothing at all is closed: the endpoint that succeeded last, by force.
 ///
-/// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only what it is
-/// pinned to; past a breaker that is not closed it gets once a second, where the endpoint is not silent: it may be the only holder.
+/// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only the
+/// endpoint to which it is pinned. It passes a breaker that is not closed once a second, where the endpoint is not
+/// silent: that endpoint may be the only holder.
 pub(super) fn select(
     places: &Places,
     vitals: &[Vitals],

@@ -20,11 +20,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// The router over services, as a service itself. Cloning shares them.
+/// The router over services, as a service itself. Clones share the services.
 pub type Route<S> = Served<Router<Behind<S>>>;
 
 impl<S: Clone> Route<S> {
-    /// A router over these endpoints; `seed` is for the spill's draws. The first 64 are used.
+    /// A router over these endpoints. `seed` is for the spill's draws. The first 64 endpoints are used.
     pub fn new(members: impl IntoIterator<Item = Member<S>>, seed: u64) -> Self {
         let members = members.into_iter().map(|member| member.map(Behind::new));
         Self::of(Router::commanded(members, seed, None, Reporter::silent()))
@@ -43,9 +43,9 @@ pub struct Router<N> {
     vitals: Vec<Vitals>,
     places: Places,
     chance: Chance,
-    /// Per class: everything looked bad at the last pick.
+    /// Per class: every endpoint looked bad at the last pick.
     all_bad: [AtomicBool; 3],
-    /// Per class: a call could connect to nobody, and none has succeeded since.
+    /// Per class: a call could connect to no endpoint, and no call has succeeded since.
     nobody: [AtomicBool; 3],
     orders: Option<Arc<Orders>>,
     reporter: Reporter,
@@ -83,7 +83,7 @@ impl<N> Router<N> {
 }
 
 impl<N> Router<N> {
-    /// Where an attempt goes, by what is known and what is ordered.
+    /// Where an attempt goes, by the state of the endpoints and by the orders.
     fn select(&self, wish: Wish, now: impl FnOnce() -> Instant) -> Option<Selected> {
         if self.orders.as_ref().is_none_or(|orders| orders.are_none())
             && let usual @ Some(_) = usual(&self.places, &self.vitals, wish)
@@ -116,7 +116,7 @@ impl<N> Router<N> {
         plain
     }
 
-    /// Everything looks bad, or no longer does. Told once per change.
+    /// Notes that everything looks bad, or no longer does. Reported once per change.
     fn note_all_bad(&self, class: OpClass, bad: bool) {
         let flag = &self.all_bad[class.index()];
         if flag.load(Ordering::Relaxed) != bad && flag.swap(bad, Ordering::Relaxed) != bad {
@@ -128,8 +128,8 @@ impl<N> Router<N> {
         }
     }
 
-    /// Whether that was the last of all endpoints, and the call could connect to none: this host's network or its DNS is the likelier
-    /// cause.
+    /// Notes a call that failed at the last of all endpoints and could connect to none: this host's network or its DNS
+    /// is the likelier cause.
     #[cold]
     fn note_failure(&self, record: &CallRecord) {
         let whole = record.pin().is_none() && !record.is_narrowed();
@@ -139,7 +139,7 @@ impl<N> Router<N> {
         }
     }
 
-    /// Sends this attempt somewhere, but not to those that refused it. `None`: no endpoint is left for it.
+    /// Sends this attempt to an endpoint that has not refused it. `None`: no endpoint is left for the attempt.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn dispatch<R>(&self, call: &Call<R>, refused: u64) -> Option<At<R, N::Attempt>>
     where
@@ -189,24 +189,24 @@ impl<N> Router<N> {
 
 /// An attempt on its way to an endpoint, perhaps after others refused it.
 pub struct Attempt<R, A> {
-    /// Boxed, as few attempts are.
+    /// Boxed, as few attempts are refused.
     refused: Option<Box<Refused>>,
     /// `None`: no endpoint is left.
     current: Option<At<R, A>>,
 }
 
-/// At an endpoint, under what was selected.
+/// An attempt at an endpoint, with the terms of its selection.
 struct At<R, A> {
     endpoint: usize,
-    /// The call under these; `None`: as it came.
+    /// The call under these terms; `None`: the call as it came.
     terms: Option<Call<R>>,
     attempt: A,
 }
 
-/// Refused by the breaker or the limit of every endpoint that it was sent to so far.
+/// Every endpoint's breaker or limit has so far refused the attempt.
 struct Refused {
     by: u64,
-    /// The last one's.
+    /// The last endpoint's refusal.
     refusal: BoxError,
 }
 
