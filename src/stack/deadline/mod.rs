@@ -1,7 +1,7 @@
 //! The whole call's time limit.
 //!
-//! However many attempts, hedges and waits a call makes, it ends by its deadline. A deadline that the caller set on the
-//! [`Call`](crate::request::Call)'s record is kept; otherwise this layer's limit counts from the call's start.
+//! However many attempts, hedges and waits a call makes, the call ends by its deadline. A deadline that the caller set
+//! on the [`Call`](crate::request::Call)'s record is kept; otherwise this layer's limit counts from the call's start.
 //!
 //! ```
 //! use evenkeel::deadline::{DeadlineLayer, Elapsed};
@@ -17,9 +17,10 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: outermost, also around the layers that a client's [`layer`](crate::client::StoreBuilder::layer) adds:
-//! what they wait for, their readiness included, is within it. **Cancel safety**: nothing is held; what it cuts off is dropped, and judged by its
-//! age where it was.
+//! **Place in the stack**: outermost, also around the layers that a client's
+//! [`layer`](crate::client::StoreBuilder::layer) adds: the deadline covers their waits, their readiness included.
+//! **Cancel safety**: the layer holds nothing. An attempt that the deadline cuts off is dropped, and judged by its age
+//! at its endpoint.
 
 mod service;
 
@@ -28,8 +29,8 @@ pub use service::DeadlineLayer;
 
 use std::time::Duration;
 
-/// What a call has by default: longer than any single attempt should need, shorter than what callers' own callers wait
-/// (load balancers give up at 30–60 s).
+/// A call's default limit: longer than any single attempt should need, shorter than callers' own callers wait (load
+/// balancers give up at 30–60 s).
 pub const DEFAULT: Duration = Duration::from_secs(10);
 
 /// The whole call did not end by its deadline.

@@ -13,7 +13,7 @@ use std::{
 };
 use tower::Layer;
 
-/// After a pause of this process an answer that arrived meanwhile has so long to be read.
+/// After a pause of this process, the time for reading an answer that arrived meanwhile.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// Puts a deadline before a service.
@@ -23,7 +23,7 @@ pub struct DeadlineLayer {
 }
 
 impl DeadlineLayer {
-    /// Calls that bring no deadline get this one.
+    /// Gives this limit to calls that bring no deadline.
     pub const fn new(limit: Duration) -> Self {
         Self { limit }
     }
@@ -120,12 +120,12 @@ where
 pub struct Attempt<A> {
     inner: A,
     at: After,
-    /// It ran out while this process stood still.
+    /// The deadline ran out while this process stood still.
     paused: bool,
 }
 
 pin_project! {
-    /// The call's one timer, and what those behind must pin.
+    /// The call's one timer, and the pinned state of the stations behind.
     #[derive(Debug, Default)]
     pub struct Pinned<P> {
         #[pin]

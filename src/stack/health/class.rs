@@ -10,35 +10,36 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClassHealth {
     pub(super) latency: Latency,
-    /// What a MiB of a body takes.
+    /// The time that a MiB of a body takes.
     pub(super) pace: Latency,
     pub(super) throttle: ThrottleShare,
     pub(super) faults: FaultShare,
     pub(super) last_success: Option<Instant>,
     /// When an attempt last ended, however it did.
     pub(super) last_seen: Option<Instant>,
-    /// When an attempt last could not reach it, if nothing was heard of it since.
+    /// When an attempt last could not reach the endpoint, if nothing was heard of the endpoint since.
     pub(super) last_unreachable: Option<Instant>,
-    /// When credentials that had worked were last refused: while that goes on, they stay believed.
+    /// When credentials that had worked were last refused. While such refusals go on, the credentials stay believed.
     pub(super) last_suspicion: Option<Instant>,
     /// When connections began to break, and when one last did.
     breaking: Option<(Instant, Instant)>,
-    /// When a call was last asked elsewhere as well to compare, and how many came since.
+    /// When a call was last asked elsewhere as well for comparison, and how many calls came since.
     compared: Option<Instant>,
     since_compared: u32,
-    /// Probes that calls had lent and that were overtaken while nothing was learnt.
+    /// Lent probes that were overtaken while nothing was learnt.
     pub(super) overtaken_probes: u32,
 }
 
-/// Credentials that worked this recently are believed over a refusal of them: longer than the lifetime left to a token
-/// when SDKs refresh it (5–15 min).
+/// Credentials that worked this recently are believed over a refusal. The time is longer than the lifetime left to a
+/// token when SDKs refresh it (5–15 min).
 const CREDENTIALS_WORKED: Duration = Duration::from_secs(15 * 60);
 const COMPARE_EVERY: Duration = Duration::from_secs(1);
-/// A burst of broken connections is over when none has broken for so long: the breaker's window.
+/// A burst of broken connections is over when none has broken for this long: the breaker's window.
 const BURST: Duration = Duration::from_secs(1);
 
 impl ClassHealth {
-    /// An attempt ended. `sample`: its time, where that is one, and how many are still under way; `retry_after`: what the provider asked for.
+    /// An attempt ended. `sample`: its time, where that is a sample, and how many attempts are still under way;
+    /// `retry_after`: what the provider asked for.
     pub(super) fn learn(
         &mut self,
         now: Instant,
@@ -63,9 +64,9 @@ impl ClassHealth {
         }
     }
 
-    /// A connection broke under an attempt that began then. Whether that is part of a burst that began before: those that were under
-    /// way when the first of them broke are one fault together, as a server that is replaced closes all its connections at once, and
-    /// the next one works.
+    /// A connection broke under an attempt that began then. Returns whether the break is part of an earlier burst.
+    /// Attempts that were under way when the first connection broke are one fault together: a server that is replaced
+    /// closes all its connections at once, and the next connection works.
     pub(super) fn broke(&mut self, now: Instant, began: Instant) -> bool {
         match self.breaking {
             Some((first, last)) if now.saturating_duration_since(last) < BURST => {
@@ -79,8 +80,8 @@ impl ClassHealth {
         }
     }
 
-    /// Whether a call is to be asked elsewhere as well to compare: one in ten at most, one a second; four a second while nothing is known
-    /// of the other, so that twenty are there within five.
+    /// Whether a call is to be asked elsewhere as well for comparison: one call in ten at most, one a second. While
+    /// nothing is known of the other endpoint, four a second, so that twenty are there within five seconds.
     pub(super) fn compares(&mut self, other_is_known: bool, now: Instant) -> bool {
         self.since_compared += 1;
         let every = if other_is_known {
@@ -98,7 +99,7 @@ impl ClassHealth {
         due
     }
 
-    /// From when on a lent probe is late while nothing is learnt.
+    /// The age from which on a lent probe is late while nothing is learnt.
     pub(super) fn unlearnt_probe(&self) -> Duration {
         let (least, most) = UNLEARNT_PROBE;
         least.saturating_mul(1 << (self.overtaken_probes / 16).min(8)).min(most)
@@ -117,12 +118,12 @@ impl ClassHealth {
         }
     }
 
-    /// It bears its whole traffic, as far as is seen of itself.
+    /// Whether the endpoint bears its whole traffic, as far as this class shows.
     pub(super) fn is_sound(&self) -> bool {
         !self.faults.is_suspicious() && self.throttle.is_idle()
     }
 
-    /// Its credentials worked a while ago.
+    /// Whether the endpoint's credentials worked recently enough to be believed.
     pub(super) fn believes_credentials(&self, now: Instant) -> bool {
         [self.last_success, self.last_suspicion]
             .into_iter()
@@ -140,12 +141,13 @@ pub(crate) fn limit_after(p99: Option<Duration>) -> Duration {
     p99.map_or(UNLEARNT, |p99| p99.saturating_mul(TIMES_P99).max(LIMIT_FLOOR))
 }
 
-/// While an endpoint's p99 is not known: a second of silence is late. Less condemns an endpoint that is only far away or whose
-/// objects are large.
+/// The age at which an attempt is late while its endpoint's p99 is not known: a second of silence. Less would condemn
+/// an endpoint that is only far away or whose objects are large.
 pub(crate) const UNLEARNT: Duration = Duration::from_secs(1);
 
-/// The same for a call that lends its attempt as a probe, as its endpoint is likely dead: twice as long with each sixteenth that was
-/// overtaken, as it may have come back and be far away, up to what an answer takes from the other end of the world.
+/// The same for a lent probe, whose endpoint is likely dead. The time doubles with each sixteenth overtaken probe, as
+/// the endpoint may have come back and be far away. The largest value is what an answer takes from the other end of
+/// the world.
 const UNLEARNT_PROBE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
 
 /// See [`Tracker::late_after`](super::Tracker::late_after).

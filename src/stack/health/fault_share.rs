@@ -2,34 +2,34 @@ use super::latency::decay;
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// The share of recent attempts that failed or were late, for comparing an endpoint with its neighbours: over five seconds, or over
-/// the last 32 attempts where these take longer. Pure.
+/// The share of recent attempts that failed or were late, for comparing an endpoint with its neighbours. The share
+/// covers five seconds, or the last 32 attempts where these take longer. Pure.
 ///
-/// (Five seconds tell a sixth from a tenth at any rate that a breaker's window of one second cannot: a single backend of six that is
-/// ill fails every sixth call, for ever, and never opens a breaker.)
+/// (Five seconds tell a sixth from a tenth at any rate; a breaker's window of one second cannot. One ill backend of
+/// six fails every sixth call, for ever, and never opens a breaker.)
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FaultShare {
     share: f64,
     at: Option<Instant>,
-    /// Attempts that went well since the last that did not.
+    /// Attempts in a row that went well.
     well: u32,
-    /// And the other way.
+    /// Attempts in a row that did not.
     ill: u32,
 }
 
-/// The time constant.
+/// The time constant of the share.
 const OVER: Duration = Duration::from_secs(5);
-/// No attempt weighs more than this: one fault of an endpoint with hardly any traffic is no share.
+/// The largest weight of one attempt: one fault of an endpoint with hardly any traffic is no share.
 const HEAVIEST: f64 = 1.0 / 32.0;
-/// What was seen before a silence of this length says nothing of now.
+/// After a silence of this length, older evidence says nothing.
 const STALE: Duration = Duration::from_secs(30);
-/// Two faults among some thirty attempts.
+/// The share of two faults among some thirty attempts.
 const SUSPICIOUS: f64 = 0.03;
-/// So many good attempts in a row leave nothing of it: with a share of a tenth they come once in 500 times.
+/// This many good attempts in a row reset the share to zero. At a share of a tenth such a row comes once in 500 times.
 const CLEAN: u32 = 60;
 
 impl FaultShare {
-    /// 0–1.
+    /// The share, 0–1.
     pub(crate) const fn share(&self) -> f64 {
         self.share
     }
@@ -57,18 +57,18 @@ impl FaultShare {
         }
     }
 
-    /// The last two attempts did not go well, nor perhaps any before them.
+    /// Whether the last two attempts did not go well, and perhaps none before them.
     pub(crate) const fn is_failing(&self) -> bool {
         self.ill >= 2
     }
 
-    /// Worth a look at the neighbours.
+    /// Whether the share is worth a look at the neighbours.
     pub(crate) const fn is_suspicious(&self) -> bool {
         self.share >= SUSPICIOUS
     }
 
-    /// The endpoint was out and is back: on probation, so that the faults of before do not keep it away, and that a few more do. `most`
-    /// is what is as good as left.
+    /// The endpoint was out and is back, on probation: earlier faults do not keep it away, and a few more do. `most`:
+    /// a share just below that of a left endpoint.
     pub(super) const fn forgive(&mut self, most: f64) {
         self.share = self.share.min(most);
         self.ill = 0;

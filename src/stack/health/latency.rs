@@ -7,36 +7,37 @@ const LOWEST_BITS: u32 = 14;
 const LOWEST: Duration = Duration::from_nanos(1 << LOWEST_BITS);
 /// With this many samples all counts are halved, so that the estimate follows the last one to two thousand attempts.
 const FORGET_AT: u32 = 2_000;
-/// Below this many samples nothing is known: the p99 of fewer is just their maximum.
+/// With fewer samples nothing is known: the p99 of fewer is just their maximum.
 const ENOUGH: u32 = 20;
-/// And so long after the first of them, while others are still under way: those that are back first are the fast ones. What takes
-/// longer than this is late while nothing is known.
+/// How long after the first sample the latency is known, while others are still under way: the first attempts back are
+/// the fast ones. An attempt that takes longer than this is late while nothing is known.
 const SETTLED: Duration = super::UNLEARNT;
-/// The quantile is computed anew after so many samples; in between it is as of then.
+/// The quantile is computed anew after this many samples, and stands still in between.
 const REFRESH_EVERY: u32 = 16;
-/// The time constant of what is usual: a rise of a minute shows against it.
+/// The time constant of the usual time: a rise of a minute shows against it.
 const USUAL: Duration = Duration::from_secs(30);
-/// So much is kept of an endpoint's past when it is left.
+/// This many samples of an endpoint's past are kept when the endpoint is left.
 const SHORT: u32 = 64;
-/// As many times as beside a neighbour's p99.
+/// The quartile has risen at this many times the usual one: as many times as beside a neighbour's p99.
 const RISEN: f64 = 3.0;
 /// The time constant of the peak-EWMA (Finagle's default).
 const DECAY: Duration = Duration::from_secs(10);
 
-/// What one endpoint's latency looks like for one class: its 99th percentile, and a peak-EWMA for choosing.
+/// One endpoint's latency for one class: its 99th percentile, and a peak-EWMA for choosing.
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
     counts: Box<[u16; BUCKETS]>,
     total: u32,
-    /// Those that were dropped, by the age at which they were: each would have taken at least so long. Boxed when there is one.
+    /// Dropped attempts, by their age when they were dropped: each would have taken at least that long. Boxed when
+    /// there is one.
     dropped: Option<Box<[u16; BUCKETS]>>,
-    /// No bucket above this one counts anything.
+    /// The highest bucket that counts anything.
     highest: usize,
     until_refresh: u32,
-    /// The lower quartile, smoothed over half a minute, in seconds; and when it was last moved.
+    /// The lower quartile, smoothed over half a minute, in seconds; and when the smoothed value last moved.
     usual: Option<f64>,
     followed_at: Option<Instant>,
-    /// When the first was back.
+    /// When the first attempt was back.
     first: Option<Instant>,
     /// Enough is known, from now on.
     learnt: bool,
@@ -70,7 +71,7 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Counts a finished attempt's latency; `under_way` others are not back yet.
+    /// Counts a finished attempt's latency. `under_way` others are not back yet.
     pub(crate) fn record(&mut self, now: Instant, took: Duration, under_way: u32) {
         self.observe_cost(now, took);
         self.sort_in(now, took);
@@ -79,8 +80,9 @@ impl Latency {
         self.learnt |= self.total >= ENOUGH && settled;
     }
 
-    /// Counts an attempt that was dropped at this age, before it was back: it would have taken at least so long. That is no sample, and
-    /// alone says nothing; beside samples of the same length and longer ones it tells how many of them are missing.
+    /// Counts an attempt that was dropped at this age. The attempt would have taken at least that long. A dropped
+    /// attempt is no sample, and alone says nothing. Beside samples of the same length and longer ones, dropped
+    /// attempts tell how many of those are missing.
     pub(crate) fn record_dropped(&mut self, age: Duration) {
         let dropped = self.dropped.get_or_insert_with(|| Box::new([0; BUCKETS]));
         let slot = &mut dropped[bucket(age)];
@@ -106,7 +108,8 @@ impl Latency {
         }
     }
 
-    /// What is usual follows the lower quartile: of objects of two sizes the median is now this, now that.
+    /// Moves the usual time toward the lower quartile. The median would not do: of objects of two sizes, the median is
+    /// now one, now the other.
     fn follow(&mut self, now: Instant) {
         let Some(quartile) = self.quartile else { return };
         let quartile = quartile.as_secs_f64();
@@ -120,7 +123,7 @@ impl Latency {
         };
     }
 
-    /// The lower quartile is several times what it was over the last half minute.
+    /// Whether the lower quartile is several times what it was over the last half minute.
     pub(super) fn is_rising(&self) -> bool {
         let (Some(quartile), Some(usual)) = (self.quartile.filter(|_| self.learnt), self.usual) else {
             return false;
@@ -128,8 +131,8 @@ impl Latency {
         quartile.as_secs_f64() > RISEN * usual
     }
 
-    /// Keeps the shape of what was seen, its rare ones too, and lets little of it outweigh what is seen next: of an endpoint that gets hardly any attempts
-    /// from now on.
+    /// Keeps the shape of what was seen, its rare values too, and reduces the weight against the next samples. For an
+    /// endpoint that gets hardly any attempts from now on.
     pub(super) fn shorten(&mut self) {
         let parts = (self.total / SHORT).max(1);
         let keep = |count: &mut u16| *count = u32::from(*count).div_ceil(parts) as u16;
@@ -157,7 +160,7 @@ impl Latency {
         self.ewma_at = Some(now);
     }
 
-    /// `left`: how much of what was there has not decayed, 0–1.
+    /// `left`: how much of the past has not decayed, 0–1.
     fn move_cost(&mut self, sample: f64, left: Option<f64>) {
         self.ewma_nanos = match left {
             Some(left) if sample < self.ewma_nanos => self.ewma_nanos * left + sample * (1.0 - left),
@@ -165,18 +168,18 @@ impl Latency {
         };
     }
 
-    /// The 99th percentile, once twenty samples are there; up to sixteen samples old.
+    /// The 99th percentile, once twenty samples are there; the value is up to sixteen samples old.
     pub(crate) fn p99(&self) -> Option<Duration> {
         self.p99.filter(|_| self.learnt)
     }
 
-    /// The median, once twenty samples are there; up to sixteen samples old.
+    /// The median, once twenty samples are there; the value is up to sixteen samples old.
     pub(crate) fn p50(&self) -> Option<Duration> {
         self.p50.filter(|_| self.learnt)
     }
 
-    /// The peak-EWMA as of now in nanoseconds; 0 while nothing is known, so that an unknown endpoint gets tried. Without
-    /// samples it decays toward 0, so that an endpoint that was avoided is tried again.
+    /// The peak-EWMA as of now in nanoseconds; 0 while nothing is known, so that an unknown endpoint gets tried.
+    /// Without samples the EWMA decays toward 0, so that an avoided endpoint is tried again.
     pub(crate) fn cost_nanos(&self, now: Instant) -> f64 {
         let Some(at) = self.ewma_at else { return 0.0 };
         self.ewma_nanos * decay(now.saturating_duration_since(at), DECAY)
@@ -201,9 +204,10 @@ impl Latency {
         None
     }
 
-    /// The same of all attempts, of which some were dropped before they were back: the product-limit estimate (Kaplan and Meier, 1958),
-    /// as far as it reaches. Where it does not reach the quantile, those that were dropped later than any other came back are left out: an
-    /// endpoint that never answers one call in ten has the latency of the other nine.
+    /// The same quantile of all attempts, of which some were dropped before they were back: the product-limit estimate
+    /// (Kaplan and Meier, 1958), as far as it reaches. Where the estimate does not reach the quantile, attempts
+    /// dropped later than any other came back are left out: an endpoint that never answers one call in ten has the
+    /// latency of the other nine.
     fn quantile_beside(&self, dropped: &[u16; BUCKETS], q: f64) -> Option<Duration> {
         let all = self.total + dropped.iter().map(|count| u32::from(*count)).sum::<u32>();
         // How many take longer than each bucket, as a share, and the place of the last that came back.
@@ -228,8 +232,8 @@ impl Latency {
     }
 }
 
-/// What is left after `age` of something that decays to 1/e in `time`. Between attempts of one busy endpoint the first
-/// two terms are exact to 10⁻⁴ and cost a tenth of the exponential.
+/// The remainder after `age` of a quantity that decays to 1/e in `time`. Between attempts of one busy endpoint the
+/// first two terms are exact to 10⁻⁴ and cost a tenth of the exponential.
 pub(super) fn decay(age: Duration, time: Duration) -> f64 {
     let x = age.as_secs_f64() / time.as_secs_f64();
     if x < 0.01 { 1.0 - x } else { (-x).exp() }

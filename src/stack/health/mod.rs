@@ -1,10 +1,10 @@
 //! What was seen of an endpoint.
 //!
-//! A layer near the client that judges every attempt (with a [`Classify`](crate::verdict::Classify)), *before* its error is boxed, and writes the
-//! outcome into the call's record, where breaker, hedge and retry find it, and into the endpoint's [`Tracker`], from
-//! which router, timeout and hedge learn: fault share, latency, attempts under way. What counts is decided by
-//! [`evidence`](crate::evidence) alone. Health is kept per class of
-//! operation, because reads heal before writes (S3, 2017).
+//! The health layer stands near the client and judges every attempt (with a [`Classify`](crate::verdict::Classify)),
+//! *before* its error is boxed. The layer writes the outcome into the call's record, where breaker, hedge and retry
+//! find the outcome. The layer also writes the outcome into the endpoint's [`Tracker`], from which router, timeout and
+//! hedge learn: fault share, latency, attempts under way. [`evidence`](crate::evidence) alone decides what counts.
+//! Health is kept per class of operation, because reads heal before writes (S3, 2017).
 //!
 //! ```
 //! use evenkeel::health::{HealthLayer, Tracker};
@@ -23,20 +23,21 @@
 //! ```
 //!
 //! # Names
-//! Calls of one class may still be as different as a look-up and a report. Those that are [named](crate::request::Options::name)
-//! have a latency of their own, per endpoint and class, and with it their own limits, hedge times and costs:
+//! Calls of one class may still be as different as a look-up and a report. [Named](crate::request::Options::name)
+//! calls have a latency of their own, per endpoint and class, and with that latency their own limits, hedge times and
+//! costs:
 //!
 //! | learnt under the name | learnt from all calls together |
 //! |---|---|
 //! | median and p99, and what follows: the limit of an attempt, when it is late, when it is hedged, what it costs at an endpoint | the share of faults, throttling, the breaker, attempts under way, whether credentials work |
 //!
-//! The first [`NAMES`] at an endpoint are told apart, and those that come later share one place. Each takes about 1 KiB.
+//! The first [`NAMES`] at an endpoint are told apart, and later names share one place. Each place takes about 1 KiB.
 //!
-//! **Place in the stack**: around `timeout`, so that a hang is seen as one; inside `breaker` and `limit`, so that a local
-//! refusal is never seen as the endpoint's.
+//! **Place in the stack**: around `timeout`, so that health sees a hang as a hang; inside `breaker` and `limit`, so
+//! that a local refusal never counts as the endpoint's.
 //!
-//! **Cancel safety**: an attempt that is dropped is judged by its age and by who dropped it. Its age is never a sample: who
-//! was dropped is no measurement.
+//! **Cancel safety**: a dropped attempt is judged by its age and by who dropped it. The age of a dropped attempt is
+//! never a latency sample.
 //!
 //! **Counted**: one span, one counter and one duration per attempt; see [`telemetry`](crate::telemetry).
 

@@ -1,11 +1,12 @@
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// How traffic comes back to an endpoint that recovered: from a tenth of its share, linearly, to all of it.
+/// How traffic comes back to an endpoint that recovered: linearly, from a tenth of its share to all of it.
 ///
-/// The length grows with the outage: 1.25 % of its age, at least 0.2 s and at most 60 s. A provider that was gone for two
-/// hours is cold (caches, pools, its own autoscaling) and gets a minute; one that hiccupped for 20 s gets a quarter of
-/// a second. Jittered by ± 20 %, so that a fleet does not return in step.
+/// The ramp's length grows with the outage: 1.25 % of the outage's age, at least 0.2 s and at most 60 s. A provider
+/// that was gone for two hours is cold (caches, pools, its own autoscaling) and gets a minute. A provider that
+/// hiccupped for 20 s gets a quarter of a second. The length is jittered by ± 20 %, so that a fleet does not return in
+/// step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ramp {
     since: Instant,
@@ -19,7 +20,7 @@ impl Ramp {
     pub(crate) const SHARE_OF_OUTAGE: f64 = 0.0125;
     /// The shortest ramp.
     pub(crate) const SHORTEST: Duration = Duration::from_millis(200);
-    /// The longest.
+    /// The longest ramp.
     pub(crate) const LONGEST: Duration = Duration::from_secs(60);
 
     /// A ramp that begins now, after an outage of this age.

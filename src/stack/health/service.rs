@@ -25,13 +25,13 @@ pub struct HealthLayer<K> {
     judge: Arc<Judge<K>>,
 }
 
-/// Who judges, and where it is remembered.
+/// The classifier, and the tracker that remembers its verdicts.
 #[derive(Debug)]
 struct Judge<K> {
     tracker: Arc<Tracker>,
     classify: K,
     observer: AttemptObserver,
-    /// What attempts are signed with, where it was given.
+    /// The credentials that sign attempts, where given.
     credentials: Option<Standing>,
 }
 
@@ -49,7 +49,8 @@ impl<K> HealthLayer<K> {
         Self::observed_by(tracker, classify, AttemptObserver::unnamed(), None)
     }
 
-    /// The same; spans and metrics carry this endpoint's name and place, and its credentials hear when they are refused.
+    /// Like [`new`](Self::new). Spans and metrics carry this endpoint's name and place, and its credentials hear of
+    /// refusals.
     pub(crate) fn observed_by(
         tracker: Arc<Tracker>,
         classify: K,
@@ -151,14 +152,14 @@ where
 #[derive(Debug)]
 pub struct Attempt<A> {
     inner: A,
-    /// It was judged.
+    /// The attempt was judged.
     over: bool,
-    /// Where somebody subscribes.
+    /// The span, where there is a subscriber.
     span: Option<Box<Span>>,
 }
 
 impl<K> Judge<K> {
-    /// It came back.
+    /// The attempt came back.
     #[inline]
     fn returned<R, T, E>(&self, call: &Call<R>, result: Result<&T, &E>, span: Option<&Span>)
     where
@@ -207,7 +208,7 @@ impl<K> Judge<K> {
         record.end(leg, took, Ended::Judged(outcome), lesson, detail.filter(|_| !healthy));
     }
 
-    /// It was dropped.
+    /// The attempt was dropped.
     fn dropped<R>(&self, call: &Call<R>) {
         let (record, leg) = (call.record(), call.leg());
         let now = clock::now();

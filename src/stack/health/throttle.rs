@@ -3,84 +3,89 @@ use std::time::Duration;
 
 /// How much of its normal traffic an endpoint that throttles is sent: additive increase, multiplicative decrease.
 ///
-/// *Throttled is not dead*: the endpoint stays in use at the share that it can bear, the rest spills.
+/// *Throttled is not dead*: the endpoint stays in use at the share that it can bear, and the rest spills.
 ///
 /// | refusals | the share |
 /// |---|---|
 /// | under 15 % of the last hundred or so, and under 40 % of the last twelve | stays: a store of a million calls a minute throttles some of them on its best day, whatever it is sent |
-/// | more; once it was cut, 10 % of the last hundred | is cut by the portion refused (5 % to half), once per 100 ms, and not while a trial of the last cut goes on |
-/// | over half as many as before in the hundred attempts after a cut (if they come within a second) | is what it was, for the next 3,000 attempts: sending less does not help. only 40 % of the last twelve cut it meanwhile |
+/// | more; after the first cut, 10 % of the last hundred | is cut by the portion refused (5 % to half), once per 100 ms, and not during a trial of the last cut |
+/// | over half as many as before in the hundred attempts after a cut (if they come within a second) | is what it was before the cut, for the next 3,000 attempts: sending less does not help. Meanwhile only 40 % of the last twelve cut the share |
 /// | none | grows: by 0.15 % with each attempt that passes, at least by a hundredth and at most by a tenth per second, and the faster the longer nothing was refused |
 ///
-/// (AIMD: Chiu and Jain, 1989. Cutting by the portion refused finds the right share in two or three steps where halving overshoots.)
+/// (AIMD: Chiu and Jain, 1989. Cutting by the portion refused finds the right share in two or three steps where
+/// halving overshoots.)
 ///
-/// `Retry-After` binds the endpoint only where refusals are no exception: one attempt in ten, or three of the last twelve. One header must not take it
-/// away. (The call that was refused keeps to the header by itself, see [`retry`](crate::retry).)
+/// `Retry-After` binds the endpoint only where refusals are no exception: one attempt in ten, or three of the last
+/// twelve. One header must not take the endpoint away. (The refused call itself keeps to the header, see
+/// [`retry`](crate::retry).)
 #[derive(Clone, Debug)]
 pub(crate) struct ThrottleShare {
     share: f64,
-    /// As of when; `None`: it was never cut, or nothing is left of that.
+    /// The time as of which `share` holds; `None`: the share was never cut, or nothing is left of the cut.
     at: Option<Instant>,
-    /// What attempts that passed since then have earned.
+    /// Growth earned by the attempts that passed since then.
     earned: f64,
-    /// Exponentially weighted portion of refusals, over about twelve attempts: a bucket that has run empty shows here.
+    /// Exponentially weighted portion of refusals, over about twelve attempts. A token bucket that has run empty shows
+    /// here.
     fast: f64,
-    /// The same over about a hundred.
+    /// The same portion over about a hundred attempts.
     often: f64,
     last_cut: Option<Instant>,
     trial: Option<Trial>,
-    /// So many attempts are yet to come during which no cut would help.
+    /// How many attempts are yet to come during which no cut would help.
     in_vain: u32,
-    /// The provider asked us to stay away until then.
+    /// Until when the provider asked us to stay away.
     away_until: Option<Instant>,
 }
 
-/// Whether a cut helps.
+/// The test of whether a cut helps.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
-    /// The share, and the portion refused, before it.
+    /// The share, and the portion refused, before the cut.
     share: f64,
     refused: f64,
-    /// What came since the last cut.
+    /// The attempts since the last cut.
     attempts: u32,
     refusals: u32,
 }
 
 const CUT_EVERY: Duration = Duration::from_millis(100);
 const CUT: (f64, f64) = (0.05, 0.5);
-/// From these portions on a share is cut. At random, one attempt in ten being refused, the first is reached now and then, which a trial
-/// shows; the second once in thousands of years.
+/// From these portions of refusals on, a share is cut. Where one attempt in ten is refused at random, the first
+/// portion is reached now and then (a trial shows that), the second once in thousands of years.
 const OFTEN: f64 = 0.15;
 const FAST: f64 = 0.4;
-/// And from this one on again.
+/// From this portion on, a share that was cut is cut again.
 const AGAIN: f64 = 0.1;
-/// The weights of one attempt in these portions.
+/// The weights of one attempt in these two portions.
 const WEIGHTS: (f64, f64) = (1.0 / 12.0, 1.0 / 100.0);
-/// A trial lasts so many attempts: with a tenth refused that is ten, give or take three.
+/// How many attempts a trial lasts. With a tenth refused, ten are refused, give or take three.
 const TRIAL: u32 = 100;
-/// One that takes longer says nothing, and at so low a rate the share must not wait for it.
+/// A longer trial says nothing, and at so low a rate the share must not wait for the trial.
 const LONGEST_TRIAL: Duration = Duration::from_secs(1);
-/// What is refused then, of what was, where the cut has not helped.
+/// The portion of the earlier refusals above which the cut has not helped.
 const NO_LESS: f64 = 0.5;
-/// So many attempts long no other trial is made: trials cost under 2 % of them.
+/// For this many attempts no other trial is made: trials cost under 2 % of the attempts.
 const IN_VAIN: u32 = 3_000;
-/// Growing until it is refused again is how room is looked for. One refusal cuts by about a tenth, so with this growth
-/// about 3 % of the attempts pay for the search, however few there are.
+/// The share grows until the endpoint refuses again: growing is the search for room. One refusal cuts by about a
+/// tenth. So with this growth about 3 % of the attempts pay for the search, however few there are.
 const GROWTH_PER_ATTEMPT: f64 = 0.0015;
-/// Slower would keep an endpoint with hardly any traffic away for a minute; faster would overshoot with much.
+/// Slower growth would keep an endpoint with hardly any traffic away for a minute. Faster growth would overshoot with
+/// much traffic.
 const GROWTH_PER_SECOND: (f64, f64) = (0.01, 0.1);
-/// After so many seconds without a refusal it has grown twice as far as that: the trouble is likely over. (CUBIC, RFC 9438,
-/// grows the faster the longer nothing was lost, for the same reason.)
+/// After this many seconds without a refusal, the share has grown twice as far: the trouble is likely over. (CUBIC,
+/// RFC 9438, grows the faster the longer nothing was lost, for the same reason.)
 const IMPATIENT_AFTER: f64 = 13.0;
-/// It is never cut off: somebody must find out when it has room again.
+/// The least share: some attempts must find out when the endpoint has room again.
 const LEAST: f64 = 0.02;
-/// From this portion of refusals on `Retry-After` binds the endpoint.
+/// From this portion of refusals on, `Retry-After` binds the endpoint.
 const BINDING: f64 = 0.1;
-/// Or three of the last twelve.
+/// The same for three of the last twelve attempts.
 const BINDING_FAST: f64 = 0.25;
-/// A portion of refusals that is as good as none: that of some hundreds of attempts that passed after the last refusal.
+/// A portion of refusals that is as good as none: the portion left after some hundreds of attempts that passed since
+/// the last refusal.
 const FORGOTTEN: f64 = 0.001;
-/// A Retry-After beyond this is cut to it: a header must not take a provider away for an hour.
+/// A longer Retry-After is cut to this: a header must not take a provider away for an hour.
 const LONGEST_AWAY: Duration = Duration::from_secs(30);
 
 impl Default for ThrottleShare {
@@ -100,7 +105,7 @@ impl Default for ThrottleShare {
 }
 
 impl ThrottleShare {
-    /// The share that it may be sent now, 0.02–1.
+    /// The share that the endpoint may be sent now, 0.02–1.
     pub(crate) fn share(&self, now: Instant) -> f64 {
         match (self.at, self.away_until) {
             (_, Some(until)) if now < until => LEAST,
@@ -113,7 +118,7 @@ impl ThrottleShare {
         }
     }
 
-    /// Its share is whole, and has been for long.
+    /// Whether the share is whole, and has been for long.
     pub(super) const fn is_idle(&self) -> bool {
         self.at.is_none() && self.away_until.is_none()
     }
@@ -164,7 +169,7 @@ impl ThrottleShare {
         self.last_cut = Some(now);
     }
 
-    /// One attempt more since the last cut, of which so many were refused.
+    /// Counts one more attempt since the last cut. `refused`: how many of these attempts were refused, 0 or 1.
     fn go_on(&mut self, now: Instant, refused: u32) {
         self.in_vain = self.in_vain.saturating_sub(1);
         let Some(trial) = &mut self.trial else { return };

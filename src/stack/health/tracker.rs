@@ -18,26 +18,26 @@ use std::{
     time::Duration,
 };
 
-/// What this process has seen of one endpoint, per class of operation. Shared by the layers around the endpoint: health
-/// writes, the router, the timeout and the hedge read.
+/// What this process has seen of one endpoint, per class of operation. The layers around the endpoint share it: health
+/// writes; router, timeout and hedge read.
 #[derive(Debug)]
 pub struct Tracker {
     classes: [Mutex<ClassHealth>; 3],
     views: [View; 3],
     named: Names<[Apart; 3]>,
     under_way: UnderWay,
-    /// Those of the client's other endpoints.
+    /// The trackers of the client's other endpoints.
     company: OnceLock<Vec<Weak<Tracker>>>,
-    /// The attempts' limit, where the client's builder said it.
+    /// The attempts' limit, where the client's builder set one.
     limit: Option<Duration>,
 }
 
-/// How one endpoint stands for one class.
+/// The state of one endpoint for one class.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Standing {
     /// See [`Tracker::fault_share`].
     pub(crate) faults: f64,
-    /// The last attempt failed.
+    /// The last two attempts failed.
     pub(crate) dead: bool,
     /// See [`Tracker::p50`].
     pub(crate) p50: Option<Duration>,
@@ -51,19 +51,19 @@ pub(crate) struct Standing {
     pub(crate) cost: f64,
 }
 
-/// Who counts the attempts under way.
+/// What counts the attempts under way.
 #[derive(Debug)]
 enum UnderWay {
     Counted(AtomicU32),
-    /// The admission does, which sees them earlier.
+    /// The admission counts: it sees attempts earlier.
     By(Admission),
 }
 
-/// What the healthy path reads of one class without its lock. Published under the lock.
+/// What the healthy path reads of one class without the lock. Published under the lock.
 #[derive(Debug, Default)]
 struct View {
     measured: Measured,
-    /// It has a fault share, or throttles.
+    /// The endpoint has a fault share, or throttles.
     unsound: AtomicBool,
     /// An attempt has ended.
     heard: AtomicBool,
@@ -71,7 +71,7 @@ struct View {
     asked: OnceLock<Instant>,
 }
 
-/// What a latency says.
+/// The quantiles of a latency.
 #[derive(Debug, Default)]
 struct Measured {
     /// In nanoseconds; 0: not known.
@@ -96,35 +96,35 @@ struct Apart {
     measured: Measured,
 }
 
-/// What is known of an attempt when it ends, beside what the endpoint's own measure says.
+/// What is known of an attempt when it ends, beside the endpoint's own measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
     pub(crate) work: Work,
     pub(crate) began: Instant,
     pub(crate) age: Duration,
-    /// For how long nothing was heard of it when it ended.
+    /// For how long the attempt had been silent when it ended.
     pub(crate) silent: Duration,
-    /// How long it took, where that is a sample.
+    /// How long the attempt took, where that is a sample.
     pub(crate) sample: Option<Duration>,
-    /// How fast its body moved, in bytes a second, where that is one.
+    /// How fast the attempt's body moved, in bytes a second, where that is a sample.
     pub(crate) rate: Option<f64>,
-    /// It was lent as a breaker's probe.
+    /// The attempt was lent as a breaker's probe.
     pub(crate) probe: bool,
-    /// A write of many bytes: something on the way may lose what is large, and that says nothing of other writes.
+    /// A write of many bytes: a device on the path may lose large requests, and that says nothing of other writes.
     pub(crate) large: bool,
     pub(crate) background: bool,
     pub(crate) stood_still: bool,
     pub(crate) alike_elsewhere: bool,
-    /// For how long another of its call has been in vain elsewhere.
+    /// For how long another attempt of the call has been in vain elsewhere.
     pub(crate) in_vain_elsewhere: Duration,
 }
 
-/// Nearly any endpoint is answered by then that need not be connected to first; and 500 calls a second are 75 by then, which the retry
-/// budget can just repair.
+/// Nearly every endpoint that needs no new connection answers by then. At 500 calls a second, 75 calls are under way
+/// by then, which the retry budget can just repair.
 const SILENT_AFTER: Duration = Duration::from_millis(150);
 
-/// What was unreachable so long ago may be reached by now. At five calls a second the budget lets one in ten be asked elsewhere: one
-/// every two seconds.
+/// An endpoint that was unreachable this long ago may be reachable by now. At five calls a second the budget lets one
+/// call in ten be asked elsewhere: one every two seconds.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
 
 const MIB: f64 = (1 << 20) as f64;
@@ -144,7 +144,7 @@ impl Tracker {
         Self::counting(UnderWay::Counted(AtomicU32::new(0)))
     }
 
-    /// The same; what is under way is what this admission let in.
+    /// A tracker that counts as under way what this admission let in.
     pub(crate) fn behind(admission: Admission) -> Self {
         Self::counting(UnderWay::By(admission))
     }
@@ -160,13 +160,13 @@ impl Tracker {
         }
     }
 
-    /// Attempts have this limit, and not one that is learnt.
+    /// Sets the attempts' limit, in place of a learnt one.
     pub(crate) fn limited(mut self, limit: Option<Duration>) -> Self {
         self.limit = limit;
         self
     }
 
-    /// These are of a client's endpoints: each is in the company of the others.
+    /// Makes these trackers, of one client's endpoints, known to each other.
     pub(crate) fn in_company(all: &[&Arc<Self>]) {
         for tracker in all {
             let others = all.iter().filter(|other| !Arc::ptr_eq(other, tracker));
@@ -175,14 +175,14 @@ impl Tracker {
         }
     }
 
-    /// Nobody else is reached from here either.
+    /// Whether no other endpoint is reached from here either.
     fn others_are_unreachable(&self, now: Instant) -> bool {
         let others = self.company.get().map(Vec::as_slice).unwrap_or_default();
         let unreachable = |other: &Weak<Self>| other.upgrade().is_some_and(|other| other.is_unreachable(now));
         !others.is_empty() && others.iter().all(unreachable)
     }
 
-    /// Whatever it was last asked, it could not be reached, and that is not long ago.
+    /// Whether the endpoint was unreachable a short while ago, and no attempt of any class has succeeded since.
     pub(crate) fn is_unreachable(&self, now: Instant) -> bool {
         let classes = OpClass::ALL.map(|class| {
             let health = self.lock(class);
@@ -193,7 +193,7 @@ impl Tracker {
         unreachable.is_some_and(|at| now.saturating_duration_since(at) < UNREACHABLE_FOR) && success < unreachable
     }
 
-    /// Attempts under way; with an admission before them, those too that wait there for their turn.
+    /// Attempts under way. With an admission before them, attempts that wait there for their turn count too.
     pub fn in_flight(&self) -> u32 {
         match &self.under_way {
             UnderWay::Counted(count) => count.load(Ordering::Relaxed),
@@ -201,7 +201,8 @@ impl Tracker {
         }
     }
 
-    /// The 99th percentile of the latency of this class, or of the calls of one [name](Work) in it, once 20 attempts were seen.
+    /// The 99th percentile of the latency of this class, or of the calls of one [name](Work) in this class, once 20
+    /// attempts were seen.
     #[inline]
     pub fn p99(&self, work: impl Into<Work>) -> Option<Duration> {
         known(&self.measured(work.into()).p99)
@@ -213,7 +214,7 @@ impl Tracker {
         known(&self.measured(work.into()).p50)
     }
 
-    /// The names that calls were given so far, of which the first [`NAMES`](super::NAMES) are told apart.
+    /// The names that calls were given so far. The first [`NAMES`](super::NAMES) are told apart.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.named.each().map(|(name, _)| name)
     }
@@ -226,14 +227,14 @@ impl Tracker {
         }
     }
 
-    /// Kept out of line, as most calls have no name, and what is small goes where it is asked for.
+    /// Kept out of line: most calls have no name, and small functions are inlined where they are used.
     #[cold]
     #[inline(never)]
     fn apart(&self, name: &'static str, class: OpClass) -> &Apart {
         &self.named.of(name)[class.index()]
     }
 
-    /// It has no fault share worth a look at its neighbours, and does not throttle. Costs one load.
+    /// Whether the endpoint has no fault share worth a look at its neighbours, and does not throttle. Costs one load.
     #[inline]
     pub(crate) fn is_sound(&self, class: OpClass) -> bool {
         !self.views[class.index()].unsound.load(Ordering::Relaxed)
@@ -248,34 +249,34 @@ impl Tracker {
         Some(tenth? * 8 / 9)
     }
 
-    /// From this age on an attempt is *late*, and worth a hedge: a tenth, and at least 1 ms (a timer's resolution), beyond
-    /// the p99; a second while that is not known. (An endpoint that was dead before the first call would otherwise never be
-    /// late.)
+    /// The age from which on an attempt is *late*, and worth a hedge: the p99 plus a tenth, at least plus 1 ms (a
+    /// timer's resolution). While the p99 is not known, a second. (Otherwise attempts at an endpoint that was dead
+    /// before the first call would never be late.)
     #[inline]
     pub fn late_after(&self, work: impl Into<Work>) -> Duration {
         self.p99(work).map_or(UNLEARNT, late_after)
     }
 
-    /// It has become much slower than usual. Costs one load.
+    /// Whether the endpoint has become much slower than usual. Costs one load.
     #[inline]
     pub(crate) fn is_rising(&self, work: Work) -> bool {
         self.measured(work).rising.load(Ordering::Relaxed)
     }
 
-    /// Whether a call that asks an endpoint which is [rising](Self::is_rising) is to be asked elsewhere as well, to compare.
+    /// Whether a call at a [rising](Self::is_rising) endpoint is to be asked elsewhere as well, for comparison.
     pub(crate) fn wants_comparison(&self, class: OpClass, other_is_known: bool, now: Instant) -> bool {
         self.lock(class).compares(other_is_known, now)
     }
 
-    /// The same for a call that lends its attempt as a probe of an endpoint that was out: 100 to 250 ms while nothing is known, so that the
-    /// caller does not wait for what is likely dead.
+    /// The same for a lent probe of an endpoint that was out: 100 to 250 ms while nothing is known, as the endpoint is
+    /// likely dead and the caller should not wait for it.
     pub(crate) fn probe_late_after(&self, work: Work) -> Duration {
         self.p99(work)
             .map_or_else(|| self.lock(work.class).unlearnt_probe(), late_after)
     }
 
-    /// The rate below which a body is as good as silent, in bytes a second: an eighth of the first percentile of those that were
-    /// measured, once there were twenty.
+    /// The rate below which a body is as good as silent, in bytes a second: an eighth of the first percentile of the
+    /// measured rates, once there were twenty.
     pub(crate) fn least_rate(&self, class: OpClass) -> Option<f64> {
         let slowest = self.lock(class).pace.p99()?;
         Some(MIB / slowest.as_secs_f64() / 8.0)
@@ -302,7 +303,8 @@ impl Tracker {
         self.publish(class, &health);
     }
 
-    /// The share of its normal traffic that a throttling endpoint bears, 0.02–1; 1 while it does not throttle.
+    /// The share of its normal traffic that a throttling endpoint bears, 0.02–1; 1 while the endpoint does not
+    /// throttle.
     pub fn admitted(&self, class: OpClass, now: Instant) -> f64 {
         self.lock(class).throttle.share(now)
     }
@@ -312,7 +314,7 @@ impl Tracker {
         self.lock(class).last_success
     }
 
-    /// When an attempt last ended, however it did; `None` while none has.
+    /// When an attempt last ended, however it ended; `None` while none has.
     pub(crate) fn last_seen(&self, class: OpClass) -> Option<Instant> {
         self.lock(class).last_seen
     }
@@ -322,7 +324,7 @@ impl Tracker {
         self.standing(work.into(), now).cost
     }
 
-    /// All that the router weighs, for the price of one look (of two, for a call with a name).
+    /// All that the router weighs, for the price of one look (two for a call with a name).
     pub(crate) fn standing(&self, work: Work, now: Instant) -> Standing {
         let health = self.lock(work.class);
         let apart = work.name.map(|name| self.apart(name, work.class).lock());
@@ -338,7 +340,7 @@ impl Tracker {
         }
     }
 
-    /// Its admission was found to be the most that it can do.
+    /// Whether a learnt limit bounds the endpoint's admission.
     pub(crate) fn is_bounded(&self, now: Instant) -> bool {
         matches!(&self.under_way, UnderWay::By(admission) if admission.is_bounded(now))
     }
@@ -363,7 +365,7 @@ impl Tracker {
         self.publish(work.class, &health);
     }
 
-    /// The sample, if it is one of calls without a name; those of the others are kept here.
+    /// The sample of a call without a name. Samples of named calls are kept here.
     #[inline]
     fn common(&self, work: Work, lesson: Lesson, now: Instant, sample: Option<Duration>) -> Option<(Duration, u32)> {
         let sample = (sample?, self.in_flight());
@@ -377,8 +379,8 @@ impl Tracker {
         None
     }
 
-    /// An attempt ended. What that taught, and the outcome as policy should see it: a refusal of credentials that never worked here is
-    /// no suspected outage, and loses its mark.
+    /// An attempt ended. Returns the lesson, and the outcome as policy should see it: a refusal of credentials that
+    /// never worked here is no suspected outage, and loses its mark.
     pub(crate) fn ended(&self, attempt: Attempt, mut ending: Ending) -> (Lesson, Ending) {
         let (work, now) = (attempt.work, attempt.began + attempt.age);
         let class = work.class;
@@ -445,13 +447,14 @@ impl Tracker {
         (lesson, ending)
     }
 
-    /// Something has been heard of it. Costs one load.
+    /// Whether anything has been heard of the endpoint. Costs one load.
     #[inline]
     pub(crate) fn was_heard_of(&self, class: OpClass) -> bool {
         self.views[class.index()].heard.load(Ordering::Relaxed)
     }
 
-    /// It was asked a while ago, and nothing was ever heard of it: until that changes it may as well be dead, and is not given more.
+    /// Whether the endpoint was asked a while ago and nothing was ever heard of it. Until something is heard, the
+    /// endpoint may be dead, and gets no further attempts.
     pub(crate) fn is_silent(&self, class: OpClass, now: Instant) -> bool {
         let asked = self.views[class.index()].asked.get();
         let long_ago = asked.is_some_and(|at| now.saturating_duration_since(*at) >= SILENT_AFTER);

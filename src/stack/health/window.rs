@@ -1,13 +1,13 @@
 use crate::model::clock::Instant;
 use std::time::Duration;
 
-/// Counts over the last stretch of time, in slots: a *true* sliding window, which forgets by the clock and not only when
-/// something changes.
+/// Counts over the last stretch of time, in slots. The window is a *true* sliding window: it forgets by the clock, and
+/// not only when something changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     slot: Duration,
     slots: [Counts; SLOTS],
-    /// Index of the slot that holds `current_start`.
+    /// The index of the slot that holds `current_start`.
     current: usize,
     current_start: Option<Instant>,
 }
@@ -30,7 +30,7 @@ impl Counts {
         self.good.saturating_add(self.bad)
     }
 
-    /// Share of bad ones, 0–1; 0 when there are none at all.
+    /// The share of bad attempts, 0–1; 0 when there are no attempts at all.
     pub(crate) fn bad_share(self) -> f64 {
         match self.total() {
             0 => 0.0,

@@ -255,20 +255,18 @@ pub(super) fn usual(places: &Places, vitals: &[Vitals], wish: Wish) -> Option<Se
 /// Chooses an endpoint for an attempt, or says that none is left.
 ///
 /// 1. A first attempt goes to an endpoint whose probe is due, unless the background probes that endpoint. That is how
-/// a sick
-///    endpoint is found to be well.
+///    a sick endpoint is found to be well.
 /// 2. Closed endpoints that this call has not tried, by tier and cost.
 /// 3. By force, an endpoint that still does some of its work. Such an endpoint takes what the closed ones do not bear
-/// because
-///    they throttle, and takes retries. Its breaker is open, its last failure came at once, and more attempts succeed
-/// there
-///    than fail. It has succeeded within 10 s (or since it was left, where its last two attempts failed).
+///    because they throttle, and takes retries. Its breaker is open, its last failure came at once, and more attempts
+///    succeed there than fail. It has succeeded within 10 s (or since it was left, where its last two attempts
+///    failed).
 /// 4. For a retry: an endpoint not tried whose probe is due; on a revisit, closed endpoints that were tried.
 /// 5. When nothing at all is closed: the endpoint that succeeded last, by force.
 ///
 /// A hedge stops after 2: a second attempt at a sick endpoint would help nobody. A proof of absence takes only the
-/// endpoint to which it is pinned. It passes a breaker that is not closed once a second, where the endpoint is not
-/// silent: that endpoint may be the only holder.
+/// endpoint to which it is pinned. The proof passes a breaker that is not closed once a second, where the endpoint is
+/// not silent: that endpoint may be the only holder.
 pub(super) fn select(
     places: &Places,
     vitals: &[Vitals],

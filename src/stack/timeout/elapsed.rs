@@ -4,9 +4,9 @@ use std::{fmt, time::Duration};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{waited_for} {limit:?}")]
 pub struct Elapsed {
-    /// The limit that it ran into: the longest silence that it was allowed.
+    /// The limit that the attempt ran into: the longest silence that it was allowed.
     pub limit: Duration,
-    /// What it waited for.
+    /// What the attempt waited for.
     pub waited_for: WaitedFor,
 }
 
@@ -16,13 +16,13 @@ pub struct Elapsed {
 pub enum WaitedFor {
     /// The answer, or its first byte.
     Answer,
-    /// The next piece of a body, its own or the answer's, of which some had moved.
+    /// The next piece of a body, the request's or the answer's, of which some had moved.
     Body,
-    /// Pieces came in time, but together below the [least rate](super::Limit::LEAST_RATE).
+    /// Enough pieces: they came in time, but together below the [least rate](super::Limit::LEAST_RATE).
     Rate,
 }
 
-/// What stands before the limit.
+/// The words before the limit.
 impl fmt::Display for WaitedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

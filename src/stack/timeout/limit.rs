@@ -16,22 +16,24 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The learnt limit is so many times the p99: beyond it lies less than one attempt in ten thousand of any latency
-    /// distribution seen in practice, and far less than a caller would wait.
+    /// The learnt limit is this many times the p99. Less than one attempt in ten thousand lies beyond, in any latency
+    /// distribution seen in practice, and the limit is far shorter than a caller would wait.
     pub const TIMES_P99: u32 = health::TIMES_P99;
     /// The learnt limit is at least this: garbage collection and TCP's retransmission (200 ms) must fit in.
     pub const FLOOR: Duration = health::LIMIT_FLOOR;
-    /// The limit while nothing was learnt, and the least one between two pieces of a body: two retransmissions in a row (200 and
-    /// 400 ms) fit in.
+    /// The limit while nothing was learnt, and the least limit between two pieces of a body: two retransmissions in a
+    /// row (200 and 400 ms) fit in.
     pub const UNLEARNT: Duration = health::UNLEARNT;
-    /// An attempt's limit is so many times as long as that of the one before it in its call, where that one ran into it.
+    /// After an attempt that ran into its limit, the next attempt of the call has this many times the limit.
     pub const LENGTHENING: u32 = 4;
-    /// An attempt that goes on beside another is looked at so often.
+    /// How often the timeout looks at an attempt that goes on beside another.
     const LOOKED_AFTER: Duration = Duration::from_millis(50);
-    /// A body that moves at fewer bytes a second than this is as good as silent: 16 KiB, a quarter of what a voice call takes.
+    /// A body that moves fewer bytes a second than this is as good as silent: 16 KiB, a quarter of what a voice call
+    /// takes.
     pub const LEAST_RATE: f64 = (16 << 10) as f64;
 
-    /// Always the same, for the whole attempt, however many bytes move. A call's own limit still takes its place.
+    /// A limit that is always the same, for the whole attempt, however many bytes move. A call's own limit still takes
+    /// its place.
     pub const fn fixed(limit: Duration) -> Self {
         Self {
             tracker: None,
@@ -40,7 +42,7 @@ impl Limit {
         }
     }
 
-    /// Learnt from this tracker.
+    /// A limit learnt from this tracker.
     pub const fn learnt(tracker: Arc<Tracker>) -> Self {
         Self {
             tracker: Some(tracker),
@@ -49,19 +51,19 @@ impl Limit {
         }
     }
 
-    /// A limit that somebody said, which is the attempt's whole time: the caller, or whoever made this.
+    /// The limit that the caller or the builder set, which is the attempt's whole time.
     #[inline]
     fn said(&self, record: &CallRecord) -> Option<u64> {
         let fixed = || self.tracker.is_none().then_some(self.unlearnt);
         record.options().attempt_limit.or_else(fixed).map(nanos)
     }
 
-    /// The limit now, as far as it is learnt.
+    /// The learnt limit, as of now.
     pub fn of(&self, work: impl Into<Work>) -> Duration {
         Duration::from_nanos(self.learnt_nanos(work.into()))
     }
 
-    /// In nanoseconds, as it is asked for every attempt.
+    /// The learnt limit in nanoseconds, as every attempt needs it.
     #[inline]
     fn learnt_nanos(&self, work: Work) -> u64 {
         match self.p99(work) {
@@ -77,8 +79,9 @@ impl Limit {
         self.tracker.as_ref()?.p99(work)
     }
 
-    /// How long this attempt may be silent before it is answered: where it may be repeated at most half of what is left until the
-    /// deadline, so that there is time to ask somebody else. (Not where it need not be late yet: the next one would take as long.)
+    /// How long this attempt may be silent before its answer begins. Where the call may be repeated, at most half of
+    /// what is left until the deadline, so that there is time to ask another endpoint. (Silence that is not yet late
+    /// there is allowed beyond that half: the next attempt would take as long.)
     #[inline]
     pub(super) fn within<R>(&self, call: &Call<R>) -> u64 {
         if let Some(said) = self.said(call.record()) {
@@ -100,7 +103,7 @@ impl Limit {
         }
     }
 
-    /// So much silence is borne in any case.
+    /// The silence that is allowed in any case.
     #[cold]
     fn bearable<R>(&self, call: &Call<R>) -> Duration {
         let late = |tracker: &Arc<Tracker>| tracker.p99(call.record().work()).map(late_after);
@@ -116,10 +119,11 @@ impl Limit {
         }
     }
 
-    /// What was too short for this call before is longer: four times for each attempt that ran into it. Not where an absence is
-    /// to be proven: *not found* is of no use to a caller who waits for it that long. Nor for a hedge, while there is somebody else whom
-    /// the call could ask. What must happen once has no other attempt after it, so that it has the longer limit at once: else what is only
-    /// slow would fail each time, and nobody would learn how slow.
+    /// The learnt limit, lengthened after attempts of this call that ran into theirs: four times for each. Three cases
+    /// differ. A proof of an absence has no longer limit: *not found* is of no use to a caller who waits that long. A
+    /// hedge has none while the call could ask yet another endpoint. A call that must happen once has only one
+    /// attempt, which gets the longer limit at once: else a call that is only slow would fail each time, and nobody
+    /// would learn how slow.
     #[cold]
     fn lengthened_nanos<R>(&self, call: &Call<R>) -> u64 {
         let (record, leg) = (call.record(), call.leg());
@@ -132,7 +136,8 @@ impl Limit {
         self.learnt_nanos(record.work()).saturating_mul(u64::from(times))
     }
 
-    /// The attempt was to end at `until`. By what has been seen of it since, it may go on for longer; else what it ran into.
+    /// The attempt was to end at `until`. Returns a later end, if progress since then allows one; else the limit that
+    /// was met.
     #[cold]
     pub(super) fn looked_at_again<R>(&self, call: &Call<R>, until: After) -> Result<After, Elapsed> {
         let (record, at) = (call.record(), call.at_after());
@@ -173,12 +178,14 @@ impl Limit {
         }
     }
 
-    /// While nothing is learnt, nobody knows whether a read is late, and it costs the call nothing to wait for it as long as somebody
-    /// else is asked: up to half of what is left until the deadline; or up to that, as long as the budget refuses the other
-    /// attempt, for it would refuse the one after this, too. A little at a time, as the other may come to nothing.
+    /// Lets a watched read go on for a little longer. While nothing is learnt, nobody knows whether the read is late,
+    /// and waiting costs the call nothing while another endpoint is asked: up to half of what is left until the
+    /// deadline. While the budget refuses the other attempt, up to the deadline: the budget would refuse the attempt
+    /// after this one, too. The extension is short each time, as the other attempt may fail.
     ///
-    /// Where much is learnt, and the last that could be asked is being asked as well, ending the one would only mean to ask it again, with
-    /// the longer limit: it has that at once. What is slow at both is slow by itself, and then somebody learns how slow.
+    /// Where much is learnt, and the last possible endpoint is asked as well, ending this attempt would only mean to
+    /// ask its endpoint again, with the longer limit. So this attempt has the longer limit at once. A request that is
+    /// slow at both endpoints is slow by itself, and the longer limit shows how slow.
     fn let_go_on<R>(&self, call: &Call<R>, until: After) -> After {
         let (record, at) = (call.record(), call.at_after());
         let waits = call.safety() == Safety::ReadOnly && record.is_watched() && !record.proves();
@@ -206,7 +213,7 @@ impl Limit {
     }
 }
 
-/// It goes on if that is later; else it has waited for this since then.
+/// The later end, if it is later than `until`; else the attempt has waited for `waited_for` since `since`.
 fn later(ends: After, until: After, since: After, waited_for: WaitedFor) -> Result<After, Elapsed> {
     if ends > until {
         return Ok(ends);

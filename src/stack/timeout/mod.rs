@@ -1,36 +1,42 @@
 //! One attempt's limit on silence, learnt from what the endpoint does.
 //!
-//! A hang is the commonest symptom of an outage, and a fixed limit on the whole of an attempt is either too long for it or too
-//! short for a large object. So what is limited is *silence*:
+//! A hang is the commonest symptom of an outage. A fixed limit on the whole of an attempt is either too long for a
+//! hang or too short for a large object. So the limit is on *silence*:
 //!
-//! - Until the answer begins: eight times the endpoint's own p99 for the class of operation, at least 250 ms; 1 s while nothing
-//!   was learnt. Where a body is sent first, this counts from its last byte, and what lies in the system's buffers is given
-//!   time to arrive.
-//! - Between two pieces of a body: the same, and at least 1 s. So a body may take as long as the call's deadline allows, but one
-//!   that moves at less than [16 KiB a second](Limit::LEAST_RATE) is as good as silent. A body that is sent moves in the steps of
-//!   the system's buffers, for which there is time, too: it is given up some seconds after a line went dead, not one.
+//! - Until the answer begins: eight times the endpoint's own p99 for the class of operation, at least 250 ms; 1 s
+//!   while nothing was learnt. Where the request has a body, this time counts from the body's last byte, and bytes in
+//!   the system's buffers get time to arrive.
+//! - Between two pieces of a body: the same, and at least 1 s. So a body may take as long as the call's deadline
+//!   allows, but a body that moves at less than [16 KiB a second](Limit::LEAST_RATE) is as good as silent. A request's
+//!   body moves in the steps of the system's buffers, and gets time for these steps, too: the attempt is given up some
+//!   seconds after a line went dead, not one second.
 //!
-//! That is seen where the adapter [tells](crate::request::Progress) of it, as this crate's adapters for objects do. Where nobody does
-//! (tables, whose values are small; puts through an `object_store` client over another transport than `NoRedirects`; a
-//! [`Failover`](crate::Failover)'s closures without a handle), the whole attempt has the first limit, and 1 s more for each MiB
-//! that it is known to move.
+//! The timeout sees progress where the adapter [tells](crate::request::Progress) of it, as this crate's adapters for
+//! objects do. Other attempts tell of none: tables, whose values are small; puts through an `object_store` client over
+//! another transport than `NoRedirects`; a [`Failover`](crate::Failover)'s closures without a handle. There the whole
+//! attempt has the first limit, and 1 s more for each MiB that the attempt is known to move.
 //!
-//! Where the call may be repeated, no silence is borne beyond half of what is left until its deadline, unless it is usual there. What has run into a limit
-//! gets a longer one *within its call*: four times as long after each attempt that did. What must happen once, and so has one
-//! attempt, has that at once. A read that is [asked
-//! elsewhere](crate::hedge) as well, where nobody else is left to ask, has that at once. And while nothing was learnt, it goes on
-//! until half of what is left has passed: that it is slow is not known.
+//! Where the call may be repeated, an attempt may be silent for at most half of what is left until the deadline,
+//! unless longer silence is usual there. After an attempt that ran into a limit, the next one gets a longer limit
+//! *within its call*: four times as long for each such attempt. Three cases differ:
 //!
-//! A call may say its own limit ([`attempt_limit`](crate::client::object::ObjectCall::attempt_limit)), and so may a builder for all
-//! of its client's calls:
+//! - A call that must happen once has only one attempt, which gets the longer limit at once.
+//! - A read that is also [asked elsewhere](crate::hedge) gets the longer limit at once when no other endpoint is left
+//!   to ask.
+//! - While nothing was learnt, such a read goes on until half of what is left has passed: nobody knows whether the
+//!   endpoint is slow.
 //!
-//! | who says it | an attempt has | one that runs into it |
+//! A call may set its own limit ([`attempt_limit`](crate::client::object::ObjectCall::attempt_limit)), and a builder
+//! may set one for all of its client's calls:
+//!
+//! | who sets it | an attempt has | an attempt that runs into it |
 //! |---|---|---|
-//! | nobody | the learnt limit, half of what is left at most (four times the limit where nothing could follow: a write that must happen once, a read that everybody else is asked beside), and [what many bytes need](crate::request::CallRecord::allowing) | is late by the endpoint's own measure |
+//! | nobody | the learnt limit, half of what is left at most (four times the limit where no attempt could follow: a write that must happen once, a read for which every other endpoint is asked, too), and [what many bytes need](crate::request::CallRecord::allowing) | is late by the endpoint's own measure |
 //! | the builder | just this | is late: this is the measure |
-//! | the call | just this | is like one that its caller left: late only if the endpoint's own limit is no longer |
+//! | the call | just this | is like an attempt that its caller left: late only if the endpoint's own limit is no longer |
 //!
-//! What the builder or the call says is the whole time of an attempt, whatever moves. The call's deadline ends it with the call.
+//! A limit set by the builder or the call covers the whole time of an attempt, whatever moves. The call's deadline
+//! ends the attempt with the call.
 //!
 //! ```
 //! use evenkeel::request::Call;
@@ -46,12 +52,12 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: inside `health`, so that a hang is judged. It covers the inner service's readiness and its call,
-//! from the pick on.
+//! **Place in the stack**: inside `health`, so that a hang is judged. The timeout covers the inner service's readiness
+//! and its call, from the pick on.
 //!
-//! **Cancel safety**: nothing is held.
+//! **Cancel safety**: the timeout holds nothing.
 //!
-//! Its verdict ([`Timed`]) is faulty and *maybe sent*: a write may have been applied.
+//! The timeout's verdict ([`Timed`]) is faulty and *maybe sent*: a write may have been applied.
 
 mod elapsed;
 mod patience;

@@ -3,38 +3,39 @@
 use crate::request::{After, Seen, Stage};
 use std::time::Duration;
 
-/// What lies in the buffers of both systems at most when a request's body was handed over and nothing of it has arrived:
+/// The most bytes in the buffers of both systems when a request's body was handed over and nothing of it has arrived:
 /// Linux' largest send buffer, by default.
 const BUFFERED: u64 = 4 << 20;
 
-/// While a rate is not learnt, what lies in the buffers is taken to leave them at so many bytes a second: 2 Mbit/s, a slow line
-/// that is one still.
+/// The rate in bytes a second at which buffered bytes are assumed to leave, while no rate is learnt: 2 Mbit/s, the
+/// slowest line still worth using.
 const UNLEARNT_RATE: f64 = (256 << 10) as f64;
 
-/// What an HTTP client holds of a request's body and has said to be sent: the next piece is taken when all of it has left. (hyper
-/// over a plain connection, as the adapters feed it.)
+/// The part of a request's body that an HTTP client holds and reports as sent. The client takes the next piece when
+/// all of this part has left. (hyper over a plain connection, as the adapters feed it.)
 const IN_HAND: u64 = 128 << 10;
 
-/// A full send buffer takes more only when a third of it is free again (Linux): seen from here, a slow line moves in such steps.
+/// A full send buffer takes more only when a third of it is free again (Linux): a slow line appears to move in such
+/// steps.
 const STEPS: u32 = 3;
 
 /// The patience with one attempt.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Patience {
-    /// With silence before the answer.
+    /// The longest silence before the answer.
     pub(super) answer: Duration,
-    /// With silence between two pieces of a body.
+    /// The longest silence between two pieces of a body.
     pub(super) body: Duration,
-    /// The rate at which requests' bodies are known to arrive at least, in bytes a second.
+    /// The least rate at which requests' bodies are known to arrive, in bytes a second.
     pub(super) rate: Option<f64>,
-    /// No silence, wherever it begins, is borne beyond half of what is left until then.
+    /// No silence, wherever it begins, may exceed half of what is left until then.
     pub(super) deadline: Option<After>,
-    /// But so much is borne in any case.
+    /// A silence of this length is allowed in any case.
     pub(super) floor: Duration,
 }
 
 impl Patience {
-    /// When the attempt is given up, if nothing more of it is seen.
+    /// When the attempt is given up, if nothing more is heard of it.
     pub(super) fn ends(&self, seen: &Seen) -> After {
         match seen.stage() {
             Stage::Awaiting => {
@@ -61,16 +62,16 @@ impl Patience {
     }
 }
 
-/// How long what is in hand may need to leave.
+/// How long the bytes in hand may need to leave.
 fn leaving(rate: Option<f64>) -> Duration {
     seconds(IN_HAND as f64 / rate.unwrap_or(UNLEARNT_RATE))
 }
 
-/// What a body of so many bytes may still need to arrive, which took so long to hand over: what is handed over lies in the
-/// system's buffers, and nobody is told when it leaves them.
+/// How long a body of this size may still need to arrive, after this time of handing over. The body's last bytes lie
+/// in the system's buffers, and nobody is told when they leave.
 ///
-/// What is larger than these has shown its rate: all but what they hold has left them. Else the rate is taken to be the one
-/// given.
+/// A body larger than these buffers has shown its rate: all but the buffered part has left. For a smaller body the
+/// given rate is assumed.
 fn on_the_way(bytes: u64, handing_over: Duration, rate: Option<f64>) -> Duration {
     let buffered = bytes.min(BUFFERED) as f64;
     seconds(match bytes.saturating_sub(BUFFERED) {

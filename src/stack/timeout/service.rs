@@ -18,7 +18,7 @@ use tower::Layer;
 pub enum Error<E> {
     /// The limit ran out.
     Elapsed(Elapsed),
-    /// The inner service failed within it.
+    /// The inner service failed within the limit.
     Inner(E),
 }
 
@@ -31,8 +31,8 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
     }
 }
 
-/// What was boxed is what the inner service said, or an [`Elapsed`]. (This is why the type is no `std::error::Error`
-/// itself: the standard library would then box it whole, and the layers above would have to look inside.)
+/// Boxes the inner service's error, or the [`Elapsed`]. (For this reason the type is no `std::error::Error` itself:
+/// the standard library would then box the whole, and the layers above would have to look inside.)
 impl<E: Into<BoxError>> From<Error<E>> for BoxError {
     fn from(error: Error<E>) -> Self {
         match error {
@@ -42,7 +42,7 @@ impl<E: Into<BoxError>> From<Error<E>> for BoxError {
     }
 }
 
-/// [`Classify`] for results that passed a timeout: judges its own [`Elapsed`], leaves the rest to `K`.
+/// [`Classify`] for results that passed a timeout: judges the timeout's [`Elapsed`] and leaves the rest to `K`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timed<K>(pub K);
 
@@ -75,7 +75,7 @@ pub struct TimeoutLayer {
 }
 
 impl TimeoutLayer {
-    /// With this limit.
+    /// A layer with this limit.
     pub const fn new(limit: Limit) -> Self {
         Self { limit }
     }
@@ -174,9 +174,9 @@ impl<R, N: Station<R>> Station<R> for Timeout<N> {
 pub struct Attempt<A> {
     inner: A,
     until: After,
-    /// It has outlived its limit because somebody else was asked beside it.
+    /// The attempt has outlived its limit because another endpoint was asked beside it.
     let_go_on: bool,
-    /// Its limit ran out while this process stood still, and began anew.
+    /// The limit ran out while this process stood still, and began anew.
     paused: bool,
     own: Own,
 }
