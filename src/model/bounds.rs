@@ -1,32 +1,33 @@
-//! What the numbers may be that somebody sets: one list for each kind of settings, read in two ways.
+//! The bounds of the numbers that users set: one list for each kind of settings, read in two ways.
 //!
-//! A client refuses what lies outside when it is built. What has no way to refuse (a layer used alone, a budget, a keeper) takes
-//! the nearest number that lies inside. So no number panics, or means nothing, in the middle of a call.
+//! A client refuses a number outside its bounds when it is built. A component that cannot refuse (a layer used alone,
+//! a budget, a keeper) takes the nearest number inside. So no number panics, or is meaningless, in the middle of a
+//! call.
 
 use std::{fmt, time::Duration};
 
-/// No wait is longer: neither a person nor a process has such patience, and no clock overflows by some of them.
+/// The longest wait: no person and no process has more patience, and no clock overflows by a few of these.
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3_600);
-/// Nothing is refreshed more seldom.
+/// The longest time between two refreshes.
 pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
-/// What is repeated is not repeated sooner: timers resolve to it.
+/// The shortest time between repetitions: the resolution of timers.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
-/// Looks at one number after another. Each is moved within its bounds; the first that was outside is remembered.
+/// Checks one number after another. Moves each within its bounds, and remembers the first that was outside.
 #[derive(Debug, Default)]
 pub(crate) struct Bounds {
     wrong: Option<String>,
 }
 
 impl Bounds {
-    /// A length of time.
+    /// Checks a length of time.
     pub(crate) fn time(&mut self, name: &str, value: &mut Duration, least: Duration, most: Duration) {
         let given = *value;
         *value = given.clamp(least, most);
         self.compare(name, *value != given, format_args!("{given:?}"), (&least, &most));
     }
 
-    /// A number; none at all counts as the least.
+    /// Checks a number; NaN counts as the least.
     pub(crate) fn number(&mut self, name: &str, value: &mut f64, least: f64, most: f64) {
         let given = *value;
         *value = if given.is_nan() {
@@ -42,7 +43,7 @@ impl Bounds {
         );
     }
 
-    /// How many.
+    /// Checks a count.
     pub(crate) fn count(&mut self, name: &str, value: &mut u32, least: u32, most: u32) {
         let given = *value;
         *value = given.clamp(least, most);
@@ -61,7 +62,7 @@ impl Bounds {
         }
     }
 
-    /// What was outside.
+    /// The first number that was outside.
     pub(crate) fn wrong(self) -> Option<String> {
         self.wrong
     }
@@ -69,16 +70,16 @@ impl Bounds {
 
 /// Settings with a list of bounds.
 pub(crate) trait Bounded: Clone {
-    /// Looks at each of its numbers.
+    /// Checks each of the settings' numbers.
     fn bound(&mut self, bounds: &mut Bounds);
 
-    /// The nearest that makes sense.
+    /// The nearest settings within the bounds.
     fn bounded(mut self) -> Self {
         self.bound(&mut Bounds::default());
         self
     }
 
-    /// What makes no sense.
+    /// The first number outside its bounds.
     fn wrong(&self) -> Option<String> {
         let mut bounds = Bounds::default();
         self.clone().bound(&mut bounds);

@@ -1,8 +1,8 @@
-/// What a store does with the conditions of a write, as far as it is known.
+/// What a store is known to do with the conditions of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// A create is refused where something is ([`PutMode::Create`](crate::request::object::PutMode::Create)).
+    /// A create is refused where an object exists ([`PutMode::Create`](crate::request::object::PutMode::Create)).
     pub create: Capability,
     /// A put is refused where the tag has changed ([`PutMode::IfMatch`](crate::request::object::PutMode::IfMatch)).
     pub if_match: Capability,
@@ -14,11 +14,12 @@ pub struct Capabilities {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capability {
-    /// It does: its provider says so and was seen to keep to it, or it was asked.
+    /// The store keeps to the condition: its provider says so and was seen to keep to it, or the store was asked.
     Kept,
-    /// It does not, or refuses such a request, or its adapter cannot send it: nothing is sent.
+    /// The store ignores the condition, or refuses such a request, or its adapter cannot send the request: nothing is
+    /// sent.
     Lacking,
-    /// Nobody can tell but the store itself.
+    /// Only the store itself can tell.
     Unknown,
 }
 
@@ -41,7 +42,7 @@ impl Capabilities {
     }
 }
 
-/// A write on a condition.
+/// A conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conditional {
     Create,
@@ -60,7 +61,7 @@ impl Conditional {
         }
     }
 
-    /// In the plural, as a sentence calls them.
+    /// The plural for sentences.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Create => "creates",

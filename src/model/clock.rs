@@ -1,5 +1,5 @@
-//! The crate's one clock. Every other file is forbidden (by `clippy.toml`) to read time by itself, so that paused time
-//! and simulations see the same clock everywhere.
+//! The crate's one clock. `clippy.toml` forbids every other file to read time by itself, so that paused time and
+//! simulations see the same clock everywhere.
 
 #![allow(clippy::disallowed_methods)]
 
@@ -12,7 +12,7 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Wall-clock time, for what a person reads and for stamps; never for durations.
+/// Wall-clock time, for texts and for stamps; never for durations.
 pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }

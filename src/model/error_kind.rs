@@ -4,9 +4,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// It does not exist, and everyone who had to be asked said so (*Absent*).
+    /// The object does not exist, and every endpoint that had to be asked said so (*Absent*).
     NotFound,
-    /// A create met an existing object that is not its own (*Answer*).
+    /// A create met an existing object that is not the call's own (*Answer*).
     AlreadyExists,
     /// A condition of the request did not hold, or a `Failover` client answered with a refusal (*Answer*).
     PreconditionFailed,
@@ -14,7 +14,7 @@ pub enum ErrorKind {
     NotModified,
     /// The range selects nothing of the object (*Answer*).
     RangeNotSatisfiable,
-    /// Found wrong at the door: a bad key, an empty range, an unknown endpoint. Nothing was sent (no verdict).
+    /// Refused at the door: a bad key, an empty range, an unknown endpoint. Nothing was sent (no verdict).
     InvalidInput,
     /// The replication or the store cannot do this (*Caller*, or no verdict when it was refused at the door).
     Unsupported,
@@ -25,16 +25,16 @@ pub enum ErrorKind {
     /// This client's own admission limit refused the call before it left (no verdict).
     Overloaded,
     /// No endpoint could answer (*Unreachable*, *Faulty*, or none was left), absence could not be proven (see
-    /// [`absent_at`](crate::Error::absent_at) and [`not_asked`](crate::Error::not_asked)), or others kept changing what a fenced
-    /// write was to replace.
+    /// [`absent_at`](crate::Error::absent_at) and [`not_asked`](crate::Error::not_asked)), or other writers kept
+    /// changing the object that a fenced write was to replace.
     Unavailable,
-    /// A write under `provider_managed` could not reach the home, and was provably not applied there.
+    /// A write under `provider_managed` could not reach the home, and provably was not applied there.
     HomeUnavailable,
-    /// The call's deadline ran out, and no write of it may have been applied (no verdict).
+    /// The call's deadline ran out, and none of its writes may have been applied (no verdict).
     DeadlineExceeded,
-    /// A write failed, and it is not known whether it took effect: some attempt of it may have been applied, or may yet be
-    /// (*Faulty* or *Unreachable*, and maybe sent; or abandoned on the way). For how long, and what it may undo, is said under
-    /// [late attempts](crate::client#late-attempts).
+    /// A write failed, and nobody knows whether it took effect: some attempt of the write may have been applied, or
+    /// may yet be (*Faulty* or *Unreachable*, and maybe sent; or abandoned on the way). For how long, and what a late
+    /// attempt may undo, is said under [late attempts](crate::client#late-attempts).
     MaybeApplied,
     /// The request or the configuration is at fault and would be at the next attempt too: no such bucket (*Caller*).
     Rejected,
@@ -65,7 +65,7 @@ impl ErrorKind {
         }
     }
 
-    /// A store answered, and this is its answer.
+    /// Whether a store answered, and this is its answer.
     pub(crate) const fn is_answer(self) -> bool {
         matches!(
             self,
@@ -80,7 +80,7 @@ impl ErrorKind {
         )
     }
 
-    /// Trying again later could help, whatever the call was. `MaybeApplied` depends on the call.
+    /// Whether trying again later could help, whatever the call was. `MaybeApplied` depends on the call.
     pub(crate) const fn is_retryable(self) -> bool {
         matches!(
             self,

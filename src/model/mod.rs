@@ -1,5 +1,5 @@
-//! The words that everything else speaks: what may be asked, the record that travels with a call, what an outcome means, and the
-//! clock. Nothing here sends anything.
+//! The words that all other modules share: requests, the record that travels with a call, the meaning of an outcome,
+//! and the clock. This module sends nothing.
 
 pub(crate) mod bounds;
 pub(crate) mod clock;

@@ -1,10 +1,10 @@
 use std::sync::OnceLock;
 
-/// So many names of one endpoint have a place of their own. Those that come later share one. (A name is a kind of call, which
-/// somebody wrote into the program, and no value that came along: nobody has written down many.)
+/// How many names at one endpoint have a place of their own. Later names share one place. (A name is a kind of call,
+/// written into the program, and no run-time value: a program has few.)
 pub const NAMES: usize = 16;
 
-/// Something for each name, made when the name is first seen. It is asked for on the path of every named call, so without a lock.
+/// One value for each name, made when the name is first seen. Every named call reads it, so the reading takes no lock.
 #[derive(Debug)]
 pub(crate) struct Names<T>(OnceLock<Box<Places<T>>>);
 
@@ -21,7 +21,7 @@ impl<T> Default for Names<T> {
 }
 
 impl<T: Default> Names<T> {
-    /// That of this name, if the name has a place of its own.
+    /// The value of this name, if the name has a place of its own.
     pub(crate) fn own(&self, name: &'static str) -> Option<&T> {
         let places = self.0.get_or_init(Box::default);
         places.each.iter().find_map(|place| {
@@ -31,17 +31,17 @@ impl<T: Default> Names<T> {
         })
     }
 
-    /// What the names share that have no place of their own.
+    /// The value that all names without a place of their own share.
     pub(crate) fn shared(&self) -> &T {
         &self.0.get_or_init(Box::default).shared
     }
 
-    /// That of this name.
+    /// The value of this name.
     pub(crate) fn of(&self, name: &'static str) -> &T {
         self.own(name).unwrap_or_else(|| self.shared())
     }
 
-    /// Every name that has a place of its own, in the order in which they came.
+    /// Every name that has a place of its own, in the order of arrival.
     pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, &T)> {
         let places = self.0.get().into_iter().flat_map(|places| &places.each);
         places.filter_map(|place| place.get().map(|(name, value)| (*name, value)))

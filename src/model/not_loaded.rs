@@ -10,17 +10,17 @@ pub struct NotLoaded {
 
 #[derive(Clone)]
 pub(crate) enum Why {
-    /// Nobody has asked yet, or the fetch is under way.
+    /// No caller has asked yet, or the fetch is under way.
     Pending,
     /// The source failed, with this error.
     Failed(Arc<dyn Error + Send + Sync>),
-    /// It did not answer in time.
+    /// The source did not answer in time.
     Hung(Duration),
-    /// It panicked.
+    /// The source panicked.
     Panicked,
-    /// It gave credentials that had expired.
+    /// The source gave credentials that had expired.
     Expired,
-    /// A person wanted new ones sooner than the budget allows.
+    /// A person wanted new credentials sooner than the budget allows.
     NoBudget,
 }
 
@@ -29,7 +29,7 @@ impl NotLoaded {
         Self { name, why }
     }
 
-    /// Whose they are: the name of the [`Keeper`](crate::credentials::Keeper).
+    /// The name of the credentials' [`Keeper`](crate::credentials::Keeper).
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -40,7 +40,7 @@ impl Why {
         Self::Failed(error.into().into())
     }
 
-    /// In a few words, none of them the source's.
+    /// The reason in a few words, none of them the source's.
     pub(crate) const fn as_str(&self) -> &'static str {
         match self {
             Self::Pending => "no answer yet",
@@ -63,7 +63,7 @@ impl fmt::Display for NotLoaded {
     }
 }
 
-/// What the source's error prints of itself is not known.
+/// Prints nothing of the source's error: nobody knows what that error would print.
 impl fmt::Debug for NotLoaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NotLoaded({self})")

@@ -1,19 +1,19 @@
 use crate::request::OpClass;
 use std::{fmt, sync::Arc};
 
-/// What an order does with the endpoints it is about.
+/// What an order does with its endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// They get no calls.
+    /// The endpoints get no calls.
     Drain,
-    /// They get no writes. Reads and listings go on.
+    /// The endpoints get no writes. Reads and listings go on.
     DrainWrites,
-    /// Only they get calls.
+    /// Only these endpoints get calls.
     Force,
-    /// Once one of them is out, it stays out: its breaker may close, traffic does not return.
+    /// An endpoint that is out stays out: its breaker may close, but traffic does not return.
     FreezeFailback,
-    /// They get exactly what they would get without evenkeel: the most preferred one takes every call, nothing fails over,
-    /// nothing is hedged. What would have been done is counted.
+    /// The endpoints get exactly what they would get without evenkeel: the most preferred endpoint takes every call,
+    /// nothing fails over, nothing is hedged. What evenkeel would have done is counted.
     Shadow,
 }
 
@@ -29,7 +29,8 @@ impl Action {
         }
     }
 
-    /// Whether it keeps calls of this class from an endpoint, which it is `about` or not.
+    /// Whether the order keeps calls of this class from an endpoint. `about`: whether the order is about that
+    /// endpoint.
     pub(crate) const fn keeps_away(self, class: OpClass, about: bool) -> bool {
         match self {
             Self::Drain => about,
@@ -40,7 +41,7 @@ impl Action {
     }
 }
 
-/// Which endpoints an order is about: one, all of a region, or all of a provider.
+/// Which endpoints an order is about: one endpoint, all of a region, or all of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
     /// The endpoint of this name.
@@ -52,7 +53,7 @@ pub enum Selector {
     Region {
         /// The provider.
         provider: Arc<str>,
-        /// Its name for the region.
+        /// The provider's name for the region.
         region: Arc<str>,
     },
 }

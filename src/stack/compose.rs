@@ -25,22 +25,22 @@ pub(crate) type Stack<S, K> = Served<Deadline<Retry<Hedge<Arc<Router<Around<S, K
 /// The router over the endpoints' own stations.
 pub(crate) type Routed<S, K> = Served<Router<Around<S, K>>>;
 
-/// A stack, and the handles through which its state is seen.
+/// A stack, and the handles on its state.
 #[derive(Clone, Debug)]
 pub(crate) struct Composed<S, K> {
     pub(crate) service: Stack<S, K>,
-    /// Its inner part: the router and the endpoints behind it.
+    /// The stack's inner part: the router and the endpoints behind it.
     pub(crate) route: Routed<S, K>,
     pub(crate) vitals: Arc<[Vitals]>,
     pub(crate) purse: Purse,
     pub(crate) orders: Arc<Orders>,
-    /// Tells in the name of the whole client.
+    /// Reports in the name of the whole client.
     pub(crate) reporter: Reporter,
-    /// By endpoint: which constraint it breaks. The router sends nothing to one that does.
+    /// By endpoint: the constraint that the endpoint breaks. The router sends nothing to such an endpoint.
     pub(crate) violations: Arc<[Option<Violation>]>,
 }
 
-/// Composes the whole stack. The one place that knows the order.
+/// Composes the whole stack. Only this function knows the order of the stations.
 pub(crate) fn compose<S: Clone, K: Clone>(
     roster: &Roster,
     services: impl IntoIterator<Item = S>,

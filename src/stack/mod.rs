@@ -1,4 +1,4 @@
-//! The stations of a call, from its deadline to one attempt's time limit. They know nothing of objects, nor of any provider.
+//! The stations of a call, from its deadline to one attempt's time limit. They know nothing of objects or providers.
 
 pub mod breaker;
 mod compose;

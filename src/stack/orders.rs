@@ -1,4 +1,4 @@
-//! What a person has ordered, as the router sees it.
+//! A person's orders, as the router sees them.
 
 use crate::{
     endpoint::Roster,
@@ -21,17 +21,17 @@ pub struct Order {
 }
 
 impl Order {
-    /// Its number, by which it is lifted.
+    /// The order's number, which lifts it.
     pub const fn number(&self) -> u64 {
         self.number
     }
 
-    /// What it does.
+    /// What the order does.
     pub const fn action(&self) -> Action {
         self.action
     }
 
-    /// To whom.
+    /// Which endpoints the order is about.
     pub const fn selector(&self) -> &Selector {
         &self.selector
     }
@@ -41,7 +41,7 @@ impl Order {
         &self.reason
     }
 
-    /// When it expires by itself.
+    /// When the order expires by itself.
     pub const fn until(&self) -> Instant {
         self.until
     }
@@ -50,11 +50,11 @@ impl Order {
 /// What all orders together mean for the router and calls of one class. Sets of endpoints: bit i is endpoint i.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// Get no calls.
+    /// Endpoints that get no calls.
     pub(crate) barred: u64,
-    /// Stay out once they are out.
+    /// Endpoints that stay out once they are out.
     pub(crate) frozen: u64,
-    /// Take everything as it comes.
+    /// Endpoints that take everything, without failover.
     pub(crate) shadowed: u64,
 }
 
@@ -62,11 +62,11 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct Orders {
     roster: Roster,
-    /// Lets the healthy path skip the lock.
+    /// Whether there are any orders: the healthy path then skips the lock.
     any: AtomicBool,
     list: Mutex<Vec<Order>>,
     next_number: AtomicU64,
-    /// Per class: frozen endpoints that were seen out since they are frozen.
+    /// Per class: frozen endpoints that were seen out since the freeze.
     stuck: [AtomicU64; 3],
 }
 
@@ -81,7 +81,7 @@ impl Orders {
         }
     }
 
-    /// Nothing is ordered. Costs one load.
+    /// Whether there are no orders. Costs one load.
     #[inline]
     pub(crate) fn are_none(&self) -> bool {
         !self.any.load(Ordering::Acquire)
@@ -118,7 +118,7 @@ impl Orders {
         self.any.store(true, Ordering::Release);
     }
 
-    /// Ends this one; `None`: there is none of this number (any more).
+    /// Ends the order of this number; `None`: there is no such order (any more).
     pub(crate) fn lift(&self, number: u64) -> Option<Order> {
         let mut list = self.lock();
         let at = list.iter().position(|order| order.number == number)?;
@@ -127,13 +127,13 @@ impl Orders {
         Some(lifted)
     }
 
-    /// Those in force.
+    /// The orders in force.
     pub(crate) fn in_force(&self, now: Instant) -> Vec<Order> {
         let list = self.lock();
         list.iter().filter(|order| now < order.until).cloned().collect()
     }
 
-    /// It was seen out since failback to it is frozen.
+    /// Whether this endpoint was seen out since failback to it was frozen.
     pub(crate) fn is_stuck(&self, endpoint: usize, class: OpClass) -> bool {
         self.stuck[class.index()].load(Ordering::Relaxed) & bit(endpoint) != 0
     }
@@ -143,7 +143,7 @@ impl Orders {
     }
 }
 
-/// The endpoints that it selects, as a set.
+/// The endpoints that the selector selects, as a set.
 pub(crate) fn selected(selector: &Selector, roster: &Roster) -> u64 {
     roster.set_of(|_, profile| match selector {
         Selector::Endpoint(name) => profile.name() == &**name,

@@ -15,7 +15,7 @@ pub struct Open {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the endpoint is at its admission limit, there is room again in about {retry_after:?}")]
 pub struct Full {
-    /// When there is likely room again.
+    /// When the endpoint likely has room again.
     pub retry_after: Duration,
 }
 
@@ -24,18 +24,18 @@ pub struct Full {
 #[error("no endpoint is left for this call")]
 #[non_exhaustive]
 pub struct Exhausted {
-    /// Endpoints that this call may use at all; 0 when constraints or a pin leave none.
+    /// How many endpoints this call may use at all; 0 when constraints or a pin leave none.
     pub permitted: usize,
 }
 
-/// The one endpoint that could serve this call must not be used by this client. Nothing was sent.
+/// This client must not use the one endpoint that could serve the call. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the call is pinned to {endpoint}, which may not be used, as {violation}")]
 #[non_exhaustive]
 pub struct Barred {
-    /// Its name.
+    /// The endpoint's name.
     pub endpoint: Arc<str>,
-    /// Which constraint it breaks.
+    /// The constraint that the endpoint breaks.
     pub violation: Violation,
 }
 
@@ -48,7 +48,7 @@ impl Barred {
     }
 }
 
-/// Whether an error was made in this process before anything was sent: no attempt, no evidence, no cost.
+/// Whether this process made the error before anything was sent: no attempt, no evidence, no cost.
 pub(crate) fn is_local_refusal(error: &BoxError) -> bool {
     error.is::<Open>() || error.is::<Full>() || error.is::<Exhausted>() || error.is::<Barred>()
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Everything about the stack that a builder can set. The defaults are documented where each is defined.
+/// All settings of the stack that a builder can set. Each default is documented at its definition.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) deadline: Duration,
@@ -16,12 +16,12 @@ pub(crate) struct Settings {
     pub(crate) budget: Budget,
     pub(crate) hedging: bool,
     pub(crate) registry: breaker::Registry,
-    /// Everything random derives from it, so that a run can be replayed.
+    /// The seed of everything random, so that a run can be replayed.
     pub(crate) seed: u64,
     pub(crate) audience: Audience,
 }
 
-/// Fit for production. The seed comes from the system, so that no two processes of a fleet move in step.
+/// Fit for production. The system gives the seed, so that no two processes of a fleet move in step.
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -10,19 +10,20 @@ use std::{
     thread,
 };
 
-/// One `T` for each thread that runs at once (up to eight, then they share), so that those which write at the same time do not
-/// wait for each other's cache lines. What counts is all of them together, as in Java's `LongAdder`.
+/// One `T` for each thread that runs at once (up to eight, beyond that threads share), so that threads that write at
+/// the same time do not wait for each other's cache lines. The value is the sum of all stripes, as in Java's
+/// `LongAdder`.
 #[derive(Debug)]
 pub(crate) struct Striped<T> {
     stripes: Box<[Stripe<T>]>,
 }
 
-/// On cache lines of its own: two, as processors fetch them in pairs.
+/// A value on cache lines of its own: two, as processors fetch them in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Stripe<T>(T);
 
-/// More would cost memory, and threads that do meet lose only some nanoseconds.
+/// The most stripes. More would cost memory, and threads that do meet lose only some nanoseconds.
 const MOST: usize = 8;
 
 impl<T> Striped<T> {
@@ -36,7 +37,7 @@ impl<T> Striped<T> {
         }
     }
 
-    /// This thread's: always the same one.
+    /// This thread's stripe: always the same one.
     #[inline]
     pub(crate) fn mine(&self) -> &T {
         &self.stripes[number() & (self.stripes.len() - 1)].0

@@ -1,9 +1,10 @@
 //! Locks and atomics of the state that attempts share: std's, or [loom]'s, which tries every interleaving.
 //!
-//! Under `--cfg evenkeel_loom` the tests named `loom` drive the real breaker, budget and admission, and those only: loom's types
-//! work inside a model alone. `.ci/run` has the command. The cfg is our own because some dependencies do not build under
-//! loom's usual one. `Arc` stays std's: loom's has no `Weak`, and what is explored is who sees which state, not who frees it. A
-//! model's threads are one to the system, so they meet in one stripe of what is [striped](crate::stack::striped).
+//! Under `--cfg evenkeel_loom` only the tests named `loom` run: loom's types work inside a model alone. These tests
+//! drive the real breaker, budget and admission. `.ci/run` has the command. The cfg is our own because some
+//! dependencies do not build under loom's usual one. `Arc` stays std's: loom's has no `Weak`, and the tests explore
+//! which thread sees which state, not which frees it. A model's threads are one thread to the system, so they meet in
+//! one stripe of any [striped](crate::stack::striped) state.
 //!
 //! [loom]: https://docs.rs/loom
 
@@ -12,8 +13,8 @@ pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 #[cfg(not(all(test, evenkeel_loom)))]
 pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
 
-/// Runs `model` in every interleaving of its threads with at most three preemptions, which is where the bugs are (most show
-/// with two: Musuvathi and Qadeer 2007) and takes seconds. Time stands still within.
+/// Runs `model` in every interleaving of its threads with at most three preemptions. Most bugs show with two
+/// (Musuvathi and Qadeer 2007), and a run takes seconds. Time stands still within a model.
 #[cfg(all(test, evenkeel_loom))]
 pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,7 +1,7 @@
 use crate::{model::ErrorKind, request::OpClass};
 use std::{sync::Arc, time::Duration};
 
-/// How a call ended, as its caller sees it: with all its attempts behind it. A page of a listing is a call.
+/// How a call ended for its caller, after all its attempts. A page of a listing is a call.
 ///
 /// ```
 /// use evenkeel::{Endpoint, ErrorKind, Failover};
@@ -22,17 +22,17 @@ use std::{sync::Arc, time::Duration};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallEnd {
-    /// Its class.
+    /// The call's class.
     pub class: OpClass,
-    /// What it failed with; `None`: it did not.
+    /// The kind of the call's failure; `None`: the call did not fail.
     pub error: Option<ErrorKind>,
-    /// How long it took.
+    /// How long the call took.
     pub took: Duration,
 }
 
 impl CallEnd {
-    /// Whether the caller was served. An answer is a service, also "not found" or "already exists"; `None` for what was found
-    /// wrong at the door, or came after the client was closed, which says nothing of any endpoint.
+    /// Whether the caller was served. An answer is a service, also "not found" or "already exists". `None` for a call
+    /// that was refused at the door, or that came after the client was closed: its end says nothing of any endpoint.
     pub const fn went_well(&self) -> Option<bool> {
         match self.error {
             None
@@ -59,5 +59,5 @@ impl CallEnd {
     }
 }
 
-/// Who wants to hear of them.
+/// The function that hears of each call's end.
 pub(crate) type CallListener = Arc<dyn Fn(&CallEnd) + Send + Sync>;

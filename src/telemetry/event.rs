@@ -4,11 +4,11 @@ use crate::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Something was decided that a person may want to know: what, where, and why. `Display` is one sentence.
+/// A decision that a person may want to know: what, where, and why. `Display` is one sentence.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// An endpoint gets no more traffic of this class, but probes.
+    /// An endpoint gets no more traffic of this class, except probes.
     BreakerOpened {
         /// Which.
         endpoint: Arc<str>,
@@ -35,30 +35,33 @@ pub enum Event {
         /// How long it was out.
         outage: Duration,
     },
-    /// Writes of a megabyte and more fail at an endpoint. They go elsewhere where they may; smaller ones are judged apart.
+    /// Writes of a megabyte and more fail at an endpoint. They go elsewhere where they may; smaller writes are judged
+    /// apart.
     LargeWritesOut {
         /// Which.
         endpoint: Arc<str>,
-        /// Until the next may try.
+        /// Until the next large write may try.
         duration: Duration,
     },
-    /// Writes of a megabyte and more succeed again there.
+    /// Writes of a megabyte and more succeed again at an endpoint.
     LargeWritesBack {
         /// Which.
         endpoint: Arc<str>,
-        /// For how long they did not.
+        /// For how long large writes did not succeed.
         outage: Duration,
     },
-    /// An endpoint has said that it is full, or that it has no creates: those that others can take pass it over. Told when it begins.
+    /// An endpoint has said that it is full, or that it supports no creates. Writes that other endpoints can take pass
+    /// this endpoint over. Reported when this begins.
     PassedOver {
         /// Which.
         endpoint: Arc<str>,
-        /// What it said.
+        /// What the endpoint said.
         because: &'static str,
-        /// For how long, unless it says so again.
+        /// For how long, unless the endpoint says so again.
         duration: Duration,
     },
-    /// Every endpoint looks bad: the least bad stays in use, and this host's own network, DNS or credentials are suspected.
+    /// Every endpoint looks bad: the least bad stays in use, and this host's own network, DNS or credentials are
+    /// suspected.
     AllBad {
         /// For which class.
         class: OpClass,
@@ -68,8 +71,8 @@ pub enum Event {
         /// For which class.
         class: OpClass,
     },
-    /// A probe from the background found an endpoint ill that was thought well and that no call had asked for a while. More
-    /// probes follow at once; the breaker's events tell what comes of them.
+    /// A background probe found an ill endpoint that seemed well and that no call had asked for a while. More probes
+    /// follow at once; the breaker's events tell their result.
     IdleProbeFailed {
         /// Which.
         endpoint: Arc<str>,
@@ -78,9 +81,9 @@ pub enum Event {
     },
     /// The operator has given an order.
     OrderGiven {
-        /// What it does.
+        /// What the order does.
         action: Action,
-        /// To whom.
+        /// Which endpoints the order is about.
         selector: Selector,
         /// Why, in the operator's words.
         reason: Arc<str>,
@@ -89,55 +92,55 @@ pub enum Event {
     },
     /// The operator has lifted an order before it expired.
     OrderLifted {
-        /// What it did.
+        /// What the order did.
         action: Action,
-        /// To whom.
+        /// Which endpoints the order was about.
         selector: Selector,
-        /// Why it had been given.
+        /// Why the order had been given.
         reason: Arc<str>,
     },
-    /// Told when a client is built: endpoints of different providers need the same host, so that they fail together. See
-    /// [`dependencies`](crate::call::dependencies).
+    /// Reported when a client is built: endpoints of different providers need the same host, so they fail together.
+    /// See [`dependencies`](crate::call::dependencies).
     SharedDependency {
         /// Which host.
         host: Arc<str>,
         /// Which endpoints.
         endpoints: Vec<Arc<str>>,
     },
-    /// An endpoint was asked in the background what it does with conditions, because a conditional write was about to go there
-    /// and nobody knew. See [`verify`](crate::ObjectClient::verify).
+    /// The background asked an endpoint what it does with conditions, because a conditional write was about to go
+    /// there and nobody knew. See [`verify`](crate::ObjectClient::verify).
     ConditionsVerified {
         /// Which.
         endpoint: Arc<str>,
-        /// What is known of it now.
+        /// What is known of the endpoint now.
         found: Capabilities,
-        /// How many conditional writes may have gone there before, as if it kept to them.
+        /// How many conditional writes may have gone there before, as if the endpoint kept to them.
         unverified: u64,
     },
-    /// New credentials could not be fetched; those in hand are valid and stay in use.
+    /// New credentials could not be fetched; the current ones are valid and stay in use.
     CredentialsKept {
-        /// The name of their keeper.
+        /// The name of the credentials' keeper.
         credentials: Arc<str>,
-        /// For how long they are valid; `None`: without end.
+        /// For how long the credentials are valid; `None`: without end.
         valid_for: Option<Duration>,
-        /// Why there are no new ones.
+        /// Why there are no new credentials.
         cause: &'static str,
     },
     /// There are no valid credentials: nothing can be signed, and calls go elsewhere, unsent.
     CredentialsLost {
-        /// The name of their keeper.
+        /// The name of the credentials' keeper.
         credentials: Arc<str>,
-        /// Why there are no new ones.
+        /// Why there are no new credentials.
         cause: &'static str,
     },
     /// Credentials that were kept or lost have been fetched anew.
     CredentialsRenewed {
-        /// The name of their keeper.
+        /// The name of the credentials' keeper.
         credentials: Arc<str>,
-        /// How long they could not be.
+        /// For how long the credentials could not be fetched.
         after: Duration,
     },
-    /// A retry or a hedge was wanted and the budget had none left. Told at most once a second.
+    /// A retry or a hedge was wanted, and the budget was used up. Reported at most once a second.
     BudgetExhausted {
         /// For which class.
         class: OpClass,

@@ -46,7 +46,7 @@ pub(super) fn count(client: &Arc<str>, event: &Event) {
     }
 }
 
-/// In shadow, a call would have gone elsewhere.
+/// Counts a call that, in shadow, would have gone elsewhere.
 pub(crate) fn shadow_difference(client: &Arc<str>, class: OpClass) {
     aside(|| {
         counter!("evenkeel_shadow_differences_total", "client" => client.clone(), "class" => class.as_str())
@@ -74,7 +74,7 @@ fn transition(client: &Arc<str>, endpoint: &str, class: OpClass, to: &'static st
     .increment(1);
 }
 
-/// A probe from the background ended.
+/// Counts a background probe that ended.
 pub(super) fn probed(client: &Arc<str>, endpoint: &str, class: OpClass, how: Ended) {
     counter!(
         "evenkeel_probes_total",
@@ -83,8 +83,8 @@ pub(super) fn probed(client: &Arc<str>, endpoint: &str, class: OpClass, how: End
     .increment(1);
 }
 
-/// The words that `verdict` can be in `evenkeel_attempts_total`: the eight verdicts in their order, and the two ways to be
-/// dropped.
+/// The values of `verdict` in `evenkeel_attempts_total`: the eight verdicts in their order, and the two ways in which
+/// an attempt is dropped.
 const ENDINGS: [&str; 10] = [
     "success",
     "answer",
@@ -98,7 +98,8 @@ const ENDINGS: [&str; 10] = [
     "abandoned_late",
 ];
 
-/// One endpoint's handles, taken once: looking a metric up per attempt would cost more than the attempt's own bookkeeping.
+/// One endpoint's metric handles, taken once: a look-up per attempt would cost more than the attempt's own
+/// bookkeeping.
 #[derive(Debug)]
 pub(super) struct AttemptMetrics {
     classes: [(Vec<Counter>, Histogram); 3],
@@ -133,7 +134,7 @@ impl AttemptMetrics {
     }
 }
 
-/// The place of its word.
+/// The index of the word for this end.
 const fn ending(how: Ended) -> usize {
     match how {
         Ended::Judged(outcome) => outcome.verdict as usize,
@@ -142,20 +143,20 @@ const fn ending(how: Ended) -> usize {
     }
 }
 
-/// A client's own handles.
+/// A client's own metric handles.
 pub(crate) struct CallMetrics {
     client: Arc<str>,
-    /// By what calls are called.
+    /// The handles by operation name.
     operations: Names<OnceLock<OperationMetrics>>,
-    /// Who else hears of each call's end.
+    /// The function that hears of each call's end.
     listener: Option<CallListener>,
 }
 
-/// Those of the calls of one operation.
+/// The handles of one operation's calls.
 struct OperationMetrics {
     ok: [Counter; 3],
     durations: [Histogram; 3],
-    /// Failures are rare: their counters are made when first needed.
+    /// Failures are rare: their counters are made on first use.
     failed: Mutex<BTreeMap<(OpClass, &'static str), Counter>>,
 }
 
@@ -172,7 +173,7 @@ impl CallMetrics {
         &self.client
     }
 
-    /// A call ended; `failure` is its error's kind. Not called for one that was dropped.
+    /// A call ended. `failure` is its error's kind. Not called for a dropped call.
     pub(crate) fn ended(&self, operation: &'static str, class: OpClass, failure: Option<ErrorKind>, took: Duration) {
         // The recorder is not ours.
         aside(|| self.count(operation, class, failure, took));
@@ -227,7 +228,7 @@ impl OperationMetrics {
         }
     }
 
-    /// The recorder is asked under no lock: it is not ours.
+    /// Asks the recorder under no lock: the recorder is foreign code.
     fn failed(&self, client: &Arc<str>, operation: &'static str, class: OpClass, kind: &'static str) -> Counter {
         let lock = || self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().get(&(class, kind)).cloned();

@@ -1,13 +1,13 @@
-//! What the stack tells: events, spans, metrics, a snapshot.
+//! What the stack reports: events, spans, metrics, a snapshot.
 //!
-//! - **Events**: every decision worth knowing, with onset and cause, as one enum: [`Event`]. They go to `tracing` (target
-//!   `evenkeel`) and to the function given to a builder's `on_event`.
-//! - **Calls**: how each ended, to the function given to a builder's `on_call_end`: [`CallEnd`].
+//! - **Events**: every decision worth knowing, with onset and cause, as one enum: [`Event`]. Events go to `tracing`
+//!   (target `evenkeel`) and to the function given to a builder's `on_event`.
+//! - **Calls**: the end of each call, as a [`CallEnd`], goes to the function given to a builder's `on_call_end`.
 //! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
-//! - **Metrics**, through the `metrics` facade. Handles are taken when a client is built: install the recorder before. Every metric has
-//!   the label `client`: the builder's [`name`](crate::client::StoreBuilder::name), or `default`. Gauges are set by
-//!   [`Snapshot::publish`](crate::snapshot::Snapshot::publish).
+//! - **Metrics**, through the `metrics` facade. A client takes its handles when it is built, so install the recorder
+//!   before. Every metric has the label `client`: the builder's [`name`](crate::client::StoreBuilder::name), or
+//!   `default`. [`Snapshot::publish`](crate::snapshot::Snapshot::publish) sets the gauges.
 //!
 //! | name | kind | labels |
 //! |---|---|---|
@@ -18,8 +18,8 @@
 //! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::probe) from the background |
 //! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
 //! | `evenkeel_large_write_transitions_total` | counter | `endpoint`, `to`: writes of a megabyte and more |
-//! | `evenkeel_passed_over_total` | counter | `endpoint`: times that it began to say that it takes no create |
-//! | `evenkeel_unverified_writes_total` | counter | `endpoint`: conditional writes before it was known what it does with them |
+//! | `evenkeel_passed_over_total` | counter | `endpoint`: how often the endpoint began to say that it takes no create |
+//! | `evenkeel_unverified_writes_total` | counter | `endpoint`: conditional writes sent before the endpoint's treatment of conditions was known |
 //! | `evenkeel_credentials_transitions_total` | counter | `credentials`, `to`: `kept`, `lost`, `renewed` |
 //! | `evenkeel_budget_exhausted_total` | counter | `class` |
 //! | `evenkeel_all_bad_total` | counter | `class` |
@@ -29,8 +29,9 @@
 //! | `evenkeel_in_flight` | gauge | `endpoint` |
 //! | `evenkeel_budget` | gauge | whole retries or hedges that the budget would grant now |
 //!
-//! `operation` is `get`, `put`, `read`, `write` and the like, or the [name](crate::request::Options::name) that a call was given; the
-//! first 16 are told apart, later ones are `other`. Credentials are a process' and not a client's: their `client` is `default`. No metric carries an object's key or a secret.
+//! `operation` is `get`, `put`, `read`, `write` and the like, or the [name](crate::request::Options::name) that a call
+//! was given. The first 16 names are told apart, later ones are `other`. Credentials belong to a process and not to a
+//! client: their `client` is `default`. No metric carries an object's key or a secret.
 //!
 //! ```
 //! use evenkeel::telemetry::Event;
@@ -58,9 +59,9 @@ pub(crate) use reporter::{Audience, Listener, Reporter};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Calls code that is not ours, for what is not the business of the call that happens to cause it. What that code panics with
-/// has been told by the panic hook, and ends here: nothing that the call holds (a permit, a probe, a token) is lost with it,
-/// and nobody else's call ends for it.
+/// Calls foreign code on behalf of somebody other than the current call. A panic of that code ends here, after the
+/// panic hook has reported it. So the current call keeps what it holds (a permit, a probe, a token), and no other
+/// caller's call ends.
 #[inline]
 pub(crate) fn aside<T>(foreign: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(foreign)).ok()

@@ -3,7 +3,7 @@ use crate::request::{CallRecord, Ended, Leg};
 use std::{sync::Arc, time::Duration};
 use tracing::{Level, Span, field::Empty, level_filters::LevelFilter};
 
-/// How one endpoint is called in spans and metrics.
+/// One endpoint's labels in spans and metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct Labels {
     pub(crate) client: Arc<str>,
@@ -12,7 +12,7 @@ pub(crate) struct Labels {
     pub(crate) region: Option<Arc<str>>,
 }
 
-/// Sees one endpoint's attempts: a span each, and the metrics.
+/// Observes one endpoint's attempts: a span for each, and the metrics.
 #[derive(Debug)]
 pub(crate) struct AttemptObserver(Option<Observed>);
 
@@ -23,7 +23,7 @@ struct Observed {
 }
 
 impl AttemptObserver {
-    /// For layers used alone: no metrics, and a span without a place.
+    /// An observer for layers used alone: no metrics, and a span without a place.
     pub(crate) const fn unnamed() -> Self {
         Self(None)
     }
@@ -33,7 +33,7 @@ impl AttemptObserver {
         Self(Some(Observed { labels, metrics }))
     }
 
-    /// The span of attempt `leg`; none where nobody subscribes. Boxed, so that an attempt is no larger for it.
+    /// The span of attempt `leg`; `None` without a subscriber. Boxed, so that an attempt is no larger for the span.
     #[inline]
     pub(crate) fn span(&self, record: &CallRecord, leg: Leg) -> Option<Box<Span>> {
         // Asked first: with tracing's feature `log`, which any crate may turn on, even a span that nobody wants is built.
@@ -60,7 +60,7 @@ impl AttemptObserver {
         )
     }
 
-    /// An attempt of this call ended. A probe from the background is counted apart.
+    /// An attempt of this call ended. A background probe is counted apart.
     #[inline]
     pub(crate) fn ended(&self, record: &CallRecord, how: Ended, took: Duration) {
         let Some(observed) = &self.0 else { return };

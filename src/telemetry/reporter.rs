@@ -12,17 +12,17 @@ use std::{
     time::Duration,
 };
 
-/// Who wants to hear of events.
+/// The function that hears of events.
 pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// Who hears of a client's events, and what metrics call the client.
+/// The listener of a client's events, and the client's name in metrics.
 #[derive(Clone)]
 pub(crate) struct Audience {
     pub(crate) client: Arc<str>,
     pub(crate) listener: Option<Listener>,
 }
 
-/// What metrics call a client that has no name.
+/// The name in metrics of a client without a name.
 const UNNAMED: &str = "default";
 
 impl Default for Audience {
@@ -34,21 +34,21 @@ impl Default for Audience {
     }
 }
 
-/// Tells events in the name of one endpoint, or of the whole client.
+/// Reports events in the name of one endpoint, or of the whole client.
 #[derive(Clone)]
 pub(crate) struct Reporter {
     endpoint: Arc<str>,
     audience: Audience,
     audible: bool,
-    /// When an exhausted budget was last told of, by class. Shared by all clones.
+    /// When an exhausted budget was last reported, by class. All clones share the times.
     told: Arc<Mutex<[Option<Instant>; 3]>>,
 }
 
-/// An exhausted budget is wanted by every call that follows: one line a second says as much as thousands.
+/// An exhausted budget fails every call that follows: one line a second says as much as thousands.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Reporter {
-    /// Tells nobody: for layers used alone.
+    /// A reporter without listeners: for layers used alone.
     pub(crate) fn silent() -> Self {
         Self {
             endpoint: "".into(),
@@ -75,7 +75,7 @@ impl Reporter {
         self.endpoint.clone()
     }
 
-    /// Tells; never called under a lock. Whatever they do who hear of it, it returns.
+    /// Reports an event; never called under a lock. The function returns normally, whatever the listeners do.
     pub(crate) fn report(&self, event: Event) {
         if !self.audible {
             return;

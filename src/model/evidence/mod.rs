@@ -1,9 +1,10 @@
 //! What an attempt's end teaches, and about whom.
 //!
-//! An attempt ends in many ways that say nothing of its endpoint: its caller had no patience, the object was huge everywhere, this
-//! process was stopped. So what counts is decided in one place: [`lesson`] is a pure function from how an attempt ended, who ended
-//! it and how old it was to one [`Lesson`], and every station learns from that alone: [`health`](crate::health) its latency and
-//! its fault share, the [`breaker`](crate::breaker) its strikes, the [`limit`](crate::limit) its queue.
+//! An attempt ends in many ways that say nothing of its endpoint: its caller had no patience, the object was huge
+//! everywhere, this process was stopped. So one place decides what counts. [`lesson`] is a pure function from how an
+//! attempt ended, who ended it and how old it was to one [`Lesson`]. Every station learns from the lesson alone:
+//! [`health`](crate::health) its latency and its fault share, the [`breaker`](crate::breaker) its strikes, the
+//! [`limit`](crate::limit) its queue.
 //!
 #![doc = include_str!("../../../docs/EVIDENCE.md")]
 //!
@@ -29,76 +30,78 @@ use std::time::Duration;
 /// How an attempt ended, and who ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It came back, or ran into its limit, and was judged.
+    /// The attempt came back, or ran into its limit, and was judged.
     Judged(Outcome),
-    /// It was dropped because another attempt of its call was back first, which took so long.
+    /// The attempt was dropped because another attempt of its call was back first.
     Overtaken {
-        /// How long the other was under way.
+        /// How long the other attempt was under way.
         after: Duration,
-        /// That is usual where it was.
+        /// That time is usual at the other attempt's endpoint.
         usual: bool,
     },
-    /// It was dropped by its caller, or at the call's deadline, which is the caller's as well.
+    /// The caller dropped the attempt; or the call's deadline did, which is the caller's as well.
     Dropped,
 }
 
 /// What is known beside the ending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// How long it was under way.
+    /// How long the attempt was under way.
     pub age: Duration,
-    /// From which age on it is late by the endpoint's own measure.
+    /// The age from which on the attempt is late by the endpoint's own measure.
     pub late: Duration,
-    /// The limit that the endpoint's own measure gives an attempt. A deadline may have cut it shorter.
+    /// The limit that the endpoint's own measure gives an attempt. A deadline may have cut the actual limit shorter.
     pub limit: Duration,
-    /// This process stood still while it was under way.
+    /// This process stood still while the attempt was under way.
     pub stood_still: bool,
-    /// It went to the same call alike at another endpoint: an earlier attempt was unreachable, in vain until its limit or faulty as
-    /// this one was; or the one that overtook it was itself late by its own endpoint's measure.
+    /// The same call met the same end at another endpoint. Either an earlier attempt ended as this one did:
+    /// unreachable, in vain until its limit, or faulty. Or the attempt that overtook this one was itself late by its
+    /// own endpoint's measure.
     pub alike_elsewhere: bool,
     /// Every other endpoint was unreachable when it was last asked, within the last 5 s.
     pub others_unreachable: bool,
     /// For how long another attempt of the call has been in vain elsewhere.
     pub in_vain_elsewhere: Duration,
-    /// The connection broke, and had begun to break for others before this attempt began.
+    /// The connection broke, and connections had begun to break for others before this attempt began.
     pub in_a_burst: bool,
-    /// Nothing could be sent, as there were no credentials.
+    /// Nothing could be sent, as credentials could not be loaded.
     pub unloaded: bool,
-    /// Nobody's call: a probe from the background.
+    /// The attempt is a probe from the background and belongs to no call.
     pub background: bool,
 }
 
 /// What an attempt's end teaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lesson {
-    /// The endpoint did its work, and how long that took is how long it takes.
+    /// The endpoint did its work. The time that it took is a latency sample.
     Good,
-    /// The endpoint did its work; how long that took says nothing of calls.
+    /// The endpoint did its work. The time that it took says nothing of calls.
     Alive,
     /// The endpoint is well, and asks for less.
     Throttled,
     /// The endpoint failed.
     Fault,
-    /// The endpoint is late: another, asked later, was back first, or nothing came within its own limit.
+    /// The endpoint is late: another attempt, sent later, was back first, or nothing came within the endpoint's own
+    /// limit.
     Late,
-    /// Its caller left when it was late, but sooner than its limit: a quarter of a fault to the breaker, where nothing goes well
-    /// beside it, and nothing to anybody else. (Callers with little patience must not condemn an endpoint; one that never answers
-    /// callers with little patience must be left.)
+    /// The caller left when the attempt was late, but before the endpoint's limit. To the breaker, this is a quarter
+    /// of a fault where nothing goes well beside it. To every other station, this is nothing. (Callers with little
+    /// patience must not condemn an endpoint; an endpoint that never answers such callers must be left.)
     Left,
-    /// Nothing about the endpoint, but about somebody else.
+    /// The end says nothing about the endpoint, but something about somebody else.
     Of(Whom),
 }
 
-/// Whom an attempt's end teaches about, when that is not the endpoint.
+/// What an attempt's end teaches about, when that is not the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
     /// This process, its clock or its network.
     Process,
-    /// Whoever made the call: what was asked, or how little time it was given.
+    /// The caller: what the call asked for, or how little time the caller gave.
     Caller,
     /// The request: it is as slow, or fails as well, elsewhere.
     Request,
-    /// One connection, which others have found broken before.
+    /// One connection, among connections that had begun to break before.
     Connection,
 }
 
@@ -135,7 +138,7 @@ pub fn lesson(ending: Ending, facts: Facts) -> Lesson {
     }
 }
 
-/// Somebody had no time for more.
+/// The lesson of an attempt whose time ran out.
 fn dropped(facts: Facts) -> Lesson {
     if facts.age >= facts.limit && facts.in_vain_elsewhere >= facts.limit {
         Lesson::Of(Whom::Request)

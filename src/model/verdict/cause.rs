@@ -1,4 +1,4 @@
-//! Errors whose type says nothing: what is known of the causes beneath them.
+//! Errors whose type says nothing: what their causes say.
 
 use super::{Classify, Detail, Outcome, Sent, Standard, Verdict, table, table::Symptom};
 use crate::{
@@ -9,15 +9,16 @@ use std::{error::Error, fmt, io, iter};
 
 type AnyCause = dyn Error + 'static;
 
-/// [`Classify`] for any error of yours, by the first cause beneath it that evenkeel knows: an I/O error, hyper's, a cloud SDK's
-/// whose feature is on. Where there is none it is [`Faulty`](Verdict::Faulty).
+/// [`Classify`] for any error of yours, by its first cause that evenkeel knows: an I/O error, hyper's, a cloud SDK's
+/// whose feature is on. An error without a known cause is [`Faulty`](Verdict::Faulty).
 ///
 /// A default to begin with:
-/// - **It never says *not sent***. An error of yours may stand for several requests, of which an earlier one was done. So a
-///   [`write`](crate::Failover::write) is never repeated; reads and idempotent writes are.
-/// - **A mistake of the caller's that it does not know counts as a fault of the endpoint**, and enough of them open its breaker.
-///   So does a *not found*. [Write your own](crate::guide::classify) where your client has either.
-/// - An error of an AWS SDK is known by its type, which a box or a variant hides: of it only a connection's failure is found.
+/// - **`ByCause` never says *not sent***. An error of yours may stand for several requests, of which an earlier one
+///   was done. So a [`write`](crate::Failover::write) is never repeated; reads and idempotent writes are.
+/// - **An unknown mistake of the caller counts as a fault of the endpoint**, and enough of them open its breaker. So
+///   does a *not found*. [Write your own](crate::guide::classify) where your client has either.
+/// - evenkeel knows an AWS SDK's error by its type. A box or a variant hides that type: then only a connection's
+///   failure is found.
 ///
 /// ```
 /// use evenkeel::verdict::{ByCause, Classify, Verdict};
@@ -50,10 +51,11 @@ impl<T, E: Error + 'static> Classify<T, E> for ByCause {
     }
 }
 
-/// An error of any type, for closures whose failures have none in common: what is in a `Box<dyn Error + Send + Sync>`, an
-/// `anyhow::Error`, a `String`. [`Standard`] judges it as [`ByCause`] does.
+/// An error of any type, for closures whose failures have no common type: the content of a `Box<dyn Error + Send +
+/// Sync>`, an `anyhow::Error`, a `String`. [`Standard`] judges an `AnyError` as [`ByCause`] does.
 ///
-/// (Those are no [`std::error::Error`] themselves, which the error of a [`Failover`](crate::Failover)'s closure must be.)
+/// (Those types are no [`std::error::Error`] themselves, and the error of a [`Failover`](crate::Failover)'s closure
+/// must be one.)
 ///
 /// ```
 /// use evenkeel::{Endpoint, Failover, verdict::AnyError};
@@ -79,17 +81,17 @@ impl<T, E: Error + 'static> Classify<T, E> for ByCause {
 pub struct AnyError(BoxError);
 
 impl AnyError {
-    /// This error.
+    /// Wraps this error.
     pub fn new(error: impl Into<BoxError>) -> Self {
         Self(error.into())
     }
 
-    /// What it was made of.
+    /// The wrapped error.
     pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0
     }
 
-    /// What it was made of, by value.
+    /// The wrapped error, by value.
     pub fn into_inner(self) -> BoxError {
         self.0
     }
@@ -107,7 +109,7 @@ impl fmt::Display for AnyError {
     }
 }
 
-/// It is as good as what it was made of.
+/// An `AnyError` displays and chains as the error that it wraps.
 impl Error for AnyError {
     fn source(&self) -> Option<&AnyCause> {
         self.0.source()
@@ -124,10 +126,10 @@ impl<T> Classify<T, AnyError> for Standard {
     }
 }
 
-/// `error` and everything beneath it. Beneath an [`io::Error`] is what it wraps: its `source()` would skip that, and with
-/// it the errors of TLS and of resolvers. So it is with an [`AnyError`].
+/// `error` and everything beneath it. Beneath an [`io::Error`] is the error that it wraps: its `source()` would skip
+/// that error, and with it the errors of TLS and of resolvers. The same holds for an [`AnyError`].
 pub(crate) fn chain(error: &AnyCause) -> impl Iterator<Item = &AnyCause> {
-    /// A chain that is longer is a loop.
+    /// A longer chain is a loop.
     const LONGEST: usize = 64;
     iter::successors(Some(error), |&error| {
         if let Some(io) = error.downcast_ref::<io::Error>() {
@@ -141,7 +143,7 @@ pub(crate) fn chain(error: &AnyCause) -> impl Iterator<Item = &AnyCause> {
     .take(LONGEST)
 }
 
-/// What the first known cause means.
+/// The outcome of the first known cause.
 fn by_cause(error: &AnyCause) -> (Outcome, Detail) {
     let (outcome, detail) = chain(error)
         .find_map(of_a_client)
@@ -158,7 +160,7 @@ fn by_cause(error: &AnyCause) -> (Outcome, Detail) {
     (unproven(outcome), detail)
 }
 
-/// Who knows what was sent before.
+/// The outcome without *not sent*: nobody knows what was sent before.
 const fn unproven(mut outcome: Outcome) -> Outcome {
     // That a credential could not be loaded is not the endpoint's fault, but another may have its own.
     if matches!((outcome.verdict, outcome.sent), (Verdict::Denied, Sent::No)) {
@@ -168,7 +170,7 @@ const fn unproven(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// A client's own error, which says all.
+/// A client's own error, which is complete by itself.
 fn of_a_client(error: &AnyCause) -> Option<(Outcome, Detail)> {
     if let Some(error) = error.downcast_ref::<ProviderError>() {
         return Some((error.outcome(), error.detail().clone()));

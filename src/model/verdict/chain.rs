@@ -1,4 +1,4 @@
-//! What an HTTP client's error says, found by walking its chain of sources.
+//! What the chain of sources of an HTTP client's error says.
 
 pub(crate) use super::cause::chain;
 use super::{
@@ -14,7 +14,7 @@ pub(crate) fn find<E: Error + 'static>(error: &AnyError) -> Option<&E> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// Judges an error that came instead of an answer. `None`: nothing in the chain is known here.
+/// Judges an error that came instead of an answer. `None`: no error in the chain is known here.
 pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
     // Proof that nothing was sent: hyper-util says that it failed to *connect*, which includes the look-up of the name and the
     // TLS handshake. Other errors may come from a connection that was in use, unless the server says that it read nothing.
@@ -73,21 +73,22 @@ fn is_refused_stream(error: &AnyError) -> bool {
     find(error).is_some_and(refused)
 }
 
-/// No client of the other features speaks HTTP/2.
+/// The other features have no client that speaks HTTP/2.
 #[cfg(not(any(feature = "_aws", feature = "gcs", feature = "bigtable")))]
 const fn is_refused_stream(_error: &AnyError) -> bool {
     false
 }
 
-/// The same of a request beyond the last that a GOAWAY accepts (RFC 9113, 6.8). Only where every request has a body, as in
-/// gRPC: to one without, hyper (1.12) may give the connection's end as its own although its head has been sent.
+/// The same promise for a request beyond the last that a GOAWAY accepts (RFC 9113, 6.8). Used only where every request
+/// has a body, as in gRPC. For a request without a body, hyper (1.12) may report the connection's end as the request's
+/// own although the request's head has been sent.
 #[cfg(feature = "bigtable")]
 pub(crate) fn is_going_away(error: &AnyError) -> bool {
     find(error).is_some_and(|error: &h2::Error| error.is_remote() && error.is_go_away())
 }
 
-/// How connecting failed. All of these have the same verdict, so that recognising some of them by their text, where the
-/// types are private or the resolver is the C library's, can only get a word wrong.
+/// How connecting failed. Some of these symptoms are recognised by their text, where the types are private or the
+/// resolver is the C library's. All of them have the same verdict, so a wrong match can only get a word wrong.
 pub(crate) fn connect(error: &AnyError) -> Symptom {
     let says = |phrases: &[&str]| {
         chain(error).any(|error| {

@@ -4,14 +4,15 @@ use std::io;
 
 /// Turns a client's result into an [`Outcome`].
 ///
-/// Implement it for the client that you wrap with [`Failover`](crate::Failover); the page
-/// [`verdict::table`](super::table) is the mapping to build on, and [`crate::guide::classify`] walks through one.
+/// Implement this trait for the client that you wrap with [`Failover`](crate::Failover). The page
+/// [`verdict::table`](super::table) is the mapping to build on, and [`crate::guide::classify`] walks through one
+/// implementation.
 ///
-/// It sees successes too, because some clients return failures as `Ok` (an HTTP client gives back a 503 as a response).
-/// It is called on the request path, once per attempt: no I/O, no locks.
+/// A classifier sees successes too, because some clients return failures as `Ok` (an HTTP client gives back a 503 as a
+/// response). The request path calls the classifier once per attempt: no I/O, no locks.
 ///
-/// Without one for the error of a closure its call does not compile. For an error of yours there is [`ByCause`](super::ByCause)
-/// to begin with, for one of no type at all [`AnyError`](super::AnyError):
+/// A call whose closure has an error without a classifier does not compile. For an error type of yours, begin with
+/// [`ByCause`](super::ByCause). For errors of no common type there is [`AnyError`](super::AnyError):
 ///
 /// ```compile_fail,E0277
 /// # use evenkeel::{Endpoint, Failover};
@@ -48,27 +49,27 @@ pub trait Classify<T, E> {
     /// The verdict on this result.
     fn classify(&self, result: Result<&T, &E>) -> Outcome;
 
-    /// Words about a failed result for errors and spans: the provider's code and request id. No secrets, no keys.
+    /// Words for errors and spans about a failed result: the provider's code and request id. No secrets, no keys.
     fn detail(&self, result: Result<&T, &E>) -> Detail {
         let _ = result;
         Detail::default()
     }
 }
 
-/// What an error or a span says about one failed attempt beside its verdict. Errors, spans and explanations show of each text
-/// only visible ASCII, and at most 128 characters of it.
+/// What an error or a span says about one failed attempt besides its verdict. Errors, spans and explanations show only
+/// the visible ASCII of each text, at most 128 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
     /// The provider's own code: `SlowDown`, `NoSuchBucket`, `connect timeout`.
     pub code: Option<String>,
-    /// The provider's request id, which its support asks for.
+    /// The provider's request id, for which its support asks.
     pub request_id: Option<String>,
     /// One phrase for a person. No secrets, no object keys.
     pub message: Option<String>,
 }
 
 impl Detail {
-    /// What of it may be shown, whoever wrote it. See [`words`].
+    /// The part of each text that may be shown, whoever wrote it. See [`words`].
     pub(crate) fn shown(self) -> Self {
         Self {
             code: self.code.map(words::shown),
@@ -77,8 +78,8 @@ impl Detail {
         }
     }
 
-    /// Without the texts that repeat this, which must not be shown: the key that was asked for. A `known` message is ours, and
-    /// a code that we know is no secret, unless it is just this.
+    /// Drops the texts that repeat `secret`, the key that was asked for, which must not be shown. A `known` message is
+    /// ours. A code that we know is no secret, unless the code equals the key.
     pub(crate) fn without(&mut self, secret: &str, known: bool) {
         let ours = |code: &str| known && (table::row_for_code(code).is_some() || code.contains(' '));
         self.code
@@ -88,7 +89,7 @@ impl Detail {
             .take_if(|message| message == secret || (!known && words::repeats(message, secret)));
     }
 
-    /// It says that the store is full, in the words of the table or of Redis.
+    /// Whether the texts say that the store is full, in the words of the table or of Redis.
     pub(crate) fn says_full(&self) -> bool {
         self.message.as_deref() == Some(table::FULL) || self.code.as_deref() == Some("OOM")
     }
@@ -104,7 +105,7 @@ pub(crate) struct Finding {
 
 #[cfg(any(feature = "http", feature = "redis"))]
 impl Finding {
-    /// A symptom without a provider's answer.
+    /// The finding of a symptom without a provider's answer.
     pub(crate) fn symptom(symptom: table::Symptom) -> Self {
         let row = table::row_for_symptom(symptom);
         Self {
@@ -120,7 +121,7 @@ impl Finding {
 
 #[cfg(any(feature = "http", feature = "redis"))]
 impl Finding {
-    /// The connection broke under it, whatever else it is called.
+    /// Marks the connection as broken, whatever the symptom is called.
     pub(crate) fn of_a_connection(mut self) -> Self {
         self.outcome.broken = true;
         self
@@ -129,8 +130,8 @@ impl Finding {
 
 #[cfg(feature = "http")]
 impl Finding {
-    /// A provider's refusal. Its message is looked at and never shown: providers quote keys and account numbers in them.
-    /// The phrase shown is the table's.
+    /// A provider's refusal. The message is read and never shown: providers quote keys and account numbers in their
+    /// messages. The phrase shown is the table's.
     pub(crate) fn refusal(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
         let known = match message {
             Some(message) if table::is_of_the_clock(code, message) => table::row_for_code(table::SKEWED),
@@ -154,7 +155,7 @@ impl Finding {
         }
     }
 
-    /// A *not found* that nothing shows to be the provider's own.
+    /// A *not found* without proof that the provider itself said so.
     #[cfg_attr(
         not(any(feature = "_aws", feature = "azure_core", feature = "google_cloud")),
         allow(dead_code)
@@ -165,7 +166,7 @@ impl Finding {
         finding
     }
 
-    /// Adds the provider's request id, if it looks like one.
+    /// Adds the provider's request id, if the text looks like a request id.
     pub(crate) fn with_request_id(mut self, id: Option<&str>) -> Self {
         self.detail.request_id = id.and_then(words::id).map(str::to_owned);
         self
@@ -192,12 +193,13 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
     }
 }
 
-/// The verdicts that come with the crate, all in one: what [`Failover`](crate::Failover) judges with by default.
+/// The crate's own verdicts, all in one: the default of [`Failover`](crate::Failover).
 ///
-/// It covers `std::io::Error`; with the feature `http`, hyper's errors and the status of `http::Response`s; with
-/// the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `azure_core`, the error of all Azure SDKs, and with
-/// `cosmos` the Cosmos DB SDK's `CosmosError`; with `google_cloud`, the error of all of Google's SDKs; with `bigtable`,
-/// `tonic::Status`; with `redis`, `redis::RedisError`. An [`AnyError`](super::AnyError) it judges by what is in it.
+/// `Standard` covers `std::io::Error`. With the feature `http`, it covers hyper's errors and the status of
+/// `http::Response`s; with the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `azure_core`, the error of
+/// all Azure SDKs, and with `cosmos` the Cosmos DB SDK's `CosmosError`; with `google_cloud`, the error of all of
+/// Google's SDKs; with `bigtable`, `tonic::Status`; with `redis`, `redis::RedisError`. It judges an
+/// [`AnyError`](super::AnyError) by its content.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standard;
 

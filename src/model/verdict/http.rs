@@ -1,12 +1,13 @@
 use super::{Classify, Detail, Finding, Outcome, chain, table};
 use std::error::Error;
 
-/// [`Classify`] for HTTP clients that give back [`http::Response`], whatever its status: hyper-util, a tower-http stack, a
-/// thin wrapper around either.
+/// [`Classify`] for HTTP clients that give back [`http::Response`], whatever its status: hyper-util, a tower-http
+/// stack, a thin wrapper around either.
 ///
-/// A status is judged by [`table::for_status`], with `Retry-After` (so that a gateway's `404` is *absent*, as the service's is:
-/// judge it yourself where you know the service's own mark); an error by what its chain of sources holds: hyper-util's
-/// client error, hyper's, an I/O error. *Not sent* is only said when hyper-util's error says that it could not connect.
+/// [`table::for_status`] judges a status, with `Retry-After`. So a gateway's `404` is *absent*, as the service's own
+/// is: judge a `404` yourself where you know the service's own mark. An error is judged by its chain of sources:
+/// hyper-util's client error, hyper's, an I/O error. The verdict says *not sent* only when hyper-util's error says
+/// that it could not connect.
 ///
 /// ```
 /// use evenkeel::verdict::{Classify, HttpVerdicts, Verdict};
@@ -19,7 +20,7 @@ use std::error::Error;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HttpVerdicts;
 
-/// Where request ids are looked for: S3 and its kin, DynamoDB, Azure, everybody else.
+/// The headers of request ids: S3 and its kin, DynamoDB, Azure, everybody else.
 const REQUEST_ID: [&str; 4] = [
     "x-amz-request-id",
     "x-amzn-requestid",
@@ -67,7 +68,7 @@ pub(crate) fn xml_code(body: &str) -> Option<&str> {
     Some(code.trim())
 }
 
-/// What servers that speak TLS say to plain HTTP: Go's, nginx, Apache.
+/// What TLS servers say to plain HTTP: Go's, nginx, Apache.
 #[cfg_attr(
     not(any(feature = "_aws", feature = "azure_core", feature = "google_cloud")),
     allow(dead_code)

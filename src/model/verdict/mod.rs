@@ -1,8 +1,8 @@
 //! Every outcome's name.
 //!
 //! An attempt can end in a hundred ways: an S3 code, an HTTP status, a reset, an empty DNS answer. Policy needs eight:
-//! the [`Verdict`]. And for a write one thing more: could the request have reached the provider? That is [`Sent`].
-//! Both together are an [`Outcome`], and a [`Classify`] is what turns a client's result into one.
+//! the [`Verdict`]. A write needs one more fact: could the request have reached the provider? That is [`Sent`]. Both
+//! together are an [`Outcome`]. A [`Classify`] turns a client's result into an outcome.
 //!
 //! ```
 //! use evenkeel::verdict::{Classify, IoVerdicts, Sent, Verdict};
@@ -46,7 +46,7 @@ use std::time::Duration;
 /// |---|---|---|
 /// | `Success` | healthy | returns it |
 /// | `Answer` | healthy: it answered, with a refusal that is an answer (412, 304, 409) | returns it |
-/// | `Absent` | healthy | returns it, or asks the others where absence must be proven; a hedge's other leg is awaited |
+/// | `Absent` | healthy | returns it, or asks the others where absence must be proven; waits for a hedge's other leg |
 /// | `Throttled` | healthy but full: never opens the breaker | tries elsewhere, if the call may be repeated |
 /// | `Unreachable` | fault | tries elsewhere, if nothing was sent or the call may be repeated |
 /// | `Faulty` | fault | the same |
@@ -55,31 +55,31 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "drill", derive(serde::Serialize))]
 pub enum Verdict {
-    /// It worked.
+    /// The attempt worked.
     Success,
     /// The provider answered with a refusal that is itself an answer: precondition failed, not modified, conflict.
     Answer,
-    /// The provider says that the thing does not exist.
+    /// The provider says that the object does not exist.
     Absent,
     /// The provider asks for less: *slow down here*, not *dead*.
     Throttled,
-    /// Nobody answered: refused, no DNS answer, TLS handshake failed, connect timed out.
+    /// No answer: connection refused, no DNS answer, TLS handshake failed, connect timed out.
     Unreachable,
-    /// Somebody answered wrongly or not in time: 500, 502, 504, a reset, a short body, our own timeout.
+    /// A wrong answer, or none in time: 500, 502, 504, a reset, a short body, our own timeout.
     Faulty,
     /// Credentials were refused or could not be loaded.
     Denied,
-    /// The request is at fault and would be anywhere: bad key, wrong bucket, unsupported operation.
+    /// The request is at fault and would be at any endpoint: bad key, wrong bucket, unsupported operation.
     Caller,
 }
 
 impl Verdict {
-    /// The endpoint did its work, whatever the answer was.
+    /// Whether the endpoint did its work, whatever the answer was.
     pub const fn is_healthy(self) -> bool {
         matches!(self, Self::Success | Self::Answer | Self::Absent)
     }
 
-    /// Counts as a fault of the endpoint.
+    /// Whether the verdict counts as a fault of the endpoint.
     pub const fn is_fault(self) -> bool {
         matches!(self, Self::Unreachable | Self::Faulty)
     }
@@ -105,30 +105,31 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// Could the request have reached the provider and been acted on?
+/// Whether the request could have reached the provider and taken effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sent {
-    /// Provably not: the connection was never made, the handshake failed, credentials could not be loaded, or it was refused
-    /// in a way that proves that nothing was done.
+    /// Provably not: the connection was never made, the handshake failed, credentials could not be loaded, or the
+    /// refusal proves that nothing was done.
     No,
-    /// It may have been. A write with this outcome may have been applied, unless the verdict is a definite answer.
+    /// The request may have reached the provider. A write with this outcome may have been applied, unless the verdict
+    /// is a definite answer.
     Maybe,
 }
 
-/// The verdict on one attempt, and what policy must know beside it.
+/// The verdict on one attempt, and what policy must know besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What it means.
+    /// What the outcome means.
     pub verdict: Verdict,
     /// Whether the request may have reached the provider.
     pub sent: Sent,
-    /// The refusal names the *credential* (unknown key, expired token, bad signature), not the permission.
-    /// On credentials that just worked this is a suspected authentication outage, which is the provider's fault.
+    /// The refusal names the *credential* (unknown key, expired token, bad signature), not the permission. Refused
+    /// credentials that just worked suggest an authentication outage, which is the provider's fault.
     pub credential: bool,
-    /// Our own limit for the attempt ran out: it would have taken at least that long.
+    /// Our own limit for the attempt ran out: the attempt would have taken at least that long.
     pub timed_out: bool,
-    /// The connection broke under it. That says something of this connection first: a server that is replaced closes all of
-    /// its connections at once, and is well.
+    /// The connection broke under the attempt. A break says something of this connection first: a server that is
+    /// replaced closes all of its connections at once, and is well.
     pub broken: bool,
     /// How long the provider asked us to stay away (`Retry-After`).
     pub retry_after: Option<Duration>,
@@ -138,14 +139,14 @@ impl Outcome {
     /// The outcome of an attempt that worked.
     pub const SUCCESS: Self = Self::new(Verdict::Success, Sent::Maybe);
 
-    /// The outcome of an attempt that ran into our own limit: *maybe sent*, as nothing is known of how far it got.
+    /// The outcome of an attempt that ran into our own limit: *maybe sent*, as nobody knows how far the request got.
     pub const TIMED_OUT: Self = {
         let mut outcome = Self::new(Verdict::Faulty, Sent::Maybe);
         outcome.timed_out = true;
         outcome
     };
 
-    /// A verdict with everything else at its usual value.
+    /// An outcome with this verdict and everything else at its usual value.
     pub const fn new(verdict: Verdict, sent: Sent) -> Self {
         Self {
             verdict,
@@ -157,12 +158,12 @@ impl Outcome {
         }
     }
 
-    /// It worked, and there is nothing else to say.
+    /// Whether the outcome is a success with nothing else to say.
     pub(crate) const fn is_plain_success(self) -> bool {
         matches!(self.verdict, Verdict::Success) && !self.credential && !self.timed_out
     }
 
-    /// Marks a `Denied` that names the credential rather than the permission.
+    /// Marks a `Denied` whose refusal names the credential rather than the permission.
     #[must_use]
     pub const fn naming_the_credential(mut self) -> Self {
         self.credential = true;
@@ -176,7 +177,8 @@ impl Outcome {
         self
     }
 
-    /// A write that ended so may have been applied: it may have reached the provider, and no definite answer came back.
+    /// Whether a write with this outcome may have been applied: the request may have reached the provider, and no
+    /// definite answer came back.
     ///
     /// ```
     /// use evenkeel::verdict::{Outcome, Sent, Verdict};

@@ -11,9 +11,9 @@ use std::{fmt, sync::Arc};
 
 /// Why one attempt at a provider failed, as its adapter saw it.
 ///
-/// Carries the [`Outcome`], so that whoever catches it need not know the provider. `Display` names the provider's code
-/// and never a key, a URL with a signature or a credential: texts are kept as visible ASCII, at most 128 characters of each,
-/// and the stack leaves out those that repeat the key of the request.
+/// The error carries the [`Outcome`], so that its handler need not know the provider. `Display` names the provider's
+/// code and never a key, a URL with a signature or a credential: texts are kept as visible ASCII, at most 128
+/// characters of each, and the stack leaves out texts that repeat the key of the request.
 ///
 /// A clone shares the error underneath.
 #[derive(Clone, Debug)]
@@ -21,12 +21,12 @@ pub struct ProviderError {
     kind: ProviderErrorKind,
     outcome: Outcome,
     detail: Detail,
-    /// An adapter gave it words, which may be a server's.
+    /// An adapter set the texts, which may quote a server.
     quotes: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What a provider's failure means to the caller. Finer than the verdict where the caller needs to tell apart.
+/// What a provider's failure means to the caller. Finer than the verdict where the caller must tell cases apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProviderErrorKind {
@@ -44,9 +44,10 @@ pub enum ProviderErrorKind {
     Denied,
     /// Slow down.
     Throttled,
-    /// The store is full: a quota is used up, or its disks are. What is there can be read.
+    /// The store is full: a quota is used up, or its disks are full. Existing objects can be read.
     Full,
-    /// A create met a conflict, and the answer does not say with what: the object may exist, be its own, or be missing.
+    /// A create met a conflict, and the answer does not say with what: the object may exist, be the call's own, or be
+    /// missing.
     Conflict,
     /// No such bucket, or another fault of configuration or request.
     Invalid,
@@ -73,12 +74,12 @@ impl ProviderError {
         Self::new(ProviderErrorKind::NotFound, Outcome::new(Verdict::Absent, Sent::Maybe))
     }
 
-    /// The store answered, with a refusal that is an answer.
+    /// The store answered with a refusal that is an answer.
     pub fn answer(kind: ProviderErrorKind) -> Self {
         Self::new(kind, Outcome::new(Verdict::Answer, Sent::Maybe))
     }
 
-    /// The store cannot do what was asked; nothing was sent.
+    /// The store cannot do what the call asked; nothing was sent.
     pub fn unsupported(what: impl Into<String>) -> Self {
         let mut error = Self::new(ProviderErrorKind::Unsupported, Outcome::new(Verdict::Caller, Sent::No));
         // The adapter's own words, as no server has said any: they are not cut.
@@ -92,7 +93,7 @@ impl ProviderError {
         Self::new(ProviderErrorKind::Failed, Outcome::new(Verdict::Faulty, Sent::Maybe)).with_message(message)
     }
 
-    /// What a classification found, as this kind.
+    /// A classification's finding, as an error of this kind.
     #[cfg(any(
         feature = "_aws",
         feature = "azure_blob",
@@ -133,7 +134,7 @@ impl ProviderError {
         self
     }
 
-    /// Leaves out the texts that repeat one of these keys, for which it was asked.
+    /// Leaves out the texts that repeat one of these keys, which the request asked for.
     #[must_use]
     pub(crate) fn without<'k>(mut self, keys: impl IntoIterator<Item = &'k str>) -> Self {
         for key in keys {
@@ -149,12 +150,12 @@ impl ProviderError {
         self
     }
 
-    /// What it means to the caller.
+    /// What the failure means to the caller.
     pub const fn kind(&self) -> ProviderErrorKind {
         self.kind
     }
 
-    /// What it means to the stack.
+    /// What the failure means to the stack.
     pub const fn outcome(&self) -> Outcome {
         self.outcome
     }
@@ -165,7 +166,8 @@ impl ProviderError {
     }
 }
 
-/// Denied, not sent: for an adapter of one's own that signs with what a [`Keeper`](crate::credentials::Keeper) gives.
+/// Denied, not sent: for an adapter of your own that signs with credentials from a
+/// [`Keeper`](crate::credentials::Keeper).
 impl From<NotLoaded> for ProviderError {
     fn from(error: NotLoaded) -> Self {
         let symptom = Symptom::CredentialsNotLoaded;

@@ -1,8 +1,8 @@
-//! What of a text that somebody else chose may be shown.
+//! Which part of a foreign text may be shown.
 //!
-//! A server chooses its codes, its request ids and its messages; a broken or hostile one writes there what it likes: escape
-//! sequences, a page of text, the key that it was asked for, the header with the credential. All of it passes through here on
-//! its way into a [`Detail`](super::Detail), and so into errors, spans and explanations.
+//! A server chooses its codes, its request ids and its messages. A broken or hostile server writes there what it
+//! likes: escape sequences, a page of text, the key that was asked for, the header with the credential. All of these
+//! texts pass through here on their way into a [`Detail`](super::Detail), and so into errors, spans and explanations.
 
 /// The longest text that is shown. S3's longest id, `x-amz-id-2`, has 76 to 100 characters.
 const LONGEST: usize = 128;
@@ -18,8 +18,8 @@ pub(crate) fn shown(text: impl Into<String>) -> String {
     text.chars().take(LONGEST).map(visible).collect()
 }
 
-/// A request id, if it looks like one. A longer text is not cut but left out: the beginning of a token would be a part of a
-/// credential.
+/// A request id, if the text looks like one. A longer text is not cut but left out: the beginning of a token would be
+/// a part of a credential.
 #[cfg_attr(not(feature = "http"), allow(dead_code))]
 pub(crate) fn id(text: &str) -> Option<&str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
@@ -29,15 +29,15 @@ pub(crate) fn id(text: &str) -> Option<&str> {
     (!text.is_empty() && text.len() <= LONGEST && text.bytes().all(plain) && !token).then_some(text)
 }
 
-/// A request id of Azure's: they are GUIDs, and what a server says in place of one may be a signature that it was sent.
+/// A request id of Azure's, which is a GUID. Another text in its place may be a signature that the server was sent.
 #[cfg_attr(not(any(feature = "azure_core", feature = "cosmos")), allow(dead_code))]
 pub(crate) fn guid(text: &str) -> Option<&str> {
     let plain = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
     (text.len() == 36 && text.bytes().all(plain)).then_some(text)
 }
 
-/// A provider's code, if it looks like one: words as providers write them (`SlowDown`, `RESOURCE_EXHAUSTED`,
-/// `XAmzContentSHA256Mismatch`). Access keys, tokens, paths and sentences do not.
+/// A provider's code, if the text looks like one: words as providers write them (`SlowDown`, `RESOURCE_EXHAUSTED`,
+/// `XAmzContentSHA256Mismatch`). Access keys, tokens, paths and sentences do not look like codes.
 #[cfg_attr(not(any(feature = "http", feature = "redis")), allow(dead_code))]
 pub(crate) fn code(text: &str) -> Option<&str> {
     const MOST: usize = 64;
@@ -53,16 +53,16 @@ pub(crate) fn code(text: &str) -> Option<&str> {
     (fits && digits <= FEW_DIGITS && (mixed || words_are_short())).then_some(text)
 }
 
-/// Whether a text repeats what must not be shown, or a telling part of it. Of something shorter than four characters only
-/// the whole is telling: half the codes of the world contain an `a`.
+/// Whether a text repeats a secret that must not be shown, or a telling part of it. Of a secret shorter than four
+/// characters only the whole is telling: half the codes of the world contain an `a`.
 pub(crate) fn repeats(text: &str, secret: &str) -> bool {
     const TELLING: usize = 4;
     let contains = |outer: &str, inner: &str| inner.len() >= TELLING && outer.contains(inner);
     text == secret || contains(text, secret) || contains(secret, text)
 }
 
-/// Whether a text quotes a URL, or something else that its author puts between quotes. What was configured as an address may
-/// hold a password or a signature, most of all where it could not be parsed.
+/// Whether a text quotes a URL, or anything else between quotes. A configured address may hold a password or a
+/// signature, most of all an address that could not be parsed.
 #[cfg_attr(not(feature = "_aws"), allow(dead_code))]
 pub(crate) fn quotes_an_address(text: &str) -> bool {
     text.contains("://") || text.contains(['`', '@', '?'])

@@ -7,7 +7,7 @@ use std::{
 };
 
 pin_project! {
-    /// An attempt with a call and a place of its own: another leg than the one that its station was lent.
+    /// An attempt with a call and a place of its own: its leg is not the leg that its station was lent.
     ///
     /// Out of line, as few calls have one.
     pub(crate) struct Apart<R, N>

@@ -12,33 +12,33 @@ use tower::{Service, ServiceExt, util::Oneshot};
 
 /// A tower service as the last station.
 ///
-/// It keeps an instance for each thread (up to eight, fewer where fewer run at once), used in turn: a clone per call would cost more
-/// than the call's own bookkeeping. The instance that is made ready is the one that is called; one that is not ready leaves with
-/// the call, and the next call makes a clone, which must earn its own readiness. What instances must share, as a limit, is theirs to
-/// share, as always with tower.
+/// `Behind` keeps an instance for each thread (up to eight, fewer where fewer run at once), used in turn: a clone per
+/// call would cost more than the call's own bookkeeping. The instance that is made ready is also the instance that is
+/// called. An instance that is not ready leaves with the call, and the next call makes a clone, which must earn its
+/// own readiness. State that instances must share, such as a limit, is theirs to share, as always with tower.
 ///
-/// No code of the service's runs under a lock: the instance is taken out for as long as it is asked. Who comes meanwhile, from
-/// another thread or from within that very call, gets a clone.
+/// No code of the service runs under a lock: the instance is taken out while it is in use. Another call meanwhile,
+/// from another thread or from within that very call, gets a clone.
 #[derive(Debug)]
 pub struct Behind<S> {
-    /// What the others are cloned from.
+    /// The original from which instances are cloned.
     origin: Slot<S>,
     instances: Striped<Slot<S>>,
 }
 
-/// Empty while what it holds is used.
+/// Empty while the service is in use.
 type Slot<S> = Mutex<Option<S>>;
 
 fn take<S>(slot: &Slot<S>) -> Option<S> {
     slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Where another has come to lie there meanwhile, that one is let go of, when the lock is.
+/// Puts the service into the slot. A service that lies there meanwhile is dropped after the lock is released.
 fn put<S>(slot: &Slot<S>, service: S) {
     let _former = slot.lock().unwrap_or_else(PoisonError::into_inner).replace(service);
 }
 
-/// Puts it back when it is over, even by a panic.
+/// Puts the service back at the end, even after a panic.
 struct Borrowed<'s, S> {
     slot: &'s Slot<S>,
     service: Option<S>,
@@ -53,7 +53,7 @@ impl<S> Drop for Borrowed<'_, S> {
 }
 
 impl<S: Clone> Behind<S> {
-    /// This service.
+    /// A station of this service.
     pub fn new(service: S) -> Self {
         Self {
             instances: Striped::new(|| Mutex::new(Some(service.clone()))),
@@ -61,7 +61,7 @@ impl<S: Clone> Behind<S> {
         }
     }
 
-    /// An instance of one's own. `None`: another thread clones at this very moment.
+    /// An instance for this call. `None`: another thread clones at this very moment.
     fn instance(&self) -> Option<S> {
         take(self.instances.mine()).or_else(|| self.another())
     }
@@ -85,8 +85,8 @@ where
     type Attempt = ();
     type Pinned = Asked<S::Future, Oneshot<S, Call<R>>>;
 
-    /// The service is asked in the first poll: its future, which may be large, is made where it stays, and when it panics, every
-    /// station before this one can be told that this is over.
+    /// Does nothing: the first poll asks the service. So the service's future, which may be large, is made where it
+    /// stays. And when the service panics, every station before this one can be told of the end.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn enter(&self, _call: &Call<R>) {}
 
@@ -138,20 +138,20 @@ where
         }
     }
 
-    /// The future is dropped at once, so that nobody takes its place before it is gone.
+    /// Drops the future at once, so that no other attempt takes its place before the future is gone.
     #[inline]
     fn abandon(&self, _call: &Call<R>, (): &mut (), pinned: Pin<&mut Self::Pinned>) {
         let_go(pinned.project().state);
     }
 }
 
-/// On a stack of its own: in a build that is not optimised, it holds another state as large as the one that is dropped.
+/// Uses a stack frame of its own: an unoptimised build holds there another state as large as the dropped one.
 fn let_go<A, B>(mut state: Pin<&mut State<A, B>>) {
     state.set(State::Over);
 }
 
 pin_project! {
-    /// What the service was asked.
+    /// A request to the service.
     pub struct Asked<A, B> {
         #[pin]
         state: State<A, B>,

@@ -1,24 +1,25 @@
 //! What the layers are made of.
 //!
-//! A call passes the stations of the stack one after the other, and its answer climbs back. A [`Station`] holds what all calls
-//! share (settings, a breaker, an admission) and the station behind it; what belongs to one attempt is an
-//! [`Attempt`](Station::Attempt), which holds neither: both the station and the call are *lent* to it at every step. So a call
-//! through the whole stack costs two reference counts and not two at every station, and threads that share a client do not
-//! meet there.
+//! A call passes the stations of the stack one after the other, and its answer climbs back. A [`Station`] holds what
+//! all calls share (settings, a breaker, an admission) and the station behind it. The state of one attempt is an
+//! [`Attempt`](Station::Attempt), which holds neither the station nor the call: every step *lends* both to the
+//! attempt. So a call through the whole stack costs two reference counts, and not two at every station, and threads
+//! that share a client do not meet there.
 //!
-//! [`Served`] makes a tower service of a station, and with it of all that are behind it; [`Behind`] makes a station of a
-//! tower service. Every layer of this crate uses both, so that it can be put around any service.
+//! [`Served`] makes a tower service of a station and of all stations behind it. [`Behind`] makes a station of a tower
+//! service. Every layer of this crate uses both, so that the layer can be put around any service.
 //!
+//! **Readiness**: a served station is always ready. In the call, the station asks the service behind it for readiness,
+//! and calls that same instance. An instance that is not ready leaves with the call and waits there, within the call's
+//! limits.
 //!
-//! **Readiness**: a served station is always ready. It asks the service behind it in the call, with the instance that it then
-//! calls; one that is not ready leaves with the call and waits there, within the call's limits.
+//! **Cancel safety**: dropping a served station's future [abandons](Station::abandon) the attempt at each station, the
+//! innermost first. The same happens when the service behind panics, in its call or later, its drop included. The
+//! panic goes to the caller.
 //!
-//! **Cancel safety**: dropping a served station's future [abandons](Station::abandon) the attempt at each of them, the
-//! innermost first. The same happens when the service behind panics, in its call or later, its drop included: the panic is the
-//! caller's.
-//!
-//! **Inlining**: every `enter` and `poll` is made part of the one before it, so that an attempt is built where it stays and not
-//! handed up eight times: a fifth of what the stack costs (`benches/overhead`). What few calls need is out of line.
+//! **Inlining**: every `enter` and `poll` is inlined into the one before it. So an attempt is built where it stays and
+//! not handed up eight times: a fifth of what the stack costs (`benches/overhead`). Code that few calls need is out of
+//! line.
 
 mod apart;
 mod behind;
@@ -39,24 +40,24 @@ use tower::Service;
 
 /// One place that a call passes on its way to an endpoint. See the [module](self).
 ///
-/// The call that is lent to an attempt is always the one that it entered with. Whoever lets go of an attempt that has not come
-/// back abandons it first.
+/// The call that is lent to an attempt is always the call with which the attempt entered. An attempt that has not come
+/// back must be abandoned before it is dropped.
 pub trait Station<R> {
-    /// What it gives back.
+    /// The station's response.
     type Response;
-    /// How it fails.
+    /// The station's error.
     type Error;
     /// One attempt on its way through this station and those behind it.
     type Attempt;
-    /// What of an attempt must stay where it is: timers, and the future of the service behind, which may be large and is made
-    /// there.
+    /// The part of an attempt that must stay where it is: timers, and the future of the service behind, which may be
+    /// large and is made there.
     type Pinned: Default;
 
-    /// The call comes in. Nothing is waited for, and no code runs that is not the station's own: what those before it hold for
-    /// the call (a permit, a probe) is nobody's until it returns.
+    /// The call comes in. This function waits for nothing and runs no code but the station's own: until it returns,
+    /// nothing guards what earlier stations hold for the call (a permit, a probe).
     fn enter(&self, call: &Call<R>) -> Self::Attempt;
 
-    /// Goes on. What is ready has let go of everything behind it, and is not asked again.
+    /// Drives the attempt on. A ready attempt has let go of everything behind it, and is not polled again.
     fn poll(
         &self,
         call: &Call<R>,
@@ -65,8 +66,8 @@ pub trait Station<R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::Response, Self::Error>>;
 
-    /// Nobody waits for it any more: those behind it give back what they hold for it, then this one. Does nothing to an attempt
-    /// that came back or was abandoned before.
+    /// Nobody waits for the attempt any more: the stations behind give back what they hold for it, then this one does.
+    /// An attempt that came back or was abandoned before is left unchanged.
     fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>);
 }
 
@@ -98,13 +99,13 @@ impl<R, N: Station<R>> Station<R> for Arc<N> {
     }
 }
 
-/// A station, and those behind it, as a tower service. Cloning shares them.
+/// A station, and the stations behind it, as a tower service. Clones share the stations.
 #[derive(Debug)]
 pub struct Served<N> {
     holds: Arc<Striped<Arc<Hold<N>>>>,
 }
 
-/// What one thread's calls hold: threads that share a station do not count on the same reference.
+/// What one thread's calls hold, so that threads that share a station do not count on the same reference.
 #[derive(Debug)]
 struct Hold<N> {
     station: Arc<N>,
@@ -120,7 +121,7 @@ impl<N> Clone for Served<N> {
 }
 
 impl<N> Served<N> {
-    /// Serves this station.
+    /// A service of this station.
     pub fn of(station: impl Into<Arc<N>>) -> Self {
         let station = station.into();
         let hold = || Hold {
@@ -136,7 +137,7 @@ impl<N> Served<N> {
         &self.holds.mine().station
     }
 
-    /// What tower's `call` does. It needs no instance of its own, as a station is always ready.
+    /// Sends a call, as tower's `call` does. `send` needs no instance of its own, as a station is always ready.
     #[inline]
     pub fn send<R>(&self, call: Call<R>) -> ResponseFuture<R, N>
     where
@@ -195,7 +196,7 @@ pin_project! {
     }
 }
 
-/// Abandons an attempt even if what is dropped with it panics on the way: then once more, for those that were not told.
+/// Abandons an attempt even if a drop on the way panics: then once more, for the stations that were not yet told.
 struct Abandoned<'a, R, N: Station<R>> {
     station: &'a N,
     call: &'a Call<R>,

@@ -1,7 +1,7 @@
 //! Symptom → verdict, as data in one place.
 //!
-//! The lookups take the symptom in the shape in which a client has it: [`for_code`], [`for_status`], both together with
-//! the message ([`for_answer`]), [`for_io`], [`for_symptom`]. Build a [`Classify`](super::Classify) on them
+//! The lookups take the symptom in the client's own shape: [`for_code`], [`for_status`], both together with the
+//! message ([`for_answer`]), [`for_io`], [`for_symptom`]. Build a [`Classify`](super::Classify) on these lookups
 //! ([`guide::classify`](crate::guide::classify) shows how).
 //!
 //! ```
@@ -24,24 +24,25 @@ pub use symptom::Symptom;
 use super::{Outcome, Sent, Verdict};
 use std::{io, ops::RangeInclusive, time::Duration};
 
-/// What is said of a store that has no room: a quota is used up, or its disks are. It is no evidence of a fault.
+/// The phrase for a store that has no room: a quota is used up, or its disks are full. A full store is no evidence of
+/// a fault.
 pub(crate) const FULL: &str = "the store is full";
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Row<S> {
-    /// What was met.
+    /// The symptom.
     pub symptom: S,
-    /// What it means.
+    /// The verdict on the symptom.
     pub verdict: Verdict,
     /// Whether the request may have reached the provider.
     pub sent: Sent,
-    /// It names the credential, not the permission.
+    /// The symptom names the credential, not the permission.
     pub credential: bool,
-    /// It says something of one connection first.
+    /// The symptom says something of one connection first.
     pub broken: bool,
-    /// The phrase for a person. Ours, never the provider's: theirs quote keys and account numbers.
+    /// The phrase for a person. Ours, never the provider's: providers quote keys and account numbers.
     pub phrase: &'static str,
     /// Why this verdict.
     pub why: &'static str,
@@ -105,7 +106,7 @@ pub fn for_code(code: &str) -> Option<Outcome> {
     row_for_code(code).map(Row::outcome)
 }
 
-/// The verdict on an HTTP status of which nothing more is known.
+/// The verdict on an HTTP status alone.
 pub fn for_status(status: u16) -> Outcome {
     row_for_status(status).map_or(for_symptom(Symptom::Nonsense), Row::outcome)
 }
@@ -114,7 +115,7 @@ fn row_for_status(status: u16) -> Option<&'static Row<RangeInclusive<u16>>> {
     STATUSES.iter().find(|row| row.symptom.contains(&status))
 }
 
-/// What is known of a refusal without a code that a gateway makes, and no store.
+/// The phrase for a refusal without a code that comes from a gateway, and not from a store.
 #[cfg_attr(not(feature = "http"), allow(dead_code))]
 pub(crate) fn of_a_gateway(status: u16, code: Option<&str>) -> Option<&'static str> {
     let row = row_for_status(status).filter(|_| status == TOO_LARGE && code.is_none())?;
@@ -128,11 +129,11 @@ const TOO_LARGE: u16 = 413;
 ///
 /// - `Please reduce your request rate` is Throttled under any code: several stores say just that with a plain 503.
 /// - A success with an error document is Faulty, unless the document asks to slow down.
-/// - A signature that was refused because of its time says so in its message (DynamoDB: `Signature expired`): the clocks
-///   differ, and the credential is not to blame.
-/// - A cancelled DynamoDB transaction is judged by the reasons in its message, which are codes: a condition that did not
-///   hold is the answer; else a conflict or a quota is Throttled, what is not valid the caller's.
-/// - Then the code decides, if it is known; then the status.
+/// - A signature may be refused because of its time. The message then says so (DynamoDB: `Signature expired`): the
+///   clocks differ, and the credential is not to blame.
+/// - A cancelled DynamoDB transaction is judged by the codes in its message. A condition that did not hold is the
+///   answer. Otherwise a conflict or a quota is Throttled, and an invalid request is the caller's mistake.
+/// - Otherwise the code decides, if it is known; then the status.
 pub fn for_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Outcome {
     const REDUCE: &str = "reduce your request rate";
     if message.is_some_and(|message| message.to_ascii_lowercase().contains(REDUCE)) {
@@ -153,10 +154,11 @@ pub fn for_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Out
     }
 }
 
-/// The code that says that the clocks differ.
+/// The code for clocks that differ.
 pub(crate) const SKEWED: &str = "RequestTimeTooSkewed";
 
-/// Whether a refusal of a signature, or one without a code, is one of its time. Its code may be that of a wrong key.
+/// Whether a refusal of a signature, or a refusal without a code, is about the signature's time. Its code may be the
+/// code of a wrong key.
 pub(crate) fn is_of_the_clock(code: Option<&str>, message: &str) -> bool {
     const CODES: [&str; 5] = [
         "InvalidSignatureException",
@@ -201,7 +203,7 @@ fn cancelled(message: &str) -> &'static str {
     found.map_or("TransactionCanceledException", |(_, code)| code)
 }
 
-/// The verdict on a bare I/O error. Never proves that nothing was sent.
+/// The verdict on a bare I/O error. The verdict never says that nothing was sent.
 pub fn for_io(kind: io::ErrorKind) -> Outcome {
     IO.iter()
         .find(|row| row.symptom == kind)
@@ -221,10 +223,11 @@ pub fn for_symptom(symptom: Symptom) -> Outcome {
     row_for_symptom(symptom).outcome()
 }
 
-/// The longest time that a provider is granted: an hour, so that one wrong header cannot bar an endpoint for a day.
+/// The longest `Retry-After` that a provider is granted: an hour, so that one wrong header cannot bar an endpoint for
+/// a day.
 pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// `Retry-After` in its form in seconds, an hour at most. The form with a date is ignored: it depends on two clocks.
+/// A `Retry-After` in seconds, an hour at most. The form with a date is ignored: a date depends on two clocks.
 pub fn retry_after(value: &str) -> Option<Duration> {
     let seconds = value.trim().parse::<u64>().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))

@@ -14,17 +14,17 @@ pub enum Symptom {
     DnsFailed,
     /// TCP was connected, TLS was not.
     TlsHandshake,
-    /// TCP was connected, and what answered was not TLS.
+    /// TCP was connected, and the other side did not speak TLS.
     NotTls,
     /// The connection was not made, for another reason.
     ConnectFailed,
-    /// The server says that it did not read the request: its connection was about to end, or it had too many.
+    /// The server says that it did not read the request: its connection was about to end, or had too many requests.
     Unread,
-    /// The name was not resolved, and nothing proves that this was before the request.
+    /// The name was not resolved, and nothing proves that this happened before the request.
     DnsUnproven,
-    /// The connection broke when the request was, or may have been, written.
+    /// The connection broke while, or after, the request may have been written.
     Reset,
-    /// An attempt's time limit, ours or the client's.
+    /// An attempt's time limit ran out, ours or the client's.
     AttemptTimeout,
     /// The body was shorter, or longer, than announced.
     ShortBody,
@@ -38,16 +38,16 @@ pub enum Symptom {
     CredentialsNotLoaded,
     /// The client could not build the request.
     NotBuilt,
-    /// Plain HTTP was sent to a port of TLS's.
+    /// Plain HTTP was sent to a TLS port.
     PlainToTls,
     /// The client was misused, or the request's own body failed.
     Misuse,
-    /// The client gave up for a reason that nobody here knows.
+    /// The client gave up for an unknown reason.
     Unknown,
 }
 
 impl Symptom {
-    /// What stands in `Detail::code`: short, for logs and metrics.
+    /// The value in `Detail::code`: short, for logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ConnectRefused => "connection refused",
