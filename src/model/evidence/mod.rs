@@ -88,11 +88,11 @@ pub enum Lesson {
     /// of a fault where nothing goes well beside it. To every other station, this is nothing. (Callers with little
     /// patience must not condemn an endpoint; an endpoint that never answers such callers must be left.)
     Left,
-    /// The end says nothing about the endpoint, but something about somebody else.
+    /// The end says nothing about the endpoint, and something about another subject.
     Of(Whom),
 }
 
-/// What an attempt's end teaches about, when that is not the endpoint.
+/// The subject of an attempt's lesson, when that is not the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
     /// This process, its clock or its network.

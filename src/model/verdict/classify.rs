@@ -69,7 +69,7 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// The part of each text that may be shown, whoever wrote it. See [`words`].
+    /// The part of each text that may be shown, by whatever author. See [`words`].
     pub(crate) fn shown(self) -> Self {
         Self {
             code: self.code.map(words::shown),

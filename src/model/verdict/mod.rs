@@ -1,4 +1,4 @@
-//! Every outcome's name.
+//! The names of all outcomes.
 //!
 //! An attempt can end in a hundred ways: an S3 code, an HTTP status, a reset, an empty DNS answer. Policy needs eight:
 //! the [`Verdict`]. A write needs one more fact: could the request have reached the provider? That is [`Sent`]. Both

@@ -28,7 +28,7 @@ enum Does {
 struct Endpoint {
     breaker: Breaker,
     told: Arc<std::sync::Mutex<Vec<Event>>>,
-    /// Attempts at the endpoint, and how many of them were there at once.
+    /// Attempts at the endpoint, and how many of them were under way at once.
     under_way: Arc<AtomicUsize>,
     crowded: Arc<Flag>,
 }
@@ -75,7 +75,7 @@ impl Endpoint {
         Box::pin(service.call(Call::read(())))
     }
 
-    /// A call that is over when this returns; one that would wait is dropped after its first poll.
+    /// Makes a call that is over when this returns. A call that would wait is dropped after its first poll.
     fn attempt(&self, does: Does) -> Option<Result<(), BoxError>> {
         let mut call = self.call(does);
         match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -115,7 +115,7 @@ impl Drop for Here {
     }
 }
 
-/// Opens after `faults` in a row and, as time stands still in a model, may be probed again at once.
+/// Settings that open after `faults` in a row. As time stands still in a model, the next probe is due at once.
 fn brief(faults: u32) -> Settings {
     Settings {
         consecutive: faults,
@@ -126,7 +126,7 @@ fn brief(faults: u32) -> Settings {
     }
 }
 
-/// One that has opened and is due for a probe.
+/// An endpoint whose breaker has opened and is due for a probe.
 fn due_for_a_probe(settings: Settings) -> Endpoint {
     let endpoint = Endpoint::new(settings);
     endpoint.attempt(Does::Badly);

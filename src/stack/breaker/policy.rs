@@ -127,7 +127,7 @@ const PAUSE: f64 = 0.25;
 /// An outage that was over this soon was a pause and does not count as flapping. (The probes that make sure of its end
 /// take longer.)
 const SHORT: Duration = Duration::from_secs(1);
-/// The most good probes that relapses add to those wanted.
+/// The most good probes that relapses add to the number wanted.
 const MORE_SUCCESSES: u32 = 6;
 /// A background probe this late says nothing, or is not sent. Calls lend probes again.
 const OVERDUE: Duration = Duration::from_secs(2);

@@ -79,7 +79,7 @@ fn with_nobody_else_to_go_to_it_opens_later() {
     assert_eq!(opens, Some(12));
 }
 
-/// A pause of a garbage collector: soon looked at again, and no sign of flapping.
+/// A pause of a garbage collector: the next probe comes soon, and the pause is no sign of flapping.
 #[test]
 fn what_was_late_is_looked_at_again_soon() {
     let t0 = crate::model::clock::now();
@@ -102,7 +102,7 @@ fn what_was_late_is_looked_at_again_soon() {
     }
 }
 
-/// A stall of three quarters of a second, at many calls a second: its first probe is late, too.
+/// A stall of three quarters of a second, at many calls a second: the first probe is late, too.
 #[test]
 fn a_pause_that_outlasts_the_first_probe_is_no_outage() {
     let mut now = crate::model::clock::now();
@@ -262,7 +262,7 @@ fn who_was_waited_for_in_vain_is_out_unless_it_answered_somebody_else() {
     }
 }
 
-/// Where nothing is closed, hundreds a second are forced, and one in seven succeeds.
+/// Where nothing is closed, hundreds of attempts a second are forced, and one in seven succeeds.
 #[test]
 fn one_that_succeeds_here_and_there_is_no_news_after_a_failed_probe() {
     let t0 = crate::model::clock::now();
@@ -324,7 +324,7 @@ fn a_relapse_soon_after_recovery_is_the_same_outage() {
 }
 
 proptest! {
-    /// Whatever happens: at most one probe is out, an open time is within its bounds, the state is a legal one.
+    /// Whatever happens: at most one probe is out, an open time is within its bounds, and the state is legal.
     #[test]
     fn any_history(steps in proptest::collection::vec((0_u64..3_000, 0_u8..7), 1..300), seed: u64) {
         let mut rng = fastrand::Rng::with_seed(seed);

@@ -24,8 +24,8 @@ pub struct Settings {
     /// 10⁸ calls.
     pub consecutive: u32,
     /// This many faults among the last [`min_count`](Self::min_count) attempts open the breaker at low rates: where
-    /// the window holds fewer attempts than that. None of those attempts may be older than thirty windows. Default 3:
-    /// at 5 calls/s each further fault costs a caller a second of patience; with 1 % of background errors three of ten
+    /// the window holds fewer attempts than that. None of the attempts may be older than thirty windows. Default 3: at
+    /// 5 calls/s each further fault costs a caller a second of patience; with 1 % of background errors three of ten
     /// are faults once in 10⁴ calls.
     pub faults_at_low_rate: u32,
     /// This share of faults within the window opens the breaker. Default 0.2.

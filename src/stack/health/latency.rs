@@ -82,7 +82,7 @@ impl Latency {
 
     /// Counts an attempt that was dropped at this age. The attempt would have taken at least that long. A dropped
     /// attempt is no sample, and alone says nothing. Beside samples of the same length and longer ones, dropped
-    /// attempts tell how many of those are missing.
+    /// attempts tell how many samples are missing.
     pub(crate) fn record_dropped(&mut self, age: Duration) {
         let dropped = self.dropped.get_or_insert_with(|| Box::new([0; BUCKETS]));
         let slot = &mut dropped[bucket(age)];
@@ -280,7 +280,7 @@ mod tests {
         assert!(latency.p99().is_some());
     }
 
-    /// One in ten takes a hundred times as long.
+    /// One attempt in ten takes a hundred times as long.
     #[test]
     fn who_is_back_first_is_no_measure() {
         let mut now = crate::model::clock::now();
@@ -297,7 +297,7 @@ mod tests {
         assert!(latency.p99().unwrap() >= millis(400.0));
     }
 
-    /// Of 200 that take 1 to 100 ms, those beyond 50 ms are dropped at that age, but for one in five.
+    /// Of 200 attempts that take 1 to 100 ms, the attempts beyond 50 ms are dropped at that age, except one in five.
     #[test]
     fn who_was_dropped_is_missed_where_others_took_as_long() {
         let now = crate::model::clock::now();
@@ -314,7 +314,7 @@ mod tests {
         assert!(some >= all * 8 / 9 && some <= all * 9 / 8, "{some:?} for {all:?}");
     }
 
-    /// One in thirty takes 50 to 500 ms.
+    /// One attempt in thirty takes 50 to 500 ms.
     #[test]
     fn a_shortened_past_keeps_its_tail() {
         let now = crate::model::clock::now();
@@ -343,7 +343,8 @@ mod tests {
         assert!(latency.quantile(0.99).unwrap() < millis(3.0));
     }
 
-    /// With every hedge that wins, what takes longer than the hedge's delay is lost: the p99 must not follow what is left.
+    /// With every hedge that wins, an attempt that takes longer than the hedge's delay is lost: the p99 must not
+    /// follow the remaining attempts.
     #[test]
     fn a_tail_that_is_always_hedged_moves_no_quantile() {
         let now = crate::model::clock::now();

@@ -1,4 +1,4 @@
-//! What was seen of an endpoint.
+//! An endpoint's health: what its attempts show.
 //!
 //! The health layer stands near the client and judges every attempt (with a [`Classify`](crate::verdict::Classify)),
 //! *before* its error is boxed. The layer writes the outcome into the call's record, where breaker, hedge and retry

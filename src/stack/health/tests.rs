@@ -1,4 +1,4 @@
-//! What an attempt teaches of latency, in virtual time.
+//! What an attempt teaches about latency, in virtual time.
 
 use super::{HealthLayer, Tracker};
 use crate::{
@@ -18,7 +18,7 @@ impl Classify<(), Infallible> for Absence {
     }
 }
 
-/// An answer without a body: the adapter says that it asked, and nothing more.
+/// An answer without a body: the adapter reports that it asked, and nothing more.
 #[tokio::test(start_paused = true)]
 async fn an_absence_takes_as_long_as_it_takes() {
     let tracker = Arc::new(Tracker::new());
@@ -34,7 +34,7 @@ async fn an_absence_takes_as_long_as_it_takes() {
     assert!(p99 < Duration::from_millis(7), "{p99:?}");
 }
 
-/// No number that comes in makes a policy overflow.
+/// No input makes a policy overflow.
 #[test]
 fn no_policy_overflows() {
     let times = [

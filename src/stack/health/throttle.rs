@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(throttle.share(now + Duration::from_secs(10)), 1.0);
     }
 
-    /// However much comes: a store that bears a fifth of it is sent about that.
+    /// However much traffic comes: a store that bears a fifth of the traffic is sent about a fifth.
     #[test]
     fn a_cut_that_helps_stays() {
         for per_second in [200.0, 2_000.0, 5_000.0] {
@@ -299,7 +299,8 @@ mod tests {
         assert!(throttle.share(now + Duration::from_secs(31)) > 0.9);
     }
 
-    /// One call in two hundred is refused, with a header that asks for days: it is heard by those calls alone.
+    /// One call in two hundred is refused, with a header that asks for days. Only the refused calls keep to the
+    /// header.
     #[test]
     fn an_isolated_retry_after_takes_nothing_away() {
         let mut now = crate::model::clock::now();

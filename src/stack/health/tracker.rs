@@ -521,7 +521,7 @@ mod tests {
 
     const FAULT: Outcome = Outcome::new(Verdict::Faulty, Sent::Maybe);
 
-    /// What `outcome` is taken for after `took`.
+    /// The lesson of `outcome` after `took`.
     fn judge(tracker: &Tracker, class: OpClass, now: Instant, took: Duration, outcome: Outcome) -> (Lesson, bool) {
         let attempt = Attempt {
             work: class.into(),
@@ -641,7 +641,7 @@ mod tests {
         assert!(tracker.fault_share(OpClass::Read) > 0.9);
     }
 
-    /// It was dead before anything was learnt of it, and may only be far away.
+    /// The endpoint was dead before anything was learnt of it, and may only be far away.
     #[test]
     fn a_probe_of_the_unknown_is_given_more_time_after_many_that_were_overtaken() {
         let now = crate::model::clock::now();

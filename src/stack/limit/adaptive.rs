@@ -341,7 +341,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// So many attempts, one a millisecond.
+    /// Runs this many attempts, one a millisecond.
     fn run(policy: &mut Adaptive, now: &mut Instant, attempts: u32, took: Duration, under_way: u32) {
         for _ in 0..attempts {
             *now += MS;
@@ -390,7 +390,7 @@ mod tests {
         assert!((1..500).contains(&limited), "{limited} ms");
     }
 
-    /// Objects of all sizes look like a queue by chance, and under a limit fewer end, while many wait.
+    /// Objects of all sizes look like a queue by chance. Under a limit fewer attempts end, while many wait.
     #[test]
     fn a_limit_that_lets_fewer_end_goes() {
         let mut now = crate::model::clock::now();

@@ -54,7 +54,7 @@ impl Endpoint {
         Box::pin(service.call(Call::read(()).dispatched(false, may_queue)))
     }
 
-    /// Polled once and dropped.
+    /// Polls an attempt once and drops it.
     fn attempt(&self, hangs: bool, may_queue: bool) -> Poll<Result<(), BoxError>> {
         let mut call = self.call(hangs, may_queue);
         call.as_mut().poll(&mut Context::from_waker(Waker::noop()))

@@ -255,8 +255,8 @@ mod tests {
         assert!(last.unwrap_err().is::<Full>());
     }
 
-    /// A hundred at once where one is served at a time, with nowhere else to go: each is sent when its turn comes, in the order in which
-    /// they came, and those that leave meanwhile cost the others nothing.
+    /// A hundred attempts at once where the endpoint serves one at a time, with no other endpoint: each is sent when
+    /// its turn comes, in the order of arrival. Attempts that leave meanwhile cost the others nothing.
     #[tokio::test(start_paused = true)]
     async fn who_waits_comes_in_turn() {
         let served = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -294,7 +294,8 @@ mod tests {
         );
     }
 
-    /// The standby has one place, which is free again after 50 ms. A hedge that waited for it would be back before the first.
+    /// The standby has one place, free again after 50 ms. A hedge that waited for the place would be back before the
+    /// first.
     #[tokio::test(start_paused = true)]
     async fn a_hedge_waits_in_no_line() {
         let ms = Duration::from_millis;

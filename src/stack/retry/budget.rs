@@ -54,7 +54,8 @@ impl Budget {
 
     /// A budget of `share` extra attempts per call, at most 1,000, and `per_second` extra attempts whatever the
     /// traffic, at most a million. Neither is negative. The budget replaces a number outside these bounds by the
-    /// nearest within them, and one that is not a number by zero. A client refuses a budget that replaced a number.
+    /// nearest within them, and a value that is no number (NaN) by zero. A client refuses a budget that replaced a
+    /// number.
     pub fn new(mut share: f64, mut per_second: f64) -> Self {
         let mut bounds = Bounds::default();
         bounds.number("budget.share", &mut share, 0.0, 1e3);

@@ -7,7 +7,7 @@ use crate::{
 };
 use loom::thread;
 
-/// Runs the acts at once; each says how many tokens it keeps. All tokens kept.
+/// Runs the acts at once. Each returns how many tokens it keeps. Returns all tokens kept.
 fn at_once<const N: usize>(budget: &Budget, acts: [fn(&Budget) -> usize; N]) -> usize {
     let kept = Arc::new(AtomicUsize::new(0));
     let threads = acts.map(|act| {
@@ -31,7 +31,7 @@ fn left(budget: &Budget) -> usize {
     budget.available(clock::now()) as usize
 }
 
-/// Half a token per call, and a floor of one token in all.
+/// A budget of half a token per call, and a floor of one token in all.
 fn budget() -> Budget {
     Budget::new(0.5, 0.1)
 }

@@ -31,9 +31,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// - `Cosmos` looks at the item that refused its write, and replaces an expired one.
 /// - `AzureBlob` asks for the size before the last bytes of a blob (up to three times when the blob changes).
 /// - `Bigtable` sends a request that came too late for its connection once more, on a new one.
+/// - An HTTP client that finds a kept connection closed, before anything was sent on it, opens another.
 /// - Bounded only by the attempt's limit: a page of `Redis` is a walk over all keys of its database, and a page of
 ///   `GenericStore` may be the whole listing of a folder.
-/// - An HTTP client that finds a kept connection closed, before anything was sent on it, opens another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Exception {

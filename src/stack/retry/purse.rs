@@ -45,8 +45,8 @@ impl Purse {
         granted
     }
 
-    /// Whether a further attempt of this call may be sent. A call that lends an attempt as a probe pays like any
-    /// other; when the budget refuses, the attempt is granted all the same.
+    /// Whether a further attempt of this call may be sent. A background attempt is always granted. A call that lends
+    /// an attempt as a probe pays like any other; when the budget refuses, the attempt is granted all the same.
     pub(crate) fn grants(&self, record: &CallRecord, now: Instant) -> Option<Grant> {
         if record.is_background() {
             return Some(Grant::Excepted);

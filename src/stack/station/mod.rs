@@ -1,4 +1,4 @@
-//! What the layers are made of.
+//! The building blocks of the layers.
 //!
 //! A call passes the stations of the stack one after the other, and its answer climbs back. A [`Station`] holds what
 //! all calls share (settings, a breaker, an admission) and the station behind it. The state of one attempt is an

@@ -1,4 +1,4 @@
-//! What is silent and what is not, in virtual time.
+//! Which attempts are silent and which are not, in virtual time.
 
 use super::{Elapsed, Error, Limit, TimeoutLayer, WaitedFor};
 use crate::{
@@ -26,12 +26,12 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Of an endpoint of which nothing is learnt.
+/// The limit at an endpoint of which nothing is learnt.
 fn unlearnt() -> Limit {
     Limit::learnt(Arc::default())
 }
 
-/// Of one that answers within 10 ms.
+/// The limit at an endpoint that answers within 10 ms.
 fn learnt() -> Limit {
     let tracker = Tracker::new();
     for _ in 0..100 {
@@ -41,7 +41,7 @@ fn learnt() -> Limit {
     Limit::learnt(Arc::new(tracker))
 }
 
-/// One attempt that tells, under this limit; and how long it took.
+/// Runs one attempt that tells of its progress, under this limit. Returns its result and how long it took.
 async fn attempt<F, Fut>(limit: Limit, record: CallRecord, body: F) -> (Result<(), Elapsed>, Duration)
 where
     F: Fn(Progress) -> Fut + Clone,
@@ -286,7 +286,7 @@ async fn a_limit_that_was_said_is_one_on_the_whole() {
     assert_around(took, ms(300));
 }
 
-/// A client whose endpoints answer so late.
+/// A client whose endpoints answer after these delays.
 fn endpoints(answers: impl IntoIterator<Item = u64>) -> Failover<u64> {
     let each = answers.into_iter().enumerate();
     let each = each.map(|(number, ms)| Endpoint::new(format!("endpoint-{number}"), ms));
@@ -350,7 +350,7 @@ async fn it_goes_on_for_half_of_what_is_left() {
     assert_eq!(error.attempts()[0].elapsed().unwrap().as_millis(), 4_000);
 }
 
-/// Quick ones at first, then large ones among them, which take 400 ms wherever they are asked for.
+/// Quick objects at first, then large objects among them, which take 400 ms at every endpoint.
 #[tokio::test(start_paused = true)]
 async fn what_is_slow_at_both_is_learnt_and_condemns_nobody() {
     let client = endpoints([5, 12]);
@@ -460,7 +460,7 @@ fn an_attempt_of_which_somebody_tells_is_on_record() {
     assert!(!matches!(call.record().ended(call.leg()), Some(Ended::Judged(_))));
 }
 
-/// Objects that take 300 ms, wherever they are asked for, for callers with 330 ms.
+/// Objects that take 300 ms at every endpoint, for callers with 330 ms.
 #[tokio::test(start_paused = true)]
 async fn what_is_there_just_before_the_deadline_is_waited_for() {
     let client = endpoints([3, 5]);
@@ -477,7 +477,7 @@ async fn what_is_there_just_before_the_deadline_is_waited_for() {
     }
 }
 
-/// No second attempt would show that it is only slow.
+/// No second attempt would show that the write is only slow.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_must_happen_once_may_become_slow() {
     let client = endpoints([5]);

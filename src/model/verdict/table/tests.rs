@@ -1,7 +1,7 @@
 use super::*;
 use std::fmt::Write;
 
-/// Every row is found under its own symptom: none is hidden by one before it.
+/// Every row is found under its own symptom: no row is hidden by an earlier one.
 #[test]
 fn every_row_counts() {
     for row in CODES {
@@ -28,7 +28,7 @@ fn every_row_counts() {
     assert_eq!(row_for_symptom(Symptom::Unknown).symptom, Symptom::Unknown);
 }
 
-/// What an answer says was surely sent.
+/// An answer shows that the request was sent.
 #[test]
 fn an_answer_is_never_unsent() {
     // Unless it says that it was not even believed to be from now.
@@ -170,7 +170,7 @@ fn retry_after_in_seconds() {
     assert_eq!(retry_after("-1"), None);
 }
 
-/// Nothing was done in any case; what to do about it differs.
+/// Nothing was done in any case, but the next steps differ.
 #[test]
 fn a_cancelled_transaction_is_judged_by_its_reasons() {
     use Verdict::*;
@@ -193,7 +193,7 @@ fn a_cancelled_transaction_is_judged_by_its_reasons() {
     }
 }
 
-/// The page in the docs is the data. When this fails, put what it prints into `table.md`.
+/// The page in the docs is the data. When this test fails, put its output into `table.md`.
 #[test]
 fn the_docs_show_the_data() {
     fn part<S>(out: &mut String, title: &str, rows: &[Row<S>], name: impl Fn(&S) -> String) {
