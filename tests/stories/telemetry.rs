@@ -327,3 +327,68 @@ async fn probes_from_the_background_are_counted_apart() {
     }
     drop(tables);
 }
+
+/// Names beyond those that have a place of their own are counted as `other`, and under nobody else's name.
+#[tokio::test(start_paused = true)]
+async fn operations_beyond_those_told_apart_are_other() {
+    const NAMES: [&str; 20] = [
+        "o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8", "o9", "o10", "o11", "o12", "o13", "o14", "o15", "o16",
+        "o17", "o18", "o19",
+    ];
+    let counts = Counts::default();
+    let _guard = metrics::set_default_local_recorder(&counts);
+    let tables = Failover::builder()
+        .endpoint(Endpoint::new("virginia", Table::new("virginia")))
+        .classify(Verdicts)
+        .build()
+        .unwrap();
+    for name in NAMES {
+        tables.read(Table::query).named(name).await.unwrap();
+    }
+    let of = |operation: &str| {
+        counts.of(&format!(
+            "evenkeel_calls_total{{class=read,client=default,operation={operation},outcome=ok}}"
+        ))
+    };
+    assert_eq!(
+        (of("o0"), of("o15"), of("o16"), of("o19"), of("other")),
+        (1, 1, 0, 0, 4)
+    );
+}
+
+/// A recorder that panics where a metric is registered.
+struct Broken;
+
+impl Recorder for Broken {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        panic!("no counters here")
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        panic!("no gauges here")
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        panic!("no histograms here")
+    }
+}
+
+/// The write was acknowledged: what the recorder does then is no business of the call's.
+#[tokio::test(start_paused = true)]
+async fn a_recorder_that_panics_harms_no_call() {
+    let table = Table::new("virginia");
+    let tables = Failover::builder()
+        .endpoint(Endpoint::new("virginia", table.clone()))
+        .classify(Verdicts)
+        .build()
+        .unwrap();
+    let _guard = metrics::set_default_local_recorder(&Broken);
+    for _ in 0..3 {
+        tables.write(Table::query).await.unwrap();
+    }
+    assert_eq!(table.asked(), 3);
+}
