@@ -246,33 +246,64 @@ fn of_virginia(client: &ObjectClient) -> &'static str {
         .as_str()
 }
 
-/// What one client reaches by one host it sees for itself.
+fn at(place: &'static str, name: &'static str, store: &ObjectStore) -> Endpoint<Bucket> {
+    let bucket = Bucket {
+        at: place,
+        store: store.clone(),
+    };
+    Endpoint::new(name, bucket).provider("minio").region("here")
+}
+
+fn breakers(client: &ObjectClient) -> Vec<&'static str> {
+    let endpoints = client.snapshot().endpoints;
+    let state =
+        |endpoint: &evenkeel::snapshot::EndpointSnapshot| endpoint.classes[OpClass::Read.index()].breaker.as_str();
+    endpoints.iter().map(state).collect()
+}
+
+/// What one client reaches by one host it sees for itself, also of an endpoint that it has not asked yet.
 #[tokio::test(start_paused = true)]
 async fn two_endpoints_of_one_client_at_one_host_are_judged_apart() {
-    let (dead, alive) = (ObjectStore::new(), ObjectStore::new());
-    let endpoint = |name, store: &ObjectStore| {
-        let bucket = Bucket {
-            at: "minio.example",
-            store: store.clone(),
-        };
-        Endpoint::new(name, bucket).provider("minio").region("here")
-    };
+    let dead = ObjectStore::new();
     let client = ObjectClient::builder()
-        .endpoint(endpoint("dead", &dead))
-        .endpoint(endpoint("alive", &alive).read_only())
+        .endpoint(at("minio.example", "dead", &dead))
+        .endpoint(at("other.example", "used", &ObjectStore::new()).read_only())
+        .endpoint(at("minio.example", "idle", &ObjectStore::new()).read_only())
+        .probes(evenkeel::probe::Settings::off())
         .build()
         .unwrap();
     dead.always(Trouble::Reset);
     for _ in 0..20 {
         let _ = client.get("k").await;
     }
-    let breakers = client
-        .snapshot()
-        .endpoints
-        .iter()
-        .map(|endpoint| endpoint.classes[OpClass::Read.index()].breaker.as_str())
-        .collect::<Vec<_>>();
-    assert_eq!(breakers, ["open", "closed"]);
+    assert_eq!(breakers(&client), ["open", "closed", "closed"]);
+}
+
+/// Another client has left the host, and this one's standby is out: what is left is not left.
+#[tokio::test(start_paused = true)]
+async fn the_last_endpoint_is_not_left_because_another_client_left_it() {
+    let registry = Registry::new();
+    let client = |home: &ObjectStore, standby: &ObjectStore| {
+        ObjectClient::builder()
+            .endpoint(at("minio.example", "home", home))
+            .endpoint(at("other.example", "standby", standby).read_only())
+            .registry(registry.clone())
+            .probes(evenkeel::probe::Settings::off())
+            .build()
+            .unwrap()
+    };
+    let (dead, out) = (ObjectStore::new(), ObjectStore::new());
+    let (dying, alone) = (client(&dead, &ObjectStore::new()), client(&ObjectStore::new(), &out));
+    out.always(Trouble::Reset);
+    for _ in 0..20 {
+        let _ = alone.get("k").pin("standby").await;
+    }
+    assert_eq!(breakers(&alone), ["closed", "open"]);
+    dead.always(Trouble::Reset);
+    for _ in 0..20 {
+        let _ = dying.get("k").await;
+    }
+    assert_eq!((breakers(&dying)[0], breakers(&alone)[0]), ("open", "closed"));
 }
 
 /// This host's network is gone, and comes back: that is nobody's fault, and the primary has its calls at once.

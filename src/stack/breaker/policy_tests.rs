@@ -130,6 +130,28 @@ fn a_pause_that_outlasts_the_first_probe_is_no_outage() {
     }
 }
 
+/// The probes that make sure of it take their time: the endpoint was well from the first of them on.
+#[test]
+fn the_time_of_the_probes_is_no_flapping() {
+    let mut now = crate::model::clock::now();
+    let mut policy = Policy::new(Settings::default());
+    for _ in 0..5 {
+        while policy.is_closed() {
+            policy.ended(now, Lesson::Late, false, &mut rng());
+        }
+        if let Admission::Refuse { until } = policy.peek(now) {
+            now = until;
+        }
+        for _ in 0..3 {
+            assert_eq!(policy.admit(now).0, Admission::Probe, "no hold-down");
+            policy.probed(now, Lesson::Good, &mut rng());
+            now += millis(500);
+        }
+        assert!(policy.is_closed());
+        now += millis(10_000);
+    }
+}
+
 /// The same where answers come in between.
 #[test]
 fn a_pause_that_shows_as_a_share_of_late_attempts_is_one() {
