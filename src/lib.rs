@@ -73,14 +73,14 @@
 //! |---|---|
 //! | [`client`] | the doors: [`ObjectClient`], [`KvClient`], [`Failover`], and `service()` for users of tower |
 //! | [`request`] | what a call may ask, and the record that travels with a call through all its attempts |
-//! | [`deadline`] | ends every call in time, however many attempts it makes |
-//! | [`retry`] | tries again, elsewhere first, from one token budget |
-//! | [`hedge`] | asks a second endpoint when a read is late |
-//! | [`route`] | chooses an endpoint: tiers that spill, the cheapest within a tier |
-//! | [`breaker`] | leaves an endpoint that fails, and probes for its return |
-//! | [`limit`] | bounds the load on one endpoint, so that failing over does not drown the standby |
-//! | [`health`] | judges each attempt and remembers success and latency |
-//! | [`timeout`] | ends one attempt, after a silence longer than a limit learnt from the endpoint |
+//! | [`deadline`](stack::deadline) | ends every call in time, however many attempts it makes |
+//! | [`retry`](stack::retry) | tries again, elsewhere first, from one token budget |
+//! | [`hedge`](stack::hedge) | asks a second endpoint when a read is late |
+//! | [`route`](stack::route) | chooses an endpoint: tiers that spill, the cheapest within a tier |
+//! | [`breaker`](stack::breaker) | leaves an endpoint that fails, and probes for its return |
+//! | [`limit`](stack::limit) | bounds the load on one endpoint, so that failing over does not drown the standby |
+//! | [`health`](stack::health) | judges each attempt and remembers success and latency |
+//! | [`timeout`](stack::timeout) | ends one attempt, after a silence longer than a limit learnt from the endpoint |
 //! | [`provider`] | adapters for stores |
 //! | [`Replication`] | where the data lies: which endpoints are written to, and what proves that a key does not exist |
 //!
@@ -92,8 +92,8 @@
 //! | [`backfill`] | brings existing data to a standby: resumable, verified, never overwriting |
 //! | [`endpoint`] | what you declare about an endpoint, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of outcomes, and how to judge a client of your own |
-//! | [`operator`] | what a person on call can order: drain (all calls, or writes only), force, freeze failback, shadow |
-//! | [`probe`] | checks in the background the endpoints that get no calls |
+//! | [`operator`](ops::operator) | what a person on call can order: drain (all calls, or writes only), force, freeze failback, shadow |
+//! | [`probe`](ops::probe) | checks in the background the endpoints that get no calls |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
 //! | [`drill`] | past outages as data, the players that replay them, a guard for game days in production (feature `drill`) |
@@ -104,7 +104,7 @@
 //! - A call ends by its deadline, even with layers of your own in between. The deadline is 10 s unless the call sets
 //!   another.
 //! - Extra load is bounded: requests beyond those that calls need stay at 10 % of the calls plus one a second. There
-//!   are named [exceptions](retry::Exception), each with a bound and counted in the snapshot. The [probes](probe) in
+//!   are named [exceptions](stack::retry::Exception), each with a bound and counted in the snapshot. The [probes](ops::probe) in
 //!   the background are extra as well: one a minute to an idle endpoint.
 //! - A write is repeated only if repeating is safe. A write that must not happen twice goes elsewhere only when it was
 //!   provably not sent. When nobody can know whether a write took effect, the error is [`ErrorKind::MaybeApplied`],
@@ -179,10 +179,10 @@ pub mod drill;
 pub mod endpoint;
 pub mod guide;
 mod model;
-mod ops;
+pub mod ops;
 pub mod provider;
 mod replicate;
-mod stack;
+pub mod stack;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -190,10 +190,7 @@ pub mod testing;
 pub use call::{Error, NotAsked, Replication};
 pub use client::{BuildError, Explanation, Failover, KvClient, ObjectClient};
 pub use endpoint::Endpoint;
-pub use model::{ErrorKind, evidence, request, verdict};
-pub use ops::{operator, probe, snapshot};
-pub(crate) use stack::station;
-pub use stack::{breaker, deadline, health, hedge, limit, retry, route, timeout};
+pub use model::{ErrorKind, request, verdict};
 
 /// The error type of the layers: any error, boxed. The same type as tower's.
 pub type BoxError = tower::BoxError;

@@ -12,8 +12,8 @@ use crate::{
 };
 use evenkeel::{
     Endpoint, Failover,
-    breaker::Registry,
     endpoint::{Host, Role},
+    stack::breaker::Registry,
 };
 use std::{
     sync::{Arc, OnceLock},

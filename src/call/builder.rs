@@ -7,12 +7,10 @@ use crate::{
         dependencies::several_providers,
         settings::{Settings, stack_setters},
     },
-    deadline::DeadlineLayer,
     endpoint::{Constraints, Profile, Roster},
     provider::ObjectVerdicts,
     request::Call,
-    route::Exhausted,
-    stack::compose,
+    stack::{compose, deadline::DeadlineLayer, route::Exhausted},
 };
 use std::{fmt, future::ready, sync::Arc};
 use tower::{

@@ -3,7 +3,6 @@ use crate::{
     BoxError,
     call::{Attempt, Error, Explanation, Mode, NotAsked, Refusal},
     client::Considered,
-    deadline::Elapsed,
     endpoint::{Constraints, Violation},
     model::{
         ErrorKind,
@@ -11,7 +10,10 @@ use crate::{
     },
     provider::{Conditional, ProviderError, ProviderErrorKind},
     request::{Call, CallRecord, Ended, LegKind, OpClass, Safety, Told, bit, members},
-    retry::{Again, Exception},
+    stack::{
+        deadline::Elapsed,
+        retry::{Again, Exception},
+    },
     verdict::{Outcome, Verdict},
 };
 use std::{

@@ -8,13 +8,17 @@ use super::{
 use crate::{
     endpoint::{Constraints, Profile, Roster, Violation},
     model::{ErrorKind, clock},
-    operator::Operator,
-    probe::Prober,
+    ops::{
+        operator::Operator,
+        probe::Prober,
+        snapshot::{EndpointSnapshot, Snapshot},
+    },
     request::bit,
-    retry::Purse,
-    route::{Barred, Vitals},
-    snapshot::{EndpointSnapshot, Snapshot},
-    stack::Composed,
+    stack::{
+        Composed,
+        retry::Purse,
+        route::{Barred, Vitals},
+    },
     telemetry::CallMetrics,
 };
 use std::{

@@ -10,12 +10,12 @@ macro_rules! store_methods {
             }
 
             /// The operator's handle: drain (all calls, or writes only), force, freeze failback, shadow.
-            pub fn operator(&self) -> crate::operator::Operator {
+            pub fn operator(&self) -> crate::ops::operator::Operator {
                 self.core.engine.operator.clone()
             }
 
             /// The state of the endpoints at this moment.
-            pub fn snapshot(&self) -> crate::snapshot::Snapshot {
+            pub fn snapshot(&self) -> crate::ops::snapshot::Snapshot {
                 self.core.engine.snapshot()
             }
 

@@ -44,12 +44,14 @@ pub use warm_up::{WarmUp, Warmed};
 
 use crate::{
     BoxError,
-    deadline::Deadline,
     endpoint::{Host, Profile},
     provider::{Capabilities, Conditional, ObjectVerdicts, ProviderError},
     request::{Call, OpClass, WriteId},
-    stack::Stack,
-    station::{Behind, Served},
+    stack::{
+        Stack,
+        deadline::Deadline,
+        station::{Behind, Served},
+    },
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use tower::{Service, util::Either};

@@ -73,15 +73,15 @@ macro_rules! call_setters {
             self
         }
 
-        /// Sets how long each attempt may take, in place of the [learnt](crate::timeout) limit and of the builder's.
+        /// Sets how long each attempt may take, in place of the [learnt](crate::stack::timeout) limit and of the builder's.
         ///
         /// The limit is the whole time of one attempt. Nothing is added for many bytes, and nothing taken away because
         /// the deadline is near. The deadline still ends the call. With a limit as long as the deadline, one attempt
         /// may take all the time. Then no other endpoint is asked after a silence, unless the call is a read that is
-        /// [hedged](crate::hedge).
+        /// [hedged](crate::stack::hedge).
         ///
         /// An attempt that runs into this limit counts as given up by its caller: a write may have been applied. If the
-        /// endpoint's own limit is longer, the endpoint is not at fault: see [`evidence`](crate::evidence).
+        /// endpoint's own limit is longer, the endpoint is not at fault: see [`evidence`](crate::guide::evidence).
         ///
         /// Zero, or more than 24 h, is [`InvalidInput`](crate::ErrorKind::InvalidInput).
         pub fn attempt_limit(mut self, limit: std::time::Duration) -> Self {
@@ -100,9 +100,9 @@ macro_rules! call_setters {
         }
 
         /// Sets the rule that says after which outcomes the call is tried again, in place of the builder's: see
-        /// [`retry::Rule`](crate::retry::Rule). No rule repeats a write that must happen once and may have been
+        /// [`retry::Rule`](crate::stack::retry::Rule). No rule repeats a write that must happen once and may have been
         /// applied.
-        pub fn retry_when(mut self, rule: crate::retry::Rule) -> Self {
+        pub fn retry_when(mut self, rule: crate::stack::retry::Rule) -> Self {
             self.options.attempts.options_mut().retry_when = Some(rule);
             self
         }
@@ -115,7 +115,7 @@ macro_rules! call_setters {
         /// takes seconds therefore does not make another read's hang look usual, and quick reads do not make the report
         /// look like a hang. Whether an endpoint is well is learnt from all its calls together.
         ///
-        /// A name stands for a kind of call. The first [16](crate::health::NAMES) names at an endpoint are told apart;
+        /// A name stands for a kind of call. The first [16](crate::stack::health::NAMES) names at an endpoint are told apart;
         /// all later names share one place. While nothing is learnt under a name, its attempts have a second, like any
         /// others. If a second is too short, set an [`attempt_limit`](Self::attempt_limit).
         pub fn named(mut self, name: &'static str) -> Self {

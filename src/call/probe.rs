@@ -2,7 +2,7 @@
 
 use super::{EndpointService, Protocol, core::Parts};
 use crate::{
-    probe::{Prober, Sender, Sent, lanes},
+    ops::probe::{Prober, Sender, Sent, lanes},
     provider::ObjectVerdicts,
     request::{Call, CallRecord, LegKind, OpClass, Safety},
     stack::Composed,

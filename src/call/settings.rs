@@ -2,7 +2,7 @@ use super::{
     BuildError,
     options::{valid_attempt_limit, valid_time},
 };
-use crate::{model::bounds::Bounded, probe, stack, telemetry::CallListener};
+use crate::{model::bounds::Bounded, ops::probe, stack, telemetry::CallListener};
 
 /// Everything that a builder can set. The defaults are documented where each is defined.
 #[derive(Clone, Default)]
@@ -42,7 +42,7 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Sets how long each attempt may take, in place of the [learnt](crate::timeout) limit. Default: the learnt
+        /// Sets how long each attempt may take, in place of the [learnt](crate::stack::timeout) limit. Default: the learnt
         /// limit. A call can set its own limit; that option's docs say more. The limit holds for probes, too.
         ///
         /// The limit also holds for attempts with many bytes, for which the learnt limit allows more time: choose a
@@ -87,26 +87,26 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Sets when a call is tried again, and after what wait. See [`retry::Settings`](crate::retry::Settings).
+        /// Sets when a call is tried again, and after what wait. See [`retry::Settings`](crate::stack::retry::Settings).
         #[must_use]
-        pub fn retry(mut self, settings: crate::retry::Settings) -> Self {
+        pub fn retry(mut self, settings: crate::stack::retry::Settings) -> Self {
             self.settings.stack.retry = settings;
             self
         }
 
         /// Sets when an endpoint is left, for how long, and what brings the endpoint back. See
-        /// [`breaker::Settings`](crate::breaker::Settings).
+        /// [`breaker::Settings`](crate::stack::breaker::Settings).
         #[must_use]
-        pub fn breaker(mut self, settings: crate::breaker::Settings) -> Self {
+        pub fn breaker(mut self, settings: crate::stack::breaker::Settings) -> Self {
             self.settings.stack.breaker = settings;
             self
         }
 
         /// Sets the budget for retries, hedges and all other requests beyond those that calls need. Default: 10 % of
         /// the calls and one a second, banked for 10 s, for each client. Clients of one process may share one budget.
-        /// [`retry::Exception`](crate::retry::Exception) names the requests that the budget cannot refuse.
+        /// [`retry::Exception`](crate::stack::retry::Exception) names the requests that the budget cannot refuse.
         #[must_use]
-        pub fn budget(mut self, budget: crate::retry::Budget) -> Self {
+        pub fn budget(mut self, budget: crate::stack::retry::Budget) -> Self {
             self.settings.stack.budget = budget;
             self
         }
@@ -114,7 +114,7 @@ macro_rules! stack_setters {
         /// Sets the registry through which this client tells other clients of trouble, and hears of theirs. Default: a
         /// registry of its own.
         #[must_use]
-        pub fn registry(mut self, registry: crate::breaker::Registry) -> Self {
+        pub fn registry(mut self, registry: crate::stack::breaker::Registry) -> Self {
             self.settings.stack.registry = registry;
             self
         }
@@ -126,9 +126,9 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Sets what the client probes in the background. See [`probe`](mod@crate::probe).
+        /// Sets what the client probes in the background. See [`probe`](mod@crate::ops::probe).
         #[must_use]
-        pub fn probes(mut self, settings: crate::probe::Settings) -> Self {
+        pub fn probes(mut self, settings: crate::ops::probe::Settings) -> Self {
             self.settings.probes = settings;
             self
         }

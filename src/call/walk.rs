@@ -1,9 +1,9 @@
 use super::{Aim, Context, Core, Protocol, Reply, enter};
 use crate::{
-    breaker::Admission,
     call::{Error, Explanation, Line, Merge, Mode, Next, NotAsked, Progress, options::CallOptions},
     model::{ErrorKind, clock},
     request::{OpClass, bit, members},
+    stack::breaker::Admission,
 };
 use futures_util::future::join_all;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-use crate::{health::Window, model::clock::Instant};
+use crate::{model::clock::Instant, stack::health::Window};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Ends a drill in production before it hurts.

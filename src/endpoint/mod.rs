@@ -100,7 +100,7 @@ impl<C> Endpoint<C> {
     }
 
     /// Sets how many attempts may be under way at the endpoint at once, at least 1. Default:
-    /// [`MAX_IN_FLIGHT`](crate::limit::MAX_IN_FLIGHT). Raise the limit if many calls take long (at 20,000 a second of
+    /// [`MAX_IN_FLIGHT`](crate::stack::limit::MAX_IN_FLIGHT). Raise the limit if many calls take long (at 20,000 a second of
     /// 300 ms each, 6,000 are under way). Lower the limit if the endpoint's client has a queue of its own that should
     /// stay empty. Further calls go to the next endpoint. With nowhere else to go, they wait for their turn, up to half
     /// of the time left until their deadline.

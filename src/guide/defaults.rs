@@ -1,12 +1,16 @@
 //! The defaults of `docs/DEFAULTS.md` are those of the code.
 
 use crate::{
-    breaker, credentials, deadline,
-    health::Ramp,
-    hedge::Delay,
-    limit, probe, retry,
-    route::{neighbours, pick::OVERPROVISIONING},
-    timeout::Limit,
+    credentials,
+    ops::probe,
+    stack::{
+        breaker, deadline,
+        health::Ramp,
+        hedge::Delay,
+        limit, retry,
+        route::{neighbours, pick::OVERPROVISIONING},
+        timeout::Limit,
+    },
 };
 use std::time::Duration;
 

@@ -4,9 +4,9 @@
 //! tower services, put the same layers around services of your own, all layers or one alone:
 //!
 //! - **Around each endpoint**, from the outside: breaker, limit, health, timeout. The four share their knowledge of the
-//!   endpoint, in [`Vitals`](crate::route::Vitals).
-//! - **Above the endpoints** a [`Route`](crate::route::Route), which reads the same vitals.
-//! - **Around the route**: deadline, retry, hedge. Retries and hedges draw on one [`Budget`](crate::retry::Budget).
+//!   endpoint, in [`Vitals`](crate::stack::route::Vitals).
+//! - **Above the endpoints** a [`Route`](crate::stack::route::Route), which reads the same vitals.
+//! - **Around the route**: deadline, retry, hedge. Retries and hedges draw on one [`Budget`](crate::stack::retry::Budget).
 //!
 //! Requests travel as [`Call`](crate::request::Call)s. `Call::read`, `Call::idempotent_write` or `Call::new` say how
 //! safe a repetition is.
@@ -14,15 +14,17 @@
 //! ```
 //! use evenkeel::{
 //!     BoxError,
-//!     breaker::BreakerLayer,
-//!     deadline::DeadlineLayer,
-//!     health::HealthLayer,
-//!     hedge::{Delay, HedgeLayer},
-//!     limit::LimitLayer,
 //!     request::Call,
-//!     retry::{Budget, RetryLayer, Settings},
-//!     route::{Member, Route, Vitals},
-//!     timeout::{Limit, Timed, TimeoutLayer},
+//!     stack::{
+//!         breaker::BreakerLayer,
+//!         deadline::DeadlineLayer,
+//!         health::HealthLayer,
+//!         hedge::{Delay, HedgeLayer},
+//!         limit::LimitLayer,
+//!         retry::{Budget, RetryLayer, Settings},
+//!         route::{Member, Route, Vitals},
+//!         timeout::{Limit, Timed, TimeoutLayer},
+//!     },
 //!     verdict::Standard,
 //! };
 //! use std::{io, time::Duration};

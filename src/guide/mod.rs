@@ -2,6 +2,7 @@
 //!
 //! - [`migration`]: moving an existing service, before and after.
 //! - [`classify`]: teaching evenkeel what your own client's errors mean.
+//! - [`evidence`]: what an attempt's end teaches, and about whom.
 //! - [`layers`]: the layers by hand, around services of your own.
 //! - [`provider`]: a store of your own as an endpoint.
 //!
@@ -13,6 +14,7 @@
 //! ```
 
 pub mod classify;
+pub mod evidence;
 pub mod layers;
 pub mod migration;
 pub mod provider;

@@ -3,7 +3,7 @@
 
 pub(crate) mod bounds;
 pub(crate) mod clock;
-pub mod evidence;
+pub(crate) mod evidence;
 pub mod request;
 pub mod verdict;
 

@@ -9,7 +9,7 @@
 //! was one mistyped command.
 //!
 //! ```
-//! use evenkeel::{Endpoint, ObjectClient, Replication, operator::Selector, provider::Memory};
+//! use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory, ops::operator::Selector};
 //! use std::time::Duration;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,10 +52,10 @@ use crate::{
     endpoint::{Roster, Violation},
     model::clock::{self, Instant},
     request::{OpClass, bit},
-    route::Vitals,
     stack::{
         Composed,
         orders::{Orders, selected, standing},
+        route::Vitals,
     },
     telemetry::{Event, Reporter},
 };

@@ -10,18 +10,14 @@
 //! ```
 
 use crate::{
-    breaker,
     credentials::{CredentialsSnapshot, Standing},
     endpoint::Profile,
-    health::Tracker,
     model::{
         Action,
         clock::{self, Instant},
     },
     request::{OpClass, Work},
-    retry::Exception,
-    route::Vitals,
-    stack::orders::Order,
+    stack::{breaker, health::Tracker, orders::Order, retry::Exception, route::Vitals},
 };
 use metrics::gauge;
 use std::{fmt, sync::Arc, time::Duration};
@@ -108,7 +104,7 @@ impl Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderSnapshot {
-    /// The order's number, for [`lift`](crate::operator::Operator::lift).
+    /// The order's number, for [`lift`](crate::ops::operator::Operator::lift).
     pub number: u64,
     /// The order's action.
     pub action: Action,
@@ -122,7 +118,7 @@ pub struct OrderSnapshot {
     pub expires_in: Duration,
 }
 
-/// The state of one endpoint's [probes](crate::probe) in the background, for one class.
+/// The state of one endpoint's [probes](crate::ops::probe) in the background, for one class.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProbeSnapshot {

@@ -25,7 +25,7 @@ use crate::{
         ProviderErrorKind::{AlreadyExists, Denied, Invalid, NotFound, PreconditionFailed, Throttled, Unsupported},
     },
     request::{LegKind, OpClass, WriteId, bit},
-    retry::Exception,
+    stack::retry::Exception,
 };
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ use crate::{
     model::{ErrorKind, clock},
     provider::ProviderErrorKind,
     request::{WriteId, bit},
-    retry::Exception,
+    stack::retry::Exception,
 };
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use crate::{
     model::ErrorKind,
     provider::{Conditional, ProviderErrorKind},
     request::bit,
-    retry::Exception,
+    stack::retry::Exception,
 };
 use std::sync::Arc;
 

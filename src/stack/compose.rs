@@ -1,16 +1,18 @@
 use super::{Settings, orders::Orders};
 use crate::{
-    breaker::{Breaker, BreakerLayer, Guarded},
-    deadline::{Deadline, DeadlineLayer},
     endpoint::{Constraints, Profile, Roster, Violation},
-    health::{Health, HealthLayer, Tracker},
-    hedge::{Delay, Hedge, HedgeLayer},
-    limit::{Admission, Limit, LimitLayer, MAX_IN_FLIGHT},
-    retry::{Purse, Retry, RetryLayer},
-    route::{Barred, Member, Router, Vitals},
-    station::{Behind, Served},
+    stack::{
+        breaker::{Breaker, BreakerLayer, Guarded},
+        deadline::{Deadline, DeadlineLayer},
+        health::{Health, HealthLayer, Tracker},
+        hedge::{Delay, Hedge, HedgeLayer},
+        limit::{Admission, Limit, LimitLayer, MAX_IN_FLIGHT},
+        retry::{Purse, Retry, RetryLayer},
+        route::{Barred, Member, Router, Vitals},
+        station::{Behind, Served},
+        timeout::{self, Timed, Timeout, TimeoutLayer},
+    },
     telemetry::{AttemptObserver, Reporter},
-    timeout::{self, Timed, Timeout, TimeoutLayer},
 };
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
 use crate::{
-    breaker, deadline,
     model::bounds::Bounded,
-    retry::{self, Budget},
+    stack::{
+        breaker, deadline,
+        retry::{self, Budget},
+    },
     telemetry::Audience,
 };
 use std::time::Duration;

@@ -7,7 +7,7 @@
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
 //! - **Metrics**, through the `metrics` facade. A client takes its handles when it is built, so install the recorder
 //!   before. Every metric has the label `client`: the builder's [`name`](crate::client::StoreBuilder::name), or
-//!   `default`. [`Snapshot::publish`](crate::snapshot::Snapshot::publish) sets the gauges.
+//!   `default`. [`Snapshot::publish`](crate::ops::snapshot::Snapshot::publish) sets the gauges.
 //!
 //! | name | kind | labels |
 //! |---|---|---|
@@ -15,7 +15,7 @@
 //! | `evenkeel_call_duration_seconds` | histogram | `operation`, `class` |
 //! | `evenkeel_attempts_total` | counter | `endpoint`, `class`, `verdict` |
 //! | `evenkeel_attempt_duration_seconds` | histogram | `endpoint`, `class` |
-//! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::probe) from the background |
+//! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::ops::probe) from the background |
 //! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
 //! | `evenkeel_large_write_transitions_total` | counter | `endpoint`, `to`: writes of a megabyte and more |
 //! | `evenkeel_passed_over_total` | counter | `endpoint`: how often the endpoint began to say that it takes no create |

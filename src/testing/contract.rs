@@ -7,7 +7,7 @@
 //! layer.
 //!
 //! ```
-//! use evenkeel::deadline::DeadlineLayer;
+//! use evenkeel::stack::deadline::DeadlineLayer;
 //! use evenkeel::testing::contract;
 //! use std::time::Duration;
 //!
@@ -16,7 +16,7 @@
 //! # }
 //! ```
 
-use crate::{BoxError, deadline::DeadlineLayer, model::clock, request::Call};
+use crate::{BoxError, model::clock, request::Call, stack::deadline::DeadlineLayer};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
     fmt,

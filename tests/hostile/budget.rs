@@ -6,13 +6,13 @@ mod stores;
 use crate::promise::{self, Promise};
 use evenkeel::{
     Endpoint, ErrorKind, KvClient, ObjectClient, Replication,
+    ops::snapshot::Snapshot,
     provider::{KvProvider, Memory, MemoryTable},
     request::{
         WriteId,
         kv::{self, Get},
     },
-    retry::Exception,
-    snapshot::Snapshot,
+    stack::retry::Exception,
 };
 use futures_util::future::join_all;
 use libtest_mimic::Trial;

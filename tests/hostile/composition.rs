@@ -154,7 +154,7 @@ async fn a_layer_that_is_never_ready_ends_by_the_deadline() {
     assert!(started.elapsed() < LIMIT * 3 + SLACK * 3, "{:?}", started.elapsed());
     // Ready or not, what the service was made of ends, too.
     let error = objects.service().oneshot(get("a")).await.unwrap_err();
-    assert!(error.is::<evenkeel::deadline::Elapsed>(), "{error}");
+    assert!(error.is::<evenkeel::stack::deadline::Elapsed>(), "{error}");
 }
 
 /// So long is waited for what should come at once, before it is called stuck. Only a failure takes so long.

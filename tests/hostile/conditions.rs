@@ -4,7 +4,7 @@ use crate::promise::Promise;
 use evenkeel::{
     Endpoint, Error, ErrorKind, ObjectClient, Replication,
     client::object::{Property, VERIFY_PREFIX},
-    operator::Selector,
+    ops::operator::Selector,
     provider::{AnyObjectProvider, Capabilities, Capability, Memory, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         Call, Key,

@@ -8,7 +8,7 @@ use counted::{Counted, Manner};
 use evenkeel::{
     BoxError, Endpoint, ErrorKind, Failover, KvClient, ObjectClient, Replication,
     client::failover::Op,
-    operator::Selector,
+    ops::operator::Selector,
     provider::{Memory, MemoryTable},
     request::{Call, CallRecord, Key, OpClass, Safety, WriteId, kv, object},
 };

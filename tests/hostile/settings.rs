@@ -9,11 +9,13 @@ use crate::promise::{self, Promise};
 use evenkeel::{
     Endpoint, Failover, KvClient, ObjectClient, Replication,
     backfill::Backfill,
-    breaker,
     credentials::{self, Keeper, Lease},
-    probe,
+    ops::probe,
     provider::{Memory, MemoryTable},
-    retry::{self, Budget},
+    stack::{
+        breaker,
+        retry::{self, Budget},
+    },
 };
 use fastrand::Rng;
 use libtest_mimic::Trial;

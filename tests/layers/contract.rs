@@ -1,16 +1,18 @@
 //! Every layer keeps tower's contract.
 
 use evenkeel::{
-    breaker::{Breaker, BreakerLayer},
-    deadline::DeadlineLayer,
-    health::{HealthLayer, Tracker},
-    hedge::{Delay, HedgeLayer},
-    limit::{Admission, LimitLayer},
     request::{Call, OpClass},
-    retry::{Budget, RetryLayer, Settings},
-    route::{Member, Route, Vitals},
+    stack::{
+        breaker::{Breaker, BreakerLayer},
+        deadline::DeadlineLayer,
+        health::{HealthLayer, Tracker},
+        hedge::{Delay, HedgeLayer},
+        limit::{Admission, LimitLayer},
+        retry::{Budget, RetryLayer, Settings},
+        route::{Member, Route, Vitals},
+        timeout::{Limit, TimeoutLayer},
+    },
     testing::contract::{self, ProbeError, Watchful},
-    timeout::{Limit, TimeoutLayer},
     verdict::{Classify, Outcome, Sent, Verdict},
 };
 use std::{
@@ -130,7 +132,7 @@ async fn the_whole_stack() {
                     .layer(LimitLayer::new(vitals.admission.clone()))
                     .layer(HealthLayer::new(
                         vitals.tracker.clone(),
-                        evenkeel::timeout::Timed(AnyFault),
+                        evenkeel::stack::timeout::Timed(AnyFault),
                     ))
                     .layer(TimeoutLayer::new(Limit::learnt(vitals.tracker.clone())))
                     .service(inner.clone());

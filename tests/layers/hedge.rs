@@ -1,9 +1,11 @@
 use evenkeel::{
     BoxError,
-    hedge::{Delay, HedgeLayer},
     request::Call,
-    retry::Budget,
-    route::Exhausted,
+    stack::{
+        hedge::{Delay, HedgeLayer},
+        retry::Budget,
+        route::Exhausted,
+    },
 };
 use std::{
     sync::atomic::{AtomicU32, Ordering},

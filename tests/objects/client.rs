@@ -174,8 +174,8 @@ async fn s3_one_dead_from_construction() {
 mod flapping {
     use super::*;
     use evenkeel::{
-        breaker,
         drill::{Fault, FaultProxy, Rule, Scenario, Timeline},
+        stack::breaker,
     };
     use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! A standby that can do less than it is sent, and nobody said so. Virtual time, seeded.
 
-use evenkeel::{Endpoint, ErrorKind, Failover, limit, snapshot::Snapshot};
+use evenkeel::{Endpoint, ErrorKind, Failover, ops::snapshot::Snapshot, stack::limit};
 use std::{
     future::IntoFuture,
     io,

@@ -3,10 +3,10 @@
 use crate::store::{Store as ObjectStore, Trouble};
 use evenkeel::{
     Endpoint, Failover, ObjectClient,
-    breaker::Registry,
     endpoint::{Host, Role},
     provider::ObjectProvider,
     request::OpClass,
+    stack::breaker::Registry,
 };
 use std::{
     io,
@@ -257,7 +257,7 @@ fn at(place: &'static str, name: &'static str, store: &ObjectStore) -> Endpoint<
 fn breakers(client: &ObjectClient) -> Vec<&'static str> {
     let endpoints = client.snapshot().endpoints;
     let state =
-        |endpoint: &evenkeel::snapshot::EndpointSnapshot| endpoint.classes[OpClass::Read.index()].breaker.as_str();
+        |endpoint: &evenkeel::ops::snapshot::EndpointSnapshot| endpoint.classes[OpClass::Read.index()].breaker.as_str();
     endpoints.iter().map(state).collect()
 }
 
@@ -269,7 +269,7 @@ async fn two_endpoints_of_one_client_at_one_host_are_judged_apart() {
         .endpoint(at("minio.example", "dead", &dead))
         .endpoint(at("other.example", "used", &ObjectStore::new()).read_only())
         .endpoint(at("minio.example", "idle", &ObjectStore::new()).read_only())
-        .probes(evenkeel::probe::Settings::off())
+        .probes(evenkeel::ops::probe::Settings::off())
         .build()
         .unwrap();
     dead.always(Trouble::Reset);
@@ -288,7 +288,7 @@ async fn the_last_endpoint_is_not_left_because_another_client_left_it() {
             .endpoint(at("minio.example", "home", home))
             .endpoint(at("other.example", "standby", standby).read_only())
             .registry(registry.clone())
-            .probes(evenkeel::probe::Settings::off())
+            .probes(evenkeel::ops::probe::Settings::off())
             .build()
             .unwrap()
     };
@@ -382,7 +382,7 @@ async fn a_client_that_reaches_nobody_is_not_viable() {
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("home", home.clone()))
         .endpoint(Endpoint::new("standby", standby.clone()).read_only())
-        .probes(evenkeel::probe::Settings::off())
+        .probes(evenkeel::ops::probe::Settings::off())
         .build()
         .unwrap();
     client.put("k", "v").await.unwrap();

@@ -2,7 +2,7 @@
 
 use evenkeel::{
     Endpoint, Failover,
-    operator::{Refused, Selector},
+    ops::operator::{Refused, Selector},
     telemetry::Event,
 };
 use std::{

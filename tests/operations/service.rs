@@ -10,7 +10,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
-use evenkeel::{Endpoint, ObjectClient, Replication, operator::Selector};
+use evenkeel::{Endpoint, ObjectClient, Replication, ops::operator::Selector};
 use std::time::Duration;
 use tower::ServiceExt;
 

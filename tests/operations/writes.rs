@@ -3,7 +3,7 @@
 use crate::store::{Store, Table, Trouble};
 use evenkeel::{
     Endpoint, ErrorKind, Failover, KvClient, ObjectClient, Replication,
-    operator::{Action, Operator, Refused, Selector},
+    ops::operator::{Action, Operator, Refused, Selector},
     provider::{MemoryTable, ObjectProvider},
     request::{
         Key, OpClass,
@@ -193,7 +193,7 @@ async fn it_is_seen_and_it_counts_for_the_guard() {
     assert_eq!(viable(OpClass::Read), ["virginia", "ireland", "archive"]);
     assert_eq!(viable(OpClass::Write), ["ireland"]);
     // What is left takes writes alone: neither its writes nor all of it can be drained, nor may all calls go where none is taken.
-    let last = |proposal: evenkeel::operator::Proposal| {
+    let last = |proposal: evenkeel::ops::operator::Proposal| {
         let refused = proposal.apply().unwrap_err();
         assert!(
             matches!(refused, Refused::LeavesNothing { calls: "writes", .. }),

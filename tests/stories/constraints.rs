@@ -5,7 +5,7 @@ use crate::{
     client::{Does, Mishap, Table, Verdicts, ms, secs},
     store::{Store, Trouble},
 };
-use evenkeel::{Endpoint, ErrorKind, Failover, ObjectClient, Replication, endpoint::EU, probe};
+use evenkeel::{Endpoint, ErrorKind, Failover, ObjectClient, Replication, endpoint::EU, ops::probe};
 use tokio::time::sleep;
 
 /// Where a constraint is put.

@@ -9,7 +9,7 @@ use evenkeel::{
         Key, LegKind,
         object::{Get, Object, Put, PutAnswer},
     },
-    retry::Budget,
+    stack::retry::Budget,
     verdict::{Classify, Outcome},
 };
 use std::time::Duration;

@@ -4,7 +4,7 @@ use crate::{
     client::{ms, secs},
     store::{Store, Trouble},
 };
-use evenkeel::{Endpoint, Explanation, ObjectClient, Replication, probe};
+use evenkeel::{Endpoint, Explanation, ObjectClient, Replication, ops::probe};
 use std::collections::BTreeMap;
 use tokio::time::sleep;
 

@@ -170,7 +170,7 @@ async fn an_empty_budget_is_told_at_most_once_a_second() {
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let heard = Heard::default();
     let tables = builder([&virginia, &ireland])
-        .budget(evenkeel::retry::Budget::new(0.0, 0.0))
+        .budget(evenkeel::stack::retry::Budget::new(0.0, 0.0))
         .on_event(heard.listener())
         .build()
         .unwrap();

@@ -11,7 +11,7 @@ use evenkeel::{
         WriteId,
         kv::{Condition, Delete, Key, Limits, Put},
     },
-    retry::Budget,
+    stack::retry::Budget,
 };
 use futures_util::{StreamExt, future::join_all};
 use tokio::time::sleep;

@@ -4,7 +4,7 @@ use crate::{
     client::ms,
     store::{Store, Table, Trouble},
 };
-use evenkeel::{Endpoint, KvClient, ObjectClient, Replication, breaker::Registry, request::OpClass};
+use evenkeel::{Endpoint, KvClient, ObjectClient, Replication, request::OpClass, stack::breaker::Registry};
 use tokio::time::sleep;
 
 struct World {
@@ -93,7 +93,7 @@ impl World {
     }
 }
 
-fn breaker(snapshot: &evenkeel::snapshot::Snapshot) -> &'static str {
+fn breaker(snapshot: &evenkeel::ops::snapshot::Snapshot) -> &'static str {
     snapshot.endpoints[0].classes[OpClass::Read.index()].breaker.as_str()
 }
 

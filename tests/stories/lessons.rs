@@ -8,7 +8,7 @@ use evenkeel::{
     Endpoint, ErrorKind, ObjectClient, Replication,
     drill::{Fault, FaultLayer, Phase, Rule, Scenario, Target, Timeline},
     request::LegKind,
-    retry::Budget,
+    stack::retry::Budget,
     telemetry::Event,
     verdict::{Sent, Verdict, table, table::Symptom},
 };

@@ -3,7 +3,7 @@
 use crate::client::{Does, Heard, Mishap, Table, Tables, breaker, builder, ms, nothing_in_flight, reads, secs, two};
 use evenkeel::{
     Endpoint, Failover,
-    retry::{Budget, Settings},
+    stack::retry::{Budget, Settings},
     telemetry::Event,
 };
 use futures_util::future::join_all;

@@ -4,7 +4,7 @@ use crate::{
     client::{ms, secs},
     store::{Store, Trouble},
 };
-use evenkeel::{Endpoint, ErrorKind, ObjectClient, Replication, retry::Budget};
+use evenkeel::{Endpoint, ErrorKind, ObjectClient, Replication, stack::retry::Budget};
 use futures_util::StreamExt;
 use std::future::IntoFuture;
 use tokio::time::{sleep, timeout};

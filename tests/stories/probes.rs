@@ -5,7 +5,9 @@ use crate::{
     store::{Store, Trouble},
 };
 use evenkeel::{
-    Endpoint, ErrorKind, Failover, ObjectClient, Replication, operator::Selector, probe, request::OpClass,
+    Endpoint, ErrorKind, Failover, ObjectClient, Replication,
+    ops::{operator::Selector, probe},
+    request::OpClass,
     telemetry::Event,
 };
 use std::{future::IntoFuture, time::Duration};

@@ -16,10 +16,10 @@ use aws_sdk_s3::{
 use aws_smithy_http_client::{Builder, tls};
 use evenkeel::{
     ObjectClient, Replication,
-    breaker::Registry,
     drill::{DrillResolver, FaultProxy, Timeline},
     endpoint::Profile,
     provider::S3,
+    stack::breaker::Registry,
 };
 use std::{error::Error, time::Duration};
 

@@ -18,10 +18,10 @@ use aws_sdk_dynamodb::{
 use dynoxide::Database;
 use evenkeel::{
     Endpoint, KvClient, Replication,
-    breaker::Registry,
     drill::{FaultProxy, Timeline},
     endpoint::Profile,
     provider::DynamoDb,
+    stack::breaker::Registry,
 };
 use std::{error::Error, net::SocketAddr, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};

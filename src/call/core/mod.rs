@@ -7,10 +7,9 @@ use super::{Dependencies, Door, Engine, Fences, Mode, Protocol, StoreStack, Warm
 use crate::{
     BoxError,
     endpoint::{Constraints, Profile, Roster},
-    probe::Prober,
+    ops::probe::Prober,
     request::{Call, WriteId, bit},
-    retry,
-    stack::{self, Composed},
+    stack::{self, Composed, retry},
     telemetry::CallMetrics,
 };
 use futures_util::FutureExt;

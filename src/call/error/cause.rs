@@ -2,10 +2,10 @@
 
 use crate::model::ErrorKind;
 use crate::{
-    BoxError, deadline, limit,
+    BoxError,
     provider::{ProviderError, ProviderErrorKind},
     request::{CallRecord, Ended, LegRecord},
-    route::Barred,
+    stack::{deadline, limit, route::Barred},
     verdict::Verdict,
 };
 use std::any::Any;

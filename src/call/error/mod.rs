@@ -13,7 +13,7 @@ use crate::{
     model::ErrorKind,
     provider::ProviderError,
     request::{CallRecord, Safety, object::WriteId},
-    route::Exhausted,
+    stack::route::Exhausted,
 };
 use cause::Cause;
 use std::{fmt, sync::Arc};

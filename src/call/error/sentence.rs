@@ -1,7 +1,11 @@
 //! An error in one sentence: what failed, after how many attempts, what each endpoint answered, and what helps.
 
 use super::{Cause, ErrorKind, Inner, NotAsked};
-use crate::{call::Attempt, deadline, limit, verdict::Verdict};
+use crate::{
+    call::Attempt,
+    stack::{deadline, limit},
+    verdict::Verdict,
+};
 use std::{
     fmt::{self, Display, Formatter},
     sync::Arc,

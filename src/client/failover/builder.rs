@@ -9,7 +9,7 @@ use crate::{
         settings::{Settings, stack_setters},
     },
     endpoint::{Constraints, Roster},
-    probe::{Prober, lanes},
+    ops::probe::{Prober, lanes},
     stack::compose,
     telemetry::CallMetrics,
     verdict::Standard,
@@ -66,7 +66,7 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
     }
 
     /// Sets a cheap read that shows whether an endpoint is well (`list_tables` with a limit of 1, a key that does not
-    /// exist). The client sends the probe in the background, see [`probe`](mod@crate::probe). The probe's result is
+    /// exist). The client sends the probe in the background, see [`probe`](mod@crate::ops::probe). The probe's result is
     /// judged like any call's. Without a probe, nothing checks idle
     /// endpoints, and an endpoint that is out is tested by a call now and then; that call is sent to another endpoint
     /// as well.

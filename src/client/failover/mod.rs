@@ -53,9 +53,8 @@ use super::{Dependencies, WarmUp};
 use crate::{
     call::Engine,
     endpoint::Profile,
-    operator::Operator,
+    ops::{operator::Operator, snapshot::Snapshot},
     request::{Progress, Safety},
-    snapshot::Snapshot,
     stack::Stack,
     verdict::{Classify, Standard},
 };

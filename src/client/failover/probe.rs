@@ -2,7 +2,7 @@
 
 use super::{Invoke, Op};
 use crate::{
-    probe::{Sender, Sent},
+    ops::probe::{Sender, Sent},
     request::{Call, CallRecord, LegKind, OpClass, Safety},
     stack::Routed,
     verdict::Classify,

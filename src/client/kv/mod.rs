@@ -181,7 +181,7 @@ impl KvClient {
     /// Waiting increments with the same options then share one get and one compare-and-set, and each gets a sum of its
     /// own. They share one fate: if the answer is lost for good, each fails with `MaybeApplied`.
     ///
-    /// Against other clients, each lost race costs two more requests, paid from the [budget](crate::retry::Budget); the
+    /// Against other clients, each lost race costs two more requests, paid from the [budget](crate::stack::retry::Budget); the
     /// increment waits for the budget until the deadline. If an answer was lost *and* another client changed the value
     /// before this client could ask, the error is [`MaybeApplied`](crate::ErrorKind::MaybeApplied) and not retryable. A
     /// value that is no number, or a sum that is no `i64`, is [`Rejected`](crate::ErrorKind::Rejected).

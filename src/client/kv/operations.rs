@@ -115,7 +115,7 @@ impl KvCall<PutValue> {
     /// the attempt lands. [Late attempts](crate::client#late-attempts) names the exception: keys that are removed.
     ///
     /// `put_if_absent` and `compare_and_set` carry a condition anyway; `fenced` changes nothing there. Each race lost
-    /// to another client costs two more requests, paid from the [budget](crate::retry::Budget); the put waits for the
+    /// to another client costs two more requests, paid from the [budget](crate::stack::retry::Budget); the put waits for the
     /// budget until the deadline. After eight lost races the put fails with
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     pub const fn fenced(mut self) -> Self {

@@ -185,7 +185,7 @@ impl ObjectCall<PutObject> {
     ///
     /// A create and an [`if_match`](Self::if_match) carry a condition anyway; `fenced` changes nothing there. If the
     /// store has no such condition, the put is refused as [`Unsupported`](crate::ErrorKind::Unsupported). Each race
-    /// lost to another client costs two more requests, paid from the [budget](crate::retry::Budget); the put waits for
+    /// lost to another client costs two more requests, paid from the [budget](crate::stack::retry::Budget); the put waits for
     /// the budget until the deadline. After eight lost races the put fails with
     /// [`Unavailable`](crate::ErrorKind::Unavailable).
     pub fn fenced(mut self) -> Self {

@@ -3,33 +3,16 @@
 //! An attempt ends in many ways that say nothing of its endpoint: its caller had no patience, the object was huge
 //! everywhere, this process was stopped. So one place decides what counts. [`lesson`] is a pure function from how an
 //! attempt ended, who ended it and how old it was to one [`Lesson`]. Every station learns from the lesson alone:
-//! [`health`](crate::health) its latency and its fault share, the [`breaker`](crate::breaker) its strikes, the
-//! [`limit`](crate::limit) its queue.
-//!
-#![doc = include_str!("../../../docs/EVIDENCE.md")]
-//!
-//! ```
-//! use evenkeel::evidence::{Ending, Facts, Lesson, Whom, lesson};
-//! use evenkeel::verdict::Outcome;
-//! use std::time::Duration;
-//!
-//! let ms = Duration::from_millis;
-//! let facts = Facts { age: ms(30), late: ms(5), limit: ms(250), ..Facts::default() };
-//! // Its hedge, which began later, was back first.
-//! assert_eq!(lesson(Ending::Overtaken { after: ms(25), usual: true }, facts), Lesson::Late);
-//! // Its caller did not want to wait: that alone is hardly a sign.
-//! assert_eq!(lesson(Ending::Dropped, facts), Lesson::Left);
-//! // The same call ran into a limit elsewhere before: it is the request that takes long.
-//! let alike = Facts { age: ms(250), alike_elsewhere: true, ..facts };
-//! assert_eq!(lesson(Ending::Judged(Outcome::TIMED_OUT), alike), Lesson::Of(Whom::Request));
-//! ```
+//! [`health`](crate::stack::health) its latency and its fault share, the [`breaker`](crate::stack::breaker) its strikes, the
+//! [`limit`](crate::stack::limit) its queue.
+//! [The table](crate::guide::evidence).
 
 use crate::verdict::{Outcome, Sent, Verdict};
 use std::time::Duration;
 
 /// How an attempt ended, and who ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// The attempt came back, or ran into its limit, and was judged.
     Judged(Outcome),
     /// The attempt was dropped because another attempt of its call was back first.
@@ -45,7 +28,7 @@ pub enum Ending {
 
 /// What is known beside the ending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// How long the attempt was under way.
     pub age: Duration,
     /// The age from which on the attempt is late by the endpoint's own measure.
@@ -72,7 +55,7 @@ pub struct Facts {
 
 /// What an attempt's end teaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lesson {
+pub(crate) enum Lesson {
     /// The endpoint did its work. The time that it took is a latency sample.
     Good,
     /// The endpoint did its work. The time that it took says nothing of calls.
@@ -94,7 +77,7 @@ pub enum Lesson {
 
 /// The subject of an attempt's lesson, when that is not the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whom {
+pub(crate) enum Whom {
     /// This process, its clock or its network.
     Process,
     /// The caller: what the call asked for, or how little time the caller gave.
@@ -106,7 +89,7 @@ pub enum Whom {
 }
 
 /// The table. See the [module](self).
-pub fn lesson(ending: Ending, facts: Facts) -> Lesson {
+pub(crate) fn lesson(ending: Ending, facts: Facts) -> Lesson {
     use Lesson::{Alive, Fault, Good, Late, Of, Throttled};
     let well = matches!(ending, Ending::Judged(outcome) if outcome.verdict.is_healthy());
     if facts.stood_still {

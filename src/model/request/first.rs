@@ -6,8 +6,7 @@ use super::{
     leg::{Ended, LegRecord},
 };
 use crate::{
-    evidence::Lesson,
-    model::clock::Instant,
+    model::{clock::Instant, evidence::Lesson},
     verdict::{Detail, Outcome},
 };
 use std::{

@@ -58,7 +58,7 @@ impl Key {
     /// listings.
     pub const RESERVED: &str = ".evenkeel/";
 
-    /// The object that [probes](crate::probe) read. Only write probes, which are off by default, ever store this
+    /// The object that [probes](crate::ops::probe) read. Only write probes, which are off by default, ever store this
     /// object.
     pub const PROBE: &str = ".evenkeel/probe";
 

@@ -2,8 +2,7 @@
 
 use super::Flow;
 use crate::{
-    evidence::Lesson,
-    model::clock::Instant,
+    model::{clock::Instant, evidence::Lesson},
     verdict::{Detail, Outcome},
 };
 use std::{sync::Arc, time::Duration};
@@ -42,7 +41,7 @@ pub enum LegKind {
     /// The look finds out whose write is there. The budget never refuses it.
     Confirm,
     /// A probe from the background, which belongs to no call. It finds out whether the endpoint is well. See
-    /// [`probe`](crate::probe).
+    /// [`probe`](crate::ops::probe).
     Probe,
 }
 
@@ -92,7 +91,7 @@ pub enum Ended {
     Abandoned(Abandoned),
 }
 
-/// How a dropped attempt is judged: by its age. What its end teaches: [`evidence`](crate::evidence).
+/// How a dropped attempt is judged: by its age. What its end teaches: [`evidence`](crate::guide::evidence).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Abandoned {
     /// The attempt was younger than what is late at its endpoint.

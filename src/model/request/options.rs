@@ -13,11 +13,11 @@ use std::time::Duration;
 )]
 #[non_exhaustive]
 pub struct Options {
-    /// How long each attempt may take, whatever limit was learnt. See [`timeout`](crate::timeout).
+    /// How long each attempt may take, whatever limit was learnt. See [`timeout`](crate::stack::timeout).
     pub attempt_limit: Option<Duration>,
-    /// Whether a read is hedged. See [`hedge`](mod@crate::hedge).
+    /// Whether a read is hedged. See [`hedge`](mod@crate::stack::hedge).
     pub hedging: Option<bool>,
-    /// The call's name. Calls with the same name are measured together. See [`health`](crate::health#names).
+    /// The call's name. Calls with the same name are measured together. See [`health`](crate::stack::health#names).
     pub name: Option<&'static str>,
     /// After which outcomes the call is tried again. See [`request::Rule`](Rule).
     pub retry_when: Option<Rule>,

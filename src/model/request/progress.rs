@@ -14,7 +14,7 @@ use std::{
 /// A handle with which the code that moves an attempt's bytes reports them, so that a large body does not look like a
 /// silent endpoint.
 ///
-/// An attempt's limit is a limit on *silence*. A body that moves at the [least rate](crate::timeout::Limit::LEAST_RATE)
+/// An attempt's limit is a limit on *silence*. A body that moves at the [least rate](crate::stack::timeout::Limit::LEAST_RATE)
 /// or faster does not run into the limit. An endpoint's latency is the time to the first byte of its answer, so that
 /// large objects do not make the endpoint look slow for small ones.
 ///

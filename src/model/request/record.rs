@@ -339,7 +339,7 @@ impl CallRecord {
     }
 
     /// Notes whether another endpoint is asked, or will be, beside an attempt that is late. The late attempt then need
-    /// not end. See [`hedge`](crate::hedge).
+    /// not end. See [`hedge`](crate::stack::hedge).
     pub(crate) fn note_watched(&self, watched: bool) {
         self.watched.store(watched, Ordering::Relaxed);
     }

@@ -7,12 +7,12 @@ use crate::verdict::Outcome;
 ///
 /// | the rule says | read, idempotent write | write that must happen once |
 /// |---|---|---|
-/// | [`Table`](Again::Table) | as the [table](crate::retry::decide) says | as the table says |
+/// | [`Table`](Again::Table) | as the [table](crate::stack::retry::decide) says | as the table says |
 /// | [`Never`](Again::Never) | returned | returned |
 /// | [`WhereSafe`](Again::WhereSafe) | tried again | tried again if it was provably not sent, else returned |
 ///
 /// No rule repeats a write that must happen once and may have been applied. No rule goes beyond
-/// [`max_attempts`](crate::retry::Settings::max_attempts), the [budget](crate::retry::Budget) or the deadline. A rule
+/// [`max_attempts`](crate::stack::retry::Settings::max_attempts), the [budget](crate::stack::retry::Budget) or the deadline. A rule
 /// does not apply to hedges, which follow no outcome. Nor does it apply to what a store client asks beyond the attempts
 /// of one request: requests that prove absence, or find out whose write is there.
 ///
@@ -20,7 +20,7 @@ use crate::verdict::Outcome;
 /// after a failure.
 ///
 /// ```
-/// use evenkeel::retry::{self, Again};
+/// use evenkeel::stack::retry::{self, Again};
 /// use evenkeel::verdict::Verdict;
 /// use evenkeel::{Endpoint, Failover};
 /// use std::io;
@@ -54,7 +54,7 @@ pub type Rule = fn(Outcome) -> Again;
 /// What a [`Rule`] says of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Again {
-    /// Decide as the [table](crate::retry::decide) does.
+    /// Decide as the [table](crate::stack::retry::decide) does.
     Table,
     /// The call is not tried again.
     Never,

@@ -14,7 +14,7 @@ use tokio::time::Sleep;
 /// The waits of a call: its attempt limits, its hedge, its deadline.
 ///
 /// To register a timer costs more than everything else in the stack together. There is therefore one timer per call,
-/// and it is created only if the answer is not there at the first poll. Under a [deadline](crate::deadline) the timer
+/// and it is created only if the answer is not there at the first poll. Under a [deadline](crate::stack::deadline) the timer
 /// is set once a pass. Each station says until when it waits. The deadline, which is polled last and has the timer,
 /// sets the timer to the *earliest* of these moments.
 ///

@@ -28,7 +28,7 @@
 //!     async fn describe(&self) -> Result<(), io::Error> { Ok(()) }
 //! }
 //!
-//! let mut probes = evenkeel::probe::Settings::default();
+//! let mut probes = evenkeel::ops::probe::Settings::default();
 //! probes.idle = Some(Duration::from_secs(30));
 //! let tables = Failover::builder()
 //!     .endpoint(Endpoint::new("virginia", Table))

@@ -1,4 +1,4 @@
-use crate::{breaker::Gate, model::clock::Instant};
+use crate::{model::clock::Instant, stack::breaker::Gate};
 use std::time::Duration;
 
 /// When one endpoint is probed for one class. Pure.

@@ -3,13 +3,15 @@ use super::{
     policy::{End, Step, View, Watch},
 };
 use crate::{
-    breaker::{Attendant, Gate},
     endpoint::Roster,
     model::clock,
     ops::snapshot::ProbeSnapshot,
     request::{CallRecord, Ended, Leg, OpClass, bit},
-    route::Vitals,
-    stack::Composed,
+    stack::{
+        Composed,
+        breaker::{Attendant, Gate},
+        route::Vitals,
+    },
     telemetry::{Audience, Event, Reporter},
     verdict::Verdict,
 };

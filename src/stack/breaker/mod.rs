@@ -7,7 +7,7 @@
 //! numbers are in [`Settings`].
 //!
 //! ```
-//! use evenkeel::breaker::{Breaker, BreakerLayer, Open};
+//! use evenkeel::stack::breaker::{Breaker, BreakerLayer, Open};
 //! use evenkeel::request::Call;
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
@@ -23,11 +23,11 @@
 //! # }
 //! ```
 //!
-//! **Place in the stack**: outermost around an endpoint. The breaker reads the verdict that [`health`](crate::health)
+//! **Place in the stack**: outermost around an endpoint. The breaker reads the verdict that [`health`](crate::stack::health)
 //! wrote into the call's record. Used alone, it counts every error as a fault.
 //!
 //! **Cancel safety**: a dropped probe frees its slot. The age of a dropped attempt decides whether it counts, see
-//! [`health`](crate::health).
+//! [`health`](crate::stack::health).
 //!
 //! Throttling, the caller's own mistakes and local refusals never open a breaker. Connections that break together are
 //! one fault.
@@ -59,8 +59,10 @@ pub use state::State;
 
 use crate::{
     endpoint::Profile,
-    evidence::Lesson,
-    model::clock::{self, Instant},
+    model::{
+        clock::{self, Instant},
+        evidence::Lesson,
+    },
     request::OpClass,
     stack::sync::{
         Mutex,

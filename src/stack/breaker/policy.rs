@@ -1,8 +1,7 @@
 use super::{Settings, State, rate::Rate};
 use crate::{
-    evidence::Lesson,
-    health::{Ramp, Window},
-    model::{Cause, bounds::Bounded, clock::Instant},
+    model::{Cause, bounds::Bounded, clock::Instant, evidence::Lesson},
+    stack::health::{Ramp, Window},
 };
 use std::{collections::VecDeque, time::Duration};
 

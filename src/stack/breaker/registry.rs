@@ -30,7 +30,7 @@ use std::{
 /// Every client has its own registry. To let several clients share what they see, give them the same one:
 ///
 /// ```
-/// use evenkeel::{Endpoint, Failover, breaker::Registry};
+/// use evenkeel::{Endpoint, Failover, stack::breaker::Registry};
 ///
 /// let registry = Registry::new();
 /// let virginia = |name, client| Endpoint::new(name, client).provider("aws").region("us-east-1");

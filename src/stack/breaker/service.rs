@@ -1,12 +1,13 @@
 use super::{Breaker, Open, Passage};
 use crate::{
     BoxError,
-    evidence::Lesson,
-    health::{Tracker, UNLEARNT},
-    model::clock,
+    model::{clock, evidence::Lesson},
     request::{After, Call},
-    stack::is_local_refusal,
-    station::{Behind, Served, Station},
+    stack::{
+        health::{Tracker, UNLEARNT},
+        is_local_refusal,
+        station::{Behind, Served, Station},
+    },
 };
 use std::{
     pin::Pin,

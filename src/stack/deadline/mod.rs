@@ -4,7 +4,7 @@
 //! on the [`Call`](crate::request::Call)'s record is kept; otherwise this layer's limit counts from the call's start.
 //!
 //! ```
-//! use evenkeel::deadline::{DeadlineLayer, Elapsed};
+//! use evenkeel::stack::deadline::{DeadlineLayer, Elapsed};
 //! use evenkeel::request::Call;
 //! use std::{convert::Infallible, time::Duration};
 //! use tower::{Layer, ServiceExt, service_fn};

@@ -3,7 +3,7 @@ use crate::{
     BoxError,
     model::clock,
     request::{After, Call, Timer},
-    station::{Behind, Served, Station},
+    stack::station::{Behind, Served, Station},
 };
 use pin_project_lite::pin_project;
 use std::{

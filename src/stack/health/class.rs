@@ -1,7 +1,9 @@
 use super::{fault_share::FaultShare, latency::Latency, throttle::ThrottleShare};
 use crate::{
-    evidence::Lesson,
-    model::clock::{Instant, nanos},
+    model::{
+        clock::{Instant, nanos},
+        evidence::Lesson,
+    },
     verdict::{Outcome, Sent, Verdict},
 };
 use std::time::Duration;
@@ -132,7 +134,7 @@ impl ClassHealth {
     }
 }
 
-/// See [`timeout::Limit`](crate::timeout::Limit).
+/// See [`timeout::Limit`](crate::stack::timeout::Limit).
 pub(crate) const TIMES_P99: u32 = 8;
 pub(crate) const LIMIT_FLOOR: Duration = Duration::from_millis(250);
 

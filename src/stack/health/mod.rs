@@ -3,11 +3,11 @@
 //! The health layer stands near the client and judges every attempt (with a [`Classify`](crate::verdict::Classify)),
 //! *before* its error is boxed. The layer writes the outcome into the call's record, where breaker, hedge and retry
 //! find the outcome. The layer also writes the outcome into the endpoint's [`Tracker`], from which router, timeout and
-//! hedge learn: fault share, latency, attempts under way. [`evidence`](crate::evidence) alone decides what counts.
+//! hedge learn: fault share, latency, attempts under way. [`evidence`](crate::guide::evidence) alone decides what counts.
 //! Health is kept per class of operation, because reads heal before writes (S3, 2017).
 //!
 //! ```
-//! use evenkeel::health::{HealthLayer, Tracker};
+//! use evenkeel::stack::health::{HealthLayer, Tracker};
 //! use evenkeel::request::{Call, OpClass};
 //! use evenkeel::verdict::IoVerdicts;
 //! use std::{io, sync::Arc};

@@ -3,10 +3,12 @@ use super::tracker::Attempt as Measured;
 use crate::{
     BoxError,
     credentials::Standing,
-    evidence::{Ending, Lesson},
-    model::clock,
+    model::{
+        clock,
+        evidence::{Ending, Lesson},
+    },
     request::{Abandoned, Call, Ended},
-    station::{Behind, Served, Station},
+    stack::station::{Behind, Served, Station},
     telemetry::AttemptObserver,
     verdict::{Classify, Detail, Outcome, Sent},
 };

@@ -17,7 +17,7 @@ use std::time::Duration;
 ///
 /// `Retry-After` binds the endpoint only where refusals are no exception: one attempt in ten, or three of the last
 /// twelve. One header must not take the endpoint away. (The refused call itself keeps to the header, see
-/// [`retry`](crate::retry).)
+/// [`retry`](crate::stack::retry).)
 #[derive(Clone, Debug)]
 pub(crate) struct ThrottleShare {
     share: f64,

@@ -3,11 +3,13 @@ use super::{
     latency::Latency,
 };
 use crate::{
-    evidence::{Ending, Facts, Lesson, lesson},
-    limit::Admission,
-    model::Names,
-    model::clock::{Instant, nanos},
+    model::{
+        Names,
+        clock::{Instant, nanos},
+        evidence::{Ending, Facts, Lesson, lesson},
+    },
     request::{OpClass, Work},
+    stack::limit::Admission,
     verdict::{Sent, Verdict},
 };
 use std::{
@@ -515,7 +517,7 @@ fn known(nanos: &AtomicU64) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::{
-        evidence::Whom,
+        model::evidence::Whom,
         verdict::{Outcome, Sent, Verdict},
     };
 

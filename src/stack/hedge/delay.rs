@@ -1,8 +1,6 @@
 use crate::{
-    health::Tracker,
     request::{After, Call, CallRecord, Work, bit},
-    route::neighbours,
-    timeout::Limit,
+    stack::{health::Tracker, route::neighbours, timeout::Limit},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -61,7 +59,7 @@ impl Delay {
         self.tiers.get(index).map_or(index, |tier| usize::from(*tier))
     }
 
-    /// The delay at an endpoint so slow that it is [left](crate::route::neighbours) beside a less preferred, faster
+    /// The delay at an endpoint so slow that it is [left](crate::stack::route::neighbours) beside a less preferred, faster
     /// one: an attempt is then late when it would be late at the faster endpoint.
     fn beside_a_faster(&self, endpoint: Option<usize>, work: Work) -> Option<Duration> {
         let index = endpoint?;

@@ -7,7 +7,7 @@
 //!
 //! While nothing is learnt of the endpoint, a read is late after a second. The attempt that is then made elsewhere
 //! *stands beside* the first. The first goes on for up to half of what is left until the deadline
-//! ([`timeout`](crate::timeout)): nobody knows whether its endpoint is dead or far away. While the budget refuses the
+//! ([`timeout`](crate::stack::timeout)): nobody knows whether its endpoint is dead or far away. While the budget refuses the
 //! second attempt, the hedge asks the budget again each second.
 //!
 //! A body that flows is not late. Once an answer has begun, and its adapter [tells](crate::request::Progress) of the
@@ -16,14 +16,14 @@
 //! A read may serve as the first probe of an endpoint whose last failure was late. Such a read is asked elsewhere at
 //! the same time, so that its caller does not wait in vain. (An endpoint that fails at once costs the caller no time.)
 //!
-//! Hedges draw on the client's one [`Budget`](crate::retry::Budget), so they never double the load. Writes are never
+//! Hedges draw on the client's one [`Budget`](crate::stack::retry::Budget), so they never double the load. Writes are never
 //! hedged: two racing copies of one write answer each other's preconditions. A read can opt out of hedging
 //! ([`Options::hedging`](crate::request::Options::hedging)).
 //!
 //! ```
-//! use evenkeel::hedge::{Delay, HedgeLayer};
+//! use evenkeel::stack::hedge::{Delay, HedgeLayer};
 //! use evenkeel::request::Call;
-//! use evenkeel::retry::Budget;
+//! use evenkeel::stack::retry::Budget;
 //! use std::{sync::atomic::{AtomicU32, Ordering}, time::Duration};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!

@@ -3,9 +3,11 @@ use crate::{
     BoxError,
     model::clock,
     request::{After, Call, CallRecord, Ended, Leg, LegKind, Own, Safety},
-    retry::{Budget, Grant, Purse},
-    stack::is_local_refusal,
-    station::{Apart, Behind, Served, Station},
+    stack::{
+        is_local_refusal,
+        retry::{Budget, Grant, Purse},
+        station::{Apart, Behind, Served, Station},
+    },
     telemetry::Reporter,
     verdict::Verdict,
 };

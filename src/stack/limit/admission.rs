@@ -1,7 +1,9 @@
 use super::{PATIENCE, Rate, adaptive};
 use crate::{
-    evidence::Lesson,
-    model::clock::{self, Instant},
+    model::{
+        clock::{self, Instant},
+        evidence::Lesson,
+    },
     request::Call,
     stack::sync::{
         Mutex,

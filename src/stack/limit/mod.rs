@@ -18,7 +18,7 @@
 //! outage.
 //!
 //! ```
-//! use evenkeel::limit::{Admission, Full, LimitLayer};
+//! use evenkeel::stack::limit::{Admission, Full, LimitLayer};
 //! use evenkeel::request::Call;
 //! use tower::{Layer, ServiceExt, service_fn};
 //!

@@ -6,7 +6,7 @@ use crate::{
     BoxError,
     model::clock::{self},
     request::{After, Call, Own},
-    station::{Behind, Served, Station},
+    stack::station::{Behind, Served, Station},
 };
 use std::{
     pin::Pin,

@@ -22,7 +22,7 @@ use std::{
 /// grants one token per second, so that a client with little traffic can fail over at all.
 ///
 /// ```
-/// use evenkeel::retry::Budget;
+/// use evenkeel::stack::retry::Budget;
 ///
 /// let budget = Budget::default();
 /// let now = tokio::time::Instant::now();

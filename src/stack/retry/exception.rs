@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a request is sent that no budget may refuse. Each kind has a bound of its own and a count in the
-/// [snapshot](crate::snapshot::Snapshot::beyond_the_budget).
+/// [snapshot](crate::ops::snapshot::Snapshot::beyond_the_budget).
 ///
 /// | | | bound |
 /// |---|---|---|

@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use evenkeel::request::Call;
-//! use evenkeel::retry::RetryLayer;
+//! use evenkeel::stack::retry::RetryLayer;
 //! use std::sync::atomic::{AtomicU32, Ordering};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!

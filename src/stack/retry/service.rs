@@ -3,10 +3,12 @@ use crate::{
     BoxError,
     model::{bounds::Bounded, clock},
     request::{After, Call, CallRecord, Ended, Leg, LegKind, Own},
-    route::Exhausted,
-    station::{Apart, Behind, Served, Station},
+    stack::{
+        route::Exhausted,
+        station::{Apart, Behind, Served, Station},
+        timeout::Limit,
+    },
     telemetry::Reporter,
-    timeout::Limit,
 };
 use std::{
     pin::Pin,

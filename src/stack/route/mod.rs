@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use evenkeel::request::Call;
-//! use evenkeel::route::{Member, Route};
+//! use evenkeel::stack::route::{Member, Route};
 //! use tower::{ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -41,7 +41,7 @@ pub use super::refusal::{Barred, Exhausted};
 pub use service::Route;
 pub(crate) use service::Router;
 
-use crate::{breaker::Breaker, health::Tracker, limit::Admission};
+use crate::stack::{breaker::Breaker, health::Tracker, limit::Admission};
 use std::sync::Arc;
 
 /// What the layers around one endpoint have seen and decided, shared between these layers and the router.

@@ -15,7 +15,7 @@
 //! in the requests, or on this side.
 //!
 //! ```
-//! use evenkeel::route::neighbours::{Neighbour, left};
+//! use evenkeel::stack::route::neighbours::{Neighbour, left};
 //! use evenkeel::request::OpClass;
 //!
 //! let ill = Neighbour { faults: 0.17, whole: true, ..Neighbour::default() };

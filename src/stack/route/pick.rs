@@ -1,7 +1,7 @@
 //! The choice, pure: the known state of each endpoint goes in, one index comes out.
 //!
 //! ```
-//! use evenkeel::route::pick::{Candidate, choose};
+//! use evenkeel::stack::route::pick::{Candidate, choose};
 //!
 //! let well = |index, tier| Candidate { index, tier, share: 1.0, admitted: 1.0, cost: 1.0 };
 //! assert_eq!(choose(&[well(0, 0), well(1, 1)], 0.99), Some(0)); // the first tier takes everything

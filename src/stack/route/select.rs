@@ -4,9 +4,9 @@ use super::{
     pick::{Candidate, choose},
 };
 use crate::{
-    breaker::Admission,
     model::clock::Instant,
     request::{CallRecord, LegKind, OpClass, Work, bit},
+    stack::breaker::Admission,
 };
 use std::{
     cmp::Reverse,

@@ -4,11 +4,14 @@ use super::{
 };
 use crate::{
     BoxError,
-    limit::Full,
     model::clock::{self, Instant},
     request::{Call, CallRecord, LegKind, OpClass, bit},
-    stack::{is_local_refusal, orders::Orders},
-    station::{Behind, Served, Station},
+    stack::{
+        is_local_refusal,
+        limit::Full,
+        orders::Orders,
+        station::{Behind, Served, Station},
+    },
     telemetry::{Event, Reporter, shadow_difference},
 };
 use std::{

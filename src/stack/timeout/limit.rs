@@ -1,9 +1,9 @@
 use super::patience::Patience;
 use super::{Elapsed, WaitedFor};
 use crate::{
-    health::{self, Tracker, late_after},
     model::clock::nanos,
     request::{After, Call, CallRecord, LegKind, OpClass, Safety, Stage, Work},
+    stack::health::{self, Tracker, late_after},
 };
 use std::{sync::Arc, time::Duration};
 

@@ -21,7 +21,7 @@
 //! *within its call*: four times as long for each such attempt. Three cases differ:
 //!
 //! - A call that must happen once has only one attempt, which gets the longer limit at once.
-//! - A read that is also [asked elsewhere](crate::hedge) gets the longer limit at once when no other endpoint is left
+//! - A read that is also [asked elsewhere](crate::stack::hedge) gets the longer limit at once when no other endpoint is left
 //!   to ask.
 //! - While nothing was learnt, such a read goes on until half of what is left has passed: nobody knows whether the
 //!   endpoint is slow.
@@ -40,7 +40,7 @@
 //!
 //! ```
 //! use evenkeel::request::Call;
-//! use evenkeel::timeout::{Error, Limit, TimeoutLayer};
+//! use evenkeel::stack::timeout::{Error, Limit, TimeoutLayer};
 //! use std::{convert::Infallible, time::Duration};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!

@@ -3,7 +3,7 @@ use crate::{
     BoxError,
     model::clock::{self},
     request::{After, Call, Own},
-    station::{Behind, Served, Station},
+    stack::station::{Behind, Served, Station},
     verdict::{Classify, Detail, Outcome},
 };
 use std::{

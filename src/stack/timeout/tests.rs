@@ -3,9 +3,9 @@
 use super::{Elapsed, Error, Limit, TimeoutLayer, WaitedFor};
 use crate::{
     Endpoint, Failover,
-    health::Tracker,
     model::clock,
     request::{Call, CallRecord, Ended, OpClass, Progress, Safety},
+    stack::health::Tracker,
 };
 use std::{
     convert::Infallible,

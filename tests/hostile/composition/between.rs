@@ -5,14 +5,16 @@ use crate::promise::Promise;
 use evenkeel::{
     BoxError, Endpoint, ObjectClient,
     client::ObjectStack,
-    deadline::DeadlineLayer,
-    hedge::{Delay, HedgeLayer},
-    limit::{Admission, LimitLayer},
     provider::Memory,
     request::Call,
-    retry::{Budget, RetryLayer},
-    route::{Member, Route},
-    timeout::{Limit, TimeoutLayer},
+    stack::{
+        deadline::DeadlineLayer,
+        hedge::{Delay, HedgeLayer},
+        limit::{Admission, LimitLayer},
+        retry::{Budget, RetryLayer},
+        route::{Member, Route},
+        timeout::{Limit, TimeoutLayer},
+    },
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use libtest_mimic::Trial;
@@ -114,7 +116,7 @@ async fn an_attempts_limit_holds(between: Between) {
         let started = now();
         // One attempt: it must not happen twice.
         let error = stack(between, at, limit).oneshot(Call::new(())).await.unwrap_err();
-        assert!(error.is::<evenkeel::timeout::Elapsed>(), "{error}");
+        assert!(error.is::<evenkeel::stack::timeout::Elapsed>(), "{error}");
         assert!(
             started.elapsed() < limit + SLACK,
             "{between:?} at {at}: {:?}",
@@ -139,7 +141,7 @@ async fn an_attempts_limit_holds_on_another_thread() {
         .await
         .expect("every attempt ends by its limit");
     for error in errors {
-        assert!(error.unwrap().is::<evenkeel::timeout::Elapsed>());
+        assert!(error.unwrap().is::<evenkeel::stack::timeout::Elapsed>());
     }
 }
 

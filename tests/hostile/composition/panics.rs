@@ -5,8 +5,8 @@ use crate::promise::Promise;
 use evenkeel::{
     Endpoint, Failover,
     credentials::{Keeper, Lease},
+    ops::snapshot::Snapshot,
     request::Safety,
-    snapshot::Snapshot,
     telemetry::Event,
     verdict::{Classify, Outcome, Standard},
 };

@@ -7,8 +7,10 @@ use evenkeel::{
     backfill::Backfill,
     client::failover::Op,
     endpoint::Constraints,
-    operator::{Operator, Selector},
-    probe,
+    ops::{
+        operator::{Operator, Selector},
+        probe,
+    },
     provider::{Memory, MemoryTable, ObjectProvider},
     request::{Call, CallRecord, Key, OpClass, Safety, WriteId, kv, object},
 };

@@ -4,16 +4,18 @@ use super::{every, now};
 use crate::promise::{self, Promise};
 use evenkeel::{
     BoxError,
-    breaker::{Breaker, BreakerLayer},
     credentials::{Keeper, Lease},
-    deadline::DeadlineLayer,
-    health::Tracker,
-    hedge::{Delay, HedgeLayer},
-    limit::{Admission, LimitLayer},
     provider::{KvProvider, Memory, MemoryTable, ObjectProvider},
     request::{Call, CallRecord, Key, OpClass, Safety, WriteId, kv, object},
-    retry::{Budget, RetryLayer},
-    timeout::{Limit, TimeoutLayer},
+    stack::{
+        breaker::{Breaker, BreakerLayer},
+        deadline::DeadlineLayer,
+        health::Tracker,
+        hedge::{Delay, HedgeLayer},
+        limit::{Admission, LimitLayer},
+        retry::{Budget, RetryLayer},
+        timeout::{Limit, TimeoutLayer},
+    },
 };
 use fastrand::Rng;
 use libtest_mimic::Trial;

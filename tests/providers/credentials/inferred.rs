@@ -11,9 +11,9 @@ use aws_sdk_s3::{
 };
 use evenkeel::{
     Endpoint, ErrorKind, Failover, KvClient, ObjectClient, Replication,
+    ops::snapshot::Snapshot,
     provider::{DynamoDb, S3},
     request::OpClass,
-    snapshot::Snapshot,
 };
 use std::time::Duration;
 use tokio::time::sleep;

@@ -3,7 +3,7 @@ use crate::{
     client::{ms, secs},
     store::Trouble,
 };
-use evenkeel::{health::NAMES, request::OpClass};
+use evenkeel::{request::OpClass, stack::health::NAMES};
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use crate::{
 };
 use evenkeel::{
     ErrorKind,
-    retry::{self, Again, Rule},
+    stack::retry::{self, Again, Rule},
     verdict::Verdict,
 };
 

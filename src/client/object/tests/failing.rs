@@ -4,7 +4,7 @@ use super::{Fault, Scripted, client, said};
 use crate::{
     Endpoint, Error, ErrorKind, Explanation, ObjectClient, Replication,
     endpoint::{Profile, Roster},
-    operator::Selector,
+    ops::operator::Selector,
     provider::Memory,
     request::{Call, CallRecord, LegKind, OpClass, Safety, object::WriteId},
 };

@@ -1,7 +1,9 @@
 use super::{CallRecord, UNKNOWN, bit};
 use crate::{
-    evidence::Lesson,
-    model::clock::{self, Instant, nanos},
+    model::{
+        clock::{self, Instant, nanos},
+        evidence::Lesson,
+    },
     request::{
         After, Flow, Leg, LegKind, Progress, Safety,
         leg::{Ended, LegRecord},
