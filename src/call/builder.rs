@@ -2,7 +2,7 @@ use super::{Core, Protocol, StoreStack, probe};
 use crate::{
     BoxError, Endpoint,
     call::{
-        BuildError, Mode, Replication,
+        BuildError, Mode, Plan, Replication,
         core::Parts,
         dependencies::several_providers,
         settings::{Settings, stack_setters},
@@ -115,7 +115,7 @@ impl<P: Protocol> StoreBuilder<P> {
         let around_endpoints = std::mem::take(&mut self.around_endpoints);
         let around_calls = std::mem::take(&mut self.around_calls);
         let parts = self.parts()?;
-        let siblings: Arc<[Arc<str>]> = match parts.mode {
+        let siblings: Arc<[Arc<str>]> = match parts.plan.mode {
             Mode::Strong => parts
                 .roster
                 .iter()
@@ -168,18 +168,19 @@ impl<P: Protocol> StoreBuilder<P> {
             .unzip();
         let roster = Roster::new(profiles)?;
         BuildError::unless_keepers_make_sense(&roster)?;
-        let mode = Mode::of(&roster, &self.constraints, self.replication)?;
         let violations = self.constraints.violations(&roster);
+        BuildError::unless_some_permitted(&roster, &violations)?;
+        let plan = Plan::of(&roster, &violations, self.replication)?;
         let permitted = |(provider, violation): (_, &Option<_>)| violation.is_none().then_some(provider);
         let providers: Vec<_> = providers.into_iter().zip(violations.iter()).map(permitted).collect();
-        if mode == Mode::Strong {
+        if plan.mode == Mode::Strong {
             strong::<P>(&roster, &providers)?;
         }
         Ok(Parts {
             roster,
             providers,
             constraints: self.constraints,
-            mode,
+            plan,
             settings: self.settings,
             require_verified: self.require_verified,
             fenced: self.fenced,

@@ -1,7 +1,7 @@
 use super::{Answer, Core, Protocol, time_on_the_wire};
 use crate::{
     BoxError,
-    call::{Attempt, Error, Explanation, Mode, NotAsked, Refusal},
+    call::{Attempt, Error, Explanation, Mode, NotAsked, Plan, Refusal},
     client::Considered,
     endpoint::{Constraints, Violation},
     model::{
@@ -17,6 +17,7 @@ use crate::{
     verdict::{Outcome, Verdict},
 };
 use std::{
+    future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -33,6 +34,8 @@ pub struct Context<P: Protocol> {
     pub(crate) constraints: Constraints,
     /// The endpoints that this call must not use: those that break a constraint of the client or of the call.
     pub(crate) barred: u64,
+    /// The client's plan, narrowed to what this call may do.
+    pub(crate) plan: Plan,
     /// The caller's options for its attempts.
     pub(crate) told: Told,
     /// The call's passes so far.
@@ -240,6 +243,16 @@ impl<P: Protocol> Context<P> {
         Ok(())
     }
 
+    /// [`ask`](Self::ask), as a future that owns the call's context and may outlive the call.
+    pub(crate) fn leg(
+        self: &Arc<Self>,
+        request: P::Request,
+        aim: Aim,
+    ) -> impl Future<Output = Reply<P>> + Send + use<P> {
+        let cx = self.clone();
+        async move { cx.ask(request, aim).await }
+    }
+
     /// Sends a request through the stack once.
     pub(crate) async fn ask(&self, request: P::Request, aim: Aim) -> Reply<P> {
         let class = P::class(&request);
@@ -349,7 +362,7 @@ impl<P: Protocol> Context<P> {
         let roster = &self.core.engine.roster;
         let tried = self.passes().iter().fold(0, |set, call| set | call.record().picked());
         let class = self.passes().first().map_or(OpClass::Read, Call::class);
-        let creates = self.operation == "put" && self.core.mode == Mode::WriteOnce;
+        let creates = self.operation == "put" && self.core.plan.mode == Mode::WriteOnce;
         let considered = Considered::all(roster, |index| match (self.violation(index), self.pin) {
             (Some(violation), _) => Some(violation.to_string()),
             (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),

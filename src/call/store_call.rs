@@ -1,4 +1,4 @@
-use super::{Answer, Context, Core, Protocol, Turned};
+use super::{Answer, Context, Core, Protocol, Standing, Turned};
 use crate::{
     call::{
         Error, Explanation,
@@ -43,7 +43,10 @@ pub trait Operation: Send + Sized + 'static {
     /// The class under which the operation counts.
     const CLASS: OpClass;
     /// Runs the operation.
-    fn run(self, cx: &Context<Self::Protocol>) -> impl Future<Output = Result<(Self::Value, Answer), Error>> + Send;
+    fn run(
+        self,
+        cx: &Arc<Context<Self::Protocol>>,
+    ) -> impl Future<Output = Result<(Self::Value, Answer), Error>> + Send;
 }
 
 impl<O: Operation> StoreCall<O> {
@@ -66,7 +69,7 @@ impl<O: Operation> StoreCall<O> {
         Explained(self)
     }
 
-    async fn run(self) -> (Result<(O::Value, Answer), Error>, Context<O::Protocol>) {
+    async fn run(self) -> (Result<(O::Value, Answer), Error>, Arc<Context<O::Protocol>>) {
         let (cx, admitted) = enter(self.core, self.operation.name(), &self.options);
         let result = match admitted {
             Ok(()) => self.operation.run(&cx).await,
@@ -82,25 +85,27 @@ pub(crate) fn enter<P: Protocol>(
     core: Arc<Core<P>>,
     operation: &'static str,
     options: &CallOptions,
-) -> (Context<P>, Result<(), Turned>) {
+) -> (Arc<Context<P>>, Result<(), Turned>) {
     let started = clock::now();
     let barred = core.engine.barred_by(&options.constraints);
     let admitted = core.engine.enter(options, barred);
     let limit = options.deadline.unwrap_or(core.deadline);
     // What makes no sense must not be added to the clock.
     let limit = options.check().map_or(Duration::ZERO, |()| limit);
+    let pin = admitted.as_ref().ok().copied().flatten();
     let cx = Context {
+        plan: core.plan.for_call(Standing { barred, pin }),
         constraints: options.constraints.clone(),
         barred,
         operation,
         started,
         deadline: started + limit,
-        pin: admitted.as_ref().ok().copied().flatten(),
+        pin,
         told: options.attempts.clone(),
         passes: Mutex::default(),
         core,
     };
-    (cx, admitted.map(|_| ()))
+    (Arc::new(cx), admitted.map(|_| ()))
 }
 
 impl<O: Operation> IntoFuture for StoreCall<O> {

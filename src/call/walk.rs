@@ -1,6 +1,6 @@
 use super::{Aim, Context, Core, Protocol, Reply, enter};
 use crate::{
-    call::{Error, Explanation, Line, Merge, Mode, Next, NotAsked, Progress, options::CallOptions},
+    call::{Error, Explanation, Line, Merge, Next, NotAsked, Progress, options::CallOptions},
     model::{ErrorKind, clock},
     request::{OpClass, bit, members},
     stack::breaker::Admission,
@@ -89,8 +89,8 @@ enum Lost<P: Protocol> {
 
 impl<P: Paged> Walk<P> {
     pub(super) fn new(core: Arc<Core<P>>, query: P::Query, limit: Option<usize>, options: CallOptions) -> Self {
-        let lanes: Vec<_> = match (core.mode, &options.pin) {
-            (Mode::WriteOnce, None) => members(core.permitted())
+        let lanes: Vec<_> = match (core.plan.merge, &options.pin) {
+            (true, None) => members(core.plan.holders)
                 .map(|endpoint| Lane {
                     fixed: Some(endpoint),
                     ..Lane::default()
@@ -238,7 +238,7 @@ impl<P: Paged> Walk<P> {
         }
         let more = leads_on.is_some();
         at.came_from = endpoint.zip(leads_on);
-        self.possibly_stale |= self.core.may_lag(endpoint);
+        self.possibly_stale |= self.core.plan.may_lag(endpoint);
         self.foreign += foreign;
         // What this client, or another, stores for its own purposes is nobody's.
         let own = |entry: &P::Entry| entry.name().starts_with(P::RESERVED);
@@ -261,8 +261,7 @@ impl<P: Paged> Walk<P> {
             let Some(endpoint) = self.lanes[lane].fixed else {
                 return Err(Self::failure(cx, why));
             };
-            let holds_writes = self.core.writable() == 0 || self.core.writable() & bit(endpoint) != 0;
-            if holds_writes {
+            if self.core.plan.voters & bit(endpoint) != 0 {
                 self.missing.push(match why {
                     Lost::Failed(reply) => cx.not_asked(endpoint, Some(reply)),
                     Lost::Endless(_, why) => {

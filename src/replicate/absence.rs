@@ -1,81 +1,23 @@
 //! Reads, and the proof of *not found*.
 
-use crate::call::Mode;
 use crate::{
-    call::{Aim, Answer, Context, Core, Error, Protocol, Reply, winner},
+    call::{Aim, Answer, Context, Error, Protocol, Reply, gather, winner},
     model::ErrorKind,
     provider::ProviderErrorKind,
     request::{bit, members},
     verdict::Verdict,
 };
-use futures_util::{StreamExt, stream::FuturesUnordered};
-
-/// The endpoints that have to say *absent*, and those that have said so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tally {
-    voters: u64,
-    absent: u64,
-    /// One voter's word is enough: the voters are replicas in step.
-    any: bool,
-}
-
-impl Tally {
-    /// `absent`: the endpoints that have said so already.
-    pub(crate) fn new<P: Protocol>(core: &Core<P>, absent: u64) -> Self {
-        Self {
-            voters: voters(core),
-            absent,
-            any: core.mode == Mode::Strong,
-        }
-    }
-
-    pub(crate) const fn note(&mut self, endpoint: usize) {
-        self.absent |= bit(endpoint);
-    }
-
-    pub(crate) const fn absent(self) -> u64 {
-        self.absent
-    }
-
-    pub(crate) const fn is_proven(self) -> bool {
-        self.missing() == 0
-    }
-
-    /// The endpoints whose word is still needed.
-    pub(crate) const fn missing(self) -> u64 {
-        if self.any && self.voters & self.absent != 0 {
-            0
-        } else {
-            self.voters & !self.absent
-        }
-    }
-}
-
-/// The endpoints whose *absent* counts. A read-only copy lags behind its source, so it has no vote beside a writable
-/// endpoint.
-fn voters<P: Protocol>(core: &Core<P>) -> u64 {
-    match core.mode {
-        Mode::ProviderManaged { home: Some(home) } => bit(home),
-        Mode::WriteOnce | Mode::Strong if core.writable() != 0 => core.writable(),
-        Mode::ProviderManaged { home: None } | Mode::WriteOnce | Mode::Strong => core.permitted(),
-    }
-}
-
-/// The endpoints that may hold the key although the asked endpoint does not.
-pub(crate) fn holders<P: Protocol>(core: &Core<P>) -> u64 {
-    match core.mode {
-        Mode::ProviderManaged { home: Some(home) } => bit(home),
-        Mode::Strong => voters(core),
-        Mode::ProviderManaged { home: None } | Mode::WriteOnce => core.permitted(),
-    }
-}
+use std::{ops::ControlFlow, sync::Arc};
 
 /// A get or a head of one key.
 ///
 /// A pinned read asks that endpoint only. A conditional read asks the endpoint that gave the tag first. If that
 /// endpoint cannot answer, and the budget grants it, the read goes on elsewhere. There the tag means nothing and is not
 /// shown, so the read returns the body.
-pub(crate) async fn read<P: Protocol>(cx: &Context<P>, request: P::Request) -> Result<(P::Response, Answer), Error> {
+pub(crate) async fn read<P: Protocol>(
+    cx: &Arc<Context<P>>,
+    request: P::Request,
+) -> Result<(P::Response, Answer), Error> {
     if let Some(endpoint) = giver_of_the_tag(cx, &request) {
         let aim = Aim {
             deadline: Some(cx.preferring()),
@@ -110,7 +52,7 @@ fn has_answered<P: Protocol>(reply: &Reply<P>) -> bool {
 }
 
 async fn decide<P: Protocol>(
-    cx: &Context<P>,
+    cx: &Arc<Context<P>>,
     request: P::Request,
     reply: Reply<P>,
 ) -> Result<(P::Response, Answer), Error> {
@@ -129,7 +71,7 @@ async fn decide<P: Protocol>(
 
 fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response, Answer), Error> {
     let endpoint = reply.endpoint();
-    let possibly_stale = cx.core.may_lag(endpoint);
+    let possibly_stale = cx.core.plan.may_lag(endpoint);
     match reply.result {
         Ok(response) => {
             if !possibly_stale && let Some(tag) = P::tag_of(reply.call.request(), &response) {
@@ -148,46 +90,45 @@ fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response,
 
 /// Asks all endpoints that may hold the key, at once. The first endpoint that has the key wins.
 async fn prove<P: Protocol>(
-    cx: &Context<P>,
+    cx: &Arc<Context<P>>,
     request: P::Request,
     first: Reply<P>,
 ) -> Result<(P::Response, Answer), Error> {
-    let mut tally = Tally::new(&cx.core, first.absent_at());
-    let denied_by = match first.refusal() {
-        Some(ProviderErrorKind::Denied) => winner(first.record(), Verdict::Denied),
-        _ => None,
-    };
+    let mut absent = first.absent_at();
     let was_denied = first.refusal() == Some(ProviderErrorKind::Denied);
-    let asked_already = tally.absent | denied_by.map_or(0, bit);
+    let denied_by = was_denied.then(|| winner(first.record(), Verdict::Denied)).flatten();
     let mut failed: Vec<(usize, Reply<P>)> = Vec::new();
-    let mut absent = None;
-    if !tally.is_proven() {
-        let mut asks: FuturesUnordered<_> = members(holders(&cx.core) & !asked_already & !cx.barred)
-            .map(|endpoint| {
-                let request = request.clone();
-                async move { (endpoint, cx.ask(request, Aim::proof(endpoint)).await) }
-            })
-            .collect();
-        while let Some((endpoint, reply)) = asks.next().await {
+    let mut last = None;
+    if cx.plan.missing(absent) != 0 {
+        let asked_already = absent | denied_by.map_or(0, bit);
+        let legs = members(cx.plan.holders & !asked_already);
+        let legs = legs.map(|endpoint| (endpoint, cx.leg(request.clone(), Aim::proof(endpoint))));
+        // Breaks with the answer, or with nothing once the absence is proven.
+        let ended = gather(legs, |endpoint, reply| {
             match reply.refusal() {
                 Some(ProviderErrorKind::NotFound) => {
-                    tally.note(endpoint);
-                    absent = Some(reply);
-                    if tally.is_proven() {
-                        break;
+                    absent |= bit(endpoint);
+                    last = Some(reply);
+                    if cx.plan.missing(absent) == 0 {
+                        return ControlFlow::Break(None);
                     }
                 }
-                _ if has_answered(&reply) => return answer(cx, reply),
+                _ if has_answered(&reply) => return ControlFlow::Break(Some(reply)),
                 _ => failed.push((endpoint, reply)),
             }
+            ControlFlow::Continue(())
+        });
+        if let Some(Some(reply)) = ended.await {
+            return answer(cx, reply);
         }
     }
-    let absent_at = cx.names(tally.absent);
-    if tally.is_proven() {
-        let said_so = if was_denied { absent.unwrap_or(first) } else { first };
+    let absent_at = cx.names(absent);
+    let missing = cx.plan.missing(absent);
+    if missing == 0 {
+        let said_so = if was_denied { last.unwrap_or(first) } else { first };
         return Err(cx.fail(said_so).with_absence(absent_at, Vec::new()));
     }
-    let missing = members(tally.missing())
+    let missing = members(missing)
         .filter(|&endpoint| Some(endpoint) != denied_by)
         .map(|endpoint| {
             let place = failed.iter().position(|&(failed, _)| failed == endpoint);
@@ -200,35 +141,4 @@ async fn prove<P: Protocol>(
     Err(cx
         .refuse(ErrorKind::Unavailable, "whether it exists could not be told")
         .with_absence(absent_at, missing))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn absence_takes_every_voter_and_nobody_else() {
-        let mut tally = Tally {
-            voters: 0b011,
-            absent: 0b100,
-            any: false,
-        };
-        assert!(!tally.is_proven());
-        tally.absent |= 0b001;
-        assert_eq!(tally.missing(), 0b010);
-        tally.absent |= 0b010;
-        assert!(tally.is_proven());
-    }
-
-    #[test]
-    fn one_replica_in_step_speaks_for_all() {
-        let mut tally = Tally {
-            voters: 0b011,
-            absent: 0b100,
-            any: true,
-        };
-        assert_eq!(tally.missing(), 0b011);
-        tally.note(1);
-        assert!(tally.is_proven());
-    }
 }

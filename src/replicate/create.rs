@@ -14,7 +14,7 @@
 //! The last row is the price of failing over. In both last rows the answer says that an attempt is unresolved.
 
 use super::{
-    Accepted, Owner, Witness, Write,
+    Accepted, Owner, Write,
     declined::{cannot_create, full_at},
     owner, settle,
 };
@@ -129,19 +129,8 @@ async fn finish<P: Protocol>(
     lost: u64,
 ) -> Result<Accepted<P>, Error> {
     let here = reply.endpoint().map_or(0, bit);
-    let witness = Witness {
-        knows_all: false,
-        foreign_is_definite: true,
-        lost,
-    };
-    let settled = settle(
-        cx,
-        reply,
-        write.look,
-        (write.condition, write.id, write.known_id),
-        witness,
-    )
-    .await;
+    let about = (write.condition, write.id, write.known_id);
+    let settled = settle(cx, reply, write.look, about, lost).await;
     settled.map_err(|error| {
         let definite = error.kind() == ErrorKind::AlreadyExists && lost & !here == 0;
         match lost == 0 || definite {

@@ -18,7 +18,7 @@
 
 use super::{Accepted, Write, authority, fit::fit, of_the_home};
 use crate::{
-    call::{Aim, Context, Error, Mode, Pen, Protocol, Refusal, Reply, Seen},
+    call::{Aim, Context, Error, Pen, Protocol, Refusal, Reply, Seen},
     model::{ErrorKind, clock},
     provider::{
         Conditional, ProviderError,
@@ -45,10 +45,7 @@ pub(super) async fn write<P: Protocol>(
     pen: Option<&Pen<'_, P::Tag>>,
 ) -> Result<Accepted<P>, Error> {
     let written = run(cx, write, pen).await;
-    match cx.core.mode {
-        Mode::ProviderManaged { .. } => written.map_err(|error| of_the_home(cx, error)),
-        Mode::Strong | Mode::WriteOnce => written,
-    }
+    written.map_err(|error| of_the_home(cx, error))
 }
 
 async fn run<P: Protocol>(

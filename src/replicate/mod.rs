@@ -1,16 +1,15 @@
 //! How data gets to the other endpoints, and what the client can therefore promise.
 
 mod absence;
+mod authority;
 mod create;
 mod declined;
 mod fence;
 mod fit;
-mod provider_managed;
-mod strong;
 mod write_once;
 
-pub(crate) use absence::{Tally, holders, read};
-pub(crate) use provider_managed::of_the_home;
+pub(crate) use absence::read;
+pub(crate) use authority::{authority, of_the_home};
 
 use crate::{
     call::{Aim, Answer, Context, Error, Mode, Pen, Protocol, Reply},
@@ -59,11 +58,10 @@ pub(crate) struct Accepted<P: Protocol> {
 pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
     let (id, look, removes) = (write.id.clone(), write.look.clone(), write.removes);
     let pen = pen(cx, &look);
-    let accepted = match cx.core.mode {
-        Mode::WriteOnce => write_once::write(cx, write).await,
-        _ if write.condition == Condition::None => fence::write(cx, write, pen.as_ref()).await,
-        Mode::ProviderManaged { home } => provider_managed::write(cx, home, write).await,
-        Mode::Strong => strong::write(cx, write).await,
+    let accepted = match (cx.plan.mode, &write.condition) {
+        (Mode::WriteOnce, _) => write_once::write(cx, write).await,
+        (Mode::ProviderManaged | Mode::Strong, Condition::None) => fence::write(cx, write, pen.as_ref()).await,
+        (Mode::ProviderManaged | Mode::Strong, _) => authority::write(cx, write).await,
     };
     match accepted {
         Ok(accepted) => {
@@ -75,12 +73,12 @@ pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
 }
 
 /// Removes what is there, whatever it is.
-pub(crate) async fn delete<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
+pub(crate) async fn delete<P: Protocol>(cx: &Arc<Context<P>>, write: Write<P>) -> Result<Accepted<P>, Error> {
     let look = write.look.clone();
     let pen = pen(cx, &look);
-    let accepted = match cx.core.mode {
+    let accepted = match cx.plan.mode {
         Mode::WriteOnce => write_once::delete(cx, write.request).await,
-        Mode::ProviderManaged { .. } | Mode::Strong => fence::write(cx, write, pen.as_ref()).await,
+        Mode::ProviderManaged | Mode::Strong => fence::write(cx, write, pen.as_ref()).await,
     }?;
     written::<P>(pen.as_ref(), None);
     Ok(accepted)
@@ -94,23 +92,15 @@ pub(crate) async fn delete_if<P: Protocol>(
     look: P::Request,
     given_by: Arc<str>,
 ) -> Result<Accepted<P>, Error> {
-    match cx.core.mode {
-        Mode::ProviderManaged { home } => {
-            let pen = pen(cx, &look);
-            let accepted = provider_managed::delete_if(cx, home, request, look.clone(), given_by).await?;
-            written::<P>(pen.as_ref(), None);
-            Ok(accepted)
-        }
-        Mode::WriteOnce | Mode::Strong => Err(cx.refuse(
-            ErrorKind::Unsupported,
-            "under write_once no endpoint can speak for the others, so there is nothing that could judge a condition",
-        )),
-    }
+    let pen = pen(cx, &look);
+    let accepted = authority::delete_if(cx, request, look.clone(), given_by).await?;
+    written::<P>(pen.as_ref(), None);
+    Ok(accepted)
 }
 
 /// Keeps the tag that a read of this request's key found, for the next write of the key.
 fn remember<P: Protocol>(cx: &Context<P>, request: &P::Request, tag: &P::Tag) {
-    let Some(key) = P::key(request).filter(|_| cx.core.mode != Mode::WriteOnce) else {
+    let Some(key) = P::key(request).filter(|_| cx.plan.tags) else {
         return;
     };
     if P::judge_of(tag).is_some() {
@@ -120,7 +110,7 @@ fn remember<P: Protocol>(cx: &Context<P>, request: &P::Request, tag: &P::Tag) {
 
 /// Notes that a write of this key begins. `None`: no tag fences this client's writes.
 fn pen<'a, P: Protocol>(cx: &'a Context<P>, look: &P::Request) -> Option<Pen<'a, P::Tag>> {
-    let key = P::key(look).filter(|_| cx.core.mode != Mode::WriteOnce)?;
+    let key = P::key(look).filter(|_| cx.plan.tags)?;
     Some(cx.core.fences.write(key))
 }
 
@@ -128,18 +118,6 @@ fn pen<'a, P: Protocol>(cx: &'a Context<P>, look: &P::Request) -> Option<Pen<'a,
 fn written<P: Protocol>(pen: Option<&Pen<'_, P::Tag>>, tag: Option<&P::Tag>) {
     if let Some(pen) = pen {
         pen.done(tag.filter(|tag| P::judge_of(tag).is_some()).cloned(), clock::now());
-    }
-}
-
-/// The endpoints that hold the one truth about a key, and may judge a condition.
-pub(crate) fn authority<P: Protocol>(cx: &Context<P>) -> Result<Aim, Error> {
-    match cx.core.mode {
-        Mode::ProviderManaged { home } => provider_managed::usable(cx, home).map(Aim::only),
-        Mode::Strong => strong::aim(cx),
-        Mode::WriteOnce => Err(cx.refuse(
-            ErrorKind::Unsupported,
-            "under write_once no endpoint can speak for the others, so there is nothing that could judge a condition",
-        )),
     }
 }
 
@@ -211,37 +189,26 @@ async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, aim
     }
 }
 
-/// What an endpoint can say about a lost write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Witness {
-    /// The endpoint shows what any other endpoint has applied.
-    knows_all: bool,
-    /// Nothing can have replaced our own write, so a foreign write proves that ours never was there.
-    foreign_is_definite: bool,
-    /// Endpoints that lost an answer in an earlier pass.
-    lost: u64,
-}
-
 /// The end of a conditional write. If the write was refused where an earlier attempt may have been applied, looks whose
-/// write is there.
+/// write is there. `lost`: endpoints that lost an answer in an earlier pass.
 async fn settle<P: Protocol>(
     cx: &Context<P>,
     reply: Reply<P>,
     look: P::Request,
     (condition, id, known_id): (Condition, WriteId, bool),
-    witness: Witness,
+    lost: u64,
 ) -> Result<Accepted<P>, Error> {
     let met = match reply.refusal() {
         Some(ProviderErrorKind::AlreadyExists) => ErrorKind::AlreadyExists,
         Some(ProviderErrorKind::PreconditionFailed) => ErrorKind::PreconditionFailed,
-        Some(ProviderErrorKind::Conflict) => return unexplained(cx, reply, look, (&id, known_id), witness.lost).await,
+        Some(ProviderErrorKind::Conflict) => return unexplained(cx, reply, look, (&id, known_id), lost).await,
         _ => return Accepted::from(reply, cx),
     };
     let Some(endpoint) = reply.endpoint().filter(|_| condition != Condition::None) else {
         return Err(cx.fail(reply));
     };
-    let unknown_at = reply.maybe_applied_at() | witness.lost;
-    let visible = if witness.knows_all {
+    let unknown_at = reply.maybe_applied_at() | lost;
+    let visible = if cx.plan.witness.knows_all {
         unknown_at
     } else {
         unknown_at & bit(endpoint)
@@ -256,7 +223,7 @@ async fn settle<P: Protocol>(
     }
     match owner(cx, look, &id, aim).await {
         Owner::Own(tag) => Ok(Accepted::recognised(tag, endpoint, known_id, cx)),
-        Owner::Foreign | Owner::Gone if witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
+        Owner::Foreign | Owner::Gone if cx.plan.witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
             Err(cx.fail(reply).with_kind(met))
         }
         Owner::Foreign | Owner::Gone => Err(cx.fail(reply)),

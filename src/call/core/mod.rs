@@ -3,12 +3,12 @@ mod verifier;
 
 pub(crate) use passed_over::Why;
 
-use super::{Dependencies, Door, Engine, Fences, Mode, Protocol, StoreStack, WarmUp, settings::Settings};
+use super::{Dependencies, Door, Engine, Fences, Plan, Protocol, StoreStack, WarmUp, settings::Settings};
 use crate::{
     BoxError,
     endpoint::{Constraints, Profile, Roster},
     ops::probe::Prober,
-    request::{Call, WriteId, bit},
+    request::{Call, WriteId},
     stack::{self, Composed, retry},
     telemetry::CallMetrics,
 };
@@ -29,7 +29,7 @@ pub(super) struct Parts<P: Protocol> {
     /// The adapters of the endpoints that may be used.
     pub(super) providers: Vec<Option<P::Provider>>,
     pub(super) constraints: Constraints,
-    pub(super) mode: Mode,
+    pub(super) plan: Plan,
     pub(super) settings: Settings,
     pub(super) require_verified: bool,
     pub(super) fenced: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Core<P: Protocol> {
     /// The adapters of the endpoints that may be used. The other adapters are not kept, so that nothing can reach them.
     providers: Vec<Option<P::Provider>>,
     pub(crate) door: Door<P>,
-    pub(crate) mode: Mode,
+    pub(crate) plan: Plan,
     pub(crate) deadline: Duration,
     pub(crate) rng: Mutex<fastrand::Rng>,
     pub(crate) passed_over: PassedOver,
@@ -58,7 +58,7 @@ impl<P: Protocol> Core<P> {
         let Parts {
             roster,
             providers,
-            mode,
+            plan,
             settings,
             fenced,
             require_verified,
@@ -72,20 +72,19 @@ impl<P: Protocol> Core<P> {
             ..
         } = settings.stack;
         let names = roster.iter().map(|profile| profile.shared_name().clone());
-        let takes_writes = mode.takes_writes(&roster);
         let verifier = Verifier::new(names, audience.clone(), require_verified);
         Self {
             engine: Engine::new(
                 roster,
                 &composed,
-                takes_writes,
+                plan.write_to,
                 prober,
                 settings.name,
                 CallMetrics::new(audience.client, settings.call_listener),
             ),
             providers,
             door,
-            mode,
+            plan,
             deadline,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             passed_over: PassedOver::default(),
@@ -138,16 +137,6 @@ impl<P: Protocol> Core<P> {
         writable & !self.engine.barred
     }
 
-    /// Whether an answer of this endpoint may lag behind acknowledged writes.
-    pub(crate) fn may_lag(&self, endpoint: Option<usize>) -> bool {
-        match self.mode {
-            Mode::ProviderManaged { home } => home.is_none() || home != endpoint,
-            Mode::Strong => endpoint.is_none_or(|endpoint| self.writable() & bit(endpoint) == 0),
-            // What is written once cannot be outdated.
-            Mode::WriteOnce => false,
-        }
-    }
-
     pub(crate) fn draw_write_id(&self) -> WriteId {
         WriteId::generate(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -174,7 +163,7 @@ impl<P: Protocol> Core<P> {
         let names: Vec<_> = self.engine.roster.iter().map(Profile::name).collect();
         f.debug_struct(name)
             .field("endpoints", &names)
-            .field("mode", &self.mode)
+            .field("mode", &self.plan.mode)
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use super::{
     turns::{Batch, Counting, Terms, Turns, Work},
 };
 use crate::{
-    call::{Aim, Answer, Context, Core, Error, LONGEST_PAUSE, Operation},
+    call::{Aim, Answer, Context, Core, Error, LONGEST_PAUSE, Operation, Standing},
     model::ErrorKind,
     provider::ProviderErrorKind,
     replicate::{self, of_the_home},
@@ -70,7 +70,7 @@ impl Operation for Increment {
     const NAME: &'static str = "increment";
     const CLASS: OpClass = OpClass::Write;
 
-    async fn run(self, cx: &Context<Keys>) -> Result<(i64, Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Keys>>) -> Result<(i64, Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::item_fits(cx, &key, DIGITS))?;
         replicate::authority(cx)?;
@@ -140,14 +140,19 @@ impl Operation for Increment {
 fn work(core: Arc<Core<Keys>>, batch: Arc<Batch>) -> Shared<Work> {
     let work = async move {
         let (_turn, (started, deadline)) = batch.come().await;
+        let standing = Standing {
+            barred: batch.terms.barred,
+            pin: batch.terms.pin,
+        };
         let cx = batch.cx.get_or_init(|| Context {
+            plan: core.plan.for_call(standing),
             core,
             operation: Increment::NAME,
             started,
             deadline,
-            pin: batch.terms.pin,
+            pin: standing.pin,
             constraints: batch.constraints.clone(),
-            barred: batch.terms.barred,
+            barred: standing.barred,
             told: batch.terms.told.clone(),
             passes: Mutex::default(),
         });

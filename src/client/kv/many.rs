@@ -12,10 +12,10 @@ use super::{
     values::{Fetched, Stored},
 };
 use crate::{
-    call::{Aim, Answer, Context, Error, Operation, Refusal, Reply},
+    call::{Aim, Answer, Context, Error, Operation, Refusal, Reply, gather},
     model::{ErrorKind, clock},
     provider::{ProviderError, ProviderErrorKind},
-    replicate::{self, Tally, of_the_home},
+    replicate::{self, of_the_home},
     request::{
         OpClass, WriteId, bit,
         kv::{GetMany, Key, KvRequest, KvResponse, Put, PutAnswer, PutMany, Value},
@@ -24,8 +24,8 @@ use crate::{
     verdict::{Sent, Verdict},
 };
 use bytes::Bytes;
-use futures_util::{StreamExt, future::join_all, stream};
-use std::time::Duration;
+use futures_util::{StreamExt, stream};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc, time::Duration};
 
 /// A get of several keys that has not been sent yet.
 pub struct GetValues {
@@ -88,7 +88,7 @@ impl Operation for GetValues {
     const NAME: &'static str = "get_many";
     const CLASS: OpClass = OpClass::Read;
 
-    async fn run(self, cx: &Context<Keys>) -> Result<(Self::Value, Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Keys>>) -> Result<(Self::Value, Answer), Error> {
         let keys = cx.checked(self.keys)?;
         for key in &keys {
             cx.checked(door::fits(cx, key))?;
@@ -110,7 +110,7 @@ impl Operation for PutValues {
     const NAME: &'static str = "put_many";
     const CLASS: OpClass = OpClass::Write;
 
-    async fn run(self, cx: &Context<Keys>) -> Result<(Self::Value, Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Keys>>) -> Result<(Self::Value, Answer), Error> {
         let values = cx.checked(self.values)?;
         for (key, value) in &values {
             cx.checked(door::item_fits(cx, key, value.len()))?;
@@ -204,30 +204,28 @@ async fn again(cx: &Context<Keys>, class: OpClass, round: u32) -> Result<(), Ref
     cx.may_ask_more(class).then_some(()).ok_or(Refusal::Budget)
 }
 
-async fn get_batch(cx: &Context<Keys>, keys: Vec<Key>, fresh: bool) -> Vec<Result<Fetched, Error>> {
+async fn get_batch(cx: &Arc<Context<Keys>>, keys: Vec<Key>, fresh: bool) -> Vec<Result<Fetched, Error>> {
     let mut slots: Vec<Slot<Fetched>> = keys.iter().map(|_| Slot::OPEN).collect();
-    let mut tallies = vec![Tally::new(&cx.core, 0); keys.len()];
+    // The endpoints that called each key absent.
+    let mut absent = vec![0; keys.len()];
     let mut aim = Aim::default();
     let mut round = 0;
     loop {
-        let asked: Vec<usize> = open(&slots)
-            .into_iter()
-            .filter(|&at| tallies[at].absent() == 0)
-            .collect();
+        let asked: Vec<usize> = open(&slots).into_iter().filter(|&at| absent[at] == 0).collect();
         if asked.is_empty() {
             break;
         }
         let reply = cx.ask(request(&keys, &asked, fresh), aim).await;
         // Of a whole that failed the stack has tried what it could.
         let (whole, full) = (reply.result.is_err(), bytes(&reply) >= FULL);
-        take(cx, reply, &asked, &mut slots, &mut tallies);
+        take(cx, reply, &asked, &mut slots, &mut absent);
         if whole {
             break;
         }
         if full {
             continue;
         }
-        let left = open(&slots).into_iter().any(|at| tallies[at].absent() == 0);
+        let left = open(&slots).into_iter().any(|at| absent[at] == 0);
         if !left || round == AGAIN {
             break;
         }
@@ -238,10 +236,10 @@ async fn get_batch(cx: &Context<Keys>, keys: Vec<Key>, fresh: bool) -> Vec<Resul
         (aim, round) = (aim.again(), round + 1);
     }
     if cx.pin.is_none() {
-        prove(cx, &keys, fresh, &mut slots, &mut tallies).await;
+        prove(cx, &keys, fresh, &mut slots, &mut absent).await;
     }
-    let finished = slots.into_iter().zip(tallies);
-    finished.map(|(slot, tally)| finish(cx, slot, tally)).collect()
+    let finished = slots.into_iter().zip(absent);
+    finished.map(|(slot, absent)| finish(cx, slot, absent)).collect()
 }
 
 fn request(keys: &[Key], asked: &[usize], fresh: bool) -> KvRequest {
@@ -271,7 +269,7 @@ fn withheld<T>(slots: &mut [Slot<T>], refusal: Refusal) {
 }
 
 /// Notes the reply for the slots `asked`.
-fn take(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Slot<Fetched>], tallies: &mut [Tally]) {
+fn take(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Slot<Fetched>], absent: &mut [u64]) {
     let endpoint = reply.endpoint();
     let Reply { result, call } = reply;
     let results = match result {
@@ -293,11 +291,14 @@ fn take(cx: &Context<Keys>, reply: Reply<Keys>, asked: &[usize], slots: &mut [Sl
     };
     for (&at, result) in asked.iter().zip(results) {
         let slot = &mut slots[at];
+        if slot.done.is_some() {
+            continue;
+        }
         match result {
             Ok(value) => slot.done = Some(Ok(fetched(cx, value, endpoint))),
             Err(error) if error.kind() == ProviderErrorKind::NotFound => {
                 if let Some(endpoint) = endpoint {
-                    tallies[at].note(endpoint);
+                    absent[at] |= bit(endpoint);
                 }
                 slot.failed = Some(of_one_key(cx, &reply, error));
             }
@@ -317,60 +318,59 @@ fn fetched(cx: &Context<Keys>, value: Value, endpoint: Option<usize>) -> Fetched
     Fetched {
         value,
         answer: Answer {
-            possibly_stale: cx.core.may_lag(endpoint),
+            possibly_stale: cx.core.plan.may_lag(endpoint),
             ..answer_of(cx, endpoint)
         },
     }
 }
 
-/// If a copy called keys absent, asks all endpoints whose word is still needed, at once, in one batch each.
-async fn prove(cx: &Context<Keys>, keys: &[Key], fresh: bool, slots: &mut [Slot<Fetched>], tallies: &mut [Tally]) {
-    let holders = replicate::holders(&cx.core) & !cx.barred;
-    let asks = members(holders).filter_map(|endpoint| {
-        let asked: Vec<usize> = open(slots)
-            .into_iter()
-            .filter(|&at| tallies[at].absent() != 0 && !tallies[at].is_proven())
-            .filter(|&at| tallies[at].absent() & bit(endpoint) == 0)
-            .collect();
-        (!asked.is_empty()).then_some((endpoint, asked))
-    });
-    let asks = asks.map(|(endpoint, asked)| async move {
-        let reply = cx.ask(request(keys, &asked, fresh), Aim::proof(endpoint)).await;
-        (asked, reply)
-    });
-    for (asked, reply) in join_all(asks).await {
-        let wanted: Vec<bool> = asked.iter().map(|&at| slots[at].done.is_none()).collect();
-        if wanted.iter().all(|wanted| *wanted) {
-            take(cx, reply, &asked, slots, tallies);
-            continue;
+/// If a copy called keys absent, asks all endpoints whose word is still needed, at once, in one batch each. Of two
+/// endpoints that give the same key, the first to answer wins.
+async fn prove(cx: &Arc<Context<Keys>>, keys: &[Key], fresh: bool, slots: &mut [Slot<Fetched>], absent: &mut [u64]) {
+    let is_open = |slot: &Slot<_>, absent: u64| slot.done.is_none() && absent != 0 && cx.plan.missing(absent) != 0;
+    let doubtful = |slots: &[Slot<_>], absent: &[u64]| -> Vec<usize> {
+        let all = slots.iter().zip(absent).enumerate();
+        all.filter(|(_, (slot, absent))| is_open(slot, **absent))
+            .map(|(at, _)| at)
+            .collect()
+    };
+    let asked: BTreeMap<usize, Vec<usize>> = members(cx.plan.holders)
+        .map(|endpoint| {
+            let mut asked = doubtful(slots, absent);
+            asked.retain(|&at| absent[at] & bit(endpoint) == 0);
+            (endpoint, asked)
+        })
+        .filter(|(_, asked)| !asked.is_empty())
+        .collect();
+    let legs = asked
+        .iter()
+        .map(|(&endpoint, asked)| (endpoint, cx.leg(request(keys, asked, fresh), Aim::proof(endpoint))));
+    gather(legs, |endpoint, reply| {
+        take(cx, reply, &asked[&endpoint], slots, absent);
+        if doubtful(slots, absent).is_empty() {
+            return ControlFlow::Break(());
         }
-        // Another has given some of these meanwhile; the first word stands.
-        let mut kept: Vec<_> = asked.iter().map(|&at| slots[at].done.take()).collect();
-        take(cx, reply, &asked, slots, tallies);
-        for (&at, kept) in asked.iter().zip(&mut kept) {
-            if kept.is_some() {
-                slots[at].done = kept.take();
-            }
-        }
-    }
+        ControlFlow::Continue(())
+    })
+    .await;
 }
 
 /// The result for a key.
-fn finish(cx: &Context<Keys>, slot: Slot<Fetched>, tally: Tally) -> Result<Fetched, Error> {
+fn finish(cx: &Context<Keys>, slot: Slot<Fetched>, absent: u64) -> Result<Fetched, Error> {
     if let Some(done) = slot.done {
         return done;
     }
     let failed = slot.failed.unwrap_or_else(|| cx.nonsense());
-    if tally.absent() == 0 {
+    if absent == 0 {
         return Err(failed);
     }
-    let absent_at = cx.names(tally.absent());
-    if tally.is_proven() || cx.pin.is_some() {
+    let absent_at = cx.names(absent);
+    if cx.plan.missing(absent) == 0 || cx.pin.is_some() {
         return Err(cx
             .refuse(ErrorKind::NotFound, "no such key")
             .with_absence(absent_at, Vec::new()));
     }
-    let missing = members(tally.missing()).map(|endpoint| cx.not_asked(endpoint, None));
+    let missing = members(cx.plan.missing(absent)).map(|endpoint| cx.not_asked(endpoint, None));
     Err(cx
         .refuse(ErrorKind::Unavailable, "whether it exists could not be told")
         .with_absence(absent_at, missing.collect()))

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A get that has not been sent yet.
 pub struct GetValue {
@@ -175,7 +175,7 @@ impl Operation for GetValue {
     const NAME: &'static str = "get";
     const CLASS: OpClass = OpClass::Read;
 
-    async fn run(self, cx: &Context<Keys>) -> Result<(Fetched, Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Keys>>) -> Result<(Fetched, Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::fits(cx, &key))?;
         let get = Get {
@@ -209,7 +209,7 @@ impl Operation for PutValue {
         }
     }
 
-    async fn run(self, cx: &Context<Keys>) -> Result<(Stored, Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Keys>>) -> Result<(Stored, Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::item_fits(cx, &key, self.value.len()))?;
         cx.checked(Put::check_life(self.time_to_live))?;
@@ -217,7 +217,7 @@ impl Operation for PutValue {
             cx.checked(id.check())?;
         }
         let condition = match self.wanted {
-            Wanted::Store if cx.core.mode == Mode::WriteOnce => Condition::Absent,
+            Wanted::Store if cx.core.plan.mode == Mode::WriteOnce => Condition::Absent,
             Wanted::Store => Condition::Always,
             Wanted::Create => {
                 replicate::authority(cx)?;
@@ -263,7 +263,7 @@ impl Operation for DeleteValue {
         }
     }
 
-    async fn run(self, cx: &Context<Keys>) -> Result<((), Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Keys>>) -> Result<((), Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::fits(cx, &key))?;
         let id = cx.core.draw_write_id();

@@ -280,7 +280,7 @@ impl Operation for PutObject {
     const NAME: &'static str = "put";
     const CLASS: OpClass = OpClass::Write;
 
-    async fn run(self, cx: &Context<Objects>) -> Result<(Stored, Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(Stored, Answer), Error> {
         let key = door::addressable(cx, self.key)?;
         if let PutMode::IfMatch(tag) = &self.mode {
             cx.checked(door::condition(tag))?;
@@ -328,7 +328,7 @@ impl Operation for GetObject {
     const NAME: &'static str = "get";
     const CLASS: OpClass = OpClass::Read;
 
-    async fn run(self, cx: &Context<Objects>) -> Result<(Fetched, Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(Fetched, Answer), Error> {
         let key = door::addressable(cx, self.key)?;
         if let Some(range) = &self.range {
             cx.checked(door::range(range))?;
@@ -357,7 +357,7 @@ impl Operation for HeadObject {
     const NAME: &'static str = "head";
     const CLASS: OpClass = OpClass::Read;
 
-    async fn run(self, cx: &Context<Objects>) -> Result<(FetchedMeta, Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(FetchedMeta, Answer), Error> {
         let key = door::addressable(cx, self.key)?;
         match replicate::read(cx, ObjectRequest::Head(Head::new(key))).await? {
             (ObjectResponse::Head(meta), answer) => Ok((
@@ -378,7 +378,7 @@ impl Operation for DeleteObject {
     const NAME: &'static str = "delete";
     const CLASS: OpClass = OpClass::Write;
 
-    async fn run(self, cx: &Context<Objects>) -> Result<((), Answer), Error> {
+    async fn run(self, cx: &Arc<Context<Objects>>) -> Result<((), Answer), Error> {
         let key = door::addressable(cx, self.key)?;
         if let Some(tag) = &self.if_match {
             cx.checked(door::condition(tag))?;

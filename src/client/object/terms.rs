@@ -4,7 +4,7 @@ use crate::{
     endpoint::Profile,
     model::ErrorKind,
     provider::{Conditional, ObjectProvider, terms_wrong},
-    request::{bit, members, object::Terms},
+    request::{members, object::Terms},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -87,9 +87,9 @@ fn is_about(scope: &str, profile: &Profile) -> bool {
 
 /// The endpoints that the put may go to.
 fn targets(cx: &Context<Objects>) -> impl Iterator<Item = usize> + use<> {
-    let writable = match cx.core.mode {
-        Mode::ProviderManaged { home } => home.map_or(0, bit),
-        Mode::WriteOnce | Mode::Strong => cx.core.writable() & !cx.core.lacking(Conditional::Create),
+    let lacking = match cx.plan.mode {
+        Mode::WriteOnce => cx.core.lacking(Conditional::Create),
+        Mode::ProviderManaged | Mode::Strong => 0,
     };
-    members(writable & !cx.barred & cx.pin.map_or(u64::MAX, bit))
+    members(cx.plan.write_to & !lacking)
 }
