@@ -10,9 +10,12 @@ use evenkeel::{
     request::kv::{GetMany, Limits, PutAnswer, PutMany, Value},
     verdict::{Outcome, Sent, Verdict},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 /// A table whose batches leave every other key undone, for so many batches.
@@ -182,4 +185,24 @@ async fn batches_are_as_small_as_the_strictest_endpoint_wants() {
         (7, 3)
     );
     assert!(client.get_many([""; 0]).await.unwrap().is_empty());
+}
+
+/// Two of three tables have the keys between them; the third hangs, and nobody waits for its word.
+#[tokio::test(start_paused = true)]
+async fn a_hanging_table_does_not_delay_keys_that_others_hold() {
+    let (client, [virginia, ireland, paris]) = client::<3>(Replication::write_once());
+    seed(&virginia.memory, "a", "v", "a").await;
+    seed(&ireland.memory, "b", "v", "b").await;
+    paris.always(Trouble::Hang);
+    let began = tokio::time::Instant::now();
+    let got = client.get_many(["a", "b"]).await.unwrap();
+    let from: Vec<_> = got
+        .iter()
+        .map(|result| result.as_ref().map_or("?", |value| value.endpoint()))
+        .collect();
+    assert_eq!(from, ["virginia", "ireland"]);
+    assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    // A key that nobody else has stays unknown.
+    let got = client.get_many(["a", "c"]).await.unwrap();
+    assert_eq!(got[1].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
 }
