@@ -1,39 +1,4 @@
 //! The hosts that a client contacts, and the hosts that seemingly independent endpoints share.
-//!
-//! Two providers are no two failure domains if both get their tokens from one host. A client's `dependencies()` lists
-//! every host that the client will contact: for the data, for credentials, for keys.
-//!
-//! ```
-//! use evenkeel::{Endpoint, Failover, endpoint::Role};
-//!
-//! let client = Failover::builder()
-//!     .endpoint(Endpoint::new("aws", ()).provider("aws")
-//!         .depends_on("s3.eu-west-1.amazonaws.com", Role::Data)
-//!         .depends_on("login.example.com", Role::Credentials))
-//!     .endpoint(Endpoint::new("stackit", ()).provider("stackit")
-//!         .depends_on("object.storage.eu01.onstackit.cloud", Role::Data)
-//!         .depends_on("login.example.com", Role::Credentials))
-//!     .build()
-//!     .unwrap();
-//! let dependencies = client.dependencies();
-//! assert!(dependencies.allows("s3.eu-west-1.amazonaws.com:443") && !dependencies.allows("sts.amazonaws.com"));
-//!
-//! // One login for both: if it is down, both are.
-//! let shared = dependencies.shared();
-//! assert_eq!(shared[0].to_string(), "login.example.com: aws (credentials), stackit (credentials)");
-//! ```
-//!
-//! # How they are known
-//! - The adapters `S3`, `DynamoDb`, `AzureBlob` and `Redis` read their data's host from their client's configuration.
-//! - A [`Keeper`](crate::credentials::Keeper) names the host that it [asks](crate::credentials::Keeper::asks). An
-//!   endpoint with the keeper as its [`credentials`](crate::Endpoint::credentials) depends on that host, too.
-//! - You declare the rest with [`Endpoint::depends_on`](crate::Endpoint::depends_on): everything for a
-//!   [`Failover`](crate::Failover), whose clients are opaque; the data hosts for `Gcs`, `Cosmos` and `GenericStore`,
-//!   whose SDKs do not tell them (`storage.googleapis.com`; `shop.documents.azure.com` and
-//!   `shop-*.documents.azure.com`); the hosts of an SDK's own credentials, see [`credentials`](crate::credentials).
-//!
-//! [`Dependencies::unknown`] holds the endpoints whose data host is unknown. While there are any, the list is
-//! incomplete. The list cannot show what stands behind a host: a provider's region depends on more than its name.
 
 use crate::{
     endpoint::{Host, Profile, Role, Roster},
@@ -42,6 +7,41 @@ use crate::{
 use std::{fmt, sync::Arc};
 
 /// Every host that a client will contact. `Display` prints a table.
+///
+/// Two providers are no two failure domains if both get their tokens from one host. A client's `dependencies()` lists
+/// every host that the client will contact: for the data, for credentials, for keys.
+///
+/// ```
+/// use evenkeel::{Endpoint, Failover, endpoint::Role};
+///
+/// let client = Failover::builder()
+///     .endpoint(Endpoint::new("aws", ()).provider("aws")
+///         .depends_on("s3.eu-west-1.amazonaws.com", Role::Data)
+///         .depends_on("login.example.com", Role::Credentials))
+///     .endpoint(Endpoint::new("stackit", ()).provider("stackit")
+///         .depends_on("object.storage.eu01.onstackit.cloud", Role::Data)
+///         .depends_on("login.example.com", Role::Credentials))
+///     .build()
+///     .unwrap();
+/// let dependencies = client.dependencies();
+/// assert!(dependencies.allows("s3.eu-west-1.amazonaws.com:443") && !dependencies.allows("sts.amazonaws.com"));
+///
+/// // One login for both: if it is down, both are.
+/// let shared = dependencies.shared();
+/// assert_eq!(shared[0].to_string(), "login.example.com: aws (credentials), stackit (credentials)");
+/// ```
+///
+/// # How they are known
+/// - The adapters `S3`, `DynamoDb`, `AzureBlob` and `Redis` read their data's host from their client's configuration.
+/// - A [`Keeper`](crate::credentials::Keeper) names the host that it [asks](crate::credentials::Keeper::asks). An
+///   endpoint with the keeper as its [`credentials`](crate::Endpoint::credentials) depends on that host, too.
+/// - You declare the rest with [`Endpoint::depends_on`](crate::Endpoint::depends_on): everything for a
+///   [`Failover`](crate::Failover), whose clients are opaque; the data hosts for `Gcs`, `Cosmos` and `GenericStore`,
+///   whose SDKs do not tell them (`storage.googleapis.com`; `shop.documents.azure.com` and
+///   `shop-*.documents.azure.com`); the hosts of an SDK's own credentials, see [`credentials`](crate::credentials).
+///
+/// [`Dependencies::unknown`] holds the endpoints whose data host is unknown. While there are any, the list is
+/// incomplete. The list cannot show what stands behind a host: a provider's region depends on more than its name.
 #[derive(Clone, Debug, Default)]
 pub struct Dependencies {
     list: Vec<Dependency>,

@@ -20,7 +20,7 @@ macro_rules! store_methods {
             }
 
             /// Every host that this client contacts, as far as the hosts are known. See
-            /// [`dependencies`](crate::call::dependencies).
+            /// [`dependencies`](crate::client::Dependencies).
             pub fn dependencies(&self) -> crate::call::Dependencies {
                 self.core.dependencies()
             }

@@ -6,7 +6,7 @@ mod build_error;
 mod builder;
 pub(crate) mod context;
 mod core;
-pub mod dependencies;
+mod dependencies;
 mod engine;
 mod error;
 mod explanation;

@@ -24,7 +24,7 @@
 //! | `.deadline(d)` | 10 s | how long the call may take, with all its attempts |
 //! | `.attempt_limit(d)` | the limit [learnt](crate::stack::timeout) from the endpoint | how long each attempt may take |
 //! | `.hedging(false)` | reads are [hedged](crate::stack::hedge) | whether a late read is sent to a second endpoint as well |
-//! | `.retry_when(rule)` | the [table](crate::stack::retry::decide) | after which outcomes the call is tried again: a [rule](crate::stack::retry::Rule); the builder's rule is in [`retry::Settings`](crate::stack::retry::Settings::when) |
+//! | `.retry_when(rule)` | the [table](crate::stack::retry) | after which outcomes the call is tried again: a [rule](crate::stack::retry::Rule); the builder's rule is in [`retry::Settings`](crate::stack::retry::Settings::when) |
 //! | `.named("report")` | `get`, `put`, `read` …, all measured together | the call's name in explanations and errors; calls of one name [are measured apart](crate::stack::health#names) |
 //! | `.pin("virginia")` | the best endpoint | only this endpoint (calls only) |
 //! | `.only_locations(["DE"])`, `.not_under_jurisdiction_of("US")` | the client's own [constraints](crate::endpoint::Constraints) | fewer endpoints |
@@ -112,7 +112,7 @@ pub mod object;
 
 pub use crate::call::{
     Attempt, BuildError, Collected, Considered, Dependencies, Dependency, Explained, Explanation, Known, Pages,
-    PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed, dependencies,
+    PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed,
 };
 pub use failover::{Failover, FailoverBuilder};
 pub use kv::{KvClient, KvClientBuilder};

@@ -28,7 +28,8 @@ mod roster;
 pub use constraint::{Constraints, EU, Violation};
 pub use host::{Host, Role};
 pub use profile::Profile;
-pub use roster::{InvalidRoster, Roster};
+pub use roster::InvalidRoster;
+pub(crate) use roster::Roster;
 
 use std::sync::Arc;
 
@@ -128,7 +129,7 @@ impl<C> Endpoint<C> {
     }
 
     /// Declares that the endpoint needs this host, for the hosts that a client's `dependencies()` [cannot
-    /// know](crate::call::dependencies) by itself.
+    /// know](crate::client::Dependencies) by itself.
     #[must_use]
     pub fn depends_on(mut self, host: impl Into<Host>, role: Role) -> Self {
         self.profile.depends_on.push((host.into(), role));

@@ -2,17 +2,8 @@ use super::{Endpoint, Profile};
 use std::{collections::HashSet, sync::Arc};
 
 /// The endpoints of one client, in the order of listing. An endpoint's index is its place in the roster.
-///
-/// ```
-/// use evenkeel::endpoint::{Profile, Roster};
-///
-/// let roster = Roster::new([Profile::named("virginia"), Profile::named("ireland")]).unwrap();
-/// assert_eq!(roster.index_of("ireland"), Some(1));
-/// assert_eq!(roster.home(), Some(0));
-/// assert!(Roster::new([Profile::named("twice"), Profile::named("twice")]).is_err());
-/// ```
 #[derive(Clone, Debug)]
-pub struct Roster(Arc<[Profile]>);
+pub(crate) struct Roster(Arc<[Profile]>);
 
 /// Why a list of endpoints was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -53,7 +44,7 @@ impl Roster {
     ///
     /// # Errors
     /// [`InvalidRoster`] says what is wrong with the list.
-    pub fn new(profiles: impl IntoIterator<Item = Profile>) -> Result<Self, InvalidRoster> {
+    pub(crate) fn new(profiles: impl IntoIterator<Item = Profile>) -> Result<Self, InvalidRoster> {
         let profiles: Arc<[Profile]> = profiles.into_iter().collect();
         if profiles.is_empty() {
             return Err(InvalidRoster::Empty);
@@ -86,38 +77,33 @@ impl Roster {
 
     /// How many endpoints the roster has: 1 to 64.
     #[allow(clippy::len_without_is_empty, reason = "a roster is never empty")]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The endpoint at `index`.
-    pub fn get(&self, index: usize) -> Option<&Profile> {
+    pub(crate) fn get(&self, index: usize) -> Option<&Profile> {
         self.0.get(index)
     }
 
     /// The name of the endpoint at `index`; an index out of range reads `?`.
-    pub fn name(&self, index: usize) -> &str {
+    pub(crate) fn name(&self, index: usize) -> &str {
         self.get(index).map_or("?", Profile::name)
     }
 
     /// The name of the endpoint at `index`, shared.
-    pub fn shared_name(&self, index: usize) -> Arc<str> {
+    pub(crate) fn shared_name(&self, index: usize) -> Arc<str> {
         self.get(index).map_or_else(|| "?".into(), |p| p.shared_name().clone())
     }
 
     /// The index of the endpoint of this name.
-    pub fn index_of(&self, name: &str) -> Option<usize> {
+    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|profile| profile.name() == name)
     }
 
     /// All endpoints in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Profile> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Profile> {
         self.0.iter()
-    }
-
-    /// The home: the first endpoint that is not read-only.
-    pub fn home(&self) -> Option<usize> {
-        self.0.iter().position(|profile| !profile.is_read_only())
     }
 
     /// A set with the bit of every endpoint for which `which` holds.
@@ -168,13 +154,5 @@ mod tests {
                 "{said}"
             );
         }
-    }
-
-    #[test]
-    fn the_home_is_the_first_that_may_be_written_to() {
-        let roster = Roster::new([profile(Endpoint::new("a", ()).read_only()), Profile::named("b")]).unwrap();
-        assert_eq!(roster.home(), Some(1));
-        assert_eq!(roster.set_of(|_, p| p.is_read_only()), 0b01);
-        assert_eq!((roster.name(1), roster.name(7)), ("b", "?"));
     }
 }

@@ -199,7 +199,7 @@ pub trait ObjectProvider: Send + Sync + 'static {
 
     /// The hosts to which the adapter's client sends data requests, as far as the configuration says. The list is empty
     /// if the client contacts no host. The default is `None`: the hosts are unknown. See
-    /// [`dependencies`](crate::call::dependencies).
+    /// [`dependencies`](crate::client::Dependencies).
     fn hosts(&self) -> Option<Vec<Host>> {
         None
     }

@@ -100,7 +100,7 @@ pub enum Event {
         reason: Arc<str>,
     },
     /// Reported when a client is built: endpoints of different providers need the same host, so they fail together.
-    /// See [`dependencies`](crate::call::dependencies).
+    /// See [`dependencies`](crate::client::Dependencies).
     SharedDependency {
         /// Which host.
         host: Arc<str>,

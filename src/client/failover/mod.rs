@@ -246,7 +246,7 @@ impl<C, K> Failover<C, K> {
     }
 
     /// Every declared host. This client does not know which hosts its endpoints' clients contact. See
-    /// [`dependencies`](crate::call::dependencies).
+    /// [`dependencies`](crate::client::Dependencies).
     pub fn dependencies(&self) -> Dependencies {
         self.core.engine.dependencies()
     }

@@ -121,14 +121,6 @@ impl CallRecord {
         }
     }
 
-    /// The same record with this deadline.
-    #[must_use]
-    #[inline]
-    pub fn due(self, at: Instant) -> Self {
-        self.set_deadline(at);
-        self
-    }
-
     /// Allows only endpoint `index`.
     #[must_use]
     #[inline]
@@ -167,7 +159,7 @@ impl CallRecord {
     /// then says nothing of *all* endpoints.
     #[must_use]
     #[inline]
-    pub const fn narrowed(mut self, narrowed: bool) -> Self {
+    pub(crate) const fn narrowed(mut self, narrowed: bool) -> Self {
         self.narrowed = narrowed;
         self
     }
@@ -210,7 +202,7 @@ impl CallRecord {
 
     /// See [`told`](Self::told).
     #[inline]
-    pub fn options(&self) -> &Options {
+    pub(crate) fn options(&self) -> &Options {
         self.told.options()
     }
 
@@ -283,7 +275,7 @@ impl CallRecord {
 
     /// When the call began.
     #[inline]
-    pub const fn started(&self) -> Instant {
+    pub(crate) const fn started(&self) -> Instant {
         self.started
     }
 

@@ -7,7 +7,7 @@ use crate::verdict::Outcome;
 ///
 /// | the rule says | read, idempotent write | write that must happen once |
 /// |---|---|---|
-/// | [`Table`](Again::Table) | as the [table](crate::stack::retry::decide) says | as the table says |
+/// | [`Table`](Again::Table) | as the [table](crate::stack::retry) says | as the table says |
 /// | [`Never`](Again::Never) | returned | returned |
 /// | [`WhereSafe`](Again::WhereSafe) | tried again | tried again if it was provably not sent, else returned |
 ///
@@ -54,7 +54,7 @@ pub type Rule = fn(Outcome) -> Again;
 /// What a [`Rule`] says of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Again {
-    /// Decide as the [table](crate::stack::retry::decide) does.
+    /// Decide as the [table](crate::stack::retry) does.
     Table,
     /// The call is not tried again.
     Never,

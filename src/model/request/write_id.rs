@@ -12,7 +12,7 @@ impl WriteId {
     pub const MAX_BYTES: usize = 64;
 
     /// A new id from this generator.
-    pub fn generate(rng: &mut fastrand::Rng) -> Self {
+    pub(crate) fn generate(rng: &mut fastrand::Rng) -> Self {
         Self(format!("{:032x}", rng.u128(..)).into())
     }
 

@@ -253,7 +253,7 @@ impl Breaker {
     }
 
     /// The share of its normal traffic that the endpoint may carry: 0 unless closed, 0.1–1 on the ramp, else 1.
-    pub fn share(&self, class: OpClass, now: Instant) -> f64 {
+    pub(crate) fn share(&self, class: OpClass, now: Instant) -> f64 {
         if self.untroubled(class) {
             return 1.0;
         }
@@ -287,7 +287,8 @@ impl Breaker {
     }
 
     /// The share of faults in this class' window, 0–1.
-    pub fn fault_share(&self, class: OpClass, now: Instant) -> f64 {
+    #[cfg(evenkeel_loom)]
+    pub(crate) fn fault_share(&self, class: OpClass, now: Instant) -> f64 {
         self.with(class, |c| c.policy.fault_share(now))
     }
 

@@ -468,6 +468,7 @@ impl Policy {
     }
 
     /// The share of faults in the window, 0–1.
+    #[cfg(evenkeel_loom)]
     pub(crate) fn fault_share(&mut self, now: Instant) -> f64 {
         self.window.counts(now).bad_share()
     }

@@ -217,7 +217,7 @@ impl Tracker {
     }
 
     /// The names that calls were given so far. The first [`NAMES`](super::NAMES) are told apart.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.named.each().map(|(name, _)| name)
     }
 
@@ -255,7 +255,7 @@ impl Tracker {
     /// timer's resolution). While the p99 is not known, a second. (Otherwise attempts at an endpoint that was dead
     /// before the first call would never be late.)
     #[inline]
-    pub fn late_after(&self, work: impl Into<Work>) -> Duration {
+    pub(crate) fn late_after(&self, work: impl Into<Work>) -> Duration {
         self.p99(work).map_or(UNLEARNT, late_after)
     }
 
@@ -305,12 +305,6 @@ impl Tracker {
         self.publish(class, &health);
     }
 
-    /// The share of its normal traffic that a throttling endpoint bears, 0.02–1; 1 while the endpoint does not
-    /// throttle.
-    pub fn admitted(&self, class: OpClass, now: Instant) -> f64 {
-        self.lock(class).throttle.share(now)
-    }
-
     /// When an attempt last succeeded.
     pub fn last_success(&self, class: OpClass) -> Option<Instant> {
         self.lock(class).last_success
@@ -319,11 +313,6 @@ impl Tracker {
     /// When an attempt last ended, however it ended; `None` while none has.
     pub(crate) fn last_seen(&self, class: OpClass) -> Option<Instant> {
         self.lock(class).last_seen
-    }
-
-    /// What one more attempt here would cost: peak-EWMA latency × (attempts under way + 1), in nanoseconds.
-    pub fn cost(&self, work: impl Into<Work>, now: Instant) -> f64 {
-        self.standing(work.into(), now).cost
     }
 
     /// All that the router weighs, for the price of one look (two for a call with a name).
@@ -569,9 +558,9 @@ mod tests {
         let now = crate::model::clock::now();
         let (unknown, known) = (Tracker::new(), Tracker::new());
         known.went_well(OpClass::Read.into(), now, Duration::from_secs(5));
-        assert!(unknown.cost(OpClass::Read, now) < known.cost(OpClass::Read, now));
+        assert!(unknown.standing(OpClass::Read.into(), now).cost < known.standing(OpClass::Read.into(), now).cost);
         unknown.enter(OpClass::Read, || now);
-        assert!(unknown.cost(OpClass::Read, now) > known.cost(OpClass::Read, now));
+        assert!(unknown.standing(OpClass::Read.into(), now).cost > known.standing(OpClass::Read.into(), now).cost);
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Budget {
         due
     }
 
-    /// Asks for an extra attempt.
+    /// Asks for an extra attempt. `now` is tokio's clock, so that a test with paused time can run the budget.
     pub fn withdraw(&self, now: Instant) -> bool {
         self.bank(now).withdraw(now)
     }

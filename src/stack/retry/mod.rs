@@ -4,9 +4,20 @@
 //! endpoint waits: with full jitter, and at least as long as that endpoint asked for in `Retry-After`. (For that
 //! header a call waits no longer than [`Settings::max_backoff`]: one header must not hold up a call for a day.)
 //!
-//! The verdict and the call's [`Safety`](crate::request::Safety) decide what may be repeated at all: see the table at
-//! [`decide`]. Your own rule may decide otherwise where that is safe, see [`Rule`]. A write that must happen once is
-//! repeated only when it was provably not sent.
+//! The verdict and the call's [`Safety`](crate::request::Safety) decide what may be tried again at all:
+//!
+//! | outcome | read | idempotent write | write that must happen once |
+//! |---|---|---|---|
+//! | success, answer, absent, the caller's mistake | return | return | return |
+//! | throttled | again | again | return |
+//! | unreachable, faulty: not sent | again | again | again |
+//! | unreachable, faulty: maybe sent | again | again | return |
+//! | denied: not sent (credentials could not be loaded, the clocks differ) | again | again | again |
+//! | denied: credentials that just worked were refused | again | again | return |
+//! | denied: otherwise | return | return | return |
+//!
+//! Your own rule may decide otherwise where that is safe, see [`Rule`]. A write that must happen once is repeated only
+//! when it was provably not sent.
 //!
 //! All extra attempts, hedges included, draw on one [`Budget`]. When the budget is empty, the call returns the
 //! failure. No budget may refuse certain requests: see [`Exception`].
@@ -44,7 +55,8 @@ pub use crate::request::{Again, Rule};
 pub use budget::Budget;
 pub use exception::Exception;
 pub(crate) use exception::Exceptions;
-pub use policy::{Decision, Settings, decide};
+pub use policy::Settings;
+pub(crate) use policy::{Decision, decide};
 pub(crate) use purse::{Grant, Purse};
 pub(crate) use rule::decide_by;
 

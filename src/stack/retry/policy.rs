@@ -24,7 +24,7 @@ pub struct Settings {
     pub backoff: Duration,
     /// The cap of every wait, doubled or asked for by an endpoint. Default 2 s. At most a day.
     pub max_backoff: Duration,
-    /// Your own rule: after which outcomes a call is tried again. Default none: the [table](decide) decides.
+    /// Your own rule: after which outcomes a call is tried again. Default none: the [table](super) decides.
     pub when: Option<Rule>,
 }
 
@@ -57,7 +57,7 @@ impl Settings {
     /// The waits before the first, second, … return: *full jitter*, each a uniform draw between 0 and a cap that
     /// doubles ("Exponential Backoff And Jitter", AWS architecture blog, 2015). The caps come from `backon`. The draw
     /// is our own, because `backon` adds its jitter after its clamp and can exceed the maximum.
-    pub fn waits(&self, rng: &mut fastrand::Rng) -> impl Iterator<Item = Duration> {
+    pub(crate) fn waits(&self, rng: &mut fastrand::Rng) -> impl Iterator<Item = Duration> {
         let mut rng = rng.fork();
         let sane = self.clone().bounded();
         ExponentialBuilder::default()
@@ -72,25 +72,15 @@ impl Settings {
 
 /// What to do after an attempt's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Return the result as the call's answer.
     Return,
     /// Try again, at another endpoint if there is one.
     TryAgain,
 }
 
-/// The decision table. `ended` is `None` where no layer judged the attempt; then only `succeeded` counts.
-///
-/// | outcome | read | idempotent write | write that must happen once |
-/// |---|---|---|---|
-/// | success, answer, absent, the caller's mistake | return | return | return |
-/// | throttled | again | again | return |
-/// | unreachable, faulty: not sent | again | again | again |
-/// | unreachable, faulty: maybe sent | again | again | return |
-/// | denied: not sent (credentials could not be loaded, the clocks differ) | again | again | again |
-/// | denied: credentials that just worked were refused | again | again | return |
-/// | denied: otherwise | return | return | return |
-pub fn decide(ended: Option<Ended>, succeeded: bool, safety: Safety) -> Decision {
+/// The [table](super) of what is tried again. `ended` is `None` where no layer judged the attempt; then only `succeeded` counts.
+pub(crate) fn decide(ended: Option<Ended>, succeeded: bool, safety: Safety) -> Decision {
     let repeatable = safety != Safety::Once;
     let again = match ended {
         Some(Ended::Judged(outcome)) => match outcome.verdict {
@@ -168,6 +158,32 @@ mod tests {
         assert_eq!(asked_for(&[leg(0, Some(3)), leg(1, None)]), Duration::ZERO);
         // What it said last counts.
         assert_eq!(asked_for(&[leg(0, None), leg(0, Some(2))]), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn settings_without_sense_still_give_waits() {
+        for backoff in [
+            Duration::ZERO,
+            Duration::from_nanos(1),
+            Duration::from_secs(90),
+            Duration::MAX,
+        ] {
+            for max_backoff in [
+                Duration::ZERO,
+                Duration::from_nanos(1),
+                Duration::from_secs(90),
+                Duration::MAX,
+            ] {
+                let settings = Settings {
+                    backoff,
+                    max_backoff,
+                    ..Settings::default()
+                };
+                let mut rng = fastrand::Rng::with_seed(7);
+                let waits = settings.waits(&mut rng).take(100);
+                assert_eq!(waits.filter(|wait| *wait <= DAY).count(), 100, "{settings:?}");
+            }
+        }
     }
 
     proptest! {

@@ -1,9 +1,9 @@
 //! Chooses an endpoint for every attempt.
 //!
 //! Spill, don't flip: a tier carries what its endpoints bear, and the rest goes to the next tier. Within a tier the
-//! router takes the endpoint with the lowest cost, peak-EWMA × attempts under way ([`pick`]).
+//! router takes the endpoint with the lowest cost, peak-EWMA × attempts under way.
 //!
-//! An endpoint that fails or is slow beside a healthier one keeps a trickle ([`neighbours`]). An endpoint whose
+//! An endpoint that fails or is slow beside a healthier one keeps a trickle. An endpoint whose
 //! breaker is open gets nothing but a probe when one is due. An endpoint that throttles gets the share that it can
 //! bear. A full endpoint is passed over. When *every* endpoint looks bad, the endpoint that succeeded last stays in
 //! use: then this host's own network, DNS or credentials are the likelier cause.
@@ -32,8 +32,8 @@
 //!
 //! **Cancel safety**: the router holds nothing.
 
-pub mod neighbours;
-pub mod pick;
+pub(crate) mod neighbours;
+pub(crate) mod pick;
 mod select;
 mod service;
 

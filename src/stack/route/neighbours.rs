@@ -29,11 +29,11 @@ use std::time::Duration;
 
 /// The share of its traffic that a left endpoint keeps. At a hundred calls a second this share shows a recovery within
 /// seconds, at five within minutes.
-pub const TRICKLE: f64 = 0.04;
+pub(crate) const TRICKLE: f64 = 0.04;
 
 /// What the comparison knows of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Neighbour {
+pub(crate) struct Neighbour {
     /// Lower is preferred.
     pub tier: u8,
     /// The share of its recent attempts that failed or were late, 0–1.
@@ -58,7 +58,7 @@ const BETTER: f64 = 4.0;
 const SLOWER: u32 = 3;
 
 /// Which of `all` are left, as a bit set (bit i is the i-th). `before`: the ones left so far.
-pub fn left(all: &[Neighbour], class: OpClass, before: u64) -> u64 {
+pub(crate) fn left(all: &[Neighbour], class: OpClass, before: u64) -> u64 {
     let leave = if class == OpClass::Write { LEAVE_WRITES } else { LEAVE };
     let mut left = 0;
     for (index, this) in all.iter().enumerate() {

@@ -13,11 +13,11 @@
 
 /// Envoy's over-provisioning factor: a tier keeps all its traffic until under 1/1.4 = 71 % of the tier is healthy. The
 /// rest of the tier is assumed to have that much room.
-pub const OVERPROVISIONING: f64 = 1.4;
+pub(crate) const OVERPROVISIONING: f64 = 1.4;
 
 /// What the choice knows of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Its index.
     pub index: usize,
     /// Lower is preferred.
@@ -43,7 +43,7 @@ impl Candidate {
 /// of the shares, at most all, and of that what its throttling admits. The next tier takes the same portion of what is
 /// left. What is left after the last tier goes back to the most preferred tier that has any share. *Within* a tier the
 /// cheapest candidate is chosen: cost divided by share and by what its throttling admits.
-pub fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
+pub(crate) fn choose(candidates: &[Candidate], draw: f64) -> Option<usize> {
     let tiers = Tiers(candidates);
     let mut left = 1.0;
     let mut drawn = draw;

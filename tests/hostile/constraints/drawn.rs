@@ -261,7 +261,6 @@ fn record(rng: &mut Rng) -> CallRecord {
     CallRecord::new(class, safety)
         .pinned(rng.bool().then(|| rng.usize(..6)))
         .barring(if rng.bool() { rng.u64(..) } else { 0 })
-        .narrowed(rng.bool())
 }
 
 fn order(operator: &Operator, rng: &mut Rng) {
@@ -463,7 +462,11 @@ async fn values(mut rng: Rng) -> Reached {
             _ => {
                 let key = kv::Key::new(key).unwrap();
                 let request = match rng.u8(..3) {
-                    0 => kv::KvRequest::Put(kv::Put::new(key, "value", WriteId::generate(rng))),
+                    0 => kv::KvRequest::Put(kv::Put::new(
+                        key,
+                        "value",
+                        WriteId::new(format!("{:032x}", rng.u128(..))),
+                    )),
                     1 => kv::KvRequest::Get(kv::Get::new(key)),
                     _ => kv::KvRequest::Scan(kv::Scan::default()),
                 };

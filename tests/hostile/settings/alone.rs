@@ -126,8 +126,6 @@ async fn no_layer_alone_panics_in_a_call() {
             .map_or_else(Budget::default, |[share, per_second]| Budget::new(share, per_second));
         let breaker = BreakerLayer::new(Breaker::new(all.breaker.clone(), round)).clearing(Arc::new(Tracker::new()));
         hour(RetryLayer::new(all.retry.clone(), budget, round).layer(breaker.layer(moody()))).await;
-        let waits = all.retry.waits(rng);
-        assert!(waits.take(100).count() > 0);
     }
 }
 

@@ -15,7 +15,7 @@ use azure_core::http::{Transport, Url};
 use azure_storage_blob::BlobContainerClientOptions;
 use evenkeel::{
     Endpoint, KvClient, ObjectClient, Replication,
-    client::{Dependencies, dependencies::Known},
+    client::{Dependencies, Known},
     credentials::Keeper,
     endpoint::{Host, Role},
     provider::{
