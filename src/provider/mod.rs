@@ -62,8 +62,6 @@ mod kv;
     feature = "object_store_http"
 ))]
 mod leaving;
-#[cfg(any(feature = "bigtable", feature = "gcs", feature = "redis"))]
-mod line;
 pub mod memory;
 pub mod memory_table;
 #[cfg(any(feature = "azure_blob", feature = "object_store"))]
@@ -80,6 +78,8 @@ pub mod redis;
 mod refusal;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(any(feature = "bigtable", feature = "gcs", feature = "redis"))]
+mod shared_connection;
 #[cfg(any(feature = "_aws", feature = "bigtable", feature = "gcs", feature = "redis"))]
 mod silence;
 #[cfg(any(feature = "s3", feature = "azure_blob", feature = "dynamodb"))]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::clock,
-    provider::{ProviderError, ProviderErrorKind, line::CONNECT_LIMIT},
+    provider::{ProviderError, ProviderErrorKind, shared_connection::CONNECT_LIMIT},
     request::kv::{Put, PutAnswer},
     verdict::{Finding, table::Symptom},
 };

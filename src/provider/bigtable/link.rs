@@ -9,7 +9,7 @@ use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
         bigtable::grpc,
-        line::{CONNECT_LIMIT, Line, Watch},
+        shared_connection::{CONNECT_LIMIT, SharedConnection, Watch},
     },
     verdict::{Finding, chain, table::Symptom},
 };
@@ -32,7 +32,7 @@ pub(super) struct Link {
     address: String,
     /// Includes the roots of trust, which are read once.
     endpoint: OnceLock<Result<Endpoint, ProviderError>>,
-    line: Line<Open, ProviderError>,
+    line: SharedConnection<Open, ProviderError>,
 }
 
 impl Link {
@@ -40,7 +40,7 @@ impl Link {
         Self {
             address,
             endpoint: OnceLock::new(),
-            line: Line::new(),
+            line: SharedConnection::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The bytes below the connection: connected once, with a sign of when the connection has ended.
 
-use crate::{BoxError, provider::line::CONNECT_LIMIT};
+use crate::{BoxError, provider::shared_connection::CONNECT_LIMIT};
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};

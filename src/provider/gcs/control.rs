@@ -1,6 +1,6 @@
 //! The client for everything but bodies. It keeps one HTTP/2 connection and does not show this connection.
 
-use crate::provider::line::{CONNECT_LIMIT, Line, Watch};
+use crate::provider::shared_connection::{CONNECT_LIMIT, SharedConnection, Watch};
 use futures_util::future::BoxFuture;
 use google_cloud_storage::client::StorageControl;
 use std::{
@@ -20,7 +20,7 @@ struct Shared {
     given: StorageControl,
     is_used: AtomicBool,
     make: Option<Make>,
-    line: Line<StorageControl, Infallible>,
+    line: SharedConnection<StorageControl, Infallible>,
 }
 
 impl Control {
@@ -29,7 +29,7 @@ impl Control {
             given,
             is_used: AtomicBool::new(false),
             make,
-            line: Line::new(),
+            line: SharedConnection::new(),
         }))
     }
 

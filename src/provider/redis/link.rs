@@ -5,7 +5,7 @@ use crate::{
     endpoint::Host,
     provider::{
         ProviderError,
-        line::{CONNECT_LIMIT, Line, Watch},
+        shared_connection::{CONNECT_LIMIT, SharedConnection, Watch},
     },
 };
 use redis::{
@@ -20,7 +20,7 @@ pub(super) struct Link {
     client: Client,
     /// Whether a server that redirects a command is the wrong server.
     is_alone: bool,
-    line: Line<MultiplexedConnection, RedisError>,
+    line: SharedConnection<MultiplexedConnection, RedisError>,
 }
 
 impl Link {
@@ -38,7 +38,7 @@ impl Link {
         Self {
             client,
             is_alone,
-            line: Line::new(),
+            line: SharedConnection::new(),
         }
     }
 

@@ -25,7 +25,7 @@ const SUSPECT_AFTER: Duration = Duration::from_millis(500);
 type Opening<C, E> = BoxFuture<'static, Result<C, E>>;
 
 /// A connection of the kind `C`, whose clones are the same connection. `E` is the reason why there is no connection.
-pub(super) struct Line<C, E> {
+pub(super) struct SharedConnection<C, E> {
     slot: Mutex<Slot<C, E>>,
 }
 
@@ -44,7 +44,7 @@ enum State<C, E> {
     Open(C),
 }
 
-impl<C: Clone, E: Clone> Line<C, E> {
+impl<C: Clone, E: Clone> SharedConnection<C, E> {
     pub(super) const fn new() -> Self {
         Self {
             slot: Mutex::new(Slot {
@@ -100,7 +100,7 @@ impl<C: Clone, E: Clone> Line<C, E> {
     }
 }
 
-impl<C, E> Line<C, E> {
+impl<C, E> SharedConnection<C, E> {
     /// Makes the next call open a new connection. Requests under way on this connection may yet be answered.
     fn leave(&self, number: u64) {
         let mut slot = self.lock();
@@ -132,14 +132,14 @@ impl<C, E> Line<C, E> {
 /// Watches one exchange on a connection. A watch that is dropped before the exchange has ended leaves the connection if
 /// the exchange is old. Otherwise the next exchange leaves the connection if nothing is heard over it any more.
 pub(super) struct Watch<'l, C, E> {
-    line: &'l Line<C, E>,
+    line: &'l SharedConnection<C, E>,
     number: u64,
     since: Instant,
     ended: bool,
 }
 
 impl<'l, C, E> Watch<'l, C, E> {
-    fn new(line: &'l Line<C, E>, number: u64) -> Self {
+    fn new(line: &'l SharedConnection<C, E>, number: u64) -> Self {
         Self {
             line,
             number,
