@@ -1,7 +1,7 @@
 //! No request reaches an endpoint that a constraint forbids, through whatever door it comes.
 
 mod counted;
-mod drawn;
+mod random;
 
 use crate::promise::Promise;
 use counted::{Counted, Manner};
@@ -58,7 +58,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             },
         ),
     ];
-    trials.extend(drawn::trials());
+    trials.extend(random::trials());
     trials
 }
 
