@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_in_words() {
+    fn the_roster_refuses_nonsense_with_a_clear_error() {
         let said = |profiles: Vec<Profile>| Roster::new(profiles).unwrap_err().to_string();
         assert_eq!(said(vec![]), "a client needs at least one endpoint");
         assert_eq!(said(vec![Profile::named("")]), "endpoint number 1 has an empty name");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_home_is_the_first_that_may_be_written_to() {
+    fn the_home_is_the_first_writable_endpoint() {
         let roster = Roster::new([profile(Endpoint::new("a", ()).read_only()), Profile::named("b")]).unwrap();
         assert_eq!(roster.home(), Some(1));
         assert_eq!(roster.set_of(|_, p| p.is_read_only()), 0b01);

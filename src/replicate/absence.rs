@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absence_takes_every_voter_and_nobody_else() {
+    fn absence_needs_every_voter_and_nobody_else() {
         let mut tally = Tally {
             voters: 0b011,
             absent: 0b100,
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn one_replica_in_step_speaks_for_all() {
+    fn one_strong_replica_proves_absence_for_all() {
         let mut tally = Tally {
             voters: 0b011,
             absent: 0b100,
