@@ -36,14 +36,17 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
     .into_iter()
     .map(|(name, replication)| {
-        let name = format!("cancellation::calls_of_an_object_client_leave_nothing_{name}");
+        let name = format!("cancellation::dropped_calls_of_an_object_client_leak_nothing_{name}");
         Promise::Healthy.paused(&name, move || of_objects(replication))
     })
     .collect();
-    trials.push(Promise::Healthy.paused("cancellation::calls_of_a_table_leave_nothing", of_a_table));
-    trials.push(Promise::Healthy.paused("cancellation::calls_of_a_failover_leave_nothing", of_a_failover));
+    trials.push(Promise::Healthy.paused("cancellation::dropped_calls_of_a_table_leak_nothing", of_a_table));
+    trials.push(Promise::Healthy.paused("cancellation::dropped_calls_of_a_failover_leak_nothing", of_a_failover));
     #[cfg(feature = "s3")]
-    trials.push(Promise::Healthy.trial("cancellation::calls_over_sockets_leave_nothing", sockets::of_objects));
+    trials.push(Promise::Healthy.trial(
+        "cancellation::dropped_calls_over_sockets_leak_nothing",
+        sockets::of_objects,
+    ));
     trials
 }
 

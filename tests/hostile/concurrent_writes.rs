@@ -19,17 +19,11 @@ use tokio::time::sleep;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Promise::Budget.paused(
-            "concurrent_writes::overwrites_that_cross_cost_one_request_each",
+            "concurrent_writes::concurrent_overwrites_cost_one_request_each",
             overwrites,
         ),
-        Promise::Budget.paused(
-            "concurrent_writes::a_read_that_a_put_overtook_teaches_nothing",
-            a_slow_read,
-        ),
-        Promise::Budget.paused(
-            "concurrent_writes::a_put_that_another_overtook_teaches_nothing",
-            a_slow_put,
-        ),
+        Promise::Budget.paused("concurrent_writes::an_overtaken_read_teaches_no_tag", a_slow_read),
+        Promise::Budget.paused("concurrent_writes::an_overtaken_put_teaches_no_tag", a_slow_put),
     ]
 }
 

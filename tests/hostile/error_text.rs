@@ -15,8 +15,7 @@ use std::{error::Error, fmt::Write};
 
 pub(crate) fn trials() -> Vec<Trial> {
     #[cfg_attr(not(feature = "s3"), allow(unused_mut))]
-    let mut trials =
-        vec![Promise::Words.paused("error_text::what_an_adapter_quotes_is_short_visible_and_no_key", quoted)];
+    let mut trials = vec![Promise::Words.paused("error_text::quoted_words_are_short_visible_and_no_key", quoted)];
     #[cfg(feature = "s3")]
     trials.extend(s3::trials().into_iter().chain(addresses::trials()));
     trials
@@ -153,7 +152,7 @@ mod s3 {
 
     pub(super) fn trials() -> Vec<Trial> {
         vec![
-            Promise::Words.trial("error_text::what_an_s3_chooses_is_short_visible_and_no_secret", chosen),
+            Promise::Words.trial("error_text::words_of_an_s3_are_short_visible_and_no_secret", chosen),
             Promise::Words.trial("error_text::codes_and_ids_of_real_stores_are_shown", real),
         ]
     }

@@ -55,41 +55,38 @@ mod s3 {
     pub(super) fn trials() -> Vec<Trial> {
         vec![
             Promise::Healthy.trial(
-                "everyday::an_isolated_retry_after_is_its_own_calls_alone",
+                "everyday::an_isolated_retry_after_affects_its_own_call_alone",
                 isolated_retry_after,
             ),
             Promise::Deadline.trial(
-                "everyday::no_retry_after_holds_up_a_call_that_could_succeed",
+                "everyday::a_retry_after_delays_no_call_that_could_succeed",
                 huge_retry_after,
             ),
             Promise::Credentials.trial(
-                "everyday::a_skewed_clock_is_no_fault_of_the_credentials",
+                "everyday::a_skewed_clock_does_not_condemn_the_credentials",
                 skew_that_is_learnt,
             ),
-            Promise::Words.trial(
-                "everyday::a_clock_that_stays_wrong_is_what_the_error_names",
-                skew_that_stays,
-            ),
+            Promise::Words.trial("everyday::the_error_names_a_persistently_wrong_clock", skew_that_stays),
             Promise::Healthy.trial(
                 "everyday::connections_that_all_close_at_once_open_no_breaker",
                 burst_of_closes,
             ),
             Promise::Healthy.trial(
-                "everyday::a_server_that_closes_after_some_requests_is_well",
+                "everyday::a_server_that_closes_after_some_requests_is_healthy",
                 closes_after_some,
             ),
-            Promise::Deadline.trial("everyday::a_body_that_drips_is_given_up_for_another", dripping_body),
-            Promise::Deadline.trial("everyday::a_body_that_drips_ends_by_the_deadline", dripping_alone),
-            Promise::Deadline.trial(
-                "everyday::a_resolver_that_takes_20_s_sends_calls_elsewhere",
-                slow_resolver,
-            ),
+            Promise::Deadline.trial("everyday::a_dripping_body_fails_over", dripping_body),
+            Promise::Deadline.trial("everyday::a_dripping_body_ends_by_the_deadline", dripping_alone),
+            Promise::Deadline.trial("everyday::a_resolver_that_takes_20_s_causes_failover", slow_resolver),
             Promise::NoSecondWrite.trial(
-                "everyday::a_write_whose_name_is_not_resolved_is_unsent",
+                "everyday::a_write_with_an_unresolved_host_is_unsent",
                 slow_resolver_of_a_write,
             ),
             Promise::Healthy.trial("everyday::large_puts_go_elsewhere_and_small_ones_stay", large_puts),
-            Promise::Words.trial("everyday::a_large_put_without_an_elsewhere_says_why", large_put_alone),
+            Promise::Words.trial(
+                "everyday::a_large_put_without_an_alternative_explains_its_failure",
+                large_put_alone,
+            ),
         ]
     }
 

@@ -60,10 +60,13 @@ mod of_http1 {
 
     pub(super) fn trials() -> Vec<Trial> {
         let ways = [
-            ("graceful_close::a_server_that_says_so_with_its_last_answer", Way::Said),
-            ("graceful_close::a_server_that_closes_what_is_idle", Way::Idle),
             (
-                "graceful_close::a_server_that_closes_under_the_next_request",
+                "graceful_close::connection_close_with_the_last_answer_fails_no_call",
+                Way::Said,
+            ),
+            ("graceful_close::closed_idle_connections_fail_no_call", Way::Idle),
+            (
+                "graceful_close::a_close_under_the_next_request_fails_no_call",
                 Way::Unsaid,
             ),
         ];
@@ -291,7 +294,7 @@ mod of_http2 {
     }
 
     pub(super) fn trial() -> Trial {
-        Promise::Healthy.trial("graceful_close::a_goaway_under_way", calls)
+        Promise::Healthy.trial("graceful_close::a_goaway_fails_no_call", calls)
     }
 
     async fn calls() {

@@ -16,7 +16,7 @@ use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     #[allow(unused_mut)]
-    let mut all = vec![Promise::Words.trial("script::a_server_keeps_what_it_was_asked", a_server)];
+    let mut all = vec![Promise::Words.trial("script::the_scripted_server_records_requests", a_server)];
     #[cfg(feature = "s3")]
     all.extend(
         [

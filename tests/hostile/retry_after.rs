@@ -19,7 +19,7 @@ use tokio::time::Instant;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Promise::Healthy.paused(
-            "retry_after::an_only_store_is_left_alone_as_long_as_it_asks",
+            "retry_after::a_single_store_is_left_alone_for_its_retry_after",
             || async {
                 for verdict in [Verdict::Throttled, Verdict::Faulty] {
                     let waited = waits(verdict, Duration::from_millis(1_500)).await;
@@ -27,7 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 }
             },
         ),
-        Promise::Deadline.paused("retry_after::but_no_longer_than_two_seconds", || async {
+        Promise::Deadline.paused("retry_after::the_wait_is_at_most_two_seconds", || async {
             for asked in [3, 60, 86_400 * 365] {
                 let waited = waits(Verdict::Throttled, Duration::from_secs(asked)).await;
                 assert!((2_000..2_100).contains(&waited.as_millis()), "{asked} s: {waited:?}");

@@ -31,16 +31,16 @@ const ADDRESSES: [&str; 8] = [
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
-        Promise::Words.trial("error_text::no_address_of_a_bucket_is_told", buckets),
-        Promise::Words.trial("error_text::what_could_not_be_built_was_not_attempted", not_built),
+        Promise::Words.trial("error_text::no_address_of_a_bucket_is_shown", buckets),
+        Promise::Words.trial("error_text::a_request_that_cannot_be_built_is_unsent", not_built),
         #[cfg(feature = "azure_blob")]
-        Promise::Words.trial("error_text::no_address_of_a_container_is_told", containers),
+        Promise::Words.trial("error_text::no_address_of_a_container_is_shown", containers),
         #[cfg(feature = "dynamodb")]
-        Promise::Words.trial("error_text::no_address_of_a_dynamodb_is_told", keys::dynamodb),
+        Promise::Words.trial("error_text::no_address_of_a_dynamodb_is_shown", keys::dynamodb),
         #[cfg(feature = "bigtable")]
-        Promise::Words.trial("error_text::no_address_of_a_bigtable_is_told", keys::bigtable),
+        Promise::Words.trial("error_text::no_address_of_a_bigtable_is_shown", keys::bigtable),
         #[cfg(feature = "redis")]
-        Promise::Words.trial("error_text::no_address_of_a_redis_is_told", keys::redis),
+        Promise::Words.trial("error_text::no_address_of_a_redis_is_shown", keys::redis),
     ]
 }
 

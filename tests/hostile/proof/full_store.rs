@@ -98,7 +98,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert_eq!(explained.answered_by(), Some("a"), "{status} {code}");
             }
         }),
-        Promise::Words.trial("proof::a_full_store_is_called_full", || async {
+        Promise::Words.trial("proof::a_full_store_is_reported_as_full", || async {
             for (status, code) in FULL {
                 let a = store(move || refusal(status, code), absent).await;
                 let b = store(move || refusal(status, code), absent).await;
@@ -114,7 +114,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 }
             }
         }),
-        Promise::Proven.trial("proof::a_bare_conflict_is_looked_into", || async {
+        Promise::Proven.trial("proof::a_bare_conflict_is_confirmed_by_a_read", || async {
             let conflict = || answer(409, &[("server", "envoy")], "");
             // Somebody else's lies there;
             let server = store(conflict, |_| written_by("00000000000000000000000000000000")).await;
@@ -130,7 +130,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
             }
         }),
-        Promise::Proven.trial("proof::nobody_else_is_told_of_a_conflict", || async {
+        Promise::Proven.trial("proof::a_bare_conflict_is_a_fault_except_of_creates", || async {
             for (status, asked) in [
                 (409, "overwrite"),
                 (412, "overwrite"),
@@ -156,7 +156,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert!(known.contains(&error.kind()), "{asked}: {status}: {error}");
             }
         }),
-        Promise::NoSecondWrite.trial("proof::a_bare_conflict_does_not_make_a_second_body", || async {
+        Promise::NoSecondWrite.trial("proof::a_bare_conflict_creates_no_second_object", || async {
             let a = store(
                 || answer(409, &[], ""),
                 |_| written_by("00000000000000000000000000000000"),

@@ -46,7 +46,7 @@ pub(super) fn trials() -> Vec<Trial> {
             let found = client(at(&server)).warm_up().await;
             assert_eq!(found.endpoints()[0].failure(), Some("no such bucket (NoSuchBucket)"));
         }),
-        Promise::Words.trial("proof::a_head_says_what_is_known", || async {
+        Promise::Words.trial("proof::a_refused_head_reports_its_status", || async {
             const MARK: (&str, &str) = ("x-amz-request-id", "REQ42");
             let region = ("x-amz-bucket-region", "eu-west-1");
             let hostile = ("x-amz-bucket-region", "eu<script>west");
@@ -85,7 +85,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert!(error.contains(words), "{error}");
             }
         }),
-        Promise::Words.trial("proof::a_gateways_404_is_called_so", || async {
+        Promise::Words.trial("proof::a_gateways_404_is_named", || async {
             let server = script::always(404, &[("server", "envoy")], "").await;
             for error in [
                 client(at(&server)).get("some/key").await.unwrap_err(),
@@ -95,7 +95,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert!(said.contains("a 404 that is not the provider's own"), "{said}");
             }
         }),
-        Promise::Words.trial("proof::tls_to_a_plain_port_is_called_so", || async {
+        Promise::Words.trial("proof::tls_to_a_plain_port_is_named", || async {
             let server = script::always(400, &[("content-type", "text/plain")], "Bad Request").await;
             let url = server.url().replace("http:", "https:");
             let config = preset::generic(url, "us-east-1", Addressing::Path, WhenRequired)
@@ -106,7 +106,7 @@ pub(super) fn trials() -> Vec<Trial> {
             assert!(said.contains("does not speak TLS: check scheme and port"), "{said}");
             assert!(!error.is_retryable() && !said.contains("trying again"), "{said}");
         }),
-        Promise::Words.trial("proof::plain_http_to_a_tls_port_is_called_so", || async {
+        Promise::Words.trial("proof::plain_http_to_a_tls_port_is_named", || async {
             // Go's servers and nginx say so in a page; the others send an alert of TLS's.
             let pages = [
                 "Client sent an HTTP request to an HTTPS server.\n",

@@ -71,9 +71,12 @@ pub(super) fn trials() -> Vec<Trial> {
             passes(PUT, REFUSED, true).await;
             passes(PUT, REFUSED, false).await;
         }),
-        Promise::Healthy.trial("writes::and_so_it_does_where_it_cannot_read_the_request", || async {
-            passes("*2\r\n$3\r\nset\r\n", b"-ERR max number of clients\r\n", true).await;
-            passes("*2\r\n$3\r\nset\r\n", b"-ERR max number of clients\r\n", false).await;
-        }),
+        Promise::Healthy.trial(
+            "writes::an_idle_proxy_passes_on_an_early_answer_to_foreign_protocols",
+            || async {
+                passes("*2\r\n$3\r\nset\r\n", b"-ERR max number of clients\r\n", true).await;
+                passes("*2\r\n$3\r\nset\r\n", b"-ERR max number of clients\r\n", false).await;
+            },
+        ),
     ]
 }

@@ -47,7 +47,7 @@ pub(super) fn trials() -> Vec<Trial> {
     let tell = Promise::Acknowledged;
     vec![
         tell.paused(
-            "writes::a_late_overwrite_undoes_the_next_only_where_that_was_said",
+            "writes::a_late_overwrite_undoes_the_next_only_where_reported",
             || async {
                 for (known, fenced) in [(false, false), (true, false), (false, true)] {
                     let wire = Wire::to(Memory::new());
@@ -72,7 +72,7 @@ pub(super) fn trials() -> Vec<Trial> {
             },
         ),
         tell.paused(
-            "writes::a_late_put_of_a_table_undoes_the_next_only_where_that_was_said",
+            "writes::a_late_put_of_a_table_undoes_the_next_only_where_reported",
             || async {
                 for (known, fenced) in [(false, false), (true, false), (false, true)] {
                     let wire = Wire::to(MemoryTable::new());
@@ -97,7 +97,7 @@ pub(super) fn trials() -> Vec<Trial> {
             },
         ),
         tell.paused(
-            "writes::a_late_delete_removes_what_was_created_only_where_that_was_said",
+            "writes::a_late_delete_removes_a_new_object_only_where_reported",
             || async {
                 for (known, fenced) in [(false, false), (true, false), (false, true)] {
                     let (wire, table) = (Wire::to(Memory::new()), Wire::to(MemoryTable::new()));
@@ -130,25 +130,28 @@ pub(super) fn trials() -> Vec<Trial> {
                 }
             },
         ),
-        tell.paused("writes::a_create_that_may_come_back_after_a_delete_says_so", || async {
-            let (wire, table) = (Wire::to(Memory::new()), Wire::to(MemoryTable::new()));
-            wire.then([Fate::late(3)]);
-            table.then([Fate::late(3)]);
-            let (store, rows) = (objects(&wire), keys(&table));
-            let lock = rows.put_if_absent("k", "me").await.unwrap();
-            assert!(lock.earlier_attempt_unresolved());
-            rows.delete_if("k", lock.version().unwrap().clone()).await.unwrap();
-            let object = store.put("k", "me").await.unwrap();
-            assert!(object.earlier_attempt_unresolved());
-            store
-                .delete("k")
-                .if_match(object.etag().unwrap().clone())
-                .await
-                .unwrap();
-            sleep(LONG).await;
-            assert_eq!(value(&table).await.as_deref(), Some("me"), "a lock held by nobody");
-            assert_eq!(body(&wire).await.as_deref(), Some("me"));
-        }),
+        tell.paused(
+            "writes::a_create_that_may_reappear_after_a_delete_is_reported",
+            || async {
+                let (wire, table) = (Wire::to(Memory::new()), Wire::to(MemoryTable::new()));
+                wire.then([Fate::late(3)]);
+                table.then([Fate::late(3)]);
+                let (store, rows) = (objects(&wire), keys(&table));
+                let lock = rows.put_if_absent("k", "me").await.unwrap();
+                assert!(lock.earlier_attempt_unresolved());
+                rows.delete_if("k", lock.version().unwrap().clone()).await.unwrap();
+                let object = store.put("k", "me").await.unwrap();
+                assert!(object.earlier_attempt_unresolved());
+                store
+                    .delete("k")
+                    .if_match(object.etag().unwrap().clone())
+                    .await
+                    .unwrap();
+                sleep(LONG).await;
+                assert_eq!(value(&table).await.as_deref(), Some("me"), "a lock held by nobody");
+                assert_eq!(body(&wire).await.as_deref(), Some("me"));
+            },
+        ),
         tell.paused(
             "writes::a_lock_is_given_back_by_a_value_where_its_create_is_unresolved",
             || async {
@@ -165,7 +168,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert_eq!(value(&table).await.as_deref(), Some("free"), "as the docs advise");
             },
         ),
-        tell.paused("writes::what_was_found_to_have_landed_is_resolved", || async {
+        tell.paused("writes::a_found_write_is_resolved", || async {
             let (wire, table) = (Wire::to(Memory::new()), Wire::to(MemoryTable::new()));
             wire.then([Fate::lost()]);
             table.then([Fate::lost()]);
@@ -230,30 +233,27 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert_eq!((body(&wire).await, value(&table).await.as_deref()), (None, Some("v1")));
             },
         ),
-        tell.paused(
-            "writes::a_store_without_conditions_is_overwritten_as_ever_and_not_fenced",
-            || async {
-                for refuses in [true, false] {
-                    let store = Bare {
-                        store: Memory::new(),
-                        ignores: false,
-                        refuses,
-                    };
-                    let client = ObjectClient::builder()
-                        .endpoint(Endpoint::new("home", store))
-                        .build()
-                        .unwrap();
-                    client.put("k", "v0").await.unwrap();
-                    for n in 1..4 {
-                        client.put("k", format!("v{n}")).overwrite().await.unwrap();
-                    }
-                    let error = client.put("k", "v").overwrite().fenced().await.unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-                    assert_eq!(client.get("k").await.unwrap().body().as_ref(), b"v3");
-                    client.delete("k").await.unwrap();
+        tell.paused("writes::a_store_without_conditions_is_overwritten_unfenced", || async {
+            for refuses in [true, false] {
+                let store = Bare {
+                    store: Memory::new(),
+                    ignores: false,
+                    refuses,
+                };
+                let client = ObjectClient::builder()
+                    .endpoint(Endpoint::new("home", store))
+                    .build()
+                    .unwrap();
+                client.put("k", "v0").await.unwrap();
+                for n in 1..4 {
+                    client.put("k", format!("v{n}")).overwrite().await.unwrap();
                 }
-            },
-        ),
+                let error = client.put("k", "v").overwrite().fenced().await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+                assert_eq!(client.get("k").await.unwrap().body().as_ref(), b"v3");
+                client.delete("k").await.unwrap();
+            }
+        }),
         tell.paused("writes::a_store_that_may_ignore_the_condition_is_no_fence", || async {
             let store = Bare {
                 store: Memory::new(),
@@ -272,7 +272,7 @@ pub(super) fn trials() -> Vec<Trial> {
             assert_eq!(client.get("k").await.unwrap().body().as_ref(), b"v1");
         }),
         tell.paused(
-            "writes::a_batch_says_what_is_unresolved_and_cannot_be_fenced",
+            "writes::a_batch_reports_unresolved_writes_and_cannot_be_fenced",
             || async {
                 let table = Wire::to(MemoryTable::new());
                 table.then([Fate::late(3)]);
@@ -288,7 +288,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             },
         ),
-        tell.paused("writes::a_failover_says_what_is_unresolved", || async {
+        tell.paused("writes::a_failover_reports_unresolved_writes", || async {
             let failover = Failover::builder()
                 .endpoint(Endpoint::new("here", ()))
                 .endpoint(Endpoint::new("there", ()))
@@ -313,7 +313,7 @@ pub(super) fn trials() -> Vec<Trial> {
             assert!(!explanation.earlier_attempt_unresolved());
         }),
         tell.paused(
-            "writes::a_failover_that_may_write_once_leaves_none_behind_unsaid",
+            "writes::a_once_only_failover_write_is_never_left_unreported",
             || async {
                 let failover = Failover::builder()
                     .endpoint(Endpoint::new("here", ()))
@@ -351,7 +351,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 }
             },
         ),
-        Promise::Words.paused("writes::what_a_client_remembers_shows_no_key", || async {
+        Promise::Words.paused("writes::the_debug_of_a_clients_memory_shows_no_key", || async {
             let client = objects(&Wire::to(Memory::new()));
             client.put("patient-smith", "v").await.unwrap();
             client.get("patient-smith").await.unwrap();

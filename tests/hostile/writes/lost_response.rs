@@ -64,21 +64,18 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert_eq!(tables[1].log(), [""; 0], "a second value");
             },
         ),
+        twice.paused("writes::a_stored_create_with_a_lost_answer_is_stored_once", || async {
+            let wires = [Wire::to(Memory::new()), Wire::to(Memory::new())];
+            wires[0].then([Fate::lost()]);
+            let stored = client(&wires).put("k", "ours").await.unwrap();
+            assert_eq!(
+                (stored.endpoint(), stored.earlier_attempt_unresolved()),
+                ("virginia", false)
+            );
+            assert_eq!(body(&wires[1]).await, None, "a second body");
+        }),
         twice.paused(
-            "writes::a_create_that_was_stored_before_its_answer_was_lost_is_stored_once",
-            || async {
-                let wires = [Wire::to(Memory::new()), Wire::to(Memory::new())];
-                wires[0].then([Fate::lost()]);
-                let stored = client(&wires).put("k", "ours").await.unwrap();
-                assert_eq!(
-                    (stored.endpoint(), stored.earlier_attempt_unresolved()),
-                    ("virginia", false)
-                );
-                assert_eq!(body(&wires[1]).await, None, "a second body");
-            },
-        ),
-        twice.paused(
-            "writes::a_create_that_is_still_on_its_way_goes_elsewhere_and_says_so",
+            "writes::a_lost_create_that_fails_over_is_reported_unresolved",
             || async {
                 let wires = [Wire::to(Memory::new()), Wire::to(Memory::new())];
                 wires[0].then([Fate::lost_and_late(30)]);
@@ -102,14 +99,14 @@ pub(super) fn trials() -> Vec<Trial> {
                 ("ireland", true)
             );
         }),
-        twice.paused("writes::a_single_endpoint_is_asked_again_after_a_look", || async {
+        twice.paused("writes::a_single_endpoint_is_retried_after_a_confirmation", || async {
             let wires = [Wire::to(Memory::new())];
             wires[0].then([Fate::lost_and_late(30)]);
             let stored = client(&wires).put("k", "ours").await.unwrap();
             assert!(stored.earlier_attempt_unresolved());
             assert_eq!(wires[0].log(), ["put", "head", "put"]);
         }),
-        twice.paused("writes::no_create_stores_beside_another_unsaid", move || async move {
+        twice.paused("writes::no_create_stores_two_objects_unreported", move || async move {
             let mut stored_elsewhere = 0;
             for round in 0..rounds(300) {
                 twice.tried();

@@ -235,9 +235,9 @@ async fn play(keys: bool, fenced: bool, seed: u64) -> usize {
 
 pub(super) fn trials() -> Vec<Trial> {
     let stories = [
-        ("writes::no_late_attempt_undoes_an_object_unsaid", false, false),
+        ("writes::no_late_attempt_undoes_an_object_unreported", false, false),
         ("writes::no_late_attempt_undoes_a_fenced_object", false, true),
-        ("writes::no_late_attempt_undoes_a_value_unsaid", true, false),
+        ("writes::no_late_attempt_undoes_a_value_unreported", true, false),
         ("writes::no_late_attempt_undoes_a_fenced_value", true, true),
     ];
     let trial = |(name, keys, fenced): (&'static str, bool, bool)| {
