@@ -14,7 +14,7 @@ use std::sync::{
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_is_honoured_by_all_that_go_there() {
+async fn retry_after_pauses_every_request_to_the_endpoint() {
     let (from, to) = (filled(200).await, Memory::new());
     let asked = AtomicU32::new(0);
     let target = Hooked::new(to.clone(), move |_| {
@@ -47,7 +47,7 @@ async fn retry_after_is_honoured_by_all_that_go_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_wants_an_hour_ends_it() {
+async fn a_retry_after_of_an_hour_ends_the_backfill() {
     let target = Hooked::new(Memory::new(), |_| Some(throttled(Some(secs(3_600)))));
     let stopped = between(filled(3).await, target).run().await.unwrap_err();
     let StopReason::Unavailable { endpoint, silent, .. } = stopped.reason() else {
@@ -57,7 +57,7 @@ async fn an_endpoint_that_wants_an_hour_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_for_ever_ends_by_the_patience() {
+async fn endless_throttling_ends_the_backfill_after_its_patience() {
     let start = Instant::now();
     let target = Hooked::new(Memory::new(), |_| Some(throttled(None)));
     let stopped = between(filled(3).await, target.clone()).run().await.unwrap_err();
@@ -71,7 +71,7 @@ async fn throttling_for_ever_ends_by_the_patience() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_minute_of_hanging_is_sat_out() {
+async fn a_hang_of_a_minute_is_waited_out() {
     for at_the_source in [true, false] {
         let (from, to) = (filled(300).await, Memory::new());
         let hang = r#"{ "fault": "hang" }"#;
@@ -86,7 +86,7 @@ async fn a_minute_of_hanging_is_sat_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_answers_make_no_conflicts() {
+async fn lost_answers_cause_no_conflicts() {
     let (from, to) = (filled(300).await, Memory::new());
     let lossy = r#"{ "fault": "reset_after_request", "probability": 0.3 }, { "fault": "reset_before_request", "probability": 0.2 }"#;
     let target = Hooked::watched(Drilled::new(to.clone(), 86_000, lossy));
@@ -107,7 +107,7 @@ async fn lost_answers_make_no_conflicts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_target_that_dies_midway_ends_it_with_where_to_resume() {
+async fn a_dying_target_ends_the_backfill_with_a_position_to_resume_from() {
     let (from, to) = (filled(500).await, Memory::new());
     let dead = Arc::new(AtomicBool::new(false));
     let (kill, asked) = (dead.clone(), AtomicU32::new(0));
@@ -156,7 +156,7 @@ async fn a_target_that_dies_midway_ends_it_with_where_to_resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_permission_is_noticed_at_once_and_passes_nothing_over() {
+async fn a_missing_permission_ends_the_backfill_and_skips_no_key() {
     let (from, to) = (filled(100).await, Memory::new());
     let may = Arc::new(AtomicBool::new(false));
     let allowed = may.clone();
@@ -179,7 +179,7 @@ async fn a_missing_permission_is_noticed_at_once_and_passes_nothing_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_bad_key_holds_nobody_up() {
+async fn a_failing_key_delays_no_other() {
     let (from, to) = (filled(100).await, Memory::new());
     let source = Hooked::new(from, |asked| {
         (asked.what == "get" && asked.key == key(50)).then(|| ProviderError::faulty("HTTP 500"))
@@ -198,7 +198,7 @@ async fn one_bad_key_holds_nobody_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_listed_is_copied_when_the_listing_fails() {
+async fn listed_keys_are_copied_when_the_listing_fails() {
     let (from, to) = (filled(1_500).await, Memory::new());
     let broken = Arc::new(AtomicBool::new(true));
     let breaks = broken.clone();
@@ -243,7 +243,7 @@ impl ObjectProvider for Liar {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_makes_no_sense_ends_it() {
+async fn a_nonsensical_listing_ends_the_backfill() {
     let page = |keys: &[&str], more: Option<&str>| {
         let entries = keys
             .iter()
@@ -280,7 +280,7 @@ async fn a_listing_that_makes_no_sense_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_changes_while_answers_are_lost_is_still_right_in_the_end() {
+async fn a_changing_source_is_copied_correctly_despite_lost_answers() {
     let (from, to) = (filled(50).await, Memory::new());
     let (writer, count) = (from.clone(), AtomicU32::new(0));
     // Every third check finds the source overwritten.

@@ -64,7 +64,7 @@ async fn keys_and_bytes_under_way_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_listing_stays_a_page_ahead_however_many_keys_there_are() {
+async fn the_listing_stays_one_page_ahead() {
     let from = filled(20_000).await;
     let listed_ahead = Arc::new(Mutex::new(Vec::new()));
     let (ahead, counts) = (listed_ahead.clone(), Mutex::new((0_u64, 0_u64)));
@@ -90,7 +90,7 @@ async fn the_listing_stays_a_page_ahead_however_many_keys_there_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_key_does_not_stop_the_others_and_the_window_is_bounded() {
+async fn a_slow_key_delays_no_other_within_the_bounded_window() {
     let from = filled(3_000).await;
     let source = Hooked::new(from, |asked| {
         let slow = asked.what == "get" && asked.key == key(0);
@@ -113,7 +113,7 @@ async fn a_slow_key_does_not_stop_the_others_and_the_window_is_bounded() {
 }
 
 #[tokio::test]
-async fn nonsense_is_refused_at_the_door() {
+async fn nonsensical_settings_are_refused_before_any_request() {
     let from = Hooked::watched(Memory::new());
     let backfill = || between(from.clone(), Memory::new());
     let nonsense = [

@@ -66,7 +66,7 @@ proptest! {
 
     /// A kill between the copy and the check leaves an outdated copy, which the next run must know for its own.
     #[test]
-    fn an_outdated_copy_of_ours_is_renewed(kills in prop::collection::vec(1_u32..200, 1..8), concurrency in 1..12_usize, seed: u64) {
+    fn an_outdated_copy_of_the_backfill_is_renewed(kills in prop::collection::vec(1_u32..200, 1..8), concurrency in 1..12_usize, seed: u64) {
         paused(async {
             let from = filled(KEYS).await;
             let to = Memory::new();

@@ -29,7 +29,7 @@ impl ObjectProvider for Unasked {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_would_overwrite_gets_no_copy() {
+async fn a_target_that_ignores_creates_gets_no_copy() {
     let to = Memory::new();
     write(&to, &key(0), "somebody else's");
     let target = Unasked {
@@ -49,7 +49,7 @@ async fn one_that_would_overwrite_gets_no_copy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_keeps_to_it_is_copied_to() {
+async fn a_target_that_honours_creates_gets_copies() {
     let to = Memory::new();
     write(&to, &key(0), "somebody else's");
     let target = Unasked {
@@ -67,7 +67,7 @@ async fn one_that_keeps_to_it_is_copied_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_cannot_be_asked_gets_no_copy() {
+async fn a_target_that_cannot_be_verified_gets_no_copy() {
     let target = Unasked {
         store: Hooked::new(Memory::new(), |asked| (asked.what == "put").then(denied)),
         ignores: true,
@@ -88,7 +88,7 @@ async fn one_that_cannot_be_asked_gets_no_copy() {
 
 /// A store that is well and far away: its answers take seconds, and the questions are many.
 #[tokio::test(start_paused = true)]
-async fn one_that_is_slow_is_asked_and_copied_to() {
+async fn a_slow_target_is_verified_and_gets_copies() {
     let slow = Memory::new().with_latency(secs(4)..ms(4_900), 7);
     let target = Unasked {
         store: Hooked::watched(slow),

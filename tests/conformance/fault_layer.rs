@@ -1,8 +1,5 @@
 //! The fault layer keeps tower's contract, too. It speaks objects: a number is an object of that many bytes.
 
-// All of it is test code, which clippy only sees where a function is marked as a test.
-#![allow(clippy::unwrap_used)]
-
 use evenkeel::{
     Endpoint,
     drill::{FaultLayer, Guard, Scenario, Timeline},
@@ -58,12 +55,12 @@ async fn probe(rules: &str, start: impl Fn(&Timeline)) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_do_not_play() {
+async fn an_idle_fault_layer_keeps_the_contract() {
     probe(r#"{ "fault": "hang" }"#, |_| {}).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_come_after_the_provider() {
+async fn faults_after_the_provider_keep_the_contract() {
     for fault in [
         r#"{ "delay": { "by": "50ms" } }"#,
         r#"{ "slow": { "factor": 3 } }"#,
@@ -81,7 +78,7 @@ async fn that_come_after_the_provider() {
 
 /// Until the guard lets them go on, with the readiness that each had.
 #[tokio::test(start_paused = true)]
-async fn that_hold_calls_before_the_provider() {
+async fn faults_before_the_provider_keep_the_contract() {
     for fault in [r#""hang""#, r#""hang_connect""#] {
         probe(&format!(r#"{{ "fault": {fault} }}"#), Timeline::start_now).await;
     }

@@ -87,7 +87,7 @@ fn decoded(key: &evenkeel::request::Key) -> evenkeel::request::Key {
 }
 
 #[tokio::test]
-async fn every_flaw_is_found_by_the_check_that_is_named_for_it() {
+async fn each_flaw_fails_the_check_named_for_it() {
     for (flaw, check) in [
         (Flaw::OverwritesOnCreate, "a_create_never_overwrites"),
         (Flaw::ChecksThenWrites, "racing_creates_have_one_winner"),

@@ -9,7 +9,7 @@ use evenkeel::{
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
-async fn a_table_in_memory() {
+async fn a_memory_table_passes_the_suite() {
     let report = kv::run("memory", &MemoryTable::new(), &Claims::all()).await;
     assert_eq!((report.passed.len(), report.skipped.len()), (kv::CHECKS.len(), 0));
     tried::keys("`MemoryTable`", "itself", &report);
@@ -18,7 +18,7 @@ async fn a_table_in_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_with_a_home() {
+async fn a_provider_managed_client_passes_the_suite() {
     let client = KvClient::builder()
         .endpoint(Endpoint::new("home", MemoryTable::new()))
         .endpoint(Endpoint::new("copy", MemoryTable::new()).read_only())
@@ -30,7 +30,7 @@ async fn a_client_with_a_home() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_over_replicas_in_step() {
+async fn a_client_over_strong_replicas_passes_the_suite() {
     let table = MemoryTable::new().with_latency(Duration::ZERO..Duration::from_millis(5), 7);
     let client = KvClient::builder()
         .endpoint(Endpoint::new("a", table.clone()).tier(0))
@@ -44,7 +44,7 @@ async fn a_client_over_replicas_in_step() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_writes_once() {
+async fn a_write_once_client_passes_the_suite() {
     let client = KvClient::builder()
         .endpoint(Endpoint::new("a", MemoryTable::new()))
         .endpoint(Endpoint::new("b", MemoryTable::new()))

@@ -42,22 +42,22 @@ impl<T> Classify<T, evenkeel::BoxError> for AnyFault {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deadline() {
+async fn the_deadline_layer_keeps_the_contract() {
     contract::probe(|| DeadlineLayer::new(Duration::from_secs(10))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry() {
+async fn the_retry_layer_keeps_the_contract() {
     contract::probe(|| RetryLayer::new(Settings::default(), Budget::default(), 1)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn hedge() {
+async fn the_hedge_layer_keeps_the_contract() {
     contract::probe(|| HedgeLayer::new(Delay::fixed(Duration::from_millis(20)), Budget::default())).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn route() {
+async fn the_route_layer_keeps_the_contract() {
     contract::probe(|| {
         layer_fn(|inner: Watchful| Route::new([Member::new(inner.clone()).tier(0), Member::new(inner).tier(1)], 1))
     })
@@ -65,7 +65,7 @@ async fn route() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn breaker() {
+async fn the_breaker_layer_keeps_the_contract() {
     let made = Mutex::new(Vec::new());
     contract::probe(|| {
         let breaker = Breaker::default();
@@ -88,7 +88,7 @@ async fn breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limit() {
+async fn the_limit_layer_keeps_the_contract() {
     let made = Mutex::new(Vec::new());
     contract::probe(|| {
         let admission = Admission::new(Some(1_000.0));
@@ -102,7 +102,7 @@ async fn limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn health() {
+async fn the_health_layer_keeps_the_contract() {
     let made = Mutex::new(Vec::new());
     contract::probe(|| {
         let tracker = Arc::new(Tracker::new());
@@ -116,13 +116,13 @@ async fn health() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn timeout() {
+async fn the_timeout_layer_keeps_the_contract() {
     contract::probe(|| TimeoutLayer::new(Limit::fixed(Duration::from_millis(250)))).await;
 }
 
 /// And all of them together, in the order of the stack.
 #[tokio::test(start_paused = true)]
-async fn the_whole_stack() {
+async fn the_whole_stack_keeps_the_contract() {
     contract::probe(|| {
         layer_fn(|inner: Watchful| {
             let endpoint = |tier| {
@@ -150,7 +150,7 @@ async fn the_whole_stack() {
 
 /// A service may hold something (a permit, a connection) for as long as its future lives.
 #[tokio::test(start_paused = true)]
-async fn what_a_failed_attempt_held_is_free_for_the_next() {
+async fn a_failed_attempt_releases_its_resources_before_the_next() {
     let calls = Arc::new(AtomicU32::new(0));
     let flaky = tower::service_fn(move |_: Call<()>| {
         let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
@@ -179,7 +179,7 @@ impl Drop for Here {
 
 /// Whoever keeps a future that is over (in a list, in a select) does not keep the connection of what was cut off.
 #[tokio::test(start_paused = true)]
-async fn what_ran_out_of_time_is_dropped_at_once() {
+async fn a_timed_out_attempt_is_dropped_at_once() {
     let limit = Duration::from_millis(250);
     let at_the_service = Arc::new(AtomicU32::new(0));
     let count = at_the_service.clone();

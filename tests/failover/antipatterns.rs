@@ -25,7 +25,7 @@ async fn virginia_out_and_a_probe_due(tables: &Tables, virginia: &Table) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_open_admits_one_probe_though_100_callers_wait() {
+async fn a_half_open_breaker_admits_one_probe_of_100_calls() {
     let (tables, virginia, ireland) = two();
     virginia_out_and_a_probe_due(&tables, &virginia).await;
     // Given a probe that takes a second, when 100 callers come at once,
@@ -81,7 +81,7 @@ async fn the_last_viable_endpoint_is_never_ejected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_of_three_are_bad_one_is_still_tried_each_time() {
+async fn with_every_endpoint_bad_each_call_still_tries_one() {
     let all = ["a", "b", "c"].map(Table::new);
     let heard = Heard::default();
     let tables = builder(&all).on_event(heard.listener()).build().unwrap();
@@ -135,7 +135,7 @@ async fn hedges_stay_within_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_budget_nothing_is_hedged_or_retried() {
+async fn an_empty_budget_allows_no_hedge_and_no_retry() {
     for (virginia_does, served) in [
         (Does::Fail(Duration::ZERO, Mishap::Reset), false),
         (Does::Answer(ms(700)), true),
@@ -188,7 +188,7 @@ async fn retries_do_not_multiply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_endpoint_alone_gets_three_attempts_and_no_more() {
+async fn a_single_endpoint_gets_at_most_three_attempts() {
     let virginia = Table::new("virginia");
     let tables = builder([&virginia]).budget(Budget::new(1.0, 1_000.0)).build().unwrap();
     virginia.fails(Mishap::Reset);
@@ -200,7 +200,7 @@ async fn one_endpoint_alone_gets_three_attempts_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_never_exceeds_its_cap() {
+async fn backoff_never_exceeds_its_cap() {
     // Given one endpoint, so that every retry must return and wait,
     let settings = Settings::default();
     for seed in 0..100 {
@@ -242,7 +242,7 @@ fn the_budget_loses_no_update() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_primary_that_is_dead_at_construction_is_no_different() {
+async fn a_primary_dead_at_construction_is_left_like_any_other() {
     // Dead in each way, from before the first call on: nothing was ever learnt about it.
     for (how, first_call) in [
         (Does::Fail(Duration::ZERO, Mishap::Refused), ms(1)),
@@ -271,7 +271,7 @@ async fn a_primary_that_is_dead_at_construction_is_no_different() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_primary_that_is_silent_from_the_start_is_left_though_every_hedge_wins() {
+async fn a_primary_silent_from_the_start_is_left_though_hedges_win() {
     // Given a primary that never answered anything, so that its p99 is unknown, and one read a second,
     let (tables, virginia, _) = two();
     virginia.usually(Does::Hang);
@@ -283,7 +283,7 @@ async fn a_primary_that_is_silent_from_the_start_is_left_though_every_hedge_wins
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_are_told_outside_the_lock() {
+async fn events_are_emitted_outside_the_lock() {
     // Given a listener that looks at the client that told it,
     let virginia = Table::new("virginia");
     let client: Arc<OnceLock<Tables>> = Arc::default();
@@ -304,7 +304,7 @@ async fn events_are_told_outside_the_lock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_serves_as_a_probe_is_served_although_the_budget_is_empty() {
+async fn a_call_lent_as_a_probe_is_retried_beyond_an_empty_budget() {
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let scarce = Budget::new(0.0, 1.0);
     let tables = builder([&virginia, &ireland]).budget(scarce.clone()).build().unwrap();

@@ -6,7 +6,7 @@ use std::{future::IntoFuture, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_holds_whatever_happens() {
+async fn every_call_ends_by_its_deadline() {
     let troubles = [
         Does::Hang,
         Does::Answer(secs(60)),
@@ -85,7 +85,7 @@ async fn dropping_a_call_at_any_await_leaks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_leaves_early_is_no_evidence_against_the_endpoint() {
+async fn an_impatient_caller_is_no_evidence_against_the_endpoint() {
     let (tables, virginia, _) = two();
     virginia.answers_after(ms(50));
     reads(&tables, 40, ms(10)).await;
@@ -99,7 +99,7 @@ async fn a_caller_who_leaves_early_is_no_evidence_against_the_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_late_when_its_hedge_wins_is_held_against_it() {
+async fn a_late_attempt_that_loses_to_its_hedge_counts_as_a_fault() {
     let (tables, virginia, ireland) = two();
     virginia.answers_after(ms(20));
     ireland.answers_after(ms(20));
@@ -110,7 +110,7 @@ async fn an_attempt_that_is_late_when_its_hedge_wins_is_held_against_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_told_with_onset_cause_and_end_once() {
+async fn an_outage_is_reported_once_with_onset_cause_and_end() {
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let heard = Heard::default();
     let tables = builder([&virginia, &ireland])
@@ -166,7 +166,7 @@ async fn an_outage_is_told_with_onset_cause_and_end_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_budget_is_told_at_most_once_a_second() {
+async fn an_empty_budget_is_reported_at_most_once_a_second() {
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let heard = Heard::default();
     let tables = builder([&virginia, &ireland])
@@ -185,7 +185,7 @@ async fn an_empty_budget_is_told_at_most_once_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_explains_what_it_considered_and_tried_and_why() {
+async fn an_explanation_lists_endpoints_attempts_and_reasons() {
     let all = ["virginia", "ireland", "frankfurt"].map(Table::new);
     let tables = builder(&all).build().unwrap();
     all[0].fails(Mishap::Refused);
@@ -241,7 +241,7 @@ async fn an_error_carries_its_own_explanation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_endpoint_that_answered_is_the_one_that_is_named() {
+async fn an_explanation_names_the_endpoint_that_answered() {
     // Given a late first attempt that succeeds after its hedge said "absent", which waits for it,
     let (tables, virginia, ireland) = two();
     virginia.answers_after(ms(1_300));
@@ -276,7 +276,7 @@ async fn a_pinned_call_does_not_end_the_alarm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_with_one_permitted_endpoint_raises_no_alarm_for_all() {
+async fn a_call_with_one_permitted_endpoint_raises_no_all_bad_alarm() {
     use crate::scripted::Verdicts;
     use evenkeel::{Endpoint, Failover};
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
@@ -301,7 +301,7 @@ async fn a_call_with_one_permitted_endpoint_raises_no_alarm_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_client_says_so() {
+async fn a_closed_client_refuses_calls() {
     let (tables, virginia, _) = two();
     tables.close();
     let error = tables.clone().read(Table::query).await.unwrap_err();

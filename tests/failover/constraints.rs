@@ -165,7 +165,7 @@ async fn an_object_call_never_reaches_a_barred_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tag_that_a_barred_endpoint_gave_takes_no_call_there() {
+async fn a_tag_from_a_barred_endpoint_sends_no_call_there() {
     let [barred, frankfurt, dublin] = [(); 3].map(|()| Store::new());
     let client = ObjectClient::builder()
         .endpoints(endpoints(Rule::Locations, &barred, &frankfurt, &dublin))
@@ -184,7 +184,7 @@ async fn a_tag_that_a_barred_endpoint_gave_takes_no_call_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_would_have_to_break_a_constraint_is_refused_before_anything_is_sent() {
+async fn a_delete_that_would_break_a_constraint_is_refused_unsent() {
     let [barred, frankfurt, dublin] = [(); 3].map(|()| Store::new());
     let client = ObjectClient::builder()
         .endpoints(endpoints(Rule::Jurisdiction, &barred, &frankfurt, &dublin))

@@ -202,7 +202,7 @@ fn count(answers: &[Result<&'static str, ErrorKind>], name: &str) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_an_hour_without_token_service_is_not_noticed_by_calls() {
+async fn calls_survive_half_an_hour_without_a_token_service() {
     let World {
         stores, issuers, heard, ..
     } = world();
@@ -226,7 +226,7 @@ async fn half_an_hour_without_token_service_is_not_noticed_by_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn longer_than_a_tokens_life_calls_go_elsewhere_unsent_and_return() {
+async fn calls_fail_over_unsent_while_no_token_is_valid() {
     let World {
         stores,
         issuers,
@@ -272,7 +272,7 @@ async fn longer_than_a_tokens_life_calls_go_elsewhere_unsent_and_return() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_other_providers_credentials_do_not_wait_for_these() {
+async fn a_failing_token_service_does_not_delay_other_providers() {
     // Given a token service that hangs from the start,
     let World { stores, issuers, .. } = world();
     issuers[0].now(Does::Hang);
@@ -292,7 +292,7 @@ async fn the_other_providers_credentials_do_not_wait_for_these() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn four_hundred_callers_are_one_question() {
+async fn four_hundred_callers_cause_one_fetch() {
     let issuer = Issuer::new(HOUR);
     let keeper = issuer.keeper("role");
     issuer.now(Does::Answer(ms(150)));
@@ -322,7 +322,7 @@ async fn a_caller_who_leaves_does_not_end_the_fetch() {
 }
 
 #[test]
-fn a_fetch_whose_runtime_has_ended_is_begun_again() {
+fn a_fetch_restarts_after_its_runtime_ended() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_time().start_paused(true).build().unwrap()
@@ -339,7 +339,7 @@ fn a_fetch_whose_runtime_has_ended_is_begun_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_panics_has_failed_once() {
+async fn a_panicking_source_counts_as_one_failed_fetch() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let keeper = Keeper::new("role", move || {
@@ -359,7 +359,7 @@ async fn a_source_that_panics_has_failed_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rotated_without_a_restart_and_without_a_gap() {
+async fn credentials_rotate_without_restart_and_without_a_gap() {
     let issuer = Issuer::new(HOUR);
     let keeper = issuer.keeper("role");
     let old = keeper.current().await.unwrap().secret;
@@ -394,7 +394,7 @@ async fn rotated_without_a_restart_and_without_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_forgotten_is_not_used_again_not_even_from_a_fetch_under_way() {
+async fn forgotten_credentials_are_never_used_again() {
     let issuer = Issuer::new(HOUR);
     let keeper = issuer.keeper("role");
     let leaked = keeper.current().await.unwrap().secret;
@@ -416,7 +416,7 @@ async fn what_is_forgotten_is_not_used_again_not_even_from_a_fetch_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_the_store_refuses_is_fetched_anew_once() {
+async fn a_refused_token_is_fetched_anew_once() {
     let World {
         stores,
         issuers,
@@ -446,7 +446,7 @@ async fn a_token_that_the_store_refuses_is_fetched_anew_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_refuses_every_token_is_left_and_the_token_service_is_not_stormed() {
+async fn a_provider_that_refuses_every_token_causes_no_fetch_storm() {
     let World {
         stores,
         issuers,
@@ -483,7 +483,7 @@ async fn a_provider_that_refuses_every_token_is_left_and_the_token_service_is_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_callers_missing_permission_moves_nothing() {
+async fn a_callers_missing_permission_causes_no_failover() {
     let World {
         stores, issuers, heard, ..
     } = world();
@@ -502,7 +502,7 @@ async fn one_callers_missing_permission_moves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_shows_a_secret() {
+async fn no_output_shows_a_secret() {
     let World {
         stores,
         issuers,

@@ -36,7 +36,7 @@ fn explained(explanation: &Explanation) -> BTreeMap<&str, usize> {
 
 /// Random troubles, random calls; after each call the attempts it explains, by endpoint, are those that arrived.
 #[tokio::test(start_paused = true)]
-async fn the_attempts_that_are_explained_are_those_that_providers_saw() {
+async fn explained_attempts_match_what_providers_saw() {
     let only = std::env::var("EVENKEEL_SEED")
         .ok()
         .and_then(|seed| seed.parse::<u64>().ok());

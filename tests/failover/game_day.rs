@@ -88,7 +88,7 @@ fn failed(calls: &[Served]) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_strikes_where_it_was_meant_to_hurts_nobody_and_expires() {
+async fn a_well_targeted_game_day_fails_no_call_and_expires() {
     let day = rehearsal(r#"{ "target": { "region": "us-east-1" }, "fault": "refuse" }"#);
     let calls = day.live(secs(30 * 60), secs(60)).await;
     assert_eq!(failed(&calls), 0);
@@ -98,7 +98,7 @@ async fn one_that_strikes_where_it_was_meant_to_hurts_nobody_and_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_strikes_everywhere_by_mistake_is_aborted_and_the_users_are_served_again() {
+async fn an_untargeted_game_day_is_aborted_and_calls_succeed_again() {
     // Given somebody who forgot the target,
     let day = rehearsal(r#"{ "fault": "refuse" }"#);
     // when the game day begins after a minute,
@@ -114,7 +114,7 @@ async fn one_that_strikes_everywhere_by_mistake_is_aborted_and_the_users_are_ser
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_makes_everything_hang_is_aborted_and_those_who_wait_are_served() {
+async fn a_hanging_game_day_is_aborted_and_held_calls_succeed() {
     let day = rehearsal(r#"{ "fault": "hang" }"#);
     let calls = day.live(secs(10 * 60), secs(60)).await;
     // The first calls fail within seconds, as their limits are known; that is when the guard sees it.
@@ -136,7 +136,7 @@ async fn one_that_makes_everything_hang_is_aborted_and_those_who_wait_are_served
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_on_call_can_end_it_at_once() {
+async fn the_operator_can_end_a_game_day_at_once() {
     let day = rehearsal(r#"{ "fault": "hang" }"#);
     day.drill.start_now();
     let held = day.client.put("k", "{}").into_future();

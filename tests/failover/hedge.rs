@@ -19,7 +19,7 @@ const fn ms(ms: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_does_not_wait_for_a_hedge_that_came_to_nothing() {
+async fn a_failed_attempt_does_not_wait_for_a_failed_hedge() {
     // Given an attempt that fails after its hedge was sent, and a hedge that then finds no endpoint left,
     let asked = AtomicU32::new(0);
     let service = service_fn(|_: Call<()>| {

@@ -52,7 +52,7 @@ fn drilled(rules: impl IntoIterator<Item = Fault>) -> (ObjectClient, Timeline, S
 // Lesson 1: short connect timeout and one total deadline per call.
 
 #[tokio::test(start_paused = true)]
-async fn a_black_hole_costs_a_few_calls_some_seconds_and_the_rest_nothing() {
+async fn a_black_hole_delays_only_a_few_calls() {
     for fault in [Fault::Hang, Fault::HangConnect] {
         let (client, drill, _, _) = drilled([fault]);
         drill.start_now();
@@ -101,7 +101,7 @@ async fn reads_heal_before_writes() {
 // Lesson 3: every DNS fault means "unreachable, try elsewhere", never "no such bucket".
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_dns_answer_means_try_elsewhere() {
+async fn an_empty_dns_answer_fails_over() {
     let (client, drill, virginia, ireland) = drilled([Fault::DnsEmpty]);
     client.put("before", "v").await.unwrap();
     drill.start_now();
@@ -125,7 +125,7 @@ async fn an_empty_dns_answer_means_try_elsewhere() {
 // Lesson 4: an authentication outage fails over; a single 403 stays the caller's.
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_just_worked_and_are_refused_fail_over() {
+async fn suddenly_refused_credentials_fail_over() {
     let (tables, virginia, ireland) = two();
     reads(&tables, 10, ms(20)).await;
     virginia.fails(Mishap::Code("InvalidAccessKeyId"));
@@ -136,7 +136,7 @@ async fn credentials_that_just_worked_and_are_refused_fail_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_single_access_denied_stays_the_callers() {
+async fn access_denied_is_the_callers_error() {
     let (tables, virginia, ireland) = two();
     reads(&tables, 10, ms(20)).await;
     virginia.fails(Mishap::Code("AccessDenied"));
@@ -149,7 +149,7 @@ async fn a_single_access_denied_stays_the_callers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_never_worked_are_the_callers_too() {
+async fn credentials_that_never_worked_are_the_callers_error() {
     let (tables, virginia, ireland) = two();
     virginia.fails(Mishap::Code("SignatureDoesNotMatch"));
     let error = tables.read(Table::query).await.unwrap_err();
@@ -172,7 +172,7 @@ async fn an_authentication_outage_in_the_drill_is_survived() {
 // Lesson 5: retries and hedges draw on one budget per client; fast errors need fast failover.
 
 #[tokio::test(start_paused = true)]
-async fn two_clients_have_two_budgets_unless_they_share_one() {
+async fn clients_have_separate_budgets_unless_shared() {
     async fn served(first: Option<Budget>, second: Option<Budget>) -> usize {
         let mut served = Vec::new();
         for budget in [first, second] {
@@ -225,7 +225,7 @@ async fn retries_and_hedges_draw_on_the_same_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fast_errors_fail_over_fast() {
+async fn fast_failures_fail_over_fast() {
     let (client, drill, _, _) = drilled([Fault::Status {
         code: 503,
         s3_code: None,
@@ -312,7 +312,7 @@ async fn throttling_never_opens_the_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttled_everywhere_is_called_so() {
+async fn throttling_everywhere_is_reported_as_throttled() {
     let (tables, virginia, ireland) = two();
     virginia.fails(Mishap::Code("SlowDown"));
     ireland.fails(Mishap::Code("ThrottlingException"));
@@ -324,7 +324,7 @@ async fn throttled_everywhere_is_called_so() {
 // Lesson 8: telemetry never blocks the request path (see also mistakes.rs: events outside the lock).
 
 #[tokio::test(start_paused = true)]
-async fn without_a_listener_a_recorder_or_a_subscriber_calls_work() {
+async fn calls_work_without_listener_recorder_or_subscriber() {
     let (tables, virginia, _) = two();
     virginia.fails(Mishap::Reset);
     assert_eq!(reads(&tables, 50, ms(20)).await, 50);
@@ -346,7 +346,7 @@ async fn a_success_with_an_error_document_is_a_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_that_is_retryable_for_ever_ends_after_three_attempts() {
+async fn a_persistent_fault_ends_after_three_attempts() {
     let (client, _, virginia, ireland) = drilled([]);
     virginia.always(Trouble::Code("InternalError"));
     ireland.always(Trouble::Code("InternalError"));
@@ -366,7 +366,7 @@ async fn a_fault_that_is_retryable_for_ever_ends_after_three_attempts() {
 // Lesson 12: decide from what this process observes. A probe that gets a wrong answer is a failed probe.
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_gets_a_wrong_answer_is_a_failed_probe() {
+async fn a_probe_with_a_wrong_answer_fails() {
     for wrong in ["InternalError", "InvalidAccessKeyId"] {
         let (tables, virginia, _) = two();
         reads(&tables, 20, ms(20)).await;
@@ -383,7 +383,7 @@ async fn a_probe_that_gets_a_wrong_answer_is_a_failed_probe() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_may_be_an_absence_or_a_refusal_that_is_an_answer() {
+async fn an_absence_or_a_refusal_that_is_an_answer_passes_as_a_probe() {
     // "Not found" proves an endpoint healthy.
     let (tables, virginia, _) = two();
     virginia.fails(Mishap::Refused);

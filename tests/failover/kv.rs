@@ -52,7 +52,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_condition_is_judged_by_the_home_alone() {
+async fn only_the_home_judges_conditions() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     let stored = client.put("k", "v1").await.unwrap();
     let version = stored.version().unwrap().clone();
@@ -99,7 +99,7 @@ async fn a_condition_is_judged_by_the_home_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conditional_write_whose_answer_was_lost_is_no_conflict() {
+async fn a_conditional_write_with_a_lost_answer_is_no_conflict() {
     for replicated in [false, true] {
         let (client, [virginia, ireland]) = match replicated {
             false => client::<2>(Replication::provider_managed()),
@@ -163,7 +163,7 @@ impl KvProvider for Forgetful {
 type Failure = evenkeel::provider::ProviderError;
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_does_not_recognise_itself_is_asked_whose_value_it_is() {
+async fn a_store_without_self_recognition_is_read_after_a_conflict() {
     let table = Table::new();
     let client = KvClient::builder()
         .endpoint(Endpoint::new("virginia", Forgetful(table.clone())))
@@ -180,7 +180,7 @@ async fn a_store_that_does_not_recognise_itself_is_asked_whose_value_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_told_is_maybe_applied() {
+async fn a_write_of_unknown_outcome_is_maybe_applied() {
     let (client, [virginia]) = client::<1>(Replication::provider_managed());
     let version = client.put("k", "v1").await.unwrap().version().unwrap().clone();
     // A lost compare-and-set that somebody else replaced before the retry:
@@ -231,7 +231,7 @@ async fn increments_add_up_through_lost_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn eight_who_count_to_25_count_to_200() {
+async fn concurrent_increments_add_up() {
     let table = MemoryTable::new().with_latency(secs(0)..std::time::Duration::from_millis(9), 3);
     let client = KvClient::builder()
         .endpoint(Endpoint::new("virginia", table))
@@ -248,7 +248,7 @@ async fn eight_who_count_to_25_count_to_200() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replicas_in_step_take_over_for_each_other() {
+async fn strong_replicas_take_over_for_each_other() {
     let (client, [virginia, ireland]) = replicas::<2>();
     let version = client.put("k", "v1").await.unwrap().version().unwrap().clone();
     assert_eq!(version.endpoint(), "virginia");
@@ -267,7 +267,7 @@ async fn replicas_in_step_take_over_for_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_write_once_a_put_creates_and_nothing_judges_conditions() {
+async fn under_write_once_a_put_creates_and_conditions_are_refused() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     virginia.always(Trouble::Refused);
     let stored = client.put("k", "v").await.unwrap();
@@ -298,7 +298,7 @@ async fn under_write_once_a_put_creates_and_nothing_judges_conditions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scan_that_moves_on_skips_and_repeats_nothing() {
+async fn a_scan_that_fails_over_skips_and_repeats_no_key() {
     for trouble in [
         Trouble::Refused,
         Trouble::Hang,
@@ -329,7 +329,7 @@ async fn a_scan_that_moves_on_skips_and_repeats_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_has_its_bounds() {
+async fn a_scan_range_has_its_bounds() {
     let (client, [_]) = client::<1>(Replication::provider_managed());
     for key in ["a", "b", "c", "d", "e"] {
         client.put(key, key).await.unwrap();
@@ -346,7 +346,7 @@ async fn a_range_has_its_bounds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_strictest_endpoint_decides_at_the_door() {
+async fn the_strictest_endpoint_sets_the_limits_of_a_client() {
     let redis = MemoryTable::new();
     let dynamodb = MemoryTable::new().with_limits(Limits::new(2_048, 409_600));
     let cosmos = MemoryTable::new().with_limits(Limits::new(1_023, 2_000_000).forbidding(&['/', '#']));
@@ -391,7 +391,7 @@ async fn the_strictest_endpoint_decides_at_the_door() {
 }
 
 #[test]
-fn an_ambiguous_configuration_is_refused_in_words() {
+fn an_ambiguous_configuration_is_refused_with_a_clear_error() {
     let table = |name: &'static str, provider: &'static str| Endpoint::new(name, MemoryTable::new()).provider(provider);
     let two = || {
         KvClient::builder()
@@ -420,7 +420,7 @@ fn an_ambiguous_configuration_is_refused_in_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_expires_is_gone_in_time() {
+async fn an_expired_value_is_gone_in_time() {
     let (client, [_]) = client::<1>(Replication::provider_managed());
     client
         .put_if_absent("lease", "me")
@@ -455,7 +455,7 @@ async fn neither_errors_nor_debug_show_a_key_or_a_value() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_name_what_was_called() {
+async fn errors_name_their_operation() {
     let (client, [_]) = client::<1>(Replication::provider_managed());
     let old = client.put("k", "1").await.unwrap().version().unwrap().clone();
     client.put("k", "2").await.unwrap();

@@ -30,7 +30,7 @@ fn nothing_in_flight(client: &ObjectClient) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_whose_answer_was_lost_is_a_success_where_it_is_found() {
+async fn a_create_with_a_lost_answer_succeeds_where_found() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.then([Trouble::LostAnswer]);
     client.put("k", "v").await.unwrap();
@@ -42,7 +42,7 @@ async fn a_create_whose_answer_was_lost_is_a_success_where_it_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_whose_answer_was_lost_fails_over_under_write_once() {
+async fn under_write_once_a_create_with_a_lost_answer_fails_over() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     // It is not at virginia, as far as can be seen there,
     virginia.then([Trouble::Reset]);
@@ -63,7 +63,7 @@ async fn a_create_whose_answer_was_lost_fails_over_under_write_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_if_match_whose_answer_was_lost_is_a_success_when_the_retry_meets_it() {
+async fn an_if_match_with_a_lost_answer_recognises_itself_on_retry() {
     let (client, [virginia, _]) = client::<2>(Replication::provider_managed());
     let stored = client.put("k", "v1").await.unwrap();
     virginia.then([Trouble::LostAnswer]);
@@ -82,7 +82,7 @@ async fn an_if_match_whose_answer_was_lost_is_a_success_when_the_retry_meets_it(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeated_put_recognises_what_the_failed_call_stored() {
+async fn a_repeated_put_recognises_the_object_of_the_failed_call() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     // Given a call that lost its first answer and failed for good,
     virginia.then([Trouble::LostAnswer]);
@@ -96,7 +96,7 @@ async fn a_repeated_put_recognises_what_the_failed_call_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secondarys_404_is_not_does_not_exist() {
+async fn a_404_at_a_standby_proves_no_absence() {
     for replication in [Replication::provider_managed(), Replication::write_once()] {
         let (client, [virginia, ireland]) = client::<2>(replication);
         client.put("k", "v").await.unwrap();
@@ -130,7 +130,7 @@ async fn a_secondarys_404_is_not_does_not_exist() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_has_it_is_found_though_the_first_says_404() {
+async fn an_object_only_at_the_standby_is_found_despite_a_404() {
     let (client, [virginia, ireland, _]) = client::<3>(Replication::write_once());
     virginia.always(Trouble::Refused);
     client.put("k", "v").await.unwrap();
@@ -141,7 +141,7 @@ async fn a_copy_that_has_it_is_found_though_the_first_says_404() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_may_be_stale_says_so() {
+async fn a_possibly_stale_read_is_marked() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     client.put("k", "new").await.unwrap();
     let seeded = evenkeel::request::object::Put::new(evenkeel::request::Key::new("k").unwrap(), "old");
@@ -171,7 +171,7 @@ async fn an_overwrite_never_fails_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_at_the_provider_are_at_most_three_per_pass() {
+async fn a_pass_makes_at_most_three_attempts() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.always(Trouble::Reset);
     let error = client.get("k").await.unwrap_err();
@@ -252,7 +252,7 @@ async fn the_deadline_holds_for_every_operation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_delete_names_who_confirmed_and_who_did_not() {
+async fn a_failed_delete_names_the_confirming_and_missing_endpoints() {
     let (client, [virginia, _]) = client::<2>(Replication::write_once());
     client.put("k", "v").await.unwrap();
     virginia.always(Trouble::Refused);
@@ -267,7 +267,7 @@ async fn a_failed_delete_names_who_confirmed_and_who_did_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_bucket_a_dead_endpoint_and_a_bad_key_each_read_well() {
+async fn errors_for_wrong_bucket_dead_endpoint_and_bad_key_are_clear() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.always(Trouble::Code("NoSuchBucket"));
     let wrong_bucket = client.put("customer-4711", "v").await.unwrap_err();
@@ -293,7 +293,7 @@ async fn a_wrong_bucket_a_dead_endpoint_and_a_bad_key_each_read_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn listings_under_a_dead_endpoint_leave_the_budget_to_failover() {
+async fn listings_beside_a_dead_endpoint_spare_the_retry_budget() {
     let stores = [(); 2].map(|()| Store::new());
     let endpoints = ["virginia", "ireland"].iter().zip(&stores);
     let endpoints = endpoints.map(|(name, store)| Endpoint::new(*name, store.clone()));
@@ -318,7 +318,7 @@ async fn listings_under_a_dead_endpoint_leave_the_budget_to_failover() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_call_asks_beside_its_first_attempt_earns_no_budget() {
+async fn only_first_attempts_earn_budget() {
     let stores = [(); 4].map(|()| Store::new());
     let endpoints = ["a", "b", "c", "d"].iter().zip(&stores);
     let endpoints = endpoints.map(|(name, store)| Endpoint::new(*name, store.clone()));
@@ -336,7 +336,7 @@ async fn what_a_call_asks_beside_its_first_attempt_earns_no_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_lies_at_one_endpoint_only_is_read_as_soon_as_that_one_is_back() {
+async fn an_object_is_readable_as_soon_as_its_only_endpoint_is_back() {
     let (client, [virginia, _]) = client::<2>(Replication::write_once());
     for n in 0..20 {
         client.put(format!("k/{n}"), "v").await.unwrap();

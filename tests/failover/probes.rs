@@ -65,7 +65,7 @@ fn state(client: &ObjectClient, endpoint: usize, class: OpClass) -> &'static str
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_standby_that_died_silently_is_found_within_70_seconds_without_any_call() {
+async fn probes_find_a_silently_dead_standby_within_70_seconds() {
     for does in [Does::Fail(Duration::ZERO, Mishap::Refused), Does::Hang] {
         for seed in 0..20 {
             let (tables, virginia, ireland, heard) = probed(seed);
@@ -82,7 +82,7 @@ async fn a_standby_that_died_silently_is_found_within_70_seconds_without_any_cal
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_endpoint_that_is_out_comes_back_without_calls() {
+async fn an_idle_open_endpoint_recovers_without_calls() {
     let (tables, _, ireland, heard) = probed(7);
     ireland.fails(Mishap::Refused);
     sleep(secs(600)).await;
@@ -101,7 +101,7 @@ async fn an_idle_endpoint_that_is_out_comes_back_without_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_calls_exercise_is_not_probed() {
+async fn endpoints_with_traffic_are_not_probed() {
     let (tables, virginia, ireland, _) = probed(7);
     for _ in 0..60 {
         sleep(secs(10)).await;
@@ -142,7 +142,7 @@ async fn a_probe_teaches_no_latency_and_costs_no_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_hangs_has_an_attempts_limit_and_is_alone() {
+async fn a_hanging_probe_times_out_and_is_the_only_one() {
     let (tables, _, ireland, _) = probed(7);
     ireland.usually(Does::Hang);
     for _ in 0..1_200 {
@@ -156,7 +156,7 @@ async fn a_probe_that_hangs_has_an_attempts_limit_and_is_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_task_ends_with_the_last_clone_and_leaves_nothing() {
+async fn the_probe_task_ends_with_the_last_clone_of_the_client() {
     let (tables, virginia, ireland, _) = probed(7);
     let clone = tables.clone();
     ireland.usually(Does::Hang);
@@ -178,7 +178,7 @@ async fn the_task_ends_with_the_last_clone_and_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_ends_it() {
+async fn close_ends_the_probe_task() {
     let (tables, virginia, ..) = probed(7);
     tables.close();
     yield_now().await;
@@ -196,7 +196,7 @@ async fn close_ends_it() {
 }
 
 #[test]
-fn built_without_a_runtime_it_starts_with_the_first_call_of_each() {
+fn without_a_runtime_at_build_probes_start_with_the_first_call() {
     let (tables, _, ireland, _) = probed(7);
     // The second runtime's clock starts again before what was seen under the first.
     for (round, seconds) in [(1, 66), (2, 140)] {
@@ -218,7 +218,7 @@ fn built_without_a_runtime_it_starts_with_the_first_call_of_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn off_is_off() {
+async fn disabled_probes_never_run() {
     let table = Table::new("virginia");
     let tables = builder([&table])
         .probes(probe::Settings::off())
@@ -255,7 +255,7 @@ async fn off_is_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drained_endpoint_is_not_probed_nor_a_barred_one() {
+async fn drained_and_barred_endpoints_are_not_probed() {
     let stores = stores();
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("virginia", stores[0].clone()).jurisdictions(["US"]))
@@ -297,7 +297,7 @@ async fn a_drained_endpoint_is_not_probed_nor_a_barred_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_do_not_wait_for_a_dead_region() {
+async fn calls_do_not_wait_for_a_dead_region() {
     // Whether the background probes it or calls are lent: nobody notices.
     for background in [true, false] {
         let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
@@ -367,7 +367,7 @@ async fn a_cheap_read_alone_does_not_bring_traffic_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_write_is_lent_to_a_region_that_cheap_reads_find_dead() {
+async fn no_write_is_lent_to_a_region_that_probes_find_dead() {
     let stores = stores();
     let client = objects(&stores, probe::Settings::default());
     let mut n = 0;
@@ -404,7 +404,7 @@ async fn no_write_is_lent_to_a_region_that_cheap_reads_find_dead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_is_denied_says_nothing_and_calls_go_on_being_lent() {
+async fn a_denied_probe_proves_nothing_and_calls_are_still_lent() {
     let stores = stores();
     let client = objects(&stores, probe::Settings::default());
     client.put("k", "v").await.unwrap();
@@ -427,7 +427,7 @@ async fn a_probe_that_is_denied_says_nothing_and_calls_go_on_being_lent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn write_probes_are_opt_in_and_leave_no_trace_in_listings() {
+async fn write_probes_are_opt_in_and_leave_listings_clean() {
     let stores = stores();
     let mut settings = probe::Settings::default();
     settings.writes = true;
@@ -476,7 +476,7 @@ async fn write_probes_are_opt_in_and_leave_no_trace_in_listings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_default_nothing_is_ever_written() {
+async fn by_default_probes_never_write() {
     let stores = stores();
     let client = objects(&stores, probe::Settings::default());
     stores[0].writes_meet(Trouble::Code("InternalError"));
@@ -491,7 +491,7 @@ async fn by_default_nothing_is_ever_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_panics_harms_nobody() {
+async fn a_panicking_probe_harms_no_call() {
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let tables = builder([&virginia, &ireland])
         .probe(|table: Table| async move {
@@ -510,7 +510,7 @@ async fn a_probe_that_panics_harms_nobody() {
 
 /// The order of the builder's setters says nothing.
 #[tokio::test(start_paused = true)]
-async fn a_classify_may_come_after_the_probe_that_it_judges() {
+async fn the_builder_takes_classify_after_probe() {
     let (table, other) = (Table::new("virginia"), Table::new("ireland"));
     let tables = Failover::builder()
         .endpoint(Endpoint::new("virginia", table.clone()))

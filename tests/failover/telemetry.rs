@@ -78,7 +78,7 @@ fn fields(pairs: &[(&str, &str)]) -> Fields {
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_one_client_span_per_attempt_with_the_documented_fields() {
+async fn each_attempt_has_one_client_span_with_the_documented_fields() {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Spans)).unwrap();
     let [virginia, ireland] = [(); 2].map(|()| Store::new());
     let client = ObjectClient::builder()
@@ -299,7 +299,7 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn probes_from_the_background_are_counted_apart() {
+async fn background_probes_are_counted_separately() {
     let counts = Counts::default();
     let _guard = metrics::set_default_local_recorder(&counts);
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
@@ -330,7 +330,7 @@ async fn probes_from_the_background_are_counted_apart() {
 
 /// Names beyond those that have a place of their own are counted as `other`, and under nobody else's name.
 #[tokio::test(start_paused = true)]
-async fn operations_beyond_those_told_apart_are_other() {
+async fn operation_names_beyond_the_bound_are_counted_as_other() {
     const NAMES: [&str; 20] = [
         "o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8", "o9", "o10", "o11", "o12", "o13", "o14", "o15", "o16",
         "o17", "o18", "o19",
@@ -379,7 +379,7 @@ impl Recorder for Broken {
 
 /// The write was acknowledged: what the recorder does then is no business of the call's.
 #[tokio::test(start_paused = true)]
-async fn a_recorder_that_panics_harms_no_call() {
+async fn a_panicking_recorder_harms_no_call() {
     let table = Table::new("virginia");
     let tables = Failover::builder()
         .endpoint(Endpoint::new("virginia", table.clone()))

@@ -105,7 +105,7 @@ fn pair(primary: &Store, standby: Endpoint<Store>, seed: u64) -> Failover<Store>
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_standby_with_room_for_sixty_percent_gives_just_that_and_refuses_the_rest_at_once() {
+async fn a_standby_serves_its_capacity_and_the_rest_is_refused_at_once() {
     let (primary, standby) = (Store::new(2), Store::new(12));
     let client = pair(&primary, Endpoint::new("standby", standby.clone()).capacity(300.0), 1);
     let mut rng = fastrand::Rng::with_seed(1);
@@ -184,7 +184,7 @@ async fn four_hundred_clients_return_without_a_stampede() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_both_die_the_least_bad_is_kept_and_the_first_to_return_is_used() {
+async fn with_both_endpoints_dead_the_first_to_return_is_used() {
     let (primary, standby) = (Store::new(2), Store::new(12));
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = heard.clone();
@@ -235,7 +235,7 @@ async fn when_both_die_the_least_bad_is_kept_and_the_first_to_return_is_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_primary_that_was_dead_before_the_first_call_costs_the_first_calls_only() {
+async fn a_primary_dead_from_the_start_costs_only_the_first_calls() {
     for (mood, limit_ms) in [(Mood::Broken, 20), (Mood::Hanging, 150)] {
         let (primary, standby) = (Store::new(2), Store::new(12));
         primary.be(mood);
@@ -257,7 +257,7 @@ async fn a_primary_that_was_dead_before_the_first_call_costs_the_first_calls_onl
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_third_endpoint_takes_over_when_the_second_dies_too() {
+async fn a_third_endpoint_takes_over_after_the_second() {
     let stores = [Store::new(2), Store::new(12), Store::new(15)];
     let client = Failover::builder()
         .endpoints(

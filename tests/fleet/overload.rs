@@ -139,7 +139,7 @@ fn limits(snapshot: &Snapshot) -> Vec<Option<u32>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_standby_whose_capacity_nobody_knew_is_not_drowned() {
+async fn failover_does_not_overload_a_standby_of_unknown_capacity() {
     // It was idle before, or it had some calls.
     for (seed, known) in [(1, false), (2, true), (3, false), (4, true)] {
         let (primary, standby) = (Server::steady(1e6, 1), Server::steady(300.0, 11));
@@ -198,7 +198,7 @@ async fn a_standby_whose_capacity_nobody_knew_is_not_drowned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_healthy_is_never_refused() {
+async fn healthy_endpoints_never_refuse_calls() {
     let ms = Duration::from_millis;
     for seed in 0..8 {
         let heavy = |rng: &mut fastrand::Rng| match rng.u8(..50) {
@@ -252,7 +252,7 @@ async fn what_is_healthy_is_never_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_only_became_slower_is_not_kept_limited() {
+async fn a_merely_slower_endpoint_is_not_kept_limited() {
     let slow = Arc::new(AtomicU32::new(10));
     let takes = slow.clone();
     let server = Server::new(1e6, move |_| {

@@ -80,7 +80,7 @@ async fn touched_before_left(client: &Failover<Store>, virginia: &Store) -> u32 
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_the_tables_dead_the_objects_are_left_after_half_the_faults() {
+async fn dead_tables_halve_the_faults_their_neighbour_may_have() {
     let registry = Registry::new();
     let (tables, tables_virginia) = service("aws", &registry);
     let (objects, objects_virginia) = service("aws", &registry);
@@ -106,7 +106,7 @@ async fn healthy_neighbours_lose_no_traffic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_clouds_that_both_call_their_region_us_east_1_are_no_neighbours() {
+async fn equal_region_names_of_two_clouds_make_no_neighbours() {
     let registry = Registry::new();
     let (tables, tables_virginia) = service("aws", &registry);
     let (objects, objects_virginia) = service("other", &registry);
@@ -129,7 +129,7 @@ async fn old_evidence_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_neighbour_is_looked_at_as_soon_as_there_is_trouble() {
+async fn an_idle_neighbour_is_probed_as_soon_as_trouble_starts() {
     for dead in [true, false] {
         let registry = Registry::new();
         let (tables, tables_virginia) = service("aws", &registry);
@@ -161,7 +161,7 @@ async fn an_idle_neighbour_is_looked_at_as_soon_as_there_is_trouble() {
 
 /// Two clients of one bucket, as they say themselves: what the first has left the second leaves, and spends no faults of its own.
 #[tokio::test(start_paused = true)]
-async fn clients_that_name_the_same_host_share_the_verdict() {
+async fn clients_that_name_the_same_host_share_health() {
     let registry = Registry::new();
     let virginia = Store::default();
     let client = || {
@@ -213,7 +213,7 @@ impl ObjectProvider for Bucket {
 
 /// Nobody declares anything: the adapters say where they are.
 #[tokio::test(start_paused = true)]
-async fn clients_whose_adapters_are_at_the_same_host_share_the_verdict() {
+async fn clients_with_adapters_at_the_same_host_share_health() {
     let registry = Registry::new();
     let client = |at| {
         let store = ObjectStore::new();
@@ -281,7 +281,7 @@ async fn two_endpoints_of_one_client_at_one_host_are_judged_apart() {
 
 /// Another client has left the host, and this one's standby is out: what is left is not left.
 #[tokio::test(start_paused = true)]
-async fn the_last_endpoint_is_not_left_because_another_client_left_it() {
+async fn the_last_endpoint_is_not_left_on_another_clients_verdict() {
     let registry = Registry::new();
     let client = |home: &ObjectStore, standby: &ObjectStore| {
         ObjectClient::builder()
@@ -308,7 +308,7 @@ async fn the_last_endpoint_is_not_left_because_another_client_left_it() {
 
 /// This host's network is gone, and comes back: that is nobody's fault, and the primary has its calls at once.
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_is_not_left_while_nobody_can_be_reached() {
+async fn an_endpoint_is_not_left_while_the_network_is_down() {
     for per_second in [5, 200] {
         let (home, standby) = (ObjectStore::new(), ObjectStore::new());
         let client = ObjectClient::builder()
@@ -354,7 +354,7 @@ async fn an_endpoint_is_not_left_while_nobody_can_be_reached() {
 
 /// Nobody calls, and nobody can be reached: the probes become fewer, as with any outage, and the service is not ready.
 #[tokio::test(start_paused = true)]
-async fn an_idle_client_without_a_network_does_not_hammer_it() {
+async fn an_idle_client_without_a_network_probes_rarely() {
     let (home, standby) = (ObjectStore::new(), ObjectStore::new());
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("home", home.clone()))
@@ -377,7 +377,7 @@ async fn an_idle_client_without_a_network_does_not_hammer_it() {
 
 /// Under traffic no breaker opens for it, and the snapshot says it all the same.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_reaches_nobody_is_not_viable() {
+async fn a_client_without_a_reachable_endpoint_is_not_viable() {
     let (home, standby) = (ObjectStore::new(), ObjectStore::new());
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("home", home.clone()))
@@ -401,7 +401,7 @@ async fn a_client_that_reaches_nobody_is_not_viable() {
 
 /// Two buckets of one host: one is dead for an hour, and the other, which is asked rarely, is well.
 #[tokio::test(start_paused = true)]
-async fn a_dead_neighbour_at_one_host_does_not_open_a_healthy_one_again_and_again() {
+async fn a_dead_neighbour_does_not_keep_reopening_a_healthy_one() {
     let registry = Registry::new();
     let client = |standby: &ObjectStore| {
         let store = ObjectStore::new();

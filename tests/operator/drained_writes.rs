@@ -37,7 +37,7 @@ fn objects(replication: Replication) -> (ObjectClient, [Store; 2]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_client_writes_elsewhere_and_reads_on() {
+async fn an_object_client_writes_elsewhere_and_keeps_reading() {
     let (client, [virginia, _]) = objects(Replication::write_once());
     client.put("old", "v").await.unwrap();
     let order = drain(&client.operator(), "virginia");
@@ -68,7 +68,7 @@ async fn an_object_client_writes_elsewhere_and_reads_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn not_even_when_everything_else_is_down_until_the_order_expires() {
+async fn drained_writes_stay_away_even_with_every_other_endpoint_down() {
     let (client, [virginia, ireland]) = objects(Replication::write_once());
     drain(&client.operator(), "virginia");
     ireland.writes_meet(Trouble::Refused);
@@ -79,7 +79,7 @@ async fn not_even_when_everything_else_is_down_until_the_order_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_home_is_the_last_that_takes_writes() {
+async fn draining_the_home_leaves_no_endpoint_for_writes() {
     let (client, [virginia, ireland]) = objects(Replication::provider_managed());
     client.put("k", "v").await.unwrap();
     let drain = || {
@@ -101,7 +101,7 @@ async fn the_home_is_the_last_that_takes_writes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_writes_at_another_replica_and_reads_on() {
+async fn a_table_writes_at_another_replica_and_keeps_reading() {
     let one = MemoryTable::new();
     let tables = [(); 2].map(|()| Table::on(one.clone()));
     let builder = KvClient::builder().endpoints(over(&tables));
@@ -127,7 +127,7 @@ async fn a_table_writes_at_another_replica_and_reads_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_calls_of_any_client_write_elsewhere_and_read_on() {
+async fn a_failover_writes_elsewhere_and_keeps_reading() {
     let clients = [(); 2].map(|()| Store::new());
     let client = Failover::builder().endpoints(over(&clients)).seed(1).build().unwrap();
     let put = |store: Store| async move {
@@ -159,7 +159,7 @@ async fn the_calls_of_any_client_write_elsewhere_and_read_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_seen_and_it_counts_for_the_guard() {
+async fn drained_writes_are_reported_and_count_for_the_guard() {
     let calls = Arc::new(AtomicU32::new(0));
     let heard = calls.clone();
     let client = Failover::builder()

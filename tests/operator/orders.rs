@@ -128,7 +128,7 @@ async fn the_guard_refuses_typos_and_the_last_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_is_refused_when_what_would_be_left_is_down() {
+async fn a_drain_that_leaves_only_dead_endpoints_is_refused() {
     let (client, _, stackit) = client();
     stackit.down(true);
     let force = client.operator().force(Selector::endpoint("stackit"), "test", HOUR);
@@ -142,7 +142,7 @@ async fn a_drain_is_refused_when_what_would_be_left_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_force_of_what_may_not_be_used_says_why() {
+async fn forcing_a_barred_endpoint_is_refused_with_the_reason() {
     let client = Failover::builder()
         .endpoint(Endpoint::new("virginia", Store::default()).location("US"))
         .endpoint(Endpoint::new("frankfurt", Store::default()).location("DE"))
@@ -163,7 +163,7 @@ async fn a_force_of_what_may_not_be_used_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forced_traffic_goes_there_and_comes_back_when_lifted() {
+async fn a_forced_endpoint_gets_all_traffic_until_the_order_is_lifted() {
     let (client, virginia, stackit) = client();
     let order = client
         .operator()
@@ -178,7 +178,7 @@ async fn forced_traffic_goes_there_and_comes_back_when_lifted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_failback_frozen_the_lost_stays_lost() {
+async fn frozen_failback_keeps_a_recovered_endpoint_out() {
     let (client, virginia, stackit) = client();
     reads(&client, 30).await;
     let order = client
@@ -201,7 +201,7 @@ async fn with_failback_frozen_the_lost_stays_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_shadow_nothing_fails_over() {
+async fn shadow_mode_never_fails_over() {
     let (client, virginia, stackit) = client();
     client
         .operator()
@@ -215,7 +215,7 @@ async fn in_shadow_nothing_fails_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_tell_of_orders_with_their_reasons() {
+async fn events_report_orders_with_their_reasons() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = heard.clone();
     let client = Failover::builder()

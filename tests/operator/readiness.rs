@@ -35,7 +35,7 @@ fn service(stores: &[Store; 2]) -> (ObjectClient, Router) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_cloud_down_and_the_service_is_ready_both_down_and_it_is_alive() {
+async fn the_service_is_ready_with_one_cloud_down_and_alive_with_none() {
     let stores = [Store::new(), Store::new()];
     let (_notes, app) = service(&stores);
     assert_eq!(ask(&app, "PUT", "/notes/a").await.0, StatusCode::CREATED);
@@ -63,7 +63,7 @@ async fn one_cloud_down_and_the_service_is_ready_both_down_and_it_is_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_drained_is_not_viable() {
+async fn a_drained_endpoint_is_not_viable() {
     let (notes, app) = service(&[Store::new(), Store::new()]);
     let hour = Duration::from_secs(3_600);
     notes
@@ -81,7 +81,7 @@ async fn what_is_drained_is_not_viable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_hear_what_is_theirs() {
+async fn callers_get_the_http_status_of_their_error() {
     let (_notes, app) = service(&[Store::new(), Store::new()]);
     assert_eq!(ask(&app, "GET", "/notes/none").await.0, StatusCode::NOT_FOUND);
     assert_eq!(ask(&app, "PUT", "/notes/a").await.0, StatusCode::CREATED);

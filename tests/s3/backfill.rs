@@ -67,7 +67,7 @@ async fn assert_copied(from: &S3, to: &S3, but: Option<usize>) {
 }
 
 #[tokio::test]
-async fn from_one_bucket_to_another() {
+async fn a_backfill_copies_between_buckets() {
     for verify in [Verify::ReadBack, Verify::Length] {
         let (_servers, from, to) = two().await;
         write(&to, 7, "somebody else's").await;
@@ -98,7 +98,7 @@ async fn from_one_bucket_to_another() {
 }
 
 #[tokio::test]
-async fn killed_and_resumed() {
+async fn a_killed_backfill_resumes() {
     let (_servers, from, to) = two().await;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("checkpoint");

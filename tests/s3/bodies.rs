@@ -17,26 +17,26 @@ fn at(addr: SocketAddr) -> AnyObjectProvider {
 }
 
 #[tokio::test]
-async fn a_slow_body_is_asked_for_once() {
-    paced::a_slow_body_is_asked_for_once(WORDS, at).await;
+async fn a_slow_body_is_requested_once() {
+    paced::a_slow_body_is_requested_once(WORDS, at).await;
 }
 
 #[tokio::test]
-async fn a_slow_uplink_is_used_once() {
-    paced::a_slow_uplink_is_used_once(WORDS, at).await;
+async fn a_slow_upload_is_sent_once() {
+    paced::a_slow_upload_is_sent_once(WORDS, at).await;
 }
 
 #[tokio::test]
-async fn a_body_that_stops_is_read_elsewhere() {
-    paced::a_body_that_stops_is_read_elsewhere(WORDS, at).await;
+async fn a_stalled_body_is_read_elsewhere() {
+    paced::a_stalled_body_is_read_elsewhere(WORDS, at).await;
 }
 
 #[tokio::test]
-async fn a_body_that_stops_is_named() {
-    paced::a_body_that_stops_is_named(WORDS, at).await;
+async fn a_stalled_body_is_named_in_the_error() {
+    paced::a_stalled_body_is_named_in_the_error(WORDS, at).await;
 }
 
 #[tokio::test]
-async fn an_upload_that_stops_is_given_up() {
-    paced::an_upload_that_stops_is_given_up(WORDS, at).await;
+async fn a_stalled_upload_is_given_up() {
+    paced::a_stalled_upload_is_given_up(WORDS, at).await;
 }

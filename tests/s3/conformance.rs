@@ -27,19 +27,19 @@ fn s3s_claims() -> Claims {
 }
 
 #[test]
-fn every_row_of_the_page_is_compared() {
+fn every_row_of_providers_md_is_compared() {
     tried::every_row_is_compared();
 }
 
 #[tokio::test]
-async fn memory() {
+async fn memory_passes_the_suite() {
     let report = objects::run("memory", &Memory::new(), &Claims::all()).await;
     assert_eq!(report.passed.len() + 1, objects::CHECKS.len());
     tried::objects("`Memory`", "itself", &report);
 }
 
 #[tokio::test]
-async fn memory_with_content_etags() {
+async fn memory_with_content_etags_passes_the_suite() {
     let claims = Claims::all().content_etags();
     let report = objects::run("memory, content tags", &Memory::with_content_etags(), &claims).await;
     assert_eq!(report.passed.len() + 1, objects::CHECKS.len());
@@ -47,13 +47,13 @@ async fn memory_with_content_etags() {
 
 /// With a service time, racing operations interleave.
 #[tokio::test(start_paused = true)]
-async fn memory_with_latency() {
+async fn memory_with_latency_passes_the_suite() {
     let store = Memory::new().with_latency(Duration::from_millis(1)..Duration::from_millis(50), 7);
     objects::run("memory with latency", &store, &Claims::all()).await;
 }
 
 #[tokio::test]
-async fn s3_on_s3s() {
+async fn s3_on_s3s_passes_the_suite() {
     let server = server::start(&["orders"]).await;
     let store = S3::new(Client::from_conf(server.config().build()), "orders");
     store.warm_up().await.unwrap();
@@ -76,7 +76,7 @@ async fn s3_on_s3s() {
 }
 
 #[tokio::test]
-async fn s3_on_s3s_with_checksums_only_when_required() {
+async fn s3_on_s3s_passes_the_suite_with_checksums_when_required() {
     let server = server::start(&["orders"]).await;
     let config = server
         .config()
@@ -86,7 +86,7 @@ async fn s3_on_s3s_with_checksums_only_when_required() {
 }
 
 #[tokio::test]
-async fn a_wrong_bucket_is_the_callers_fault() {
+async fn a_wrong_bucket_is_the_callers_error() {
     let server = server::start(&["orders"]).await;
     let store = S3::new(Client::from_conf(server.config().build()), "no-such-bucket");
     // A put would not do: s3s-fs makes the missing bucket.

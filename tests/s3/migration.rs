@@ -55,7 +55,7 @@ fn half() -> Act {
 }
 
 #[tokio::test]
-async fn whatever_frankfurt_does_dublin_answers() {
+async fn the_example_reads_from_dublin_during_every_fault_of_frankfurt() {
     let dublin = raw::serve(http("200 OK", &[("etag", "\"1\"")], "invoice")).await;
     for act in [Act::Reset, Act::ReadAndReset, Act::ReadAndClose, Act::Hang, half()] {
         let frankfurt = raw::serve(act.clone()).await;
@@ -69,7 +69,7 @@ async fn whatever_frankfurt_does_dublin_answers() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_the_endpoints_fault() {
+async fn a_truncated_body_is_the_endpoints_fault() {
     let [frankfurt, dublin] = [raw::serve(half()).await, raw::serve(half()).await];
     let invoices = Invoices::new(client(frankfurt.addr), client(dublin.addr)).unwrap();
     let error = invoices.load("secret-key").await.unwrap_err();

@@ -12,7 +12,7 @@ use evenkeel::{
 use std::time::Duration;
 
 #[tokio::test]
-async fn what_a_server_says() {
+async fn s3_codes_have_their_verdicts() {
     use Verdict::*;
     let naming = Outcome::new(Denied, Sent::Maybe).naming_the_credential();
     for (status, code, verdict) in [
@@ -44,7 +44,7 @@ async fn what_a_server_says() {
 
 /// No XML, no code: a gateway speaks, not the store.
 #[tokio::test]
-async fn what_a_gateway_says() {
+async fn gateway_responses_are_judged_by_status() {
     for (status, outcome) in [
         ("503 Service Unavailable", FAULTY),
         ("502 Bad Gateway", FAULTY),
@@ -61,7 +61,7 @@ async fn what_a_gateway_says() {
 
 /// "No such object" is believed only of the store.
 #[tokio::test]
-async fn a_gateway_knows_nothing_of_objects() {
+async fn a_gateways_404_is_no_absence() {
     let server = raw::serve(http(
         "404 Not Found",
         &[("content-type", "text/html")],
@@ -74,7 +74,7 @@ async fn a_gateway_knows_nothing_of_objects() {
 }
 
 #[tokio::test]
-async fn retry_after_and_request_id() {
+async fn retry_after_and_request_id_are_read() {
     let answer = http(
         "503 Slow Down",
         &[("retry-after", "7")],
@@ -89,7 +89,7 @@ async fn retry_after_and_request_id() {
 }
 
 #[tokio::test]
-async fn what_the_kind_says_to_the_caller() {
+async fn refusals_have_the_expected_kind() {
     use ProviderErrorKind::*;
     let answered = async |act| {
         let server = raw::serve(act).await;
@@ -139,7 +139,7 @@ async fn what_the_kind_says_to_the_caller() {
 }
 
 #[tokio::test]
-async fn successes_that_are_none() {
+async fn malformed_successes_are_faulty() {
     let error_document = "<?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>";
     let tag = ("etag", "\"a\"");
     for (what, act, code) in [

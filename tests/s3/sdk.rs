@@ -21,12 +21,12 @@ use evenkeel::{
 use std::time::Duration;
 
 #[tokio::test]
-async fn refused() {
+async fn a_refused_connection_is_unsent() {
     expect(&at(raw::nobody().await), UNSENT, "connection refused").await;
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_exist() {
+async fn an_unknown_host_name_is_unsent() {
     // No label may have more than 63 characters, so the system's resolver says no without asking anybody.
     let name = "x".repeat(64);
     let store = store(config(&format!("http://{name}.invalid")));
@@ -56,18 +56,18 @@ fn resolving(resolver: Resolver) -> S3 {
 }
 
 #[tokio::test]
-async fn a_name_without_address() {
+async fn a_host_without_an_address_is_unsent() {
     expect(&resolving(Resolver(None)), UNSENT, "dns: no address").await;
 }
 
 #[tokio::test]
-async fn a_resolver_that_fails() {
+async fn a_failing_resolver_is_unsent() {
     expect(&resolving(Resolver(Some("SERVFAIL"))), UNSENT, "dns: resolver failed").await;
     expect(&resolving(Resolver(Some("No such host"))), UNSENT, "dns: no such name").await;
 }
 
 #[tokio::test]
-async fn a_black_hole() {
+async fn connecting_to_a_black_hole_is_unsent() {
     let hole = raw::black_hole().await;
     let short = TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(100))
@@ -77,7 +77,7 @@ async fn a_black_hole() {
 }
 
 #[test]
-fn connecting_is_bounded_and_the_rest_is_kept() {
+fn connect_time_is_bounded_and_other_timeouts_are_kept() {
     let client = |timeouts| Client::from_conf(config("http://127.0.0.1:1").timeout_config(timeouts).build());
     let given = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
@@ -94,7 +94,7 @@ fn connecting_is_bounded_and_the_rest_is_kept() {
 
 /// The SDK alone would try three times.
 #[tokio::test]
-async fn one_put_is_one_attempt() {
+async fn the_sdk_makes_one_attempt_per_put() {
     let server = raw::serve(refusal("500 Internal Server Error", "InternalError")).await;
     let store = at(server.addr);
     store.put(Put::new(key(), "x")).await.unwrap_err();
@@ -102,7 +102,7 @@ async fn one_put_is_one_attempt() {
 }
 
 #[tokio::test]
-async fn a_tls_handshake_that_fails() {
+async fn a_failed_tls_handshake_is_unsent() {
     let server = raw::serve(Act::Blurt(b"HTTP/1.1 400 this is no TLS\r\n\r\n")).await;
     let at_a_plain_port = store(config(&format!("https://{}", server.addr)));
     expect(&at_a_plain_port, UNSENT, "no tls").await;
@@ -112,7 +112,7 @@ async fn a_tls_handshake_that_fails() {
 }
 
 #[tokio::test]
-async fn resets() {
+async fn resets_are_faulty() {
     for act in [Act::Reset, Act::ReadAndReset, Act::ReadAndClose] {
         let server = raw::serve(act).await;
         expect(&at(server.addr), FAULTY, "connection reset").await;
@@ -123,7 +123,7 @@ async fn resets() {
 }
 
 #[tokio::test]
-async fn time_limits_of_the_client() {
+async fn timeouts_of_the_sdk_are_faulty() {
     let server = raw::serve(Act::Hang).await;
     let short = Duration::from_millis(100);
     for limits in [
@@ -155,7 +155,7 @@ impl ProvideCredentials for Provider {
 }
 
 #[tokio::test]
-async fn credentials_that_do_not_load() {
+async fn missing_credentials_are_denied_unsent() {
     let unloaded = Outcome::new(Verdict::Denied, Sent::No).naming_the_credential();
     let server = raw::serve(Act::Hang).await;
     let url = format!("http://{}", server.addr);
@@ -173,7 +173,7 @@ async fn credentials_that_do_not_load() {
 
 /// No region, a bucket that is no bucket: the request cannot even be addressed.
 #[tokio::test]
-async fn an_endpoint_that_cannot_be_resolved() {
+async fn an_unresolvable_endpoint_is_the_callers_error_unsent() {
     let unbuilt = Outcome::new(Verdict::Caller, Sent::No);
     let virginia = || evenkeel::provider::s3::preset::aws("us-east-1");
     let credentials = || Credentials::new("id", "secret", None, None, "test");

@@ -34,7 +34,7 @@ fn client(providers: impl IntoIterator<Item = (&'static str, AnyObjectProvider)>
 }
 
 #[tokio::test]
-async fn a_good_store_and_nothing_is_left_in_it() {
+async fn a_sound_store_is_verified_and_left_clean() {
     let memory = Memory::new();
     let copy = Memory::new();
     let client = ObjectClient::builder()
@@ -67,7 +67,7 @@ impl ObjectProvider for ChecksThenWrites {
 }
 
 #[tokio::test]
-async fn a_store_that_is_not_atomic() {
+async fn non_atomic_creates_are_detected() {
     let found = client([("hasty", AnyObjectProvider::new(ChecksThenWrites(Memory::new())))]);
     let found = found.verify().await;
     assert!(!found.is_sound());
@@ -80,7 +80,7 @@ async fn a_store_that_is_not_atomic() {
 /// A real server. It checks first and writes then, too, and is caught at it most times, not always: see
 /// [`Verified::atomic`](evenkeel::client::object::Verified::atomic).
 #[tokio::test]
-async fn s3s() {
+async fn s3s_honours_creates_and_is_left_clean() {
     let server = server::start(&["orders"]).await;
     let client = client([("s3s-fs", s3(server.addr))]);
     let found = client.verify().await;
@@ -92,7 +92,7 @@ async fn s3s() {
 
 /// One that answers 200 and overwrites, one that says 501, one that is dead: each its own, at the same time.
 #[tokio::test]
-async fn stores_that_lie_refuse_or_are_dead() {
+async fn lying_refusing_and_dead_stores_are_told_apart() {
     let liar = raw::serve(http("200 OK", &[("etag", "\"a\"")], "")).await;
     let honest = raw::serve(refusal("501 Not Implemented", "NotImplemented")).await;
     let client = client([
@@ -143,7 +143,7 @@ fn overwrites() -> Overwrites {
 
 /// Under write-once its share goes to the others, and what it holds is still read and deleted.
 #[tokio::test]
-async fn a_liar_gets_no_more_creates() {
+async fn a_store_that_ignores_conditions_gets_no_more_creates() {
     let (liar, good) = (overwrites(), Memory::new());
     let client = client([
         ("liar", AnyObjectProvider::new(liar.clone())),
@@ -176,7 +176,7 @@ async fn a_liar_gets_no_more_creates() {
 }
 
 #[tokio::test]
-async fn with_liars_alone_a_create_is_refused() {
+async fn creates_are_refused_when_every_store_ignores_conditions() {
     let (one, other) = (overwrites(), overwrites());
     let client = client([
         ("one", AnyObjectProvider::new(one.clone())),
@@ -200,7 +200,7 @@ async fn with_liars_alone_a_create_is_refused() {
 
 /// At a home conditions are refused, and what needs none goes on.
 #[tokio::test]
-async fn a_home_that_lies() {
+async fn a_home_that_ignores_conditions_gets_no_conditional_writes() {
     let home = overwrites();
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("virginia", home.clone()))
@@ -221,7 +221,7 @@ async fn a_home_that_lies() {
 
 /// A store that cannot is passed over instead of failing the call, and one that could not be asked is used as before.
 #[tokio::test]
-async fn the_honest_and_the_unknown() {
+async fn unsupported_and_unknown_conditions_are_told_apart() {
     let honest = raw::serve(refusal("501 Not Implemented", "NotImplemented")).await;
     let silent = Store::new();
     let client = client([
@@ -240,7 +240,7 @@ async fn the_honest_and_the_unknown() {
 
 /// What cannot be asked is not known; asked again, it is.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_silent_for_a_while() {
+async fn a_silent_store_is_unknown_until_verified_again() {
     let store = Store::new();
     store.always(Trouble::Hang);
     let client = client([("silent", AnyObjectProvider::new(store.clone()))]);
@@ -255,7 +255,7 @@ async fn a_store_that_is_silent_for_a_while() {
 
 /// The answer to the only create that was done is lost: nobody is known to have won, and nobody lied.
 #[tokio::test]
-async fn a_lost_answer_is_no_lie() {
+async fn a_lost_answer_is_not_taken_for_ignored_conditions() {
     let store = Store::new();
     // Two creates, a look, a delete; then the first race.
     let troubles = [Trouble::None; 4].into_iter().chain([Trouble::LostAnswer]);
@@ -280,7 +280,7 @@ impl ObjectProvider for Unheard {
 
 /// One refused connection keeps creates off for as long as the store is out, and no longer.
 #[tokio::test(start_paused = true)]
-async fn a_required_answer_says_what_is_missing_and_comes_when_the_store_is_back() {
+async fn required_verification_resumes_when_the_store_is_back() {
     let store = Store::new();
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("home", Unheard(store.clone())))

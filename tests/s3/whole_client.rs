@@ -114,13 +114,13 @@ async fn dead() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn one_endpoint() {
+async fn a_client_with_one_endpoint_passes_the_suite() {
     let builder = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new()));
     objects::run("client, one endpoint", &builder.build().unwrap(), &streaming()).await;
 }
 
 #[tokio::test]
-async fn memory_all_up() {
+async fn memory_clients_pass_the_suite() {
     let managed = client(copies(), Replication::provider_managed());
     let report = objects::run("client, provider-managed", &managed, &streaming()).await;
     assert_eq!(report.skipped.len(), 4, "{:?}", report.skipped);
@@ -130,13 +130,13 @@ async fn memory_all_up() {
 
 /// Copies that the provider has not filled yet: what they lack is asked of the home.
 #[tokio::test]
-async fn memory_with_copies_that_are_empty() {
+async fn a_client_with_empty_copies_passes_the_suite() {
     let managed = client(memories(), Replication::provider_managed());
     objects::run("client, provider-managed, empty copies", &managed, &streaming()).await;
 }
 
 #[tokio::test]
-async fn s3_all_up() {
+async fn s3_clients_pass_the_suite() {
     let replication = Replication::provider_managed();
     let servers_of = servers(&replication).await;
     let managed = client(servers_of.each_ref().map(|server| s3(server.addr)), replication);
@@ -150,7 +150,7 @@ async fn s3_all_up() {
 }
 
 #[tokio::test]
-async fn s3_one_dead_from_construction() {
+async fn s3_clients_pass_the_suite_with_one_endpoint_dead() {
     // The preferred one is dead; the home is the next.
     let replication = Replication::provider_managed().home("ireland");
     let [_, ireland, frankfurt] = servers(&replication).await;
@@ -211,12 +211,12 @@ mod flapping {
 
     /// The home itself flaps: what fails says that it may be repeated, and repeated it is as if nothing had been.
     #[tokio::test]
-    async fn s3_provider_managed() {
+    async fn a_provider_managed_client_passes_the_suite() {
         s3_flapping(Replication::provider_managed(), on_s3s(streaming())).await;
     }
 
     #[tokio::test]
-    async fn s3_write_once() {
+    async fn a_write_once_client_passes_the_suite() {
         s3_flapping(Replication::write_once(), one_flapping(once(on_s3s(streaming())))).await;
     }
 }

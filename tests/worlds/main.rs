@@ -115,7 +115,7 @@ fn promises_hold_in_nearly_all_random_worlds() {
 }
 
 #[test]
-fn every_promise_holds_in_the_worlds_that_failed_once() {
+fn promises_hold_in_the_regression_worlds() {
     let mut all = Vec::new();
     for (name, world, seed) in regressions::all() {
         let broken = promises::broken(&world, seed, false);

@@ -14,7 +14,7 @@ fn is_about(took: Duration, expected: Duration) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_of_every_call_has_the_time_that_its_caller_says() {
+async fn every_kind_of_call_honours_its_attempt_limit() {
     let doors = Doors::<1>::new();
     doors.at(0, Trouble::Hang);
     for met in every_call!(doors: attempt_limit(ms(300)), deadline(secs(2))) {
@@ -24,7 +24,7 @@ async fn an_attempt_of_every_call_has_the_time_that_its_caller_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_builder_says_it_for_every_call_and_a_call_says_otherwise() {
+async fn a_calls_attempt_limit_overrides_the_builders() {
     let doors: Doors<1> = built!(attempt_limit(ms(300)));
     doors.at(0, Trouble::Hang);
     for met in every_call!(doors: deadline(secs(2))) {
@@ -36,7 +36,7 @@ async fn a_builder_says_it_for_every_call_and_a_call_says_otherwise() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_neither_halved_for_the_deadline_nor_lengthened_for_bytes() {
+async fn deadline_and_size_do_not_change_the_attempt_limit() {
     let doors = Doors::<1>::new();
     doors.at(0, Trouble::Hang);
     let first = |error: evenkeel::Error| error.attempts()[0].elapsed().unwrap();
@@ -53,7 +53,7 @@ async fn it_is_neither_halved_for_the_deadline_nor_lengthened_for_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_slow_on_purpose_goes_elsewhere_when_its_caller_says_so() {
+async fn a_short_attempt_limit_sends_a_slow_call_elsewhere() {
     let doors = Doors::<2>::new();
     doors.at(0, Trouble::Slow(ms(600)));
     // The unlearnt limit of a second would have let it finish.
@@ -70,7 +70,7 @@ async fn what_was_slow_on_purpose_goes_elsewhere_when_its_caller_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_makes_no_sense_is_refused_before_anything_is_sent() {
+async fn a_nonsensical_attempt_limit_is_refused_unsent() {
     let doors = Doors::<2>::new();
     for limit in [Duration::ZERO, secs(24 * 60 * 60 + 1), Duration::MAX] {
         for met in every_call!(doors: attempt_limit(limit)) {
@@ -127,7 +127,7 @@ async fn an_impatient_caller_condemns_no_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_builder_calls_too_late_is_the_endpoints_fault() {
+async fn exceeding_the_builders_attempt_limit_is_the_endpoints_fault() {
     let doors: Doors<2> = built!(attempt_limit(ms(15)));
     known(&doors).await;
     for _ in 0..20 {

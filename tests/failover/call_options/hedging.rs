@@ -22,7 +22,7 @@ fn hedged(met: &[Met]) -> Vec<&'static str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_says_so_is_not_hedged() {
+async fn a_call_can_turn_hedging_off() {
     let doors = Doors::<2>::new();
     slow(&doors).await;
     let met = every_call!(doors: hedging(false), deadline(secs(10)));
@@ -39,7 +39,7 @@ async fn a_call_that_says_so_is_not_hedged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_of_a_client_without_hedges_may_ask_for_one() {
+async fn a_call_can_turn_hedging_on() {
     let doors: Doors<2> = built!(hedging(false));
     slow(&doors).await;
     let met = every_call!(doors: deadline(secs(10)));

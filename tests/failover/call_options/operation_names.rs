@@ -7,7 +7,7 @@ use evenkeel::{request::OpClass, stack::health::NAMES};
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
-async fn a_call_is_called_what_it_was_named() {
+async fn a_named_call_reports_its_name() {
     let doors = Doors::<1>::new();
     for met in every_call!(doors:) {
         assert_eq!(met.called, met.call);
@@ -21,7 +21,7 @@ async fn a_call_is_called_what_it_was_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_names_those_of_its_calls_that_have_no_name() {
+async fn the_clients_name_applies_to_unnamed_calls() {
     let doors: Doors<1> = built!(named("billing"));
     for met in every_call!(doors:) {
         assert_eq!(met.called, "billing", "{met:?}");
@@ -52,7 +52,7 @@ async fn quick_and_slow(doors: &Doors<2>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_of_a_name_are_measured_apart_at_every_door() {
+async fn each_operation_name_has_its_own_latency() {
     // For a report this is as usual, for others it is late.
     let doors = Doors::<2>::new();
     quick_and_slow(&doors).await;
@@ -76,7 +76,7 @@ async fn calls_of_a_name_are_measured_apart_at_every_door() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_of_a_name_has_the_limit_of_that_name() {
+async fn each_operation_name_has_its_own_learnt_limit() {
     let doors = Doors::<1>::new();
     put(doors.clients[0].clone()).await.unwrap();
     for (slow, name) in [(3, None), (200, Some("report"))] {
@@ -112,7 +112,7 @@ async fn an_attempt_of_a_name_has_the_limit_of_that_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_breaker_is_that_of_all_calls_whatever_they_are_named() {
+async fn all_operation_names_share_one_breaker() {
     let doors = Doors::<2>::new();
     put(doors.clients[1].clone()).await.unwrap();
     doors.at(0, Trouble::Reset);
@@ -128,7 +128,7 @@ async fn the_breaker_is_that_of_all_calls_whatever_they_are_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_beyond_the_bound_share_one_place() {
+async fn operation_names_beyond_the_bound_share_one_slot() {
     let doors = Doors::<1>::new();
     put(doors.clients[0].clone()).await.unwrap();
     let names: Vec<&'static str> = (0..NAMES + 4).map(|number| &*format!("kind {number}").leak()).collect();

@@ -21,7 +21,7 @@ const SINGLE: [&str; 9] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn no_call_is_tried_again_that_must_not_be() {
+async fn a_rule_of_never_prevents_every_retry() {
     for trouble in [Trouble::Code("SlowDown"), Trouble::Reset, Trouble::Hang] {
         let doors = Doors::<1>::new();
         doors.at(0, trouble);
@@ -45,7 +45,7 @@ async fn no_call_is_tried_again_that_must_not_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rule_tells_one_verdict_from_another() {
+async fn a_rule_distinguishes_verdicts() {
     fn not_throttled(outcome: evenkeel::verdict::Outcome) -> Again {
         match outcome.verdict {
             Verdict::Throttled => Again::Never,
@@ -75,7 +75,7 @@ async fn a_rule_tells_one_verdict_from_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_table_returns_is_tried_elsewhere_where_that_is_safe() {
+async fn a_where_safe_rule_retries_safe_calls_elsewhere() {
     for (trouble, by_the_table) in [
         (Trouble::Code("NoSuchKey"), ErrorKind::NotFound),
         (Trouble::Code("AccessDenied"), ErrorKind::Denied),
@@ -108,7 +108,7 @@ async fn what_the_table_returns_is_tried_elsewhere_where_that_is_safe() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rule_is_no_way_around_the_most_attempts_and_the_deadline() {
+async fn a_rule_cannot_exceed_the_attempt_bound_or_the_deadline() {
     let doors = Doors::<2>::new();
     for store in 0..2 {
         doors.at(store, Trouble::Code("NoSuchKey"));

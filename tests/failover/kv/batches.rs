@@ -77,7 +77,7 @@ fn partial(spoilt: usize, outcome: Outcome) -> (KvClient, Table) {
 const THROTTLED: Outcome = Outcome::new(Verdict::Throttled, Sent::Maybe);
 
 #[tokio::test(start_paused = true)]
-async fn what_a_batch_left_undone_is_asked_for_again() {
+async fn undone_keys_of_a_batch_are_retried() {
     let (client, table) = partial(2, THROTTLED);
     let values: Vec<_> = (0..4).map(|i| (format!("k{i}"), format!("v{i}"))).collect();
     let stored = client.put_many(values.clone()).await.unwrap();
@@ -95,7 +95,7 @@ async fn what_a_batch_left_undone_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_stays_partial_says_so_key_by_key() {
+async fn a_partial_batch_reports_each_key() {
     let (client, _) = partial(usize::MAX, THROTTLED);
     let values: Vec<_> = (0..40).map(|i| (format!("k{i}"), "v")).collect();
     let stored = client.put_many(values).await.unwrap();
@@ -162,7 +162,7 @@ async fn a_lost_answer_of_a_batch_is_repeated_or_maybe_applied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn batches_are_as_small_as_the_strictest_endpoint_wants() {
+async fn the_strictest_endpoint_bounds_the_batch_size() {
     let small = MemoryTable::new().with_limits(Limits::new(2_048, 400_000).with_batches(3, 2));
     let home = Table::new();
     let client = KvClient::builder()

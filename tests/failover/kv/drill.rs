@@ -41,7 +41,7 @@ fn one_table() -> [MemoryTable; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_are_lost_leave_no_false_conflict() {
+async fn lost_answers_cause_no_false_conflict() {
     let (client, _timeline) = drilled(r#""reset_after_request""#, one_table());
     client.put("k", "v0").await.unwrap();
     tokio::time::sleep(secs(10)).await;
@@ -64,7 +64,7 @@ async fn answers_that_are_lost_leave_no_false_conflict() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hanging_home_is_left_by_reads_and_waited_for_by_nobody() {
+async fn reads_leave_a_hanging_home_and_no_call_waits_for_the_home() {
     let (client, _timeline) = drilled(r#""hang""#, one_table());
     client.put("k", "v").await.unwrap();
     tokio::time::sleep(secs(10)).await;
@@ -83,7 +83,7 @@ async fn a_hanging_home_is_left_by_reads_and_waited_for_by_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_lags_shows_what_it_had() {
+async fn a_lagging_copy_shows_old_values() {
     let (client, _timeline) = drilled(r#""stale_reads""#, one_table());
     client.put("k", "old").await.unwrap();
     assert_eq!(client.get("k").await.unwrap().bytes(), "old");
@@ -107,7 +107,7 @@ async fn a_copy_that_lags_shows_what_it_had() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_value_drips_and_latency_is_played() {
+async fn tables_play_drips_and_latency() {
     let (client, _timeline) = drilled(r#"{ "delay": { "by": "300ms" } }"#, one_table());
     client.put("k", "v").await.unwrap();
     tokio::time::sleep(secs(10)).await;

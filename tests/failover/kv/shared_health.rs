@@ -98,7 +98,7 @@ fn breaker(snapshot: &evenkeel::ops::snapshot::Snapshot) -> &'static str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_dynamodb_dead_s3_next_door_is_left_after_half_the_faults_for_30_s() {
+async fn a_dead_dynamodb_halves_the_faults_s3_may_have_for_30_s() {
     let alone = world(&Registry::new()).await.lose_s3().await;
     let together = world(&Registry::new()).await;
     together.lose_dynamodb().await;
@@ -115,7 +115,7 @@ async fn with_dynamodb_dead_s3_next_door_is_left_after_half_the_faults_for_30_s(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_s3_that_is_healthy_loses_no_traffic_and_clears_itself() {
+async fn a_healthy_s3_beside_a_dead_dynamodb_keeps_its_traffic() {
     let world = world(&Registry::new()).await;
     world.lose_dynamodb().await;
     world.s3.forget();

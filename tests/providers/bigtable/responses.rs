@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 const NOT_IN_TURN: Duration = Duration::from_secs(15);
 
 #[tokio::test]
-async fn each_status() {
+async fn each_grpc_status_has_its_verdict() {
     use Sent::Maybe;
     use Verdict::{Caller, Denied, Faulty, Throttled};
     let server = Fake::start(Answer::status("0")).await;
@@ -77,7 +77,7 @@ async fn each_status() {
 }
 
 #[tokio::test]
-async fn a_service_that_asks_to_wait_is_heard() {
+async fn a_retry_delay_is_honoured() {
     // RetryInfo { retry_delay: { seconds: 2 } }
     let mut status = rpc::Status {
         code: 8,
@@ -96,7 +96,7 @@ async fn a_service_that_asks_to_wait_is_heard() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_neither_absence_nor_success() {
+async fn malformed_responses_are_faulty() {
     let server = Fake::start(Answer::status("0")).await;
     let table = at(server.addr);
     // Nothing, and all is well: that is how an absent row looks.
@@ -174,7 +174,7 @@ fn chunk(key: &str, row_status: Option<RowStatus>) -> CellChunk {
 
 /// What came before the break is good, and each entry has its own status.
 #[tokio::test]
-async fn batches_that_go_wrong_half_way() {
+async fn half_failed_batches_report_each_entry() {
     let server = Fake::start(Answer::status("0")).await;
     let table = at(server.addr);
     let value = CellChunk {
@@ -263,7 +263,7 @@ impl CredentialsProvider for Tokens {
 }
 
 #[tokio::test]
-async fn credentials_travel_or_nothing_does() {
+async fn requests_are_sent_only_with_credentials() {
     let server = Fake::start(Answer::status("0")).await;
     let table = |tokens: Tokens| {
         Bigtable::new(Credentials::from(tokens), crate::TABLE)

@@ -37,7 +37,7 @@ fn answer(body: &str) -> Act {
 }
 
 #[tokio::test]
-async fn the_table_in_the_docs() {
+async fn dynamodb_verdicts_match_the_documented_table() {
     use Verdict::*;
     let bad = "400 Bad Request";
     for (status, code, verdict, kind) in [
@@ -105,7 +105,7 @@ async fn the_table_in_the_docs() {
 }
 
 #[tokio::test]
-async fn a_condition_that_failed_is_an_answer() {
+async fn a_failed_condition_is_an_answer() {
     let server = raw::serve(refusal("400 Bad Request", "ConditionalCheckFailedException")).await;
     let table = flat(server.addr);
     let mut create = put("secret-key", "secret-value");
@@ -129,7 +129,7 @@ async fn a_condition_that_failed_is_an_answer() {
 
 /// What no DynamoDB says: a gateway does, or something that is broken. Never *absent*, never *stored*.
 #[tokio::test]
-async fn nonsense() {
+async fn malformed_responses_are_faulty() {
     let page = "<html>welcome to this hotel</html>";
     let html = [("content-type", "text/html")];
     let bare = |status: &str, body: &str| {
@@ -186,7 +186,7 @@ async fn nonsense() {
 
 /// Some of a batch were done; DynamoDB throttled the others.
 #[tokio::test]
-async fn what_a_batch_leaves_is_throttled_key_by_key() {
+async fn unprocessed_keys_of_a_batch_are_throttled() {
     let item = r#"{"key":{"S":"a"},"value":{"B":"dg=="},"write_id":{"S":"w"}}"#;
     let keys = r#"{"flat":{"Keys":[{"key":{"S":"b"}}]}}"#;
     let server = raw::serve(answer(&format!(

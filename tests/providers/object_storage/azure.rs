@@ -82,7 +82,7 @@ async fn started(what: &str) -> Option<Process> {
 }
 
 #[tokio::test]
-async fn azurite() {
+async fn azurite_passes_the_suite() {
     let Some(azurite) = started("the conformance suite by SAS and by shared key, faults on the way").await else {
         return;
     };
@@ -184,7 +184,7 @@ async fn what_a_put_says(addr: SocketAddr) {
 
 /// What goes to the server, whatever it makes of it.
 #[tokio::test]
-async fn an_encryption_scope_travels() {
+async fn an_encryption_scope_reaches_the_server() {
     let server = raw::serve(refusal("409 Conflict", "EncryptionScopeNotFound")).await;
     let store = with_sas(server.addr).with_put_defaults(Terms::new().encryption(Encryption::kms("default-scope")));
     let mut put = Put::new(key(), "x");
@@ -250,7 +250,7 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
 }
 
 #[tokio::test]
-async fn servers_that_are_none() {
+async fn foreign_servers_are_faulty() {
     let subject = subject(raw::nobody().await);
     subject.at_nonsense().await;
     subject.one_put_is_one_attempt().await;
@@ -267,7 +267,7 @@ fn refusal(status: &str, code: &str) -> Act {
 }
 
 #[tokio::test]
-async fn what_refusals_mean() {
+async fn refusals_have_the_expected_kind() {
     subject(raw::nobody().await)
         .refusals(&[
             (
@@ -340,7 +340,7 @@ async fn what_refusals_mean() {
 }
 
 #[tokio::test]
-async fn a_name_that_azure_cannot_hold() {
+async fn a_metadata_name_unknown_to_azure_is_refused_unsent() {
     let mut put = Put::new(key(), "x");
     put.attributes = Arc::new({
         let mut attributes = Attributes::default();
@@ -353,7 +353,7 @@ async fn a_name_that_azure_cannot_hold() {
 
 /// What the SDK's transport says of names and of connects, with resolvers of our own.
 #[tokio::test]
-async fn names_without_address() {
+async fn failed_name_resolution_is_unsent() {
     #[derive(Clone)]
     struct Empty;
     impl reqwest::dns::Resolve for Empty {
@@ -454,7 +454,7 @@ async fn kept_tokens(url: Url, options: BlobContainerClientOptions) {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_load() {
+async fn a_missing_token_is_denied_unsent() {
     let server = raw::serve(Act::Hang).await;
     let url = Url::parse(&format!("https://{}/orders", server.addr)).unwrap();
     let store = AzureBlob::new(url, Credential::Token(Arc::new(Tokens(None)))).unwrap();
@@ -485,7 +485,7 @@ fn token() -> String {
 }
 
 #[tokio::test]
-async fn azurite_by_token() {
+async fn azurite_accepts_tokens() {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
     let (cert, key_file) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));

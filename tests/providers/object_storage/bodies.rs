@@ -47,35 +47,35 @@ fn generic(addr: SocketAddr) -> AnyObjectProvider {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_body_is_asked_for_once() {
+async fn a_slow_body_is_requested_once() {
     tokio::join!(
-        paced::a_slow_body_is_asked_for_once(AZURE, azure),
-        paced::a_slow_body_is_asked_for_once(GOOGLE, gcs::made),
-        paced::a_slow_body_is_asked_for_once(AMAZON, generic),
+        paced::a_slow_body_is_requested_once(AZURE, azure),
+        paced::a_slow_body_is_requested_once(GOOGLE, gcs::made),
+        paced::a_slow_body_is_requested_once(AMAZON, generic),
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_uplink_is_used_once() {
+async fn a_slow_upload_is_sent_once() {
     tokio::join!(
-        paced::a_slow_uplink_is_used_once(AZURE, azure),
-        paced::a_slow_uplink_is_used_once(GOOGLE, gcs::made),
-        paced::a_slow_uplink_is_used_once(AMAZON, generic),
+        paced::a_slow_upload_is_sent_once(AZURE, azure),
+        paced::a_slow_upload_is_sent_once(GOOGLE, gcs::made),
+        paced::a_slow_upload_is_sent_once(AMAZON, generic),
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_stops_is_read_elsewhere() {
-    paced::a_body_that_stops_is_read_elsewhere(AZURE, azure).await;
-    paced::a_body_that_stops_is_read_elsewhere(GOOGLE, gcs::made).await;
-    paced::a_body_that_stops_is_read_elsewhere(AMAZON, generic).await;
+async fn a_stalled_body_is_read_elsewhere() {
+    paced::a_stalled_body_is_read_elsewhere(AZURE, azure).await;
+    paced::a_stalled_body_is_read_elsewhere(GOOGLE, gcs::made).await;
+    paced::a_stalled_body_is_read_elsewhere(AMAZON, generic).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_stops_is_given_up() {
+async fn a_stalled_upload_is_given_up() {
     tokio::join!(
-        paced::an_upload_that_stops_is_given_up(AZURE, azure),
-        paced::an_upload_that_stops_is_given_up(GOOGLE, gcs::made),
-        paced::an_upload_that_stops_is_given_up(AMAZON, generic),
+        paced::a_stalled_upload_is_given_up(AZURE, azure),
+        paced::a_stalled_upload_is_given_up(GOOGLE, gcs::made),
+        paced::a_stalled_upload_is_given_up(AMAZON, generic),
     );
 }

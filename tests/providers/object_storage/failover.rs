@@ -90,7 +90,7 @@ fn azures(status: &str, code: &str) -> Act {
 }
 
 #[tokio::test]
-async fn azure_blobs() {
+async fn failover_over_azure_blobs_judges_real_errors() {
     use ErrorKind as Kind;
     let good = raw::serve(http("201 Created", &[("etag", "\"0x1\"")], "")).await;
     let upload = |blob: Arc<BlobClient>| async move {
@@ -151,7 +151,7 @@ async fn azure_blobs() {
 
 /// A read moves whatever the fault was, one that is only seen in the body included.
 #[tokio::test]
-async fn azure_tags() {
+async fn reads_of_azure_tags_fail_over_on_every_fault() {
     let tags = "<?xml version=\"1.0\"?><Tags><TagSet><Tag><Key>team</Key><Value>billing</Value></Tag></TagSet></Tags>";
     let good = raw::serve(http("200 OK", &[("content-type", "application/xml")], tags)).await;
     for act in [
@@ -186,7 +186,7 @@ fn googles(status: &str) -> Act {
 }
 
 #[tokio::test]
-async fn googles_bodies() {
+async fn failover_over_google_uploads_judges_real_errors() {
     use ErrorKind as Kind;
     let good = gcs_server::start().await;
     let upload = |storage: Storage| async move {
@@ -229,7 +229,7 @@ async fn googles_bodies() {
 }
 
 #[tokio::test]
-async fn googles_calls_over_grpc() {
+async fn failover_over_google_grpc_judges_real_errors() {
     use ErrorKind as Kind;
     let good = gcs_server::start().await;
     let delete = |control: StorageControl| async move {

@@ -77,7 +77,7 @@ async fn no_redirect_is_followed() {
 /// Well-formed HTTP that is no answer of a store's: no content, half a body, a part that does not say which, a page of another
 /// question, a page that is compressed.
 #[tokio::test]
-async fn what_is_not_what_was_asked_for_is_no_object() {
+async fn mismatched_responses_are_no_object() {
     const MARKS: &str = "x-amz-request-id: REQ42\r\netag: \"1\"\r\nlast-modified: Fri, 27 Nov 2026 08:57:14 GMT\r\n";
     let part = || {
         let mut get = Get::new(key());
@@ -155,7 +155,7 @@ async fn an_opaque_store_is_refused_until_it_is_trusted() {
 }
 
 #[tokio::test]
-async fn a_page_is_no_success() {
+async fn a_gateways_page_is_no_success() {
     const PAGE: &str = "<!DOCTYPE html><html><body><p>Welcome</p></body></html>";
     for page in [PAGE, "", "{\"ok\":true}", "<html></html>"] {
         let server = serve(move |_, _| answer(200, &[("content-type", "text/html")], page)).await;
@@ -197,7 +197,7 @@ async fn a_gateways_404_is_no_absence() {
 
 /// A HEAD's 404 says neither whose it is nor of what.
 #[tokio::test]
-async fn an_absence_is_proven() {
+async fn absence_needs_proof() {
     use ProviderErrorKind::{Failed, Invalid, NotFound};
     for marked in [false, true] {
         for (look, kind) in [
@@ -257,7 +257,7 @@ fn names(entries: &[ListEntry]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_date_that_cannot_be_read_hides_no_object() {
+async fn an_unreadable_date_hides_no_object() {
     for date in ["2026-11-27T08:57:14Z", "yesterday", ""] {
         let server =
             serve(move |_, _| answer(200, &[("etag", "\"1\""), ("last-modified", date), MARKED[0]], "body")).await;
@@ -329,7 +329,7 @@ async fn foreign_keys_are_listed_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_listing_that_is_none_says_so() {
+async fn a_malformed_listing_is_an_error() {
     let broken = serve(|_, _| {
         answer(
             200,
@@ -398,7 +398,7 @@ async fn a_listing_that_is_none_says_so() {
 }
 
 #[tokio::test]
-async fn what_a_store_confirms_is_believed() {
+async fn a_confirmed_answer_is_believed() {
     let server = serve(|method, uri| match *method {
         Method::POST => answer(
             200,

@@ -69,7 +69,7 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
 }
 
 #[tokio::test]
-async fn own_server() {
+async fn the_fake_server_passes_the_suite() {
     let server = gcs_server::start().await;
     say("gcs", "ran: the conformance suite, on a server of our own");
     let store = AnyObjectProvider::new(at(server.addr).await);
@@ -81,13 +81,13 @@ async fn own_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_on_the_way() {
+async fn proxy_faults_have_the_expected_outcome() {
     let server = gcs_server::start().await;
     subject(server.addr).over_the_proxy().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_that_are_none() {
+async fn foreign_servers_are_faulty() {
     let subject = subject(raw::nobody().await);
     subject.at_nonsense().await;
     subject.one_put_is_one_attempt().await;
@@ -105,7 +105,7 @@ fn refusal(status: &str, reason: &str, message: &str) -> Act {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_refusals_mean() {
+async fn refusals_have_the_expected_kind() {
     let about = "about secret-key";
     subject(raw::nobody().await)
         .refusals(&[
@@ -188,7 +188,7 @@ async fn what_refusals_mean() {
 }
 
 #[tokio::test]
-async fn a_missing_bucket_is_the_callers_fault_in_both_halves() {
+async fn a_missing_bucket_is_the_callers_error_over_http_and_grpc() {
     let server = gcs_server::start().await;
     let (storage, control) = clients(&format!("http://{}", server.addr), anonymous::Builder::new().build()).await;
     let store = Gcs::new(storage, control, "nowhere");
@@ -207,7 +207,7 @@ async fn a_missing_bucket_is_the_callers_fault_in_both_halves() {
 }
 
 #[tokio::test]
-async fn a_tag_that_is_no_generation() {
+async fn a_tag_that_is_no_generation_is_refused_unsent() {
     let store = at(raw::nobody().await).await;
     let mut put = Put::new(key(), "x");
     put.mode = PutMode::IfMatch(ETag::new("\"an etag\"", ""));
@@ -217,7 +217,7 @@ async fn a_tag_that_is_no_generation() {
 
 /// Class and key are what the server then says of the object.
 #[tokio::test]
-async fn what_a_put_says() {
+async fn a_put_sends_storage_class_and_key() {
     let server = gcs_server::start().await;
     let key = |name: &str| format!("projects/p/locations/europe-west3/keyRings/r/cryptoKeys/{name}");
     let defaults = Terms::new()
@@ -264,7 +264,7 @@ async fn what_a_put_says() {
 }
 
 #[tokio::test]
-async fn damaged_bodies() {
+async fn damaged_bodies_are_faulty() {
     let told = |hash: &'static str, length: &'static str| {
         let headers = [
             ("x-goog-generation", "7"),
@@ -290,7 +290,7 @@ async fn damaged_bodies() {
 
 /// The gRPC half over the drill's proxy, which passes HTTP/2 on as it comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_on_the_way_of_grpc() {
+async fn proxy_faults_over_grpc_have_the_expected_outcome() {
     let server = gcs_server::start().await;
     let subject = subject(server.addr);
     let real = at(server.addr).await;
@@ -350,7 +350,7 @@ async fn faults_on_the_way_of_grpc() {
 }
 
 #[tokio::test]
-async fn what_refusals_over_grpc_mean() {
+async fn refusals_over_grpc_have_the_expected_kind() {
     let denied = Outcome::new(Verdict::Denied, Sent::Maybe);
     for (code, kind, expected) in [
         (14, Kind::Failed, FAULTY),                                     // UNAVAILABLE
@@ -377,7 +377,7 @@ async fn what_refusals_over_grpc_mean() {
 
 /// The gRPC half at servers that are none.
 #[tokio::test]
-async fn the_other_half() {
+async fn foreign_servers_are_faulty_over_grpc() {
     let nobody = at(raw::nobody().await).await;
     for error in [
         nobody.head(Head::new(key())).await.unwrap_err(),
@@ -417,7 +417,7 @@ impl CredentialsProvider for NoToken {
 }
 
 #[tokio::test]
-async fn credentials_that_do_not_load() {
+async fn missing_credentials_are_denied_unsent() {
     let _ = EntityTag::default();
     let server = raw::serve(Act::Hang).await;
     let (storage, control) = clients(&format!("http://{}", server.addr), Credentials::from(NoToken)).await;
@@ -434,7 +434,7 @@ async fn credentials_that_do_not_load() {
 
 /// Both halves send what the keeper has; what it does not have is not sent.
 #[tokio::test]
-async fn kept_tokens() {
+async fn a_keepers_tokens_are_used_over_http_and_grpc() {
     let number = Arc::new(AtomicUsize::new(0));
     let count = number.clone();
     let keeper = Keeper::new("google", move || {
@@ -484,7 +484,7 @@ async fn kept_tokens() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_exist() {
+async fn an_unknown_host_name_is_unsent() {
     // No label may have more than 63 characters, so the system's resolver says no without asking anybody.
     let store = at_url(&format!("http://{}.invalid", "x".repeat(64))).await;
     let error = store.put(overwrite("x")).await.unwrap_err();
@@ -503,7 +503,7 @@ fn unbroken(error: &evenkeel::provider::ProviderError) -> Outcome {
 
 /// Its one connection for heads, deletes and listings stays open and says nothing any more. New ones are answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_control_client_that_fell_silent_is_made_anew() {
+async fn a_silent_control_client_is_replaced() {
     let server = gcs_server::start().await;
     let (addr, lines, _relaying) = silenced(server.addr).await;
     let url = format!("http://{addr}");

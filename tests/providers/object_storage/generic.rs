@@ -67,7 +67,7 @@ pub(crate) fn opaque(addr: SocketAddr) -> GenericStore {
 }
 
 #[tokio::test]
-async fn in_memory() {
+async fn in_memory_passes_the_suite() {
     let store = Arc::new(InMemory::new());
     let any = GenericStore::new(store.clone()).unwrap().trusting_transport();
     any.warm_up().await.unwrap();
@@ -85,7 +85,7 @@ async fn in_memory() {
 }
 
 #[tokio::test]
-async fn local_file_system() {
+async fn the_local_file_system_passes_the_suite() {
     let dir = tempfile::tempdir().unwrap();
     let files: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(dir.path()).unwrap());
     let store = GenericStore::new(files.clone())
@@ -125,7 +125,7 @@ async fn local_file_system() {
 }
 
 #[tokio::test]
-async fn s3_on_moto() {
+async fn s3_on_moto_passes_the_suite() {
     let Some(moto) = process::moto("object_store's AmazonS3, the conformance suite") else {
         return;
     };
@@ -151,7 +151,7 @@ async fn s3_on_moto() {
 
 /// What `object_store` would drop without a word is refused.
 #[tokio::test]
-async fn terms_that_are_not_passed_on() {
+async fn unsupported_terms_are_refused() {
     let memory = GenericStore::new(Arc::new(InMemory::new()))
         .unwrap()
         .trusting_transport();
@@ -212,20 +212,20 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
 }
 
 #[tokio::test]
-async fn faults_on_the_way() {
+async fn proxy_faults_have_the_expected_outcome() {
     let server = crate::s3s_server::start(&["orders"]).await;
     subject(server.addr).over_the_proxy().await;
 }
 
 #[tokio::test]
-async fn servers_that_are_none() {
+async fn foreign_servers_are_faulty() {
     let subject = subject(raw::nobody().await);
     subject.at_nonsense().await;
     subject.one_put_is_one_attempt().await;
 }
 
 #[tokio::test]
-async fn what_refusals_mean() {
+async fn refusals_have_the_expected_kind() {
     use ProviderErrorKind as Kind;
     subject(raw::nobody().await)
         .refusals(&[
@@ -273,7 +273,7 @@ async fn what_refusals_mean() {
 
 /// The store's retries are seen at the door, where they are shown, and in its errors, where they were not.
 #[tokio::test]
-async fn inner_retries() {
+async fn inner_retries_are_refused_or_reported() {
     let nobody = raw::nobody().await;
     let refused = GenericStore::new(Arc::new(s3(nobody, 10))).unwrap_err();
     assert_eq!(refused, Unfit::Retries(10));
@@ -288,7 +288,7 @@ async fn inner_retries() {
 }
 
 #[tokio::test]
-async fn a_key_that_files_cannot_keep() {
+async fn a_key_that_files_cannot_keep_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let files = LocalFileSystem::new_with_prefix(dir.path()).unwrap();
     let store = GenericStore::new(Arc::new(files))
@@ -335,7 +335,7 @@ impl object_store::client::DnsResolver for NoAddress {
 }
 
 #[tokio::test]
-async fn a_name_without_address() {
+async fn a_host_without_an_address_is_unsent() {
     let options = ClientOptions::new().with_dns_resolver(Arc::new(NoAddress));
     let store = builder("http://s3.example.test", 0, options).build().unwrap();
     let store = GenericStore::new(Arc::new(store)).unwrap().trusting_transport();

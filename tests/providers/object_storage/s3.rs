@@ -18,7 +18,7 @@ use evenkeel::{
 use std::net::SocketAddr;
 
 #[tokio::test]
-async fn s3_on_moto() {
+async fn s3_on_moto_passes_the_suite() {
     let Some(moto) = process::moto("the adapter S3, the conformance suite") else {
         return;
     };
@@ -129,13 +129,13 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
 }
 
 #[tokio::test]
-async fn faults_on_the_way() {
+async fn proxy_faults_have_the_expected_outcome() {
     let server = crate::s3s_server::start(&["orders"]).await;
     subject(server.addr).over_the_proxy().await;
 }
 
 #[tokio::test]
-async fn servers_that_are_none() {
+async fn foreign_servers_are_faulty() {
     let subject = subject(raw::nobody().await);
     subject.at_nonsense().await;
     subject.one_put_is_one_attempt().await;
@@ -143,7 +143,7 @@ async fn servers_that_are_none() {
 
 /// Alibaba's create: its header in place of S3's, on creates alone.
 #[tokio::test]
-async fn a_create_header_of_the_stores_own() {
+async fn a_custom_create_header_is_sent_on_creates_alone() {
     let server = raw::serve(refusal("409 Conflict", "FileAlreadyExists")).await;
     let client = Client::from_conf(config(&format!("http://{}", server.addr)).build());
     let store = S3::new(client, "orders").with_create_header("x-oss-forbid-overwrite");

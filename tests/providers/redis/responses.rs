@@ -28,7 +28,7 @@ async fn refused(redis: &Redis) -> (ProviderErrorKind, Outcome) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_no_primary_any_more() {
+async fn a_demoted_primary_is_faulty_and_unsent() {
     if !is_installed() {
         return;
     }
@@ -100,7 +100,7 @@ async fn credentials_and_permissions_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_others_wrote_is_left_alone() {
+async fn foreign_values_are_left_alone() {
     if !is_installed() {
         return;
     }
@@ -120,7 +120,7 @@ async fn what_others_wrote_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_script_that_was_forgotten_is_sent_again() {
+async fn a_forgotten_script_is_sent_again() {
     if !is_installed() {
         return;
     }
@@ -133,7 +133,7 @@ async fn a_script_that_was_forgotten_is_sent_again() {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_as_documented() {
+async fn the_stored_format_is_as_documented() {
     if !is_installed() {
         return;
     }
@@ -159,7 +159,7 @@ async fn what_is_stored_is_as_documented() {
 }
 
 #[tokio::test]
-async fn a_server_that_restarts_is_found_again() {
+async fn a_restarted_server_is_found_again() {
     if !is_installed() {
         return;
     }
@@ -249,7 +249,7 @@ async fn foreign_keys_are_skipped_and_counted() {
 
 /// A server whose walk over the keys never comes to an end.
 #[tokio::test]
-async fn a_walk_in_circles_ends() {
+async fn an_endless_scan_ends() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let addr = listener.local_addr().unwrap();
