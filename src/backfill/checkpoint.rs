@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_told_apart() {
+    fn invalid_checkpoints_say_what_is_wrong() {
         let read = |bytes: &[u8]| Checkpoint::decode(bytes, "6b86b273ff34fce1").unwrap_err();
         assert_eq!(read(b"{\"json\": true}"), InvalidCheckpoint::Foreign);
         assert_eq!(read(&[0xff, 0xfe]), InvalidCheckpoint::Foreign);
@@ -188,7 +188,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_comes_back_and_never_in_part(key in prop::option::of("\\PC{0,20}|[\0-\u{7f}%]{0,20}"), cut: prop::sample::Index) {
+        fn a_checkpoint_round_trips_and_a_truncated_one_is_damaged(key in prop::option::of("\\PC{0,20}|[\0-\u{7f}%]{0,20}"), cut: prop::sample::Index) {
             let written = checkpoint(key.as_deref());
             let bytes = written.encode();
             prop_assert_eq!(Checkpoint::decode(&bytes, &written.settings), Ok(written.clone()));

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_that_is_not_there_is_an_error() {
+    async fn a_missing_directory_is_an_error() {
         let nowhere = CheckpointFile::new("/nonexistent/checkpoint");
         let error = CheckpointKeeper::save(&nowhere, b"x".to_vec()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_kept_and_idleness_is_not_banked() {
+    fn the_pace_keeps_its_rate_and_saves_no_idle_time() {
         let start = clock::now();
         let mut pace = Pace::new(100.0, start);
         assert!((99..=101).contains(&leaving(&mut pace, start, Duration::from_secs(1))));
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_everything_leaves_at_once() {
+    fn a_pace_without_a_rate_delays_nothing() {
         let start = clock::now();
         let mut pace = Pace::new(f64::INFINITY, start);
         assert!((0..1_000).all(|_| pace.reserve(start) == start));
     }
 
     #[test]
-    fn a_throttle_pauses_halves_and_grows_back() {
+    fn throttling_pauses_and_halves_the_rate_which_grows_back() {
         let start = clock::now();
         for most in [100.0, f64::INFINITY] {
             let mut pace = Pace::new(most, start);
@@ -178,7 +178,7 @@ mod tests {
     proptest! {
         /// Whatever the endpoint says, no more than the rate leaves, and something always does.
         #[test]
-        fn no_faster_than_the_rate(rate in 1.0_f64..1_000.0, throttles in prop::collection::vec(0_u64..5_000, 0..20)) {
+        fn a_pace_never_exceeds_its_rate(rate in 1.0_f64..1_000.0, throttles in prop::collection::vec(0_u64..5_000, 0..20)) {
             let start = clock::now();
             let mut pace = Pace::new(rate, start);
             for after in throttles {

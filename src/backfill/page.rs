@@ -104,7 +104,7 @@ mod tests {
     use crate::request::kv::Version;
 
     #[test]
-    fn an_expiry_is_the_same_within_what_providers_round() {
+    fn expiries_are_equal_within_the_rounding_of_providers() {
         let now = clock::now();
         let ends = |seconds: Option<u64>| Timed {
             value: Value::new("v", Version::new("1", "")),

@@ -41,7 +41,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn only_the_endpoints_own_trouble_is_repeated() {
+    fn only_faults_of_the_endpoint_are_retried() {
         for (verdict, sent, expected) in [
             (Verdict::Absent, Sent::Maybe, Judgement::Answer),
             (Verdict::Answer, Sent::Maybe, Judgement::Answer),
@@ -64,7 +64,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_wait_exceeds_its_cap(failures in 1_u32..100, seed: u64) {
+        fn backoff_never_exceeds_its_cap(failures in 1_u32..100, seed: u64) {
             let wait = wait(failures, &mut fastrand::Rng::with_seed(seed));
             prop_assert!(wait <= LONGEST_WAIT);
             prop_assert!(failures > 1 || wait <= FIRST_WAIT);

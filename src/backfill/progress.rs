@@ -159,7 +159,7 @@ mod tests {
     use crate::model::clock;
 
     #[test]
-    fn rates_are_of_the_last_ten_seconds() {
+    fn rates_cover_the_last_ten_seconds() {
         let start = clock::now();
         let mut meter = Meter::new(start);
         let at = |millis| start + Duration::from_millis(millis);

@@ -106,7 +106,7 @@ mod tests {
     use crate::backfill::window::WINDOW;
 
     #[test]
-    fn the_pages_numbers_are_the_codes() {
+    fn documented_defaults_match_the_code() {
         let page = include_str!("../../docs/BACKFILL.md");
         let defaults = Settings::default();
         let said = [

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_passed_once_something_succeeds_after_them() {
+    fn a_later_success_moves_the_position_past_failures() {
         let mut window = Window::new(None, Counts::default(), 20);
         admitted(&mut window, 5);
         window.done(0, one(), false);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_by_what_was_saved() {
+    fn unsaved_keys_bound_the_window() {
         let mut window = Window::new(None, Counts::default(), 20);
         admitted(&mut window, WINDOW as u32);
         (0..WINDOW).for_each(|n| window.done(n, one(), false));
@@ -174,7 +174,7 @@ mod tests {
     proptest! {
         /// Whatever ends first: the position is the last key before which all are done, and counts no other.
         #[test]
-        fn the_position_is_that_of_the_listing(order in Just((0..50_u64).collect::<Vec<_>>()).prop_shuffle(), ended in 0..50_usize) {
+        fn the_position_is_the_last_key_before_which_all_are_done(order in Just((0..50_u64).collect::<Vec<_>>()).prop_shuffle(), ended in 0..50_usize) {
             let mut window = Window::new(None, Counts::default(), 20);
             admitted(&mut window, 50);
             order[..ended].iter().for_each(|n| window.done(*n, one(), false));

@@ -238,7 +238,7 @@ mod tests {
     use crate::model::clock;
 
     #[test]
-    fn the_last_tag_for_a_while() {
+    fn a_fence_keeps_the_last_tag_for_its_life() {
         let (fences, now) = (Fences::default(), clock::now());
         assert_eq!(fences.tag("k", now), None);
         fences.learn("k", &1, now);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_since_a_read_began_is_newer() {
+    fn a_read_that_began_before_a_write_teaches_no_tag() {
         let (fences, now) = (Fences::default(), clock::now());
         let later = now + Duration::from_secs(1);
         let pen = fences.write("k");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn of_writes_that_cross_nobody_knows_which_is_the_last() {
+    fn concurrent_writes_leave_no_tag() {
         let (fences, now) = (Fences::default(), clock::now());
         let (one, two) = (fences.write("k"), fences.write("k"));
         assert!(one.is_first() && !two.is_first() && one.crossed());
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_write_too_has_none_until_that_is_forgotten() {
+    fn a_shared_key_has_no_tag_until_its_mark_expires() {
         let (fences, now) = (Fences::default(), clock::now());
         fences.shared("k", now);
         fences.learn("k", &1, now);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn who_refuses_a_condition_is_tried_again_later() {
+    fn a_lacking_condition_is_retried_after_its_life() {
         let (fences, now) = (Fences::<u8>::default(), clock::now());
         fences.found_lacking(1, false, now);
         assert!(fences.lacks(1, false, now));
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_and_keeps_the_latest() {
+    fn fences_are_bounded_and_keep_the_latest() {
         let (fences, now) = (Fences::default(), clock::now());
         for n in 0..100_000 {
             fences.learn(&format!("k{n}"), &n, now);

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_positive_and_finite() {
+    fn durations_must_be_positive_and_finite() {
         for wrong in [Duration::ZERO, Duration::MAX] {
             assert!(valid_time("a deadline", wrong).is_err());
         }

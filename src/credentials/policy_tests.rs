@@ -22,7 +22,7 @@ fn holding(life: Option<Duration>) -> (Policy, Instant, fastrand::Rng) {
 }
 
 #[test]
-fn the_first_call_waits_for_a_fetch_and_those_who_come_late_do_not() {
+fn calls_wait_for_the_first_fetch_but_not_beyond_its_patience() {
     let now = clock::now();
     let mut policy = Policy::new(Settings::default(), now);
     let until = now + Duration::from_millis(900);
@@ -33,7 +33,7 @@ fn the_first_call_waits_for_a_fetch_and_those_who_come_late_do_not() {
 }
 
 #[test]
-fn an_hour_is_renewed_between_21_and_24_minutes_and_used_to_its_end() {
+fn hourly_credentials_are_renewed_at_21_to_24_minutes() {
     let (mut policy, t0, _) = holding(Some(HOUR));
     assert_eq!(policy.step(t0 + secs(21 * 60 - 1)), Step::Use { fetch: false });
     assert_eq!(policy.step(t0 + secs(24 * 60)), Step::Use { fetch: true });
@@ -48,7 +48,7 @@ fn an_hour_is_renewed_between_21_and_24_minutes_and_used_to_its_end() {
 }
 
 #[test]
-fn what_does_not_expire_is_fetched_again_only_when_it_was_refused() {
+fn lasting_credentials_are_fetched_again_only_after_a_refusal() {
     let (mut policy, t0, mut rng) = holding(None);
     let year = t0 + 24 * 365 * HOUR;
     assert_eq!(policy.step(year), Step::Use { fetch: false });
@@ -66,7 +66,7 @@ fn what_does_not_expire_is_fetched_again_only_when_it_was_refused() {
 }
 
 #[test]
-fn credentials_that_have_expired_are_a_failure_and_the_old_ones_stay() {
+fn fetching_expired_credentials_fails_and_keeps_the_old_ones() {
     let (mut policy, t0, mut rng) = holding(Some(HOUR));
     let due = t0 + secs(24 * 60);
     assert_eq!(policy.step(due), Step::Use { fetch: true });
@@ -79,7 +79,7 @@ fn credentials_that_have_expired_are_a_failure_and_the_old_ones_stay() {
 }
 
 #[test]
-fn it_tells_when_it_is_lost_and_how_long_it_was_not_well() {
+fn the_policy_reports_lost_credentials_and_the_length_of_trouble() {
     let (mut policy, t0, mut rng) = holding(Some(secs(60)));
     let due = t0 + secs(30);
     policy.step(due);
@@ -95,7 +95,7 @@ fn it_tells_when_it_is_lost_and_how_long_it_was_not_well() {
 }
 
 #[test]
-fn what_a_fetch_brings_that_was_overtaken_is_not_kept() {
+fn an_overtaken_fetch_is_discarded() {
     let standing = Standing::new("role".into(), Settings::default());
     assert!(standing.begin());
     let (number, mut kept) = (standing.forgotten(), false);
@@ -106,14 +106,14 @@ fn what_a_fetch_brings_that_was_overtaken_is_not_kept() {
 }
 
 #[test]
-fn a_life_without_measure_has_no_end() {
+fn an_unmeasured_lifetime_never_ends() {
     let (mut policy, t0, _) = holding(Some(Duration::MAX));
     assert_eq!(policy.valid_for(t0), Some(None));
     assert_eq!(policy.step(t0 + 24 * 365 * HOUR), Step::Use { fetch: false });
 }
 
 #[test]
-fn a_fetch_that_was_dropped_is_begun_again_at_once() {
+fn a_dropped_fetch_restarts_at_once() {
     let now = clock::now();
     let mut policy = Policy::new(Settings::default(), now);
     assert!(policy.begin(now));
@@ -125,7 +125,7 @@ fn a_fetch_that_was_dropped_is_begun_again_at_once() {
 proptest! {
     /// Whatever is asked, refused or lost, and however often: the budget bounds the fetches.
     #[test]
-    fn no_more_fetches_than_the_budget(seed: u64, steps in 50_usize..400) {
+    fn fetches_stay_within_the_budget(seed: u64, steps in 50_usize..400) {
         let settings = Settings::default();
         let start = clock::now();
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -155,7 +155,7 @@ proptest! {
 
     /// What is valid is used, whatever the source does.
     #[test]
-    fn what_is_valid_is_never_refused(seed: u64, life in 10_u64..100_000) {
+    fn valid_credentials_are_always_used(seed: u64, life in 10_u64..100_000) {
         let (mut policy, t0, mut rng) = holding(Some(secs(life)));
         let end = t0 + secs(life - 5);
         let mut now = t0;

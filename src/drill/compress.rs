@@ -71,7 +71,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn short_phases_stay_visible_and_long_ones_pay() {
+    fn compression_keeps_short_phases_at_the_cost_of_long_ones() {
         let hours = scenario(&[8_000_000, 60_000, 2_000_000]);
         let short = hours.compressed(Duration::from_secs(30));
         assert_eq!(short.duration(), Duration::from_secs(30));
@@ -83,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn compressing_keeps_the_total_the_floor_and_the_order(
+        fn compression_keeps_total_floor_and_order(
             durations in prop::collection::vec(1u64..10_000_000_000, 1..30),
             total in 1_000u64..100_000_000,
         ) {

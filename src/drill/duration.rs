@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn as_people_write_them() {
+    fn durations_parse_as_people_write_them() {
         assert_eq!(parse("2h49m"), Some(Duration::from_secs(2 * 3600 + 49 * 60)));
         assert_eq!(parse("90s"), Some(Duration::from_secs(90)));
         assert_eq!(parse("1d 2h"), Some(Duration::from_secs(26 * 3600)));
@@ -123,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(millis in 0u64..10_000_000_000) {
+        fn a_formatted_duration_parses_back(millis in 0u64..10_000_000_000) {
             let duration = Duration::from_millis(millis);
             prop_assert_eq!(parse(&format(duration)), Some(duration));
         }

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_at_the_floor_is_not_under_it() {
+    fn a_success_share_at_the_floor_passes() {
         let now = clock::now();
         let mut watched = watched();
         for n in 0..20 {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_calls_prove_nothing_and_old_ones_are_forgotten() {
+    fn too_few_calls_end_no_drill_and_old_calls_are_forgotten() {
         let start = clock::now();
         let mut watched = watched();
         // Two seconds apart there are never twenty within thirty seconds.
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_the_strictest_floor_and_zero_is_none() {
+    fn an_invalid_floor_is_the_strictest_and_zero_disables_it() {
         let now = clock::now();
         let of = |floor| Watched::new(&Guard::lasting(Duration::MAX).success_floor(floor).min_calls(0));
         assert!(of(f64::NAN).observe(now, false).is_some());
@@ -235,7 +235,7 @@ mod tests {
     proptest! {
         /// It ends exactly at the first call at which enough of the last ones had failed, whatever the order.
         #[test]
-        fn ends_at_the_first_call_under_the_floor(calls in proptest::collection::vec(any::<bool>(), 1..200), floor in 0.0_f64..1.0) {
+        fn the_guard_ends_the_drill_at_the_first_call_under_the_floor(calls in proptest::collection::vec(any::<bool>(), 1..200), floor in 0.0_f64..1.0) {
             let now = clock::now();
             let mut watched = Watched::new(&Guard::lasting(Duration::MAX).success_floor(floor));
             for (n, success) in calls.iter().enumerate() {

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_cannot_be_played_is_named_with_its_phase() {
+    fn an_unplayable_fault_is_named_with_its_phase() {
         assert_eq!(
             playing(Rule::new(Fault::StaleReads), PlayerKind::Proxy).unwrap_err(),
             "the proxy cannot play `stale_reads` in phase \"onset\": it does not remember what the server answered before"
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_for_another_endpoint_is_not_this_players_business() {
+    fn a_player_ignores_faults_for_another_endpoint() {
         let mut rule = Rule::new(Fault::StaleReads);
         rule.target.endpoint = Some("another".into());
         assert_eq!(playing(rule, PlayerKind::Proxy), Ok(()));

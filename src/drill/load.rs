@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_json_is_called_so() {
+    fn invalid_json_is_named_as_such() {
         let said = Scenario::from_json("not: [a scenario").unwrap_err().to_string();
         assert_eq!(said, "scenario, line 1, column 2: this is no JSON");
     }
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_builtin_is_sound_and_lasts_as_long_as_it_did() {
+    fn every_builtin_loads_and_has_the_length_of_its_incident() {
         for json in BUILTINS {
             Scenario::from_json(json).unwrap();
         }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_builtin_strikes_the_primary_alone_and_every_player_can_play_it() {
+    fn every_builtin_strikes_the_primary_alone_in_every_player() {
         let other = Endpoint::new("o", ()).provider("aws").region("eu-west-1");
         for scenario in Scenario::builtins() {
             let struck = scenario.struck().expect("one place");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_heal_before_writes_in_2017() {
+    fn in_2017_reads_heal_before_writes() {
         let s3 = Scenario::builtin("aws-s3-2017").unwrap();
         let primary = Endpoint::new("p", ()).provider("aws").region("us-east-1");
         let after = |hours: u64, minutes: u64, class| {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_builtin_survives_being_written_and_read() {
+    fn builtins_round_trip_as_json() {
         for scenario in Scenario::builtins() {
             let json = serde_json::to_string_pretty(&scenario).unwrap();
             assert_eq!(Scenario::from_json(&json).unwrap(), scenario);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_form_is_said_with_its_line() {
+    fn malformed_scenarios_are_reported_with_line_and_column() {
         assert_eq!(
             complaint("{\n  \"name\": \"x\",\n  \"phases\": [\n}"),
             "scenario, line 4, column 1: expected value"
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_said_with_its_line() {
+    fn nonsensical_values_are_reported_with_line_and_column() {
         assert_eq!(
             complaint(&with_rule(r#"{ "fault": "refuse", "probability": 1.5 }"#)),
             "scenario, line 9, column 45: a probability of 1.5 is not between 0 and 1 (in rule 2 of phase \"dark\")"
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named() {
+    fn an_error_names_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tomorrow.json");
         let missing = Scenario::from_file(&path).unwrap_err();

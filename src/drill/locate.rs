@@ -124,7 +124,7 @@ mod tests {
     use Step::{Index, Key};
 
     #[test]
-    fn finds_what_is_there_and_else_what_is_nearest() {
+    fn locate_finds_the_value_or_its_nearest_parent() {
         let text = "{ \"a\": [1, \"]\\\"\",\n  {\"b\": true, \"c\" : [[], {}, 7]}]}";
         assert_eq!(position(text, &[]), (1, 1));
         assert_eq!(position(text, &[Key("a")]), (1, 8));

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_add_up_and_the_first_end_decides() {
+    fn changes_add_up_and_the_first_ending_fault_decides() {
         let second = Duration::from_secs(1);
         let plan = plan(
             1,

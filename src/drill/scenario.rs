@@ -219,7 +219,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_target_matches_on_every_field_that_is_given() {
+    fn a_target_matches_on_every_given_field() {
         let virginia = Endpoint::new("virginia", ()).provider("aws").region("us-east-1");
         let selects = |endpoint: Option<&str>, provider: Option<&str>, region: Option<&str>| {
             Target {
@@ -244,7 +244,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn at_finds_the_phase_that_holds_the_instant(
+        fn at_finds_the_phase_of_an_instant(
             durations in prop::collection::vec(1u64..100_000, 1..12),
             elapsed in 0u64..1_300_000,
         ) {

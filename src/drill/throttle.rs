@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn up_to_its_capacity_all_pass_and_beyond_it_refusals_eat_what_is_left() {
+    fn refusals_consume_capacity_once_it_is_exceeded() {
         assert_eq!(passed(50), 1.0);
         assert_eq!(passed(100), 1.0);
         // served + refused / 2 = 100: at 150 offered 50 are served; at 200 and more nothing, but for the first burst.

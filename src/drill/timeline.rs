@@ -300,7 +300,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
-    async fn starts_later_and_tells_when_things_change() {
+    async fn a_timeline_starts_later_and_knows_its_next_change() {
         let minutes = |m: u64| Duration::from_secs(m * 60);
         let timeline = Timeline::new(Scenario::builtin("fastly-2021").unwrap(), 1).unwrap();
         let now = clock::now();
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_expiry_is_a_change_like_any_other() {
+    async fn an_expiry_counts_as_a_change() {
         let minute = Duration::from_secs(60);
         let scenario = Scenario::builtin("fastly-2021").unwrap();
         let timeline = Timeline::guarded(scenario, 1, Guard::lasting(minute)).unwrap();
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_happens_in_an_idle_drill() {
+    fn an_idle_timeline_plays_nothing() {
         let idle = Timeline::idle();
         idle.start_now();
         assert_eq!(idle.now(), None);
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_with_a_typo_in_its_place_is_warned_of() {
+    fn a_rule_that_matches_no_endpoint_is_warned_of() {
         let timeline = Timeline::new(
             Scenario::from_json(
                 r#"{ "name": "typo", "phases": [{ "name": "dark", "duration": "1h", "rules": [
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn players_draw_from_streams_of_their_own() {
+    fn each_player_has_its_own_random_stream() {
         let timeline = Timeline::idle();
         let draw = |player: &str, name: &str| timeline.rng(player, &Profile::named(name)).u64(..);
         assert_eq!(draw("layer", "a"), draw("layer", "a"));

@@ -106,7 +106,7 @@ mod tests {
     use crate::Endpoint;
 
     #[test]
-    fn unknown_is_refused() {
+    fn an_undeclared_endpoint_is_refused() {
         let nowhere = Endpoint::new("nowhere", ());
         assert_eq!(Constraints::new().check(nowhere.profile()), Ok(()));
         assert_eq!(
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn both_axes_and_both_askings_hold() {
+    fn location_and_jurisdiction_constraints_hold_together() {
         let dublin = Endpoint::new("dublin", ())
             .location("IE")
             .jurisdictions(["US", "IE", "EU"]);

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_comes_back() {
+    fn a_host_prints_as_written() {
         for text in [
             "a.example",
             "a.example:9000",

@@ -37,7 +37,7 @@ fn percent(share: f64) -> String {
 }
 
 #[test]
-fn the_numbers_are_the_codes() {
+fn documented_defaults_match_the_code() {
     let breaker = breaker::Settings::default();
     let retry = retry::Settings::default();
     let probes = probe::Settings::default();
@@ -128,7 +128,7 @@ fn the_numbers_are_the_codes() {
 
 #[cfg(feature = "s3")]
 #[test]
-fn the_connect_timeout_is_the_codes() {
+fn the_documented_connect_timeout_matches_the_code() {
     assert_eq!(
         default_of("connect timeout (`S3`)"),
         time(crate::provider::S3::CONNECT_TIMEOUT)
@@ -137,7 +137,7 @@ fn the_connect_timeout_is_the_codes() {
 
 #[cfg(feature = "azure_blob")]
 #[test]
-fn azures_connect_timeout_is_the_codes() {
+fn azures_documented_connect_timeout_matches_the_code() {
     assert_eq!(
         default_of("connect timeout (`AzureBlob`)"),
         time(crate::provider::AzureBlob::CONNECT_TIMEOUT)

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_is_taken_and_the_first_is_told() {
+    fn bounds_clamp_values_and_report_the_first_violation() {
         let mut bounds = Bounds::default();
         let (mut share, mut wait, mut count) = (f64::NAN, Duration::MAX, 7);
         bounds.count("count", &mut count, 1, 10);

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_names_have_places_of_their_own_and_the_others_share_one() {
+    fn names_beyond_the_bound_share_one_slot() {
         let names = Names::<AtomicU32>::default();
         assert_eq!(names.each().count(), 0);
         for number in 0..NAMES + 5 {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_come_at_once_find_one_place() {
+    fn concurrent_threads_share_one_slot_per_name() {
         let names = Names::<AtomicU32>::default();
         std::thread::scope(|scope| {
             for thread in 0..4 {

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules() {
+    fn invalid_metadata_is_refused() {
         assert_eq!(pair("colour-2", "deep blue; q=1"), Ok(()));
         for (name, value) in [
             ("", "v"),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_ranges() {
+    fn empty_ranges_are_refused() {
         assert!(check_range(None).is_ok());
         assert!(check_range(Some(&ByteRange::Suffix(1))).is_ok());
         for empty in [ByteRange::Suffix(0), ByteRange::Bounded(5..5)] {

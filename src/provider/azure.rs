@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals() {
+    fn azure_refusals_have_the_documented_verdicts() {
         use Verdict::*;
         let in_a_header = |status, code| refused(status, &[("x-ms-error-code", code)], "").outcome.verdict;
         for (status, code, verdict) in [
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_ids() {
+    fn azure_retry_times_and_request_ids_are_read() {
         let wait = |headers: &[_]| refused(429, headers, "").outcome.retry_after;
         assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
         assert_eq!(
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_said() {
+    fn errors_without_a_response_are_judged_by_kind() {
         let outcome = |kind| judged(&Error::with_message(kind, "x")).0.outcome;
         assert_eq!(
             outcome(ErrorKind::Connection),

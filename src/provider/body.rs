@@ -44,7 +44,7 @@ mod tests {
     use crate::request::Call;
 
     #[test]
-    fn what_arrives_in_pieces_is_one_and_told_of() {
+    fn arriving_pieces_add_up_to_one_body_and_report_progress() {
         let call = Call::read(());
         let progress = call.progress();
         let mut arriving = Arriving::behind_its_head(&progress);

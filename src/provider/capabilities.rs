@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_stands_above_what_is_said() {
+    fn verified_capabilities_override_declared_ones() {
         let found = Found::default();
         let said = Capabilities {
             if_match: Capability::Lacking,

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_leads_back_to_its_parts() {
+    fn a_version_round_trips_to_its_parts() {
         for token in ["0af3", "\"00-11\"", "w:1", "5", ""] {
             for expires in [None, Some(0), Some(u64::MAX)] {
                 assert_eq!(parts(&version(token, expires)), (token, expires));

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_in_the_docs() {
+    fn google_verdicts_match_the_documented_table() {
         use Verdict::*;
         for (code, verdict) in [
             (Code::InvalidArgument, Caller),
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn over_http_without_googles_form() {
+    fn http_errors_without_googles_form_are_judged_by_status() {
         use Verdict::*;
         let page = "<html>welcome to this hotel</html>";
         for (status, body, verdict) in [
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_is_no_permission() {
+    fn an_exceeded_quota_is_throttled_and_not_denied() {
         let said = |message: &str| {
             let status = Status::default().set_message(message);
             said(403, &status).outcome.verdict
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_said() {
+    fn errors_without_a_response_are_judged_by_kind() {
         let outcome = |error: Error| judged(&error).0.outcome;
         let faulty = Outcome::new(Verdict::Faulty, Sent::Maybe);
         assert_eq!(
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_in_the_details() {
+    fn the_retry_delay_in_the_details_is_read() {
         use google_cloud_gax::error::rpc::StatusDetails;
         let info = || serde_of(r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"1.5s"}"#);
         let status = Status::default()

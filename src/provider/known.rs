@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn providers_by_their_hosts() {
+    fn hosts_name_their_providers() {
         for (host, expected) in [
             ("s3.eu-central-1.amazonaws.com", Capability::Kept),
             ("orders.s3.dualstack.eu-central-1.amazonaws.com", Capability::Kept),

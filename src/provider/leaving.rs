@@ -90,7 +90,7 @@ mod tests {
     use crate::request::Call;
 
     #[test]
-    fn what_leaves_in_pieces_is_all_of_it() {
+    fn leaving_pieces_add_up_to_the_whole_body() {
         let call = Call::read(());
         let progress = call.progress();
         let body: Bytes = (0..200_000_u32).map(|number| number as u8).collect();

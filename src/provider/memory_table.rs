@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_expired_is_absent_everywhere() {
+    async fn an_expired_value_is_absent_from_every_operation() {
         let table = MemoryTable::new();
         let ttl = |id| Put {
             time_to_live: Some(Duration::from_secs(5)),
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_scan_goes_on_by_key() {
+    async fn a_scan_resumes_after_the_last_key() {
         let table = MemoryTable::new();
         for name in ["a", "b/1", "b/2", "b/3", "c"] {
             table.put(write(name, "v", name)).await.unwrap();

@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules() {
+    fn names_that_azure_changes_are_refused() {
         for good in ["a", "a.b/c", "..a", "a b", "ü", "a#1"] {
             assert!(azure(&key(good)).is_ok(), "{good}");
         }
@@ -53,7 +53,7 @@ mod tests {
 
     #[cfg(feature = "object_store")]
     #[test]
-    fn of_files() {
+    fn names_that_files_cannot_keep_are_refused() {
         for good in ["a", r"a\b", "a#", "a#1b", "a#1/b"] {
             assert!(files(&key(good), false).is_ok(), "{good}");
         }

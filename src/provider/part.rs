@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_what_was_asked_for_or_nonsense() {
+    fn a_part_must_match_the_requested_range() {
         let part = |range: Option<ByteRange>, header: Option<&str>, body: &'static str| {
             located(range.as_ref(), header, Bytes::from_static(body.as_bytes()))
                 .map(|(range, size, body)| (range, size, String::from_utf8(body.to_vec()).unwrap()))

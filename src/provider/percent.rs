@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_it_stands_for() {
+    fn percent_encoding_decodes_or_is_refused() {
         assert_eq!(decoded("a%2Fb+%EF%BF%BE").as_deref(), Some("a/b+\u{FFFE}"));
         for none in ["%", "%4", "%zz", "%+1", "%FF"] {
             assert_eq!(decoded(none), None, "{none}");

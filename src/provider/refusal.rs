@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_refusal_means_depends_on_the_question() {
+    fn the_request_decides_what_a_refusal_means() {
         use ProviderErrorKind::*;
         let precondition = Some("PreconditionFailed");
         for (asked, verdict, status, code, expected) in [

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules() {
+    fn invalid_terms_are_refused() {
         let many = |count: usize| (0..count).fold(Terms::new(), |terms, i| terms.tag(i.to_string(), ""));
         for good in [
             Terms::new(),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_that_knows_none_drops_none() {
+    fn an_adapter_without_terms_refuses_terms() {
         assert!(none(&Terms::new()).is_ok());
         for terms in [
             Terms::new().tag("a", "b"),

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_has_one_and_all_together_count() {
+    fn each_thread_has_one_stripe_and_all_stripes_add_up() {
         let counts = Striped::new(|| AtomicUsize::new(0));
         assert!(std::ptr::eq(counts.mine(), counts.mine()));
         thread::scope(|scope| {

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_exhausted_budget_is_told_of_once_a_second_for_each_class() {
+    async fn an_exhausted_budget_is_reported_once_a_second_per_class() {
         let heard = Arc::new(Mutex::new(0));
         let count = heard.clone();
         let reporter = Reporter::new(

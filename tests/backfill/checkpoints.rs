@@ -8,7 +8,7 @@ use evenkeel::{
 use std::sync::{Arc, Mutex};
 
 #[tokio::test(start_paused = true)]
-async fn a_checkpoint_of_another_backfill_is_refused_before_anything_is_sent() {
+async fn a_checkpoint_of_another_backfill_is_refused_before_any_request() {
     let (from, to) = (filled(3).await, Memory::new());
     let kept = Kept::default();
     between(from.clone(), to.clone())
@@ -55,7 +55,7 @@ async fn a_checkpoint_of_another_backfill_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn in_a_file() {
+async fn a_checkpoint_file_resumes_the_backfill() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("backfill.checkpoint");
     let (from, to) = (filled(3_000).await, Memory::new());
@@ -82,7 +82,7 @@ async fn in_a_file() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_takes_nothing_is_found_out_first() {
+async fn an_unwritable_checkpoint_is_found_before_any_request() {
     let to = crate::support::Hooked::watched(Memory::new());
     let nowhere = CheckpointFile::new("/nonexistent/backfill.checkpoint");
     let stopped = between(filled(3).await, to.clone())
@@ -95,7 +95,7 @@ async fn a_place_that_takes_nothing_is_found_out_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_disk_is_waited_for_and_then_ends_it() {
+async fn a_full_disk_is_waited_out_and_finally_ends_the_backfill() {
     for (full, ends) in [(3, false), (u32::MAX, true)] {
         let (from, to) = (filled(5_000).await, Memory::new());
         let kept = Kept::default();

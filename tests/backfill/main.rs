@@ -5,11 +5,11 @@
 #[macro_use]
 #[path = "../support/through.rs"]
 mod through;
-mod bounds;
 mod checkpoints;
-mod conditions;
-mod killed;
+mod faults;
+mod limits;
 mod objects;
+mod resume;
 mod support;
 mod tables;
-mod trouble;
+mod unverified_targets;

@@ -9,7 +9,7 @@ use evenkeel::{
 use std::sync::{Arc, Mutex};
 
 #[tokio::test(start_paused = true)]
-async fn everything_is_copied_and_the_estimate_was_right() {
+async fn every_object_is_copied_and_the_estimate_is_right() {
     let (from, to) = (Hooked::watched(filled(2_500).await), Hooked::watched(Memory::new()));
     let backfill = || between(from.clone(), to.clone());
 
@@ -38,7 +38,7 @@ async fn everything_is_copied_and_the_estimate_was_right() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_there_is_skipped_or_a_conflict_and_never_touched() {
+async fn existing_objects_are_skipped_or_conflicts_and_never_touched() {
     let (from, to) = (filled(6).await, Memory::new());
     write(&to, &key(1), "body 1");
     write(&to, &key(2), "somebody else's");
@@ -65,7 +65,7 @@ async fn what_is_there_is_skipped_or_a_conflict_and_never_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_equal_length_is_no_equal_content_even_under_length() {
+async fn foreign_objects_of_equal_length_are_compared_by_content() {
     let (from, to) = (filled(1).await, Memory::new());
     write(&to, &key(0), "BODY 0");
     let report = between(from, to.clone()).verify(Verify::Length).run().await.unwrap();
@@ -77,7 +77,7 @@ async fn an_equal_length_is_no_equal_content_even_under_length() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_prefix() {
+async fn only_keys_under_the_prefix_are_copied() {
     let (from, to) = (filled(3).await, Memory::new());
     write(&from, "other/1", "x");
     let report = between(from, to.clone()).prefix("other/").run().await.unwrap();
@@ -105,7 +105,7 @@ fn at(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_overwritten_during_the_copy_is_copied_again() {
+async fn an_object_overwritten_during_the_copy_is_copied_again() {
     let (from, to) = (filled(1).await, Memory::new());
     let writer = from.clone();
     // Between the copy and the check.
@@ -129,7 +129,7 @@ async fn a_source_that_is_overwritten_during_the_copy_is_copied_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_never_rests_is_reported() {
+async fn an_object_that_keeps_changing_is_reported() {
     let (from, to) = (filled(2).await, Memory::new());
     let (writer, count) = (from.clone(), Mutex::new(0));
     let hooked = Hooked::new(from, move |asked| {
@@ -149,7 +149,7 @@ async fn a_source_that_never_rests_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_target_that_somebody_writes_to_during_the_copy_is_left_to_them() {
+async fn foreign_writes_to_the_target_during_the_copy_are_kept() {
     // Before the put, between the put and the reading back, and before the renewal of an outdated copy.
     for (what, nth, overwritten) in [("put", 1, false), ("get", 1, false), ("put", 2, true)] {
         let (from, to) = (filled(1).await, Memory::new());
@@ -171,7 +171,7 @@ async fn a_target_that_somebody_writes_to_during_the_copy_is_left_to_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_vanishes_is_gone_and_nothing_is_deleted() {
+async fn an_object_deleted_during_the_copy_is_gone_and_deletes_nothing() {
     for (what, copied) in [("get", false), ("head", true)] {
         let (from, to) = (filled(1).await, Memory::new());
         let remover = from.clone();
@@ -230,7 +230,7 @@ impl ObjectProvider for Target {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_is_not_right_is_not_counted_as_one() {
+async fn a_wrong_copy_is_not_counted_as_copied() {
     for (kind, verify, expected) in [
         (Kind::Damages, Verify::ReadBack, [0, 0, 3]),
         // What it costs less, it sees less.

@@ -32,7 +32,7 @@ fn text(table: &MemoryTable, number: usize) -> Option<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_is_copied_and_the_estimate_was_right() {
+async fn every_value_is_copied_and_the_estimate_is_right() {
     let (from, to) = (Hooked::watched(filled(250)), Hooked::watched(MemoryTable::new()));
     let backfill = || between_tables(from.clone(), to.clone());
     let estimate = backfill().estimate().await.unwrap();
@@ -51,7 +51,7 @@ async fn everything_is_copied_and_the_estimate_was_right() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_that_remains_is_carried() {
+async fn the_remaining_time_to_live_is_copied() {
     let (from, to) = (filled(1), MemoryTable::new());
     put_value(&from, &key(1), "short", "s", Some(secs(100)));
     tokio::time::sleep(secs(40)).await;
@@ -65,7 +65,7 @@ async fn the_time_that_remains_is_carried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_expires_on_the_way_is_gone() {
+async fn a_value_that_expires_during_the_backfill_is_gone() {
     let (from, to) = (filled(30), MemoryTable::new());
     put_value(&from, &key(30), "short", "s", Some(secs(5)));
     // Slow enough for the last to expire before its turn, after it was scanned.
@@ -83,7 +83,7 @@ async fn what_expires_on_the_way_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_there_is_skipped_or_a_conflict_and_never_touched() {
+async fn existing_values_are_skipped_or_conflicts_and_never_touched() {
     let (from, to) = (filled(4), MemoryTable::new());
     put_value(&to, &key(1), "value 1", "other", None);
     put_value(&to, &key(2), "somebody else's", "other", None);
@@ -113,7 +113,7 @@ fn at(
 }
 
 #[tokio::test(start_paused = true)]
-async fn overwrites_on_either_side_during_the_copy_are_seen() {
+async fn overwrites_of_source_and_target_during_the_copy_are_noticed() {
     // The source, between the copy and the check: copied again, with the time to live that it has now.
     let (from, to) = (filled(1), MemoryTable::new());
     let writer = from.clone();
@@ -164,7 +164,7 @@ async fn overwrites_on_either_side_during_the_copy_are_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_target_does_not_take_is_reported_before_it_is_sent() {
+async fn values_beyond_the_targets_limits_are_reported_unsent() {
     let from = filled(3);
     put_value(&from, &key(3), &"x".repeat(500), "long", None);
     let to = Hooked::watched(MemoryTable::new().with_limits(Limits::new(64, 100)));
@@ -194,7 +194,7 @@ async fn what_the_target_does_not_take_is_reported_before_it_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttling_table_is_waited_for() {
+async fn a_throttling_table_is_waited_out() {
     let (from, to) = (filled(100), MemoryTable::new());
     let asked = AtomicU32::new(0);
     let target = Hooked::new(to.clone(), move |_| {

@@ -67,7 +67,7 @@ impl GameDay {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_expires_whatever_happens() {
+async fn a_guarded_drill_always_expires() {
     let day = game_day(r#""refuse""#);
     for _ in 0..2 {
         // Started, also anew, it lasts a minute of its hour,
@@ -87,7 +87,7 @@ async fn it_expires_whatever_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_begins_later_or_in_its_midst_expires_a_minute_after_it_began() {
+async fn the_expiry_counts_from_the_start_of_the_drill() {
     let day = game_day(r#""refuse""#);
     let now = Instant::now();
     day.drill.start(now + 5 * MINUTE);
@@ -105,7 +105,7 @@ async fn one_that_begins_later_or_in_its_midst_expires_a_minute_after_it_began()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_held_goes_on_when_it_expires() {
+async fn a_held_call_goes_on_when_the_drill_expires() {
     let day = game_day(r#""hang""#);
     day.drill.start_now();
     advance(50 * SEC).await;
@@ -116,7 +116,7 @@ async fn a_call_that_is_held_goes_on_when_it_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_held_goes_on_at_once_when_somebody_says_stop() {
+async fn a_held_call_goes_on_when_the_drill_is_stopped() {
     for fault in [
         r#""hang""#,
         r#""hang_connect""#,
@@ -148,7 +148,7 @@ async fn a_call_that_is_held_goes_on_at_once_when_somebody_says_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_was_to_be_lost_is_not_when_the_drill_is_over_by_then() {
+async fn an_answer_after_the_end_of_the_drill_is_not_lost() {
     let day = game_day(r#""reset_after_request" }, { "fault": { "delay": { "by": "20s" } }"#);
     day.drill.start_now();
     let stop = async {
@@ -169,7 +169,7 @@ async fn an_answer_that_was_to_be_lost_is_not_when_the_drill_is_over_by_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_call_that_is_dropped_never_reaches_the_provider() {
+async fn a_dropped_held_call_never_reaches_the_provider() {
     let day = game_day(r#""hang""#);
     day.drill.start_now();
     assert!(timeout(SEC, day.put()).await.is_err());
@@ -179,7 +179,7 @@ async fn a_held_call_that_is_dropped_never_reaches_the_provider() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_the_floor_it_ends_and_does_not_come_back_by_itself() {
+async fn a_drill_below_its_floor_ends_and_stays_ended() {
     let day = game_day(r#""refuse""#);
     day.drill.start_now();
     day.observe(true, 18);
@@ -208,7 +208,7 @@ async fn under_the_floor_it_ends_and_does_not_come_back_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_few_calls_and_calls_from_before_and_after_end_nothing() {
+async fn too_few_calls_or_calls_outside_the_drill_do_not_end_it() {
     let day = game_day(r#""refuse""#);
     // Before the start,
     day.observe(false, 1000);
@@ -229,7 +229,7 @@ async fn too_few_calls_and_calls_from_before_and_after_end_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drill_that_went_to_its_end_has_not_been_ended() {
+async fn a_completed_drill_does_not_count_as_aborted() {
     let json =
         r#"{ "name": "short", "phases": [{ "name": "all", "duration": "10s", "rules": [{ "fault": "refuse" }] }] }"#;
     let short = evenkeel::drill::Scenario::from_json(json).unwrap();
@@ -249,7 +249,7 @@ async fn a_drill_that_went_to_its_end_has_not_been_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_its_caller_drops_counts_for_nothing_and_one_that_ends_counts_once() {
+async fn the_guard_counts_ended_calls_once_and_dropped_calls_never() {
     let drill = game_day(r#""hang""#).drill;
     let faults = drill.clone();
     let client = ObjectClient::builder()
@@ -284,7 +284,7 @@ async fn a_call_that_its_caller_drops_counts_for_nothing_and_one_that_ends_count
 }
 
 #[test]
-fn many_threads_that_see_it_fail_end_it_once() {
+fn concurrent_failures_end_the_drill_once() {
     let day = game_day(r#""refuse""#);
     day.drill.start_now();
     std::thread::scope(|scope| {

@@ -161,7 +161,7 @@ impl Drill {
 const MS: Duration = Duration::from_millis(1);
 
 #[tokio::test(start_paused = true)]
-async fn nothing_happens_before_the_start_and_after_the_stop() {
+async fn the_layer_plays_nothing_before_start_and_after_stop() {
     let mut drill = drill(r#"{ "fault": "refuse" }"#);
     assert!(drill.body("a").await.is_some());
     drill.timeline.start_now();
@@ -174,7 +174,7 @@ async fn nothing_happens_before_the_start_and_after_the_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_cannot_connect_was_not_sent() {
+async fn a_failed_connect_is_unsent() {
     for (fault, takes) in [("refuse", 0), ("dns_empty", 0), ("hang_connect", 900)] {
         let mut drill = started(&format!(r#"{{ "fault": "{fault}" }}"#));
         let (error, took) = drill.fail().await;
@@ -193,7 +193,7 @@ async fn a_hang_never_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_before_the_request_leaves_the_store_alone() {
+async fn a_reset_before_the_request_never_reaches_the_store() {
     let mut drill = started(r#"{ "fault": "reset_before_request" }"#);
     let (error, _) = drill.fail().await;
     assert_eq!(
@@ -204,7 +204,7 @@ async fn a_reset_before_the_request_leaves_the_store_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_after_the_request_loses_the_answer_of_a_write_that_took_place() {
+async fn a_reset_after_the_request_loses_the_answer_of_a_done_write() {
     let mut drill = started(r#"{ "fault": "reset_after_request" }"#);
     let error = drill.send(put("b", "written")).await.unwrap_err();
     let outcome = error.downcast_ref::<ProviderError>().unwrap().outcome();
@@ -239,7 +239,7 @@ async fn an_authentication_failure_names_the_credential() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slowness_stretches_what_the_store_takes_and_a_delay_is_added() {
+async fn slowness_multiplies_the_stores_time_and_a_delay_is_added() {
     for (rules, takes) in [
         (r#"{ "fault": { "slow": { "factor": 20 } } }"#, 200),
         (r#"{ "fault": { "delay": { "by": "3s" } } }"#, 3010),
@@ -262,7 +262,7 @@ async fn slowness_stretches_what_the_store_takes_and_a_delay_is_added() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_truncated_body_is_a_fault_and_not_a_short_success() {
+async fn a_truncated_body_is_a_fault() {
     let (error, _) = started(r#"{ "fault": { "truncate": { "share": 0.25 } } }"#)
         .fail()
         .await;
@@ -289,7 +289,7 @@ async fn a_throttled_endpoint_serves_its_capacity() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stale_reads_show_what_was_there_before() {
+async fn stale_reads_show_the_state_before_the_drill() {
     let mut drill = drill(r#"{ "fault": "stale_reads" }"#);
     // Given a read before the trouble, and a write after that read.
     assert_eq!(drill.body("a").await.unwrap().len(), 1000);
@@ -314,7 +314,7 @@ async fn stale_reads_show_what_was_there_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_classes_and_the_share_that_are_meant() {
+async fn a_rule_strikes_only_its_classes_and_its_share() {
     let mut drill = started(r#"{ "fault": "refuse", "classes": ["write"] }"#);
     assert!(drill.body("a").await.is_some());
     assert!(drill.send(ObjectRequest::List(List::default())).await.is_ok());
@@ -342,7 +342,7 @@ async fn only_the_classes_and_the_share_that_are_meant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_endpoint_feels_nothing() {
+async fn other_endpoints_are_not_struck() {
     let timeline = timeline(r#"{ "target": { "region": "eu-west-1" }, "fault": "refuse" }"#);
     timeline.start_now();
     let service = FaultLayer::new(timeline, profile()).layer(Store::default());
@@ -351,7 +351,7 @@ async fn another_endpoint_feels_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_dropped_leaves_nothing_behind() {
+async fn a_dropped_call_leaks_nothing() {
     let rules = r#"{ "fault": { "slow": { "factor": 10 } } }, { "fault": { "drip": { "bytes_per_second": 100 } } }"#;
     let mut drill = started(rules);
     // While the store works, while slowness is slept off, while the body drips.
@@ -364,7 +364,7 @@ async fn a_call_that_is_dropped_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_builtin_incident_strikes_at_its_true_length_and_the_same_way_each_time() {
+async fn every_builtin_plays_at_true_length_and_repeatably() {
     async fn play(incident: &Scenario) -> Vec<&'static str> {
         let timeline = Timeline::new(incident.clone(), 7).unwrap();
         let store = Store::default();

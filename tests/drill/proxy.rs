@@ -61,7 +61,7 @@ impl Drill {
 }
 
 #[tokio::test]
-async fn what_meets_no_fault_passes_unchanged() {
+async fn requests_without_a_fault_pass_unchanged() {
     let drill = drill(r#"{ "fault": "refuse" }"#).await;
     let mut client = drill.client().await;
     for _ in 0..3 {
@@ -97,7 +97,7 @@ async fn a_hang_accepts_and_stays_silent() {
 }
 
 #[tokio::test]
-async fn connecting_hangs_while_open_connections_go_on() {
+async fn a_connect_hang_leaves_open_connections_alone() {
     let drill = drill(r#"{ "fault": "hang_connect" }"#).await;
     let mut pooled = drill.client().await;
     pooled.get().await.unwrap();
@@ -118,7 +118,7 @@ async fn connecting_hangs_while_open_connections_go_on() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_a_closed_port_and_open_connections_are_reset() {
+async fn a_refusal_closes_the_port_and_resets_open_connections() {
     let drill = drill(r#"{ "fault": "refuse" }"#).await;
     let mut pooled = drill.client().await;
     pooled.get().await.unwrap();
@@ -131,7 +131,7 @@ async fn a_refusal_is_a_closed_port_and_open_connections_are_reset() {
 }
 
 #[tokio::test]
-async fn an_empty_name_leaves_the_proxy_alone() {
+async fn an_empty_dns_answer_does_not_affect_the_proxy() {
     let drill = drill(r#"{ "fault": "dns_empty" }"#).await;
     let mut pooled = drill.client().await;
     drill.timeline.start_now();
@@ -148,7 +148,7 @@ async fn a_reset_before_the_request_never_reaches_the_server() {
 }
 
 #[tokio::test]
-async fn a_reset_after_the_request_comes_when_the_server_has_done_its_work() {
+async fn a_reset_after_the_request_follows_the_servers_work() {
     let drill = started(r#"{ "fault": "reset_after_request" }"#).await;
     let error = drill.client().await.send("PUT", "/bucket/b", "body").await.unwrap_err();
     assert_eq!(io_kind(&error), Some(ConnectionReset), "{error:?}");
@@ -156,7 +156,7 @@ async fn a_reset_after_the_request_comes_when_the_server_has_done_its_work() {
 }
 
 #[tokio::test]
-async fn a_status_has_the_error_document_and_the_connection_lives() {
+async fn a_status_has_an_error_document_and_keeps_the_connection() {
     let rule = r#"{ "fault": { "status": { "code": 503, "s3_code": "SlowDown", "retry_after": "1500ms" } } }"#;
     let drill = started(rule).await;
     let mut client = drill.client().await;
@@ -171,7 +171,7 @@ async fn a_status_has_the_error_document_and_the_connection_lives() {
 }
 
 #[tokio::test]
-async fn an_authentication_failure_is_403_with_the_credentials_code() {
+async fn an_authentication_failure_is_a_403_with_its_code() {
     let drill = started(r#"{ "fault": { "authentication": { "s3_code": "ExpiredToken" } } }"#).await;
     let got = drill.client().await.get().await.unwrap();
     assert_eq!(got.status, 403);
@@ -179,7 +179,7 @@ async fn an_authentication_failure_is_403_with_the_credentials_code() {
 }
 
 #[tokio::test]
-async fn a_delay_holds_the_answer_back() {
+async fn a_delay_holds_back_the_answer() {
     let drill = started(r#"{ "fault": { "delay": { "by": "200ms" } } }"#).await;
     let start = Instant::now();
     assert_eq!(drill.client().await.get().await.unwrap().status, 200);
@@ -187,7 +187,7 @@ async fn a_delay_holds_the_answer_back() {
 }
 
 #[tokio::test]
-async fn a_distance_is_felt_without_any_fault() {
+async fn a_distance_delays_answers_without_any_fault() {
     let drill = drill(r#"{ "fault": "refuse" }"#).await;
     drill.proxy.set_distance(Duration::from_millis(100));
     let start = Instant::now();
@@ -197,7 +197,7 @@ async fn a_distance_is_felt_without_any_fault() {
 }
 
 #[tokio::test]
-async fn slowness_stretches_what_the_server_takes() {
+async fn slowness_multiplies_the_servers_time() {
     let drill =
         started(r#"{ "fault": { "delay": { "by": "20ms" } } }, { "fault": { "slow": { "factor": 3 } } }"#).await;
     // The server behind is itself such a proxy, 20 ms late, so that its time is known from below.
@@ -210,7 +210,7 @@ async fn slowness_stretches_what_the_server_takes() {
 }
 
 #[tokio::test]
-async fn a_drip_takes_its_time_and_loses_nothing() {
+async fn a_drip_is_slow_and_loses_nothing() {
     let drill = started(r#"{ "fault": { "drip": { "bytes_per_second": 4000 } } }"#).await;
     let start = Instant::now();
     let got = drill.client().await.get().await.unwrap();
@@ -219,7 +219,7 @@ async fn a_drip_takes_its_time_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_truncated_body_breaks_its_promise() {
+async fn a_truncated_body_ends_before_its_content_length() {
     for drip in ["", r#", { "fault": { "drip": { "bytes_per_second": 20000 } } }"#] {
         let drill = started(&format!(
             r#"{{ "fault": {{ "truncate": {{ "after_bytes": 400 }} }} }}{drip}"#
@@ -302,7 +302,7 @@ async fn a_dead_server_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn a_fault_that_a_proxy_cannot_play_is_refused_at_bind() {
+async fn an_unplayable_fault_is_refused_at_bind() {
     let timeline = Timeline::new(scenario(r#"{ "fault": "stale_reads" }"#), 7).unwrap();
     let addr = "127.0.0.1:1".parse().unwrap();
     let error = FaultProxy::bind(addr, profile(), timeline).await.unwrap_err();
@@ -313,7 +313,7 @@ async fn a_fault_that_a_proxy_cannot_play_is_refused_at_bind() {
 }
 
 #[tokio::test]
-async fn nothing_runs_on_when_the_proxy_is_gone() {
+async fn a_dropped_proxy_leaves_no_task_running() {
     let server = Server::start().await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let before = tasks();
@@ -351,7 +351,7 @@ async fn nothing_runs_on_when_the_proxy_is_gone() {
 }
 
 #[tokio::test]
-async fn after_every_builtin_incident_all_is_well_again() {
+async fn requests_succeed_after_every_builtin_incident() {
     let server = Server::start().await;
     let mut proxies = vec![];
     for incident in Scenario::builtins() {

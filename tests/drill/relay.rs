@@ -56,7 +56,7 @@ async fn said(client: &mut TcpStream, what: &[u8]) -> std::io::Result<Vec<u8>> {
 const HELLO: &[u8] = b"*1\r\nhello";
 
 #[tokio::test]
-async fn it_passes_unchanged_and_uncounted() {
+async fn foreign_protocols_pass_unchanged_and_uncounted() {
     let drill = echo(r#"{ "fault": "hang" }"#).await;
     let mut client = TcpStream::connect(drill.proxy.addr()).await.unwrap();
     for _ in 0..3 {
@@ -66,7 +66,7 @@ async fn it_passes_unchanged_and_uncounted() {
 }
 
 #[tokio::test]
-async fn a_hang_holds_and_lets_go() {
+async fn a_hang_holds_bytes_until_the_drill_stops() {
     let drill = echo(r#"{ "fault": "hang" }"#).await;
     drill.timeline.start_now();
     let mut client = TcpStream::connect(drill.proxy.addr()).await.unwrap();
@@ -80,7 +80,7 @@ async fn a_hang_holds_and_lets_go() {
 }
 
 #[tokio::test]
-async fn resets_and_cuts() {
+async fn resets_and_truncations_strike_foreign_protocols() {
     for (rules, kind) in [
         (r#"{ "fault": "reset_before_request" }"#, ErrorKind::ConnectionReset),
         (r#"{ "fault": "reset_after_request" }"#, ErrorKind::ConnectionReset),
@@ -108,7 +108,7 @@ async fn resets_and_cuts() {
 }
 
 #[tokio::test]
-async fn delays_and_drips() {
+async fn delays_and_drips_slow_foreign_protocols() {
     for rules in [
         r#"{ "fault": { "delay": { "by": "150ms" } } }"#,
         r#"{ "fault": { "drip": { "bytes_per_second": 60 } } }"#,
@@ -127,7 +127,7 @@ async fn delays_and_drips() {
 }
 
 #[tokio::test]
-async fn a_refusal_resets_what_is_open() {
+async fn a_refusal_resets_open_connections() {
     let drill = echo(r#"{ "fault": "refuse" }"#).await;
     let mut client = TcpStream::connect(drill.proxy.addr()).await.unwrap();
     said(&mut client, HELLO).await.unwrap();
@@ -139,7 +139,7 @@ async fn a_refusal_resets_what_is_open() {
 
 /// The first byte of a `PUT` is that of HTTP/2's preface.
 #[tokio::test]
-async fn a_method_that_comes_byte_by_byte_is_http() {
+async fn an_http_method_sent_byte_by_byte_is_recognised() {
     let drill = echo(r#"{ "fault": { "status": { "code": 503 } } }"#).await;
     drill.timeline.start_now();
     let mut client = TcpStream::connect(drill.proxy.addr()).await.unwrap();

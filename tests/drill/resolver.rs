@@ -58,7 +58,7 @@ fn is_connect(error: &(dyn Error + 'static)) -> bool {
 }
 
 #[tokio::test]
-async fn an_empty_name_hits_new_connections_while_pooled_ones_survive() {
+async fn an_empty_dns_answer_fails_new_connections_and_spares_the_pool() {
     let server = Server::start().await;
     let timeline = timeline(r#"{ "fault": "dns_empty" }"#);
     // Given a client with a connection in its pool, and one without,
@@ -82,7 +82,7 @@ async fn an_empty_name_hits_new_connections_while_pooled_ones_survive() {
 
 /// This host's own DNS is dead: no name leads anywhere, at no provider. Nobody else is to blame, and nobody is ejected.
 #[tokio::test]
-async fn ones_own_dns_is_dead() {
+async fn dead_local_dns_ejects_no_endpoint() {
     let server = Server::start().await;
     let timeline = timeline(r#"{ "fault": "dns_empty" }"#);
     let suspected = Arc::new(AtomicUsize::new(0));
@@ -117,7 +117,7 @@ async fn ones_own_dns_is_dead() {
 }
 
 #[test]
-fn an_empty_name_for_some_classes_is_refused() {
+fn an_empty_dns_answer_for_some_classes_is_refused() {
     let writes = timeline(r#"{ "classes": ["write"], "fault": "dns_empty" }"#);
     assert_eq!(
         DrillResolver::new(writes, profile()).unwrap_err().to_string(),

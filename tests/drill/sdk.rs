@@ -112,7 +112,7 @@ async fn signed_requests_pass_unharmed() {
 }
 
 #[tokio::test]
-async fn the_sdk_reads_the_codes() {
+async fn the_sdk_reads_the_injected_error_codes() {
     for (fault, status, code) in [
         (
             r#"{ "status": { "code": 503, "s3_code": "SlowDown" } }"#,
@@ -141,7 +141,7 @@ async fn the_sdk_reads_the_codes() {
 }
 
 #[tokio::test]
-async fn a_truncated_object_is_no_short_success() {
+async fn a_truncated_object_is_an_error_of_the_sdk() {
     let drill = drill(r#"{ "classes": ["read"], "fault": { "truncate": { "share": 0.5 } } }"#).await;
     drill.put("a", 100_000).await;
     drill.timeline.start_now();
@@ -158,7 +158,7 @@ async fn a_truncated_object_is_no_short_success() {
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_took_place() {
+async fn a_write_with_a_lost_answer_took_place() {
     let drill = drill(r#"{ "classes": ["write"], "fault": "reset_after_request" }"#).await;
     drill.timeline.start_now();
     let body = ByteStream::from_static(b"there");

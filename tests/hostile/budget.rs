@@ -29,24 +29,15 @@ use tokio::time::Instant;
 pub(crate) fn trials() -> Vec<Trial> {
     let tries = Promise::Budget;
     vec![
-        tries.paused(
-            "budget::a_batch_that_leaves_keys_undone_asks_again_within_the_budget",
-            a_batch,
-        ),
-        tries.paused(
-            "budget::a_put_of_several_asks_again_within_the_budget",
-            a_put_of_several,
-        ),
-        tries.paused("budget::what_the_budget_refused_is_said_key_by_key", said_key_by_key),
+        tries.paused("budget::undone_keys_of_a_batch_are_retried_within_the_budget", a_batch),
+        tries.paused("budget::a_put_many_is_retried_within_the_budget", a_put_of_several),
+        tries.paused("budget::a_batch_reports_keys_that_the_budget_refused", said_key_by_key),
         tries.paused(
             "budget::a_conditional_get_goes_elsewhere_within_the_budget",
             a_conditional_get,
         ),
         tries.paused("budget::a_listing_goes_elsewhere_within_the_budget", a_listing),
-        tries.paused(
-            "budget::a_put_with_an_id_of_its_own_looks_once_and_is_counted",
-            an_own_id,
-        ),
+        tries.paused("budget::a_put_with_its_own_id_confirms_once_and_is_counted", an_own_id),
         tries.paused("budget::a_client_does_not_contend_with_itself", contention_within),
         tries.paused(
             "budget::contending_clients_count_within_their_budgets",
@@ -55,11 +46,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         tries.paused("budget::a_large_answer_that_ends_early_is_no_extra", a_large_answer),
         tries.paused("budget::every_request_is_needed_or_paid_or_named", every_request),
         tries.paused(
-            "budget::overwrites_that_contend_ask_again_within_the_budget",
+            "budget::contending_overwrites_are_retried_within_the_budget",
             contending_overwrites,
         ),
         tries.paused(
-            "budget::creates_whose_answers_are_lost_ask_again_within_the_budget",
+            "budget::creates_with_lost_answers_are_retried_within_the_budget",
             lost_creates,
         ),
         tries.paused(

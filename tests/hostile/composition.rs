@@ -37,18 +37,15 @@ pub(crate) fn trials() -> Vec<Trial> {
             "composition::a_layer_that_is_never_ready_ends_by_the_deadline",
             a_layer_that_is_never_ready_ends_by_the_deadline,
         ),
-        Promise::OwnCode.plain("composition::a_closure_that_blocks_holds_up_nobody_else", || {
+        Promise::OwnCode.plain("composition::a_blocking_closure_delays_no_other_call", || {
             a_closure_that_blocks_holds_up_nobody_else();
         }),
         Promise::OwnCode.plain("composition::a_closure_may_call_the_same_client", || {
             a_closure_may_call_the_same_client();
         }),
-        Promise::OwnCode.plain(
-            "composition::a_layer_may_call_the_same_client_when_asked_whether_it_is_ready",
-            || {
-                a_layer_may_call_the_same_client_when_asked_whether_it_is_ready();
-            },
-        ),
+        Promise::OwnCode.plain("composition::a_layer_may_call_the_same_client_in_poll_ready", || {
+            a_layer_may_call_the_same_client_when_asked_whether_it_is_ready();
+        }),
     ];
     trials.extend(between::trials());
     trials.extend(panics::trials());

@@ -213,59 +213,53 @@ async fn weak_at(name: &str, provider: AnyObjectProvider, holds: bool) {
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
-        Promise::BadInput.trial(
-            "conditions::a_tag_that_can_never_match_is_refused_by_every_adapter",
-            || async {
-                weak_at("memory", AnyObjectProvider::new(Memory::new()), true).await;
-                #[cfg(feature = "object_store")]
-                {
-                    let store = Arc::new(object_store::memory::InMemory::new());
-                    let store = evenkeel::provider::GenericStore::new(store)
-                        .unwrap()
-                        .trusting_transport();
-                    weak_at("object_store", AnyObjectProvider::new(store), true).await;
-                }
-                #[cfg(feature = "s3")]
-                {
-                    let store = over_sockets::s3("http://127.0.0.1:9");
-                    weak_at("s3", AnyObjectProvider::new(store), false).await;
-                }
-                #[cfg(feature = "azure_blob")]
-                {
-                    use evenkeel::provider::azure_blob::{AzureBlob, Credential};
-                    let url = "http://127.0.0.1:9/account/container".parse().unwrap();
-                    let store = AzureBlob::new(url, Credential::InTheUrl).unwrap();
-                    weak_at("azure_blob", AnyObjectProvider::new(store), false).await;
-                }
-            },
-        ),
-        Promise::BadInput.paused(
-            "conditions::a_tag_that_can_never_match_is_refused_at_every_door",
-            || async {
-                let store = Dialect::default();
-                let client = home(store.clone());
-                for wrong in ["W/\"a\"", "*", "\"a\", \"b\""] {
-                    Promise::BadInput.tried();
-                    let tag = || ETag::new(wrong, "home");
-                    let put = client.put("k", "v").if_match(tag()).await.unwrap_err();
-                    let delete = client.delete("k").if_match(tag()).await.unwrap_err();
-                    assert_eq!(
-                        [put.kind(), delete.kind()],
-                        [ErrorKind::InvalidInput; 2],
-                        "{put} {delete}"
-                    );
-                    let mut put = Put::new(Key::new("k").unwrap(), "v");
-                    put.mode = PutMode::IfMatch(tag());
-                    let call = Call::idempotent_write(ObjectRequest::Put(put));
-                    let refused = client.service().oneshot(call).await.unwrap_err();
-                    let refused = refused.downcast_ref::<ProviderError>().unwrap();
-                    assert_eq!(refused.kind(), ProviderErrorKind::Unsupported, "{refused}");
-                }
-                assert_eq!(store.calls(), 0, "nothing was sent");
-            },
-        ),
+        Promise::BadInput.trial("conditions::an_unmatchable_tag_is_refused_by_every_adapter", || async {
+            weak_at("memory", AnyObjectProvider::new(Memory::new()), true).await;
+            #[cfg(feature = "object_store")]
+            {
+                let store = Arc::new(object_store::memory::InMemory::new());
+                let store = evenkeel::provider::GenericStore::new(store)
+                    .unwrap()
+                    .trusting_transport();
+                weak_at("object_store", AnyObjectProvider::new(store), true).await;
+            }
+            #[cfg(feature = "s3")]
+            {
+                let store = over_sockets::s3("http://127.0.0.1:9");
+                weak_at("s3", AnyObjectProvider::new(store), false).await;
+            }
+            #[cfg(feature = "azure_blob")]
+            {
+                use evenkeel::provider::azure_blob::{AzureBlob, Credential};
+                let url = "http://127.0.0.1:9/account/container".parse().unwrap();
+                let store = AzureBlob::new(url, Credential::InTheUrl).unwrap();
+                weak_at("azure_blob", AnyObjectProvider::new(store), false).await;
+            }
+        }),
+        Promise::BadInput.paused("conditions::an_unmatchable_tag_is_refused_by_every_client", || async {
+            let store = Dialect::default();
+            let client = home(store.clone());
+            for wrong in ["W/\"a\"", "*", "\"a\", \"b\""] {
+                Promise::BadInput.tried();
+                let tag = || ETag::new(wrong, "home");
+                let put = client.put("k", "v").if_match(tag()).await.unwrap_err();
+                let delete = client.delete("k").if_match(tag()).await.unwrap_err();
+                assert_eq!(
+                    [put.kind(), delete.kind()],
+                    [ErrorKind::InvalidInput; 2],
+                    "{put} {delete}"
+                );
+                let mut put = Put::new(Key::new("k").unwrap(), "v");
+                put.mode = PutMode::IfMatch(tag());
+                let call = Call::idempotent_write(ObjectRequest::Put(put));
+                let refused = client.service().oneshot(call).await.unwrap_err();
+                let refused = refused.downcast_ref::<ProviderError>().unwrap();
+                assert_eq!(refused.kind(), ProviderErrorKind::Unsupported, "{refused}");
+            }
+            assert_eq!(store.calls(), 0, "nothing was sent");
+        }),
         Promise::FoundOut.paused(
-            "conditions::a_store_that_wants_tags_without_quotes_gets_them_so",
+            "conditions::a_store_that_wants_unquoted_tags_gets_unquoted_tags",
             || async {
                 let client = home(Dialect::new(Does::Keep, Does::WantNoQuotes, Does::WantNoQuotes));
                 let old = client.put("k", "x").await.unwrap().etag().cloned().unwrap();
@@ -286,21 +280,18 @@ pub(crate) fn trials() -> Vec<Trial> {
                 assert!(client.verify().await.endpoints()[0].wants_tags_unquoted(), "and again");
             },
         ),
-        Promise::FoundOut.paused(
-            "conditions::a_loop_over_a_store_that_wants_no_quotes_ends_by_itself",
-            || async {
-                // Nobody called `verify`: the first If-Match has the store asked.
-                let store = Dialect::new(Does::Keep, Does::WantNoQuotes, Does::Keep);
-                let client = home(store);
-                client.put("k", "x").overwrite().await.unwrap();
-                let tag = client.get("k").await.unwrap().etag().cloned().unwrap();
-                let first = client.put("k", "y").if_match(tag).await;
-                assert!(first.is_err());
-                tokio::time::sleep(Duration::from_secs(60)).await;
-                assert_eq!(compare_and_set(&client).await.unwrap(), 1);
-            },
-        ),
-        Promise::FoundOut.paused("conditions::a_store_without_if_match_gets_none", || async {
+        Promise::FoundOut.paused("conditions::a_compare_and_set_loop_over_unquoted_tags_ends", || async {
+            // Nobody called `verify`: the first If-Match has the store asked.
+            let store = Dialect::new(Does::Keep, Does::WantNoQuotes, Does::Keep);
+            let client = home(store);
+            client.put("k", "x").overwrite().await.unwrap();
+            let tag = client.get("k").await.unwrap().etag().cloned().unwrap();
+            let first = client.put("k", "y").if_match(tag).await;
+            assert!(first.is_err());
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert_eq!(compare_and_set(&client).await.unwrap(), 1);
+        }),
+        Promise::FoundOut.paused("conditions::a_store_without_if_match_gets_no_if_match", || async {
             for (does, how) in [
                 (Does::Ignore, "a put with a wrong If-Match was answered with success"),
                 (
@@ -349,7 +340,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             assert_eq!(client.get("k").await.unwrap().body(), "y");
         }),
-        Promise::FoundOut.paused("conditions::the_first_create_has_an_unknown_store_asked", || async {
+        Promise::FoundOut.paused("conditions::the_first_create_verifies_an_unknown_store", || async {
             let liar = Dialect::new(Does::Ignore, Does::Ignore, Does::Ignore);
             let good = Memory::new();
             let (told, listener) = told();
@@ -376,107 +367,110 @@ pub(crate) fn trials() -> Vec<Trial> {
             let left = liar.memory.list(List::default()).await.unwrap().entries;
             assert_eq!(left.len(), 1, "{left:?}");
         }),
-        Promise::FoundOut.paused("conditions::a_bounded_number_goes_before_the_answer", || async {
+        Promise::FoundOut.paused(
+            "conditions::a_bounded_number_of_creates_goes_during_verification",
+            || async {
+                let gate = Arc::new(Semaphore::new(0));
+                let store = Dialect {
+                    gate: Some(gate.clone()),
+                    ..Dialect::default()
+                };
+                let (told, listener) = told();
+                let client = ObjectClient::builder()
+                    .endpoint(Endpoint::new("home", store.clone()))
+                    .on_event(listener)
+                    .build()
+                    .unwrap();
+                let mut calls = tokio::task::JoinSet::new();
+                for n in 0..300 {
+                    let client = client.clone();
+                    calls.spawn(async move { client.put(format!("k{n}"), "x").await.map(drop) });
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                assert_eq!(store.calls(), 100, "the others wait for the answer");
+                gate.add_permits(1000);
+                while let Some(call) = calls.join_next().await {
+                    call.unwrap().unwrap();
+                }
+                assert_eq!((store.calls(), verified(&told, "home").unwrap().1), (300, 100));
+                assert_eq!(verified(&told, "home").unwrap().0, Capabilities::all(Capability::Kept));
+                let asked = store.questions();
+                client.put("later", "x").await.unwrap();
+                tokio::time::sleep(Duration::from_secs(7200)).await;
+                assert_eq!(store.questions(), asked, "once");
+            },
+        ),
+        Promise::FoundOut.paused("conditions::required_verification_precedes_every_create", || async {
             let gate = Arc::new(Semaphore::new(0));
-            let store = Dialect {
+            let liar = Dialect {
+                create: Does::Ignore,
                 gate: Some(gate.clone()),
                 ..Dialect::default()
             };
-            let (told, listener) = told();
-            let client = ObjectClient::builder()
-                .endpoint(Endpoint::new("home", store.clone()))
-                .on_event(listener)
-                .build()
-                .unwrap();
-            let mut calls = tokio::task::JoinSet::new();
-            for n in 0..300 {
-                let client = client.clone();
-                calls.spawn(async move { client.put(format!("k{n}"), "x").await.map(drop) });
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(store.calls(), 100, "the others wait for the answer");
-            gate.add_permits(1000);
-            while let Some(call) = calls.join_next().await {
-                call.unwrap().unwrap();
-            }
-            assert_eq!((store.calls(), verified(&told, "home").unwrap().1), (300, 100));
-            assert_eq!(verified(&told, "home").unwrap().0, Capabilities::all(Capability::Kept));
-            let asked = store.questions();
-            client.put("later", "x").await.unwrap();
-            tokio::time::sleep(Duration::from_secs(7200)).await;
-            assert_eq!(store.questions(), asked, "once");
-        }),
-        Promise::FoundOut.paused(
-            "conditions::where_it_is_required_no_create_goes_before_the_answer",
-            || async {
-                let gate = Arc::new(Semaphore::new(0));
-                let liar = Dialect {
-                    create: Does::Ignore,
-                    gate: Some(gate.clone()),
-                    ..Dialect::default()
-                };
-                let slow = Dialect {
-                    gate: Some(gate.clone()),
-                    ..Dialect::default()
-                };
-                let client = ObjectClient::builder()
-                    .endpoint(Endpoint::new("liar", liar.clone()))
-                    .endpoint(Endpoint::new("slow", slow.clone()))
-                    .replication(Replication::write_once())
-                    .require_verified()
-                    .build()
-                    .unwrap();
-                let waiting = tokio::spawn({
-                    let client = client.clone();
-                    async move { client.put("k", "x").await.map(|stored| stored.endpoint().to_owned()) }
-                });
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                assert_eq!((liar.calls(), slow.calls()), (0, 0));
-                let short = client
-                    .put("k2", "x")
-                    .deadline(Duration::from_secs(1))
-                    .await
-                    .unwrap_err();
-                assert_eq!(short.kind(), ErrorKind::DeadlineExceeded, "{short}");
-                assert!(!short.may_have_been_applied());
-                gate.add_permits(1000);
-                assert_eq!(waiting.await.unwrap().unwrap(), "slow");
-                assert_eq!(liar.calls(), 0);
-            },
-        ),
-        Promise::FoundOut.paused("conditions::a_store_that_cannot_be_asked", || async {
-            // Its credentials are for another prefix, say. By default it is used as before, and that is said.
-            let store = Dialect {
-                denies_questions: true,
+            let slow = Dialect {
+                gate: Some(gate.clone()),
                 ..Dialect::default()
             };
-            let (told, listener) = told();
-            let builder = || ObjectClient::builder().endpoint(Endpoint::new("home", store.clone()));
-            let client = builder().on_event(listener).build().unwrap();
-            for n in 0..250 {
-                client.put(format!("k{n}"), "x").await.unwrap();
-            }
-            until(|| verified(&told, "home").is_some()).await;
-            assert_eq!(verified(&told, "home").unwrap().0.create, Capability::Unknown);
-            assert!(
-                store.questions() < 10,
-                "it is not asked with every call: {}",
-                store.questions()
-            );
-            let asked = store.questions();
-            tokio::time::sleep(Duration::from_secs(61)).await;
-            client.put("later", "x").await.unwrap();
-            until(|| store.questions() > asked).await;
-
-            let strict = builder().require_verified().build().unwrap();
-            let calls = store.calls();
-            let error = strict.put("k", "x").await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-            assert!(error.is_retryable());
-            assert_eq!(store.calls(), calls, "nothing was sent");
-            strict.put("k", "x").overwrite().await.unwrap();
+            let client = ObjectClient::builder()
+                .endpoint(Endpoint::new("liar", liar.clone()))
+                .endpoint(Endpoint::new("slow", slow.clone()))
+                .replication(Replication::write_once())
+                .require_verified()
+                .build()
+                .unwrap();
+            let waiting = tokio::spawn({
+                let client = client.clone();
+                async move { client.put("k", "x").await.map(|stored| stored.endpoint().to_owned()) }
+            });
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!((liar.calls(), slow.calls()), (0, 0));
+            let short = client
+                .put("k2", "x")
+                .deadline(Duration::from_secs(1))
+                .await
+                .unwrap_err();
+            assert_eq!(short.kind(), ErrorKind::DeadlineExceeded, "{short}");
+            assert!(!short.may_have_been_applied());
+            gate.add_permits(1000);
+            assert_eq!(waiting.await.unwrap().unwrap(), "slow");
+            assert_eq!(liar.calls(), 0);
         }),
-        Promise::Constraint.paused("conditions::who_must_not_be_written_to_is_not_asked", || async {
+        Promise::FoundOut.paused(
+            "conditions::a_store_that_cannot_be_verified_is_asked_rarely",
+            || async {
+                // Its credentials are for another prefix, say. By default it is used as before, and that is said.
+                let store = Dialect {
+                    denies_questions: true,
+                    ..Dialect::default()
+                };
+                let (told, listener) = told();
+                let builder = || ObjectClient::builder().endpoint(Endpoint::new("home", store.clone()));
+                let client = builder().on_event(listener).build().unwrap();
+                for n in 0..250 {
+                    client.put(format!("k{n}"), "x").await.unwrap();
+                }
+                until(|| verified(&told, "home").is_some()).await;
+                assert_eq!(verified(&told, "home").unwrap().0.create, Capability::Unknown);
+                assert!(
+                    store.questions() < 10,
+                    "it is not asked with every call: {}",
+                    store.questions()
+                );
+                let asked = store.questions();
+                tokio::time::sleep(Duration::from_secs(61)).await;
+                client.put("later", "x").await.unwrap();
+                until(|| store.questions() > asked).await;
+
+                let strict = builder().require_verified().build().unwrap();
+                let calls = store.calls();
+                let error = strict.put("k", "x").await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+                assert!(error.is_retryable());
+                assert_eq!(store.calls(), calls, "nothing was sent");
+                strict.put("k", "x").overwrite().await.unwrap();
+            },
+        ),
+        Promise::Constraint.paused("conditions::read_only_stores_are_not_verified", || async {
             let [home, copy, far, drained] = [(); 4].map(|()| Dialect::default());
             let client = ObjectClient::builder()
                 .endpoint(Endpoint::new("home", home.clone()).location("DE"))
@@ -498,7 +492,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             assert!(home.questions() > 0);
             assert_eq!([copy, far, drained].map(|store| store.questions()), [0; 3]);
         }),
-        Promise::OwnCode.paused("conditions::the_questions_end_with_the_client", || async {
+        Promise::OwnCode.paused("conditions::verification_ends_with_the_client", || async {
             for close in [true, false] {
                 let gate = Arc::new(Semaphore::new(0));
                 let store = Dialect {
@@ -519,7 +513,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 assert_eq!(store.questions(), 1, "closed: {close}");
             }
         }),
-        Promise::OwnCode.paused("conditions::an_adapter_that_panics_when_asked_harms_nobody", || async {
+        Promise::OwnCode.paused("conditions::a_panic_during_verification_harms_no_call", || async {
             let store = Panics(
                 Memory::new(),
                 Arc::new(AtomicUsize::new(0)),
@@ -536,7 +530,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             tokio::time::sleep(Duration::from_secs(61)).await;
             assert!(store.1.load(SeqCst) > 100, "asked anew");
         }),
-        Promise::Budget.paused("conditions::who_is_known_is_not_asked", || async {
+        Promise::Budget.paused("conditions::known_stores_are_not_verified", || async {
             let store = Memory::new();
             let client = home(store.clone());
             let tag = client.put("k", "x").await.unwrap().etag().cloned().unwrap();
@@ -693,53 +687,53 @@ mod over_sockets {
 
     pub(super) fn trials() -> Vec<Trial> {
         vec![
-            Promise::FoundOut.trial("conditions::a_gateway_that_reads_if_match_without_quotes", || async {
-                let manners = Manners {
-                    if_match: Does::WantNoQuotes,
-                    create: Does::Keep,
-                    weak: false,
-                };
-                let server = server(manners).await;
-                {
-                    let client = home(s3(&server.url()));
-                    let old = client.put("k", "x").overwrite().await.unwrap().etag().cloned().unwrap();
-                    assert!(old.value().starts_with('"'), "the caller has it as it was given");
-                    let found = client.verify().await;
-                    assert_eq!(*found.endpoints()[0].if_match(), Property::Holds, "{found:?}");
-                    assert_eq!(compare_and_set(&client).await.unwrap(), 1);
-                    let stale = client.put("k", "z").if_match(old).await.unwrap_err();
-                    assert_eq!(stale.kind(), ErrorKind::PreconditionFailed);
-                }
-            }),
-            Promise::BadInput.trial(
-                "conditions::weak_tags_are_given_as_they_are_and_refused_as_conditions",
+            Promise::FoundOut.trial(
+                "conditions::a_gateway_that_wants_unquoted_if_match_gets_unquoted_tags",
                 || async {
                     let manners = Manners {
-                        if_match: Does::Keep,
+                        if_match: Does::WantNoQuotes,
                         create: Does::Keep,
-                        weak: true,
+                        weak: false,
                     };
                     let server = server(manners).await;
                     {
                         let client = home(s3(&server.url()));
-                        let stored = client.put("k", "x").overwrite().await.unwrap();
-                        let fetched = client.get("k").await.unwrap();
-                        let known = client.head("k").await.unwrap();
-                        for tag in [stored.etag(), fetched.etag(), known.etag()] {
-                            assert!(tag.unwrap().is_weak(), "{tag:?}");
-                        }
-                        let asked = server.count();
-                        let refused = client.put("k", "y").if_match(fetched.etag().unwrap().clone()).await;
-                        assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
-                        assert_eq!(server.count(), asked, "nothing was sent");
+                        let old = client.put("k", "x").overwrite().await.unwrap().etag().cloned().unwrap();
+                        assert!(old.value().starts_with('"'), "the caller has it as it was given");
                         let found = client.verify().await;
-                        let how = "it gives weak tags, which no condition can match";
-                        assert_eq!(*found.endpoints()[0].if_match(), Property::Broken(how.into()));
+                        assert_eq!(*found.endpoints()[0].if_match(), Property::Holds, "{found:?}");
+                        assert_eq!(compare_and_set(&client).await.unwrap(), 1);
+                        let stale = client.put("k", "z").if_match(old).await.unwrap_err();
+                        assert_eq!(stale.kind(), ErrorKind::PreconditionFailed);
                     }
                 },
             ),
+            Promise::BadInput.trial("conditions::weak_tags_are_shown_and_refused_as_conditions", || async {
+                let manners = Manners {
+                    if_match: Does::Keep,
+                    create: Does::Keep,
+                    weak: true,
+                };
+                let server = server(manners).await;
+                {
+                    let client = home(s3(&server.url()));
+                    let stored = client.put("k", "x").overwrite().await.unwrap();
+                    let fetched = client.get("k").await.unwrap();
+                    let known = client.head("k").await.unwrap();
+                    for tag in [stored.etag(), fetched.etag(), known.etag()] {
+                        assert!(tag.unwrap().is_weak(), "{tag:?}");
+                    }
+                    let asked = server.count();
+                    let refused = client.put("k", "y").if_match(fetched.etag().unwrap().clone()).await;
+                    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
+                    assert_eq!(server.count(), asked, "nothing was sent");
+                    let found = client.verify().await;
+                    let how = "it gives weak tags, which no condition can match";
+                    assert_eq!(*found.endpoints()[0].if_match(), Property::Broken(how.into()));
+                }
+            }),
             Promise::FoundOut.trial(
-                "conditions::a_server_that_overwrites_is_found_out_by_itself",
+                "conditions::a_server_that_overwrites_on_create_is_found_out",
                 || async {
                     let manners = Manners {
                         if_match: Does::Ignore,
@@ -765,7 +759,7 @@ mod over_sockets {
                 },
             ),
             Promise::FoundOut.trial(
-                "conditions::stores_that_are_known_to_lack_conditions_get_none",
+                "conditions::stores_known_to_lack_conditions_get_no_conditions",
                 || async {
                     // Their hosts are known. Nothing is sent, so that nobody need be there.
                     for preset in [preset::google_xml(), preset::alibaba_oss("eu-central-1")] {
@@ -787,7 +781,7 @@ mod over_sockets {
                     }
                 },
             ),
-            Promise::Budget.trial("conditions::a_trusted_server_is_not_asked", || async {
+            Promise::Budget.trial("conditions::a_trusted_server_is_not_verified", || async {
                 let manners = Manners {
                     if_match: Does::Keep,
                     create: Does::Keep,

@@ -67,27 +67,27 @@ mod of_s3 {
 
     pub(super) fn trials() -> Vec<Trial> {
         vec![
-            Promise::Healthy.trial("connections::a_pool_that_was_forgotten_fails_no_attempt", || {
+            Promise::Healthy.trial("connections::a_forgotten_pool_fails_no_attempt", || {
                 forgotten(Kept::OverWritten)
             }),
-            Promise::Healthy.trial("connections::nor_does_a_create_fail_for_it", || {
+            Promise::Healthy.trial("connections::a_forgotten_pool_fails_no_create", || {
                 forgotten(Kept::Created)
             }),
-            Promise::NoSecondWrite.trial("connections::a_repeated_create_is_not_told_of_itself", a_lost_create),
             Promise::NoSecondWrite.trial(
-                "connections::what_must_not_happen_twice_is_not_repeated",
-                a_write_of_the_callers,
+                "connections::a_repeated_create_does_not_conflict_with_itself",
+                a_lost_create,
             ),
+            Promise::NoSecondWrite.trial("connections::once_only_writes_are_not_repeated", a_write_of_the_callers),
             Promise::Healthy.trial(
-                "connections::a_new_connection_that_breaks_is_no_old_one",
+                "connections::a_broken_new_connection_does_not_count_as_pooled",
                 new_ones_break,
             ),
             Promise::Deadline.trial(
-                "connections::a_dead_address_before_others_takes_the_time_of_all",
+                "connections::a_dead_first_address_takes_the_time_of_all",
                 a_dead_address,
             ),
-            Promise::Healthy.trial("connections::a_pool_that_fell_silent_is_closed_as_one", || silent(None)),
-            Promise::Healthy.trial("connections::a_connection_of_http2_that_fell_silent_is_closed", || {
+            Promise::Healthy.trial("connections::a_silent_pool_is_closed_as_a_whole", || silent(None)),
+            Promise::Healthy.trial("connections::a_silent_http2_connection_is_closed", || {
                 silent(Some(Tls::new()))
             }),
         ]
@@ -332,7 +332,7 @@ mod of_bigtable {
     use tokio::{net::TcpListener, task::JoinSet};
 
     pub(super) fn trial() -> Trial {
-        Promise::Healthy.trial("connections::the_one_of_bigtable_that_fell_silent_is_left", silent)
+        Promise::Healthy.trial("connections::a_silent_bigtable_connection_is_replaced", silent)
     }
 
     /// Of the rows that are read there are none.

@@ -1,7 +1,7 @@
 //! No request reaches an endpoint that a constraint forbids, through whatever door it comes.
 
 mod counted;
-mod drawn;
+mod random;
 
 use crate::promise::Promise;
 use counted::{Counted, Manner};
@@ -24,23 +24,23 @@ pub(crate) fn trials() -> Vec<Trial> {
     let promise = Promise::Constraint;
     let mut trials = vec![
         promise.paused(
-            "constraints::a_put_through_the_service_stays_where_it_may",
+            "constraints::a_put_through_the_service_keeps_the_constraint",
             a_put_through_the_service_stays_where_it_may,
         ),
         promise.paused(
-            "constraints::a_value_through_the_service_stays_where_it_may",
+            "constraints::a_value_through_the_service_keeps_the_constraint",
             || async {
                 a_value_through_the_service_stays_where_it_may().await;
             },
         ),
         promise.paused(
-            "constraints::a_closure_through_the_service_stays_where_it_may",
+            "constraints::a_closure_through_the_service_keeps_the_constraint",
             || async {
                 a_closure_through_the_service_stays_where_it_may().await;
             },
         ),
         promise.paused(
-            "constraints::a_pin_at_a_barred_endpoint_is_refused_in_clear_words",
+            "constraints::a_pin_at_a_barred_endpoint_is_refused_with_a_clear_error",
             || async {
                 a_pin_at_a_barred_endpoint_is_refused_in_clear_words().await;
             },
@@ -58,7 +58,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             },
         ),
     ];
-    trials.extend(drawn::trials());
+    trials.extend(random::trials());
     trials
 }
 

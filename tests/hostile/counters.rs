@@ -26,27 +26,33 @@ use tokio::time::{Instant, sleep, timeout};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Promise::Healthy.paused(
-            "counters::two_hundred_at_once_are_counted_by_a_slow_table",
+            "counters::a_slow_table_counts_two_hundred_concurrent_increments",
             at_a_slow_table,
         ),
         Promise::Deadline.paused(
-            "counters::a_table_that_hung_counts_all_who_have_time_left",
+            "counters::a_recovered_table_counts_every_increment_in_time",
             at_a_table_that_hung,
         ),
-        Promise::NoSecondWrite.paused("counters::who_gives_up_takes_nobody_along", who_gives_up),
+        Promise::NoSecondWrite.paused("counters::a_dropped_increment_fails_no_other", who_gives_up),
         Promise::NoSecondWrite.paused(
-            "counters::each_counts_once_where_answers_are_lost",
+            "counters::increments_with_lost_answers_count_once",
             where_answers_are_lost,
         ),
-        Promise::BadInput.paused("counters::what_does_not_fit_is_refused_alone", what_does_not_fit),
-        Promise::Deadline.paused("counters::a_short_deadline_is_kept_and_harms_nobody", short_deadlines),
+        Promise::BadInput.paused("counters::an_overflowing_increment_is_refused_alone", what_does_not_fit),
+        Promise::Deadline.paused("counters::a_short_deadline_is_kept_and_fails_no_other", short_deadlines),
         Promise::NoSecondWrite.paused(
-            "counters::who_runs_out_of_time_while_the_others_go_on_may_be_counted",
+            "counters::a_timed_out_increment_of_a_batch_is_maybe_applied",
             out_of_time_under_way,
         ),
-        Promise::Healthy.paused("counters::only_like_goes_with_like", like_with_like),
+        Promise::Healthy.paused(
+            "counters::only_increments_with_equal_options_share_a_write",
+            like_with_like,
+        ),
         Promise::OwnCode.paused("counters::a_panic_at_a_key_does_not_wedge_it", a_panic),
-        Promise::NoSecondWrite.paused("counters::a_panic_on_the_way_back", a_panic_on_the_way_back),
+        Promise::NoSecondWrite.paused(
+            "counters::a_panic_after_the_write_repeats_no_increment",
+            a_panic_on_the_way_back,
+        ),
     ]
 }
 

@@ -46,16 +46,16 @@ mod of_s3 {
             (412, "PreconditionFailed"),
         ];
         let refused = refusals.map(|(status, code)| {
-            let name = format!("fences::a_condition_that_nobody_asked_for_may_be_answered_{status}");
+            let name = format!("fences::a_refused_fence_is_hidden_from_the_caller_{status}");
             Promise::Healthy.trial(&name, move || a_condition_that_nobody_asked_for(status, code))
         });
         let others = [
             Promise::Acknowledged.trial(
-                "fences::a_put_that_is_wrong_by_itself_ends_no_fence",
+                "fences::an_invalid_put_does_not_turn_fences_off",
                 a_put_that_is_wrong_by_itself_ends_no_fence,
             ),
             Promise::Healthy.paused(
-                "fences::a_slow_store_that_is_being_asked_refuses_nothing",
+                "fences::a_slow_store_under_verification_refuses_no_put",
                 a_slow_store_that_is_being_asked_refuses_nothing,
             ),
         ];

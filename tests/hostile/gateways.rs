@@ -194,12 +194,12 @@ mod of_stores {
 
     pub(super) fn trials() -> Vec<Trial> {
         vec![
-            Promise::Proven.trial("gateways::a_404_with_a_proxys_own_mark_and_a_page", || async {
+            Promise::Proven.trial("gateways::a_404_page_with_a_proxys_request_id_is_no_absence", || async {
                 // A HEAD's 404 with the store's mark is looked into with a GET, which says a page.
                 let said = http(&format!("HTTP/1.1 404 Not Found\r\n{MARKS}content-type: text/html\r\ncontent-length: 31"), PAGE);
                 nobody_believes("a page with the store's mark", said, &[]).await;
             }),
-            Promise::Proven.trial("gateways::a_compressed_page", || async {
+            Promise::Proven.trial("gateways::a_compressed_page_is_no_object", || async {
                 for status in ["200 OK", "404 Not Found"] {
                     for marks in ["", MARKS] {
                         let said = http(
@@ -213,26 +213,26 @@ mod of_stores {
                     }
                 }
             }),
-            Promise::Proven.trial("gateways::a_chunked_page", || async {
+            Promise::Proven.trial("gateways::a_chunked_page_is_no_object", || async {
                 for status in ["200 OK", "404 Not Found"] {
                     let said = chunked(&format!("HTTP/1.1 {status}\r\ncontent-type: text/html"), PAGE);
                     nobody_believes(status, said, &[]).await;
                 }
             }),
-            Promise::Proven.trial("gateways::a_page_of_http_1_0", || async {
+            Promise::Proven.trial("gateways::a_page_of_http_1_0_is_no_object", || async {
                 for status in ["200 OK", "404 Not Found"] {
                     let said = http(&format!("HTTP/1.0 {status}\r\ncontent-type: text/html"), PAGE);
                     nobody_believes(status, said, &[]).await;
                 }
             }),
-            Promise::Proven.trial("gateways::no_content", || async {
+            Promise::Proven.trial("gateways::no_content_is_no_object", || async {
                 let said = http("HTTP/1.1 204 No Content\r\nserver: envoy", b"");
                 nobody_believes("204", said, &[]).await;
                 let said = http(&format!("HTTP/1.1 204 No Content\r\n{MARKS}etag: \"1\""), b"");
                 // A put that is answered so, with a tag, is one; and so is a delete.
                 nobody_believes("204 with marks", said, &["delete", "create", "overwrite", "warm_up"]).await;
             }),
-            Promise::Proven.trial("gateways::part_of_nothing_in_particular", || async {
+            Promise::Proven.trial("gateways::a_part_without_a_range_is_no_object", || async {
                 let said = http(&format!("HTTP/1.1 206 Partial Content\r\n{MARKS}etag: \"1\"\r\ncontent-length: 4"), b"body");
                 nobody_believes("206", said, &["head", "delete", "create", "overwrite", "warm_up"]).await;
                 let said = http(
@@ -241,7 +241,7 @@ mod of_stores {
                 );
                 nobody_believes("206 of another part", said, &["head", "delete", "create", "overwrite", "warm_up"]).await;
             }),
-            Promise::Proven.trial("gateways::a_body_that_ends_early", || async {
+            Promise::Proven.trial("gateways::a_truncated_body_is_no_object", || async {
                 let said = http(&format!("HTTP/1.1 200 OK\r\n{MARKS}etag: \"1\"\r\ncontent-length: 100"), b"body");
                 nobody_believes("short", said, &["head", "delete", "create", "overwrite", "warm_up"]).await;
                 let said = http(
@@ -253,7 +253,7 @@ mod of_stores {
                 let said = http(&format!("HTTP/1.0 200 OK\r\n{MARKS}etag: \"1\""), b"");
                 nobody_believes("neither length nor body", said, &["head", "delete", "create", "overwrite", "warm_up"]).await;
             }),
-            Promise::Healthy.trial("gateways::an_empty_object_in_chunks", || async {
+            Promise::Healthy.trial("gateways::an_empty_chunked_object_is_read", || async {
                 let head = format!("HTTP/1.1 200 OK\r\n{MARKS}etag: \"1\"\r\ntransfer-encoding: chunked");
                 let said = http(&head, b"0\r\n\r\n");
                 let (addr, _tasks) = raw(move |_| said.clone()).await;
@@ -262,7 +262,7 @@ mod of_stores {
                     assert!(object.unwrap().body.is_empty());
                 }
             }),
-            Promise::Proven.trial("gateways::a_page_of_other_keys", a_page_of_other_keys),
+            Promise::Proven.trial("gateways::a_listing_of_other_keys_is_refused", a_page_of_other_keys),
         ]
     }
 }

@@ -26,33 +26,30 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         kept.paused("keys::a_compare_and_set_keeps_the_time_to_live", a_compare_and_set),
         kept.paused("keys::an_increment_keeps_the_time_to_live", an_increment),
-        kept.paused("keys::who_says_so_stays", without_expiry),
+        kept.paused("keys::without_expiry_removes_the_time_to_live", without_expiry),
         kept.paused(
             "keys::a_retried_compare_and_set_keeps_the_time_to_live",
             through_lost_answers,
         ),
-        refused.paused("keys::what_no_listing_can_show_is_refused", no_listing_shows_it),
+        refused.paused("keys::keys_that_no_listing_can_show_are_refused", no_listing_shows_it),
         refused.paused("keys::a_key_that_ends_in_a_slash_is_refused", a_trailing_slash),
-        refused.paused("keys::both_doors_have_the_same_rules_for_attributes", the_same_rules),
         refused.paused(
-            "keys::both_doors_have_the_same_rules_for_values",
+            "keys::adapter_and_client_have_the_same_rules_for_attributes",
+            the_same_rules,
+        ),
+        refused.paused(
+            "keys::adapter_and_client_have_the_same_rules_for_values",
             the_same_rules_for_values,
         ),
         #[cfg(feature = "azure_blob")]
-        refused.trial(
-            "keys::what_azure_takes_for_another_key_is_refused_before_anything_is_sent",
-            azures_names,
-        ),
+        refused.trial("keys::keys_that_azure_changes_are_refused_unsent", azures_names),
         #[cfg(feature = "s3")]
-        Promise::Words.trial("keys::a_listing_that_is_no_xml_is_said_to_be_none", no_xml),
+        Promise::Words.trial("keys::a_listing_that_is_no_xml_is_an_error", no_xml),
         refused.trial(
-            "keys::what_the_door_takes_comes_back_and_is_listed",
+            "keys::accepted_objects_round_trip_and_are_listed",
             round_trip::round_trips,
         ),
-        refused.paused(
-            "keys::what_the_door_of_a_table_takes_comes_back",
-            round_trip::values_round_trip,
-        ),
+        refused.paused("keys::accepted_values_round_trip", round_trip::values_round_trip),
     ]
 }
 

@@ -35,35 +35,32 @@ pub(crate) fn trials() -> Vec<Trial> {
             let token = move || ["x", "y", "z"][turn.fetch_add(1, SeqCst) % 3];
             leads_nowhere(move |_| page([], Some(token())), "leads back")
         }),
-        Promise::Foreign.paused("listings::the_same_names_under_new_tokens_end_the_listing", || {
+        Promise::Foreign.paused("listings::repeated_names_under_new_tokens_end_the_listing", || {
             leads_nowhere(counting(|n| page(["a", "b"], Some(&n.to_string()))), "order")
         }),
-        Promise::Foreign.paused("listings::pages_of_nothing_for_ever_end_the_listing", || {
+        Promise::Foreign.paused("listings::endless_empty_pages_end_the_listing", || {
             leads_nowhere(counting(|n| page([], Some(&n.to_string()))), "pages without an entry")
         }),
-        Promise::Foreign.paused(
-            "listings::what_a_store_gives_out_of_order_is_not_lost_in_silence",
-            || {
-                let disordered = counting(|n| match n {
-                    0 => page(["m", "n"], Some("1")),
-                    _ => page(["a", "o"], None),
-                });
-                leads_nowhere(disordered, "order")
-            },
-        ),
+        Promise::Foreign.paused("listings::unsorted_entries_are_not_lost_in_silence", || {
+            let disordered = counting(|n| match n {
+                0 => page(["m", "n"], Some("1")),
+                _ => page(["a", "o"], None),
+            });
+            leads_nowhere(disordered, "order")
+        }),
         Promise::Deadline.trial("listings::a_store_that_answers_at_once_starves_no_timer", at_once),
-        Promise::Foreign.paused("listings::no_more_is_collected_than_may_be_held", limited_in_bytes),
-        Promise::Deadline.paused("listings::what_is_collected_has_a_deadline", limited_in_time),
+        Promise::Foreign.paused("listings::collect_all_stays_within_its_bound", limited_in_bytes),
+        Promise::Deadline.paused("listings::collect_all_has_a_deadline", limited_in_time),
         Promise::Foreign.paused("listings::an_endless_endpoint_hides_no_other", beside_another),
         Promise::Foreign.paused("listings::foreign_names_are_listed_as_they_are", as_they_are),
-        Promise::Foreign.paused("listings::a_backfill_goes_on_past_foreign_names", past_foreign_names),
+        Promise::Foreign.paused("listings::a_backfill_skips_foreign_names", past_foreign_names),
         Promise::Foreign.paused(
-            "listings::a_backfill_ends_where_its_listing_does_not",
+            "listings::a_backfill_ends_despite_an_endless_listing",
             backfill_without_end,
         ),
-        Promise::Foreign.paused("listings::a_scan_without_end_ends", endless_scan),
+        Promise::Foreign.paused("listings::an_endless_scan_ends", endless_scan),
         Promise::Foreign.paused("listings::foreign_items_of_a_table_are_counted", foreign_items),
-        Promise::Foreign.paused("listings::pages_drawn_by_chance_end_or_are_whole", by_chance),
+        Promise::Foreign.paused("listings::listings_of_random_pages_end_or_are_complete", by_chance),
     ];
     #[cfg(feature = "s3")]
     trials.extend(s3::trials());
@@ -455,7 +452,7 @@ mod s3 {
         vec![
             Promise::Foreign.trial("listings::s3_lists_foreign_keys_as_they_are", foreign),
             Promise::Foreign.trial("listings::s3_asks_again_for_keys_that_xml_cannot_hold", encoded),
-            Promise::Foreign.trial("listings::s3_says_that_a_listing_is_not_readable", unreadable),
+            Promise::Foreign.trial("listings::s3_reports_an_unreadable_listing", unreadable),
         ]
     }
 

@@ -16,28 +16,28 @@
 #[path = "../support/through.rs"]
 mod through;
 mod budget;
-mod closing;
+mod cancellation;
 mod composition;
+mod concurrent_writes;
 mod conditions;
 mod connections;
 mod constraints;
 mod counters;
-mod crossing;
-mod dropped;
+mod error_text;
+mod everyday;
 mod fences;
 mod gateways;
+mod graceful_close;
 mod keys;
-mod life;
 mod listings;
-mod patience;
 mod promise;
 mod proof;
 mod redirects;
 mod refused_creates;
+mod retry_after;
 #[path = "../support/script.rs"]
 mod script;
 mod settings;
-mod words;
 mod writes;
 
 use libtest_mimic::Arguments;
@@ -46,26 +46,26 @@ fn main() {
     let arguments = Arguments::from_args();
     let themes = [
         budget::trials(),
-        closing::trials(),
+        graceful_close::trials(),
         composition::trials(),
         conditions::trials(),
         connections::trials(),
         constraints::trials(),
         counters::trials(),
-        crossing::trials(),
-        dropped::trials(),
+        concurrent_writes::trials(),
+        cancellation::trials(),
         fences::trials(),
         gateways::trials(),
         keys::trials(),
-        life::trials(),
+        everyday::trials(),
         listings::trials(),
         promise::trials(),
-        patience::trials(),
+        retry_after::trials(),
         proof::trials(),
         redirects::trials(),
         refused_creates::trials(),
         settings::trials(),
-        words::trials(),
+        error_text::trials(),
         writes::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, themes.into_iter().flatten().collect());

@@ -163,7 +163,7 @@ pub(crate) fn print() {
 
 /// One line each, here and there.
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![Promise::Words.plain("promise::each_is_one_of_the_readmes", || {
+    vec![Promise::Words.plain("promise::every_promise_is_in_the_readme", || {
         let readme = include_str!("../../README.md");
         let promised = readme.split_once("## What is promised").unwrap().1;
         let promised = promised.split("\n\nWith two").next().unwrap();

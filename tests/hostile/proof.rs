@@ -3,25 +3,30 @@
 #[cfg(feature = "azure_blob")]
 mod azure;
 #[cfg(feature = "s3")]
-mod full;
+mod full_store;
 #[cfg(feature = "s3")]
 mod headers;
 #[cfg(feature = "s3")]
-mod s3;
+mod refusals;
 #[cfg(feature = "s3")]
-mod words;
+mod s3;
 
 use crate::{promise::Promise, script};
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     #[allow(unused_mut)]
-    let mut all = vec![Promise::Words.trial("script::a_server_keeps_what_it_was_asked", a_server)];
+    let mut all = vec![Promise::Words.trial("script::the_scripted_server_records_requests", a_server)];
     #[cfg(feature = "s3")]
     all.extend(
-        [full::trials(), headers::trials(), s3::trials(), words::trials()]
-            .into_iter()
-            .flatten(),
+        [
+            full_store::trials(),
+            headers::trials(),
+            refusals::trials(),
+            s3::trials(),
+        ]
+        .into_iter()
+        .flatten(),
     );
     #[cfg(feature = "azure_blob")]
     all.extend(azure::trials());

@@ -131,16 +131,18 @@ mod s3 {
     use libtest_mimic::Trial;
 
     pub(super) fn trials() -> Vec<Trial> {
-        vec![Promise::Constraint.trial("redirects::s3_follows_none", || async {
-            for status in REDIRECTS {
-                let servers = Servers::redirecting(status).await;
-                let credentials = Credentials::new("test-access-key", "test-secret-key", None, None, "test");
-                let config = preset::minio(servers.store.url()).credentials_provider(credentials);
-                let store = S3::new(aws_sdk_s3::Client::from_conf(config.build()), "orders");
-                objects::all_lie_elsewhere(&format!("S3, {status}"), &store).await;
-                servers.nobody_followed("S3");
-            }
-        })]
+        vec![
+            Promise::Constraint.trial("redirects::s3_follows_no_redirect", || async {
+                for status in REDIRECTS {
+                    let servers = Servers::redirecting(status).await;
+                    let credentials = Credentials::new("test-access-key", "test-secret-key", None, None, "test");
+                    let config = preset::minio(servers.store.url()).credentials_provider(credentials);
+                    let store = S3::new(aws_sdk_s3::Client::from_conf(config.build()), "orders");
+                    objects::all_lie_elsewhere(&format!("S3, {status}"), &store).await;
+                    servers.nobody_followed("S3");
+                }
+            }),
+        ]
     }
 }
 
@@ -156,7 +158,7 @@ mod azure {
 
     pub(super) fn trials() -> Vec<Trial> {
         vec![
-            Promise::Constraint.trial("redirects::azure_follows_none", || async {
+            Promise::Constraint.trial("redirects::azure_follows_no_redirect", || async {
                 for status in REDIRECTS {
                     let servers = Servers::redirecting(status).await;
                     let url = Url::parse(&format!("{}/account/orders?sig=secret", servers.store.url())).unwrap();
@@ -165,7 +167,7 @@ mod azure {
                     servers.nobody_followed("Azure");
                 }
             }),
-            Promise::Constraint.trial("redirects::azure_takes_no_transport_unasked", || async {
+            Promise::Constraint.trial("redirects::azure_refuses_a_foreign_transport_until_trusted", || async {
                 let mut options = BlobContainerClientOptions::default();
                 options.client_options.transport = Some(Transport::new(Arc::new(reqwest::Client::new())));
                 let url = Url::parse("http://127.0.0.1:1/account/orders").unwrap();
@@ -192,36 +194,38 @@ mod dynamodb {
     use libtest_mimic::Trial;
 
     pub(super) fn trials() -> Vec<Trial> {
-        vec![Promise::Constraint.trial("redirects::dynamodb_follows_none", || async {
-            for status in REDIRECTS {
-                let servers = Servers::redirecting(status).await;
-                let config = aws_sdk_dynamodb::Config::builder()
-                    .behavior_version(BehaviorVersion::latest())
-                    .region(Region::from_static("us-east-1"))
-                    .endpoint_url(servers.store.url())
-                    .credentials_provider(Credentials::new(
-                        "test-access-key",
-                        "test-secret-key",
-                        None,
-                        None,
-                        "test",
-                    ));
-                let client = aws_sdk_dynamodb::Client::from_conf(config.build());
-                let table = DynamoDb::sorted(client, "table", "p");
-                let key = || Key::new("secret-key").unwrap();
-                let write = Put::new(key(), "secret-value", WriteId::new("w"));
-                for (what, result) in [
-                    ("get", table.get(Get::new(key())).await.map(drop)),
-                    ("put", table.put(write).await.map(drop)),
-                    ("delete", table.delete(Delete::new(key(), WriteId::new("d"))).await),
-                    ("scan", table.scan(Scan::default()).await.map(drop)),
-                    ("warm_up", table.warm_up().await),
-                ] {
-                    lies_elsewhere(&format!("DynamoDB, {status}: {what}"), &result.unwrap_err());
+        vec![
+            Promise::Constraint.trial("redirects::dynamodb_follows_no_redirect", || async {
+                for status in REDIRECTS {
+                    let servers = Servers::redirecting(status).await;
+                    let config = aws_sdk_dynamodb::Config::builder()
+                        .behavior_version(BehaviorVersion::latest())
+                        .region(Region::from_static("us-east-1"))
+                        .endpoint_url(servers.store.url())
+                        .credentials_provider(Credentials::new(
+                            "test-access-key",
+                            "test-secret-key",
+                            None,
+                            None,
+                            "test",
+                        ));
+                    let client = aws_sdk_dynamodb::Client::from_conf(config.build());
+                    let table = DynamoDb::sorted(client, "table", "p");
+                    let key = || Key::new("secret-key").unwrap();
+                    let write = Put::new(key(), "secret-value", WriteId::new("w"));
+                    for (what, result) in [
+                        ("get", table.get(Get::new(key())).await.map(drop)),
+                        ("put", table.put(write).await.map(drop)),
+                        ("delete", table.delete(Delete::new(key(), WriteId::new("d"))).await),
+                        ("scan", table.scan(Scan::default()).await.map(drop)),
+                        ("warm_up", table.warm_up().await),
+                    ] {
+                        lies_elsewhere(&format!("DynamoDB, {status}: {what}"), &result.unwrap_err());
+                    }
+                    servers.nobody_followed("DynamoDB");
                 }
-                servers.nobody_followed("DynamoDB");
-            }
-        })]
+            }),
+        ]
     }
 }
 
@@ -235,27 +239,29 @@ mod gcs {
     use libtest_mimic::Trial;
 
     pub(super) fn trials() -> Vec<Trial> {
-        vec![Promise::Constraint.trial("redirects::gcs_follows_none", || async {
-            for status in REDIRECTS {
-                let servers = Servers::redirecting(status).await;
-                let anonymous = || anonymous::Builder::new().build();
-                let storage = Storage::builder()
-                    .with_endpoint(servers.store.url())
-                    .with_credentials(anonymous());
-                let control = StorageControl::builder()
-                    .with_endpoint(servers.store.url())
-                    .with_credentials(anonymous());
-                let store = Gcs::new(storage.build().await.unwrap(), control.build().await.unwrap(), "orders");
-                for (what, result) in objects::each(&store).await {
-                    let error = result.unwrap_err();
-                    // The others speak gRPC, which knows no redirects: such a server is none.
-                    if matches!(what, "create" | "put" | "get") {
-                        lies_elsewhere(&format!("GCS, {status}: {what}"), &error);
+        vec![
+            Promise::Constraint.trial("redirects::gcs_follows_no_redirect", || async {
+                for status in REDIRECTS {
+                    let servers = Servers::redirecting(status).await;
+                    let anonymous = || anonymous::Builder::new().build();
+                    let storage = Storage::builder()
+                        .with_endpoint(servers.store.url())
+                        .with_credentials(anonymous());
+                    let control = StorageControl::builder()
+                        .with_endpoint(servers.store.url())
+                        .with_credentials(anonymous());
+                    let store = Gcs::new(storage.build().await.unwrap(), control.build().await.unwrap(), "orders");
+                    for (what, result) in objects::each(&store).await {
+                        let error = result.unwrap_err();
+                        // The others speak gRPC, which knows no redirects: such a server is none.
+                        if matches!(what, "create" | "put" | "get") {
+                            lies_elsewhere(&format!("GCS, {status}: {what}"), &error);
+                        }
                     }
+                    servers.nobody_followed("GCS");
                 }
-                servers.nobody_followed("GCS");
-            }
-        })]
+            }),
+        ]
     }
 }
 
@@ -272,7 +278,7 @@ mod transport {
 
     pub(super) fn trials() -> Vec<Trial> {
         vec![
-            Promise::Constraint.trial("redirects::no_redirects_follows_none", || async {
+            Promise::Constraint.trial("redirects::the_no_redirects_transport_follows_no_redirect", || async {
                 for status in REDIRECTS {
                     // Whatever its configuration says.
                     let follows =

@@ -19,15 +19,12 @@ use std::{
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
+        Promise::Healthy.paused("refused_creates::a_refusal_of_creates_expires", forgotten),
         Promise::Healthy.paused(
-            "refused_creates::what_was_said_once_is_not_believed_for_ever",
-            forgotten,
+            "refused_creates::an_adapters_own_error_for_full_is_recognised",
+            own_words,
         ),
-        Promise::Healthy.paused("refused_creates::an_adapters_own_words_for_full_are_heard", own_words),
-        Promise::OwnCode.paused(
-            "refused_creates::an_adapter_that_panics_when_asked_what_it_can_is_asked_again",
-            asked_again,
-        ),
+        Promise::OwnCode.paused("refused_creates::a_panic_in_capabilities_is_retried", asked_again),
     ]
 }
 

@@ -23,26 +23,23 @@ use std::{collections::BTreeSet, io, time::Duration};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
-        Promise::BadInput.paused("settings::nonsense_is_refused_when_a_client_is_built", || async {
+        Promise::BadInput.paused("settings::nonsensical_client_settings_are_refused_at_build", || async {
             nonsense_is_refused_when_a_client_is_built();
         }),
-        Promise::BadInput.paused("settings::the_ends_are_borne_where_they_make_sense", || async {
+        Promise::BadInput.paused("settings::extreme_values_are_accepted_where_sensible", || async {
             the_ends_are_borne_where_they_make_sense();
         }),
-        Promise::BadInput.plain(
-            "settings::every_setting_there_is_was_tried",
-            every_setting_there_is_was_tried,
-        ),
+        Promise::BadInput.plain("settings::every_setting_is_covered", every_setting_there_is_was_tried),
         Promise::BadInput.paused(
-            "settings::what_a_client_is_built_with_panics_in_no_call",
+            "settings::no_accepted_setting_panics_in_a_call",
             what_a_client_is_built_with_panics_in_no_call,
         ),
         Promise::BadInput.paused(
-            "settings::nonsense_of_a_call_is_refused_at_its_door",
+            "settings::nonsensical_call_options_are_refused_unsent",
             nonsense_of_a_call_is_refused_at_its_door,
         ),
         Promise::BadInput.paused(
-            "settings::nonsense_of_a_backfill_is_refused_before_a_request",
+            "settings::nonsensical_backfill_settings_are_refused_unsent",
             nonsense_of_a_backfill_is_refused_before_a_request,
         ),
     ];

@@ -1,21 +1,21 @@
 //! Late attempts, lost answers and stores that hold two.
 
 mod delete;
-mod early;
-mod late;
-mod lost;
-mod played;
+mod early_response;
+mod late_attempt;
+mod lost_response;
+mod random;
 mod wire;
 
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let parts = [
-        late::trials(),
-        lost::trials(),
-        played::trials(),
+        late_attempt::trials(),
+        lost_response::trials(),
+        random::trials(),
         delete::trials(),
-        early::trials(),
+        early_response::trials(),
     ];
     parts.into_iter().flatten().collect()
 }

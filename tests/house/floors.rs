@@ -39,7 +39,7 @@ fn top(path: &[String]) -> &str {
 }
 
 #[test]
-fn no_module_uses_what_lies_above() {
+fn no_module_uses_a_higher_module() {
     let source = Source::read();
     let mut wrong = BTreeSet::new();
     for Use {
@@ -77,7 +77,7 @@ fn no_module_uses_what_lies_above() {
 
 /// The parts of one top-level module, its own file among them.
 #[test]
-fn the_parts_of_a_module_use_each_other_in_no_circle() {
+fn no_module_has_circular_parts() {
     let source = Source::read();
     let mut edges: BTreeMap<Vec<String>, BTreeMap<Vec<String>, String>> = BTreeMap::new();
     for Use {

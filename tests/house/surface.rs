@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, env, fs, path::Path};
 const LIST: &str = "surface.txt";
 
 #[test]
-fn the_public_surface_is_the_one_on_the_list() {
+fn the_public_surface_matches_the_list() {
     let surface: BTreeSet<String> = Source::read().surface().into_iter().map(|Public(line)| line).collect();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(LIST);
     if env::var_os("EVENKEEL_WRITE").is_some() {

@@ -193,7 +193,7 @@ fn stops_after(bytes: usize) -> Does {
 }
 
 /// 6 MB at 2 MB/s, from cold and again: three times the limit of an attempt on the whole.
-pub(crate) async fn a_slow_body_is_asked_for_once(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
+pub(crate) async fn a_slow_body_is_requested_once(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
     let (slow, other) = (serve(words, sends(2e6)).await, serve(words, sends(50e6)).await);
     let client = client(at, [&slow, &other]);
     for gets in 1..=2 {
@@ -204,7 +204,7 @@ pub(crate) async fn a_slow_body_is_asked_for_once(words: Words, at: impl Fn(Sock
 }
 
 /// 8 MB at 0.5 MB/s.
-pub(crate) async fn a_slow_uplink_is_used_once(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
+pub(crate) async fn a_slow_upload_is_sent_once(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
     let does = Does::Reads {
         rate: 0.5e6,
         until: usize::MAX,
@@ -219,7 +219,7 @@ pub(crate) async fn a_slow_uplink_is_used_once(words: Words, at: impl Fn(SocketA
 }
 
 /// One that stops after its head, one that stops in the middle, one that sends a few bytes a second.
-pub(crate) async fn a_body_that_stops_is_read_elsewhere(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
+pub(crate) async fn a_stalled_body_is_read_elsewhere(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
     let trickles = Does::Sends {
         length: 6 * MB,
         rate: 40.0,
@@ -238,7 +238,7 @@ pub(crate) async fn a_body_that_stops_is_read_elsewhere(words: Words, at: impl F
 }
 
 /// The error says what it was, and that it was not the answer.
-pub(crate) async fn a_body_that_stops_is_named(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
+pub(crate) async fn a_stalled_body_is_named_in_the_error(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
     let stops = serve(words, stops_after(3 * MB)).await;
     let get = client(&at, [&stops]);
     let error = get.get("key").deadline(Duration::from_secs(3)).await.unwrap_err();
@@ -248,7 +248,7 @@ pub(crate) async fn a_body_that_stops_is_named(words: Words, at: impl Fn(SocketA
 
 /// A server that takes a megabyte of eight, and one that takes all and says nothing: seconds before any allowance for the
 /// bytes has passed.
-pub(crate) async fn an_upload_that_stops_is_given_up(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
+pub(crate) async fn a_stalled_upload_is_given_up(words: Words, at: impl Fn(SocketAddr) -> AnyObjectProvider) {
     tokio::join!(
         gives_up(words, &at, MB, "the body stood still for"),
         gives_up(words, &at, usize::MAX, "no answer within"),

@@ -6,7 +6,7 @@
 //! EVENKEEL_SEED=<seed> cargo test --test worlds          # one of them, in figures
 //! ```
 //!
-//! A world that fails is made simpler for as long as it goes on failing, and printed as it is written in `kept`.
+//! A world that fails is made simpler for as long as it goes on failing, and printed as it is written in `regressions`.
 
 // All of it is test code, which clippy only sees where a function is marked as a test.
 #![allow(clippy::unwrap_used)]
@@ -15,6 +15,7 @@
     reason = "the crate's clock is its own; the time is paused here"
 )]
 
+mod baselines;
 #[path = "../../benches/gray/case.rs"]
 #[allow(dead_code)] // what only benches need
 mod case;
@@ -23,14 +24,13 @@ mod case;
 mod figures;
 #[path = "../../benches/gray/heard.rs"]
 mod heard;
-mod kept;
 #[path = "../../benches/simulated/load.rs"]
 mod load;
-mod others;
 #[path = "../../benches/simulated/ours.rs"]
 #[allow(dead_code)] // who tells nobody
 mod ours;
 mod promises;
+mod regressions;
 #[path = "../../benches/gray/server.rs"]
 mod server;
 #[path = "../../benches/simulated/store.rs"]
@@ -55,7 +55,7 @@ const TOLD: usize = 5;
 
 /// So many of a thousand break a promise yet. It may only become smaller: the aim is none.
 const BROKEN_YET: usize = 15;
-/// The worlds of [`kept`] in which a promise is broken yet. The aim is none.
+/// The worlds of [`regressions`] in which a promise is broken yet. The aim is none.
 const NOT_YET: [&str; 3] = [
     "the primary takes ten times as long beside a standby that fails",
     "a queue at the primary, and the standby hangs",
@@ -115,9 +115,9 @@ fn promises_hold_in_nearly_all_random_worlds() {
 }
 
 #[test]
-fn every_promise_holds_in_the_worlds_that_failed_once() {
+fn promises_hold_in_the_regression_worlds() {
     let mut all = Vec::new();
-    for (name, world, seed) in kept::all() {
+    for (name, world, seed) in regressions::all() {
         let broken = promises::broken(&world, seed, false);
         if NOT_YET.contains(&name) {
             assert!(!broken.is_empty(), "`{name}` is broken no more: take it out of NOT_YET");

@@ -1,11 +1,11 @@
 //! What must hold in every world.
 
 use crate::{
+    baselines::{ByHand, DEADLINE},
     case::{Case, Place, Trouble},
     figures::Seen,
     heard::{Heard, Told, What},
     load::{Client, Failed},
-    others::{ByHand, DEADLINE},
     ours::{self, Evenkeel},
     store::Ask,
     world::World,

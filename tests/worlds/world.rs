@@ -130,7 +130,7 @@ impl World {
         all
     }
 
-    /// As in `kept`.
+    /// As in `regressions`.
     pub(crate) fn as_written(&self) -> String {
         let Self {
             rate,

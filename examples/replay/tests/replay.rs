@@ -28,7 +28,7 @@ fn complaint(line: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_incident_is_survived_and_told_in_figures_that_a_script_can_read() {
+async fn the_replay_survives_an_incident_and_prints_json_figures() {
     // Given the CDN's outage of 2021, in ten minutes,
     let flags = replay("--simulate --scenario fastly-2021 --seconds 600 --rate 20 --seed 3");
     // when both go through it,
@@ -77,7 +77,7 @@ async fn buckets_and_tables_are_replayed_together() {
 }
 
 #[test]
-fn what_is_wrong_with_the_flags_is_one_sentence() {
+fn invalid_flags_are_explained_in_one_sentence() {
     assert_eq!(
         complaint("--speed 3"),
         "\"--speed\" is no flag of the replay; --help lists them."
@@ -111,7 +111,7 @@ fn what_is_wrong_with_the_flags_is_one_sentence() {
 /// Once a defect: an attempt's limit of 8 × the p99 followed writes that were 2 s late up to 16 s, beyond the deadline of
 /// the whole call. A hang was then not cut off, and nobody else was asked.
 #[tokio::test(start_paused = true)]
-async fn writes_leave_a_place_that_is_late_and_sometimes_silent() {
+async fn writes_leave_a_late_and_sometimes_silent_endpoint() {
     let mut flags = replay("--simulate --rate 200 --seconds 30 --seed 6");
     flags.scenario = Scenario::from_json(
         r#"{ "name": "late", "phases": [{ "name": "congestion", "duration": "30s", "rules": [

@@ -79,7 +79,7 @@ mod tests {
     use crate::model::clock;
 
     #[test]
-    fn for_a_while_and_told_once() {
+    fn a_full_store_is_passed_over_for_a_while_and_reported_once() {
         let (passed, now) = (PassedOver::default(), clock::now());
         assert!(passed.note(1, Why::Full, now));
         assert!(!passed.note(1, Why::NoCreates, now));

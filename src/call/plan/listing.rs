@@ -181,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_the_sorted_union_with_the_first_source_preferred(
+        fn a_merge_is_the_sorted_union_and_prefers_the_first_source(
             sources in prop::collection::vec(prop::collection::btree_set("[ab/]{1,3}", 0..12), 0..4),
             page in 1..5_usize,
         ) {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_common_prefix_is_passed_as_a_whole() {
+    fn the_cursor_passes_a_common_prefix_as_a_whole() {
         assert_eq!(after("a/", true), "a/\u{10FFFF}");
         assert_eq!(
             after("a/", false),

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_narrows_whom_it_asks_and_not_who_votes() {
+    fn a_call_narrows_the_asked_endpoints_but_not_the_voters() {
         for plan in plans() {
             let narrowed = plan.for_call(Standing {
                 barred: 0b001,

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listing_that_goes_on_may_go_on() {
+    fn a_progressing_listing_is_accepted() {
         let mut progress = Progress::default();
         progress.page(Some(("a", "c")), Some("1")).unwrap();
         progress.page(None, Some("2")).unwrap();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_does_not_is_told() {
+    fn a_listing_without_progress_is_an_error() {
         let after = |names, token| {
             let mut progress = Progress::default();
             progress.page(Some(("a", "c")), Some("1")).unwrap();
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_of_any_length_ends() {
+    fn a_cycle_of_pages_ends_the_listing() {
         let mut progress = Progress::default();
         let ended = (0..100).find(|page| progress.page(None, Some(["a", "b", "c"][page % 3])).is_err());
         assert_eq!(ended, Some(3));
     }
 
     #[test]
-    fn another_endpoint_begins_anew() {
+    fn progress_restarts_at_another_endpoint() {
         let mut progress = Progress::default();
         progress.page(Some(("a", "c")), Some("1")).unwrap();
         progress.elsewhere();

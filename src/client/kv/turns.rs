@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_left_behind() {
+    async fn finished_increments_leave_no_turn_behind() {
         let client = client();
         let calls = (0..30).map(|i| client.increment(format!("{}", i % 3), 1).into_future());
         join_all(calls).await.into_iter().for_each(|sum| assert!(sum.is_ok()));
@@ -244,7 +244,7 @@ mod tests {
 
     /// Of different batches of one key, at the same time.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn who_gives_up_at_once_leaves_nothing_behind() {
+    async fn immediately_dropped_increments_leave_no_turn_behind() {
         let client = client();
         for round in 0..500 {
             let calls = (0..6).map(|i| {
@@ -266,7 +266,7 @@ mod tests {
 
     /// Polled once, with its turn or without, and then dropped in any order.
     #[tokio::test]
-    async fn who_gives_up_leaves_nothing_behind() {
+    async fn dropped_increments_leave_no_turn_behind() {
         for seed in 0..200 {
             let client = client();
             let mut rng = fastrand::Rng::with_seed(seed);
@@ -320,7 +320,7 @@ mod tests {
 
     /// Timers end with the runtime in which they were first polled, so that no batch has members of two.
     #[test]
-    fn a_runtime_that_ends_takes_nobody_along() {
+    fn an_ended_runtime_fails_no_increment_of_another() {
         let endpoint = Endpoint::new("home", Slow(MemoryTable::new()));
         let client = KvClient::builder().endpoint(endpoint).build().unwrap();
         let second = tokio::runtime::Runtime::new().unwrap();

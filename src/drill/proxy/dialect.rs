@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_by_method_path_and_query() {
+    fn method_path_and_query_decide_the_class() {
         for (method, uri, class) in [
             (Method::GET, "/bucket/a/b?x-id=GetObject", OpClass::Read),
             (Method::HEAD, "/bucket/a", OpClass::Read),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn dynamodb_says_it_in_a_header() {
+    fn the_target_header_decides_the_class_at_dynamodb() {
         for (operation, class) in [
             ("GetItem", OpClass::Read),
             ("BatchGetItem", OpClass::Read),

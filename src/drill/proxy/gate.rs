@@ -174,7 +174,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
-    async fn each_position_is_what_a_client_meets() {
+    async fn clients_meet_the_gate_in_each_position() {
         for stalls in [false, true] {
             let mut gate = Gate::bind(stalls).await.unwrap();
             let addr = gate.addr();
@@ -206,7 +206,7 @@ mod tests {
     /// Clients connect without a pause while the gate turns. Every connected client is served, or reset in the moment
     /// of the change. No client is connected and left alone.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn nobody_gets_into_the_hole() {
+    async fn a_turning_gate_strands_no_connection() {
         const SILENCE: Duration = Duration::from_millis(800);
         for from in [Door::Open, Door::Closed] {
             let mut gate = Gate::bind(true).await.unwrap();

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_however_they_are_cut() {
+    fn requests_are_counted_across_chunk_boundaries() {
         let mut stream = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         for (kind, length) in [(4, 18), (1, 40), (0, 300), (8, 4), (1, 0), (0, 0), (1, 20_000)] {
             stream.extend(frame(kind, length));

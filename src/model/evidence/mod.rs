@@ -158,7 +158,7 @@ mod tests {
 
     /// The rows of `docs/EVIDENCE.md`, by number.
     #[test]
-    fn the_table() {
+    fn lessons_match_the_rows_of_evidence_md() {
         use Lesson::{Alive, Fault, Good, Late, Left, Of, Throttled};
         let well = judged(Verdict::Success, Sent::Maybe);
         let faulty = judged(Verdict::Faulty, Sent::Maybe);

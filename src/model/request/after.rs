@@ -44,14 +44,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_clock_reaches_is_the_end_of_counting() {
+    fn an_instant_beyond_the_range_saturates() {
         let late = After::START.plus(Duration::MAX);
         assert_eq!(late, late.plus(Duration::from_secs(1)));
         assert_eq!(late.since(After::START), Duration::from_nanos(u64::MAX));
     }
 
     #[test]
-    fn moments_are_ordered_and_never_apart_by_less_than_nothing() {
+    fn instants_are_ordered_and_differences_never_negative() {
         let (sooner, later) = (
             After::from(Duration::from_millis(3)),
             After::from(Duration::from_secs(5)),

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules() {
+    fn invalid_object_keys_are_refused() {
         assert_eq!(Key::new("").unwrap_err(), InvalidKey::Empty);
         assert!(Key::new("k".repeat(1024)).is_ok());
         assert_eq!(Key::new("k".repeat(1025)).unwrap_err(), InvalidKey::TooLong(1025));

@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_an_attempt_waits_for() {
+    async fn progress_tells_what_an_attempt_waits_for() {
         let (progress, flow) = told();
         assert!(!flow.is_told());
         progress.begin(100);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_of_which_the_length_was_not_said_is_under_way_until_the_answer() {
+    async fn a_body_of_unknown_length_is_sent_until_the_answer() {
         let (progress, flow) = told();
         assert_eq!(flow.seen().stage(), Stage::Awaiting);
         progress.sent(1);
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_began_fast_does_not_live_on_that() {
+    async fn a_fast_start_does_not_excuse_a_stalled_body() {
         let (progress, flow) = told();
         progress.received(30 << 20);
         wait(1_000).await;
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_heard_may_tell_all_the_same() {
+    fn unheard_progress_accepts_reports() {
         let progress = Progress::unheard();
         progress.begin(1);
         progress.sent(1);

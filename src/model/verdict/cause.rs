@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_found_however_deep() {
+    fn a_nested_cause_is_found_at_any_depth() {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         for error in [
             wrapped(refused()),
@@ -248,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_faulty() {
+    fn unknown_errors_are_faulty() {
         assert_eq!(judge(&wrapped("no idea")), (Verdict::Faulty, Sent::Maybe));
         assert_eq!(judge(&AnyError::new("no idea")), (Verdict::Faulty, Sent::Maybe));
         assert_eq!(ByCause.classify(Ok::<_, &Wrapped>(&())), Outcome::SUCCESS);
     }
 
     #[test]
-    fn nothing_is_proven_unsent() {
+    fn a_cause_alone_proves_no_request_unsent() {
         for (verdict, expected) in [
             (Verdict::Denied, Verdict::Unreachable),
             (Verdict::Unreachable, Verdict::Unreachable),

@@ -139,7 +139,7 @@ mod tests {
     struct Wrapped(#[source] io::Error);
 
     #[test]
-    fn what_an_io_error_wraps_is_part_of_the_chain() {
+    fn the_chain_includes_errors_wrapped_by_io_errors() {
         let inner = io::Error::other(Wrapped(io::ErrorKind::BrokenPipe.into()));
         let outer = io::Error::new(io::ErrorKind::ConnectionReset, inner);
         assert_eq!(chain(&outer).count(), 4);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_refusal_proves_nothing() {
+    fn a_bare_connection_refusal_may_have_been_sent() {
         let refused = Wrapped(io::ErrorKind::ConnectionRefused.into());
         let found = transport(&refused).unwrap();
         assert_eq!(found.outcome, Outcome::new(Verdict::Unreachable, Sent::Maybe));

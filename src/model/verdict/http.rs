@@ -90,7 +90,7 @@ mod tests {
     use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
     #[test]
-    fn a_refusal_in_words() {
+    fn an_http_refusal_has_its_code_and_request_id() {
         let response = http::Response::builder()
             .status(403)
             .header("x-ms-request-id", "4711-a")
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hyper_util_refused() {
+    async fn a_refused_connection_of_hyper_util_is_recognised() {
         let port = {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             listener.local_addr().unwrap().port()

@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_looks_like_a_code() {
+    fn only_code_like_words_pass_as_codes() {
         for good in [
             "SlowDown",
             "NoSuchKey",
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_an_id() {
+    fn only_id_like_words_pass_as_request_ids() {
         for good in [
             "REQ42",
             "79104EXAMPLEB723",
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_a_key() {
+    fn words_that_repeat_a_key_are_recognised() {
         assert!(repeats("report", "report") && repeats("a", "a"));
         assert!(repeats("/bucket/report.pdf", "report.pdf") && repeats("report", "2026/report.pdf"));
         assert!(!repeats("REQ42", "4") && !repeats("NoSuchKey", "a") && !repeats("Key", "MyKeys"));
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shown_is_visible_and_short(text in any::<String>()) {
+        fn shown_words_are_visible_and_short(text in any::<String>()) {
             let shown = shown(text.clone());
             prop_assert!(shown.len() <= LONGEST);
             prop_assert!(shown.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_without_a_call_give_or_take() {
+    fn an_idle_endpoint_is_probed_after_about_a_minute() {
         let now = crate::model::clock::now();
         for seed in 0..100 {
             let mut watch = Watch::new(Some(MINUTE), now, &mut fastrand::Rng::with_seed(seed));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_followed_up_and_a_call_settles_it() {
+    fn a_failed_probe_is_followed_up_until_a_call_settles_the_matter() {
         let now = crate::model::clock::now();
         let (mut watch, mut rng) = watch(now);
         assert!(watch.ended(now, End::Ill, &mut rng));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_endpoint_is_probed_when_it_is_due_and_left_to_calls_once_it_lives() {
+    fn an_open_endpoint_is_probed_when_due_until_a_probe_succeeds() {
         let now = crate::model::clock::now();
         let (mut watch, mut rng) = watch(now);
         let with = |gate| View { gate, ..closed(None) };
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_next_door_is_reason_enough_once() {
+    fn a_neighbours_trouble_causes_one_probe() {
         let now = crate::model::clock::now();
         let (mut watch, mut rng) = watch(now);
         let wary = |last_seen| View {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_wanted_rests() {
+    fn disabled_probes_never_run() {
         let now = crate::model::clock::now();
         let mut watch = Watch::new(None, now, &mut fastrand::Rng::with_seed(1));
         assert_eq!(watch.next(now + MINUTE * 60, closed(None)), Step::Rest);

@@ -32,7 +32,7 @@ mod tests {
     use crate::verdict::Sent;
 
     #[test]
-    fn there_and_back() {
+    fn metadata_names_round_trip() {
         let mut attributes = Attributes::default();
         for name in ["colour", "a-b-c", "-x", "number-2"] {
             attributes.metadata.insert(name.into(), "v".into());
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digit_cannot_begin() {
+    fn a_metadata_name_with_a_leading_digit_is_refused_unsent() {
         let mut attributes = Attributes::default();
         attributes.metadata.insert("2nd".into(), "v".into());
         assert_eq!(sent(&attributes, None).unwrap_err().outcome().sent, Sent::No);

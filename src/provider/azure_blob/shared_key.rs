@@ -105,7 +105,7 @@ mod tests {
     use azure_core::http::{Method, Url};
 
     #[test]
-    fn what_is_signed() {
+    fn the_string_to_sign_is_canonical() {
         let url = Url::parse("https://account.blob.core.windows.net/c?restype=container&comp=list&include=b&include=a")
             .unwrap();
         let mut request = Request::new(url, Method::Put);

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_nothing_at_azure_is_refused() {
+    fn terms_without_meaning_at_azure_are_refused() {
         for good in [
             Terms::new()
                 .storage_class("Cool")

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_connect_is_not_sent_and_a_page_is_nonsense() {
+    fn a_failed_connect_is_unsent_and_an_html_page_is_faulty() {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let status = Status::from_error(Box::new(tonic::ConnectError(refused.into())));
         let Finding { outcome, detail } = finding(&status);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_that_is_asked_for() {
+    fn the_retry_delay_of_a_status_is_read() {
         use googleapis_tonic_google_bigtable_v2::google::rpc;
         // RetryInfo { retry_delay: { seconds: 7, nanos: 500_000_000 } }
         let mut delay = vec![0x0a, 0x07, 0x08, 0x07, 0x10];

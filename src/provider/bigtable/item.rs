@@ -209,7 +209,7 @@ mod tests {
     use crate::request::kv::{Condition, Key};
 
     #[test]
-    fn a_version_leads_back_to_its_stamp() {
+    fn a_version_round_trips_to_its_stamp() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_micros(10_000_001);
         let mut put = Put::new(Key::new("k").unwrap(), "v", WriteId::new("w:1"));
         let stays = Stamp::of(&put, None, now);

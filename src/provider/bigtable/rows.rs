@@ -104,7 +104,7 @@ mod tests {
     const COMMIT: Option<RowStatus> = Some(RowStatus::CommitRow(true));
 
     #[test]
-    fn a_row_comes_in_pieces() {
+    fn chunks_add_up_to_rows() {
         let mut rows = Rows::default();
         rows.take(chunk("a", Some(("kv", "s")), "x", 0, None)).unwrap();
         rows.take(chunk("", Some(("kv", "v")), "long ", 10, None)).unwrap();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_row() {
+    fn malformed_chunks_are_refused() {
         // Without a key; out of order; committed in the middle of a value; cut off.
         assert!(
             Rows::default()

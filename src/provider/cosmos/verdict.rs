@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_in_the_docs() {
+    fn cosmos_verdicts_match_the_documented_table() {
         use Verdict::*;
         for (status, sub, verdict) in [
             (404, 0, Absent),

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_absent_from_the_second_of_its_expiry_on() {
+    fn an_item_is_absent_from_the_second_of_its_expiry() {
         let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
         let expiring = || value(item(&[bytes(), (EXPIRES, AttributeValue::N("100".into()))])).unwrap();
         assert!(expiring().alive(at(99_999)).is_some());
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_wrote_is_read_or_refused() {
+    fn a_foreign_item_is_read_or_refused() {
         let read = value(item(&[bytes()])).unwrap().alive(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!((read.write_id, read.version.token()), (None, ""));
         for odd in [

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_what_a_query_takes() {
+    fn scan_bounds_fit_a_query() {
         let scan = |scan: Scan| bounds(&scan);
         assert_eq!(scan(Scan::default()), (None, None));
         let prefix = Scan {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_how_far_it_got() {
+    fn a_page_names_its_last_key() {
         let two = Scan {
             after: Some("a".into()),
             limit: Some(2),

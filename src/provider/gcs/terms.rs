@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_nothing_at_google_is_refused() {
+    fn terms_without_meaning_at_google_are_refused() {
         let key = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k";
         for good in [
             Terms::new().storage_class("NEARLINE").encryption(Encryption::kms(key)),

@@ -19,7 +19,7 @@ pub(super) fn of(bytes: &[u8]) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn fnv_as_published() {
+    fn fnv_matches_the_published_vectors() {
         // Test vectors of the FNV draft (draft-eastlake-fnv, FNV-1a 128).
         assert_eq!(&*super::of(b""), "\"6c62272e07bb014262b821756295c58d\"");
         assert_eq!(&*super::of(b"a"), "\"d228cb696f1a8caf78912b704e4a8964\"");

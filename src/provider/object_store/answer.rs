@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked() {
+    fn a_request_reveals_its_question() {
         let page = |token: Option<&str>| Question::Listing {
             token: token.map(str::to_owned),
         };
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateways_page_is_no_answer() {
+    fn a_gateways_page_proves_nothing() {
         let page = || Bytes::from("<html>welcome</html>");
         let listing = asked(Method::GET, "http://s3/b?list-type=2");
         assert_eq!(listing.by_the_body(page()), Err(Unproven::NoListing));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_leads_back() {
+    fn a_repeated_continuation_token_is_endless() {
         let of = |token: &str, next: &str| {
             let listing = asked(
                 Method::GET,

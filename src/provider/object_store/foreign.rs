@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_a_path_stays() {
+    fn a_valid_path_stays_unchanged() {
         for name in ["a", "a/b", "ünï", "a b", "%2E"] {
             assert_eq!((written(name), back(name).as_str()), (None, name));
         }
     }
 
     #[test]
-    fn one_that_is_none_comes_back_as_it_was() {
+    fn a_foreign_name_round_trips() {
         for name in ["m//n", "./q", "a/..", "dir/", "/a", "a\u{1}b", "\u{10FFFF}00", "a\n"] {
             let path = written(name).unwrap();
             assert_eq!(back(&path), name, "{path}");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_keeps_what_is_no_name() {
+    fn a_listing_keeps_everything_but_names_unchanged() {
         let s3 = "<?xml version=\"1.0\"?><ListBucketResult><Name>b</Name><Prefix></Prefix><Contents><Key>a&amp;b</Key><Size>1</Size>\
                   </Contents><CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes></ListBucketResult>";
         assert_eq!(as_paths(s3), s3);

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_listed_by_the_segments_that_are_a_path() {
+    fn a_prefix_is_listed_by_its_valid_path_segments() {
         let of = |prefix| {
             let (under, is_whole) = segments(prefix);
             (under.map(|path| path.to_string()), is_whole)

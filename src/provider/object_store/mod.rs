@@ -545,7 +545,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configuration_that_a_store_prints() {
+    fn inner_retries_are_read_from_debug_output() {
         assert_eq!(
             retries("AmazonS3 { retry_config: RetryConfig { max_retries: 10, .. } }"),
             Some(10)
@@ -554,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_conditions_are_trusted() {
+    fn conditions_are_trusted_only_at_known_hosts() {
         for (shown, expected) in [
             (
                 "AmazonS3 { bucket_endpoint: \"https://s3.eu-west-1.amazonaws.com/b\" }",
@@ -589,7 +589,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_passed_on() {
+    fn only_supported_terms_are_passed_on() {
         let of = |tags, classes| Passed { tags, classes };
         assert_eq!(
             Passed::by("AmazonS3 { config: S3Config { disable_tagging: false } }"),

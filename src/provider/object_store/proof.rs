@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_transport_that_a_store_prints() {
+    fn the_transport_is_read_from_debug_output() {
         let of = Transport::by;
         assert_eq!(of("InMemory"), Transport::Unknown);
         assert_eq!(of("AmazonS3 { client: HttpClient(Client { .. }) }"), Transport::Unknown);

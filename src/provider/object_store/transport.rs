@@ -327,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_as_they_are_printed() {
+    fn printed_durations_are_parsed() {
         assert_eq!(span("30s"), Some(Duration::from_secs(30)));
         assert_eq!(span("1m 30s 500ms"), Some(Duration::from_millis(90_500)));
         assert_eq!(span("1day"), Some(Duration::from_secs(86_400)));
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_options_do_not_tell_is_refused() {
+    fn client_options_that_cannot_be_read_back_are_refused() {
         let connect = |options: ClientOptions| NoRedirects::new().connect(&options);
         connect(ClientOptions::new()).unwrap();
         connect(

@@ -226,12 +226,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_taken_literally() {
+    fn a_scan_prefix_is_escaped() {
         assert_eq!(pattern("ns:", "a*[b]?\\"), "ns:a\\*\\[b\\]\\?\\\\*");
     }
 
     #[test]
-    fn the_smallest_are_kept_whatever_the_order() {
+    fn a_scan_keeps_the_smallest_keys_in_any_order() {
         let mut smallest = Smallest::new(3);
         for key in ["e", "b", "b", "d", "a", "c", "b"] {
             smallest.offer(key);

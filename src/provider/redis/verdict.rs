@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn each_answer_of_the_servers() {
+    fn each_server_error_has_its_verdict() {
         #[rustfmt::skip]
         let cases = [
             ("LOADING Redis is loading the dataset in memory", Faulty, No, false),
@@ -253,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_the_server_names_was_not_acted_on() {
+    fn a_fault_named_by_the_server_is_unsent() {
         for row in CODES {
             assert!(!row.verdict.is_fault() || row.sent == No, "{}", row.code);
         }
     }
 
     #[test]
-    fn connecting_is_told_in_the_tables_words() {
+    fn connection_failures_have_the_codes_of_the_table() {
         let refused = RedisError::from(io::Error::from(io::ErrorKind::ConnectionRefused));
         assert_eq!(connecting(&refused).detail.code.as_deref(), Some("connection refused"));
         let silent = RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_answer_may_have_been_acted_on_unless_it_was_connecting() {
+    fn a_lost_connection_is_maybe_sent_and_a_failed_connect_unsent() {
         for kind in [
             io::ErrorKind::ConnectionReset,
             io::ErrorKind::BrokenPipe,

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_each_goes() {
+    async fn each_preset_has_its_url_and_region() {
         for (preset, url, region) in [
             (
                 stackit("eu01"),

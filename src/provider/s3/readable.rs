@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_sdk_reads_stays() {
+    fn only_unreadable_headers_are_removed() {
         let mut headers = Headers::new();
         for (name, value) in [
             ("last-modified", "Fri, 27 Nov 2026 08:57:14 GMT"),

@@ -146,7 +146,7 @@ fn beside(endpoint: &Endpoint, act: impl FnOnce(&Endpoint) + Send + 'static) -> 
 }
 
 #[test]
-fn never_two_probes_at_once() {
+fn at_most_one_probe_is_in_flight() {
     explore(|| {
         let endpoint = due_for_a_probe(Settings {
             successes: 9,
@@ -164,7 +164,7 @@ fn never_two_probes_at_once() {
 }
 
 #[test]
-fn a_probe_that_is_dropped_frees_its_place() {
+fn a_dropped_probe_frees_its_slot() {
     explore(|| {
         let endpoint = due_for_a_probe(brief(1));
         let others = [
@@ -183,7 +183,7 @@ fn a_probe_that_is_dropped_frees_its_place() {
 }
 
 #[test]
-fn faults_at_the_same_time_open_it_once() {
+fn concurrent_faults_open_the_breaker_once() {
     explore(|| {
         let endpoint = Endpoint::new(Settings {
             faults_at_low_rate: 3,
@@ -202,7 +202,7 @@ fn faults_at_the_same_time_open_it_once() {
 }
 
 #[test]
-fn a_good_end_that_races_its_opening_does_not_hide_it() {
+fn a_racing_success_does_not_hide_an_opening() {
     explore(|| {
         let endpoint = Endpoint::new(Settings {
             open_min: Duration::from_secs(1),
@@ -227,7 +227,7 @@ fn a_good_end_that_races_its_opening_does_not_hide_it() {
 }
 
 #[test]
-fn the_last_good_probe_closes_it_whatever_ends_beside_it() {
+fn the_last_good_probe_closes_the_breaker_despite_a_late_fault() {
     explore(|| {
         let endpoint = Endpoint::new(Settings {
             successes: 1,
@@ -262,7 +262,7 @@ fn the_last_good_probe_closes_it_whatever_ends_beside_it() {
 }
 
 #[test]
-fn no_end_is_lost_or_counted_twice() {
+fn no_outcome_is_lost_or_counted_twice() {
     explore(|| {
         // Given a breaker that has seen a good attempt, so that the next ones are counted without the lock,
         let endpoint = Endpoint::new(brief(9));
@@ -286,7 +286,7 @@ fn no_end_is_lost_or_counted_twice() {
 }
 
 #[test]
-fn neighbours_that_open_at_the_same_time_do_not_wait_for_each_other() {
+fn neighbours_that_open_together_do_not_deadlock() {
     explore(|| {
         let registry = Registry::new();
         let [s3, dynamodb] = ["s3", "dynamodb"].map(|name| {

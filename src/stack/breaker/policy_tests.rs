@@ -17,7 +17,7 @@ fn opened(policy: &mut Policy, now: Instant) {
 }
 
 #[test]
-fn faults_in_a_row_open_it_and_one_success_between_does_not() {
+fn consecutive_faults_open_the_breaker_unless_a_success_intervenes() {
     let now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     for _ in 0..100 {
@@ -39,7 +39,7 @@ fn faults_in_a_row_open_it_and_one_success_between_does_not() {
 }
 
 #[test]
-fn at_low_rates_three_faults_are_enough() {
+fn at_low_rates_three_faults_open_the_breaker() {
     for lesson in [Lesson::Fault, Lesson::Late] {
         let mut now = crate::model::clock::now();
         let mut policy = Policy::new(Settings::default());
@@ -53,7 +53,7 @@ fn at_low_rates_three_faults_are_enough() {
 
 /// Callers with 20 ms of patience, and an endpoint that does or does not answer others.
 #[test]
-fn who_left_early_counts_only_where_nothing_goes_well() {
+fn impatient_callers_count_only_without_successes() {
     let mut now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     for number in 0..10_000 {
@@ -68,7 +68,7 @@ fn who_left_early_counts_only_where_nothing_goes_well() {
 
 /// An endpoint that does a part of its work is worth more than none.
 #[test]
-fn with_nobody_else_to_go_to_it_opens_later() {
+fn the_only_endpoint_is_opened_later() {
     let now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     for number in 0..1_000 {
@@ -81,7 +81,7 @@ fn with_nobody_else_to_go_to_it_opens_later() {
 
 /// A pause of a garbage collector: the next probe comes soon, and the pause is no sign of flapping.
 #[test]
-fn what_was_late_is_looked_at_again_soon() {
+fn a_late_endpoint_is_probed_again_soon() {
     let t0 = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     let mut now = t0;
@@ -104,7 +104,7 @@ fn what_was_late_is_looked_at_again_soon() {
 
 /// A stall of three quarters of a second, at many calls a second: the first probe is late, too.
 #[test]
-fn a_pause_that_outlasts_the_first_probe_is_no_outage() {
+fn a_pause_longer_than_the_first_probe_is_no_outage() {
     let mut now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     for _ in 0..5 {
@@ -132,7 +132,7 @@ fn a_pause_that_outlasts_the_first_probe_is_no_outage() {
 
 /// The probes that make sure of it take their time: the endpoint was well from the first of them on.
 #[test]
-fn the_time_of_the_probes_is_no_flapping() {
+fn the_time_of_the_probes_counts_as_no_flapping() {
     let mut now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     for _ in 0..5 {
@@ -154,7 +154,7 @@ fn the_time_of_the_probes_is_no_flapping() {
 
 /// The same where answers come in between.
 #[test]
-fn a_pause_that_shows_as_a_share_of_late_attempts_is_one() {
+fn a_share_of_late_attempts_opens_the_breaker_briefly() {
     let now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     let lessons = [Lesson::Good, Lesson::Late].into_iter().cycle();
@@ -168,7 +168,7 @@ fn a_pause_that_shows_as_a_share_of_late_attempts_is_one() {
 }
 
 #[test]
-fn a_share_of_faults_opens_it_though_none_are_in_a_row() {
+fn a_share_of_faults_opens_the_breaker() {
     let mut now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     let mut cause = None;
@@ -183,7 +183,7 @@ fn a_share_of_faults_opens_it_though_none_are_in_a_row() {
 }
 
 #[test]
-fn a_wary_one_opens_on_half_the_faults_and_a_success_ends_it() {
+fn a_wary_breaker_opens_on_half_the_faults_until_a_success() {
     let now = crate::model::clock::now();
     let faults_until_open = |policy: &mut Policy| {
         let faults = (1..10).find(|_| policy.ended(now, Lesson::Fault, false, &mut rng()).is_some());
@@ -202,7 +202,7 @@ fn a_wary_one_opens_on_half_the_faults_and_a_success_ends_it() {
 }
 
 #[test]
-fn it_forgets_faults_by_the_clock() {
+fn old_faults_are_forgotten() {
     let mut now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     for _ in 0..50 {
@@ -215,7 +215,7 @@ fn it_forgets_faults_by_the_clock() {
 }
 
 #[test]
-fn one_probe_at_a_time_and_a_dropped_one_frees_the_slot() {
+fn one_probe_at_a_time_and_a_dropped_probe_frees_the_slot() {
     let t0 = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     opened(&mut policy, t0);
@@ -228,7 +228,7 @@ fn one_probe_at_a_time_and_a_dropped_one_frees_the_slot() {
 }
 
 #[test]
-fn three_good_probes_close_it_and_a_bad_one_opens_it_again() {
+fn three_good_probes_close_the_breaker_and_a_bad_one_reopens_it() {
     let t0 = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     opened(&mut policy, t0);
@@ -274,7 +274,7 @@ fn forced_attempts_heal_an_open_breaker_but_do_not_prolong_it() {
 }
 
 #[test]
-fn who_was_waited_for_in_vain_is_out_unless_it_answered_somebody_else() {
+fn an_unanswered_wait_opens_the_breaker_unless_others_had_answers() {
     let t0 = crate::model::clock::now();
     for (good_at, alone, opens) in [(0, false, true), (500, false, false), (0, true, false)] {
         let mut policy = Policy::new(Settings::default());
@@ -286,7 +286,7 @@ fn who_was_waited_for_in_vain_is_out_unless_it_answered_somebody_else() {
 
 /// Where nothing is closed, hundreds of attempts a second are forced, and one in seven succeeds.
 #[test]
-fn one_that_succeeds_here_and_there_is_no_news_after_a_failed_probe() {
+fn rare_successes_cause_no_transitions_after_a_failed_probe() {
     let t0 = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     opened(&mut policy, t0);
@@ -311,7 +311,7 @@ fn one_that_succeeds_here_and_there_is_no_news_after_a_failed_probe() {
 }
 
 #[test]
-fn an_endpoint_that_flaps_must_stay_well_for_longer_each_time() {
+fn a_flapping_endpoint_must_stay_well_longer_each_time() {
     let mut now = crate::model::clock::now();
     let mut policy = Policy::new(Settings::default());
     let mut spans = Vec::new();
@@ -348,7 +348,7 @@ fn a_relapse_soon_after_recovery_is_the_same_outage() {
 proptest! {
     /// Whatever happens: at most one probe is out, an open time is within its bounds, and the state is legal.
     #[test]
-    fn any_history(steps in proptest::collection::vec((0_u64..3_000, 0_u8..7), 1..300), seed: u64) {
+    fn any_history_keeps_the_breaker_legal(steps in proptest::collection::vec((0_u64..3_000, 0_u8..7), 1..300), seed: u64) {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut now = crate::model::clock::now();
         let mut policy = Policy::new(Settings::default());

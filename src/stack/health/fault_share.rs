@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sixth_is_a_sixth_at_any_rate() {
+    fn a_fault_share_of_a_sixth_is_measured_at_any_rate() {
         for gap in [2, 200] {
             let share = after(6, Duration::from_millis(gap), 30_000).share();
             assert!((0.14..0.2).contains(&share), "{share} every {gap} ms");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn one_fault_is_no_share_and_is_forgotten() {
+    fn a_single_fault_is_no_share_and_is_forgotten() {
         assert!(after(100, Duration::from_millis(200), 100).share() < 0.035);
         assert_eq!(after(100, Duration::from_millis(200), 160).share(), 0.0);
         assert!(!after(100, Duration::from_millis(2), 100_000).is_suspicious());

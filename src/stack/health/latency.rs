@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_known_from_nineteen_samples() {
+    fn nineteen_samples_give_no_p99() {
         let now = crate::model::clock::now();
         let mut latency = Latency::default();
         for _ in 0..19 {
@@ -282,7 +282,7 @@ mod tests {
 
     /// One attempt in ten takes a hundred times as long.
     #[test]
-    fn who_is_back_first_is_no_measure() {
+    fn the_quickest_attempts_alone_give_no_p99() {
         let mut now = crate::model::clock::now();
         let mut latency = Latency::default();
         for _ in 0..180 {
@@ -299,7 +299,7 @@ mod tests {
 
     /// Of 200 attempts that take 1 to 100 ms, the attempts beyond 50 ms are dropped at that age, except one in five.
     #[test]
-    fn who_was_dropped_is_missed_where_others_took_as_long() {
+    fn dropped_attempts_are_made_up_for_in_the_quantile() {
         let now = crate::model::clock::now();
         let (mut all, mut some) = (Latency::default(), Latency::default());
         for number in 0..1_000 {
@@ -316,7 +316,7 @@ mod tests {
 
     /// One attempt in thirty takes 50 to 500 ms.
     #[test]
-    fn a_shortened_past_keeps_its_tail() {
+    fn a_shortened_history_keeps_its_tail() {
         let now = crate::model::clock::now();
         let mut latency = Latency::default();
         for number in 0_u32..1_900 {
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn who_never_answers_has_no_latency() {
+    fn dropped_attempts_alone_raise_no_quantile() {
         let now = crate::model::clock::now();
         let mut latency = Latency::default();
         for number in 0..1_000 {
@@ -346,7 +346,7 @@ mod tests {
     /// With every hedge that wins, an attempt that takes longer than the hedge's delay is lost: the p99 must not
     /// follow the remaining attempts.
     #[test]
-    fn a_tail_that_is_always_hedged_moves_no_quantile() {
+    fn a_hedged_tail_does_not_lower_the_p99() {
         let now = crate::model::clock::now();
         let mut latency = Latency::default();
         for number in 0..1_000 {
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_a_change_of_regime() {
+    fn the_p99_follows_a_change_of_regime() {
         let now = crate::model::clock::now();
         let mut latency = Latency::default();
         for _ in 0..5_000 {

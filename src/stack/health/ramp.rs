@@ -51,7 +51,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rises_from_a_tenth_to_one_and_never_falls(outage_s in 0_u64..100_000, seed: u64) {
+        fn the_ramp_rises_from_a_tenth_to_one_and_never_falls(outage_s in 0_u64..100_000, seed: u64) {
             let now = crate::model::clock::now();
             let ramp = Ramp::after(Duration::from_secs(outage_s), now, &mut fastrand::Rng::with_seed(seed));
             prop_assert_eq!(ramp.share(now), Ramp::FIRST_SHARE);

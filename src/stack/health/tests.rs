@@ -20,7 +20,7 @@ impl Classify<(), Infallible> for Absence {
 
 /// An answer without a body: the adapter reports that it asked, and nothing more.
 #[tokio::test(start_paused = true)]
-async fn an_absence_takes_as_long_as_it_takes() {
+async fn an_absence_counts_as_a_latency_sample() {
     let tracker = Arc::new(Tracker::new());
     let service = HealthLayer::new(tracker.clone(), Absence).layer(service_fn(|call: Call<()>| async move {
         call.progress().begin(0);
@@ -36,7 +36,7 @@ async fn an_absence_takes_as_long_as_it_takes() {
 
 /// No input makes a policy overflow.
 #[test]
-fn no_policy_overflows() {
+fn health_policies_never_overflow() {
     let times = [
         Duration::ZERO,
         Duration::from_nanos(1),

@@ -205,7 +205,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn finds_the_share_that_is_let_through_and_grows_back() {
+    fn the_throttle_share_finds_the_capacity_and_grows_back() {
         let mut now = crate::model::clock::now();
         let mut throttle = ThrottleShare::default();
         let mut refusals = 0;
@@ -232,7 +232,7 @@ mod tests {
 
     /// However much traffic comes: a store that bears a fifth of the traffic is sent about a fifth.
     #[test]
-    fn a_cut_that_helps_stays() {
+    fn a_throttled_store_gets_about_its_capacity() {
         for per_second in [200.0, 2_000.0, 5_000.0] {
             let mut now = crate::model::clock::now();
             let mut throttle = ThrottleShare::default();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn at_a_low_rate_the_search_for_room_costs_few_refusals() {
+    fn at_low_rates_the_search_for_capacity_costs_few_refusals() {
         let mut now = crate::model::clock::now();
         let mut throttle = ThrottleShare::default();
         let mut rng = fastrand::Rng::with_seed(1);
@@ -302,7 +302,7 @@ mod tests {
     /// One call in two hundred is refused, with a header that asks for days. Only the refused calls keep to the
     /// header.
     #[test]
-    fn an_isolated_retry_after_takes_nothing_away() {
+    fn an_isolated_retry_after_reduces_no_share() {
         let mut now = crate::model::clock::now();
         let mut throttle = ThrottleShare::default();
         throttle.throttled(now, Some(Duration::from_secs(86_400 * 3)));
@@ -328,7 +328,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn always_between_the_least_and_one(steps in proptest::collection::vec((0_u64..500, any::<bool>()), 1..500)) {
+        fn the_throttle_share_stays_within_its_bounds(steps in proptest::collection::vec((0_u64..500, any::<bool>()), 1..500)) {
             let mut now = crate::model::clock::now();
             let mut throttle = ThrottleShare::default();
             for (gap, refused) in steps {

@@ -533,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_credentials_are_suspect_only_if_they_worked() {
+    fn refused_credentials_are_suspect_only_after_a_success() {
         let now = crate::model::clock::now() + Duration::from_secs(3_600);
         let tracker = Tracker::new();
         let refused = Outcome::new(Verdict::Denied, Sent::Maybe).naming_the_credential();
@@ -564,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_connections_break_together_has_one_fault() {
+    fn connections_that_break_together_count_as_one_fault() {
         let t0 = crate::model::clock::now();
         let tracker = Tracker::new();
         let broken = Outcome { broken: true, ..FAULT };
@@ -593,7 +593,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_dropped_is_no_measurement() {
+    fn a_dropped_attempt_is_no_latency_sample() {
         let now = crate::model::clock::now() + Duration::from_secs(10);
         let tracker = Tracker::new();
         for _ in 0..30 {
@@ -634,7 +634,7 @@ mod tests {
 
     /// The endpoint was dead before anything was learnt of it, and may only be far away.
     #[test]
-    fn a_probe_of_the_unknown_is_given_more_time_after_many_that_were_overtaken() {
+    fn overtaken_probes_of_an_unknown_endpoint_get_more_time() {
         let now = crate::model::clock::now();
         let tracker = Tracker::new();
         let work: Work = OpClass::Read.into();

@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn forgets_by_the_clock() {
+    fn the_window_forgets_by_the_clock() {
         let t0 = crate::model::clock::now();
         let mut window = Window::new(Duration::from_secs(1));
         for i in 0..10 {
@@ -107,7 +107,7 @@ mod tests {
     proptest! {
         /// Against a list of all events: nothing older than the window counts, everything younger than nine tenths does.
         #[test]
-        fn agrees_with_a_full_list(gaps in proptest::collection::vec((0_u64..400, any::<bool>()), 1..200)) {
+        fn the_window_agrees_with_a_full_list(gaps in proptest::collection::vec((0_u64..400, any::<bool>()), 1..200)) {
             let mut now = crate::model::clock::now();
             let mut window = Window::new(Duration::from_secs(1));
             let mut all = Vec::new();

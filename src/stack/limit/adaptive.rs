@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_limited_and_given_room_again() {
+    fn a_queueing_endpoint_is_limited_and_later_released() {
         let mut now = crate::model::clock::now();
         let mut policy = Adaptive::default();
         run(&mut policy, &mut now, 1_000, 12 * MS, 4);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_became_slower_is_let_go() {
+    fn a_merely_slower_endpoint_is_not_kept_limited() {
         let mut now = crate::model::clock::now();
         let mut policy = Adaptive::default();
         run(&mut policy, &mut now, 1_000, 10 * MS, 10);
@@ -392,7 +392,7 @@ mod tests {
 
     /// Objects of all sizes look like a queue by chance. Under a limit fewer attempts end, while many wait.
     #[test]
-    fn a_limit_that_lets_fewer_end_goes() {
+    fn a_limit_that_lowers_throughput_is_lifted() {
         let mut now = crate::model::clock::now();
         let mut policy = Adaptive::default();
         run(&mut policy, &mut now, 1_000, 20 * MS, 10);
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_nobody_meets_is_forgotten() {
+    fn an_unused_limit_is_forgotten() {
         let mut now = crate::model::clock::now();
         let mut policy = Adaptive::default();
         run(&mut policy, &mut now, 1_000, 12 * MS, 4);
@@ -423,7 +423,7 @@ mod tests {
         /// Whatever comes: with few under way, or with most of the answers in time, there is no limit; and there is none
         /// that lets nothing pass.
         #[test]
-        fn no_limit_without_cause(
+        fn a_steady_endpoint_is_never_limited(
             attempts in proptest::collection::vec((0_u64..50, 1_u64..2_000, any::<bool>(), 0_u32..1_024), 100..1_000),
         ) {
             let start = crate::model::clock::now();

@@ -96,7 +96,7 @@ fn three_at_once(endpoint: &Endpoint, acts: [fn(&Endpoint); 3]) {
 }
 
 #[test]
-fn never_more_under_way_than_allowed_and_every_place_is_given_back() {
+fn concurrency_stays_within_its_limit_and_no_slot_leaks() {
     for most in [1, 2] {
         explore(move || {
             let endpoint = Endpoint::new(Admission::with(None, most), most as usize);
@@ -126,7 +126,7 @@ fn never_more_under_way_than_allowed_and_every_place_is_given_back() {
 }
 
 #[test]
-fn never_more_than_the_rate_and_no_turn_is_lost() {
+fn admission_stays_within_the_rate_and_loses_no_turn() {
     for (per_second, burst) in [(10.0, 1), (20.0, 2)] {
         explore(move || {
             let endpoint = Endpoint::new(Admission::new(Some(per_second)), 3);
@@ -139,7 +139,7 @@ fn never_more_than_the_rate_and_no_turn_is_lost() {
 }
 
 #[test]
-fn one_that_queues_and_is_dropped_gives_back_its_place() {
+fn a_dropped_queued_attempt_frees_its_slot() {
     explore(|| {
         // Given a rate of one call each 40 ms, a burst of two and a patience of 50 ms,
         let endpoint = Endpoint::new(Admission::new(Some(25.0)), 2);

@@ -46,7 +46,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn less_than_one_call_a_second() {
+    fn rates_below_one_call_a_second_are_honoured() {
         let now = crate::model::clock::now();
         let mut rate = Rate::new(0.5);
         assert_eq!(rate.admit(now, Duration::ZERO), Ok(Duration::ZERO));
@@ -60,7 +60,7 @@ mod tests {
     proptest! {
         /// Whatever the arrivals, no second sees more than the capacity plus a burst, and a saturated limiter passes it all.
         #[test]
-        fn never_more_than_capacity_and_burst(capacity in 1.0_f64..2_000.0, gaps in proptest::collection::vec(0_u64..5_000, 100..2_000)) {
+        fn admission_stays_within_capacity_and_burst(capacity in 1.0_f64..2_000.0, gaps in proptest::collection::vec(0_u64..5_000, 100..2_000)) {
             let start = crate::model::clock::now();
             let mut now = start;
             let mut rate = Rate::new(capacity);

@@ -239,7 +239,7 @@ mod tests {
     use tower::{ServiceExt, service_fn};
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_nowhere_else_to_go_waits_for_a_place() {
+    async fn an_attempt_without_an_alternative_waits_for_a_slot() {
         let slow = service_fn(|_: Call<()>| async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             Ok::<_, BoxError>(())
@@ -258,7 +258,7 @@ mod tests {
     /// A hundred attempts at once where the endpoint serves one at a time, with no other endpoint: each is sent when
     /// its turn comes, in the order of arrival. Attempts that leave meanwhile cost the others nothing.
     #[tokio::test(start_paused = true)]
-    async fn who_waits_comes_in_turn() {
+    async fn waiting_attempts_are_served_in_order() {
         let served = Arc::new(std::sync::Mutex::new(Vec::new()));
         let all = served.clone();
         let slow = service_fn(move |call: Call<usize>| {
@@ -297,7 +297,7 @@ mod tests {
     /// The standby has one place, free again after 50 ms. A hedge that waited for the place would be back before the
     /// first.
     #[tokio::test(start_paused = true)]
-    async fn a_hedge_waits_in_no_line() {
+    async fn a_hedge_never_queues() {
         let ms = Duration::from_millis;
         let client = Failover::builder()
             .endpoint(Endpoint::new("home", 100))

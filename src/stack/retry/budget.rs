@@ -217,7 +217,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_tenth_of_the_calls_and_ten_seconds_of_it() {
+    fn a_tenth_of_the_calls_stays_available_for_ten_seconds() {
         let t0 = crate::model::clock::now();
         let budget = Budget::new(0.1, 0.0);
         for i in 0..1_000 {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refund_is_the_token_again() {
+    fn a_refund_restores_the_token() {
         let now = crate::model::clock::now();
         let budget = Budget::new(0.0, 0.1);
         assert!(budget.withdraw(now) && !budget.withdraw(now));
@@ -240,7 +240,7 @@ mod tests {
     proptest! {
         /// Over any history, the budget grants at most a tenth of the calls, one a second, and the first bank of ten.
         #[test]
-        fn never_more_than_its_share(steps in proptest::collection::vec((0_u64..500, any::<bool>()), 1..2_000)) {
+        fn grants_stay_within_the_budget(steps in proptest::collection::vec((0_u64..500, any::<bool>()), 1..2_000)) {
             let t0 = crate::model::clock::now();
             let (mut now, mut calls, mut granted) = (t0, 0_u32, 0_u32);
             let budget = Budget::default();

@@ -37,7 +37,7 @@ fn budget() -> Budget {
 }
 
 #[test]
-fn one_token_is_granted_once() {
+fn a_token_is_granted_once() {
     explore(|| {
         let budget = budget();
         assert_eq!(at_once(&budget, [withdraw; 3]), 1);
@@ -46,7 +46,7 @@ fn one_token_is_granted_once() {
 }
 
 #[test]
-fn no_deposit_is_lost_and_no_more_is_granted_than_deposits_and_floor() {
+fn no_deposit_is_lost_and_grants_stay_within_the_budget() {
     explore(|| {
         let budget = budget();
         let deposit = |budget: &Budget| {
@@ -80,7 +80,7 @@ fn a_refund_is_neither_lost_nor_doubled() {
 }
 
 #[test]
-fn callers_whose_clocks_were_read_in_another_order_lose_nothing() {
+fn reordered_clock_readings_lose_no_token() {
     explore(|| {
         let budget = budget();
         // A second later a tenth more is there, which is no whole token.
@@ -97,7 +97,7 @@ fn callers_whose_clocks_were_read_in_another_order_lose_nothing() {
 }
 
 #[test]
-fn that_it_is_used_up_is_told_once() {
+fn exhaustion_is_reported_once() {
     explore(|| {
         let tell = |budget: &Budget| usize::from(budget.may_tell(clock::now()));
         assert_eq!(at_once(&budget(), [tell; 3]), 1);

@@ -114,7 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_table() {
+    fn retries_follow_verdict_and_safety() {
         use Decision::{Return, TryAgain};
         let rows = [
             (Verdict::Success, Sent::Maybe, false, [Return, Return, Return]),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_is_that_of_whoever_asked_for_least() {
+    fn the_shortest_retry_after_decides_the_wait() {
         let leg = |endpoint, seconds: Option<u64>| {
             let outcome = Outcome::new(Verdict::Throttled, Sent::Maybe);
             LegRecord {
@@ -188,7 +188,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_wait_exceeds_its_cap(seed: u64) {
+        fn backoff_never_exceeds_its_cap(seed: u64) {
             let settings = Settings::default();
             let waits: Vec<_> = settings.waits(&mut fastrand::Rng::with_seed(seed)).take(12).collect();
             for (round, wait) in waits.iter().enumerate() {

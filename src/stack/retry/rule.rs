@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rule_repeats_a_write_that_must_happen_once_and_may_have_been_applied() {
+    fn no_rule_repeats_a_once_only_write_that_may_be_applied() {
         for (outcome, safety) in cases() {
             let ended = Some(Ended::Judged(outcome));
             let succeeded = outcome.verdict == Verdict::Success;
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_says_nothing_of_what_nobody_judged() {
+    fn a_rule_does_not_apply_to_unjudged_attempts() {
         for (succeeded, safety) in [
             (true, Safety::ReadOnly),
             (false, Safety::ReadOnly),

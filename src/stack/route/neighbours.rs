@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table() {
+    fn endpoints_are_left_beside_healthier_neighbours() {
         let well = Neighbour {
             tier: 1,
             ..with(0.0, 12, 14)

@@ -136,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn a_sick_one_spills_in_proportion() {
+    fn a_sick_endpoint_spills_in_proportion() {
         let all = [candidate(0, 0, 0.5, 1.0), candidate(1, 1, 1.0, 1.0)];
         assert!((shares(&all)[1] - 0.3).abs() < 0.01, "{:?}", shares(&all));
     }
 
     #[test]
-    fn an_open_one_gets_nothing_and_none_open_gives_none() {
+    fn open_endpoints_get_no_traffic() {
         let all = [candidate(0, 0, 0.0, 1.0), candidate(1, 1, 0.1, 1.0)];
         assert_eq!(shares(&all)[0], 0.0);
         assert!((shares(&all)[1] - 1.0).abs() < 0.01);
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_throttling_one_gets_what_it_bears_and_no_more() {
+    fn a_throttling_endpoint_gets_what_it_bears_and_no_more() {
         let mut all = [candidate(0, 0, 1.0, 1.0), candidate(1, 1, 1.0, 1.0)];
         all[0].admitted = 0.5;
         assert!((shares(&all)[0] - 0.5).abs() < 0.01, "{:?}", shares(&all));
     }
 
     #[test]
-    fn within_a_tier_the_cheapest_wins_and_a_ramp_makes_expensive() {
+    fn within_a_tier_the_cheapest_wins_and_a_ramp_raises_the_cost() {
         let all = [candidate(0, 0, 1.0, 2.0), candidate(1, 0, 1.0, 1.0)];
         assert_eq!(choose(&all, 0.5), Some(1));
         let all = [candidate(0, 0, 1.0, 2.0), candidate(1, 0, 0.1, 1.0)];
@@ -167,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn always_someone_with_a_share_if_there_is_one(
+        fn an_endpoint_with_a_share_is_always_chosen(
             raw in proptest::collection::vec((0_u8..4, 0.0_f64..=1.0, 0.0_f64..1e9, any::<bool>()), 0..8),
             draw in 0.0_f64..1.0,
         ) {

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn before_the_answer_and_within_a_body() {
+    fn patience_differs_before_the_answer_and_within_a_body() {
         assert_eq!(PATIENCE.ends(&asked()), at(250));
         let flowing = Seen {
             received: 5,
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_what_is_left_but_never_less_than_the_floor() {
+    fn patience_is_half_the_remaining_time_but_at_least_the_floor() {
         let hurried = Patience {
             deadline: Some(at(3_000)),
             ..PATIENCE
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_that_has_not_begun_waits_as_for_an_answer() {
+    fn an_unstarted_upload_is_timed_like_a_wait_for_the_answer() {
         let connecting = Seen {
             to_send: Some(MIB),
             ..asked()
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_moves_in_the_steps_of_a_send_buffer() {
+    fn upload_patience_covers_one_send_buffer() {
         // As seen on loopback at 0.5 MB/s.
         let unlearnt = Patience { rate: None, ..PATIENCE };
         let after = |sent, ms| Seen {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_was_sent_is_given_time_to_arrive() {
+    fn a_sent_body_has_time_to_arrive() {
         let sent = |bytes, ms| Seen {
             to_send: Some(bytes),
             sent: bytes,

@@ -82,7 +82,7 @@ fn assert_around(took: Duration, expected: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_flows_may_take_as_long_as_it_takes() {
+async fn a_flowing_body_is_never_timed_out() {
     for limit in [unlearnt(), learnt()] {
         let (result, took) = attempt(limit, read(), |progress| async move {
             progress.begin(0);
@@ -100,7 +100,7 @@ async fn a_body_that_flows_may_take_as_long_as_it_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stops_is_given_up_a_second_later() {
+async fn a_stalled_body_times_out_after_a_second() {
     let (result, took) = attempt(learnt(), read(), |progress| async move {
         progress.begin(0);
         for _ in 0..10 {
@@ -120,7 +120,7 @@ async fn a_body_that_stops_is_given_up_a_second_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_and_then_nothing() {
+async fn a_head_without_a_body_times_out() {
     let (result, took) = attempt(learnt(), read(), |progress| async move {
         progress.begin(0);
         sleep(ms(100)).await;
@@ -133,7 +133,7 @@ async fn a_head_and_then_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_byte_now_and_then_is_as_good_as_none() {
+async fn a_trickling_body_times_out() {
     for (every, bytes, at_most) in [
         (1_000, 1, 2_000),
         (100, 1, 2_000),
@@ -159,7 +159,7 @@ async fn a_byte_now_and_then_is_as_good_as_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_line_is_none() {
+async fn a_slow_but_steady_line_does_not_time_out() {
     // 17 KiB a second in any pieces.
     for (every, bytes) in [(10, 175), (100, 1_750), (900, 15_700)] {
         let (result, _) = attempt(learnt(), read(), move |progress| async move {
@@ -176,7 +176,7 @@ async fn a_slow_line_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_the_first_byte_the_limit_is_as_ever_whatever_is_to_come() {
+async fn the_expected_size_does_not_delay_the_first_byte_limit() {
     for (limit, expected) in [(unlearnt(), 1_000), (learnt(), 250)] {
         // 8 s for 8 MiB, if nobody told.
         let record = read().allowing(ms(8_000));
@@ -191,14 +191,14 @@ async fn before_the_first_byte_the_limit_is_as_ever_whatever_is_to_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_tells_the_bytes_are_given_time() {
+async fn without_progress_reports_the_size_extends_the_limit() {
     let (result, took) = attempt(unlearnt(), read().allowing(ms(8_000)), |_| pending()).await;
     assert_eq!(result.unwrap_err().waited_for, WaitedFor::Answer);
     assert_around(took, ms(9_000));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_may_take_as_long_as_it_takes_and_so_may_what_lies_in_buffers() {
+async fn a_flowing_upload_is_never_timed_out_nor_buffered_bytes() {
     // As seen of a socket: 2.75 MB are taken over at once, and the rest as it leaves, at 0.5 MB/s.
     let record = write();
     record.set_deadline(clock::now() + ms(40_000));
@@ -219,7 +219,7 @@ async fn an_upload_may_take_as_long_as_it_takes_and_so_may_what_lies_in_buffers(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_fits_into_the_buffers() {
+async fn a_fully_buffered_upload_has_time_to_drain() {
     let (result, _) = attempt(unlearnt(), write(), |progress| async move {
         progress.begin(2_500_000);
         progress.sent(2_500_000);
@@ -231,7 +231,7 @@ async fn an_upload_that_fits_into_the_buffers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_stops_and_one_that_is_not_answered() {
+async fn stalled_and_unanswered_uploads_time_out() {
     let stops = attempt(learnt(), write(), |progress| async move {
         progress.begin(8 << 20);
         progress.sent(2 << 20);
@@ -253,7 +253,7 @@ async fn an_upload_that_stops_and_one_that_is_not_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_leaves_time_for_another_attempt_but_does_not_end_for_it() {
+async fn a_flowing_body_is_not_cut_short_for_another_attempt() {
     let hurried = |deadline| {
         let record = read();
         record.set_deadline(clock::now() + ms(deadline));
@@ -274,7 +274,7 @@ async fn a_body_leaves_time_for_another_attempt_but_does_not_end_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_was_said_is_one_on_the_whole() {
+async fn a_fixed_limit_bounds_the_whole_attempt() {
     let (result, took) = attempt(Limit::fixed(ms(300)), read(), |progress| async move {
         loop {
             progress.received(MIB);
@@ -301,7 +301,7 @@ async fn answer(after: u64) -> io::Result<u64> {
 const NEVER: u64 = 1 << 40;
 
 #[tokio::test(start_paused = true)]
-async fn what_ran_into_a_limit_gets_a_longer_one_within_its_call() {
+async fn each_timeout_lengthens_the_next_limit_of_the_call() {
     let client = endpoints([NEVER, NEVER, NEVER]);
     let error = client.idempotent_write(answer).deadline(ms(60_000)).await.unwrap_err();
     let took: Vec<_> = error
@@ -325,7 +325,7 @@ async fn what_ran_into_a_limit_gets_a_longer_one_within_its_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_primary_that_is_dead_from_the_beginning_costs_a_second() {
+async fn a_primary_dead_from_the_start_costs_a_second() {
     let client = endpoints([NEVER, 10]);
     let start = clock::now();
     assert_eq!(client.read(answer).await.unwrap(), 10);
@@ -333,7 +333,7 @@ async fn a_primary_that_is_dead_from_the_beginning_costs_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_nothing_is_learnt_what_is_only_far_away_goes_on() {
+async fn an_unknown_slow_attempt_goes_on_beside_its_hedge() {
     // The second is asked after a second, and is slower yet.
     let client = endpoints([3_500, 4_500]);
     let start = clock::now();
@@ -344,7 +344,7 @@ async fn while_nothing_is_learnt_what_is_only_far_away_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_on_for_half_of_what_is_left() {
+async fn an_unknown_attempt_goes_on_for_half_the_remaining_time() {
     let client = endpoints([NEVER, NEVER]);
     let error = client.read(answer).deadline(ms(8_000)).await.unwrap_err();
     assert_eq!(error.attempts()[0].elapsed().unwrap().as_millis(), 4_000);
@@ -352,7 +352,7 @@ async fn it_goes_on_for_half_of_what_is_left() {
 
 /// Quick objects at first, then large objects among them, which take 400 ms at every endpoint.
 #[tokio::test(start_paused = true)]
-async fn what_is_slow_at_both_is_learnt_and_condemns_nobody() {
+async fn slowness_at_both_endpoints_condemns_neither() {
     let client = endpoints([5, 12]);
     for _ in 0..50 {
         client.read(answer).await.unwrap();
@@ -373,7 +373,7 @@ async fn what_is_slow_at_both_is_learnt_and_condemns_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_third_is_asked_when_two_are_silent() {
+async fn a_third_endpoint_is_asked_when_two_are_silent() {
     let client = endpoints([5, 5, 12]);
     for _ in 0..50 {
         client.read(answer).await.unwrap();
@@ -391,7 +391,7 @@ async fn a_third_is_asked_when_two_are_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_else_can_be_asked_it_ends_after_a_second() {
+async fn without_an_alternative_an_attempt_ends_after_a_second() {
     for pinned in [false, true] {
         let client = if pinned {
             endpoints([NEVER, 10])
@@ -406,7 +406,7 @@ async fn where_nobody_else_can_be_asked_it_ends_after_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_flows_is_not_asked_for_twice() {
+async fn a_flowing_body_is_not_hedged() {
     let client = endpoints([20, 20]);
     for _ in 0..50 {
         client.read(answer).await.unwrap();
@@ -433,7 +433,7 @@ async fn a_body_that_flows_is_not_asked_for_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_budget_refuses_while_nothing_is_learnt_is_asked_for_again() {
+async fn a_hedge_refused_by_the_budget_is_tried_again() {
     // More calls in the first second than the budget repairs at once.
     let client = endpoints([NEVER, 10]);
     let calls = (0..600).map(|number| {
@@ -449,7 +449,7 @@ async fn what_the_budget_refuses_while_nothing_is_learnt_is_asked_for_again() {
 }
 
 #[test]
-fn an_attempt_of_which_somebody_tells_is_on_record() {
+fn reported_progress_is_on_record() {
     let call = Call::on_record((), read());
     assert_eq!(call.record().first_byte(call.leg()), None);
     call.progress().received(100);
@@ -462,7 +462,7 @@ fn an_attempt_of_which_somebody_tells_is_on_record() {
 
 /// Objects that take 300 ms at every endpoint, for callers with 330 ms.
 #[tokio::test(start_paused = true)]
-async fn what_is_there_just_before_the_deadline_is_waited_for() {
+async fn an_answer_just_before_the_deadline_is_awaited() {
     let client = endpoints([3, 5]);
     for _ in 0..50 {
         client.read(answer).await.unwrap();
@@ -479,7 +479,7 @@ async fn what_is_there_just_before_the_deadline_is_waited_for() {
 
 /// No second attempt would show that the write is only slow.
 #[tokio::test(start_paused = true)]
-async fn a_write_that_must_happen_once_may_become_slow() {
+async fn a_once_only_write_may_become_slow() {
     let client = endpoints([5]);
     for _ in 0..50 {
         client.write(answer).await.unwrap();

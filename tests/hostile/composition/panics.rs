@@ -25,37 +25,37 @@ use std::{
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
-        Promise::OwnCode.paused("composition::a_listener_that_panics_wedges_no_endpoint", || async {
+        Promise::OwnCode.paused("composition::a_panicking_listener_wedges_no_endpoint", || async {
             for safety in [Safety::ReadOnly, Safety::Idempotent] {
                 a_listener_that_panics_wedges_no_endpoint(safety).await;
             }
         }),
         Promise::OwnCode.paused(
-            "composition::a_listener_that_panics_harms_no_call",
+            "composition::a_panicking_listener_harms_no_call",
             a_listener_that_panics_harms_no_call,
         ),
         Promise::OwnCode.paused(
-            "composition::a_call_listener_that_panics_harms_its_own_call_only",
+            "composition::a_panicking_call_listener_harms_its_own_call_only",
             a_call_listener_that_panics_harms_its_own_call_only,
         ),
         Promise::OwnCode.paused(
-            "composition::a_classify_that_panics_harms_its_own_call_only",
+            "composition::a_panicking_classify_harms_its_own_call_only",
             a_classify_that_panics_harms_its_own_call_only,
         ),
         Promise::OwnCode.paused(
-            "composition::a_closure_that_panics_harms_its_own_call_only",
+            "composition::a_panicking_closure_harms_its_own_call_only",
             a_closure_that_panics_harms_its_own_call_only,
         ),
         Promise::OwnCode.paused(
-            "composition::a_rule_that_panics_harms_its_own_call_only",
+            "composition::a_panicking_rule_harms_its_own_call_only",
             a_rule_that_panics_harms_its_own_call_only,
         ),
         Promise::OwnCode.paused(
-            "composition::a_probe_that_panics_is_followed_by_another",
+            "composition::a_panicking_probe_is_followed_by_another",
             a_probe_that_panics_is_followed_by_another,
         ),
         Promise::Credentials.paused(
-            "composition::a_source_of_credentials_that_panics_costs_one_fetch",
+            "composition::a_panicking_credential_source_costs_one_fetch",
             a_source_of_credentials_that_panics_costs_one_fetch,
         ),
     ]

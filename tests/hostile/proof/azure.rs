@@ -42,7 +42,7 @@ const UNREADABLE: [(&str, &str); 14] = [
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
-        Promise::Proven.trial("proof::azure_a_gateway_is_not_believed", || async {
+        Promise::Proven.trial("proof::azure_gateway_responses_prove_nothing", || async {
             for (status, headers, body) in GATEWAYS.into_iter().chain(PORTALS) {
                 let server = crate::script::always(status, headers, body).await;
                 let store = at(&server);

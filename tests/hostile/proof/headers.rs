@@ -123,7 +123,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 is_readable(name, b"K\xf6ln").await;
             }
         }),
-        Promise::Words.trial("proof::s3_an_unreadable_header_is_told_of_once", || async {
+        Promise::Words.trial("proof::s3_an_unreadable_header_is_reported_once", || async {
             let heard = Heard::default();
             let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(heard.clone()));
             is_readable("x-amz-tagging-count", b"three").await;

@@ -113,12 +113,12 @@ pub(super) fn trials() -> Vec<Trial> {
                 nobody_believes(at, page).await;
             }
         }),
-        Promise::Proven.trial("proof::s3_a_gateways_success_is_none", || async {
+        Promise::Proven.trial("proof::s3_a_gateways_success_is_no_success", || async {
             for page in PORTALS {
                 nobody_believes(at, page).await;
             }
         }),
-        Promise::Proven.trial("proof::s3_a_store_that_marks_nothing_is_asked_again", || async {
+        Promise::Proven.trial("proof::s3_absence_without_a_request_id_is_confirmed", || async {
             let server = script::serve(|asked| async move { without_marks(&asked) }).await;
             let store = at(&server);
             let absent = store.head(Head::new(key())).await.unwrap_err();
@@ -128,7 +128,7 @@ pub(super) fn trials() -> Vec<Trial> {
             assert_eq!(methods(&server)[2..], ["DELETE", "GET bytes=0-0"]);
             store.warm_up().await.unwrap();
         }),
-        Promise::Proven.trial("proof::s3_what_is_there_by_its_body_is_no_absence", || async {
+        Promise::Proven.trial("proof::s3_a_body_that_shows_the_object_is_no_absence", || async {
             // An empty object answers 416, another its first byte.
             let empty = store(|| answer(404, &[], ""), || s3_refusal(416, "InvalidRange")).await;
             let full = || answer(206, &[("etag", "\"1\""), ("content-range", "bytes 0-0/9")], "x");
@@ -157,7 +157,7 @@ pub(super) fn trials() -> Vec<Trial> {
             }
             assert_eq!(methods(&server), ["HEAD", "GET bytes=0-0", "HEAD", "HEAD"]);
         }),
-        Promise::Proven.trial("proof::s3_marks_have_the_names_that_the_store_gives_them", || async {
+        Promise::Proven.trial("proof::s3_request_ids_are_read_under_each_stores_name", || async {
             let marked = || answer(404, &[("x-oss-request-id", "REQ42")], "");
             let server = store(marked, || s3_refusal(404, "NoSuchKey")).await;
             let store = at(&server).with_marks(preset::ALIBABA_OSS_MARKS);
@@ -175,7 +175,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 ["HEAD", "GET bytes=0-0", "HEAD", "GET bytes=0-0"]
             );
         }),
-        Promise::Proven.trial("proof::write_once_hears_no_absence_from_gateways", || async {
+        Promise::Proven.trial("proof::write_once_takes_no_absence_from_gateways", || async {
             for (status, headers, body) in GATEWAYS {
                 let a = script::always(status, headers, body).await;
                 let b = script::always(status, headers, body).await;
@@ -189,7 +189,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
             }
         }),
-        Promise::Proven.trial("proof::write_once_needs_the_word_of_both_stores", || async {
+        Promise::Proven.trial("proof::write_once_needs_absence_at_both_stores", || async {
             // The object is at b, and a gateway stands before it; a says honestly that it has none.
             let a = script::serve(|_| async { s3_refusal(404, "NoSuchKey") }).await;
             let b = script::always(404, &[("server", "envoy")], "").await;

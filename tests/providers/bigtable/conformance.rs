@@ -14,7 +14,7 @@ use evenkeel::{
 use std::time::Duration;
 
 #[tokio::test]
-async fn a_table_of_bigtable() {
+async fn a_bigtable_passes_the_suite() {
     let Some(one) = emulator("the conformance suite").await else {
         return;
     };
@@ -34,7 +34,7 @@ async fn a_table_of_bigtable() {
 }
 
 #[tokio::test]
-async fn values_larger_than_grpc_takes_by_itself() {
+async fn values_beyond_grpcs_default_limit_round_trip() {
     let Some(emulator) = emulator("large values").await else {
         return;
     };
@@ -76,7 +76,7 @@ async fn values_larger_than_grpc_takes_by_itself() {
 }
 
 #[tokio::test]
-async fn a_page_of_what_has_expired_goes_on() {
+async fn a_scan_continues_past_a_page_of_expired_rows() {
     let Some(emulator) = emulator("scans over what has expired").await else {
         return;
     };

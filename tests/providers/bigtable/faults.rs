@@ -23,7 +23,7 @@ use tokio::{
 const NOT_IN_TURN: Duration = Duration::from_secs(15);
 
 #[tokio::test]
-async fn harm_to_a_connection_in_use() {
+async fn broken_connections_in_use_have_the_expected_outcome() {
     use Sent::Maybe;
     use Verdict::Faulty;
     let Some(emulator) = emulator("harm to a connection in use").await else {
@@ -81,7 +81,7 @@ async fn harm_to_a_connection_in_use() {
 }
 
 #[tokio::test]
-async fn harm_while_connecting_is_not_sent() {
+async fn failed_connects_are_unsent() {
     let Some(emulator) = emulator("harm while connecting").await else {
         return;
     };
@@ -121,7 +121,7 @@ async fn harm_while_connecting_is_not_sent() {
 }
 
 #[tokio::test]
-async fn one_connection_that_is_left_when_it_falls_silent() {
+async fn a_silent_connection_is_replaced() {
     let Some(emulator) = emulator("a connection that falls silent").await else {
         return;
     };
@@ -158,7 +158,7 @@ async fn one_connection_that_is_left_when_it_falls_silent() {
 /// A connection that ended between two calls is not connected again behind our back: the call that meets its end is unsent,
 /// and the next has a new one.
 #[tokio::test]
-async fn a_connection_that_ended_is_made_anew() {
+async fn a_closed_connection_is_replaced_after_one_unsent_call() {
     let Some(emulator) = emulator("a connection that ended between two calls").await else {
         return;
     };
@@ -182,7 +182,7 @@ async fn a_connection_that_ended_is_made_anew() {
 
 /// Google ends connections that are idle, or an hour old. Nobody meets that.
 #[tokio::test]
-async fn a_connection_that_ended_while_idle_is_not_met() {
+async fn a_connection_closed_while_idle_fails_no_call() {
     let Some(emulator) = emulator("a connection that ended while nobody used it").await else {
         return;
     };
@@ -206,7 +206,7 @@ async fn a_connection_that_ended_while_idle_is_not_met() {
 }
 
 #[tokio::test]
-async fn a_drip_is_slow_and_right() {
+async fn a_dripping_answer_is_slow_and_correct() {
     let Some(emulator) = emulator("a drip").await else {
         return;
     };
@@ -220,7 +220,7 @@ async fn a_drip_is_slow_and_right() {
 }
 
 #[tokio::test]
-async fn a_client_whose_answers_are_lost_meets_no_false_conflict() {
+async fn lost_answers_cause_no_false_conflict() {
     let Some(emulator) = emulator("a client whose answers are lost").await else {
         return;
     };

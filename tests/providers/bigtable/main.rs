@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![expect(clippy::disallowed_methods, reason = "the crate's clock is its own")]
 
-mod answers;
 #[path = "../support/authority.rs"]
 mod authority;
 mod conformance;
@@ -15,6 +14,7 @@ mod process;
 mod races;
 #[path = "../support/relay.rs"]
 mod relay;
+mod responses;
 mod tls;
 #[path = "../../support/tried.rs"]
 mod tried;

@@ -56,7 +56,7 @@ async fn before(server: SocketAddr, authority: &Authority, protocols: &[&str]) -
 }
 
 #[tokio::test]
-async fn a_table_over_tls() {
+async fn a_bigtable_over_tls_trusts_only_its_authority() {
     if let Ok(addr) = std::env::var(SERVER) {
         return under_this_authority(&addr).await;
     }
@@ -72,7 +72,7 @@ async fn a_table_over_tls() {
     let part = |addr: SocketAddr| {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["--exact", "tls::a_table_over_tls"])
+            .args(["--exact", "tls::a_bigtable_over_tls_trusts_only_its_authority"])
             .env("SSL_CERT_FILE", files.path().join("root.pem"))
             .env_remove("SSL_CERT_DIR")
             .env(SERVER, addr.to_string());

@@ -14,7 +14,7 @@ use evenkeel::{
 use futures_util::future::join_all;
 
 #[tokio::test]
-async fn on_the_emulator() {
+async fn a_cosmos_container_passes_the_suite() {
     let account = Account::new(&[], None).await;
     let orders = account.orders().await;
     orders.warm_up().await.unwrap();
@@ -26,14 +26,14 @@ async fn on_the_emulator() {
 }
 
 #[tokio::test]
-async fn concurrent_writers() {
+async fn concurrent_writers_have_one_winner() {
     let account = Account::new(&[], None).await;
     races(account.orders().await).await;
 }
 
 /// The account is one endpoint: its SDK reads in the other region, evenkeel has nothing to do.
 #[tokio::test]
-async fn a_region_goes_offline() {
+async fn reads_survive_a_region_that_goes_offline() {
     let account = Account::new(&[], None).await;
     let client = KvClient::builder()
         .endpoint(Endpoint::new("azure", account.orders().await))
@@ -53,7 +53,7 @@ async fn a_region_goes_offline() {
 
 /// What has used its request units up says so at once, and for how long; another endpoint takes over.
 #[tokio::test]
-async fn request_units_run_out() {
+async fn exhausted_request_units_are_throttled() {
     let small = Account::new(&[], Some(400)).await;
     let orders = small.orders().await;
     let mut error = None;
@@ -76,7 +76,7 @@ async fn request_units_run_out() {
 
 /// An expired item that nobody has removed is as good as none.
 #[tokio::test]
-async fn what_has_expired_may_be_created_by_one() {
+async fn an_expired_item_may_be_created_once() {
     let account = Account::new(&[], None).await;
     let orders = account.orders().await;
     let expired = serde_json::json!({

@@ -56,7 +56,7 @@ async fn meets(what: &str, result: FaultInjectionResultBuilder) -> [ProviderErro
 }
 
 #[tokio::test]
-async fn what_the_account_says() {
+async fn refusals_of_the_account_have_the_expected_outcome() {
     let throttled = Outcome::new(Verdict::Throttled, Sent::Maybe);
     use FaultInjectionErrorType::*;
     for (fault, expected) in [
@@ -80,7 +80,7 @@ async fn what_the_account_says() {
 }
 
 #[tokio::test]
-async fn what_the_way_does() {
+async fn connection_failures_have_the_expected_outcome() {
     for met in meets("refused", error(FaultInjectionErrorType::ConnectionError)).await {
         assert_eq!(met.outcome(), UNSENT, "{met:?}");
     }
@@ -94,7 +94,7 @@ async fn what_the_way_does() {
 }
 
 #[tokio::test]
-async fn what_credentials_and_gateways_say() {
+async fn credential_refusals_and_gateway_pages_are_told_apart() {
     let naming = Outcome::new(Verdict::Denied, Sent::Maybe).naming_the_credential();
     for (status, body, expected) in [
         (StatusCode::Unauthorized, "{}", naming),
@@ -136,7 +136,7 @@ impl TokenCredential for Entra {
 
 /// The SDK asks for a token with every request; the keeper answers.
 #[tokio::test]
-async fn kept_tokens() {
+async fn a_keepers_tokens_are_used_for_every_request() {
     let entra = Entra::default();
     let keeper = Keeper::azure("entra", Arc::new(entra.clone()), ["https://cosmos.azure.com/.default"]);
     let orders = Account::by_token(Arc::new(keeper.clone())).await.orders().await;
@@ -160,7 +160,7 @@ async fn kept_tokens() {
 
 /// What was stored and not confirmed is no conflict with itself; where nobody can tell, the error says that, too.
 #[tokio::test]
-async fn a_lost_answer_is_recognised() {
+async fn a_write_with_a_lost_answer_recognises_itself() {
     let rules = fault("lost", error(FaultInjectionErrorType::ResponseTimeoutAfterService));
     let orders = Account::new(&rules, None).await.orders().await;
     let version = orders.put(put("swapped", "before")).await.unwrap().version;

@@ -207,7 +207,7 @@ fn rule(json: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn what_the_way_does() {
+async fn connection_failures_have_the_expected_outcome() {
     for (fault, expected) in [
         (Fault::Refuse, UNSENT),
         (Fault::ResetBeforeRequest, FAULTY),
@@ -225,7 +225,7 @@ async fn what_the_way_does() {
 }
 
 #[tokio::test]
-async fn what_it_says() {
+async fn refusals_have_the_expected_outcome() {
     let denied = Outcome::new(Verdict::Denied, Sent::Maybe);
     let throttled = Outcome::new(Verdict::Throttled, Sent::Maybe);
     for (fault, expected) in [
@@ -245,7 +245,7 @@ async fn what_it_says() {
 }
 
 #[tokio::test]
-async fn a_black_hole() {
+async fn connecting_to_a_black_hole_is_unsent() {
     let behind = Behind::a(Fault::HangConnect).await;
     behind.timeline.start_now();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -258,7 +258,7 @@ async fn a_black_hole() {
 }
 
 #[tokio::test]
-async fn half_an_answer() {
+async fn a_truncated_response_is_faulty() {
     let behind = Behind::a(rule(r#"{ "truncate": { "share": 0.5 } }"#)).await;
     behind.timeline.start_now();
     let get = timeout(PATIENCE, behind.orders.get(Get::new(key("secret-key")))).await;
@@ -268,7 +268,7 @@ async fn half_an_answer() {
 
 /// Nothing in the adapter decides before the stack's limit does.
 #[tokio::test]
-async fn what_has_no_end_of_its_own() {
+async fn the_adapter_leaves_hangs_and_drips_to_the_stack() {
     for fault in [Fault::Hang, rule(r#"{ "drip": { "bytes_per_second": 1000 } }"#)] {
         let name = fault.name();
         let behind = Behind::a(fault).await;
@@ -290,7 +290,7 @@ async fn what_has_no_end_of_its_own() {
 
 /// What was stored and not confirmed is no conflict with itself.
 #[tokio::test]
-async fn a_lost_answer_is_recognised() {
+async fn a_write_with_a_lost_answer_recognises_itself() {
     let behind = Behind::a(Fault::ResetAfterRequest).await;
     let mut mine = put("lost", "mine");
     mine.condition = Condition::Absent;
@@ -308,7 +308,7 @@ async fn a_lost_answer_is_recognised() {
 
 /// Without an account that answers the SDK cannot be built, and says why.
 #[tokio::test]
-async fn servers_that_are_none() {
+async fn foreign_servers_are_faulty() {
     use evenkeel::{provider::CosmosVerdicts, verdict::Classify};
     for (act, expected) in [
         (http("200 OK", &[], "<html>welcome to this hotel</html>"), FAULTY),

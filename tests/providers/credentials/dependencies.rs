@@ -78,7 +78,7 @@ fn hosts(store: &impl ObjectProvider) -> Vec<String> {
 }
 
 #[test]
-fn what_each_adapter_knows_without_a_runtime() {
+fn each_adapter_knows_its_hosts_without_a_runtime() {
     let s3 = |config: aws_sdk_s3::config::Builder, bucket: &str| {
         S3::new(aws_sdk_s3::Client::from_conf(config.build()), bucket.to_owned())
     };
@@ -263,7 +263,7 @@ async fn round(orders: &ObjectClient, second: &AzureBlob) {
 }
 
 #[tokio::test]
-async fn redis_connects_where_it_says() {
+async fn redis_connects_to_its_declared_hosts() {
     if !redis_server::is_installed() {
         return;
     }
@@ -280,7 +280,7 @@ async fn redis_connects_where_it_says() {
 }
 
 #[test]
-fn what_providers_share_is_told_when_the_client_is_built() {
+fn shared_dependencies_are_reported_at_build() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = heard.clone();
     let login = Keeper::new("login", || async {

@@ -46,7 +46,7 @@ fn breaker(snapshot: &Snapshot, endpoint: usize) -> &'static str {
 }
 
 #[tokio::test]
-async fn objects() {
+async fn an_object_client_fails_over_on_suddenly_refused_credentials() {
     let stores = two().await;
     let orders = ObjectClient::builder()
         .endpoint(Endpoint::new("aws", s3(&stores[0].0)).provider("aws"))
@@ -86,7 +86,7 @@ async fn objects() {
 }
 
 #[tokio::test]
-async fn any_client() {
+async fn a_failover_fails_over_on_suddenly_refused_credentials() {
     let stores = two().await;
     let orders = Failover::builder()
         .endpoint(Endpoint::new("aws", client(&stores[0].0)).provider("aws"))
@@ -121,7 +121,7 @@ fn serves(_: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn keys() {
+async fn a_kv_client_fails_over_on_suddenly_refused_credentials() {
     use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
     let servers = [Web::start(serves).await, Web::start(serves).await];
     let table = |web: &Web| {

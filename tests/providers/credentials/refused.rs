@@ -44,7 +44,7 @@ fn is(error: &ProviderError, expected: Outcome, what: &str) {
 }
 
 #[tokio::test]
-async fn s3_by_a_server_that_checks() {
+async fn an_s3_server_that_checks_signatures_names_the_credential() {
     let server = store::start(Keys::issued()).await;
     let url = format!("http://{}", server.addr);
     for (id, secret, key, expected, code) in [
@@ -64,7 +64,7 @@ async fn s3_by_a_server_that_checks() {
 }
 
 #[tokio::test]
-async fn s3_by_what_it_says() {
+async fn s3_codes_tell_credentials_from_permissions() {
     let server = Web::start(|_| None).await;
     let store = s3(&format!("http://{}", server.addr), "key-0", "s3cret-0");
     for (status, code, expected) in [
@@ -90,7 +90,7 @@ async fn s3_by_what_it_says() {
 }
 
 #[tokio::test]
-async fn dynamodb_by_what_it_says() {
+async fn dynamodb_codes_tell_credentials_from_permissions() {
     use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
     let server = Web::start(|_| None).await;
     let config = aws_sdk_dynamodb::Config::builder()

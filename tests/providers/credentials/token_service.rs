@@ -76,7 +76,7 @@ fn is_unsent(error: &ProviderError, what: &str) {
 }
 
 #[tokio::test]
-async fn whatever_the_token_service_does() {
+async fn calls_succeed_during_every_token_service_fault() {
     let mut issuer = Issuer::start(HOUR).await;
     let keeper = Keeper::aws_with_settings("role", quick(), issuer.provider()).asks(HOST);
     let server = store::start(Keys::issued()).await;
@@ -131,7 +131,7 @@ async fn whatever_the_token_service_does() {
 }
 
 #[tokio::test]
-async fn one_question_for_four_hundred_callers() {
+async fn four_hundred_callers_cause_one_fetch() {
     let issuer = Issuer::start(HOUR).await;
     // A busy machine is no slow token service.
     let mut settings = Settings::default();
@@ -150,7 +150,7 @@ async fn one_question_for_four_hundred_callers() {
 }
 
 #[tokio::test]
-async fn down_for_longer_than_a_token_lives() {
+async fn calls_fail_over_when_the_token_service_outlasts_the_token() {
     // Given two providers, each with a token service of its own, and tokens that live for a second,
     let life = Duration::from_millis(1000);
     let (mut first, second) = (Issuer::start(life).await, Issuer::start(life).await);
@@ -220,7 +220,7 @@ async fn down_for_longer_than_a_token_lives() {
 }
 
 #[tokio::test]
-async fn a_key_is_exchanged_without_a_restart() {
+async fn a_key_rotates_without_a_restart() {
     let issuer = Issuer::start(HOUR).await;
     let keeper = Keeper::aws_with_settings("role", quick(), issuer.provider());
     let (keys, server) = {

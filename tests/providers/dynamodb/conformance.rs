@@ -13,7 +13,7 @@ use evenkeel::{
 use std::net::SocketAddr;
 
 #[tokio::test]
-async fn on_moto() {
+async fn moto_passes_the_suite() {
     let Some(moto) = moto("DynamoDB: the conformance suite, races, what is not ours").await else {
         return;
     };
@@ -33,7 +33,7 @@ async fn on_moto() {
 /// Another implementation of the protocol, in this process, which its authors compare with DynamoDB itself. It decides
 /// conditions one after the other.
 #[tokio::test]
-async fn on_dynoxide() {
+async fn dynoxide_passes_the_suite() {
     let dynoxide = Dynoxide::start().await;
     suite("dynoxide 3.2", dynoxide.addr, Claims::all()).await;
     races(flat(dynoxide.addr)).await;

@@ -85,7 +85,7 @@ async fn struck<T>(what: &str, ask: impl AsyncFn() -> Result<T, ProviderError>) 
 }
 
 #[tokio::test]
-async fn over_the_proxy() {
+async fn proxy_faults_have_the_expected_outcome() {
     let Some(moto) = moto("DynamoDB: faults on the way").await else {
         return;
     };
@@ -207,7 +207,7 @@ async fn the_stack_ends_a_hang(server: SocketAddr) {
 
 /// The SDK alone would try ten times.
 #[tokio::test]
-async fn one_put_is_one_attempt() {
+async fn the_sdk_makes_one_attempt_per_put() {
     for act in [raw::http("503 Service Unavailable", &[], ""), Act::ReadAndReset] {
         let server = raw::serve(act).await;
         flat(server.addr).put(secret()).await.unwrap_err();
@@ -216,7 +216,7 @@ async fn one_put_is_one_attempt() {
 }
 
 #[test]
-fn connecting_is_bounded_and_the_rest_is_kept() {
+fn connect_time_is_bounded_and_other_timeouts_are_kept() {
     let given = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .read_timeout(Duration::from_secs(7))

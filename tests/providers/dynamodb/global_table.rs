@@ -29,7 +29,7 @@ fn at(addr: SocketAddr, region: &'static str) -> Client {
 }
 
 #[tokio::test]
-async fn a_region_is_killed() {
+async fn the_example_survives_a_killed_region() {
     let (what, other) = ("a global table, one region", "a global table, the other region");
     let (Some(virginia), Some(ireland)) = (process::moto(what), process::moto(other)) else {
         return;

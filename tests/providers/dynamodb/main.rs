@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // helpers of tests are tests
 
-mod answers;
 mod conformance;
 mod faults;
 mod global_table;
@@ -12,6 +11,7 @@ mod process;
 mod races;
 #[path = "../../support/raw.rs"]
 mod raw;
+mod responses;
 mod table;
 #[path = "../../support/tried.rs"]
 mod tried;

@@ -53,7 +53,7 @@ fn is(error: &ProviderError, verdict: Verdict, sent: Sent, what: &str) {
 const NOT_IN_TURN: Duration = Duration::from_secs(15);
 
 #[tokio::test]
-async fn a_redis_cluster() {
+async fn a_redis_cluster_passes_the_suite() {
     if !is_installed() {
         return;
     }
@@ -81,7 +81,7 @@ async fn a_redis_cluster() {
 }
 
 #[tokio::test]
-async fn a_node_that_dies_takes_its_keys_along_and_no_others() {
+async fn a_dead_node_affects_only_its_own_keys() {
     if !is_installed() {
         return;
     }
@@ -138,7 +138,7 @@ async fn a_node_that_dies_takes_its_keys_along_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_replica_that_takes_over_is_found() {
+async fn a_promoted_replica_is_found() {
     if !is_installed() {
         return;
     }
@@ -186,7 +186,7 @@ async fn a_replica_that_takes_over_is_found() {
 }
 
 #[tokio::test]
-async fn a_node_that_hangs_holds_up_nobody_else() {
+async fn a_hanging_node_delays_no_other_keys() {
     if !is_installed() {
         return;
     }
@@ -282,7 +282,7 @@ async fn redirects_are_followed_while_a_slot_moves() {
 
 /// Eight writers count to 25 each on a key whose slot goes round and round; every step is acknowledged and none is lost.
 #[tokio::test]
-async fn a_counter_whose_slot_moves_adds_up() {
+async fn increments_add_up_while_their_slot_moves() {
     if !is_installed() {
         return;
     }
@@ -333,7 +333,7 @@ async fn a_counter_whose_slot_moves_adds_up() {
 
 /// Also from a node that takes over its first slot and is on no map yet.
 #[tokio::test]
-async fn a_scan_neither_skips_nor_repeats_a_key_that_moves() {
+async fn a_scan_neither_skips_nor_repeats_moving_keys() {
     if !is_installed() {
         return;
     }
@@ -396,7 +396,7 @@ async fn pages(redis: &Redis, size: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_way_in_may_be_half_dead() {
+async fn half_dead_seeds_still_lead_to_the_cluster() {
     if !is_installed() {
         return;
     }
@@ -464,7 +464,7 @@ async fn liar(listener: TcpListener, port: u16, asked: Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_circle_of_redirects_ends() {
+async fn circular_redirects_end() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
@@ -479,7 +479,7 @@ async fn a_circle_of_redirects_ends() {
 
 /// As of one that is cut off from the others.
 #[tokio::test]
-async fn an_old_map_is_not_believed_for_ever() {
+async fn an_outdated_slot_map_is_refreshed() {
     if !is_installed() {
         return;
     }

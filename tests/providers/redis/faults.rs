@@ -39,7 +39,7 @@ fn is(error: &ProviderError, verdict: Verdict, sent: Sent, what: &str) {
 const NOT_IN_TURN: Duration = Duration::from_secs(15);
 
 #[tokio::test]
-async fn harm_to_a_connection_in_use() {
+async fn broken_connections_in_use_have_the_expected_outcome() {
     use Sent::{Maybe, No};
     use Verdict::{Caller, Denied, Faulty, Throttled};
 
@@ -99,7 +99,7 @@ async fn harm_to_a_connection_in_use() {
 }
 
 #[tokio::test]
-async fn harm_while_connecting_is_not_sent() {
+async fn failed_connects_are_unsent() {
     if !is_installed() {
         return;
     }
@@ -141,7 +141,7 @@ async fn harm_while_connecting_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_connection_that_fell_silent_is_left() {
+async fn a_silent_connection_is_replaced() {
     if !is_installed() {
         return;
     }
@@ -172,7 +172,7 @@ async fn a_connection_that_fell_silent_is_left() {
 }
 
 #[tokio::test]
-async fn many_who_wait_for_a_connection_wait_for_one() {
+async fn concurrent_calls_share_one_connect() {
     if !is_installed() {
         return;
     }
@@ -199,7 +199,7 @@ async fn many_who_wait_for_a_connection_wait_for_one() {
 }
 
 #[tokio::test]
-async fn a_drip_is_slow_and_right() {
+async fn a_dripping_answer_is_slow_and_correct() {
     if !is_installed() {
         return;
     }
@@ -214,7 +214,7 @@ async fn a_drip_is_slow_and_right() {
 }
 
 #[tokio::test]
-async fn a_client_whose_answers_are_lost_meets_no_false_conflict() {
+async fn lost_answers_cause_no_false_conflict() {
     if !is_installed() {
         return;
     }
@@ -244,7 +244,7 @@ async fn a_client_whose_answers_are_lost_meets_no_false_conflict() {
 
 /// A plain server takes TLS's greeting for the beginning of a command, and waits for its end.
 #[tokio::test]
-async fn tls_to_a_plain_server() {
+async fn tls_to_a_plain_port_is_unsent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let store = Redis::new(redis::Client::open(format!("rediss://{address}")).unwrap());

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![expect(clippy::disallowed_methods, reason = "the crate's clock is its own")]
 
-mod answers;
 #[path = "../support/authority.rs"]
 mod authority;
 mod cluster;
@@ -19,6 +18,7 @@ mod redis_cluster;
 mod redis_server;
 #[path = "../support/relay.rs"]
 mod relay;
+mod responses;
 mod tls;
 #[path = "../../support/tried.rs"]
 mod tried;

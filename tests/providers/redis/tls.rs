@@ -22,7 +22,7 @@ fn put(name: &str) -> Put {
 }
 
 #[tokio::test]
-async fn a_redis_server_over_tls() {
+async fn a_redis_server_over_tls_passes_the_suite() {
     if !is_installed() {
         return;
     }
@@ -68,7 +68,7 @@ async fn a_redis_server_over_tls() {
 
 /// What nodes say of each other are addresses only: the authority and the user are the seed's.
 #[tokio::test]
-async fn a_redis_cluster_over_tls() {
+async fn a_redis_cluster_works_over_tls() {
     if !is_installed() {
         return;
     }

@@ -119,7 +119,7 @@ mod tests {
     };
 
     #[test]
-    fn so_many_go_while_it_is_asked() {
+    fn a_bounded_number_of_writes_goes_during_verification() {
         let now = crate::model::clock::now();
         let mut watch = Watch::default();
         assert_eq!(watch.admit(now, true, false, None), START);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_asked_is_asked_again_ever_later_and_hinders_nobody() {
+    fn failed_verification_backs_off_and_holds_up_no_write() {
         let mut now = crate::model::clock::now();
         let mut watch = Watch::default();
         let mut before = 0;
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_well_again_is_asked_again_soon_and_ever_later() {
+    fn a_recovered_endpoint_is_verified_soon_with_backoff() {
         let mut now = crate::model::clock::now();
         let mut watch = Watch::default();
         for pause in [1, 2, 4, 8, 16] {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_is_required_nothing_goes_before() {
+    fn required_verification_precedes_every_write() {
         let now = crate::model::clock::now();
         let mut watch = Watch::default();
         assert_eq!(watch.admit(now, false, true, None), WAIT);

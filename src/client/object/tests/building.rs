@@ -17,7 +17,7 @@ fn two() -> ObjectClientBuilder {
 }
 
 #[test]
-fn nonsense_is_refused_in_words() {
+fn the_builder_refuses_nonsense_with_a_clear_error() {
     let said = |builder: ObjectClientBuilder| builder.build().unwrap_err().to_string();
     let one = || ObjectClient::builder().endpoint(Endpoint::new("a", Scripted::default()));
     assert_eq!(said(ObjectClient::builder()), "a client needs at least one endpoint");
@@ -65,7 +65,7 @@ fn one_writable_endpoint_needs_no_replication() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_constraint_is_never_broken_not_even_to_fail_over() {
+async fn failover_never_breaks_a_constraint() {
     let (virginia, frankfurt) = (Scripted::default(), Scripted::default());
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("virginia", virginia.clone()).location("US"))
@@ -116,7 +116,7 @@ async fn a_call_may_be_stricter_than_its_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn warming_up_reports_the_dead_and_waits_for_nobody() {
+async fn warm_up_reports_dead_endpoints_without_waiting() {
     let (client, [virginia, ireland, _]) = client::<3>(Replication::write_once());
     virginia.always(Fault::Hang);
     ireland.always(Fault::Refused);
@@ -133,7 +133,7 @@ async fn warming_up_reports_the_dead_and_waits_for_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_client_says_so() {
+async fn a_closed_client_refuses_calls() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     client.clone().close();
     assert_eq!(

@@ -11,7 +11,7 @@ use crate::{
 use std::{error::Error as _, time::Duration};
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_bucket() {
+async fn a_wrong_bucket_is_rejected_and_named() {
     let (client, [virginia, _]) = client::<2>(Replication::write_once());
     virginia.always(Fault::WrongBucket);
     let error = client.put("k", "v").await.unwrap_err();
@@ -35,7 +35,7 @@ async fn a_wrong_bucket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_endpoint() {
+async fn a_dead_endpoint_is_unavailable_and_named() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.always(Fault::Refused);
     let error = client.put("k", "v").await.unwrap_err();
@@ -54,7 +54,7 @@ async fn a_dead_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_key_and_other_nonsense_at_the_door() {
+async fn invalid_input_is_refused_before_anything_is_sent() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     let error = client.put("../etc/passwd", "v").await.unwrap_err();
     assert_eq!(
@@ -82,7 +82,7 @@ async fn a_bad_key_and_other_nonsense_at_the_door() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_key_in_any_word() {
+async fn errors_show_no_key() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     let mut errors = vec![client.get("patient-smith").await.unwrap_err()];
     virginia.always(Fault::Lost);
@@ -98,7 +98,7 @@ async fn no_key_in_any_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_runs_out() {
+async fn an_exceeded_deadline_names_the_silent_endpoint() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.always(Fault::Hang);
     let error = client.get("k").deadline(Duration::from_millis(200)).await.unwrap_err();
@@ -128,7 +128,7 @@ async fn a_deadline_that_runs_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttled_everywhere() {
+async fn throttling_everywhere_is_throttled() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.always(Fault::Throttled);
     let error = client.get("k").await.unwrap_err();
@@ -140,7 +140,7 @@ async fn throttled_everywhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_must_not_happen_twice_is_not_retryable_when_it_may_have_happened() {
+async fn a_once_only_write_that_may_be_applied_is_not_retryable() {
     let store = super::Scripted::default();
     store.always(Fault::Lost);
     let roster = Roster::new([Profile::named("virginia")]).unwrap();
@@ -168,7 +168,7 @@ async fn a_write_that_must_not_happen_twice_is_not_retryable_when_it_may_have_ha
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_call_leaves_nothing_behind() {
+async fn a_dropped_call_leaks_nothing() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     virginia.then([Fault::Hang]);
     let mut call = Box::pin(std::future::IntoFuture::into_future(client.put("k", "v")));
@@ -184,7 +184,7 @@ async fn a_dropped_call_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_explanation_reads_well() {
+async fn an_explanation_prints_every_attempt() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     ireland.insert("k", "an older one");
     virginia.then([Fault::Refused]);
@@ -204,7 +204,7 @@ async fn an_explanation_reads_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_condition_that_does_not_hold_is_said_in_the_callers_words() {
+async fn a_failed_condition_says_that_the_object_has_changed() {
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("virginia", Memory::new()))
         .build()
@@ -227,7 +227,7 @@ async fn a_condition_that_does_not_hold_is_said_in_the_callers_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_is_said_as_it_was_given() {
+async fn an_error_names_the_deadline_as_given() {
     let (client, [virginia]) = client::<1>(Replication::provider_managed());
     let tag = client.put("k", "1").await.unwrap().etag().unwrap().clone();
     virginia.always(Fault::Hang);
@@ -243,7 +243,7 @@ async fn the_deadline_is_said_as_it_was_given() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_out_of_use_is_named_with_the_reason() {
+async fn an_error_names_each_excluded_endpoint_and_why() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     let hour = Duration::from_secs(3_600);
     let drain = |name: &str| client.operator().drain(Selector::endpoint(name), "change", hour);
@@ -303,7 +303,7 @@ async fn who_is_out_of_use_is_named_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn later_helps_only_where_it_can() {
+async fn errors_suggest_a_retry_only_where_a_retry_may_help() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     for store in [&virginia, &ireland] {
         store.always(Fault::WrongBucket);

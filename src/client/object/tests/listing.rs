@@ -36,7 +36,7 @@ async fn write_once_merges_all_listings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_goes_on_without_a_dead_endpoint_and_says_so() {
+async fn a_listing_skips_a_dead_endpoint_and_names_the_endpoint() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     fill(&virginia, &["a", "c"]);
     fill(&ireland, &["b"]);
@@ -62,7 +62,7 @@ async fn a_listing_goes_on_without_a_dead_endpoint_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_lost_on_the_way_costs_its_later_pages_only() {
+async fn an_endpoint_lost_during_a_listing_costs_its_later_pages_only() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     fill(&virginia, &["a", "c", "e"]);
     fill(&ireland, &["b", "d", "f"]);
@@ -77,7 +77,7 @@ async fn an_endpoint_lost_on_the_way_costs_its_later_pages_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_provider_managed_another_endpoint_goes_on_in_the_middle() {
+async fn a_provider_managed_listing_fails_over_midway() {
     let keys = ["a", "b/", "b/1", "b/2", "c", "d/1", "e"];
     for page in 1..5 {
         for prefix in ["", "b/"] {

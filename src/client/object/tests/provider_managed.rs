@@ -3,7 +3,7 @@ use crate::{Endpoint, ErrorKind, ObjectClient, Replication};
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
-async fn with_the_home_dead_writes_fail_and_reads_say_that_they_may_be_stale() {
+async fn with_the_home_dead_writes_fail_and_reads_may_be_stale() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     ireland.insert("k", "copied in time");
     virginia.always(Fault::Refused);
@@ -30,7 +30,7 @@ async fn with_the_home_dead_writes_fail_and_reads_say_that_they_may_be_stale() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copys_not_found_is_no_proof() {
+async fn not_found_at_a_copy_proves_no_absence() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     virginia.insert("k", "not copied yet");
     // The home stumbles once, the copy lags: the home is asked again.
@@ -60,7 +60,7 @@ async fn a_copys_not_found_is_no_proof() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_whose_answer_was_lost_recognises_itself_at_the_home() {
+async fn a_create_with_a_lost_answer_recognises_itself_at_the_home() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     virginia.then([Fault::Lost]);
     assert_eq!(client.put("k", "v").await.unwrap().endpoint(), "virginia");
@@ -74,7 +74,7 @@ async fn a_create_whose_answer_was_lost_recognises_itself_at_the_home() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conditional_overwrite() {
+async fn a_conditional_overwrite_recognises_its_own_success() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     let tag = client.put("k", "1").await.unwrap().etag().cloned().unwrap();
     virginia.then([Fault::Lost]);
@@ -101,7 +101,7 @@ async fn a_conditional_overwrite() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tag_asks_its_endpoint_first_and_is_shown_to_no_other() {
+async fn a_tag_is_sent_to_its_own_endpoint_only() {
     let (client, [virginia, ireland]) = client::<2>(Replication::provider_managed());
     virginia.insert("k", "v");
     ireland.insert("k", "v");
@@ -143,7 +143,7 @@ async fn a_read_only_copy_needs_no_replication_and_takes_no_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_home_can_be_chosen() {
+async fn the_builder_chooses_the_home() {
     let (client, [_, ireland]) = client::<2>(Replication::provider_managed().home("ireland"));
     client.put("k", "v").await.unwrap();
     assert_eq!(ireland.keys(), ["k"]);

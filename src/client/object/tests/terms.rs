@@ -48,7 +48,7 @@ fn key(name: &str) -> Terms {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_endpoint_gets_its_own() {
+async fn each_endpoint_gets_its_own_terms() {
     let (client, [virginia, ireland, azure]) = client(Replication::write_once());
     for (object, endpoint) in [("a", "virginia"), ("b", "ireland"), ("c", "west europe")] {
         let put = client
@@ -81,7 +81,7 @@ async fn each_endpoint_gets_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_said_for_an_endpoint_is_asked_for() {
+async fn missing_terms_for_an_endpoint_are_refused() {
     let (client, [virginia, ..]) = client(Replication::write_once());
     for (terms, what) in [
         (key("k"), "its encryption"),
@@ -113,14 +113,14 @@ async fn what_is_not_said_for_an_endpoint_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_home_is_asked_where_only_it_is_written_to() {
+async fn only_the_home_needs_terms_under_provider_managed() {
     let (client, [_, ireland, _]) = client(Replication::provider_managed().home("ireland"));
     client.put("k", "v").terms_at("ireland", key("k")).await.unwrap();
     assert_eq!(ireland.terms_of("k").unwrap(), key("k"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn nonsense_is_refused_in_words() {
+async fn invalid_terms_are_refused_with_a_clear_error() {
     let (client, [virginia, ..]) = client(Replication::write_once());
     let error = client.put("k", "v").terms_at("amazon", key("k")).await.unwrap_err();
     let (kind, words) = said(&error);
@@ -137,7 +137,7 @@ async fn nonsense_is_refused_in_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_adapter_that_says_nothing_takes_none() {
+async fn an_adapter_takes_no_terms_by_default() {
     let (first, second) = (Memory::new(), Memory::new());
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("own", Plain(first.clone())))
@@ -159,7 +159,7 @@ async fn an_adapter_that_says_nothing_takes_none() {
 
 /// Who speaks to the stack directly has not passed the door.
 #[tokio::test(start_paused = true)]
-async fn the_bridge_refuses_too() {
+async fn the_bridge_refuses_unsupported_terms() {
     use crate::{
         provider::{AnyObjectProvider, ObjectService, ProviderErrorKind},
         request::{Call, Key, object::ObjectRequest},

@@ -10,7 +10,7 @@ use crate::{
 const NONE: [&str; 0] = [];
 
 #[tokio::test(start_paused = true)]
-async fn everything_round_trips() {
+async fn an_object_and_its_attributes_round_trip() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     let put = client
         .put("k", "hello")
@@ -42,7 +42,7 @@ async fn everything_round_trips() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_put_fails_over_freely() {
+async fn a_put_fails_over() {
     let (client, [virginia, _]) = client::<2>(Replication::write_once());
     virginia.then([Fault::Refused]);
     let (stored, explanation) = client.put("k", "v").explained().await.unwrap();
@@ -76,7 +76,7 @@ async fn overwrite_and_if_match_are_refused_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_whose_answer_was_lost_is_recognised_where_it_lies() {
+async fn a_create_with_a_lost_answer_is_confirmed_where_stored() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.then([Fault::Lost]);
     let (stored, explanation) = client.put("k", "v").explained().await.unwrap();
@@ -91,7 +91,7 @@ async fn a_create_whose_answer_was_lost_is_recognised_where_it_lies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_foreign_object_where_the_answer_was_lost_is_definite() {
+async fn a_foreign_object_at_the_same_endpoint_means_already_exists() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.insert("k", "theirs");
     virginia.then([Fault::Broken]);
@@ -107,7 +107,7 @@ async fn a_foreign_object_where_the_answer_was_lost_is_definite() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_foreign_object_elsewhere_leaves_the_lost_answer_open() {
+async fn a_foreign_object_elsewhere_leaves_a_lost_create_maybe_applied() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     ireland.insert("k", "theirs");
     virginia.then([Fault::Lost, Fault::Refused]);
@@ -124,7 +124,7 @@ async fn a_foreign_object_elsewhere_leaves_the_lost_answer_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_callers_own_id_recognises_an_earlier_call() {
+async fn a_caller_supplied_write_id_recognises_an_earlier_call() {
     let (client, [virginia]) = client::<1>(Replication::write_once());
     virginia.then([
         Fault::Lost,
@@ -160,7 +160,7 @@ async fn the_callers_own_id_recognises_an_earlier_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn not_found_takes_everyones_word() {
+async fn not_found_needs_every_endpoint() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     let error = client.get("k").await.unwrap_err();
     assert_eq!(
@@ -195,7 +195,7 @@ async fn not_found_takes_everyones_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_miss_beside_one_that_is_silent_is_told_within_a_second_or_so() {
+async fn a_miss_does_not_wait_long_for_a_silent_endpoint() {
     let miss = async |client: &ObjectClient| {
         let started = crate::model::clock::now();
         let error = client.get("k").await.unwrap_err();
@@ -218,7 +218,7 @@ async fn a_miss_beside_one_that_is_silent_is_told_within_a_second_or_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_has_it_wins_without_waiting_for_the_dead() {
+async fn the_endpoint_with_the_object_answers_before_hung_ones() {
     let (client, [_, ireland, stackit]) = client::<3>(Replication::write_once());
     ireland.always(Fault::Hang);
     stackit.insert("k", "v");
@@ -243,7 +243,7 @@ async fn a_403_for_a_missing_key_does_not_hide_the_object_elsewhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_is_ok_when_everyone_confirmed() {
+async fn a_delete_succeeds_when_every_endpoint_confirmed() {
     let (client, [virginia, ireland]) = client::<2>(Replication::write_once());
     virginia.insert("k", "v");
     ireland.insert("k", "v");
@@ -274,7 +274,7 @@ async fn a_delete_is_ok_when_everyone_confirmed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn write_ids_follow_the_seed() {
+async fn the_seed_determines_write_ids() {
     let mut ids = Vec::new();
     for _ in 0..2 {
         let (client, _) = client::<1>(Replication::write_once());

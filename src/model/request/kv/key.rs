@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules() {
+    fn invalid_keys_are_refused() {
         assert_eq!(Key::new("").unwrap_err(), InvalidKey::Empty);
         assert!(Key::new("k".repeat(2048)).is_ok());
         assert_eq!(Key::new("k".repeat(2049)).unwrap_err(), InvalidKey::TooLong(2049));

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bounds_are_inclusive() {
+    fn limits_are_inclusive() {
         let limits = Limits::new(4, 10).forbidding(&['#']);
         let key = |text: &str| Key::new(text).unwrap();
         assert_eq!(limits.check_item(&key("four"), 6), Ok(()));

@@ -156,7 +156,7 @@ mod tests {
     proptest! {
         /// The two ways to say what is in the page agree.
         #[test]
-        fn the_bounds_are_those_of_contains(
+        fn scan_bounds_agree_with_contains(
             prefix in "[ab\u{D7FF}\u{10FFFF}]{0,2}",
             from in prop::option::of("[abc]{0,2}"),
             until in prop::option::of("[abc]{0,2}"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_prefix() {
+    fn the_upper_bound_of_a_prefix_follows_its_last_character() {
         assert_eq!(successor("a").as_deref(), Some("b"));
         assert_eq!(successor("a\u{10FFFF}").as_deref(), Some("b"));
         assert_eq!(successor("\u{D7FF}").as_deref(), Some("\u{E000}"));

@@ -3,7 +3,7 @@ use std::fmt::Write;
 
 /// Every row is found under its own symptom: no row is hidden by an earlier one.
 #[test]
-fn every_row_counts() {
+fn every_row_of_the_table_is_reachable() {
     for row in CODES {
         let code = row.symptom.replace('*', "Something");
         assert_eq!(row_for_code(&code), Some(row), "{code}");
@@ -30,7 +30,7 @@ fn every_row_counts() {
 
 /// An answer shows that the request was sent.
 #[test]
-fn an_answer_is_never_unsent() {
+fn an_answered_request_is_never_unsent() {
     // Unless it says that it was not even believed to be from now.
     let of_the_clock = [SKEWED, "RequestExpired"];
     assert!(
@@ -43,7 +43,7 @@ fn an_answer_is_never_unsent() {
 }
 
 #[test]
-fn as_decided() {
+fn statuses_and_codes_have_the_decided_verdicts() {
     use Verdict::*;
     for (status, code, verdict) in [
         (503, Some("SlowDown"), Throttled),
@@ -101,7 +101,7 @@ fn as_decided() {
 }
 
 #[test]
-fn which_refusals_name_the_credential() {
+fn refusals_of_the_credential_name_the_credential() {
     for code in [
         "InvalidAccessKeyId",
         "ExpiredToken",
@@ -139,7 +139,7 @@ fn which_refusals_name_the_credential() {
 }
 
 #[test]
-fn only_what_was_not_written_is_unsent() {
+fn only_connection_failures_are_unsent() {
     use Symptom::*;
     let unsent: Vec<_> = SYMPTOMS
         .iter()
@@ -163,7 +163,7 @@ fn only_what_was_not_written_is_unsent() {
 }
 
 #[test]
-fn retry_after_in_seconds() {
+fn retry_after_is_parsed_in_seconds() {
     assert_eq!(retry_after(" 5 "), Some(Duration::from_secs(5)));
     assert_eq!(retry_after("86400"), Some(Duration::from_secs(3600)));
     assert_eq!(retry_after("Fri, 20 Nov 2026 10:00:00 GMT"), None);
@@ -172,7 +172,7 @@ fn retry_after_in_seconds() {
 
 /// Nothing was done in any case, but the next steps differ.
 #[test]
-fn a_cancelled_transaction_is_judged_by_its_reasons() {
+fn reasons_decide_the_verdict_of_a_cancelled_transaction() {
     use Verdict::*;
     for (reasons, verdict) in [
         ("[ConditionalCheckFailed, None]", Answer),
@@ -195,7 +195,7 @@ fn a_cancelled_transaction_is_judged_by_its_reasons() {
 
 /// The page in the docs is the data. When this test fails, put its output into `table.md`.
 #[test]
-fn the_docs_show_the_data() {
+fn the_documented_table_matches_the_code() {
     fn part<S>(out: &mut String, title: &str, rows: &[Row<S>], name: impl Fn(&S) -> String) {
         let _ = writeln!(
             out,

@@ -109,7 +109,7 @@ mod tests {
 
     /// The server applied the write and went away. That the repetition was not sent says nothing of the first write.
     #[tokio::test]
-    async fn a_write_that_may_have_been_applied_stays_so() {
+    async fn an_unsent_repetition_leaves_the_first_write_maybe_applied() {
         assert_eq!(ends(Repeats::Success).await, (true, 2));
         assert_eq!(ends(Repeats::Never).await, (true, 1));
         // Of a read the later answer is the news.

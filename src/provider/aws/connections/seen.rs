@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_that_breaks_is_no_kept_one() {
+    fn a_broken_new_connection_does_not_count_as_pooled() {
         let (mut seen, closed) = seen(3, clock::now());
         assert!(!seen.broke(address(9)));
         assert!(seen.broke(address(0)));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn two_in_a_row_close_all() {
+    fn two_broken_pooled_connections_in_a_row_close_the_pool() {
         let now = clock::now();
         let (mut seen, closed) = seen(10, now);
         assert!(seen.broke(address(0)));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_over_a_new_connection_says_nothing_of_the_kept_ones() {
+    fn an_answer_on_a_new_connection_does_not_clear_the_pool() {
         let now = clock::now();
         let (mut seen, closed) = seen(10, now);
         assert!(seen.broke(address(0)));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_takes_two_requests_and_a_quarter_of_a_second() {
+    fn silence_needs_two_requests_and_a_quarter_of_a_second() {
         let start = clock::now();
         let (mut seen, closed) = seen(3, start);
         let give_up = |seen: &mut Seen, since, now| seen.unanswered(closed.connection(), start + since, start + now);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_heard_is_not_silent() {
+    fn an_answering_connection_is_not_silent() {
         let start = clock::now();
         let (mut seen, closed) = seen(3, start);
         for request in 0..100 {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_are_remembered_than_can_be_under_way() {
+    fn remembered_connections_are_bounded() {
         let now = clock::now();
         let (mut seen, closed) = (Seen::default(), Closed::default());
         for port in 0..5_000 {

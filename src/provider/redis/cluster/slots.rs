@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_the_slot_that_the_specification_gives_it() {
+    fn slots_follow_the_cluster_specification() {
         assert_eq!(slot(b"123456789"), 0x31c3 % SLOTS);
         // What CLUSTER KEYSLOT says.
         assert_eq!((slot(b""), slot(b"foo"), slot(b"somekey")), (0, 12_182, 11_058));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_redirects_and_holes() {
+    fn a_slot_map_has_ranges_redirects_and_holes() {
         let asked = Address::new("seed", 1);
         let answer = Value::Array(vec![
             range(0, 99, host("a"), 7_000),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_map() {
+    fn a_malformed_slot_map_is_refused() {
         let asked = Address::new("seed", 1);
         for answer in [
             Value::Okay,
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_redirect_names() {
+    fn redirects_name_an_address() {
         let by = Address::new("10.0.0.1", 7_000);
         assert_eq!(
             Address::told("10.0.0.2:7001", &by),

@@ -182,7 +182,7 @@ gg :0@0 master,noaddr - 0 1 6 disconnected
 ";
 
     #[test]
-    fn a_node_tells_of_itself_and_of_others() {
+    fn cluster_nodes_lists_the_node_and_its_peers() {
         let report = read(NODES, 7).unwrap();
         assert_eq!(
             (report.id.as_str(), report.slots.as_deref()),

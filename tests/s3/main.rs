@@ -1,0 +1,29 @@
+//! Object stores: the conformance suite on every adapter, and what the real SDK makes of real misbehaviour.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+#[macro_use]
+#[path = "../support/through.rs"]
+mod through;
+mod backfill;
+mod bodies;
+mod conformance;
+mod migration;
+mod outcome;
+#[path = "../support/paced.rs"]
+mod paced;
+#[path = "../support/raw.rs"]
+mod raw;
+mod request_id;
+mod responses;
+#[allow(dead_code)] // without the drill nothing flaps
+mod retrying_caller;
+#[path = "../support/s3s.rs"]
+mod s3s_server;
+mod sdk;
+#[path = "../support/store.rs"]
+mod store;
+#[path = "../support/tried.rs"]
+mod tried;
+mod verify;
+mod whole_client;
