@@ -1,6 +1,7 @@
 //! How data gets to the other endpoints, and what the client can therefore promise.
 
 mod absence;
+pub(crate) mod copy;
 mod create;
 mod declined;
 mod fence;
