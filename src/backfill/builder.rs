@@ -1,20 +1,18 @@
 use super::{
     CheckpointKeeper, Checksum, Counts, Estimate, Event, Progress, Report, StopReason, Stopped, Verify,
     checkpoint::Checkpoint,
-    copier::Copier,
+    conditions::have_target_asked,
     estimate::estimate,
     keeper::AnyKeeper,
-    objects::Objects,
     run::{Keeping, Run, Work},
     settings::Settings,
-    shared::{Observer, Role, Shared},
-    side::Side,
-    table::Table,
+    shared::{Observer, Refusal, Shared},
+    stores::Stores,
 };
 use crate::{
     Endpoint,
-    endpoint::{Constraints, Profile},
-    provider::{AnyKvProvider, AnyObjectProvider, KvProvider, ObjectProvider},
+    endpoint::Constraints,
+    provider::{KvProvider, ObjectProvider},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -30,11 +28,6 @@ pub struct Backfill {
     keeper: Option<Box<dyn AnyKeeper>>,
     observer: Option<Observer>,
     seed: Option<u64>,
-}
-
-enum Stores {
-    Objects(Box<[Endpoint<AnyObjectProvider>; 2]>),
-    Table(Box<[Endpoint<AnyKvProvider>; 2]>),
 }
 
 impl Backfill {
@@ -171,10 +164,8 @@ impl Backfill {
     /// [`Stopped`] if the source cannot be listed or a setting is nonsense.
     pub async fn estimate(&self) -> Result<Estimate, Stopped> {
         let shared = self.shared(None);
-        let copier = self
-            .copier()
-            .map_err(|reason| Stopped::new(reason, Report::default()))?;
-        estimate(&copier, &shared).await
+        self.check()?;
+        estimate(&self.stores, &shared).await
     }
 
     /// Reports what a run would do, key by key. A dry run writes nothing, not even the checkpoint. It sends a HEAD to
@@ -186,13 +177,11 @@ impl Backfill {
     pub async fn dry_run(mut self) -> Result<Report, Stopped> {
         let observer = self.observer.take();
         let mut shared = self.shared(observer);
-        let copier = self
-            .copier()
-            .map_err(|reason| Stopped::new(reason, Report::default()))?;
+        self.check()?;
         let run = shared.draw_run();
         shared.resume(run, Counts::default(), None);
         shared.tell(&Event::Started { resumed_after: None });
-        Run::new(&copier, &shared, Work::Look, None, Counts::default(), None)
+        Run::new(&self.stores, &shared, Work::Look, None, Counts::default(), None)
             .finish()
             .await
     }
@@ -209,8 +198,8 @@ impl Backfill {
         let observer = self.observer.take();
         let mut shared = self.shared(observer);
         let refused = |reason| Stopped::new(reason, Report::default());
-        let copier = self.copier().map_err(refused)?;
-        let settings = self.fingerprint(&copier);
+        self.check()?;
+        let settings = self.fingerprint();
         let resumed = match &self.keeper {
             None => None,
             Some(keeper) => {
@@ -228,51 +217,44 @@ impl Backfill {
         };
         shared.resume(run.clone(), counts, position.clone());
         shared.tell(&event);
-        if let Copier::Objects(objects) = &copier {
-            let asked = objects.have_target_asked(&shared).await;
-            asked.map_err(|refusal| Stopped::new(refusal.about_conditions(&objects.to.name), shared.report()))?;
+        if let Stores::Objects(both) = &self.stores {
+            let asked = have_target_asked(both[1].client(), &shared).await;
+            asked.map_err(|refusal| {
+                let endpoint = both[1].profile().shared_name().clone();
+                let reason = match refusal {
+                    Refusal::Answer(error) | Refusal::GaveUp(error) => StopReason::Unverified { endpoint, error },
+                    Refusal::Stop(reason) => reason,
+                };
+                Stopped::new(reason, shared.report())
+            })?;
         }
         let keeping = self.keeper.as_deref().map(|keeper| Keeping { keeper, settings, run });
-        Run::new(&copier, &shared, Work::Copy, keeping, counts, position)
+        Run::new(&self.stores, &shared, Work::Copy, keeping, counts, position)
             .finish()
             .await
     }
 
     fn shared(&self, observer: Option<Observer>) -> Shared {
         let rng = self.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        Shared::new(self.settings.clone(), rng, observer)
+        let names = self.stores.profiles().map(|profile| profile.shared_name().clone());
+        Shared::new(self.settings.clone(), names, rng, observer)
     }
 
-    fn copier(&self) -> Result<Copier, StopReason> {
-        self.settings.check().map_err(StopReason::Settings)?;
-        let [from, to] = self.stores.names();
-        if from == to {
+    fn check(&self) -> Result<(), Stopped> {
+        let checked = self.settings.check().map_err(StopReason::Settings);
+        checked
+            .and_then(|()| self.check_sides())
+            .map_err(|reason| Stopped::new(reason, Report::default()))
+    }
+
+    fn check_sides(&self) -> Result<(), StopReason> {
+        let [source, target] = self.stores.profiles();
+        if source.name() == target.name() {
             return Err(StopReason::Settings(format!(
-                "source and target are both called {from}"
+                "source and target are both called {}",
+                source.name()
             )));
         }
-        let rate = self.settings.rate;
-        Ok(match &self.stores {
-            Stores::Objects(both) => {
-                let [from, to] = &**both;
-                self.check_sides(from.profile(), to.profile())?;
-                Copier::Objects(Objects {
-                    from: side(from, Role::Source, rate),
-                    to: side(to, Role::Target, rate),
-                })
-            }
-            Stores::Table(both) => {
-                let [from, to] = &**both;
-                self.check_sides(from.profile(), to.profile())?;
-                Copier::Table(Table {
-                    from: side(from, Role::Source, rate),
-                    to: side(to, Role::Target, rate),
-                })
-            }
-        })
-    }
-
-    fn check_sides(&self, source: &Profile, target: &Profile) -> Result<(), StopReason> {
         if target.is_read_only() {
             return Err(StopReason::Settings(format!(
                 "the target {} is read only",
@@ -295,26 +277,16 @@ impl Backfill {
     }
 
     /// The settings that a resume must share with the run before, as one text.
-    fn fingerprint(&self, copier: &Copier) -> String {
+    fn fingerprint(&self) -> String {
         let [from, to] = self.stores.names();
         let Settings { prefix, verify, .. } = &self.settings;
-        let all = [copier.kind(), from, to, prefix, verify.as_str()];
+        let verify = match verify {
+            Verify::Length => "length",
+            Verify::ReadBack => "read-back",
+        };
+        let all = [self.stores.kind(), from, to, prefix, verify];
         Checksum::of(all.join("\0").as_bytes()).short()
     }
-}
-
-impl Stores {
-    fn names(&self) -> [&str; 2] {
-        match self {
-            Self::Objects(both) => [both[0].profile().name(), both[1].profile().name()],
-            Self::Table(both) => [both[0].profile().name(), both[1].profile().name()],
-        }
-    }
-}
-
-fn side<P: Clone>(endpoint: &Endpoint<P>, role: Role, rate: f64) -> Side<P> {
-    let name = endpoint.profile().shared_name().clone();
-    Side::new(name, endpoint.client().clone(), role, rate)
 }
 
 /// Shows the endpoints' names and no key, the prefix least of all.

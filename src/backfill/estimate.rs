@@ -1,9 +1,9 @@
 use super::{
     Progress,
-    copier::Copier,
     page::Cursor,
     shared::Shared,
     stopped::{StopReason, Stopped},
+    stores::Stores,
 };
 use std::{fmt, time::Duration};
 
@@ -40,18 +40,18 @@ impl fmt::Display for Estimate {
     }
 }
 
-pub(super) async fn estimate(copier: &Copier, shared: &Shared) -> Result<Estimate, Stopped> {
+pub(super) async fn estimate(stores: &Stores, shared: &Shared) -> Result<Estimate, Stopped> {
     let mut estimate = Estimate::default();
-    let [source_requests, target_requests] = copier.requests();
-    let [source_reads, target_reads] = copier.reads(shared.settings.verify);
+    let [source_requests, target_requests] = stores.requests();
+    let [source_reads, target_reads] = stores.reads(shared.settings.verify);
     let mut cursor = Some(Cursor::default());
     while let Some(from) = cursor.take() {
         let stopped = |reason: StopReason| Stopped::new(reason, shared.report());
-        let page = copier.page(shared, &from).await.map_err(stopped)?;
+        let page = stores.page(shared, &from).await.map_err(stopped)?;
         estimate.listing_requests += 1;
         for item in &page.items {
             estimate.keys += 1;
-            if !copier.is_copyable(item) {
+            if !stores.is_copyable(shared, item) {
                 estimate.not_copyable += 1;
                 continue;
             }

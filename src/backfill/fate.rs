@@ -1,4 +1,4 @@
-use super::Checksum;
+use crate::replicate::copy::Fate;
 use std::{fmt, sync::Arc};
 
 /// A key of either store. `Debug` shows only the length, because keys can contain personal data and Debug output ends
@@ -20,62 +20,6 @@ impl KeyName {
 impl fmt::Debug for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyName({} bytes)", self.0.len())
-    }
-}
-
-/// The result of one key. In a dry run: the result that a run would have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fate {
-    /// The target holds the source's content, because the backfill put it there.
-    Copied {
-        /// The checksum of the content, as read at the source. `None` in a dry run.
-        checksum: Option<Checksum>,
-    },
-    /// The target already held the same content. (In a dry run of objects: an object of the same length and
-    /// attributes.)
-    Skipped,
-    /// The target holds other content, or another writer wrote to the target during the copy. The backfill left the
-    /// target as it is.
-    Conflict,
-    /// The key was listed and is no longer at the source: it was deleted, or has expired.
-    Gone {
-        /// The backfill had made a copy before it noticed. The copy lies at the target, because a backfill deletes
-        /// nothing.
-        copied: bool,
-    },
-    /// The target cannot keep the content unchanged, or not every provider takes the key. Keys of the second kind never
-    /// end a backfill, however many there are.
-    NotCopyable {
-        /// The reason, without the key.
-        reason: Arc<str>,
-    },
-    /// All attempts to copy the key failed.
-    Failed {
-        /// The error of the last attempt, without the key.
-        reason: Arc<str>,
-    },
-}
-
-impl Fate {
-    pub(super) fn failed(reason: impl fmt::Display) -> Self {
-        Self::Failed {
-            reason: reason.to_string().into(),
-        }
-    }
-
-    pub(super) fn not_copyable(reason: impl fmt::Display) -> Self {
-        Self::NotCopyable {
-            reason: reason.to_string().into(),
-        }
-    }
-
-    /// The reason, if the fate counts as a failure. When enough keys in a row fail, the cause is not the keys.
-    pub(super) fn reason(&self) -> Option<&Arc<str>> {
-        match self {
-            Self::NotCopyable { reason } | Self::Failed { reason } => Some(reason),
-            _ => None,
-        }
     }
 }
 

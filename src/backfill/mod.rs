@@ -85,30 +85,26 @@
 
 mod builder;
 mod checkpoint;
-mod checksum;
-mod copier;
+mod conditions;
 mod estimate;
 mod fate;
 mod keeper;
-mod objects;
 mod pace;
 mod page;
-mod policy;
 mod progress;
 mod run;
 mod settings;
 mod shared;
 mod side;
 mod stopped;
-mod table;
+mod stores;
 mod window;
 
+pub use crate::replicate::copy::{Checksum, Fate, Verify};
 pub use builder::Backfill;
 pub use checkpoint::InvalidCheckpoint;
-pub use checksum::Checksum;
 pub use estimate::Estimate;
-pub use fate::{Counts, Fate, KeyName};
+pub use fate::{Counts, KeyName};
 pub use keeper::{CheckpointFile, CheckpointKeeper};
 pub use progress::{Event, Progress};
-pub use settings::Verify;
 pub use stopped::{Report, StopReason, Stopped};

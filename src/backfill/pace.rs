@@ -15,6 +15,11 @@ const RECOVERY: Duration = Duration::from_secs(30);
 /// at the first refusal are refused for the same reason.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The cap of the first wait, doubled with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// The cap that doubling never exceeds.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
 #[derive(Debug)]
 pub(super) struct Pace {
     /// Requests a second at most; infinite if unlimited.
@@ -112,6 +117,12 @@ impl Pace {
     }
 }
 
+/// The wait after the `failures`-th failure of a request: full jitter, a uniform draw below a cap that doubles.
+pub(super) fn wait(failures: u32, rng: &mut fastrand::Rng) -> Duration {
+    let doubled = FIRST_WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    doubled.min(LONGEST_WAIT).mul_f64(rng.f64())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +203,13 @@ mod tests {
                 prop_assert!((slot - before).as_secs_f64() >= 0.999 / rate);
                 before = slot;
             }
+        }
+
+        #[test]
+        fn backoff_never_exceeds_its_cap(failures in 1_u32..100, seed: u64) {
+            let wait = wait(failures, &mut fastrand::Rng::with_seed(seed));
+            prop_assert!(wait <= LONGEST_WAIT);
+            prop_assert!(failures > 1 || wait <= FIRST_WAIT);
         }
     }
 }

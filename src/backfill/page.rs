@@ -1,15 +1,21 @@
 //! The source's listing, page by page.
 
-use super::KeyName;
+use super::{
+    KeyName,
+    shared::{Refusal, Shared},
+};
 use crate::{
     call::Progress,
-    model::clock::{self, Instant},
-    request::kv::Value,
+    provider::{AnyKvProvider, AnyObjectProvider, KvProvider, ObjectProvider, ProviderError},
+    replicate::copy::{Role, Timed, ask},
+    request::{
+        kv::Scan,
+        object::{List, ListEntry},
+    },
 };
-use std::time::Duration;
 
-/// Providers keep an expiry to the second, rounded up. The clocks of two hosts add another second.
-const EXPIRY_TOLERANCE: Duration = Duration::from_secs(2);
+/// Values in a page. With values of 400 KB, the largest, a page should still fit in memory.
+const VALUES: usize = 100;
 
 /// One line of the source's listing.
 #[derive(Clone, Debug)]
@@ -67,53 +73,59 @@ impl Page {
     }
 }
 
-/// A value as it was read, with its expiry by the monotonic clock. A step of the host's clock during a long backfill
-/// must not change how long a value has left.
-#[derive(Clone, Debug)]
-pub(super) struct Timed {
-    pub(super) value: Value,
-    ends: Option<Instant>,
+/// A page of a store of objects.
+pub(super) async fn objects(from: &AnyObjectProvider, shared: &Shared, cursor: &Cursor) -> Result<Page, Refusal> {
+    let list = List {
+        prefix: shared.settings.prefix.clone(),
+        start_after: cursor.after.clone(),
+        continuation: cursor.token.clone(),
+        ..List::default()
+    };
+    let page = ask(shared, Role::Source, 0, || from.list(list.clone())).await?;
+    let mut items = Vec::with_capacity(page.entries.len());
+    for entry in page.entries {
+        let ListEntry::Object(meta) = entry else {
+            let wrong = "the listing has common prefixes, which were not asked for";
+            return Err(Refusal::Answer(Box::new(ProviderError::faulty(wrong))));
+        };
+        items.push(Item {
+            key: KeyName::new(meta.key),
+            bytes: meta.size,
+            value: None,
+        });
+    }
+    // Going on by key and not by token: a token may have expired after a long pause, and means nothing to a resume.
+    let next = page.continuation.map(|token| match items.last() {
+        Some(last) => Cursor::after(Some(last.key.as_str().to_owned())),
+        None => Cursor {
+            token: Some(token),
+            ..Cursor::after(cursor.after.clone())
+        },
+    });
+    Ok(Page {
+        items,
+        foreign: 0,
+        next,
+    })
 }
 
-impl Timed {
-    pub(super) fn read_now(value: Value) -> Self {
-        let remains = |at: std::time::SystemTime| at.duration_since(clock::wall()).unwrap_or_default();
-        // An end beyond the clock's is none.
-        let ends = value.expires_at.and_then(|at| clock::now().checked_add(remains(at)));
-        Self { value, ends }
-    }
-
-    /// How long the value has left. Zero if it has expired, `None` if it stays.
-    pub(super) fn time_to_live(&self) -> Option<Duration> {
-        Some(self.ends?.saturating_duration_since(clock::now()))
-    }
-
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        let ends_alike = match (self.ends, other.ends) {
-            (None, None) => true,
-            (Some(one), Some(other)) => one.max(other) - one.min(other) <= EXPIRY_TOLERANCE,
-            _ => false,
-        };
-        ends_alike && self.value.bytes == other.value.bytes
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::request::kv::Version;
-
-    #[test]
-    fn expiries_are_equal_within_the_rounding_of_providers() {
-        let now = clock::now();
-        let ends = |seconds: Option<u64>| Timed {
-            value: Value::new("v", Version::new("1", "")),
-            ends: seconds.map(|seconds| now + Duration::from_secs(seconds)),
-        };
-        let at = |seconds| ends(Some(seconds));
-        assert!(at(100).is_same(&at(102)) && at(102).is_same(&at(100)));
-        assert!(!at(100).is_same(&at(103)));
-        assert!(ends(None).is_same(&ends(None)) && !ends(None).is_same(&at(100)) && !at(100).is_same(&ends(None)));
-        assert_eq!(at(0).time_to_live(), Some(Duration::ZERO));
-    }
+/// A page of a table.
+pub(super) async fn values(from: &AnyKvProvider, shared: &Shared, cursor: &Cursor) -> Result<Page, Refusal> {
+    let scan = Scan {
+        prefix: shared.settings.prefix.clone(),
+        after: cursor.after.clone(),
+        limit: Some(VALUES),
+        ..Scan::default()
+    };
+    let page = ask(shared, Role::Source, 0, || from.scan(scan.clone())).await?;
+    let items = page.entries.into_iter().map(|entry| Item {
+        key: KeyName::new(entry.key),
+        bytes: entry.value.bytes.len() as u64,
+        value: Some(Timed::read_now(entry.value)),
+    });
+    Ok(Page {
+        items: items.collect(),
+        foreign: page.foreign,
+        next: page.next.map(|after| Cursor::after(Some(after))),
+    })
 }

@@ -2,15 +2,14 @@
 //! loop's future drops everything that is under way.
 
 use super::{
-    Counts, KeyName, Report,
+    Counts, Fate, KeyName, Report,
     checkpoint::Checkpoint,
-    copier::Copier,
-    fate::Fate,
     keeper::AnyKeeper,
     page::{Cursor, Item, Page},
     progress::Event,
     shared::Shared,
     stopped::{StopReason, Stopped},
+    stores::Stores,
     window::{WINDOW, Window},
 };
 use crate::model::clock::{self, Instant};
@@ -40,7 +39,7 @@ pub(super) enum Work {
 }
 
 pub(super) struct Run<'r> {
-    copier: &'r Copier,
+    stores: &'r Stores,
     shared: &'r Shared,
     work: Work,
     keeping: Option<Keeping<'r>>,
@@ -73,7 +72,7 @@ enum Step {
 impl<'r> Run<'r> {
     /// Everything up to `position` is done.
     pub(super) fn new(
-        copier: &'r Copier,
+        stores: &'r Stores,
         shared: &'r Shared,
         work: Work,
         keeping: Option<Keeping<'r>>,
@@ -82,7 +81,7 @@ impl<'r> Run<'r> {
     ) -> Self {
         let cursor = Cursor::after(position.as_ref().map(|key| key.as_str().to_owned()));
         Self {
-            copier,
+            stores,
             shared,
             work,
             keeping,
@@ -171,9 +170,9 @@ impl<'r> Run<'r> {
             && let Some(cursor) = self.cursor.take()
         {
             self.listing = true;
-            let (copier, shared) = (self.copier, self.shared);
+            let (stores, shared) = (self.stores, self.shared);
             self.steps
-                .push(Box::pin(async move { Step::Page(copier.page(shared, &cursor).await) }));
+                .push(Box::pin(async move { Step::Page(stores.page(shared, &cursor).await) }));
         }
         if self.keeping.is_none() || self.saving.is_some() || self.window.unsaved() == 0 {
             return;
@@ -204,15 +203,15 @@ impl<'r> Run<'r> {
     }
 
     fn begin_key(&mut self, item: Item) {
-        let (copier, shared, work) = (self.copier, self.shared, self.work);
+        let (stores, shared, work) = (self.stores, self.shared, self.work);
         let (key, bytes) = (item.key.clone(), item.bytes);
         let number = self.window.admit(key.clone());
         self.copying += 1;
         self.bytes_under_way += bytes;
         self.steps.push(Box::pin(async move {
             let fate = match work {
-                Work::Copy => copier.copy(shared, item).await,
-                Work::Look => copier.look(shared, item).await,
+                Work::Copy => stores.copy(shared, item).await,
+                Work::Look => stores.look(shared, item).await,
             };
             Step::Key {
                 number,
@@ -228,7 +227,7 @@ impl<'r> Run<'r> {
         self.bytes_under_way -= bytes;
         let counts = Counts::of(&fate, bytes);
         // A name that no key may have says nothing of the endpoints: any number of them is passed.
-        let reason = fate.reason().cloned().filter(|_| self.copier.is_key(&key));
+        let reason = fate.reason().cloned().filter(|_| self.stores.is_key(&key));
         self.window.done(number, counts, reason.is_some());
         if self.keeping.is_none() {
             self.window.saved(self.window.mark());

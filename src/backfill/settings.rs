@@ -1,27 +1,6 @@
+use super::Verify;
 use crate::model::bounds::{DAY, YEAR};
 use std::time::Duration;
-
-/// How a copy is verified. Every level also compares length, content type, cache control and user metadata.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Verify {
-    /// A HEAD asks the target for the object's length. No body travels twice. Damage that does not change a body's
-    /// length goes unnoticed. Tables have no such request: their values are always read back.
-    Length,
-    /// The copy is read back from the target, and its SHA-256 is compared with that of the content read at the source.
-    /// This costs the target's egress once for every copied byte.
-    #[default]
-    ReadBack,
-}
-
-impl Verify {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Length => "length",
-            Self::ReadBack => "read-back",
-        }
-    }
-}
 
 /// The bounds of a backfill. The numbers are the defaults of [`Backfill`](super::Backfill)'s setters.
 #[derive(Clone, Debug)]

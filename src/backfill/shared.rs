@@ -1,30 +1,29 @@
 use super::{
-    Checksum, Counts, KeyName, Report,
+    Counts, KeyName, Report, StopReason, pace,
     progress::{Event, Meter, Progress},
     settings::Settings,
+    side::Side,
 };
 use crate::{
     model::clock::{self, Instant},
-    request::WriteId,
+    provider::ProviderError,
+    replicate::copy::{self, Pacer, Role},
 };
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+/// Why a request was not answered.
+pub(super) type Refusal = copy::Refusal<StopReason>;
 
 /// The user's function that is called with every event.
 pub(super) type Observer = Box<dyn FnMut(&Event, &Progress) + Send>;
 
-/// Which of the two sides an endpoint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Source,
-    Target,
-}
-
 /// What all copies of one run share.
 pub(super) struct Shared {
     pub(super) settings: Settings,
+    sides: [Side; 2],
     run: String,
     rng: Mutex<fastrand::Rng>,
     tally: Mutex<Tally>,
@@ -42,9 +41,15 @@ struct Tally {
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings, rng: fastrand::Rng, observer: Option<Observer>) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        names: [Arc<str>; 2],
+        rng: fastrand::Rng,
+        observer: Option<Observer>,
+    ) -> Self {
         let started = clock::now();
         Self {
+            sides: names.map(|name| Side::new(name, settings.rate)),
             settings,
             run: String::new(),
             rng: Mutex::new(rng),
@@ -76,25 +81,34 @@ impl Shared {
         run
     }
 
-    /// The id under which the backfill puts a source's version at the target: the same in every attempt and after every
-    /// resume. It has 32 characters, as evenkeel's other write ids.
-    pub(super) fn write_id(&self, version: &str) -> WriteId {
-        let version = Checksum::of(version.as_bytes()).short();
-        WriteId::new(format!("{}.{version}", self.run))
+    /// The name of the run, which begins the ids of its copies.
+    pub(super) fn run(&self) -> &str {
+        &self.run
     }
 
-    /// Whether this write was one of this backfill's.
-    pub(super) fn is_ours(&self, id: Option<&WriteId>) -> bool {
-        let rest = id.and_then(|id| id.as_str().strip_prefix(&*self.run));
-        rest.is_some_and(|rest| rest.starts_with('.'))
+    const fn side(&self, role: Role) -> &Side {
+        &self.sides[role as usize]
     }
 
-    pub(super) fn wait(&self, failures: u32) -> Duration {
-        super::policy::wait(failures, &mut self.rng())
-    }
-
-    pub(super) fn count_request(&self, role: Role) {
+    fn count_request(&self, role: Role) {
         self.tally().requests[role as usize] += 1;
+    }
+
+    /// # Errors
+    /// The endpoint has served nothing for too long, or asks for too long a pause.
+    fn check_patience(&self, side: &Side, error: &ProviderError, now: Instant) -> Result<(), StopReason> {
+        let silent = side
+            .pace()
+            .failed(now)
+            .max(error.outcome().retry_after.unwrap_or_default());
+        if silent < self.settings.patience {
+            return Ok(());
+        }
+        Err(StopReason::Unavailable {
+            endpoint: side.name.clone(),
+            silent,
+            error: Box::new(error.clone()),
+        })
     }
 
     pub(super) fn count_key(&self, counts: Counts, now: Instant) {
@@ -152,6 +166,59 @@ impl Shared {
 
     fn rng(&self) -> MutexGuard<'_, fastrand::Rng> {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pacer for Shared {
+    type Stop = StopReason;
+
+    async fn turn(&self, role: Role) {
+        self.side(role).leave().await;
+        self.count_request(role);
+    }
+
+    fn limit(&self, bytes: u64) -> Duration {
+        self.settings.limit(bytes)
+    }
+
+    fn answered(&self, role: Role) {
+        self.side(role).pace().healthy(clock::now());
+    }
+
+    /// A throttled attempt does not count as one of the request's attempts: many requests share one endpoint's
+    /// patience.
+    fn throttled(&self, role: Role, error: &ProviderError) -> Result<(), StopReason> {
+        let (side, now, retry_after) = (self.side(role), clock::now(), error.outcome().retry_after);
+        self.check_patience(side, error, now)?;
+        let pause = side.pace().throttled(now, retry_after);
+        self.tell(&Event::Throttled {
+            endpoint: side.name.clone(),
+            pause,
+        });
+        Ok(())
+    }
+
+    fn failed(&self, role: Role, error: &ProviderError, attempts: u32) -> Result<Option<Duration>, StopReason> {
+        let side = self.side(role);
+        self.check_patience(side, error, clock::now())?;
+        if attempts >= self.settings.attempts {
+            return Ok(None);
+        }
+        let wait = self.wait(attempts).max(error.outcome().retry_after.unwrap_or_default());
+        self.tell(&Event::Retrying {
+            endpoint: side.name.clone(),
+            error: error.to_string().into(),
+            wait,
+        });
+        Ok(Some(wait))
+    }
+
+    fn wait(&self, looks: u32) -> Duration {
+        pace::wait(looks, &mut self.rng())
+    }
+
+    fn source_changed(&self, key: &str) {
+        self.tell(&Event::SourceChanged { key: KeyName::new(key) });
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod absence;
 mod authority;
+pub(crate) mod copy;
 mod create;
 mod declined;
 mod fence;

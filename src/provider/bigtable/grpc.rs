@@ -15,7 +15,7 @@ use crate::verdict::{
     Classify, Detail, Finding, Outcome, Sent, Standard, Verdict,
     Verdict::{Absent, Answer, Caller, Denied, Faulty, Throttled},
     chain,
-    table::Symptom,
+    table::{self, Symptom},
 };
 use prost::Message;
 use std::{error::Error, time::Duration};
@@ -134,13 +134,12 @@ pub(crate) fn for_code(code: Code) -> Finding {
 /// How long the service asks the client to wait: `google.rpc.RetryInfo` among a status' details. An hour at most.
 fn retry_after(details: &[u8]) -> Option<Duration> {
     use googleapis_tonic_google_bigtable_v2::google::rpc;
-    const MOST: Duration = Duration::from_secs(3_600);
     let status = rpc::Status::decode(details).ok()?;
     let mut details = status.details.iter();
     let info = details.find(|detail| detail.type_url.ends_with("/google.rpc.RetryInfo"))?;
     let delay = rpc::RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay?;
     let delay = Duration::new(u64::try_from(delay.seconds).ok()?, u32::try_from(delay.nanos).ok()?);
-    Some(delay.min(MOST))
+    Some(delay.min(table::LONGEST_RETRY_AFTER))
 }
 
 impl<T> Classify<T, tonic::Status> for Standard {

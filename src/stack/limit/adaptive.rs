@@ -349,11 +349,16 @@ mod tests {
         }
     }
 
+    /// A policy that has seen a thousand attempts of this time.
+    fn used_to(took: Duration, under_way: u32) -> (Adaptive, Instant) {
+        let (mut policy, mut now) = (Adaptive::default(), crate::model::clock::now());
+        run(&mut policy, &mut now, 1_000, took, under_way);
+        (policy, now)
+    }
+
     #[test]
     fn a_queueing_endpoint_is_limited_and_later_released() {
-        let mut now = crate::model::clock::now();
-        let mut policy = Adaptive::default();
-        run(&mut policy, &mut now, 1_000, 12 * MS, 4);
+        let (mut policy, mut now) = used_to(12 * MS, 4);
         assert_eq!(policy.limit(now), None);
         // A server of 300 a second: each attempt takes as long as all that are under way.
         let mut under_way = 40;
@@ -376,9 +381,7 @@ mod tests {
 
     #[test]
     fn a_merely_slower_endpoint_is_not_kept_limited() {
-        let mut now = crate::model::clock::now();
-        let mut policy = Adaptive::default();
-        run(&mut policy, &mut now, 1_000, 10 * MS, 10);
+        let (mut policy, mut now) = used_to(10 * MS, 10);
         let mut limited = 0;
         for _ in 0..3_000 {
             now += MS;
@@ -393,9 +396,7 @@ mod tests {
     /// Objects of all sizes look like a queue by chance. Under a limit fewer attempts end, while many wait.
     #[test]
     fn a_limit_that_lowers_throughput_is_lifted() {
-        let mut now = crate::model::clock::now();
-        let mut policy = Adaptive::default();
-        run(&mut policy, &mut now, 1_000, 20 * MS, 10);
+        let (mut policy, mut now) = used_to(20 * MS, 10);
         run(&mut policy, &mut now, 110, 600 * MS, 100);
         run(&mut policy, &mut now, 60, 300 * MS, 50);
         assert!(policy.limit(now).is_some());
@@ -411,9 +412,7 @@ mod tests {
 
     #[test]
     fn an_unused_limit_is_forgotten() {
-        let mut now = crate::model::clock::now();
-        let mut policy = Adaptive::default();
-        run(&mut policy, &mut now, 1_000, 12 * MS, 4);
+        let (mut policy, mut now) = used_to(12 * MS, 4);
         run(&mut policy, &mut now, 150, 200 * MS, 60);
         assert!(policy.limit(now).is_some());
         assert_eq!(policy.limit(now + FORGOTTEN), None);

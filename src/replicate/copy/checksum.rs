@@ -19,7 +19,7 @@ impl Checksum {
     }
 
     /// The first 64 bits in hex: enough to tell versions of one key apart, and checkpoints.
-    pub(super) fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         let mut text = self.to_string();
         text.truncate(16);
         text

@@ -1,31 +1,45 @@
 //! The two things that a backfill copies: objects, or a table's values.
 
 use super::{
-    Fate, KeyName,
-    objects::Objects,
-    page::{Cursor, Item, Page},
-    settings::Verify,
-    shared::Shared,
-    side::Refusal,
+    Fate, KeyName, Verify,
+    page::{self, Cursor, Item, Page},
+    shared::{Refusal, Shared},
     stopped::StopReason,
-    table::Table,
 };
-use crate::provider::ProviderError;
+use crate::{
+    Endpoint,
+    endpoint::Profile,
+    provider::{AnyKvProvider, AnyObjectProvider, ProviderError},
+    replicate::copy::Copier,
+    request::{self, kv},
+};
 
-pub(super) enum Copier {
-    Objects(Objects),
-    Table(Table),
+/// The source and the target. Boxed, because an endpoint is large.
+pub(super) enum Stores {
+    Objects(Box<[Endpoint<AnyObjectProvider>; 2]>),
+    Table(Box<[Endpoint<AnyKvProvider>; 2]>),
 }
 
-impl Copier {
+impl Stores {
+    pub(super) const fn profiles(&self) -> [&Profile; 2] {
+        match self {
+            Self::Objects(both) => [both[0].profile(), both[1].profile()],
+            Self::Table(both) => [both[0].profile(), both[1].profile()],
+        }
+    }
+
+    pub(super) fn names(&self) -> [&str; 2] {
+        self.profiles().map(Profile::name)
+    }
+
     /// One page of the listing. Its keys must ascend, and must lie above the start of the page. Otherwise neither a
     /// position nor the end of a listing would mean anything.
     pub(super) async fn page(&self, shared: &Shared, cursor: &Cursor) -> Result<Page, StopReason> {
         // An endpoint that answers at once, at a rate without bound, would keep the thread.
         tokio::task::consume_budget().await;
-        let (name, page) = match self {
-            Self::Objects(objects) => (&objects.from.name, objects.page(shared, cursor).await),
-            Self::Table(table) => (&table.from.name, table.page(shared, cursor).await),
+        let page = match self {
+            Self::Objects(both) => page::objects(both[0].client(), shared, cursor).await,
+            Self::Table(both) => page::values(both[0].client(), shared, cursor).await,
         };
         let error = match page {
             Ok(mut page) => {
@@ -48,25 +62,27 @@ impl Copier {
             Err(Refusal::Answer(error) | Refusal::GaveUp(error)) => error,
         };
         Err(StopReason::Listing {
-            endpoint: name.clone(),
+            endpoint: self.profiles()[0].shared_name().clone(),
             error,
         })
     }
 
     /// Copies one key.
     pub(super) async fn copy(&self, shared: &Shared, item: Item) -> Result<Fate, StopReason> {
-        fate(match self {
-            Self::Objects(objects) => objects.copy(shared, &item).await,
-            Self::Table(table) => table.copy(shared, item).await,
-        })
+        let fate = match self {
+            Self::Objects(both) => copier(both, shared).copy(item.key.as_str(), item.bytes).await,
+            Self::Table(both) => copier(both, shared).copy(item.key.as_str(), item.value).await,
+        };
+        fate.or_else(Refusal::fate)
     }
 
     /// Reports what a copy would do.
     pub(super) async fn look(&self, shared: &Shared, item: Item) -> Result<Fate, StopReason> {
-        fate(match self {
-            Self::Objects(objects) => objects.look(shared, &item).await,
-            Self::Table(table) => table.look(shared, &item).await,
-        })
+        let fate = match self {
+            Self::Objects(both) => copier(both, shared).look(item.key.as_str()).await,
+            Self::Table(both) => copier(both, shared).look(item.key.as_str(), item.value).await,
+        };
+        fate.or_else(Refusal::fate)
     }
 
     pub(super) const fn kind(&self) -> &'static str {
@@ -79,16 +95,19 @@ impl Copier {
     /// Whether this name is a valid key.
     pub(super) fn is_key(&self, key: &KeyName) -> bool {
         match self {
-            Self::Objects(_) => crate::request::Key::new(key.as_str()).is_ok(),
-            Self::Table(_) => crate::request::kv::Key::new(key.as_str()).is_ok(),
+            Self::Objects(_) => request::Key::new(key.as_str()).is_ok(),
+            Self::Table(_) => kv::Key::new(key.as_str()).is_ok(),
         }
     }
 
     /// Whether the item can be copied, as far as the listing shows.
-    pub(super) fn is_copyable(&self, item: &Item) -> bool {
+    pub(super) fn is_copyable(&self, shared: &Shared, item: &Item) -> bool {
+        let name = item.key.as_str();
         match self {
-            Self::Objects(objects) => objects.key(item).is_ok(),
-            Self::Table(table) => table.check(item).is_ok(),
+            Self::Objects(both) => copier(both, shared).key(name).is_ok(),
+            Self::Table(both) => {
+                kv::Key::new(name).is_ok_and(|key| copier(both, shared).check(&key, item.bytes as usize).is_ok())
+            }
         }
     }
 
@@ -113,10 +132,13 @@ impl Copier {
     }
 }
 
-fn fate(result: Result<Fate, Refusal>) -> Result<Fate, StopReason> {
-    match result {
-        Ok(fate) => Ok(fate),
-        Err(Refusal::Answer(error) | Refusal::GaveUp(error)) => Ok(Fate::failed(error)),
-        Err(Refusal::Stop(reason)) => Err(reason),
+fn copier<'c, P>([from, to]: &'c [Endpoint<P>; 2], shared: &'c Shared) -> Copier<'c, P, Shared> {
+    Copier {
+        from: from.client(),
+        to: to.client(),
+        target: to.profile().name(),
+        verify: shared.settings.verify,
+        run: shared.run(),
+        pacer: shared,
     }
 }

@@ -1,35 +1,16 @@
-use super::{
-    Checksum, Fate, KeyName,
-    page::{Cursor, Item, Page},
-    progress::Event,
-    settings::Verify,
-    shared::Shared,
-    side::{Refusal, Side},
-};
+use super::{Checksum, Copier, Fate, Pacer, REDONE, Refusal, Role, Verify, ask};
 use crate::{
-    client::object::{Property, verify},
-    provider::{self, AnyObjectProvider, Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind},
+    provider::{self, AnyObjectProvider, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         Key, WriteId,
-        object::{Attributes, ETag, Get, Head, List, ListEntry, ObjectMeta, Put, PutMode},
+        object::{Attributes, ETag, Get, Head, ObjectMeta, Put, PutMode},
     },
     verdict::Sent,
 };
 use std::sync::Arc;
 
-/// How often a key is copied again because its source was overwritten meanwhile. A key that is overwritten faster than
-/// it can be copied is not existing data: the application's own writes must reach the target.
-const REDONE: u32 = 4;
 /// How often a fresh copy is checked before it counts as wrong: a store may take a moment to show the copy.
 const LOOKS: u32 = 3;
-/// The questions about conditions are some 150 requests. Together they get the time limit of a body of this many bytes.
-const QUESTIONS: u64 = 120 << 20;
-
-/// The two stores.
-pub(super) struct Objects {
-    pub(super) from: Side<AnyObjectProvider>,
-    pub(super) to: Side<AnyObjectProvider>,
-}
 
 /// What identifies a version of an object. In S3, equal bytes have the same tag, but not the same time.
 #[derive(Debug)]
@@ -52,94 +33,37 @@ enum There {
         tag: Option<ETag>,
         ours: bool,
     },
-    /// An earlier version, which this backfill put there.
+    /// An earlier version, which a copier of this run put there.
     Outdated {
         tag: Option<ETag>,
     },
     Foreign,
     Missing,
-    /// The backfill's own copy, but with wrong content.
+    /// The copier's own copy, but with wrong content.
     Damaged,
 }
 
-impl Objects {
-    pub(super) async fn page(&self, shared: &Shared, cursor: &Cursor) -> Result<Page, Refusal> {
-        let list = List {
-            prefix: shared.settings.prefix.clone(),
-            start_after: cursor.after.clone(),
-            continuation: cursor.token.clone(),
-            ..List::default()
-        };
-        let page = self
-            .from
-            .ask(shared, 0, || self.from.provider.list(list.clone()))
-            .await?;
-        let mut items = Vec::with_capacity(page.entries.len());
-        for entry in page.entries {
-            let ListEntry::Object(meta) = entry else {
-                let wrong = "the listing has common prefixes, which were not asked for";
-                return Err(Refusal::Answer(Box::new(ProviderError::faulty(wrong))));
-            };
-            items.push(Item {
-                key: KeyName::new(meta.key),
-                bytes: meta.size,
-                value: None,
-            });
-        }
-        // Going on by key and not by token: a token may have expired after a long pause, and means nothing to a resume.
-        let next = page.continuation.map(|token| match items.last() {
-            Some(last) => Cursor::after(Some(last.key.as_str().to_owned())),
-            None => Cursor {
-                token: Some(token),
-                ..Cursor::after(cursor.after.clone())
-            },
-        });
-        Ok(Page {
-            items,
-            foreign: 0,
-            next,
-        })
-    }
-
-    /// Asks a target that may overwrite whether it keeps to the conditions that a copy carries. The target's provider
-    /// then refuses conditions to which the target does not keep, and no key is copied.
-    pub(super) async fn have_target_asked(&self, shared: &Shared) -> Result<(), Refusal> {
-        let known = Capabilities {
-            // Nothing is deleted.
-            delete_if_match: Capability::Kept,
-            ..self.to.provider.capabilities()
-        };
-        if ![known.create, known.if_match].contains(&Capability::Unknown) {
-            return Ok(());
-        }
-        let questions = || async {
-            let id = WriteId::new(format!("{}.{}", shared.draw_run(), shared.draw_run()));
-            let found = verify::endpoint(&self.to.provider, &id, known, || {}).await;
-            match (found.atomic(), found.if_match()) {
-                (Property::Unknown(why), _) | (_, Property::Unknown(why)) => Err(ProviderError::faulty(why.clone())),
-                _ => Ok(()),
-            }
-        };
-        self.to.ask(shared, QUESTIONS, questions).await
-    }
-
-    /// The key of a listed item, or why source or target does not take the key.
-    pub(super) fn key(&self, item: &Item) -> Result<Key, String> {
-        let key = Key::new(item.key.as_str()).map_err(|invalid| invalid.to_string())?;
-        let kept = self.to.provider.check_key(&key);
+impl<T> Copier<'_, AnyObjectProvider, T> {
+    /// The key of this name, or why source or target does not take the name.
+    pub(crate) fn key(&self, name: &str) -> Result<Key, String> {
+        let key = Key::new(name).map_err(|invalid| invalid.to_string())?;
+        let kept = self.to.check_key(&key);
         kept.map(|()| key).map_err(|refused| refused.to_string())
     }
+}
 
-    pub(super) async fn copy(&self, shared: &Shared, item: &Item) -> Result<Fate, Refusal> {
-        let key = match self.key(item) {
+impl<T: Pacer> Copier<'_, AnyObjectProvider, T> {
+    /// Copies an object of about this length.
+    pub(crate) async fn copy(&self, key: &str, bytes: u64) -> Result<Fate, Refusal<T::Stop>> {
+        let key = match self.key(key) {
             Ok(key) => key,
             Err(reason) => return Ok(Fate::not_copyable(reason)),
         };
         let mut mode = PutMode::Create;
         let mut copied = false;
         for _ in 0..=REDONE {
-            let get = || self.from.provider.get(Get::new(key.clone()));
-            let object = match self.from.ask(shared, item.bytes, get).await {
+            let get = || self.from.get(Get::new(key.clone()));
+            let object = match ask(self.pacer, Role::Source, bytes, get).await {
                 Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied }),
                 // The adapter has no way to name it.
                 Err(Refusal::Answer(error)) if is_not_copyable(&error) => return Ok(Fate::not_copyable(error)),
@@ -154,22 +78,19 @@ impl Objects {
             if want.size != version.size {
                 return Ok(Fate::failed("the source gave another length than it announced"));
             }
-            let id = shared.write_id(&format!("{version:?}"));
+            let id = self.write_id(&format!("{version:?}"));
             let put = Put {
                 mode: mode.clone(),
                 attributes: want.attributes.clone(),
                 write_id: Some(id.clone()),
                 ..Put::new(key.clone(), object.body)
             };
-            let answer = self
-                .to
-                .ask(shared, want.size, || self.to.provider.put(put.clone()))
-                .await;
+            let answer = ask(self.pacer, Role::Target, want.size, || self.to.put(put.clone())).await;
             // The body is let go before the target's is fetched.
             drop(put);
             let written = match answer {
                 Ok(answer) => Some(answer.etag),
-                Err(refusal) if is_occupied(&refusal) => None,
+                Err(refusal) if refusal.is_occupied() => None,
                 Err(Refusal::Answer(error)) if is_not_copyable(&error) => {
                     return Ok(match mode {
                         PutMode::Create => Fate::not_copyable(error),
@@ -180,7 +101,7 @@ impl Objects {
                 }
                 Err(refusal) => return Err(refusal),
             };
-            let fate = match self.look_back(shared, &key, &want, &id, written.as_ref()).await? {
+            let fate = match self.look_back(&key, &want, &id, written.as_ref()).await? {
                 There::Same { tag, ours } => {
                     if ours {
                         copied = true;
@@ -208,10 +129,10 @@ impl Objects {
                     continue;
                 }
             };
-            let head = || self.from.provider.head(Head::new(key.clone()));
-            match self.from.ask(shared, 0, head).await {
+            let head = || self.from.head(Head::new(key.clone()));
+            match ask(self.pacer, Role::Source, 0, head).await {
                 Ok(now) if Version::of(&now).is_same(&version) => return Ok(fate),
-                Ok(_) => shared.tell(&Event::SourceChanged { key: item.key.clone() }),
+                Ok(_) => self.pacer.source_changed(key.as_str()),
                 Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied }),
                 Err(refusal) => return Err(refusal),
             }
@@ -219,13 +140,14 @@ impl Objects {
         Ok(Fate::failed("source or target kept changing during the copy"))
     }
 
-    pub(super) async fn look(&self, shared: &Shared, item: &Item) -> Result<Fate, Refusal> {
-        let key = match self.key(item) {
+    /// Says what a copy would do, by length and attributes, and writes nothing.
+    pub(crate) async fn look(&self, key: &str) -> Result<Fate, Refusal<T::Stop>> {
+        let key = match self.key(key) {
             Ok(key) => key,
             Err(reason) => return Ok(Fate::not_copyable(reason)),
         };
-        let head = || self.from.provider.head(Head::new(key.clone()));
-        let source = match self.from.ask(shared, 0, head).await {
+        let head = || self.from.head(Head::new(key.clone()));
+        let source = match ask(self.pacer, Role::Source, 0, head).await {
             Err(refusal) if refusal.is(ProviderErrorKind::NotFound) => return Ok(Fate::Gone { copied: false }),
             Err(Refusal::Answer(error)) if is_not_copyable(&error) => return Ok(Fate::not_copyable(error)),
             answer => answer?,
@@ -233,14 +155,14 @@ impl Objects {
         // What every adapter checks before it sends anything.
         let put = Put {
             attributes: Arc::new(source.attributes.clone()),
-            write_id: Some(shared.write_id("")),
+            write_id: Some(self.write_id("")),
             ..Put::new(key.clone(), "")
         };
         if let Err(error) = provider::check_put(&put) {
             return Ok(Fate::not_copyable(error));
         }
-        let head = || self.to.provider.head(Head::new(key.clone()));
-        match self.to.ask(shared, 0, head).await {
+        let head = || self.to.head(Head::new(key.clone()));
+        match ask(self.pacer, Role::Target, 0, head).await {
             Ok(there) if there.size == source.size && carries(&source.attributes, &there.attributes) => {
                 Ok(Fate::Skipped)
             }
@@ -254,41 +176,37 @@ impl Objects {
     /// already.
     async fn look_back(
         &self,
-        shared: &Shared,
         key: &Key,
         want: &Content,
         id: &WriteId,
         written: Option<&Option<ETag>>,
-    ) -> Result<There, Refusal> {
+    ) -> Result<There, Refusal<T::Stop>> {
         for look in 1.. {
-            let there = self.look_once(shared, key, want, id, written).await?;
+            let there = self.look_once(key, want, id, written).await?;
             let doubtful = matches!(there, There::Missing | There::Damaged);
             if !doubtful || written.is_none() || look == LOOKS {
                 return Ok(there);
             }
-            tokio::time::sleep(shared.wait(look)).await;
+            tokio::time::sleep(self.pacer.wait(look)).await;
         }
         Ok(There::Missing)
     }
 
     async fn look_once(
         &self,
-        shared: &Shared,
         key: &Key,
         want: &Content,
         id: &WriteId,
         written: Option<&Option<ETag>>,
-    ) -> Result<There, Refusal> {
-        let provider = &self.to.provider;
+    ) -> Result<There, Refusal<T::Stop>> {
         // Whatever was there before us is compared by content, however little is asked of our own copies.
-        let answer = if written.is_some() && shared.settings.verify == Verify::Length {
-            let meta = self.to.ask(shared, 0, || provider.head(Head::new(key.clone()))).await;
+        let answer = if written.is_some() && self.verify == Verify::Length {
+            let head = || self.to.head(Head::new(key.clone()));
+            let meta = ask(self.pacer, Role::Target, 0, head).await;
             meta.map(|meta| (meta.size == want.size, meta))
         } else {
-            let object = self
-                .to
-                .ask(shared, want.size, || provider.get(Get::new(key.clone())))
-                .await;
+            let get = || self.to.get(Get::new(key.clone()));
+            let object = ask(self.pacer, Role::Target, want.size, get).await;
             object.map(|object| {
                 let same = object.body.len() as u64 == want.size && Checksum::of(&object.body) == want.checksum;
                 (same, object.meta)
@@ -299,7 +217,7 @@ impl Objects {
             answer => answer?,
         };
         let just_put = matches!((written, &meta.etag), (Some(Some(put)), Some(found)) if put == found);
-        let ours = just_put || shared.is_ours(meta.write_id.as_ref());
+        let ours = just_put || self.is_ours(meta.write_id.as_ref());
         Ok(if same && carries(&want.attributes, &meta.attributes) {
             There::Same { tag: meta.etag, ours }
         } else if just_put || meta.write_id.as_ref() == Some(id) {
@@ -330,11 +248,6 @@ impl Version {
             && agree(self.etag.as_ref(), other.etag.as_ref())
             && agree(self.modified, other.modified)
     }
-}
-
-/// Whether a create or a conditional overwrite found other content.
-fn is_occupied(refusal: &Refusal) -> bool {
-    refusal.is(ProviderErrorKind::AlreadyExists) || refusal.is(ProviderErrorKind::PreconditionFailed)
 }
 
 /// Whether the endpoint cannot name or keep the object. The endpoint says so, or its adapter does before anything is
