@@ -251,18 +251,35 @@ impl Module {
         let named = |fields: &syn::Fields| -> Vec<String> {
             let public = fields.iter().filter(|field| is_public(&field.vis));
             public
-                .filter_map(|field| Some(field.ident.as_ref()?.to_string()))
+                .enumerate()
+                .map(|(place, field)| {
+                    field
+                        .ident
+                        .as_ref()
+                        .map_or_else(|| place.to_string(), ToString::to_string)
+                })
                 .collect()
+        };
+        // A variant's fields are as public as the enum.
+        let variant = |variant: &syn::Variant| {
+            let name = variant.ident.to_string();
+            let fields = variant.fields.iter().enumerate().map(|(place, field)| {
+                let field = field
+                    .ident
+                    .as_ref()
+                    .map_or_else(|| place.to_string(), ToString::to_string);
+                format!("{}::{field}", variant.ident)
+            });
+            std::iter::once(name).chain(fields.collect::<Vec<_>>())
         };
         let (vis, parts) = match item {
             Item::Struct(item) => (&item.vis, named(&item.fields)),
-            Item::Enum(item) => (
-                &item.vis,
-                item.variants.iter().map(|variant| variant.ident.to_string()).collect(),
-            ),
+            Item::Enum(item) => (&item.vis, item.variants.iter().flat_map(variant).collect()),
             Item::Trait(item) => {
                 let methods = item.items.iter().filter_map(|item| match item {
                     syn::TraitItem::Fn(method) => Some(format!("{}()", method.sig.ident)),
+                    syn::TraitItem::Type(item) => Some(item.ident.to_string()),
+                    syn::TraitItem::Const(item) => Some(item.ident.to_string()),
                     _ => None,
                 });
                 (&item.vis, methods.collect())
@@ -317,6 +334,8 @@ impl Module {
         let public = !matches!(line.vis, Visibility::Inherited);
         for (path, name) in leaves {
             let elsewhere = absolute(module, &path);
+            let root = elsewhere.as_ref().is_some_and(Vec::is_empty);
+            assert!(!root, "{}:{place}: the crate's root has one name", self.file);
             // Of another crate, or of a part of this module: the way ends here, or goes down.
             let absolute = elsewhere.clone().unwrap_or_else(|| [module, &path].concat());
             let passed = is_public(&line.vis) && !is_hidden(&line.attrs);
@@ -410,6 +429,14 @@ fn named_in(tokens: TokenStream, module: &[String], named: &mut Vec<(Vec<String>
                     }
                     tokens.next();
                 }
+                let ends_in_a_group = matches!(tokens.peek(), Some(TokenTree::Group(_)) if colons == 2);
+                let is_renamed = matches!(tokens.peek(), Some(TokenTree::Ident(next)) if next == "as");
+                assert!(
+                    !ends_in_a_group && !is_renamed,
+                    "{}:{}: within a function write each path by itself, so that this check can read it",
+                    module.join("::"),
+                    ident.span().start().line
+                );
                 if let Some(path) = absolute(module, &path).filter(|_| path.len() > 1) {
                     named.push((path, ident.span().start().line));
                 }
