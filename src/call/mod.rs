@@ -103,6 +103,12 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// The endpoint that gave the tag of a conditional read.
     fn tag_given_by(request: &Self::Request) -> Option<&str>;
 
+    /// The endpoint that alone can answer: it gave the tag on which the read depends.
+    fn bound_to(request: &Self::Request) -> Option<&str> {
+        let _ = request;
+        None
+    }
+
     /// The answer to a write: the tag of what was stored, if the answer has one. `None`: the response answers something
     /// else.
     fn accepted(response: Self::Response) -> Option<Option<Self::Tag>>;

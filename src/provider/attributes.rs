@@ -104,6 +104,20 @@ pub fn check_range(range: Option<&ByteRange>) -> Result<(), ProviderError> {
     }
 }
 
+/// Checks the answer to a get or a head with [`if_match`](crate::request::object::Get::if_match): `found` is the tag in
+/// the answer. Some servers ignore the condition, and answer with what they have.
+///
+/// # Errors
+/// [`ProviderErrorKind::PreconditionFailed`] if the tag is another, or there is none.
+pub fn check_match(asked: Option<&ETag>, found: Option<&ETag>) -> Result<(), ProviderError> {
+    match asked {
+        Some(asked) if found.is_none_or(|found| found.value() != asked.value()) => {
+            Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn invalid(message: impl Into<String>) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Invalid, Outcome::new(Verdict::Caller, Sent::No)).with_message(message)
 }

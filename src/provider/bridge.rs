@@ -326,7 +326,17 @@ impl ObjectService {
     fn show(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
         let foreign = |tag: &ETag| tag.endpoint() != &*self.endpoint;
         match request {
-            ObjectRequest::Get(get) => drop(get.if_none_match.take_if(|tag| foreign(tag))),
+            ObjectRequest::Get(get) => {
+                get.if_none_match.take_if(|tag| foreign(tag));
+                if let Some(tag) = &get.if_match {
+                    fit_for_a_condition(tag, foreign(tag))?;
+                }
+            }
+            ObjectRequest::Head(head) => {
+                if let Some(tag) = &head.if_match {
+                    fit_for_a_condition(tag, foreign(tag))?;
+                }
+            }
             ObjectRequest::Put(put) => {
                 terms::narrow(put, &self.endpoint);
                 // The client has asked at its door; who speaks to the stack directly has not.

@@ -94,7 +94,7 @@ pub use self::redis::{Redis, RedisVerdicts};
 pub(crate) use crate::model::Conditional;
 pub use crate::model::{Capabilities, Capability, ProviderError, ProviderErrorKind};
 pub(crate) use attributes::wrong as attributes_wrong;
-pub use attributes::{check as check_put, check_condition, check_range};
+pub use attributes::{check as check_put, check_condition, check_match, check_range};
 #[cfg(feature = "_aws")]
 pub use aws::AwsVerdicts;
 #[cfg(feature = "azure_core")]
@@ -145,6 +145,8 @@ use std::future::Future;
 /// - A page of a listing contains only names with the prefix. The stack treats a page with other names as a failure.
 /// - A body that is shorter than announced, or has a wrong checksum, is a failure
 ///   ([`Verdict::Faulty`](crate::verdict::Verdict)), not a short success.
+/// - A get or a head with `if_match` answers with that state of the object or fails: the adapter passes the condition
+///   on, and checks the answer with [`check_match`], because some servers ignore the condition.
 /// - The adapter returns tags with an empty endpoint name. The stack fills in the name.
 ///
 /// What helps: `get` and `put` report the progress of large bodies ([`Get::progress`], [`Put::progress`]). Without

@@ -11,13 +11,18 @@ use std::{ops::ControlFlow, sync::Arc};
 
 /// A get or a head of one key.
 ///
-/// A pinned read asks that endpoint only. A conditional read asks the endpoint that gave the tag first. If that
+/// A pinned read asks that endpoint only. So does a read that depends on an endpoint's tag. A conditional read asks the endpoint that gave the tag first. If that
 /// endpoint cannot answer, and the budget grants it, the read goes on elsewhere. There the tag means nothing and is not
 /// shown, so the read returns the body.
 pub(crate) async fn read<P: Protocol>(
     cx: &Arc<Context<P>>,
     request: P::Request,
 ) -> Result<(P::Response, Answer), Error> {
+    if let Some(given_by) = P::bound_to(&request) {
+        let endpoint = bound(cx, given_by)?;
+        let reply = cx.ask(request, Aim::only(endpoint)).await;
+        return answer(cx, reply);
+    }
     if let Some(endpoint) = giver_of_the_tag(cx, &request) {
         let aim = Aim {
             deadline: Some(cx.preferring()),
@@ -39,6 +44,27 @@ pub(crate) async fn read<P: Protocol>(
     }
     let reply = cx.ask(request.clone(), Aim::default()).await;
     decide(cx, request, reply).await
+}
+
+/// The endpoint that gave the tag, if this call may ask it.
+fn bound<P: Protocol>(cx: &Context<P>, given_by: &str) -> Result<usize, Error> {
+    let index = cx.core.engine.roster.index_of(given_by);
+    let refuse = |why: String| {
+        cx.refuse(
+            ErrorKind::InvalidInput,
+            format!("the {} was given by {given_by}, {why}", P::TAG),
+        )
+    };
+    match index {
+        None => Err(refuse("which is no endpoint of this client".to_owned())),
+        Some(index) if cx.pin.is_some_and(|pin| pin != index) => {
+            Err(refuse("and the call is pinned elsewhere".to_owned()))
+        }
+        Some(index) => match cx.violation(index) {
+            Some(violation) => Err(refuse(format!("which may not be used, because {violation}"))),
+            None => Ok(index),
+        },
+    }
 }
 
 fn giver_of_the_tag<P: Protocol>(cx: &Context<P>, request: &P::Request) -> Option<usize> {

@@ -33,12 +33,14 @@ pub struct PutObject {
 pub struct GetObject {
     key: Checked,
     range: Option<ByteRange>,
+    if_match: Option<ETag>,
     if_none_match: Option<ETag>,
 }
 
 /// A head that has not been sent yet.
 pub struct HeadObject {
     key: Checked,
+    if_match: Option<ETag>,
 }
 
 /// A delete that has not been sent yet.
@@ -67,6 +69,7 @@ impl GetObject {
         Self {
             key,
             range: None,
+            if_match: None,
             if_none_match: None,
         }
     }
@@ -74,7 +77,7 @@ impl GetObject {
 
 impl HeadObject {
     pub(super) const fn new(key: Checked) -> Self {
-        Self { key }
+        Self { key, if_match: None }
     }
 }
 
@@ -263,6 +266,14 @@ impl ObjectCall<GetObject> {
         self.range(ByteRange::Suffix(bytes))
     }
 
+    /// Fetches the object only if it still has this tag, and else fails with
+    /// [`ErrorKind::PreconditionFailed`](crate::ErrorKind::PreconditionFailed). Only the endpoint that gave the tag can
+    /// answer, so the read does not fail over.
+    pub fn if_match(mut self, tag: ETag) -> Self {
+        self.operation.if_match = Some(tag);
+        self
+    }
+
     /// Fails with [`ErrorKind::NotModified`](crate::ErrorKind::NotModified) if the object still has this tag.
     ///
     /// The endpoint that gave the tag is asked first, for at most a quarter of the call's time. If that endpoint cannot
@@ -270,6 +281,14 @@ impl ObjectCall<GetObject> {
     /// then comes back, which is a right answer too.
     pub fn if_none_match(mut self, tag: ETag) -> Self {
         self.operation.if_none_match = Some(tag);
+        self
+    }
+}
+
+impl ObjectCall<HeadObject> {
+    /// As for a [get](ObjectCall::<GetObject>::if_match).
+    pub fn if_match(mut self, tag: ETag) -> Self {
+        self.operation.if_match = Some(tag);
         self
     }
 }
@@ -333,8 +352,12 @@ impl Operation for GetObject {
         if let Some(range) = &self.range {
             cx.checked(door::range(range))?;
         }
+        if let Some(tag) = &self.if_match {
+            cx.checked(door::condition(tag))?;
+        }
         let get = Get {
             range: self.range,
+            if_match: self.if_match,
             if_none_match: self.if_none_match,
             ..Get::new(key)
         };
@@ -359,7 +382,14 @@ impl Operation for HeadObject {
 
     async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(FetchedMeta, Answer), Error> {
         let key = door::addressable(cx, self.key)?;
-        match replicate::read(cx, ObjectRequest::Head(Head::new(key))).await? {
+        if let Some(tag) = &self.if_match {
+            cx.checked(door::condition(tag))?;
+        }
+        let head = Head {
+            if_match: self.if_match,
+            ..Head::new(key)
+        };
+        match replicate::read(cx, ObjectRequest::Head(head)).await? {
             (ObjectResponse::Head(meta), answer) => Ok((
                 FetchedMeta {
                     meta,

@@ -50,6 +50,14 @@ impl Protocol for Objects {
         }
     }
 
+    fn bound_to(request: &ObjectRequest) -> Option<&str> {
+        match request {
+            ObjectRequest::Get(get) => get.if_match.as_ref().map(ETag::endpoint),
+            ObjectRequest::Head(head) => head.if_match.as_ref().map(ETag::endpoint),
+            _ => None,
+        }
+    }
+
     fn accepted(response: ObjectResponse) -> Option<Option<ETag>> {
         match response {
             ObjectResponse::Put(answer) => Some(answer.etag),

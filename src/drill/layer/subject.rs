@@ -6,7 +6,7 @@ use crate::{
     request::{
         OpClass,
         kv::{Key, KvRequest, KvResponse},
-        object::{ByteRange, ObjectRequest, ObjectResponse},
+        object::{ByteRange, Get, Head, Object, ObjectRequest, ObjectResponse},
     },
 };
 
@@ -111,7 +111,11 @@ impl Subject for ObjectRequest {
     }
 
     fn is_conditional(&self) -> bool {
-        matches!(self, Self::Get(get) if get.if_none_match.is_some())
+        match self {
+            Self::Get(get) => get.if_none_match.is_some() || get.if_match.is_some(),
+            Self::Head(head) => head.if_match.is_some(),
+            _ => false,
+        }
     }
 
     fn keep(answer: &ObjectResponse) -> Answer {
@@ -124,6 +128,12 @@ impl Subject for ObjectRequest {
                 if get.if_none_match.is_some() && object.meta.etag == get.if_none_match =>
             {
                 Some(Err(ProviderError::answer(ProviderErrorKind::NotModified).into()))
+            }
+            (Self::Get(Get { if_match: asked, .. }), Answer::Object(ObjectResponse::Get(Object { meta, .. })))
+            | (Self::Head(Head { if_match: asked, .. }), Answer::Object(ObjectResponse::Head(meta)))
+                if asked.is_some() && meta.etag != *asked =>
+            {
+                Some(Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed).into()))
             }
             (_, Answer::Object(answer)) => Some(Ok(answer.clone())),
             (_, Answer::Kv(_)) => None,

@@ -202,6 +202,10 @@ pub struct Get {
     pub key: Key,
     /// The part to fetch. `None` is the whole object.
     pub range: Option<ByteRange>,
+    /// Fetches the object only if it still has this tag. Otherwise the get fails with
+    /// [`PreconditionFailed`](crate::provider::ProviderErrorKind::PreconditionFailed). Some servers ignore the
+    /// condition of a get: so the adapter compares the tag of the answer, too.
+    pub if_match: Option<ETag>,
     /// Answers *not modified* if the object still has this tag.
     pub if_none_match: Option<ETag>,
     /// Reports to the stack how the body moves; see [`Progress`].
@@ -214,6 +218,7 @@ impl Get {
         Self {
             key,
             range: None,
+            if_match: None,
             if_none_match: None,
             progress: Progress::unheard(),
         }
@@ -271,12 +276,14 @@ impl From<std::ops::RangeFrom<u64>> for ByteRange {
 pub struct Head {
     /// The object's key.
     pub key: Key,
+    /// As [`Get::if_match`].
+    pub if_match: Option<ETag>,
 }
 
 impl Head {
     /// Fetches the metadata of this key.
     pub const fn new(key: Key) -> Self {
-        Self { key }
+        Self { key, if_match: None }
     }
 }
 

@@ -71,7 +71,7 @@ pub use shared_key::SharedKey;
 
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_condition, check_range},
+    attributes::{check, check_condition, check_match, check_range},
     names,
     part::located,
     refusal::{Asked, wrong},
@@ -255,7 +255,7 @@ impl AzureBlob {
         let options = BlobClientDownloadOptions {
             range,
             if_none_match: get.if_none_match.as_ref().map(|tag| Etag::from(tag.value())),
-            if_match: if_match.map(|tag| Etag::from(tag.value())),
+            if_match: if_match.or(get.if_match.as_ref()).map(|tag| Etag::from(tag.value())),
             parallel: NonZero::new(1),
             partition_size: Some(ONE_PART),
             method_options: readable::ours(),
@@ -271,6 +271,7 @@ impl AzureBlob {
     async fn suffix(&self, get: &Get, last: u64) -> Result<Object, ProviderError> {
         for _ in 0..CHANGES {
             let known = self.head(Head::new(get.key.clone())).await?;
+            check_match(get.if_match.as_ref(), known.etag.as_ref())?;
             if get.if_none_match.is_some() && get.if_none_match == known.etag {
                 return Err(ProviderError::answer(ProviderErrorKind::NotModified));
             }
@@ -361,12 +362,15 @@ impl ObjectProvider for AzureBlob {
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
         let options = BlobClientGetPropertiesOptions {
+            if_match: head.if_match.as_ref().map(|tag| Etag::from(tag.value())),
             method_options: readable::ours(),
             ..BlobClientGetPropertiesOptions::default()
         };
         let known = self.blob(&head.key)?.get_properties(Some(options)).await;
         let known = known.map_err(|error| failed(Asked::Read, &error))?;
-        read::meta(head.key.as_str(), &known)
+        let meta = read::meta(head.key.as_str(), &known)?;
+        check_match(head.if_match.as_ref(), meta.etag.as_ref())?;
+        Ok(meta)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {

@@ -2,7 +2,7 @@ use super::{error, etag, located, metadata};
 use crate::{
     provider::{
         ProviderError, ProviderErrorKind,
-        attributes::received,
+        attributes::{check_match, received},
         body::Arriving,
         part::UNSAID,
         refusal::{Asked, wrong},
@@ -52,6 +52,7 @@ pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<O
     } = got;
     let id = error::request_id(&headers);
     let tag = properties.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
+    check_match(get.if_match.as_ref(), Some(&etag(tag.as_ref())))?;
     let mut arriving = Arriving::behind_its_head(&get.progress);
     while let Some(piece) = body.next().await {
         arriving.push(piece.map_err(|error| error::failed(Asked::Read, &error))?);

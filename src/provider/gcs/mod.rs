@@ -55,7 +55,7 @@ mod terms;
 
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_range, received},
+    attributes::{check, check_match, check_range, received},
     body::Arriving,
     refusal::{Asked, wrong},
 };
@@ -219,6 +219,9 @@ impl ObjectProvider for Gcs {
             })
             .with_retry_policy(NeverRetry)
             .with_read_resume_policy(NeverResume);
+        if let Some(tag) = &get.if_match {
+            request = request.set_if_generation_match(generation(tag)?);
+        }
         if let Some(tag) = &get.if_none_match {
             // A tag that is no generation was never this bucket's, so that the condition holds.
             if let Ok(generation) = tag.value().parse::<i64>() {
@@ -229,6 +232,7 @@ impl ObjectProvider for Gcs {
         let got = Box::pin(request.send()).await;
         let mut got = got.map_err(|error| failed(Asked::Read, &error))?;
         let known = got.object();
+        check_match(get.if_match.as_ref(), Some(&confirmed(known.generation)?))?;
         let mut arriving = Arriving::behind_its_head(&get.progress);
         while let Some(piece) = got.next().await {
             arriving.push(piece.map_err(|error| failed(Asked::Read, &error))?);
@@ -260,11 +264,14 @@ impl ObjectProvider for Gcs {
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
         let (control, watch) = self.control.client().await;
         let request = control.get_object().set_bucket(&*self.resource);
+        let condition = head.if_match.as_ref().map(generation).transpose()?;
+        let request = request.set_or_clear_if_generation_match(condition);
         let known = request.set_object(head.key.as_str()).with_retry_policy(NeverRetry);
         let known = Box::pin(known.send()).await;
         ended(watch);
         let known = known.map_err(|error| failed(Asked::Read, &error))?;
         let meta = listed(&known)?;
+        check_match(head.if_match.as_ref(), meta.etag.as_ref())?;
         let (attributes, write_id) = given(&known.content_type, &known.cache_control, known.metadata);
         Ok(ObjectMeta {
             key: head.key.as_str().to_owned(),

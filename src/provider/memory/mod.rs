@@ -23,7 +23,7 @@ mod list;
 
 use super::{
     ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_condition, check_range},
+    attributes::{check, check_condition, check_match, check_range},
     terms,
 };
 use crate::{
@@ -185,6 +185,7 @@ impl ObjectProvider for Memory {
         let state = self.serve().await;
         let stored = state.find(get.key.as_str())?;
         // Preconditions are judged before the range (RFC 9110, 13.2.2).
+        check_match(get.if_match.as_ref(), Some(&stored.tag()))?;
         if get.if_none_match.is_some_and(|tag| *tag.value() == *stored.etag) {
             return Err(ProviderError::answer(ProviderErrorKind::NotModified));
         }
@@ -202,7 +203,9 @@ impl ObjectProvider for Memory {
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
         let state = self.serve().await;
-        Ok(state.find(head.key.as_str())?.meta(head.key.as_str()))
+        let meta = state.find(head.key.as_str())?.meta(head.key.as_str());
+        check_match(head.if_match.as_ref(), meta.etag.as_ref())?;
+        Ok(meta)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {

@@ -97,7 +97,7 @@ pub use transport::NoRedirects;
 
 use super::{
     Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_range},
+    attributes::{check, check_match, check_range},
     body::Arriving,
     check_terms, known, names,
     refusal::{Asked, wrong},
@@ -259,6 +259,12 @@ impl GenericStore {
     fn tag(&self, etag: Option<&String>, version: Option<&String>) -> Option<ETag> {
         let value = if self.versions { version } else { etag };
         value.map(|value| ETag::new(value.as_str(), ""))
+    }
+
+    /// The tag as a condition of a get. A store whose tags are versions is not asked, but told once it has answered.
+    fn condition(&self, tag: Option<&ETag>) -> Option<String> {
+        let tag = tag.filter(|_| !self.versions);
+        tag.map(|tag| tag.value().to_owned())
     }
 
     fn meta(&self, key: &str, meta: &object_store::ObjectMeta) -> ObjectMeta {
@@ -426,14 +432,15 @@ impl ObjectProvider for GenericStore {
         self.admitted()?;
         check_range(get.range.as_ref())?;
         let path = self.path(&get.key)?;
-        let tag = get.if_none_match.as_ref().map(ETag::value);
+        let tag = get.if_none_match.as_ref();
         let options = GetOptions {
             range: get.range.as_ref().map(|range| match range {
                 ByteRange::Bounded(range) => GetRange::Bounded(range.clone()),
                 ByteRange::From(start) => GetRange::Offset(*start),
                 ByteRange::Suffix(last) => GetRange::Suffix(*last),
             }),
-            if_none_match: tag.filter(|_| !self.versions).map(str::to_owned),
+            if_match: self.condition(get.if_match.as_ref()),
+            if_none_match: self.condition(tag),
             ..GetOptions::default()
         };
         get.progress.begin(0);
@@ -441,8 +448,9 @@ impl ObjectProvider for GenericStore {
         let got = got.map_err(|error| failed(Asked::Read, &error))?;
         let mut arriving = Arriving::behind_its_head(&get.progress);
         let meta = self.described(&get.key, &got)?;
+        check_match(get.if_match.as_ref(), meta.etag.as_ref())?;
         // A store whose tags are versions cannot be asked for "none of this version", but told once it has answered.
-        if self.versions && tag.is_some() && tag == meta.etag.as_ref().map(ETag::value) {
+        if self.versions && tag.is_some() && tag.map(ETag::value) == meta.etag.as_ref().map(ETag::value) {
             return Err(ProviderError::answer(ProviderErrorKind::NotModified));
         }
         let range = got.range.clone();
@@ -476,12 +484,17 @@ impl ObjectProvider for GenericStore {
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
         let options = GetOptions {
             head: true,
+            if_match: self.condition(head.if_match.as_ref()),
             ..GetOptions::default()
         };
         self.admitted()?;
         let path = self.path(&head.key)?;
         match self.store.get_opts(&path, options).await {
-            Ok(known) => self.described(&head.key, &known),
+            Ok(known) => {
+                let meta = self.described(&head.key, &known)?;
+                check_match(head.if_match.as_ref(), meta.etag.as_ref())?;
+                Ok(meta)
+            }
             Err(error) => Err(self.missing(&path, &error).await),
         }
     }

@@ -80,7 +80,7 @@ mod terms;
 
 use super::{
     Capabilities, Capability, Conditional, ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_condition, check_range},
+    attributes::{check, check_condition, check_match, check_range},
     aws::{
         CONNECT_TIMEOUT, Discreet, Repeats, again, connecting_bounded,
         recorder::{Recorder, nobody},
@@ -366,6 +366,7 @@ impl ObjectProvider for S3 {
                 .bucket(&*self.bucket)
                 .key(get.key.as_str())
                 .set_range(get.range.as_ref().map(crate::request::object::ByteRange::to_header))
+                .set_if_match(get.if_match.as_ref().map(|tag| tag.value().to_owned()))
                 .set_if_none_match(get.if_none_match.as_ref().map(|tag| tag.value().to_owned()))
                 .send()
         };
@@ -379,6 +380,7 @@ impl ObjectProvider for S3 {
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
         let ask = || {
             let request = self.client.head_object().bucket(&*self.bucket);
+            let request = request.set_if_match(head.if_match.as_ref().map(|tag| tag.value().to_owned()));
             request.key(head.key.as_str()).send()
         };
         let known = match again(Repeats::Freely, ask).await {
@@ -388,6 +390,7 @@ impl ObjectProvider for S3 {
         record(known.request_id());
         let meta = read::meta(head.key.as_str(), &known)?;
         self.see_bucket();
+        check_match(head.if_match.as_ref(), meta.etag.as_ref())?;
         Ok(meta)
     }
 

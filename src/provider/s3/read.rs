@@ -1,6 +1,12 @@
 use super::etag;
 use crate::{
-    provider::{ProviderError, attributes::received, body::Arriving, part::located, refusal::wrong},
+    provider::{
+        ProviderError,
+        attributes::{check_match, received},
+        body::Arriving,
+        part::located,
+        refusal::wrong,
+    },
     request::object::{ETag, Get, Object, ObjectMeta},
     verdict::{chain, table::Symptom},
 };
@@ -34,6 +40,7 @@ pub(super) async fn object(get: &Get, mut got: GetObjectOutput) -> Result<Object
     let id = got.request_id().map(str::to_owned);
     let id = id.as_deref();
     let tag = tag(got.e_tag(), id)?;
+    check_match(get.if_match.as_ref(), Some(&tag))?;
     let mut arriving = Arriving::behind_its_head(&get.progress);
     while let Some(piece) = got.body.next().await {
         arriving.push(piece.map_err(|error| broken(&error, id))?);

@@ -36,6 +36,9 @@ impl ObjectDoor for ObjectClient {
         if let Some(range) = get.range {
             call = call.range(range);
         }
+        if let Some(tag) = get.if_match {
+            call = call.if_match(tag);
+        }
         if let Some(tag) = get.if_none_match {
             call = call.if_none_match(tag);
         }
@@ -50,7 +53,12 @@ impl ObjectDoor for ObjectClient {
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, Refused> {
-        Ok(self.head(head.key.as_str()).await?.into_meta())
+        let call = self.head(head.key.as_str());
+        let meta = match head.if_match {
+            Some(tag) => call.if_match(tag).await?,
+            None => call.await?,
+        };
+        Ok(meta.into_meta())
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), Refused> {

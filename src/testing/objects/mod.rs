@@ -71,6 +71,7 @@ suite! {
     read::a_range_outside_is_refused [];
     read::an_unchanged_object_is_not_sent_again [ConditionalGet];
     read::a_changed_object_is_sent_again [ConditionalGet, Overwrite];
+    read::a_read_on_a_tag_answers_with_that_state_or_fails [Overwrite];
     read::head_and_get_agree [];
     read::a_get_is_dated [DatedGets];
     read::odd_keys_are_kept_apart [];

@@ -3,7 +3,7 @@ use crate::{
     provider::ProviderErrorKind,
     request::{
         Key,
-        object::{ByteRange, Get, Head},
+        object::{ByteRange, ETag, Get, Head},
     },
 };
 use std::time::{Duration, SystemTime};
@@ -118,6 +118,50 @@ pub(super) async fn a_changed_object_is_sent_again<D: ObjectDoor>(room: &Room<'_
     };
     let object = room.ok("a get of what has changed", room.door.get(get).await);
     assert_eq!(object.body, "new", "{}", room.name);
+}
+
+pub(super) async fn a_read_on_a_tag_answers_with_that_state_or_fails<D: ObjectDoor>(room: &Room<'_, D>) {
+    let (old, new) = (
+        room.overwrite("a", "old").await.etag,
+        room.overwrite("a", "new").await.etag,
+    );
+    let on = |tag: &Option<ETag>, range| Get {
+        if_match: tag.clone(),
+        range,
+        ..Get::new(room.key("a"))
+    };
+    // A store without tags has nothing to hold on to.
+    if new.is_none() {
+        return;
+    }
+    for range in [None, Some(ByteRange::Bounded(1..3)), Some(ByteRange::Suffix(2))] {
+        let object = room.ok("a get on the tag", room.door.get(on(&new, range.clone())).await);
+        assert!(
+            b"new".ends_with(&object.body) && object.meta.etag == new,
+            "{}",
+            room.name
+        );
+        let refused = room.refused("a get on an old tag", room.door.get(on(&old, range)).await);
+        assert_eq!(
+            refused.kind,
+            ProviderErrorKind::PreconditionFailed,
+            "{}: {refused}",
+            room.name
+        );
+    }
+    let head = |tag: &Option<ETag>| Head {
+        if_match: tag.clone(),
+        ..Head::new(room.key("a"))
+    };
+    let meta = room.ok("a head on the tag", room.door.head(head(&new)).await);
+    assert_eq!((meta.size, meta.etag), (3, new), "{}", room.name);
+    let refused = room.refused("a head on an old tag", room.door.head(head(&old)).await);
+    assert_eq!(
+        refused.kind,
+        ProviderErrorKind::PreconditionFailed,
+        "{}: {refused}",
+        room.name
+    );
 }
 
 pub(super) async fn head_and_get_agree<D: ObjectDoor>(room: &Room<'_, D>) {
