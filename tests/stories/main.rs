@@ -10,10 +10,12 @@
 #[macro_use]
 #[path = "../support/through.rs"]
 mod through;
+mod carried;
 mod client;
 mod constraints;
 mod control;
 mod credentials;
+mod endpoint_layer;
 mod explained;
 mod failover;
 mod game_day;
