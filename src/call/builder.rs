@@ -71,7 +71,7 @@ impl<P: Protocol> StoreBuilder<P> {
     stack_setters!();
 
     /// Puts a layer of your own around every endpoint, nearest the provider: within the endpoint's time limit, health
-    /// and breaker. `make` is called once per endpoint. The last layer added is nearest the provider.
+    /// and breaker. `make` is called once per endpoint. The last layer added is outermost.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};

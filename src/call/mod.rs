@@ -29,7 +29,7 @@ pub(crate) use context::{Aim, LONGEST_PAUSE, Reply, winner};
 pub(crate) use core::{Core, Why};
 pub use dependencies::{Dependencies, Dependency, Known, SharedHost};
 pub(crate) use engine::{Engine, Turned};
-pub(crate) use error::Refusal;
+pub(crate) use error::{Cause, Refusal};
 pub use error::{Error, NotAsked};
 pub use explanation::{Attempt, Considered, Explanation};
 pub(crate) use fences::{Fences, Pen, Seen};

@@ -80,6 +80,9 @@
 //! | `truncate` | faulty, maybe sent | the body breaks off before its announced length |
 //! | `stale_reads` | reads show earlier answers | refused |
 //!
+//! The layer refuses `drip`, `truncate` and `stale_reads` for the closures of a [`Failover`](crate::Failover), whose
+//! answers it does not see: a call that meets one of these faults fails, and says so.
+//!
 //! A drill in production has a [`Guard`]: the drill expires, can be stopped at once, and ends when too few of the
 //! callers' calls succeed.
 //!

@@ -66,6 +66,13 @@ impl Rule {
         }
     }
 
+    /// The same rule for the endpoint of this name only.
+    #[must_use]
+    pub fn at(mut self, endpoint: impl Into<String>) -> Self {
+        self.target.endpoint = Some(endpoint.into());
+        self
+    }
+
     /// Whether the rule concerns calls of this class at this endpoint.
     pub fn concerns(&self, profile: &Profile, class: OpClass) -> bool {
         self.target.selects(profile) && self.classes.contains(&class)

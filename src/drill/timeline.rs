@@ -1,11 +1,16 @@
-use super::{Ended, Fault, Guard, InvalidScenario, Moment, PlayerKind, Rule, Scenario, Unplayable, guard::Watched};
+use super::{
+    Ended, Fault, Guard, InvalidScenario, Moment, Phase, PlayerKind, Rule, Scenario, Unplayable, guard::Watched,
+};
 use crate::{
     endpoint::Profile,
     model::clock::{self, Instant},
     request::OpClass,
     telemetry::CallEnd,
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// A scenario and the instant of its start: the handle that all players of one drill share.
@@ -71,6 +76,29 @@ impl Timeline {
     pub fn guarded(scenario: Scenario, seed: u64, guard: Guard) -> Result<Self, InvalidScenario> {
         scenario.validate()?;
         Ok(Self::with(Some(scenario), seed, Some(guard)))
+    }
+
+    /// One rule for a test: a drill that has started, and lasts a year. Its seed is 0.
+    ///
+    /// # Errors
+    /// If the rule makes no sense.
+    pub fn always(rule: Rule) -> Result<Self, InvalidScenario> {
+        let year = Duration::from_secs(365 * 86_400);
+        let name = || rule.fault.name().to_owned();
+        let timeline = Self::new(
+            Scenario {
+                name: name(),
+                description: String::new(),
+                phases: vec![Phase {
+                    name: name(),
+                    duration: year,
+                    rules: vec![rule],
+                }],
+            },
+            0,
+        )?;
+        timeline.start_now();
+        Ok(timeline)
     }
 
     /// A drill in which nothing ever happens, to compare other runs with.

@@ -14,7 +14,9 @@
 //! | `Result<T, RedisError>` | `RedisVerdicts` (feature `redis`) |
 //! | `Result<http::Response<B>, E>` | `HttpVerdicts` (feature `http`) |
 //! | `Result<T, std::io::Error>` | [`IoVerdicts`] |
-//! | `Result<T, anyhow::Error>`, a `Box<dyn Error + Send + Sync>`, a `String` | `.map_err(AnyError::new)` in the closure ([`AnyError`]) |
+//! | `Result<T, Box<dyn Error + Send + Sync>>` | nothing: [`Standard`] judges the box by its causes, as [`ByCause`] does |
+//! | `Result<T, anyhow::Error>` | your own, [as below](#an-anyhowerror) |
+//! | `Result<T, String>`, several errors of no common type | `.map_err(AnyError::new)` in the closure ([`AnyError`]) |
 //! | an error of yours around any of these | [`ByCause`] to begin with; then your own, as below |
 //! | anything else | your own, as below |
 //!
@@ -122,6 +124,42 @@
 //! assert_eq!((broken.verdict, broken.sent), (Verdict::Unreachable, Sent::Maybe));
 //! ```
 //!
+//! # An `anyhow::Error`
+//!
+//! The closures of a [`Failover`](crate::Failover) may return an `anyhow::Error`, or any other type that points to an
+//! error (`DerefMut<Target = dyn Error + Send + Sync>`). A [`Classify`] judges it, and
+//! [`provider_error`](crate::Error::provider_error) gives it back. Look for your own errors first, and let
+//! [`ByCause::outcome`] judge the rest:
+//!
+//! ```
+//! use evenkeel::{Endpoint, Failover, verdict::{ByCause, Classify, Outcome, Sent, Verdict}};
+//!
+//! #[derive(Debug, thiserror::Error)]
+//! #[error("there is no such entry")]
+//! struct NoEntry;
+//!
+//! #[derive(Clone, Copy)]
+//! struct Verdicts;
+//!
+//! impl<T> Classify<T, anyhow::Error> for Verdicts {
+//!     fn classify(&self, result: Result<&T, &anyhow::Error>) -> Outcome {
+//!         match result {
+//!             Ok(_) => Outcome::SUCCESS,
+//!             Err(error) if error.is::<NoEntry>() => Outcome::new(Verdict::Absent, Sent::Maybe),
+//!             Err(error) => ByCause::outcome(error.as_ref()),
+//!         }
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+//! # async fn total(_: u8) -> anyhow::Result<u64> { Err(NoEntry.into()) }
+//! let ledgers = Failover::builder().endpoint(Endpoint::new("virginia", 1)).classify(Verdicts).build()?;
+//! let error = ledgers.read(total).await.unwrap_err();
+//! assert_eq!(error.kind(), evenkeel::ErrorKind::NotFound);
+//! assert!(error.provider_error().unwrap().is::<NoEntry>());
+//! # Ok(()) }
+//! ```
+//!
 //! # What goes wrong
 //! - **Inner retries.** A client that retries by itself multiplies evenkeel's attempts (3 × 3) and hides the first
 //!   failure for seconds. Turn the client's retries off, and set its connect timeout below a second.
@@ -133,10 +171,12 @@
 //!
 //! [`AnyError`]: crate::verdict::AnyError
 //! [`ByCause`]: crate::verdict::ByCause
+//! [`ByCause::outcome`]: crate::verdict::ByCause::outcome
 //! [`Classify`]: crate::verdict::Classify
 //! [`IoVerdicts`]: crate::verdict::IoVerdicts
 //! [`Sent`]: crate::verdict::Sent
 //! [`Sent::No`]: crate::verdict::Sent::No
+//! [`Standard`]: crate::verdict::Standard
 //! [`Verdict`]: crate::verdict::Verdict
 //! [`Verdict::Absent`]: crate::verdict::Verdict::Absent
 //! [`Verdict::Answer`]: crate::verdict::Verdict::Answer

@@ -15,6 +15,8 @@ mod call_options;
 mod calls;
 mod constraints;
 mod credentials;
+mod endpoint_layer;
+mod error_types;
 mod explanation;
 mod future_size;
 mod game_day;

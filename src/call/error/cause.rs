@@ -8,24 +8,26 @@ use crate::{
     stack::{deadline, limit, route::Barred},
     verdict::Verdict,
 };
-use std::any::Any;
+use std::{any::Any, error::Error};
 
 /// The cause of an error.
-pub(super) enum Cause<E> {
-    /// The wrapped client's own error.
-    Provider(E),
+pub(crate) enum Cause<E> {
+    /// The wrapped client's own error, and how to look at the error as the standard library's trait does.
+    Provider(E, fn(&E) -> &(dyn Error + 'static)),
+    /// The error that a user's layer put in the place of the client's own.
+    Injected(Box<ProviderError>),
     /// A local refusal of a layer, or an error that a user's layer made.
     Refused(BoxError),
     /// Decided at the door or by the replication, in these words.
     Own(String),
 }
 
-impl<E: std::error::Error + Send + Sync + 'static> Cause<E> {
-    /// Finds the wrapped client's error in its box.
+impl Cause<ProviderError> {
+    /// Finds the provider's error in its box.
     pub(super) fn open(error: BoxError) -> Self {
-        // The one place to open wrappers that a layer may put around `E`.
-        match error.downcast::<E>() {
-            Ok(error) => Self::Provider(*error),
+        // The one place to open wrappers that a layer may put around it.
+        match error.downcast::<ProviderError>() {
+            Ok(error) => Self::Provider(*error, |error| error),
             Err(other) => Self::Refused(other),
         }
     }
@@ -45,7 +47,8 @@ impl<E> Cause<E> {
 /// ended. No attempt decides a passed deadline or a full limiter.
 pub(super) fn deciding_leg<E: 'static>(cause: &Cause<E>, record: &CallRecord) -> Option<LegRecord> {
     let verdict = match cause {
-        Cause::Provider(error) => as_provider_error(error).map(|error| error.outcome().verdict),
+        Cause::Provider(error, _) => as_provider_error(error).map(|error| error.outcome().verdict),
+        Cause::Injected(error) => Some(error.outcome().verdict),
         Cause::Refused(error) if error.is::<deadline::Elapsed>() || error.is::<limit::Full>() => return None,
         Cause::Refused(_) | Cause::Own(_) => None,
     };
@@ -60,7 +63,8 @@ pub(super) fn deciding_leg<E: 'static>(cause: &Cause<E>, record: &CallRecord) ->
 
 pub(super) fn kind<E: 'static>(cause: &Cause<E>, deciding: Option<&LegRecord>, record: &CallRecord) -> ErrorKind {
     match cause {
-        Cause::Provider(error) => match as_provider_error(error) {
+        Cause::Injected(error) => of_provider(error),
+        Cause::Provider(error, _) => match as_provider_error(error) {
             Some(error) => of_provider(error),
             None => deciding.and_then(judged_as).map_or(ErrorKind::Unavailable, of_verdict),
         },

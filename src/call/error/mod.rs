@@ -4,6 +4,7 @@ mod cause;
 mod refusal;
 mod sentence;
 
+pub(crate) use cause::Cause;
 pub(crate) use refusal::Refusal;
 
 use crate::{
@@ -15,7 +16,6 @@ use crate::{
     request::{CallRecord, Safety, object::WriteId},
     stack::route::Exhausted,
 };
-use cause::Cause;
 use std::{fmt, sync::Arc};
 
 /// Why a call failed: what happened, at which endpoint, after how many attempts, and whether trying again could help.
@@ -134,10 +134,21 @@ impl<E> Error<E> {
         self.0.confirmed_by.iter().map(|name| &**name)
     }
 
-    /// The wrapped client's own error. `None` when evenkeel itself failed the call (deadline, admission, a bad key).
+    /// The wrapped client's own error. `None` when evenkeel itself failed the call (deadline, admission, a bad key), or
+    /// a [layer](crate::client::FailoverBuilder::endpoint_layer) did.
     pub fn provider_error(&self) -> Option<&E> {
         match &self.0.cause {
-            Cause::Provider(error) => Some(error),
+            Cause::Provider(error, _) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The error that a [layer](crate::client::FailoverBuilder::endpoint_layer) of a `Failover` put in the place of the
+    /// client's own: a drill's fault. `None` for every error of a store, whose layers speak of a
+    /// [`provider_error`](Self::provider_error) as the store does.
+    pub fn injected(&self) -> Option<&ProviderError> {
+        match &self.0.cause {
+            Cause::Injected(error) => Some(error),
             _ => None,
         }
     }
@@ -145,7 +156,7 @@ impl<E> Error<E> {
     /// The wrapped client's own error, by value.
     pub fn into_provider_error(self) -> Option<E> {
         match self.0.cause {
-            Cause::Provider(error) => Some(error),
+            Cause::Provider(error, _) => Some(error),
             _ => None,
         }
     }
@@ -162,7 +173,8 @@ impl Error {
             endpoint: inner.endpoint.clone(),
             explanation: inner.explanation.clone(),
             cause: match &inner.cause {
-                Cause::Provider(error) => Cause::Provider(error.clone()),
+                Cause::Provider(error, as_error) => Cause::Provider(error.clone(), *as_error),
+                Cause::Injected(error) => Cause::Injected(error.clone()),
                 Cause::Refused(refusal) => Cause::Own(refusal.to_string()),
                 Cause::Own(message) => Cause::Own(message.clone()),
             },
@@ -175,7 +187,14 @@ impl Error {
     }
 }
 
-impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
+impl Error {
+    /// The failure of a pass through a store's stack. See [`caused_by`](Self::caused_by).
+    pub(crate) fn judged(error: BoxError, record: &CallRecord, roster: &Roster, explanation: Explanation) -> Self {
+        Self::caused_by(Cause::open(error), record, roster, explanation)
+    }
+}
+
+impl<E: 'static> Error<E> {
     /// The failure of a pass through the stack. The explanation may cover more than this pass.
     ///
     /// *May have been applied* is sticky: once an attempt of a write is of unknown fate, no later refusal takes that
@@ -183,8 +202,7 @@ impl<E: std::error::Error + Send + Sync + 'static> Error<E> {
     /// moment before the lost attempt arrived. A caller of this function that knows better says so with
     /// [`with_kind`](Self::with_kind): for example, a create that met a foreign object at the very endpoint that lost
     /// its answer, under write-once.
-    pub(crate) fn judged(error: BoxError, record: &CallRecord, roster: &Roster, explanation: Explanation) -> Self {
-        let cause = Cause::open(error);
+    pub(crate) fn caused_by(cause: Cause<E>, record: &CallRecord, roster: &Roster, explanation: Explanation) -> Self {
         let deciding = cause::deciding_leg(&cause, record);
         let kind = if record.may_have_been_applied() {
             ErrorKind::MaybeApplied
@@ -297,10 +315,11 @@ impl<E> fmt::Display for Error<E> {
     }
 }
 
-impl<E: std::error::Error + 'static> std::error::Error for Error<E> {
+impl<E> std::error::Error for Error<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.cause {
-            Cause::Provider(error) => Some(error),
+            Cause::Provider(error, as_error) => Some(as_error(error)),
+            Cause::Injected(error) => Some(&**error),
             Cause::Refused(error) => Some(&**error),
             Cause::Own(_) => None,
         }

@@ -34,18 +34,24 @@
 //!
 //! # Promises
 //! - The closure runs once per attempt, and only a [`read`](Failover::read) ever runs twice at the same time.
-//! - The client's own error is kept, typed: [`Error::provider_error`](crate::Error::provider_error).
+//! - The client's own error is kept, typed: [`Error::provider_error`](crate::Error::provider_error). The error may be a
+//!   `Box<dyn Error + Send + Sync>` or an `anyhow::Error`.
 //! - Dropping a call's future drops its attempts. A write that was under way may have been applied, or may yet be.
 
 mod builder;
+mod endpoint_error;
 mod invoke;
+mod layer;
 mod operation;
 mod probe;
 mod service;
 
 pub use builder::FailoverBuilder;
+pub use endpoint_error::Carried;
+use endpoint_error::{AsError, EndpointError, Judges};
 pub(crate) use invoke::Invoke;
 pub use invoke::{Ask, Op, Telling};
+pub use layer::{Opaque, OpaqueStack};
 pub use operation::{Explained, Operation};
 pub use service::FailoverService;
 
@@ -97,8 +103,8 @@ use std::{fmt, future::Future, sync::Arc};
 ///   does.
 /// - A body that streams after `send()` is collected *inside* the closure, so that evenkeel sees its failure.
 /// - Its error has a verdict. [`Standard`] judges `std::io::Error`, hyper's errors, and the errors of the SDKs of AWS,
-///   Azure and Google and of Redis, each with its feature. For other errors there is
-///   [`classify`](FailoverBuilder::classify).
+///   Azure and Google and of Redis, each with its feature; and a `Box<dyn Error + Send + Sync>` by its causes. For
+///   other errors there is [`classify`](FailoverBuilder::classify).
 ///
 /// # What it does not do
 /// `Failover` moves calls, not data. A write that failed over is at the other endpoint and only there, unless the
@@ -109,7 +115,7 @@ pub struct Failover<C, K = Standard> {
 
 struct Core<C, K> {
     engine: Engine,
-    stack: Stack<Invoke<C>, K>,
+    stack: Stack<Invoke<C>, Judges<K>>,
     /// The clients of endpoints that may be used, for requests that bypass the router.
     clients: Vec<C>,
 }
@@ -131,25 +137,27 @@ impl<C> Failover<C> {
 
 impl<C, K> Failover<C, K> {
     /// A call that changes nothing. A late read is hedged; a failed read is repeated elsewhere.
-    pub fn read<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
+    pub fn read<F, Fut, T, E, M>(&self, operation: F) -> Operation<'_, C, K, F, E>
     where
         F: Fn(C) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        E: Carried<M>,
         K: Classify<T, E>,
     {
-        Operation::new(self, operation, Safety::ReadOnly)
+        Operation::new(self, operation, E::as_error, Safety::ReadOnly)
     }
 
     /// A write that must not happen twice. The write is repeated elsewhere only if it was *provably not sent*.
     /// Otherwise the error says whether the write may have been applied, or may yet be. At most one attempt was sent,
     /// so an Ok leaves no attempt behind.
-    pub fn write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
+    pub fn write<F, Fut, T, E, M>(&self, operation: F) -> Operation<'_, C, K, F, E>
     where
         F: Fn(C) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        E: Carried<M>,
         K: Classify<T, E>,
     {
-        Operation::new(self, operation, Safety::Once)
+        Operation::new(self, operation, E::as_error, Safety::Once)
     }
 
     /// A write that may happen twice without harm, at this endpoint or another. The write is repeated elsewhere when it
@@ -160,13 +168,14 @@ impl<C, K> Failover<C, K> {
     /// [`Explanation::earlier_attempt_unresolved`](crate::Explanation::earlier_attempt_unresolved) says whether an
     /// attempt may still land. If that matters, give every attempt a condition (a version, an ETag): see
     /// [late attempts](crate::client#late-attempts).
-    pub fn idempotent_write<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, F>
+    pub fn idempotent_write<F, Fut, T, E, M>(&self, operation: F) -> Operation<'_, C, K, F, E>
     where
         F: Fn(C) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        E: Carried<M>,
         K: Classify<T, E>,
     {
-        Operation::new(self, operation, Safety::Idempotent)
+        Operation::new(self, operation, E::as_error, Safety::Idempotent)
     }
 
     /// A [`read`](Self::read) that reports how its bytes move, for bodies that may be large or slow. The closure gets a
@@ -202,31 +211,34 @@ impl<C, K> Failover<C, K> {
     /// assert_eq!(buckets.read_with(fetch).await?.len(), 1 << 20);
     /// # Ok(()) }
     /// ```
-    pub fn read_with<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, Telling<F>>
+    pub fn read_with<F, Fut, T, E, M>(&self, operation: F) -> Operation<'_, C, K, Telling<F>, E>
     where
         F: Fn(C, Progress) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        E: Carried<M>,
     {
-        Operation::new(self, Telling(operation), Safety::ReadOnly)
+        Operation::new(self, Telling(operation), E::as_error, Safety::ReadOnly)
     }
 
     /// A [`write`](Self::write) that reports how its bytes move. See [`read_with`](Self::read_with).
-    pub fn write_with<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, Telling<F>>
+    pub fn write_with<F, Fut, T, E, M>(&self, operation: F) -> Operation<'_, C, K, Telling<F>, E>
     where
         F: Fn(C, Progress) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        E: Carried<M>,
     {
-        Operation::new(self, Telling(operation), Safety::Once)
+        Operation::new(self, Telling(operation), E::as_error, Safety::Once)
     }
 
     /// An [`idempotent_write`](Self::idempotent_write) that reports how its bytes move. See
     /// [`read_with`](Self::read_with).
-    pub fn idempotent_write_with<F, Fut, T, E>(&self, operation: F) -> Operation<'_, C, K, Telling<F>>
+    pub fn idempotent_write_with<F, Fut, T, E, M>(&self, operation: F) -> Operation<'_, C, K, Telling<F>, E>
     where
         F: Fn(C, Progress) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        E: Carried<M>,
     {
-        Operation::new(self, Telling(operation), Safety::Idempotent)
+        Operation::new(self, Telling(operation), E::as_error, Safety::Idempotent)
     }
 
     /// The whole stack as a tower service, for users of tower. A request is a [`Call`](crate::request::Call) of an

@@ -1,4 +1,4 @@
-use super::{Ask, Failover, Op};
+use super::{AsError, Ask, EndpointError, Failover, Op};
 use crate::{
     BoxError, Error, Explanation,
     call::{
@@ -22,22 +22,24 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A call that has not been sent yet. Options first, then `.await`.
 #[must_use = "a call does nothing until it is awaited"]
-pub struct Operation<'c, C, K, F> {
+pub struct Operation<'c, C, K, F, E> {
     failover: &'c Failover<C, K>,
     operation: F,
+    as_error: AsError<E>,
     safety: Safety,
     options: CallOptions,
 }
 
 /// A call that returns its [`Explanation`] beside the value.
 #[must_use = "a call does nothing until it is awaited"]
-pub struct Explained<'c, C, K, F>(Operation<'c, C, K, F>);
+pub struct Explained<'c, C, K, F, E>(Operation<'c, C, K, F, E>);
 
-impl<'c, C, K, F> Operation<'c, C, K, F> {
-    pub(super) fn new(failover: &'c Failover<C, K>, operation: F, safety: Safety) -> Self {
+impl<'c, C, K, F, E> Operation<'c, C, K, F, E> {
+    pub(super) fn new(failover: &'c Failover<C, K>, operation: F, as_error: AsError<E>, safety: Safety) -> Self {
         Self {
             failover,
             operation,
+            as_error,
             safety,
             options: CallOptions::default(),
         }
@@ -49,16 +51,16 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
     }
 
     /// Makes the call return `(value, Explanation)`. (An error always carries its own explanation.)
-    pub const fn explained(self) -> Explained<'c, C, K, F> {
+    pub const fn explained(self) -> Explained<'c, C, K, F, E> {
         Explained(self)
     }
 
     /// The value, with the explanation if asked for.
-    async fn run<T, E>(self, explained: bool) -> Result<(T, Option<Explanation>), Error<E>>
+    async fn run<T>(self, explained: bool) -> Result<(T, Option<Explanation>), Error<E>>
     where
         C: Clone,
         F: Ask<C, Response = T, Error = E>,
-        E: std::error::Error + Send + Sync + 'static,
+        E: Send + Sync + 'static,
         K: Classify<T, E> + Clone,
     {
         let core = &self.failover.core;
@@ -84,6 +86,7 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
         let Self {
             failover,
             operation,
+            as_error,
             options: CallOptions {
                 constraints, attempts, ..
             },
@@ -101,7 +104,10 @@ impl<'c, C, K, F> Operation<'c, C, K, F> {
                     .map(|index| core.engine.roster.shared_name(index));
                 Ok((value, explained.then(|| explain().answered(by, false))))
             }
-            Err(error) => Err(Error::judged(error, call.record(), &core.engine.roster, explain())),
+            Err(error) => {
+                let cause = EndpointError::cause(error, as_error);
+                Err(Error::caused_by(cause, call.record(), &core.engine.roster, explain()))
+            }
         };
         let failure = result.as_ref().err().map(|error| error.kind());
         core.engine.metrics.ended(name, class, failure, took);
@@ -155,13 +161,13 @@ fn explain<C, K>(
     Explanation::new(name, considered, roster, record.started(), [record]).unresolved(unresolved)
 }
 
-impl<'c, C, K, F, T, E> IntoFuture for Operation<'c, C, K, F>
+impl<'c, C, K, F, T, E> IntoFuture for Operation<'c, C, K, F, E>
 where
     C: Clone + Send + Sync + 'static,
     K: Classify<T, E> + Clone + Send + Sync + 'static,
     F: Ask<C, Response = T, Error = E, Future: Send> + Send + Sync + 'c,
     T: Send + 'c,
-    E: std::error::Error + Send + Sync + 'static,
+    E: Send + Sync + 'static,
 {
     type Output = Result<T, Error<E>>;
     type IntoFuture = BoxFuture<'c, Self::Output>;
@@ -171,13 +177,13 @@ where
     }
 }
 
-impl<'c, C, K, F, T, E> IntoFuture for Explained<'c, C, K, F>
+impl<'c, C, K, F, T, E> IntoFuture for Explained<'c, C, K, F, E>
 where
     C: Clone + Send + Sync + 'static,
     K: Classify<T, E> + Clone + Send + Sync + 'static,
     F: Ask<C, Response = T, Error = E, Future: Send> + Send + Sync + 'c,
     T: Send + 'c,
-    E: std::error::Error + Send + Sync + 'static,
+    E: Send + Sync + 'static,
 {
     type Output = Result<(T, Explanation), Error<E>>;
     type IntoFuture = BoxFuture<'c, Self::Output>;
@@ -190,7 +196,7 @@ where
     }
 }
 
-impl<C, K, F> fmt::Debug for Operation<'_, C, K, F> {
+impl<C, K, F, E> fmt::Debug for Operation<'_, C, K, F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operation")
             .field("name", &self.name())
@@ -198,7 +204,7 @@ impl<C, K, F> fmt::Debug for Operation<'_, C, K, F> {
     }
 }
 
-impl<C, K, F> fmt::Debug for Explained<'_, C, K, F> {
+impl<C, K, F, E> fmt::Debug for Explained<'_, C, K, F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Explained").finish_non_exhaustive()
     }

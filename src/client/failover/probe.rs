@@ -1,6 +1,6 @@
 //! The user's probe.
 
-use super::{Invoke, Op};
+use super::{Invoke, Judges, Op};
 use crate::{
     ops::probe::{Sender, Sent},
     request::{Call, CallRecord, LegKind, OpClass, Safety},
@@ -15,27 +15,27 @@ pub struct NoProbe;
 
 /// A builder's probe, which gives `Result<T, E>`.
 pub struct ProbeOf<F, T, E> {
-    probe: Arc<F>,
+    probe: Option<Arc<F>>,
     gives: PhantomData<fn() -> (T, E)>,
 }
 
 /// Sealed: what a builder may have as its probe.
 pub trait Probe<C, K> {
     /// Once the endpoints' stacks are there: what sends the probe through them.
-    fn sender(&self, route: Routed<Invoke<C>, K>) -> Option<Sender>;
+    fn sender(&self, route: Routed<Invoke<C>, Judges<K>>) -> Option<Sender>;
 }
 
 impl<F, T, E> ProbeOf<F, T, E> {
-    pub(super) fn new(probe: F) -> Self {
+    pub(super) fn new(probe: Option<F>) -> Self {
         Self {
-            probe: Arc::new(probe),
+            probe: probe.map(Arc::new),
             gives: PhantomData,
         }
     }
 }
 
 impl<C, K> Probe<C, K> for NoProbe {
-    fn sender(&self, _: Routed<Invoke<C>, K>) -> Option<Sender> {
+    fn sender(&self, _: Routed<Invoke<C>, Judges<K>>) -> Option<Sender> {
         None
     }
 }
@@ -47,10 +47,10 @@ where
     F: Fn(C) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
     T: Send + 'static,
-    E: std::error::Error + Send + Sync + 'static,
+    E: Send + Sync + 'static,
 {
-    fn sender(&self, route: Routed<Invoke<C>, K>) -> Option<Sender> {
-        let probe = self.probe.clone();
+    fn sender(&self, route: Routed<Invoke<C>, Judges<K>>) -> Option<Sender> {
+        let probe = self.probe.clone()?;
         Some(Arc::new(move |endpoint, class: OpClass| {
             let record = CallRecord::new(class, Safety::ReadOnly)
                 .earning(false)

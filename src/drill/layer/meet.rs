@@ -9,6 +9,7 @@ use crate::{
     BoxError,
     model::clock::{self, Instant},
     provider::{ProviderError, ProviderErrorKind},
+    request::OpClass,
     verdict::{
         Finding, Outcome, Sent, Verdict,
         table::{self, Symptom},
@@ -53,6 +54,24 @@ pub(super) fn before_the_request(plan: &Plan) -> Option<Before> {
         End::ResetAfterRequest => return None,
     };
     Some(Before { wait, error })
+}
+
+/// The error of a call for which the plan has a fault that the layer cannot play, because it does not see the answer. A
+/// layer that skipped the fault would show a milder outage than the scenario's.
+pub(super) fn unplayable<R: Subject>(plan: &Plan, class: OpClass) -> Option<ProviderError> {
+    let fault = match plan {
+        _ if R::SHOWS_ANSWERS || plan.end.is_some() => return None,
+        Plan { stale: true, .. } if class != OpClass::Write => "stale_reads",
+        Plan { cut: Some(_), .. } => "truncate",
+        Plan {
+            bytes_per_second: Some(_),
+            ..
+        } => "drip",
+        _ => return None,
+    };
+    Some(ProviderError::unsupported(format!(
+        "the drill cannot play `{fault}` on a closure, whose answer it does not see"
+    )))
 }
 
 /// What becomes of the provider's answer to a call that was sent at `sent`. The answer stays as it is if the drill ends

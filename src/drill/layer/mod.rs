@@ -33,6 +33,9 @@
 //! # }
 //! ```
 //!
+//! - **Closures.** Around the endpoints of a [`Failover`](crate::Failover) the layer sees no answer: there it plays all
+//!   faults but `stale_reads`, `truncate` and `drip`. A call that would meet one of these fails as
+//!   [`Unsupported`](crate::ErrorKind::Unsupported), with the fault's name.
 //! - **Connections.** The layer knows no connections, so every call counts as a call that must connect: `dns_empty` and
 //!   `hang_connect` hit calls over open connections, too. A rule's probability can stand for the share of calls that
 //!   find no open connection.
@@ -180,8 +183,8 @@ impl<S: fmt::Debug> fmt::Debug for FaultService<S> {
     }
 }
 
-/// For objects ([`ObjectRequest`](crate::request::object::ObjectRequest)) and for keys
-/// ([`KvRequest`](crate::request::kv::KvRequest)).
+/// For objects ([`ObjectRequest`](crate::request::object::ObjectRequest)), for keys
+/// ([`KvRequest`](crate::request::kv::KvRequest)) and for closures ([`Opaque`](crate::client::failover::Opaque)).
 impl<R, S> Service<Call<R>> for FaultService<S>
 where
     R: Subject,
@@ -202,6 +205,9 @@ where
         let Some((plan, mut ending)) = self.shared.plan(call.request().class(), now) else {
             return Box::pin(pass(&self.shared, &mut self.inner, call, now, false));
         };
+        if let Some(error) = meet::unplayable::<R>(&plan, call.request().class()) {
+            return Box::pin(std::future::ready(Err(error.into())));
+        }
         match meet::before_the_request(&plan) {
             None => {
                 let answer = pass(&self.shared, &mut self.inner, call, now, plan.stale);

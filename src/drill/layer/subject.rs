@@ -2,6 +2,7 @@
 
 use crate::{
     BoxError,
+    client::failover::Opaque,
     provider::{ProviderError, ProviderErrorKind},
     request::{
         OpClass,
@@ -10,10 +11,14 @@ use crate::{
     },
 };
 
-/// A request on which a drill can play. Sealed: [`ObjectRequest`] and [`KvRequest`].
+/// A request on which a drill can play. Sealed: [`ObjectRequest`], [`KvRequest`] and
+/// [`Opaque`].
 pub trait Subject: Send + Sync + 'static {
     /// The provider's answer.
     type Response: Clone + Send + 'static;
+
+    /// Whether the layer sees what the answer holds. If not, it cannot play the faults that change an answer.
+    const SHOWS_ANSWERS: bool = true;
 
     /// The class of work.
     fn class(&self) -> OpClass;
@@ -37,6 +42,41 @@ pub trait Subject: Send + Sync + 'static {
     fn body_bytes(answer: &Self::Response) -> u64;
 }
 
+/// A closure over a client: only the class of work is known.
+impl Subject for Opaque {
+    type Response = ();
+
+    const SHOWS_ANSWERS: bool = false;
+
+    fn class(&self) -> OpClass {
+        self.class()
+    }
+
+    fn asked(&self) -> Option<Asked> {
+        None
+    }
+
+    fn written(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn is_conditional(&self) -> bool {
+        false
+    }
+
+    fn keep((): &()) -> Answer {
+        Answer::Nothing
+    }
+
+    fn answered_by(&self, _: &Answer) -> Option<Result<(), BoxError>> {
+        None
+    }
+
+    fn body_bytes((): &()) -> u64 {
+        0
+    }
+}
+
 /// The parts of a read that decide its answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asked {
@@ -58,6 +98,8 @@ pub enum Answer {
     Object(ObjectResponse),
     /// The answer of a table.
     Kv(KvResponse),
+    /// An answer that is not shown.
+    Nothing,
 }
 
 impl Asked {
@@ -136,7 +178,7 @@ impl Subject for ObjectRequest {
                 Some(Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed).into()))
             }
             (_, Answer::Object(answer)) => Some(Ok(answer.clone())),
-            (_, Answer::Kv(_)) => None,
+            (_, Answer::Kv(_) | Answer::Nothing) => None,
         }
     }
 
@@ -199,7 +241,7 @@ impl Subject for KvRequest {
     fn answered_by(&self, kept: &Answer) -> Option<Result<KvResponse, BoxError>> {
         match kept {
             Answer::Kv(answer) => Some(Ok(answer.clone())),
-            Answer::Object(_) => None,
+            Answer::Object(_) | Answer::Nothing => None,
         }
     }
 

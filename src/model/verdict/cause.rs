@@ -51,25 +51,25 @@ impl<T, E: Error + 'static> Classify<T, E> for ByCause {
     }
 }
 
-/// An error of any type, for closures whose failures have no common type: the content of a `Box<dyn Error + Send +
-/// Sync>`, an `anyhow::Error`, a `String`. [`Standard`] judges an `AnyError` as [`ByCause`] does.
+/// An error of any type, for closures whose failures have no common type: the content of a `String`, an
+/// `anyhow::Error`, a `Box<dyn Error + Send + Sync>`. [`Standard`] judges an `AnyError` as [`ByCause`] does.
 ///
-/// (Those types are no [`std::error::Error`] themselves, and the error of a [`Failover`](crate::Failover)'s closure
-/// must be one.)
+/// (A `String` is no [`std::error::Error`], and the error of a [`Failover`](crate::Failover)'s closure must be one or
+/// point to one. A `Box<dyn Error + Send + Sync>` does without this type, and an `anyhow::Error` with a [`Classify`] of
+/// yours.)
 ///
 /// ```
 /// use evenkeel::{Endpoint, Failover, verdict::AnyError};
-/// use std::{error::Error, io};
 ///
 /// # #[derive(Clone)] struct Ledger(&'static str);
-/// async fn total(ledger: Ledger) -> Result<u64, Box<dyn Error + Send + Sync>> {
-///     if ledger.0 == "virginia" {
-///         return Err(io::Error::from(io::ErrorKind::ConnectionReset).into());
+/// async fn total(ledger: Ledger) -> Result<u64, String> {
+///     match ledger.0 {
+///         "virginia" => Err("the ledger is locked".into()),
+///         _ => Ok(42),
 ///     }
-///     Ok("42".parse()?)
 /// }
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn Error>> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let ledgers = Failover::builder()
 ///     .endpoint(Endpoint::new("virginia", Ledger("virginia")))
 ///     .endpoint(Endpoint::new("ireland", Ledger("ireland")))
@@ -113,6 +113,25 @@ impl fmt::Display for AnyError {
 impl Error for AnyError {
     fn source(&self) -> Option<&AnyCause> {
         self.0.source()
+    }
+}
+
+impl ByCause {
+    /// The verdict on an error of any type, for a [`Classify`] of yours that falls back on it. An `anyhow::Error` gives
+    /// its error with `as_ref`.
+    pub fn outcome(error: &(dyn Error + 'static)) -> Outcome {
+        by_cause(error).0
+    }
+}
+
+/// As [`ByCause`] judges an error, which a box is not.
+impl<T> Classify<T, BoxError> for Standard {
+    fn classify(&self, result: Result<&T, &BoxError>) -> Outcome {
+        result.err().map_or(Outcome::SUCCESS, |error| by_cause(&**error).0)
+    }
+
+    fn detail(&self, result: Result<&T, &BoxError>) -> Detail {
+        result.err().map(|error| by_cause(&**error).1).unwrap_or_default()
     }
 }
 

@@ -12,7 +12,8 @@ use std::io;
 /// response). The request path calls the classifier once per attempt: no I/O, no locks.
 ///
 /// A call whose closure has an error without a classifier does not compile. For an error type of yours, begin with
-/// [`ByCause`](super::ByCause). For errors of no common type there is [`AnyError`](super::AnyError):
+/// [`ByCause`](super::ByCause). [`Standard`] judges a `Box<dyn Error + Send + Sync>` by its causes. For an
+/// `anyhow::Error` write a `Classify` of its own: [`crate::guide::classify`] has one.
 ///
 /// ```compile_fail,E0277
 /// # use evenkeel::{Endpoint, Failover};
@@ -42,7 +43,8 @@ use std::io;
     message = "nothing says what the error `{E}` means: whose fault it is, and whether the request was sent",
     label = "`{Self}` does not judge a `Result<{T}, {E}>`",
     note = "an error of your own: `.classify(evenkeel::verdict::ByCause)` on the builder judges it by the known causes beneath it; write a `Classify` for it that knows more, as `evenkeel::guide::classify` shows",
-    note = "a `Box<dyn Error + Send + Sync>`, an `anyhow::Error` or a `String`: `.map_err(evenkeel::verdict::AnyError::new)` at the end of the closure",
+    note = "an `anyhow::Error`: `.classify(..)` with a `Classify<T, anyhow::Error>` of yours, which may fall back on `ByCause::outcome`; `evenkeel::guide::classify` has one",
+    note = "a `String`, or where no classifier is wanted: `.map_err(evenkeel::verdict::AnyError::new)` at the end of the closure, and no `.classify(..)`",
     note = "an error of a cloud's SDK: turn on evenkeel's feature for it (`s3`, `dynamodb`, `azure_core`, `google_cloud`, `cosmos`, `redis`, `bigtable`, `http`)"
 )]
 pub trait Classify<T, E> {
@@ -198,8 +200,9 @@ impl<T> Classify<T, io::Error> for IoVerdicts {
 /// `Standard` covers `std::io::Error`. With the feature `http`, it covers hyper's errors and the status of
 /// `http::Response`s; with the feature `s3` or `dynamodb`, every AWS SDK's `SdkError`; with `azure_core`, the error of
 /// all Azure SDKs, and with `cosmos` the Cosmos DB SDK's `CosmosError`; with `google_cloud`, the error of all of
-/// Google's SDKs; with `bigtable`, `tonic::Status`; with `redis`, `redis::RedisError`. It judges an
-/// [`AnyError`](super::AnyError) by its content.
+/// Google's SDKs; with `bigtable`, `tonic::Status`; with `redis`, `redis::RedisError`. It judges a
+/// `Box<dyn Error + Send + Sync>` and an [`AnyError`](super::AnyError) by their content, as
+/// [`ByCause`](super::ByCause) does.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standard;
 

@@ -150,6 +150,13 @@ impl ProviderError {
         self
     }
 
+    /// The same failure, of which nothing proves that the request was not sent.
+    #[must_use]
+    pub(crate) const fn maybe_sent(mut self) -> Self {
+        self.outcome.sent = Sent::Maybe;
+        self
+    }
+
     /// What the failure means to the caller.
     pub const fn kind(&self) -> ProviderErrorKind {
         self.kind
