@@ -12,7 +12,9 @@
 use bytes::Bytes;
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
-    provider::{Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind, check_put, check_range},
+    provider::{
+        Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind, check_match, check_put, check_range,
+    },
     request::object::{
         Attributes, Delete, ETag, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode,
         WriteId,
@@ -103,12 +105,21 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(ProviderError::answer(ProviderErrorKind::AlreadyExists))
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(self.failed(error)),
         }
     }
 
-    fn read(path: &Path) -> Result<(ObjectMeta, Bytes), ProviderError> {
-        let bytes = Bytes::from(fs::read(path).map_err(failed)?);
+    /// A file that is not there is an object that is not there, but for a disk that is not mounted.
+    fn failed(&self, error: io::Error) -> ProviderError {
+        if error.kind() == io::ErrorKind::NotFound && self.root.join("objects").is_dir() {
+            return ProviderError::not_found();
+        }
+        let outcome = IoVerdicts.classify(Err::<&(), _>(&error));
+        ProviderError::new(ProviderErrorKind::Failed, outcome).with_source(error)
+    }
+
+    fn read(&self, path: &Path) -> Result<(ObjectMeta, Bytes), ProviderError> {
+        let bytes = Bytes::from(fs::read(path).map_err(|error| self.failed(error))?);
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let end = end.ok_or_else(|| ProviderError::faulty("a file without a header"))?;
         let header: Header = serde_json::from_slice(&bytes[..end])
@@ -145,8 +156,8 @@ impl Directory {
 
     fn page(&self, list: &List) -> Result<ListPage, ProviderError> {
         let mut entries = BTreeMap::new();
-        for file in self.files().map_err(failed)? {
-            let (mut meta, _) = match Self::read(&file) {
+        for file in self.files().map_err(|error| self.failed(error))? {
+            let (mut meta, _) = match self.read(&file) {
                 // It was deleted since the directory was read.
                 Err(error) if error.kind() == ProviderErrorKind::NotFound => continue,
                 read => read?,
@@ -180,14 +191,6 @@ impl Directory {
 }
 
 /// What an I/O error means: absent, or the verdict of evenkeel's own table.
-fn failed(error: io::Error) -> ProviderError {
-    if error.kind() == io::ErrorKind::NotFound {
-        return ProviderError::not_found();
-    }
-    let outcome = IoVerdicts.classify(Err::<&(), _>(&error));
-    ProviderError::new(ProviderErrorKind::Failed, outcome).with_source(error)
-}
-
 /// Files block; a provider must not block the runtime.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ProviderError> + Send + 'static,
@@ -206,7 +209,9 @@ impl ObjectProvider for Directory {
     async fn get(&self, get: Get) -> Result<Object, ProviderError> {
         check_range(get.range.as_ref())?;
         let path = self.path(get.key.as_str());
-        let (meta, body) = blocking(move || Self::read(&path)).await?;
+        let store = self.clone();
+        let (meta, body) = blocking(move || store.read(&path)).await?;
+        check_match(get.if_match.as_ref(), meta.etag.as_ref())?;
         if get.if_none_match.is_some()
             && get.if_none_match.as_ref().map(ETag::value) == meta.etag.as_ref().map(ETag::value)
         {
@@ -224,7 +229,10 @@ impl ObjectProvider for Directory {
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
         let path = self.path(head.key.as_str());
-        blocking(move || Self::read(&path)).await.map(|(meta, _)| meta)
+        let store = self.clone();
+        let (meta, _) = blocking(move || store.read(&path)).await?;
+        check_match(head.if_match.as_ref(), meta.etag.as_ref())?;
+        Ok(meta)
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
@@ -233,7 +241,8 @@ impl ObjectProvider for Directory {
             return Err(ProviderError::unsupported("a directory has no conditional delete"));
         }
         let path = self.path(delete.key.as_str());
-        let removed = blocking(move || fs::remove_file(path).map_err(failed)).await;
+        let store = self.clone();
+        let removed = blocking(move || fs::remove_file(path).map_err(|error| store.failed(error))).await;
         match removed {
             Err(error) if error.kind() == ProviderErrorKind::NotFound => Ok(()),
             other => other,
@@ -248,6 +257,7 @@ impl ObjectProvider for Directory {
     /// So that nobody asks for what is refused, and nobody need ask what is kept.
     fn capabilities(&self) -> Capabilities {
         let mut known = Capabilities::all(Capability::Kept);
+        known.if_match = Capability::Lacking;
         known.delete_if_match = Capability::Lacking;
         known
     }
@@ -274,7 +284,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Does it keep the promises?
     let claims = Claims::all()
         .without(Claim::IfMatch, "files have no compare-and-swap")
-        .without(Claim::AtomicIfMatch, "files have no compare-and-swap");
+        .without(Claim::AtomicIfMatch, "files have no compare-and-swap")
+        .without(Claim::ConditionalDelete, "files have no compare-and-swap");
     let report = objects::run("directory", &Directory::open(place.path().join("suite"))?, &claims).await;
     println!(
         "the conformance suite: {} checks passed, {} do not apply",

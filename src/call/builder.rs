@@ -2,7 +2,7 @@ use super::{Core, Protocol, StoreStack, probe};
 use crate::{
     BoxError, Endpoint,
     call::{
-        BuildError, Mode, Plan, Replication,
+        Authority, BuildError, Plan, Replication,
         core::Parts,
         dependencies::several_providers,
         settings::{Settings, stack_setters},
@@ -115,8 +115,8 @@ impl<P: Protocol> StoreBuilder<P> {
         let around_endpoints = std::mem::take(&mut self.around_endpoints);
         let around_calls = std::mem::take(&mut self.around_calls);
         let parts = self.parts()?;
-        let siblings: Arc<[Arc<str>]> = match parts.plan.mode {
-            Mode::Strong => parts
+        let siblings: Arc<[Arc<str>]> = match parts.plan.authority {
+            Authority::Replicas => parts
                 .roster
                 .iter()
                 .map(|profile| profile.shared_name().clone())
@@ -173,7 +173,7 @@ impl<P: Protocol> StoreBuilder<P> {
         let plan = Plan::of(&roster, &violations, self.replication)?;
         let permitted = |(provider, violation): (_, &Option<_>)| violation.is_none().then_some(provider);
         let providers: Vec<_> = providers.into_iter().zip(violations.iter()).map(permitted).collect();
-        if plan.mode == Mode::Strong {
+        if plan.authority == Authority::Replicas {
             strong::<P>(&roster, &providers)?;
         }
         Ok(Parts {

@@ -1,7 +1,7 @@
 use super::{Answer, Core, Protocol, time_on_the_wire};
 use crate::{
     BoxError,
-    call::{Attempt, Error, Explanation, Mode, NotAsked, Plan, Refusal},
+    call::{Attempt, Error, Explanation, NotAsked, Plan, Refusal},
     client::Considered,
     endpoint::{Constraints, Violation},
     model::{
@@ -362,7 +362,7 @@ impl<P: Protocol> Context<P> {
         let roster = &self.core.engine.roster;
         let tried = self.passes().iter().fold(0, |set, call| set | call.record().picked());
         let class = self.passes().first().map_or(OpClass::Read, Call::class);
-        let creates = self.operation == "put" && self.core.plan.mode == Mode::WriteOnce;
+        let creates = self.operation == "put" && self.plan.creates;
         let considered = Considered::all(roster, |index| match (self.violation(index), self.pin) {
             (Some(violation), _) => Some(violation.to_string()),
             (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),

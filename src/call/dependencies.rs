@@ -32,13 +32,13 @@ use std::{fmt, sync::Arc};
 /// ```
 ///
 /// # How they are known
-/// - The adapters `S3`, `DynamoDb`, `AzureBlob` and `Redis` read their data's host from their client's configuration.
+/// - An adapter reads its data's host from its client's configuration, if the SDK tells it.
 /// - A [`Keeper`](crate::credentials::Keeper) names the host that it [asks](crate::credentials::Keeper::asks). An
 ///   endpoint with the keeper as its [`credentials`](crate::Endpoint::credentials) depends on that host, too.
 /// - You declare the rest with [`Endpoint::depends_on`](crate::Endpoint::depends_on): everything for a
-///   [`Failover`](crate::Failover), whose clients are opaque; the data hosts for `Gcs`, `Cosmos` and `GenericStore`,
-///   whose SDKs do not tell them (`storage.googleapis.com`; `shop.documents.azure.com` and
-///   `shop-*.documents.azure.com`); the hosts of an SDK's own credentials, see [`credentials`](crate::credentials).
+///   [`Failover`](crate::Failover), whose clients are opaque; the data hosts of an adapter whose SDK does not tell them
+///   (`Gcs`: `storage.googleapis.com`; `Cosmos`: `shop.documents.azure.com` and `shop-*.documents.azure.com`;
+///   `GenericStore`: your store's); the hosts of an SDK's own credentials, see [`credentials`](crate::credentials).
 ///
 /// [`Dependencies::unknown`] holds the endpoints whose data host is unknown. While there are any, the list is
 /// incomplete. The list cannot show what stands behind a host: a provider's region depends on more than its name.

@@ -1,4 +1,4 @@
-use super::{Fault, Scenario};
+use super::{Fault, Rule, Scenario};
 use crate::endpoint::Profile;
 
 /// The players of a scenario. The [module's table](super) says what each can play.
@@ -35,6 +35,36 @@ impl PlayerKind {
         }
     }
 
+    /// Why this player cannot play the rule, if it cannot.
+    fn cannot_play(self, rule: &Rule) -> Option<&'static str> {
+        match &rule.fault {
+            Fault::StaleReads if self == Self::Proxy => Some("it does not remember what the server answered before"),
+            Fault::Refuse | Fault::HangConnect if self == Self::Proxy && !rule.hits_everything() => {
+                Some("a port is closed for every class of work and with probability 1, or for none")
+            }
+            Fault::HangConnect if self == Self::Proxy && !cfg!(target_os = "linux") => {
+                Some("only Linux drops who connects to a full queue")
+            }
+            Fault::DnsEmpty if self == Self::Resolver && !rule.covers_all_classes() => {
+                Some("a look-up does not know which class of work it is for")
+            }
+            Fault::Refuse
+            | Fault::HangConnect
+            | Fault::DnsEmpty
+            | Fault::Hang
+            | Fault::ResetBeforeRequest
+            | Fault::ResetAfterRequest
+            | Fault::Status { .. }
+            | Fault::Slow { .. }
+            | Fault::Delay { .. }
+            | Fault::Throttle { .. }
+            | Fault::Drip { .. }
+            | Fault::Truncate { .. }
+            | Fault::StaleReads
+            | Fault::Authentication { .. } => None,
+        }
+    }
+
     /// Checks that this player can play every fault that the scenario has for this endpoint.
     ///
     /// # Errors
@@ -43,18 +73,8 @@ impl PlayerKind {
     pub fn check(self, scenario: &Scenario, profile: &Profile) -> Result<(), Unplayable> {
         for phase in &scenario.phases {
             for rule in phase.rules.iter().filter(|rule| rule.target.selects(profile)) {
-                let reason = match (self, &rule.fault) {
-                    (Self::Proxy, Fault::StaleReads) => "it does not remember what the server answered before",
-                    (Self::Proxy, Fault::Refuse | Fault::HangConnect) if !rule.hits_everything() => {
-                        "a port is closed for every class of work and with probability 1, or for none"
-                    }
-                    (Self::Proxy, Fault::HangConnect) if !cfg!(target_os = "linux") => {
-                        "only Linux drops who connects to a full queue"
-                    }
-                    (Self::Resolver, Fault::DnsEmpty) if !rule.covers_all_classes() => {
-                        "a look-up does not know which class of work it is for"
-                    }
-                    _ => continue,
+                let Some(reason) = self.cannot_play(rule) else {
+                    continue;
                 };
                 return Err(Unplayable {
                     player: self.as_str(),
@@ -71,7 +91,6 @@ impl PlayerKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::Rule;
 
     fn playing(rule: Rule, kind: PlayerKind) -> Result<(), String> {
         let mut scenario = Scenario::builtin("fastly-2021").unwrap();

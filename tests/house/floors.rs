@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used)] // it is all test code
 
+mod providers;
 mod source;
 mod surface;
 

@@ -13,8 +13,6 @@ type Operation = (&'static str, &'static [&'static str]);
 /// One of the page's tables.
 struct Table {
     operations: &'static [Operation],
-    /// Adapter and server.
-    rows: &'static [(&'static str, &'static str)],
 }
 
 const OBJECTS: Table = Table {
@@ -83,18 +81,6 @@ const OBJECTS: Table = Table {
             ],
         ),
     ],
-    rows: &[
-        ("`Memory`", "itself"),
-        ("`S3`", "s3s-fs 0.14"),
-        ("`S3`", "moto 5.2"),
-        ("`AzureBlob`", "Azurite 3.37, by SAS"),
-        ("`AzureBlob`", "Azurite 3.37, by shared key"),
-        ("`AzureBlob`", "Azurite 3.37, by token, TLS"),
-        ("`Gcs`", "our own server"),
-        ("`GenericStore`", "its `InMemory`"),
-        ("`GenericStore`", "its `LocalFileSystem`"),
-        ("`GenericStore`", "its `AmazonS3`, moto 5.2"),
-    ],
 };
 
 const KEYS: Table = Table {
@@ -159,18 +145,6 @@ const KEYS: Table = Table {
         ),
         ("limits", &["the_limits_are_as_said"]),
     ],
-    rows: &[
-        ("`MemoryTable`", "itself"),
-        ("`Redis`", "redis-server 7.0"),
-        ("`Redis`", "redis-server 7.0, TLS"),
-        ("`Redis`", "a cluster of three"),
-        ("`DynamoDb`, flat", "moto 5.2"),
-        ("`DynamoDb`, sorted", "moto 5.2"),
-        ("`DynamoDb`, flat", "dynoxide 3.2"),
-        ("`DynamoDb`, sorted", "dynoxide 3.2"),
-        ("`Cosmos`", "the SDK's emulator"),
-        ("`Bigtable`", "bttest, Google's emulator"),
-    ],
 };
 
 /// Compares the row of this adapter at this server.
@@ -183,14 +157,14 @@ pub(crate) fn keys(adapter: &str, server: &str, report: &kv::Report) {
     KEYS.compare(adapter, server, &report.passed);
 }
 
-/// The tables have the columns and the rows that the tests compare, and no others; the columns stand for checks that exist.
-pub(crate) fn every_row_is_compared() {
+/// The page has both tables, and their columns stand for checks that exist. That each row has a run that compares it is
+/// for the house tests to say.
+pub(crate) fn every_column_is_checked() {
     for (table, checks) in [(&OBJECTS, names(objects::CHECKS)), (&KEYS, names(kv::CHECKS))] {
         for check in table.operations.iter().flat_map(|(_, checks)| *checks) {
             assert!(checks.contains(check), "there is no check {check}");
         }
-        let there: Vec<_> = table.lines().iter().map(|cells| (cells[0], cells[1])).collect();
-        assert_eq!(there, table.rows);
+        assert!(!table.lines().is_empty());
     }
 }
 

@@ -16,8 +16,8 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Where a client's requests may go, and whose word counts there: its [`Replication`] for these endpoints. The whole
-/// rest of the crate reads these fields, and does not ask which mode it is.
+/// Where a client's requests may go, and whose word counts there: its [`Replication`] for these endpoints. The rest
+/// of the crate reads these fields. Only `replicate/mod.rs` asks for the mode: it chooses how to write.
 ///
 /// | | `provider_managed` | `write_once` | `strong` |
 /// |---|---|---|---|
@@ -29,6 +29,7 @@ use std::sync::Arc;
 /// | `lags` | all but the home | none: what is written once cannot be outdated | the read-only |
 /// | `witness` | knows its own writes; a foreign one may have replaced ours | knows its own; nothing is replaced | knows all writes; a foreign one may have replaced ours |
 /// | `tags` | yes | no: nothing is replaced | yes |
+/// | `creates` | no | yes | no |
 /// | `merge` | no | yes | no |
 ///
 /// *The writable* are the endpoints that are not read-only; if all are read-only, everybody votes and holds. Endpoints
@@ -53,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) witness: Witness,
     /// Whether a tag can fence a write: a newer write takes the tag away.
     pub(crate) tags: bool,
+    /// Whether every put is a create.
+    pub(crate) creates: bool,
     /// Whether a listing merges the holders' pages. Else one endpoint's pages are the listing.
     pub(crate) merge: bool,
 }
@@ -146,6 +149,7 @@ impl Plan {
                 foreign_is_definite: false,
             },
             tags: true,
+            creates: false,
             merge: false,
         }
     }
@@ -165,6 +169,7 @@ impl Plan {
                 foreign_is_definite: true,
             },
             tags: false,
+            creates: true,
             merge: true,
         }
     }
@@ -184,6 +189,7 @@ impl Plan {
                 foreign_is_definite: false,
             },
             tags: true,
+            creates: false,
             merge: false,
         }
     }

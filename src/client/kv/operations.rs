@@ -4,7 +4,7 @@ use super::{
     values::{Fetched, Stored},
 };
 use crate::{
-    call::{Answer, Context, Error, Mode, Operation},
+    call::{Answer, Context, Error, Operation},
     replicate::{self, Accepted, Write},
     request::{
         OpClass, WriteId,
@@ -217,7 +217,7 @@ impl Operation for PutValue {
             cx.checked(id.check())?;
         }
         let condition = match self.wanted {
-            Wanted::Store if cx.core.plan.mode == Mode::WriteOnce => Condition::Absent,
+            Wanted::Store if cx.plan.creates => Condition::Absent,
             Wanted::Store => Condition::Always,
             Wanted::Create => {
                 replicate::authority(cx)?;

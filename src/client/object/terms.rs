@@ -1,6 +1,6 @@
 use super::Objects;
 use crate::{
-    call::{Context, Error, Mode},
+    call::{Context, Error},
     endpoint::Profile,
     model::ErrorKind,
     provider::{Conditional, ObjectProvider, terms_wrong},
@@ -87,9 +87,10 @@ fn is_about(scope: &str, profile: &Profile) -> bool {
 
 /// The endpoints that the put may go to.
 fn targets(cx: &Context<Objects>) -> impl Iterator<Item = usize> + use<> {
-    let lacking = match cx.plan.mode {
-        Mode::WriteOnce => cx.core.lacking(Conditional::Create),
-        Mode::ProviderManaged | Mode::Strong => 0,
+    let lacking = if cx.plan.creates {
+        cx.core.lacking(Conditional::Create)
+    } else {
+        0
     };
     members(cx.plan.write_to & !lacking)
 }

@@ -70,7 +70,7 @@ pub(crate) enum Lesson {
     /// The caller left when the attempt was late, but before the endpoint's limit. To the breaker, this is a quarter
     /// of a fault where nothing goes well beside it. To every other station, this is nothing. (Callers with little
     /// patience must not condemn an endpoint; an endpoint that never answers such callers must be left.)
-    Left,
+    CallerLeft,
     /// The end says nothing about the endpoint, and something about another subject.
     Of(Whom),
 }
@@ -128,7 +128,7 @@ fn dropped(facts: Facts) -> Lesson {
     } else if facts.age >= facts.limit {
         Lesson::Late
     } else if facts.age >= facts.late {
-        Lesson::Left
+        Lesson::CallerLeft
     } else {
         Lesson::Of(Whom::Caller)
     }
@@ -159,7 +159,7 @@ mod tests {
     /// The rows of `docs/EVIDENCE.md`, by number.
     #[test]
     fn lessons_match_the_rows_of_evidence_md() {
-        use Lesson::{Alive, Fault, Good, Late, Left, Of, Throttled};
+        use Lesson::{Alive, CallerLeft, Fault, Good, Late, Of, Throttled};
         let well = judged(Verdict::Success, Sent::Maybe);
         let faulty = judged(Verdict::Faulty, Sent::Maybe);
         let unreachable = judged(Verdict::Unreachable, Sent::No);
@@ -193,7 +193,7 @@ mod tests {
             (3, timed_out, in_vain(250, aged(250)), Of(Whom::Request)),
             (4, Ending::Dropped, in_vain(249, aged(250)), Late),
             (4, Ending::Dropped, aged(250), Late),
-            (5, Ending::Dropped, aged(5), Left),
+            (5, Ending::Dropped, aged(5), CallerLeft),
             (6, Ending::Dropped, aged(4), Of(Whom::Caller)),
             (7, after(2), aged(4), Of(Whom::Caller)),
             (8, after(12), alike(aged(16)), Of(Whom::Request)),
@@ -251,7 +251,7 @@ mod tests {
             ),
             (19, faulty, alike(aged(2)), Of(Whom::Request)),
             (19, timed_out, alike(aged(250)), Of(Whom::Request)),
-            (20, timed_out, aged(100), Left),
+            (20, timed_out, aged(100), CallerLeft),
             (20, timed_out, aged(4), Of(Whom::Caller)),
             (21, timed_out, aged(250), Late),
             (22, unreachable, aged(2), Fault),

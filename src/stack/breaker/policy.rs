@@ -282,7 +282,7 @@ impl Policy {
                 self.attempts += 1;
                 self.faults.push_back((self.attempts, now));
             }
-            Lesson::Left => *strikes_before += 1,
+            Lesson::CallerLeft => *strikes_before += 1,
             Lesson::Throttled | Lesson::Of(_) => return None,
         }
         let strikes = *strikes_before;

@@ -58,10 +58,14 @@ fn impatient_callers_count_only_without_successes() {
     let mut policy = Policy::new(Settings::default());
     for number in 0..10_000 {
         now += millis(2);
-        let lesson = if number % 10 == 0 { Lesson::Good } else { Lesson::Left };
+        let lesson = if number % 10 == 0 {
+            Lesson::Good
+        } else {
+            Lesson::CallerLeft
+        };
         assert_eq!(policy.ended(now, lesson, false, &mut rng()), None);
     }
-    let opens = (1..100).find(|_| policy.ended(now, Lesson::Left, false, &mut rng()).is_some());
+    let opens = (1..100).find(|_| policy.ended(now, Lesson::CallerLeft, false, &mut rng()).is_some());
     // Nine had left since the last good one.
     assert_eq!(opens, Some(7));
 }
@@ -355,7 +359,7 @@ proptest! {
         let mut probing = false;
         for (gap, what) in steps {
             now += millis(gap);
-            let signal = [Lesson::Good, Lesson::Fault, Lesson::Late, Lesson::Throttled, Lesson::Left][usize::from(what % 5)];
+            let signal = [Lesson::Good, Lesson::Fault, Lesson::Late, Lesson::Throttled, Lesson::CallerLeft][usize::from(what % 5)];
             let transition = match what {
                 0..=3 if probing => { probing = false; policy.probed(now, signal, &mut rng) }
                 4 if probing => { probing = false; policy.probe_dropped(); None }

@@ -62,7 +62,7 @@ impl ClassHealth {
             }
             Lesson::Throttled => self.throttle.throttled(now, retry_after),
             Lesson::Fault | Lesson::Late => self.faults.bad(now),
-            Lesson::Left | Lesson::Of(_) => {}
+            Lesson::CallerLeft | Lesson::Of(_) => {}
         }
     }
 

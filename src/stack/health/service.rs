@@ -224,7 +224,7 @@ impl<K> Judge<K> {
         };
         let (lesson, _) = self.tracker.ended(measured(call, age, None), ending);
         let how = match lesson {
-            Lesson::Late | Lesson::Left => Abandoned::Late,
+            Lesson::Late | Lesson::CallerLeft => Abandoned::Late,
             _ => Abandoned::Young,
         };
         self.observer.ended(record, Ended::Abandoned(how), age);

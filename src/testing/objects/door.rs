@@ -1,6 +1,6 @@
 use super::Refused;
 use crate::{
-    provider::ObjectProvider,
+    provider::{Capabilities, Capability, ObjectProvider},
     request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
 };
 use std::future::Future;
@@ -18,6 +18,11 @@ pub trait ObjectDoor: Send + Sync {
     fn delete(&self, delete: Delete) -> impl Future<Output = Result<(), Refused>> + Send;
     /// Fetches one page of a listing.
     fn list(&self, list: List) -> impl Future<Output = Result<ListPage, Refused>> + Send;
+    /// Which conditions the store is declared to keep to. The suite checks what is declared [`Kept`](Capability::Kept).
+    /// The default declares nothing.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all(Capability::Unknown)
+    }
 }
 
 impl<P: ObjectProvider> ObjectDoor for P {
@@ -39,5 +44,9 @@ impl<P: ObjectProvider> ObjectDoor for P {
 
     async fn list(&self, list: List) -> Result<ListPage, Refused> {
         Ok(ObjectProvider::list(self, list).await?)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        ObjectProvider::capabilities(self)
     }
 }

@@ -59,6 +59,7 @@ suite! {
     write::if_match_needs_the_current_tag [Overwrite, IfMatch];
     write::if_match_on_an_absent_key_is_refused [IfMatch];
     write::racing_if_matches_lose_no_update [IfMatch, AtomicIfMatch];
+    write::a_condition_that_is_declared_as_kept_is_kept [];
     write::tags_change_with_the_bytes [Overwrite];
     write::every_write_has_its_own_tag [Overwrite, UniqueEtags];
     write::equal_bytes_have_equal_tags [Overwrite, ContentEtags];

@@ -1,6 +1,6 @@
 use super::{ObjectDoor, Room};
 use crate::{
-    provider::ProviderErrorKind,
+    provider::{Capability, ProviderErrorKind},
     request::object::{Delete, ETag, Get, Head, Put, PutMode},
 };
 use futures_util::future::join_all;
@@ -168,6 +168,45 @@ pub(super) async fn racing_if_matches_lose_no_update<D: ObjectDoor>(room: &Room<
         "{}: {counted:?} of {steps}",
         room.name
     );
+}
+
+pub(super) async fn a_condition_that_is_declared_as_kept_is_kept<D: ObjectDoor>(room: &Room<'_, D>) {
+    let declared = room.door.capabilities();
+    let first = room.store("a", "first").await;
+    if declared.create == Capability::Kept {
+        let refused = room.refused("a second create", room.door.put(room.put("a", "second")).await);
+        assert_eq!(
+            refused.kind,
+            ProviderErrorKind::AlreadyExists,
+            "{}: {refused}",
+            room.name
+        );
+    }
+    let tag = first.etag.unwrap_or_else(|| ETag::new("\"none\"", ""));
+    if declared.if_match == Capability::Kept {
+        let put = |body: &'static str| Put {
+            mode: PutMode::IfMatch(tag.clone()),
+            ..room.put("a", body)
+        };
+        room.ok("a put on the current tag", room.door.put(put("second")).await);
+        let refused = room.refused("a put on an old tag", room.door.put(put("third")).await);
+        assert_eq!(
+            refused.kind,
+            ProviderErrorKind::PreconditionFailed,
+            "{}: {refused}",
+            room.name
+        );
+        if declared.delete_if_match == Capability::Kept {
+            let delete = Delete::new(room.key("a")).if_match(tag);
+            let refused = room.refused("a delete on an old tag", room.door.delete(delete).await);
+            assert_eq!(
+                refused.kind,
+                ProviderErrorKind::PreconditionFailed,
+                "{}: {refused}",
+                room.name
+            );
+        }
+    }
 }
 
 pub(super) async fn tags_change_with_the_bytes<D: ObjectDoor>(room: &Room<'_, D>) {

@@ -154,6 +154,8 @@ pub const IO: &[Row<ErrorKind>] = &[
     Row::of_connection(ErrorKind::BrokenPipe, "the connection broke", "after who knows what"),
     Row::of_connection(ErrorKind::UnexpectedEof, "the answer ended early", "after who knows what"),
     Row::new(ErrorKind::TimedOut, Faulty, Maybe, "it took too long", "after who knows what"),
+    Row::new(ErrorKind::StorageFull, Throttled, Maybe, FULL, "a mounted disk: what is there can be read"),
+    Row::new(ErrorKind::QuotaExceeded, Throttled, Maybe, FULL, "a mounted disk: what is there can be read"),
     Row::new(ErrorKind::InvalidData, Faulty, Maybe, "the answer made no sense", "nonsense is a fault"),
     Row::new(ErrorKind::InvalidInput, Caller, Maybe, "the request is not valid", "and would not be elsewhere"),
     Row::new(ErrorKind::Unsupported, Caller, Maybe, "this is not supported", "and would not be elsewhere"),
