@@ -1,8 +1,7 @@
-use super::{Answer, Core, Protocol, time_on_the_wire};
+use super::{Answer, Core, Protocol, Why, time_on_the_wire};
 use crate::{
     BoxError,
     call::{Attempt, Error, Explanation, NotAsked, Plan, Refusal},
-    client::Considered,
     endpoint::{Constraints, Violation},
     model::{
         ErrorKind,
@@ -354,38 +353,31 @@ impl<P: Protocol> Context<P> {
 
     /// What the call is called.
     fn called(&self) -> &'static str {
-        let named = self.told.options().name.or(self.core.engine.name);
-        named.unwrap_or(self.operation)
+        self.core.engine.name_of(self.told.options(), self.operation)
     }
 
     pub(crate) fn explain(&self) -> Explanation {
-        let roster = &self.core.engine.roster;
-        let tried = self.passes().iter().fold(0, |set, call| set | call.record().picked());
-        let class = self.passes().first().map_or(OpClass::Read, Call::class);
         let creates = self.operation == "put" && self.plan.creates;
-        let considered = Considered::all(roster, |index| match (self.violation(index), self.pin) {
-            (Some(violation), _) => Some(violation.to_string()),
-            (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
-            _ if tried & bit(index) != 0 => None,
-            // Reads and deletes go there: it may hold what was stored before.
-            _ if creates && self.core.lacking(Conditional::Create) & bit(index) != 0 => {
-                Some("it is known not to keep to creates".to_owned())
-            }
-            _ => {
-                let passed_over = || self.core.passed_over.why(index, self.started).filter(|_| creates);
-                let out = self.core.engine.operator.out_of_use(index, class);
-                out.or_else(|| passed_over().map(|why| why.as_str())).map(str::to_owned)
-            }
-        });
+        // Adapters are asked, so under no lock.
+        let lacking = if creates {
+            self.core.lacking(Conditional::Create)
+        } else {
+            0
+        };
         let passes = self.passes();
+        let tried = passes.iter().fold(0, |set, call| set | call.record().picked());
+        let class = passes.first().map_or(OpClass::Read, Call::class);
+        // Reads and deletes go there: it may hold what was stored before.
+        let no_creates = |index| (lacking & bit(index) != 0).then_some("it is known not to keep to creates");
+        let passed_over = |index| {
+            let why = self.core.passed_over.why(index, self.started).filter(|_| creates);
+            why.map(Why::as_str)
+        };
+        let engine = &self.core.engine;
+        let own = |index| no_creates(index).or_else(|| passed_over(index));
+        let considered = engine.considered(class, (&self.constraints, self.pin), tried, own);
         let records = passes.iter().map(Call::record);
-        let name = self
-            .told
-            .options()
-            .name
-            .or(self.core.engine.name)
-            .unwrap_or(self.operation);
-        let explanation = Explanation::new(name, considered, roster, self.started, records);
+        let explanation = Explanation::new(self.called(), considered, &engine.roster, self.started, records);
         drop(passes);
         explanation.about(P::NOUN).unresolved(self.unresolved() > 0)
     }

@@ -1,7 +1,7 @@
 //! The parts around every client's stack: the endpoints, the door, and the views of the client.
 
 use super::{
-    Dependencies,
+    Considered, Dependencies,
     options::CallOptions,
     warm_up::{WarmUp, warmed},
 };
@@ -13,7 +13,7 @@ use crate::{
         probe::Prober,
         snapshot::{EndpointSnapshot, Snapshot},
     },
-    request::bit,
+    request::{OpClass, Options, bit},
     stack::{
         Composed,
         retry::Purse,
@@ -116,6 +116,31 @@ impl Engine {
         }
         self.prober.ensure_running();
         Ok(pin)
+    }
+
+    /// What a call with these options is called in metrics and explanations. `usual`: the operation.
+    pub(crate) fn name_of(&self, options: &Options, usual: &'static str) -> &'static str {
+        options.name.or(self.name).unwrap_or(usual)
+    }
+
+    /// Why a call of this class with these constraints and this pin could not use each endpoint. `tried`: the endpoints
+    /// that the call asked. `own`: further reasons of the caller's, by endpoint.
+    pub(crate) fn considered(
+        &self,
+        class: OpClass,
+        (constraints, pin): (&Constraints, Option<usize>),
+        tried: u64,
+        own: impl Fn(usize) -> Option<&'static str>,
+    ) -> Vec<Considered> {
+        Considered::all(&self.roster, |index| match (self.violation(constraints, index), pin) {
+            (Some(violation), _) => Some(violation.to_string()),
+            (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", self.roster.name(pin))),
+            _ if tried & bit(index) != 0 => None,
+            _ => {
+                let out = || self.operator.out_of_use(index, class);
+                own(index).or_else(out).map(str::to_owned)
+            }
+        })
     }
 
     /// The state of the endpoints now.

@@ -8,7 +8,7 @@ use crate::{
     client::Considered,
     endpoint::Constraints,
     model::clock,
-    request::{Call, CallRecord, OpClass, Safety, bit},
+    request::{Call, CallRecord, OpClass, Safety},
     verdict::Classify,
 };
 use std::{
@@ -120,12 +120,10 @@ impl<'c, C, K, F, E> Operation<'c, C, K, F, E> {
             Safety::ReadOnly => "read",
             Safety::Idempotent | Safety::Once => "write",
         };
-        self.options
-            .attempts
-            .options()
-            .name
-            .or(self.failover.core.engine.name)
-            .unwrap_or(usual)
+        self.failover
+            .core
+            .engine
+            .name_of(self.options.attempts.options(), usual)
     }
 
     /// The door: the call's record, or why the call may not go on.
@@ -148,17 +146,9 @@ fn explain<C, K>(
     record: &CallRecord,
 ) -> Explanation {
     let engine = &failover.core.engine;
-    let (roster, operator) = (&engine.roster, &engine.operator);
-    let considered = Considered::all(roster, |index| {
-        match (engine.violation(constraints, index), record.pin()) {
-            (Some(violation), _) => Some(violation.to_string()),
-            (None, Some(pin)) if pin != index => Some(format!("the call is pinned to {}", roster.name(pin))),
-            _ if record.picked() & bit(index) != 0 => None,
-            _ => operator.out_of_use(index, record.class()).map(str::to_owned),
-        }
-    });
+    let considered = engine.considered(record.class(), (constraints, record.pin()), record.picked(), |_| None);
     let unresolved = record.of_unknown_fate() > 0;
-    Explanation::new(name, considered, roster, record.started(), [record]).unresolved(unresolved)
+    Explanation::new(name, considered, &engine.roster, record.started(), [record]).unresolved(unresolved)
 }
 
 impl<'c, C, K, F, T, E> IntoFuture for Operation<'c, C, K, F, E>
