@@ -369,7 +369,7 @@ impl<P: Protocol> Context<P> {
             _ if tried & bit(index) != 0 => None,
             // Reads and deletes go there: it may hold what was stored before.
             _ if creates && self.core.lacking(Conditional::Create) & bit(index) != 0 => {
-                Some("it is known not to keep to creates".to_owned())
+                Some("it cannot be trusted with creates".to_owned())
             }
             _ => {
                 let passed_over = || self.core.passed_over.why(index, self.started).filter(|_| creates);
@@ -405,7 +405,7 @@ impl<P: Protocol> Context<P> {
 
     /// The failure when a user's layer gave the answer of another operation.
     pub(crate) fn nonsense(&self) -> Error {
-        self.refuse(ErrorKind::Unavailable, "the stack gave the answer of another operation")
+        self.refuse(ErrorKind::Unavailable, "a layer gave the answer to another operation")
     }
 
     /// A failure without a provider's error.
@@ -422,7 +422,7 @@ impl<P: Protocol> Context<P> {
     pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply<P>>) -> NotAsked {
         let reason = match (self.violation(endpoint), reply) {
             (Some(violation), _) => {
-                let reason = format!("may not be asked, as {violation}");
+                let reason = format!("may not be asked because {violation}");
                 return NotAsked::new(self.name(endpoint), reason).lasting(true);
             }
             (None, reply) => {
@@ -436,7 +436,7 @@ impl<P: Protocol> Context<P> {
                 }
                 let class = self.passes().first().map_or(OpClass::Read, Call::class);
                 match self.core.engine.operator.out_of_use(endpoint, class) {
-                    Some(why) => format!("was not asked, as {why}"),
+                    Some(why) => format!("was not asked because {why}"),
                     None if reply.is_some() => "could not be asked now".to_owned(),
                     None => "was not asked".to_owned(),
                 }

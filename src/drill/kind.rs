@@ -44,12 +44,12 @@ impl PlayerKind {
         for phase in &scenario.phases {
             for rule in phase.rules.iter().filter(|rule| rule.target.selects(profile)) {
                 let reason = match (self, &rule.fault) {
-                    (Self::Proxy, Fault::StaleReads) => "it does not remember what the server answered before",
+                    (Self::Proxy, Fault::StaleReads) => "a proxy does not remember what the server answered before",
                     (Self::Proxy, Fault::Refuse | Fault::HangConnect) if !rule.hits_everything() => {
                         "a port is closed for every class of work and with probability 1, or for none"
                     }
                     (Self::Proxy, Fault::HangConnect) if !cfg!(target_os = "linux") => {
-                        "only Linux drops who connects to a full queue"
+                        "only Linux drops a connection to a full queue"
                     }
                     (Self::Resolver, Fault::DnsEmpty) if !rule.covers_all_classes() => {
                         "a look-up does not know which class of work it is for"
@@ -84,7 +84,7 @@ mod tests {
     fn an_unplayable_fault_is_named_with_its_phase() {
         assert_eq!(
             playing(Rule::new(Fault::StaleReads), PlayerKind::Proxy).unwrap_err(),
-            "the proxy cannot play `stale_reads` in phase \"onset\": it does not remember what the server answered before"
+            "the proxy cannot play `stale_reads` in phase \"onset\": a proxy does not remember what the server answered before"
         );
         assert_eq!(playing(Rule::new(Fault::StaleReads), PlayerKind::Layer), Ok(()));
         let half = Rule {

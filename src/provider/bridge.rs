@@ -83,7 +83,10 @@ impl AnyObjectProvider {
             _ => return Ok(()),
         };
         if self.found.is_lacking(condition) {
-            let found = format!("this store was found not to keep to {}", condition.as_str());
+            let found = format!(
+                "the client found that this store cannot be trusted with {}",
+                condition.as_str()
+            );
             return Err(ProviderError::unsupported(found));
         }
         if let Some(tag) = tag
@@ -189,7 +192,7 @@ fn of_the_prefix<'a>(prefix: &str, mut names: impl Iterator<Item = &'a str>) -> 
 
 /// Cannot happen: every implementation of [`Erased`] answers a request with the response of its kind.
 fn another() -> ProviderError {
-    ProviderError::faulty("the adapter gave the answer of another operation")
+    ProviderError::faulty("the adapter gave the answer to another operation")
 }
 
 impl fmt::Debug for AnyObjectProvider {
@@ -351,7 +354,7 @@ impl ObjectService {
 /// Whether the condition could ever hold here.
 fn fit_for_a_condition(tag: &ETag, foreign: bool) -> Result<(), ProviderError> {
     if foreign {
-        return Err(ProviderError::unsupported("the ETag was given by another endpoint"));
+        return Err(ProviderError::unsupported("another endpoint gave the ETag"));
     }
     check_condition(tag)
 }

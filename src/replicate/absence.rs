@@ -139,6 +139,9 @@ async fn prove<P: Protocol>(
         return Err(cx.fail(first).with_absence(absent_at, missing));
     }
     Err(cx
-        .refuse(ErrorKind::Unavailable, "whether it exists could not be told")
+        .refuse(
+            ErrorKind::Unavailable,
+            format!("the client could not tell whether the {} exists", P::NOUN),
+        )
         .with_absence(absent_at, missing))
 }

@@ -34,7 +34,7 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
         if here & trusted == 0 && here != 0 {
             let names = cx.names(here).join(" and ");
             let message = format!(
-                "{names}: known not to keep to {} (by a setting, or by its answers), so that what others have stored could be lost",
+                "{names} cannot be trusted with {} (a setting or the store's answers say so): the write could destroy what others stored",
                 condition.as_str()
             );
             return Err(cx.refuse(ErrorKind::Unsupported, message));
@@ -57,7 +57,7 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
                 continue;
             }
             let mut message = format!(
-                "whether {} can be trusted with {} could not be told",
+                "the client could not tell whether {} can be trusted with {}",
                 names(),
                 condition.as_str()
             );
@@ -73,7 +73,7 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
                 return Ok(among & trusted);
             }
             let message = format!(
-                "whether {} can be trusted with {} is still being found out",
+                "the client is still finding out whether {} can be trusted with {}",
                 names(),
                 condition.as_str()
             );

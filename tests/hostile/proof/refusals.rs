@@ -56,8 +56,8 @@ pub(super) fn trials() -> Vec<Trial> {
                     vec![MARK, region],
                     "the bucket lies in another region: eu-west-1 (HTTP 301)",
                 ),
-                (301, vec![MARK], "it lies elsewhere (HTTP 301)"),
-                (301, vec![MARK, hostile], "it lies elsewhere (HTTP 301)"),
+                (301, vec![MARK], "the bucket lies elsewhere (HTTP 301)"),
+                (301, vec![MARK, hostile], "the bucket lies elsewhere (HTTP 301)"),
                 (
                     400,
                     vec![MARK, region],
