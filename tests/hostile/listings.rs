@@ -180,7 +180,7 @@ async fn limited_in_bytes() {
     assert_eq!(client.list("").collect_all().await.unwrap().entries.len(), 1_000);
     let error = client.list("").collect_up_to(10_000).collect_all().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
-    assert!(error.to_string().contains("more than 10000 bytes"), "{error}");
+    assert!(error.to_string().contains("longer than the 10000 bytes"), "{error}");
 }
 
 #[allow(clippy::disallowed_methods)]
