@@ -72,7 +72,8 @@ pub enum StopReason {
         #[source]
         error: Box<ProviderError>,
     },
-    /// The target may overwrite where a create was requested, and it could not be asked. Nothing was copied.
+    /// The target may overwrite where a create was requested, and the backfill could not ask the target. Nothing was
+    /// copied.
     #[error(
         "the backfill could not ask {endpoint} whether it keeps to the condition of a put, without which a copy could overwrite \
          data: {error}; mend that, or tell the endpoint's adapter if you know that the store does"

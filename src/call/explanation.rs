@@ -193,7 +193,7 @@ impl Attempt {
     }
 
     /// Whether the attempt left this process, or tried to. A request that could not be built, or that its adapter
-    /// refused, did not.
+    /// refused, did not leave.
     pub(crate) fn has_left(&self) -> bool {
         let refused =
             matches!(self.outcome, Some(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::No);

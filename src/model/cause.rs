@@ -7,7 +7,7 @@ pub enum Cause {
     Ratio,
     /// A probe failed.
     ProbeFailed,
-    /// Another client of this process found the same endpoint out.
+    /// Another client of this process saw the faults at the same endpoint.
     Shared,
 }
 

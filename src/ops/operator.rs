@@ -5,8 +5,8 @@
 //! operators cured flapping load balancers by switching automatic failover off.
 //!
 //! Every order has a reason and an expiry, and is first a [`Proposal`] that says what the order would do. An order that
-//! matches nothing, or would leave nothing to serve from, is refused unless it is applied regardless: the 2017 outage
-//! was one mistyped command.
+//! matches nothing, or would leave no endpoint to serve calls, is refused unless it is applied regardless: the 2017
+//! outage was one mistyped command.
 //!
 //! ```
 //! use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory, ops::operator::Selector};

@@ -32,8 +32,8 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Any adapter, with its type erased, so that endpoints of different providers fit in one list.
 ///
 /// The erased adapter and its clones share what [`verify`](crate::ObjectClient::verify) found of the store. They refuse
-/// a condition that the store does not keep to before anything is sent, whoever sends the request. They write a tag in
-/// the form that the store reads.
+/// a condition that the store does not keep to before anything is sent, for every sender. They write a tag in the form
+/// that the store reads.
 #[derive(Clone)]
 pub struct AnyObjectProvider {
     store: Arc<dyn ErasedObjects>,

@@ -57,7 +57,8 @@ async fn decide<P: Protocol>(
     reply: Reply<P>,
 ) -> Result<(P::Response, Answer), Error> {
     match reply.refusal() {
-        // S3 says 403 for a missing key to whoever may not list: not absence, but no reason to stop looking either.
+        // S3 says 403 for a missing key to a caller that may not list: not absence, but no reason to stop looking
+        // either.
         Some(ProviderErrorKind::NotFound | ProviderErrorKind::Denied) if cx.pin.is_none() => {
             prove(cx, request, reply).await
         }

@@ -12,9 +12,9 @@
 //!
 //! While another write of the key by this client is under way, nothing is known: the tag is about to go.
 //!
-//! The condition is ours and not the caller's, so its failure is no answer. Then look again; recognise an attempt of
-//! our own that landed; else try on the current tag. A write that nobody asked to be fenced goes unconditionally in the
-//! end.
+//! The condition is ours and not the caller's, so its failure is no answer. The client then looks again. It recognises
+//! an attempt of its own that landed, or else tries on the current tag. A write without `.fenced()` goes
+//! unconditionally in the end.
 
 use super::{Accepted, Write, authority, fit::fit, of_the_home};
 use crate::{

@@ -21,10 +21,10 @@ impl Condition {
 
 /// The subset of these endpoints that a write on this condition may go to.
 ///
-/// An endpoint that is known not to keep to the condition gets no write. An endpoint whose treatment is unknown is
-/// asked in the background, and gets a bounded number of writes meanwhile (none, if an answer is required). With no
-/// endpoint left, the write waits for the answer: for a quarter of its time, after which it goes and is counted; or as
-/// long as it takes, if an answer is required.
+/// An endpoint that cannot be trusted with the condition gets no write. An endpoint whose treatment is unknown is asked
+/// in the background, and gets a bounded number of writes meanwhile (none, if an answer is required). With no other
+/// endpoint left, the write waits for the answer. If an answer is required, the write waits as long as that takes.
+/// Otherwise the write waits for a quarter of its time, and then goes and is counted.
 pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Conditional) -> Result<u64, Error> {
     let core = &cx.core;
     let until = core.hold(cx.deadline);

@@ -1,4 +1,4 @@
-//! What the stack reports: events, spans and metrics.
+//! What the stack reports: events, spans, metrics, a snapshot.
 //!
 //! - **Events**: every decision worth knowing, with onset and cause, as one enum: [`Event`]. Events go to `tracing`
 //!   (target `evenkeel`) and to the function given to a builder's `on_event`.

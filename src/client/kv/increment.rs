@@ -125,7 +125,7 @@ impl Operation for Increment {
                 if let Some(payload) = payload {
                     resume_unwind(payload);
                 }
-                // Whoever panicked may have done so on the way back.
+                // The panic may have come on the way back.
                 let counted = member.batch.counting() != Counting::NotYet;
                 let kind = match counted {
                     true => ErrorKind::MaybeApplied,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 impl<T> Copier<'_, AnyKvProvider, T> {
     /// # Errors
-    /// Why the target does not take this key, or a value of so many bytes under it.
+    /// Why the target does not take this key, or a value of this many bytes under the key.
     pub(crate) fn check(&self, key: &Key, bytes: usize) -> Result<(), String> {
         let checked = self.to.limits().check_item(key, bytes);
         checked.map_err(|exceeded| format!("{} {exceeded}", self.target))

@@ -15,7 +15,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-/// As many racers and rounds as it took to find every store that checks first and writes then.
+/// As many racers and rounds as it took to find every store that checks first and writes afterwards.
 const RACERS: usize = 24;
 const ROUNDS: usize = 5;
 
