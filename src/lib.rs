@@ -20,7 +20,7 @@
 //!         .replication(Replication::write_once())
 //!         .build()?;
 //!     orders.put("2026/11/20/42.json", "{}").await?; // virginia is down? ireland takes it
-//!     let order = orders.get("2026/11/20/42.json").await?; // whoever has it answers
+//!     let order = orders.get("2026/11/20/42.json").await?; // the endpoint that has the object answers
 //!     assert_eq!(order.body(), "{}");
 //!     Ok(())
 //! }

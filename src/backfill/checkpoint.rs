@@ -20,19 +20,21 @@ const VERSION: u32 = 1;
 #[non_exhaustive]
 pub enum InvalidCheckpoint {
     /// The text does not begin as a checkpoint does.
-    #[error("it is no checkpoint of a backfill")]
+    #[error("the text is no checkpoint of a backfill")]
     Foreign,
     /// A later version of evenkeel wrote the checkpoint.
-    #[error("it has format {0}; this evenkeel reads format 1")]
+    #[error("the checkpoint has format {0}; this evenkeel reads format 1")]
     Version(u32),
     /// The checkpoint ends early, or was changed.
-    #[error("it is truncated or damaged: remove it to begin anew; what was copied will be skipped")]
+    #[error(
+        "the checkpoint is truncated or damaged: remove it to begin anew; the backfill skips keys that were copied"
+    )]
     Damaged,
     /// The checkpoint belongs to a backfill of another kind, or with another source, target, prefix or level of
     /// verification.
     #[error(
-        "it belongs to another backfill (kind, names of source and target, prefix or verification differ): \
-         name another place for this one's checkpoint"
+        "the checkpoint belongs to another backfill (kind, names of source and target, prefix or verification differ): \
+         name another place for this backfill's checkpoint"
     )]
     OtherSettings,
 }

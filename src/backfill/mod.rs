@@ -56,7 +56,7 @@
 //!   checkpoint repeats at most 1,000 keys. It recognises the copies that the backfill had made among them, and renews
 //!   copies whose source has changed.
 //! - **A backfill waits for trouble to pass, within bounds.** Throttling pauses all requests to that endpoint for as
-//!   long as the endpoint asks, and halves the pace afterwards. A request that fails or hangs is made up to 6 times.
+//!   long as the endpoint asks, and halves the pace afterwards. A request that fails or hangs is sent up to 6 times.
 //!   Then the key is reported as failed. After 20 such keys in a row, or when an endpoint has served nothing for 5
 //!   minutes, the backfill ends with [`Stopped`], whose report says where the next run goes on. The next run tries the
 //!   keys of that last row again.

@@ -79,7 +79,7 @@ impl Pace {
         }
         let until = self.cut_until.map_or(now + pause, |before| before.max(now + pause));
         self.cut_until = Some(until);
-        // Whoever holds a slot within the pause takes a new one after it.
+        // A request that holds a slot within the pause takes a new slot after the pause.
         self.next = self.next.max(until);
         self.grown = until;
         pause

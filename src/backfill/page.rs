@@ -85,7 +85,7 @@ pub(super) async fn objects(from: &AnyObjectProvider, shared: &Shared, cursor: &
     let mut items = Vec::with_capacity(page.entries.len());
     for entry in page.entries {
         let ListEntry::Object(meta) = entry else {
-            let wrong = "the listing has common prefixes, which were not asked for";
+            let wrong = "the listing has common prefixes, which the backfill did not ask for";
             return Err(Refusal::Answer(Box::new(ProviderError::faulty(wrong))));
         };
         items.push(Item {

@@ -65,17 +65,21 @@ impl fmt::Display for Event {
             Self::Key { fate, bytes, .. } => match fate {
                 Fate::Copied { .. } => write!(f, "copied {bytes} bytes"),
                 Fate::Skipped => f.write_str("skipped a key that the target holds already"),
-                Fate::Conflict => f.write_str("left a key alone that the target holds with another content"),
+                Fate::Conflict => f.write_str("left alone a key that the target holds with another content"),
                 Fate::Gone { .. } => f.write_str("a key is no longer at the source"),
                 Fate::NotCopyable { reason } => write!(f, "a key cannot be copied: {reason}"),
                 Fate::Failed { reason } => write!(f, "a key was not copied: {reason}"),
             },
-            Self::SourceChanged { .. } => f.write_str("the source was overwritten during the copy: copying again"),
-            Self::Foreign { items } => write!(f, "left out {items} items of another program's"),
-            Self::Retrying { endpoint, error, wait } => {
-                write!(f, "{endpoint} failed ({error}): trying again in {wait:.1?}")
+            Self::SourceChanged { .. } => {
+                f.write_str("the source was overwritten during the copy: the backfill copies the key again")
             }
-            Self::Throttled { endpoint, pause } => write!(f, "{endpoint} asks to slow down: waiting for {pause:.1?}"),
+            Self::Foreign { items } => write!(f, "left out {items} items that another program wrote"),
+            Self::Retrying { endpoint, error, wait } => {
+                write!(f, "{endpoint} failed ({error}): the backfill tries again in {wait:.1?}")
+            }
+            Self::Throttled { endpoint, pause } => {
+                write!(f, "{endpoint} throttled a request: the backfill waits for {pause:.1?}")
+            }
             Self::Saved => f.write_str("the checkpoint was saved"),
             Self::NotSaved { error } => write!(f, "the checkpoint could not be saved: {error}"),
         }

@@ -47,7 +47,7 @@ pub enum StopReason {
     #[error("the settings make no sense: {0}")]
     Settings(String),
     /// A side breaks a constraint on where data may go. Nothing was sent.
-    #[error("{endpoint} may not be used, as {violation}")]
+    #[error("{endpoint} may not be used because {violation}")]
     Constraint {
         /// The endpoint's name.
         endpoint: Arc<str>,
@@ -72,10 +72,11 @@ pub enum StopReason {
         #[source]
         error: Box<ProviderError>,
     },
-    /// The target may overwrite where a create was requested, and it could not be asked. Nothing was copied.
+    /// The target may overwrite where a create was requested, and the backfill could not ask the target. Nothing was
+    /// copied.
     #[error(
-        "{endpoint} could not be asked whether it keeps to the conditions of a put, which a copy carries so as to overwrite \
-         nothing: {error}; mend that, or say so to its adapter if you know that it does"
+        "the backfill could not ask {endpoint} whether it keeps to the condition of a put, without which a copy could overwrite \
+         data: {error}; mend that, or tell the endpoint's adapter if you know that the store does"
     )]
     Unverified {
         /// The target's name.
@@ -85,7 +86,7 @@ pub enum StopReason {
         error: Box<ProviderError>,
     },
     /// An endpoint has answered nothing for longer than the patience, or asks for a longer pause.
-    #[error("{endpoint} has not served anything for {silent:.0?}, or wants not to be asked for that long")]
+    #[error("{endpoint} has served no request for {silent:.0?}, or asks for a pause of that length")]
     Unavailable {
         /// The endpoint's name.
         endpoint: Arc<str>,

@@ -51,11 +51,11 @@ impl Stores {
                 let forward = page.next.as_ref().is_none_or(|next| next.after.as_deref() >= last);
                 let moved = match ascending && forward {
                     true => page.moves_on(cursor),
-                    false => Err("it is not in the order of its keys"),
+                    false => Err("a page is not in the order of its keys"),
                 };
                 match moved {
                     Ok(()) => return Ok(page),
-                    Err(why) => Box::new(ProviderError::faulty(format!("the listing leads nowhere: {why}"))),
+                    Err(why) => Box::new(ProviderError::faulty(format!("the listing cannot be followed: {why}"))),
                 }
             }
             Err(Refusal::Stop(reason)) => return Err(reason),

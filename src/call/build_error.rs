@@ -10,7 +10,7 @@ pub enum BuildError {
     Endpoints(#[from] InvalidRoster),
     /// Two or more endpoints may be written to, and no replication says how data gets from one to another.
     #[error(
-        "{0} may all be written to: say with `.replication(..)` how data gets from one to the others, or mark copies \
+        "{0} may all take writes: say with `.replication(..)` how data gets from one to the others, or mark copies \
          `.read_only()`"
     )]
     ReplicationRequired(String),
@@ -21,10 +21,10 @@ pub enum BuildError {
     #[error("the home `{0}` is not among the endpoints")]
     UnknownHome(Arc<str>),
     /// The named home is read-only.
-    #[error("the home `{0}` is read-only")]
+    #[error("the home `{0}` is read-only; a home must take writes")]
     HomeReadOnly(Arc<str>),
     /// The named home breaks a constraint.
-    #[error("the home `{home}` may not be used, as {violation}")]
+    #[error("the home `{home}` may not be used because {violation}")]
     HomeBarred {
         /// The home.
         home: Arc<str>,
@@ -32,14 +32,14 @@ pub enum BuildError {
         violation: Violation,
     },
     /// A home was named for a replication that has no home.
-    #[error("`write_once` has no home: a put goes to whichever endpoint takes it")]
+    #[error("`write_once` has no home: any endpoint may take a put")]
     NoHomeHere,
     /// A home was named for a table whose replicas all take writes.
-    #[error("`strong` has no home: every replica that is not read-only may be written to")]
+    #[error("`strong` has no home: every replica that is not read-only takes writes")]
     NoHomeAmongReplicas,
     /// `strong` includes an endpoint that cannot be a replica of a strong table, or not in this kind of client.
     #[error(
-        "the endpoint `{0}` cannot be a replica under `strong`: its store does not keep versions in step with others; \
+        "the endpoint `{0}` cannot be a replica under `strong`: its store does not keep versions in step with other stores; \
          use `provider_managed`, and mark copies `.read_only()`"
     )]
     NotStrong(Arc<str>),

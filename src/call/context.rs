@@ -368,7 +368,7 @@ impl<P: Protocol> Context<P> {
         let tried = passes.iter().fold(0, |set, call| set | call.record().picked());
         let class = passes.first().map_or(OpClass::Read, Call::class);
         // Reads and deletes go there: it may hold what was stored before.
-        let no_creates = |index| (lacking & bit(index) != 0).then_some("it is known not to keep to creates");
+        let no_creates = |index| (lacking & bit(index) != 0).then_some("it cannot be trusted with creates");
         let passed_over = |index| {
             let why = self.core.passed_over.why(index, self.started).filter(|_| creates);
             why.map(Why::as_str)
@@ -397,7 +397,7 @@ impl<P: Protocol> Context<P> {
 
     /// The failure when a user's layer gave the answer of another operation.
     pub(crate) fn nonsense(&self) -> Error {
-        self.refuse(ErrorKind::Unavailable, "the stack gave the answer of another operation")
+        self.refuse(ErrorKind::Unavailable, "a layer gave the answer to another operation")
     }
 
     /// A failure without a provider's error.
@@ -414,7 +414,7 @@ impl<P: Protocol> Context<P> {
     pub(crate) fn not_asked(&self, endpoint: usize, reply: Option<Reply<P>>) -> NotAsked {
         let reason = match (self.violation(endpoint), reply) {
             (Some(violation), _) => {
-                let reason = format!("may not be asked, as {violation}");
+                let reason = format!("may not be asked because {violation}");
                 return NotAsked::new(self.name(endpoint), reason).lasting(true);
             }
             (None, reply) => {
@@ -428,7 +428,7 @@ impl<P: Protocol> Context<P> {
                 }
                 let class = self.passes().first().map_or(OpClass::Read, Call::class);
                 match self.core.engine.operator.out_of_use(endpoint, class) {
-                    Some(why) => format!("was not asked, as {why}"),
+                    Some(why) => format!("was not asked because {why}"),
                     None if reply.is_some() => "could not be asked now".to_owned(),
                     None => "was not asked".to_owned(),
                 }

@@ -193,7 +193,7 @@ impl Attempt {
     }
 
     /// Whether the attempt left this process, or tried to. A request that could not be built, or that its adapter
-    /// refused, did not.
+    /// refused, did not leave.
     pub(crate) fn has_left(&self) -> bool {
         let refused =
             matches!(self.outcome, Some(outcome) if outcome.verdict == Verdict::Caller && outcome.sent == Sent::No);
@@ -243,9 +243,9 @@ impl fmt::Display for Attempt {
         let met = match self.verdict() {
             Some(Verdict::Success) => "succeeded",
             Some(Verdict::Answer) => "refused",
-            Some(Verdict::Absent) => "says that it does not exist",
-            Some(Verdict::Throttled) if self.detail.as_ref().is_some_and(|detail| detail.says_full()) => "took nothing",
-            Some(Verdict::Throttled) => "asked to slow down",
+            Some(Verdict::Absent) => "found nothing",
+            Some(Verdict::Throttled) if self.detail.as_ref().is_some_and(|detail| detail.says_full()) => "had no room",
+            Some(Verdict::Throttled) => "throttled the request",
             Some(Verdict::Unreachable) => "was unreachable",
             Some(Verdict::Faulty) => "failed",
             Some(Verdict::Denied) => "denied access",
@@ -299,7 +299,7 @@ impl fmt::Display for Explanation {
         }
         for considered in &self.considered {
             if let Some(reason) = &considered.not_used {
-                write!(f, "\n  not used: {}, as {reason}", considered.endpoint)?;
+                write!(f, "\n  not used: {}, because {reason}", considered.endpoint)?;
             }
         }
         Ok(())

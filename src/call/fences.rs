@@ -135,8 +135,8 @@ impl<T> Fences<T> {
     }
 
     fn shard(&self, key: &str) -> (MutexGuard<'_, Shard<T>>, u64) {
-        // Not keyed at random: nothing here differs from one run to the next, and whoever chooses keys that collide makes
-        // his own writes cost more.
+        // Not keyed at random: nothing here differs from one run to the next, and a caller that chooses keys that
+        // collide makes its own writes cost more.
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let hash = hasher.finish();

@@ -161,14 +161,15 @@ impl<P: Paged> PagesCall<P> {
                 Ok(Some(entry)) => entry?,
                 Ok(None) => break,
                 Err(_) => {
-                    let message = format!("it was not listed to its end within {within:?}: stream it, or allow more");
+                    let message =
+                        format!("the listing did not end within {within:?}: stream the listing, or allow more time");
                     return refuse(&listing, ErrorKind::DeadlineExceeded, message);
                 }
             };
             held = held.saturating_add(size_of::<P::Entry>() + entry.weight());
             if held > most {
                 let message = format!(
-                    "it is more than {most} bytes, which is all that may be collected: stream it, or allow more"
+                    "the listing is longer than the {most} bytes that may be collected: stream the listing, or allow more bytes"
                 );
                 return refuse(&listing, ErrorKind::Rejected, message);
             }

@@ -234,7 +234,7 @@ impl<P: Paged> Walk<P> {
         let names = names.map(|(first, last)| (first.name(), last.name()));
         at.progress.page(names, leads_on.as_deref())?;
         if !entries.is_sorted_by(|one, next| one.name() <= next.name()) {
-            return Err("a page of it is not in the order of its names");
+            return Err("a page is not in the order of its names");
         }
         let more = leads_on.is_some();
         at.came_from = endpoint.zip(leads_on);
@@ -264,9 +264,10 @@ impl<P: Paged> Walk<P> {
             if self.core.plan.voters & bit(endpoint) != 0 {
                 self.missing.push(match why {
                     Lost::Failed(reply) => cx.not_asked(endpoint, Some(reply)),
-                    Lost::Endless(_, why) => {
-                        NotAsked::new(cx.name(endpoint), format!("its listing leads nowhere: {why}"))
-                    }
+                    Lost::Endless(_, why) => NotAsked::new(
+                        cx.name(endpoint),
+                        format!("gave a listing that cannot be followed: {why}"),
+                    ),
                     Lost::NotAsked => cx.not_asked(endpoint, None),
                 });
             }
@@ -280,7 +281,7 @@ impl<P: Paged> Walk<P> {
             Lost::Failed(reply) => cx.fail(reply),
             Lost::Endless(endpoint, why) => {
                 let name = endpoint.map_or_else(|| "the endpoint".into(), |endpoint| cx.name(endpoint));
-                let message = format!("the listing of {name} leads nowhere: {why}");
+                let message = format!("the listing of {name} cannot be followed: {why}");
                 cx.refuse(ErrorKind::Unavailable, message).retryable(false)
             }
         }

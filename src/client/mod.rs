@@ -42,7 +42,7 @@
 //!     .endpoint(Endpoint::new("virginia", Table("virginia")))
 //!     .endpoint(Endpoint::new("ireland", Table("ireland")))
 //!     .build()?;
-//! // A report takes half a minute, and is dear: not twice at the same time, nor again where somebody asks for less.
+//! // A report takes half a minute, and is expensive: not twice at the same time, nor again where an endpoint throttles.
 //! let rows = tables
 //!     .read(|table| async move { table.scan().await })
 //!     .named("report")

@@ -39,7 +39,7 @@ impl BearerToken {
 /// service.
 impl CredentialsProvider for Keeper<BearerToken> {
     async fn headers(&self, extensions: Extensions) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
-        // Transient or not: whoever asks has the stack to try again.
+        // Transient or not: the caller has the stack to try again.
         let token = self.current().await;
         let BearerToken { headers, tag } = token.map_err(|error| CredentialsError::from_source(false, error))?;
         Ok(match extensions.get::<EntityTag>() {

@@ -59,7 +59,7 @@ impl Scenario {
                     let reason = format!("a probability of {} is not between 0 and 1", rule.probability);
                     Some((vec![Key("probability")], reason))
                 } else if rule.probability == 0.0 {
-                    let reason = "a probability of 0 strikes nobody: leave the rule out".to_owned();
+                    let reason = "a probability of 0 strikes no call: leave the rule out".to_owned();
                     Some((vec![Key("probability")], reason))
                 } else if rule.classes.is_empty() {
                     Some((

@@ -134,12 +134,12 @@ impl Fault {
             )),
             Self::Drip { bytes_per_second: 0 } => Err((
                 "bytes_per_second",
-                "a drip of 0 bytes per second is a hang: say so".into(),
+                "a drip of 0 bytes per second is a hang: use `hang`".into(),
             )),
             Self::Truncate { after_bytes, share } => match (after_bytes, share) {
                 (Some(_), None) => Ok(()),
                 (None, Some(share)) if (0.0..1.0).contains(share) => Ok(()),
-                (None, Some(share)) => Err(("share", format!("a share of {share} is not within 0 and below 1"))),
+                (None, Some(share)) => Err(("share", format!("a share of {share} is not at least 0 and below 1"))),
                 _ => Err(("", "a truncation needs either after_bytes or share".into())),
             },
             _ => Ok(()),

@@ -144,11 +144,11 @@ pub enum Ended {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stopped => f.write_str("somebody stopped it"),
-            Self::Expired { lasted } => write!(f, "it had lasted {lasted:?}, as long as it may"),
+            Self::Stopped => f.write_str("somebody stopped the drill"),
+            Self::Expired { lasted } => write!(f, "the drill had lasted {lasted:?}, the most that its guard allows"),
             Self::BelowFloor { share, calls, floor } => write!(
                 f,
-                "of the last {calls} calls {:.1} % went well, and {:.1} % must",
+                "{:.1} % of the last {calls} calls succeeded, and {:.1} % must",
                 share * 100.0,
                 floor * 100.0
             ),
@@ -209,7 +209,7 @@ mod tests {
         let ended = watched.observe(now, false).unwrap();
         assert_eq!(
             ended.to_string(),
-            "of the last 21 calls 90.5 % went well, and 95.0 % must"
+            "90.5 % of the last 21 calls succeeded, and 95.0 % must"
         );
     }
 

@@ -38,12 +38,14 @@ impl PlayerKind {
     /// Why this player cannot play the rule, if it cannot.
     fn cannot_play(self, rule: &Rule) -> Option<&'static str> {
         match &rule.fault {
-            Fault::StaleReads if self == Self::Proxy => Some("it does not remember what the server answered before"),
+            Fault::StaleReads if self == Self::Proxy => {
+                Some("a proxy does not remember what the server answered before")
+            }
             Fault::Refuse | Fault::HangConnect if self == Self::Proxy && !rule.hits_everything() => {
                 Some("a port is closed for every class of work and with probability 1, or for none")
             }
             Fault::HangConnect if self == Self::Proxy && !cfg!(target_os = "linux") => {
-                Some("only Linux drops who connects to a full queue")
+                Some("only Linux drops a connection to a full queue")
             }
             Fault::DnsEmpty if self == Self::Resolver && !rule.covers_all_classes() => {
                 Some("a look-up does not know which class of work it is for")
@@ -103,7 +105,7 @@ mod tests {
     fn an_unplayable_fault_is_named_with_its_phase() {
         assert_eq!(
             playing(Rule::new(Fault::StaleReads), PlayerKind::Proxy).unwrap_err(),
-            "the proxy cannot play `stale_reads` in phase \"onset\": it does not remember what the server answered before"
+            "the proxy cannot play `stale_reads` in phase \"onset\": a proxy does not remember what the server answered before"
         );
         assert_eq!(playing(Rule::new(Fault::StaleReads), PlayerKind::Layer), Ok(()));
         let half = Rule {

@@ -96,8 +96,8 @@ impl Scenario {
                 file: None,
                 position: Some((e.line(), e.column())),
                 reason: reason
-                    .replace("EOF while parsing", "it ends too early, within")
-                    .replace("expected ident", "this is no JSON"),
+                    .replace("EOF while parsing", "the text ends too early, within")
+                    .replace("expected ident", "this is not JSON"),
                 source: None,
             }
         })?;
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn invalid_json_is_named_as_such() {
         let said = Scenario::from_json("not: [a scenario").unwrap_err().to_string();
-        assert_eq!(said, "scenario, line 1, column 2: this is no JSON");
+        assert_eq!(said, "scenario, line 1, column 2: this is not JSON");
     }
     use crate::{Endpoint, drill::PlayerKind, request::OpClass};
     use std::time::Duration;
@@ -269,7 +269,7 @@ mod tests {
         );
         assert_eq!(
             complaint("{\n  \"name\": \"x\",\n  \"phases\": ["),
-            "scenario, line 3, column 13: it ends too early, within a list"
+            "scenario, line 3, column 13: the text ends too early, within a list"
         );
         assert_eq!(
             complaint(&with_rule(r#"{ "fault": "hangs" }"#)),
@@ -310,7 +310,7 @@ mod tests {
         );
         assert_eq!(
             complaint(&with_rule(r#"{ "fault": "refuse", "probability": 0 }"#)),
-            "scenario, line 9, column 45: a probability of 0 strikes nobody: leave the rule out (in rule 2 of phase \
+            "scenario, line 9, column 45: a probability of 0 strikes no call: leave the rule out (in rule 2 of phase \
              \"dark\")"
         );
         assert_eq!(

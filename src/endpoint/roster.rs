@@ -13,13 +13,13 @@ pub enum InvalidRoster {
     #[error("a client needs at least one endpoint")]
     Empty,
     /// The list has more than [`Endpoint::MAX`] endpoints.
-    #[error("a client can have at most 64 endpoints, this one has {0}")]
+    #[error("a client can have at most 64 endpoints; this client has {0}")]
     TooMany(usize),
     /// The endpoint at this place (counted from 1) has an empty name.
     #[error("endpoint number {0} has an empty name")]
     Unnamed(usize),
     /// Two endpoints share a name.
-    #[error("two endpoints are named `{0}`; names must be unique, as errors and metrics tell endpoints apart by them")]
+    #[error("two endpoints are named `{0}`; names must be unique because errors and metrics show them")]
     Duplicate(Arc<str>),
     /// A capacity that is not above 0, or beyond 10⁹.
     #[error(
@@ -32,7 +32,7 @@ pub enum InvalidRoster {
         capacity: f64,
     },
     /// `max_in_flight` permits no attempt.
-    #[error("endpoint `{0}` may have no attempt under way; `max_in_flight` is at least 1")]
+    #[error("endpoint `{0}` permits no attempt: `max_in_flight` must be at least 1")]
     NoneInFlight(Arc<str>),
 }
 
@@ -141,11 +141,11 @@ mod tests {
         assert_eq!(said(vec![Profile::named("")]), "endpoint number 1 has an empty name");
         assert_eq!(
             said((0..65).map(|i| Profile::named(format!("e{i}"))).collect()),
-            "a client can have at most 64 endpoints, this one has 65"
+            "a client can have at most 64 endpoints; this client has 65"
         );
         assert_eq!(
             said(vec![profile(Endpoint::new("a", ()).max_in_flight(0))]),
-            "endpoint `a` may have no attempt under way; `max_in_flight` is at least 1"
+            "endpoint `a` permits no attempt: `max_in_flight` must be at least 1"
         );
         for capacity in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let said = said(vec![profile(Endpoint::new("a", ()).capacity(capacity))]);

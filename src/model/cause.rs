@@ -7,7 +7,7 @@ pub enum Cause {
     Ratio,
     /// A probe failed.
     ProbeFailed,
-    /// Another client of this process found the same endpoint out.
+    /// Another client of this process saw the faults at the same endpoint.
     Shared,
 }
 
@@ -18,7 +18,7 @@ impl Cause {
             Self::Consecutive => "faults in a row",
             Self::Ratio => "too large a share of faults",
             Self::ProbeFailed => "the probe failed",
-            Self::Shared => "another client found it out",
+            Self::Shared => "another client saw the faults",
         }
     }
 }

@@ -32,9 +32,9 @@ pub enum ErrorKind {
     HomeUnavailable,
     /// The call's deadline ran out, and none of its writes may have been applied (no verdict).
     DeadlineExceeded,
-    /// A write failed, and nobody knows whether it took effect: some attempt of the write may have been applied, or
-    /// may yet be (*Faulty* or *Unreachable*, and maybe sent; or abandoned on the way). For how long, and what a late
-    /// attempt may undo, is said under [late attempts](crate::client#late-attempts).
+    /// A write failed, and nobody knows whether it took effect: some attempt of the write may have been applied, or may
+    /// yet be (*Faulty* or *Unreachable*, and maybe sent; or abandoned on the way). [Late
+    /// attempts](crate::client#late-attempts) says for how long, and what a late attempt may undo.
     MaybeApplied,
     /// The request or the configuration is at fault and would be at the next attempt too: no such bucket (*Caller*).
     Rejected,

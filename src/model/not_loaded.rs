@@ -43,12 +43,12 @@ impl Why {
     /// The reason in a few words, none of them the source's.
     pub(crate) const fn as_str(&self) -> &'static str {
         match self {
-            Self::Pending => "no answer yet",
+            Self::Pending => "the source has not answered yet",
             Self::Failed(_) => "the source failed",
             Self::Hung(_) => "the source hung",
             Self::Panicked => "the source panicked",
             Self::Expired => "the source gave credentials that had expired",
-            Self::NoBudget => "asked too often",
+            Self::NoBudget => "the source was asked too often",
         }
     }
 }

@@ -5,8 +5,8 @@
 //! operators cured flapping load balancers by switching automatic failover off.
 //!
 //! Every order has a reason and an expiry, and is first a [`Proposal`] that says what the order would do. An order that
-//! matches nothing, or would leave nothing to serve from, is refused unless it is applied regardless: the 2017 outage
-//! was one mistyped command.
+//! matches nothing, or would leave no endpoint to serve calls, is refused unless it is applied regardless: the 2017
+//! outage was one mistyped command.
 //!
 //! ```
 //! use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory, ops::operator::Selector};
@@ -83,7 +83,7 @@ struct Shared {
 #[non_exhaustive]
 pub enum Refused {
     /// The selector matches no endpoint of this client.
-    #[error("the order to {action} {selector} was refused: it matches no endpoint of this client")]
+    #[error("the order to {action} {selector} was refused: no endpoint of this client matches")]
     MatchesNothing {
         /// The action of the order.
         action: &'static str,
@@ -106,14 +106,14 @@ pub enum Refused {
     #[error("an order needs a reason")]
     NoReason,
     /// The order would expire at once, or would last for more than a week.
-    #[error("an order must expire within a week, and not at once")]
+    #[error("an order must last longer than 0 s and at most a week")]
     Expiry,
 }
 
 fn because(not_serving: &[(Arc<str>, String)]) -> String {
     let clauses = not_serving
         .iter()
-        .map(|(name, why)| format!("; not by {name}, as {why}"));
+        .map(|(name, why)| format!("; {name} cannot, because {why}"));
     clauses.collect()
 }
 
@@ -214,10 +214,8 @@ impl Operator {
         orders.in_force(now).iter().find_map(|order| {
             let about = selected(&order.selector, &self.shared.roster) & bit(endpoint) != 0;
             match order.action {
-                Action::Drain if about => Some("it is drained by the operator"),
-                Action::DrainWrites if about && class == OpClass::Write => {
-                    Some("its writes are drained by the operator")
-                }
+                Action::Drain if about => Some("the operator has drained it"),
+                Action::DrainWrites if about && class == OpClass::Write => Some("the operator has drained its writes"),
                 Action::Force if !about => Some("the operator forces calls elsewhere"),
                 Action::FreezeFailback if about && stuck => Some("the operator has frozen failback to it"),
                 _ => None,

@@ -176,8 +176,8 @@ pub struct EndpointSnapshot {
     pub barred: Option<String>,
     /// The state of the endpoint's credentials, if a keeper was [set](crate::Endpoint::credentials).
     pub credentials: Option<CredentialsSnapshot>,
-    /// It could not be reached when it was last asked, within the last 5 s. Where that is so of all endpoints, the network of this host is
-    /// likelier to be at fault, and no breaker opens for it.
+    /// The endpoint could not be reached when it was last asked, within the last 5 s. Where this holds for all
+    /// endpoints, this host's network is likelier to be at fault, and no breaker opens for that.
     pub unreachable: bool,
     /// How many attempts are under way. Attempts that wait up to 50 ms for their turn at a `capacity` count; attempts
     /// that wait for a place do not.

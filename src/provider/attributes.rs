@@ -59,7 +59,7 @@ pub(crate) fn wrong(attributes: &Attributes, write_id: Option<&WriteId>) -> Opti
     let own = write_id.map_or(0, |id| WriteId::METADATA_KEY.len() + id.as_str().len());
     let bytes = own + metadata.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
     (bytes > METADATA_BYTES).then(|| {
-        format!("names and values of all metadata must be at most {METADATA_BYTES} bytes together, these have {bytes}")
+        format!("names and values of all metadata must be at most {METADATA_BYTES} bytes together; these have {bytes}")
     })
 }
 

@@ -32,8 +32,8 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Any adapter, with its type erased, so that endpoints of different providers fit in one list.
 ///
 /// The erased adapter and its clones share what [`verify`](crate::ObjectClient::verify) found of the store. They refuse
-/// a condition that the store does not keep to before anything is sent, whoever sends the request. They write a tag in
-/// the form that the store reads.
+/// a condition that the store does not keep to before anything is sent, for every sender. They write a tag in the form
+/// that the store reads.
 #[derive(Clone)]
 pub struct AnyObjectProvider {
     store: Arc<dyn ErasedObjects>,
@@ -83,7 +83,10 @@ impl AnyObjectProvider {
             _ => return Ok(()),
         };
         if self.found.is_lacking(condition) {
-            let found = format!("this store was found not to keep to {}", condition.as_str());
+            let found = format!(
+                "the client found that this store cannot be trusted with {}",
+                condition.as_str()
+            );
             return Err(ProviderError::unsupported(found));
         }
         if let Some(tag) = tag
@@ -189,7 +192,7 @@ fn of_the_prefix<'a>(prefix: &str, mut names: impl Iterator<Item = &'a str>) -> 
 
 /// Cannot happen: every implementation of [`Erased`] answers a request with the response of its kind.
 fn another() -> ProviderError {
-    ProviderError::faulty("the adapter gave the answer of another operation")
+    ProviderError::faulty("the adapter gave the answer to another operation")
 }
 
 impl fmt::Debug for AnyObjectProvider {
@@ -361,7 +364,7 @@ impl ObjectService {
 /// Whether the condition could ever hold here.
 fn fit_for_a_condition(tag: &ETag, foreign: bool) -> Result<(), ProviderError> {
     if foreign {
-        return Err(ProviderError::unsupported("the ETag was given by another endpoint"));
+        return Err(ProviderError::unsupported("another endpoint gave the ETag"));
     }
     check_condition(tag)
 }

@@ -2,8 +2,8 @@ use crate::provider::{Capabilities, Capability};
 
 /// What is known of the provider at this host, without asking the provider.
 ///
-/// - Amazon's own: creates, If-Match on puts (2024) and on deletes (2025) are documented and kept to. S3 on Outposts
-///   and Object Lambda have their own rules.
+/// - Amazon's own: creates, If-Match on puts (2024) and on deletes (2025) are documented and hold. S3 on Outposts and
+///   Object Lambda have their own rules.
 /// - Google's XML interface: its conditions on a write are headers of another name. `If-None-Match` and `If-Match` are
 ///   documented for reads alone. Reports say that a put with them is answered 200 and overwrites.
 /// - Alibaba's S3-compatible interface: reports say that a put with them is answered 501.

@@ -3,7 +3,7 @@
 use crate::request::Progress;
 use bytes::Bytes;
 
-/// A body of at most this many bytes is sent whole, without reports: any system takes over so many bytes at once.
+/// A body of at most this many bytes is sent whole, without reports: any system takes over this much at once.
 pub(super) const WORTH_TELLING: usize = 64 << 10;
 
 /// hyper takes sixteen pieces of a body, and asks for more when the system has taken over all sixteen. Reports

@@ -62,9 +62,9 @@ pub(crate) fn wrong(terms: &Terms) -> Option<&'static str> {
 /// The answer of an adapter that takes no terms at all.
 pub(super) fn none(terms: &Terms) -> Result<(), ProviderError> {
     let what = if terms.encryption.is_some() {
-        "no encryption can be asked for in a put to this store"
+        "a put to this store cannot ask for encryption"
     } else if terms.storage_class.is_some() {
-        "no storage class can be asked for in a put to this store"
+        "a put to this store cannot ask for a storage class"
     } else if !terms.tags.is_empty() {
         "this store keeps no tags"
     } else {

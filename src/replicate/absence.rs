@@ -83,7 +83,8 @@ async fn decide<P: Protocol>(
     reply: Reply<P>,
 ) -> Result<(P::Response, Answer), Error> {
     match reply.refusal() {
-        // S3 says 403 for a missing key to whoever may not list: not absence, but no reason to stop looking either.
+        // S3 says 403 for a missing key to a caller that may not list: not absence, but no reason to stop looking
+        // either.
         Some(ProviderErrorKind::NotFound | ProviderErrorKind::Denied) if cx.pin.is_none() => {
             prove(cx, request, reply).await
         }
@@ -165,6 +166,9 @@ async fn prove<P: Protocol>(
         return Err(cx.fail(first).with_absence(absent_at, missing));
     }
     Err(cx
-        .refuse(ErrorKind::Unavailable, "whether it exists could not be told")
+        .refuse(
+            ErrorKind::Unavailable,
+            format!("the client could not tell whether the {} exists", P::NOUN),
+        )
         .with_absence(absent_at, missing))
 }

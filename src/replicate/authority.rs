@@ -60,7 +60,7 @@ pub(crate) fn authority<P: Protocol>(cx: &Context<P>) -> Result<Aim, Error> {
         }
         Authority::Nobody if plan.write_to != 0 => Err(cx.refuse(
             ErrorKind::Unsupported,
-            "under write_once no endpoint can speak for the others, so there is nothing that could judge a condition",
+            "under write_once no endpoint can speak for the others, so no endpoint can judge a condition",
         )),
         Authority::Replicas | Authority::Nobody => Err(read_only(cx)),
     }
@@ -71,11 +71,11 @@ fn usable<P: Protocol>(cx: &Context<P>, home: usize) -> Result<usize, Error> {
     let name = cx.core.engine.roster.name(home);
     if cx.pin.is_some_and(|pin| pin != home) {
         let message =
-            format!("under provider_managed writes go to the home {name} only, and the call is pinned elsewhere");
+            format!("under provider_managed writes go to the home {name} only, but the call is pinned elsewhere");
         return Err(cx.refuse(ErrorKind::InvalidInput, message));
     }
     if let Some(violation) = cx.violation(home) {
-        let message = format!("the home {name} may not be used, as {violation}");
+        let message = format!("the home {name} may not be used because {violation}");
         return Err(cx.refuse(ErrorKind::HomeUnavailable, message).retryable(false));
     }
     Ok(home)
@@ -88,7 +88,10 @@ pub(super) fn read_only<P: Protocol>(cx: &Context<P>) -> Error {
 pub(super) fn pinned_to_a_writable<P: Protocol>(cx: &Context<P>) -> Result<(), Error> {
     match cx.pin {
         Some(pin) if cx.core.plan.write_to & bit(pin) == 0 => {
-            let message = format!("{} is read-only", cx.core.engine.roster.name(pin));
+            let message = format!(
+                "the call is pinned to {}, which is read-only",
+                cx.core.engine.roster.name(pin)
+            );
             Err(cx.refuse(ErrorKind::Unsupported, message))
         }
         _ => Ok(()),
@@ -110,8 +113,8 @@ async fn may_judge<P: Protocol>(
         (Authority::Home(home), Some(given_by)) if **given_by != *roster.name(home) => {
             let name = roster.name(home);
             let message = format!(
-                "the {} was given by {given_by}, and under provider_managed writes go to the home {name} only; fetch the \
-                 {} from there",
+                "{given_by} gave the {}, but under provider_managed writes go to the home {name} only; fetch the {} \
+                 from the home",
                 P::TAG,
                 P::NOUN
             );
@@ -120,7 +123,7 @@ async fn may_judge<P: Protocol>(
         // A version of a replica that lags is no current one, and the condition then fails as it should.
         (Authority::Replicas, Some(given_by)) if roster.index_of(given_by).is_none() => {
             let message = format!(
-                "the {} was given by {given_by}, which is no replica of this table; read it again",
+                "{given_by} gave the {} and is no replica of this table; read the key again",
                 P::TAG
             );
             return Err(cx.refuse(ErrorKind::InvalidInput, message));

@@ -42,8 +42,8 @@ struct Before {
     returns: usize,
 }
 
-/// `fit`: the endpoints that may take the create, as far as that is known. An endpoint that says that it has no creates
-/// (501) is removed, and another is asked.
+/// `fit`: the endpoints that may take the create, as far as that is known. An endpoint that says that it supports no
+/// creates (501) is removed, and another endpoint is asked.
 pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit: u64) -> Result<Accepted<P>, Error> {
     let mut fit = fit;
     let mut before = Before::default();

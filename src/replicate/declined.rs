@@ -18,8 +18,8 @@ pub(super) fn full_at<P: Protocol>(reply: &Reply<P>) -> impl Iterator<Item = usi
     legs.into_iter().filter(says_full).filter_map(|leg| leg.endpoint)
 }
 
-/// The endpoint that has no creates (501), or was found meanwhile not to keep to them, if no earlier attempt of this
-/// write is of unknown fate. Another endpoint may then take the create.
+/// The endpoint that supports no creates (501), or was found meanwhile to ignore their condition, if no earlier attempt
+/// of this write is of unknown fate. Another endpoint may then take the create.
 pub(super) fn cannot_create<P: Protocol>(cx: &Context<P>, reply: &Reply<P>) -> Option<usize> {
     if reply.refusal() != Some(ProviderErrorKind::Unsupported) || reply.record().may_have_been_applied() {
         return None;

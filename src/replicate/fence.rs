@@ -12,9 +12,9 @@
 //!
 //! While another write of the key by this client is under way, nothing is known: the tag is about to go.
 //!
-//! The condition is ours and not the caller's, so its failure is no answer. Then look again; recognise an attempt of
-//! our own that landed; else try on the current tag. A write that nobody asked to be fenced goes unconditionally in the
-//! end.
+//! The condition is ours and not the caller's, so its failure is no answer. The client then looks again. It recognises
+//! an attempt of its own that landed, or else tries on the current tag. A write without `.fenced()` goes
+//! unconditionally in the end.
 
 use super::{Accepted, Write, authority, fit::fit, of_the_home};
 use crate::{
@@ -73,7 +73,7 @@ async fn run<P: Protocol>(
         let Some(request) = seen.as_ref().and_then(|seen| P::on(&write.request, seen)) else {
             if fenced {
                 let message = format!(
-                    "it cannot be fenced, as the store gives no {} that could be a condition",
+                    "the write cannot be fenced because the store gives no {} that could be a condition",
                     P::TAG
                 );
                 return Err(cx.refuse(ErrorKind::Unsupported, message));
@@ -162,7 +162,10 @@ async fn run<P: Protocol>(
         outdated();
         if found.seen == seen && seen != Some(Seen::Absent) {
             if fenced {
-                let message = format!("it cannot be fenced, as the store refuses the {} that it gives", P::TAG);
+                let message = format!(
+                    "the write cannot be fenced because the store refuses its own {}",
+                    P::TAG
+                );
                 return Err(cx.refuse(ErrorKind::Unsupported, message));
             }
             refused_at = Some(endpoint);
@@ -234,7 +237,7 @@ fn is_conflict<P: Protocol>(reply: &Reply<P>) -> bool {
 }
 
 fn outrun<P: Protocol>(cx: &Context<P>, refusal: Option<Refusal>) -> Error {
-    let message = format!("others kept changing the {}", P::NOUN);
+    let message = format!("other writers kept changing the {}", P::NOUN);
     let kind = match cx.may_have_been_applied() {
         true => ErrorKind::MaybeApplied,
         false => ErrorKind::Unavailable,

@@ -21,10 +21,10 @@ impl Condition {
 
 /// The subset of these endpoints that a write on this condition may go to.
 ///
-/// An endpoint that is known not to keep to the condition gets no write. An endpoint whose treatment is unknown is
-/// asked in the background, and gets a bounded number of writes meanwhile (none, if an answer is required). With no
-/// endpoint left, the write waits for the answer: for a quarter of its time, after which it goes and is counted; or as
-/// long as it takes, if an answer is required.
+/// An endpoint that cannot be trusted with the condition gets no write. An endpoint whose treatment is unknown is asked
+/// in the background, and gets a bounded number of writes meanwhile (none, if an answer is required). With no other
+/// endpoint left, the write waits for the answer. If an answer is required, the write waits as long as that takes.
+/// Otherwise the write waits for a quarter of its time, and then goes and is counted.
 pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Conditional) -> Result<u64, Error> {
     let core = &cx.core;
     let until = core.hold(cx.deadline);
@@ -34,7 +34,7 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
         if here & trusted == 0 && here != 0 {
             let names = cx.names(here).join(" and ");
             let message = format!(
-                "{names}: known not to keep to {} (by a setting, or by its answers), so that what others have stored could be lost",
+                "{names} cannot be trusted with {} (a setting or the store's answers say so): the write could destroy what others stored",
                 condition.as_str()
             );
             return Err(cx.refuse(ErrorKind::Unsupported, message));
@@ -57,7 +57,7 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
                 continue;
             }
             let mut message = format!(
-                "whether {} can be trusted with {} could not be told",
+                "the client could not tell whether {} can be trusted with {}",
                 names(),
                 condition.as_str()
             );
@@ -73,7 +73,7 @@ pub(super) async fn fit<P: Protocol>(cx: &Context<P>, among: u64, condition: Con
                 return Ok(among & trusted);
             }
             let message = format!(
-                "whether {} can be trusted with {} is still being found out",
+                "the client is still finding out whether {} can be trusted with {}",
                 names(),
                 condition.as_str()
             );

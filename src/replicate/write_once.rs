@@ -18,7 +18,7 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     if write.condition != Condition::Create {
         return Err(cx.refuse(
             ErrorKind::Unsupported,
-            "under write_once a key is written once, so overwrite and if-match are refused",
+            "under write_once a put only creates: overwrite and if-match are refused",
         ));
     }
     pinned_to_a_writable(cx)?;
@@ -35,7 +35,7 @@ pub(super) async fn delete<P: Protocol>(cx: &Arc<Context<P>>, request: P::Reques
     }
     if let Some(barred) = members(targets & !cx.plan.write_to).next() {
         let reason = cx.not_asked(barred, None);
-        let message = format!("a delete must reach every endpoint, and {reason}");
+        let message = format!("a delete must reach every endpoint, but {reason}");
         return Err(cx.refuse(ErrorKind::Unsupported, message));
     }
     let (mut confirmed, mut failed) = (0, Vec::new());
@@ -73,6 +73,6 @@ fn unconfirmed<P: Protocol>(cx: &Context<P>, confirmed: u64, failed: Vec<(usize,
     let failed = failed
         .into_iter()
         .map(|(endpoint, reply)| cx.not_asked(endpoint, Some(reply)));
-    cx.refuse(kind, "not every endpoint confirmed it")
+    cx.refuse(kind, "not every endpoint confirmed the delete")
         .with_confirmation(cx.names(confirmed), failed.collect())
 }

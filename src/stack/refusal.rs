@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 /// The breaker is open: the attempt was refused here, nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the circuit breaker is open, the next probe is due in {}", crate::model::Human(*retry_after))]
+#[error("the circuit breaker is open; the next probe is due in {}", crate::model::Human(*retry_after))]
 pub struct Open {
     /// When the next probe may pass.
     pub retry_after: Duration,
@@ -13,7 +13,7 @@ pub struct Open {
 
 /// The endpoint is full: the attempt was refused here, nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the endpoint is at its admission limit, there is room again in about {retry_after:?}")]
+#[error("the endpoint is at its admission limit; there is room again in about {retry_after:?}")]
 pub struct Full {
     /// When the endpoint likely has room again.
     pub retry_after: Duration,
@@ -30,7 +30,7 @@ pub struct Exhausted {
 
 /// This client must not use the one endpoint that could serve the call. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the call is pinned to {endpoint}, which may not be used, as {violation}")]
+#[error("the call is pinned to {endpoint}, which may not be used because {violation}")]
 #[non_exhaustive]
 pub struct Barred {
     /// The endpoint's name.

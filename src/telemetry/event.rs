@@ -10,118 +10,118 @@ use std::{fmt, sync::Arc, time::Duration};
 pub enum Event {
     /// An endpoint gets no more traffic of this class, except probes.
     BreakerOpened {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// For which class.
+        /// The class of calls.
         class: OpClass,
-        /// Why.
+        /// Why the breaker opened.
         cause: Cause,
-        /// Until the next probe may pass.
+        /// The time until the next probe may pass.
         duration: Duration,
     },
     /// A probe is on its way to an endpoint that was out.
     BreakerHalfOpened {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// For which class.
+        /// The class of calls.
         class: OpClass,
     },
     /// An endpoint is back; its traffic returns on a ramp.
     BreakerClosed {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// For which class.
+        /// The class of calls.
         class: OpClass,
-        /// How long it was out.
+        /// How long the endpoint was out.
         outage: Duration,
     },
     /// Writes of a megabyte and more fail at an endpoint. They go elsewhere where they may; smaller writes are judged
     /// apart.
     LargeWritesOut {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// Until the next large write may try.
+        /// The time until the next large write may go to the endpoint.
         duration: Duration,
     },
     /// Writes of a megabyte and more succeed again at an endpoint.
     LargeWritesBack {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// For how long large writes did not succeed.
+        /// How long large writes did not succeed.
         outage: Duration,
     },
-    /// An endpoint has said that it is full, or that it supports no creates. Writes that other endpoints can take pass
-    /// this endpoint over. Reported when this begins.
+    /// An endpoint said that it is full, or that it supports no creates. Creates that other endpoints can take pass
+    /// this endpoint over. The event is reported when the passing over begins.
     PassedOver {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
         /// What the endpoint said.
         because: &'static str,
-        /// For how long, unless the endpoint says so again.
+        /// How long creates pass the endpoint over, unless the endpoint says so again.
         duration: Duration,
     },
     /// Every endpoint looks bad: the least bad stays in use, and this host's own network, DNS or credentials are
     /// suspected.
     AllBad {
-        /// For which class.
+        /// The class of calls.
         class: OpClass,
     },
     /// Some endpoint looks good again.
     NoLongerAllBad {
-        /// For which class.
+        /// The class of calls.
         class: OpClass,
     },
     /// A background probe found an ill endpoint that seemed well and that no call had asked for a while. More probes
     /// follow at once; the breaker's events tell their result.
     IdleProbeFailed {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
-        /// For which class.
+        /// The class of calls.
         class: OpClass,
     },
     /// The operator has given an order.
     OrderGiven {
         /// What the order does.
         action: Action,
-        /// Which endpoints the order is about.
+        /// The endpoints that the order is about.
         selector: Selector,
-        /// Why, in the operator's words.
+        /// Why the operator gave the order, in the operator's words.
         reason: Arc<str>,
-        /// For how long at most.
+        /// How long the order lasts at most.
         lasts: Duration,
     },
     /// The operator has lifted an order before it expired.
     OrderLifted {
         /// What the order did.
         action: Action,
-        /// Which endpoints the order was about.
+        /// The endpoints that the order was about.
         selector: Selector,
         /// Why the order had been given.
         reason: Arc<str>,
     },
-    /// Reported when a client is built: endpoints of different providers need the same host, so they fail together.
-    /// See [`dependencies`](crate::client::Dependencies).
+    /// Endpoints of different providers need the same host, so they fail together. Reported when a client is built. See
+    /// [`dependencies`](crate::client::Dependencies).
     SharedDependency {
-        /// Which host.
+        /// The host that the endpoints share.
         host: Arc<str>,
-        /// Which endpoints.
+        /// The names of the endpoints.
         endpoints: Vec<Arc<str>>,
     },
     /// The background asked an endpoint what it does with conditions, because a conditional write was about to go
     /// there and nobody knew. See [`verify`](crate::ObjectClient::verify).
     ConditionsVerified {
-        /// Which.
+        /// The endpoint's name.
         endpoint: Arc<str>,
         /// What is known of the endpoint now.
         found: Capabilities,
-        /// How many conditional writes may have gone there before, as if the endpoint kept to them.
+        /// How many conditional writes may have gone to the endpoint before the answer.
         unverified: u64,
     },
     /// New credentials could not be fetched; the current ones are valid and stay in use.
     CredentialsKept {
         /// The name of the credentials' keeper.
         credentials: Arc<str>,
-        /// For how long the credentials are valid; `None`: without end.
+        /// How long the credentials stay valid; `None`: without end.
         valid_for: Option<Duration>,
         /// Why there are no new credentials.
         cause: &'static str,
@@ -137,12 +137,12 @@ pub enum Event {
     CredentialsRenewed {
         /// The name of the credentials' keeper.
         credentials: Arc<str>,
-        /// For how long the credentials could not be fetched.
+        /// How long the credentials could not be fetched.
         after: Duration,
     },
-    /// A retry or a hedge was wanted, and the budget was used up. Reported at most once a second.
+    /// A call wanted a retry or a hedge, and the budget was used up. Reported at most once a second.
     BudgetExhausted {
-        /// For which class.
+        /// The class of calls.
         class: OpClass,
     },
 }
@@ -168,7 +168,7 @@ impl fmt::Display for Event {
             } => write!(f, "{endpoint} is back for {class}s after {outage:.1?}"),
             Self::LargeWritesOut { endpoint, duration } => write!(
                 f,
-                "{endpoint} gets no more writes of a megabyte and more for {duration:.1?}: they fail there; smaller ones are judged apart"
+                "{endpoint} gets no more writes of a megabyte and more for {duration:.1?}: such writes fail there; smaller writes are judged apart"
             ),
             Self::LargeWritesBack { endpoint, outage } => {
                 write!(
@@ -180,14 +180,14 @@ impl fmt::Display for Event {
                 endpoint,
                 because,
                 duration,
-            } => write!(f, "creates pass {endpoint} over for {duration:?}, as {because}"),
+            } => write!(f, "creates pass {endpoint} over for {duration:?} because {because}"),
             Self::AllBad { class } => write!(
                 f,
-                "every endpoint looks bad for {class}s: using the least bad; this host's own network, DNS or credentials are suspected"
+                "every endpoint looks bad for {class}s: the client uses the least bad; suspect this host's own network, DNS or credentials"
             ),
             Self::NoLongerAllBad { class } => write!(f, "some endpoint looks good again for {class}s"),
             Self::IdleProbeFailed { endpoint, class } => {
-                write!(f, "{endpoint}, idle, failed a probe with a {class}")
+                write!(f, "{endpoint} was idle and failed a probe with a {class}")
             }
             Self::OrderGiven {
                 action,
@@ -196,14 +196,18 @@ impl fmt::Display for Event {
                 lasts,
             } => write!(
                 f,
-                "ordered: {} {selector} for at most {lasts:?} ({reason})",
+                "the operator ordered: {} {selector} for at most {lasts:?} ({reason})",
                 action.as_str()
             ),
             Self::OrderLifted {
                 action,
                 selector,
                 reason,
-            } => write!(f, "order lifted: {} {selector} ({reason})", action.as_str()),
+            } => write!(
+                f,
+                "the operator lifted the order: {} {selector} ({reason})",
+                action.as_str()
+            ),
             Self::SharedDependency { host, endpoints } => write!(
                 f,
                 "{} are of different providers and all need {host}: they fail together",
@@ -215,13 +219,13 @@ impl fmt::Display for Event {
                 unverified,
             } => {
                 let said = match (found.create, found.if_match) {
-                    (Capability::Kept, Capability::Kept) => "keeps to creates and to If-Match",
-                    (Capability::Kept, _) => "keeps to creates, and is not known to keep to If-Match",
+                    (Capability::Kept, Capability::Kept) => "can be trusted with creates and If-Match",
+                    (Capability::Kept, _) => "can be trusted with creates, but is not known to be with If-Match",
                     (Capability::Lacking, Capability::Kept) => {
-                        "does not keep to creates, which are no longer sent there"
+                        "cannot be trusted with creates and gets no more creates"
                     }
-                    (Capability::Lacking, _) => "does not keep to conditions, and gets no conditional write any more",
-                    (Capability::Unknown, _) => "could not be asked whether it keeps to creates",
+                    (Capability::Lacking, _) => "cannot be trusted with conditions and gets no more conditional writes",
+                    (Capability::Unknown, _) => "could not be asked whether it can be trusted with creates",
                 };
                 write!(
                     f,
@@ -235,7 +239,7 @@ impl fmt::Display for Event {
             } => {
                 write!(
                     f,
-                    "no new credentials `{credentials}` ({cause}): those in hand stay in use"
+                    "no new credentials `{credentials}` ({cause}): the current credentials stay in use"
                 )?;
                 match valid_for {
                     Some(left) => write!(f, ", for {} s at most", left.as_secs()),
@@ -245,11 +249,14 @@ impl fmt::Display for Event {
             Self::CredentialsLost { credentials, cause } => {
                 write!(
                     f,
-                    "no valid credentials `{credentials}` ({cause}): nothing can be signed with them"
+                    "no valid credentials `{credentials}` ({cause}): no request can be signed with them"
                 )
             }
             Self::CredentialsRenewed { credentials, after } => {
-                write!(f, "new credentials `{credentials}`, after {after:.1?} without")
+                write!(
+                    f,
+                    "new credentials `{credentials}`, after {after:.1?} of failed fetches"
+                )
             }
             Self::BudgetExhausted { class } => write!(f, "the budget for retries and hedges of {class}s is used up"),
         }

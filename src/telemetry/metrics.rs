@@ -194,7 +194,7 @@ impl CallMetrics {
             None => (self.operations.shared(), "other"),
         };
         if place.get().is_none() {
-            // Made before the place is taken: whoever comes at once does not wait for the recorder.
+            // Made before the place is taken: a call that comes at once does not wait for the recorder.
             let _ = place.set(OperationMetrics::new(&self.client, operation));
         }
         let Some(of) = place.get() else { return };

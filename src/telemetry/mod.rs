@@ -5,9 +5,9 @@
 //! - **Calls**: the end of each call, as a [`CallEnd`], goes to the function given to a builder's `on_call_end`.
 //! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
-//! - **Metrics**, through the `metrics` facade. A client takes its handles when it is built, so install the recorder
-//!   before. Every metric has the label `client`: the builder's [`name`](crate::client::StoreBuilder::name), or
-//!   `default`. [`Snapshot::publish`](crate::ops::snapshot::Snapshot::publish) sets the gauges.
+//! - **Metrics**, through the `metrics` facade. A client takes its metric handles when the client is built: install the
+//!   recorder before. Every metric has the label `client`: the builder's [`name`](crate::client::StoreBuilder::name),
+//!   or `default`. [`Snapshot::publish`](crate::ops::snapshot::Snapshot::publish) sets the gauges.
 //!
 //! | name | kind | labels |
 //! |---|---|---|
@@ -18,7 +18,7 @@
 //! | `evenkeel_probes_total` | counter | `endpoint`, `class`, `verdict`: [probes](crate::ops::probe) from the background |
 //! | `evenkeel_breaker_transitions_total` | counter | `endpoint`, `class`, `to` |
 //! | `evenkeel_large_write_transitions_total` | counter | `endpoint`, `to`: writes of a megabyte and more |
-//! | `evenkeel_passed_over_total` | counter | `endpoint`: how often the endpoint began to say that it takes no create |
+//! | `evenkeel_passed_over_total` | counter | `endpoint`: how often creates began to pass the endpoint over |
 //! | `evenkeel_unverified_writes_total` | counter | `endpoint`: conditional writes sent before the endpoint's treatment of conditions was known |
 //! | `evenkeel_credentials_transitions_total` | counter | `credentials`, `to`: `kept`, `lost`, `renewed` |
 //! | `evenkeel_budget_exhausted_total` | counter | `class` |
@@ -30,8 +30,8 @@
 //! | `evenkeel_budget` | gauge | whole retries or hedges that the budget would grant now |
 //!
 //! `operation` is `get`, `put`, `read`, `write` and the like, or the [name](crate::request::Options::name) that a call
-//! was given. The first 16 names are told apart, later ones are `other`. Credentials belong to a process and not to a
-//! client: their `client` is `default`. No metric carries an object's key or a secret.
+//! was given. The first 16 names have a value of their own; all later names share `other`. Credentials belong to a
+//! process and not to a client: their `client` is `default`. No metric carries an object's key or a secret.
 //!
 //! ```
 //! use evenkeel::telemetry::Event;

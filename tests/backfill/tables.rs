@@ -181,7 +181,7 @@ async fn values_beyond_the_targets_limits_are_reported_unsent() {
             {
                 assert_eq!(
                     &**reason,
-                    "ireland takes key and value of at most 100 bytes together, these have 508"
+                    "ireland takes key and value of at most 100 bytes together; these have 508"
                 );
             }
         })

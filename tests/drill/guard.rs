@@ -190,7 +190,7 @@ async fn a_drill_below_its_floor_ends_and_stays_ended() {
     let ended = day.drill.ended().unwrap();
     assert_eq!(
         ended.to_string(),
-        "of the last 20 calls 90.0 % went well, and 95.0 % must"
+        "90.0 % of the last 20 calls succeeded, and 95.0 % must"
     );
     // However well it goes then, and however badly,
     for _ in 0..120 {

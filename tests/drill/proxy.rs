@@ -308,7 +308,7 @@ async fn an_unplayable_fault_is_refused_at_bind() {
     let error = FaultProxy::bind(addr, profile(), timeline).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the proxy cannot play `stale_reads` in phase \"trouble\": it does not remember what the server answered before"
+        "the proxy cannot play `stale_reads` in phase \"trouble\": a proxy does not remember what the server answered before"
     );
 }
 

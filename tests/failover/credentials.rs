@@ -388,7 +388,7 @@ async fn credentials_rotate_without_restart_and_without_a_gap() {
     let asked = issuer.asked();
     assert_eq!(
         keeper.rotate().await.unwrap_err().to_string(),
-        "no valid credentials `role`: asked too often"
+        "no valid credentials `role`: the source was asked too often"
     );
     assert_eq!(issuer.asked(), asked);
 }

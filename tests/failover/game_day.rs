@@ -92,7 +92,10 @@ async fn a_well_targeted_game_day_fails_no_call_and_expires() {
     let day = rehearsal(r#"{ "target": { "region": "us-east-1" }, "fault": "refuse" }"#);
     let calls = day.live(secs(30 * 60), secs(60)).await;
     assert_eq!(failed(&calls), 0);
-    assert_eq!(*day.why.lock().unwrap(), ["it had lasted 900s, as long as it may"]);
+    assert_eq!(
+        *day.why.lock().unwrap(),
+        ["the drill had lasted 900s, the most that its guard allows"]
+    );
     // The endpoint is in use again.
     assert_eq!(day.client.put("after", "{}").await.unwrap().endpoint(), "virginia");
 }
@@ -105,7 +108,7 @@ async fn an_untargeted_game_day_is_aborted_and_calls_succeed_again() {
     let calls = day.live(secs(20 * 60), secs(60)).await;
     // then it ends when it has cost the twenty calls that prove something,
     let why = day.why.lock().unwrap().join(";");
-    assert!(why.ends_with("went well, and 95.0 % must"), "{why}");
+    assert!(why.ends_with("succeeded, and 95.0 % must"), "{why}");
     assert!((20..=22).contains(&failed(&calls)), "{}", failed(&calls));
     // within seconds the users are served again, and stay so to the end of the hour it was to last.
     let last = calls.iter().filter(|call| !call.well).map(|call| call.ended).max();
@@ -149,5 +152,5 @@ async fn the_operator_can_end_a_game_day_at_once() {
     stored.unwrap();
     assert_eq!(start.elapsed(), ms(40));
     assert_eq!(day.client.get("absent").await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(*day.why.lock().unwrap(), ["somebody stopped it"]);
+    assert_eq!(*day.why.lock().unwrap(), ["somebody stopped the drill"]);
 }

@@ -92,8 +92,8 @@ async fn only_the_home_judges_conditions() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(
         error.to_string(),
-        "compare_and_set failed before anything was sent: the version was given by ireland, and under provider_managed writes go to \
-         the home virginia only; fetch the key from there"
+        "compare_and_set failed before anything was sent: ireland gave the version, but under provider_managed writes go to the \
+         home virginia only; fetch the key from the home"
     );
     client.compare_and_set("k", version, "v2").await.unwrap();
 }
@@ -363,12 +363,12 @@ async fn the_strictest_endpoint_sets_the_limits_of_a_client() {
     };
     assert_eq!(
         said("k".into(), 409_600).await,
-        "put failed before anything was sent: dynamodb takes key and value of at most 409600 bytes together, these have \
+        "put failed before anything was sent: dynamodb takes key and value of at most 409600 bytes together; these have \
          409601"
     );
     assert_eq!(
         said("k".repeat(1_500), 1).await,
-        "put failed before anything was sent: cosmos takes keys of at most 1023 bytes, this one has 1500"
+        "put failed before anything was sent: cosmos takes keys of at most 1023 bytes; this key has 1500"
     );
     assert!(
         said("a/b".into(), 1)

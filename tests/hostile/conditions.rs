@@ -728,7 +728,7 @@ mod over_sockets {
                     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
                     assert_eq!(server.count(), asked, "nothing was sent");
                     let found = client.verify().await;
-                    let how = "it gives weak tags, which no condition can match";
+                    let how = "the store gives weak tags, which no condition can match";
                     assert_eq!(*found.endpoints()[0].if_match(), Property::Broken(how.into()));
                 }
             }),

@@ -134,7 +134,7 @@ async fn a_closure_through_the_service_stays_where_it_may() {
 async fn a_pin_at_a_barred_endpoint_is_refused_in_clear_words() {
     let (client, stores) = objects();
     let error = client.get("a").pin("virginia").await.unwrap_err();
-    let words = "the call is pinned to virginia, which may not be used, as it lies in US, \
+    let words = "the call is pinned to virginia, which may not be used because it lies in US, \
                  which is not among the permitted locations";
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains(words), "{error}");

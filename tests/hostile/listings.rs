@@ -39,7 +39,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             leads_nowhere(counting(|n| page(["a", "b"], Some(&n.to_string()))), "order")
         }),
         Promise::Foreign.paused("listings::endless_empty_pages_end_the_listing", || {
-            leads_nowhere(counting(|n| page([], Some(&n.to_string()))), "pages without an entry")
+            leads_nowhere(counting(|n| page([], Some(&n.to_string()))), "pages have no entry")
         }),
         Promise::Foreign.paused("listings::unsorted_entries_are_not_lost_in_silence", || {
             let disordered = counting(|n| match n {
@@ -133,7 +133,7 @@ async fn leads_nowhere(list: impl Fn(&List) -> ListPage + Send + Sync + 'static,
     let said = error.to_string();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{said}");
     assert!(
-        said.contains("the listing of here leads nowhere") && said.contains(why),
+        said.contains("the listing of here cannot be followed") && said.contains(why),
         "{said}"
     );
     assert!(!error.is_retryable());
@@ -180,7 +180,7 @@ async fn limited_in_bytes() {
     assert_eq!(client.list("").collect_all().await.unwrap().entries.len(), 1_000);
     let error = client.list("").collect_up_to(10_000).collect_all().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
-    assert!(error.to_string().contains("more than 10000 bytes"), "{error}");
+    assert!(error.to_string().contains("longer than the 10000 bytes"), "{error}");
 }
 
 #[allow(clippy::disallowed_methods)]
@@ -222,7 +222,11 @@ async fn beside_another() {
     let names: Vec<_> = all.entries.iter().map(ListEntry::name).collect();
     assert_eq!(names, ["a", "b", "c"]);
     assert_eq!(all.missing[0].endpoint(), "endless");
-    assert!(all.missing[0].reason().contains("leads nowhere"), "{:?}", all.missing);
+    assert!(
+        all.missing[0].reason().contains("cannot be followed"),
+        "{:?}",
+        all.missing
+    );
 }
 
 const FOREIGN: [&str; 7] = ["./q", "/a", "a\u{1}b", "dir", "dir/", "m//n", "z/.."];
@@ -328,7 +332,7 @@ async fn endless_scan() {
             .build()
             .unwrap();
         let error = client.scan("").collect_all().await.unwrap_err();
-        assert!(error.to_string().contains("leads nowhere"), "{error}");
+        assert!(error.to_string().contains("cannot be followed"), "{error}");
         let backfill = Backfill::table(Endpoint::new("from", table), Endpoint::new("to", MemoryTable::new()));
         let stopped = backfill.run().await.unwrap_err();
         assert!(matches!(stopped.reason(), StopReason::Listing { .. }), "{stopped}");

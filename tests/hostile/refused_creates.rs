@@ -107,7 +107,7 @@ async fn forgotten() {
     assert_eq!(a.puts(), 1);
     assert_eq!(
         *told.lock().unwrap(),
-        ["creates pass a over for 30s, as it has said that it has no creates"]
+        ["creates pass a over for 30s because it said that it does not support creates"]
     );
     // It was a gateway that said so.
     a.refusing.store(false, SeqCst);
@@ -130,7 +130,7 @@ async fn own_words() {
         assert_eq!(both.put(format!("{key}"), "x").await.unwrap().endpoint(), "b");
     }
     assert_eq!(a.puts(), 1);
-    assert!(told.lock().unwrap()[0].ends_with("as it has said that it is full"));
+    assert!(told.lock().unwrap()[0].ends_with("because it said that it is full"));
 }
 
 async fn asked_again() {

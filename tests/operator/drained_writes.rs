@@ -50,7 +50,7 @@ async fn an_object_client_writes_elsewhere_and_keeps_reading() {
     assert!(
         pinned
             .to_string()
-            .contains("virginia was not used, as its writes are drained by the operator"),
+            .contains("virginia was not used because the operator has drained its writes"),
         "{pinned}"
     );
     // A delete is done when all have confirmed it.
@@ -58,7 +58,7 @@ async fn an_object_client_writes_elsewhere_and_keeps_reading() {
     assert!(
         delete
             .to_string()
-            .contains("virginia was not asked, as its writes are drained by the operator"),
+            .contains("virginia was not asked because the operator has drained its writes"),
         "{delete}"
     );
     assert!(!virginia.log().iter().any(|what| matches!(*what, "put" | "delete")));
@@ -90,8 +90,8 @@ async fn draining_the_home_leaves_no_endpoint_for_writes() {
     assert!(drain().leaves().is_empty());
     assert_eq!(
         drain().apply().unwrap_err().to_string(),
-        "the order to drain writes virginia was refused: no endpoint would be left to serve writes; not by ireland, as it \
-         takes no writes"
+        "the order to drain writes virginia was refused: no endpoint would be left to serve writes; ireland cannot, \
+         because it takes no writes"
     );
     drain().apply_regardless().unwrap();
     let refused = client.put("k2", "v").await.unwrap_err();
@@ -154,7 +154,7 @@ async fn a_failover_writes_elsewhere_and_keeps_reading() {
         .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(
         explanation.considered()[0].not_used(),
-        Some("its writes are drained by the operator")
+        Some("the operator has drained its writes")
     );
 }
 
@@ -167,7 +167,8 @@ async fn drained_writes_are_reported_and_count_for_the_guard() {
         .endpoint(Endpoint::new("ireland", 2))
         .endpoint(Endpoint::new("archive", 3).read_only())
         .on_event(move |event| {
-            let told = event.to_string() == "ordered: drain writes virginia for at most 3600s (it fills up)";
+            let told =
+                event.to_string() == "the operator ordered: drain writes virginia for at most 3600s (it fills up)";
             heard.fetch_add(u32::from(told), Ordering::Relaxed);
         })
         .build()

@@ -109,7 +109,7 @@ async fn the_guard_refuses_typos_and_the_last_endpoint() {
         .apply();
     assert_eq!(
         typo.unwrap_err().to_string(),
-        "the order to drain aws us-est-1 was refused: it matches no endpoint of this client"
+        "the order to drain aws us-est-1 was refused: no endpoint of this client matches"
     );
     operator
         .drain(Selector::endpoint("virginia"), "change", HOUR)
@@ -152,8 +152,8 @@ async fn forcing_a_barred_endpoint_is_refused_with_the_reason() {
     let force = client.operator().force(Selector::endpoint("virginia"), "test", HOUR);
     assert_eq!(
         force.apply().unwrap_err().to_string(),
-        "the order to force virginia was refused: no endpoint would be left to serve calls; not by virginia, as it lies in \
-         US, which is not among the permitted locations"
+        "the order to force virginia was refused: no endpoint would be left to serve calls; virginia cannot, because it \
+         lies in US, which is not among the permitted locations"
     );
     let (value, explanation) = client.read(Store::get).explained().await.unwrap();
     assert_eq!(
@@ -233,8 +233,8 @@ async fn events_report_orders_with_their_reasons() {
     assert_eq!(
         *heard.lock().unwrap(),
         [
-            "ordered: drain virginia for at most 3600s (change 4711)",
-            "order lifted: drain virginia (change 4711)"
+            "the operator ordered: drain virginia for at most 3600s (change 4711)",
+            "the operator lifted the order: drain virginia (change 4711)"
         ]
     );
 }

@@ -106,7 +106,7 @@ async fn lying_refusing_and_dead_stores_are_told_apart() {
     let [liar, honest, dead, good] = found.endpoints() else {
         panic!("{found:?}");
     };
-    let why = "a second create of a key was answered with success";
+    let why = "the store answered a second create of a key with success";
     assert_eq!(*liar.honours(), Property::Broken(why.into()));
     assert_eq!(*liar.atomic(), Property::Broken(why.into()));
     assert_eq!(
@@ -155,11 +155,11 @@ async fn a_store_that_ignores_conditions_gets_no_more_creates() {
     let (stored, explanation) = client.put("after", "x").explained().await.unwrap();
     assert_eq!(stored.endpoint(), "good");
     let passed_over = explanation.considered()[0].not_used();
-    assert_eq!(passed_over, Some("it is known not to keep to creates"));
+    assert_eq!(passed_over, Some("it cannot be trusted with creates"));
     let error = client.put("pinned", "x").pin("liar").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(
-        error.to_string().contains("liar: known not to keep to creates"),
+        error.to_string().contains("liar cannot be trusted with creates"),
         "{error}"
     );
     assert_eq!(client.get("before").await.unwrap().endpoint(), "liar");
@@ -188,7 +188,7 @@ async fn creates_are_refused_when_every_store_ignores_conditions() {
     assert!(
         error
             .to_string()
-            .contains("one and other: known not to keep to creates"),
+            .contains("one and other cannot be trusted with creates"),
         "{error}"
     );
     assert!(!error.may_have_been_applied());
@@ -212,7 +212,7 @@ async fn a_home_that_ignores_conditions_gets_no_conditional_writes() {
     for refused in [client.put("k", "y"), client.put("k", "y").if_match(tag)] {
         let error = refused.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("virginia: known not to keep to"), "{error}");
+        assert!(error.to_string().contains("virginia cannot be trusted with"), "{error}");
     }
     assert_eq!(client.get("k").await.unwrap().body(), "x");
     client.put("k", "z").overwrite().await.unwrap();
@@ -293,7 +293,7 @@ async fn required_verification_resumes_when_the_store_is_back() {
     assert!(
         error
             .to_string()
-            .contains("whether home can be trusted with creates could not be told; home: connection refused"),
+            .contains("the client could not tell whether home can be trusted with creates; home: connection refused"),
         "{error}"
     );
     store.heal();

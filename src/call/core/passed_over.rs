@@ -24,8 +24,8 @@ pub(crate) enum Why {
 impl Why {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::Full => "it has said that it is full",
-            Self::NoCreates => "it has said that it has no creates",
+            Self::Full => "it said that it is full",
+            Self::NoCreates => "it said that it does not support creates",
         }
     }
 }

@@ -92,8 +92,8 @@ impl<E> Error<E> {
         self.0.explanation.attempts()
     }
 
-    /// How many attempts left this process. A request that could not be built, or that its own adapter refused, did
-    /// not.
+    /// How many attempts left this process. A request that could not be built, or that its own adapter refused, did not
+    /// leave.
     pub fn attempts_made(&self) -> usize {
         self.attempts().iter().filter(|attempt| attempt.has_left()).count()
     }

@@ -11,8 +11,8 @@ impl Refusal {
     /// As a clause.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::Budget => "it was not asked again, as the budget for that is used up",
-            Self::Time => "there was no time to ask again",
+            Self::Budget => "the client did not ask again because the retry budget is used up",
+            Self::Time => "the client had no time to ask again",
         }
     }
 }

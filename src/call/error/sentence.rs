@@ -70,14 +70,14 @@ fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
         ErrorKind::Denied | ErrorKind::Rejected | ErrorKind::Unsupported => write!(f, "{}", Deciding(error)),
         ErrorKind::Overloaded => f.write_str("this client's own limit for its endpoints is full"),
         ErrorKind::DeadlineExceeded => {
-            f.write_str("its deadline ")?;
+            f.write_str("the call's deadline ")?;
             if let Some(elapsed) = error.cause.refusal::<deadline::Elapsed>() {
                 write!(f, "of {} ", crate::model::Human(elapsed.limit))?;
             }
             f.write_str("ran out")?;
             if met.0.is_empty() { Ok(()) } else { write!(f, ", {met}") }
         }
-        ErrorKind::MaybeApplied => write!(f, "it may have been applied, {met}"),
+        ErrorKind::MaybeApplied => write!(f, "the write may have been applied, {met}"),
         ErrorKind::HomeUnavailable if met.0.is_empty() => {
             f.write_str("the home cannot take the write now")?;
             unused(error, f)
@@ -98,7 +98,7 @@ fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
 fn unused<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     let considered = error.explanation.considered().iter();
     let why: Vec<_> = considered
-        .filter_map(|one| Some(format!("{} was not used, as {}", one.endpoint(), one.not_used()?)))
+        .filter_map(|one| Some(format!("{} was not used because {}", one.endpoint(), one.not_used()?)))
         .collect();
     match why.is_empty() {
         true => Ok(()),
@@ -115,14 +115,14 @@ fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
         ErrorKind::Rejected if matches!(error.cause, Cause::Own(_)) || advises(error) => Ok(()),
         ErrorKind::Rejected => f.write_str("; check the request and the endpoint's configuration"),
         _ if error.not_asked.iter().any(|missing| missing.lasts) && !error.confirmed_by.is_empty() => {
-            f.write_str("; mend that, and repeat it")
+            f.write_str("; mend that, then repeat the call")
         }
         // A delete, which all have to confirm.
         ErrorKind::MaybeApplied if error.not_asked.iter().any(|missing| missing.lasts) => {
-            f.write_str("; mend that, and repeat it")
+            f.write_str("; mend that, then repeat the call")
         }
-        ErrorKind::MaybeApplied if error.retryable => f.write_str("; repeating it is safe"),
-        ErrorKind::MaybeApplied => f.write_str("; find out before repeating it"),
+        ErrorKind::MaybeApplied if error.retryable => f.write_str("; repeating the call is safe"),
+        ErrorKind::MaybeApplied => f.write_str("; find out before you repeat the call"),
         ErrorKind::Overloaded => match error.cause.refusal::<limit::Full>() {
             Some(full) => write!(f, "; try again in {}", crate::model::Human(full.retry_after)),
             None => f.write_str("; try again later"),

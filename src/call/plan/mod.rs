@@ -214,8 +214,8 @@ impl Plan {
         }
     }
 
-    /// Whether an answer of this endpoint may lag behind acknowledged writes. Where it is not known who answered, it may
-    /// if anybody's may.
+    /// Whether an answer of this endpoint may lag behind acknowledged writes. `None`: the answering endpoint is not
+    /// known, and the answer may lag if any endpoint's may.
     pub(crate) fn may_lag(&self, endpoint: Option<usize>) -> bool {
         self.lags & endpoint.map_or(u64::MAX, bit) != 0
     }

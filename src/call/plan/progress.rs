@@ -28,26 +28,26 @@ impl Progress {
         let grows = |last: &String| names.is_none_or(|(_, name)| name > last.as_str());
         if let Some(token) = leads_on {
             if token.is_empty() {
-                return Err("it says that there is more, and not where");
+                return Err("a page says that more follows, but not where");
             }
             let mut hash = DefaultHasher::new();
             token.hash(&mut hash);
             if !self.tokens.insert(hash.finish()) {
-                return Err("it leads back to where it has been");
+                return Err("a page leads back to an earlier page");
             }
         }
         if let (Some(last), Some((first, _))) = (&self.last, names)
             && first < last.as_str()
         {
-            return Err("its pages are not in the order of their names");
+            return Err("the pages are not in the order of their names");
         }
         if leads_on.is_some() {
             if !self.last.as_ref().is_none_or(grows) {
-                return Err("it gives the same names again and again");
+                return Err("the pages give the same names again and again");
             }
             self.empty = if names.is_some() { 0 } else { self.empty + 1 };
             if self.empty > EMPTY_PAGES {
-                return Err("it gives pages without an entry and does not end");
+                return Err("the pages have no entry and do not end");
             }
         }
         if let Some((_, last)) = names {

@@ -43,10 +43,10 @@ impl Replication {
     ///
     /// `put` means create and fails over freely: the object lies at the endpoint that took it. If an endpoint loses its
     /// answer, the client first looks at that endpoint: the object that lies there, this write's or another's, decides.
-    /// If the client finds nothing yet, or cannot look within twice the endpoint's own p99 (before that is known within
-    /// a second, or 250 ms where the endpoint was silent), the create goes elsewhere. The object may then lie at two
-    /// endpoints, with the same bytes, unless the endpoint that could not be looked at held another object. The answer
-    /// then says [`earlier_attempt_unresolved`](crate::client::object::Stored::earlier_attempt_unresolved).
+    /// If the client finds nothing yet, or cannot look within twice the endpoint's own p99 (while the p99 is not known:
+    /// within a second, or 250 ms where the endpoint was silent), the create goes elsewhere. The object may then lie at
+    /// two endpoints, with the same bytes, unless the endpoint that could not be looked at held another object. The
+    /// answer then says [`earlier_attempt_unresolved`](crate::client::object::Stored::earlier_attempt_unresolved).
     ///
     /// A read asks every endpoint that may hold the key before it says *not found*. A delete is Ok only when every
     /// writable endpoint has confirmed it. Overwrite and if-match are refused. Reusing a key breaks these promises:

@@ -97,8 +97,11 @@ impl Operation for Increment {
                 Some((Counting::NotYet, _)) | None => false,
             };
             let (kind, message) = match (may_count, together) {
-                (true, _) => (ErrorKind::MaybeApplied, "it was sent, and not answered in time"),
-                (false, Some(_)) => (ErrorKind::DeadlineExceeded, "it was not done in time"),
+                (true, _) => (
+                    ErrorKind::MaybeApplied,
+                    "the increment was sent, but not answered in time",
+                ),
+                (false, Some(_)) => (ErrorKind::DeadlineExceeded, "the increment was not done in time"),
                 (false, None) => (
                     ErrorKind::DeadlineExceeded,
                     "other increments of the key by this client were not done in time",
@@ -122,13 +125,13 @@ impl Operation for Increment {
                 if let Some(payload) = payload {
                     resume_unwind(payload);
                 }
-                // Whoever panicked may have done so on the way back.
+                // The panic may have come on the way back.
                 let counted = member.batch.counting() != Counting::NotYet;
                 let kind = match counted {
                     true => ErrorKind::MaybeApplied,
                     false => ErrorKind::Unavailable,
                 };
-                let message = "a layer or a provider panicked under increments of the key";
+                let message = "a layer or a provider panicked during increments of the key";
                 Err(cx.refuse(kind, message).retryable(!counted))
             }
             Done::Failed(error) => Err(error.shared()),
@@ -176,7 +179,7 @@ async fn count(cx: &Context<Keys>, batch: &Batch) -> Result<Done, Error> {
             return Ok(done);
         }
         if let Err(refusal) = cx.pause_for_two_more(Increment::CLASS, wait).await {
-            let lost = cx.refuse(ErrorKind::DeadlineExceeded, "others kept changing the value");
+            let lost = cx.refuse(ErrorKind::DeadlineExceeded, "other writers kept changing the value");
             return Err(lost.withholding(Some(refusal.as_str())));
         }
         aim = aim.again();
@@ -241,5 +244,5 @@ async fn read(cx: &Context<Keys>, key: &Key, aim: Aim) -> Result<Option<Value>, 
 fn number(cx: &Context<Keys>, value: &Value) -> Result<i64, Error> {
     let text = std::str::from_utf8(&value.bytes).ok();
     let number = text.and_then(|text| text.parse().ok());
-    number.ok_or_else(|| cx.refuse(ErrorKind::Rejected, "the value that is there is no number"))
+    number.ok_or_else(|| cx.refuse(ErrorKind::Rejected, "the stored value is no number"))
 }

@@ -119,7 +119,7 @@ impl Operation for PutValues {
         cx.checked(Put::check_life(self.time_to_live))?;
         let aim = replicate::authority(cx)?;
         if cx.core.fenced {
-            let message = "a batch has no conditions, so that it cannot be fenced: put its values one by one";
+            let message = "a batch has no conditions, so a batch cannot be fenced: put the values one by one";
             return Err(cx.refuse(ErrorKind::Unsupported, message));
         }
         let puts: Vec<Put> = values
@@ -372,7 +372,10 @@ fn finish(cx: &Context<Keys>, slot: Slot<Fetched>, absent: u64) -> Result<Fetche
     }
     let missing = members(cx.plan.missing(absent)).map(|endpoint| cx.not_asked(endpoint, None));
     Err(cx
-        .refuse(ErrorKind::Unavailable, "whether it exists could not be told")
+        .refuse(
+            ErrorKind::Unavailable,
+            "the client could not tell whether the key exists",
+        )
         .with_absence(absent_at, missing.collect()))
 }
 

@@ -127,8 +127,8 @@ impl KvClient {
     /// the put sets a [time to live](KvCall::time_to_live), even if the old value had one.
     ///
     /// If this client knows the key's version, or the put is [fenced](KvCall::fenced), a late attempt of the put
-    /// misses. The client forgets a version after five minutes. The client also knows none while two of its writes
-    /// cross, and for five minutes after another client was faster. The answer then says what may happen: see
+    /// misses. The client forgets a version after five minutes. The client also knows no version while two of its
+    /// writes cross, and for five minutes after another client was faster. The answer then says what may happen: see
     /// [late attempts](crate::client#late-attempts).
     pub fn put(&self, key: impl Into<String>, value: impl Into<Bytes>) -> KvCall<PutValue> {
         self.call(PutValue::new(door::key(key), value.into(), Wanted::Store))

@@ -36,7 +36,7 @@ impl Asked {
             let name = profile.shared_name();
             if let Some(what) = self.leaves_open(profile) {
                 let message = format!(
-                    "the put says {what} for other endpoints than {name}: say it there, too, or give it empty terms"
+                    "the put sets {what} for other endpoints than {name}: set terms for {name}, too (empty ones will do)"
                 );
                 return Err(cx.refuse(ErrorKind::InvalidInput, message));
             }

@@ -25,7 +25,7 @@ use tokio::time::sleep;
 impl Shared {
     pub(super) fn plan(&self, class: OpClass, now: Instant) -> Option<Plan> {
         let rules = self.timeline.rules(now, &self.profile, class);
-        // Whoever got here is connected: faults in connecting do not concern this request.
+        // A client that got here is connected: faults in connecting do not concern this request.
         let rules = rules.filter(|(_, rule)| !rule.fault.is_met_while_connecting());
         self.dice
             .lock()

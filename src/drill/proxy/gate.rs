@@ -91,7 +91,7 @@ impl Gate {
             Door::Stalled => {
                 let was_open = self.open.is_some();
                 if self.hole.is_none() {
-                    // Whoever comes while it fills must not fall in.
+                    // A client that comes while the queue fills must not fall in.
                     self.open()?;
                     self.dig().await?;
                 }

@@ -47,7 +47,7 @@ pub(crate) struct Facts {
     pub in_vain_elsewhere: Duration,
     /// The connection broke, and connections had begun to break for others before this attempt began.
     pub in_a_burst: bool,
-    /// Nothing could be sent, as credentials could not be loaded.
+    /// Nothing could be sent because credentials could not be loaded.
     pub unloaded: bool,
     /// The attempt is a probe from the background and belongs to no call.
     pub background: bool,
@@ -108,7 +108,7 @@ pub(crate) fn lesson(ending: Ending, facts: Facts) -> Lesson {
         Verdict::Success | Verdict::Answer | Verdict::Absent if !facts.background => Good,
         Verdict::Success | Verdict::Answer | Verdict::Absent => Alive,
         Verdict::Throttled => Throttled,
-        // Nothing can be sent there until they can be loaded: whoever's fault that is, calls go elsewhere.
+        // Nothing can be sent there until credentials can be loaded: whatever the cause, calls go elsewhere.
         Verdict::Denied if outcome.credential || facts.unloaded => Fault,
         // This host's clock is wrong.
         Verdict::Denied if outcome.sent == Sent::No => Of(Whom::Process),

@@ -34,10 +34,10 @@ pub enum InvalidKey {
     #[error("an object key must not be empty")]
     Empty,
     /// The key has more than 1,024 bytes.
-    #[error("an object key must be at most 1024 bytes long, this one has {0}")]
+    #[error("an object key must be at most 1024 bytes long; this key has {0}")]
     TooLong(usize),
     /// The key has NUL or another control character.
-    #[error("an object key must not contain control characters, this one has {0:?}")]
+    #[error("an object key must not contain control characters; this key has {0:?}")]
     ControlCharacter(char),
     /// The key has U+FFFE or U+FFFF.
     #[error("an object key must not contain U+FFFE or U+FFFF, which no listing in XML can show")]

@@ -160,11 +160,11 @@ impl ETag {
         let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
         let visible = |c: char| c.is_ascii_graphic() && c != '"';
         if self.is_weak() {
-            Some("a weak ETag (`W/\"…\"`) cannot be a condition, as it never holds")
+            Some("a weak ETag (`W/\"…\"`) cannot be a condition because it never holds")
         } else if value == "*" {
-            Some("`*` is no ETag: whatever is there would be replaced")
+            Some("`*` is no ETag: the put would replace any object")
         } else if value.is_empty() || !bare.unwrap_or(value).chars().all(visible) {
-            Some("this is no ETag: one is visible ASCII, in quotes as a rule")
+            Some("this is no ETag: an ETag is visible ASCII, usually in quotes")
         } else {
             None
         }

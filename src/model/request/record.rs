@@ -110,7 +110,7 @@ impl CallRecord {
     /// the caller.
     #[inline]
     pub(crate) fn end_by(&self, at: After) -> After {
-        // Whoever has the call decides before it is sent, so nobody races: no exchange is needed.
+        // The holder of the call decides before the call is sent, so nobody races: no exchange is needed.
         match self.deadline.load(Ordering::Relaxed) {
             UNDECIDED => {
                 let nanos = at.nanos().min(UNDECIDED - 1);

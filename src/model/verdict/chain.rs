@@ -47,7 +47,7 @@ pub(crate) fn transport(error: &AnyError) -> Option<Finding> {
         });
         // A server that speaks TLS answers plain HTTP with an alert.
         if hyper.is_parse() && chain(error).any(|error| error.to_string().contains("invalid HTTP version")) {
-            finding.detail.message = Some("the answer is no HTTP: is it TLS? check scheme and port".to_owned());
+            finding.detail.message = Some("the answer is not HTTP, perhaps TLS: check scheme and port".to_owned());
         }
         return Some(finding);
     }

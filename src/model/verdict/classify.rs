@@ -164,7 +164,7 @@ impl Finding {
     )]
     pub(crate) fn of_a_gateway(request_id: Option<&str>) -> Self {
         let mut finding = Self::symptom(table::Symptom::Nonsense).with_request_id(request_id);
-        finding.detail.message = Some("a 404 that is not the provider's own: something in between answered".to_owned());
+        finding.detail.message = Some("the 404 is not the provider's own: something in between answered".to_owned());
         finding
     }
 

@@ -187,15 +187,15 @@ impl From<NotLoaded> for ProviderError {
 impl fmt::Display for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fallback = match self.kind {
-            ProviderErrorKind::NotFound => "it does not exist",
-            ProviderErrorKind::AlreadyExists => "it exists already",
-            ProviderErrorKind::PreconditionFailed => "it has changed",
-            ProviderErrorKind::NotModified => "it has not changed",
-            ProviderErrorKind::RangeNotSatisfiable => "the range lies outside of it",
+            ProviderErrorKind::NotFound => "the key does not exist",
+            ProviderErrorKind::AlreadyExists => "the key exists already",
+            ProviderErrorKind::PreconditionFailed => "the content has changed",
+            ProviderErrorKind::NotModified => "the content has not changed",
+            ProviderErrorKind::RangeNotSatisfiable => "the range lies outside the content",
             ProviderErrorKind::Denied => "access was denied",
             ProviderErrorKind::Throttled => "the provider asks to slow down",
             ProviderErrorKind::Full => table::FULL,
-            ProviderErrorKind::Conflict => "a conflict, and the answer does not say with what",
+            ProviderErrorKind::Conflict => "the write met a conflict, and the answer does not say with what",
             ProviderErrorKind::Invalid => "the request is not valid",
             ProviderErrorKind::Unsupported => "the store cannot do this",
             ProviderErrorKind::Failed => "the attempt failed",

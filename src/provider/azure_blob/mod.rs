@@ -213,7 +213,7 @@ impl AzureBlob {
             .into();
         // The SDK's own words quote the URL, and so a SAS.
         let made = BlobContainerClient::new(container, token, Some(options)).map_err(|error| {
-            let why = "the URL cannot be a container's, or is not `https` and the credential is a token";
+            let why = "the URL is no container's, or the credential is a token and the URL is not `https`";
             azure_core::Error::with_message(error.kind().clone(), why)
         })?;
         Ok(Self {

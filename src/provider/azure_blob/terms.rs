@@ -15,7 +15,7 @@ pub(super) fn check(terms: &Terms) -> Result<(), ProviderError> {
     match &terms.encryption {
         Some(Encryption::Kms { key: None }) => {
             return Err(ProviderError::unsupported(
-                "Azure has no key of the account's own to ask for: name an encryption scope",
+                "Azure has no account key to ask for: name an encryption scope",
             ));
         }
         Some(Encryption::Kms { key: Some(scope) }) if !is_scope(scope) => {

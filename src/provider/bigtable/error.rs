@@ -21,7 +21,7 @@ fn of(mut found: Finding, code: Code) -> ProviderError {
     let configuration = match code {
         Code::NotFound => Some("no such instance, table, application profile or column family"),
         Code::FailedPrecondition => {
-            Some("refused: the application profile must route to one cluster and allow single-row transactions")
+            Some("the application profile must route to one cluster and allow single-row transactions")
         }
         Code::AlreadyExists | Code::OutOfRange => Some("the request is not valid"),
         _ => None,

@@ -182,7 +182,9 @@ fn settled<T>(
     let mut results = results.map_err(without)?;
     if results.len() != keys.len() {
         let (answered, asked) = (results.len(), keys.len());
-        return Err(ProviderError::faulty(format!("{answered} results for {asked} keys")));
+        return Err(ProviderError::faulty(format!(
+            "the adapter gave {answered} results for {asked} keys"
+        )));
     }
     for result in &mut results {
         if let Err(error) = result {
@@ -266,7 +268,7 @@ impl Service<Call<KvRequest>> for KvService {
             _ => None,
         };
         let answer = if shown.is_some_and(|version| !self.knows(version)) {
-            Err(ProviderError::unsupported("the version was given by another endpoint"))
+            Err(ProviderError::unsupported("another endpoint gave the version"))
         } else {
             Ok(self.provider.provider.clone().send(request))
         };

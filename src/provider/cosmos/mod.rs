@@ -302,7 +302,9 @@ fn was_repeated(error: &CosmosError) -> bool {
 
 /// The error of a write that met an item which may be the write's own.
 fn unknown(request_id: Option<&str>) -> ProviderError {
-    let error = ProviderError::faulty("it was refused, perhaps for what it had done before its answer was lost");
+    let error = ProviderError::faulty(
+        "the write was refused, perhaps because an earlier attempt had applied it and the answer was lost",
+    );
     match request_id {
         Some(id) => error.with_request_id(id),
         None => error,

@@ -66,7 +66,7 @@ pub(crate) fn finding(error: &CosmosError) -> Finding {
         Some(response) if matches!(status, 304 | 404 | 409 | 412) && response.headers().activity_id.is_none() => {
             return Finding {
                 detail: Detail {
-                    message: Some("a refusal that is not Cosmos DB's own: something in between answered".to_owned()),
+                    message: Some("the refusal is not Cosmos DB's own: something in between answered".to_owned()),
                     ..Finding::symptom(Symptom::Nonsense).detail
                 },
                 ..Finding::symptom(Symptom::Nonsense)

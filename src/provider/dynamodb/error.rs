@@ -52,8 +52,8 @@ where
 const fn kind(verdict: Verdict) -> (ProviderErrorKind, Verdict) {
     use ProviderErrorKind::*;
     let kind = match verdict {
-        // DynamoDB has no status for *not there* and none for *conflict*: absence is a success without an item, and the one
-        // refusal that is an answer was recognised by its type. Whoever says this is not DynamoDB.
+        // DynamoDB has no status for *not there* and none for *conflict*: absence is a success without an item, and the
+        // one refusal that is an answer was recognised by its type. A server that says this is not DynamoDB.
         Verdict::Success | Verdict::Absent | Verdict::Answer => return (Failed, Verdict::Faulty),
         Verdict::Throttled => Throttled,
         Verdict::Denied => Denied,

@@ -22,7 +22,7 @@ const LONGEST: usize = 1024;
 pub(super) async fn page(db: &DynamoDb, scan: Scan) -> Result<ScanPage, ProviderError> {
     let Some(partition) = &db.partition else {
         return Err(ProviderError::unsupported(
-            "a flat table has no order: scans need a sorted one",
+            "a flat table has no order: scans need a sorted table",
         ));
     };
     if scan.is_empty() || scan.limit == Some(0) {
@@ -112,7 +112,7 @@ fn collect(scan: &Scan, items: Vec<item::Item>, covered: Option<String>) -> Resu
 }
 
 fn nonsense() -> ProviderError {
-    ProviderError::faulty("a page that is not sorted, or has no keys")
+    ProviderError::faulty("the page is not sorted, or has no keys")
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) fn check(terms: &Terms) -> Result<(), ProviderError> {
     match &terms.encryption {
         Some(Encryption::Kms { key: None }) => {
             return Err(ProviderError::unsupported(
-                "Google has no key of the account's own to ask for: name one (`projects/…/cryptoKeys/…`)",
+                "Google has no account key: name a key (`projects/…/cryptoKeys/…`)",
             ));
         }
         Some(Encryption::Kms { key: Some(key) }) if !is_key(key) => {

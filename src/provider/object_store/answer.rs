@@ -36,9 +36,9 @@ pub(super) enum Question {
 pub(super) enum Unproven {
     #[error("the answer is no listing")]
     NoListing,
-    #[error("the listing leads back to where it was")]
+    #[error("the listing leads back to an earlier page")]
     Endless,
-    #[error("the answer is a part that nobody asked for")]
+    #[error("the answer is a part that the client did not ask for")]
     Part,
     #[error("nothing in the answer says that the object was deleted")]
     NotDeleted,

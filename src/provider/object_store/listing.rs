@@ -102,7 +102,7 @@ async fn flat(
                 break;
             }
         } else if circle.meets(key) {
-            return Err(wrong(Symptom::Nonsense, None).with_message("the listing leads back to where it was"));
+            return Err(wrong(Symptom::Nonsense, None).with_message("the listing leads back to an earlier page"));
         }
         let Some(rest) = key.strip_prefix(&list.prefix) else {
             continue;

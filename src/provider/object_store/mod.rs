@@ -318,7 +318,7 @@ impl Passed {
     fn check(self, terms: &Terms) -> Result<(), ProviderError> {
         check_terms(terms)?;
         let refused = if terms.encryption.is_some() {
-            "object_store asks for no encryption in a put: set it in the store that you bring"
+            "object_store asks for no encryption in a put: set the encryption in the store"
         } else if terms.storage_class.is_some() && !self.classes {
             "object_store passes a storage class on to S3, Azure and Google alone"
         } else if !terms.tags.is_empty() && !self.tags {

@@ -84,7 +84,7 @@ impl GenericStore {
         }
         match self.look(path).await {
             Err(proven) => proven,
-            Ok(()) => ProviderError::faulty("it said that there is no such object, and has one"),
+            Ok(()) => ProviderError::faulty("the store said that the object does not exist, but serves it"),
         }
     }
 }

@@ -314,7 +314,7 @@ fn refused(why: impl std::error::Error + Send + Sync + 'static) -> Error {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "client options do not tell their root certificates, default headers and DNS resolver: give them to `NoRedirects::configured`"
+    "client options do not reveal their root certificates, default headers and DNS resolver: give them to `NoRedirects::configured`"
 )]
 struct Untold;
 

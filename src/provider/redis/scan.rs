@@ -92,7 +92,7 @@ impl Walk<'_> {
             }
             if !seen.insert(next.clone()) {
                 return Err(ProviderError::faulty(
-                    "the walk over its keys leads back to where it has been",
+                    "the server's walk over its keys leads back to an earlier cursor",
                 ));
             }
             cursor = next;

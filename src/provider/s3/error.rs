@@ -85,7 +85,7 @@ fn words(status: u16, code: Option<&str>, region: Option<&str>, head: bool) -> O
     Some(match (status, region) {
         (_, Some(region)) if elsewhere => format!("the bucket lies in another region: {region}"),
         (400, Some(region)) if head => format!("the request is not valid; the bucket lies in {region}"),
-        (301 | 307, None) if head => "it lies elsewhere".to_owned(),
+        (301 | 307, None) if head => "the bucket lies elsewhere".to_owned(),
         (400, None) if head => format!("the request is not valid; {NO_BODY}"),
         (401 | 403, _) if head => format!("access was denied; {NO_BODY}"),
         _ => return None,

@@ -257,7 +257,7 @@ impl S3 {
         }
         let what = condition.as_str();
         Err(ProviderError::unsupported(format!(
-            "this store is known not to keep to {what}"
+            "this store cannot be trusted with {what}"
         )))
     }
 }

@@ -112,7 +112,7 @@ impl S3 {
         };
         match refused {
             Some(refused) if refused.kind() != ProviderErrorKind::RangeNotSatisfiable => self.noting(refused),
-            _ => ProviderError::faulty("the store said that it is not there, and shows it"),
+            _ => ProviderError::faulty("the store said that the object does not exist, but serves it"),
         }
     }
 

@@ -61,7 +61,7 @@ where
             }
             Ok(Err(error)) => error,
             Err(_) => ProviderError::new(ProviderErrorKind::Failed, Outcome::TIMED_OUT)
-                .with_message("there was no answer in time"),
+                .with_message("the endpoint did not answer in time"),
         };
         let outcome = error.outcome();
         let judgement = match error.kind() {

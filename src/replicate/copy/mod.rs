@@ -118,14 +118,14 @@ pub(crate) trait Pacer: Sync {
     /// No more requests are to be sent.
     fn throttled(&self, role: Role, error: &ProviderError) -> Result<(), Self::Stop>;
 
-    /// So many attempts of a request have failed, the last one with this error, and another may succeed. Returns how
-    /// long to wait before that attempt. `None`: there is to be none.
+    /// This many attempts of a request have failed, the last with this error, and another attempt may succeed. Returns
+    /// how long to wait before that attempt. `None`: no further attempt is to be made.
     ///
     /// # Errors
     /// No more requests are to be sent.
     fn failed(&self, role: Role, error: &ProviderError, attempts: u32) -> Result<Option<Duration>, Self::Stop>;
 
-    /// How long to wait before the next look at a fresh copy that so many looks have not shown as it should be.
+    /// How long to wait before the next look at a fresh copy. This many looks have not shown the copy as it should be.
     fn wait(&self, looks: u32) -> Duration;
 
     /// The source was overwritten while the key was copied. The copier copies the key again.

@@ -119,9 +119,9 @@ impl<T: Pacer> Copier<'_, AnyObjectProvider, T> {
                     continue;
                 }
                 There::Outdated { tag: None } | There::Foreign => return Ok(Fate::Conflict),
-                There::Damaged => return Ok(Fate::failed("what was read back is not what was put")),
+                There::Damaged => return Ok(Fate::failed("the target gave back other content than was put")),
                 There::Missing if written.is_some() => {
-                    return Ok(Fate::failed("what was put is not there when read back"));
+                    return Ok(Fate::failed("the target does not have the key after the put"));
                 }
                 There::Missing => {
                     // Somebody removed what stood in the way.
@@ -137,7 +137,9 @@ impl<T: Pacer> Copier<'_, AnyObjectProvider, T> {
                 Err(refusal) => return Err(refusal),
             }
         }
-        Ok(Fate::failed("source or target kept changing during the copy"))
+        Ok(Fate::failed(
+            "other writers kept changing source or target during the copy",
+        ))
     }
 
     /// Says what a copy would do, by length and attributes, and writes nothing.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 impl<T> Copier<'_, AnyKvProvider, T> {
     /// # Errors
-    /// Why the target does not take this key, or a value of so many bytes under it.
+    /// Why the target does not take this key, or a value of this many bytes under the key.
     pub(crate) fn check(&self, key: &Key, bytes: usize) -> Result<(), String> {
         let checked = self.to.limits().check_item(key, bytes);
         checked.map_err(|exceeded| format!("{} {exceeded}", self.target))
@@ -58,7 +58,7 @@ impl<T: Pacer> Copier<'_, AnyKvProvider, T> {
                     return Ok(Fate::Gone { copied: false });
                 }
                 if written.is_some() {
-                    return Ok(Fate::failed("what was put is not there when read back"));
+                    return Ok(Fate::failed("the target does not have the key after the put"));
                 }
                 // Somebody removed what stood in the way, or it has expired.
                 condition = Condition::Absent;
@@ -75,7 +75,7 @@ impl<T: Pacer> Copier<'_, AnyKvProvider, T> {
                     false => Fate::Skipped,
                 }
             } else if just_put || there.value.write_id.as_ref() == Some(&id) {
-                return Ok(Fate::failed("what was read back is not what was put"));
+                return Ok(Fate::failed("the target gave back other content than was put"));
             } else if ours {
                 copied = true;
                 condition = Condition::Version(there.value.version);
@@ -97,7 +97,9 @@ impl<T: Pacer> Copier<'_, AnyKvProvider, T> {
                 None => return Ok(Fate::Gone { copied }),
             }
         }
-        Ok(Fate::failed("source or target kept changing during the copy"))
+        Ok(Fate::failed(
+            "other writers kept changing source or target during the copy",
+        ))
     }
 
     /// Says what a copy would do, and writes nothing.

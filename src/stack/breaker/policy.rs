@@ -82,7 +82,7 @@ pub(crate) enum Gate {
 pub(crate) enum Transition {
     /// The breaker opened.
     Opened {
-        /// Why.
+        /// Why the breaker opened.
         cause: Cause,
         /// For how long.
         duration: Duration,

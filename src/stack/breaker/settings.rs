@@ -10,9 +10,9 @@ use std::time::Duration;
 /// | all others of the client are out | the breaker opens only after eight more faults in a row, or at a share of 80 %; few attempts prove nothing: an endpoint that does some of its work is worth more than none |
 /// | a neighbour in the same domain of trouble was just left | half as many faults are enough, until an attempt goes well |
 /// | nothing went well here for thirty windows, and an attempt is late | the breaker opens at once: lateness is all that is known of the endpoint |
-/// | the attempts that opened the breaker were only late | it stays open for a quarter of [`open_min`](Self::open_min), as the cause may have been a pause; and again so while its probes are late within the first second and ten attempts a second come |
+/// | the attempts that opened the breaker were only late | the breaker stays open for a quarter of [`open_min`](Self::open_min), because the cause may have been a pause; the same again while its probes are late within the first second and ten attempts a second come |
 /// | a probe failed, or a recovery did not last | for [`open_min`](Self::open_min) the success of a forced attempt says nothing: where nothing is closed, hundreds a second are forced |
-/// | an outage was over within a second (from then on nothing failed) | it does not count as flapping |
+/// | an outage was over within a second (from then on nothing failed) | the outage does not count as flapping |
 ///
 /// Shares lie between 0 and 1, counts are at least 1 and at most 10,000, times are at most a day (the window: 1 ms to
 /// an hour). A client refuses other values when it is built; a [`Breaker`](super::Breaker) used alone takes the

@@ -83,7 +83,7 @@ impl ClassHealth {
     }
 
     /// Whether a call is to be asked elsewhere as well for comparison: one call in ten at most, one a second. While
-    /// nothing is known of the other endpoint, four a second, so that twenty are there within five seconds.
+    /// nothing is known of the other endpoint, four a second, so that twenty samples are there within five seconds.
     pub(super) fn compares(&mut self, other_is_known: bool, now: Instant) -> bool {
         self.since_compared += 1;
         let every = if other_is_known {

@@ -9,8 +9,8 @@ const LOWEST: Duration = Duration::from_nanos(1 << LOWEST_BITS);
 const FORGET_AT: u32 = 2_000;
 /// With fewer samples nothing is known: the p99 of fewer is just their maximum.
 const ENOUGH: u32 = 20;
-/// How long after the first sample the latency is known, while others are still under way: the first attempts back are
-/// the fast ones. An attempt that takes longer than this is late while nothing is known.
+/// How long after the first sample the latency is known, while other attempts are still under way: the first attempts
+/// back are the fast ones. An attempt that takes longer than this is late while nothing is known.
 const SETTLED: Duration = super::UNLEARNT;
 /// The quantile is computed anew after this many samples, and stands still in between.
 const REFRESH_EVERY: u32 = 16;
@@ -18,7 +18,7 @@ const REFRESH_EVERY: u32 = 16;
 const USUAL: Duration = Duration::from_secs(30);
 /// This many samples of an endpoint's past are kept when the endpoint is left.
 const SHORT: u32 = 64;
-/// The quartile has risen at this many times the usual one: as many times as beside a neighbour's p99.
+/// The quartile counts as risen at this many times the usual quartile: the same factor as beside a neighbour's p99.
 const RISEN: f64 = 3.0;
 /// The time constant of the peak-EWMA (Finagle's default).
 const DECAY: Duration = Duration::from_secs(10);

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// halving overshoots.)
 ///
 /// `Retry-After` binds the endpoint only where refusals are no exception: one attempt in ten, or three of the last
-/// twelve. One header must not take the endpoint away. (The refused call itself keeps to the header, see
+/// twelve. One header must not take the endpoint away. (The refused call itself obeys the header, see
 /// [`retry`](crate::stack::retry).)
 #[derive(Clone, Debug)]
 pub(crate) struct ThrottleShare {
@@ -299,8 +299,7 @@ mod tests {
         assert!(throttle.share(now + Duration::from_secs(31)) > 0.9);
     }
 
-    /// One call in two hundred is refused, with a header that asks for days. Only the refused calls keep to the
-    /// header.
+    /// One call in two hundred is refused, with a header that asks for days. Only the refused calls obey the header.
     #[test]
     fn an_isolated_retry_after_reduces_no_share() {
         let mut now = crate::model::clock::now();

@@ -1,9 +1,9 @@
 //! A second attempt elsewhere when the first is late.
 //!
-//! A read is late when it has been silent for longer than its endpoint's own p99 (plus a tenth, and at least 1 ms).
-//! The hedge then asks a second time, at another endpoint that is closed and that this call has not tried. The first
-//! success or definitive answer wins, and the loser is dropped. An absence or a failure waits for the other attempt.
-//! ("The Tail at Scale", Dean and Barroso, 2013.)
+//! A read is late when it has been silent for longer than its endpoint's own p99 (plus a tenth, and at least 1 ms). The
+//! hedge then asks a second time, at another endpoint whose breaker is closed and that this call has not tried. The
+//! first success or definitive answer wins, and the loser is dropped. An absence or a failure waits for the other
+//! attempt. ("The Tail at Scale", Dean and Barroso, 2013.)
 //!
 //! While nothing is learnt of the endpoint, a read is late after a second. The attempt that is then made elsewhere
 //! *stands beside* the first. The first goes on for up to half of what is left until the deadline

@@ -30,7 +30,7 @@ pub struct HedgeLayer {
 struct Shared {
     delay: Delay,
     purse: Purse,
-    /// Whether reads that do not say so themselves are hedged.
+    /// Whether the layer hedges reads that do not set hedging themselves.
     by_default: bool,
 }
 
@@ -44,7 +44,7 @@ impl HedgeLayer {
         Self::by_default(true, purse, delay)
     }
 
-    /// `by_default`: whether reads that do not say so themselves are hedged.
+    /// `by_default`: whether the layer hedges reads that do not set hedging themselves.
     pub(crate) fn by_default(by_default: bool, purse: Purse, delay: Delay) -> Self {
         Self {
             shared: Arc::new(Shared {

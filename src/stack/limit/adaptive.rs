@@ -106,7 +106,8 @@ const TRIED: f64 = 0.6;
 const SHRUNK: f64 = 0.8;
 /// As many end a second as before: over this many windows, up to a fifth less is chance.
 const KEPT: f64 = 0.8;
-/// The limit keeps others out where this many times the attempts that end want in, or as many as ended before.
+/// The limit keeps attempts out where the attempts that want in are this many times those that end, or as many as ended
+/// before.
 const PRESSED: f64 = 2.0;
 const SEEN: u32 = 3;
 /// A limit under which fewer attempts still end after this many doublings goes.

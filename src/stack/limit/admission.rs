@@ -23,8 +23,8 @@ pub(super) type Called = dyn Future<Output = ()> + Send + Sync;
 pub(super) const LOOK_EVERY: Duration = PATIENCE;
 
 /// The most attempts under way at one endpoint, so that a hung endpoint takes up a bounded number of tasks and
-/// connections. 2,000 calls/s need this many to sit through two seconds of silence, and 5,000 calls/s of objects that
-/// take most of a second.
+/// connections. 2,000 calls/s need this many to sit through two seconds of silence, and so do 5,000 calls/s of objects
+/// that take most of a second each.
 pub const MAX_IN_FLIGHT: u32 = 4_096;
 
 /// The admission to one endpoint. Cloning shares it.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// | | | bound |
 /// |---|---|---|
 /// | [`AbsenceProof`](Self::AbsenceProof) | *not found* is said only when every endpoint that may hold the key says so | one for each other endpoint, per call (or batch) that met an absence |
-/// | [`Confirmation`](Self::Confirmation) | whether a write took place whose answer was lost | one per answer that was lost and per conflict (409) without a code |
+/// | [`Confirmation`](Self::Confirmation) | whether a write whose answer was lost took place | one per answer that was lost and per conflict (409) without a code |
 /// | [`Recognition`](Self::Recognition) | whether the object that refused a write is that write itself, sent by an earlier call under the caller's own id; whether the object of a refused conditional delete is gone | one per such write that was refused |
 /// | [`Outdated`](Self::Outdated) | an overwrite or a delete whose own tag was outdated, or whose tag the store cannot judge, is sent without the tag | one per call |
 /// | [`LentProbe`](Self::LentProbe) | a call that serves as the probe of an endpoint that was out must not suffer for it | its retries (2 by default) and a hedge beside each attempt |
@@ -30,8 +30,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// - `Redis` follows up to five redirections of a cluster, and sends a script along that the server does not know.
 /// - `Cosmos` looks at the item that refused its write, and replaces an expired one.
 /// - `AzureBlob` asks for the size before the last bytes of a blob (up to three times when the blob changes).
-/// - `Bigtable` sends a request that came too late for its connection once more, on a new one.
-/// - An HTTP client that finds a kept connection closed, before anything was sent on it, opens another.
+/// - `Bigtable` sends a request that came too late for its connection once more, on a new connection.
+/// - An HTTP client that finds a kept connection closed, before anything was sent, opens another connection.
 /// - Bounded only by the attempt's limit: a page of `Redis` is a walk over all keys of its database, and a page of
 ///   `GenericStore` may be the whole listing of a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

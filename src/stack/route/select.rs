@@ -32,7 +32,7 @@ pub(super) struct Wish {
     pub(super) pin: Option<usize>,
     /// Never these endpoints: the call's own constraints, and orders.
     pub(super) barred: u64,
-    /// These endpoints just refused this attempt. They are not asked now, and are no less well for the refusal.
+    /// These endpoints just refused this attempt. They are not asked now, and count as no less healthy for the refusal.
     pub(super) refused: u64,
     /// The endpoints tried by this call.
     pub(super) tried: u64,

@@ -66,8 +66,8 @@ pub trait Station<R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::Response, Self::Error>>;
 
-    /// Nobody waits for the attempt any more: the stations behind give back what they hold for it, then this one does.
-    /// An attempt that came back or was abandoned before is left unchanged.
+    /// Nobody waits for the attempt any more: the stations behind give back what they hold for it, then this station
+    /// does. An attempt that came back or was abandoned before is left unchanged.
     fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>);
 }
 

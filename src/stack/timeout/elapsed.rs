@@ -28,7 +28,7 @@ impl fmt::Display for WaitedFor {
         f.write_str(match self {
             Self::Answer => "no answer within",
             Self::Body => "the body stood still for",
-            Self::Rate => "the body moved at less than the least rate for",
+            Self::Rate => "the body moved below the least rate for",
         })
     }
 }

@@ -121,9 +121,9 @@ impl Limit {
 
     /// The learnt limit, lengthened after attempts of this call that ran into theirs: four times for each. Three cases
     /// differ. A proof of an absence has no longer limit: *not found* is of no use to a caller who waits that long. A
-    /// hedge has none while the call could ask yet another endpoint. A call that must happen once has only one
-    /// attempt, which gets the longer limit at once: else a call that is only slow would fail each time, and nobody
-    /// would learn how slow.
+    /// hedge has no longer limit either, while the call could ask yet another endpoint. A call that must happen once
+    /// has only one attempt, which gets the longer limit at once: else a call that is only slow would fail each time,
+    /// and nobody would learn how slow.
     #[cold]
     fn lengthened_nanos<R>(&self, call: &Call<R>) -> u64 {
         let (record, leg) = (call.record(), call.leg());

@@ -12,9 +12,9 @@
 //!   seconds after a line went dead, not one second.
 //!
 //! The timeout sees progress where the adapter [tells](crate::request::Progress) of it, as this crate's adapters for
-//! objects do. Other attempts tell of none: tables, whose values are small; puts through an `object_store` client over
-//! another transport than `NoRedirects`; a [`Failover`](crate::Failover)'s closures without a handle. There the whole
-//! attempt has the first limit, and 1 s more for each MiB that the attempt is known to move.
+//! objects do. Other attempts tell of no progress: tables, whose values are small; puts through an `object_store`
+//! client over another transport than `NoRedirects`; a [`Failover`](crate::Failover)'s closures without a handle. There
+//! the whole attempt has the first limit, and 1 s more for each MiB that the attempt is known to move.
 //!
 //! Where the call may be repeated, an attempt may be silent for at most half of what is left until the deadline,
 //! unless longer silence is usual there. After an attempt that ran into a limit, the next one gets a longer limit

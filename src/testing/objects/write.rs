@@ -5,7 +5,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 
-/// With this many racers and rounds, the suite found every store that checks first and writes then.
+/// With this many racers and rounds, the suite found every store that checks first and writes afterwards.
 const RACERS: usize = 24;
 const ROUNDS: usize = 5;
 

@@ -56,8 +56,8 @@ pub(super) fn trials() -> Vec<Trial> {
                     vec![MARK, region],
                     "the bucket lies in another region: eu-west-1 (HTTP 301)",
                 ),
-                (301, vec![MARK], "it lies elsewhere (HTTP 301)"),
-                (301, vec![MARK, hostile], "it lies elsewhere (HTTP 301)"),
+                (301, vec![MARK], "the bucket lies elsewhere (HTTP 301)"),
+                (301, vec![MARK, hostile], "the bucket lies elsewhere (HTTP 301)"),
                 (
                     400,
                     vec![MARK, region],
@@ -92,7 +92,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 client(at(&server)).head("some/key").await.unwrap_err(),
             ] {
                 let said = error.to_string();
-                assert!(said.contains("a 404 that is not the provider's own"), "{said}");
+                assert!(said.contains("the 404 is not the provider's own"), "{said}");
             }
         }),
         Promise::Words.trial("proof::tls_to_a_plain_port_is_named", || async {
@@ -132,7 +132,7 @@ pub(super) fn trials() -> Vec<Trial> {
             let store = S3::new(Client::from_conf(config.build()), "bucket");
             let error = client(store).get("some/key").await.unwrap_err();
             assert!(
-                error.to_string().contains("is it TLS? check scheme and port"),
+                error.to_string().contains("perhaps TLS: check scheme and port"),
                 "{error}"
             );
             alerting.abort();

@@ -351,7 +351,7 @@ async fn a_malformed_listing_is_an_error() {
     let error = over(endless.addr).list(List::default()).await.unwrap_err();
     assert_eq!(
         error.to_string().split(" (").next(),
-        Some("the listing leads back to where it was")
+        Some("the listing leads back to an earlier page")
     );
     assert_eq!(endless.count(), 2);
     let same = serve(|_, uri| {
@@ -384,7 +384,7 @@ async fn a_malformed_listing_is_an_error() {
         let said = error.to_string();
         assert_eq!(
             said.split(" (").next(),
-            Some("the listing leads back to where it was"),
+            Some("the listing leads back to an earlier page"),
             "{whose}"
         );
     }

@@ -24,7 +24,7 @@ fn the_builder_refuses_nonsense_with_a_clear_error() {
     assert!(said(one().endpoint(Endpoint::new("a", Scripted::default()))).starts_with("two endpoints are named `a`"));
     assert_eq!(
         said(two()),
-        "virginia and frankfurt may all be written to: say with `.replication(..)` how data gets from one to the \
+        "virginia and frankfurt may all take writes: say with `.replication(..)` how data gets from one to the \
          others, or mark copies `.read_only()`"
     );
     assert_eq!(
@@ -42,11 +42,11 @@ fn the_builder_refuses_nonsense_with_a_clear_error() {
                 .only_locations(EU)
                 .replication(Replication::provider_managed().home("virginia"))
         ),
-        "the home `virginia` may not be used, as it lies in US, which is not among the permitted locations"
+        "the home `virginia` may not be used because it lies in US, which is not among the permitted locations"
     );
     assert_eq!(
         said(two().replication(Replication::write_once().home("virginia"))),
-        "`write_once` has no home: a put goes to whichever endpoint takes it"
+        "`write_once` has no home: any endpoint may take a put"
     );
     assert!(said(one().deadline(Duration::ZERO)).starts_with("a deadline must lie between"));
     assert!(
@@ -105,7 +105,7 @@ async fn a_call_may_be_stricter_than_its_client() {
     assert_eq!(listed.entries.len(), 1);
     assert_eq!(
         listed.missing[0].reason(),
-        "may not be asked, as it lies in US, which is not among the permitted locations"
+        "may not be asked because it lies in US, which is not among the permitted locations"
     );
     let error = client.delete("k").only_locations(EU).await.unwrap_err();
     assert_eq!(

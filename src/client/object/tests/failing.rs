@@ -106,7 +106,7 @@ async fn an_exceeded_deadline_names_the_silent_endpoint() {
         said(&error),
         (
             ErrorKind::DeadlineExceeded,
-            "get failed after 1 attempt: its deadline of 200 ms ran out, virginia did not answer in time; trying again \
+            "get failed after 1 attempt: the call's deadline of 200 ms ran out, virginia did not answer in time; trying again \
              later may help"
                 .to_owned()
         )
@@ -121,7 +121,7 @@ async fn an_exceeded_deadline_names_the_silent_endpoint() {
         said(&error),
         (
             ErrorKind::MaybeApplied,
-            "put failed after 1 attempt: it may have been applied, virginia did not answer in time; repeating it is safe"
+            "put failed after 1 attempt: the write may have been applied, virginia did not answer in time; repeating the call is safe"
                 .to_owned()
         )
     );
@@ -134,7 +134,7 @@ async fn throttling_everywhere_is_throttled() {
     let error = client.get("k").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert!(
-        error.to_string().contains("virginia asked to slow down (SlowDown)"),
+        error.to_string().contains("virginia throttled the request (SlowDown)"),
         "{error}"
     );
 }
@@ -199,7 +199,7 @@ async fn an_explanation_prints_every_attempt() {
     assert_eq!(
         explanation.to_string(),
         "get: answered by ireland after 0 µs, possibly stale\n  1. first: ireland succeeded, after 0 µs\n  not used: \
-         virginia, as the call is pinned to ireland"
+         virginia, because the call is pinned to ireland"
     );
 }
 
@@ -223,7 +223,7 @@ async fn a_failed_condition_says_that_the_object_has_changed() {
             format!("delete {}", changed.replace("1 attempt", "2 attempts"))
         )
     );
-    assert_eq!(delete.source().unwrap().to_string(), "it has changed");
+    assert_eq!(delete.source().unwrap().to_string(), "the content has changed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,7 +235,10 @@ async fn an_error_names_the_deadline_as_given() {
     let call = client.get("k").if_none_match(tag).deadline(Duration::from_millis(300));
     let error = call.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
-    assert!(error.to_string().contains("its deadline of 300 ms ran out"), "{error}");
+    assert!(
+        error.to_string().contains("the call's deadline of 300 ms ran out"),
+        "{error}"
+    );
     assert_eq!(
         error.source().unwrap().to_string(),
         "the call's deadline of 300 ms ran out"
@@ -253,8 +256,8 @@ async fn an_error_names_each_excluded_endpoint_and_why() {
         said(&error),
         (
             ErrorKind::HomeUnavailable,
-            "put failed before anything was sent: the home cannot take the write now: virginia was not used, as it is \
-             drained by the operator; trying again later may help"
+            "put failed before anything was sent: the home cannot take the write now: virginia was not used because \
+             the operator has drained it; trying again later may help"
                 .to_owned()
         )
     );
@@ -263,19 +266,19 @@ async fn an_error_names_each_excluded_endpoint_and_why() {
         said(&error),
         (
             ErrorKind::Unavailable,
-            "get failed after 1 attempt: whether it exists could not be told: absent at ireland, but virginia was not \
-             asked, as it is drained by the operator; trying again later may help"
+            "get failed after 1 attempt: the client could not tell whether the object exists: absent at ireland, \
+             but virginia was not asked because the operator has drained it; trying again later may help"
                 .to_owned()
         )
     );
     let not_used = |error: &Error| error.explanation().considered()[0].not_used().map(str::to_owned);
-    assert_eq!(not_used(&error).as_deref(), Some("it is drained by the operator"));
+    assert_eq!(not_used(&error).as_deref(), Some("the operator has drained it"));
     let both = drain("ireland").apply_regardless().unwrap();
     let error = client.get("k").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "get failed before anything was sent: no endpoint is left for this call: virginia was not used, as it is \
-         drained by the operator and ireland was not used, as it is drained by the operator; trying again later may help"
+        "get failed before anything was sent: no endpoint is left for this call: virginia was not used because the \
+         operator has drained it and ireland was not used because the operator has drained it; trying again later may help"
     );
     client.operator().lift(order);
     client.operator().lift(both);
@@ -317,8 +320,8 @@ async fn errors_suggest_a_retry_only_where_a_retry_may_help() {
         said(&error),
         (
             ErrorKind::MaybeApplied,
-            "delete failed after 2 attempts: not every endpoint confirmed it: confirmed by virginia, but ireland \
-             rejected the request: the bucket does not exist (NoSuchBucket); mend that, and repeat it"
+            "delete failed after 2 attempts: not every endpoint confirmed the delete: confirmed by virginia, but ireland \
+             rejected the request: the bucket does not exist (NoSuchBucket); mend that, then repeat the call"
                 .to_owned()
         )
     );
@@ -351,8 +354,8 @@ async fn errors_suggest_a_retry_only_where_a_retry_may_help() {
         said(&error),
         (
             ErrorKind::Unavailable,
-            "get failed after 1 attempt: whether it exists could not be told: absent at copy, but home may not be asked, \
-             as it lies in DE, which is not among the permitted locations"
+            "get failed after 1 attempt: the client could not tell whether the object exists: absent at copy, but \
+             home may not be asked because it lies in DE, which is not among the permitted locations"
                 .to_owned()
         )
     );

@@ -45,7 +45,7 @@ async fn not_found_at_a_copy_proves_no_absence() {
         said(&error),
         (
             ErrorKind::Unavailable,
-            "get failed after 4 attempts: whether it exists could not be told: absent at ireland, but virginia was \
+            "get failed after 4 attempts: the client could not tell whether the object exists: absent at ireland, but virginia was \
              unreachable (connection refused); trying again later may help"
                 .to_owned()
         )

@@ -91,7 +91,7 @@ async fn missing_terms_for_an_endpoint_are_refused() {
         let error = client.put("k", "v").terms_at("aws", terms.clone()).await.unwrap_err();
         let (kind, words) = said(&error);
         assert_eq!(kind, ErrorKind::InvalidInput, "{words}");
-        let expected = format!("the put says {what} for other endpoints than west europe");
+        let expected = format!("the put sets {what} for other endpoints than west europe");
         assert!(words.contains(&expected), "{words}");
         assert!(virginia.terms_of("k").is_none(), "nothing was sent");
         // Its defaults will do; or it cannot go there.

@@ -66,7 +66,7 @@ async fn overwrite_and_if_match_are_refused_before_anything_is_sent() {
             said(&put.await.unwrap_err()),
             (
                 ErrorKind::Unsupported,
-                "put failed before anything was sent: under write_once a key is written once, so overwrite and if-match \
+                "put failed before anything was sent: under write_once a put only creates: overwrite and if-match \
                  are refused"
                     .to_owned()
             )
@@ -116,8 +116,8 @@ async fn a_foreign_object_elsewhere_leaves_a_lost_create_maybe_applied() {
         said(&error),
         (
             ErrorKind::MaybeApplied,
-            "put failed after 3 attempts: it may have been applied, virginia was unreachable (connection refused) and \
-             ireland refused; repeating it is safe"
+            "put failed after 3 attempts: the write may have been applied, virginia was unreachable (connection \
+             refused) and ireland refused; repeating the call is safe"
                 .to_owned()
         )
     );
@@ -178,7 +178,7 @@ async fn not_found_needs_every_endpoint() {
         said(&error),
         (
             ErrorKind::Unavailable,
-            "head failed after 4 attempts: whether it exists could not be told: absent at virginia, but ireland was \
+            "head failed after 4 attempts: the client could not tell whether the object exists: absent at virginia, but ireland was \
              unreachable (connection refused); trying again later may help"
                 .to_owned()
         )
@@ -258,8 +258,8 @@ async fn a_delete_succeeds_when_every_endpoint_confirmed() {
         said(&error),
         (
             ErrorKind::MaybeApplied,
-            "delete failed after 4 attempts: not every endpoint confirmed it: confirmed by virginia, but ireland was \
-             unreachable (connection refused); repeating it is safe"
+            "delete failed after 4 attempts: not every endpoint confirmed the delete: confirmed by virginia, but ireland was \
+             unreachable (connection refused); repeating the call is safe"
                 .to_owned()
         )
     );

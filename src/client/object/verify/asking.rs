@@ -15,7 +15,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-/// As many racers and rounds as it took to find every store that checks first and writes then.
+/// As many racers and rounds as it took to find every store that checks first and writes afterwards.
 const RACERS: usize = 24;
 const ROUNDS: usize = 5;
 
@@ -85,13 +85,13 @@ impl Asked {
         self.create("honours", "first").await.map_err(unclear)?;
         match self.create("honours", "second").await {
             Ok(()) => Ok(Property::Broken(
-                "a second create of a key was answered with success".into(),
+                "the store answered a second create of a key with success".into(),
             )),
             Err(refused) if refused.is(ProviderErrorKind::AlreadyExists) => {
                 match self.body("honours").await.map_err(unclear)? {
                     body if body == "first" => Ok(Property::Holds),
                     _ => Ok(Property::Broken(
-                        "a second create of a key was refused, and overwrote".into(),
+                        "the store refused a second create of a key, but overwrote the object".into(),
                     )),
                 }
             }
@@ -125,7 +125,7 @@ impl Asked {
         match winners[..] {
             [winner] => match self.body(name).await {
                 Ok(body) if body == *winner => Property::Holds,
-                Ok(_) => Property::Broken("what is stored is not what was answered with success".into()),
+                Ok(_) => Property::Broken("the store holds another object than the one whose create succeeded".into()),
                 Err(error) => unclear(error),
             },
             // An answer may have been lost; so may the others.
@@ -133,7 +133,7 @@ impl Asked {
                 let mut failures = answers.into_iter().filter_map(Result::err);
                 match failures.find(|failure| !failure.is_answer()) {
                     Some(failure) => unclear(failure),
-                    None => Property::Unknown("no create of several at the same time succeeded".into()),
+                    None => Property::Unknown("none of several creates at the same time succeeded".into()),
                 }
             }
             _ => Property::Broken(format!(
@@ -179,9 +179,9 @@ impl Asked {
         }
         match self.body(name).await {
             Ok(body) if body == "second" => {}
-            Ok(_) => return Err(broken("a wrong If-Match was refused, and took place")),
+            Ok(_) => return Err(broken("a wrong If-Match was refused, but took place")),
             Err(failure) if failure.is(ProviderErrorKind::NotFound) => {
-                return Err(broken("a wrong If-Match was refused, and took place"));
+                return Err(broken("a wrong If-Match was refused, but took place"));
             }
             Err(failure) => return Err(Turn::Over(unclear(failure))),
         }
@@ -203,13 +203,15 @@ impl Asked {
             };
             let stored = self.put(put).await;
             let tag = stored.map_err(|failure| Turn::Over(unclear(failure)))?.etag;
-            tags.push(tag.ok_or_else(|| over("it gives no tags"))?);
+            tags.push(tag.ok_or_else(|| over("the store gives no tags"))?);
         }
         match <[ETag; 2]>::try_from(tags) {
-            Ok([old, current]) if old == current => Err(over("it gives equal tags to unequal bodies")),
-            Ok([_, current]) if current.is_weak() => Err(over("it gives weak tags, which no condition can match")),
+            Ok([old, current]) if old == current => Err(over("the store gives equal tags to unequal bodies")),
+            Ok([_, current]) if current.is_weak() => {
+                Err(over("the store gives weak tags, which no condition can match"))
+            }
             Ok([old, current]) => Ok((old, current)),
-            Err(_) => Err(over("it gives no tags")),
+            Err(_) => Err(over("the store gives no tags")),
         }
     }
 

@@ -74,8 +74,8 @@ impl Verified {
         &self.honours
     }
 
-    /// Whether exactly one of 24 creates at the same time wins, five times over. A pass is no proof: a file-system server
-    /// that checks first and writes then passed three times of twenty.
+    /// Whether exactly one of 24 creates at the same time wins, five times over. A pass is no proof: a file-system
+    /// server that checks first and writes afterwards passed three times of twenty.
     pub const fn atomic(&self) -> &Property {
         &self.atomic
     }

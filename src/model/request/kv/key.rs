@@ -23,10 +23,10 @@ pub enum InvalidKey {
     #[error("a key must not be empty")]
     Empty,
     /// The key has more than 2,048 bytes.
-    #[error("a key must be at most 2048 bytes long, this one has {0}")]
+    #[error("a key must be at most 2048 bytes long; this key has {0}")]
     TooLong(usize),
     /// The key has NUL or another control character.
-    #[error("a key must not contain control characters, this one has {0:?}")]
+    #[error("a key must not contain control characters; this key has {0:?}")]
     ControlCharacter(char),
 }
 

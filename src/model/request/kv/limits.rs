@@ -107,15 +107,15 @@ impl Limits {
     }
 }
 
-/// The end of a sentence about an endpoint: `… takes keys of at most 1023 bytes, this one has 1500`.
+/// The end of a sentence about an endpoint: `… takes keys of at most 1023 bytes; this key has 1500`.
 impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key { bytes, most } => write!(f, "takes keys of at most {most} bytes, this one has {bytes}"),
+            Self::Key { bytes, most } => write!(f, "takes keys of at most {most} bytes; this key has {bytes}"),
             Self::Item { bytes, most } => {
                 write!(
                     f,
-                    "takes key and value of at most {most} bytes together, these have {bytes}"
+                    "takes key and value of at most {most} bytes together; these have {bytes}"
                 )
             }
             Self::Character(c) => write!(f, "takes no key with {c:?} in it"),
@@ -136,11 +136,11 @@ mod tests {
         assert_eq!(limits.check_item(&key("four"), 6), Ok(()));
         assert_eq!(
             limits.check_item(&key("four"), 7).unwrap_err().to_string(),
-            "takes key and value of at most 10 bytes together, these have 11"
+            "takes key and value of at most 10 bytes together; these have 11"
         );
         assert_eq!(
             limits.check_key(&key("fives")).unwrap_err().to_string(),
-            "takes keys of at most 4 bytes, this one has 5"
+            "takes keys of at most 4 bytes; this key has 5"
         );
         assert_eq!(limits.check_key(&key("a#b")), Err(LimitExceeded::Character('#')));
     }

@@ -85,7 +85,7 @@ impl Cluster {
                 known.links.retain(|address, _| primaries.contains(address));
             }
         }
-        // An old map is better than none: whoever has moved says so.
+        // An old map is better than none: a node whose slots have moved says so.
         match &known.slots {
             Some(slots) => Ok(slots.clone()),
             None => learnt,
