@@ -79,6 +79,15 @@ pub enum Event {
         /// The class of calls.
         class: OpClass,
     },
+    /// A download goes on at another endpoint, from the same byte.
+    DownloadResumed {
+        /// The name of the endpoint at which it goes on.
+        endpoint: Arc<str>,
+        /// The name of the endpoint that served the download before, if known.
+        left: Option<Arc<str>>,
+        /// The object's byte at which it goes on.
+        at: u64,
+    },
     /// The operator has given an order.
     OrderGiven {
         /// What the order does.
@@ -175,6 +184,10 @@ impl fmt::Display for Event {
                     f,
                     "{endpoint} is back for writes of a megabyte and more after {outage:.1?}"
                 )
+            }
+            Self::DownloadResumed { endpoint, left, at } => {
+                let left = left.as_deref().unwrap_or("an unknown endpoint");
+                write!(f, "a download goes on at {endpoint} from byte {at}, in place of {left}")
             }
             Self::PassedOver {
                 endpoint,

@@ -29,6 +29,10 @@ pub(super) fn count(client: &Arc<str>, event: &Event) {
         Event::CredentialsRenewed { credentials, .. } => credentials_turned(client, credentials, "renewed"),
         Event::LargeWritesOut { endpoint, .. } => large_writes(client, endpoint, "open"),
         Event::LargeWritesBack { endpoint, .. } => large_writes(client, endpoint, "closed"),
+        Event::DownloadResumed { endpoint, .. } => {
+            counter!("evenkeel_downloads_resumed_total", "client" => client.clone(), "endpoint" => endpoint.to_string())
+                .increment(1);
+        }
         Event::PassedOver { endpoint, .. } => {
             counter!("evenkeel_passed_over_total", "client" => client.clone(), "endpoint" => endpoint.to_string())
                 .increment(1);

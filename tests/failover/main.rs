@@ -15,6 +15,7 @@ mod call_options;
 mod calls;
 mod constraints;
 mod credentials;
+mod downloads;
 mod endpoint_layer;
 mod error_types;
 mod explanation;

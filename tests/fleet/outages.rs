@@ -225,7 +225,7 @@ async fn with_both_endpoints_dead_the_first_to_return_is_used() {
     assert!(primary.seen(back, Duration::from_secs(5)) > 400);
     let heard = heard.lock().unwrap();
     assert!(
-        heard[0].contains("this host's own network, DNS or credentials are suspected"),
+        heard[0].contains("suspect this host's own network, DNS or credentials"),
         "{heard:?}"
     );
     assert!(

@@ -39,6 +39,8 @@ struct Inner<E> {
     write_id: Option<WriteId>,
     /// What was not tried, and why, as a clause.
     withheld: Option<&'static str>,
+    /// How many bytes of a stream came before the error.
+    delivered: Option<u64>,
 }
 
 /// An endpoint whose answer the call needed and did not get.
@@ -119,6 +121,11 @@ impl<E> Error<E> {
         &self.0.explanation
     }
 
+    /// For a stream that failed: how many bytes it delivered before. `None`: this was no stream.
+    pub fn delivered(&self) -> Option<u64> {
+        self.0.delivered
+    }
+
     /// The endpoints that said that the key does not exist.
     pub fn absent_at(&self) -> impl Iterator<Item = &str> {
         self.0.absent_at.iter().map(|name| &**name)
@@ -183,6 +190,7 @@ impl Error {
             confirmed_by: inner.confirmed_by.clone(),
             write_id: inner.write_id.clone(),
             withheld: inner.withheld,
+            delivered: inner.delivered,
         }))
     }
 }
@@ -224,6 +232,7 @@ impl<E: 'static> Error<E> {
             confirmed_by: Vec::new(),
             write_id: None,
             withheld: record.is_withheld().then_some(Refusal::Budget.as_str()),
+            delivered: None,
         }))
     }
 
@@ -251,6 +260,7 @@ impl<E> Error<E> {
             confirmed_by: Vec::new(),
             write_id: None,
             withheld: None,
+            delivered: None,
         }))
     }
 
@@ -275,6 +285,13 @@ impl<E> Error<E> {
     #[must_use]
     pub(crate) fn with_write_id(mut self, id: Option<WriteId>) -> Self {
         self.0.write_id = id;
+        self
+    }
+
+    /// Notes how many bytes of the stream came before.
+    #[must_use]
+    pub(crate) const fn with_delivered(mut self, bytes: u64) -> Self {
+        self.0.delivered = Some(bytes);
         self
     }
 

@@ -46,8 +46,11 @@ fn reason<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
         let missing: Vec<_> = error.not_asked.iter().map(NotAsked::to_string).collect();
         write!(f, "{}", Listed(&missing))?;
     }
-    match error.withheld {
-        Some(what) => write!(f, "; {what}"),
+    if let Some(what) = error.withheld {
+        write!(f, "; {what}")?;
+    }
+    match error.delivered {
+        Some(bytes) => write!(f, "; the stream had delivered {bytes} bytes"),
         None => Ok(()),
     }
 }

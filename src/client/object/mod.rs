@@ -35,6 +35,7 @@
 //! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another endpoint.
 
 mod door;
+mod download;
 mod operations;
 mod protocol;
 mod terms;
@@ -44,6 +45,7 @@ pub(crate) mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use download::{Download, DownloadCall, Source};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub use protocol::Objects;
 pub use values::{Fetched, FetchedMeta, Stored};
@@ -90,6 +92,29 @@ impl ObjectClient {
     /// Fetches an object, or a part of it.
     pub fn get(&self, key: impl Into<String>) -> ObjectCall<GetObject> {
         self.call(GetObject::new(door::key_of(key)))
+    }
+
+    /// Fetches an object as a stream of parts, in bounded memory. If the serving endpoint dies, the stream goes on from
+    /// the same byte at another endpoint that has the same content: see [`Download`].
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// client.put("film", vec![7; 1 << 20]).await?;
+    /// let mut film = client.get_stream("film").await?;
+    /// assert_eq!(film.meta().size, 1 << 20); // known before the first byte
+    /// let mut bytes = 0;
+    /// while let Some(part) = film.try_next().await? {
+    ///     bytes += part.len();
+    /// }
+    /// assert_eq!(bytes, 1 << 20);
+    /// # Ok(()) }
+    /// ```
+    pub fn get_stream(&self, key: impl Into<String>) -> DownloadCall {
+        DownloadCall::new(self, door::key_of(key))
     }
 
     /// Fetches an object's metadata without its body.

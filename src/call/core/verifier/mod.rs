@@ -55,7 +55,7 @@ impl Verifier {
     }
 
     /// The reporter of an endpoint.
-    pub(super) fn reporter(&self, endpoint: usize) -> &Reporter {
+    pub(crate) fn reporter(&self, endpoint: usize) -> &Reporter {
         &self.lanes[endpoint].reporter
     }
 

@@ -1,0 +1,373 @@
+//! Downloads: an object's bytes as a stream, which goes on elsewhere when the serving endpoint dies.
+//!
+//! A download is a walk of ranges. The first range is small, so that the first bytes come soon; each further range is
+//! twice as long, up to [`part_size`](DownloadCall::part_size). Each range is a request of its own, so that nothing of
+//! a part is lost but the part itself.
+//!
+//! | a part | then |
+//! |---|---|
+//! | comes from the endpoint of the part before, with the same tag (sent as If-Match, and compared) | it is delivered |
+//! | fails there: refused, reset, silent, too slow, cut | another endpoint is asked for the same bytes |
+//! | comes from another endpoint, with the same write id and size | it is delivered, and the download stays there |
+//! | shows another tag, or another write id | an error that says how many bytes were delivered: the object was replaced |
+//!
+//! So a download goes on at another endpoint only where that endpoint provably has the same content: what a provider's
+//! replication or a server-side copy carried there with its metadata. What has no write id (a foreign object) goes on
+//! at its own endpoint alone.
+//!
+//! A request beyond the first of a part draws on the retry budget. A download waits for the budget, because who would
+//! begin anew would fetch everything again.
+
+mod part;
+
+use super::{ObjectClient, Objects, door, values::FetchedMeta};
+use crate::{
+    call::{
+        Context, Core, Error, enter,
+        options::{CallOptions, call_setters},
+    },
+    model::{ErrorKind, clock},
+    replicate,
+    request::{
+        OpClass,
+        object::{ByteRange, ETag, Get, Head, ObjectMeta, ObjectRequest, ObjectResponse},
+    },
+};
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::{StreamExt, stream::FuturesOrdered};
+use part::{Parts, Shared};
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    ops::Range,
+    panic::resume_unwind,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, ready},
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+
+/// The first part: small, so that the first bytes come as soon as those of a small object.
+const FIRST: u64 = 256 << 10;
+/// The longest part: at 100 MB/s it takes 80 ms, beside which a request's own time is small. It is what a failure costs
+/// at most, and what one part holds of memory.
+const PART: u64 = 8 << 20;
+/// How many parts are under way at a time: while one is consumed, the next one comes.
+const AT_ONCE: usize = 2;
+/// A download without a deadline.
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A download that has not begun yet. Options first, then `.await`, which fetches the first part.
+#[must_use = "a download does nothing until it is awaited"]
+pub struct DownloadCall {
+    core: Arc<Core<Objects>>,
+    key: door::Checked,
+    range: Option<ByteRange>,
+    if_match: Option<ETag>,
+    part_size: u64,
+    concurrency: usize,
+    options: CallOptions,
+}
+
+/// An object's bytes under way: a stream of [`Bytes`], in order, each byte once.
+///
+/// The stream ends after the last byte, or after an error. An error's [`delivered`](Error::delivered) says how many
+/// bytes came before it. A download that ended well has delivered every byte of the range.
+///
+/// Back-pressure: at most [`concurrency`](DownloadCall::concurrency) parts are held or under way. Nothing more is
+/// fetched while nobody reads. Cancel safety: dropping the download ends its requests at once.
+pub struct Download {
+    shared: Arc<Shared>,
+    parts: Parts,
+    concurrency: usize,
+    waiting: FuturesOrdered<Fetching>,
+    first: Option<Bytes>,
+    delivered: u64,
+    sources: Vec<Source>,
+}
+
+/// Which endpoint gave which bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Source {
+    /// Which bytes of the object.
+    pub range: Range<u64>,
+    /// The endpoint's name.
+    pub endpoint: Arc<str>,
+}
+
+/// One part, as a task that ends with this value.
+struct Fetching(JoinHandle<Result<(Bytes, Source), Error>>);
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Future for Fetching {
+    type Output = Result<(Bytes, Source), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        match ready!(Pin::new(&mut self.0).poll(cx)) {
+            Ok(ended) => Poll::Ready(ended),
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime ends, and nobody will wait for this.
+                Err(_) => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl DownloadCall {
+    pub(super) fn new(client: &ObjectClient, key: door::Checked) -> Self {
+        Self {
+            core: client.core.clone(),
+            key,
+            range: None,
+            if_match: None,
+            part_size: PART,
+            concurrency: AT_ONCE,
+            options: CallOptions::default(),
+        }
+    }
+
+    /// Fetches only these bytes: `0..100`, `100..`, or a [`ByteRange`].
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.range = Some(range.into());
+        self
+    }
+
+    /// Fetches only the last `bytes` bytes. Asks for the object's size first.
+    pub fn suffix(self, bytes: u64) -> Self {
+        self.range(ByteRange::Suffix(bytes))
+    }
+
+    /// Fetches the object only if it still has this tag. The endpoint that gave the tag is asked first.
+    pub fn if_match(mut self, tag: ETag) -> Self {
+        self.if_match = Some(tag);
+        self
+    }
+
+    /// Sets the length of the longest part. Default: 8 MiB. A failure costs at most one part, and the download holds at
+    /// most `concurrency` parts. Zero is [`InvalidInput`](ErrorKind::InvalidInput).
+    pub const fn part_size(mut self, bytes: u64) -> Self {
+        self.part_size = bytes;
+        self
+    }
+
+    /// Sets how many parts are fetched at a time. Default: 2, so that the next part comes while one is consumed. More
+    /// are faster where a store limits the rate of a connection. Zero is [`InvalidInput`](ErrorKind::InvalidInput).
+    pub const fn concurrency(mut self, parts: usize) -> Self {
+        self.concurrency = parts;
+        self
+    }
+
+    call_setters! {
+        deadline: "How long the download may take, from now to its last byte. Default: no limit, as nobody knows how large an \
+                   object is; an attempt that stalls or crawls is left all the same.",
+        pin: "Only this endpoint."
+    }
+
+    async fn begin(mut self) -> Result<Download, Error> {
+        let total = self.options.deadline;
+        let ends = total.map(|total| clock::now() + total.min(LONGEST));
+        // The first bytes are a call like any other.
+        let (cx, admitted) = enter(self.core.clone(), "get_stream", &self.options);
+        let begun = match admitted {
+            Ok(()) => self.first(&cx).await,
+            Err((kind, message)) => Err(cx.refuse(kind, message)),
+        };
+        cx.ended(OpClass::Read, begun.as_ref().err());
+        let First {
+            meta,
+            range,
+            body,
+            from,
+        } = begun?;
+        self.options.deadline = None;
+        let key = cx.checked(self.key.clone())?;
+        let home = from.as_deref().and_then(|name| self.core.engine.roster.index_of(name));
+        let shared = Arc::new(Shared::new(self.core, self.options, ends, key, meta, home));
+        let got = range.start + body.len() as u64;
+        let source = Source {
+            range: range.start..got,
+            endpoint: from.unwrap_or_else(|| "?".into()),
+        };
+        Ok(Download {
+            parts: Parts::new(got..range.end, body.len() as u64, self.part_size),
+            shared,
+            concurrency: self.concurrency,
+            waiting: FuturesOrdered::new(),
+            first: Some(body),
+            delivered: 0,
+            sources: vec![source],
+        })
+    }
+
+    /// The first part, which says what the object is.
+    async fn first(&self, cx: &Arc<Context<Objects>>) -> Result<First, Error> {
+        let key = door::addressable(cx, self.key.clone())?;
+        if let Some(range) = &self.range {
+            cx.checked(door::range(range))?;
+        }
+        if let Some(tag) = &self.if_match {
+            cx.checked(door::condition(tag))?;
+        }
+        if self.part_size == 0 || self.concurrency == 0 {
+            return Err(cx.refuse(ErrorKind::InvalidInput, "part_size and concurrency must be at least 1"));
+        }
+        let first = FIRST.min(self.part_size);
+        let ask = |range: Range<u64>| {
+            let get = Get {
+                range: Some(ByteRange::Bounded(range)),
+                if_match: self.if_match.clone(),
+                ..Get::new(key.clone())
+            };
+            replicate::read(cx, ObjectRequest::Get(get))
+        };
+        let head = || async {
+            let head = Head {
+                if_match: self.if_match.clone(),
+                ..Head::new(key.clone())
+            };
+            match replicate::read(cx, ObjectRequest::Head(head)).await? {
+                (ObjectResponse::Head(meta), answer) => Ok(FetchedMeta { meta, answer }),
+                _ => Err(cx.nonsense()),
+            }
+        };
+        let (wanted, asked) = match &self.range {
+            None => (ByteRange::From(0), 0..first),
+            Some(ByteRange::Bounded(range)) => {
+                let end = range.end.min(range.start.saturating_add(first));
+                (ByteRange::Bounded(range.clone()), range.start..end)
+            }
+            Some(ByteRange::From(start)) => (ByteRange::From(*start), *start..start.saturating_add(first)),
+            Some(ByteRange::Suffix(bytes)) => {
+                let size = head().await?.meta.size;
+                let Some(range) = ByteRange::Suffix(*bytes).of(size) else {
+                    return Err(cx.refuse(ErrorKind::RangeNotSatisfiable, "the object is empty"));
+                };
+                let end = range.end.min(range.start + first);
+                (ByteRange::From(range.start), range.start..end)
+            }
+        };
+        let (object, answer) = match ask(asked.clone()).await {
+            Ok((ObjectResponse::Get(object), answer)) => (object, answer),
+            Ok(_) => return Err(cx.nonsense()),
+            // An empty object has no first bytes.
+            Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable && self.range.is_none() => {
+                let known = head().await?;
+                if known.meta.size > 0 {
+                    return Err(error);
+                }
+                return Ok(First {
+                    from: known.answer.endpoint,
+                    meta: known.meta,
+                    range: 0..0,
+                    body: Bytes::new(),
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        let range = wanted
+            .of(object.meta.size)
+            .filter(|range| range.start == object.range.start);
+        let Some(range) = range.filter(|range| object.range.end <= range.end) else {
+            return Err(cx.nonsense());
+        };
+        Ok(First {
+            from: answer.endpoint,
+            meta: object.meta,
+            range,
+            body: object.body,
+        })
+    }
+}
+
+struct First {
+    meta: ObjectMeta,
+    /// All that the download will deliver.
+    range: Range<u64>,
+    body: Bytes,
+    from: Option<Arc<str>>,
+}
+
+impl IntoFuture for DownloadCall {
+    type Output = Result<Download, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.begin())
+    }
+}
+
+impl Download {
+    /// The object's size, tag and attributes, as of the first part.
+    pub fn meta(&self) -> &ObjectMeta {
+        self.shared.meta()
+    }
+
+    /// How many bytes were delivered so far.
+    pub const fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Which endpoint gave which bytes so far. More than one entry: the download went on elsewhere.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    fn note(&mut self, source: Source) {
+        match self.sources.last_mut() {
+            Some(last) if last.endpoint == source.endpoint && last.range.end == source.range.start => {
+                last.range.end = source.range.end;
+            }
+            _ => self.sources.push(source),
+        }
+    }
+}
+
+impl Stream for Download {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        while this.waiting.len() < this.concurrency
+            && let Some(range) = this.parts.next()
+        {
+            let fetch = this.shared.clone().fetch(range);
+            this.waiting.push_back(Fetching(tokio::spawn(fetch)));
+        }
+        if let Some(first) = this.first.take().filter(|first| !first.is_empty()) {
+            this.delivered += first.len() as u64;
+            return Poll::Ready(Some(Ok(first)));
+        }
+        match ready!(this.waiting.poll_next_unpin(cx)) {
+            None => Poll::Ready(None),
+            Some(Ok((bytes, source))) => {
+                this.note(source);
+                this.delivered += bytes.len() as u64;
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Some(Err(error)) => {
+                this.waiting.clear();
+                this.parts = Parts::none();
+                Poll::Ready(Some(Err(error.with_delivered(this.delivered))))
+            }
+        }
+    }
+}
+
+/// Shows no key and no bytes.
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("delivered", &self.delivered)
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,306 @@
+//! Downloads that lose their endpoint half-way: they go on elsewhere where the content is provably the same, or say how
+//! far they came.
+
+use crate::{
+    scripted::{ms, secs},
+    store::{Store, Trouble},
+};
+use bytes::Bytes;
+use evenkeel::{
+    Endpoint, Error, ErrorKind, ObjectClient, Replication,
+    client::object::{Download, Source},
+    provider::ObjectProvider,
+    request::{
+        Key, WriteId,
+        object::{Put, PutMode},
+    },
+    telemetry::Event,
+};
+use futures_util::{StreamExt, TryStreamExt};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex},
+};
+use tokio::time::Instant;
+
+const SIZE: usize = 4 << 20;
+const PART: u64 = 512 << 10;
+
+fn film() -> Bytes {
+    (0..SIZE).map(|at| (at / 7) as u8).collect()
+}
+
+/// Puts the body there directly, as a provider's own replication does: the write id travels along.
+async fn lay(store: &Store, body: impl Into<Bytes>, id: Option<&str>) {
+    let mut put = Put::new(Key::new("film").unwrap(), body);
+    (put.mode, put.write_id) = (PutMode::Overwrite, id.map(WriteId::new));
+    store.memory.put(put).await.unwrap();
+}
+
+struct Cinema {
+    client: ObjectClient,
+    home: Store,
+    copy: Store,
+    resumed: Arc<Mutex<Vec<u64>>>,
+}
+
+/// A home and a copy, which has the same film under this id.
+async fn cinema(id: Option<&str>, at_the_copy: Option<&str>) -> Cinema {
+    let (home, copy) = (Store::new(), Store::new());
+    lay(&home, film(), id).await;
+    lay(&copy, film(), at_the_copy).await;
+    let resumed = Arc::new(Mutex::new(Vec::new()));
+    let heard = resumed.clone();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .endpoint(Endpoint::new("copy", copy.clone()).read_only())
+        .replication(Replication::provider_managed())
+        .on_event(move |event| {
+            if let Event::DownloadResumed { at, .. } = event {
+                heard.lock().unwrap().push(*at);
+            }
+        })
+        .seed(7)
+        .build()
+        .unwrap();
+    Cinema {
+        client,
+        home,
+        copy,
+        resumed,
+    }
+}
+
+async fn rest(download: &mut Download) -> Result<Vec<u8>, Error> {
+    let mut all = Vec::new();
+    while let Some(part) = download.try_next().await? {
+        all.extend_from_slice(&part);
+    }
+    Ok(all)
+}
+
+/// The error in which a download ends.
+async fn fails(download: &mut Download) -> Error {
+    match rest(download).await {
+        Ok(all) => panic!("{} bytes came, and no error", all.len()),
+        Err(error) => error,
+    }
+}
+
+fn ranges(sources: &[Source]) -> Vec<(&str, Range<u64>)> {
+    let all = sources.iter();
+    all.map(|source| (&*source.endpoint, source.range.clone())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_download_comes_in_growing_parts_from_one_endpoint() {
+    let Cinema { client, home, copy, .. } = cinema(Some("w1"), Some("w1")).await;
+    let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+    assert_eq!((download.meta().size, download.delivered()), (SIZE as u64, 0));
+    assert!(rest(&mut download).await.unwrap() == film());
+    assert_eq!(download.delivered(), SIZE as u64);
+    assert_eq!(ranges(download.sources()), [("home", 0..SIZE as u64)]);
+    // 256 KiB, and then parts of 512.
+    assert_eq!((home.asked(), copy.asked()), (9, 0));
+    // After its end it stays ended.
+    assert!(download.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_suffixes_and_small_objects_are_exact() {
+    let Cinema { client, .. } = cinema(Some("w1"), None).await;
+    let film = film();
+    for (range, expected) in [
+        (100..1_000_000, 100..1_000_000),
+        (3..4, 3..4),
+        (4_000_000..9_000_000, 4_000_000..SIZE),
+    ] {
+        let mut download = client.get_stream("film").range(range).part_size(PART).await.unwrap();
+        assert!(rest(&mut download).await.unwrap() == film[expected]);
+    }
+    let mut download = client.get_stream("film").range(3_000_000..).await.unwrap();
+    assert!(rest(&mut download).await.unwrap() == film[3_000_000..]);
+    let mut download = client.get_stream("film").suffix(700_000).await.unwrap();
+    assert!(rest(&mut download).await.unwrap() == film[SIZE - 700_000..]);
+    client.put("small", "tiny").await.unwrap();
+    client.put("empty", "").await.unwrap();
+    let mut small = client.get_stream("small").await.unwrap();
+    assert_eq!(rest(&mut small).await.unwrap(), b"tiny");
+    let mut empty = client.get_stream("empty").await.unwrap();
+    assert_eq!((empty.meta().size, rest(&mut empty).await.unwrap()), (0, Vec::new()));
+    assert!(empty.next().await.is_none());
+    // What no download can be is refused before a byte.
+    let absent = client.get_stream("absent").await.unwrap_err();
+    assert_eq!(absent.kind(), ErrorKind::NotFound);
+    let outside = client.get_stream("film").range(9_000_000..).await.unwrap_err();
+    assert_eq!(outside.kind(), ErrorKind::RangeNotSatisfiable);
+    for refused in [
+        client.get_stream("film").part_size(0),
+        client.get_stream("film").concurrency(0),
+        client.get_stream(""),
+    ] {
+        assert_eq!(refused.await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_goes_on_at_a_copy_whatever_the_home_meets() {
+    for trouble in [
+        Trouble::Refused,
+        Trouble::Reset,
+        Trouble::LostAnswer,
+        Trouble::Hang,
+        Trouble::Slow(secs(600)),
+        Trouble::Code("InternalError"),
+        Trouble::Code("SlowDown"),
+    ] {
+        let Cinema {
+            client, home, resumed, ..
+        } = cinema(Some("w1"), Some("w1")).await;
+        // A little traffic, so that the client knows how fast the home is.
+        for _ in 0..50 {
+            client.get("film").range(0..10).await.unwrap();
+        }
+        let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+        let first = download.next().await.unwrap().unwrap();
+        home.always(trouble);
+        let began = Instant::now();
+        let rest = rest(&mut download)
+            .await
+            .unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
+        assert!([&first[..], &rest].concat() == film(), "{trouble:?}");
+        assert!(began.elapsed() < secs(3), "{trouble:?}: {:?}", began.elapsed());
+        assert_eq!(resumed.lock().unwrap().len(), 1, "{trouble:?}");
+        let sources = ranges(download.sources());
+        assert_eq!(
+            (sources.first().unwrap().0, sources.last().unwrap().0),
+            ("home", "copy"),
+            "{trouble:?}"
+        );
+        assert_eq!(
+            sources.iter().map(|(_, range)| range.end - range.start).sum::<u64>(),
+            SIZE as u64
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_goes_on_only_where_the_content_is_provably_the_same() {
+    // Another write, no write id at the copy, none anywhere: equal bytes alone are no proof.
+    for (at_home, at_the_copy) in [(Some("w1"), Some("w2")), (Some("w1"), None), (None, None)] {
+        let Cinema { client, home, .. } = cinema(at_home, at_the_copy).await;
+        let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+        let first = download.next().await.unwrap().unwrap();
+        home.always(Trouble::Refused);
+        let error = fails(&mut download).await;
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.delivered() >= Some(first.len() as u64), "{error}");
+        assert!(error.to_string().contains("the stream had delivered"), "{error}");
+        assert!(download.next().await.is_none(), "it ends with its error");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_another_size_is_not_the_same() {
+    let Cinema { client, home, copy, .. } = cinema(Some("w1"), None).await;
+    lay(&copy, film().slice(..SIZE - 1), Some("w1")).await;
+    let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    home.always(Trouble::Refused);
+    fails(&mut download).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_replaced_during_its_download_is_an_error_and_never_mixed() {
+    for id in [Some("w2"), None] {
+        let Cinema { client, home, .. } = cinema(Some("w1"), None).await;
+        let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+        download.next().await.unwrap().unwrap();
+        lay(&home, vec![0; SIZE], id).await;
+        let error = fails(&mut download).await;
+        assert_eq!(error.kind(), ErrorKind::PreconditionFailed, "{error}");
+        assert!(error.delivered() < Some(SIZE as u64));
+    }
+    // And so is one that was removed.
+    let Cinema { client, home, .. } = cinema(Some("w1"), None).await;
+    let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    let gone = evenkeel::request::object::Delete::new(Key::new("film").unwrap());
+    home.memory.delete(gone).await.unwrap();
+    assert_eq!(fails(&mut download).await.kind(), ErrorKind::PreconditionFailed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_of_the_only_endpoint_is_waited_for() {
+    let home = Store::new();
+    lay(&home, film(), None).await;
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .seed(7);
+    let client = client.build().unwrap();
+    let mut download = client.get_stream("film").part_size(PART).concurrency(1).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    home.always(Trouble::Refused);
+    let heals = home.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(ms(500)).await;
+        heals.heal();
+    });
+    assert_eq!(rest(&mut download).await.unwrap().len(), SIZE - (256 << 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_stays_dead_ends_the_download_in_bounded_time() {
+    let home = Store::new();
+    lay(&home, film(), None).await;
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .seed(7);
+    let client = client.build().unwrap();
+    for trouble in [Trouble::Refused, Trouble::Hang] {
+        home.heal();
+        let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+        download.next().await.unwrap().unwrap();
+        home.always(trouble);
+        let began = Instant::now();
+        let error = fails(&mut download).await;
+        assert!(error.is_retryable(), "{error}");
+        assert!(began.elapsed() < secs(60), "{trouble:?}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_the_whole_download() {
+    let Cinema { client, home, .. } = cinema(Some("w1"), None).await;
+    let began = Instant::now();
+    let mut download = client
+        .get_stream("film")
+        .part_size(PART)
+        .deadline(secs(2))
+        .await
+        .unwrap();
+    home.always(Trouble::Slow(ms(900)));
+    let error = fails(&mut download).await;
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
+    assert!(began.elapsed() <= ms(2_100), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_stops_holds_no_more_than_its_parts_and_one_who_leaves_none() {
+    let Cinema { client, home, .. } = cinema(Some("w1"), None).await;
+    let mut download = client.get_stream("film").part_size(PART).concurrency(3).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    tokio::time::sleep(secs(20)).await;
+    assert_eq!(home.asked(), 4, "the first part, and three that wait");
+    home.always(Trouble::Hang);
+    download.next().await.unwrap().unwrap();
+    drop(download);
+    tokio::task::yield_now().await;
+    let in_flight: u32 = client
+        .snapshot()
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.in_flight)
+        .sum();
+    assert_eq!(in_flight, 0);
+}
