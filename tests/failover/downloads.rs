@@ -8,11 +8,12 @@ use crate::{
 use bytes::Bytes;
 use evenkeel::{
     Endpoint, Error, ErrorKind, ObjectClient, Replication,
+    backfill::Backfill,
     client::object::{Download, Source},
     provider::ObjectProvider,
     request::{
         Key, WriteId,
-        object::{Put, PutMode},
+        object::{Delete, Put, PutMode},
     },
     telemetry::Event,
 };
@@ -200,6 +201,47 @@ async fn a_download_goes_on_only_where_the_content_is_provably_the_same() {
     }
 }
 
+/// The film has a write id or is a foreign object, and is replaced after it was copied or not.
+#[tokio::test(start_paused = true)]
+async fn a_download_goes_on_at_a_backfilled_copy_of_the_same_version_and_comes_back() {
+    for (id, replaced) in [(Some("w1"), false), (None, false), (Some("w1"), true), (None, true)] {
+        let Cinema { client, home, copy, .. } = cinema(id, None).await;
+        copy.memory
+            .delete(Delete::new(Key::new("film").unwrap()))
+            .await
+            .unwrap();
+        let backfill = Backfill::objects(
+            Endpoint::new("home", home.memory.clone()),
+            Endpoint::new("copy", copy.memory.clone()),
+        );
+        assert!(backfill.run().await.unwrap().is_clean());
+        if replaced {
+            lay(&home, film(), id).await;
+        }
+        let mut download = client.get_stream("film").part_size(PART).concurrency(1).await.unwrap();
+        let first = download.next().await.unwrap().unwrap();
+        home.always(Trouble::Refused);
+        if replaced {
+            // Equal bytes, but not the version that was copied.
+            assert_eq!(fails(&mut download).await.kind(), ErrorKind::Unavailable);
+            continue;
+        }
+        let second = download.next().await.unwrap().unwrap();
+        // The copy goes, and the home is back.
+        home.heal();
+        copy.always(Trouble::Reset);
+        let rest = rest(&mut download)
+            .await
+            .unwrap_or_else(|error| panic!("{id:?}: {error}"));
+        assert!([&first[..], &second, &rest].concat() == film());
+        let served: Vec<_> = ranges(download.sources())
+            .iter()
+            .map(|(endpoint, _)| *endpoint)
+            .collect();
+        assert_eq!(served, ["home", "copy", "home"]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_copy_of_another_size_is_not_the_same() {
     let Cinema { client, home, copy, .. } = cinema(Some("w1"), None).await;
@@ -225,8 +267,10 @@ async fn an_object_replaced_during_its_download_is_an_error_and_never_mixed() {
     let Cinema { client, home, .. } = cinema(Some("w1"), None).await;
     let mut download = client.get_stream("film").part_size(PART).await.unwrap();
     download.next().await.unwrap().unwrap();
-    let gone = evenkeel::request::object::Delete::new(Key::new("film").unwrap());
-    home.memory.delete(gone).await.unwrap();
+    home.memory
+        .delete(Delete::new(Key::new("film").unwrap()))
+        .await
+        .unwrap();
     assert_eq!(fails(&mut download).await.kind(), ErrorKind::PreconditionFailed);
 }
 

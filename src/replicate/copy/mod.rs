@@ -55,6 +55,7 @@ mod values;
 pub(crate) use ask::{Refusal, ask};
 pub use checksum::Checksum;
 pub use fate::Fate;
+pub(crate) use objects::is_copy_of;
 pub(crate) use timed::Timed;
 
 use crate::{provider::ProviderError, request::WriteId};
@@ -132,12 +133,16 @@ pub(crate) trait Pacer: Sync {
     fn source_changed(&self, key: &str);
 }
 
+/// The part of a copy's write id that names the source's version.
+fn digest(version: &str) -> String {
+    Checksum::of(version.as_bytes()).short()
+}
+
 impl<P, T> Copier<'_, P, T> {
     /// The id under which the copier puts a source's version at the target: the same in every attempt of every copier
     /// of the same run.
     fn write_id(&self, version: &str) -> WriteId {
-        let version = Checksum::of(version.as_bytes()).short();
-        WriteId::new(format!("{}.{version}", self.run))
+        WriteId::new(format!("{}.{}", self.run, digest(version)))
     }
 
     /// Whether this write was a copier's of the same run.

@@ -1,4 +1,4 @@
-use super::{Checksum, Copier, Fate, Pacer, REDONE, Refusal, Role, Verify, ask};
+use super::{Checksum, Copier, Fate, Pacer, REDONE, Refusal, Role, Verify, ask, digest};
 use crate::{
     provider::{self, AnyObjectProvider, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
@@ -7,7 +7,7 @@ use crate::{
     },
     verdict::Sent,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::UNIX_EPOCH};
 
 /// How often a fresh copy is checked before it counts as wrong: a store may take a moment to show the copy.
 const LOOKS: u32 = 3;
@@ -78,7 +78,7 @@ impl<T: Pacer> Copier<'_, AnyObjectProvider, T> {
             if want.size != version.size {
                 return Ok(Fate::failed("the source gave another length than it announced"));
             }
-            let id = self.write_id(&format!("{version:?}"));
+            let id = self.write_id(&version.text());
             let put = Put {
                 mode: mode.clone(),
                 attributes: want.attributes.clone(),
@@ -241,6 +241,13 @@ impl Version {
         }
     }
 
+    /// The version as text. Part of what is stored, so it must stay as it is.
+    fn text(&self) -> String {
+        let etag = self.etag.as_ref().map_or("-", ETag::value);
+        let modified = self.modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        format!("{etag} {} {}", self.size, modified.unwrap_or_default().as_nanos())
+    }
+
     /// Compares what both answers show: an adapter may know less from one answer than from the other.
     fn is_same(&self, other: &Self) -> bool {
         fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
@@ -250,6 +257,14 @@ impl Version {
             && agree(self.etag.as_ref(), other.etag.as_ref())
             && agree(self.modified, other.modified)
     }
+}
+
+/// Whether a copier made the first object from exactly the second: its write id names the version. So the two have the
+/// same content.
+pub(crate) fn is_copy_of(copy: &ObjectMeta, original: &ObjectMeta) -> bool {
+    let id = copy.write_id.as_ref().map(WriteId::as_str);
+    let named = id.and_then(|id| id.rsplit_once('.')).map(|(_, version)| version);
+    copy.size == original.size && named == Some(digest(&Version::of(original).text()).as_str())
 }
 
 /// Whether the endpoint cannot name or keep the object. The endpoint says so, or its adapter does before anything is

@@ -8,12 +8,12 @@
 //! |---|---|
 //! | comes from the endpoint of the part before, with the same tag (sent as If-Match, and compared) | it is delivered |
 //! | fails there: refused, reset, silent, too slow, cut | another endpoint is asked for the same bytes |
-//! | comes from another endpoint, with the same write id and size | it is delivered, and the download stays there |
+//! | comes from another endpoint, with the same write id and size; or one is a [`Backfill`](crate::backfill)'s copy of the other | it is delivered, and the download stays there |
 //! | shows another tag, or another write id | an error that says how many bytes were delivered: the object was replaced |
 //!
 //! So a download goes on at another endpoint only where that endpoint provably has the same content: what a provider's
-//! replication or a server-side copy carried there with its metadata. What has no write id (a foreign object) goes on
-//! at its own endpoint alone.
+//! replication carried there with its metadata, or what a backfill copied. Anything else goes on at its own endpoint
+//! alone.
 //!
 //! A request beyond the first of a part draws on the retry budget. A download waits for the budget, because who would
 //! begin anew would fetch everything again.

@@ -7,6 +7,7 @@ use crate::{
         clock::{self, Instant},
     },
     provider::ProviderErrorKind,
+    replicate::copy::is_copy_of,
     request::{
         Key, LegKind, OpClass, bit,
         object::{ByteRange, ETag, Get, Object, ObjectMeta, ObjectRequest, ObjectResponse},
@@ -235,12 +236,16 @@ impl Shared {
         }
     }
 
-    /// Whether these are the same object's bytes, provably: by the write id, or by the tag at its own endpoint.
+    /// Whether these are the same object's bytes, provably: by the write id, which may name the version that was copied,
+    /// or by the tag at its own endpoint.
     fn is_same(&self, object: &Object, tag: Option<&ETag>, range: &Range<u64>) -> bool {
         let by_id = self.meta.write_id.is_some() && object.meta.write_id == self.meta.write_id;
-        let by_tag = tag.is_some() && object.meta.etag.as_ref() == tag;
+        let by_copy = is_copy_of(&object.meta, &self.meta) || is_copy_of(&self.meta, &object.meta);
+        // A tag has its endpoint's name in it.
+        let found = object.meta.etag.as_ref();
+        let by_tag = found.is_some() && (found == tag || found == self.meta.etag.as_ref());
         let length = range.end - range.start;
-        (by_id || by_tag)
+        (by_id || by_tag || by_copy)
             && object.meta.size == self.meta.size
             && object.range == *range
             && object.body.len() as u64 == length
@@ -249,7 +254,7 @@ impl Shared {
     /// Whether another endpoint may have the same content, as far as is known.
     fn may_move(&self, cx: &Context<Objects>, home: &Home) -> bool {
         let others = cx.reach(self.core.permitted()) & !home.unfit & !home.endpoint.map_or(0, bit);
-        self.meta.write_id.is_some() && others != 0
+        others != 0
     }
 
     fn is_in_use(&self, endpoint: usize) -> bool {
