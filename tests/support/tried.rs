@@ -85,7 +85,7 @@ const OBJECTS: Table = Table {
     ],
     rows: &[
         ("`Memory`", "itself"),
-        ("`S3`", "s3s-fs 0.14"),
+        ("`S3`", "our own server"),
         ("`S3`", "moto 5.2"),
         ("`AzureBlob`", "Azurite 3.37, by SAS"),
         ("`AzureBlob`", "Azurite 3.37, by shared key"),
@@ -94,6 +94,7 @@ const OBJECTS: Table = Table {
         ("`GenericStore`", "its `InMemory`"),
         ("`GenericStore`", "its `LocalFileSystem`"),
         ("`GenericStore`", "its `AmazonS3`, moto 5.2"),
+        ("`GenericStore`", "its `AmazonS3`, our own server"),
     ],
 };
 
