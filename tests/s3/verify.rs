@@ -77,15 +77,17 @@ async fn non_atomic_creates_are_detected() {
     assert_eq!(*hasty.atomic(), Property::Broken(why.into()));
 }
 
-/// A real server. It checks first and writes then, too, and is caught at it most times, not always: see
-/// [`Verified::atomic`](evenkeel::client::object::Verified::atomic).
+/// A real server, over a socket.
 #[tokio::test]
-async fn s3s_honours_creates_and_is_left_clean() {
+async fn a_sound_server_is_verified_and_left_clean() {
     let server = server::start(&["orders"]).await;
-    let client = client([("s3s-fs", s3(server.addr))]);
+    let client = client([("here", s3(server.addr))]);
     let found = client.verify().await;
-    let s3s = &found.endpoints()[0];
-    assert_eq!((s3s.honours(), s3s.left_behind()), (&Property::Holds, 0), "{s3s:?}");
+    assert!(found.is_sound(), "{found:?}");
+    let here = &found.endpoints()[0];
+    let holds = (&Property::Holds, &Property::Holds);
+    assert_eq!((here.honours(), here.atomic()), holds, "{here:?}");
+    assert_eq!(here.left_behind(), 0, "{here:?}");
     let listed = s3(server.addr).list(List::default()).await.unwrap();
     assert!(listed.entries.is_empty(), "{listed:?}");
 }

@@ -15,7 +15,7 @@
 //! | [`minio`] | yours | path style | when required | documented; ignores If-Match on deletes | not tried |
 //! | [`ceph`] | yours | path style | when required | depends on the release; If-Match without quotes | not tried |
 //! | [`garage`] | yours | path style | when required | no statement | not tried |
-//! | [`generic`] | yours | yours | yours | – | s3s-fs 0.14 in-process (path style, both checksum modes), moto 5.2 on loopback |
+//! | [`generic`] | yours | yours | yours | – | moto 5.2 and a server of our own, on loopback (path style, both checksum modes) |
 //!
 //! "Create" is what the provider's documents or public reports of bugs say of `If-None-Match: *` on a put and of
 //! similar conditions, as far as we know them. **evenkeel takes only Amazon's word without asking.** Where another
@@ -43,7 +43,6 @@
 //! | Cloudflare R2 | none: Cloudflare's front puts `cf-ray` on everything, too | public reports show no request id |
 //! | Garage | none that we know of | – |
 //! | moto 5.2 | `x-amzn-requestid`, which is no mark: each *not found* and delete is confirmed | seen here |
-//! | s3s-fs 0.14 | none, unless a layer adds them | seen here |
 //!
 //! Each preset gives a [`Builder`]: add credentials and whatever else you need, and build. **Without credentials
 //! requests go unsigned**, and most stores answer that access was denied.

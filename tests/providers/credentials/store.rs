@@ -82,15 +82,12 @@ impl S3Access for Permissions {
 pub(crate) struct Store {
     pub(crate) addr: SocketAddr,
     asked: Arc<AtomicUsize>,
-    _dir: Arc<tempfile::TempDir>,
     _accepting: JoinSet<()>,
 }
 
 /// A server with the bucket `orders`.
 pub(crate) async fn start(keys: Keys) -> Store {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("orders")).unwrap();
-    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(dir.path()).unwrap());
+    let mut builder = S3ServiceBuilder::new(evenkeel_s3_server::Store::new(&["orders"]));
     builder.set_auth(keys);
     builder.set_access(Permissions);
     let service = builder.build();
@@ -117,7 +114,6 @@ pub(crate) async fn start(keys: Keys) -> Store {
     Store {
         addr,
         asked,
-        _dir: Arc::new(dir),
         _accepting: accepting,
     }
 }

@@ -29,7 +29,7 @@ fn s3(addr: SocketAddr, max_retries: usize) -> AmazonS3 {
     builder.with_http_connector(NoRedirects::new()).build().unwrap()
 }
 
-fn builder(url: &str, max_retries: usize, options: ClientOptions) -> AmazonS3Builder {
+pub(crate) fn builder(url: &str, max_retries: usize, options: ClientOptions) -> AmazonS3Builder {
     AmazonS3Builder::new()
         .with_endpoint(url)
         .with_bucket_name("orders")
@@ -147,6 +147,17 @@ async fn s3_on_moto_passes_the_suite() {
     let (class, _, _, tags) = crate::s3::kept(&S3::new(client, "orders"), key().as_str()).await;
     assert_eq!(class.as_deref(), Some("STANDARD_IA"));
     assert_eq!(tags, crate::s3::tags(&[("team", "a=b / c+d"), ("tier", "2")]));
+}
+
+#[tokio::test]
+async fn s3_on_our_server() {
+    let server = crate::s3s_server::start(&["orders"]).await;
+    let store = at(server.addr).listing_in_order();
+    store.warm_up().await.unwrap();
+    let claims = Claims::all().content_etags();
+    let claims = claims.without(Claim::ConditionalDelete, NO_CONDITIONAL_DELETE);
+    let report = objects::run("object_store, AmazonS3 on our server", &store, &claims).await;
+    tried::objects("`GenericStore`", "its `AmazonS3`, our own server", &report);
 }
 
 /// What `object_store` would drop without a word is refused.

@@ -14,6 +14,7 @@ mod gateways;
 mod gcs;
 mod gcs_server;
 mod generic;
+mod integration;
 #[path = "../../support/paced.rs"]
 mod paced;
 #[path = "../support/process.rs"]

@@ -1,4 +1,4 @@
-//! The adapter `S3` before a server that decides creates atomically, which s3s-fs does not.
+//! The adapter `S3` before moto, an independent peer.
 
 use crate::{
     faults::{Subject, key, overwrite},
@@ -126,6 +126,12 @@ fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvid
         connects_in_time: true,
         reads_s3_documents: true,
     }
+}
+
+#[tokio::test]
+async fn a_puts_terms_reach_our_server() {
+    let server = crate::s3s_server::start(&["orders"]).await;
+    what_a_put_says(S3::new(Client::from_conf(server.config().build()), "orders")).await;
 }
 
 #[tokio::test]
