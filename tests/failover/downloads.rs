@@ -10,6 +10,7 @@ use evenkeel::{
     Endpoint, Error, ErrorKind, ObjectClient, Replication,
     backfill::Backfill,
     client::object::{Download, Source},
+    ops::operator::Selector,
     provider::ObjectProvider,
     request::{
         Key, WriteId,
@@ -240,6 +241,23 @@ async fn a_download_goes_on_at_a_backfilled_copy_of_the_same_version_and_comes_b
             .collect();
         assert_eq!(served, ["home", "copy", "home"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_leaves_an_endpoint_that_the_operator_drains() {
+    let Cinema { client, home, .. } = cinema(Some("w1"), Some("w1")).await;
+    let mut download = client.get_stream("film").part_size(PART).concurrency(1).await.unwrap();
+    assert!(!download.is_possibly_stale());
+    download.next().await.unwrap().unwrap();
+    let drain = client
+        .operator()
+        .drain(Selector::endpoint("home"), "maintenance", secs(600));
+    drain.apply().unwrap();
+    home.forget();
+    rest(&mut download).await.unwrap();
+    assert_eq!(home.asked(), 0);
+    // A download that begins now is of the copy's version.
+    assert!(client.get_stream("film").await.unwrap().is_possibly_stale());
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ mod through;
 mod backfill;
 mod bodies;
 mod conformance;
+mod downloads;
 mod migration;
 mod outcome;
 #[path = "../support/paced.rs"]

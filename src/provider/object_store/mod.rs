@@ -136,7 +136,7 @@ pub struct GenericStore {
     untagged: bool,
     in_order: bool,
     passes: Passed,
-    conditions: Capability,
+    conditions: Capabilities,
     transport: Transport,
     /// The bucket exists: the store has given an answer about an object in it.
     is_there: Arc<AtomicBool>,
@@ -238,7 +238,7 @@ impl GenericStore {
     /// trusted without the call.
     #[must_use]
     pub fn trusting_conditions(mut self) -> Self {
-        self.conditions = Capability::Kept;
+        self.conditions = puts(Capability::Kept);
         self
     }
 
@@ -331,19 +331,34 @@ impl Passed {
 }
 
 /// Whether the store keeps to the conditions of a put, by the store's `Debug`.
-fn conditions(shown: &str) -> Capability {
+fn conditions(shown: &str) -> Capabilities {
     let is = |name: &str| shown.contains(name);
     let bucket = shown
         .split_once("bucket_endpoint: \"https://")
         .map_or("", |(_, rest)| rest);
     let host = bucket.split(['/', ':', '"']).next().unwrap_or_default();
-    let own = is("MicrosoftAzure {") || is("GoogleCloudStorage {") || is("LocalFileSystem {") || is("InMemory");
+    let own = is("MicrosoftAzure {") || is("GoogleCloudStorage {") || is("InMemory");
     if own {
-        Capability::Kept
+        puts(Capability::Kept)
+    } else if is("LocalFileSystem {") {
+        // Files have no compare-and-swap.
+        Capabilities {
+            create: Capability::Kept,
+            ..puts(Capability::Lacking)
+        }
     } else if is("AmazonS3 {") {
-        known::of(host).if_match
+        puts(known::of(host).if_match)
     } else {
-        Capability::Unknown
+        puts(Capability::Unknown)
+    }
+}
+
+/// The same for both conditions of a put. `object_store` has no conditional delete.
+const fn puts(capability: Capability) -> Capabilities {
+    Capabilities {
+        create: capability,
+        if_match: capability,
+        delete_if_match: Capability::Lacking,
     }
 }
 
@@ -532,9 +547,7 @@ impl ObjectProvider for GenericStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut puts = Capabilities::all(self.conditions);
-        puts.delete_if_match = Capability::Lacking;
-        puts
+        self.conditions
     }
 
     fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
@@ -597,7 +610,7 @@ mod tests {
             ("InMemory", Capability::Kept),
             ("HttpStore { client: .. }", Capability::Unknown),
         ] {
-            assert_eq!(conditions(shown), expected, "{shown}");
+            assert_eq!(conditions(shown), puts(expected), "{shown}");
         }
     }
 

@@ -86,6 +86,7 @@ pub struct Download {
     first: Option<Bytes>,
     delivered: u64,
     sources: Vec<Source>,
+    possibly_stale: bool,
 }
 
 /// Which endpoint gave which bytes.
@@ -187,6 +188,7 @@ impl DownloadCall {
             range,
             body,
             from,
+            possibly_stale,
         } = begun?;
         self.options.deadline = None;
         let key = cx.checked(self.key.clone())?;
@@ -205,6 +207,7 @@ impl DownloadCall {
             first: Some(body),
             delivered: 0,
             sources: vec![source],
+            possibly_stale,
         })
     }
 
@@ -265,6 +268,7 @@ impl DownloadCall {
                     return Err(error);
                 }
                 return Ok(First {
+                    possibly_stale: known.answer.possibly_stale,
                     from: known.answer.endpoint,
                     meta: known.meta,
                     range: 0..0,
@@ -280,6 +284,7 @@ impl DownloadCall {
             return Err(cx.nonsense());
         };
         Ok(First {
+            possibly_stale: answer.possibly_stale,
             from: answer.endpoint,
             meta: object.meta,
             range,
@@ -294,6 +299,7 @@ struct First {
     range: Range<u64>,
     body: Bytes,
     from: Option<Arc<str>>,
+    possibly_stale: bool,
 }
 
 impl IntoFuture for DownloadCall {
@@ -319,6 +325,11 @@ impl Download {
     /// Which endpoint gave which bytes so far. More than one entry: the download went on elsewhere.
     pub fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    /// The download is of the version that a copy had, which may lag behind the home.
+    pub const fn is_possibly_stale(&self) -> bool {
+        self.possibly_stale
     }
 
     fn note(&mut self, source: Source) {

@@ -12,7 +12,6 @@ use crate::{
         Key, LegKind, OpClass, bit,
         object::{ByteRange, ETag, Get, Object, ObjectMeta, ObjectRequest, ObjectResponse},
     },
-    stack::breaker::Admission,
     telemetry::Event,
 };
 use bytes::Bytes;
@@ -257,11 +256,9 @@ impl Shared {
         others != 0
     }
 
+    /// Whether calls go there: the breaker is closed, and the operator has not drained the endpoint.
     fn is_in_use(&self, endpoint: usize) -> bool {
-        let admission = self.core.engine.vitals[endpoint]
-            .breaker
-            .peek(OpClass::Read, clock::now());
-        !matches!(admission, Admission::Refuse { .. })
+        self.core.engine.operator.out_of_use(endpoint, OpClass::Read).is_none()
     }
 
     /// Waits until the budget grants another request, or the download's time is up.
