@@ -76,7 +76,9 @@ fn kind(
         Verdict::Answer => match (asked, status, code) {
             // Anything on the way can say so. A store names what it means.
             (Asked::Create, Some(409), _) if !is_named => Conflict,
-            (_, Some(409), _) | (Asked::Overwrite, Some(412), _) if !is_named => return (Failed, Verdict::Faulty),
+            (_, Some(409), _) | (Asked::Overwrite | Asked::Read, Some(412), _) if !is_named => {
+                return (Failed, Verdict::Faulty);
+            }
             (Asked::Create, ..) => AlreadyExists,
             (_, Some(304), _) => NotModified,
             (_, Some(416), _) | (_, _, Some("InvalidRange")) => RangeNotSatisfiable,

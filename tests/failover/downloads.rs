@@ -11,11 +11,12 @@ use evenkeel::{
     backfill::Backfill,
     client::object::{Download, Source},
     ops::operator::Selector,
-    provider::ObjectProvider,
+    provider::{ObjectProvider, ProviderError},
     request::{
         Key, WriteId,
-        object::{Delete, Put, PutMode},
+        object::{Delete, ETag, Get, Head, Object, ObjectMeta, Put, PutMode},
     },
+    stack::retry::Budget,
     telemetry::Event,
 };
 use futures_util::{StreamExt, TryStreamExt};
@@ -258,6 +259,194 @@ async fn a_download_leaves_an_endpoint_that_the_operator_drains() {
     assert_eq!(home.asked(), 0);
     // A download that begins now is of the copy's version.
     assert!(client.get_stream("film").await.unwrap().is_possibly_stale());
+}
+
+/// A store that gives weak tags, or none, and no write id.
+#[derive(Clone)]
+struct Vague(Store, Option<&'static str>);
+
+impl Vague {
+    fn blur(&self, mut meta: ObjectMeta) -> ObjectMeta {
+        meta.etag = self.1.map(|tag| ETag::new(tag, ""));
+        meta
+    }
+}
+
+impl ObjectProvider for Vague {
+    async fn get(&self, get: Get) -> Result<Object, ProviderError> {
+        let object = ObjectProvider::get(&self.0, get).await?;
+        Ok(Object::new(self.blur(object.meta), object.range, object.body))
+    }
+
+    async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
+        Ok(self.blur(ObjectProvider::head(&self.0, head).await?))
+    }
+
+    objects_through!(self.0: put delete list);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_whose_parts_prove_nothing_is_refused_before_its_first_byte() {
+    for (tag, id, refused) in [
+        (Some("W/\"1\""), None, true),
+        (None, None, true),
+        (Some("W/\"1\""), Some("w1"), false),
+        (None, Some("w1"), false),
+    ] {
+        let store = Store::new();
+        lay(&store, film(), id).await;
+        let client = ObjectClient::builder().endpoint(Endpoint::new("home", Vague(store.clone(), tag)));
+        let client = client.seed(7).build().unwrap();
+        match client.get_stream("film").part_size(PART).await {
+            Ok(mut download) => {
+                assert!(!refused, "{tag:?}");
+                assert!(rest(&mut download).await.unwrap() == film());
+            }
+            Err(error) => {
+                assert!(refused, "{tag:?}, {error}");
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            }
+        }
+        // One part needs no proof.
+        let mut start = client.get_stream("film").range(0..1_000).await.unwrap();
+        assert!(rest(&mut start).await.unwrap() == film()[..1_000]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_named_after_size_alone_proves_nothing() {
+    let (home, copy): (Store, Store) = (Store::new(), Store::new());
+    lay(&home, vec![1; SIZE], None).await;
+    let backfill = Backfill::objects(
+        Endpoint::new("home", Vague(home.clone(), None)),
+        Endpoint::new("copy", copy.memory.clone()),
+    );
+    assert!(backfill.run().await.unwrap().is_clean());
+    lay(&home, vec![2; SIZE], Some("w2")).await;
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", Vague(home.clone(), None)))
+        .endpoint(Endpoint::new("copy", copy).read_only())
+        .seed(7)
+        .build()
+        .unwrap();
+    let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    home.always(Trouble::Refused);
+    fails(&mut download).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suffix_is_of_one_version() {
+    let Cinema { client, home, .. } = cinema(Some("w1"), None).await;
+    // The object is replaced by a longer one between the question for its size and the question for its end.
+    home.then([Trouble::None, Trouble::Slow(ms(100))]);
+    let longer = home.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(ms(50)).await;
+        lay(&longer, vec![9; 2 * SIZE], Some("w2")).await;
+    });
+    let mut end = client.get_stream("film").suffix(1_000).await.unwrap();
+    assert!(rest(&mut end).await.unwrap() == [9; 1_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_waits_for_the_budget_and_not_for_ever() {
+    let home = Store::new();
+    lay(&home, film(), None).await;
+    let client = ObjectClient::builder().endpoint(Endpoint::new("home", home.clone()));
+    let client = client.budget(Budget::new(0.0, 0.0)).seed(7).build().unwrap();
+    let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    home.then([Trouble::Reset, Trouble::Reset]);
+    let began = Instant::now();
+    let error = fails(&mut download).await;
+    assert!(began.elapsed() < secs(15), "{:?}", began.elapsed());
+    assert!(error.to_string().contains("budget"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_endpoint_that_may_have_the_same_is_asked_and_each_once_in_a_round() {
+    let stores = [(); 4].map(|()| Store::new());
+    let [home, denies, other, same] = &stores;
+    lay(home, film(), Some("w1")).await;
+    lay(other, film(), Some("w2")).await;
+    lay(same, film(), Some("w1")).await;
+    let names = ["home", "denies", "other", "same"];
+    let endpoints = names.iter().zip(&stores);
+    let client = ObjectClient::builder()
+        .endpoints(
+            endpoints
+                .map(|(name, store)| Endpoint::new(*name, store.clone()))
+                .collect::<Vec<_>>(),
+        )
+        .replication(Replication::write_once())
+        .budget(Budget::new(1.0, 1_000.0))
+        .seed(7)
+        .build()
+        .unwrap();
+    let mut download = client.get_stream("film").part_size(PART).concurrency(1).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    home.always(Trouble::Refused);
+    denies.always(Trouble::Code("AccessDenied"));
+    stores.iter().for_each(Store::forget);
+    rest(&mut download).await.unwrap();
+    let asked = stores
+        .each_ref()
+        .map(|store| store.log().iter().filter(|asked| **asked == "get").count());
+    assert!(
+        asked[0] <= 3 && asked[1] <= 2 && asked[2] <= 2 && asked[3] >= 8,
+        "{asked:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_reader_cannot_outlast_the_deadline() {
+    let Cinema { client, home, .. } = cinema(Some("w1"), None).await;
+    let mut download = client
+        .get_stream("film")
+        .part_size(PART)
+        .concurrency(1)
+        .deadline(secs(2))
+        .await
+        .unwrap();
+    download.next().await.unwrap().unwrap();
+    tokio::time::sleep(secs(3)).await;
+    let before = home.asked();
+    let error = fails(&mut download).await;
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
+    assert!(error.to_string().contains("2 s"), "{error}");
+    assert_eq!(home.asked(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_home_with_an_open_breaker_is_asked_where_nobody_else_can_answer() {
+    let Cinema { client, home, copy, .. } = cinema(Some("w1"), None).await;
+    let mut download = client.get_stream("film").part_size(PART).concurrency(1).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    copy.always(Trouble::Refused);
+    home.always(Trouble::Refused);
+    for _ in 0..20 {
+        let _ = client.get("film").range(0..1).await;
+    }
+    home.heal();
+    let began = Instant::now();
+    rest(&mut download).await.unwrap();
+    assert!(began.elapsed() < secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_client_ends_its_downloads() {
+    let Cinema { client, .. } = cinema(Some("w1"), None).await;
+    let mut download = client.get_stream("film").part_size(PART).concurrency(1).await.unwrap();
+    download.next().await.unwrap().unwrap();
+    client.close();
+    while let Some(part) = download.next().await {
+        if let Err(error) = part {
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+            return;
+        }
+    }
+    panic!("it went on");
 }
 
 #[tokio::test(start_paused = true)]

@@ -172,6 +172,10 @@ impl<C: Clone, F: Ask<C>> Layered<C, F> {
                 return Poll::Ready(self.end(answer));
             }
             while let Poll::Ready(Some(tell)) = self.asked.poll_recv(cx) {
+                if tell.is_closed() {
+                    // The layer asked, and let go of it at once.
+                    continue;
+                }
                 // What a layer asked for before is over.
                 self.running = None;
                 self.result = None;

@@ -264,7 +264,9 @@ impl Version {
 pub(crate) fn is_copy_of(copy: &ObjectMeta, original: &ObjectMeta) -> bool {
     let id = copy.write_id.as_ref().map(WriteId::as_str);
     let named = id.and_then(|id| id.rsplit_once('.')).map(|(_, version)| version);
-    copy.size == original.size && named == Some(digest(&Version::of(original).text()).as_str())
+    // Without a strong tag, a version of the same size may pass for this one.
+    let is_named = original.etag.as_ref().is_some_and(|tag| tag.unfit().is_none());
+    is_named && copy.size == original.size && named == Some(digest(&Version::of(original).text()).as_str())
 }
 
 /// Whether the endpoint cannot name or keep the object. The endpoint says so, or its adapter does before anything is

@@ -48,6 +48,7 @@ use std::{
     time::Duration,
 };
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// The first part: small, so that the first bytes come as soon as those of a small object.
 const FIRST: u64 = 256 << 10;
@@ -56,6 +57,8 @@ const FIRST: u64 = 256 << 10;
 const PART: u64 = 8 << 20;
 /// How many parts are under way at a time: while one is consumed, the next one comes.
 const AT_ONCE: usize = 2;
+/// How often the beginning is tried again because the object has changed meanwhile.
+const CHANGES: usize = 4;
 /// A download without a deadline.
 pub(super) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -77,7 +80,8 @@ pub struct DownloadCall {
 /// bytes came before it. A download that ended well has delivered every byte of the range.
 ///
 /// Back-pressure: at most [`concurrency`](DownloadCall::concurrency) parts are held or under way. Nothing more is
-/// fetched while nobody reads. Cancel safety: dropping the download ends its requests at once.
+/// fetched while nobody reads. Parts are fetched by tasks of the tokio runtime in which the stream is polled. Cancel
+/// safety: dropping the download ends its requests at once.
 pub struct Download {
     shared: Arc<Shared>,
     parts: Parts,
@@ -109,17 +113,17 @@ impl Drop for Fetching {
 }
 
 impl Future for Fetching {
-    type Output = Result<(Bytes, Source), Error>;
+    /// `None`: the task's runtime has ended.
+    type Output = Option<Result<(Bytes, Source), Error>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        match ready!(Pin::new(&mut self.0).poll(cx)) {
-            Ok(ended) => Poll::Ready(ended),
+        Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
+            Ok(ended) => Some(ended),
             Err(failed) => match failed.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The runtime ends, and nobody will wait for this.
-                Err(_) => Poll::Pending,
+                Err(_) => None,
             },
-        }
+        })
     }
 }
 
@@ -147,7 +151,7 @@ impl DownloadCall {
         self.range(ByteRange::Suffix(bytes))
     }
 
-    /// Fetches the object only if it still has this tag. The endpoint that gave the tag is asked first.
+    /// Fetches the object only if it still has this tag. Only the endpoint that gave the tag is asked for the first part.
     pub fn if_match(mut self, tag: ETag) -> Self {
         self.if_match = Some(tag);
         self
@@ -175,7 +179,7 @@ impl DownloadCall {
 
     async fn begin(mut self) -> Result<Download, Error> {
         let total = self.options.deadline;
-        let ends = total.map(|total| clock::now() + total.min(LONGEST));
+        let ends = total.map(|total| (clock::now() + total.min(LONGEST), total));
         // The first bytes are a call like any other.
         let (cx, admitted) = enter(self.core.clone(), "get_stream", &self.options);
         let begun = match admitted {
@@ -195,6 +199,11 @@ impl DownloadCall {
         let home = from.as_deref().and_then(|name| self.core.engine.roster.index_of(name));
         let shared = Arc::new(Shared::new(self.core, self.options, ends, key, meta, home));
         let got = range.start + body.len() as u64;
+        if got < range.end && !shared.is_provable() {
+            let message = "the store gives neither a write id nor a strong ETag, so that parts of the object cannot be told from \
+                           parts of another one: use get";
+            return Err(cx.refuse(ErrorKind::Unsupported, message));
+        }
         let source = Source {
             range: range.start..got,
             endpoint: from.unwrap_or_else(|| "?".into()),
@@ -242,54 +251,65 @@ impl DownloadCall {
                 _ => Err(cx.nonsense()),
             }
         };
-        let (wanted, asked) = match &self.range {
-            None => (ByteRange::From(0), 0..first),
-            Some(ByteRange::Bounded(range)) => {
-                let end = range.end.min(range.start.saturating_add(first));
-                (ByteRange::Bounded(range.clone()), range.start..end)
-            }
-            Some(ByteRange::From(start)) => (ByteRange::From(*start), *start..start.saturating_add(first)),
-            Some(ByteRange::Suffix(bytes)) => {
-                let size = head().await?.meta.size;
-                let Some(range) = ByteRange::Suffix(*bytes).of(size) else {
-                    return Err(cx.refuse(ErrorKind::RangeNotSatisfiable, "the object is empty"));
-                };
-                let end = range.end.min(range.start + first);
-                (ByteRange::From(range.start), range.start..end)
-            }
-        };
-        let (object, answer) = match ask(asked.clone()).await {
-            Ok((ObjectResponse::Get(object), answer)) => (object, answer),
-            Ok(_) => return Err(cx.nonsense()),
-            // An empty object has no first bytes.
-            Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable && self.range.is_none() => {
-                let known = head().await?;
-                if known.meta.size > 0 {
-                    return Err(error);
+        // The object may be replaced between two questions about it, or copies may differ.
+        for _ in 0..CHANGES {
+            let (wanted, asked, size) = match &self.range {
+                None => (ByteRange::From(0), 0..first, None),
+                Some(ByteRange::Bounded(range)) => {
+                    let end = range.end.min(range.start.saturating_add(first));
+                    (ByteRange::Bounded(range.clone()), range.start..end, None)
                 }
-                return Ok(First {
-                    possibly_stale: known.answer.possibly_stale,
-                    from: known.answer.endpoint,
-                    meta: known.meta,
-                    range: 0..0,
-                    body: Bytes::new(),
-                });
+                Some(ByteRange::From(start)) => (ByteRange::From(*start), *start..start.saturating_add(first), None),
+                Some(ByteRange::Suffix(bytes)) => {
+                    let size = head().await?.meta.size;
+                    let Some(range) = ByteRange::Suffix(*bytes).of(size) else {
+                        return Err(cx.refuse(ErrorKind::RangeNotSatisfiable, "the object is empty"));
+                    };
+                    let end = range.end.min(range.start + first);
+                    (ByteRange::From(range.start), range.start..end, Some(size))
+                }
+            };
+            let (object, answer) = match ask(asked).await {
+                Ok((ObjectResponse::Get(object), answer)) => (object, answer),
+                Ok(_) => return Err(cx.nonsense()),
+                Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable && size.is_some() => continue,
+                // An empty object has no first bytes.
+                Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable && self.range.is_none() => {
+                    let known = head().await?;
+                    if known.meta.size > 0 {
+                        continue;
+                    }
+                    return Ok(First {
+                        possibly_stale: known.answer.possibly_stale,
+                        from: known.answer.endpoint,
+                        meta: known.meta,
+                        range: 0..0,
+                        body: Bytes::new(),
+                    });
+                }
+                Err(error) => return Err(error),
+            };
+            if size.is_some_and(|size| size != object.meta.size) {
+                continue;
             }
-            Err(error) => return Err(error),
-        };
-        let range = wanted
-            .of(object.meta.size)
-            .filter(|range| range.start == object.range.start);
-        let Some(range) = range.filter(|range| object.range.end <= range.end) else {
-            return Err(cx.nonsense());
-        };
-        Ok(First {
-            possibly_stale: answer.possibly_stale,
-            from: answer.endpoint,
-            meta: object.meta,
-            range,
-            body: object.body,
-        })
+            let range = wanted
+                .of(object.meta.size)
+                .filter(|range| range.start == object.range.start);
+            let Some(range) = range.filter(|range| object.range.end <= range.end) else {
+                return Err(cx.nonsense());
+            };
+            return Ok(First {
+                possibly_stale: answer.possibly_stale,
+                from: answer.endpoint,
+                meta: object.meta,
+                range,
+                body: object.body,
+            });
+        }
+        Err(cx.refuse(
+            ErrorKind::Unavailable,
+            "the object kept changing while the download began",
+        ))
     }
 }
 
@@ -351,13 +371,14 @@ impl Stream for Download {
             && let Some(range) = this.parts.next()
         {
             let fetch = this.shared.clone().fetch(range);
-            this.waiting.push_back(Fetching(tokio::spawn(fetch)));
+            this.waiting.push_back(Fetching(tokio::spawn(fetch.in_current_span())));
         }
         if let Some(first) = this.first.take().filter(|first| !first.is_empty()) {
             this.delivered += first.len() as u64;
             return Poll::Ready(Some(Ok(first)));
         }
-        match ready!(this.waiting.poll_next_unpin(cx)) {
+        let ended = ready!(this.waiting.poll_next_unpin(cx));
+        match ended.map(|ended| ended.unwrap_or_else(|| Err(this.shared.orphaned()))) {
             None => Poll::Ready(None),
             Some(Ok((bytes, source))) => {
                 this.note(source);

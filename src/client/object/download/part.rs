@@ -3,16 +3,18 @@ use crate::{
     call::{Aim, Context, Core, Error, Reply, enter, options::CallOptions},
     client::object::Objects,
     model::{
-        ErrorKind,
+        ErrorKind, Human,
         clock::{self, Instant},
     },
     provider::ProviderErrorKind,
     replicate::copy::is_copy_of,
     request::{
-        Key, LegKind, OpClass, bit,
+        Ended, Key, LegKind, OpClass, bit,
         object::{ByteRange, ETag, Get, Object, ObjectMeta, ObjectRequest, ObjectResponse},
     },
+    stack::timeout::Limit,
     telemetry::Event,
+    verdict::{Sent, Verdict},
 };
 use bytes::Bytes;
 use std::{
@@ -60,7 +62,8 @@ impl Parts {
 pub(super) struct Shared {
     core: Arc<Core<Objects>>,
     options: CallOptions,
-    ends: Option<Instant>,
+    /// When the whole download must end, and how long it had.
+    ends: Option<(Instant, Duration)>,
     key: Key,
     meta: ObjectMeta,
     home: Mutex<Home>,
@@ -71,7 +74,7 @@ pub(super) struct Shared {
 struct Home {
     endpoint: Option<usize>,
     tag: Option<ETag>,
-    /// Endpoints that have answered, and have other content or none.
+    /// Endpoints that have other content or none, or refuse the caller.
     unfit: u64,
 }
 
@@ -82,20 +85,34 @@ enum Got {
     /// The object is another one there, or is gone.
     Other,
     Failed(Reply<Objects>),
+    /// Nothing was asked: the budget, or the time for this part, is used up.
+    Withheld,
+}
+
+/// One part on its way.
+struct Attempting {
+    range: Range<u64>,
+    /// Whether the part was asked for already, so that asking again is extra load.
+    asked: bool,
+    /// Until when the part may wait for the budget.
+    patience: Instant,
+    /// The endpoints that were asked in this round.
+    tried: u64,
+    last: Option<Reply<Objects>>,
 }
 
 impl Shared {
     pub(super) fn new(
         core: Arc<Core<Objects>>,
         options: CallOptions,
-        ends: Option<Instant>,
+        ends: Option<(Instant, Duration)>,
         key: Key,
         meta: ObjectMeta,
         home: Option<usize>,
     ) -> Self {
         let home = Home {
             endpoint: home,
-            tag: meta.etag.clone(),
+            tag: meta.etag.clone().filter(|tag| tag.unfit().is_none()),
             unfit: 0,
         };
         Self {
@@ -112,67 +129,125 @@ impl Shared {
         &self.meta
     }
 
+    /// Whether a further part can be told from a part of another object.
+    pub(super) fn is_provable(&self) -> bool {
+        self.meta.write_id.is_some() || self.home().tag.is_some()
+    }
+
     /// Fetches one part. Counts as one call.
     pub(super) async fn fetch(self: Arc<Self>, range: Range<u64>) -> Result<(Bytes, Source), Error> {
         let left = self
             .ends
-            .map_or(LONGEST, |ends| ends.saturating_duration_since(clock::now()));
+            .map_or(LONGEST, |(ends, _)| ends.saturating_duration_since(clock::now()));
         let options = CallOptions {
             deadline: Some(left.max(Duration::from_nanos(1))),
             ..self.options.clone()
         };
         let (cx, admitted) = enter(self.core.clone(), "get_stream", &options);
         let fetched = match admitted {
+            Ok(()) if left.is_zero() => Err(self.late(&cx)),
             Ok(()) => self.part(&cx, range).await,
             Err((kind, message)) => Err(cx.refuse(kind, message)),
         };
+        let fetched = fetched.map_err(|error| match error.kind() {
+            ErrorKind::DeadlineExceeded => self.late(&cx),
+            _ => error,
+        });
         cx.ended(OpClass::Read, fetched.as_ref().err());
         fetched
     }
 
+    /// The download's own time is up. (A part knows only what was left of it.)
+    fn late(&self, cx: &Context<Objects>) -> Error {
+        let total = self.ends.map_or(LONGEST, |(_, total)| total);
+        let message = format!("the download's deadline of {} ran out", Human(total));
+        cx.refuse(ErrorKind::DeadlineExceeded, message)
+    }
+
+    /// The runtime in which the download began has ended.
+    pub(super) fn orphaned(&self) -> Error {
+        let (cx, _) = enter(self.core.clone(), "get_stream", &self.options);
+        cx.refuse(
+            ErrorKind::Unavailable,
+            "the runtime that fetched the download has ended",
+        )
+    }
+
     async fn part(&self, cx: &Arc<Context<Objects>>, range: Range<u64>) -> Result<(Bytes, Source), Error> {
-        let mut last = None;
+        let mut this = Attempting {
+            range,
+            asked: false,
+            patience: clock::now() + self.core.deadline,
+            tried: 0,
+            last: None,
+        };
         for round in 0..ROUNDS {
             if round > 0 {
                 let most = (PAUSE * 2_u32.pow(round - 1)).min(LONGEST_PAUSE);
-                // Both ends: others that lost the same endpoint come back at another time.
+                // With jitter: others that lost the same endpoint come back at another time.
                 if cx.pause(most).await.is_err() {
                     break;
                 }
             }
-            let home = self.home();
-            if let Some(endpoint) = home.endpoint
-                && (last.is_none() || self.granted(cx).await)
-                && (self.is_in_use(endpoint) || !self.may_move(cx, &home))
-            {
-                match self.ask(cx, &range, Some(endpoint), &home, last.is_some()).await {
-                    Got::Same(object, _) => return Ok(self.delivered(cx, object, range, endpoint)),
-                    Got::Other => return Err(self.replaced(cx)),
-                    Got::Failed(reply) if cx.ends_with(&reply) => return Err(cx.fail(reply)),
-                    Got::Failed(reply) => last = Some(reply),
-                }
+            if self.core.engine.is_closed() {
+                return Err(cx.refuse(ErrorKind::Closed, "the client is closed"));
             }
+            this.tried = 0;
             let mut home = self.home();
-            while self.may_move(cx, &home) && (last.is_none() || self.granted(cx).await) {
-                match self.ask(cx, &range, None, &home, last.is_some()).await {
+            let mut at_home = home.endpoint.filter(|endpoint| self.is_in_use(*endpoint));
+            loop {
+                // The home, if it is in use; then all others that may have the same; then the home in any case.
+                let at = match at_home.take() {
+                    Some(endpoint) => Some(endpoint),
+                    None if self.others(cx, &home) & !this.tried != 0 => None,
+                    None => match home.endpoint.filter(|endpoint| this.tried & bit(*endpoint) == 0) {
+                        Some(endpoint) => Some(endpoint),
+                        None => break,
+                    },
+                };
+                match self.ask(cx, &mut this, at, &home).await {
                     Got::Same(object, endpoint) => {
-                        self.moves(&home, endpoint, &object, range.start);
-                        return Ok(self.delivered(cx, object, range, endpoint));
+                        if at.is_none() {
+                            self.moves(&home, endpoint, &object, this.range.start);
+                        }
+                        let endpoint = cx.name(endpoint);
+                        let range = this.range;
+                        return Ok((object.body, Source { range, endpoint }));
                     }
-                    // Noted as unfit: the next one is asked.
-                    Got::Other => home = self.home(),
-                    Got::Failed(reply) if cx.ends_with(&reply) => return Err(cx.fail(reply)),
+                    Got::Other if at.is_some() => return Err(self.replaced(cx)),
+                    Got::Other => {}
+                    Got::Withheld => {
+                        return Err(match this.last {
+                            Some(reply) => {
+                                reply.record().note_withheld();
+                                cx.fail(reply)
+                            }
+                            None => cx.refuse(ErrorKind::Unavailable, "the retry budget is used up"),
+                        });
+                    }
                     Got::Failed(reply) => {
-                        last = Some(reply);
-                        break;
+                        if cx.ends_with(&reply) {
+                            return Err(cx.fail(reply));
+                        }
+                        if at.is_none() && reply.record().picked() == 0 {
+                            // None of them takes a call now.
+                            this.tried |= !home.endpoint.map_or(0, bit);
+                        }
+                        if let (true, Some(endpoint)) = (is_lasting(&reply), reply.endpoint()) {
+                            self.note_unfit(endpoint);
+                        }
+                        this.last = Some(reply);
                     }
                 }
+                home = self.home();
             }
-            if clock::now() >= cx.deadline {
+            let home = self.home();
+            let hopeless = home.endpoint.is_none_or(|endpoint| home.unfit & bit(endpoint) != 0);
+            if clock::now() >= cx.deadline || (hopeless && self.others(cx, &home) == 0) {
                 break;
             }
         }
-        Err(match last {
+        Err(match this.last {
             Some(reply) => cx.fail(reply),
             None => cx.refuse(
                 ErrorKind::Unavailable,
@@ -181,79 +256,81 @@ impl Shared {
         })
     }
 
-    /// Sends one request, without the stack's own retries: at this endpoint, or at any that may have the same content.
-    async fn ask(
-        &self,
-        cx: &Arc<Context<Objects>>,
-        range: &Range<u64>,
-        at: Option<usize>,
-        home: &Home,
-        again: bool,
-    ) -> Got {
+    /// Sends one request, without the stack's own retries: at this endpoint, or at any other that may have the same
+    /// content and was not tried in this round.
+    async fn ask(&self, cx: &Arc<Context<Objects>>, this: &mut Attempting, at: Option<usize>, home: &Home) -> Got {
+        let paid = this.asked;
+        if paid && !self.granted(cx, this.patience).await {
+            return Got::Withheld;
+        }
         let get = Get {
-            range: Some(ByteRange::Bounded(range.clone())),
+            range: Some(ByteRange::Bounded(this.range.clone())),
             if_match: at.and(home.tag.clone()),
             ..Get::new(self.key.clone())
         };
+        let length = this.range.end - this.range.start;
+        // Silence and a crawl end an attempt long before; this bound holds while nothing is learnt.
+        let longest = self.core.deadline + Duration::from_secs_f64(length as f64 / Limit::LEAST_RATE);
         let aim = Aim {
             pin: at,
-            barred: if at.is_none() {
-                home.unfit | home.endpoint.map_or(0, bit)
-            } else {
-                0
+            barred: match at {
+                Some(_) => 0,
+                None => home.unfit | this.tried | home.endpoint.map_or(0, bit),
             },
-            kind: if again { LegKind::Retry } else { LegKind::First },
+            kind: if paid { LegKind::Retry } else { LegKind::First },
+            deadline: Some(clock::now() + longest),
             spent: self.core.retry.max_attempts.saturating_sub(1),
             ..Aim::default()
         };
         let reply = cx.ask(ObjectRequest::Get(get), aim).await;
-        let endpoint = reply.endpoint();
-        match reply.refusal() {
-            Some(ProviderErrorKind::PreconditionFailed | ProviderErrorKind::RangeNotSatisfiable) if at.is_some() => {
-                return Got::Other;
-            }
-            Some(ProviderErrorKind::NotFound) if at.is_some() => return Got::Other,
-            Some(ProviderErrorKind::NotFound | ProviderErrorKind::RangeNotSatisfiable) => {
-                self.note_unfit(endpoint);
-                return Got::Other;
-            }
-            _ => {}
+        if reply.record().attempts() > 0 {
+            this.asked = true;
+        } else if paid {
+            cx.give_back();
         }
-        match reply.result {
-            Ok(ObjectResponse::Get(object)) if self.is_same(&object, at.and(home.tag.as_ref()), range) => {
-                match endpoint {
-                    Some(endpoint) => Got::Same(object, endpoint),
-                    None => Got::Other,
-                }
-            }
-            Ok(_) if at.is_some() => Got::Other,
-            Ok(_) => {
+        this.tried |= reply.record().picked() | at.map_or(0, bit);
+        use ProviderErrorKind::{NotFound, PreconditionFailed, RangeNotSatisfiable};
+        let endpoint = reply.endpoint();
+        let is_other = match (&reply.result, endpoint) {
+            (Ok(ObjectResponse::Get(object)), Some(_)) => !self.is_same(object, &this.range),
+            (Ok(_), _) => true,
+            (Err(_), _) => matches!(
+                reply.refusal(),
+                Some(NotFound | PreconditionFailed | RangeNotSatisfiable)
+            ),
+        };
+        if is_other {
+            if let (None, Some(endpoint)) = (at, endpoint) {
                 self.note_unfit(endpoint);
-                Got::Other
             }
-            Err(_) => Got::Failed(reply),
+            return Got::Other;
+        }
+        match (reply.result, endpoint) {
+            (Ok(ObjectResponse::Get(object)), Some(endpoint)) => Got::Same(object, endpoint),
+            (result, _) => Got::Failed(Reply {
+                result,
+                call: reply.call,
+            }),
         }
     }
 
     /// Whether these are the same object's bytes, provably: by the write id, which may name the version that was copied,
     /// or by the tag at its own endpoint.
-    fn is_same(&self, object: &Object, tag: Option<&ETag>, range: &Range<u64>) -> bool {
+    fn is_same(&self, object: &Object, range: &Range<u64>) -> bool {
         let by_id = self.meta.write_id.is_some() && object.meta.write_id == self.meta.write_id;
         let by_copy = is_copy_of(&object.meta, &self.meta) || is_copy_of(&self.meta, &object.meta);
         // A tag has its endpoint's name in it.
-        let found = object.meta.etag.as_ref();
-        let by_tag = found.is_some() && (found == tag || found == self.meta.etag.as_ref());
-        let length = range.end - range.start;
+        let found = object.meta.etag.as_ref().filter(|tag| tag.unfit().is_none());
+        let by_tag = found.is_some() && (found == self.home().tag.as_ref() || found == self.meta.etag.as_ref());
         (by_id || by_tag || by_copy)
             && object.meta.size == self.meta.size
             && object.range == *range
-            && object.body.len() as u64 == length
+            && object.body.len() as u64 == range.end - range.start
     }
 
-    /// Whether another endpoint may have the same content, as far as is known.
-    fn may_move(&self, cx: &Context<Objects>, home: &Home) -> bool {
-        let others = cx.reach(self.core.permitted()) & !home.unfit & !home.endpoint.map_or(0, bit);
-        others != 0
+    /// The other endpoints that may have the same content, as far as is known.
+    fn others(&self, cx: &Context<Objects>, home: &Home) -> u64 {
+        cx.reach(self.core.permitted()) & !home.unfit & !home.endpoint.map_or(0, bit)
     }
 
     /// Whether calls go there: the breaker is closed, and the operator has not drained the endpoint.
@@ -261,10 +338,11 @@ impl Shared {
         self.core.engine.operator.out_of_use(endpoint, OpClass::Read).is_none()
     }
 
-    /// Waits until the budget grants another request, or the download's time is up.
-    async fn granted(&self, cx: &Context<Objects>) -> bool {
+    /// Waits until the budget grants another request. Who would begin anew would fetch everything again, so a download
+    /// waits for as long as a call may take.
+    async fn granted(&self, cx: &Context<Objects>, patience: Instant) -> bool {
         while !cx.may_ask_more(OpClass::Read) {
-            if cx.pause(PAUSE).await.is_err() {
+            if clock::now() >= patience || cx.pause(PAUSE).await.is_err() {
                 return false;
             }
         }
@@ -275,9 +353,9 @@ impl Shared {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note_unfit(&self, endpoint: Option<usize>) {
+    fn note_unfit(&self, endpoint: usize) {
         let mut home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
-        home.unfit |= endpoint.map_or(u64::MAX, bit);
+        home.unfit |= bit(endpoint);
     }
 
     /// The download goes on at this endpoint, unless another part has moved it meanwhile.
@@ -287,7 +365,7 @@ impl Shared {
             return;
         }
         home.endpoint = Some(to);
-        home.tag.clone_from(&object.meta.etag);
+        home.tag = object.meta.etag.clone().filter(|tag| tag.unfit().is_none());
         drop(home);
         let roster = &self.core.engine.roster;
         self.core.verifier.reporter(to).report(Event::DownloadResumed {
@@ -297,17 +375,26 @@ impl Shared {
         });
     }
 
-    fn delivered(&self, cx: &Context<Objects>, object: Object, range: Range<u64>, endpoint: usize) -> (Bytes, Source) {
-        let endpoint = cx.name(endpoint);
-        (object.body, Source { range, endpoint })
-    }
-
     fn replaced(&self, cx: &Context<Objects>) -> Error {
         cx.refuse(
             ErrorKind::PreconditionFailed,
             "the object was replaced or removed while it was downloaded",
         )
     }
+}
+
+/// Whether asking the same endpoint again would end the same way: it refuses the caller or the request.
+fn is_lasting(reply: &Reply<Objects>) -> bool {
+    let legs = reply.record().legs();
+    let last = legs.iter().rev().find_map(|leg| match leg.ended {
+        Some(Ended::Judged(outcome)) => Some(outcome),
+        Some(Ended::Abandoned(_)) | None => None,
+    });
+    last.is_some_and(|outcome| match outcome.verdict {
+        Verdict::Caller => true,
+        Verdict::Denied => outcome.sent == Sent::Maybe && !outcome.credential,
+        _ => false,
+    })
 }
 
 #[cfg(test)]
