@@ -234,8 +234,8 @@ impl GenericStore {
     }
 
     /// For a store that is known to keep to creates and to If-Match on puts, so that nobody needs to ask the store; see
-    /// `S3::trusting_conditions`. `InMemory`, `LocalFileSystem`, and Amazon's, Microsoft's and Google's own stores are
-    /// trusted without the call.
+    /// `S3::trusting_conditions`. `InMemory`, and Amazon's, Microsoft's and Google's own stores are trusted without the
+    /// call, and `LocalFileSystem` with creates: files have no If-Match.
     #[must_use]
     pub fn trusting_conditions(mut self) -> Self {
         self.conditions = puts(Capability::Kept);
