@@ -89,7 +89,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`credentials`] | fetches tokens before they expire, and keeps the valid ones when the token service fails |
-//! | [`backfill`] | brings existing data to a standby: resumable, verified, never overwriting |
+//! | [`backfill`] | brings existing data to a standby: resumable, verified, never overwriting. A [download](ObjectClient::get_stream) goes on at its copies |
 //! | [`endpoint`] | what you declare about an endpoint, and the hard constraints on where data may go |
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of outcomes, and how to judge a client of your own |
 //! | [`operator`](ops::operator) | what a person on call can order: drain (all calls, or writes only), force, freeze failback, shadow |
@@ -156,6 +156,8 @@
 //! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
 //! | `drill` | [`drill`]: past outages as data, the fault layer and the fault proxy that play them, a guard for drills in production; includes `http` |
 //! | `testing` | [`testing`]: the contract probe for layers, the conformance suites for stores and tables |
+//!
+//! Instants in signatures are tokio's, so that a test with paused time can run all of it.
 //!
 //! The minimum Rust is 1.94.1, the minimum of the AWS SDK.
 //!

@@ -78,7 +78,8 @@ impl Timeline {
         Ok(Self::with(Some(scenario), seed, Some(guard)))
     }
 
-    /// One rule for a test: a drill that has started, and lasts a year. Its seed is 0.
+    /// One rule for a test: a drill that has started, and lasts a year. Its seed is 0. Nobody can know yet which endpoints
+    /// there will be: a rule for an endpoint that does not exist befalls no call.
     ///
     /// # Errors
     /// If the rule makes no sense.

@@ -1,12 +1,15 @@
 //! The state of a client at one moment.
 //!
 //! ```
-//! use evenkeel::{Endpoint, ObjectClient, provider::Memory, request::OpClass};
+//! use evenkeel::{Endpoint, ObjectClient, provider::Memory, request::OpClass, stack::breaker::State};
 //!
 //! let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build().unwrap();
 //! let snapshot = client.snapshot();
 //! assert_eq!(snapshot.viable(OpClass::Read).count(), 1);
-//! assert_eq!(snapshot.endpoints[0].in_flight, 0);
+//! let here = snapshot.endpoint("here").unwrap();
+//! assert_eq!(here.in_flight, 0);
+//! let reads = here.classes.iter().find(|class| class.class == OpClass::Read).unwrap();
+//! assert_eq!(reads.breaker, State::Closed);
 //! ```
 
 use crate::{
@@ -39,6 +42,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The endpoint of this name.
+    pub fn endpoint(&self, name: &str) -> Option<&EndpointSnapshot> {
+        self.endpoints.iter().find(|endpoint| endpoint.profile.name() == name)
+    }
+
     /// Sets the gauges `evenkeel_breaker_state`, `evenkeel_share`, `evenkeel_in_flight` and `evenkeel_budget`, which
     /// [`telemetry`](crate::telemetry) describes. Call `publish` where your service is scraped, or from a timer: nothing
     /// else sets the gauges.

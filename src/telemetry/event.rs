@@ -85,7 +85,7 @@ pub enum Event {
         endpoint: Arc<str>,
         /// The name of the endpoint that served the download before, if known.
         left: Option<Arc<str>>,
-        /// The object's byte at which it goes on.
+        /// Where the part begins that moved first. `Download::sources` has the exact bytes of each endpoint.
         at: u64,
     },
     /// The operator has given an order.

@@ -205,7 +205,7 @@ async fn a_download_goes_on_only_where_the_content_is_provably_the_same() {
 
 /// The film has a write id or is a foreign object, and is replaced after it was copied or not.
 #[tokio::test(start_paused = true)]
-async fn a_download_goes_on_at_a_backfilled_copy_of_the_same_version_and_comes_back() {
+async fn a_download_goes_on_at_a_backfilled_copy_of_the_same_version() {
     for (id, replaced) in [(Some("w1"), false), (None, false), (Some("w1"), true), (None, true)] {
         let Cinema { client, home, copy, .. } = cinema(id, None).await;
         copy.memory
@@ -365,7 +365,7 @@ async fn a_download_waits_for_the_budget_and_not_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_endpoint_that_may_have_the_same_is_asked_and_each_once_in_a_round() {
+async fn every_candidate_is_asked_once_in_a_round() {
     let stores = [(); 4].map(|()| Store::new());
     let [home, denies, other, same] = &stores;
     lay(home, film(), Some("w1")).await;
@@ -396,6 +396,23 @@ async fn every_endpoint_that_may_have_the_same_is_asked_and_each_once_in_a_round
     assert!(
         asked[0] <= 3 && asked[1] <= 2 && asked[2] <= 2 && asked[3] >= 8,
         "{asked:?}"
+    );
+}
+
+/// Two parts are under way when the home falls silent: the second does not go back to it.
+#[tokio::test(start_paused = true)]
+async fn parts_under_way_do_not_ask_a_silent_home_again() {
+    let Cinema { client, home, .. } = cinema(Some("w1"), Some("w1")).await;
+    let mut download = client.get_stream("film").part_size(PART).concurrency(2).await.unwrap();
+    home.always(Trouble::Hang);
+    home.forget();
+    let began = Instant::now();
+    rest(&mut download).await.unwrap();
+    let asked = home.log().iter().filter(|asked| **asked == "get").count();
+    assert!(
+        asked <= 2 && began.elapsed() < ms(2_500),
+        "{asked} gets, {:?}",
+        began.elapsed()
     );
 }
 
@@ -537,7 +554,7 @@ async fn a_deadline_ends_the_whole_download() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_stops_holds_no_more_than_its_parts_and_one_who_leaves_none() {
+async fn an_idle_reader_holds_its_parts_and_a_dropped_download_none() {
     let Cinema { client, home, .. } = cinema(Some("w1"), None).await;
     let mut download = client.get_stream("film").part_size(PART).concurrency(3).await.unwrap();
     download.next().await.unwrap().unwrap();

@@ -76,7 +76,7 @@ fn no_module_uses_a_higher_module() {
     );
 }
 
-/// The parts of one top-level module, its own file among them.
+/// The parts of one top-level module, its own file among them. Files within one part may know each other.
 #[test]
 fn no_module_has_circular_parts() {
     let source = Source::read();

@@ -5,8 +5,7 @@
 //! ```
 //!
 //! It is read from the source, with all features on: items in public modules, what these re-export, variants, fields, and the public
-//! methods of types, those too that a macro of ours writes. Not listed: the traits that a type implements,
-//! the fields of tuples and of variants, a trait's types and constants.
+//! methods of types, those too that a macro of ours writes. Not listed: the traits that a type implements.
 
 use crate::source::{Public, Source};
 use std::{collections::BTreeSet, env, fs, path::Path};

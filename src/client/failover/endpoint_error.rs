@@ -98,6 +98,7 @@ pub(crate) type AsError<E> = fn(&E) -> &(dyn Error + 'static);
 #[diagnostic::on_unimplemented(
     message = "a call cannot carry the error `{Self}`",
     label = "`{Self}` is no `std::error::Error`, and holds none",
+    note = "a `Box<dyn Error>`: make it `Box<dyn Error + Send + Sync>`, and end the closure with `Ok::<_, evenkeel::BoxError>(value)`",
     note = "an error of your own: implement `std::error::Error` for it",
     note = "a `String`, or anything else that `Box<dyn Error + Send + Sync>` can be made of: `.map_err(evenkeel::verdict::AnyError::new)` at the end of the closure"
 )]

@@ -13,16 +13,6 @@
 //! a share of faults that is small again. The retry budget (10 %) can just repair 8 % of faults; nothing repairs a
 //! write that may have been applied. A neighbour that fails alike, or is as slow, shows that the cause lies elsewhere:
 //! in the requests, or on this side.
-//!
-//! ```
-//! use evenkeel::stack::route::neighbours::{Neighbour, left};
-//! use evenkeel::request::OpClass;
-//!
-//! let ill = Neighbour { faults: 0.17, whole: true, ..Neighbour::default() };
-//! let well = Neighbour { faults: 0.0, ..ill };
-//! assert_eq!(left(&[ill, well], OpClass::Read, 0), 0b01);
-//! assert_eq!(left(&[ill, ill], OpClass::Read, 0), 0);
-//! ```
 
 use crate::request::{OpClass, bit};
 use std::time::Duration;
@@ -98,6 +88,18 @@ mod tests {
             p99: Some(Duration::from_millis(p99)),
             whole: true,
         }
+    }
+
+    #[test]
+    fn an_ill_endpoint_is_left_only_beside_a_well_one() {
+        let ill = Neighbour {
+            faults: 0.17,
+            whole: true,
+            ..Neighbour::default()
+        };
+        let well = Neighbour { faults: 0.0, ..ill };
+        assert_eq!(left(&[ill, well], OpClass::Read, 0), 0b01);
+        assert_eq!(left(&[ill, ill], OpClass::Read, 0), 0);
     }
 
     #[test]

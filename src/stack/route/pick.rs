@@ -1,15 +1,4 @@
 //! The choice, pure: the known state of each endpoint goes in, one index comes out.
-//!
-//! ```
-//! use evenkeel::stack::route::pick::{Candidate, choose};
-//!
-//! let well = |index, tier| Candidate { index, tier, share: 1.0, admitted: 1.0, cost: 1.0 };
-//! assert_eq!(choose(&[well(0, 0), well(1, 1)], 0.99), Some(0)); // the first tier takes everything
-//!
-//! let back = Candidate { share: 0.5, ..well(0, 0) }; // half up its ramp
-//! assert_eq!(choose(&[back, well(1, 1)], 0.69), Some(0)); // it takes 1.4 × 0.5 = 70 %
-//! assert_eq!(choose(&[back, well(1, 1)], 0.71), Some(1)); // the rest spills
-//! ```
 
 /// Envoy's over-provisioning factor: a tier keeps all its traffic until under 1/1.4 = 71 % of the tier is healthy. The
 /// rest of the tier is assumed to have that much room.
@@ -127,6 +116,26 @@ mod tests {
             }
         }
         counts
+    }
+
+    #[test]
+    fn a_tier_on_its_ramp_spills_what_it_cannot_bear() {
+        let well = |index, tier| Candidate {
+            index,
+            tier,
+            share: 1.0,
+            admitted: 1.0,
+            cost: 1.0,
+        };
+        // The first tier takes everything.
+        assert_eq!(choose(&[well(0, 0), well(1, 1)], 0.99), Some(0));
+        // Half up its ramp it takes 1.4 × 0.5 = 70 %, and the rest spills.
+        let back = Candidate {
+            share: 0.5,
+            ..well(0, 0)
+        };
+        assert_eq!(choose(&[back, well(1, 1)], 0.69), Some(0));
+        assert_eq!(choose(&[back, well(1, 1)], 0.71), Some(1));
     }
 
     #[test]

@@ -76,6 +76,9 @@ pub struct DownloadCall {
 
 /// An object's bytes under way: a stream of [`Bytes`], in order, each byte once.
 ///
+/// How fast a download leaves an endpoint that falls silent is the attempt's limit: 1 s until the client has learnt how
+/// fast the endpoint is, or [`attempt_limit`](DownloadCall::attempt_limit). Only the first part is hedged.
+///
 /// The stream ends after the last byte, or after an error. An error's [`delivered`](Error::delivered) says how many
 /// bytes came before it. A download that ended well has delivered every byte of the range.
 ///
@@ -172,8 +175,9 @@ impl DownloadCall {
     }
 
     call_setters! {
-        deadline: "How long the download may take, from now to its last byte. Default: no limit, as nobody knows how large an \
-                   object is; an attempt that stalls or crawls is left all the same.",
+        deadline: "How long the download may take, from now to its last byte. Default: no limit, because nobody knows how large \
+                   an object is. An attempt that stalls or crawls is left all the same, and a part that no endpoint gives \
+                   ends the download after about five seconds.",
         pin: "Only this endpoint."
     }
 

@@ -24,8 +24,8 @@ use std::{
 };
 
 /// How often a part is asked for at the endpoint that has it, before the download fails. The waits between double from
-/// [`PAUSE`], so that an endpoint that restarts has about ten seconds.
-const ROUNDS: u32 = 8;
+/// [`PAUSE`], with full jitter, so that an endpoint that restarts has five seconds on average.
+const ROUNDS: u32 = 9;
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
