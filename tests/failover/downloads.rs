@@ -572,3 +572,21 @@ async fn an_idle_reader_holds_its_parts_and_a_dropped_download_none() {
         .sum();
     assert_eq!(in_flight, 0);
 }
+
+/// Twenty readers at an endpoint that takes two requests at a time: busy, and well.
+#[tokio::test(start_paused = true)]
+async fn downloads_at_a_busy_endpoint_wait_for_their_turn() {
+    let home = Store::new();
+    lay(&home, film(), None).await;
+    home.always(Trouble::Slow(ms(20)));
+    let endpoint = Endpoint::new("home", home.clone()).max_in_flight(2);
+    let client = ObjectClient::builder().endpoint(endpoint).seed(7).build().unwrap();
+    let readers = (0..20).map(|_| async {
+        let mut download = client.get_stream("film").part_size(PART).await?;
+        rest(&mut download).await
+    });
+    for all in futures_util::future::join_all(readers).await {
+        let all = all.unwrap_or_else(|error| panic!("{error}"));
+        assert!(all == film());
+    }
+}

@@ -121,3 +121,22 @@ async fn an_object_replaced_over_sockets_is_never_mixed() {
         assert_eq!(error.delivered(), Some(all.len() as u64), "{error}");
     }
 }
+
+/// Healthy and only slow, a part for longer than any limit that small reads have taught: nothing is fetched twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_healthy_server_is_not_left() {
+    let (client, home, copy) = cinema().await;
+    for _ in 0..30 {
+        client.get("film").range(0..100).await.unwrap();
+    }
+    home.inner.set_rate(Some(400 << 10));
+    let (before, at_the_copy) = (
+        home.inner.count(Operation::GetObject),
+        copy.inner.count(Operation::GetObject),
+    );
+    let mut download = client.get_stream("film").part_size(PART).concurrency(1).await.unwrap();
+    assert!(rest(&mut download).await.unwrap() == film());
+    // 256 KiB, 512, and three of 768.
+    assert_eq!(home.inner.count(Operation::GetObject) - before, 5);
+    assert_eq!(copy.inner.count(Operation::GetObject), at_the_copy);
+}
