@@ -120,6 +120,14 @@ impl<P: Protocol> Reply<P> {
         error.is_some_and(|error: &ProviderError| error.outcome().credential)
     }
 
+    /// How the last attempt that was judged ended.
+    pub(crate) fn last_outcome(&self) -> Option<Outcome> {
+        self.record().legs().into_iter().rev().find_map(|leg| match leg.ended {
+            Some(Ended::Judged(outcome)) => Some(outcome),
+            Some(Ended::Abandoned(_)) | None => None,
+        })
+    }
+
     /// The endpoint that gave this answer.
     pub(crate) fn endpoint(&self) -> Option<usize> {
         let wanted = match self.refusal() {
@@ -194,11 +202,7 @@ impl<P: Protocol> Context<P> {
 
     /// Whether the last outcome of this pass is final in that sense.
     pub(crate) fn ends_with(&self, reply: &Reply<P>) -> bool {
-        let last = reply.record().legs().into_iter().rev().find_map(|leg| match leg.ended {
-            Some(Ended::Judged(outcome)) => Some(outcome),
-            Some(Ended::Abandoned(_)) | None => None,
-        });
-        last.is_some_and(|outcome| self.is_final(outcome))
+        reply.last_outcome().is_some_and(|outcome| self.is_final(outcome))
     }
 
     /// Whether the call may send a request beyond those that it needs.

@@ -9,7 +9,7 @@ use crate::{
     provider::ProviderErrorKind,
     replicate::copy::is_copy_of,
     request::{
-        Ended, Key, LegKind, OpClass, bit,
+        Key, LegKind, OpClass, bit,
         object::{ByteRange, ETag, Get, Object, ObjectMeta, ObjectRequest, ObjectResponse},
     },
     stack::timeout::Limit,
@@ -385,12 +385,7 @@ impl Shared {
 
 /// Whether asking the same endpoint again would end the same way: it refuses the caller or the request.
 fn is_lasting(reply: &Reply<Objects>) -> bool {
-    let legs = reply.record().legs();
-    let last = legs.iter().rev().find_map(|leg| match leg.ended {
-        Some(Ended::Judged(outcome)) => Some(outcome),
-        Some(Ended::Abandoned(_)) | None => None,
-    });
-    last.is_some_and(|outcome| match outcome.verdict {
+    reply.last_outcome().is_some_and(|outcome| match outcome.verdict {
         Verdict::Caller => true,
         Verdict::Denied => outcome.sent == Sent::Maybe && !outcome.credential,
         _ => false,
