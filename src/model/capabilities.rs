@@ -1,4 +1,4 @@
-/// What a store is known to do with the conditions of a write.
+/// What a store can do, as far as is known: with the conditions of a write, and beyond plain objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -8,6 +8,59 @@ pub struct Capabilities {
     pub if_match: Capability,
     /// A delete is refused where the tag has changed ([`Delete::if_match`](crate::request::object::Delete::if_match)).
     pub delete_if_match: Capability,
+    /// The completion of an upload is refused on the same conditions as a put
+    /// ([`CompleteUpload::mode`](crate::request::object::CompleteUpload::mode)).
+    pub complete_if: Capability,
+    /// How the store takes an object in parts. `None`: it does not.
+    pub parts: Option<PartRule>,
+    /// Whether the store copies objects on its own side.
+    pub copy: bool,
+    /// Whether the adapter can presign URLs.
+    pub presign: bool,
+    /// Whether a listing shows the objects' write ids.
+    pub listed_ids: bool,
+}
+
+/// What a store asks of an upload's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct PartRule {
+    /// The least length of each part but the last, in bytes.
+    pub least: u64,
+    /// The greatest length of a part, in bytes.
+    pub most: u64,
+    /// The most parts of one upload.
+    pub count: u32,
+    /// Whether all parts but the last must have the same length.
+    pub equal: bool,
+}
+
+impl PartRule {
+    /// Amazon S3's rule: 5 MiB to 5 GiB, at most 10,000 parts, of any lengths.
+    pub const S3: Self = Self {
+        least: 5 << 20,
+        most: 5 << 30,
+        count: 10_000,
+        equal: false,
+    };
+
+    /// The same rule with these bounds of a part's length.
+    #[must_use]
+    pub const fn lengths(self, least: u64, most: u64) -> Self {
+        Self { least, most, ..self }
+    }
+
+    /// The same rule with this bound of the number of parts.
+    #[must_use]
+    pub const fn count(self, count: u32) -> Self {
+        Self { count, ..self }
+    }
+
+    /// The same rule for parts of equal length.
+    #[must_use]
+    pub const fn equal(self) -> Self {
+        Self { equal: true, ..self }
+    }
 }
 
 /// Whether a store keeps to a condition.
@@ -24,12 +77,47 @@ pub enum Capability {
 }
 
 impl Capabilities {
-    /// All three the same.
+    /// All conditions the same, and nothing beyond plain objects.
     pub const fn all(capability: Capability) -> Self {
         Self {
             create: capability,
             if_match: capability,
             delete_if_match: capability,
+            complete_if: capability,
+            parts: None,
+            copy: false,
+            presign: false,
+            listed_ids: false,
+        }
+    }
+
+    /// The same, of a store that takes objects in such parts.
+    #[must_use]
+    pub const fn with_parts(self, rule: PartRule) -> Self {
+        Self {
+            parts: Some(rule),
+            ..self
+        }
+    }
+
+    /// The same, of a store that copies objects on its own side.
+    #[must_use]
+    pub const fn with_copy(self) -> Self {
+        Self { copy: true, ..self }
+    }
+
+    /// The same, of an adapter that can presign URLs.
+    #[must_use]
+    pub const fn with_presign(self) -> Self {
+        Self { presign: true, ..self }
+    }
+
+    /// The same, of a store whose listings show write ids.
+    #[must_use]
+    pub const fn with_listed_ids(self) -> Self {
+        Self {
+            listed_ids: true,
+            ..self
         }
     }
 
@@ -38,6 +126,7 @@ impl Capabilities {
             Conditional::Create => self.create,
             Conditional::IfMatch => self.if_match,
             Conditional::DeleteIfMatch => self.delete_if_match,
+            Conditional::Complete => self.complete_if,
         }
     }
 }
@@ -48,16 +137,23 @@ pub enum Conditional {
     Create,
     IfMatch,
     DeleteIfMatch,
+    /// The completion of an upload, as a create or on a tag.
+    Complete,
 }
 
 impl Conditional {
-    pub(crate) const ALL: [Self; 3] = [Self::Create, Self::IfMatch, Self::DeleteIfMatch];
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 4] = [Self::Create, Self::IfMatch, Self::DeleteIfMatch, Self::Complete];
+
+    /// Those that a store is asked about.
+    pub(crate) const ASKED: [Self; 3] = [Self::Create, Self::IfMatch, Self::DeleteIfMatch];
 
     pub(crate) const fn shift(self) -> u8 {
         match self {
             Self::Create => 0,
             Self::IfMatch => 2,
             Self::DeleteIfMatch => 4,
+            Self::Complete => 6,
         }
     }
 
@@ -67,6 +163,7 @@ impl Conditional {
             Self::Create => "creates",
             Self::IfMatch => "If-Match",
             Self::DeleteIfMatch => "If-Match on deletes",
+            Self::Complete => "conditions on completed uploads",
         }
     }
 }

@@ -16,7 +16,7 @@ mod not_loaded;
 mod orders;
 
 pub(crate) use capabilities::Conditional;
-pub use capabilities::{Capabilities, Capability};
+pub use capabilities::{Capabilities, Capability, PartRule};
 pub use cause::Cause;
 pub use error_kind::ErrorKind;
 pub(crate) use human::Human;

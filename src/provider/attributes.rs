@@ -1,6 +1,6 @@
 use super::{ProviderError, ProviderErrorKind};
 use crate::{
-    request::object::{Attributes, ByteRange, ETag, Put, PutMode, WriteId},
+    request::object::{Attributes, ByteRange, ETag, PartTag, Put, PutMode, WriteId},
     verdict::{Outcome, Sent, Verdict},
 };
 
@@ -22,10 +22,43 @@ const METADATA_BYTES: usize = 2048;
 /// [`ProviderErrorKind::Invalid`](super::ProviderErrorKind::Invalid), with what is wrong. For a tag that can never
 /// match, [`Unsupported`](super::ProviderErrorKind::Unsupported).
 pub fn check(put: &Put) -> Result<(), ProviderError> {
-    if let PutMode::IfMatch(tag) = &put.mode {
-        check_condition(tag)?;
+    check_mode(&put.mode)?;
+    check_attributes(&put.attributes, put.write_id.as_ref())
+}
+
+/// Checks the attributes of an upload or a copy, as [`check`] does those of a put.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_attributes(attributes: &Attributes, write_id: Option<&WriteId>) -> Result<(), ProviderError> {
+    wrong(attributes, write_id).map_or(Ok(()), |wrong| Err(invalid(wrong)))
+}
+
+/// Checks the condition of a write: a tag in it must be one that can hold.
+///
+/// # Errors
+/// As [`check_condition`].
+pub fn check_mode(mode: &PutMode) -> Result<(), ProviderError> {
+    match mode {
+        PutMode::IfMatch(tag) => check_condition(tag),
+        PutMode::Create | PutMode::Overwrite => Ok(()),
     }
-    wrong(&put.attributes, put.write_id.as_ref()).map_or(Ok(()), |wrong| Err(invalid(wrong)))
+}
+
+/// Checks the parts of a completion: at least one, ascending, each number once.
+///
+/// # Errors
+/// [`ProviderErrorKind::Invalid`](super::ProviderErrorKind::Invalid), with what is wrong.
+pub fn check_parts(parts: &[PartTag]) -> Result<(), ProviderError> {
+    if parts.is_empty() {
+        return Err(invalid("an upload needs at least one part"));
+    }
+    match parts.is_sorted_by(|a, b| a.number < b.number) && parts[0].number > 0 {
+        true => Ok(()),
+        false => Err(invalid(
+            "the parts of an upload must be in the order of their numbers, from 1, each number once",
+        )),
+    }
 }
 
 /// What no store takes.
@@ -33,9 +66,18 @@ pub(crate) fn wrong(attributes: &Attributes, write_id: Option<&WriteId>) -> Opti
     let Attributes {
         content_type,
         cache_control,
+        content_disposition,
+        content_encoding,
+        content_language,
         metadata,
     } = attributes;
-    let values = [("content type", content_type), ("cache control", cache_control)];
+    let values = [
+        ("content type", content_type),
+        ("cache control", cache_control),
+        ("content disposition", content_disposition),
+        ("content encoding", content_encoding),
+        ("content language", content_language),
+    ];
     let values = values.iter().filter_map(|(what, value)| Some((*what, value.as_ref()?)));
     let values = values.chain(metadata.values().map(|value| ("metadata value", value)));
     for (what, value) in values {
@@ -73,17 +115,8 @@ pub fn check_condition(tag: &ETag) -> Result<(), ProviderError> {
 }
 
 /// The attributes that a store gave back, and the write id, which is taken out of the metadata.
-#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs"))]
-pub(crate) fn received(
-    content_type: Option<&str>,
-    cache_control: Option<&str>,
-    metadata: impl IntoIterator<Item = (String, String)>,
-) -> (Attributes, Option<WriteId>) {
-    let mut attributes = Attributes {
-        content_type: content_type.map(str::to_owned),
-        cache_control: cache_control.map(str::to_owned),
-        metadata: metadata.into_iter().collect(),
-    };
+#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
+pub(crate) fn received(mut attributes: Attributes) -> (Attributes, Option<WriteId>) {
     let write_id = attributes.metadata.remove(WriteId::METADATA_KEY).map(WriteId::new);
     (attributes, write_id)
 }

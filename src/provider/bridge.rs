@@ -12,13 +12,15 @@ use crate::{
     request::{
         Call, Key,
         object::{
-            Delete, ETag, Get, Head, List, ListEntry, ListPage, Object, ObjectMeta, ObjectRequest, ObjectResponse, Put,
-            PutAnswer, PutMode, Terms,
+            AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, ETag, Get, Head, List, ListEntry, ListPage,
+            ListUploads, Object, ObjectMeta, ObjectRequest, ObjectResponse, PartTag, Presign, PresignedUrl, Put,
+            PutAnswer, PutMode, PutPart, Terms, UploadId, UploadPage,
         },
     },
 };
 use std::{
     any::Any,
+    collections::BTreeMap,
     fmt,
     future::Future,
     pin::Pin,
@@ -72,15 +74,19 @@ impl AnyObjectProvider {
     /// Applies what was found of the store to a request.
     fn heed(&self, request: &mut ObjectRequest) -> Result<(), ProviderError> {
         let (condition, tag) = match request {
-            ObjectRequest::Put(put) => match &mut put.mode {
-                PutMode::Create => (Conditional::Create, None),
-                PutMode::IfMatch(tag) => (Conditional::IfMatch, Some(tag)),
-                PutMode::Overwrite => return Ok(()),
-            },
-            ObjectRequest::Delete(delete) if delete.if_match.is_some() => {
-                (Conditional::DeleteIfMatch, delete.if_match.as_mut())
+            ObjectRequest::Put(Put { mode, .. }) | ObjectRequest::Copy(Copy { mode, .. }) => of_a_put(mode),
+            ObjectRequest::CompleteUpload(complete) => {
+                let (condition, tag) = of_a_put(&mut complete.mode);
+                (condition.map(|_| Conditional::Complete), tag)
+            }
+            ObjectRequest::Delete(delete) => {
+                let tag = delete.if_match.as_mut();
+                (tag.is_some().then_some(Conditional::DeleteIfMatch), tag)
             }
             _ => return Ok(()),
+        };
+        let Some(condition) = condition else {
+            return Ok(());
         };
         if self.found.is_lacking(condition) {
             let found = format!(
@@ -89,8 +95,13 @@ impl AnyObjectProvider {
             );
             return Err(ProviderError::unsupported(found));
         }
+        // A store reads a tag in one way, on uploads as on puts.
+        let as_read = match condition {
+            Conditional::Complete => Conditional::IfMatch,
+            other => other,
+        };
         if let Some(tag) = tag
-            && self.found.is_unquoted(condition)
+            && self.found.is_unquoted(as_read)
         {
             *tag = tag.unquoted();
         }
@@ -121,6 +132,15 @@ impl AnyObjectProvider {
     /// See [`ObjectProvider::hosts`].
     pub fn hosts(&self) -> Option<Vec<Host>> {
         self.store.hosts()
+    }
+}
+
+/// The condition of a put, and the tag in it.
+const fn of_a_put(mode: &mut PutMode) -> (Option<Conditional>, Option<&mut ETag>) {
+    match mode {
+        PutMode::Create => (Some(Conditional::Create), None),
+        PutMode::IfMatch(tag) => (Some(Conditional::IfMatch), Some(tag)),
+        PutMode::Overwrite => (None, None),
     }
 }
 
@@ -156,6 +176,49 @@ impl ObjectProvider for AnyObjectProvider {
             ObjectResponse::List(page) => Ok(page),
             _ => Err(another()),
         }
+    }
+
+    async fn begin_upload(&self, begin: BeginUpload) -> Result<UploadId, ProviderError> {
+        match self.send(ObjectRequest::BeginUpload(begin)).await? {
+            ObjectResponse::BeginUpload(id) => Ok(id),
+            _ => Err(another()),
+        }
+    }
+
+    async fn put_part(&self, part: PutPart) -> Result<PartTag, ProviderError> {
+        match self.send(ObjectRequest::PutPart(part)).await? {
+            ObjectResponse::PutPart(tag) => Ok(tag),
+            _ => Err(another()),
+        }
+    }
+
+    async fn complete_upload(&self, complete: CompleteUpload) -> Result<PutAnswer, ProviderError> {
+        match self.send(ObjectRequest::CompleteUpload(complete)).await? {
+            ObjectResponse::CompleteUpload(answer) => Ok(answer),
+            _ => Err(another()),
+        }
+    }
+
+    async fn abort_upload(&self, abort: AbortUpload) -> Result<(), ProviderError> {
+        self.send(ObjectRequest::AbortUpload(abort)).await.map(drop)
+    }
+
+    async fn list_uploads(&self, list: ListUploads) -> Result<UploadPage, ProviderError> {
+        match self.send(ObjectRequest::ListUploads(list)).await? {
+            ObjectResponse::ListUploads(page) => Ok(page),
+            _ => Err(another()),
+        }
+    }
+
+    async fn copy(&self, copy: Copy) -> Result<PutAnswer, ProviderError> {
+        match self.send(ObjectRequest::Copy(copy)).await? {
+            ObjectResponse::Copy(answer) => Ok(answer),
+            _ => Err(another()),
+        }
+    }
+
+    async fn presign(&self, presign: Presign) -> Result<PresignedUrl, ProviderError> {
+        self.store.presign(presign).await
     }
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
@@ -220,6 +283,7 @@ trait ErasedObjects: Erased<ObjectRequest, ObjectResponse> {
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError>;
     fn capabilities(&self) -> Capabilities;
     fn check_key(&self, key: &Key) -> Result<(), ProviderError>;
+    fn presign(&self, presign: Presign) -> BoxFuture<'_, Result<PresignedUrl, ProviderError>>;
 }
 
 impl<P: ObjectProvider> ErasedObjects for P {
@@ -233,6 +297,14 @@ impl<P: ObjectProvider> ErasedObjects for P {
 
     fn check_key(&self, key: &Key) -> Result<(), ProviderError> {
         ObjectProvider::check_key(self, key)
+    }
+
+    fn presign(&self, presign: Presign) -> BoxFuture<'_, Result<PresignedUrl, ProviderError>> {
+        Box::pin(async move {
+            let key = presign.key.clone();
+            let signed = ObjectProvider::presign(self, presign).await;
+            signed.map_err(|error| error.without([key.as_str()]))
+        })
     }
 }
 
@@ -268,6 +340,38 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
                 of_the_prefix(&prefix, page.entries.iter().map(ListEntry::name))?;
                 Ok(ObjectResponse::List(page))
             }),
+            ObjectRequest::BeginUpload(begin) => Box::pin(async move {
+                let key = begin.key.clone();
+                let begun = self.begin_upload(begin).await.map(ObjectResponse::BeginUpload);
+                begun.map_err(|error| error.without([key.as_str()]))
+            }),
+            ObjectRequest::PutPart(part) => Box::pin(async move {
+                let (key, upload) = (part.key.clone(), part.upload.clone());
+                let stored = self.put_part(part).await.map(ObjectResponse::PutPart);
+                stored.map_err(|error| error.without([key.as_str(), upload.as_str()]))
+            }),
+            ObjectRequest::CompleteUpload(complete) => Box::pin(async move {
+                let (key, upload) = (complete.key.clone(), complete.upload.clone());
+                let completed = self.complete_upload(complete).await;
+                let completed = completed.map(ObjectResponse::CompleteUpload);
+                completed.map_err(|error| error.without([key.as_str(), upload.as_str()]))
+            }),
+            ObjectRequest::AbortUpload(abort) => Box::pin(async move {
+                let (key, upload) = (abort.key.clone(), abort.upload.clone());
+                let aborted = self.abort_upload(abort).await.map(|()| ObjectResponse::AbortUpload);
+                aborted.map_err(|error| error.without([key.as_str(), upload.as_str()]))
+            }),
+            ObjectRequest::ListUploads(list) => Box::pin(async move {
+                let prefix = list.prefix.clone();
+                let page = self.list_uploads(list).await?;
+                of_the_prefix(&prefix, page.uploads.iter().map(|open| &*open.key))?;
+                Ok(ObjectResponse::ListUploads(page))
+            }),
+            ObjectRequest::Copy(copy) => Box::pin(async move {
+                let (from, to) = (copy.from.clone(), copy.to.clone());
+                let copied = self.copy(copy).await.map(ObjectResponse::Copy);
+                copied.map_err(|error| error.without([from.as_str(), to.as_str()]))
+            }),
         }
     }
 
@@ -284,7 +388,7 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
 ///
 /// The bridge adds the endpoint's name to the tags of an answer. The bridge shows a tag only to the endpoint that gave
 /// the tag: it drops a foreign If-None-Match (the full object is a right answer), and refuses a foreign or weak
-/// If-Match. The bridge reduces the [terms](Put::terms) of a put to those of its endpoint, and first asks the adapter
+/// If-Match. The bridge reduces the [terms](Put::terms) of a write to those of its endpoint, and first asks the adapter
 /// about them.
 #[derive(Clone, Debug)]
 pub struct ObjectService {
@@ -317,6 +421,7 @@ impl Service<Call<ObjectRequest>> for ObjectService {
         match &mut request {
             ObjectRequest::Get(get) => get.progress = progress,
             ObjectRequest::Put(put) => put.progress = progress,
+            ObjectRequest::PutPart(part) => part.progress = progress,
             _ => {}
         }
         let answer = self.show(&mut request).and_then(|()| self.provider.begin(request));
@@ -341,12 +446,18 @@ impl ObjectService {
                 }
             }
             ObjectRequest::Put(put) => {
-                terms::narrow(put, &self.endpoint);
-                // The client has asked at its door; who speaks to the stack directly has not.
-                if !put.terms.is_empty() {
-                    ObjectProvider::check_terms(&self.provider, &put.terms)?;
-                }
-                if let PutMode::IfMatch(tag) = &put.mode {
+                self.narrow(&mut put.terms, &mut put.terms_at)?;
+                self.fit(&put.mode)?;
+            }
+            ObjectRequest::BeginUpload(begin) => self.narrow(&mut begin.terms, &mut begin.terms_at)?,
+            ObjectRequest::CompleteUpload(complete) => {
+                self.narrow(&mut complete.terms, &mut complete.terms_at)?;
+                self.fit(&complete.mode)?;
+            }
+            ObjectRequest::Copy(copy) => {
+                self.narrow(&mut copy.terms, &mut copy.terms_at)?;
+                self.fit(&copy.mode)?;
+                if let Some(tag) = &copy.if_match {
                     fit_for_a_condition(tag, foreign(tag))?;
                 }
             }
@@ -358,6 +469,27 @@ impl ObjectService {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Reduces the terms of a write to those of this endpoint. The client has asked about them at its door; who speaks
+    /// to the stack directly has not.
+    fn narrow(
+        &self,
+        terms: &mut Arc<Terms>,
+        at: &mut Arc<BTreeMap<Arc<str>, Arc<Terms>>>,
+    ) -> Result<(), ProviderError> {
+        terms::narrow(terms, at, &self.endpoint);
+        match terms.is_empty() {
+            true => Ok(()),
+            false => ObjectProvider::check_terms(&self.provider, terms),
+        }
+    }
+
+    fn fit(&self, mode: &PutMode) -> Result<(), ProviderError> {
+        match mode {
+            PutMode::IfMatch(tag) => fit_for_a_condition(tag, tag.endpoint() != &*self.endpoint),
+            PutMode::Create | PutMode::Overwrite => Ok(()),
+        }
     }
 }
 
@@ -420,12 +552,13 @@ fn signed(response: ObjectResponse, endpoint: &Arc<str>) -> ObjectResponse {
     };
     match response {
         ObjectResponse::Put(answer) => ObjectResponse::Put(PutAnswer { etag: tag(answer.etag) }),
+        ObjectResponse::CompleteUpload(answer) => ObjectResponse::CompleteUpload(PutAnswer { etag: tag(answer.etag) }),
+        ObjectResponse::Copy(answer) => ObjectResponse::Copy(PutAnswer { etag: tag(answer.etag) }),
         ObjectResponse::Get(object) => ObjectResponse::Get(Object {
             meta: meta(object.meta),
             ..object
         }),
         ObjectResponse::Head(head) => ObjectResponse::Head(meta(head)),
-        ObjectResponse::Delete => ObjectResponse::Delete,
         ObjectResponse::List(page) => ObjectResponse::List(ListPage {
             entries: page
                 .entries
@@ -437,5 +570,6 @@ fn signed(response: ObjectResponse, endpoint: &Arc<str>) -> ObjectResponse {
                 .collect(),
             ..page
         }),
+        untagged => untagged,
     }
 }

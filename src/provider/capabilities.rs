@@ -1,22 +1,22 @@
 use super::{Capabilities, Capability, Conditional};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// What was found of a store by asking the store. This takes precedence over the adapter's word.
 ///
 /// Two bits per condition (0: nothing was found). Above them is one bit for each of the two conditions with a tag: the
 /// store wants the tag without quotes.
 #[derive(Debug, Default)]
-pub(super) struct Found(AtomicU8);
+pub(super) struct Found(AtomicU16);
 
-const KEPT: u8 = 1;
-const LACKING: u8 = 2;
-const BOTH: u8 = 3;
+const KEPT: u16 = 1;
+const LACKING: u16 = 2;
+const BOTH: u16 = 3;
 
-const fn unquoted(condition: Conditional) -> u8 {
+const fn unquoted(condition: Conditional) -> u16 {
     match condition {
-        Conditional::Create => 0,
-        Conditional::IfMatch => 1 << 6,
-        Conditional::DeleteIfMatch => 1 << 7,
+        Conditional::Create | Conditional::Complete => 0,
+        Conditional::IfMatch => 1 << 8,
+        Conditional::DeleteIfMatch => 1 << 9,
     }
 }
 
@@ -33,6 +33,8 @@ impl Found {
             create: of(Conditional::Create),
             if_match: of(Conditional::IfMatch),
             delete_if_match: of(Conditional::DeleteIfMatch),
+            complete_if: of(Conditional::Complete),
+            ..said
         }
     }
 
@@ -54,7 +56,7 @@ impl Found {
         };
         let form = if without_quotes { unquoted(condition) } else { 0 };
         let others = !(BOTH << condition.shift() | unquoted(condition));
-        let noted = |old: u8| Some(old & others | value << condition.shift() | form);
+        let noted = |old: u16| Some(old & others | value << condition.shift() | form);
         let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, noted);
     }
 }
@@ -74,7 +76,7 @@ mod tests {
         for condition in Conditional::ALL {
             for (capability, without_quotes) in [
                 (Capability::Lacking, false),
-                (Capability::Kept, condition != Conditional::Create),
+                (Capability::Kept, unquoted(condition) != 0),
             ] {
                 found.note(condition, capability, without_quotes);
                 found.note(condition, Capability::Unknown, false);

@@ -92,9 +92,11 @@ pub use self::object_store::GenericStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{Redis, RedisVerdicts};
 pub(crate) use crate::model::Conditional;
-pub use crate::model::{Capabilities, Capability, ProviderError, ProviderErrorKind};
+pub use crate::model::{Capabilities, Capability, PartRule, ProviderError, ProviderErrorKind};
 pub(crate) use attributes::wrong as attributes_wrong;
-pub use attributes::{check as check_put, check_condition, check_match, check_range};
+pub use attributes::{
+    check as check_put, check_attributes, check_condition, check_match, check_mode, check_parts, check_range,
+};
 #[cfg(feature = "_aws")]
 pub use aws::AwsVerdicts;
 #[cfg(feature = "azure_core")]
@@ -123,7 +125,10 @@ pub use verdicts::ObjectVerdicts;
 
 use crate::endpoint::Host;
 use crate::request::Key;
-use crate::request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, Terms};
+use crate::request::object::{
+    AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, Get, Head, List, ListPage, ListUploads, Object, ObjectMeta,
+    PartTag, Presign, PresignedUrl, Put, PutAnswer, PutPart, Terms, UploadId, UploadPage,
+};
 use std::future::Future;
 
 /// A store of objects, as an adapter presents it.
@@ -171,6 +176,66 @@ pub trait ObjectProvider: Send + Sync + 'static {
     /// Fetches one page of a listing.
     fn list(&self, list: List) -> impl Future<Output = Result<ListPage, ProviderError>> + Send;
 
+    /// Begins an upload. The five methods of uploads belong together: an adapter that has them says so with
+    /// [`Capabilities::parts`]. By default all five refuse.
+    ///
+    /// The object appears when the upload is [completed](Self::complete_upload), whole, with the attributes, the terms
+    /// and the write id with which the upload began.
+    fn begin_upload(&self, begin: BeginUpload) -> impl Future<Output = Result<UploadId, ProviderError>> + Send {
+        let _ = begin;
+        async { Err(no_parts()) }
+    }
+
+    /// Stores one part. A part that is sent again under its number replaces the earlier one. Parts arrive in any order
+    /// and side by side. If the upload is gone, the error is [`ProviderErrorKind::UploadGone`].
+    fn put_part(&self, part: PutPart) -> impl Future<Output = Result<PartTag, ProviderError>> + Send {
+        let _ = part;
+        async { Err(no_parts()) }
+    }
+
+    /// Makes the object of an upload visible, on the condition of [`CompleteUpload::mode`]; a condition that the store
+    /// cannot keep is refused before anything is sent. A refused condition leaves the upload as it is, or ends it. If
+    /// the upload is gone, which may be because an earlier attempt completed it, the error is
+    /// [`ProviderErrorKind::UploadGone`]; an answer as at first is right, too.
+    fn complete_upload(
+        &self,
+        complete: CompleteUpload,
+    ) -> impl Future<Output = Result<PutAnswer, ProviderError>> + Send {
+        let _ = complete;
+        async { Err(no_parts()) }
+    }
+
+    /// Gives an upload up, and frees what its parts occupy. Succeeds if the upload is gone.
+    fn abort_upload(&self, abort: AbortUpload) -> impl Future<Output = Result<(), ProviderError>> + Send {
+        let _ = abort;
+        async { Err(no_parts()) }
+    }
+
+    /// Fetches one page of the uploads that were begun, and neither completed nor given up.
+    fn list_uploads(&self, list: ListUploads) -> impl Future<Output = Result<UploadPage, ProviderError>> + Send {
+        let _ = list;
+        async { Err(no_parts()) }
+    }
+
+    /// Copies an object within the store, on the store's side: see [`Capabilities::copy`]. The copy has the attributes,
+    /// the terms and the write id of the request, and none of the source's. An object that the store cannot copy in one
+    /// request is refused as [`ProviderError::unsupported`] before anything is sent. The default refuses.
+    fn copy(&self, copy: Copy) -> impl Future<Output = Result<PutAnswer, ProviderError>> + Send {
+        let _ = copy;
+        async {
+            Err(ProviderError::unsupported(
+                "this store cannot copy objects on its own side",
+            ))
+        }
+    }
+
+    /// Makes a URL with which somebody without credentials can fetch or store the object: see
+    /// [`Capabilities::presign`]. Sends nothing, but may load credentials. The default refuses.
+    fn presign(&self, presign: Presign) -> impl Future<Output = Result<PresignedUrl, ProviderError>> + Send {
+        let _ = presign;
+        async { Err(ProviderError::unsupported("this store has no presigned URLs")) }
+    }
+
     /// Checks whether this provider can keep these terms of a put. The client calls this before anything is sent, for
     /// every endpoint that the put may go to. The provider must not drop any term. The default refuses all terms, which
     /// is right for an adapter that does not read [`Put::terms`].
@@ -210,4 +275,8 @@ pub trait ObjectProvider: Send + Sync + 'static {
     fn warm_up(&self) -> impl Future<Output = Result<(), ProviderError>> + Send {
         async { Ok(()) }
     }
+}
+
+fn no_parts() -> ProviderError {
+    ProviderError::unsupported("this store does not take objects in parts")
 }

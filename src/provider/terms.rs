@@ -1,8 +1,9 @@
 use super::{ProviderError, ProviderErrorKind};
 use crate::{
-    request::object::{Encryption, Put, Terms},
+    request::object::{Encryption, Terms},
     verdict::{Outcome, Sent, Verdict},
 };
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The most tags that AWS and Azure take.
 const TAGS: usize = 10;
@@ -73,12 +74,12 @@ pub(super) fn none(terms: &Terms) -> Result<(), ProviderError> {
     Err(ProviderError::unsupported(what))
 }
 
-/// Reduces the terms of `put` to the terms of this endpoint.
-pub(super) fn narrow(put: &mut Put, endpoint: &str) {
-    if let Some(here) = put.terms_at.get(endpoint) {
-        put.terms = here.clone();
+/// Reduces the terms of a write to the terms of this endpoint.
+pub(super) fn narrow(terms: &mut Arc<Terms>, at: &mut Arc<BTreeMap<Arc<str>, Arc<Terms>>>, endpoint: &str) {
+    if let Some(here) = at.get(endpoint) {
+        *terms = here.clone();
     }
-    put.terms_at = Default::default();
+    *at = Arc::default();
 }
 
 /// Tags as a query string, the form in which stores receive them. `None`: there are none.

@@ -18,6 +18,7 @@ mod errors;
 pub mod kv;
 pub mod objects;
 mod refused;
+pub mod uploads;
 
 pub use errors::error;
 pub use refused::Refused;

@@ -10,3 +10,4 @@ mod kv;
 mod tower;
 #[path = "../support/tried.rs"]
 mod tried;
+mod uploads;

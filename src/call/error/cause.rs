@@ -105,7 +105,7 @@ const fn of_provider(error: &ProviderError) -> ErrorKind {
         ProviderErrorKind::RangeNotSatisfiable => ErrorKind::RangeNotSatisfiable,
         ProviderErrorKind::Denied => ErrorKind::Denied,
         ProviderErrorKind::Throttled | ProviderErrorKind::Full => ErrorKind::Throttled,
-        ProviderErrorKind::Conflict => ErrorKind::Unavailable,
+        ProviderErrorKind::Conflict | ProviderErrorKind::UploadGone => ErrorKind::Unavailable,
         ProviderErrorKind::Invalid => ErrorKind::Rejected,
         ProviderErrorKind::Unsupported => ErrorKind::Unsupported,
         ProviderErrorKind::Failed => of_verdict(error.outcome().verdict),

@@ -6,10 +6,16 @@ use crate::{
     provider::{AnyObjectProvider, Capabilities, Conditional, ObjectProvider, ObjectService, ProviderError},
     request::{
         Key, OpClass, WriteId,
-        object::{ByteRange, ETag, Head, List, ListEntry, ObjectRequest, ObjectResponse, Put, PutMode},
+        object::{
+            ByteRange, CompleteUpload, Copy, ETag, Head, List, ListEntry, ObjectRequest, ObjectResponse, Put, PutMode,
+        },
     },
 };
 use std::sync::Arc;
+
+/// How many times as fast as bytes on the wire a store assembles an object of its parts, at least: 5 GiB at 64 MiB/s
+/// take 80 s.
+const ASSEMBLED: u64 = 64;
 
 /// The protocol of an [`ObjectClient`].
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +39,10 @@ impl Protocol for Objects {
     fn bytes(request: &ObjectRequest) -> u64 {
         match request {
             ObjectRequest::Put(put) => put.body.len() as u64,
+            ObjectRequest::PutPart(part) => part.body.len() as u64,
+            // Nothing passes through here, but the store takes its time.
+            ObjectRequest::Copy(copy) => copy.size,
+            ObjectRequest::CompleteUpload(complete) => complete.size() / ASSEMBLED,
             ObjectRequest::Get(get) => match &get.range {
                 Some(ByteRange::Bounded(range)) => range.end.saturating_sub(range.start),
                 Some(ByteRange::Suffix(bytes)) => *bytes,
@@ -60,7 +70,9 @@ impl Protocol for Objects {
 
     fn accepted(response: ObjectResponse) -> Option<Option<ETag>> {
         match response {
-            ObjectResponse::Put(answer) => Some(answer.etag),
+            ObjectResponse::Put(answer) | ObjectResponse::CompleteUpload(answer) | ObjectResponse::Copy(answer) => {
+                Some(answer.etag)
+            }
             ObjectResponse::Delete => Some(None),
             _ => None,
         }
@@ -79,7 +91,12 @@ impl Protocol for Objects {
             ObjectRequest::Get(get) => Some(get.key.as_str()),
             ObjectRequest::Head(head) => Some(head.key.as_str()),
             ObjectRequest::Delete(delete) => Some(delete.key.as_str()),
-            ObjectRequest::List(_) => None,
+            ObjectRequest::BeginUpload(begin) => Some(begin.key.as_str()),
+            ObjectRequest::PutPart(part) => Some(part.key.as_str()),
+            ObjectRequest::CompleteUpload(complete) => Some(complete.key.as_str()),
+            ObjectRequest::AbortUpload(abort) => Some(abort.key.as_str()),
+            ObjectRequest::Copy(copy) => Some(copy.to.as_str()),
+            ObjectRequest::List(_) | ObjectRequest::ListUploads(_) => None,
         }
     }
 
@@ -96,14 +113,17 @@ impl Protocol for Objects {
     }
 
     fn on(write: &ObjectRequest, seen: &Seen<ETag>) -> Option<ObjectRequest> {
+        let mode = match seen {
+            Seen::There(tag) => PutMode::IfMatch(tag.clone()),
+            Seen::Absent => PutMode::Create,
+        };
         match (write, seen) {
-            (ObjectRequest::Put(put), seen) => Some(ObjectRequest::Put(Put {
-                mode: match seen {
-                    Seen::There(tag) => PutMode::IfMatch(tag.clone()),
-                    Seen::Absent => PutMode::Create,
-                },
-                ..put.clone()
+            (ObjectRequest::Put(put), _) => Some(ObjectRequest::Put(Put { mode, ..put.clone() })),
+            (ObjectRequest::CompleteUpload(complete), _) => Some(ObjectRequest::CompleteUpload(CompleteUpload {
+                mode,
+                ..complete.clone()
             })),
+            (ObjectRequest::Copy(copy), _) => Some(ObjectRequest::Copy(Copy { mode, ..copy.clone() })),
             (ObjectRequest::Delete(delete), Seen::There(tag)) => {
                 Some(ObjectRequest::Delete(delete.clone().if_match(tag.clone())))
             }
@@ -113,7 +133,12 @@ impl Protocol for Objects {
 
     fn fence(write: &ObjectRequest) -> Option<Conditional> {
         match write {
-            ObjectRequest::Put(put) => matches!(put.mode, PutMode::IfMatch(_)).then_some(Conditional::IfMatch),
+            ObjectRequest::Put(Put { mode, .. }) | ObjectRequest::Copy(Copy { mode, .. }) => {
+                matches!(mode, PutMode::IfMatch(_)).then_some(Conditional::IfMatch)
+            }
+            ObjectRequest::CompleteUpload(complete) => {
+                matches!(complete.mode, PutMode::IfMatch(_)).then_some(Conditional::Complete)
+            }
             ObjectRequest::Delete(delete) => delete.if_match.as_ref().map(|_| Conditional::DeleteIfMatch),
             _ => None,
         }

@@ -135,7 +135,8 @@ impl Subject for ObjectRequest {
                     list.limit.map(|limit| limit.to_string()),
                 ],
             ),
-            Self::Put(_) | Self::Delete(_) => return None,
+            // Writes, and uploads under way, which no copy shows.
+            _ => return None,
         };
         Some(Asked {
             operation: self.name(),
@@ -148,6 +149,8 @@ impl Subject for ObjectRequest {
         match self {
             Self::Put(put) => vec![put.key.as_str().into()],
             Self::Delete(delete) => vec![delete.key.as_str().into()],
+            Self::CompleteUpload(complete) => vec![complete.key.as_str().into()],
+            Self::Copy(copy) => vec![copy.to.as_str().into()],
             _ => Vec::new(),
         }
     }

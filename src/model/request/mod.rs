@@ -26,6 +26,7 @@ mod record;
 mod rule;
 mod terms;
 mod timer;
+mod upload;
 mod work;
 mod write_id;
 

@@ -16,6 +16,10 @@ use super::{Key, OpClass, Progress};
 pub use super::{
     WriteId,
     terms::{Encryption, Terms},
+    upload::{
+        AbortUpload, BeginUpload, CompleteUpload, Copy, ListUploads, OpenUpload, PartTag, Presign, PresignMethod,
+        PresignedUrl, PutPart, UploadId, UploadPage,
+    },
 };
 use bytes::Bytes;
 use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::SystemTime};
@@ -34,6 +38,18 @@ pub enum ObjectRequest {
     Delete(Delete),
     /// One page of a listing.
     List(List),
+    /// Begin an upload.
+    BeginUpload(BeginUpload),
+    /// Store one part of an upload.
+    PutPart(PutPart),
+    /// Make an upload's object visible.
+    CompleteUpload(CompleteUpload),
+    /// Give an upload up.
+    AbortUpload(AbortUpload),
+    /// One page of the uploads under way.
+    ListUploads(ListUploads),
+    /// Copy an object within the store.
+    Copy(Copy),
 }
 
 impl ObjectRequest {
@@ -41,12 +57,19 @@ impl ObjectRequest {
     pub const fn class(&self) -> OpClass {
         match self {
             Self::Get(_) | Self::Head(_) => OpClass::Read,
-            Self::Put(_) | Self::Delete(_) => OpClass::Write,
-            Self::List(_) => OpClass::List,
+            Self::Put(_)
+            | Self::Delete(_)
+            | Self::BeginUpload(_)
+            | Self::PutPart(_)
+            | Self::CompleteUpload(_)
+            | Self::AbortUpload(_)
+            | Self::Copy(_) => OpClass::Write,
+            Self::List(_) | Self::ListUploads(_) => OpClass::List,
         }
     }
 
-    /// The operation's name: `put`, `get`, `head`, `delete`, `list`.
+    /// The operation's name: `put`, `get`, `head`, `delete`, `list`, `begin_upload`, `put_part`, `complete_upload`,
+    /// `abort_upload`, `list_uploads`, `copy`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Put(_) => "put",
@@ -54,6 +77,12 @@ impl ObjectRequest {
             Self::Head(_) => "head",
             Self::Delete(_) => "delete",
             Self::List(_) => "list",
+            Self::BeginUpload(_) => "begin_upload",
+            Self::PutPart(_) => "put_part",
+            Self::CompleteUpload(_) => "complete_upload",
+            Self::AbortUpload(_) => "abort_upload",
+            Self::ListUploads(_) => "list_uploads",
+            Self::Copy(_) => "copy",
         }
     }
 }
@@ -116,6 +145,12 @@ pub struct Attributes {
     pub content_type: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<String>,
+    /// `Content-Encoding`. The store keeps it and no more: bodies are neither compressed nor unpacked.
+    pub content_encoding: Option<String>,
+    /// `Content-Language`.
+    pub content_language: Option<String>,
     /// The user's own pairs. Names are lower-case ASCII letters, digits and `-`, and do not start with `evenkeel-`.
     /// Values are visible ASCII, with blanks only inside. At most 2,048 bytes in all (S3's limit).
     pub metadata: BTreeMap<String, String>,
@@ -344,6 +379,18 @@ pub enum ObjectResponse {
     Delete,
     /// The answer to a list.
     List(ListPage),
+    /// The answer to a begun upload.
+    BeginUpload(UploadId),
+    /// The answer to a part.
+    PutPart(PartTag),
+    /// The answer to a completed upload.
+    CompleteUpload(PutAnswer),
+    /// The answer to an abort.
+    AbortUpload,
+    /// The answer to a list of uploads.
+    ListUploads(UploadPage),
+    /// The answer to a copy.
+    Copy(PutAnswer),
 }
 
 /// The answer to a put.

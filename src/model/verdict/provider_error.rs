@@ -49,6 +49,8 @@ pub enum ProviderErrorKind {
     /// A create met a conflict, and the answer does not say with what: the object may exist, be the call's own, or be
     /// missing.
     Conflict,
+    /// No such upload: it was completed, given up, or never begun.
+    UploadGone,
     /// No such bucket, or another fault of configuration or request.
     Invalid,
     /// The store, or its adapter, cannot do this.
@@ -195,6 +197,7 @@ impl fmt::Display for ProviderError {
             ProviderErrorKind::Denied => "access was denied",
             ProviderErrorKind::Throttled => "the provider asks to slow down",
             ProviderErrorKind::Full => table::FULL,
+            ProviderErrorKind::UploadGone => "there is no such upload",
             ProviderErrorKind::Conflict => "the write met a conflict, and the answer does not say with what",
             ProviderErrorKind::Invalid => "the request is not valid",
             ProviderErrorKind::Unsupported => "the store cannot do this",

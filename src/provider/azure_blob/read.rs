@@ -7,7 +7,7 @@ use crate::{
         part::UNSAID,
         refusal::{Asked, wrong},
     },
-    request::object::{Get, Object, ObjectMeta},
+    request::object::{Attributes, Get, Object, ObjectMeta},
     verdict::table::Symptom,
 };
 use azure_core::http::{NoFormat, Response};
@@ -32,7 +32,12 @@ pub(super) fn meta(
         known.cache_control().map_err(nonsense)?,
     );
     let pairs = metadata::received(known.metadata().map_err(nonsense)?);
-    let (attributes, write_id) = received(content_type.as_deref(), cache_control.as_deref(), pairs);
+    let (attributes, write_id) = received(Attributes {
+        content_type,
+        cache_control,
+        metadata: pairs.collect(),
+        ..Attributes::default()
+    });
     Ok(ObjectMeta {
         etag: Some(etag(tag.as_ref())),
         last_modified: known.last_modified().map_err(nonsense)?.map(Into::into),
@@ -73,11 +78,12 @@ pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<O
     }
     let (range, size, body) =
         located(get.range.as_ref(), content_range, body).ok_or_else(|| wrong(Symptom::Nonsense, id))?;
-    let (attributes, write_id) = received(
-        properties.content_type.as_deref(),
-        properties.cache_control.as_deref(),
-        metadata::received(properties.metadata),
-    );
+    let (attributes, write_id) = received(Attributes {
+        content_type: properties.content_type,
+        cache_control: properties.cache_control,
+        metadata: metadata::received(properties.metadata).collect(),
+        ..Attributes::default()
+    });
     let meta = ObjectMeta {
         etag: Some(etag(tag.as_ref())),
         last_modified: properties.last_modified.map(Into::into),

@@ -394,5 +394,10 @@ fn given(
     let kept = metadata.remove(CACHE_CONTROL);
     // What Google says itself is newer, if somebody has changed it since.
     let cache_control = some(cache_control).or(kept);
-    received(some(content_type).as_deref(), cache_control.as_deref(), metadata)
+    received(Attributes {
+        content_type: some(content_type),
+        cache_control,
+        metadata: metadata.into_iter().collect(),
+        ..Attributes::default()
+    })
 }

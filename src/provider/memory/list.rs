@@ -7,7 +7,7 @@ const PAGE: usize = 1000;
 
 /// One page. An entry, object or common prefix, is in the listing if its *name* is greater than the start. A listing
 /// can therefore continue after any of its entries.
-pub(super) fn page(objects: &BTreeMap<String, Stored>, list: &List) -> ListPage {
+pub(super) fn page(objects: &BTreeMap<String, Stored>, list: &List, shows_ids: bool) -> ListPage {
     let limit = list.limit.unwrap_or(PAGE).min(PAGE);
     let after = list
         .start_after
@@ -46,7 +46,7 @@ pub(super) fn page(objects: &BTreeMap<String, Stored>, list: &List) -> ListPage 
             Some(prefix) => ListEntry::CommonPrefix(prefix.to_owned()),
             None => ListEntry::Object(ObjectMeta {
                 attributes: Attributes::default(),
-                write_id: None,
+                write_id: stored.write_id.clone().filter(|_| shows_ids),
                 ..stored.meta(key)
             }),
         });

@@ -20,17 +20,19 @@
 mod etag;
 mod latency;
 mod list;
+mod uploads;
 
 use super::{
-    ObjectProvider, ProviderError, ProviderErrorKind,
-    attributes::{check, check_condition, check_match, check_range},
-    terms,
+    Capabilities, Capability, Conditional, ObjectProvider, PartRule, ProviderError, ProviderErrorKind,
+    attributes::{check, check_attributes, check_condition, check_match, check_mode, check_range},
+    no_parts, terms,
 };
 use crate::{
     endpoint::Host,
     model::clock,
     request::object::{
-        Attributes, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+        AbortUpload, Attributes, BeginUpload, CompleteUpload, Copy, Delete, ETag, Get, Head, List, ListPage,
+        ListUploads, Object, ObjectMeta, PartTag, Put, PutAnswer, PutMode, PutPart, Terms, UploadId, UploadPage,
         WriteId,
     },
 };
@@ -43,6 +45,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
+use uploads::Uploads;
 
 /// A store in this process. Clones share the store.
 #[derive(Clone, Default)]
@@ -50,6 +53,7 @@ pub struct Memory {
     state: Arc<Mutex<State>>,
     content_etags: bool,
     latency: Option<Arc<Latency>>,
+    capabilities: Option<Capabilities>,
 }
 
 #[derive(Default)]
@@ -58,6 +62,7 @@ struct State {
     objects: BTreeMap<String, Stored>,
     /// The number of writes so far: the source of unique tags.
     writes: u64,
+    uploads: Uploads,
 }
 
 #[derive(Clone)]
@@ -94,11 +99,61 @@ impl Memory {
         self
     }
 
+    /// Makes this handle, and its later clones, a store that can do this and no more: a client is tried on it before it
+    /// meets a store of that kind. What is not [`Kept`](Capability::Kept) is refused as unsupported before anything
+    /// happens. The default keeps all conditions, takes parts of any length, and copies.
+    ///
+    /// ```
+    /// use evenkeel::provider::{Capabilities, Capability, Memory, ObjectProvider, PartRule, ProviderErrorKind};
+    /// use evenkeel::request::{Key, object::Put};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let plain = Memory::new().with_capabilities(Capabilities::all(Capability::Lacking).with_parts(PartRule::S3));
+    /// let refused = plain.put(Put::new(Key::new("once").unwrap(), "")).await.unwrap_err();
+    /// assert_eq!(refused.kind(), ProviderErrorKind::Unsupported);
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = Some(capabilities);
+        self
+    }
+
     /// The terms with which this object was put. The terms have no effect in this store. `None`: there is no such
     /// object.
     pub fn terms_of(&self, key: &str) -> Option<Terms> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.objects.get(key).map(|stored| (*stored.terms).clone())
+    }
+
+    /// The tag of a body, which this write stores.
+    fn tag(&self, body: &[u8], write: u64) -> Arc<str> {
+        match self.content_etags {
+            true => etag::of(body),
+            false => etag::unique(write),
+        }
+    }
+
+    fn demand(&self, condition: Conditional) -> Result<(), ProviderError> {
+        match self.capabilities().get(condition) {
+            Capability::Kept => Ok(()),
+            Capability::Lacking | Capability::Unknown => {
+                let message = format!("this store was made without {}", condition.as_str());
+                Err(ProviderError::unsupported(message))
+            }
+        }
+    }
+
+    fn demand_of(&self, mode: &PutMode) -> Result<(), ProviderError> {
+        match mode {
+            PutMode::Create => self.demand(Conditional::Create),
+            PutMode::IfMatch(_) => self.demand(Conditional::IfMatch),
+            PutMode::Overwrite => Ok(()),
+        }
+    }
+
+    fn part_rule(&self) -> Result<PartRule, ProviderError> {
+        self.capabilities().parts.ok_or_else(no_parts)
     }
 
     async fn serve(&self) -> MutexGuard<'_, State> {
@@ -139,6 +194,18 @@ impl State {
     fn find(&self, key: &str) -> Result<&Stored, ProviderError> {
         self.objects.get(key).ok_or_else(ProviderError::not_found)
     }
+
+    /// Whether a write on this condition may take place.
+    fn judge(&self, key: &str, mode: &PutMode) -> Result<(), ProviderError> {
+        let there = self.objects.get(key);
+        match mode {
+            PutMode::Create if there.is_some() => Err(ProviderError::answer(ProviderErrorKind::AlreadyExists)),
+            PutMode::IfMatch(tag) if there.is_none_or(|there| *there.etag != *tag.value()) => {
+                Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed))
+            }
+            PutMode::Create | PutMode::Overwrite | PutMode::IfMatch(_) => Ok(()),
+        }
+    }
 }
 
 impl ObjectProvider for Memory {
@@ -150,25 +217,13 @@ impl ObjectProvider for Memory {
     async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
         check(&put)?;
         self.check_terms(&put.terms)?;
+        self.demand_of(&put.mode)?;
         // One lock from the check to the write is what makes conditional puts atomic.
         let mut state = self.serve().await;
-        let there = state.objects.get(put.key.as_str());
-        match &put.mode {
-            PutMode::Create if there.is_some() => {
-                return Err(ProviderError::answer(ProviderErrorKind::AlreadyExists));
-            }
-            PutMode::IfMatch(tag) if there.is_none_or(|there| *there.etag != *tag.value()) => {
-                return Err(ProviderError::answer(ProviderErrorKind::PreconditionFailed));
-            }
-            PutMode::Create | PutMode::Overwrite | PutMode::IfMatch(_) => {}
-        }
+        state.judge(put.key.as_str(), &put.mode)?;
         state.writes += 1;
         let stored = Stored {
-            etag: if self.content_etags {
-                etag::of(&put.body)
-            } else {
-                etag::unique(state.writes)
-            },
+            etag: self.tag(&put.body, state.writes),
             body: put.body,
             last_modified: clock::wall(),
             attributes: put.attributes,
@@ -209,7 +264,10 @@ impl ObjectProvider for Memory {
     }
 
     async fn delete(&self, delete: Delete) -> Result<(), ProviderError> {
-        delete.if_match.as_ref().map_or(Ok(()), check_condition)?;
+        if let Some(tag) = &delete.if_match {
+            check_condition(tag)?;
+            self.demand(Conditional::DeleteIfMatch)?;
+        }
         let mut state = self.serve().await;
         let there = state.objects.get(delete.key.as_str());
         if let (Some(tag), Some(there)) = (&delete.if_match, there)
@@ -226,7 +284,76 @@ impl ObjectProvider for Memory {
     }
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
-        Ok(list::page(&self.serve().await.objects, &list))
+        let shows_ids = self.capabilities().listed_ids;
+        Ok(list::page(&self.serve().await.objects, &list, shows_ids))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        const ALL: Capabilities = Capabilities::all(Capability::Kept)
+            .with_parts(PartRule::S3.lengths(0, u64::MAX))
+            .with_copy();
+        self.capabilities.unwrap_or(ALL)
+    }
+
+    async fn begin_upload(&self, begin: BeginUpload) -> Result<UploadId, ProviderError> {
+        check_attributes(&begin.attributes, begin.write_id.as_ref())?;
+        self.check_terms(&begin.terms)?;
+        self.part_rule()?;
+        Ok(self.serve().await.uploads.begin(begin))
+    }
+
+    async fn put_part(&self, part: PutPart) -> Result<PartTag, ProviderError> {
+        let rule = self.part_rule()?;
+        let mut state = self.serve().await;
+        state.writes += 1;
+        let write = state.writes;
+        state.uploads.put(part, rule, write)
+    }
+
+    async fn complete_upload(&self, complete: CompleteUpload) -> Result<PutAnswer, ProviderError> {
+        check_mode(&complete.mode)?;
+        let rule = self.part_rule()?;
+        if complete.mode != PutMode::Overwrite {
+            self.demand(Conditional::Complete)?;
+        }
+        self.serve().await.complete(self, &complete, rule)
+    }
+
+    async fn abort_upload(&self, abort: AbortUpload) -> Result<(), ProviderError> {
+        self.part_rule()?;
+        self.serve().await.uploads.abort(&abort);
+        Ok(())
+    }
+
+    async fn list_uploads(&self, list: ListUploads) -> Result<UploadPage, ProviderError> {
+        self.part_rule()?;
+        Ok(self.serve().await.uploads.page(&list))
+    }
+
+    async fn copy(&self, copy: Copy) -> Result<PutAnswer, ProviderError> {
+        check_mode(&copy.mode)?;
+        check_attributes(&copy.attributes, copy.write_id.as_ref())?;
+        self.check_terms(&copy.terms)?;
+        if !self.capabilities().copy {
+            return Err(ProviderError::unsupported("this store was made without copies"));
+        }
+        self.demand_of(&copy.mode)?;
+        let mut state = self.serve().await;
+        let source = state.find(copy.from.as_str())?.clone();
+        check_match(copy.if_match.as_ref(), Some(&source.tag()))?;
+        state.judge(copy.to.as_str(), &copy.mode)?;
+        state.writes += 1;
+        let stored = Stored {
+            etag: self.tag(&source.body, state.writes),
+            last_modified: clock::wall(),
+            attributes: copy.attributes,
+            terms: copy.terms,
+            write_id: copy.write_id,
+            ..source
+        };
+        let answer = PutAnswer::new(Some(stored.tag()));
+        state.objects.insert(copy.to.as_str().to_owned(), stored);
+        Ok(answer)
     }
 }
 

@@ -4,14 +4,18 @@ use std::borrow::Cow;
 
 pub(super) fn sent(given: &Attributes, terms: &Terms, id: Option<&WriteId>) -> object_store::Attributes {
     let mut attributes = object_store::Attributes::new();
-    if let Some(content_type) = &given.content_type {
-        attributes.insert(Attribute::ContentType, content_type.clone().into());
-    }
-    if let Some(cache_control) = &given.cache_control {
-        attributes.insert(Attribute::CacheControl, cache_control.clone().into());
-    }
-    if let Some(class) = &terms.storage_class {
-        attributes.insert(Attribute::StorageClass, class.clone().into());
+    let values = [
+        (Attribute::ContentType, &given.content_type),
+        (Attribute::CacheControl, &given.cache_control),
+        (Attribute::ContentDisposition, &given.content_disposition),
+        (Attribute::ContentEncoding, &given.content_encoding),
+        (Attribute::ContentLanguage, &given.content_language),
+        (Attribute::StorageClass, &terms.storage_class),
+    ];
+    for (attribute, value) in values {
+        if let Some(value) = value {
+            attributes.insert(attribute, value.clone().into());
+        }
     }
     let own = id.map(|id| (WriteId::METADATA_KEY.to_owned(), id.as_str().to_owned()));
     for (name, value) in given.metadata.clone().into_iter().chain(own) {
@@ -35,10 +39,12 @@ pub(super) fn received(got: &object_store::Attributes) -> (Attributes, Option<Wr
         match attribute {
             Attribute::ContentType => attributes.content_type = Some(value),
             Attribute::CacheControl => attributes.cache_control = Some(value),
+            Attribute::ContentDisposition => attributes.content_disposition = Some(value),
+            Attribute::ContentEncoding => attributes.content_encoding = Some(value),
+            Attribute::ContentLanguage => attributes.content_language = Some(value),
             Attribute::Metadata(name) => drop(attributes.metadata.insert(name.clone().into_owned(), value)),
             _ => {}
         }
     }
-    let write_id = attributes.metadata.remove(WriteId::METADATA_KEY).map(WriteId::new);
-    (attributes, write_id)
+    crate::provider::attributes::received(attributes)
 }

@@ -355,11 +355,9 @@ fn conditions(shown: &str) -> Capabilities {
 
 /// The same for both conditions of a put. `object_store` has no conditional delete.
 const fn puts(capability: Capability) -> Capabilities {
-    Capabilities {
-        create: capability,
-        if_match: capability,
-        delete_if_match: Capability::Lacking,
-    }
+    let mut of_puts = Capabilities::all(capability);
+    of_puts.delete_if_match = Capability::Lacking;
+    of_puts
 }
 
 /// The number in the configuration that `object_store`'s clients print.

@@ -324,6 +324,9 @@ impl ObjectProvider for S3 {
                 .key(put.key.as_str())
                 .set_content_type(attributes.content_type.clone())
                 .set_cache_control(attributes.cache_control.clone())
+                .set_content_disposition(attributes.content_disposition.clone())
+                .set_content_encoding(attributes.content_encoding.clone())
+                .set_content_language(attributes.content_language.clone())
                 .set_metadata(Some(pairs.chain(id).collect()))
                 .body(ByteStream::from(put.body.clone()));
             let request = terms::apply(&terms, request);

@@ -7,7 +7,7 @@ use crate::{
         part::located,
         refusal::wrong,
     },
-    request::object::{ETag, Get, Object, ObjectMeta},
+    request::object::{Attributes, ETag, Get, Object, ObjectMeta},
     verdict::{chain, table::Symptom},
 };
 use aws_sdk_s3::{
@@ -25,7 +25,14 @@ pub(super) fn tag(value: Option<&str>, request_id: Option<&str>) -> Result<ETag,
 pub(super) fn meta(key: &str, known: &HeadObjectOutput) -> Result<ObjectMeta, ProviderError> {
     let id = known.request_id();
     let size = known.content_length().and_then(|length| u64::try_from(length).ok());
-    let (attributes, write_id) = received(known.content_type(), known.cache_control(), pairs(known.metadata()));
+    let (attributes, write_id) = received(Attributes {
+        content_type: known.content_type().map(str::to_owned),
+        cache_control: known.cache_control().map(str::to_owned),
+        content_disposition: known.content_disposition().map(str::to_owned),
+        content_encoding: known.content_encoding().map(str::to_owned),
+        content_language: known.content_language().map(str::to_owned),
+        metadata: pairs(known.metadata()).collect(),
+    });
     Ok(ObjectMeta {
         etag: Some(tag(known.e_tag(), id)?),
         last_modified: known.last_modified().and_then(time),
@@ -57,7 +64,14 @@ pub(super) async fn object(get: &Get, mut got: GetObjectOutput) -> Result<Object
     }
     let (range, size, body) =
         located(get.range.as_ref(), got.content_range(), body).ok_or_else(|| wrong(Symptom::Nonsense, id))?;
-    let (attributes, write_id) = received(got.content_type(), got.cache_control(), pairs(got.metadata()));
+    let (attributes, write_id) = received(Attributes {
+        content_type: got.content_type().map(str::to_owned),
+        cache_control: got.cache_control().map(str::to_owned),
+        content_disposition: got.content_disposition().map(str::to_owned),
+        content_encoding: got.content_encoding().map(str::to_owned),
+        content_language: got.content_language().map(str::to_owned),
+        metadata: pairs(got.metadata()).collect(),
+    });
     let meta = ObjectMeta {
         etag: Some(tag),
         last_modified: got.last_modified().and_then(time),

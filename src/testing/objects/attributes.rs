@@ -9,6 +9,9 @@ fn some() -> Attributes {
     Attributes {
         content_type: Some("text/plain; charset=utf-8".into()),
         cache_control: Some("max-age=60, private".into()),
+        content_disposition: Some("attachment; filename=\"a.txt\"".into()),
+        content_encoding: Some("identity".into()),
+        content_language: Some("de-DE, en".into()),
         metadata: [("colour", "deep blue"), ("number-2", "a=b&c;d/%41+")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),

@@ -194,7 +194,7 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let is_known = |found: Capabilities| Conditional::ALL.iter().all(|&c| found.get(c) != Capability::Unknown);
+        let is_known = |found: Capabilities| Conditional::ASKED.iter().all(|&c| found.get(c) != Capability::Unknown);
         let Some(found) = self.found else {
             // Dropped half-way, which says nothing of the endpoint: another call begins anew.
             self.lane.watch().dropped();
