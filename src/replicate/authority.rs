@@ -99,7 +99,7 @@ pub(super) fn pinned_to_a_writable<P: Protocol>(cx: &Context<P>) -> Result<(), E
 }
 
 /// Whether the authority can judge this condition. `asked`: what the home's store must keep to.
-async fn may_judge<P: Protocol>(
+pub(super) async fn may_judge<P: Protocol>(
     cx: &Context<P>,
     condition: &Condition,
     asked: Option<Conditional>,

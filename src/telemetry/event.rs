@@ -85,8 +85,15 @@ pub enum Event {
         endpoint: Arc<str>,
         /// The name of the endpoint that served the download before, if known.
         left: Option<Arc<str>>,
-        /// Where the part begins that moved first. `Download::sources` has the exact bytes of each endpoint.
+        /// Where the part begins that moved first. `Download::served` has the exact bytes of each endpoint.
         at: u64,
+    },
+    /// An upload that lost its endpoint is made again, from its first byte.
+    UploadRestarted {
+        /// The name of the endpoint at which it begins again.
+        endpoint: Arc<str>,
+        /// The name of the endpoint that had it before.
+        left: Arc<str>,
     },
     /// The operator has given an order.
     OrderGiven {
@@ -188,6 +195,9 @@ impl fmt::Display for Event {
             Self::DownloadResumed { endpoint, left, at } => {
                 let left = left.as_deref().unwrap_or("an unknown endpoint");
                 write!(f, "a download goes on at {endpoint} from byte {at}, in place of {left}")
+            }
+            Self::UploadRestarted { endpoint, left } => {
+                write!(f, "an upload begins again at {endpoint}, after {left} failed it")
             }
             Self::PassedOver {
                 endpoint,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use evenkeel::{
     Endpoint, Error, ErrorKind, ObjectClient, Replication,
     backfill::Backfill,
-    client::object::{Download, Source},
+    client::object::{Download, Served},
     ops::operator::Selector,
     provider::{ObjectProvider, ProviderError},
     request::{
@@ -90,7 +90,7 @@ async fn fails(download: &mut Download) -> Error {
     }
 }
 
-fn ranges(sources: &[Source]) -> Vec<(&str, Range<u64>)> {
+fn ranges(sources: &[Served]) -> Vec<(&str, Range<u64>)> {
     let all = sources.iter();
     all.map(|source| (&*source.endpoint, source.range.clone())).collect()
 }
@@ -102,7 +102,7 @@ async fn a_whole_download_comes_in_growing_parts_from_one_endpoint() {
     assert_eq!((download.meta().size, download.delivered()), (SIZE as u64, 0));
     assert!(rest(&mut download).await.unwrap() == film());
     assert_eq!(download.delivered(), SIZE as u64);
-    assert_eq!(ranges(download.sources()), [("home", 0..SIZE as u64)]);
+    assert_eq!(ranges(download.served()), [("home", 0..SIZE as u64)]);
     // 256 KiB, and then parts of 512.
     assert_eq!((home.asked(), copy.asked()), (9, 0));
     // After its end it stays ended.
@@ -174,7 +174,7 @@ async fn a_download_goes_on_at_a_copy_whatever_the_home_meets() {
         assert!([&first[..], &rest].concat() == film(), "{trouble:?}");
         assert!(began.elapsed() < secs(3), "{trouble:?}: {:?}", began.elapsed());
         assert_eq!(resumed.lock().unwrap().len(), 1, "{trouble:?}");
-        let sources = ranges(download.sources());
+        let sources = ranges(download.served());
         assert_eq!(
             (sources.first().unwrap().0, sources.last().unwrap().0),
             ("home", "copy"),
@@ -236,7 +236,7 @@ async fn a_download_goes_on_at_a_backfilled_copy_of_the_same_version() {
             .await
             .unwrap_or_else(|error| panic!("{id:?}: {error}"));
         assert!([&first[..], &second, &rest].concat() == film());
-        let served: Vec<_> = ranges(download.sources())
+        let served: Vec<_> = ranges(download.served())
             .iter()
             .map(|(endpoint, _)| *endpoint)
             .collect();

@@ -93,7 +93,7 @@ async fn a_download_survives_the_death_of_its_server() {
     home.inner.kill().await;
     let rest = rest(&mut download).await.unwrap();
     assert!([&first[..], &rest].concat() == film());
-    let last = download.sources().last().unwrap();
+    let last = download.served().last().unwrap();
     assert_eq!(&*last.endpoint, "copy");
 }
 

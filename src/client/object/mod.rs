@@ -38,16 +38,20 @@ mod door;
 mod download;
 mod operations;
 mod protocol;
+mod rounds;
 mod terms;
+mod upload;
 mod values;
 pub(crate) mod verify;
+mod writing;
 
 #[cfg(test)]
 mod tests;
 
-pub use download::{Download, DownloadCall, Source};
+pub use download::{Download, DownloadCall, Served};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub use protocol::Objects;
+pub use upload::{PartOnItsWay, PutStreamCall, Source, SweepCall, Swept, Upload, UploadCall};
 pub use values::{Fetched, FetchedMeta, Stored};
 pub use verify::{Property, VERIFY_PREFIX, Verification, Verified};
 
@@ -115,6 +119,67 @@ impl ObjectClient {
     /// ```
     pub fn get_stream(&self, key: impl Into<String>) -> DownloadCall {
         DownloadCall::new(self, door::key_of(key))
+    }
+
+    /// Stores a body of any length, in bounded memory: bytes, a stream, or a function that opens one. See [`Source`] for
+    /// what happens if the endpoint dies in the middle.
+    ///
+    /// A body of more than one part (8 MiB) is uploaded in parts, each tried again by itself. Nothing is visible before
+    /// the end. A put is a create unless [`overwrite`](PutStreamCall::overwrite) or [`if_match`](PutStreamCall::if_match)
+    /// says otherwise; under a store that cannot keep the condition for uploads, the call is refused as
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before the first byte is sent.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, client::object::Source, provider::Memory};
+    /// use futures_util::stream;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// let pieces = stream::iter((0..20).map(|_| Ok::<_, std::io::Error>(vec![7; 1 << 20].into())));
+    /// client.put_stream("film", Source::stream(pieces)).content_type("video/mp4").await?;
+    /// assert_eq!(client.head("film").await?.meta().size, 20 << 20);
+    /// # Ok(()) }
+    /// ```
+    pub fn put_stream(&self, key: impl Into<String>, source: impl Into<Source>) -> PutStreamCall {
+        PutStreamCall::new(self, door::key_of(key), source.into())
+    }
+
+    /// Begins an upload whose parts you give one by one. [`put_stream`](Self::put_stream) cuts the parts itself, and
+    /// makes the upload again if its endpoint dies.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// let mut upload = client.upload("film").await?;
+    /// upload.part(vec![1; 5 << 20]).await?;
+    /// upload.part("the end").await?;
+    /// upload.complete().await?;
+    /// assert_eq!(client.head("film").await?.meta().size, (5 << 20) + 7);
+    /// # Ok(()) }
+    /// ```
+    pub fn upload(&self, key: impl Into<String>) -> UploadCall {
+        UploadCall::new(self, door::key_of(key))
+    }
+
+    /// Gives up the uploads that began longer ago than this, at every endpoint that takes writes, and frees what their
+    /// parts occupy: what a crashed process left. **The store does not say who began an upload**: the sweep gives up
+    /// those of other programs in the same bucket, too. Choose an age that no upload reaches, a day for instance, and a
+    /// [prefix](SweepCall::prefix) if you share the bucket.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// let swept = client.sweep_uploads(Duration::from_secs(24 * 60 * 60)).prefix("films/").await?;
+    /// assert_eq!(swept.aborted, 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn sweep_uploads(&self, older_than: std::time::Duration) -> SweepCall {
+        SweepCall::new(self, older_than)
     }
 
     /// Fetches an object's metadata without its body.

@@ -1,18 +1,15 @@
 use super::{
     ObjectCall, Objects,
     door::{self, Checked},
-    terms::Asked,
     values::{Fetched, FetchedMeta, Stored},
+    writing::{Writing, write_setters},
 };
 use crate::{
     call::{Answer, Context, Error, Operation},
     replicate::{self, Condition, Write},
     request::{
         OpClass,
-        object::{
-            Attributes, ByteRange, Delete, ETag, Encryption, Get, Head, ObjectRequest, ObjectResponse, Put, PutMode,
-            Terms, WriteId,
-        },
+        object::{ByteRange, Delete, ETag, Get, Head, ObjectRequest, ObjectResponse, PutMode},
     },
 };
 use bytes::Bytes;
@@ -22,10 +19,7 @@ use std::sync::Arc;
 pub struct PutObject {
     key: Checked,
     body: Bytes,
-    mode: PutMode,
-    attributes: Attributes,
-    terms: Asked,
-    write_id: Option<WriteId>,
+    write: Writing,
     fenced: bool,
 }
 
@@ -55,10 +49,7 @@ impl PutObject {
         Self {
             key,
             body,
-            mode: PutMode::Create,
-            attributes: Attributes::default(),
-            terms: Asked::default(),
-            write_id: None,
+            write: Writing::default(),
             fenced: false,
         }
     }
@@ -92,81 +83,7 @@ impl DeleteObject {
 }
 
 impl ObjectCall<PutObject> {
-    /// `Content-Type`.
-    pub fn content_type(mut self, value: impl Into<String>) -> Self {
-        self.operation.attributes.content_type = Some(value.into());
-        self
-    }
-
-    /// `Cache-Control`.
-    pub fn cache_control(mut self, value: impl Into<String>) -> Self {
-        self.operation.attributes.cache_control = Some(value.into());
-        self
-    }
-
-    /// A metadata pair of your own. Names are lower-case ASCII letters, digits and `-`; values are visible ASCII.
-    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.operation.attributes.metadata.insert(name.into(), value.into());
-        self
-    }
-
-    /// Adds a tag, at every endpoint. See [`Terms`] for what a tag may look like and which stores keep tags.
-    pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.operation.terms.everywhere = self.operation.terms.everywhere.tag(name, value);
-        self
-    }
-
-    /// Sets the storage class, at every endpoint. Each provider has its own classes: with endpoints of several
-    /// providers, use [`terms_at`](Self::terms_at).
-    pub fn storage_class(mut self, class: impl Into<String>) -> Self {
-        self.operation.terms.everywhere = self.operation.terms.everywhere.storage_class(class);
-        self
-    }
-
-    /// Sets the encryption, at every endpoint. Each provider has its own keys: with endpoints of several providers, use
-    /// [`terms_at`](Self::terms_at).
-    pub fn encryption(mut self, encryption: Encryption) -> Self {
-        self.operation.terms.everywhere = self.operation.terms.everywhere.encryption(encryption);
-        self
-    }
-
-    /// Sets the terms at the endpoint of this name, or at every endpoint of this provider.
-    ///
-    /// An endpoint's terms win over its provider's terms, the provider's over the terms for every endpoint, and those
-    /// over the endpoint's own defaults. Class and encryption are each taken as a whole, tags name by name.
-    ///
-    /// No term is dropped, because a call that fails over must not lose its encryption key on the way. Before anything
-    /// is sent, the put is therefore refused, with the endpoint's name,
-    /// - as [`Unsupported`](crate::ErrorKind::Unsupported), if an endpoint that the put may go to cannot keep the
-    ///   terms;
-    /// - as [`InvalidInput`](crate::ErrorKind::InvalidInput), if the put sets a class, an encryption or tags for some
-    ///   endpoints, and none for another endpoint that the put may go to. `Terms::new()` for that endpoint accepts its
-    ///   defaults.
-    ///
-    /// ```
-    /// use evenkeel::request::object::{Encryption, Terms};
-    /// use evenkeel::{Endpoint, ErrorKind, ObjectClient, Replication, provider::Memory};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (virginia, azure) = (Memory::new(), Memory::new());
-    /// let orders = ObjectClient::builder()
-    ///     .endpoint(Endpoint::new("virginia", virginia.clone()).provider("aws"))
-    ///     .endpoint(Endpoint::new("west europe", azure).provider("azure"))
-    ///     .replication(Replication::write_once())
-    ///     .build()?;
-    /// let amazons = Terms::new().encryption(Encryption::kms("alias/orders"));
-    /// let error = orders.put("42", "{}").terms_at("aws", amazons.clone()).await.unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::InvalidInput); // and at `west europe`?
-    ///
-    /// let azures = Terms::new().encryption(Encryption::kms("orders-scope"));
-    /// orders.put("42", "{}").tag("team", "billing").terms_at("aws", amazons).terms_at("azure", azures).await?;
-    /// assert_eq!(virginia.terms_of("42").unwrap().tags["team"], "billing");
-    /// # Ok(()) }
-    /// ```
-    pub fn terms_at(mut self, endpoint_or_provider: impl Into<Arc<str>>, terms: Terms) -> Self {
-        self.operation.terms.at.push((endpoint_or_provider.into(), terms));
-        self
-    }
+    write_setters!(operation.write);
 
     /// Stores the object whatever is there. After a lost answer the put is sent again, which may undo another writer's
     /// write in between. Where the order of concurrent writes matters, use [`if_match`](Self::if_match).
@@ -177,7 +94,7 @@ impl ObjectCall<PutObject> {
     /// knows no tag, or two writes of this client cross, see [`fenced`](Self::fenced) and
     /// [`Stored::earlier_attempt_unresolved`].
     pub fn overwrite(mut self) -> Self {
-        self.operation.mode = PutMode::Overwrite;
+        self.operation.write.mode = PutMode::Overwrite;
         self
     }
 
@@ -199,14 +116,7 @@ impl ObjectCall<PutObject> {
     /// Stores the object only if it still has this tag. The tag's endpoint must be the home. A weak tag (`W/"…"`) is
     /// refused as [`InvalidInput`](crate::ErrorKind::InvalidInput), because a condition with a weak tag never holds.
     pub fn if_match(mut self, tag: ETag) -> Self {
-        self.operation.mode = PutMode::IfMatch(tag);
-        self
-    }
-
-    /// Sends the put under this id instead of a new one. The put then recognises what an earlier call with the same id
-    /// stored. Use the id of the [error](Error::write_id), or an id derived from your own request.
-    pub fn write_id(mut self, id: WriteId) -> Self {
-        self.operation.write_id = Some(id);
+        self.operation.write.mode = PutMode::IfMatch(tag);
         self
     }
 }
@@ -300,38 +210,8 @@ impl Operation for PutObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(Stored, Answer), Error> {
-        let key = door::addressable(cx, self.key)?;
-        if let PutMode::IfMatch(tag) = &self.mode {
-            cx.checked(door::condition(tag))?;
-        }
-        let known_id = self.write_id.is_some();
-        let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
-        cx.checked(door::attributes(&self.attributes, &id))?;
-        let (terms, terms_at) = self.terms.settled(cx)?;
-        let put = Put {
-            mode: self.mode,
-            attributes: Arc::new(self.attributes),
-            terms,
-            terms_at,
-            write_id: Some(id.clone()),
-            ..Put::new(key, self.body)
-        };
-        let write = Write {
-            condition: match &put.mode {
-                PutMode::Create => Condition::Create,
-                PutMode::Overwrite => Condition::None,
-                PutMode::IfMatch(tag) => Condition::Match {
-                    given_by: tag.endpoint().into(),
-                },
-            },
-            look: ObjectRequest::Head(Head::new(put.key.clone())),
-            request: ObjectRequest::Put(put),
-            known_id,
-            id,
-            removes: false,
-            fenced: self.fenced,
-        };
-        let accepted = replicate::write(cx, write).await?;
+        let written = self.write.checked(cx, self.key)?.put(self.body, self.fenced);
+        let accepted = replicate::write(cx, written).await?;
         let answer = accepted.answer(cx);
         let stored = Stored {
             etag: accepted.tag,

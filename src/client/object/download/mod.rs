@@ -92,14 +92,14 @@ pub struct Download {
     waiting: FuturesOrdered<Fetching>,
     first: Option<Bytes>,
     delivered: u64,
-    sources: Vec<Source>,
+    served: Vec<Served>,
     possibly_stale: bool,
 }
 
 /// Which endpoint gave which bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Source {
+pub struct Served {
     /// Which bytes of the object.
     pub range: Range<u64>,
     /// The endpoint's name.
@@ -107,7 +107,7 @@ pub struct Source {
 }
 
 /// One part, as a task that ends with this value.
-struct Fetching(JoinHandle<Result<(Bytes, Source), Error>>);
+struct Fetching(JoinHandle<Result<(Bytes, Served), Error>>);
 
 impl Drop for Fetching {
     fn drop(&mut self) {
@@ -117,7 +117,7 @@ impl Drop for Fetching {
 
 impl Future for Fetching {
     /// `None`: the task's runtime has ended.
-    type Output = Option<Result<(Bytes, Source), Error>>;
+    type Output = Option<Result<(Bytes, Served), Error>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
@@ -208,7 +208,7 @@ impl DownloadCall {
                            parts of another one: use get";
             return Err(cx.refuse(ErrorKind::Unsupported, message));
         }
-        let source = Source {
+        let served = Served {
             range: range.start..got,
             endpoint: from.unwrap_or_else(|| "?".into()),
         };
@@ -219,7 +219,7 @@ impl DownloadCall {
             waiting: FuturesOrdered::new(),
             first: Some(body),
             delivered: 0,
-            sources: vec![source],
+            served: vec![served],
             possibly_stale,
         })
     }
@@ -347,8 +347,8 @@ impl Download {
     }
 
     /// Which endpoint gave which bytes so far. More than one entry: the download went on elsewhere.
-    pub fn sources(&self) -> &[Source] {
-        &self.sources
+    pub fn served(&self) -> &[Served] {
+        &self.served
     }
 
     /// The download is of the version that a copy had, which may lag behind the home.
@@ -356,12 +356,12 @@ impl Download {
         self.possibly_stale
     }
 
-    fn note(&mut self, source: Source) {
-        match self.sources.last_mut() {
-            Some(last) if last.endpoint == source.endpoint && last.range.end == source.range.start => {
-                last.range.end = source.range.end;
+    fn note(&mut self, served: Served) {
+        match self.served.last_mut() {
+            Some(last) if last.endpoint == served.endpoint && last.range.end == served.range.start => {
+                last.range.end = served.range.end;
             }
-            _ => self.sources.push(source),
+            _ => self.served.push(served),
         }
     }
 }
@@ -384,8 +384,8 @@ impl Stream for Download {
         let ended = ready!(this.waiting.poll_next_unpin(cx));
         match ended.map(|ended| ended.unwrap_or_else(|| Err(this.shared.orphaned()))) {
             None => Poll::Ready(None),
-            Some(Ok((bytes, source))) => {
-                this.note(source);
+            Some(Ok((bytes, served))) => {
+                this.note(served);
                 this.delivered += bytes.len() as u64;
                 Poll::Ready(Some(Ok(bytes)))
             }
@@ -403,7 +403,7 @@ impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Download")
             .field("delivered", &self.delivered)
-            .field("sources", &self.sources)
+            .field("served", &self.served)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
-use super::{LONGEST, Source};
+use super::{LONGEST, Served};
 use crate::{
     call::{Aim, Context, Core, Error, Reply, enter, options::CallOptions},
-    client::object::Objects,
+    client::object::{Objects, rounds},
     model::{
         ErrorKind, Human,
         clock::{self, Instant},
@@ -12,9 +12,7 @@ use crate::{
         Key, LegKind, OpClass, bit,
         object::{ByteRange, ETag, Get, Object, ObjectMeta, ObjectRequest, ObjectResponse},
     },
-    stack::timeout::Limit,
     telemetry::Event,
-    verdict::{Sent, Verdict},
 };
 use bytes::Bytes;
 use std::{
@@ -22,12 +20,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-
-/// How often a part is asked for at the endpoint that has it, before the download fails. The waits between double from
-/// [`PAUSE`], with full jitter, so that an endpoint that restarts has five seconds on average.
-const ROUNDS: u32 = 9;
-const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The ranges that a download has yet to ask for. Pure.
 #[derive(Clone, Debug)]
@@ -135,7 +127,7 @@ impl Shared {
     }
 
     /// Fetches one part. Counts as one call.
-    pub(super) async fn fetch(self: Arc<Self>, range: Range<u64>) -> Result<(Bytes, Source), Error> {
+    pub(super) async fn fetch(self: Arc<Self>, range: Range<u64>) -> Result<(Bytes, Served), Error> {
         let left = self
             .ends
             .map_or(LONGEST, |(ends, _)| ends.saturating_duration_since(clock::now()));
@@ -173,7 +165,7 @@ impl Shared {
         )
     }
 
-    async fn part(&self, cx: &Arc<Context<Objects>>, range: Range<u64>) -> Result<(Bytes, Source), Error> {
+    async fn part(&self, cx: &Arc<Context<Objects>>, range: Range<u64>) -> Result<(Bytes, Served), Error> {
         let mut this = Attempting {
             range,
             asked: false,
@@ -181,13 +173,9 @@ impl Shared {
             tried: 0,
             last: None,
         };
-        for round in 0..ROUNDS {
-            if round > 0 {
-                let most = (PAUSE * 2_u32.pow(round - 1)).min(LONGEST_PAUSE);
-                // With jitter: others that lost the same endpoint come back at another time.
-                if cx.pause(most).await.is_err() {
-                    break;
-                }
+        for round in 0..rounds::MOST {
+            if round > 0 && cx.pause(rounds::longest_pause(round)).await.is_err() {
+                break;
             }
             if self.core.engine.is_closed() {
                 return Err(cx.refuse(ErrorKind::Closed, "the client is closed"));
@@ -212,7 +200,7 @@ impl Shared {
                         }
                         let endpoint = cx.name(endpoint);
                         let range = this.range;
-                        return Ok((object.body, Source { range, endpoint }));
+                        return Ok((object.body, Served { range, endpoint }));
                     }
                     Got::Other if at.is_some() => return Err(self.replaced(cx)),
                     Got::Other => {}
@@ -233,7 +221,7 @@ impl Shared {
                             // None of them takes a call now.
                             this.tried |= !home.endpoint.map_or(0, bit);
                         }
-                        if let (true, Some(endpoint)) = (is_lasting(&reply), reply.endpoint()) {
+                        if let (true, Some(endpoint)) = (rounds::is_lasting(&reply), reply.endpoint()) {
                             self.note_unfit(endpoint);
                         }
                         this.last = Some(reply);
@@ -260,7 +248,7 @@ impl Shared {
     /// content and was not tried in this round.
     async fn ask(&self, cx: &Arc<Context<Objects>>, this: &mut Attempting, at: Option<usize>, home: &Home) -> Got {
         let paid = this.asked;
-        if paid && !self.granted(cx, this.patience).await {
+        if paid && !rounds::granted(cx, OpClass::Read, this.patience).await {
             return Got::Withheld;
         }
         let get = Get {
@@ -268,9 +256,7 @@ impl Shared {
             if_match: at.and(home.tag.clone()),
             ..Get::new(self.key.clone())
         };
-        let length = this.range.end - this.range.start;
-        // Silence and a crawl end an attempt long before; this bound holds while nothing is learnt.
-        let longest = self.core.deadline + Duration::from_secs_f64(length as f64 / Limit::LEAST_RATE);
+        let longest = rounds::longest(&self.core, this.range.end - this.range.start);
         let aim = Aim {
             pin: at,
             barred: match at {
@@ -338,17 +324,6 @@ impl Shared {
         self.core.engine.operator.out_of_use(endpoint, OpClass::Read).is_none()
     }
 
-    /// Waits until the budget grants another request. Who would begin anew would fetch everything again, so a download
-    /// waits for as long as a call may take.
-    async fn granted(&self, cx: &Context<Objects>, patience: Instant) -> bool {
-        while !cx.may_ask_more(OpClass::Read) {
-            if clock::now() >= patience || cx.pause(PAUSE).await.is_err() {
-                return false;
-            }
-        }
-        true
-    }
-
     fn home(&self) -> Home {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -381,15 +356,6 @@ impl Shared {
             "the object was replaced or removed while it was downloaded",
         )
     }
-}
-
-/// Whether asking the same endpoint again would end the same way: it refuses the caller or the request.
-fn is_lasting(reply: &Reply<Objects>) -> bool {
-    reply.last_outcome().is_some_and(|outcome| match outcome.verdict {
-        Verdict::Caller => true,
-        Verdict::Denied => outcome.sent == Sent::Maybe && !outcome.credential,
-        _ => false,
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,349 @@
+use super::super::{Objects, rounds, values::Stored, writing::Checks};
+use crate::{
+    call::{Aim, Context, Core, Error, enter, options::CallOptions},
+    model::{
+        ErrorKind, Human,
+        clock::{self, Instant},
+    },
+    provider::{ObjectProvider as _, PartRule, ProviderErrorKind},
+    replicate::{self, Incomplete},
+    request::{
+        LegKind, OpClass, bit, members,
+        object::{
+            AbortUpload, CompleteUpload, Head, ObjectRequest, ObjectResponse, PartTag, PutMode, PutPart, UploadId,
+        },
+    },
+};
+use bytes::Bytes;
+use std::{sync::Arc, time::Duration};
+
+/// An upload without a deadline.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An upload at one endpoint. (A write to several copies will drive one of these for each.)
+pub(super) struct Lane {
+    core: Arc<Core<Objects>>,
+    options: CallOptions,
+    ends: Ends,
+    checks: Checks,
+    endpoint: usize,
+    upload: UploadId,
+    rule: PartRule,
+}
+
+/// When the whole upload must end, and how long it had. `None`: there is no limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends(Option<(Instant, Duration)>);
+
+/// Why an upload cannot go on.
+pub(super) struct Fault {
+    pub(super) error: Error,
+    /// Nothing was stored, or the same bytes of the same write: the write may be made again.
+    pub(super) may_restart: bool,
+    /// The store ended the upload, and takes calls: the write may be made again there.
+    pub(super) is_gone: bool,
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            may_restart: false,
+            is_gone: false,
+        }
+    }
+}
+
+impl Ends {
+    pub(super) fn after(total: Option<Duration>) -> Self {
+        Self(total.map(|total| (clock::now() + total.min(LONGEST), total)))
+    }
+
+    fn left(self) -> Duration {
+        self.0
+            .map_or(LONGEST, |(ends, _)| ends.saturating_duration_since(clock::now()))
+    }
+
+    /// The upload's own time is up. (A request knows only what was left of it.)
+    fn late(self, cx: &Context<Objects>) -> Error {
+        let total = self.0.map_or(LONGEST, |(_, total)| total);
+        let message = format!("the upload's deadline of {} ran out", Human(total));
+        cx.refuse(ErrorKind::DeadlineExceeded, message)
+    }
+}
+
+/// The endpoints that take objects in parts.
+fn in_parts(core: &Core<Objects>) -> u64 {
+    let takes = |&endpoint: &usize| {
+        core.provider(endpoint)
+            .is_some_and(|store| store.capabilities().parts.is_some())
+    };
+    members(core.permitted())
+        .filter(takes)
+        .fold(0, |set, endpoint| set | bit(endpoint))
+}
+
+/// What every endpoint at which the upload may begin asks of its parts.
+pub(super) fn rule(core: &Core<Objects>) -> Option<PartRule> {
+    let rules = members(core.plan.write_to & in_parts(core));
+    let rules = rules.filter_map(|endpoint| core.provider(endpoint)?.capabilities().parts);
+    rules.reduce(|a, b| PartRule {
+        least: a.least.max(b.least),
+        most: a.most.min(b.most),
+        count: a.count.min(b.count),
+        equal: a.equal || b.equal,
+    })
+}
+
+impl Lane {
+    /// Begins the upload at any endpoint that may take it, but for `left`.
+    pub(super) async fn begin(
+        cx: &Context<Objects>,
+        options: CallOptions,
+        ends: Ends,
+        checks: Checks,
+        left: u64,
+    ) -> Result<Self, Error> {
+        let core = cx.core.clone();
+        let aim = replicate::aim_of_upload(cx, &checks.condition(), in_parts(&core)).await?;
+        let full = core.passed_over.set(cx.started) | left;
+        let aim = Aim {
+            barred: match cx.reach(core.plan.write_to & !aim.barred & !full) {
+                0 => aim.barred | left,
+                _ => aim.barred | full,
+            },
+            ..aim
+        };
+        let reply = cx.ask(ObjectRequest::BeginUpload(checks.begin.clone()), aim).await;
+        let endpoint = reply.endpoint();
+        match (reply.result, endpoint) {
+            (Ok(ObjectResponse::BeginUpload(upload)), Some(endpoint)) => {
+                let rule = core.provider(endpoint).and_then(|store| store.capabilities().parts);
+                Ok(Self {
+                    options: CallOptions {
+                        deadline: None,
+                        ..options
+                    },
+                    ends,
+                    checks,
+                    endpoint,
+                    upload,
+                    rule: rule.unwrap_or(PartRule::S3),
+                    core,
+                })
+            }
+            (Ok(_), _) => Err(cx.nonsense()),
+            (result @ Err(_), _) => {
+                let failed = cx.fail(crate::call::Reply {
+                    result,
+                    call: reply.call,
+                });
+                Err(replicate::of_the_home(cx, failed).with_write_id(Some(checks.id)))
+            }
+        }
+    }
+
+    pub(super) const fn endpoint(&self) -> usize {
+        self.endpoint
+    }
+
+    pub(super) fn endpoint_name(&self) -> Arc<str> {
+        self.core.engine.roster.shared_name(self.endpoint)
+    }
+
+    pub(super) const fn rule(&self) -> PartRule {
+        self.rule
+    }
+
+    pub(super) const fn checks(&self) -> &Checks {
+        &self.checks
+    }
+
+    /// A context for one of the upload's requests.
+    pub(super) fn enter(&self) -> (Arc<Context<Objects>>, Result<(), Error>) {
+        let left = self.ends.left();
+        let options = CallOptions {
+            deadline: Some(left.max(Duration::from_nanos(1))),
+            ..self.options.clone()
+        };
+        let (cx, admitted) = enter(self.core.clone(), "upload", &options);
+        let admitted = match admitted {
+            Ok(()) if left.is_zero() => Err(self.ends.late(&cx)),
+            Ok(()) => Ok(()),
+            Err((kind, message)) => Err(cx.refuse(kind, message)),
+        };
+        (cx, admitted)
+    }
+
+    /// What is said of a request that ran out of what was left of the upload's time.
+    fn ended<T>(&self, cx: &Context<Objects>, result: Result<T, Fault>) -> Result<T, Fault> {
+        let result = result.map_err(|fault| match fault.error.kind() {
+            ErrorKind::DeadlineExceeded => self.ends.late(cx).into(),
+            _ => fault,
+        });
+        cx.ended(OpClass::Write, result.as_ref().err().map(|fault| &fault.error));
+        result.map_err(|fault| Fault {
+            error: fault.error.with_write_id(Some(self.checks.id.clone())),
+            ..fault
+        })
+    }
+
+    /// Stores one part.
+    pub(super) async fn put(&self, number: u32, body: Bytes) -> Result<PartTag, Fault> {
+        let (cx, admitted) = self.enter();
+        let stored = match admitted {
+            Ok(()) => self.put_in_rounds(&cx, number, body).await,
+            Err(error) => Err(error.into()),
+        };
+        self.ended(&cx, stored)
+    }
+
+    async fn put_in_rounds(&self, cx: &Context<Objects>, number: u32, body: Bytes) -> Result<PartTag, Fault> {
+        let size = body.len() as u64;
+        let part = PutPart::new(self.checks.key().clone(), self.upload.clone(), number, body);
+        let mut last = None;
+        for round in 0..rounds::MOST {
+            if round > 0 && !self.may_go_on(cx, round).await {
+                break;
+            }
+            let reply = cx
+                .ask(ObjectRequest::PutPart(part.clone()), self.aim(round, size))
+                .await;
+            let is_gone = reply.refusal() == Some(ProviderErrorKind::UploadGone);
+            let ends = is_gone || rounds::is_lasting(&reply) || cx.ends_with(&reply);
+            match reply.result {
+                Ok(ObjectResponse::PutPart(tag)) if tag.number == number && tag.size == size => return Ok(tag),
+                Ok(_) => return Err(cx.nonsense().into()),
+                Err(_) if ends => {
+                    return Err(Fault {
+                        error: cx.fail(reply),
+                        may_restart: true,
+                        is_gone,
+                    });
+                }
+                Err(_) => last = Some(reply),
+            }
+        }
+        let error = match last {
+            Some(reply) => cx.fail(reply),
+            None => cx.refuse(ErrorKind::Unavailable, "the endpoint of the upload could not be asked"),
+        };
+        // A part that may have arrived changes nothing: the object is not there before the completion.
+        let error = match error.kind() {
+            ErrorKind::MaybeApplied => error.with_kind(ErrorKind::Unavailable),
+            _ => error,
+        };
+        Err(Fault {
+            may_restart: true,
+            is_gone: false,
+            error: replicate::of_the_home(cx, error),
+        })
+    }
+
+    /// Waits before another round. `false`: there is no time or no budget left.
+    async fn may_go_on(&self, cx: &Context<Objects>, round: u32) -> bool {
+        let patience = clock::now() + self.core.deadline;
+        !self.core.engine.is_closed()
+            && cx.pause(rounds::longest_pause(round)).await.is_ok()
+            && rounds::granted(cx, OpClass::Write, patience).await
+    }
+
+    /// One attempt at this endpoint, without the stack's own retries.
+    fn aim(&self, round: u32, bytes: u64) -> Aim {
+        Aim {
+            kind: if round > 0 { LegKind::Retry } else { LegKind::First },
+            deadline: Some(clock::now() + rounds::longest(&self.core, bytes)),
+            spent: self.core.retry.max_attempts.saturating_sub(1),
+            ..Aim::only(self.endpoint)
+        }
+    }
+
+    /// Makes the object of these parts visible.
+    pub(super) async fn complete(&self, parts: Vec<PartTag>) -> Result<Stored, Fault> {
+        let (cx, admitted) = self.enter();
+        let stored = match admitted {
+            Ok(()) => self.complete_in_rounds(&cx, parts).await,
+            Err(error) => Err(error.into()),
+        };
+        self.ended(&cx, stored)
+    }
+
+    async fn complete_in_rounds(&self, cx: &Context<Objects>, parts: Vec<PartTag>) -> Result<Stored, Fault> {
+        let stored = |accepted: replicate::Accepted<Objects>| Stored {
+            answer: accepted.answer(cx),
+            etag: accepted.tag,
+        };
+        let request = CompleteUpload {
+            mode: self.checks.mode.clone(),
+            ..CompleteUpload::new(&self.checks.begin, self.upload.clone(), parts)
+        };
+        let mut lost = false;
+        let mut last = None;
+        for round in 0..rounds::MOST {
+            if round > 0 && !self.may_go_on(cx, round).await {
+                break;
+            }
+            let request = ObjectRequest::CompleteUpload(request.clone());
+            let write = self.checks.clone().write(request, false);
+            let Incomplete { error, is_gone } = match replicate::complete(cx, write, self.endpoint, lost).await {
+                Ok(accepted) => return Ok(stored(accepted)),
+                Err(incomplete) => incomplete,
+            };
+            let goes_on = match error.kind() {
+                ErrorKind::MaybeApplied => {
+                    lost = true;
+                    true
+                }
+                ErrorKind::Unavailable | ErrorKind::HomeUnavailable | ErrorKind::Throttled => error.is_retryable(),
+                _ => false,
+            };
+            if is_gone || !goes_on {
+                return Err(Fault {
+                    error,
+                    may_restart: is_gone,
+                    is_gone,
+                });
+            }
+            last = Some(error);
+        }
+        if lost {
+            // What is given up cannot be completed later. What is there now is what there will be.
+            let abort = AbortUpload::new(self.checks.key().clone(), self.upload.clone());
+            let _ = cx.ask(ObjectRequest::AbortUpload(abort), self.aim(1, 0)).await;
+            let look = ObjectRequest::Head(Head::new(self.checks.key().clone()));
+            let (id, known_id) = (&self.checks.id, self.checks.known_id);
+            if let Some(accepted) = replicate::recognise(cx, look, id, known_id, self.endpoint).await {
+                return Ok(stored(accepted));
+            }
+        }
+        let error = last.unwrap_or_else(|| {
+            cx.refuse(
+                ErrorKind::Unavailable,
+                "the endpoint of the upload could not be asked to complete it",
+            )
+        });
+        Err(Fault {
+            // A create that went elsewhere meanwhile stores the same bytes; an overwrite would be a second write.
+            may_restart: !lost || self.checks.mode == PutMode::Create,
+            is_gone: false,
+            error,
+        })
+    }
+
+    /// Gives the upload up.
+    pub(super) async fn abort(&self) -> Result<(), Error> {
+        let (cx, admitted) = self.enter();
+        admitted?;
+        let abort = AbortUpload::new(self.checks.key().clone(), self.upload.clone());
+        let reply = cx
+            .ask(ObjectRequest::AbortUpload(abort), Aim::only(self.endpoint))
+            .await;
+        let aborted = match reply.result {
+            Ok(ObjectResponse::AbortUpload) => Ok(()),
+            Ok(_) => Err(cx.nonsense()),
+            Err(_) => Err(cx.fail(reply)),
+        };
+        cx.ended(OpClass::Write, aborted.as_ref().err());
+        aborted
+    }
+}
