@@ -12,7 +12,7 @@ mod write_once;
 
 pub(crate) use absence::read;
 pub(crate) use authority::{authority, of_the_home};
-pub(crate) use upload::{Incomplete, aim_of_upload, complete, recognise};
+pub(crate) use upload::{Completed, Incomplete, aim_of_upload, complete, recognise};
 
 use crate::{
     call::{Aim, Answer, Context, Error, Mode, Pen, Protocol, Reply},

@@ -72,6 +72,13 @@ pub(crate) async fn aim_of_upload<P: Protocol>(
     Ok(aim)
 }
 
+/// The end of a completion that succeeded.
+pub(crate) struct Completed<P: Protocol> {
+    pub(crate) accepted: Accepted<P>,
+    /// The completion was answered. Otherwise the object was recognised, and the upload may still be open.
+    pub(crate) was_answered: bool,
+}
+
 /// The end of a completion that did not succeed.
 pub(crate) struct Incomplete {
     pub(crate) error: Error,
@@ -89,12 +96,13 @@ impl From<Error> for Incomplete {
 pub(crate) async fn complete<P: Protocol>(
     cx: &Context<P>,
     write: Write<P>,
-    endpoint: usize,
+    (endpoint, aim): (usize, Aim),
     lost: bool,
-) -> Result<Accepted<P>, Incomplete> {
+) -> Result<Completed<P>, Incomplete> {
     let pen = pen(cx, &write.look);
     let about = (write.condition, write.id.clone(), write.known_id);
-    let reply = cx.ask(write.request, Aim::only(endpoint)).await;
+    let reply = cx.ask(write.request, aim).await;
+    let was_answered = reply.is_ok();
     let lost = lost || reply.maybe_applied_at() != 0;
     let accepted = if reply.refusal() == Some(ProviderErrorKind::UploadGone) {
         match owner(cx, write.look, &write.id, Aim::confirm(endpoint)).await {
@@ -114,7 +122,7 @@ pub(crate) async fn complete<P: Protocol>(
     match accepted {
         Ok(accepted) => {
             written::<P>(pen.as_ref(), accepted.tag.as_ref());
-            Ok(accepted)
+            Ok(Completed { accepted, was_answered })
         }
         Err(error) => Err(of_the_home(cx, error).with_write_id(Some(write.id)).into()),
     }

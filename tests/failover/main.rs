@@ -30,3 +30,4 @@ mod scripted;
 #[path = "../support/store.rs"]
 mod store;
 mod telemetry;
+mod uploads;

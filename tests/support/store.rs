@@ -3,10 +3,13 @@
 #![allow(dead_code)] // each test binary uses the part it needs
 
 use evenkeel::{
-    provider::{KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, ProviderErrorKind},
+    provider::{Capabilities, KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         kv,
-        object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
+        object::{
+            AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, Get, Head, List, ListPage, ListUploads, Object,
+            ObjectMeta, PartTag, Put, PutAnswer, PutPart, UploadId, UploadPage,
+        },
     },
     verdict::{Outcome, Sent, Verdict, table},
 };
@@ -51,6 +54,7 @@ struct State {
     always: Option<Trouble>,
     only_writes: Option<Trouble>,
     only_heads: Option<Trouble>,
+    next: Vec<(&'static str, Trouble)>,
     log: Vec<&'static str>,
 }
 
@@ -78,7 +82,7 @@ impl<M> Store<M> {
         self.state().always = Some(trouble);
     }
 
-    /// Puts and deletes meet this from now on.
+    /// Writes meet this from now on.
     pub(crate) fn writes_meet(&self, trouble: Trouble) {
         self.state().only_writes = Some(trouble);
     }
@@ -88,10 +92,17 @@ impl<M> Store<M> {
         self.state().only_heads = Some(trouble);
     }
 
+    /// The next operations of this name meet these.
+    pub(crate) fn next(&self, operation: &'static str, troubles: impl IntoIterator<Item = Trouble>) {
+        let troubles = troubles.into_iter().map(|trouble| (operation, trouble));
+        self.state().next.extend(troubles);
+    }
+
     /// All is well again.
     pub(crate) fn heal(&self) {
         let mut state = self.state();
         state.script.clear();
+        state.next.clear();
         (state.always, state.only_writes, state.only_heads) = (None, None, None);
     }
 
@@ -121,10 +132,15 @@ impl<M> Store<M> {
         let trouble = {
             let mut state = self.state();
             state.log.push(what);
-            let is_write = matches!(what, "put" | "delete" | "put_many");
+            let is_write = !matches!(
+                what,
+                "get" | "head" | "list" | "list_uploads" | "scan" | "get_many" | "warm_up"
+            );
             let of_writes = state.only_writes.filter(|_| is_write);
             let of_class = of_writes.or(state.only_heads.filter(|_| what == "head"));
-            let scripted = state.script.pop_front();
+            let next = state.next.iter().position(|(operation, _)| *operation == what);
+            let next = next.map(|at| state.next.remove(at).1);
+            let scripted = next.or_else(|| state.script.pop_front());
             scripted.or(of_class).or(state.always).unwrap_or(Trouble::None)
         };
         match trouble {
@@ -180,6 +196,35 @@ impl ObjectProvider for Store {
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         self.meet("list", self.memory.list(list)).await
+    }
+
+    async fn begin_upload(&self, begin: BeginUpload) -> Result<UploadId, ProviderError> {
+        self.meet("begin_upload", self.memory.begin_upload(begin)).await
+    }
+
+    async fn put_part(&self, part: PutPart) -> Result<PartTag, ProviderError> {
+        self.meet("put_part", self.memory.put_part(part)).await
+    }
+
+    async fn complete_upload(&self, complete: CompleteUpload) -> Result<PutAnswer, ProviderError> {
+        self.meet("complete_upload", self.memory.complete_upload(complete))
+            .await
+    }
+
+    async fn abort_upload(&self, abort: AbortUpload) -> Result<(), ProviderError> {
+        self.meet("abort_upload", self.memory.abort_upload(abort)).await
+    }
+
+    async fn list_uploads(&self, list: ListUploads) -> Result<UploadPage, ProviderError> {
+        self.meet("list_uploads", self.memory.list_uploads(list)).await
+    }
+
+    async fn copy(&self, copy: Copy) -> Result<PutAnswer, ProviderError> {
+        self.meet("copy", self.memory.copy(copy)).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.memory.capabilities()
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {

@@ -6,7 +6,7 @@ use crate::{
         clock::{self, Instant},
     },
     provider::{ObjectProvider as _, PartRule, ProviderErrorKind},
-    replicate::{self, Incomplete},
+    replicate::{self, Completed, Incomplete},
     request::{
         LegKind, OpClass, bit, members,
         object::{
@@ -179,6 +179,9 @@ impl Lane {
     fn ended<T>(&self, cx: &Context<Objects>, result: Result<T, Fault>) -> Result<T, Fault> {
         let result = result.map_err(|fault| match fault.error.kind() {
             ErrorKind::DeadlineExceeded => self.ends.late(cx).into(),
+            ErrorKind::Unavailable | ErrorKind::HomeUnavailable if self.ends.left().is_zero() => {
+                self.ends.late(cx).into()
+            }
             _ => fault,
         });
         cx.ended(OpClass::Write, result.as_ref().err().map(|fault| &fault.error));
@@ -258,8 +261,8 @@ impl Lane {
         }
     }
 
-    /// Makes the object of these parts visible.
-    pub(super) async fn complete(&self, parts: Vec<PartTag>) -> Result<Stored, Fault> {
+    /// Makes the object of these parts visible. Says whether the upload is over, too.
+    pub(super) async fn complete(&self, parts: Vec<PartTag>) -> Result<(Stored, bool), Fault> {
         let (cx, admitted) = self.enter();
         let stored = match admitted {
             Ok(()) => self.complete_in_rounds(&cx, parts).await,
@@ -268,7 +271,7 @@ impl Lane {
         self.ended(&cx, stored)
     }
 
-    async fn complete_in_rounds(&self, cx: &Context<Objects>, parts: Vec<PartTag>) -> Result<Stored, Fault> {
+    async fn complete_in_rounds(&self, cx: &Context<Objects>, parts: Vec<PartTag>) -> Result<(Stored, bool), Fault> {
         let stored = |accepted: replicate::Accepted<Objects>| Stored {
             answer: accepted.answer(cx),
             etag: accepted.tag,
@@ -285,8 +288,9 @@ impl Lane {
             }
             let request = ObjectRequest::CompleteUpload(request.clone());
             let write = self.checks.clone().write(request, false);
-            let Incomplete { error, is_gone } = match replicate::complete(cx, write, self.endpoint, lost).await {
-                Ok(accepted) => return Ok(stored(accepted)),
+            let at = (self.endpoint, self.aim(round, 0));
+            let Incomplete { error, is_gone } = match replicate::complete(cx, write, at, lost).await {
+                Ok(Completed { accepted, was_answered }) => return Ok((stored(accepted), was_answered)),
                 Err(incomplete) => incomplete,
             };
             let goes_on = match error.kind() {
@@ -313,7 +317,7 @@ impl Lane {
             let look = ObjectRequest::Head(Head::new(self.checks.key().clone()));
             let (id, known_id) = (&self.checks.id, self.checks.known_id);
             if let Some(accepted) = replicate::recognise(cx, look, id, known_id, self.endpoint).await {
-                return Ok(stored(accepted));
+                return Ok((stored(accepted), true));
             }
         }
         let error = last.unwrap_or_else(|| {
@@ -330,10 +334,12 @@ impl Lane {
         })
     }
 
-    /// Gives the upload up.
+    /// Gives the upload up. This has the time of any call, also after the upload's own deadline.
     pub(super) async fn abort(&self) -> Result<(), Error> {
-        let (cx, admitted) = self.enter();
-        admitted?;
+        let (cx, admitted) = enter(self.core.clone(), "upload", &self.options);
+        if let Err((kind, message)) = admitted {
+            return Err(cx.refuse(kind, message));
+        }
         let abort = AbortUpload::new(self.checks.key().clone(), self.upload.clone());
         let reply = cx
             .ask(ObjectRequest::AbortUpload(abort), Aim::only(self.endpoint))

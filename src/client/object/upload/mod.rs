@@ -351,8 +351,8 @@ impl Shared {
             return Err(self.latch(cx.refuse(ErrorKind::InvalidInput, message).into()));
         }
         let stored = self.lane.complete(parts.into_values().collect()).await;
-        let stored = stored.map_err(|fault| self.latch(fault))?;
-        self.state().is_over = true;
+        let (stored, is_over) = stored.map_err(|fault| self.latch(fault))?;
+        self.state().is_over = is_over;
         Ok(stored)
     }
 

@@ -1,0 +1,555 @@
+//! Uploads that meet trouble half-way: a part is tried again by itself, a lost completion is recognised, a dead endpoint
+//! is left, and nothing is stored in part.
+
+use crate::{
+    scripted::secs,
+    store::{Store, Trouble},
+};
+use bytes::Bytes;
+use evenkeel::{
+    Endpoint, ErrorKind, ObjectClient, Replication,
+    client::object::{ObjectClientBuilder, PutStreamCall, Source, Stored},
+    provider::{Capabilities, Capability, Memory, ObjectProvider, PartRule},
+    request::{
+        Key, WriteId,
+        object::{AbortUpload, BeginUpload, Get, ListUploads},
+    },
+    telemetry::Event,
+};
+use futures_util::stream;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use tokio::time::Instant;
+
+const PART: u64 = 100;
+const SIZE: usize = 950;
+
+fn film() -> Bytes {
+    (0..SIZE).map(|at| (at / 3) as u8).collect()
+}
+
+fn pieces() -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+    let pieces: Vec<_> = film()
+        .chunks(33)
+        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+        .collect();
+    stream::iter(pieces)
+}
+
+fn one(home: &Store) -> ObjectClient {
+    builder().endpoint(Endpoint::new("home", home.clone())).build().unwrap()
+}
+
+fn builder() -> ObjectClientBuilder {
+    ObjectClient::builder().seed(7)
+}
+
+/// Two endpoints, and how often an upload began again.
+fn two(a: &Store, b: &Store) -> (ObjectClient, Arc<AtomicUsize>) {
+    let restarts = Arc::new(AtomicUsize::new(0));
+    let heard = restarts.clone();
+    let client = builder()
+        .endpoint(Endpoint::new("a", a.clone()))
+        .endpoint(Endpoint::new("b", b.clone()))
+        .replication(Replication::write_once())
+        .on_event(move |event| {
+            if matches!(event, Event::UploadRestarted { .. }) {
+                heard.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+        .build()
+        .unwrap();
+    (client, restarts)
+}
+
+fn put(client: &ObjectClient) -> PutStreamCall {
+    client.put_stream("film", film()).part_size(PART)
+}
+
+async fn holds_the_film(store: &Store) -> bool {
+    let got = store.memory.get(Get::new(Key::new("film").unwrap())).await;
+    got.is_ok_and(|object| object.body == film())
+}
+
+/// How many uploads the store has open, once what was given up in the background is done.
+async fn open_uploads(store: &Store) -> usize {
+    tokio::time::sleep(secs(60)).await;
+    store
+        .memory
+        .list_uploads(ListUploads::default())
+        .await
+        .unwrap()
+        .uploads
+        .len()
+}
+
+fn count(store: &Store, operation: &str) -> usize {
+    store.log().iter().filter(|asked| **asked == operation).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_several_parts_is_stored_whole() {
+    for source in [
+        Source::bytes(film()),
+        Source::stream(pieces()),
+        Source::stream(pieces()).size(SIZE as u64),
+    ] {
+        let home = Store::new();
+        let client = one(&home);
+        let stored = client
+            .put_stream("film", source)
+            .part_size(PART)
+            .content_type("video/mp4")
+            .content_disposition("inline")
+            .metadata("colour", "blue")
+            .await
+            .unwrap();
+        assert_eq!(
+            (stored.endpoint(), stored.earlier_attempt_unresolved()),
+            ("home", false)
+        );
+        let got = client.get("film").await.unwrap();
+        assert!(*got.body() == film());
+        assert_eq!(got.etag(), stored.etag());
+        assert_eq!(got.meta().attributes.content_type.as_deref(), Some("video/mp4"));
+        assert_eq!(got.meta().attributes.content_disposition.as_deref(), Some("inline"));
+        assert_eq!(got.meta().attributes.metadata["colour"], "blue");
+        assert_eq!((count(&home, "put_part"), count(&home, "put")), (10, 0));
+        assert_eq!(open_uploads(&home).await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_one_part_is_a_plain_put() {
+    for body in [film().slice(..PART as usize), Bytes::new()] {
+        let home = Store::new();
+        let client = one(&home);
+        client.put_stream("film", body.clone()).part_size(PART).await.unwrap();
+        assert_eq!(*client.get("film").await.unwrap().body(), body);
+        assert_eq!((count(&home, "begin_upload"), count(&home, "put")), (0, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_by_hand_is_stored_in_the_order_in_which_parts_were_given() {
+    let home = Store::new();
+    let client = one(&home);
+    let mut upload = client.upload("film").await.unwrap();
+    assert_eq!(&*upload.endpoint(), "home");
+    let first = upload.part(film().slice(..500));
+    let second = upload.part(film().slice(500..));
+    let empty = upload.part("");
+    // Polled in another order.
+    second.await.unwrap();
+    empty.await.unwrap();
+    first.await.unwrap();
+    let id = upload.write_id().clone();
+    upload.complete().await.unwrap();
+    let got = client.get("film").await.unwrap();
+    assert!(*got.body() == film());
+    assert_eq!(got.meta().write_id, Some(id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_without_parts_is_an_empty_object() {
+    let home = Store::new();
+    let client = one(&home);
+    let upload = client.upload("empty").content_type("text/plain").await.unwrap();
+    upload.complete().await.unwrap();
+    let got = client.get("empty").await.unwrap();
+    assert_eq!(
+        (got.body().len(), got.meta().attributes.content_type.as_deref()),
+        (0, Some("text/plain"))
+    );
+    assert_eq!(open_uploads(&home).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_part_is_tried_again_by_itself() {
+    for trouble in [
+        Trouble::Refused,
+        Trouble::Reset,
+        Trouble::LostAnswer,
+        Trouble::Hang,
+        Trouble::Code("InternalError"),
+        Trouble::Code("SlowDown"),
+    ] {
+        let home = Store::new();
+        home.next("put_part", [trouble, Trouble::None, trouble, trouble]);
+        put(&one(&home)).await.unwrap();
+        assert!(holds_the_film(&home).await, "{trouble:?}");
+        assert_eq!(
+            (count(&home, "begin_upload"), count(&home, "put_part")),
+            (1, 13),
+            "{trouble:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_completion_is_recognised_and_never_sent_twice_in_effect() {
+    for (troubles, expected) in [
+        (vec![Trouble::LostAnswer], 1),
+        (vec![Trouble::Reset], 1),
+        (vec![Trouble::Hang, Trouble::LostAnswer], 1),
+    ] {
+        let home = Store::new();
+        let client = one(&home);
+        home.next("complete_upload", troubles.clone());
+        put(&client)
+            .await
+            .unwrap_or_else(|error| panic!("{troubles:?}: {error}"));
+        assert!(holds_the_film(&home).await, "{troubles:?}");
+        assert_eq!(count(&home, "begin_upload"), expected);
+        // A create: the next one is refused, and leaves nothing open.
+        let again = put(&client).await.unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::AlreadyExists, "{troubles:?}");
+        assert_eq!(open_uploads(&home).await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_without_any_answer_may_be_applied() {
+    for (trouble, is_there) in [(Trouble::Hang, false), (Trouble::LostAnswer, true)] {
+        let home = Store::new();
+        let client = one(&home);
+        home.next("complete_upload", [trouble]);
+        let mut upload = client.upload("film").await.unwrap();
+        upload.part(film()).await.unwrap();
+        // From here on nothing answers but what the completion does.
+        let completing = async {
+            let stored = upload.complete().await;
+            stored
+                .map(|_| ())
+                .map_err(|error| (error.kind(), error.write_id().cloned()))
+        };
+        let dying = async {
+            tokio::time::sleep(std::time::Duration::from_micros(1)).await;
+            home.always(Trouble::Hang);
+        };
+        let began = Instant::now();
+        let (completed, ()) = tokio::join!(completing, dying);
+        let (kind, id) = completed.unwrap_err();
+        assert_eq!(kind, ErrorKind::MaybeApplied, "{trouble:?}");
+        assert!(id.is_some());
+        assert!(began.elapsed() < secs(60), "{:?}", began.elapsed());
+        home.heal();
+        assert_eq!(holds_the_film(&home).await, is_there, "{trouble:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_fails_for_good_leaves_nothing() {
+    let home = Store::new();
+    let client = one(&home);
+    home.next("put_part", [Trouble::None, Trouble::Code("AccessDenied")]);
+    let error = put(&client).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    assert_eq!(client.get("film").await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(open_uploads(&home).await, 0);
+    assert_eq!(count(&home, "abort_upload"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_completion_stores_an_object_without_a_part() {
+    let home = Store::new();
+    let client = one(&home);
+    // One that failed.
+    let mut upload = client.upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    home.next("put_part", [Trouble::Code("AccessDenied")]);
+    let failed = upload.part(film()).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Denied);
+    assert_eq!(upload.part(film()).await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(upload.complete().await.unwrap_err().kind(), ErrorKind::Denied);
+    // One whose future was dropped.
+    let mut upload = client.upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    drop(upload.part(film()));
+    let error = upload.complete().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("part 2"), "{error}");
+    assert_eq!(client.get("film").await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(open_uploads(&home).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_is_dropped_or_aborted_is_given_up() {
+    let home = Store::new();
+    let client = one(&home);
+    for abort in [true, false] {
+        let mut upload = client.upload("film").await.unwrap();
+        upload.part(film()).await.unwrap();
+        let late = upload.part(film());
+        match abort {
+            true => upload.abort().await.unwrap(),
+            false => drop(upload),
+        }
+        assert!(late.await.is_err());
+        assert_eq!(open_uploads(&home).await, 0);
+    }
+    // A call that is dropped half-way.
+    home.always(Trouble::Slow(secs(1) / 10));
+    let call = tokio::time::timeout(secs(1) / 2, put(&client).into_future());
+    assert!(call.await.is_err());
+    home.heal();
+    assert_eq!(open_uploads(&home).await, 0);
+    assert_eq!(client.get("film").await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_leaves_a_dead_endpoint_if_its_source_can_be_read_again() {
+    for trouble in [
+        Trouble::Refused,
+        Trouble::Hang,
+        Trouble::Code("InternalError"),
+        Trouble::Code("AccessDenied"),
+    ] {
+        let (a, b) = (Store::new(), Store::new());
+        let (client, restarts) = two(&a, &b);
+        let opened = Arc::new(AtomicUsize::new(0));
+        let counted = opened.clone();
+        let source = Source::repeatable(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { Ok::<_, std::io::Error>(pieces()) }
+        });
+        a.next(
+            "put_part",
+            std::iter::once(Trouble::None).chain(std::iter::repeat_n(trouble, 100)),
+        );
+        let stored: Stored = client.put_stream("film", source).part_size(PART).await.unwrap();
+        assert_eq!(stored.endpoint(), "b", "{trouble:?}");
+        assert!(holds_the_film(&b).await && !holds_the_film(&a).await, "{trouble:?}");
+        assert_eq!(
+            (opened.load(Ordering::Relaxed), restarts.load(Ordering::Relaxed)),
+            (2, 1)
+        );
+        assert_eq!(open_uploads(&a).await, 0);
+        // One that cannot be read again fails with its endpoint.
+        let (a, b) = (Store::new(), Store::new());
+        let (client, _) = two(&a, &b);
+        a.next("put_part", std::iter::repeat_n(trouble, 100));
+        let source = Source::stream(pieces());
+        let error = client.put_stream("film", source).part_size(PART).await.unwrap_err();
+        assert!(!error.may_have_been_applied(), "{trouble:?}: {error}");
+        assert_eq!(count(&b, "begin_upload"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_the_store_ended_is_made_again() {
+    let home = Store::new();
+    let client = one(&home);
+    // Somebody gives up what is under way, before the third part is sent.
+    let giver = {
+        let home = home.clone();
+        async move {
+            while count(&home, "put_part") < 2 {
+                tokio::time::sleep(secs(1)).await;
+            }
+            for open in home.memory.list_uploads(ListUploads::default()).await.unwrap().uploads {
+                let abort = AbortUpload::new(Key::new(open.key).unwrap(), open.upload);
+                home.memory.abort_upload(abort).await.unwrap();
+            }
+            home.heal();
+        }
+    };
+    home.always(Trouble::Slow(secs(1) / 2));
+    let (stored, ()) = tokio::join!(put(&client).into_future(), giver);
+    stored.unwrap();
+    assert!(holds_the_film(&home).await);
+    assert_eq!(count(&home, "begin_upload"), 2);
+    assert_eq!(open_uploads(&home).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditions_hold_for_uploads() {
+    let home = Store::new();
+    let client = one(&home);
+    let first = client.put("film", "short").await.unwrap();
+    let refused = put(&client).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+    let tag = first.etag().unwrap().clone();
+    put(&client).if_match(tag.clone()).await.unwrap();
+    let outdated = put(&client).if_match(tag).await.unwrap_err();
+    assert_eq!(outdated.kind(), ErrorKind::PreconditionFailed);
+    put(&client).overwrite().await.unwrap();
+    // The client knows the tag of what it stored last, so the next overwrite is fenced by it.
+    client.put("film", "short again").overwrite().await.unwrap();
+    assert_eq!(*client.get("film").await.unwrap().body(), "short again");
+    assert_eq!(open_uploads(&home).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_that_the_store_cannot_keep_is_refused_before_a_byte_is_sent() {
+    let mut capabilities = Capabilities::all(Capability::Kept).with_parts(PartRule::S3.lengths(1, 1000));
+    capabilities.complete_if = Capability::Lacking;
+    let home = Store::on(Memory::new().with_capabilities(capabilities));
+    let client = one(&home);
+    let error = put(&client).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(count(&home, "begin_upload"), 0);
+    put(&client).overwrite().await.unwrap();
+    assert!(holds_the_film(&home).await);
+
+    let without = Store::on(Memory::new().with_capabilities(Capabilities::all(Capability::Kept)));
+    let client = one(&without);
+    let error = put(&client).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(
+        error.to_string().contains("home does not take objects in parts"),
+        "{error}"
+    );
+    // A short body needs no parts.
+    client.put_stream("short", "x").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_write_once_an_upload_only_creates() {
+    let (a, b) = (Store::new(), Store::new());
+    let (client, _) = two(&a, &b);
+    let error = put(&client).overwrite().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    put(&client).await.unwrap();
+    assert_eq!(put(&client).await.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    // To the endpoint that takes parts.
+    let plain = Store::on(Memory::new().with_capabilities(Capabilities::all(Capability::Kept)));
+    let (client, _) = two(&plain, &Store::new());
+    assert_eq!(put(&client).await.unwrap().endpoint(), "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_of_a_wrong_length_are_refused_with_the_store_s_rule() {
+    let rule = PartRule::S3.lengths(10, 100).count(3).equal();
+    let home = Store::on(Memory::new().with_capabilities(Capabilities::all(Capability::Kept).with_parts(rule)));
+    let client = one(&home);
+    for (lengths, expected) in [
+        (&[9, 9][..], "less than 10 bytes"),
+        (&[101], "at most 100 bytes"),
+        (&[20, 30], "same length"),
+        (&[20, 20, 20, 1], "at most 3 parts"),
+    ] {
+        let mut upload = client.upload("film").await.unwrap();
+        let mut last = Ok(());
+        for length in lengths {
+            last = upload.part(vec![1; *length]).await;
+        }
+        let error = last.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(upload.complete().await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    for refused in [
+        put(&client).part_size(9),
+        put(&client).part_size(101),
+        put(&client).concurrency(0),
+    ] {
+        assert_eq!(refused.await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    let error = put(&client).part_size(100).await.unwrap_err();
+    assert!(error.to_string().contains("at most 3 parts"), "{error}");
+    assert_eq!(open_uploads(&home).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_fails_or_lies_about_its_size_stores_nothing() {
+    let home = Store::new();
+    let client = one(&home);
+    let broken = || {
+        let pieces = (0..5).map(|_| Ok(Bytes::from_static(&[1; 90])));
+        stream::iter(pieces.chain([Err(std::io::Error::other("the disk is gone"))]))
+    };
+    for source in [
+        Source::stream(broken()),
+        Source::bytes(film()).size(5),
+        Source::stream(pieces()).size(2000),
+        Source::repeatable(|| async { Err::<stream::Empty<_>, _>(std::io::Error::other("the disk is gone")) }),
+    ] {
+        let error = client.put_stream("film", source).part_size(PART).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        let says = ["the disk is gone", "bytes, and not"]
+            .iter()
+            .any(|said| error.to_string().contains(said));
+        assert!(says, "{error}");
+        assert_eq!(client.get("film").await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(open_uploads(&home).await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_the_whole_upload() {
+    let home = Store::new();
+    let client = one(&home);
+    home.writes_meet(Trouble::Slow(secs(1) / 2));
+    let began = Instant::now();
+    let error = put(&client).concurrency(1).deadline(secs(2)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
+    assert!(
+        error.to_string().contains("the upload's deadline of 2 s ran out"),
+        "{error}"
+    );
+    assert!(began.elapsed() <= secs(2) + secs(1) / 10, "{:?}", began.elapsed());
+    home.heal();
+    assert_eq!(open_uploads(&home).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_is_not_read_faster_than_its_parts_are_taken() {
+    let home = Store::new();
+    home.writes_meet(Trouble::Slow(secs(1) / 2));
+    let client = one(&home);
+    let read = Arc::new(AtomicUsize::new(0));
+    let counted = read.clone();
+    let pieces = stream::iter((0..50).map(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(Bytes::from_static(&[1; PART as usize]))
+    }));
+    let call = client
+        .put_stream("film", Source::stream(pieces))
+        .part_size(PART)
+        .concurrency(3);
+    assert!(tokio::time::timeout(secs(1), call.into_future()).await.is_err());
+    // The upload began after half a second; three parts are under way, and one is held.
+    assert!(read.load(Ordering::Relaxed) <= 5, "{}", read.load(Ordering::Relaxed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_s_write_id_recognises_an_upload_of_an_earlier_call() {
+    let home = Store::new();
+    let id = WriteId::new("order-42");
+    put(&one(&home)).write_id(id.clone()).await.unwrap();
+    // Another process, which does not know that the first one succeeded.
+    put(&one(&home)).write_id(id).await.unwrap();
+    let other = put(&one(&home)).write_id(WriteId::new("order-43")).await.unwrap_err();
+    assert_eq!(other.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(open_uploads(&home).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_gives_up_what_is_old_and_has_the_prefix() {
+    let (a, b) = (Store::new(), Store::new());
+    let (client, _) = two(&a, &b);
+    let begin = async |store: &Store, key: &str| {
+        store
+            .memory
+            .begin_upload(BeginUpload::new(Key::new(key).unwrap()))
+            .await
+            .unwrap();
+    };
+    for store in [&a, &b] {
+        begin(store, "films/1").await;
+        begin(store, "films/2").await;
+        begin(store, "other").await;
+    }
+    let young = client.sweep_uploads(secs(24 * 60 * 60)).await.unwrap();
+    assert_eq!((young.aborted, young.kept, young.failed.len()), (0, 6, 0));
+    let swept = client.sweep_uploads(secs(0)).prefix("films/").await.unwrap();
+    assert_eq!((swept.aborted, swept.kept), (4, 0));
+    b.always(Trouble::Hang);
+    let swept = client.sweep_uploads(secs(0)).deadline(secs(2)).await.unwrap();
+    assert_eq!((swept.aborted, swept.failed.len()), (1, 1));
+    assert_eq!(swept.failed[0].endpoint(), "b");
+    assert_eq!(open_uploads(&a).await, 0);
+}
