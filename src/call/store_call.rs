@@ -64,6 +64,12 @@ impl<O: Operation> StoreCall<O> {
               lies there and leaves other copies alone."
     }
 
+    /// The same with the options of another call.
+    pub(crate) fn with_options(mut self, options: CallOptions) -> Self {
+        self.options = options;
+        self
+    }
+
     /// Makes the call return `(value, Explanation)`. (An error always carries its own explanation.)
     pub const fn explained(self) -> Explained<O> {
         Explained(self)

@@ -14,6 +14,7 @@ mod antipatterns;
 mod call_options;
 mod calls;
 mod constraints;
+mod copies;
 mod credentials;
 mod downloads;
 mod endpoint_layer;

@@ -34,9 +34,11 @@
 //!   see [late attempts](crate::client#late-attempts).
 //! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another endpoint.
 
+mod copy;
 mod door;
 mod download;
 mod operations;
+mod presign;
 mod protocol;
 mod rounds;
 mod terms;
@@ -48,8 +50,10 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
+pub use copy::CopyCall;
 pub use download::{Download, DownloadCall, Served};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
+pub use presign::{PresignCall, Presigned};
 pub use protocol::Objects;
 pub use upload::{PartOnItsWay, PutStreamCall, Source, SweepCall, Swept, Upload, UploadCall};
 pub use values::{Fetched, FetchedMeta, Stored};
@@ -57,9 +61,16 @@ pub use verify::{Property, VERIFY_PREFIX, Verification, Verified};
 
 use super::ObjectStack;
 use crate::call::{Collected, Core, Operation, Pages, PagesCall, StoreBuilder, StoreCall, store_methods};
-use crate::request::object::{List, ListEntry};
+use crate::{
+    call::options::CallOptions,
+    request::object::{ETag, List, ListEntry},
+};
 use bytes::Bytes;
-use std::sync::Arc;
+use futures_util::{StreamExt as _, stream};
+use std::{future::IntoFuture as _, sync::Arc};
+
+/// How many objects are removed at a time.
+const DELETES: usize = 16;
 
 /// Builds an [`ObjectClient`].
 pub type ObjectClientBuilder = StoreBuilder<Objects>;
@@ -161,6 +172,61 @@ impl ObjectClient {
     /// ```
     pub fn upload(&self, key: impl Into<String>) -> UploadCall {
         UploadCall::new(self, door::key_of(key))
+    }
+
+    /// Copies an object to another key. The copy has the source's content type, other headers and metadata, unless the
+    /// call sets some of its own, and the endpoint's own [terms](crate::request::object::Terms), unless the call sets
+    /// them.
+    ///
+    /// The store copies on its own side where it can ([`Capabilities::copy`](crate::provider::Capabilities::copy)), and
+    /// no byte passes through this process. Otherwise, or if the store refuses (S3 above 5 GiB), the bytes are streamed
+    /// in bounded memory. What is copied is one state of the source: under `provider_managed` the home's.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// client.put("a", "bytes").content_type("text/plain").await?;
+    /// client.copy("a", "b").await?;
+    /// assert_eq!(client.get("b").await?.meta().attributes.content_type.as_deref(), Some("text/plain"));
+    /// # Ok(()) }
+    /// ```
+    pub fn copy(&self, from: impl Into<String>, to: impl Into<String>) -> CopyCall {
+        CopyCall::new(self, door::key_of(from), door::key_of(to), false)
+    }
+
+    /// [Copies](Self::copy) an object and then removes the source: **two steps**, between which both are there. If the
+    /// process dies, or the removal fails, both stay; the error is then the removal's. At a home that keeps If-Match on
+    /// deletes, a source that was replaced meanwhile is not removed.
+    pub fn rename(&self, from: impl Into<String>, to: impl Into<String>) -> CopyCall {
+        CopyCall::new(self, door::key_of(from), door::key_of(to), true)
+    }
+
+    /// Removes these objects, sixteen at a time, each as [`delete`](Self::delete) does. The results have the order of the
+    /// keys.
+    pub async fn delete_many<K: Into<String>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Vec<Result<(), crate::Error>> {
+        let calls: Vec<_> = keys.into_iter().map(|key| self.delete(key).into_future()).collect();
+        stream::iter(calls).buffered(DELETES).collect().await
+    }
+
+    /// Makes a URL with which somebody without credentials can fetch the object for so long, or store it
+    /// ([`PresignMethod`](crate::request::object::PresignMethod)). The URL leads to the first endpoint in the order of
+    /// preference that is in use, is permitted and can presign; **it cannot fail over itself**: make it late, and short.
+    ///
+    /// `S3` and `GCS` can presign; the adapters say under which credentials. A presigned PUT carries neither a condition
+    /// nor a write id; under `write_once` it is refused as [`Unsupported`](crate::ErrorKind::Unsupported). Whoever has the
+    /// URL may use it: treat it as a secret.
+    pub fn presign(
+        &self,
+        key: impl Into<String>,
+        method: crate::request::object::PresignMethod,
+        expires_in: std::time::Duration,
+    ) -> PresignCall {
+        PresignCall::new(self, door::key_of(key), method, expires_in)
     }
 
     /// Gives up the uploads that began longer ago than this, at every endpoint that takes writes, and frees what their
@@ -271,6 +337,11 @@ impl ObjectClient {
     /// ```
     pub async fn verify(&self) -> Verification {
         verify::run(&self.core).await
+    }
+
+    /// A download of this state of the object.
+    fn download(&self, key: door::Checked, tag: Option<ETag>, options: CallOptions) -> DownloadCall {
+        DownloadCall::new(self, key).of_state(tag, options)
     }
 
     fn call<O: Operation<Protocol = Objects>>(&self, operation: O) -> ObjectCall<O> {

@@ -143,6 +143,13 @@ impl DownloadCall {
         }
     }
 
+    /// The download of one state, with the options of another call.
+    pub(super) fn of_state(mut self, tag: Option<ETag>, options: CallOptions) -> Self {
+        self.if_match = tag;
+        self.options = options;
+        self
+    }
+
     /// Fetches only these bytes: `0..100`, `100..`, or a [`ByteRange`].
     pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
         self.range = Some(range.into());

@@ -71,6 +71,12 @@ impl PutStreamCall {
         }
     }
 
+    /// The same with what another call said.
+    pub(in super::super) fn with(mut self, write: Writing, options: CallOptions) -> Self {
+        (self.write, self.options) = (write, options);
+        self
+    }
+
     write_setters!(write);
 
     /// Stores the object whatever is there. Without this, the put is a create. After a lost answer the object is looked
@@ -254,7 +260,11 @@ impl PutStreamCall {
         cx.refuse(kind, message)
     }
 
+    /// A source's error. One of this crate's own, as of a download, comes through.
     fn unreadable(&self, error: &BoxError) -> Error {
+        if let Some(own) = error.downcast_ref::<Error>() {
+            return own.shared();
+        }
         self.refuse(
             ErrorKind::InvalidInput,
             format!("the source of the upload could not be read: {error}"),
