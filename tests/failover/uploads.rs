@@ -553,3 +553,37 @@ async fn a_sweep_gives_up_what_is_old_and_has_the_prefix() {
     assert_eq!(swept.failed[0].endpoint(), "b");
     assert_eq!(open_uploads(&a).await, 0);
 }
+
+#[cfg(feature = "files")]
+#[tokio::test(start_paused = true)]
+async fn a_file_and_a_spooled_stream_are_read_again_elsewhere() {
+    use evenkeel::client::object::Spool;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("film");
+    std::fs::write(&path, film()).unwrap();
+    for source in [
+        Source::file(&path),
+        Source::stream(pieces()).spooled(Spool::new().memory(100).dir(dir.path())),
+    ] {
+        let (a, b) = (Store::new(), Store::new());
+        let (client, restarts) = two(&a, &b);
+        let troubles = std::iter::repeat_n(Trouble::None, 5);
+        a.next("put_part", troubles.chain(std::iter::repeat_n(Trouble::Refused, 100)));
+        let stored = client.put_stream("film", source).part_size(PART).await.unwrap();
+        assert_eq!((stored.endpoint(), restarts.load(Ordering::Relaxed)), ("b", 1));
+        assert!(holds_the_film(&b).await);
+    }
+    // Nothing is left of the spool.
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    let home = Store::new();
+    let absent = one(&home)
+        .put_stream("film", Source::file(dir.path().join("absent")))
+        .await
+        .unwrap_err();
+    assert_eq!(absent.kind(), ErrorKind::InvalidInput);
+    let spool = Spool::new().memory(100).most(300).dir(dir.path());
+    let source = Source::stream(pieces()).spooled(spool);
+    let full = one(&home).put_stream("film", source).part_size(PART).await.unwrap_err();
+    assert!(full.to_string().contains("the spool holds at most 300 bytes"), "{full}");
+    assert_eq!(open_uploads(&home).await, 0);
+}

@@ -55,6 +55,8 @@ pub use download::{Download, DownloadCall, Served};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub use presign::{PresignCall, Presigned};
 pub use protocol::Objects;
+#[cfg(feature = "files")]
+pub use upload::Spool;
 pub use upload::{PartOnItsWay, PutStreamCall, Source, SweepCall, Swept, Upload, UploadCall};
 pub use values::{Fetched, FetchedMeta, Stored};
 pub use verify::{Property, VERIFY_PREFIX, Verification, Verified};

@@ -22,10 +22,14 @@
 mod chunks;
 mod lane;
 mod source;
+#[cfg(feature = "files")]
+mod spool;
 mod stream;
 mod sweep;
 
 pub use source::Source;
+#[cfg(feature = "files")]
+pub use spool::Spool;
 pub use stream::PutStreamCall;
 pub use sweep::{SweepCall, Swept};
 

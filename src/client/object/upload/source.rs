@@ -1,7 +1,11 @@
+#[cfg(feature = "files")]
+use super::spool::Spooled;
 use crate::BoxError;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future, stream};
+#[cfg(feature = "files")]
+use std::path::PathBuf;
 use std::{
     fmt,
     future::Future,
@@ -22,7 +26,8 @@ type Opening = Pin<Box<dyn Future<Output = Result<Opened, BoxError>> + Send>>;
 /// |---|---|
 /// | [`bytes`](Self::bytes), and anything that becomes [`Bytes`] | yes |
 /// | [`repeatable`](Self::repeatable): a function that opens a stream | yes |
-/// | [`stream`](Self::stream): one stream | no: the upload fails with its endpoint |
+/// | `file`, with the feature `files` | yes |
+/// | [`stream`](Self::stream): one stream | no: the upload fails with its endpoint; unless it is `spooled`, with the feature `files` |
 ///
 /// ```
 /// use evenkeel::client::object::Source;
@@ -41,6 +46,10 @@ pub struct Source {
 enum Kind {
     Bytes(Bytes),
     Repeatable(Arc<dyn Fn() -> Opening + Send + Sync>),
+    #[cfg(feature = "files")]
+    File(PathBuf),
+    #[cfg(feature = "files")]
+    Spooled(Spooled),
     /// `None`: the stream was taken. (The lock makes the source `Sync`. Nobody waits for it.)
     Once(Mutex<Option<Opened>>),
 }
@@ -89,6 +98,31 @@ impl Source {
         }
     }
 
+    /// The file at this path. It is opened when the upload begins, and again each time that the upload is made again; it
+    /// should not change meanwhile. Feature `files`.
+    #[cfg(feature = "files")]
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self {
+            kind: Kind::File(path.into()),
+            size: None,
+        }
+    }
+
+    /// Keeps what is read of a stream, so that it can be read again: see [`Spool`](super::Spool). A source that can be
+    /// read again anyway stays as it is. Feature `files`.
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub fn spooled(self, spool: super::Spool) -> Self {
+        let kind = match self.kind {
+            Kind::Once(stream) => match stream.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Some(stream) => Kind::Spooled(Spooled::new(stream, spool)),
+                None => Kind::Once(Mutex::new(None)),
+            },
+            kind => kind,
+        };
+        Self { kind, ..self }
+    }
+
     /// Says how many bytes there are. A source of another length fails the upload. For bodies above 80 GB the parts are
     /// then made long enough; without the size, set [`part_size`](super::PutStreamCall::part_size).
     #[must_use]
@@ -99,7 +133,7 @@ impl Source {
 
     /// Whether the bytes can be read again.
     pub const fn can_be_read_again(&self) -> bool {
-        matches!(self.kind, Kind::Bytes(_) | Kind::Repeatable(_))
+        !matches!(self.kind, Kind::Once(_))
     }
 
     pub(super) const fn known_size(&self) -> Option<u64> {
@@ -111,6 +145,16 @@ impl Source {
         match &mut self.kind {
             Kind::Bytes(bytes) => Some(Ok(stream::once(future::ready(Ok(bytes.clone()))).boxed())),
             Kind::Repeatable(open) => Some(open().await),
+            #[cfg(feature = "files")]
+            Kind::File(path) => match super::spool::read_file(path.clone()).await {
+                Ok((length, opened)) => {
+                    self.size.get_or_insert(length);
+                    Some(Ok(opened))
+                }
+                Err(error) => Some(Err(error.into())),
+            },
+            #[cfg(feature = "files")]
+            Kind::Spooled(spooled) => Some(Ok(spooled.open())),
             Kind::Once(stream) => stream.get_mut().unwrap_or_else(PoisonError::into_inner).take().map(Ok),
         }
     }

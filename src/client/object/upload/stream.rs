@@ -126,7 +126,7 @@ impl PutStreamCall {
             return Err(invalid("concurrency must be at least 1".to_owned()));
         }
         let rule = lane::rule(&self.core);
-        let part_size = self.part_length(rule).map_err(invalid)?;
+        self.part_length(rule).map_err(invalid)?;
         let write = std::mem::take(&mut self.write);
         let checks = write.checked(&cx, std::mem::replace(&mut self.key, Err(String::new())))?;
         drop(cx);
@@ -142,6 +142,9 @@ impl PutStreamCall {
                     return Err(failed.map_or_else(|| self.unreadable(&"it was read before".into()), |(f, _)| f.error));
                 }
             };
+            // A file has said now how long it is.
+            let length = self.part_length(rule);
+            let part_size = length.map_err(|message| self.refuse(ErrorKind::InvalidInput, message))?;
             let is_short = poll_fn(|cx| chunks.poll_fill(cx, part_size)).await;
             if is_short.map_err(|error| self.unreadable(&error))? {
                 return self.put_short(checks, &mut chunks, part_size).await;
