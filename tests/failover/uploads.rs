@@ -8,11 +8,11 @@ use crate::{
 use bytes::Bytes;
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient, Replication,
-    client::object::{ObjectClientBuilder, PutStreamCall, Source, Stored},
-    provider::{Capabilities, Capability, Memory, ObjectProvider, PartRule},
+    client::object::{ObjectClientBuilder, Property, PutStreamCall, Source, Stored},
+    provider::{Capabilities, Capability, Memory, ObjectProvider, PartRule, ProviderError},
     request::{
         Key, WriteId,
-        object::{AbortUpload, BeginUpload, Get, ListUploads},
+        object::{AbortUpload, BeginUpload, CompleteUpload, Get, List, ListUploads, PutAnswer, PutMode},
     },
     telemetry::Event,
 };
@@ -586,4 +586,55 @@ async fn a_file_and_a_spooled_stream_are_read_again_elsewhere() {
     let full = one(&home).put_stream("film", source).part_size(PART).await.unwrap_err();
     assert!(full.to_string().contains("the spool holds at most 300 bytes"), "{full}");
     assert_eq!(open_uploads(&home).await, 0);
+}
+
+/// A store that ignores the conditions of completions.
+#[derive(Clone)]
+struct Careless(Memory);
+
+impl ObjectProvider for Careless {
+    objects_through!(self.0: put get head delete list uploads);
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.0.capabilities();
+        capabilities.complete_if = Capability::Unknown;
+        capabilities
+    }
+
+    async fn complete_upload(&self, complete: CompleteUpload) -> Result<PutAnswer, ProviderError> {
+        let mut complete = complete;
+        complete.mode = PutMode::Overwrite;
+        self.0.complete_upload(complete).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_found_to_ignore_conditions_of_completions_gets_no_conditional_upload() {
+    let sound = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", Memory::new()))
+        .build()
+        .unwrap();
+    let found = sound.verify().await;
+    assert_eq!(*found.endpoints()[0].complete_if(), Property::Holds);
+    let store = Careless(Memory::new());
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", store.clone()))
+        .build()
+        .unwrap();
+    // Until it was asked, it is taken to keep to them.
+    client.put_stream("first", film()).part_size(PART).await.unwrap();
+    let found = client.verify().await;
+    assert!(
+        matches!(found.endpoints()[0].complete_if(), Property::Broken(_)),
+        "{found:?}"
+    );
+    let error = put(&client).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    put(&client).overwrite().await.unwrap();
+    let uploads = store.0.list_uploads(ListUploads::default()).await.unwrap().uploads;
+    assert!(uploads.is_empty());
+    let mut all = List::default();
+    all.prefix = ".evenkeel/".into();
+    let left = store.0.list(all);
+    assert_eq!(left.await.unwrap().entries.len(), 0);
 }

@@ -13,6 +13,17 @@ macro_rules! objects_through {
         }
     };
     (@list $self:ident $inner:tt) => { objects_through! { @@list(object::List) -> object::ListPage, $self $inner } };
+    (@uploads $self:ident $inner:tt) => {
+        objects_through! { @@begin_upload(object::BeginUpload) -> object::UploadId, $self $inner }
+        objects_through! { @@put_part(object::PutPart) -> object::PartTag, $self $inner }
+        objects_through! { @@list_uploads(object::ListUploads) -> object::UploadPage, $self $inner }
+        async fn abort_upload(
+            &$self,
+            abort: evenkeel::request::object::AbortUpload,
+        ) -> Result<(), evenkeel::provider::ProviderError> {
+            $self.$inner.abort_upload(abort).await
+        }
+    };
     (@capabilities $self:ident $inner:tt) => {
         fn capabilities(&$self) -> evenkeel::provider::Capabilities {
             $self.$inner.capabilities()

@@ -280,12 +280,13 @@ impl ObjectClient {
     /// | [atomic](Verified::atomic) | whether 24 creates at the same time have one winner, five times over |
     /// | [if_match](Verified::if_match) | whether a put with an outdated tag is refused, and a put with the current tag takes place |
     /// | [delete_if_match](Verified::delete_if_match) | the same for a delete |
+    /// | [complete_if](Verified::complete_if) | whether the completion of an upload is refused as a create where there is an object, and on an outdated tag |
     ///
     /// Some stores read a tag in If-Match only [without its quotes](Verified::wants_tags_unquoted). With quotes such a
     /// store always answers that the object has changed. The client tries both ways and sends from then on the way that
     /// works.
     ///
-    /// A verification writes eight small objects to each endpoint, under [`VERIFY_PREFIX`] and random digits, in some
+    /// A verification writes nine small objects to each endpoint, under [`VERIFY_PREFIX`] and random digits, in some
     /// 150 requests, and removes each object again. The requests bypass breakers, limits and the budget, and count as
     /// no evidence. Call `verify` when the service is set up, not on the service's path. Each request gets 5 s. An
     /// endpoint that cannot be asked is [`Property::Unknown`]: ask again later. If the call is dropped half-way, or an

@@ -5,7 +5,9 @@ use crate::{
     provider::{AnyObjectProvider, Capability, Conditional, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         Key,
-        object::{Delete, ETag, Get, Put, PutAnswer, PutMode},
+        object::{
+            AbortUpload, BeginUpload, CompleteUpload, Delete, ETag, Get, Put, PutAnswer, PutMode, PutPart, UploadId,
+        },
     },
     verdict::Sent,
 };
@@ -190,6 +192,59 @@ impl Asked {
             Err(failure) if failure.refuses_the_condition() => Err(Turn::Elsewise),
             Err(failure) => Err(Turn::Over(unclear(failure))),
         }
+    }
+
+    /// Whether the completion of an upload is refused as a create where there is an object, and on an outdated tag.
+    pub(super) async fn completion(&self) -> Property {
+        if self.is_refused(Conditional::Complete) {
+            return Property::Unsupported;
+        }
+        let found = self.refused_completions("completion").await;
+        self.remove("completion").await;
+        match found {
+            Ok(()) => Property::Holds,
+            Err(Turn::Over(property)) => property,
+            Err(Turn::Elsewise) => Property::Unknown("the store's answers contradict each other".into()),
+        }
+    }
+
+    async fn refused_completions(&self, name: &str) -> Result<(), Turn> {
+        let (old, _) = self.two_tags(name).await?;
+        let over = |failure| Turn::Over(unclear(failure));
+        for mode in [PutMode::Create, PutMode::IfMatch(old)] {
+            let begin = BeginUpload::new(self.key(name).map_err(over)?);
+            let upload = answered(self.provider.begin_upload(begin.clone()))
+                .await
+                .map_err(over)?;
+            let completed = self.complete(&begin, &upload, mode).await;
+            let _ = answered(self.provider.abort_upload(AbortUpload::new(begin.key, upload))).await;
+            match completed {
+                Ok(()) => {
+                    let how = "the store answered the completion of an upload with success, against its condition";
+                    return Err(Turn::Over(Property::Broken(how.into())));
+                }
+                Err(failure) if failure.refuses_the_condition() || failure.is(ProviderErrorKind::AlreadyExists) => {}
+                Err(failure) => return Err(over(failure)),
+            }
+        }
+        match self.body(name).await {
+            Ok(body) if body == "second" => Ok(()),
+            Ok(_) => {
+                let how = "the store refused the completion of an upload, but stored the object";
+                Err(Turn::Over(Property::Broken(how.into())))
+            }
+            Err(failure) => Err(over(failure)),
+        }
+    }
+
+    async fn complete(&self, begin: &BeginUpload, upload: &UploadId, mode: PutMode) -> Result<(), Failure> {
+        let part = PutPart::new(begin.key.clone(), upload.clone(), 1, "third");
+        let part = answered(self.provider.put_part(part)).await?;
+        let complete = CompleteUpload {
+            mode,
+            ..CompleteUpload::new(begin, upload.clone(), vec![part])
+        };
+        answered(self.provider.complete_upload(complete)).await.map(drop)
     }
 
     /// An outdated tag of the object, and its current one.

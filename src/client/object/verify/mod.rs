@@ -3,7 +3,7 @@ mod asking;
 use super::Objects;
 use crate::{
     call::Core,
-    provider::{AnyObjectProvider, Capabilities, Capability, Conditional},
+    provider::{AnyObjectProvider, Capabilities, Capability, Conditional, ObjectProvider as _},
     request::{WriteId, members},
 };
 use asking::{Asked, Tagged};
@@ -29,6 +29,7 @@ pub struct Verified {
     atomic: Property,
     if_match: Property,
     delete_if_match: Property,
+    complete_if: Property,
     unquoted: bool,
     left: usize,
 }
@@ -89,6 +90,13 @@ impl Verified {
     /// The same for a delete. Some stores keep to the condition of a put and ignore that of a delete.
     pub const fn delete_if_match(&self) -> &Property {
         &self.delete_if_match
+    }
+
+    /// The completion of an upload as a create, and on an outdated tag, is refused. Without an answer
+    /// ([`Property::Unknown`]) uploads are taken to keep to their conditions. [`Property::Unsupported`]: the store takes
+    /// no parts, or no conditions on them.
+    pub const fn complete_if(&self) -> &Property {
+        &self.complete_if
     }
 
     /// The endpoint reads a tag in If-Match only without its quotes; with quotes it always answers that the object has
@@ -155,6 +163,7 @@ pub(crate) async fn endpoint(
         atomic: Property::Holds,
         if_match: Property::Holds,
         delete_if_match: Property::Holds,
+        complete_if: Property::Holds,
         unquoted: false,
         left: 0,
     };
@@ -183,6 +192,14 @@ pub(crate) async fn endpoint(
             Tagged::Put => verified.if_match = property,
             Tagged::Delete => verified.delete_if_match = property,
         }
+    }
+    verified.complete_if = Property::Unsupported;
+    if provider.capabilities().parts.is_some() && known.complete_if == Capability::Unknown {
+        verified.complete_if = match &verified.honours {
+            unknown @ Property::Unknown(_) => unknown.clone(),
+            _ => asked.completion().await,
+        };
+        note(Conditional::Complete, &verified.complete_if, false);
     }
     verified.left = asked.left();
     verified
