@@ -357,7 +357,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 "it holds nothing up"
             );
             until(|| verified(&told, "liar").is_some()).await;
-            let lacking = Capabilities::all(Capability::Lacking);
+            let lacking = of_puts(Capability::Lacking);
             assert_eq!(verified(&told, "liar"), Some((lacking, 1)));
             for key in ["k2", "k3"] {
                 assert_eq!(client.put(key, "x").await.unwrap().endpoint(), "good");
@@ -393,10 +393,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                     call.unwrap().unwrap();
                 }
                 assert_eq!((store.calls(), verified(&told, "home").unwrap().1), (300, 100));
-                // The store takes no parts, so nothing is to be known of their completion.
-                let mut kept = Capabilities::all(Capability::Kept);
-                kept.complete_if = Capability::Unknown;
-                assert_eq!(verified(&told, "home").unwrap().0, kept);
+                assert_eq!(verified(&told, "home").unwrap().0, of_puts(Capability::Kept));
                 let asked = store.questions();
                 client.put("later", "x").await.unwrap();
                 tokio::time::sleep(Duration::from_secs(7200)).await;
@@ -803,4 +800,11 @@ mod over_sockets {
             }),
         ]
     }
+}
+
+/// What is known of a store that takes no parts: of their completion there is nothing to know.
+const fn of_puts(capability: Capability) -> Capabilities {
+    let mut all = Capabilities::all(capability);
+    all.complete_if = Capability::Unknown;
+    all
 }
