@@ -21,10 +21,10 @@ impl CallOptions {
         if let Some(deadline) = self.deadline {
             valid_time("a deadline", deadline)?;
         }
-        self.attempts
-            .options()
-            .attempt_limit
-            .map_or(Ok(()), valid_attempt_limit)
+        let attempts = self.attempts.options();
+        attempts.attempt_limit.map_or(Ok(()), valid_attempt_limit)?;
+        let stall = attempts.stall_limit;
+        stall.map_or(Ok(()), |limit| valid_time("a stall limit", limit))
     }
 }
 
@@ -125,6 +125,23 @@ macro_rules! call_setters {
     };
 }
 pub(crate) use call_setters;
+
+/// The setter of calls that move large bodies.
+macro_rules! stall_setter {
+    () => {
+        /// Sets how long each request may be silent: before its answer, and between two pieces of its body. Default:
+        /// [learnt](crate::stack::timeout) from the endpoint's answers; a second until then, and between two pieces at
+        /// least a second. Bytes that crawl are given up whatever this says: at less than 16 KiB a second, or less than
+        /// a small part of the rate that was learnt.
+        ///
+        /// Zero, or more than 24 h, is [`InvalidInput`](crate::ErrorKind::InvalidInput).
+        pub fn stall_limit(mut self, limit: std::time::Duration) -> Self {
+            self.options.attempts.options_mut().stall_limit = Some(limit);
+            self
+        }
+    };
+}
+pub(crate) use stall_setter;
 
 #[cfg(test)]
 mod tests {

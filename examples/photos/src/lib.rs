@@ -42,7 +42,10 @@ pub fn app(photos: Photos) -> Router {
         .layer(DefaultBodyLimit::disable())
         .route("/livez", get(|| async { "alive" }))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(|State(photos): State<Photos>| async move { photos.metrics.render() }))
+        .route(
+            "/metrics",
+            get(|State(photos): State<Photos>| async move { photos.metrics.render() }),
+        )
         .with_state(photos)
 }
 
@@ -101,7 +104,11 @@ async fn download(
         let range = format!("bytes {}-{}/{}", length.start, length.end.saturating_sub(1), meta.size);
         headers.extend(HeaderValue::from_str(&range).map(|range| (header::CONTENT_RANGE, range)));
     }
-    let kind = meta.attributes.content_type.as_deref().unwrap_or("application/octet-stream");
+    let kind = meta
+        .attributes
+        .content_type
+        .as_deref()
+        .unwrap_or("application/octet-stream");
     headers.extend(HeaderValue::from_str(kind).map(|kind| (header::CONTENT_TYPE, kind)));
     Ok(response)
 }

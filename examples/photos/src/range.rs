@@ -37,7 +37,16 @@ mod tests {
         assert_eq!(asked("bytes=0-99"), Asked::Part(ByteRange::Bounded(0..100)));
         assert_eq!(asked("bytes=100-"), Asked::Part(ByteRange::From(100)));
         assert_eq!(asked("bytes=-5"), Asked::Part(ByteRange::Suffix(5)));
-        for whole in ["", "bytes", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "lines=0-9", "bytes=0-1,3-4"] {
+        for whole in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=5-4",
+            "bytes=a-b",
+            "lines=0-9",
+            "bytes=0-1,3-4",
+        ] {
             assert_eq!(asked(whole), Asked::All, "{whole}");
         }
     }

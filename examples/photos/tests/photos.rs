@@ -144,15 +144,35 @@ async fn a_photo_is_uploaded_though_a_provider_dies_in_the_middle_and_downloaded
     let stored = app.clone().oneshot(put("film", pieces(200))).await.unwrap();
     assert_eq!(stored.status(), StatusCode::CREATED);
     let whole = get(&app, "film", None).await;
-    assert_eq!((whole.status(), &whole.headers()["content-type"]), (StatusCode::OK, &"image/jpeg".parse().unwrap()));
+    assert_eq!(
+        (whole.status(), &whole.headers()["content-type"]),
+        (StatusCode::OK, &"image/jpeg".parse().unwrap())
+    );
     let whole = bytes(whole).await;
     assert_eq!(whole.len(), 200 << 20);
-    assert!(whole.chunks(1 << 20).enumerate().all(|(at, piece)| piece.iter().all(|byte| *byte == at as u8)));
+    assert!(
+        whole
+            .chunks(1 << 20)
+            .enumerate()
+            .all(|(at, piece)| piece.iter().all(|byte| *byte == at as u8))
+    );
     for (range, expected, says) in [
         ("bytes=0-99", 0..100, "bytes 0-99/209715200"),
-        ("bytes=209715100-", 209_715_100..209_715_200, "bytes 209715100-209715199/209715200"),
-        ("bytes=-5", 209_715_195..209_715_200, "bytes 209715195-209715199/209715200"),
-        ("bytes=1048575-3145728", 1_048_575..3_145_729, "bytes 1048575-3145728/209715200"),
+        (
+            "bytes=209715100-",
+            209_715_100..209_715_200,
+            "bytes 209715100-209715199/209715200",
+        ),
+        (
+            "bytes=-5",
+            209_715_195..209_715_200,
+            "bytes 209715195-209715199/209715200",
+        ),
+        (
+            "bytes=1048575-3145728",
+            1_048_575..3_145_729,
+            "bytes 1048575-3145728/209715200",
+        ),
     ] {
         let part = get(&app, "film", Some(range)).await;
         assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT, "{range}");
@@ -168,12 +188,25 @@ async fn a_photo_is_uploaded_though_a_provider_dies_in_the_middle_and_downloaded
 async fn what_is_absent_or_there_already_or_ends_early_is_said() {
     let app = service(Mortal::after(1000));
     assert_eq!(get(&app, "none", None).await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(app.clone().oneshot(put("a", "x".into())).await.unwrap().status(), StatusCode::CREATED);
-    assert_eq!(app.clone().oneshot(put("a", "x".into())).await.unwrap().status(), StatusCode::CONFLICT);
+    assert_eq!(
+        app.clone().oneshot(put("a", "x".into())).await.unwrap().status(),
+        StatusCode::CREATED
+    );
+    assert_eq!(
+        app.clone().oneshot(put("a", "x".into())).await.unwrap().status(),
+        StatusCode::CONFLICT
+    );
     let mut short = put("b", pieces(20));
     short.headers_mut().insert("content-length", (21 << 20).into());
-    assert_eq!(app.clone().oneshot(short).await.unwrap().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(
+        app.clone().oneshot(short).await.unwrap().status(),
+        StatusCode::BAD_REQUEST
+    );
     assert_eq!(get(&app, "b", None).await.status(), StatusCode::NOT_FOUND);
-    let ready = app.clone().oneshot(Request::get("/readyz").body(Body::empty()).unwrap()).await.unwrap();
+    let ready = app
+        .clone()
+        .oneshot(Request::get("/readyz").body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(ready.status(), StatusCode::OK);
 }

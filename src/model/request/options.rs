@@ -15,6 +15,9 @@ use std::time::Duration;
 pub struct Options {
     /// How long each attempt may take, whatever limit was learnt. See [`timeout`](crate::stack::timeout).
     pub attempt_limit: Option<Duration>,
+    /// How long each attempt may be silent, before its answer and between two pieces of a body, whatever was learnt. See
+    /// [`timeout`](crate::stack::timeout).
+    pub stall_limit: Option<Duration>,
     /// Whether a read is hedged. See [`hedge`](mod@crate::stack::hedge).
     pub hedging: Option<bool>,
     /// The call's name. Calls with the same name are measured together. See [`health`](crate::stack::health#names).
@@ -26,6 +29,7 @@ pub struct Options {
 impl Options {
     const NONE: &'static Self = &Self {
         attempt_limit: None,
+        stall_limit: None,
         hedging: None,
         name: None,
         retry_when: None,

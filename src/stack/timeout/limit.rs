@@ -87,6 +87,9 @@ impl Limit {
         if let Some(said) = self.said(call.record()) {
             return said;
         }
+        if let Some(stall) = call.record().options().stall_limit {
+            return nanos(stall);
+        }
         let limit = match (call.leg().is_first(), call.safety()) {
             (true, Safety::ReadOnly | Safety::Idempotent) => self.learnt_nanos(call.record().work()),
             _ => self.lengthened_nanos(call),
@@ -169,12 +172,13 @@ impl Limit {
     }
 
     fn patience<R>(&self, call: &Call<R>, answer: Duration) -> Patience {
+        let said = call.record().options().stall_limit;
         Patience {
             answer,
-            body: answer.max(self.unlearnt),
+            body: said.unwrap_or(answer.max(self.unlearnt)),
             rate: self.learnt_rate(call.class()),
             deadline: Self::must_leave_time(call),
-            floor: self.bearable(call),
+            floor: said.unwrap_or_default().max(self.bearable(call)),
         }
     }
 

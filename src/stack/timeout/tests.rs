@@ -4,7 +4,7 @@ use super::{Elapsed, Error, Limit, TimeoutLayer, WaitedFor};
 use crate::{
     Endpoint, Failover,
     model::clock,
-    request::{Call, CallRecord, Ended, OpClass, Progress, Safety},
+    request::{Call, CallRecord, Ended, OpClass, Options, Progress, Safety},
     stack::health::Tracker,
 };
 use std::{
@@ -117,6 +117,36 @@ async fn a_stalled_body_times_out_after_a_second() {
     assert_eq!(result, Err(expected));
     assert_eq!(expected.to_string(), "the body stood still for 1s");
     assert_around(took, ms(3_400));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_s_stall_limit_bounds_each_silence_and_no_more() {
+    let silent_for = |stall: u64, before: u64, between: u64| async move {
+        let record = read();
+        let options = Options {
+            stall_limit: Some(ms(stall)),
+            ..Options::default()
+        };
+        attempt(learnt(), record.told(options), move |progress| async move {
+            progress.begin(0);
+            sleep(ms(before)).await;
+            progress.answered();
+            for _ in 0..20 {
+                sleep(ms(between)).await;
+                progress.received(MIB);
+            }
+        })
+        .await
+    };
+    let (result, took) = silent_for(3_000, 2_900, 2_900).await;
+    assert_eq!(result, Ok(()));
+    assert_around(took, ms(60_900));
+    let (result, took) = silent_for(300, 400, 10).await;
+    assert_eq!(result.unwrap_err().waited_for, WaitedFor::Answer);
+    assert_around(took, ms(300));
+    let (result, took) = silent_for(300, 200, 400).await;
+    assert_eq!(result.unwrap_err().waited_for, WaitedFor::Body);
+    assert_around(took, ms(500));
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,7 +24,7 @@ use super::{ObjectClient, Objects, door, values::FetchedMeta};
 use crate::{
     call::{
         Context, Core, Error, enter,
-        options::{CallOptions, call_setters},
+        options::{CallOptions, call_setters, stall_setter},
     },
     model::{ErrorKind, clock},
     replicate,
@@ -187,6 +187,8 @@ impl DownloadCall {
                    ends the download after about five seconds.",
         pin: "Only this endpoint."
     }
+
+    stall_setter!();
 
     async fn begin(mut self) -> Result<Download, Error> {
         let total = self.options.deadline;

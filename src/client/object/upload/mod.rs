@@ -41,7 +41,7 @@ use super::{
 use crate::{
     call::{
         Context, Core, Error, enter,
-        options::{CallOptions, call_setters},
+        options::{CallOptions, call_setters, stall_setter},
     },
     model::ErrorKind,
     replicate,
@@ -102,6 +102,8 @@ impl UploadCall {
                    the upload after about five seconds.",
         pin: "Only this endpoint."
     }
+
+    stall_setter!();
 
     async fn begin(self) -> Result<Upload, Error> {
         let ends = Ends::after(self.options.deadline);

@@ -13,7 +13,7 @@ use crate::{
     BoxError,
     call::{
         Core, Error, enter,
-        options::{CallOptions, call_setters},
+        options::{CallOptions, call_setters, stall_setter},
     },
     model::ErrorKind,
     provider::PartRule,
@@ -114,6 +114,8 @@ impl PutStreamCall {
                    the upload after about five seconds.",
         pin: "Only this endpoint."
     }
+
+    stall_setter!();
 
     async fn run(mut self) -> Result<Stored, Error> {
         let ends = Ends::after(self.options.deadline);
