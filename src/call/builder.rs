@@ -1,4 +1,4 @@
-use super::{Core, Protocol, StoreStack, probe};
+use super::{Core, ErasedService, Protocol, StoreStack, probe};
 use crate::{
     BoxError, Endpoint,
     call::{
@@ -13,10 +13,7 @@ use crate::{
     stack::{compose, deadline::DeadlineLayer, route::Exhausted},
 };
 use std::{fmt, future::ready, sync::Arc};
-use tower::{
-    Layer, Service,
-    util::{BoxCloneSyncService, Either},
-};
+use tower::{Layer, Service, util::Either};
 
 /// Builds an [`ObjectClient`](crate::ObjectClient) or a [`KvClient`](crate::KvClient). Every default is fit for
 /// production; only [`replication`](Self::replication) has none.
@@ -192,17 +189,16 @@ impl<P: Protocol> StoreBuilder<P> {
 /// allocations.
 fn layered<S, R, A>(
     service: S,
-    layers: impl IntoIterator<Item = impl FnOnce(Layered<R, A>) -> Layered<R, A>>,
-) -> Either<S, Layered<R, A>>
+    layers: impl IntoIterator<Item = impl FnOnce(ErasedService<R, A>) -> ErasedService<R, A>>,
+) -> Either<S, ErasedService<R, A>>
 where
-    S: Service<R, Response = A, Error = BoxError, Future: Send + 'static> + Clone + Send + Sync + 'static,
-    R: 'static,
+    S: Service<Call<R>, Response = A, Error = BoxError, Future: Send + 'static> + Clone + Send + Sync + 'static,
 {
     let mut layers = layers.into_iter();
     let Some(first) = layers.next() else {
         return Either::Left(service);
     };
-    Either::Right(layers.fold(first(Layered::new(service)), |inner, around| around(inner)))
+    Either::Right(layers.fold(first(ErasedService::new(service)), |inner, around| around(inner)))
 }
 
 /// The stand-in for an endpoint that must not be used.
@@ -210,9 +206,6 @@ fn nowhere<P: Protocol>() -> StoreStack<P> {
     let refuses = |_: Call<P::Request>| ready(Err::<P::Response, BoxError>(Exhausted::default().into()));
     StoreStack::<P>::new(tower::service_fn(refuses))
 }
-
-/// A service with its type erased.
-type Layered<R, A> = BoxCloneSyncService<R, A, BoxError>;
 
 /// Checks that these endpoints can be replicas of one table.
 fn strong<P: Protocol>(roster: &Roster, providers: &[Option<P::Provider>]) -> Result<(), BuildError> {

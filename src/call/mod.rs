@@ -8,6 +8,7 @@ pub(crate) mod context;
 mod core;
 mod dependencies;
 mod engine;
+mod erased;
 mod error;
 mod explanation;
 mod fences;
@@ -29,6 +30,7 @@ pub(crate) use context::{Aim, LONGEST_PAUSE, Reply, winner};
 pub(crate) use core::{Core, Why};
 pub use dependencies::{Dependencies, Dependency, Known, SharedHost};
 pub(crate) use engine::{Engine, Turned};
+pub use erased::ErasedService;
 pub(crate) use error::{Cause, Refusal};
 pub use error::{Error, NotAsked};
 pub use explanation::{Attempt, Considered, Explanation};
@@ -60,8 +62,7 @@ use tower::{Service, util::Either};
 
 /// A service for one kind of store with its type erased: one endpoint's service, or the whole stack, where a user's
 /// layers may be around it.
-pub(crate) type StoreStack<P> =
-    tower::util::BoxCloneSyncService<Call<<P as Protocol>::Request>, <P as Protocol>::Response, BoxError>;
+pub(crate) type StoreStack<P> = ErasedService<<P as Protocol>::Request, <P as Protocol>::Response>;
 
 /// One endpoint's service: the bridge itself, or with a user's layers around it.
 pub(crate) type EndpointService<P> = Either<<P as Protocol>::Service, StoreStack<P>>;

@@ -111,24 +111,20 @@ pub mod kv;
 pub mod object;
 
 pub use crate::call::{
-    Attempt, BuildError, Collected, Considered, Dependencies, Dependency, Explained, Explanation, Known, Pages,
-    PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed,
+    Attempt, BuildError, Collected, Considered, Dependencies, Dependency, ErasedService, Explained, Explanation, Known,
+    Pages, PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed,
 };
 pub use failover::{Failover, FailoverBuilder};
 pub use kv::{KvClient, KvClientBuilder};
 pub use object::{ObjectClient, ObjectClientBuilder};
 
-use crate::{
-    BoxError,
-    request::{
-        Call,
-        kv::{KvRequest, KvResponse},
-        object::{ObjectRequest, ObjectResponse},
-    },
+use crate::request::{
+    kv::{KvRequest, KvResponse},
+    object::{ObjectRequest, ObjectResponse},
 };
 
 /// A service for objects with its type erased: one endpoint's service, or the whole stack.
-pub type ObjectStack = tower::util::BoxCloneSyncService<Call<ObjectRequest>, ObjectResponse, BoxError>;
+pub type ObjectStack = ErasedService<ObjectRequest, ObjectResponse>;
 
 /// A service for keys with its type erased: one endpoint's service, or the whole stack.
-pub type KvStack = tower::util::BoxCloneSyncService<Call<KvRequest>, KvResponse, BoxError>;
+pub type KvStack = ErasedService<KvRequest, KvResponse>;

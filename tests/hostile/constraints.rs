@@ -7,7 +7,7 @@ use crate::promise::Promise;
 use counted::{Counted, Manner};
 use evenkeel::{
     BoxError, Endpoint, ErrorKind, Failover, KvClient, ObjectClient, Replication,
-    client::failover::Op,
+    client::{ObjectStack, failover::Op},
     ops::operator::Selector,
     provider::{Memory, MemoryTable},
     request::{Call, CallRecord, Key, OpClass, Safety, WriteId, kv, object},
@@ -18,7 +18,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tower::{ServiceExt, util::BoxCloneSyncService};
+use tower::ServiceExt;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let promise = Promise::Constraint;
@@ -187,12 +187,10 @@ async fn no_order_of_an_operator_opens_a_barred_endpoint() {
     assert_eq!(counts(&stores), [0, 2]);
 }
 
-type Service = BoxCloneSyncService<Call<object::ObjectRequest>, object::ObjectResponse, BoxError>;
-
 /// A layer is given each endpoint's service, and may call it when it likes.
 async fn a_layer_around_a_barred_endpoint_reaches_nothing() {
     let (endpoints, stores) = both(Memory::new);
-    let within: Arc<Mutex<Vec<Service>>> = Arc::default();
+    let within: Arc<Mutex<Vec<ObjectStack>>> = Arc::default();
     let keep = within.clone();
     let _client = ObjectClient::builder()
         .endpoints(endpoints)
@@ -200,7 +198,7 @@ async fn a_layer_around_a_barred_endpoint_reaches_nothing() {
         .only_locations(["DE"])
         .endpoint_layer(move |_| {
             let keep = keep.clone();
-            tower::layer::layer_fn(move |inner: Service| {
+            tower::layer::layer_fn(move |inner: ObjectStack| {
                 keep.lock().unwrap().push(inner.clone());
                 inner
             })

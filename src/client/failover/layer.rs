@@ -9,6 +9,7 @@
 use super::{Ask, EndpointError, Op};
 use crate::{
     BoxError,
+    call::ErasedService,
     endpoint::Profile,
     provider::{ProviderError, ProviderErrorKind},
     request::{Call, CallRecord, OpClass},
@@ -22,7 +23,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 use tokio::sync::{mpsc, oneshot};
-use tower::{Service, util::BoxCloneSyncService};
+use tower::Service;
 
 /// One attempt of a [`Failover`](super::Failover), as the layers around its endpoint see it: neither the closure nor
 /// its answer.
@@ -49,7 +50,7 @@ impl fmt::Debug for Opaque {
 }
 
 /// One endpoint's service with its type erased, for layers. `()` and the error stand for the closure's own.
-pub type OpaqueStack = BoxCloneSyncService<Call<Opaque>, (), BoxError>;
+pub type OpaqueStack = ErasedService<Opaque, ()>;
 
 /// Stands for the client's own error, which only the attempt holds.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
