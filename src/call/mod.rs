@@ -42,7 +42,7 @@ pub use plan::Replication;
 pub(crate) use plan::{Authority, Line, Merge, Mode, Next, Plan, Progress, Standing};
 pub(crate) use store_call::Operation;
 pub(crate) use store_call::enter;
-pub use store_call::{Explained, StoreCall};
+pub use store_call::{ExplainedCall, StoreCall};
 pub(crate) use walk::{PageOf, Paged, Resume};
 pub use warm_up::{WarmUp, Warmed};
 

@@ -118,7 +118,7 @@ macro_rules! call_setters {
         /// A name stands for a kind of call. The first [16](crate::stack::health::NAMES) names at an endpoint are told apart;
         /// all later names share one place. While nothing is learnt under a name, its attempts have a second, like any
         /// others. If a second is too short, set an [`attempt_limit`](Self::attempt_limit).
-        pub fn named(mut self, name: &'static str) -> Self {
+        pub fn operation_name(mut self, name: &'static str) -> Self {
             self.options.attempts.options_mut().name = Some(name);
             self
         }

@@ -9,7 +9,7 @@ use crate::{model::bounds::Bounded, ops::probe, stack, telemetry::CallListener};
 pub(crate) struct Settings {
     pub(crate) stack: stack::Settings,
     pub(crate) name: Option<&'static str>,
-    pub(crate) probes: probe::Settings,
+    pub(crate) probes: probe::ProbeSettings,
     pub(crate) call_listener: Option<CallListener>,
 }
 
@@ -58,7 +58,7 @@ macro_rules! stack_setters {
         /// clients of one process apart, give each its own name. Install the recorder before [`build`](Self::build),
         /// which takes the handles.
         #[must_use]
-        pub fn name(mut self, name: impl Into<std::sync::Arc<str>>) -> Self {
+        pub fn client_name(mut self, name: impl Into<std::sync::Arc<str>>) -> Self {
             self.settings.stack.audience.client = name.into();
             self
         }
@@ -66,7 +66,7 @@ macro_rules! stack_setters {
         /// Sets the name that explanations and errors use for calls of this client without a name of their own.
         /// Default: `get`, `read` and the like. (Such calls are measured per client anyway.)
         #[must_use]
-        pub const fn named(mut self, name: &'static str) -> Self {
+        pub const fn operation_name(mut self, name: &'static str) -> Self {
             self.settings.name = Some(name);
             self
         }
@@ -87,17 +87,17 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Sets when a call is tried again, and after what wait. See [`retry::Settings`](crate::stack::retry::Settings).
+        /// Sets when a call is tried again, and after what wait. See [`retry::RetrySettings`](crate::stack::retry::RetrySettings).
         #[must_use]
-        pub fn retry(mut self, settings: crate::stack::retry::Settings) -> Self {
+        pub fn retry(mut self, settings: crate::stack::retry::RetrySettings) -> Self {
             self.settings.stack.retry = settings;
             self
         }
 
         /// Sets when an endpoint is left, for how long, and what brings the endpoint back. See
-        /// [`breaker::Settings`](crate::stack::breaker::Settings).
+        /// [`breaker::BreakerSettings`](crate::stack::breaker::BreakerSettings).
         #[must_use]
-        pub fn breaker(mut self, settings: crate::stack::breaker::Settings) -> Self {
+        pub fn breaker(mut self, settings: crate::stack::breaker::BreakerSettings) -> Self {
             self.settings.stack.breaker = settings;
             self
         }
@@ -128,7 +128,7 @@ macro_rules! stack_setters {
 
         /// Sets what the client probes in the background. See [`probe`](mod@crate::ops::probe).
         #[must_use]
-        pub fn probes(mut self, settings: crate::ops::probe::Settings) -> Self {
+        pub fn probes(mut self, settings: crate::ops::probe::ProbeSettings) -> Self {
             self.settings.probes = settings;
             self
         }

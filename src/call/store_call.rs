@@ -26,7 +26,7 @@ pub struct StoreCall<O: Operation> {
 
 /// A call that returns its [`Explanation`] beside the value.
 #[must_use = "a call does nothing until it is awaited"]
-pub struct Explained<O: Operation>(StoreCall<O>);
+pub struct ExplainedCall<O: Operation>(StoreCall<O>);
 
 /// One operation, run with its context. Sealed.
 pub trait Operation: Send + Sized + 'static {
@@ -71,8 +71,8 @@ impl<O: Operation> StoreCall<O> {
     }
 
     /// Makes the call return `(value, Explanation)`. (An error always carries its own explanation.)
-    pub const fn explained(self) -> Explained<O> {
-        Explained(self)
+    pub const fn explained(self) -> ExplainedCall<O> {
+        ExplainedCall(self)
     }
 
     async fn run(self) -> (Result<(O::Value, Answer), Error>, Arc<Context<O::Protocol>>) {
@@ -123,7 +123,7 @@ impl<O: Operation> IntoFuture for StoreCall<O> {
     }
 }
 
-impl<O: Operation> IntoFuture for Explained<O> {
+impl<O: Operation> IntoFuture for ExplainedCall<O> {
     type Output = Result<(O::Value, Explanation), Error>;
     type IntoFuture = BoxFuture<Self::Output>;
 

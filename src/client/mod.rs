@@ -24,8 +24,8 @@
 //! | `.deadline(d)` | 10 s | how long the call may take, with all its attempts |
 //! | `.attempt_limit(d)` | the limit [learnt](crate::stack::timeout) from the endpoint | how long each attempt may take |
 //! | `.hedging(false)` | reads are [hedged](crate::stack::hedge) | whether a late read is sent to a second endpoint as well |
-//! | `.retry_when(rule)` | the [table](crate::stack::retry) | after which outcomes the call is tried again: a [rule](crate::stack::retry::Rule); the builder's rule is in [`retry::Settings`](crate::stack::retry::Settings::when) |
-//! | `.named("report")` | `get`, `put`, `read` …, all measured together | the call's name in explanations and errors; calls of one name [are measured apart](crate::stack::health#names) |
+//! | `.retry_when(rule)` | the [table](crate::stack::retry) | after which outcomes the call is tried again: a [rule](crate::stack::retry::Rule); the builder's rule is in [`retry::RetrySettings`](crate::stack::retry::RetrySettings::when) |
+//! | `.operation_name("report")` | `get`, `put`, `read` …, all measured together | the call's name in explanations and errors; calls of one name [are measured apart](crate::stack::health#names) |
 //! | `.pin("virginia")` | the best endpoint | only this endpoint (calls only) |
 //! | `.only_locations(["DE"])`, `.not_under_jurisdiction_of("US")` | the client's own [constraints](crate::endpoint::Constraints) | fewer endpoints |
 //!
@@ -45,7 +45,7 @@
 //! // A report takes half a minute, and is expensive: not twice at the same time, nor again where an endpoint throttles.
 //! let rows = tables
 //!     .read(|table| async move { table.scan().await })
-//!     .named("report")
+//!     .operation_name("report")
 //!     .deadline(Duration::from_secs(120))
 //!     .attempt_limit(Duration::from_secs(50))
 //!     .hedging(false)
@@ -111,8 +111,8 @@ pub mod kv;
 pub mod object;
 
 pub use crate::call::{
-    Attempt, BuildError, Collected, Considered, Dependencies, Dependency, ErasedService, Explained, Explanation, Known,
-    Pages, PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed,
+    Attempt, BuildError, Collected, Considered, Dependencies, Dependency, ErasedService, ExplainedCall, Explanation,
+    Known, Pages, PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed,
 };
 pub use failover::{Failover, FailoverBuilder};
 pub use kv::{KvClient, KvClientBuilder};

@@ -1,4 +1,4 @@
-use super::{Keeper, Lease, Settings};
+use super::{Keeper, KeeperSettings, Lease};
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, error::CredentialsError, future},
@@ -15,13 +15,13 @@ use std::sync::Arc;
 impl Keeper<Credentials> {
     /// Keeps the credentials of this provider. Give a provider without a cache of its own, and without retries.
     pub fn aws(name: impl Into<Arc<str>>, provider: impl ProvideCredentials + 'static) -> Self {
-        Self::aws_with_settings(name, Settings::default(), provider)
+        Self::aws_with_settings(name, KeeperSettings::default(), provider)
     }
 
     /// Does the same as [`aws`](Self::aws), with other settings.
     pub fn aws_with_settings(
         name: impl Into<Arc<str>>,
-        settings: Settings,
+        settings: KeeperSettings,
         provider: impl ProvideCredentials + 'static,
     ) -> Self {
         let provider = Arc::new(provider);

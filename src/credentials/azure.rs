@@ -1,4 +1,4 @@
-use super::{Keeper, Lease, Settings};
+use super::{Keeper, KeeperSettings, Lease};
 use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     error::{Error, ErrorKind},
@@ -28,13 +28,13 @@ impl Keeper<ScopedToken> {
         credential: Arc<dyn TokenCredential>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        Self::azure_with_settings(name, Settings::default(), credential, scopes)
+        Self::azure_with_settings(name, KeeperSettings::default(), credential, scopes)
     }
 
     /// Does the same as [`azure`](Self::azure), with other settings.
     pub fn azure_with_settings<S: Into<String>>(
         name: impl Into<Arc<str>>,
-        settings: Settings,
+        settings: KeeperSettings,
         credential: Arc<dyn TokenCredential>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {

@@ -1,4 +1,4 @@
-use super::{Settings, Standing, lease::Lease, policy::Step};
+use super::{KeeperSettings, Standing, lease::Lease, policy::Step};
 use crate::{
     BoxError,
     model::{NotLoaded, Why},
@@ -49,11 +49,11 @@ impl<T: Clone + Send + 'static> Keeper<T> {
         Fut: Future<Output = Result<Lease<T>, E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        Self::with_settings(name, Settings::default(), source)
+        Self::with_settings(name, KeeperSettings::default(), source)
     }
 
     /// Does the same as [`new`](Self::new), with other settings.
-    pub fn with_settings<F, Fut, E>(name: impl Into<Arc<str>>, settings: Settings, source: F) -> Self
+    pub fn with_settings<F, Fut, E>(name: impl Into<Arc<str>>, settings: KeeperSettings, source: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Lease<T>, E>> + Send + 'static,
@@ -87,7 +87,7 @@ impl<T: Clone + Send + 'static> Keeper<T> {
     }
 
     /// Returns credentials to use now. Valid credentials come at once, whatever the source does. Without valid
-    /// credentials the call waits for a fetch, at most [`patience`](Settings::patience).
+    /// credentials the call waits for a fetch, at most [`patience`](KeeperSettings::patience).
     ///
     /// Dropping the future ends only this wait: the fetch goes on for later calls.
     ///

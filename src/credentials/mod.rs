@@ -17,7 +17,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! - A keeper **fetches early**: when three fifths of the tokens' life are left, jittered; see [`Settings`].
+//! - A keeper **fetches early**: when three fifths of the tokens' life are left, jittered; see [`KeeperSettings`].
 //! - A keeper **keeps valid credentials**. Calls use them while the fetch is under way, hangs or fails.
 //! - A keeper **asks with a budget**: one fetch at a time however many calls wait, at most five in a row and two a
 //!   minute after that, with full jitter. Four hundred calls without a token are one question.
@@ -88,5 +88,5 @@ pub use google::BearerToken;
 pub use keeper::Keeper;
 pub use lease::Lease;
 pub use policy::Condition;
-pub use settings::Settings;
+pub use settings::KeeperSettings;
 pub use standing::{CredentialsSnapshot, Standing};

@@ -1,11 +1,11 @@
-use super::Settings;
+use super::KeeperSettings;
 use crate::model::clock::Instant;
 use std::time::Duration;
 
 /// When credentials may be used, and when they are fetched anew. Pure: the policy never sees the credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
-    settings: Settings,
+    settings: KeeperSettings,
     held: Option<Held>,
     /// No fetch has ended yet.
     first: bool,
@@ -86,7 +86,7 @@ struct Allowance {
 }
 
 impl Policy {
-    pub(super) fn new(settings: Settings, now: Instant) -> Self {
+    pub(super) fn new(settings: KeeperSettings, now: Instant) -> Self {
         let tokens = f64::from(settings.banked.max(1));
         Self {
             settings,
@@ -104,7 +104,7 @@ impl Policy {
         }
     }
 
-    pub(super) const fn settings(&self) -> &Settings {
+    pub(super) const fn settings(&self) -> &KeeperSettings {
         &self.settings
     }
 
@@ -253,7 +253,7 @@ impl Policy {
 }
 
 impl Allowance {
-    fn take(&mut self, settings: &Settings, now: Instant) -> bool {
+    fn take(&mut self, settings: &KeeperSettings, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         let refill = settings.refill.as_secs_f64().max(0.001);
         let most = f64::from(settings.banked.max(1));

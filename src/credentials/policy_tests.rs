@@ -1,5 +1,5 @@
 use super::{
-    Condition, Settings, Standing,
+    Condition, KeeperSettings, Standing,
     policy::{Policy, Step},
 };
 use crate::model::clock::{self, Instant};
@@ -15,7 +15,7 @@ fn secs(seconds: u64) -> Duration {
 /// A policy that holds what lives so long, fetched now.
 fn holding(life: Option<Duration>) -> (Policy, Instant, fastrand::Rng) {
     let (now, mut rng) = (clock::now(), fastrand::Rng::with_seed(7));
-    let mut policy = Policy::new(Settings::default(), now);
+    let mut policy = Policy::new(KeeperSettings::default(), now);
     assert!(policy.begin(now));
     assert!(policy.fetched(now, life, &mut rng));
     (policy, now, rng)
@@ -24,7 +24,7 @@ fn holding(life: Option<Duration>) -> (Policy, Instant, fastrand::Rng) {
 #[test]
 fn calls_wait_for_the_first_fetch_but_not_beyond_its_patience() {
     let now = clock::now();
-    let mut policy = Policy::new(Settings::default(), now);
+    let mut policy = Policy::new(KeeperSettings::default(), now);
     let until = now + Duration::from_millis(900);
     assert_eq!(policy.step(now), Step::Wait { fetch: true, until });
     let later = now + Duration::from_millis(500);
@@ -96,7 +96,7 @@ fn the_policy_reports_lost_credentials_and_the_length_of_trouble() {
 
 #[test]
 fn an_overtaken_fetch_is_discarded() {
-    let standing = Standing::new("role".into(), Settings::default());
+    let standing = Standing::new("role".into(), KeeperSettings::default());
     assert!(standing.begin());
     let (number, mut kept) = (standing.forgotten(), false);
     standing.forget(|| ());
@@ -115,7 +115,7 @@ fn an_unmeasured_lifetime_never_ends() {
 #[test]
 fn a_dropped_fetch_restarts_at_once() {
     let now = clock::now();
-    let mut policy = Policy::new(Settings::default(), now);
+    let mut policy = Policy::new(KeeperSettings::default(), now);
     assert!(policy.begin(now));
     policy.dropped();
     assert!(matches!(policy.step(now), Step::Wait { fetch: true, .. }));
@@ -126,7 +126,7 @@ proptest! {
     /// Whatever is asked, refused or lost, and however often: the budget bounds the fetches.
     #[test]
     fn fetches_stay_within_the_budget(seed: u64, steps in 50_usize..400) {
-        let settings = Settings::default();
+        let settings = KeeperSettings::default();
         let start = clock::now();
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut policy = Policy::new(settings.clone(), start);

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// as its [`credentials`](crate::Endpoint::credentials) refuses invalid values when it is built.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Settings {
+pub struct KeeperSettings {
     /// Credentials are fetched anew when this share of their life is left, 0–1. Default 0.6: whenever an outage of the
     /// token service begins, 35 minutes of it go unnoticed with tokens of an hour, and 14 hours with tokens of a day.
     /// (Azure's own libraries renew at half. If a service has no newer tokens, it returns the same again, and the
@@ -42,7 +42,7 @@ pub struct Settings {
     pub seed: Option<u64>,
 }
 
-impl Default for Settings {
+impl Default for KeeperSettings {
     fn default() -> Self {
         Self {
             early: 0.6,
@@ -60,7 +60,7 @@ impl Default for Settings {
     }
 }
 
-impl Bounded for Settings {
+impl Bounded for KeeperSettings {
     fn bound(&mut self, bounds: &mut Bounds) {
         let Self {
             early,

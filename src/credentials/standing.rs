@@ -1,5 +1,5 @@
 use super::{
-    Condition, Settings,
+    Condition, KeeperSettings,
     policy::{Policy, Step, Turn},
 };
 use crate::{
@@ -77,7 +77,7 @@ impl fmt::Display for CredentialsSnapshot {
 }
 
 impl Standing {
-    pub(super) fn new(name: Arc<str>, settings: Settings) -> Self {
+    pub(super) fn new(name: Arc<str>, settings: KeeperSettings) -> Self {
         let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
         Self(Arc::new(Shared {
             reporter: Reporter::new(name.clone(), Audience::default()),

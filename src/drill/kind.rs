@@ -97,7 +97,7 @@ mod tests {
     fn playing(rule: Rule, kind: PlayerKind) -> Result<(), String> {
         let mut scenario = Scenario::builtin("fastly-2021").unwrap();
         scenario.phases[0].rules = vec![rule];
-        kind.check(&scenario, &Profile::named("primary"))
+        kind.check(&scenario, &Profile::new("primary"))
             .map_err(|e| e.to_string())
     }
 

@@ -364,7 +364,7 @@ mod tests {
         let idle = Timeline::idle();
         idle.start_now();
         assert_eq!(idle.now(), None);
-        assert_eq!(idle.check(PlayerKind::Proxy, &Profile::named("x")), Ok(()));
+        assert_eq!(idle.check(PlayerKind::Proxy, &Profile::new("x")), Ok(()));
     }
 
     #[test]
@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn each_player_has_its_own_random_stream() {
         let timeline = Timeline::idle();
-        let draw = |player: &str, name: &str| timeline.rng(player, &Profile::named(name)).u64(..);
+        let draw = |player: &str, name: &str| timeline.rng(player, &Profile::new(name)).u64(..);
         assert_eq!(draw("layer", "a"), draw("layer", "a"));
         assert_ne!(draw("layer", "a"), draw("layer", "b"));
         assert_ne!(draw("layer", "a"), draw("proxy", "a"));

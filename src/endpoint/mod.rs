@@ -49,7 +49,7 @@ impl<C> Endpoint<C> {
     pub fn new(name: impl Into<Arc<str>>, client: C) -> Self {
         Self {
             client,
-            profile: Profile::named(name),
+            profile: Profile::new(name),
         }
     }
 

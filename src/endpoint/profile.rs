@@ -22,7 +22,7 @@ pub struct Profile {
 
 impl Profile {
     /// A profile with nothing but a name.
-    pub fn named(name: impl Into<Arc<str>>) -> Self {
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self {
             name: name.into(),
             provider: None,

@@ -138,9 +138,9 @@ mod tests {
     fn nonsense_is_refused_in_words() {
         let said = |profiles: Vec<Profile>| Roster::new(profiles).unwrap_err().to_string();
         assert_eq!(said(vec![]), "a client needs at least one endpoint");
-        assert_eq!(said(vec![Profile::named("")]), "endpoint number 1 has an empty name");
+        assert_eq!(said(vec![Profile::new("")]), "endpoint number 1 has an empty name");
         assert_eq!(
-            said((0..65).map(|i| Profile::named(format!("e{i}"))).collect()),
+            said((0..65).map(|i| Profile::new(format!("e{i}"))).collect()),
             "a client can have at most 64 endpoints; this client has 65"
         );
         assert_eq!(

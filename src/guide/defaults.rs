@@ -38,10 +38,10 @@ fn percent(share: f64) -> String {
 
 #[test]
 fn documented_defaults_match_the_code() {
-    let breaker = breaker::Settings::default();
-    let retry = retry::Settings::default();
-    let probes = probe::Settings::default();
-    let tokens = credentials::Settings::default();
+    let breaker = breaker::BreakerSettings::default();
+    let retry = retry::RetrySettings::default();
+    let probes = probe::ProbeSettings::default();
+    let tokens = credentials::KeeperSettings::default();
     let expected = [
         ("deadline of a call", time(deadline::DEFAULT)),
         ("limit of an attempt", format!("{} × p99", Limit::TIMES_P99)),

@@ -21,7 +21,7 @@
 //!         health::HealthLayer,
 //!         hedge::{Delay, HedgeLayer},
 //!         limit::LimitLayer,
-//!         retry::{Budget, RetryLayer, Settings},
+//!         retry::{Budget, RetryLayer, RetrySettings},
 //!         route::{Member, Route, Vitals},
 //!         timeout::{Limit, Timed, TimeoutLayer},
 //!     },
@@ -57,7 +57,7 @@
 //! let budget = Budget::default();
 //! let service = ServiceBuilder::new()
 //!     .layer(DeadlineLayer::new(Duration::from_secs(10)))
-//!     .layer(RetryLayer::new(Settings::default(), budget.clone(), 7))
+//!     .layer(RetryLayer::new(RetrySettings::default(), budget.clone(), 7))
 //!     .layer(HedgeLayer::new(Delay::learnt(trackers), budget))
 //!     .service(Route::new(members, 7));
 //!

@@ -55,7 +55,7 @@ impl Snapshot {
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
     ///
     /// let photos = ObjectClient::builder()
-    ///     .name("photos")
+    ///     .client_name("photos")
     ///     .endpoint(Endpoint::new("here", Memory::new()))
     ///     .build()
     ///     .unwrap();

@@ -13,8 +13,8 @@ use std::time::Duration;
 pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     pub(crate) attempt_limit: Option<Duration>,
-    pub(crate) retry: retry::Settings,
-    pub(crate) breaker: breaker::Settings,
+    pub(crate) retry: retry::RetrySettings,
+    pub(crate) breaker: breaker::BreakerSettings,
     pub(crate) budget: Budget,
     pub(crate) hedging: bool,
     pub(crate) registry: breaker::Registry,
@@ -29,8 +29,8 @@ impl Default for Settings {
         Self {
             deadline: deadline::DEFAULT,
             attempt_limit: None,
-            retry: retry::Settings::default(),
-            breaker: breaker::Settings::default(),
+            retry: retry::RetrySettings::default(),
+            breaker: breaker::BreakerSettings::default(),
             budget: Budget::default(),
             hedging: true,
             registry: breaker::Registry::new(),

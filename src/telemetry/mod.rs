@@ -6,7 +6,7 @@
 //! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
 //! - **Metrics**, through the `metrics` facade. A client takes its metric handles when the client is built: install the
-//!   recorder before. Every metric has the label `client`: the builder's [`name`](crate::client::StoreBuilder::name),
+//!   recorder before. Every metric has the label `client`: the builder's [`client_name`](crate::client::StoreBuilder::client_name),
 //!   or `default`. [`Snapshot::publish`](crate::ops::snapshot::Snapshot::publish) sets the gauges.
 //!
 //! | name | kind | labels |

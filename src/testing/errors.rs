@@ -25,7 +25,7 @@ use crate::{
 pub fn error<E>(kind: ErrorKind) -> Error<E> {
     let name = "made for a test";
     // One name is a valid list.
-    let roster = Roster::new(vec![Profile::named("test")]).unwrap_or_else(|_| unreachable!("one endpoint is enough"));
+    let roster = Roster::new(vec![Profile::new("test")]).unwrap_or_else(|_| unreachable!("one endpoint is enough"));
     let nothing = Explanation::new(name, Vec::new(), &roster, clock::now(), []);
     Error::local(kind, nothing, name)
 }

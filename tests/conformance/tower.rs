@@ -8,7 +8,7 @@ use evenkeel::{
         health::{HealthLayer, Tracker},
         hedge::{Delay, HedgeLayer},
         limit::{Admission, LimitLayer},
-        retry::{Budget, RetryLayer, Settings},
+        retry::{Budget, RetryLayer, RetrySettings},
         route::{Member, Route, Vitals},
         timeout::{Limit, TimeoutLayer},
     },
@@ -48,7 +48,7 @@ async fn the_deadline_layer_keeps_the_contract() {
 
 #[tokio::test(start_paused = true)]
 async fn the_retry_layer_keeps_the_contract() {
-    contract::probe(|| RetryLayer::new(Settings::default(), Budget::default(), 1)).await;
+    contract::probe(|| RetryLayer::new(RetrySettings::default(), Budget::default(), 1)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use crate::scripted::{Does, Heard, Mishap, Table, Tables, breaker, builder, ms, nothing_in_flight, reads, secs, two};
 use evenkeel::{
     Endpoint, Failover,
-    stack::retry::{Budget, Settings},
+    stack::retry::{Budget, RetrySettings},
     telemetry::Event,
 };
 use futures_util::future::join_all;
@@ -202,7 +202,7 @@ async fn a_single_endpoint_gets_at_most_three_attempts() {
 #[tokio::test(start_paused = true)]
 async fn backoff_never_exceeds_its_cap() {
     // Given one endpoint, so that every retry must return and wait,
-    let settings = Settings::default();
+    let settings = RetrySettings::default();
     for seed in 0..100 {
         let virginia = Table::new("virginia");
         let roomy = Budget::new(1.0, 1_000.0);

@@ -192,7 +192,7 @@ async fn an_explanation_lists_endpoints_attempts_and_reasons() {
     all[1].fails(Mishap::Code("InternalError"));
     let (value, explanation) = tables
         .read(Table::query)
-        .named("orders by day")
+        .operation_name("orders by day")
         .explained()
         .await
         .unwrap();

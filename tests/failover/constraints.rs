@@ -120,7 +120,7 @@ async fn an_object_call_never_reaches_a_barred_endpoint() {
             // What a call may not use, the client may probe.
             let builder = match on {
                 On::Client => builder,
-                On::Call => builder.probes(probe::Settings::off()),
+                On::Call => builder.probes(probe::ProbeSettings::off()),
             };
             let builder = constrain!(builder, (on == On::Client).then_some(rule));
             let client = builder.build().unwrap();

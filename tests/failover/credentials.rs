@@ -3,7 +3,7 @@
 use crate::scripted::{Heard, ms, secs};
 use evenkeel::{
     Endpoint, ErrorKind, Failover,
-    credentials::{Condition, Keeper, Lease, NotLoaded, Settings},
+    credentials::{Condition, Keeper, KeeperSettings, Lease, NotLoaded},
     telemetry::Event,
     verdict::{Classify, Outcome, Verdict, table, table::Symptom},
 };
@@ -88,7 +88,7 @@ impl Issuer {
 
     fn keeper(&self, name: &str) -> Keeper<Token> {
         let issuer = self.clone();
-        let mut settings = Settings::default();
+        let mut settings = KeeperSettings::default();
         settings.seed = Some(7);
         Keeper::with_settings(name, settings, move || issuer.clone().give())
     }

@@ -56,7 +56,7 @@ async fn explained_attempts_match_what_providers_saw() {
             .collect();
         let builder = ObjectClient::builder().endpoints(endpoints).replication(replication);
         // A probe is no call's attempt.
-        let client = builder.probes(probe::Settings::off()).seed(seed).build().unwrap();
+        let client = builder.probes(probe::ProbeSettings::off()).seed(seed).build().unwrap();
         for n in 0..60 {
             for store in &stores {
                 store.heal();

@@ -39,7 +39,7 @@ fn stores() -> [Store; 2] {
     [Store::new(), Store::new()]
 }
 
-fn objects(stores: &[Store; 2], settings: probe::Settings) -> ObjectClient {
+fn objects(stores: &[Store; 2], settings: probe::ProbeSettings) -> ObjectClient {
     ObjectClient::builder()
         .endpoint(
             Endpoint::new("virginia", stores[0].clone())
@@ -188,7 +188,7 @@ async fn close_ends_the_probe_task() {
     assert_eq!((tasks(), virginia.asked()), (0, 0));
 
     let stores = stores();
-    let client = objects(&stores, probe::Settings::default());
+    let client = objects(&stores, probe::ProbeSettings::default());
     assert_eq!(tasks(), 1);
     client.close();
     yield_now().await;
@@ -221,16 +221,16 @@ fn without_a_runtime_at_build_probes_start_with_the_first_call() {
 async fn disabled_probes_never_run() {
     let table = Table::new("virginia");
     let tables = builder([&table])
-        .probes(probe::Settings::off())
+        .probes(probe::ProbeSettings::off())
         .probe(Table::query)
         .build();
-    let client = objects(&stores(), probe::Settings::off());
+    let client = objects(&stores(), probe::ProbeSettings::off());
     assert_eq!(tasks(), 0);
     sleep(secs(600)).await;
     assert_eq!(table.asked(), 0);
     drop((tables, client));
     // Idle ones only: an open endpoint is then tried out with calls.
-    let mut settings = probe::Settings::default();
+    let mut settings = probe::ProbeSettings::default();
     settings.open = false;
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let tables = builder([&virginia, &ireland])
@@ -369,7 +369,7 @@ async fn a_cheap_read_alone_does_not_bring_traffic_back() {
 #[tokio::test(start_paused = true)]
 async fn no_write_is_lent_to_a_region_that_probes_find_dead() {
     let stores = stores();
-    let client = objects(&stores, probe::Settings::default());
+    let client = objects(&stores, probe::ProbeSettings::default());
     let mut n = 0;
     let mut put = async || {
         n += 1;
@@ -406,7 +406,7 @@ async fn no_write_is_lent_to_a_region_that_probes_find_dead() {
 #[tokio::test(start_paused = true)]
 async fn a_denied_probe_proves_nothing_and_calls_are_still_lent() {
     let stores = stores();
-    let client = objects(&stores, probe::Settings::default());
+    let client = objects(&stores, probe::ProbeSettings::default());
     client.put("k", "v").await.unwrap();
     stores[0].always(Trouble::Refused);
     for _ in 0..5 {
@@ -429,7 +429,7 @@ async fn a_denied_probe_proves_nothing_and_calls_are_still_lent() {
 #[tokio::test(start_paused = true)]
 async fn write_probes_are_opt_in_and_leave_listings_clean() {
     let stores = stores();
-    let mut settings = probe::Settings::default();
+    let mut settings = probe::ProbeSettings::default();
     settings.writes = true;
     let client = objects(&stores, settings);
     client.put("before", "v").await.unwrap();
@@ -478,7 +478,7 @@ async fn write_probes_are_opt_in_and_leave_listings_clean() {
 #[tokio::test(start_paused = true)]
 async fn by_default_probes_never_write() {
     let stores = stores();
-    let client = objects(&stores, probe::Settings::default());
+    let client = objects(&stores, probe::ProbeSettings::default());
     stores[0].writes_meet(Trouble::Code("InternalError"));
     for n in 0..5 {
         client.put(format!("k{n}"), "v").await.unwrap();

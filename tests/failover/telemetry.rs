@@ -207,7 +207,7 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
     let _guard = metrics::set_default_local_recorder(&counts);
     let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
     let tables = Failover::builder()
-        .name("tables")
+        .client_name("tables")
         .endpoint(Endpoint::new("virginia", virginia.clone()))
         .endpoint(Endpoint::new("ireland", ireland.clone()))
         .classify(Verdicts)
@@ -343,7 +343,7 @@ async fn operation_names_beyond_the_bound_are_counted_as_other() {
         .build()
         .unwrap();
     for name in NAMES {
-        tables.read(Table::query).named(name).await.unwrap();
+        tables.read(Table::query).operation_name(name).await.unwrap();
     }
     let of = |operation: &str| {
         counts.of(&format!(

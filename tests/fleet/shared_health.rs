@@ -269,7 +269,7 @@ async fn two_endpoints_of_one_client_at_one_host_are_judged_apart() {
         .endpoint(at("minio.example", "dead", &dead))
         .endpoint(at("other.example", "used", &ObjectStore::new()).read_only())
         .endpoint(at("minio.example", "idle", &ObjectStore::new()).read_only())
-        .probes(evenkeel::ops::probe::Settings::off())
+        .probes(evenkeel::ops::probe::ProbeSettings::off())
         .build()
         .unwrap();
     dead.always(Trouble::Reset);
@@ -288,7 +288,7 @@ async fn the_last_endpoint_is_not_left_on_another_clients_verdict() {
             .endpoint(at("minio.example", "home", home))
             .endpoint(at("other.example", "standby", standby).read_only())
             .registry(registry.clone())
-            .probes(evenkeel::ops::probe::Settings::off())
+            .probes(evenkeel::ops::probe::ProbeSettings::off())
             .build()
             .unwrap()
     };
@@ -382,7 +382,7 @@ async fn a_client_without_a_reachable_endpoint_is_not_viable() {
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("home", home.clone()))
         .endpoint(Endpoint::new("standby", standby.clone()).read_only())
-        .probes(evenkeel::ops::probe::Settings::off())
+        .probes(evenkeel::ops::probe::ProbeSettings::off())
         .build()
         .unwrap();
     client.put("k", "v").await.unwrap();

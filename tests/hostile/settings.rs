@@ -66,10 +66,10 @@ type Setting = (&'static str, fn(&mut All, Number));
 /// Everything that a client's builder can be given.
 #[derive(Clone, Debug, Default)]
 struct All {
-    retry: retry::Settings,
-    breaker: breaker::Settings,
-    probes: probe::Settings,
-    keeper: credentials::Settings,
+    retry: retry::RetrySettings,
+    breaker: breaker::BreakerSettings,
+    probes: probe::ProbeSettings,
+    keeper: credentials::KeeperSettings,
     budget: Option<[f64; 2]>,
     capacity: Option<f64>,
     deadline: Option<Duration>,

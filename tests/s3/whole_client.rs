@@ -188,7 +188,7 @@ mod flapping {
         let name = format!("client on s3, one flapping, {replication:?}");
         let home = is_managed(&replication).then_some(NAMES[0]);
         // So rare are the suite's calls that the breaker would stay open for half a minute each time.
-        let mut soon = breaker::Settings::default();
+        let mut soon = breaker::BreakerSettings::default();
         soon.open_max = Duration::from_millis(200);
         let providers = [s3(proxy.addr()), s3(ireland.addr), s3(frankfurt.addr)];
         let client = building(providers, replication).breaker(soon).build().unwrap();

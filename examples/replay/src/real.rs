@@ -167,7 +167,7 @@ pub(crate) fn http(profile: &Profile, timeline: &Timeline) -> Result<SharedHttpC
 
 /// Puts the objects that will be read into a server, around its proxy.
 async fn seed(server: &Server) -> Result<(), Box<dyn Error>> {
-    let client = sdk(server.addr.port(), &Profile::named("seeding"), &Timeline::idle())?;
+    let client = sdk(server.addr.port(), &Profile::new("seeding"), &Timeline::idle())?;
     for number in 0..load::SEEDED {
         let key = load::seeded(number);
         for bucket in [BUCKET, PLAIN_BUCKET] {

@@ -48,7 +48,7 @@ pub(crate) struct Core<P: Protocol> {
     /// Whether every put and delete is fenced.
     pub(crate) fenced: bool,
     pub(crate) fences: Fences<P::Tag>,
-    pub(crate) retry: retry::Settings,
+    pub(crate) retry: retry::RetrySettings,
     pub(crate) verifier: Verifier,
 }
 

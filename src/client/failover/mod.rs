@@ -52,7 +52,7 @@ use endpoint_error::{AsError, EndpointError, Judges};
 pub(crate) use invoke::Invoke;
 pub use invoke::{Ask, Op, Telling};
 pub use layer::{Opaque, OpaqueStack};
-pub use operation::{Explained, Operation};
+pub use operation::{ExplainedOperation, Operation};
 pub use service::FailoverService;
 
 use super::{Dependencies, WarmUp};

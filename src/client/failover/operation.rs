@@ -32,7 +32,7 @@ pub struct Operation<'c, C, K, F, E> {
 
 /// A call that returns its [`Explanation`] beside the value.
 #[must_use = "a call does nothing until it is awaited"]
-pub struct Explained<'c, C, K, F, E>(Operation<'c, C, K, F, E>);
+pub struct ExplainedOperation<'c, C, K, F, E>(Operation<'c, C, K, F, E>);
 
 impl<'c, C, K, F, E> Operation<'c, C, K, F, E> {
     pub(super) fn new(failover: &'c Failover<C, K>, operation: F, as_error: AsError<E>, safety: Safety) -> Self {
@@ -51,8 +51,8 @@ impl<'c, C, K, F, E> Operation<'c, C, K, F, E> {
     }
 
     /// Makes the call return `(value, Explanation)`. (An error always carries its own explanation.)
-    pub const fn explained(self) -> Explained<'c, C, K, F, E> {
-        Explained(self)
+    pub const fn explained(self) -> ExplainedOperation<'c, C, K, F, E> {
+        ExplainedOperation(self)
     }
 
     /// The value, with the explanation if asked for.
@@ -167,7 +167,7 @@ where
     }
 }
 
-impl<'c, C, K, F, T, E> IntoFuture for Explained<'c, C, K, F, E>
+impl<'c, C, K, F, T, E> IntoFuture for ExplainedOperation<'c, C, K, F, E>
 where
     C: Clone + Send + Sync + 'static,
     K: Classify<T, E> + Clone + Send + Sync + 'static,
@@ -194,8 +194,8 @@ impl<C, K, F, E> fmt::Debug for Operation<'_, C, K, F, E> {
     }
 }
 
-impl<C, K, F, E> fmt::Debug for Explained<'_, C, K, F, E> {
+impl<C, K, F, E> fmt::Debug for ExplainedOperation<'_, C, K, F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Explained").finish_non_exhaustive()
+        f.debug_struct("ExplainedOperation").finish_non_exhaustive()
     }
 }

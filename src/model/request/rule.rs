@@ -12,7 +12,7 @@ use crate::verdict::Outcome;
 /// | [`WhereSafe`](Again::WhereSafe) | tried again | tried again if it was provably not sent, else returned |
 ///
 /// No rule repeats a write that must happen once and may have been applied. No rule goes beyond
-/// [`max_attempts`](crate::stack::retry::Settings::max_attempts), the [budget](crate::stack::retry::Budget) or the deadline. A rule
+/// [`max_attempts`](crate::stack::retry::RetrySettings::max_attempts), the [budget](crate::stack::retry::Budget) or the deadline. A rule
 /// does not apply to hedges, which follow no outcome. Nor does it apply to what a store client asks beyond the attempts
 /// of one request: requests that prove absence, or find out whose write is there.
 ///
@@ -30,7 +30,7 @@ use crate::verdict::Outcome;
 /// #     async fn query(&self) -> Result<(), io::Error> { Err(io::ErrorKind::TimedOut.into()) }
 /// # }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut retry = retry::Settings::default();
+/// let mut retry = retry::RetrySettings::default();
 /// retry.when = Some(|outcome| match outcome.verdict {
 ///     Verdict::Throttled => Again::Never,              // our caller backs off by itself
 ///     Verdict::Absent => Again::WhereSafe,             // a copy may lag: ask the others

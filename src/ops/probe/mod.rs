@@ -28,7 +28,7 @@
 //!     async fn describe(&self) -> Result<(), io::Error> { Ok(()) }
 //! }
 //!
-//! let mut probes = evenkeel::ops::probe::Settings::default();
+//! let mut probes = evenkeel::ops::probe::ProbeSettings::default();
 //! probes.idle = Some(Duration::from_secs(30));
 //! let tables = Failover::builder()
 //!     .endpoint(Endpoint::new("virginia", Table))
@@ -61,7 +61,7 @@ use std::time::Duration;
 /// The settings of the probes in the background.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Settings {
+pub struct ProbeSettings {
     /// An endpoint without reads for this long gets a cheap read. Default 60 s: a standby's death is known within some
     /// 70 s, credentials (15 min) and most idle connections (60–350 s at load balancers) do not go stale, and 43,000
     /// requests a month cost a few cents. `None`: no idle probes. 1 ms to a year. Jittered by 10 %, so that a fleet
@@ -77,7 +77,7 @@ pub struct Settings {
     pub writes: bool,
 }
 
-impl Default for Settings {
+impl Default for ProbeSettings {
     fn default() -> Self {
         Self {
             idle: Some(Duration::from_secs(60)),
@@ -87,7 +87,7 @@ impl Default for Settings {
     }
 }
 
-impl Bounded for Settings {
+impl Bounded for ProbeSettings {
     fn bound(&mut self, bounds: &mut Bounds) {
         if let Some(idle) = &mut self.idle {
             bounds.time("probes.idle", idle, TICK, YEAR);
@@ -95,7 +95,7 @@ impl Bounded for Settings {
     }
 }
 
-impl Settings {
+impl ProbeSettings {
     /// No probes in the background at all.
     pub const fn off() -> Self {
         Self {

@@ -1,5 +1,5 @@
 use super::{
-    Settings,
+    ProbeSettings,
     policy::{End, Step, View, Watch},
 };
 use crate::{
@@ -63,7 +63,7 @@ pub(crate) struct Lane {
 pub(crate) fn lanes<S, K>(
     roster: &Roster,
     composed: &Composed<S, K>,
-    settings: &Settings,
+    settings: &ProbeSettings,
     audience: &Audience,
 ) -> Vec<Lane> {
     let writes = settings.writes.then_some(OpClass::Write);
@@ -91,7 +91,7 @@ pub(crate) struct Prober {
 }
 
 struct Shared {
-    settings: Settings,
+    settings: ProbeSettings,
     lanes: Vec<Lane>,
     send: Sender,
     seed: u64,
@@ -120,8 +120,8 @@ impl Prober {
     }
 
     /// Probes these lanes from now on, if there is a runtime; else from the next [`ensure_running`](Self::ensure_running).
-    pub(crate) fn start(settings: Settings, lanes: Vec<Lane>, send: Sender, seed: u64) -> Self {
-        if lanes.is_empty() || settings == Settings::off() {
+    pub(crate) fn start(settings: ProbeSettings, lanes: Vec<Lane>, send: Sender, seed: u64) -> Self {
+        if lanes.is_empty() || settings == ProbeSettings::off() {
             return Self::none();
         }
         let writes = settings.writes && lanes.iter().any(|lane| lane.class == OpClass::Write);

@@ -36,11 +36,11 @@ struct Endpoint {
 type Attempt = BoxFuture<'static, Result<(), BoxError>>;
 
 impl Endpoint {
-    fn new(settings: Settings) -> Self {
-        Self::of(&Profile::named("virginia"), settings, &Registry::new())
+    fn new(settings: BreakerSettings) -> Self {
+        Self::of(&Profile::new("virginia"), settings, &Registry::new())
     }
 
-    fn of(profile: &Profile, settings: Settings, registry: &Registry) -> Self {
+    fn of(profile: &Profile, settings: BreakerSettings, registry: &Registry) -> Self {
         let told = Arc::new(std::sync::Mutex::new(vec![]));
         let hear = told.clone();
         let reporter = Reporter::new(
@@ -116,18 +116,18 @@ impl Drop for Here {
 }
 
 /// Settings that open after `faults` in a row. As time stands still in a model, the next probe is due at once.
-fn brief(faults: u32) -> Settings {
-    Settings {
+fn brief(faults: u32) -> BreakerSettings {
+    BreakerSettings {
         consecutive: faults,
         faults_at_low_rate: faults,
         open_min: Duration::ZERO,
         open_max: Duration::ZERO,
-        ..Settings::default()
+        ..BreakerSettings::default()
     }
 }
 
 /// An endpoint whose breaker has opened and is due for a probe.
-fn due_for_a_probe(settings: Settings) -> Endpoint {
+fn due_for_a_probe(settings: BreakerSettings) -> Endpoint {
     let endpoint = Endpoint::new(settings);
     endpoint.attempt(Does::Badly);
     assert_eq!((endpoint.opened(), endpoint.peek()), (1, Admission::Probe));
@@ -148,7 +148,7 @@ fn beside(endpoint: &Endpoint, act: impl FnOnce(&Endpoint) + Send + 'static) -> 
 #[test]
 fn at_most_one_probe_is_in_flight() {
     explore(|| {
-        let endpoint = due_for_a_probe(Settings {
+        let endpoint = due_for_a_probe(BreakerSettings {
             successes: 9,
             ..brief(1)
         });
@@ -185,9 +185,9 @@ fn a_dropped_probe_frees_its_slot() {
 #[test]
 fn concurrent_faults_open_the_breaker_once() {
     explore(|| {
-        let endpoint = Endpoint::new(Settings {
+        let endpoint = Endpoint::new(BreakerSettings {
             faults_at_low_rate: 3,
-            ..Settings::default()
+            ..BreakerSettings::default()
         });
         let fail = |endpoint: &Endpoint| {
             endpoint.attempt(Does::Badly);
@@ -204,7 +204,7 @@ fn concurrent_faults_open_the_breaker_once() {
 #[test]
 fn a_racing_success_does_not_hide_an_opening() {
     explore(|| {
-        let endpoint = Endpoint::new(Settings {
+        let endpoint = Endpoint::new(BreakerSettings {
             open_min: Duration::from_secs(1),
             open_max: Duration::from_secs(1),
             ..brief(1)
@@ -229,7 +229,7 @@ fn a_racing_success_does_not_hide_an_opening() {
 #[test]
 fn the_last_good_probe_closes_the_breaker_despite_a_late_fault() {
     explore(|| {
-        let endpoint = Endpoint::new(Settings {
+        let endpoint = Endpoint::new(BreakerSettings {
             successes: 1,
             ..brief(1)
         });

@@ -4,7 +4,7 @@
 //! of faults in a true sliding window, or on attempts so late that their hedges overtook them. An open breaker refuses
 //! attempts at once. After a jittered open time it lets **one** probe pass at a time. After three good probes in a
 //! row, traffic returns on a ramp. (An endpoint that keeps relapsing needs more good probes, over a longer time.) The
-//! numbers are in [`Settings`].
+//! numbers are in [`BreakerSettings`].
 //!
 //! ```
 //! use evenkeel::stack::breaker::{Breaker, BreakerLayer, Open};
@@ -54,7 +54,7 @@ pub(crate) use policy::{Admission, Policy, Transition};
 pub use registry::Registry;
 pub use service::BreakerLayer;
 pub(crate) use service::Guarded;
-pub use settings::Settings;
+pub use settings::BreakerSettings;
 pub use state::State;
 
 use crate::{
@@ -117,19 +117,19 @@ const PROOF_EVERY: Duration = Duration::from_secs(1);
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self::new(Settings::default(), 0)
+        Self::new(BreakerSettings::default(), 0)
     }
 }
 
 impl Breaker {
     /// Closed breakers with these settings. `seed` is for the jitter.
-    pub fn new(settings: Settings, seed: u64) -> Self {
+    pub fn new(settings: BreakerSettings, seed: u64) -> Self {
         Self::in_neighbourhood(settings, seed, Reporter::silent(), None, None)
     }
 
     /// Breakers that report their changes, and that tell the other breakers of their endpoint's domain of trouble.
     pub(crate) fn of_endpoint(
-        settings: Settings,
+        settings: BreakerSettings,
         seed: u64,
         reporter: Reporter,
         profile: &Profile,
@@ -150,7 +150,7 @@ impl Breaker {
     }
 
     fn in_neighbourhood(
-        settings: Settings,
+        settings: BreakerSettings,
         seed: u64,
         reporter: Reporter,
         neighbourhood: Option<(Domain, Registry)>,
@@ -163,7 +163,7 @@ impl Breaker {
         }))
     }
 
-    fn shared(settings: Settings, seed: u64, reporter: Reporter) -> Shared {
+    fn shared(settings: BreakerSettings, seed: u64, reporter: Reporter) -> Shared {
         Shared {
             classes: OpClass::ALL.map(|class| {
                 Mutex::new(Class {

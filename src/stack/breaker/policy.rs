@@ -1,4 +1,4 @@
-use super::{Settings, State, rate::Rate};
+use super::{BreakerSettings, State, rate::Rate};
 use crate::{
     model::{Cause, bounds::Bounded, clock::Instant, evidence::Lesson},
     stack::health::{Ramp, Window},
@@ -99,7 +99,7 @@ pub(crate) enum Transition {
 /// One breaker's policy. Pure: time and chance come in as arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
-    settings: Settings,
+    settings: BreakerSettings,
     state: Phase,
     window: Window,
     /// How many attempts were evidence, and the latest faults among them: for low rates.
@@ -137,7 +137,7 @@ const REMEMBERED: usize = 7;
 
 impl Policy {
     /// A closed breaker.
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: BreakerSettings) -> Self {
         let settings = settings.bounded();
         Self {
             window: Window::new(settings.window),
@@ -286,7 +286,7 @@ impl Policy {
             Lesson::Throttled | Lesson::Of(_) => return None,
         }
         let strikes = *strikes_before;
-        let Settings { consecutive, ratio, .. } = self.settings;
+        let BreakerSettings { consecutive, ratio, .. } = self.settings;
         let wary = !alone && self.wary_until.is_some_and(|until| now < until);
         let (consecutive, ratio) = match (alone, wary) {
             (true, _) => (consecutive + ALONE.0, ratio.max(ALONE.1)),
@@ -313,7 +313,7 @@ impl Policy {
 
     /// Whether, at low rates, the last attempts hold enough faults, all of them young.
     fn few_and_ill(&mut self, now: Instant, wary: bool) -> bool {
-        let Settings {
+        let BreakerSettings {
             faults_at_low_rate: enough,
             min_count,
             window,

@@ -19,7 +19,7 @@ fn opened(policy: &mut Policy, now: Instant) {
 #[test]
 fn consecutive_faults_open_the_breaker_unless_a_success_intervenes() {
     let now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     for _ in 0..100 {
         policy.ended(now, Lesson::Good, false, &mut rng());
     }
@@ -42,7 +42,7 @@ fn consecutive_faults_open_the_breaker_unless_a_success_intervenes() {
 fn at_low_rates_three_faults_open_the_breaker() {
     for lesson in [Lesson::Fault, Lesson::Late] {
         let mut now = crate::model::clock::now();
-        let mut policy = Policy::new(Settings::default());
+        let mut policy = Policy::new(BreakerSettings::default());
         for _ in 0..3 {
             now += millis(200);
             policy.ended(now, lesson, false, &mut rng());
@@ -55,7 +55,7 @@ fn at_low_rates_three_faults_open_the_breaker() {
 #[test]
 fn impatient_callers_count_only_without_successes() {
     let mut now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     for number in 0..10_000 {
         now += millis(2);
         let lesson = if number % 10 == 0 {
@@ -74,7 +74,7 @@ fn impatient_callers_count_only_without_successes() {
 #[test]
 fn the_only_endpoint_is_opened_later() {
     let now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     for number in 0..1_000 {
         let lesson = if number % 2 == 0 { Lesson::Fault } else { Lesson::Good };
         assert_eq!(policy.ended(now, lesson, true, &mut rng()), None);
@@ -87,7 +87,7 @@ fn the_only_endpoint_is_opened_later() {
 #[test]
 fn a_late_endpoint_is_probed_again_soon() {
     let t0 = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     let mut now = t0;
     for _ in 0..5 {
         for _ in 0..4 {
@@ -110,7 +110,7 @@ fn a_late_endpoint_is_probed_again_soon() {
 #[test]
 fn a_pause_longer_than_the_first_probe_is_no_outage() {
     let mut now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     for _ in 0..5 {
         for _ in 0..100 {
             now += millis(10);
@@ -138,7 +138,7 @@ fn a_pause_longer_than_the_first_probe_is_no_outage() {
 #[test]
 fn the_time_of_the_probes_counts_as_no_flapping() {
     let mut now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     for _ in 0..5 {
         while policy.is_closed() {
             policy.ended(now, Lesson::Late, false, &mut rng());
@@ -160,7 +160,7 @@ fn the_time_of_the_probes_counts_as_no_flapping() {
 #[test]
 fn a_share_of_late_attempts_opens_the_breaker_briefly() {
     let now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     let lessons = [Lesson::Good, Lesson::Late].into_iter().cycle();
     let opened = lessons
         .take(40)
@@ -174,7 +174,7 @@ fn a_share_of_late_attempts_opens_the_breaker_briefly() {
 #[test]
 fn a_share_of_faults_opens_the_breaker() {
     let mut now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     let mut cause = None;
     for i in 0..20 {
         now += millis(10);
@@ -194,11 +194,11 @@ fn a_wary_breaker_opens_on_half_the_faults_until_a_success() {
         faults.unwrap()
     };
     let wary = || {
-        let mut policy = Policy::new(Settings::default());
+        let mut policy = Policy::new(BreakerSettings::default());
         policy.be_wary(now + millis(30_000));
         policy
     };
-    assert_eq!(faults_until_open(&mut Policy::new(Settings::default())), 3);
+    assert_eq!(faults_until_open(&mut Policy::new(BreakerSettings::default())), 3);
     assert_eq!(faults_until_open(&mut wary()), 2);
     let mut reassured = wary();
     reassured.ended(now, Lesson::Good, false, &mut rng());
@@ -208,7 +208,7 @@ fn a_wary_breaker_opens_on_half_the_faults_until_a_success() {
 #[test]
 fn old_faults_are_forgotten() {
     let mut now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     for _ in 0..50 {
         now += millis(16_000);
         policy.ended(now, Lesson::Fault, false, &mut rng());
@@ -221,7 +221,7 @@ fn old_faults_are_forgotten() {
 #[test]
 fn one_probe_at_a_time_and_a_dropped_probe_frees_the_slot() {
     let t0 = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     opened(&mut policy, t0);
     assert!(matches!(policy.peek(t0 + millis(1_000)), Admission::Refuse { .. }));
     let now = t0 + millis(1_700);
@@ -234,7 +234,7 @@ fn one_probe_at_a_time_and_a_dropped_probe_frees_the_slot() {
 #[test]
 fn three_good_probes_close_the_breaker_and_a_bad_one_reopens_it() {
     let t0 = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     opened(&mut policy, t0);
     let now = t0 + millis(1_700);
     for _ in 0..2 {
@@ -265,7 +265,7 @@ fn three_good_probes_close_the_breaker_and_a_bad_one_reopens_it() {
 #[test]
 fn forced_attempts_heal_an_open_breaker_but_do_not_prolong_it() {
     let t0 = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     opened(&mut policy, t0);
     assert_eq!(policy.forced(t0, Lesson::Fault, &mut rng()), None);
     assert_eq!(
@@ -281,7 +281,7 @@ fn forced_attempts_heal_an_open_breaker_but_do_not_prolong_it() {
 fn an_unanswered_wait_opens_the_breaker_unless_others_had_answers() {
     let t0 = crate::model::clock::now();
     for (good_at, alone, opens) in [(0, false, true), (500, false, false), (0, true, false)] {
-        let mut policy = Policy::new(Settings::default());
+        let mut policy = Policy::new(BreakerSettings::default());
         policy.ended(t0 + millis(good_at), Lesson::Good, false, &mut rng());
         let late = policy.waited_in_vain(t0 + millis(1_100), t0 + millis(100), alone, &mut rng());
         assert_eq!(late.is_some(), opens, "{good_at} {alone}");
@@ -292,7 +292,7 @@ fn an_unanswered_wait_opens_the_breaker_unless_others_had_answers() {
 #[test]
 fn rare_successes_cause_no_transitions_after_a_failed_probe() {
     let t0 = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     opened(&mut policy, t0);
     policy.forced(t0, Lesson::Good, &mut rng());
     policy.admit(t0);
@@ -317,7 +317,7 @@ fn rare_successes_cause_no_transitions_after_a_failed_probe() {
 #[test]
 fn a_flapping_endpoint_must_stay_well_longer_each_time() {
     let mut now = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     let mut spans = Vec::new();
     for _ in 0..5 {
         opened(&mut policy, now);
@@ -338,7 +338,7 @@ fn a_flapping_endpoint_must_stay_well_longer_each_time() {
 #[test]
 fn a_relapse_soon_after_recovery_is_the_same_outage() {
     let t0 = crate::model::clock::now();
-    let mut policy = Policy::new(Settings::default());
+    let mut policy = Policy::new(BreakerSettings::default());
     opened(&mut policy, t0);
     let now = t0 + millis(1_600);
     for _ in 0..3 {
@@ -355,7 +355,7 @@ proptest! {
     fn any_history_keeps_the_breaker_legal(steps in proptest::collection::vec((0_u64..3_000, 0_u8..7), 1..300), seed: u64) {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut now = crate::model::clock::now();
-        let mut policy = Policy::new(Settings::default());
+        let mut policy = Policy::new(BreakerSettings::default());
         let mut probing = false;
         for (gap, what) in steps {
             now += millis(gap);

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// nearest allowed value.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Settings {
+pub struct BreakerSettings {
     /// This many faults in a row open the breaker. Default 4: with 1 % of background errors, chance does that once in
     /// 10⁸ calls.
     pub consecutive: u32,
@@ -57,7 +57,7 @@ pub struct Settings {
     pub jitter: f64,
 }
 
-impl Default for Settings {
+impl Default for BreakerSettings {
     fn default() -> Self {
         Self {
             consecutive: 4,
@@ -77,7 +77,7 @@ impl Default for Settings {
     }
 }
 
-impl Bounded for Settings {
+impl Bounded for BreakerSettings {
     fn bound(&mut self, bounds: &mut Bounds) {
         let Self {
             consecutive,

@@ -2,7 +2,7 @@
 //!
 //! A failed attempt is repeated *at once* at an endpoint that this call has not tried. Only a return to a tried
 //! endpoint waits: with full jitter, and at least as long as that endpoint asked for in `Retry-After`. (For that
-//! header a call waits no longer than [`Settings::max_backoff`]: one header must not hold up a call for a day.)
+//! header a call waits no longer than [`RetrySettings::max_backoff`]: one header must not hold up a call for a day.)
 //!
 //! The verdict and the call's [`Safety`](crate::request::Safety) decide what may be tried again at all:
 //!
@@ -55,7 +55,7 @@ pub use crate::request::{Again, Rule};
 pub use budget::Budget;
 pub use exception::Exception;
 pub(crate) use exception::Exceptions;
-pub use policy::Settings;
+pub use policy::RetrySettings;
 pub(crate) use policy::{Decision, decide};
 pub(crate) use purse::{Grant, Purse};
 pub(crate) use rule::decide_by;

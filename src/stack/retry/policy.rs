@@ -15,7 +15,7 @@ use std::time::Duration;
     reason = "rules that were merged do the same, and one that is there twice is at worst told apart"
 )]
 #[non_exhaustive]
-pub struct Settings {
+pub struct RetrySettings {
     /// The most attempts of one call, the first included, hedges not. Default 3: a fourth endpoint will not save a
     /// call that failed at three; "retryable" for ever is a failure too (2020). 1 to 1,000.
     pub max_attempts: u32,
@@ -28,7 +28,7 @@ pub struct Settings {
     pub when: Option<Rule>,
 }
 
-impl Default for Settings {
+impl Default for RetrySettings {
     fn default() -> Self {
         Self {
             max_attempts: 3,
@@ -39,7 +39,7 @@ impl Default for Settings {
     }
 }
 
-impl Bounded for Settings {
+impl Bounded for RetrySettings {
     fn bound(&mut self, bounds: &mut Bounds) {
         let Self {
             max_attempts,
@@ -53,7 +53,7 @@ impl Bounded for Settings {
     }
 }
 
-impl Settings {
+impl RetrySettings {
     /// The waits before the first, second, … return: *full jitter*, each a uniform draw between 0 and a cap that
     /// doubles ("Exponential Backoff And Jitter", AWS architecture blog, 2015). The caps come from `backon`. The draw
     /// is our own, because `backon` adds its jitter after its clamp and can exceed the maximum.
@@ -174,10 +174,10 @@ mod tests {
                 Duration::from_secs(90),
                 Duration::MAX,
             ] {
-                let settings = Settings {
+                let settings = RetrySettings {
                     backoff,
                     max_backoff,
-                    ..Settings::default()
+                    ..RetrySettings::default()
                 };
                 let mut rng = fastrand::Rng::with_seed(7);
                 let waits = settings.waits(&mut rng).take(100);
@@ -189,7 +189,7 @@ mod tests {
     proptest! {
         #[test]
         fn backoff_never_exceeds_its_cap(seed: u64) {
-            let settings = Settings::default();
+            let settings = RetrySettings::default();
             let waits: Vec<_> = settings.waits(&mut fastrand::Rng::with_seed(seed)).take(12).collect();
             for (round, wait) in waits.iter().enumerate() {
                 let cap = settings.backoff.saturating_mul(1 << round).min(settings.max_backoff);

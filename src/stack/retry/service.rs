@@ -1,4 +1,4 @@
-use super::{Budget, Decision, Purse, Settings, decide_by, policy};
+use super::{Budget, Decision, Purse, RetrySettings, decide_by, policy};
 use crate::{
     BoxError,
     model::{bounds::Bounded, clock},
@@ -25,24 +25,24 @@ pub struct RetryLayer {
 
 #[derive(Debug)]
 struct Shared {
-    settings: Settings,
+    settings: RetrySettings,
     purse: Purse,
     rng: Mutex<fastrand::Rng>,
 }
 
 impl Default for RetryLayer {
     fn default() -> Self {
-        Self::new(Settings::default(), Budget::default(), 0)
+        Self::new(RetrySettings::default(), Budget::default(), 0)
     }
 }
 
 impl RetryLayer {
     /// Retries by these settings from this budget. `seed` is for the jitter.
-    pub fn new(settings: Settings, budget: Budget, seed: u64) -> Self {
+    pub fn new(settings: RetrySettings, budget: Budget, seed: u64) -> Self {
         Self::paying_from(Purse::new(budget, Reporter::silent()), settings, seed)
     }
 
-    pub(crate) fn paying_from(purse: Purse, settings: Settings, seed: u64) -> Self {
+    pub(crate) fn paying_from(purse: Purse, settings: RetrySettings, seed: u64) -> Self {
         Self {
             shared: Arc::new(Shared {
                 settings: settings.bounded(),

@@ -14,7 +14,7 @@ async fn a_named_call_reports_its_name() {
     }
     for trouble in [Trouble::None, Trouble::Refused] {
         doors.at(0, trouble);
-        for met in every_call!(doors: named("report")) {
+        for met in every_call!(doors: operation_name("report")) {
             assert_eq!(met.called, "report", "{met:?}");
         }
     }
@@ -22,11 +22,11 @@ async fn a_named_call_reports_its_name() {
 
 #[tokio::test(start_paused = true)]
 async fn the_clients_name_applies_to_unnamed_calls() {
-    let doors: Doors<1> = built!(named("billing"));
+    let doors: Doors<1> = built!(operation_name("billing"));
     for met in every_call!(doors:) {
         assert_eq!(met.called, "billing", "{met:?}");
     }
-    for met in every_call!(doors: named("report")) {
+    for met in every_call!(doors: operation_name("report")) {
         assert_eq!(met.called, "report", "{met:?}");
     }
 }
@@ -47,7 +47,7 @@ async fn quick_and_slow(doors: &Doors<2>) {
         every_call!(doors:);
         doors.objects.put("k", "v").await.ok();
         doors.at(0, Trouble::Slow(ms(300)));
-        every_call!(doors: named("report"), hedging(false), attempt_limit(secs(2)));
+        every_call!(doors: operation_name("report"), hedging(false), attempt_limit(secs(2)));
     }
 }
 
@@ -56,7 +56,7 @@ async fn each_operation_name_has_its_own_latency() {
     // For a report this is as usual, for others it is late.
     let doors = Doors::<2>::new();
     quick_and_slow(&doors).await;
-    assert_eq!(hedged(&every_call!(doors: named("report"))), 0);
+    assert_eq!(hedged(&every_call!(doors: operation_name("report"))), 0);
     let met = every_call!(doors:);
     assert!(hedged(&met) >= 2, "{met:?}");
     for snapshot in [doors.any.snapshot(), doors.objects.snapshot(), doors.keys.snapshot()] {
@@ -71,7 +71,7 @@ async fn each_operation_name_has_its_own_latency() {
     let doors = Doors::<2>::new();
     quick_and_slow(&doors).await;
     doors.at(0, Trouble::Hang);
-    let met = every_call!(doors: named("report"));
+    let met = every_call!(doors: operation_name("report"));
     assert!(hedged(&met) >= 2, "{met:?}");
 }
 
@@ -84,7 +84,7 @@ async fn each_operation_name_has_its_own_learnt_limit() {
         for _ in 0..30 {
             let read = doors.any.read(get);
             match name {
-                Some(name) => read.named(name).await.unwrap(),
+                Some(name) => read.operation_name(name).await.unwrap(),
                 None => read.await.unwrap(),
             };
         }
@@ -93,7 +93,7 @@ async fn each_operation_name_has_its_own_learnt_limit() {
     let limit = async |name: Option<&'static str>| -> Duration {
         let read = doors.any.read(get).deadline(secs(60));
         let error = match name {
-            Some(name) => read.named(name).await,
+            Some(name) => read.operation_name(name).await,
             None => read.await,
         };
         error.unwrap_err().attempts()[0].elapsed().unwrap()
@@ -117,7 +117,7 @@ async fn all_operation_names_share_one_breaker() {
     put(doors.clients[1].clone()).await.unwrap();
     doors.at(0, Trouble::Reset);
     for _ in 0..10 {
-        doors.any.read(get).named("report").await.unwrap();
+        doors.any.read(get).operation_name("report").await.unwrap();
     }
     let (_, explanation) = doors.any.read(get).explained().await.unwrap();
     assert_eq!(
@@ -134,7 +134,7 @@ async fn operation_names_beyond_the_bound_share_one_slot() {
     let names: Vec<&'static str> = (0..NAMES + 4).map(|number| &*format!("kind {number}").leak()).collect();
     for name in &names {
         for _ in 0..25 {
-            doors.any.read(get).named(name).await.unwrap();
+            doors.any.read(get).operation_name(name).await.unwrap();
         }
     }
     let snapshot = doors.any.snapshot();

@@ -9,8 +9,8 @@ use evenkeel::{
     verdict::Verdict,
 };
 
-fn settings(rule: Rule) -> retry::Settings {
-    let mut settings = retry::Settings::default();
+fn settings(rule: Rule) -> retry::RetrySettings {
+    let mut settings = retry::RetrySettings::default();
     settings.when = Some(rule);
     settings
 }

@@ -247,8 +247,8 @@ macro_rules! pinned {
     }};
 }
 
-fn probes(rng: &mut Rng) -> probe::Settings {
-    let mut probes = probe::Settings::default();
+fn probes(rng: &mut Rng) -> probe::ProbeSettings {
+    let mut probes = probe::ProbeSettings::default();
     probes.idle = rng.bool().then_some(Duration::from_secs(1));
     probes.writes = rng.bool();
     probes

@@ -3,7 +3,7 @@
 use crate::web::{Web, http};
 use aws_credential_types::provider::{error::CredentialsError, future};
 use aws_sdk_s3::config::{Credentials, ProvideCredentials};
-use evenkeel::credentials::Settings;
+use evenkeel::credentials::KeeperSettings;
 use std::{
     net::SocketAddr,
     sync::{
@@ -133,8 +133,8 @@ impl ProvideCredentials for Provider {
 }
 
 /// What takes minutes elsewhere takes a fraction of a second here.
-pub(crate) fn quick() -> Settings {
-    let mut settings = Settings::default();
+pub(crate) fn quick() -> KeeperSettings {
+    let mut settings = KeeperSettings::default();
     settings.margin = Duration::from_millis(100);
     settings.limit = Duration::from_millis(250);
     settings.backoff = Duration::from_millis(5);

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::{Credentials, ProvideCredentials};
 use evenkeel::{
     Endpoint, ErrorKind, ObjectClient, Replication,
-    credentials::{Condition, Keeper, Settings},
+    credentials::{Condition, Keeper, KeeperSettings},
     provider::{DynamoDb, KvProvider, ObjectProvider, ProviderError, S3},
     request::{
         Key, kv,
@@ -134,7 +134,7 @@ async fn calls_succeed_during_every_token_service_fault() {
 async fn four_hundred_callers_cause_one_fetch() {
     let issuer = Issuer::start(HOUR).await;
     // A busy machine is no slow token service.
-    let mut settings = Settings::default();
+    let mut settings = KeeperSettings::default();
     settings.first_patience = Duration::from_secs(60);
     let keeper = Keeper::aws_with_settings("role", settings, issuer.provider());
     // As an SDK asks for every request that it signs. (Four hundred connections to a store would test the machine.)

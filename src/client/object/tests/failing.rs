@@ -143,7 +143,7 @@ async fn throttling_everywhere_is_throttled() {
 async fn a_once_only_write_that_may_be_applied_is_not_retryable() {
     let store = super::Scripted::default();
     store.always(Fault::Lost);
-    let roster = Roster::new([Profile::named("virginia")]).unwrap();
+    let roster = Roster::new([Profile::new("virginia")]).unwrap();
     let client = ObjectClient::builder()
         .endpoint(Endpoint::new("virginia", store.clone()))
         .build()
