@@ -39,6 +39,7 @@
 //! - Dropping a call's future drops its attempts. A write that was under way may have been applied, or may yet be.
 
 mod builder;
+mod closure;
 mod endpoint_error;
 mod invoke;
 mod layer;
@@ -47,10 +48,10 @@ mod probe;
 mod service;
 
 pub use builder::FailoverBuilder;
+pub use closure::{Ask, Op, Telling};
 pub use endpoint_error::Carried;
 use endpoint_error::{AsError, EndpointError, Judges};
 pub(crate) use invoke::Invoke;
-pub use invoke::{Ask, Op, Telling};
 pub use layer::{Opaque, OpaqueStack};
 pub use operation::{ExplainedOperation, Operation};
 pub use service::FailoverService;

@@ -3,7 +3,7 @@
 use super::Keys;
 use crate::{
     call::{Context, Core},
-    request::kv::{Key, LimitExceeded, Limits, Scan},
+    request::kv::{Key, LimitExceeded, Limits},
 };
 use std::collections::BTreeSet;
 
@@ -54,24 +54,4 @@ pub(super) fn no_key_twice<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Check
         true => Ok(()),
         false => Err("a key is given twice in one batch".to_owned()),
     }
-}
-
-/// Checks a scan's bounds: like keys, but possibly empty.
-pub(super) fn scan(scan: &Scan) -> Checked<()> {
-    let bounds = [
-        ("prefix", Some(&scan.prefix)),
-        ("from", scan.from.as_ref()),
-        ("until", scan.until.as_ref()),
-        ("start-after", scan.after.as_ref()),
-    ];
-    for (what, bound) in bounds {
-        let Some(bound) = bound else { continue };
-        if bound.len() > Key::MAX_BYTES {
-            return Err(format!("a {what} must be at most {} bytes long", Key::MAX_BYTES));
-        }
-        if bound.chars().any(char::is_control) {
-            return Err(format!("a {what} must not contain control characters"));
-        }
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@ use super::{
     Keys, KvCall,
     door::{self, Checked},
     operations::{answer_of, write_of},
-    turns::{Batch, Counting, Terms, Turns, Work},
+    turns::{Batch, Counting, Done, Terms, Turns, Work},
 };
 use crate::{
     call::{Aim, Answer, Context, Core, Error, LONGEST_PAUSE, Operation, Standing},
@@ -16,7 +16,6 @@ use crate::{
 };
 use futures_util::{FutureExt, future::Shared};
 use std::{
-    any::Any,
     collections::BTreeMap,
     panic::{AssertUnwindSafe, resume_unwind},
     sync::{Arc, Mutex, PoisonError},
@@ -54,15 +53,6 @@ impl KvCall<Increment> {
 /// The longest first wait after others were faster: about a round trip within a region, in which one of the others is
 /// done.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
-
-/// How the increments of a batch ended.
-pub(super) enum Done {
-    /// By number. `None`: the sum would not fit, so the increment was left out.
-    Counted(BTreeMap<u64, Option<i64>>, Answer),
-    Failed(Error),
-    /// The first member that takes the panic resumes it.
-    Panicked(Mutex<Option<Box<dyn Any + Send>>>),
-}
 
 impl Operation for Increment {
     type Protocol = Keys;

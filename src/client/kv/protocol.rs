@@ -1,4 +1,4 @@
-use super::{KvClient, KvClientBuilder, ScanCall, door};
+use super::{KvClient, KvClientBuilder, ScanCall};
 use crate::{
     Endpoint,
     call::{BuildError, PROBE, PageOf, Paged, Protocol, Resume, Seen},
@@ -149,8 +149,24 @@ impl Paged for Keys {
     type Entry = Entry;
     const OPERATION: &'static str = "scan";
 
+    /// Bounds are like keys, but possibly empty.
     fn check(query: &Scan) -> Result<(), String> {
-        door::scan(query)
+        let bounds = [
+            ("prefix", Some(&query.prefix)),
+            ("from", query.from.as_ref()),
+            ("until", query.until.as_ref()),
+            ("start-after", query.after.as_ref()),
+        ];
+        for (what, bound) in bounds {
+            let Some(bound) = bound else { continue };
+            if bound.len() > Key::MAX_BYTES {
+                return Err(format!("a {what} must be at most {} bytes long", Key::MAX_BYTES));
+            }
+            if bound.chars().any(char::is_control) {
+                return Err(format!("a {what} must not contain control characters"));
+            }
+        }
+        Ok(())
     }
 
     fn page(query: &Scan, from: Resume<'_>, limit: Option<usize>) -> KvRequest {

@@ -2,15 +2,16 @@
 //! each lost race would cost two more requests. Increments that come while another has its turn have the next turn
 //! together.
 
-use super::{Keys, increment::Done};
+use super::Keys;
 use crate::{
-    call::Context,
+    call::{Answer, Context, Error},
     endpoint::Constraints,
     model::clock::Instant,
     request::{Told, kv::Key},
 };
 use futures_util::future::Shared;
 use std::{
+    any::Any,
     collections::{BTreeMap, HashMap},
     future::Future,
     pin::Pin,
@@ -33,6 +34,15 @@ struct AtKey {
 /// The future that all members of a batch wait for. Any member that is polled drives it. The work ends when no member
 /// waits any more.
 pub(super) type Work = Pin<Box<dyn Future<Output = Arc<Done>> + Send>>;
+
+/// How the increments of a batch ended.
+pub(super) enum Done {
+    /// By number. `None`: the sum would not fit, so the increment was left out.
+    Counted(BTreeMap<u64, Option<i64>>, Answer),
+    Failed(Error),
+    /// The first member that takes the panic resumes it.
+    Panicked(Mutex<Option<Box<dyn Any + Send>>>),
+}
 
 /// The options that increments must share to form one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,21 +1,18 @@
-//! One client's connection, and the connection to the server that belongs to it.
+//! What one client's connection needs besides its bytes: its end, and the connection to the server that belongs to it.
 
 use super::{
     Shared,
-    body::Body,
     early::{Drained, Forgiving},
-    exchange,
-    relay::{self, Spoken},
 };
 use crate::BoxError;
 use http::{HeaderMap, Request, Response, header};
-use hyper::{body::Incoming, client::conn::http1::SendRequest, server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
-use tokio::{net::TcpStream, select, sync::watch, task::JoinHandle};
+use tokio::{net::TcpStream, sync::watch, task::JoinHandle};
 
 /// How a fault ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,54 +46,16 @@ impl Drop for Upstream {
     }
 }
 
-/// Serves one client until the client leaves, a fault ends the connection, or `resets` says that all connections are to
-/// be reset.
-pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, mut resets: watch::Receiver<u64>) {
-    // Without it a small answer can wait for the ACK of the one before; a client would see 40 ms that no fault asked for.
-    let _ = stream.set_nodelay(true);
-    let unread = async {
-        match relay::spoken(&stream).await? {
-            Spoken::Http1 => None,
-            other => Some(relay::pass(&mut stream, &shared, other).await),
-        }
-    };
-    let ending = select! {
-        biased;
-        ending = unread => ending,
-        _ = resets.changed() => Some(Ending::Reset),
-    };
-    match ending {
-        None => {}
-        Some(ending) => return end(&stream, ending),
-    }
-    let (ending, mut endings) = watch::channel(None);
-    let connection = Arc::new(Connection {
-        shared,
-        ending,
-        upstream: Mutex::new(None),
-    });
-    let service = service_fn(move |request| exchange::exchange(request, connection.clone()));
-    let mut serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // Serving comes first: it flushes what it has before an ending that it asked for itself is seen.
-    let ending = select! {
-        biased;
-        _ = &mut serving => return,
-        _ = resets.changed() => Some(Ending::Reset),
-        _ = endings.changed() => *endings.borrow(),
-    };
-    let stream = serving.into_parts().io.into_inner();
-    end(&stream, ending.unwrap_or(Ending::Close));
-}
-
-/// Sets how the connection ends when it is dropped next.
-fn end(stream: &TcpStream, ending: Ending) {
-    if ending == Ending::Reset {
-        // With a linger of zero, closing sends an RST instead of a FIN.
-        let _ = stream.set_zero_linger();
-    }
-}
-
 impl Connection {
+    /// `ending` is where the connection asks for its end.
+    pub(super) fn new(shared: Arc<Shared>, ending: watch::Sender<Option<Ending>>) -> Self {
+        Self {
+            shared,
+            ending,
+            upstream: Mutex::new(None),
+        }
+    }
+
     /// Asks for the end of this connection. Anything awaited afterwards gets no answer.
     pub(super) fn end(&self, ending: Ending) {
         self.ending.send_replace(Some(ending));
@@ -144,6 +103,3 @@ fn strip(headers: &mut HeaderMap) {
     headers.remove("keep-alive");
     headers.remove("proxy-connection");
 }
-
-/// The proxy's answer.
-pub(super) type Answered = Result<Response<Body>, BoxError>;

@@ -4,10 +4,11 @@ use super::{
     Shared,
     answer::respond,
     body::{self, Body},
-    connection::{Answered, Connection, Ending},
+    connection::{Connection, Ending},
     dialect::{Dialect, asked},
 };
 use crate::{
+    BoxError,
     drill::plan::{Answer, End, Plan},
     model::clock::{self, Instant},
     request::OpClass,
@@ -21,6 +22,9 @@ use std::{
     time::Duration,
 };
 use tokio::time::sleep;
+
+/// The proxy's answer.
+type Answered = Result<Response<Body>, BoxError>;
 
 impl Shared {
     pub(super) fn plan(&self, class: OpClass, now: Instant) -> Option<Plan> {

@@ -55,6 +55,7 @@ mod early;
 mod exchange;
 mod gate;
 mod relay;
+mod serve;
 mod supervise;
 
 pub use counts::{ClassCounts, Counts};

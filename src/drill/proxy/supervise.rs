@@ -1,8 +1,9 @@
 //! The proxy's main task: it opens and closes the gate as the phases demand, and owns the connections.
 
 use super::{
-    Shared, connection,
+    Shared,
     gate::{Door, Gate},
+    serve,
 };
 use crate::{
     drill::Fault,
@@ -30,7 +31,7 @@ pub(super) async fn run(mut gate: Gate, shared: Arc<Shared>) {
         match gate.turn(door).await {
             // They were there before it turned.
             Ok(before) => before.into_iter().for_each(|stream| {
-                connections.spawn(connection::serve(stream, shared.clone(), resets.subscribe()));
+                connections.spawn(serve::serve(stream, shared.clone(), resets.subscribe()));
             }),
             Err(_) => until = Some(now + REBIND),
         }
@@ -45,7 +46,7 @@ pub(super) async fn run(mut gate: Gate, shared: Arc<Shared>) {
             () = wait(until) => {}
             Some(_) = connections.join_next() => {}
             stream = gate.accept() => {
-                connections.spawn(connection::serve(stream, shared.clone(), resets.subscribe()));
+                connections.spawn(serve::serve(stream, shared.clone(), resets.subscribe()));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What the chain of sources of an HTTP client's error says.
 
-pub(crate) use super::cause::chain;
+pub(crate) use super::any_error::chain;
 use super::{
     Finding,
     table::{self, Symptom},

@@ -17,6 +17,7 @@
 //!
 //! The mapping itself is data in one place: [`table`].
 
+mod any_error;
 mod cause;
 #[cfg(feature = "http")]
 pub(crate) mod chain;
@@ -24,6 +25,7 @@ mod classify;
 #[cfg(feature = "http")]
 mod http;
 pub(in crate::model) mod provider_error;
+mod standard;
 pub mod table;
 pub(crate) mod words;
 
@@ -33,10 +35,12 @@ pub use self::http::HttpVerdicts;
 pub(crate) use self::http::is_plain_to_tls;
 #[cfg(any(feature = "azure_core", feature = "object_store"))]
 pub(crate) use self::http::xml_code;
-pub use cause::{AnyError, ByCause};
+pub use any_error::AnyError;
+pub use cause::ByCause;
 #[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) use classify::Finding;
-pub use classify::{Classify, Detail, IoVerdicts, Standard};
+pub use classify::{Classify, Detail, IoVerdicts};
+pub use standard::Standard;
 
 use std::time::Duration;
 

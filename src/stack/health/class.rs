@@ -1,9 +1,6 @@
 use super::{fault_share::FaultShare, latency::Latency, throttle::ThrottleShare};
 use crate::{
-    model::{
-        clock::{Instant, nanos},
-        evidence::Lesson,
-    },
+    model::{clock::Instant, evidence::Lesson},
     verdict::{Outcome, Sent, Verdict},
 };
 use std::time::Duration;
@@ -38,6 +35,10 @@ const CREDENTIALS_WORKED: Duration = Duration::from_secs(15 * 60);
 const COMPARE_EVERY: Duration = Duration::from_secs(1);
 /// A burst of broken connections is over when none has broken for this long: the breaker's window.
 const BURST: Duration = Duration::from_secs(1);
+/// The same as [`UNLEARNT`](super::UNLEARNT) for a lent probe, whose endpoint is likely dead. The time doubles with each
+/// sixteenth overtaken probe, as the endpoint may have come back and be far away. The largest value is what an answer
+/// takes from the other end of the world.
+const UNLEARNT_PROBE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
 
 impl ClassHealth {
     /// An attempt ended. `sample`: its time, where that is a sample, and how many attempts are still under way;
@@ -132,29 +133,4 @@ impl ClassHealth {
             .flatten()
             .any(|at| now.saturating_duration_since(at) < CREDENTIALS_WORKED)
     }
-}
-
-/// See [`timeout::Limit`](crate::stack::timeout::Limit).
-pub(crate) const TIMES_P99: u32 = 8;
-pub(crate) const LIMIT_FLOOR: Duration = Duration::from_millis(250);
-
-/// How long an attempt may take at an endpoint with this p99.
-pub(crate) fn limit_after(p99: Option<Duration>) -> Duration {
-    p99.map_or(UNLEARNT, |p99| p99.saturating_mul(TIMES_P99).max(LIMIT_FLOOR))
-}
-
-/// The age at which an attempt is late while its endpoint's p99 is not known: a second of silence. Less would condemn
-/// an endpoint that is only far away or whose objects are large.
-pub(crate) const UNLEARNT: Duration = Duration::from_secs(1);
-
-/// The same for a lent probe, whose endpoint is likely dead. The time doubles with each sixteenth overtaken probe, as
-/// the endpoint may have come back and be far away. The largest value is what an answer takes from the other end of
-/// the world.
-const UNLEARNT_PROBE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
-
-/// See [`Tracker::late_after`](super::Tracker::late_after).
-#[inline]
-pub(crate) fn late_after(p99: Duration) -> Duration {
-    let p99 = nanos(p99);
-    Duration::from_nanos(p99.saturating_add((p99 / 10).max(1_000_000)))
 }

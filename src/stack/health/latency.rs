@@ -1,3 +1,4 @@
+use super::late::UNLEARNT;
 use crate::model::clock::{Instant, nanos};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ const FORGET_AT: u32 = 2_000;
 const ENOUGH: u32 = 20;
 /// How long after the first sample the latency is known, while other attempts are still under way: the first attempts
 /// back are the fast ones. An attempt that takes longer than this is late while nothing is known.
-const SETTLED: Duration = super::UNLEARNT;
+const SETTLED: Duration = UNLEARNT;
 /// The quantile is computed anew after this many samples, and stands still in between.
 const REFRESH_EVERY: u32 = 16;
 /// The time constant of the usual time: a rise of a minute shows against it.

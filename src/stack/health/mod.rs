@@ -43,6 +43,7 @@
 
 mod class;
 mod fault_share;
+mod late;
 mod latency;
 mod ramp;
 mod throttle;
@@ -53,7 +54,7 @@ mod window;
 mod tests;
 
 pub use crate::model::NAMES;
-pub(crate) use class::{LIMIT_FLOOR, TIMES_P99, UNLEARNT, late_after, limit_after};
+pub(crate) use late::{LIMIT_FLOOR, TIMES_P99, UNLEARNT, late_after, limit_after};
 pub(crate) use ramp::Ramp;
 pub use tracker::Tracker;
 

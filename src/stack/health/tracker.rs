@@ -1,5 +1,6 @@
 use super::{
-    class::{ClassHealth, UNLEARNT, late_after, limit_after},
+    class::ClassHealth,
+    late::{UNLEARNT, late_after, limit_after},
     latency::Latency,
 };
 use crate::{
