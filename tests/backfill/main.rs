@@ -8,6 +8,7 @@ mod through;
 mod checkpoints;
 mod faults;
 mod limits;
+mod nightly;
 mod objects;
 mod resume;
 mod support;
