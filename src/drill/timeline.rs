@@ -37,6 +37,8 @@ struct Inner {
     scenario: Option<Scenario>,
     seed: u64,
     guard: Option<Guard>,
+    /// A rule that strikes none of the endpoints fails every call.
+    must_strike: bool,
     /// The endpoints at which the drill is played.
     places: Mutex<Vec<Profile>>,
     /// Changed only under `past`'s lock, so that an end cannot hit the next run.
@@ -59,6 +61,20 @@ struct Past {
     ended: Option<Ended>,
 }
 
+impl Inner {
+    fn new(scenario: Option<Scenario>, seed: u64, guard: Option<Guard>) -> Self {
+        Self {
+            scenario,
+            seed,
+            guard,
+            must_strike: false,
+            places: Mutex::default(),
+            run: watch::Sender::new(None),
+            past: Mutex::default(),
+        }
+    }
+}
+
 impl Timeline {
     /// A drill with this scenario, which has not started.
     ///
@@ -78,26 +94,29 @@ impl Timeline {
         Ok(Self::with(Some(scenario), seed, Some(guard)))
     }
 
-    /// One rule for a test: a drill that has started, and lasts a year. Its seed is 0. Nobody can know yet which endpoints
-    /// there will be: a rule for an endpoint that does not exist befalls no call.
+    /// One rule for a test: a drill that has started, and lasts a year. Its seed is 0. If the rule is for an endpoint at
+    /// which no [`FaultLayer`](super::FaultLayer) of this drill plays, mostly because of a typo, every call through such
+    /// a layer fails as [`Unsupported`](crate::ErrorKind::Unsupported).
     ///
     /// # Errors
     /// If the rule makes no sense.
     pub fn always(rule: Rule) -> Result<Self, InvalidScenario> {
         let year = Duration::from_secs(365 * 86_400);
         let name = || rule.fault.name().to_owned();
-        let timeline = Self::new(
-            Scenario {
+        let scenario = Scenario {
+            name: name(),
+            description: String::new(),
+            phases: vec![Phase {
                 name: name(),
-                description: String::new(),
-                phases: vec![Phase {
-                    name: name(),
-                    duration: year,
-                    rules: vec![rule],
-                }],
-            },
-            0,
-        )?;
+                duration: year,
+                rules: vec![rule],
+            }],
+        };
+        scenario.validate()?;
+        let timeline = Self(Arc::new(Inner {
+            must_strike: true,
+            ..Inner::new(Some(scenario), 0, None)
+        }));
         timeline.start_now();
         Ok(timeline)
     }
@@ -108,14 +127,7 @@ impl Timeline {
     }
 
     fn with(scenario: Option<Scenario>, seed: u64, guard: Option<Guard>) -> Self {
-        Self(Arc::new(Inner {
-            scenario,
-            seed,
-            guard,
-            places: Mutex::default(),
-            run: watch::Sender::new(None),
-            past: Mutex::default(),
-        }))
+        Self(Arc::new(Inner::new(scenario, seed, guard)))
     }
 
     /// The scenario, if there is one.
@@ -279,6 +291,14 @@ impl Timeline {
             return Vec::new();
         };
         scenario.not_striking(&places)
+    }
+
+    /// The rule of a test that strikes none of the endpoints at which the drill is played, and their names.
+    pub(super) fn strikes_nowhere(&self) -> Option<String> {
+        let rule = self.0.must_strike.then(|| self.misses())?.pop()?;
+        let places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let names: Vec<_> = places.iter().map(Profile::name).collect();
+        Some(format!("{rule} strikes none of the endpoints: {}", names.join(", ")))
     }
 
     /// The rules that apply at `at` to calls of `class` at this endpoint, each with its number within the scenario.

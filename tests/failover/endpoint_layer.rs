@@ -285,3 +285,22 @@ async fn probes_meet_the_drill_too() {
     assert_ne!(breaker(&tables, 1), "closed");
     assert_eq!(ireland.asked(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_for_an_endpoint_that_does_not_exist_fails_every_call() {
+    let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
+    let faults = Timeline::always(Rule::new(Fault::Refuse).at("virgina")).unwrap();
+    let tables = builder([&virginia, &ireland])
+        .endpoint_layer(move |endpoint| FaultLayer::new(faults.clone(), endpoint.clone()))
+        .build()
+        .unwrap();
+    let error = tables.read(Table::query).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        error
+            .to_string()
+            .contains("strikes none of the endpoints: virginia, ireland"),
+        "{error}"
+    );
+    assert_eq!((virginia.asked(), ireland.asked()), (0, 0));
+}

@@ -61,6 +61,7 @@ use crate::{
     BoxError,
     endpoint::Profile,
     model::clock::{self, Instant},
+    provider::ProviderError,
     request::{Call, OpClass},
 };
 use ending::Ending;
@@ -201,6 +202,10 @@ where
     }
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
+        if let Some(rule) = self.shared.layer.timeline.strikes_nowhere() {
+            let error = ProviderError::unsupported(format!("the drill is of no use: {rule}"));
+            return Box::pin(std::future::ready(Err(error.into())));
+        }
         let now = clock::now();
         let Some((plan, mut ending)) = self.shared.plan(call.request().class(), now) else {
             return Box::pin(pass(&self.shared, &mut self.inner, call, now, false));
