@@ -17,9 +17,12 @@ use evenkeel::{
     telemetry::Event,
 };
 use futures_util::stream;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -226,7 +229,7 @@ async fn a_completion_without_any_answer_may_be_applied() {
                 .map_err(|error| (error.kind(), error.write_id().cloned()))
         };
         let dying = async {
-            tokio::time::sleep(std::time::Duration::from_micros(1)).await;
+            tokio::time::sleep(Duration::from_micros(1)).await;
             home.always(Trouble::Hang);
         };
         let began = Instant::now();
@@ -336,6 +339,37 @@ async fn an_upload_leaves_a_dead_endpoint_if_its_source_can_be_read_again() {
         assert!(!error.may_have_been_applied(), "{trouble:?}: {error}");
         assert_eq!(count(&b, "begin_upload"), 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_leaves_a_full_store_at_once() {
+    let (a, b) = (Store::new(), Store::new());
+    let (client, restarts) = two(&a, &b);
+    a.next("put_part", [Trouble::None, Trouble::Code("XMinioStorageFull")]);
+    let began = Instant::now();
+    let stored = put(&client).await.unwrap();
+    assert_eq!((stored.endpoint(), restarts.load(Ordering::Relaxed)), ("b", 1));
+    assert!(began.elapsed() < secs(1), "{:?}", began.elapsed());
+    // The next one passes it over.
+    client.put_stream("next", film()).part_size(PART).await.unwrap();
+    assert_eq!(count(&a, "begin_upload"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_went_elsewhere_after_a_lost_completion_says_that_one_may_be_there_too() {
+    let (a, b) = (Store::new(), Store::new());
+    let (client, _) = two(&a, &b);
+    a.next("complete_upload", [Trouble::LostAnswer]);
+    let dying = async {
+        while count(&a, "complete_upload") == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        a.always(Trouble::Hang);
+    };
+    a.next("put_part", [Trouble::Slow(Duration::from_millis(5))]);
+    let (stored, ()) = tokio::join!(put(&client).into_future(), dying);
+    let stored = stored.unwrap();
+    assert_eq!((stored.endpoint(), stored.earlier_attempt_unresolved()), ("b", true));
 }
 
 #[tokio::test(start_paused = true)]

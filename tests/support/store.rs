@@ -163,6 +163,7 @@ impl<M> Store<M> {
                 let outcome = table::for_code(code).expect("a code of the table");
                 let kind = match outcome.verdict {
                     Verdict::Absent => ProviderErrorKind::NotFound,
+                    Verdict::Throttled if code.ends_with("StorageFull") => ProviderErrorKind::Full,
                     Verdict::Throttled => ProviderErrorKind::Throttled,
                     Verdict::Denied => ProviderErrorKind::Denied,
                     Verdict::Caller => ProviderErrorKind::Invalid,

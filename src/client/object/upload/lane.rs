@@ -1,6 +1,6 @@
 use super::super::{Objects, rounds, values::Stored, writing::Checks};
 use crate::{
-    call::{Aim, Context, Core, Error, enter, options::CallOptions},
+    call::{Aim, Context, Core, Error, Why, enter, options::CallOptions},
     model::{
         ErrorKind, Human,
         clock::{self, Instant},
@@ -62,6 +62,11 @@ impl Ends {
     fn left(self) -> Duration {
         self.0
             .map_or(LONGEST, |(ends, _)| ends.saturating_duration_since(clock::now()))
+    }
+
+    /// What is left of the deadline that the caller gave, if it gave one.
+    pub(super) fn left_of(self, given: Option<Duration>) -> Option<Duration> {
+        given.map(|_| self.left().max(Duration::from_nanos(1)))
     }
 
     /// The upload's own time is up. (A request knows only what was left of it.)
@@ -213,7 +218,11 @@ impl Lane {
                 .ask(ObjectRequest::PutPart(part.clone()), self.aim(round, size))
                 .await;
             let is_gone = reply.refusal() == Some(ProviderErrorKind::UploadGone);
-            let ends = is_gone || rounds::is_lasting(&reply) || cx.ends_with(&reply);
+            let is_full = reply.refusal() == Some(ProviderErrorKind::Full);
+            if is_full {
+                self.core.pass_over(self.endpoint, Why::Full, clock::now());
+            }
+            let ends = is_gone || is_full || rounds::is_lasting(&reply) || cx.ends_with(&reply);
             match reply.result {
                 Ok(ObjectResponse::PutPart(tag)) if tag.number == number && tag.size == size => return Ok(tag),
                 Ok(_) => return Err(cx.nonsense().into()),

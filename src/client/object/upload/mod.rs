@@ -275,8 +275,10 @@ impl Upload {
     /// # Errors
     /// The endpoint could not be asked: the parts stay until they are [swept](ObjectClient::sweep_uploads).
     pub async fn abort(self) -> Result<(), Error> {
+        // If this future is dropped, or the endpoint does not answer, the upload's own drop tries once more.
+        self.shared.lane.abort().await?;
         self.shared.state().is_over = true;
-        self.shared.lane.abort().await
+        Ok(())
     }
 }
 

@@ -134,6 +134,8 @@ impl PutStreamCall {
         drop(cx);
         let mut left = 0;
         let mut restarts = 0;
+        // Whether an endpoint that was left may have the object, or may yet have it.
+        let mut unresolved = false;
         let mut failed: Option<(Fault, usize)> = None;
         loop {
             let mut chunks = match self.source.open().await {
@@ -151,7 +153,11 @@ impl PutStreamCall {
             if is_short.map_err(|error| self.unreadable(&error))? {
                 return self.put_short(checks, &mut chunks, part_size).await;
             }
-            let (cx, admitted) = enter(self.core.clone(), "put_stream", &self.options);
+            let options = CallOptions {
+                deadline: ends.left_of(self.options.deadline),
+                ..self.options.clone()
+            };
+            let (cx, admitted) = enter(self.core.clone(), "put_stream", &options);
             let begun = match admitted {
                 Ok(()) => Lane::begin(&cx, self.options.clone(), ends, checks.clone(), left).await,
                 Err((kind, message)) => Err(cx.refuse(kind, message)),
@@ -163,9 +169,13 @@ impl PutStreamCall {
                 self.report_restart(before, endpoint);
             }
             let fault = match self.transfer(lane, chunks, part_size).await {
-                Ok(stored) => return Ok(stored),
+                Ok(mut stored) => {
+                    stored.answer.unresolved |= unresolved;
+                    return Ok(stored);
+                }
                 Err(fault) => fault,
             };
+            unresolved |= fault.error.may_have_been_applied();
             let elsewhere =
                 cx.reach(cx.plan.write_to) & !left & !bit(endpoint) != 0 && self.core.plan.write_to.count_ones() > 1;
             restarts += 1;
