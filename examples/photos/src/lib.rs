@@ -60,7 +60,10 @@ async fn upload(
     if let Some(length) = number(headers.get(header::CONTENT_LENGTH)) {
         source = source.size(length);
     }
-    let mut put = photos.store.put_stream(key(&name), source).named("photo upload");
+    let mut put = photos
+        .store
+        .put_stream(key(&name), source)
+        .operation_name("photo upload");
     if let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()) {
         put = put.content_type(kind);
     }
@@ -74,7 +77,7 @@ async fn download(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let asked = range::asked(headers.get(header::RANGE));
-    let mut call = photos.store.get_stream(key(&name)).named("photo download");
+    let mut call = photos.store.get_stream(key(&name)).operation_name("photo download");
     if let Asked::Part(part) = &asked {
         call = call.range(part.clone());
     }

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = ObjectClient::builder()
         .endpoints(["virginia", "frankfurt"].map(|name| Endpoint::new(name, Memory::new())))
         .replication(Replication::write_once())
-        .name("photos")
+        .client_name("photos")
         .build()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("http://{}/readyz", listener.local_addr()?);
