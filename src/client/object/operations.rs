@@ -205,6 +205,9 @@ impl ObjectCall<PutObject> {
 
     /// Sends the put under this id instead of a new one. The put then recognises what an earlier call with the same id
     /// stored. Use the id of the [error](Error::write_id), or an id derived from your own request.
+    ///
+    /// An id of your own is stored as a [stamp](crate::request::Stamp) that is made of it. The stamp names this key and
+    /// the length of this body, too: under the same id, a body of another length is another write.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.operation.write_id = Some(id);
         self
@@ -305,7 +308,10 @@ impl Operation for PutObject {
             cx.checked(door::condition(tag))?;
         }
         let known_id = self.write_id.is_some();
-        let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
+        if let Some(id) = &self.write_id {
+            cx.checked(id.check())?;
+        }
+        let id = cx.core.write_id(self.write_id.as_ref(), key.as_str(), self.body.len());
         cx.checked(door::attributes(&self.attributes, &id))?;
         let (terms, terms_at) = self.terms.settled(cx)?;
         let put = Put {
@@ -417,7 +423,7 @@ impl Operation for DeleteObject {
         let given_by = self.if_match.as_ref().map(|tag| tag.endpoint().into());
         let delete = ObjectRequest::Delete(Delete {
             if_match: self.if_match,
-            ..Delete::new(key)
+            ..Delete::new(key.clone())
         });
         let accepted = match given_by {
             None => {
@@ -425,7 +431,7 @@ impl Operation for DeleteObject {
                     request: delete,
                     look,
                     condition: Condition::None,
-                    id: cx.core.draw_write_id(),
+                    id: cx.core.write_id(None, key.as_str(), 0),
                     known_id: false,
                     removes: true,
                     fenced: self.fenced,
