@@ -88,7 +88,6 @@ const DIGITS: [u8; 256] = {
 };
 
 const AT: u64 = (1 << 56) - 1;
-pub(super) const WRITER: u64 = (1 << 48) - 1;
 pub(super) const WRITE: u128 = (1 << 72) - 1;
 const DIGEST: u64 = (1 << 36) - 1;
 
@@ -255,10 +254,8 @@ fn digest(hash: Sha256) -> u64 {
 }
 
 fn first_bytes(hash: Sha256) -> u128 {
-    hash.finalize()
-        .iter()
-        .take(16)
-        .fold(0, |sum, &byte| sum << 8 | u128::from(byte))
+    let hash: [u8; 32] = hash.finalize().into();
+    hash.first_chunk().map_or(0, |first| u128::from_be_bytes(*first))
 }
 
 impl PartialEq for Stamp {

@@ -22,7 +22,7 @@ const FULL: Stamp = Stamp {
 fn any(rng: &mut fastrand::Rng) -> Stamp {
     Stamp {
         at: rng.u64(..) & AT,
-        writer: rng.u64(..) & WRITER,
+        writer: rng.u64(..) >> 16,
         write: rng.u128(..) & WRITE,
         over: rng.u64(..) & DIGEST,
         bind: rng.u64(..) & DIGEST,
