@@ -1,4 +1,7 @@
-use super::shared::{Refusal, Shared};
+use super::{
+    StopReason,
+    shared::{Refusal, Shared},
+};
 use crate::{
     client::object::{Property, verify},
     provider::{AnyObjectProvider, Capabilities, Capability, ObjectProvider, ProviderError},
@@ -20,7 +23,7 @@ pub(super) async fn have_target_asked(to: &AnyObjectProvider, shared: &Shared) -
     if ![known.create, known.if_match].contains(&Capability::Unknown) {
         return Ok(());
     }
-    let names = Writer::from_os().map_err(|error| Refusal::Stop(error.into()))?;
+    let names = Writer::from_os().map_err(|error| Refusal::Stop(StopReason::Entropy(error)))?;
     let questions = || async {
         let found = verify::endpoint(to, &names.name(), known, || {}).await;
         match (found.atomic(), found.if_match()) {

@@ -23,7 +23,8 @@ pub(super) type Observer = Box<dyn FnMut(&Event, &Progress) + Send>;
 /// A name for a run that no other run has. The operating system draws it, and no seed: by the name a run tells its own
 /// copies from those that it must not replace.
 pub(super) fn draw_run() -> Result<String, StopReason> {
-    Ok(format!("{:015x}", getrandom::u64()? >> 4))
+    let drawn = getrandom::u64().map_err(|error| StopReason::Entropy(error.to_string()))?;
+    Ok(format!("{:015x}", drawn >> 4))
 }
 
 /// What all copies of one run share.

@@ -110,12 +110,6 @@ pub enum StopReason {
     },
 }
 
-impl From<getrandom::Error> for StopReason {
-    fn from(error: getrandom::Error) -> Self {
-        Self::Entropy(error.to_string())
-    }
-}
-
 impl Stopped {
     pub(super) fn new(reason: StopReason, report: Report) -> Self {
         Self {

@@ -57,12 +57,6 @@ pub enum BuildError {
     Entropy(String),
 }
 
-impl From<getrandom::Error> for BuildError {
-    fn from(error: getrandom::Error) -> Self {
-        Self::Entropy(error.to_string())
-    }
-}
-
 impl BuildError {
     /// Checks the settings of the credential keepers. A keeper cannot refuse its settings when it is made.
     pub(crate) fn unless_keepers_make_sense(roster: &Roster) -> Result<(), Self> {

@@ -194,7 +194,10 @@ impl<P: Protocol> StoreBuilder<P> {
             settings: self.settings,
             require_verified: self.require_verified,
             fenced: self.fenced,
-            writer: self.writer.map_or_else(Writer::from_os, Ok)?,
+            writer: self
+                .writer
+                .map_or_else(Writer::from_os, Ok)
+                .map_err(BuildError::Entropy)?,
         })
     }
 }

@@ -62,8 +62,8 @@ impl WriteId {
         }
     }
 
-    /// Whether two objects of this key and length with these ids have the same bytes: they come from one write. A
-    /// caller may have repeated a write under its own id with other bytes, so for such ids, too, the whole stamp counts.
+    /// Whether two objects of this key and length with these ids have the same bytes: they come from one write. Of ids
+    /// that callers chose the whole stamp counts, too, because a caller may have repeated the write with other bytes.
     pub(crate) fn proves_same_content(&self, other: &Self, key: &str, size: u64) -> bool {
         match (self.stamp(), other.stamp()) {
             (Some(one), Some(other)) => {

@@ -30,9 +30,9 @@ impl Writer {
     ///
     /// # Errors
     /// The operating system gives no random bytes.
-    pub(crate) fn from_os() -> Result<Self, getrandom::Error> {
+    pub(crate) fn from_os() -> Result<Self, String> {
         let mut entropy = [0; 15];
-        getrandom::fill(&mut entropy)?;
+        getrandom::fill(&mut entropy).map_err(|error| error.to_string())?;
         Ok(Self::new(entropy, clock::wall))
     }
 
