@@ -136,9 +136,9 @@ impl<P: Protocol> Core<P> {
         writable & !self.engine.barred
     }
 
-    /// The id of a write of this key and this many bytes, which the caller may have chosen.
-    pub(crate) fn write_id(&self, chosen: Option<&WriteId>, key: &str, bytes: usize) -> WriteId {
-        self.writer.write_id(chosen, key, bytes as u64)
+    /// The id of a write of this key and this many bytes, if they are known. The caller may have chosen it.
+    pub(crate) fn write_id(&self, chosen: Option<&WriteId>, key: &str, bytes: Option<usize>) -> WriteId {
+        self.writer.write_id(chosen, key, bytes.map(|bytes| bytes as u64))
     }
 
     /// A name of 32 hex digits that nobody else has.

@@ -202,7 +202,7 @@ async fn once(cx: &Context<Keys>, batch: &Batch, aim: Aim) -> Result<Option<Done
         return Ok(Some(Done::Counted(sums, answer_of(cx, None))));
     }
     let sum = sum.to_string();
-    let id = cx.core.write_id(None, batch.key.as_str(), sum.len());
+    let id = cx.core.write_id(None, batch.key.as_str(), Some(sum.len()));
     let put = Put {
         condition: there.map_or(Condition::Absent, |value| Condition::Version(value.version)),
         without_expiry: batch.terms.without_expiry,

@@ -125,7 +125,7 @@ impl Operation for PutValues {
         let puts: Vec<Put> = values
             .into_iter()
             .map(|(key, value)| {
-                let id = cx.core.write_id(None, key.as_str(), value.len());
+                let id = cx.core.write_id(None, key.as_str(), Some(value.len()));
                 Put {
                     time_to_live: self.time_to_live,
                     ..Put::new(key, value, id)

@@ -232,7 +232,9 @@ impl Operation for PutValue {
             }
         };
         let known_id = self.write_id.is_some();
-        let id = cx.core.write_id(self.write_id.as_ref(), key.as_str(), self.value.len());
+        let id = cx
+            .core
+            .write_id(self.write_id.as_ref(), key.as_str(), Some(self.value.len()));
         let put = Put {
             condition,
             time_to_live: self.time_to_live,
@@ -266,7 +268,7 @@ impl Operation for DeleteValue {
     async fn run(self, cx: &Arc<Context<Keys>>) -> Result<((), Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::fits(cx, &key))?;
-        let id = cx.core.write_id(None, key.as_str(), 0);
+        let id = cx.core.write_id(None, key.as_str(), None);
         let look = KvRequest::Get(Get::new(key.clone()));
         let delete = Delete {
             if_version: self.if_version,

@@ -311,7 +311,9 @@ impl Operation for PutObject {
         if let Some(id) = &self.write_id {
             cx.checked(id.check())?;
         }
-        let id = cx.core.write_id(self.write_id.as_ref(), key.as_str(), self.body.len());
+        let id = cx
+            .core
+            .write_id(self.write_id.as_ref(), key.as_str(), Some(self.body.len()));
         cx.checked(door::attributes(&self.attributes, &id))?;
         let (terms, terms_at) = self.terms.settled(cx)?;
         let put = Put {
@@ -431,7 +433,7 @@ impl Operation for DeleteObject {
                     request: delete,
                     look,
                     condition: Condition::None,
-                    id: cx.core.write_id(None, key.as_str(), 0),
+                    id: cx.core.write_id(None, key.as_str(), None),
                     known_id: false,
                     removes: true,
                     fenced: self.fenced,

@@ -47,13 +47,14 @@ impl WriteId {
     /// | ids | they name the same write if |
     /// |---|---|
     /// | two stamps | all but `crc` is equal |
-    /// | two stamps that are made of ids that callers chose | these ids, the key, and the body's length are equal |
+    /// | two stamps that are made of ids that callers chose | these ids, the key, and the body's length (as far as it was known) are equal |
     /// | such a stamp, and a text | the stamp is made of this text |
     /// | two texts | they are equal |
     pub fn names_same_write(&self, other: &Self) -> bool {
         match (self.stamp(), other.stamp()) {
             (Some(one), Some(other)) if one.hashed => {
-                (one.write, one.bind, one.kind, true) == (other.write, other.bind, other.kind, other.hashed)
+                let bound_alike = one.bind == other.bind || one.bind == 0 || other.bind == 0;
+                bound_alike && (one.write, one.kind, true) == (other.write, other.kind, other.hashed)
             }
             (Some(one), Some(other)) => one == other,
             (Some(stamp), None) => stamp.hashed && stamp.write == stamp::hash(&other.0),

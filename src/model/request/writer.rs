@@ -48,9 +48,9 @@ impl Writer {
         }
     }
 
-    /// The id of a write of this key and this many bytes. An id that the caller chose is hashed into the stamp, unless
-    /// it has a stamp already: that one is taken as it is.
-    pub(crate) fn write_id(&self, chosen: Option<&WriteId>, key: &str, size: u64) -> WriteId {
+    /// The id of a write of this key and this many bytes, if they are known: the stamp is bound to both or to none. An
+    /// id that the caller chose is hashed into the stamp, unless it has a stamp already: that one is taken as it is.
+    pub(crate) fn write_id(&self, chosen: Option<&WriteId>, key: &str, size: Option<u64>) -> WriteId {
         if let Some(stamp) = chosen.and_then(WriteId::stamp) {
             return stamp.into();
         }
@@ -59,7 +59,7 @@ impl Writer {
             writer: self.id,
             write: chosen.map_or_else(|| self.draw(), |id| stamp::hash(id.as_str())),
             over: 0,
-            bind: stamp::bind(key, size),
+            bind: size.map_or(0, |size| stamp::bind(key, size)),
             crc: None,
             kind: StampKind::VALUE,
             hashed: chosen.is_some(),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn stamp(writer: &Writer) -> Stamp {
-        writer.write_id(None, "k", 1).stamp().unwrap()
+        writer.write_id(None, "k", Some(1)).stamp().unwrap()
     }
 
     #[test]
@@ -153,13 +153,15 @@ mod tests {
     fn an_id_of_the_callers_is_hashed_and_a_stamp_is_kept() {
         let [one, other] = [1, 2].map(|byte| Writer::new([byte; 15], move || at(byte.into())));
         let chosen = WriteId::new("order-42");
-        let [first, second] = [&one, &other].map(|writer| writer.write_id(Some(&chosen), "orders/42", 5));
+        let [first, second] = [&one, &other].map(|writer| writer.write_id(Some(&chosen), "orders/42", Some(5)));
         let stamp = first.stamp().unwrap();
         assert!(stamp.is_hashed() && stamp.fits("orders/42", 5));
         assert_ne!(first, second);
         assert!(first.names_same_write(&second));
-        assert_eq!(other.write_id(Some(&first), "elsewhere", 9), first);
+        let unbound = one.write_id(Some(&chosen), "orders/42", None);
+        assert!(unbound.stamp().unwrap().bind == 0 && unbound.names_same_write(&second));
+        assert_eq!(other.write_id(Some(&first), "elsewhere", Some(9)), first);
         let copied = WriteId::new(format!("{first}.abcdefgh", first = first.as_str()));
-        assert_eq!(other.write_id(Some(&copied), "orders/42", 5), first);
+        assert_eq!(other.write_id(Some(&copied), "orders/42", None), first);
     }
 }
