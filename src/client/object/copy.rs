@@ -190,7 +190,9 @@ impl CopyCall {
 
     async fn copy(&self, cx: &Arc<Context<Objects>>, known: &Known) -> Result<Stored, Error> {
         let from: Key = cx.checked(self.from.clone())?;
-        let checks = self.writing(known).checked(cx, self.to.clone())?;
+        let checks = self
+            .writing(known)
+            .checked(cx, self.to.clone(), usize::try_from(known.meta.size).ok())?;
         let copy = Copy {
             if_match: known.tag.clone(),
             mode: checks.mode.clone(),

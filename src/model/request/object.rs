@@ -152,7 +152,8 @@ pub struct Attributes {
     /// `Content-Language`.
     pub content_language: Option<String>,
     /// The user's own pairs. Names are lower-case ASCII letters, digits and `-`, and do not start with `evenkeel-`.
-    /// Values are visible ASCII, with blanks only inside. At most 2,048 bytes in all (S3's limit).
+    /// Values are visible ASCII, with blanks only inside. At most 2,048 bytes in all (S3's limit); the write id
+    /// takes 69 of them.
     pub metadata: BTreeMap<String, String>,
 }
 

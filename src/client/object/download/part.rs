@@ -9,7 +9,7 @@ use crate::{
     provider::ProviderErrorKind,
     replicate::copy::is_copy_of,
     request::{
-        Key, LegKind, OpClass, bit,
+        Key, LegKind, OpClass, WriteId, bit,
         object::{ByteRange, ETag, Get, Object, ObjectMeta, ObjectRequest, ObjectResponse},
     },
     telemetry::Event,
@@ -123,7 +123,8 @@ impl Shared {
 
     /// Whether a further part can be told from a part of another object.
     pub(super) fn is_provable(&self) -> bool {
-        self.meta.write_id.is_some() || self.home().tag.is_some()
+        let names_it = |id: &WriteId| id.fits(self.key.as_str(), self.meta.size);
+        self.meta.write_id.as_ref().is_some_and(names_it) || self.home().tag.is_some()
     }
 
     /// Fetches one part. Counts as one call.
@@ -303,7 +304,8 @@ impl Shared {
     /// Whether these are the same object's bytes, provably: by the write id, which may name the version that was copied,
     /// or by the tag at its own endpoint.
     fn is_same(&self, object: &Object, range: &Range<u64>) -> bool {
-        let by_id = self.meta.write_id.is_some() && object.meta.write_id == self.meta.write_id;
+        let ids = self.meta.write_id.as_ref().zip(object.meta.write_id.as_ref());
+        let by_id = ids.is_some_and(|(ours, its)| ours.proves_same_content(its, self.key.as_str(), self.meta.size));
         let by_copy = is_copy_of(&object.meta, &self.meta) || is_copy_of(&self.meta, &object.meta);
         // A tag has its endpoint's name in it.
         let found = object.meta.etag.as_ref().filter(|tag| tag.unfit().is_none());
