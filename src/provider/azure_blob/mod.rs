@@ -34,10 +34,11 @@
 //!   and a part that does not say which part it is, are no blob.
 //! - A success without a body, of a delete or a warm-up, must carry Azure's `x-ms-request-id`.
 //! - The adapter leaves out a header beside the body that it cannot read.
-//! - Azure's metadata names are C# identifiers, which have no `-`. The adapter sends `-` as `_`. Names of
-//!   [`Attributes`](crate::request::object::Attributes) cannot contain `_`, so the way back is exact. A name that
-//!   begins with a digit has no such form, and the adapter refuses it as unsupported. In blobs that others wrote, `_`
-//!   is shown as `-`.
+//! - Azure's metadata names are C# identifiers, which have no `-`. The adapter sends `-` as `_`. A name that has a `_`
+//!   of its own, or begins with a digit, is spelled: behind `evenkeel_name_`, `_` is `_u` and `-` is `_d`. The way back
+//!   is exact. In blobs that others wrote, `_` is shown as `-`.
+//! - Content disposition, encoding and language are the blob's properties. A body is never unpacked, whatever its
+//!   encoding.
 //! - A put's [`Terms`] are Azure's access tiers, index tags and encryption scopes. The adapter refuses a class or key
 //!   of another provider. Tried against Azurite, which takes tiers and tags and ignores scopes.
 //! - Neither `Debug` nor an error shows a key, a signature or a credential.
@@ -189,6 +190,11 @@ impl AzureBlob {
             let http = reqwest::Client::builder()
                 .connect_timeout(Self::CONNECT_TIMEOUT)
                 .redirect(reqwest::redirect::Policy::none())
+                // A body stays as it is stored, also where another crate gives reqwest these features.
+                .no_gzip()
+                .no_brotli()
+                .no_zstd()
+                .no_deflate()
                 .build();
             let http = http.map_err(|error| azure_core::Error::new(azure_core::error::ErrorKind::Other, error))?;
             client.transport = Some(Transport::new(Arc::new(http)));
@@ -316,7 +322,10 @@ impl ObjectProvider for AzureBlob {
         let mut options = BlobClientUploadOptions {
             blob_content_type: put.attributes.content_type.clone(),
             blob_cache_control: put.attributes.cache_control.clone(),
-            metadata: Some(metadata::sent(&put.attributes, put.write_id.as_ref())?),
+            blob_content_disposition: put.attributes.content_disposition.clone(),
+            blob_content_encoding: put.attributes.content_encoding.clone(),
+            blob_content_language: put.attributes.content_language.clone(),
+            metadata: Some(metadata::sent(&put.attributes, put.write_id.as_ref())),
             parallel: NonZero::new(1),
             partition_size: Some(PUT_BLOB),
             method_options: readable::telling(&put.progress),

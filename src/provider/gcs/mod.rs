@@ -20,9 +20,11 @@
 //! - A body of any size is one request. The adapter uses no resumable session.
 //! - An object that the SDK reads must have a generation, the length of the requested part, and the CRC32C if the store
 //!   sends one.
-//! - Content type and metadata round-trip. The SDK does not pass on the cache control of an object that it reads. The
-//!   adapter therefore stores the cache control a second time, as metadata (`evenkeel-cache-control`), and reads it
-//!   from there.
+//! - Attributes round-trip. The SDK does not pass on the cache control of an object that it reads. The adapter
+//!   therefore stores the cache control a second time, as metadata (`evenkeel-cache-control`), and reads it from there.
+//!   A get says *identity* of an object without a content encoding, so the adapter notes a content encoding that says
+//!   so as metadata, too (`evenkeel-content-encoding`).
+//! - A body is never unpacked: the adapter turns Google's decompressing transcoding off in each get.
 //! - A put's [`Terms`] are Google's storage classes and keys. Google's objects have no tags, so the adapter refuses a
 //!   put with a tag.
 //! - Neither `Debug` nor an error shows a key or a credential. Google's messages quote both, so errors do not carry the
@@ -83,6 +85,12 @@ const PAGE: usize = 1000;
 
 /// Where the adapter stores the cache control a second time; see the module.
 const CACHE_CONTROL: &str = "evenkeel-cache-control";
+
+/// Where the adapter stores a content encoding that says [`IDENTITY`]; see the module.
+const CONTENT_ENCODING: &str = "evenkeel-content-encoding";
+
+/// What a get says of an object without a content encoding.
+const IDENTITY: &str = "identity";
 
 /// A bucket at Google Cloud Storage. A clone is cheap and shares the connections.
 #[derive(Clone)]
@@ -186,6 +194,15 @@ impl ObjectProvider for Gcs {
         if let Some(cache_control) = &put.attributes.cache_control {
             request = request.set_cache_control(cache_control);
         }
+        if let Some(disposition) = &put.attributes.content_disposition {
+            request = request.set_content_disposition(disposition);
+        }
+        if let Some(encoding) = &put.attributes.content_encoding {
+            request = request.set_content_encoding(encoding);
+        }
+        if let Some(language) = &put.attributes.content_language {
+            request = request.set_content_language(language);
+        }
         if let Some(class) = &terms.storage_class {
             request = request.set_storage_class(class);
         }
@@ -217,6 +234,7 @@ impl ObjectProvider for Gcs {
                 Some(ByteRange::From(start)) => ReadRange::offset(*start),
                 Some(ByteRange::Suffix(last)) => ReadRange::tail(*last),
             })
+            .with_automatic_decompression(false)
             .with_retry_policy(NeverRetry)
             .with_read_resume_policy(NeverResume);
         if let Some(tag) = &get.if_match {
@@ -251,7 +269,14 @@ impl ObjectProvider for Gcs {
         if body.len() as u64 != range.end - range.start {
             return Err(wrong(Symptom::ShortBody, None));
         }
-        let (attributes, write_id) = given(&known.content_type, "", known.metadata);
+        let said = Attributes {
+            content_type: some(known.content_type),
+            content_disposition: some(known.content_disposition),
+            content_encoding: some(known.content_encoding),
+            content_language: some(known.content_language),
+            ..Attributes::default()
+        };
+        let (attributes, write_id) = given(said, known.metadata);
         let meta = ObjectMeta {
             etag: Some(confirmed(known.generation)?),
             attributes,
@@ -272,7 +297,15 @@ impl ObjectProvider for Gcs {
         let known = known.map_err(|error| failed(Asked::Read, &error))?;
         let meta = listed(&known)?;
         check_match(head.if_match.as_ref(), meta.etag.as_ref())?;
-        let (attributes, write_id) = given(&known.content_type, &known.cache_control, known.metadata);
+        let said = Attributes {
+            content_type: some(known.content_type),
+            cache_control: some(known.cache_control),
+            content_disposition: some(known.content_disposition),
+            content_encoding: some(known.content_encoding),
+            content_language: some(known.content_language),
+            ..Attributes::default()
+        };
+        let (attributes, write_id) = given(said, known.metadata);
         Ok(ObjectMeta {
             key: head.key.as_str().to_owned(),
             attributes,
@@ -377,27 +410,28 @@ fn listed(object: &model::Object) -> Result<ObjectMeta, ProviderError> {
     })
 }
 
+/// The metadata that travels with these attributes.
 fn sent(attributes: &Attributes, id: Option<&WriteId>) -> HashMap<String, String> {
     let id = id.map(|id| (WriteId::METADATA_KEY.to_owned(), id.as_str().to_owned()));
     let cache_control = attributes.cache_control.clone();
     let cache_control = cache_control.map(|value| (CACHE_CONTROL.to_owned(), value));
+    let encoding = attributes.content_encoding.clone().filter(|value| value == IDENTITY);
+    let encoding = encoding.map(|value| (CONTENT_ENCODING.to_owned(), value));
     let given = attributes.metadata.clone().into_iter();
-    given.chain(id).chain(cache_control).collect()
+    given.chain(id).chain(cache_control).chain(encoding).collect()
 }
 
-fn given(
-    content_type: &str,
-    cache_control: &str,
-    mut metadata: HashMap<String, String>,
-) -> (Attributes, Option<WriteId>) {
-    let some = |value: &str| (!value.is_empty()).then(|| value.to_owned());
-    let kept = metadata.remove(CACHE_CONTROL);
+/// The attributes of an object of which Google says this and this metadata.
+fn given(mut said: Attributes, mut metadata: HashMap<String, String>) -> (Attributes, Option<WriteId>) {
+    let (cache_control, encoding) = (metadata.remove(CACHE_CONTROL), metadata.remove(CONTENT_ENCODING));
     // What Google says itself is newer, if somebody has changed it since.
-    let cache_control = some(cache_control).or(kept);
-    received(Attributes {
-        content_type: some(content_type),
-        cache_control,
-        metadata: metadata.into_iter().collect(),
-        ..Attributes::default()
-    })
+    said.cache_control = said.cache_control.or(cache_control);
+    said.content_encoding = said.content_encoding.filter(|value| value != IDENTITY).or(encoding);
+    said.metadata = metadata.into_iter().collect();
+    received(said)
+}
+
+/// Google's "none" is the empty text.
+fn some(value: String) -> Option<String> {
+    Some(value).filter(|value| !value.is_empty())
 }

@@ -44,7 +44,7 @@
 //! # What the adapter ensures
 //! - Creates, If-Match and attributes are the store's own. The adapter refuses as unsupported what the store says it
 //!   does not have (`NotImplemented`, `NotSupported`).
-//! - Content type, cache control and metadata round-trip, or the put is refused. A store that takes no attributes at
+//! - Attributes round-trip, or the put is refused. A store that takes no attributes at
 //!   all (`LocalFileSystem`) needs [`GenericStore::without_write_ids`]. Otherwise every put of an `ObjectClient` is
 //!   refused.
 //! - The adapter refuses tags and storage class of a put if `object_store` would not pass them on. The store's `Debug`

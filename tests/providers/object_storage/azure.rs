@@ -1,4 +1,5 @@
 use crate::{
+    attributes,
     faults::{Subject, UNSENT, key, overwrite, shows_nothing},
     process::{self, Process},
     raw::{self, Act, http},
@@ -21,7 +22,7 @@ use evenkeel::{
         AnyObjectProvider, AzureBlob, ObjectProvider, ProviderErrorKind as Kind,
         azure_blob::{Credential, SharedKey},
     },
-    request::object::{Attributes, ByteRange, Encryption, Get, List, Put, Terms},
+    request::object::{ByteRange, Encryption, Get, List, Put, Terms},
     testing::objects::{self, Claims},
     verdict::{Outcome, Sent, Verdict},
 };
@@ -91,6 +92,7 @@ async fn azurite_passes_the_suite() {
     let report = objects::run("azure_blob on Azurite, SAS", &store, &Claims::all()).await;
     tried::objects("`AzureBlob`", "Azurite 3.37, by SAS", &report);
     subject(azurite.addr).over_the_proxy().await;
+    attributes::come_back(&store).await;
     a_suffix(&store).await;
     the_secondary(azurite.addr).await;
     what_a_put_says(azurite.addr).await;
@@ -337,18 +339,6 @@ async fn refusals_have_the_expected_kind() {
     let server = raw::serve(busy).await;
     let error = with_sas(server.addr).get(Get::new(key())).await.unwrap_err();
     assert_eq!(error.outcome().retry_after, Some(Duration::from_secs(7)));
-}
-
-#[tokio::test]
-async fn a_metadata_name_unknown_to_azure_is_refused_unsent() {
-    let mut put = Put::new(key(), "x");
-    put.attributes = Arc::new({
-        let mut attributes = Attributes::default();
-        attributes.metadata.insert("2nd".into(), "v".into());
-        attributes
-    });
-    let error = with_sas(raw::nobody().await).put(put).await.unwrap_err();
-    assert_eq!((error.kind(), error.outcome().sent), (Kind::Unsupported, Sent::No));
 }
 
 /// What the SDK's transport says of names and of connects, with resolvers of our own.

@@ -1,4 +1,5 @@
 use crate::{
+    attributes,
     faults::{A_WHILE, FAULTY, Subject, THROTTLED, UNSENT, key, overwrite, rule, shows_nothing},
     gcs_server::{self, document},
     process::say,
@@ -78,6 +79,7 @@ async fn the_fake_server_passes_the_suite() {
     let report = objects::run("gcs on our own server", &store, &claims).await;
     assert_eq!(report.skipped.len(), 2, "{:?}", report.skipped);
     tried::objects("`Gcs`", "our own server", &report);
+    attributes::come_back(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

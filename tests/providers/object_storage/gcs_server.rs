@@ -47,6 +47,9 @@ struct Stored {
     written: SystemTime,
     content_type: String,
     cache_control: String,
+    content_disposition: String,
+    content_encoding: String,
+    content_language: String,
     storage_class: String,
     kms_key: String,
     metadata: HashMap<String, String>,
@@ -155,6 +158,9 @@ impl State {
                 .filter(|t| !t.is_empty())
                 .unwrap_or("application/octet-stream".into()),
             cache_control: text("cacheControl"),
+            content_disposition: text("contentDisposition"),
+            content_encoding: text("contentEncoding"),
+            content_language: text("contentLanguage"),
             storage_class: Some(text("storageClass"))
                 .filter(|t| !t.is_empty())
                 .unwrap_or("STANDARD".into()),
@@ -195,9 +201,21 @@ impl State {
             .header("x-goog-generation", stored.generation)
             .header("x-goog-metageneration", 1)
             .header("x-goog-stored-content-length", size)
-            .header("x-goog-stored-content-encoding", "identity")
+            .header(
+                "x-goog-stored-content-encoding",
+                some_or(&stored.content_encoding, "identity"),
+            )
             .header("x-goog-hash", format!("crc32c={}", crc32c(&stored.body)))
             .header("content-type", &stored.content_type);
+        for (name, value) in [
+            ("content-disposition", &stored.content_disposition),
+            ("content-encoding", &stored.content_encoding),
+            ("content-language", &stored.content_language),
+        ] {
+            if !value.is_empty() {
+                answer = answer.header(name, value);
+            }
+        }
         for (name, value) in &stored.metadata {
             answer = answer.header(format!("x-goog-meta-{name}"), value);
         }
@@ -288,6 +306,9 @@ impl Stored {
             size: self.body.len() as i64,
             content_type: self.content_type.clone(),
             cache_control: self.cache_control.clone(),
+            content_disposition: self.content_disposition.clone(),
+            content_encoding: self.content_encoding.clone(),
+            content_language: self.content_language.clone(),
             storage_class: self.storage_class.clone(),
             kms_key: self.kms_key.clone(),
             metadata: self.metadata.clone().into_iter().collect(),
@@ -314,6 +335,10 @@ fn parts(content_type: &str, body: &Bytes) -> (serde_json::Value, Bytes) {
     let resource = serde_json::from_slice(&body[start..end]).unwrap();
     let (start, end) = part(end + 2);
     (resource, body.slice(start..end))
+}
+
+fn some_or<'t>(text: &'t str, otherwise: &'t str) -> &'t str {
+    if text.is_empty() { otherwise } else { text }
 }
 
 fn decoded(text: &str) -> String {

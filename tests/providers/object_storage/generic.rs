@@ -1,4 +1,5 @@
 use crate::{
+    attributes,
     faults::{Subject, UNSENT, key, overwrite, shows_nothing},
     process,
     raw::{self, refusal},
@@ -75,6 +76,7 @@ async fn in_memory_passes_the_suite() {
     let report = objects::run("object_store, InMemory", &any, &claims).await;
     assert_eq!(report.passed.len() + 2, objects::CHECKS.len());
     tried::objects("`GenericStore`", "its `InMemory`", &report);
+    attributes::come_back(&any).await;
     // With what is there already, in other rooms: nothing may show up twice or be missed.
     let ordered = GenericStore::new(Arc::new(InMemory::new()))
         .unwrap()
@@ -158,6 +160,7 @@ async fn s3_on_our_server() {
     let claims = claims.without(Claim::ConditionalDelete, NO_CONDITIONAL_DELETE);
     let report = objects::run("object_store, AmazonS3 on our server", &store, &claims).await;
     tried::objects("`GenericStore`", "its `AmazonS3`, our own server", &report);
+    attributes::come_back(&store).await;
 }
 
 /// What `object_store` would drop without a word is refused.

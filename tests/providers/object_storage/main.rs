@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod attributes;
 mod azure;
 mod bodies;
 mod failover;
