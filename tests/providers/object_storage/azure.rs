@@ -66,17 +66,22 @@ fn container(addr: SocketAddr) -> Url {
     Url::parse(&format!("http://{addr}/{ACCOUNT}/orders")).unwrap()
 }
 
-fn with_sas(addr: SocketAddr) -> AzureBlob {
+pub(crate) fn with_sas(addr: SocketAddr) -> AzureBlob {
     let mut url = container(addr);
     url.set_query(Some(&sas()));
     AzureBlob::new(url, Credential::InTheUrl).unwrap()
 }
 
 pub(crate) fn with_key(addr: SocketAddr) -> AzureBlob {
-    AzureBlob::new(container(addr), Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap()
+    with_key_at(addr, "orders")
 }
 
-async fn started(what: &str) -> Option<Process> {
+pub(crate) fn with_key_at(addr: SocketAddr, container: &str) -> AzureBlob {
+    let url = Url::parse(&format!("http://{addr}/{ACCOUNT}/{container}")).unwrap();
+    AzureBlob::new(url, Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap()
+}
+
+pub(crate) async fn started(what: &str) -> Option<Process> {
     let azurite = process::azurite(what, &[])?;
     with_key(azurite.addr).client().create(None).await.unwrap();
     Some(azurite)
@@ -98,8 +103,7 @@ async fn azurite_passes_the_suite() {
     what_a_put_says(azurite.addr).await;
 
     // The suite wants an empty store.
-    let url = Url::parse(&format!("http://{}/{ACCOUNT}/again", azurite.addr)).unwrap();
-    let store = AzureBlob::new(url, Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap();
+    let store = with_key_at(azurite.addr, "again");
     store.client().create(None).await.unwrap();
     let report = objects::run("azure_blob on Azurite, shared key", &store, &Claims::all()).await;
     tried::objects("`AzureBlob`", "Azurite 3.37, by shared key", &report);
@@ -224,8 +228,7 @@ async fn configured_wrongly(addr: SocketAddr) {
         shows_nothing(&error);
     }
     // A container that is not there.
-    let url = Url::parse(&format!("http://{addr}/{ACCOUNT}/nowhere")).unwrap();
-    let store = AzureBlob::new(url, Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap();
+    let store = with_key_at(addr, "nowhere");
     for error in [
         store.put(overwrite("x")).await.unwrap_err(),
         store.get(Get::new(key())).await.unwrap_err(),
@@ -241,7 +244,7 @@ async fn configured_wrongly(addr: SocketAddr) {
     }
 }
 
-fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
+pub(crate) fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
     Subject {
         name: "azure_blob",
         at: |addr| AnyObjectProvider::new(with_sas(addr)),
@@ -259,7 +262,7 @@ async fn foreign_servers_are_faulty() {
 }
 
 /// As Azure's request ids are.
-const ID: &str = "8b4f2c1e-501e-0012-6b7a-5c0d2e000000";
+pub(crate) const ID: &str = "8b4f2c1e-501e-0012-6b7a-5c0d2e000000";
 
 /// Azure's answer to what it refuses: the code in a header, and in a document that quotes the key as real ones do.
 fn refusal(status: &str, code: &str) -> Act {
