@@ -48,7 +48,7 @@ async fn at_url(url: &str) -> Gcs {
     Gcs::new(storage, control, "orders")
 }
 
-async fn at(addr: SocketAddr) -> Gcs {
+pub(crate) async fn at(addr: SocketAddr) -> Gcs {
     at_url(&format!("http://{addr}")).await
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn made(addr: SocketAddr) -> AnyObjectProvider {
     })
 }
 
-fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
+pub(crate) fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
     Subject {
         name: "gcs",
         at: made,
