@@ -44,7 +44,14 @@
 //!   While blocks of another length lie at the blob, Azure refuses a part as invalid.
 //! - An empty part is not sent, because Azure has no empty blocks. An upload of nothing but empty parts is a put.
 //!
+//! # Presigned URLs
+//! With [`Credential::SharedKey`] the adapter signs a service SAS for one blob. A SAS in the container's URL would be
+//! given away, and a token cannot sign, so other credentials have no presigned URLs. A `PUT` must carry the header
+//! `x-ms-blob-type` that comes with the URL. Whoever has the URL can send any content type and metadata, and can add
+//! blocks; the blob has no write id. There is no longest time; changing the account's key ends all URLs.
+//!
 //! # What the adapter ensures
+//! - A listing shows the blobs' write ids.
 //! - A create is `If-None-Match: *`. Azure refuses it with 409 `BlobAlreadyExists` (S3 and GCS: 412). Both are
 //!   [`AlreadyExists`](super::ProviderErrorKind::AlreadyExists). Every write has a tag of its own.
 //! - A body is one request (`Put Blob`, at most 5,000 MiB), and so one attempt with one answer.
@@ -83,6 +90,7 @@
 mod error;
 mod listing;
 mod metadata;
+mod presign;
 mod read;
 mod readable;
 mod sending;
@@ -105,7 +113,8 @@ use crate::{
         Key,
         object::{
             AbortUpload, BeginUpload, ByteRange, CompleteUpload, Delete, ETag, Get, Head, List, ListPage, ListUploads,
-            Object, ObjectMeta, PartTag, Put, PutAnswer, PutMode, PutPart, Terms, UploadId, UploadPage,
+            Object, ObjectMeta, PartTag, Presign, PresignedUrl, Put, PutAnswer, PutMode, PutPart, Terms, UploadId,
+            UploadPage,
         },
     },
     verdict::table::Symptom,
@@ -141,6 +150,8 @@ pub struct AzureBlob {
     container: Arc<BlobContainerClient>,
     name: Arc<str>,
     defaults: Arc<Terms>,
+    /// What signs presigned URLs.
+    signer: Option<SharedKey>,
 }
 
 /// How requests are authorised.
@@ -224,13 +235,13 @@ impl AzureBlob {
         }
         client.per_call_policies.push(Arc::new(listing::AddDelimiter));
         client.per_call_policies.push(Arc::new(readable::Readable::default()));
-        let token = match credential {
-            Credential::InTheUrl => None,
+        let (token, signer) = match credential {
+            Credential::InTheUrl => (None, None),
             Credential::SharedKey(key) => {
-                client.per_try_policies.push(Arc::new(key));
-                None
+                client.per_try_policies.push(Arc::new(key.clone()));
+                (None, Some(key))
             }
-            Credential::Token(token) => Some(token),
+            Credential::Token(token) => (Some(token), None),
         };
         client.per_try_policies.push(Arc::new(sending::Sending));
         let name: Arc<str> = container
@@ -249,6 +260,7 @@ impl AzureBlob {
             name,
             container: Arc::new(made),
             defaults: Arc::default(),
+            signer,
         })
     }
 
@@ -450,8 +462,14 @@ impl ObjectProvider for AzureBlob {
         Ok(UploadPage::default())
     }
 
+    async fn presign(&self, presign: Presign) -> Result<PresignedUrl, ProviderError> {
+        self.signed(&presign)
+    }
+
     fn capabilities(&self) -> Capabilities {
-        Capabilities::all(Capability::Kept).with_parts(upload::RULE)
+        let all = Capabilities::all(Capability::Kept).with_parts(upload::RULE);
+        let all = all.with_listed_ids();
+        if self.signer.is_some() { all.with_presign() } else { all }
     }
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {

@@ -28,6 +28,14 @@ impl SharedKey {
         }
     }
 
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+
+    pub(super) fn sign(&self, text: &str) -> azure_core::Result<String> {
+        hmac_sha256(text, &self.key)
+    }
+
     /// The text to sign: method, standard headers, Azure's headers, account and path, query.
     fn string_to_sign(&self, request: &Request) -> String {
         let headers: BTreeMap<String, &str> = request
@@ -88,7 +96,7 @@ impl Policy for SharedKey {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
         let now = to_rfc7231(&OffsetDateTime::from(clock::wall()));
         request.insert_header("x-ms-date", now);
-        let signature = hmac_sha256(&self.string_to_sign(request), &self.key)?;
+        let signature = self.sign(&self.string_to_sign(request))?;
         request.insert_header("authorization", format!("SharedKey {}:{signature}", self.account));
         next[0].send(ctx, request, &next[1..]).await
     }

@@ -4,7 +4,7 @@ use evenkeel::{
     provider::ObjectProvider,
     request::{
         Key,
-        object::{Attributes, Get, Head, Put, PutMode},
+        object::{Attributes, Get, Head, List, ListEntry, Put, PutMode, WriteId},
     },
 };
 use std::sync::Arc;
@@ -32,4 +32,28 @@ pub(crate) async fn come_back(store: &impl ObjectProvider) {
             assert_eq!(there, attributes);
         }
     }
+}
+
+/// What an adapter says of its listings.
+pub(crate) async fn ids_are_listed(store: &impl ObjectProvider) {
+    assert!(store.capabilities().listed_ids);
+    for (name, id) in [("with", Some(WriteId::new("the-write"))), ("without", None)] {
+        let mut put = Put::new(Key::new(format!("listed/{name}")).unwrap(), "x");
+        put.write_id = id;
+        put.attributes = Arc::new({
+            let mut attributes = Attributes::default();
+            attributes.metadata.insert("the_colour".into(), "<blue> & so on".into());
+            attributes
+        });
+        store.put(put).await.unwrap();
+    }
+    let mut list = List::default();
+    list.prefix = "listed/".into();
+    let page = store.list(list).await.unwrap();
+    let ids = page.entries.into_iter().map(|entry| match entry {
+        ListEntry::Object(meta) => (meta.write_id, meta.attributes),
+        ListEntry::CommonPrefix(_) => panic!("nothing folds"),
+    });
+    let expected = [Some(WriteId::new("the-write")), None].map(|id| (id, Attributes::default()));
+    assert_eq!(ids.collect::<Vec<_>>(), expected);
 }

@@ -98,6 +98,7 @@ async fn azurite_passes_the_suite() {
     tried::objects("`AzureBlob`", "Azurite 3.37, by SAS", &report);
     subject(azurite.addr).over_the_proxy().await;
     attributes::come_back(&store).await;
+    attributes::ids_are_listed(&store).await;
     a_suffix(&store).await;
     the_secondary(azurite.addr).await;
     what_a_put_says(azurite.addr).await;

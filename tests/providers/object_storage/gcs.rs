@@ -80,6 +80,7 @@ async fn the_fake_server_passes_the_suite() {
     assert_eq!(report.skipped.len(), 2, "{:?}", report.skipped);
     tried::objects("`Gcs`", "our own server", &report);
     attributes::come_back(&store).await;
+    attributes::ids_are_listed(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -279,6 +279,58 @@ async fn a_gateways_answers_to_an_azure_upload_are_faulty() {
     assert_eq!(error.outcome(), FAULTY, "{error:?}");
 }
 
+/// By whoever has the URL, and for what it says alone.
+#[tokio::test]
+async fn azurite_accepts_presigned_urls() {
+    let Some(azurite) = azure::started("presigned URLs").await else {
+        return;
+    };
+    let store = azure::with_key(azurite.addr);
+    assert!(store.capabilities().presign);
+    let presigned = async |name: &str, method, seconds| {
+        let presign = Presign::new(Key::new(name).unwrap(), method, Duration::from_secs(seconds));
+        store.presign(presign).await
+    };
+    let http = reqwest::Client::new();
+    let name = "a b/ü+?#%25&c";
+    let put = presigned(name, PresignMethod::Put, 60).await.unwrap();
+    let sent = async |method: &str, url: &str, headers: &[(String, String)]| {
+        let mut request = http.request(method.parse().unwrap(), url).body("body");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap()
+    };
+    assert_eq!(sent("PUT", put.as_str(), &put.headers).await.status(), 201);
+    assert_eq!(store.get(Get::new(Key::new(name).unwrap())).await.unwrap().body, "body");
+    let get = presigned(name, PresignMethod::Get, 60).await.unwrap();
+    let got = http.get(get.as_str()).send().await.unwrap();
+    assert_eq!(got.status(), 200);
+    assert_eq!(got.bytes().await.unwrap(), "body");
+    // Nothing else: neither another method, nor another key, nor later.
+    for (method, url) in [
+        ("PUT", get.as_str().to_owned()),
+        ("DELETE", put.as_str().to_owned()),
+        ("GET", put.as_str().to_owned()),
+        ("GET", get.as_str().replace("a%20b", "another")),
+    ] {
+        let status = sent(method, &url, &put.headers).await.status();
+        assert_eq!(status, 403, "{method}");
+    }
+    let short = presigned(name, PresignMethod::Get, 1).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(http.get(short.as_str()).send().await.unwrap().status(), 403);
+    for seconds in [0, u64::MAX] {
+        let refused = presigned(name, PresignMethod::Get, seconds).await.unwrap_err();
+        assert_eq!((refused.kind(), refused.outcome().sent), (Kind::Invalid, Sent::No));
+    }
+    // A SAS would be given away.
+    let store = azure::with_sas(azurite.addr);
+    assert!(!store.capabilities().presign);
+    let presign = Presign::new(key(), PresignMethod::Get, Duration::from_secs(60));
+    assert_eq!(store.presign(presign).await.unwrap_err().kind(), Kind::Unsupported);
+}
+
 async fn google() -> (gcs_server::Server, Gcs) {
     let server = gcs_server::start().await;
     let store = gcs::at(server.addr).await;
