@@ -66,6 +66,8 @@ pub mod memory;
 pub mod memory_table;
 #[cfg(any(feature = "azure_blob", feature = "object_store"))]
 mod names;
+#[cfg(any(feature = "azure_blob", feature = "gcs"))]
+mod nonce;
 #[cfg(feature = "object_store")]
 pub mod object_store;
 #[cfg(any(feature = "s3", feature = "azure_blob"))]
@@ -205,7 +207,8 @@ pub trait ObjectProvider: Send + Sync + 'static {
         async { Err(no_parts()) }
     }
 
-    /// Gives an upload up, and frees what its parts occupy. Succeeds if the upload is gone.
+    /// Gives an upload up, and frees what its parts occupy. Succeeds if the upload is gone. Where the store itself frees
+    /// abandoned parts after a while, and has no request for it, the adapter sends nothing and says so.
     fn abort_upload(&self, abort: AbortUpload) -> impl Future<Output = Result<(), ProviderError>> + Send {
         let _ = abort;
         async { Err(no_parts()) }
