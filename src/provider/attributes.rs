@@ -89,7 +89,7 @@ pub(crate) fn wrong(attributes: &Attributes, write_id: Option<&WriteId>) -> Opti
     }
     for name in metadata.keys() {
         if !is_name(name) {
-            return Some("a metadata name must consist of lower-case ASCII letters, digits and `-`".to_owned());
+            return Some("a metadata name must consist of lower-case ASCII letters, digits, `-` and `_`".to_owned());
         }
         if name.starts_with(RESERVED) {
             return Some(format!("metadata names that start with `{RESERVED}` are reserved"));
@@ -156,7 +156,7 @@ fn invalid(message: impl Into<String>) -> ProviderError {
 }
 
 fn is_name(name: &str) -> bool {
-    let permitted = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let permitted = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     !name.is_empty() && name.bytes().all(permitted)
 }
 
@@ -188,12 +188,12 @@ mod tests {
     #[test]
     fn invalid_metadata_is_refused() {
         assert_eq!(pair("colour-2", "deep blue; q=1"), Ok(()));
+        assert_eq!(pair("the_colour", "blue"), Ok(()));
         for (name, value) in [
             ("", "v"),
             ("Colour", "v"),
             ("co lour", "v"),
             ("färbe", "v"),
-            ("co_lour", "v"),
             ("colour", "blau-grün"),
             ("colour", ""),
             ("colour", " blue"),
