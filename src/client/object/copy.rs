@@ -42,6 +42,8 @@ pub struct CopyCall {
     /// Whether the source is removed afterwards.
     moves: bool,
     write: Writing,
+    /// The only endpoint to which the copy may go.
+    only_to: Option<Arc<str>>,
     options: CallOptions,
 }
 
@@ -61,11 +63,19 @@ impl CopyCall {
             to,
             moves,
             write: Writing::default(),
+            only_to: None,
             options: CallOptions::default(),
         }
     }
 
     write_setters!(write);
+
+    /// Stores the copy at this endpoint, wherever the source is.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) fn only_to(mut self, endpoint: Arc<str>) -> Self {
+        self.only_to = Some(endpoint);
+        self
+    }
 
     /// Stores the copy whatever is there. Without this, the copy is a create.
     pub fn overwrite(mut self) -> Self {
@@ -172,7 +182,8 @@ impl CopyCall {
         let core = &self.client.core;
         let endpoint = core.engine.roster.index_of(&known.endpoint)?;
         let can_copy = core.provider(endpoint)?.capabilities().copy;
-        if !can_copy || core.plan.write_to & bit(endpoint) == 0 {
+        let is_elsewhere = self.only_to.as_ref().is_some_and(|only| *only != known.endpoint);
+        if !can_copy || is_elsewhere || core.plan.write_to & bit(endpoint) == 0 {
             return None;
         }
         let time = Duration::from_secs(known.meta.size.div_ceil(LEAST_RATE));
@@ -215,7 +226,11 @@ impl CopyCall {
             async move { download.await.map_err(BoxError::from).map(Opened) }
         });
         let call = PutStreamCall::new(&self.client, self.to.clone(), source.size(known.meta.size));
-        call.with(self.writing(known), self.options.clone()).await
+        let options = CallOptions {
+            pin: self.only_to.clone().or_else(|| self.options.pin.clone()),
+            ..self.options.clone()
+        };
+        call.with(self.writing(known), options).await
     }
 
     /// Removes the source of a rename, if it is still what was copied.

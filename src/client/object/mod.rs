@@ -55,6 +55,8 @@ pub use download::{Download, DownloadCall, Served};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub use presign::{PresignCall, Presigned};
 pub use protocol::Objects;
+#[cfg(feature = "object_store")]
+pub(in crate::client) use upload::Detached;
 #[cfg(feature = "files")]
 pub use upload::Spool;
 pub use upload::{PartOnItsWay, PutStreamCall, Source, SweepCall, Swept, Upload, UploadCall};
@@ -345,6 +347,12 @@ impl ObjectClient {
     /// A download of this state of the object.
     fn download(&self, key: door::Checked, tag: Option<ETag>, options: CallOptions) -> DownloadCall {
         DownloadCall::new(self, key).of_state(tag, options)
+    }
+
+    /// What all calls of this client share.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) fn core(&self) -> &Core<Objects> {
+        &self.core
     }
 
     fn call<O: Operation<Protocol = Objects>>(&self, operation: O) -> ObjectCall<O> {
