@@ -17,7 +17,7 @@ macro_rules! demands {
             multipart_put_part_out_of_order(itself), multipart_race_condition(true), multipart_out_of_order(),
             list_paginated(itself), list_with_offset_exclusivity());
     };
-    ($world:ident: $($name:ident($($more:ident)?)),+) => {
+    ($world:ident: $($name:ident($($more:tt)?)),+) => {
         mod $world {
             $(#[tokio::test]
             async fn $name() {
@@ -29,7 +29,7 @@ macro_rules! demands {
     (@ get_nonexistent_object, $store:expr) => { super::nonexistent($store).await };
     (@ $name:ident, $store:expr) => { super::integration::$name($store).await };
     (@ $name:ident, $store:expr, itself) => { super::integration::$name($store, $store).await };
-    (@ $name:ident, $store:expr, $more:ident) => { super::integration::$name($store, $more).await };
+    (@ $name:ident, $store:expr, $more:tt) => { super::integration::$name($store, $more).await };
 }
 
 demands!(one);
@@ -38,5 +38,25 @@ demands!(a_copy_is_dead);
 demands!(a_copy_flaps);
 demands!(the_home_flaps);
 
-demands!(write_once_at_one);
-demands!(write_once_at_three);
+/// Under `write_once`, with `overwrite_as_create`. Left out:
+///
+/// | function | because it |
+/// |---|---|
+/// | `put_get_attributes` | stores one key by a put, and then by an upload |
+/// | `get_opts` | overwrites, to see the tag change |
+/// | `stream_get` | overwrites by an upload |
+/// | `rename_and_copy` | copies and renames onto what exists |
+/// | `multipart_race_condition` | completes two uploads of one key, and wants the last one to win |
+///
+/// `put_opts` is told that there are no updates.
+macro_rules! demands_once {
+    ($world:ident) => {
+        demands!($world: put_get_delete_list(), put_opts(false), list_uses_directories_correctly(),
+            list_with_delimiter(), get_nonexistent_object(), copy_if_not_exists(), copy_rename_nonexistent_object(),
+            multipart(itself), multipart_with_opts(itself), multipart_put_part_out_of_order(itself),
+            multipart_out_of_order(), list_paginated(itself), list_with_offset_exclusivity());
+    };
+}
+
+demands_once!(write_once_at_one);
+demands_once!(write_once_at_three);

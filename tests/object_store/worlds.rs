@@ -29,7 +29,10 @@ impl Drop for Flapping {
 fn flap(store: &Store) -> Flapping {
     let store = store.clone();
     Flapping(tokio::spawn(async move {
-        for trouble in [Trouble::Refused, Trouble::Reset, Trouble::Code("InternalError")].into_iter().cycle() {
+        for trouble in [Trouble::Refused, Trouble::Reset, Trouble::Code("InternalError")]
+            .into_iter()
+            .cycle()
+        {
             tokio::time::sleep(FLAP).await;
             store.always(trouble);
             tokio::time::sleep(FLAP).await;
@@ -107,5 +110,10 @@ pub(crate) fn write_once_at_one() -> World {
 pub(crate) fn write_once_at_three() -> World {
     let endpoint = |name: &'static str| Endpoint::new(name, Store::new());
     let names = ["first", "second", "third"];
-    world(ObjectClient::builder().endpoints(names.map(endpoint)).replication(Replication::write_once())).once()
+    world(
+        ObjectClient::builder()
+            .endpoints(names.map(endpoint))
+            .replication(Replication::write_once()),
+    )
+    .once()
 }

@@ -130,7 +130,7 @@ fn add(listed: &mut ListResult, entry: ListEntry) -> Result<(), StoreError> {
 
 /// The entries, as long as every endpoint takes part.
 fn entries(call: ListCall) -> BoxStream<'static, Result<ListEntry, StoreError>> {
-    stream::unfold(Some(call.stream()), next_entry).boxed()
+    stream::unfold(Some(call.stream()), next_entry).fuse().boxed()
 }
 
 type Listed = Result<ListEntry, StoreError>;

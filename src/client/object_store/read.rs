@@ -141,7 +141,9 @@ impl FailoverStore {
             None => 0..meta.size,
         };
         let transfer = Transfer::begun(&download);
-        let body = stream::unfold((download, transfer.clone(), location.clone()), next_part).boxed();
+        let body = stream::unfold((download, transfer.clone(), location.clone()), next_part)
+            .fuse()
+            .boxed();
         result(location, options, &meta, range, transfer, body)
     }
 
