@@ -4,6 +4,8 @@ use crate::store::{Store, Trouble};
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
     client::{ObjectClientBuilder, object_store::FailoverStore},
+    provider::Memory,
+    stack::retry::Budget,
 };
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -26,19 +28,21 @@ impl Drop for Flapping {
 }
 
 /// Takes the store away and gives it back for ever, in a different way each time.
-fn flap(store: &Store) -> Flapping {
+fn flap(store: &Store, troubles: &'static [Trouble]) -> Flapping {
     let store = store.clone();
     Flapping(tokio::spawn(async move {
-        for trouble in [Trouble::Refused, Trouble::Reset, Trouble::Code("InternalError")]
-            .into_iter()
-            .cycle()
-        {
+        for trouble in troubles.iter().copied().cycle() {
             tokio::time::sleep(FLAP).await;
             store.always(trouble);
             tokio::time::sleep(FLAP).await;
             store.heal();
         }
     }))
+}
+
+/// A store that answers after a while, so that a test sees it come and go a few times.
+fn slow() -> Store {
+    Store::on(Memory::new().with_latency(Duration::from_millis(5)..Duration::from_millis(25), 7))
 }
 
 fn world(client: ObjectClientBuilder) -> World {
@@ -66,14 +70,16 @@ pub(crate) fn one() -> World {
 
 /// A home, and two copies to which nothing is ever carried.
 fn managed(home: &Store, copy: &Store, other: &Store) -> World {
+    world(builder(home, copy, other))
+}
+
+fn builder(home: &Store, copy: &Store, other: &Store) -> ObjectClientBuilder {
     let endpoint = |name: &'static str, store: &Store| Endpoint::new(name, store.clone());
-    world(
-        ObjectClient::builder()
-            .endpoint(endpoint("home", home))
-            .endpoint(endpoint("copy", copy).read_only())
-            .endpoint(endpoint("other", other).read_only())
-            .replication(Replication::provider_managed().home("home")),
-    )
+    ObjectClient::builder()
+        .endpoint(endpoint("home", home))
+        .endpoint(endpoint("copy", copy).read_only())
+        .endpoint(endpoint("other", other).read_only())
+        .replication(Replication::provider_managed().home("home"))
 }
 
 pub(crate) fn three() -> World {
@@ -88,14 +94,23 @@ pub(crate) fn a_copy_is_dead() -> World {
 
 pub(crate) fn a_copy_flaps() -> World {
     let copy = Store::new();
-    managed(&Store::new(), &copy, &Store::new()).with(flap(&copy))
+    managed(&slow(), &copy, &Store::new()).with(flap(
+        &copy,
+        &[
+            Trouble::Refused,
+            Trouble::Reset,
+            Trouble::Hang,
+            Trouble::Code("InternalError"),
+        ],
+    ))
 }
 
 /// The home and its copy are two ways to one store.
 pub(crate) fn the_home_flaps() -> World {
-    let home: Store = Store::new();
+    let home = slow();
     let twin = Store::on(home.memory.clone());
-    managed(&home, &twin, &twin).with(flap(&home))
+    let client = builder(&home, &twin, &twin);
+    world(client.budget(Budget::new(10.0, 100.0))).with(flap(&home, &[Trouble::Refused, Trouble::Code("SlowDown")]))
 }
 
 pub(crate) fn write_once_at_one() -> World {

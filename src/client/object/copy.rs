@@ -34,6 +34,7 @@ const LEAST_RATE: u64 = 8 << 20;
 const CHANGES: usize = 4;
 
 /// A copy or a rename that has not been sent yet. Options first, then `.await`.
+#[derive(Clone)]
 #[must_use = "a call does nothing until it is awaited"]
 pub struct CopyCall {
     client: ObjectClient,
@@ -96,11 +97,27 @@ impl CopyCall {
         pin: "Only this endpoint, for the source and for the copy."
     }
 
+    /// The first step alone. The second step, if there is one, is [`remove_source`](Moved::remove_source).
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) async fn first_step(self) -> Result<Moved, Error> {
+        let (_, known) = self.store().await?;
+        Ok(Moved { call: self, known })
+    }
+
     const fn operation(&self) -> &'static str {
         if self.moves { "rename" } else { "copy" }
     }
 
     async fn run(self) -> Result<Stored, Error> {
+        let (stored, known) = self.store().await?;
+        if self.moves {
+            self.remove(&known).await?;
+        }
+        Ok(stored)
+    }
+
+    /// Stores the copy, and says of which state it is.
+    async fn store(&self) -> Result<(Stored, Known), Error> {
         for _ in 0..CHANGES {
             let known = self.source().await?;
             let stored = match self.on_the_store_s_side(&known).await {
@@ -112,8 +129,7 @@ impl CopyCall {
                 Err(error)
                     if error.kind() == ErrorKind::PreconditionFailed
                         && !matches!(self.write.mode, PutMode::IfMatch(_)) => {}
-                Ok(stored) if self.moves => return self.remove(&known).await.map(|()| stored),
-                stored => return stored,
+                stored => return stored.map(|stored| (stored, known)),
             }
         }
         Err(self.refuse("the source kept changing while it was copied"))
@@ -251,6 +267,24 @@ impl CopyCall {
             delete = delete.if_match(tag.clone());
         }
         delete.with_options(self.options.clone()).await
+    }
+}
+
+/// A copy that is stored, of a rename whose source is there yet.
+#[cfg(feature = "object_store")]
+pub(in crate::client) struct Moved {
+    call: CopyCall,
+    known: Known,
+}
+
+#[cfg(feature = "object_store")]
+impl Moved {
+    /// Removes the source of a rename, if it is still what was copied. Of a copy, does nothing.
+    pub(in crate::client) async fn remove_source(&self) -> Result<(), Error> {
+        match self.call.moves {
+            true => self.call.remove(&self.known).await,
+            false => Ok(()),
+        }
     }
 }
 

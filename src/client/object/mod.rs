@@ -38,6 +38,8 @@ mod copy;
 mod door;
 mod download;
 mod operations;
+#[cfg(feature = "object_store")]
+mod patience;
 mod presign;
 mod protocol;
 mod rounds;
@@ -51,8 +53,12 @@ mod writing;
 mod tests;
 
 pub use copy::CopyCall;
+#[cfg(feature = "object_store")]
+pub(in crate::client) use copy::Moved;
 pub use download::{Download, DownloadCall, Served};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
+#[cfg(feature = "object_store")]
+pub(in crate::client) use patience::Patience;
 pub use presign::{PresignCall, Presigned};
 pub use protocol::Objects;
 #[cfg(feature = "object_store")]
@@ -353,6 +359,12 @@ impl ObjectClient {
     #[cfg(feature = "object_store")]
     pub(in crate::client) fn core(&self) -> &Core<Objects> {
         &self.core
+    }
+
+    /// For a call that is made again while no endpoint can take it.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) fn patience(&self) -> Patience {
+        Patience::new(self.core.clone())
     }
 
     fn call<O: Operation<Protocol = Objects>>(&self, operation: O) -> ObjectCall<O> {

@@ -8,7 +8,7 @@ use super::{
     text, write,
 };
 use crate::{
-    client::object::Detached,
+    client::object::{Detached, UploadCall},
     request::{
         WriteId,
         object::{Attributes, PartTag, Terms, UploadId},
@@ -101,10 +101,15 @@ fn read(part: &PartId) -> Option<PartTag> {
 }
 
 impl FailoverStore {
-    pub(super) async fn begin(&self, location: &Path, options: &PutMultipartOptions) -> Result<String, StoreError> {
-        let begun = self.upload(location, options)?.begin_detached().await;
-        let begun = begun.map_err(|error| of(error, location.as_ref()))?;
+    pub(super) async fn begin_detached(
+        &self,
+        location: &Path,
+        options: &PutMultipartOptions,
+    ) -> Result<String, StoreError> {
         let (attributes, terms) = convert::asked(&options.attributes, &options.tags)?;
+        let begun = self
+            .begin(location, (&attributes, &terms), UploadCall::begin_detached)
+            .await?;
         let name = Name {
             endpoint: begun.endpoint().to_string(),
             upload: begun.upload().as_str().to_owned(),
@@ -119,10 +124,8 @@ impl FailoverStore {
         let Some(name) = Name::read(id) else {
             return Err(generic("this is no upload of an evenkeel client"));
         };
-        let call = self.upload(location, &PutMultipartOptions::default())?;
-        let call = call
-            .described(name.attributes, name.terms)
-            .write_id(WriteId::new(name.write_id));
+        let call = self.upload(location, &name.attributes, &name.terms)?;
+        let call = call.write_id(WriteId::new(name.write_id));
         let attached = call.attach(name.endpoint.into(), UploadId::new(name.upload));
         attached.map_err(|error| of(error, location.as_ref()))
     }

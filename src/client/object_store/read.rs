@@ -10,15 +10,22 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    client::object::{Download, Fetched, GetObject, ObjectCall},
+    client::object::{Download, Fetched},
     provider::attributes_sent,
     replicate::copy::is_copy_of,
-    request::object::{ByteRange, ETag, ObjectMeta, Terms},
+    request::{
+        OpClass,
+        object::{ByteRange, ETag, ObjectMeta, Terms},
+    },
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{Error as StoreError, GetOptions, GetResult, GetResultPayload, path::Path};
-use std::{future::IntoFuture, ops::Range};
+use std::{
+    future::{Future, IntoFuture},
+    ops::Range,
+    pin::Pin,
+};
 
 /// The longest range that is fetched in one request. It is a part of a download, whose failure costs as much.
 const ONE_REQUEST: u64 = 8 << 20;
@@ -75,11 +82,15 @@ impl FailoverStore {
         options: &GetOptions,
         conditions: Conditions,
     ) -> Result<GetResult, StoreError> {
-        let mut call = self.client.head(location.as_ref());
-        if let Some(tag) = conditions.if_match {
-            call = call.if_match(tag);
-        }
-        let (found, explained) = call.explained().await.map_err(|error| of(error, location.as_ref()))?;
+        let head = |left| {
+            let mut call = self.client.head(location.as_ref()).deadline(left);
+            if let Some(tag) = &conditions.if_match {
+                call = call.if_match(tag.clone());
+            }
+            call.explained().into_future()
+        };
+        let found = self.patiently(OpClass::Read, head).await;
+        let (found, explained) = found.map_err(|error| of(error, location.as_ref()))?;
         let range = match &options.range {
             Some(range) => range.as_range(found.meta().size).map_err(generic)?,
             None => 0..found.meta().size,
@@ -102,14 +113,18 @@ impl FailoverStore {
         conditions: Conditions,
         range: ByteRange,
     ) -> Result<GetResult, StoreError> {
-        let mut call = self.client.get(location.as_ref()).range(range);
-        if let Some(tag) = conditions.if_match {
-            call = call.if_match(tag);
-        }
-        if let Some(tag) = conditions.if_none_match {
-            call = call.if_none_match(tag);
-        }
-        let (found, explained) = call.explained().await.map_err(|error| of(error, location.as_ref()))?;
+        let get = |left| {
+            let mut call = self.client.get(location.as_ref()).range(range.clone()).deadline(left);
+            if let Some(tag) = &conditions.if_match {
+                call = call.if_match(tag.clone());
+            }
+            if let Some(tag) = &conditions.if_none_match {
+                call = call.if_none_match(tag.clone());
+            }
+            call.explained().into_future()
+        };
+        let found = self.patiently(OpClass::Read, get).await;
+        let (found, explained) = found.map_err(|error| of(error, location.as_ref()))?;
         let transfer = Transfer::whole(found.endpoint(), found.range().clone(), explained.attempts().len());
         let body = stream::iter([Ok(found.body().clone())]).boxed();
         result(location, options, found.meta(), found.range().clone(), transfer, body)
@@ -121,20 +136,22 @@ impl FailoverStore {
         options: &GetOptions,
         conditions: Conditions,
     ) -> Result<GetResult, StoreError> {
-        let mut call = self
-            .client
-            .get_stream(location.as_ref())
-            .concurrency(self.settings.streams);
-        if let Some(range) = &options.range {
-            call = call.range(convert::range(range));
-        }
-        if let Some(tag) = conditions.if_match {
-            call = call.if_match(tag);
-        }
-        if let Some(tag) = conditions.if_none_match {
-            call = call.if_none_match(tag);
-        }
-        let download = call.await.map_err(|error| of(error, location.as_ref()))?;
+        let begin = |_| {
+            let call = self.client.get_stream(location.as_ref());
+            let mut call = call.concurrency(self.settings.streams);
+            if let Some(range) = &options.range {
+                call = call.range(convert::range(range));
+            }
+            if let Some(tag) = &conditions.if_match {
+                call = call.if_match(tag.clone());
+            }
+            if let Some(tag) = &conditions.if_none_match {
+                call = call.if_none_match(tag.clone());
+            }
+            call.into_future()
+        };
+        let download = self.patiently(OpClass::Read, begin).await;
+        let download = download.map_err(|error| of(error, location.as_ref()))?;
         let meta = download.meta().clone();
         let range = match &options.range {
             Some(range) => range.as_range(meta.size).map_err(generic)?,
@@ -212,19 +229,22 @@ impl FailoverStore {
     }
 
     /// One request, of this state if one is given.
-    fn part(
-        &self,
-        location: &Path,
-        range: &Range<u64>,
-        only: Option<&ETag>,
-    ) -> <ObjectCall<GetObject> as IntoFuture>::IntoFuture {
-        let call = self.client.get(location.as_ref()).range(range.clone());
-        match only {
-            Some(tag) => call.if_match(tag.clone()).into_future(),
-            None => call.into_future(),
-        }
+    fn part(&self, location: &Path, range: &Range<u64>, only: Option<&ETag>) -> Part {
+        let (this, key, range, only) = (self.clone(), location.to_string(), range.clone(), only.cloned());
+        Box::pin(async move {
+            let get = |left| {
+                let call = this.client.get(&*key).range(range.clone()).deadline(left);
+                match &only {
+                    Some(tag) => call.if_match(tag.clone()).into_future(),
+                    None => call.into_future(),
+                }
+            };
+            this.patiently(OpClass::Read, get).await
+        })
     }
 }
+
+type Part = Pin<Box<dyn Future<Output = Result<Fetched, Error>> + Send>>;
 
 /// The inner error: the object ends before the range.
 fn unless_it_ends_before(answer: Result<Fetched, Error>) -> Result<Result<Fetched, Error>, Error> {

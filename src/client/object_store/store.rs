@@ -2,11 +2,12 @@
 
 use super::error::{STORE, not_supported};
 use crate::{
+    Error,
     client::ObjectClient,
-    request::{bit, members, object::ETag},
+    request::{OpClass, bit, members, object::ETag},
 };
 use object_store::Error as StoreError;
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 /// The gap between two ranges that is fetched along: at 100 MB/s it costs 10 ms, about what a request does.
 const GAP: u64 = object_store::OBJECT_STORE_COALESCE_DEFAULT;
@@ -136,6 +137,22 @@ impl FailoverStore {
         let core = self.client.core();
         let takes_writes = |tag: &ETag| self.knows(tag).is_some_and(|at| core.plan.write_to & bit(at) != 0);
         Ok(tag.filter(takes_writes).map(Way::IfMatch))
+    }
+
+    /// Makes the call again while no endpoint can take it and nothing has happened, within the client's deadline.
+    /// `object_store`'s own stores try for three minutes; who calls them does not try again. `call` is told how long the
+    /// try may take.
+    pub(super) async fn patiently<T, F>(&self, class: OpClass, call: impl Fn(Duration) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let mut patience = self.client.patience();
+        loop {
+            match call(patience.left()).await {
+                Err(error) if patience.again(class, &error).await => {}
+                ended => return ended,
+            }
+        }
     }
 
     /// The endpoint that gave the tag, if it is one of this client's and the tag can be a condition.

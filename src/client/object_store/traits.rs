@@ -66,17 +66,13 @@ macro_rules! store {
 
             async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
                 let $this = self;
-                let store = $store;
-                let call = store.client.copy(from.as_ref(), to.as_ref());
-                store.copy(call, options.mode == CopyMode::Create, from, to).await
+                $store.copy(from, to, options.mode == CopyMode::Create).await
             }
 
             async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
                 let $this = self;
-                let store = $store;
-                let call = store.client.rename(from.as_ref(), to.as_ref());
-                store
-                    .copy(call, options.target_mode == RenameTargetMode::Create, from, to)
+                $store
+                    .rename(from, to, options.target_mode == RenameTargetMode::Create)
                     .await
             }
         }
@@ -86,12 +82,12 @@ macro_rules! store {
         impl MultipartStore for $type {
             async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
                 let $this = self;
-                $store.begin(path, &PutMultipartOptions::default()).await
+                $store.begin_detached(path, &PutMultipartOptions::default()).await
             }
 
             async fn create_multipart_opts(&self, path: &Path, opts: PutMultipartOptions) -> Result<MultipartId> {
                 let $this = self;
-                $store.begin(path, &opts).await
+                $store.begin_detached(path, &opts).await
             }
 
             async fn put_part(

@@ -7,8 +7,12 @@ use super::{
     tag,
 };
 use crate::{
-    ErrorKind,
-    client::object::{CopyCall, Stored, Upload, UploadCall},
+    Error, ErrorKind,
+    client::object::{CopyCall, Moved, Stored, Upload, UploadCall},
+    request::{
+        OpClass,
+        object::{Attributes, Terms},
+    },
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,7 +21,10 @@ use object_store::{
     Error as StoreError, MultipartUpload, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
     path::Path,
 };
-use std::fmt;
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+};
 
 impl FailoverStore {
     pub(super) async fn store(
@@ -36,18 +43,20 @@ impl FailoverStore {
             }
         };
         let (attributes, terms) = convert::asked(&options.attributes, &options.tags)?;
-        let call = self
-            .client
-            .put(location.as_ref(), Bytes::from(payload))
-            .described(attributes, terms);
         let is_update = matches!(way, Way::IfMatch(_));
-        let stored = match way {
-            Way::Overwrite => call.overwrite().await,
-            Way::Create => call.await,
-            Way::CreateAt(endpoint) => call.pin(endpoint).await,
-            Way::IfMatch(tag) => call.if_match(tag).await,
+        let body = Bytes::from(payload);
+        let put = |left| {
+            let call = self.client.put(location.as_ref(), body.clone()).deadline(left);
+            let call = call.described(attributes.clone(), terms.clone());
+            let call = match &way {
+                Way::Overwrite => call.overwrite(),
+                Way::Create => call,
+                Way::CreateAt(endpoint) => call.pin(endpoint.clone()),
+                Way::IfMatch(tag) => call.if_match(tag.clone()),
+            };
+            call.into_future()
         };
-        match stored {
+        match self.patiently(OpClass::Write, put).await {
             Ok(stored) => Ok(result(stored)),
             // There is nothing with this tag.
             Err(error) if is_update && error.kind() == ErrorKind::NotFound => Err(StoreError::Precondition {
@@ -59,14 +68,35 @@ impl FailoverStore {
     }
 
     /// The call that begins an upload. Its completion overwrites, as `object_store` has it.
-    pub(super) fn upload(&self, location: &Path, options: &PutMultipartOptions) -> Result<UploadCall, StoreError> {
-        let way = self.overwrite()?;
-        let (attributes, terms) = convert::asked(&options.attributes, &options.tags)?;
-        let call = self.client.upload(location.as_ref()).described(attributes, terms);
-        Ok(match way {
+    pub(super) fn upload(
+        &self,
+        location: &Path,
+        attributes: &Attributes,
+        terms: &Terms,
+    ) -> Result<UploadCall, StoreError> {
+        let call = self
+            .client
+            .upload(location.as_ref())
+            .described(attributes.clone(), terms.clone());
+        Ok(match self.overwrite()? {
             Way::Overwrite => call.overwrite(),
             _ => call,
         })
+    }
+
+    /// Begins an upload, by one of the two ways to hold one.
+    pub(super) async fn begin<T, F>(
+        &self,
+        location: &Path,
+        (attributes, terms): (&Attributes, &Terms),
+        begin: impl Fn(UploadCall) -> F + Send + Sync,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let call = self.upload(location, attributes, terms)?;
+        let begun = self.patiently(OpClass::Write, |_| begin(call.clone())).await;
+        begun.map_err(|error| of(error, location.as_ref()))
     }
 
     pub(super) async fn store_in_parts(
@@ -74,41 +104,54 @@ impl FailoverStore {
         location: &Path,
         options: &PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>, StoreError> {
+        let (attributes, terms) = convert::asked(&options.attributes, &options.tags)?;
         let upload = self
-            .upload(location, options)?
-            .await
-            .map_err(|error| of(error, location.as_ref()))?;
+            .begin(location, (&attributes, &terms), UploadCall::into_future)
+            .await?;
         Ok(Box::new(InParts {
             location: location.clone(),
             upload: Some(upload),
         }))
     }
 
-    /// A copy or a rename. `creates`: only if nothing is there.
-    pub(super) async fn copy(&self, call: CopyCall, creates: bool, from: &Path, to: &Path) -> Result<(), StoreError> {
-        let way = if creates { self.create() } else { self.overwrite()? };
-        let copied = match way {
-            Way::Overwrite => call.overwrite().await,
-            Way::CreateAt(endpoint) => call.only_to(endpoint).await,
-            Way::Create | Way::IfMatch(_) => call.await,
+    pub(super) async fn copy(&self, from: &Path, to: &Path, creates: bool) -> Result<(), StoreError> {
+        let call = self.client.copy(from.as_ref(), to.as_ref());
+        self.first_step(call, creates, from, to).await.map(drop)
+    }
+
+    pub(super) async fn rename(&self, from: &Path, to: &Path, creates: bool) -> Result<(), StoreError> {
+        let call = self.client.rename(from.as_ref(), to.as_ref());
+        let moved = self.first_step(call, creates, from, to).await?;
+        // The copy is stored: it is not made again because its source cannot be removed now.
+        let removed = self.patiently(OpClass::Write, |_| moved.remove_source()).await;
+        removed.map_err(|error| of(error, from.as_ref()))
+    }
+
+    /// Stores the copy. `creates`: only if nothing is there.
+    async fn first_step(&self, call: CopyCall, creates: bool, from: &Path, to: &Path) -> Result<Moved, StoreError> {
+        let call = match if creates { self.create() } else { self.overwrite()? } {
+            Way::Overwrite => call.overwrite(),
+            Way::CreateAt(endpoint) => call.only_to(endpoint),
+            Way::Create | Way::IfMatch(_) => call,
         };
-        match copied {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(of(error, from.as_ref())),
-            Err(error) => Err(of(error, to.as_ref())),
-        }
+        let copied = self.patiently(OpClass::Write, |_| call.clone().first_step()).await;
+        copied.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => of(error, from.as_ref()),
+            _ => of(error, to.as_ref()),
+        })
     }
 
     pub(super) fn remove(
         &self,
         locations: BoxStream<'static, Result<Path, StoreError>>,
     ) -> BoxStream<'static, Result<Path, StoreError>> {
-        let client = self.client.clone();
+        let this = self.clone();
         let removals = locations.map(move |location| {
-            let client = client.clone();
+            let this = this.clone();
             async move {
                 let location = location?;
-                match client.delete(location.as_ref()).await {
+                let delete = |left| this.client.delete(location.as_ref()).deadline(left).into_future();
+                match this.patiently(OpClass::Write, delete).await {
                     Ok(()) => Ok(location),
                     Err(error) => Err(of(error, location.as_ref())),
                 }

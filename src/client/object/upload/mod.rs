@@ -67,6 +67,7 @@ use std::{
 use tracing::Instrument;
 
 /// An upload that has not begun yet. Options first, then `.await`, which begins it.
+#[derive(Clone)]
 #[must_use = "an upload does nothing until it is awaited"]
 pub struct UploadCall {
     core: Arc<Core<Objects>>,
