@@ -91,6 +91,8 @@ mod verdicts;
 
 #[cfg(feature = "object_store")]
 pub use self::object_store::GenericStore;
+#[cfg(feature = "object_store")]
+pub(crate) use self::object_store::attributes_sent;
 #[cfg(feature = "redis")]
 pub use self::redis::{Redis, RedisVerdicts};
 pub(crate) use crate::model::Conditional;
@@ -119,6 +121,8 @@ pub use google::GoogleVerdicts;
 pub use kv::{KvProvider, check_value};
 pub use memory::Memory;
 pub use memory_table::MemoryTable;
+#[cfg(feature = "object_store")]
+pub(crate) use percent::decoded as percent_decoded;
 #[cfg(feature = "s3")]
 pub use s3::S3;
 pub use terms::check as check_terms;

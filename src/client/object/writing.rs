@@ -219,6 +219,19 @@ macro_rules! write_setters {
             self
         }
 
+        /// Sets all attributes, and the terms at every endpoint.
+        #[cfg(feature = "object_store")]
+        #[allow(dead_code, reason = "not every sort of write is described as a whole")]
+        pub(in crate::client) fn described(
+            mut self,
+            attributes: $crate::request::object::Attributes,
+            terms: $crate::request::object::Terms,
+        ) -> Self {
+            self.$($at).+.attributes = attributes;
+            self.$($at).+.terms.everywhere = terms;
+            self
+        }
+
         /// Sends the put under this id instead of a new one. The put then recognises what an earlier call with the
         /// same id stored. Use the id of the [error](crate::Error::write_id), or an id derived from your own request.
         ///

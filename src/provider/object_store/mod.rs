@@ -126,6 +126,7 @@ use crate::{
     },
     verdict::table::Symptom,
 };
+pub(crate) use attributes::sent as attributes_sent;
 use attributes::{received, sent, tags};
 use error::failed;
 use futures_util::StreamExt as _;

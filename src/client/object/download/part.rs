@@ -17,7 +17,10 @@ use crate::{
 use bytes::Bytes;
 use std::{
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -59,6 +62,7 @@ pub(super) struct Shared {
     key: Key,
     meta: ObjectMeta,
     home: Mutex<Home>,
+    attempts: AtomicU64,
 }
 
 /// The endpoint that serves the download.
@@ -114,11 +118,21 @@ impl Shared {
             key,
             meta,
             home: Mutex::new(home),
+            attempts: AtomicU64::new(0),
         }
     }
 
     pub(super) const fn meta(&self) -> &ObjectMeta {
         &self.meta
+    }
+
+    /// Counts requests that were sent.
+    pub(super) fn count(&self, attempts: usize) {
+        self.attempts.fetch_add(attempts as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Relaxed)
     }
 
     /// Whether a further part can be told from a part of another object.
@@ -270,6 +284,7 @@ impl Shared {
             ..Aim::default()
         };
         let reply = cx.ask(ObjectRequest::Get(get), aim).await;
+        self.count(reply.record().attempts());
         if reply.record().attempts() > 0 {
             this.asked = true;
         } else if paid {
