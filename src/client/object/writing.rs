@@ -154,7 +154,7 @@ macro_rules! write_setters {
             self
         }
 
-        /// A metadata pair of your own. Names are lower-case ASCII letters, digits and `-`; values are visible ASCII.
+        /// A metadata pair of your own. Names are lower-case ASCII letters, digits, `-` and `_`; values are visible ASCII.
         pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.$($at).+.attributes.metadata.insert(name.into(), value.into());
             self

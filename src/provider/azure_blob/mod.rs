@@ -29,19 +29,19 @@
 //! # Uploads
 //! Azure has no uploads: a blob has blocks that are not committed yet, and one request commits them
 //! ([`put_part`](super::ObjectProvider::put_part) is Put Block, `complete_upload` is Put Block List).
-//! - To begin an upload sends nothing. The upload's name is 96 random bits, which the names of its blocks begin with, and
-//!   the encryption scope, which each block must name. Blocks of other uploads are never committed.
+//! - To begin an upload sends nothing. The upload's name is 96 random bits, which the names of its blocks begin with,
+//!   and the encryption scope, which each block must name. Blocks of other uploads are never committed.
 //! - The completion carries attributes, tier, tags, write id and condition, and names uncommitted blocks alone. A
 //!   completion that is sent again thus never writes twice.
 //! - **Any other write of the blob discards the blocks**, a put as well as a completion. The completion then fails with
 //!   [`UploadGone`](super::ProviderErrorKind::UploadGone), as does one that an earlier attempt has completed: the write
 //!   id of the blob tells which. Of two uploads of one key, the first completion wins. (Azurite keeps the blocks at a
 //!   put, and discards them at a completion.)
-//! - **Nothing can give an upload up.** Azure drops uncommitted blocks by itself, a week after the blob's last block. Until
-//!   then they are paid for. `abort_upload` therefore sends nothing, and an upload that was given up could still be
-//!   completed. `list_uploads` is always empty: nothing would come of a sweep.
-//! - All uncommitted blocks of a blob have names of one length. The adapter's have 16 bytes, as those of Microsoft's SDKs.
-//!   While blocks of another length lie at the blob, Azure refuses a part as invalid.
+//! - **Nothing can give an upload up.** Azure drops uncommitted blocks by itself, a week after the blob's last block.
+//!   Until then they are paid for. `abort_upload` therefore sends nothing, and an upload that was given up could still
+//!   be completed. `list_uploads` is always empty: nothing would come of a sweep.
+//! - All uncommitted blocks of a blob have names of one length. The adapter's have 16 bytes, as those of Microsoft's
+//!   SDK for Rust. While blocks of another length lie at the blob, Azure refuses a part as invalid.
 //! - An empty part is not sent, because Azure has no empty blocks. An upload of nothing but empty parts is a put.
 //!
 //! # Presigned URLs
@@ -69,9 +69,9 @@
 //! - Neither `Debug` nor an error shows a key, a signature or a credential.
 //!
 //! # What the adapter cannot ensure
-//! - It copies nothing on Azure's side. `Copy Blob` carries the source's content type and other properties along, against
-//!   the contract of a copy. `Put Blob From URL` does not, but reads its source by an address with an authorisation of
-//!   its own, and there is no server to try it at.
+//! - It copies nothing on Azure's side. `Copy Blob` carries the source's content type and other properties along,
+//!   against the contract of a copy. `Put Blob From URL` does not, but reads its source by an address with an
+//!   authorisation of its own, and there is no server to try it at.
 //! - A kept connection may have been dropped by a proxy on the way. Its failure counts as a fault of the endpoint,
 //!   because reqwest does not show that the connection was old. Azure speaks HTTP/1.1, where the client closes the
 //!   connection of a request that is given up. If a gateway before Azure speaks HTTP/2, the client goes on using a

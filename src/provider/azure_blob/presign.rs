@@ -3,9 +3,9 @@
 use super::AzureBlob;
 use crate::{
     model::clock,
-    provider::{ProviderError, ProviderErrorKind, refusal::wrong},
+    provider::{ProviderError, attributes::invalid, refusal::wrong},
     request::object::{Presign, PresignMethod, PresignedUrl},
-    verdict::{Outcome, Sent, Verdict, table::Symptom},
+    verdict::table::Symptom,
 };
 use azure_core::time::{OffsetDateTime, to_rfc3339};
 use std::time::{Duration, SystemTime};
@@ -23,10 +23,8 @@ impl AzureBlob {
         };
         let end = clock::wall().checked_add(presign.expires_in).and_then(written);
         let end = end.filter(|_| presign.expires_in >= Duration::from_secs(1));
-        let end = end.ok_or_else(|| {
-            ProviderError::new(ProviderErrorKind::Invalid, Outcome::new(Verdict::Caller, Sent::No))
-                .with_message("a presigned URL is valid for a second at least, and not beyond the year 9999")
-        })?;
+        let end =
+            end.ok_or_else(|| invalid("a presigned URL is valid for a second at least, and not beyond the year 9999"))?;
         let (permissions, headers) = match presign.method {
             PresignMethod::Get => ("r", Vec::new()),
             PresignMethod::Put => ("cw", vec![("x-ms-blob-type".to_owned(), "BlockBlob".to_owned())]),
@@ -34,7 +32,8 @@ impl AzureBlob {
         let mut url = blob.url().clone();
         let protocols = if url.scheme() == "https" { "https" } else { "https,http" };
         let (account, container, key) = (signer.account(), self.container(), presign.key.as_str());
-        // Between them are what this signature does not use: a start, a policy, addresses, a snapshot, a scope, headers.
+        // Between them are what this signature does not use: a start, a policy, addresses, a snapshot, a scope,
+        // headers.
         let text = format!(
             "{permissions}\n\n{end}\n/blob/{account}/{container}/{key}\n\n\n{protocols}\n{VERSION}\nb\n\n\n\n\n\n\n"
         );

@@ -4,11 +4,13 @@ use super::{AzureBlob, error, etag, marked, metadata, readable, terms};
 use crate::{
     model::PartRule,
     provider::{
-        ObjectProvider as _, ProviderError, ProviderErrorKind, check_attributes, check_mode, check_parts, names, nonce,
+        ObjectProvider as _, ProviderError, ProviderErrorKind,
+        attributes::invalid,
+        check_attributes, check_mode, check_parts, names, nonce,
         refusal::{Asked, wrong},
     },
     request::object::{BeginUpload, CompleteUpload, PartTag, Put, PutAnswer, PutMode, PutPart, UploadId},
-    verdict::{Outcome, Sent, Verdict, table::Symptom},
+    verdict::table::Symptom,
 };
 use azure_core::{base64, http::Etag};
 use azure_storage_blob::models::{
@@ -48,7 +50,7 @@ impl Upload {
         upload.ok_or_else(|| ProviderError::answer(ProviderErrorKind::UploadGone))
     }
 
-    /// The name of a part's block: 16 bytes, as long as the names that Microsoft's SDKs give, because all blocks of a
+    /// The name of a part's block: 16 bytes, as long as the names that Microsoft's SDK gives, because all blocks of a
     /// blob must have names of one length.
     const fn block(&self, number: u32) -> [u8; 16] {
         (self.nonce << 32 | number as u128).to_be_bytes()
@@ -57,10 +59,6 @@ impl Upload {
     fn tag(&self, number: u32, size: u64) -> PartTag {
         PartTag::new(number, size, base64::encode(self.block(number)))
     }
-}
-
-fn invalid(what: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Invalid, Outcome::new(Verdict::Caller, Sent::No)).with_message(what)
 }
 
 /// Azure's word for blocks that it does not have: those that were committed, and those that somebody else's commit has

@@ -36,9 +36,9 @@
 //! ([composite objects](https://docs.cloud.google.com/storage/docs/composite-objects)).
 //! - To begin an upload sends nothing. The upload's name is 96 random bits, and the storage class and the key that its
 //!   parts need: a composed object takes the class of its sources.
-//! - A part is stored under `.evenkeel/uploads/`, the object's key, the upload and the part's number. Clients leave these
-//!   objects out of their listings. Each attempt has a name of its own, so a late attempt replaces nothing. The key may
-//!   have up to 950 bytes.
+//! - A part is stored under `.evenkeel/uploads/`, the object's key, the upload and the part's number. Clients leave
+//!   these objects out of their listings. Each attempt has a name of its own, so a late attempt replaces nothing. The
+//!   key may have up to 950 bytes.
 //! - The completion composes up to 32 parts with one request, which carries attributes, write id and condition. Up to
 //!   1,024 parts are composed in groups first, eight requests at a time. The requests remove the parts with
 //!   `deleteSourceObjects`, so a completion that is sent again finds nothing to compose and fails with
@@ -48,15 +48,15 @@
 //!   later. [`put_part`](super::ObjectProvider::put_part) does not notice that an upload is gone.
 //! - `list_uploads` shows the uploads that have parts, each with the time of its oldest part. A name from the listing
 //!   says neither class nor key: use it to give the upload up, not to go on.
-//! - The credentials need `storage.objects.delete`. Soft delete and object versioning keep parts that are given up for a
-//!   while, at a price; a retention policy of the bucket keeps all parts.
+//! - The credentials need `storage.objects.delete`. Soft delete and object versioning keep parts that are given up for
+//!   a while, at a price; a retention policy of the bucket keeps all parts.
 //!
 //! # Copies and presigned URLs
-//! - A copy is a rewrite: one request within a class and a key, else several, each of which goes on where the one before
-//!   ended. If a create and a condition on the source come together and one of them fails, Google does not say which:
-//!   the error is [`Conflict`](super::ProviderErrorKind::Conflict).
-//! - The clients do not show their credentials, so presigned URLs need a signer: [`Gcs::presigning_with`]. Whoever has the
-//!   URL to store an object can send any content type and metadata, and the object has no write id.
+//! - A copy is a rewrite: one request within a class and a key, else several, each of which goes on where the one
+//!   before ended. If a create and a condition on the source come together and one of them fails, Google does not say
+//!   which: the error is [`Conflict`](super::ProviderErrorKind::Conflict).
+//! - The clients do not show their credentials, so presigned URLs need a signer: [`Gcs::presigning_with`]. Whoever has
+//!   the URL to store an object can send any content type and metadata, and the object has no write id.
 //!
 //! # What the adapter cannot ensure
 //! - **The SDK (1.21) has no connect timeout.** An attempt at an address that swallows packets ends only at the stack's
@@ -191,10 +191,11 @@ impl Gcs {
         self
     }
 
-    /// Signs presigned URLs with this signer: the clients do not show their credentials. A signer of a service account's
-    /// key signs in this process. Any other signer sends a request to Google's IAM for each URL.
+    /// Signs presigned URLs with this signer: the clients do not show their credentials. A signer of a service
+    /// account's key signs in this process. Any other signer sends a request to Google's IAM for each URL.
     ///
-    /// The URL names `storage.googleapis.com`, or the domain of the signer's universe, whatever the clients' endpoint is.
+    /// The URL names `storage.googleapis.com`, or the domain of the signer's universe, whatever the clients' endpoint
+    /// is.
     ///
     /// ```no_run
     /// use evenkeel::provider::Gcs;

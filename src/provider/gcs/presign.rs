@@ -2,9 +2,9 @@
 
 use super::Gcs;
 use crate::{
-    provider::{ProviderError, ProviderErrorKind, refusal::wrong},
+    provider::{ProviderError, attributes::invalid, refusal::wrong},
     request::object::{Presign, PresignMethod, PresignedUrl},
-    verdict::{Outcome, Sent, Verdict, table::Symptom},
+    verdict::table::Symptom,
 };
 use google_cloud_storage::builder::storage::SignedUrlBuilder;
 use std::time::Duration;
@@ -20,9 +20,7 @@ impl Gcs {
             ));
         };
         if !(Duration::from_secs(1)..=LONGEST).contains(&presign.expires_in) {
-            let caller = Outcome::new(Verdict::Caller, Sent::No);
-            return Err(ProviderError::new(ProviderErrorKind::Invalid, caller)
-                .with_message("a presigned URL of Google is valid for 1 second to 7 days"));
+            return Err(invalid("a presigned URL of Google is valid for 1 second to 7 days"));
         }
         let method = match presign.method {
             PresignMethod::Get => http::Method::GET,

@@ -10,7 +10,9 @@ use super::{
 use crate::{
     model::PartRule,
     provider::{
-        ProviderError, ProviderErrorKind, check_attributes, check_mode, check_parts, nonce,
+        ProviderError, ProviderErrorKind,
+        attributes::invalid,
+        check_attributes, check_mode, check_parts, nonce,
         refusal::{Asked, wrong},
     },
     request::{
@@ -20,7 +22,7 @@ use crate::{
             Terms, UploadId, UploadPage,
         },
     },
-    verdict::{Outcome, Sent, Verdict, table::Symptom},
+    verdict::table::Symptom,
 };
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use google_cloud_gax::{options::RequestOptionsBuilder as _, retry_policy::NeverRetry};
@@ -110,10 +112,6 @@ pub(super) fn kms_key(terms: &Terms) -> Option<&str> {
         // With `Encryption::Store` there is nothing to be said: Google encrypts whatever it is sent.
         _ => None,
     }
-}
-
-fn invalid(what: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Invalid, Outcome::new(Verdict::Caller, Sent::No)).with_message(what)
 }
 
 impl Gcs {
@@ -245,19 +243,29 @@ impl Gcs {
         }
     }
 
-    /// Removes everything with this prefix.
+    /// Removes everything with this prefix, until nothing is there: a completion under way may make temporaries of its
+    /// own meanwhile.
     async fn clear(&self, place: &str) -> Result<(), ProviderError> {
+        let mut before = None;
         loop {
             let page = self.temporaries(place, place).await?;
+            let Some(first) = page
+                .objects
+                .first()
+                .map(|object| (object.name.clone(), object.generation))
+            else {
+                return Ok(());
+            };
+            if before.as_ref() == Some(&first) {
+                return Err(wrong(Symptom::Nonsense, None).with_message("what was removed is listed again"));
+            }
+            before = Some(first);
             let removals = page.objects.iter().map(|object| self.remove(object).boxed());
             let removals: Vec<BoxFuture<'_, _>> = removals.collect();
             stream::iter(removals)
                 .buffer_unordered(AT_ONCE)
                 .try_collect::<()>()
                 .await?;
-            if page.next_page_token.is_empty() {
-                return Ok(());
-            }
         }
     }
 

@@ -200,12 +200,12 @@ impl GenericStore {
         }
     }
 
-    /// An endpoint of this store, which also takes objects in parts. The trait for that, `MultipartStore`, does not show
-    /// behind an `Arc<dyn ObjectStore>`. `AmazonS3`, `GoogleCloudStorage` and `InMemory` have it, and so have a
+    /// An endpoint of this store, which also takes objects in parts. The trait for that, `MultipartStore`, does not
+    /// show behind an `Arc<dyn ObjectStore>`. `AmazonS3`, `GoogleCloudStorage` and `InMemory` have it, and so have a
     /// `PrefixStore` and a `ThrottledStore` around them. See the module for what these uploads can and cannot do.
     ///
-    /// `MicrosoftAzure` has the trait, too, but its uploads take no attributes and cannot be given up: with it this is as
-    /// [`new`](Self::new).
+    /// `MicrosoftAzure` has the trait, too, but its uploads take no attributes and cannot be given up: with it this is
+    /// as [`new`](Self::new).
     ///
     /// ```
     /// use evenkeel::provider::{GenericStore, ObjectProvider};

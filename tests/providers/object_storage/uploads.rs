@@ -9,6 +9,7 @@ use crate::{
 };
 use azure_storage_blob::models::BlobClientGetPropertiesResultHeaders as _;
 use evenkeel::{
+    Endpoint, ObjectClient,
     drill::Fault,
     provider::{AnyObjectProvider, AzureBlob, Gcs, ObjectProvider, ProviderError, ProviderErrorKind as Kind},
     request::{
@@ -132,6 +133,7 @@ async fn azurite_passes_the_suite_of_uploads() {
     foreign_writes_discard_the_blocks(&store).await;
     empty_parts(&store).await;
     what_a_completion_says(&azure::with_key(azurite.addr)).await;
+    a_client_streams(AnyObjectProvider::new(store)).await;
 }
 
 /// Completions, that is: Azurite keeps the blocks at a put, where Azure discards them.
@@ -331,6 +333,29 @@ async fn azurite_accepts_presigned_urls() {
     assert_eq!(store.presign(presign).await.unwrap_err().kind(), Kind::Unsupported);
 }
 
+/// The client's own uploads, over this adapter.
+async fn a_client_streams(store: AnyObjectProvider) {
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("only", store))
+        .build()
+        .unwrap();
+    let body: bytes::Bytes = (0..12_000_000_u32)
+        .map(|at| (at % 251) as u8)
+        .collect::<Vec<_>>()
+        .into();
+    let stored = client
+        .put_stream("streamed", body.clone())
+        .part_size(5 << 20)
+        .overwrite();
+    stored.content_disposition("inline").await.unwrap();
+    let got = client.get("streamed").await.unwrap();
+    assert!(*got.body() == body, "the bytes differ");
+    assert_eq!(got.meta().attributes.content_disposition.as_deref(), Some("inline"));
+    // An upload that is dropped is given up, or swept.
+    let swept = client.sweep_uploads(Duration::ZERO).await.unwrap();
+    assert!(swept.failed.is_empty(), "{:?}", swept.failed);
+}
+
 async fn google() -> (gcs_server::Server, Gcs) {
     let server = gcs_server::start().await;
     let store = gcs::at(server.addr).await;
@@ -352,6 +377,8 @@ async fn google_passes_the_suite_of_uploads_on_our_own_server() {
     assert_eq!(hidden(&store).await, Vec::<String>::new());
     let subject = gcs::subject(server.addr);
     assert_eq!(a_lost_completion(&subject, PutMode::Overwrite).await, Kind::UploadGone);
+    a_client_streams(AnyObjectProvider::new(store.clone())).await;
+    assert_eq!(hidden(&store).await, Vec::<String>::new());
 }
 
 /// The names of all temporaries.
