@@ -6,7 +6,7 @@ use super::{
     keeper::AnyKeeper,
     run::{Keeping, Run, Work},
     settings::Settings,
-    shared::{Observer, Refusal, Shared},
+    shared::{Observer, Refusal, Shared, draw_run},
     stores::Stores,
 };
 use crate::{
@@ -150,8 +150,8 @@ impl Backfill {
         self
     }
 
-    /// Makes waits and ids repeatable, for tests. Two backfills with one target must not share a seed: each would take
-    /// the other's copies for its own.
+    /// Makes waits repeatable, for tests. The names of runs, by which a run knows its own copies, do not come from the
+    /// seed.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -178,7 +178,7 @@ impl Backfill {
         let observer = self.observer.take();
         let mut shared = self.shared(observer);
         self.check()?;
-        let run = shared.draw_run();
+        let run = draw_run().map_err(|reason| Stopped::new(reason, Report::default()))?;
         shared.resume(run, Counts::default(), None);
         shared.tell(&Event::Started { resumed_after: None });
         Run::new(&self.stores, &shared, Work::Look, None, Counts::default(), None)
@@ -213,7 +213,7 @@ impl Backfill {
         };
         let (run, counts, position) = match resumed {
             Some(checkpoint) => (checkpoint.run, checkpoint.counts, checkpoint.position),
-            None => (shared.draw_run(), Counts::default(), None),
+            None => (draw_run().map_err(refused)?, Counts::default(), None),
         };
         shared.resume(run.clone(), counts, position.clone());
         shared.tell(&event);

@@ -43,7 +43,7 @@ pub enum InvalidCheckpoint {
 pub(super) struct Checkpoint {
     /// The settings that must be the same when the backfill is resumed.
     pub(super) settings: String,
-    /// The prefix of the ids of this backfill's writes, by which the backfill recognises its own copies.
+    /// The name of the run, which marks the ids of its copies, so that the backfill recognises them.
     pub(super) run: String,
     /// The results of all keys up to the position.
     pub(super) counts: Counts,

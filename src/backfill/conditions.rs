@@ -1,9 +1,12 @@
-use super::shared::{Refusal, Shared};
+use super::{
+    StopReason,
+    shared::{Refusal, Shared},
+};
 use crate::{
     client::object::{Property, verify},
     provider::{AnyObjectProvider, Capabilities, Capability, ObjectProvider, ProviderError},
     replicate::copy::{Role, ask},
-    request::WriteId,
+    request::Writer,
 };
 
 /// The questions about conditions are some 150 requests. Together they get the time limit of a body of this many bytes.
@@ -20,9 +23,9 @@ pub(super) async fn have_target_asked(to: &AnyObjectProvider, shared: &Shared) -
     if ![known.create, known.if_match].contains(&Capability::Unknown) {
         return Ok(());
     }
+    let names = Writer::from_os().map_err(|error| Refusal::Stop(StopReason::Entropy(error)))?;
     let questions = || async {
-        let id = WriteId::new(format!("{}.{}", shared.draw_run(), shared.draw_run()));
-        let found = verify::endpoint(to, &id, known, || {}).await;
+        let found = verify::endpoint(to, &names.name(), known, || {}).await;
         match (found.atomic(), found.if_match()) {
             (Property::Unknown(why), _) | (_, Property::Unknown(why)) => Err(ProviderError::faulty(why.clone())),
             _ => Ok(()),

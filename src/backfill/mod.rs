@@ -31,8 +31,8 @@
 //! # How a key is copied
 //!
 //! 1. The backfill reads the source. (A table's values come with the scan.)
-//! 2. The backfill writes to the target **on the condition that the target has no such key**, under an id by which this
-//!    backfill recognises its own copies.
+//! 2. The backfill writes to the target **on the condition that the target has no such key**, under an id that has
+//!    the source's [stamp](crate::request::Stamp), and a mark by which this backfill recognises its own copies.
 //! 3. The backfill reads the target back and compares SHA-256, length and attributes, as far as [`Verify`] demands. If
 //!    the target held the key already, the same content is [`Fate::Skipped`]. Other content is a [`Fate::Conflict`] and
 //!    is left alone.

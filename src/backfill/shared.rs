@@ -20,6 +20,13 @@ pub(super) type Refusal = copy::Refusal<StopReason>;
 /// The user's function that is called with every event.
 pub(super) type Observer = Box<dyn FnMut(&Event, &Progress) + Send>;
 
+/// A name for a run that no other run has. The operating system draws it, and no seed: by the name a run tells its own
+/// copies from those that it must not replace.
+pub(super) fn draw_run() -> Result<String, StopReason> {
+    let drawn = getrandom::u64().map_err(|error| StopReason::Entropy(error.to_string()))?;
+    Ok(format!("{:015x}", drawn >> 4))
+}
+
 /// What all copies of one run share.
 pub(super) struct Shared {
     pub(super) settings: Settings,
@@ -74,14 +81,7 @@ impl Shared {
         tally.position = position;
     }
 
-    /// A name for a run that no other run has.
-    pub(super) fn draw_run(&self) -> String {
-        let mut run = format!("{:016x}", self.rng().u64(..));
-        run.truncate(15);
-        run
-    }
-
-    /// The name of the run, which begins the ids of its copies.
+    /// The name of the run, which marks the ids of its copies.
     pub(super) fn run(&self) -> &str {
         &self.run
     }

@@ -46,6 +46,9 @@ pub enum StopReason {
     /// A setting is nonsense. Nothing was sent.
     #[error("the settings make no sense: {0}")]
     Settings(String),
+    /// The operating system gives no random bytes, so the run has no name of its own. Nothing was sent.
+    #[error("the operating system gives no random bytes: {0}")]
+    Entropy(String),
     /// A side breaks a constraint on where data may go. Nothing was sent.
     #[error("{endpoint} may not be used because {violation}")]
     Constraint {

@@ -52,6 +52,9 @@ pub enum BuildError {
     /// A number makes no sense. It belongs to the settings, the budget or the keeper of an endpoint's credentials.
     #[error("the settings make no sense: {0}")]
     Setting(String),
+    /// The operating system gives no random bytes. The ids of writes need them, so that no two clients draw the same.
+    #[error("the operating system gives no random bytes: {0}")]
+    Entropy(String),
 }
 
 impl BuildError {

@@ -9,7 +9,7 @@ use crate::{
     },
     endpoint::{Constraints, Profile, Roster},
     provider::ObjectVerdicts,
-    request::Call,
+    request::{Call, Writer},
     stack::{compose, deadline::DeadlineLayer, route::Exhausted},
 };
 use std::{fmt, future::ready, sync::Arc};
@@ -24,6 +24,8 @@ pub struct StoreBuilder<P: Protocol> {
     settings: Settings,
     pub(crate) require_verified: bool,
     fenced: bool,
+    /// `None`: the operating system tells the writers of clients apart.
+    writer: Option<Writer>,
     around_endpoints: Vec<AroundEndpoint<P>>,
     around_calls: Vec<AroundCall<P>>,
 }
@@ -42,6 +44,7 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             settings: Settings::default(),
             require_verified: false,
             fenced: false,
+            writer: None,
             around_endpoints: Vec::new(),
             around_calls: Vec::new(),
         }
@@ -62,6 +65,13 @@ impl<P: Protocol> StoreBuilder<P> {
     #[must_use]
     pub const fn fenced(mut self) -> Self {
         self.fenced = true;
+        self
+    }
+
+    /// Sets who stamps the writes, and by which clock: in tests and simulations, which repeat.
+    #[cfg(test)]
+    pub(crate) fn writer(mut self, writer: Writer) -> Self {
+        self.writer = Some(writer);
         self
     }
 
@@ -181,6 +191,10 @@ impl<P: Protocol> StoreBuilder<P> {
             settings: self.settings,
             require_verified: self.require_verified,
             fenced: self.fenced,
+            writer: self
+                .writer
+                .map_or_else(Writer::from_os, Ok)
+                .map_err(BuildError::Entropy)?,
         })
     }
 }

@@ -133,8 +133,8 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Seeds every random choice (jitter, spill, write ids), for simulations. By default the seed comes from the
-        /// operating system. Two processes with one seed would move in step and give their writes the same ids.
+        /// Seeds every random choice (jitter, spill), for simulations. By default the seed comes from the operating
+        /// system. Two processes with one seed would move in step. The ids of writes do not come from the seed.
         #[must_use]
         pub const fn seed(mut self, seed: u64) -> Self {
             self.settings.stack.seed = seed;

@@ -109,6 +109,8 @@
 pub mod failover;
 pub mod kv;
 pub mod object;
+#[cfg(feature = "object_store")]
+pub mod object_store;
 
 pub use crate::call::{
     Attempt, BuildError, Collected, Considered, Dependencies, Dependency, ErasedService, ExplainedCall, Explanation,

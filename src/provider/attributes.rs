@@ -89,7 +89,7 @@ pub(crate) fn wrong(attributes: &Attributes, write_id: Option<&WriteId>) -> Opti
     }
     for name in metadata.keys() {
         if !is_name(name) {
-            return Some("a metadata name must consist of lower-case ASCII letters, digits and `-`".to_owned());
+            return Some("a metadata name must consist of lower-case ASCII letters, digits, `-` and `_`".to_owned());
         }
         if name.starts_with(RESERVED) {
             return Some(format!("metadata names that start with `{RESERVED}` are reserved"));
@@ -151,12 +151,12 @@ pub fn check_match(asked: Option<&ETag>, found: Option<&ETag>) -> Result<(), Pro
     }
 }
 
-fn invalid(message: impl Into<String>) -> ProviderError {
+pub(super) fn invalid(message: impl Into<String>) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Invalid, Outcome::new(Verdict::Caller, Sent::No)).with_message(message)
 }
 
 fn is_name(name: &str) -> bool {
-    let permitted = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let permitted = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     !name.is_empty() && name.bytes().all(permitted)
 }
 
@@ -188,12 +188,12 @@ mod tests {
     #[test]
     fn invalid_metadata_is_refused() {
         assert_eq!(pair("colour-2", "deep blue; q=1"), Ok(()));
+        assert_eq!(pair("the_colour", "blue"), Ok(()));
         for (name, value) in [
             ("", "v"),
             ("Colour", "v"),
             ("co lour", "v"),
             ("färbe", "v"),
-            ("co_lour", "v"),
             ("colour", "blau-grün"),
             ("colour", ""),
             ("colour", " blue"),

@@ -2,23 +2,32 @@ use crate::provider::{Capabilities, Capability};
 
 /// What is known of the provider at this host, without asking the provider.
 ///
-/// - Amazon's own: creates, If-Match on puts (2024) and on deletes (2025) are documented and hold. S3 on Outposts and
+/// - Amazon's own: creates, If-Match on puts and on completed uploads (2024), and on deletes and copies (2025) are
+///   documented and hold. S3 on Outposts and
 ///   Object Lambda have their own rules.
 /// - Google's XML interface: its conditions on a write are headers of another name. `If-None-Match` and `If-Match` are
 ///   documented for reads alone. Reports say that a put with them is answered 200 and overwrites.
 /// - Alibaba's S3-compatible interface: reports say that a put with them is answered 501.
 pub(super) fn of(host: &str) -> Capabilities {
-    let within = |domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
-    let other = |label: &str| host.split('.').any(|part| part == label);
-    let amazon = within("amazonaws.com") || within("amazonaws.com.cn");
-    let capability = if amazon && !other("s3-outposts") && !other("s3-object-lambda") {
+    let capability = if is_amazons_own(host) {
         Capability::Kept
-    } else if within("storage.googleapis.com") || within("aliyuncs.com") {
+    } else if within(host, "storage.googleapis.com") || within(host, "aliyuncs.com") {
         Capability::Lacking
     } else {
         Capability::Unknown
     };
     Capabilities::all(capability)
+}
+
+/// Whether this is Amazon S3 itself.
+pub(super) fn is_amazons_own(host: &str) -> bool {
+    let other = |label: &str| host.split('.').any(|part| part == label);
+    let amazon = within(host, "amazonaws.com") || within(host, "amazonaws.com.cn");
+    amazon && !other("s3-outposts") && !other("s3-object-lambda")
+}
+
+fn within(host: &str, domain: &str) -> bool {
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 #[cfg(test)]

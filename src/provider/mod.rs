@@ -66,6 +66,8 @@ pub mod memory;
 pub mod memory_table;
 #[cfg(any(feature = "azure_blob", feature = "object_store"))]
 mod names;
+#[cfg(any(feature = "azure_blob", feature = "gcs"))]
+mod nonce;
 #[cfg(feature = "object_store")]
 pub mod object_store;
 #[cfg(any(feature = "s3", feature = "azure_blob"))]
@@ -89,6 +91,8 @@ mod verdicts;
 
 #[cfg(feature = "object_store")]
 pub use self::object_store::GenericStore;
+#[cfg(feature = "object_store")]
+pub(crate) use self::object_store::attributes_sent;
 #[cfg(feature = "redis")]
 pub use self::redis::{Redis, RedisVerdicts};
 pub(crate) use crate::model::Conditional;
@@ -117,6 +121,8 @@ pub use google::GoogleVerdicts;
 pub use kv::{KvProvider, check_value};
 pub use memory::Memory;
 pub use memory_table::MemoryTable;
+#[cfg(feature = "object_store")]
+pub(crate) use percent::decoded as percent_decoded;
 #[cfg(feature = "s3")]
 pub use s3::S3;
 pub use terms::check as check_terms;
@@ -205,7 +211,8 @@ pub trait ObjectProvider: Send + Sync + 'static {
         async { Err(no_parts()) }
     }
 
-    /// Gives an upload up, and frees what its parts occupy. Succeeds if the upload is gone.
+    /// Gives an upload up, and frees what its parts occupy. Succeeds if the upload is gone. Where the store itself frees
+    /// abandoned parts after a while, and has no request for it, the adapter sends nothing and says so.
     fn abort_upload(&self, abort: AbortUpload) -> impl Future<Output = Result<(), ProviderError>> + Send {
         let _ = abort;
         async { Err(no_parts()) }

@@ -1,9 +1,12 @@
 //! What a finding means for a request: the part that every adapter over HTTP shares.
 
 use super::{ProviderError, ProviderErrorKind};
-use crate::verdict::{
-    Finding, Outcome, Verdict,
-    table::{self, Symptom},
+use crate::{
+    request::object::PutMode,
+    verdict::{
+        Finding, Outcome, Verdict,
+        table::{self, Symptom},
+    },
 };
 
 /// The kind of request, as far as it matters to what a refusal means.
@@ -17,6 +20,18 @@ pub(super) enum Asked {
     List,
     #[cfg_attr(not(feature = "azure_blob"), allow(dead_code))]
     Bucket,
+}
+
+impl Asked {
+    /// A write of this kind.
+    #[cfg_attr(not(feature = "s3"), allow(dead_code))]
+    pub(super) const fn to(mode: &PutMode) -> Self {
+        match mode {
+            PutMode::Create => Self::Create,
+            PutMode::Overwrite => Self::Overwrite,
+            PutMode::IfMatch(_) => Self::IfMatch,
+        }
+    }
 }
 
 /// A finding as the answer to this kind of request. `status` is the status of the answer, if there was an answer.
@@ -68,6 +83,8 @@ fn kind(
     use ProviderErrorKind::*;
     let is_named = code.and_then(table::row_for_code).is_some();
     let kind = match verdict {
+        // The code names what is gone.
+        Verdict::Absent if code == Some("NoSuchUpload") => return (UploadGone, Verdict::Answer),
         // S3 says 404 to If-Match on a key that is gone.
         Verdict::Absent if asked == Asked::IfMatch => return (PreconditionFailed, Verdict::Answer),
         Verdict::Absent if matches!(asked, Asked::Read | Asked::Delete) => NotFound,
@@ -136,6 +153,13 @@ mod tests {
                 (PreconditionFailed, Verdict::Answer),
             ),
             (Asked::Read, Verdict::Absent, 404, None, (NotFound, Verdict::Absent)),
+            (
+                Asked::IfMatch,
+                Verdict::Absent,
+                404,
+                Some("NoSuchUpload"),
+                (UploadGone, Verdict::Answer),
+            ),
             (Asked::Overwrite, Verdict::Absent, 404, None, (Invalid, Verdict::Caller)),
             (Asked::List, Verdict::Absent, 404, None, (Invalid, Verdict::Caller)),
             (Asked::Read, Verdict::Answer, 304, None, (NotModified, Verdict::Answer)),

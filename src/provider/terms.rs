@@ -92,8 +92,9 @@ pub(super) fn query(terms: &Terms) -> Option<String> {
     (!terms.tags.is_empty()).then(|| pairs.collect::<Vec<_>>().join("&"))
 }
 
+/// Percent-encoded but for letters, digits and `-_.~`.
 #[cfg(any(feature = "s3", feature = "azure_blob"))]
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     text.bytes()
         .map(|byte| {

@@ -149,7 +149,7 @@ async fn run<P: Protocol>(
                 continue;
             }
         };
-        if !write.removes && found.id.as_ref() == Some(&write.id) {
+        if !write.removes && found.id.is_some_and(|id| id.names_same_write(&write.id)) {
             let tag = match found.seen {
                 Some(Seen::There(tag)) => Some(tag),
                 _ => None,

@@ -186,7 +186,7 @@ async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, aim
         return Owner::Gone;
     }
     match reply.result.ok().and_then(P::found) {
-        Some((found, tag)) if found.as_ref() == Some(id) => Owner::Own(tag),
+        Some((Some(found), tag)) if found.names_same_write(id) => Owner::Own(tag),
         Some(_) => Owner::Foreign,
         None => Owner::Unknown,
     }

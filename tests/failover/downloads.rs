@@ -11,7 +11,7 @@ use evenkeel::{
     backfill::Backfill,
     client::object::{Download, Served},
     ops::operator::Selector,
-    provider::{ObjectProvider, ProviderError},
+    provider::{Memory, ObjectProvider, ProviderError},
     request::{
         Key, WriteId,
         object::{Delete, ETag, Get, Head, Object, ObjectMeta, Put, PutMode},
@@ -201,6 +201,63 @@ async fn a_download_goes_on_only_where_the_content_is_provably_the_same() {
         assert!(error.to_string().contains("the stream had delivered"), "{error}");
         assert!(download.next().await.is_none(), "it ends with its error");
     }
+}
+
+/// The id under which a client stores a body of this length under this key.
+async fn stamp(key: &str, size: usize) -> String {
+    let client = ObjectClient::builder().endpoint(Endpoint::new("elsewhere", Memory::new()));
+    let client = client.build().unwrap();
+    client.put(key, vec![0; size]).await.unwrap();
+    let meta = client.head(key).await.unwrap().into_meta();
+    meta.write_id.unwrap().as_str().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stamp_proves_the_content_of_the_key_and_length_that_it_was_made_for() {
+    for (key, size, proves) in [
+        ("film", SIZE, true),
+        ("another film", SIZE, false),
+        ("film", SIZE - 1, false),
+    ] {
+        let id = stamp(key, size).await;
+        let Cinema { client, home, .. } = cinema(Some(&id), Some(&id)).await;
+        let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+        download.next().await.unwrap().unwrap();
+        home.always(Trouble::Refused);
+        match proves {
+            true => drop(rest(&mut download).await.unwrap()),
+            // A foreign copy carried the stamp along.
+            false => assert_eq!(fails(&mut download).await.kind(), ErrorKind::Unavailable),
+        }
+        // Where the store has no tag, such a stamp is as good as none.
+        let store = Store::new();
+        lay(&store, film(), Some(&id)).await;
+        let client = ObjectClient::builder().endpoint(Endpoint::new("home", Vague(store, None)));
+        let begun = client.build().unwrap().get_stream("film").part_size(PART).await;
+        assert_eq!(begun.is_ok(), proves, "{key} {size}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_goes_on_at_a_copy_that_keeps_the_stamp_though_the_home_has_no_tags() {
+    let id = stamp("film", SIZE).await;
+    let (home, copy): (Store, Store) = (Store::new(), Store::new());
+    lay(&home, film(), Some(&id)).await;
+    let vague = Vague(home.clone(), Some("W/\"1\""));
+    let backfill = Backfill::objects(
+        Endpoint::new("home", vague.clone()),
+        Endpoint::new("copy", copy.memory.clone()),
+    );
+    assert!(backfill.run().await.unwrap().is_clean());
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", vague))
+        .endpoint(Endpoint::new("copy", copy).read_only());
+    let client = client.seed(7).build().unwrap();
+    let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+    let first = download.next().await.unwrap().unwrap();
+    home.always(Trouble::Refused);
+    let rest = rest(&mut download).await.unwrap();
+    assert!([&first[..], &rest].concat() == film());
 }
 
 /// The film has a write id or is a foreign object, and is replaced after it was copied or not.

@@ -213,6 +213,37 @@ async fn a_write_of_unknown_outcome_is_maybe_applied() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_callers_own_id_is_recognised_by_another_process() {
+    let table = MemoryTable::new();
+    let process = || over([Table::on(table.clone())], Replication::provider_managed());
+    let ((first, [lossy]), (second, _)) = (process(), process());
+    let id = || WriteId::new("order-42");
+    lossy.always(Trouble::LostAnswer);
+    let error = first.put_if_absent("k", "mine").write_id(id()).await.unwrap_err();
+    assert!(error.may_have_been_applied(), "{error}");
+    let stored = second.put_if_absent("k", "mine").write_id(id()).await.unwrap();
+    let there = second.get("k").await.unwrap();
+    assert_eq!(stored.version(), Some(there.version()));
+    let its = there.write_id().unwrap();
+    assert!(its.names_same_write(&id()) && its.names_same_write(error.write_id().unwrap()));
+    // So is one of a version before the stamp, and no other.
+    seed(&table, "old", "mine", "order-42").await;
+    second.put_if_absent("old", "mine").write_id(id()).await.unwrap();
+    for (key, value, id) in [
+        ("k", "mine", "order-43"),
+        ("k", "longer", "order-42"),
+        ("old", "mine", "order-43"),
+    ] {
+        let refused = second.put_if_absent(key, value).write_id(WriteId::new(id)).await;
+        assert_eq!(
+            refused.unwrap_err().kind(),
+            ErrorKind::AlreadyExists,
+            "{key} {value} {id}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn increments_add_up_through_lost_answers() {
     let (client, [virginia]) = client::<1>(Replication::provider_managed());
     let mut sum = 0;

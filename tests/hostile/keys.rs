@@ -8,7 +8,7 @@ use evenkeel::{
     Endpoint, ErrorKind, KvClient, ObjectClient, Replication,
     provider::{KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, check_put},
     request::{
-        Key, WriteId, kv,
+        Key, Stamp, WriteId, kv,
         object::{Attributes, List, Put},
     },
 };
@@ -159,7 +159,7 @@ async fn the_same_rules() {
         (pair("Colour", "v"), None, false),
         (pair("colour", "ü"), None, false),
         (pair("colour", " v"), None, false),
-        (pair("n", &"v".repeat(2000)), None, true),
+        (pair("n", &"v".repeat(2048 - 15 - Stamp::TEXT_BYTES)), None, true), // the client adds its id
         (pair("n", &"v".repeat(2048)), None, false),
         (typed(""), None, false),
         (typed("text/plain; charset=utf-8"), None, true),

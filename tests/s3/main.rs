@@ -8,11 +8,13 @@ mod through;
 mod backfill;
 mod bodies;
 mod conformance;
+mod copies;
 mod downloads;
 mod migration;
 mod outcome;
 #[path = "../support/paced.rs"]
 mod paced;
+mod presigned;
 #[path = "../support/raw.rs"]
 mod raw;
 mod request_id;
@@ -26,5 +28,6 @@ mod sdk;
 mod store;
 #[path = "../support/tried.rs"]
 mod tried;
+mod uploads;
 mod verify;
 mod whole_client;

@@ -13,6 +13,12 @@ use std::time::Duration;
 pub(crate) const UNSENT: Outcome = Outcome::new(Verdict::Unreachable, Sent::No);
 pub(crate) const FAULTY: Outcome = Outcome::new(Verdict::Faulty, Sent::Maybe);
 
+/// The same value, changed: requests have no struct expressions outside of the crate.
+pub(crate) fn with<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut value);
+    value
+}
+
 pub(crate) fn key() -> Key {
     Key::new("secret-key").unwrap()
 }

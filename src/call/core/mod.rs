@@ -8,18 +8,13 @@ use crate::{
     BoxError,
     endpoint::{Constraints, Profile, Roster},
     ops::probe::Prober,
-    request::{Call, WriteId},
+    request::{Call, WriteId, Writer},
     stack::{self, Composed, retry},
     telemetry::CallMetrics,
 };
 use futures_util::FutureExt;
 use passed_over::PassedOver;
-use std::{
-    fmt,
-    future::Future,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Mutex, time::Duration};
 use tower::util::Either;
 use verifier::Verifier;
 
@@ -33,6 +28,7 @@ pub(super) struct Parts<P: Protocol> {
     pub(super) settings: Settings,
     pub(super) require_verified: bool,
     pub(super) fenced: bool,
+    pub(super) writer: Writer,
 }
 
 /// The shared state of all calls of one client.
@@ -44,6 +40,7 @@ pub(crate) struct Core<P: Protocol> {
     pub(crate) plan: Plan,
     pub(crate) deadline: Duration,
     pub(crate) rng: Mutex<fastrand::Rng>,
+    writer: Writer,
     pub(crate) passed_over: PassedOver,
     /// Whether every put and delete is fenced.
     pub(crate) fenced: bool,
@@ -62,6 +59,7 @@ impl<P: Protocol> Core<P> {
             settings,
             fenced,
             require_verified,
+            writer,
             ..
         } = parts;
         let stack::Settings {
@@ -87,6 +85,7 @@ impl<P: Protocol> Core<P> {
             plan,
             deadline,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
+            writer,
             passed_over: PassedOver::default(),
             fenced,
             fences: Fences::default(),
@@ -137,8 +136,14 @@ impl<P: Protocol> Core<P> {
         writable & !self.engine.barred
     }
 
-    pub(crate) fn draw_write_id(&self) -> WriteId {
-        WriteId::generate(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The id of a write of this key and this many bytes, if they are known. The caller may have chosen it.
+    pub(crate) fn write_id(&self, chosen: Option<&WriteId>, key: &str, bytes: Option<usize>) -> WriteId {
+        self.writer.write_id(chosen, key, bytes.map(|bytes| bytes as u64))
+    }
+
+    /// A name of 32 hex digits that nobody else has.
+    pub(crate) fn draw_name(&self) -> WriteId {
+        self.writer.name()
     }
 
     pub(crate) fn dependencies(&self) -> Dependencies {

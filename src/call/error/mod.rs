@@ -111,7 +111,8 @@ impl<E> Error<E> {
         self.0.retryable
     }
 
-    /// The id under which the write was sent, for a put of an [`ObjectClient`](crate::ObjectClient).
+    /// The id under which the write was sent, for a write of an [`ObjectClient`](crate::ObjectClient) or a
+    /// [`KvClient`](crate::KvClient): a [stamp](crate::request::Stamp), also if the caller chose an id.
     pub fn write_id(&self) -> Option<&WriteId> {
         self.0.write_id.as_ref()
     }

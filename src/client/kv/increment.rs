@@ -191,10 +191,12 @@ async fn once(cx: &Context<Keys>, batch: &Batch, aim: Aim) -> Result<Option<Done
     if sums.values().all(Option::is_none) {
         return Ok(Some(Done::Counted(sums, answer_of(cx, None))));
     }
+    let sum = sum.to_string();
+    let id = cx.core.write_id(None, batch.key.as_str(), Some(sum.len()));
     let put = Put {
         condition: there.map_or(Condition::Absent, |value| Condition::Version(value.version)),
         without_expiry: batch.terms.without_expiry,
-        ..Put::new(batch.key.clone(), sum.to_string(), cx.core.draw_write_id())
+        ..Put::new(batch.key.clone(), sum, id)
     };
     match replicate::write(cx, write_of(put, false)).await {
         Ok(accepted) => {

@@ -124,9 +124,12 @@ impl Operation for PutValues {
         }
         let puts: Vec<Put> = values
             .into_iter()
-            .map(|(key, value)| Put {
-                time_to_live: self.time_to_live,
-                ..Put::new(key, value, cx.core.draw_write_id())
+            .map(|(key, value)| {
+                let id = cx.core.write_id(None, key.as_str(), Some(value.len()));
+                Put {
+                    time_to_live: self.time_to_live,
+                    ..Put::new(key, value, id)
+                }
             })
             .collect();
         let size = door::strictest(&cx.core).put_many;

@@ -105,6 +105,9 @@ impl KvCall<PutValue> {
 
     /// Sends the put under this id instead of a new one. The put then recognises what an earlier call with the same id
     /// stored. Use the id of the [error](Error::write_id). An id belongs to one write of one key.
+    ///
+    /// An id of your own is stored as a [stamp](crate::request::Stamp) that is made of it. The stamp names this key and
+    /// the length of this value, too: under the same id, a value of another length is another write.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.operation.write_id = Some(id);
         self
@@ -229,15 +232,14 @@ impl Operation for PutValue {
             }
         };
         let known_id = self.write_id.is_some();
+        let id = cx
+            .core
+            .write_id(self.write_id.as_ref(), key.as_str(), Some(self.value.len()));
         let put = Put {
             condition,
             time_to_live: self.time_to_live,
             without_expiry: self.without_expiry,
-            ..Put::new(
-                key,
-                self.value,
-                self.write_id.unwrap_or_else(|| cx.core.draw_write_id()),
-            )
+            ..Put::new(key, self.value, id)
         };
         let write = Write {
             fenced: self.fenced,
@@ -266,7 +268,7 @@ impl Operation for DeleteValue {
     async fn run(self, cx: &Arc<Context<Keys>>) -> Result<((), Answer), Error> {
         let key = cx.checked(self.key)?;
         cx.checked(door::fits(cx, &key))?;
-        let id = cx.core.draw_write_id();
+        let id = cx.core.write_id(None, key.as_str(), None);
         let look = KvRequest::Get(Get::new(key.clone()));
         let delete = Delete {
             if_version: self.if_version,

@@ -57,8 +57,9 @@ impl Fetched {
         &self.value.version
     }
 
-    /// The id of the write that stored the value. Compare the id with an [error's](crate::Error::write_id) to find out
-    /// whether that write was applied. `None`: no evenkeel client wrote the value.
+    /// The id of the write that stored the value. Compare the id with an [error's](crate::Error::write_id) by
+    /// [`names_same_write`](WriteId::names_same_write), to find out whether that write was applied. `None`: no evenkeel
+    /// client wrote the value.
     pub const fn write_id(&self) -> Option<&WriteId> {
         self.value.write_id.as_ref()
     }

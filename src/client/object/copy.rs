@@ -34,6 +34,7 @@ const LEAST_RATE: u64 = 8 << 20;
 const CHANGES: usize = 4;
 
 /// A copy or a rename that has not been sent yet. Options first, then `.await`.
+#[derive(Clone)]
 #[must_use = "a call does nothing until it is awaited"]
 pub struct CopyCall {
     client: ObjectClient,
@@ -42,6 +43,8 @@ pub struct CopyCall {
     /// Whether the source is removed afterwards.
     moves: bool,
     write: Writing,
+    /// The only endpoint to which the copy may go.
+    only_to: Option<Arc<str>>,
     options: CallOptions,
 }
 
@@ -61,11 +64,19 @@ impl CopyCall {
             to,
             moves,
             write: Writing::default(),
+            only_to: None,
             options: CallOptions::default(),
         }
     }
 
     write_setters!(write);
+
+    /// Stores the copy at this endpoint, wherever the source is.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) fn only_to(mut self, endpoint: Arc<str>) -> Self {
+        self.only_to = Some(endpoint);
+        self
+    }
 
     /// Stores the copy whatever is there. Without this, the copy is a create.
     pub fn overwrite(mut self) -> Self {
@@ -86,11 +97,27 @@ impl CopyCall {
         pin: "Only this endpoint, for the source and for the copy."
     }
 
+    /// The first step alone. The second step, if there is one, is [`remove_source`](Moved::remove_source).
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) async fn first_step(self) -> Result<Moved, Error> {
+        let (_, known) = self.store().await?;
+        Ok(Moved { call: self, known })
+    }
+
     const fn operation(&self) -> &'static str {
         if self.moves { "rename" } else { "copy" }
     }
 
     async fn run(self) -> Result<Stored, Error> {
+        let (stored, known) = self.store().await?;
+        if self.moves {
+            self.remove(&known).await?;
+        }
+        Ok(stored)
+    }
+
+    /// Stores the copy, and says of which state it is.
+    async fn store(&self) -> Result<(Stored, Known), Error> {
         for _ in 0..CHANGES {
             let known = self.source().await?;
             let stored = match self.on_the_store_s_side(&known).await {
@@ -102,8 +129,7 @@ impl CopyCall {
                 Err(error)
                     if error.kind() == ErrorKind::PreconditionFailed
                         && !matches!(self.write.mode, PutMode::IfMatch(_)) => {}
-                Ok(stored) if self.moves => return self.remove(&known).await.map(|()| stored),
-                stored => return stored,
+                stored => return stored.map(|stored| (stored, known)),
             }
         }
         Err(self.refuse("the source kept changing while it was copied"))
@@ -172,7 +198,8 @@ impl CopyCall {
         let core = &self.client.core;
         let endpoint = core.engine.roster.index_of(&known.endpoint)?;
         let can_copy = core.provider(endpoint)?.capabilities().copy;
-        if !can_copy || core.plan.write_to & bit(endpoint) == 0 {
+        let is_elsewhere = self.only_to.as_ref().is_some_and(|only| *only != known.endpoint);
+        if !can_copy || is_elsewhere || core.plan.write_to & bit(endpoint) == 0 {
             return None;
         }
         let time = Duration::from_secs(known.meta.size.div_ceil(LEAST_RATE));
@@ -190,7 +217,9 @@ impl CopyCall {
 
     async fn copy(&self, cx: &Arc<Context<Objects>>, known: &Known) -> Result<Stored, Error> {
         let from: Key = cx.checked(self.from.clone())?;
-        let checks = self.writing(known).checked(cx, self.to.clone())?;
+        let checks = self
+            .writing(known)
+            .checked(cx, self.to.clone(), usize::try_from(known.meta.size).ok())?;
         let copy = Copy {
             if_match: known.tag.clone(),
             mode: checks.mode.clone(),
@@ -215,7 +244,11 @@ impl CopyCall {
             async move { download.await.map_err(BoxError::from).map(Opened) }
         });
         let call = PutStreamCall::new(&self.client, self.to.clone(), source.size(known.meta.size));
-        call.with(self.writing(known), self.options.clone()).await
+        let options = CallOptions {
+            pin: self.only_to.clone().or_else(|| self.options.pin.clone()),
+            ..self.options.clone()
+        };
+        call.with(self.writing(known), options).await
     }
 
     /// Removes the source of a rename, if it is still what was copied.
@@ -236,6 +269,24 @@ impl CopyCall {
             delete = delete.if_match(tag.clone());
         }
         delete.with_options(self.options.clone()).await
+    }
+}
+
+/// A copy that is stored, of a rename whose source is there yet.
+#[cfg(feature = "object_store")]
+pub(in crate::client) struct Moved {
+    call: CopyCall,
+    known: Known,
+}
+
+#[cfg(feature = "object_store")]
+impl Moved {
+    /// Removes the source of a rename, if it is still what was copied. Of a copy, does nothing.
+    pub(in crate::client) async fn remove_source(&self) -> Result<(), Error> {
+        match self.call.moves {
+            true => self.call.remove(&self.known).await,
+            false => Ok(()),
+        }
     }
 }
 

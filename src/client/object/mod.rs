@@ -38,6 +38,8 @@ mod copy;
 mod door;
 mod download;
 mod operations;
+#[cfg(feature = "object_store")]
+mod patience;
 mod presign;
 mod protocol;
 mod rounds;
@@ -51,10 +53,16 @@ mod writing;
 mod tests;
 
 pub use copy::CopyCall;
+#[cfg(feature = "object_store")]
+pub(in crate::client) use copy::Moved;
 pub use download::{Download, DownloadCall, Served};
 pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
+#[cfg(feature = "object_store")]
+pub(in crate::client) use patience::Patience;
 pub use presign::{PresignCall, Presigned};
 pub use protocol::Objects;
+#[cfg(feature = "object_store")]
+pub(in crate::client) use upload::Detached;
 #[cfg(feature = "files")]
 pub use upload::Spool;
 pub use upload::{PartOnItsWay, PutStreamCall, Source, SweepCall, Swept, Upload, UploadCall};
@@ -345,6 +353,18 @@ impl ObjectClient {
     /// A download of this state of the object.
     fn download(&self, key: door::Checked, tag: Option<ETag>, options: CallOptions) -> DownloadCall {
         DownloadCall::new(self, key).of_state(tag, options)
+    }
+
+    /// What all calls of this client share.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) fn core(&self) -> &Core<Objects> {
+        &self.core
+    }
+
+    /// For a call that is made again while no endpoint can take it.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) fn patience(&self) -> Patience {
+        Patience::new(self.core.clone())
     }
 
     fn call<O: Operation<Protocol = Objects>>(&self, operation: O) -> ObjectCall<O> {

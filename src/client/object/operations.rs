@@ -210,7 +210,8 @@ impl Operation for PutObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(Stored, Answer), Error> {
-        let written = self.write.checked(cx, self.key)?.put(self.body, self.fenced);
+        let checks = self.write.checked(cx, self.key, Some(self.body.len()))?;
+        let written = checks.put(self.body, self.fenced);
         let accepted = replicate::write(cx, written).await?;
         let answer = accepted.answer(cx);
         let stored = Stored {
@@ -297,7 +298,7 @@ impl Operation for DeleteObject {
         let given_by = self.if_match.as_ref().map(|tag| tag.endpoint().into());
         let delete = ObjectRequest::Delete(Delete {
             if_match: self.if_match,
-            ..Delete::new(key)
+            ..Delete::new(key.clone())
         });
         let accepted = match given_by {
             None => {
@@ -305,7 +306,7 @@ impl Operation for DeleteObject {
                     request: delete,
                     look,
                     condition: Condition::None,
-                    id: cx.core.draw_write_id(),
+                    id: cx.core.write_id(None, key.as_str(), None),
                     known_id: false,
                     removes: true,
                     fenced: self.fenced,

@@ -47,15 +47,20 @@ pub(super) struct Checks {
 }
 
 impl Writing {
+    /// `length`: the body's, if known. The write's id is bound to it.
+    ///
     /// # Errors
     /// The write would be refused, or could not be kept as the caller said.
-    pub(super) fn checked(self, cx: &Context<Objects>, key: Checked) -> Result<Checks, Error> {
+    pub(super) fn checked(self, cx: &Context<Objects>, key: Checked, length: Option<usize>) -> Result<Checks, Error> {
         let key = door::addressable(cx, key)?;
         if let PutMode::IfMatch(tag) = &self.mode {
             cx.checked(door::condition(tag))?;
         }
         let known_id = self.write_id.is_some();
-        let id = self.write_id.unwrap_or_else(|| cx.core.draw_write_id());
+        if let Some(id) = &self.write_id {
+            cx.checked(id.check())?;
+        }
+        let id = cx.core.write_id(self.write_id.as_ref(), key.as_str(), length);
         cx.checked(door::attributes(&self.attributes, &id))?;
         let (terms, terms_at) = self.terms.settled(cx)?;
         let begin = BeginUpload {
@@ -149,7 +154,7 @@ macro_rules! write_setters {
             self
         }
 
-        /// A metadata pair of your own. Names are lower-case ASCII letters, digits and `-`; values are visible ASCII.
+        /// A metadata pair of your own. Names are lower-case ASCII letters, digits, `-` and `_`; values are visible ASCII.
         pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.$($at).+.attributes.metadata.insert(name.into(), value.into());
             self
@@ -214,8 +219,25 @@ macro_rules! write_setters {
             self
         }
 
+        /// Sets all attributes, and the terms at every endpoint.
+        #[cfg(feature = "object_store")]
+        #[allow(dead_code, reason = "not every sort of write is described as a whole")]
+        pub(in crate::client) fn described(
+            mut self,
+            attributes: $crate::request::object::Attributes,
+            terms: $crate::request::object::Terms,
+        ) -> Self {
+            self.$($at).+.attributes = attributes;
+            self.$($at).+.terms.everywhere = terms;
+            self
+        }
+
         /// Sends the put under this id instead of a new one. The put then recognises what an earlier call with the
         /// same id stored. Use the id of the [error](crate::Error::write_id), or an id derived from your own request.
+        ///
+        /// An id of your own is stored as a [stamp](crate::request::Stamp) that is made of it. The stamp names this key
+        /// and the length of this body, too, where it is known beforehand: under the same id, a body of another length is
+        /// another write.
         pub fn write_id(mut self, id: $crate::request::object::WriteId) -> Self {
             self.$($at).+.write_id = Some(id);
             self

@@ -24,11 +24,13 @@ mod options;
 mod progress;
 mod record;
 mod rule;
+mod stamp;
 mod terms;
 mod timer;
 mod upload;
 mod work;
 mod write_id;
+mod writer;
 
 pub(crate) use after::After;
 pub use call::Call;
@@ -41,9 +43,11 @@ pub(crate) use progress::{Flow, Seen, Stage};
 pub use record::CallRecord;
 pub(crate) use record::{bit, members};
 pub use rule::{Again, Rule};
+pub use stamp::{Stamp, StampKind};
 pub(crate) use timer::{Own, Timer};
 pub use work::Work;
 pub use write_id::WriteId;
+pub(crate) use writer::Writer;
 
 /// The kind of a call's work. Health is kept per endpoint *and* class, because reads heal before writes (S3, 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -151,8 +151,9 @@ pub struct Attributes {
     pub content_encoding: Option<String>,
     /// `Content-Language`.
     pub content_language: Option<String>,
-    /// The user's own pairs. Names are lower-case ASCII letters, digits and `-`, and do not start with `evenkeel-`.
-    /// Values are visible ASCII, with blanks only inside. At most 2,048 bytes in all (S3's limit).
+    /// The user's own pairs. Names are lower-case ASCII letters, digits, `-` and `_`, and do not start with
+    /// `evenkeel-`. Values are visible ASCII, with blanks only inside. At most 2,048 bytes in all (S3's limit); the
+    /// write id takes 69 of them. Some proxies before a server drop headers with `_`.
     pub metadata: BTreeMap<String, String>,
 }
 

@@ -49,7 +49,8 @@ pub enum ProviderErrorKind {
     /// A create met a conflict, and the answer does not say with what: the object may exist, be the call's own, or be
     /// missing.
     Conflict,
-    /// No such upload: it was completed, given up, or never begun.
+    /// No such upload: it was completed, given up, or never begun. Or its store will not complete it any more, so that it
+    /// must be made again.
     UploadGone,
     /// No such bucket, or another fault of configuration or request.
     Invalid,

@@ -1,13 +1,13 @@
 use super::{
     error::{self, failed},
-    etag,
+    etag, metadata,
 };
 use crate::{
     provider::{
         ProviderError, percent,
         refusal::{Asked, unreadable_listing, wrong},
     },
-    request::object::{List, ListEntry, ListPage, ObjectMeta},
+    request::object::{List, ListEntry, ListPage, ObjectMeta, WriteId},
     verdict::table::Symptom,
 };
 use async_trait::async_trait;
@@ -19,10 +19,13 @@ use azure_core::{
     },
     time::parse_rfc7231,
 };
-use azure_storage_blob::{BlobContainerClient, models::BlobContainerClientListBlobsOptions};
+use azure_storage_blob::{
+    BlobContainerClient,
+    models::{BlobContainerClientListBlobsOptions, ListBlobsIncludeItem},
+};
 use futures_util::StreamExt as _;
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// The most that Azure gives in one page.
 const PAGE: usize = 5000;
@@ -72,6 +75,8 @@ enum Entry {
 struct Blob {
     name: Name,
     properties: Properties,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +115,8 @@ pub(super) async fn page(container: &BlobContainerClient, list: &List) -> Result
     let options = BlobContainerClientListBlobsOptions {
         prefix: (!list.prefix.is_empty()).then(|| list.prefix.clone()),
         marker: list.continuation.clone(),
+        // The write ids.
+        include: Some(vec![ListBlobsIncludeItem::Metadata]),
         maxresults: list.limit.map(|limit| limit.min(PAGE) as i32),
         method_options: PagerOptions {
             context,
@@ -153,7 +160,9 @@ fn entry(entry: Entry) -> Option<ListEntry> {
         Entry::Blob(blob) => {
             let properties = blob.properties;
             let written = properties.last_modified.as_deref().map(parse_rfc7231);
+            let id = metadata::received(blob.metadata).find(|(name, _)| name == WriteId::METADATA_KEY);
             ListEntry::Object(ObjectMeta {
+                write_id: id.map(|(_, id)| WriteId::new(id)),
                 // In listings Azure leaves out the quotes.
                 etag: properties.etag.map(|tag| etag(&quoted(&tag))),
                 last_modified: written.and_then(Result::ok).map(Into::into),

@@ -26,7 +26,32 @@
 //! [`read_only`](crate::Endpoint::read_only). Then the stack asks the secondary when the primary is in trouble. The
 //! secondary's answers are marked possibly stale, and its *not found* has no vote.
 //!
+//! # Uploads
+//! Azure has no uploads: a blob has blocks that are not committed yet, and one request commits them
+//! ([`put_part`](super::ObjectProvider::put_part) is Put Block, `complete_upload` is Put Block List).
+//! - To begin an upload sends nothing. The upload's name is 96 random bits, which the names of its blocks begin with,
+//!   and the encryption scope, which each block must name. Blocks of other uploads are never committed.
+//! - The completion carries attributes, tier, tags, write id and condition, and names uncommitted blocks alone. A
+//!   completion that is sent again thus never writes twice.
+//! - **Any other write of the blob discards the blocks**, a put as well as a completion. The completion then fails with
+//!   [`UploadGone`](super::ProviderErrorKind::UploadGone), as does one that an earlier attempt has completed: the write
+//!   id of the blob tells which. Of two uploads of one key, the first completion wins. (Azurite keeps the blocks at a
+//!   put, and discards them at a completion.)
+//! - **Nothing can give an upload up.** Azure drops uncommitted blocks by itself, a week after the blob's last block.
+//!   Until then they are paid for. `abort_upload` therefore sends nothing, and an upload that was given up could still
+//!   be completed. `list_uploads` is always empty: nothing would come of a sweep.
+//! - All uncommitted blocks of a blob have names of one length. The adapter's have 16 bytes, as those of Microsoft's
+//!   SDK for Rust. While blocks of another length lie at the blob, Azure refuses a part as invalid.
+//! - An empty part is not sent, because Azure has no empty blocks. An upload of nothing but empty parts is a put.
+//!
+//! # Presigned URLs
+//! With [`Credential::SharedKey`] the adapter signs a service SAS for one blob. A SAS in the container's URL would be
+//! given away, and a token cannot sign, so other credentials have no presigned URLs. A `PUT` must carry the header
+//! `x-ms-blob-type` that comes with the URL. Whoever has the URL can send any content type and metadata, and can add
+//! blocks; the blob has no write id. There is no longest time; changing the account's key ends all URLs.
+//!
 //! # What the adapter ensures
+//! - A listing shows the blobs' write ids.
 //! - A create is `If-None-Match: *`. Azure refuses it with 409 `BlobAlreadyExists` (S3 and GCS: 412). Both are
 //!   [`AlreadyExists`](super::ProviderErrorKind::AlreadyExists). Every write has a tag of its own.
 //! - A body is one request (`Put Blob`, at most 5,000 MiB), and so one attempt with one answer.
@@ -34,15 +59,19 @@
 //!   and a part that does not say which part it is, are no blob.
 //! - A success without a body, of a delete or a warm-up, must carry Azure's `x-ms-request-id`.
 //! - The adapter leaves out a header beside the body that it cannot read.
-//! - Azure's metadata names are C# identifiers, which have no `-`. The adapter sends `-` as `_`. Names of
-//!   [`Attributes`](crate::request::object::Attributes) cannot contain `_`, so the way back is exact. A name that
-//!   begins with a digit has no such form, and the adapter refuses it as unsupported. In blobs that others wrote, `_`
-//!   is shown as `-`.
+//! - Azure's metadata names are C# identifiers, which have no `-`. The adapter sends `-` as `_`. A name that has a `_`
+//!   of its own, or begins with a digit, is spelled: behind `evenkeel_name_`, `_` is `_u` and `-` is `_d`. The way back
+//!   is exact. In blobs that others wrote, `_` is shown as `-`.
+//! - Content disposition, encoding and language are the blob's properties. A body is never unpacked, whatever its
+//!   encoding.
 //! - A put's [`Terms`] are Azure's access tiers, index tags and encryption scopes. The adapter refuses a class or key
 //!   of another provider. Tried against Azurite, which takes tiers and tags and ignores scopes.
 //! - Neither `Debug` nor an error shows a key, a signature or a credential.
 //!
 //! # What the adapter cannot ensure
+//! - It copies nothing on Azure's side. `Copy Blob` carries the source's content type and other properties along,
+//!   against the contract of a copy. `Put Blob From URL` does not, but reads its source by an address with an
+//!   authorisation of its own, and there is no server to try it at.
 //! - A kept connection may have been dropped by a proxy on the way. Its failure counts as a fault of the endpoint,
 //!   because reqwest does not show that the connection was old. Azure speaks HTTP/1.1, where the client closes the
 //!   connection of a request that is given up. If a gateway before Azure speaks HTTP/2, the client goes on using a
@@ -61,16 +90,18 @@
 mod error;
 mod listing;
 mod metadata;
+mod presign;
 mod read;
 mod readable;
 mod sending;
 mod shared_key;
 mod terms;
+mod upload;
 
 pub use shared_key::SharedKey;
 
 use super::{
-    ObjectProvider, ProviderError, ProviderErrorKind,
+    Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_condition, check_match, check_range},
     names,
     part::located,
@@ -81,7 +112,9 @@ use crate::{
     request::{
         Key,
         object::{
-            ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+            AbortUpload, BeginUpload, ByteRange, CompleteUpload, Delete, ETag, Get, Head, List, ListPage, ListUploads,
+            Object, ObjectMeta, PartTag, Presign, PresignedUrl, Put, PutAnswer, PutMode, PutPart, Terms, UploadId,
+            UploadPage,
         },
     },
     verdict::table::Symptom,
@@ -117,6 +150,8 @@ pub struct AzureBlob {
     container: Arc<BlobContainerClient>,
     name: Arc<str>,
     defaults: Arc<Terms>,
+    /// What signs presigned URLs.
+    signer: Option<SharedKey>,
 }
 
 /// How requests are authorised.
@@ -189,19 +224,24 @@ impl AzureBlob {
             let http = reqwest::Client::builder()
                 .connect_timeout(Self::CONNECT_TIMEOUT)
                 .redirect(reqwest::redirect::Policy::none())
+                // A body stays as it is stored, also where another crate gives reqwest these features.
+                .no_gzip()
+                .no_brotli()
+                .no_zstd()
+                .no_deflate()
                 .build();
             let http = http.map_err(|error| azure_core::Error::new(azure_core::error::ErrorKind::Other, error))?;
             client.transport = Some(Transport::new(Arc::new(http)));
         }
         client.per_call_policies.push(Arc::new(listing::AddDelimiter));
         client.per_call_policies.push(Arc::new(readable::Readable::default()));
-        let token = match credential {
-            Credential::InTheUrl => None,
+        let (token, signer) = match credential {
+            Credential::InTheUrl => (None, None),
             Credential::SharedKey(key) => {
-                client.per_try_policies.push(Arc::new(key));
-                None
+                client.per_try_policies.push(Arc::new(key.clone()));
+                (None, Some(key))
             }
-            Credential::Token(token) => Some(token),
+            Credential::Token(token) => (Some(token), None),
         };
         client.per_try_policies.push(Arc::new(sending::Sending));
         let name: Arc<str> = container
@@ -220,6 +260,7 @@ impl AzureBlob {
             name,
             container: Arc::new(made),
             defaults: Arc::default(),
+            signer,
         })
     }
 
@@ -313,16 +354,22 @@ impl ObjectProvider for AzureBlob {
         check(&put)?;
         let terms = put.terms.over(&self.defaults);
         terms::check(&terms)?;
+        let said = terms::Said::of(&terms);
         let mut options = BlobClientUploadOptions {
             blob_content_type: put.attributes.content_type.clone(),
             blob_cache_control: put.attributes.cache_control.clone(),
-            metadata: Some(metadata::sent(&put.attributes, put.write_id.as_ref())?),
+            blob_content_disposition: put.attributes.content_disposition.clone(),
+            blob_content_encoding: put.attributes.content_encoding.clone(),
+            blob_content_language: put.attributes.content_language.clone(),
+            metadata: Some(metadata::sent(&put.attributes, put.write_id.as_ref())),
+            tier: said.tier,
+            blob_tags_string: said.tags,
+            encryption_scope: said.scope,
             parallel: NonZero::new(1),
             partition_size: Some(PUT_BLOB),
             method_options: readable::telling(&put.progress),
             ..BlobClientUploadOptions::default()
         };
-        terms::apply(&terms, &mut options);
         if put.body.len() as u64 > PUT_BLOB.get() {
             return Err(ProviderError::unsupported(
                 "a blob of more than 5,000 MiB takes more than one request",
@@ -390,6 +437,39 @@ impl ObjectProvider for AzureBlob {
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         listing::page(&self.container, &list).await
+    }
+
+    /// Sends nothing: see the module.
+    async fn begin_upload(&self, begin: BeginUpload) -> Result<UploadId, ProviderError> {
+        self.begin(&begin)
+    }
+
+    async fn put_part(&self, part: PutPart) -> Result<PartTag, ProviderError> {
+        self.block(part).await
+    }
+
+    async fn complete_upload(&self, complete: CompleteUpload) -> Result<PutAnswer, ProviderError> {
+        self.commit(complete).await
+    }
+
+    /// Sends nothing, as Azure has no such request: see the module.
+    async fn abort_upload(&self, abort: AbortUpload) -> Result<(), ProviderError> {
+        names::azure(&abort.key)
+    }
+
+    /// Sends nothing, and is always empty: see the module.
+    async fn list_uploads(&self, _list: ListUploads) -> Result<UploadPage, ProviderError> {
+        Ok(UploadPage::default())
+    }
+
+    async fn presign(&self, presign: Presign) -> Result<PresignedUrl, ProviderError> {
+        self.signed(&presign)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let all = Capabilities::all(Capability::Kept).with_parts(upload::RULE);
+        let all = all.with_listed_ids();
+        if self.signer.is_some() { all.with_presign() } else { all }
     }
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {

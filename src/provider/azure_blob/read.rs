@@ -27,16 +27,14 @@ pub(super) fn meta(
     let tag = known.etag().map_err(nonsense)?;
     let tag = tag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
     let size = known.content_length().map_err(nonsense)?;
-    let (content_type, cache_control) = (
-        known.content_type().map_err(nonsense)?,
-        known.cache_control().map_err(nonsense)?,
-    );
     let pairs = metadata::received(known.metadata().map_err(nonsense)?);
     let (attributes, write_id) = received(Attributes {
-        content_type,
-        cache_control,
+        content_type: known.content_type().map_err(nonsense)?,
+        cache_control: known.cache_control().map_err(nonsense)?,
+        content_disposition: known.content_disposition().map_err(nonsense)?,
+        content_encoding: known.content_encoding().map_err(nonsense)?,
+        content_language: known.content_language().map_err(nonsense)?,
         metadata: pairs.collect(),
-        ..Attributes::default()
     });
     Ok(ObjectMeta {
         etag: Some(etag(tag.as_ref())),
@@ -81,8 +79,10 @@ pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<O
     let (attributes, write_id) = received(Attributes {
         content_type: properties.content_type,
         cache_control: properties.cache_control,
+        content_disposition: properties.content_disposition,
+        content_encoding: properties.content_encoding,
+        content_language: properties.content_language,
         metadata: metadata::received(properties.metadata).collect(),
-        ..Attributes::default()
     });
     let meta = ObjectMeta {
         etag: Some(etag(tag.as_ref())),

@@ -44,12 +44,15 @@ pub(super) struct Readable {
     told: AtomicBool,
 }
 
-const NEEDED: [&str; 7] = [
+const NEEDED: [&str; 10] = [
     "etag",
     "content-length",
     "content-range",
     "content-type",
     "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
     "last-modified",
     "x-ms-request-id",
 ];

@@ -28,6 +28,14 @@ impl SharedKey {
         }
     }
 
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+
+    pub(super) fn sign(&self, text: &str) -> azure_core::Result<String> {
+        hmac_sha256(text, &self.key)
+    }
+
     /// The text to sign: method, standard headers, Azure's headers, account and path, query.
     fn string_to_sign(&self, request: &Request) -> String {
         let headers: BTreeMap<String, &str> = request
@@ -49,10 +57,14 @@ impl SharedKey {
             "if-unmodified-since",
             "range",
         ] {
-            let value = headers.get(name).copied().unwrap_or_default();
-            let none = name == "content-length" && value == "0";
             text += "\n";
-            text += if none { "" } else { value };
+            // The transport sends the length, also where the SDK leaves it out. No length is signed as none.
+            let length = (name == "content-length").then(|| request.body().len()).flatten();
+            match length {
+                Some(0) => {}
+                Some(length) => text += &length.to_string(),
+                None => text += headers.get(name).copied().unwrap_or_default(),
+            }
         }
         let mut own: Vec<_> = headers.iter().filter(|(name, _)| name.starts_with("x-ms-")).collect();
         own.sort_by_cached_key(|(name, _)| collated(name));
@@ -84,7 +96,7 @@ impl Policy for SharedKey {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
         let now = to_rfc7231(&OffsetDateTime::from(clock::wall()));
         request.insert_header("x-ms-date", now);
-        let signature = hmac_sha256(&self.string_to_sign(request), &self.key)?;
+        let signature = self.sign(&self.string_to_sign(request))?;
         request.insert_header("authorization", format!("SharedKey {}:{signature}", self.account));
         next[0].send(ctx, request, &next[1..]).await
     }
@@ -118,6 +130,17 @@ mod tests {
             SharedKey::new("account", "a2V5").string_to_sign(&request),
             "PUT\n\n\n\n\n\n\n\n\n*\n\n\nx-ms-meta-a_b:1\nx-ms-meta-a2:2\nx-ms-version:2021-12-02\n\
              /account/c\ncomp:list\ninclude:a,b\nrestype:container"
+        );
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_signed_without_its_header() {
+        let url = Url::parse("https://account.blob.core.windows.net/c/b?comp=blocklist").unwrap();
+        let mut request = Request::new(url, Method::Put);
+        request.set_body("twelve bytes");
+        assert_eq!(
+            SharedKey::new("account", "a2V5").string_to_sign(&request),
+            "PUT\n\n\n12\n\n\n\n\n\n\n\n\n/account/c/b\ncomp:blocklist"
         );
     }
 

@@ -2,7 +2,7 @@ use crate::{
     provider::{ProviderError, check_terms, terms::query},
     request::object::{Encryption, Terms},
 };
-use azure_storage_blob::models::{AccessTier, BlobClientUploadOptions};
+use azure_storage_blob::models::AccessTier;
 
 /// Checks that Azure has words for these terms, and says why not.
 pub(super) fn check(terms: &Terms) -> Result<(), ProviderError> {
@@ -36,14 +36,25 @@ pub(super) fn check(terms: &Terms) -> Result<(), ProviderError> {
     Ok(())
 }
 
-pub(super) fn apply(terms: &Terms, options: &mut BlobClientUploadOptions<'_>) {
-    options.tier = terms.storage_class.as_deref().map(tier);
-    options.blob_tags_string = query(terms);
-    // With `Encryption::Store` there is nothing to be said: Azure encrypts whatever it is sent.
-    options.encryption_scope = match &terms.encryption {
-        Some(Encryption::Kms { key }) => key.clone(),
-        _ => None,
-    };
+/// The terms in Azure's words.
+pub(super) struct Said {
+    pub(super) tier: Option<AccessTier>,
+    pub(super) tags: Option<String>,
+    pub(super) scope: Option<String>,
+}
+
+impl Said {
+    pub(super) fn of(terms: &Terms) -> Self {
+        Self {
+            tier: terms.storage_class.as_deref().map(tier),
+            tags: query(terms),
+            // With `Encryption::Store` there is nothing to be said: Azure encrypts whatever it is sent.
+            scope: match &terms.encryption {
+                Some(Encryption::Kms { key }) => key.clone(),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// Azure's tier of this name. A tier that the SDK does not know is sent as it is.
@@ -61,7 +72,7 @@ fn is_tier(class: &str) -> bool {
     first && bytes.len() > 0 && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
-fn is_scope(name: &str) -> bool {
+pub(super) fn is_scope(name: &str) -> bool {
     (3..=63).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 

@@ -2,7 +2,7 @@ use crate::request::object::{Attributes, Terms, WriteId};
 use object_store::{Attribute, TagSet};
 use std::borrow::Cow;
 
-pub(super) fn sent(given: &Attributes, terms: &Terms, id: Option<&WriteId>) -> object_store::Attributes {
+pub(crate) fn sent(given: &Attributes, terms: &Terms, id: Option<&WriteId>) -> object_store::Attributes {
     let mut attributes = object_store::Attributes::new();
     let values = [
         (Attribute::ContentType, &given.content_type),

@@ -52,6 +52,14 @@ fn unlisted(error: &Error) -> Option<ProviderError> {
     is_no_xml.then(|| unreadable_listing(None))
 }
 
+/// Whether the store itself says that there is no such upload: by S3's code, which Google has, too, or in the words of
+/// `InMemory`.
+pub(super) fn is_gone(error: &Error) -> bool {
+    let code = refusal(error).and_then(|(_, finding)| finding.detail.code);
+    let in_words = || chain::chain(error).any(|error| error.to_string().starts_with("MultipartUpload not found: "));
+    code.as_deref() == Some("NoSuchUpload") || in_words()
+}
+
 /// Whether a server answered 404, whatever else it said.
 pub(super) fn is_http_404(error: &Error) -> bool {
     status(error) == Some(404)

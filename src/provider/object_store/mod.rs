@@ -44,7 +44,7 @@
 //! # What the adapter ensures
 //! - Creates, If-Match and attributes are the store's own. The adapter refuses as unsupported what the store says it
 //!   does not have (`NotImplemented`, `NotSupported`).
-//! - Content type, cache control and metadata round-trip, or the put is refused. A store that takes no attributes at
+//! - Attributes round-trip, or the put is refused. A store that takes no attributes at
 //!   all (`LocalFileSystem`) needs [`GenericStore::without_write_ids`]. Otherwise every put of an `ObjectClient` is
 //!   refused.
 //! - The adapter refuses tags and storage class of a put if `object_store` would not pass them on. The store's `Debug`
@@ -55,6 +55,19 @@
 //!   empty listing is checked, too. Each check costs one request.
 //! - **Foreign keys**: with `NoRedirects` they are listed as they are. They cannot be named here: see below.
 //! - No key is in an error: `object_store`'s own words quote the URL, so they are read and not shown.
+//!
+//! # Uploads
+//! [`GenericStore::with_parts`] takes objects in parts. Attributes, write id, tags and storage class are sent when an
+//! upload begins. `object_store` has less than the stores themselves:
+//! - No upload is completed on a condition: a create or an If-Match is refused. Under
+//!   [`write_once`](crate::Replication::write_once) such an endpoint therefore takes no uploads.
+//! - Uploads are not listed, so that nobody can sweep those of a process that died. Give the bucket a lifecycle rule.
+//! - Numbers of parts go up from 1 without a gap, and all parts but the last have the same length.
+//! - The progress of a part is not reported: a part is best short enough for the limit of an attempt.
+//!
+//! The adapter copies nothing on the store's side, because `object_store` gives the copy the attributes of the source,
+//! and its write id with them. It does not presign: `Signer` does not show behind an `Arc<dyn ObjectStore>` either, and
+//! the adapters of the providers presign.
 //!
 //! # What the adapter cannot ensure
 //! - A kept connection may have been dropped by a proxy on the way. Its failure counts as a fault of the endpoint,
@@ -91,6 +104,7 @@ mod listing;
 mod proof;
 #[cfg(feature = "object_store_http")]
 mod transport;
+mod upload;
 
 #[cfg(feature = "object_store_http")]
 pub use transport::NoRedirects;
@@ -106,16 +120,19 @@ use crate::{
     request::{
         Key,
         object::{
-            ByteRange, Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms,
+            AbortUpload, BeginUpload, ByteRange, CompleteUpload, Delete, ETag, Get, Head, List, ListPage, ListUploads,
+            Object, ObjectMeta, PartTag, Put, PutAnswer, PutMode, PutPart, Terms, UploadId, UploadPage,
         },
     },
     verdict::table::Symptom,
 };
+pub(crate) use attributes::sent as attributes_sent;
 use attributes::{received, sent, tags};
 use error::failed;
 use futures_util::StreamExt as _;
 use object_store::{
-    GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, PutOptions, UpdateVersion, path::Path,
+    GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, PutOptions, UpdateVersion,
+    multipart::MultipartStore, path::Path,
 };
 use proof::{NOWHERE, Transport};
 use std::{
@@ -131,6 +148,7 @@ use std::{
 #[derive(Clone)]
 pub struct GenericStore {
     store: Arc<dyn ObjectStore>,
+    parts: Option<Arc<dyn MultipartStore>>,
     write_ids: bool,
     versions: bool,
     untagged: bool,
@@ -169,6 +187,7 @@ impl GenericStore {
             _ => Ok(Self {
                 versions: shown.contains("GoogleCloudStorage"),
                 store,
+                parts: None,
                 write_ids: true,
                 untagged: false,
                 in_order: false,
@@ -179,6 +198,34 @@ impl GenericStore {
                 names: Names::by(&shown),
             }),
         }
+    }
+
+    /// An endpoint of this store, which also takes objects in parts. The trait for that, `MultipartStore`, does not
+    /// show behind an `Arc<dyn ObjectStore>`. `AmazonS3`, `GoogleCloudStorage` and `InMemory` have it, and so have a
+    /// `PrefixStore` and a `ThrottledStore` around them. See the module for what these uploads can and cannot do.
+    ///
+    /// `MicrosoftAzure` has the trait, too, but its uploads take no attributes and cannot be given up: with it this is
+    /// as [`new`](Self::new).
+    ///
+    /// ```
+    /// use evenkeel::provider::{GenericStore, ObjectProvider};
+    /// use object_store::memory::InMemory;
+    /// use std::sync::Arc;
+    ///
+    /// let store = GenericStore::with_parts(Arc::new(InMemory::new())).unwrap().trusting_transport();
+    /// assert!(store.capabilities().parts.is_some());
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_parts<S: ObjectStore + MultipartStore>(store: Arc<S>) -> Result<Self, Unfit> {
+        let is_azures = format!("{store:?}").contains("MicrosoftAzure {");
+        let mut made = Self::new(store.clone())?;
+        if !is_azures {
+            made.conditions = made.conditions.with_parts(upload::RULE);
+            made.parts = Some(store);
+        }
+        Ok(made)
     }
 
     /// Accepts a store whose transport is not [`NoRedirects`]. Without this, every request to such a store is refused.
@@ -238,7 +285,11 @@ impl GenericStore {
     /// call, and `LocalFileSystem` with creates: files have no If-Match.
     #[must_use]
     pub fn trusting_conditions(mut self) -> Self {
-        self.conditions = puts(Capability::Kept);
+        let parts = self.conditions.parts;
+        self.conditions = Capabilities {
+            parts,
+            ..puts(Capability::Kept)
+        };
         self
     }
 
@@ -353,10 +404,11 @@ fn conditions(shown: &str) -> Capabilities {
     }
 }
 
-/// The same for both conditions of a put. `object_store` has no conditional delete.
+/// The same for both conditions of a put. `object_store` has no conditional delete, and no conditional completion.
 const fn puts(capability: Capability) -> Capabilities {
     let mut of_puts = Capabilities::all(capability);
     of_puts.delete_if_match = Capability::Lacking;
+    of_puts.complete_if = Capability::Lacking;
     of_puts
 }
 
@@ -538,6 +590,27 @@ impl ObjectProvider for GenericStore {
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         self.admitted()?;
         listing::page(self, &list).await
+    }
+
+    async fn begin_upload(&self, begin: BeginUpload) -> Result<UploadId, ProviderError> {
+        self.begin(begin).await
+    }
+
+    async fn put_part(&self, part: PutPart) -> Result<PartTag, ProviderError> {
+        self.part(part).await
+    }
+
+    async fn complete_upload(&self, complete: CompleteUpload) -> Result<PutAnswer, ProviderError> {
+        self.complete(complete).await
+    }
+
+    async fn abort_upload(&self, abort: AbortUpload) -> Result<(), ProviderError> {
+        self.abort(abort).await
+    }
+
+    /// Refuses: see the module.
+    async fn list_uploads(&self, _list: ListUploads) -> Result<UploadPage, ProviderError> {
+        Err(ProviderError::unsupported("object_store does not list uploads"))
     }
 
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {

@@ -1,11 +1,11 @@
 use crate::{
     provider::{
-        ProviderError,
+        ProviderError, ProviderErrorKind,
         aws::with_cause,
         refusal::{Asked, refused},
         span::record,
     },
-    verdict::{Finding, table},
+    verdict::{Finding, Outcome, Verdict, table},
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Headers;
@@ -40,6 +40,36 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     refused_with(asked, error, false)
+}
+
+/// The SDK's error as an evenkeel error, of a request that takes the store long. The store then sends its 200 before it
+/// knows how the request ends, so that a code in the body counts as with a status of its own.
+pub(super) fn failed_late<E>(asked: Asked, error: &SdkError<E>) -> ProviderError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    /// Any status of a failure: a known code says more.
+    const FAILED: u16 = 500;
+    let is_late = error.raw_response().is_some_and(|answer| answer.status().is_success());
+    match error.code().filter(|code| table::row_for_code(code).is_some()) {
+        Some(code) if is_late => {
+            let id = crate::provider::aws::finding(error).detail.request_id;
+            record(id.as_deref());
+            let finding = Finding::refusal(FAILED, Some(code), error.message()).with_request_id(id.as_deref());
+            refused(asked, finding, Some(FAILED))
+        }
+        _ => failed(asked, error),
+    }
+}
+
+/// The same refusal, called something else: the request says what it means.
+pub(super) fn called(kind: ProviderErrorKind, refused: &ProviderError) -> ProviderError {
+    let outcome = Outcome {
+        verdict: Verdict::Answer,
+        ..refused.outcome()
+    };
+    let detail = refused.detail().clone();
+    ProviderError::found(kind, Finding { outcome, detail })
 }
 
 /// A 404 without a body. A store answers so only to a HEAD.

@@ -39,6 +39,29 @@
 //!   pool is taken for old. Or two requests were given up, and no connection has answered since the first one, which is
 //!   a quarter of a second ago or more: the pool would reuse a silent HTTP/2 connection for ever.
 //!
+//! # Uploads, copies, presigned URLs
+//! - S3 fixes attributes, the write id and terms when an upload begins.
+//! - The adapter sends the condition of a completion (`If-None-Match`, `If-Match`) unless the store is known to lack
+//!   conditions. Amazon S3 keeps it. Elsewhere [`Capabilities::complete_if`] is unknown until
+//!   [`verify`](crate::ObjectClient::verify) has asked, and **a store that ignores the condition overwrites silently**.
+//! - [`ProviderErrorKind::UploadGone`] has two causes. The store's own code says that there is no such upload
+//!   (`NoSuchUpload`; a gateway's `404` is faulty). Or a completion met another conditional write
+//!   (`ConditionalRequestConflict`): nothing was done, but S3 then wants the whole upload made again. Abort the old one:
+//!   S3's documents do not say that it is gone. (The same code refuses a put only for the moment.)
+//! - An upload whose begin lost its answer stays behind at the store, invisible: the adapter never repeats a begin. It
+//!   repeats parts, and completions, over a new connection where a pooled connection was dead.
+//! - S3 sends the 200 of a completion or a copy before the store knows how the request ends. An error in that 200 is an
+//!   error: by its code if the code is known, else [`Verdict::Faulty`]. So is a 200 without an ETag.
+//! - An abort whose answer carries no mark is confirmed by a request for the upload's parts.
+//! - A copy replaces all metadata and tags of the source, and has at most 5 GiB. A store that does not know
+//!   `x-amz-tagging-directive` may refuse copies as unsupported. The adapter refuses copies on a condition (of the source
+//!   or of the copy), unless the store keeps all conditions (Amazon S3 since 2025, [`S3::trusting_all_conditions`]): a
+//!   store that ignored one would copy another state, or overwrite. A client then copies through itself. A refusal does
+//!   not say whether the source or the copy is meant: where both are possible, a HEAD tells.
+//! - A presigned URL is valid for one second to seven days, but never longer than the credentials that signed it:
+//!   temporary credentials take their URLs with them when they expire, often within the hour. A `PUT` carries the
+//!   defaults of [`S3::with_put_defaults`] as headers, has no condition and no write id.
+//!
 //! # What the adapter cannot ensure
 //! - **Create on a store that ignores `If-None-Match` is a silent overwrite.** Some S3-compatible stores ignore the
 //!   header and answer 200. For a store that is known to ignore it, use [`S3::without_conditional_put`]; for a store
@@ -69,17 +92,20 @@
 //! [`Verdict::Faulty`]: crate::verdict::Verdict
 //! [`Attributes`]: crate::request::object::Attributes
 
+mod copy;
 mod error;
 mod listing;
 pub mod preset;
+mod presign;
 mod proof;
 mod read;
 mod readable;
 mod sending;
 mod terms;
+mod upload;
 
 use super::{
-    Capabilities, Capability, Conditional, ObjectProvider, ProviderError, ProviderErrorKind,
+    Capabilities, Capability, Conditional, ObjectProvider, PartRule, ProviderError, ProviderErrorKind,
     attributes::{check, check_condition, check_match, check_range},
     aws::{
         CONNECT_TIMEOUT, Discreet, Repeats, again, connecting_bounded,
@@ -95,7 +121,9 @@ use crate::{
     request::{
         Key,
         object::{
-            Delete, ETag, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode, Terms, WriteId,
+            AbortUpload, Attributes, BeginUpload, CompleteUpload, Copy, Delete, ETag, Get, Head, List, ListPage,
+            ListUploads, Object, ObjectMeta, PartTag, Presign, PresignedUrl, Put, PutAnswer, PutMode, PutPart, Terms,
+            UploadId, UploadPage, WriteId,
         },
     },
 };
@@ -179,8 +207,9 @@ impl S3 {
         self
     }
 
-    /// For a store that ignores `If-None-Match` and `If-Match`. The adapter refuses creates, conditional overwrites and
-    /// conditional deletes as unsupported before anything is sent, so that none of them overwrites or removes silently.
+    /// For a store that ignores `If-None-Match` and `If-Match`. The adapter refuses creates, conditional overwrites,
+    /// conditional deletes, and conditions on uploads and copies as unsupported before anything is sent, so that none of
+    /// them overwrites or removes silently.
     /// The adapter knows Google's XML interface and Alibaba's S3-compatible interface as such stores; see [`preset`].
     #[must_use]
     pub const fn without_conditional_put(mut self) -> Self {
@@ -194,18 +223,30 @@ impl S3 {
     /// [`require_verified`](crate::client::object::ObjectClientBuilder::require_verified) is satisfied. Amazon S3 is
     /// trusted without this. **If the store ignores conditions after all, a create overwrites silently.**
     ///
-    /// This says nothing of `If-Match` on deletes, which some stores ignore although they keep to the others.
+    /// This says nothing of `If-Match` on deletes, nor of conditions on the completion of uploads and on copies, which
+    /// some stores ignore although they keep to the others. See [`S3::trusting_all_conditions`].
     #[must_use]
     pub const fn trusting_conditions(mut self) -> Self {
         let mut trusted = Capabilities::all(Capability::Kept);
         trusted.delete_if_match = Capability::Unknown;
+        trusted.complete_if = Capability::Unknown;
         self.stated = Some(trusted);
         self
     }
 
+    /// For a store that is known to keep to conditions wherever Amazon S3 does: on puts, on deletes, when an upload is
+    /// completed, and on copies. The checks of `testing::uploads` (feature `testing`) and `testing::objects` show
+    /// whether it does. Amazon S3 is trusted without this. **If the store ignores a condition after all, the write
+    /// overwrites silently.**
+    #[must_use]
+    pub const fn trusting_all_conditions(mut self) -> Self {
+        self.stated = Some(Capabilities::all(Capability::Kept));
+        self
+    }
+
     /// For a store whose create is a header of its own: `x-oss-forbid-overwrite` (Alibaba), `x-ibm-forbid-overwrite`
-    /// (IBM). The adapter sends this header as `true` in place of `If-None-Match: *`. It refuses conditional overwrites
-    /// and deletes as unsupported.
+    /// (IBM). The adapter sends this header as `true` in place of `If-None-Match: *` with puts. It refuses conditional
+    /// overwrites and deletes, and conditions on uploads and copies, as unsupported.
     ///
     /// Both providers say that the header has **no effect on a bucket with versioning**, enabled or suspended: there a
     /// create overwrites. Whether Alibaba's S3-compatible interface honours the header is not documented and was not
@@ -219,7 +260,8 @@ impl S3 {
         self
     }
 
-    /// Sets defaults for every put: storage class, encryption, tags. The put's own terms take precedence. What a
+    /// Sets defaults for every put, upload and copy: storage class, encryption, tags. The write's own terms take
+    /// precedence. What a
     /// bucket's policy demands of each put belongs here: probes and [`verify`](crate::ObjectClient::verify) carry
     /// nothing else.
     ///
@@ -306,30 +348,14 @@ impl ObjectProvider for S3 {
             PutMode::Overwrite => {}
         }
         let create_header = self.create_header.clone().filter(|_| put.mode == PutMode::Create);
-        let asked = match &put.mode {
-            PutMode::Create => Asked::Create,
-            PutMode::Overwrite => Asked::Overwrite,
-            PutMode::IfMatch(_) => Asked::IfMatch,
-        };
         let ask = || {
-            let attributes = &put.attributes;
-            let pairs = attributes.metadata.iter();
-            let pairs = pairs.map(|(name, value)| (name.clone(), value.clone()));
-            let id = put.write_id.iter();
-            let id = id.map(|id| (WriteId::METADATA_KEY.to_owned(), id.as_str().to_owned()));
             let request = self
                 .client
                 .put_object()
                 .bucket(&*self.bucket)
                 .key(put.key.as_str())
-                .set_content_type(attributes.content_type.clone())
-                .set_cache_control(attributes.cache_control.clone())
-                .set_content_disposition(attributes.content_disposition.clone())
-                .set_content_encoding(attributes.content_encoding.clone())
-                .set_content_language(attributes.content_language.clone())
-                .set_metadata(Some(pairs.chain(id).collect()))
                 .body(ByteStream::from(put.body.clone()));
-            let request = terms::apply(&terms, request);
+            let request = terms::described!(request, &put.attributes, put.write_id.as_ref(), &terms);
             let request = match &put.mode {
                 PutMode::Create if create_header.is_none() => request.if_none_match("*"),
                 PutMode::Create | PutMode::Overwrite => request,
@@ -346,13 +372,8 @@ impl ObjectProvider for S3 {
             }
             request.send()
         };
-        // By its id a write recognises what it has stored itself.
-        // An overwrite without a condition is repeated by the stack alone, which remembers that the first may yet land.
-        let repeats = match (&put.write_id, &put.mode) {
-            (Some(_), PutMode::Create | PutMode::IfMatch(_)) => Repeats::Success,
-            _ => Repeats::Never,
-        };
-        let stored = again(repeats, ask).await.map_err(|error| failed(asked, &error))?;
+        let stored = again(repeats(put.write_id.as_ref(), &put.mode), ask).await;
+        let stored = stored.map_err(|error| failed(Asked::to(&put.mode), &error))?;
         put.progress.answered();
         record(stored.request_id());
         // Without it nobody has confirmed what was stored.
@@ -449,7 +470,7 @@ impl ObjectProvider for S3 {
         };
         let page = match again(Repeats::Freely, || ask(None)).await {
             // One key that XML cannot hold would hide the whole bucket.
-            Err(error) if listing::is_unreadable(&error) => {
+            Err(error) if listing::is_unreadable(&error, listing::OBJECTS) => {
                 again(Repeats::Freely, || ask(Some(EncodingType::Url))).await
             }
             page => page,
@@ -459,18 +480,61 @@ impl ObjectProvider for S3 {
         listing::page(&list, page)
     }
 
+    async fn begin_upload(&self, begin: BeginUpload) -> Result<UploadId, ProviderError> {
+        self.begin(begin).await
+    }
+
+    async fn put_part(&self, part: PutPart) -> Result<PartTag, ProviderError> {
+        self.part(part).await
+    }
+
+    async fn complete_upload(&self, complete: CompleteUpload) -> Result<PutAnswer, ProviderError> {
+        self.complete(complete).await
+    }
+
+    async fn abort_upload(&self, abort: AbortUpload) -> Result<(), ProviderError> {
+        self.abort(abort).await
+    }
+
+    async fn list_uploads(&self, list: ListUploads) -> Result<UploadPage, ProviderError> {
+        self.uploads(list).await
+    }
+
+    async fn copy(&self, copy: Copy) -> Result<PutAnswer, ProviderError> {
+        self.copied(copy).await
+    }
+
+    async fn presign(&self, presign: Presign) -> Result<PresignedUrl, ProviderError> {
+        self.presigned(presign).await
+    }
+
     fn check_terms(&self, terms: &Terms) -> Result<(), ProviderError> {
         check_terms(&terms.over(&self.defaults))
     }
 
-    /// The capabilities that the user stated. Without a statement: kept at Amazon's own hosts, lacking at hosts that
-    /// are known to lack them, unknown elsewhere.
+    /// The conditions that the user stated. Without a statement: kept at Amazon's own hosts, lacking at hosts that are
+    /// known to lack them, unknown elsewhere. Parts are of equal length, but for the last one, at hosts other than
+    /// Amazon's: some stores demand that.
     fn capabilities(&self) -> Capabilities {
-        let known = || {
+        let known = self.known.get_or_init(|| {
             let hosts = ObjectProvider::hosts(self).unwrap_or_default();
-            super::known::of(hosts.first().map_or("", Host::name))
+            let host = hosts.first().map_or("", Host::name);
+            let rule = match super::known::is_amazons_own(host) {
+                true => PartRule::S3,
+                false => PartRule::S3.equal(),
+            };
+            super::known::of(host).with_parts(rule).with_copy().with_presign()
+        });
+        let Some(stated) = self.stated else {
+            return *known;
         };
-        self.stated.unwrap_or_else(|| *self.known.get_or_init(known))
+        Capabilities {
+            create: stated.create,
+            if_match: stated.if_match,
+            delete_if_match: stated.delete_if_match,
+            complete_if: stated.complete_if,
+            ..*known
+        }
     }
 
     /// Where the SDK would send a GET. The SDK's own rules for regions, buckets and dual stack decide. Its interceptors
@@ -501,6 +565,15 @@ impl ObjectProvider for S3 {
         self.list(one).await?;
         self.see_bucket();
         Ok(())
+    }
+}
+
+/// Whether a write is sent again after a dead connection. By its id a write recognises what it has stored itself. An
+/// overwrite without a condition is repeated by the stack alone, which remembers that the first may yet land.
+const fn repeats(write_id: Option<&WriteId>, mode: &PutMode) -> Repeats {
+    match (write_id, mode) {
+        (Some(_), PutMode::Create | PutMode::IfMatch(_)) => Repeats::Success,
+        _ => Repeats::Never,
     }
 }
 

@@ -9,8 +9,10 @@
 //!
 //! 1. The copier reads the source, unless the caller brings the value along.
 //! 2. The copier writes to the target **on the condition that the target has no such key**. The id of the write is made
-//!    of [`Copier::run`] and the source's version. By this id the copier recognises a write whose answer was lost, and
-//!    what an earlier copier of the same run put there.
+//!    of the source's [stamp](crate::request::Stamp), and of a mark of [`Copier::run`] and the source's version. By this
+//!    id the copier recognises a write whose answer was lost, and what an earlier copier of the same run put there. By
+//!    the stamp everybody recognises the content. A source without a stamp of its own has the run and the version
+//!    instead. (So has a source with so much metadata that the longer id does not fit in.)
 //! 3. The copier reads the target and compares length, SHA-256 and attributes (of a value: bytes and expiry). If an
 //!    earlier copy of the same run lies there with other content, the copier replaces that copy, on the condition that
 //!    the copy is still there.
@@ -86,8 +88,8 @@ pub(crate) struct Copier<'c, P, T> {
     pub(crate) target: &'c str,
     /// How copies of objects are verified.
     pub(crate) verify: Verify,
-    /// Begins the id of each copy: at most 47 visible ASCII characters. Copiers of one run replace each other's
-    /// outdated copies, and no other copies.
+    /// Marks the id of each copy: at most 47 visible ASCII characters. Copiers of one run replace each other's outdated
+    /// copies, and no other copies.
     pub(crate) run: &'c str,
     pub(crate) pacer: &'c T,
 }
@@ -145,9 +147,22 @@ impl<P, T> Copier<'_, P, T> {
         WriteId::new(format!("{}.{}", self.run, digest(version)))
     }
 
+    /// The same for a source whose write has a stamp, which the copy keeps. `None`: the source has no stamp, or one that
+    /// was made for another key or length.
+    fn stamped_id(&self, version: &str, written: Option<&WriteId>, key: &str, size: u64) -> Option<WriteId> {
+        let written = written.filter(|id| id.fits(key, size))?;
+        written.of_copy(self.mark().bytes(), Checksum::of(version.as_bytes()).bytes())
+    }
+
     /// Whether this write was a copier's of the same run.
     fn is_ours(&self, id: Option<&WriteId>) -> bool {
-        let rest = id.and_then(|id| id.as_str().strip_prefix(self.run));
-        rest.is_some_and(|rest| rest.starts_with('.'))
+        id.is_some_and(|id| {
+            let rest = id.as_str().strip_prefix(self.run);
+            rest.is_some_and(|rest| rest.starts_with('.')) || id.is_of_copy_by(self.mark().bytes())
+        })
+    }
+
+    fn mark(&self) -> Checksum {
+        Checksum::of(self.run.as_bytes())
     }
 }

@@ -78,7 +78,11 @@ impl<T: Pacer> Copier<'_, AnyObjectProvider, T> {
             if want.size != version.size {
                 return Ok(Fate::failed("the source gave another length than it announced"));
             }
-            let id = self.write_id(&version.text());
+            let text = version.text();
+            let stamped = self.stamped_id(&text, object.meta.write_id.as_ref(), key.as_str(), want.size);
+            let id = stamped
+                .filter(|id| provider::attributes_wrong(&want.attributes, Some(id)).is_none())
+                .unwrap_or_else(|| self.write_id(&text));
             let put = Put {
                 mode: mode.clone(),
                 attributes: want.attributes.clone(),

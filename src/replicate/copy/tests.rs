@@ -4,9 +4,9 @@ use super::*;
 use crate::{
     provider::{AnyKvProvider, AnyObjectProvider, KvProvider, Memory, MemoryTable, ObjectProvider, ProviderErrorKind},
     request::{
-        Key,
+        Key, Writer,
         kv::{self, Limits, Scan, ScanPage, Value},
-        object::{self, Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutMode},
+        object::{self, Attributes, Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutMode},
     },
     verdict::{Outcome, Sent, Verdict},
 };
@@ -407,4 +407,102 @@ async fn a_name_that_no_key_has_is_not_copyable() {
     ] {
         assert!(matches!(fate, Ok(Fate::NotCopyable { .. })), "{fate:?}");
     }
+}
+
+/// A source object under this id, with this much metadata.
+fn lay(store: &Memory, key: &str, body: &str, id: &WriteId, metadata: usize) {
+    let mut put = Put::new(Key::new(key).unwrap(), body.to_owned());
+    (put.mode, put.write_id) = (PutMode::Overwrite, Some(id.clone()));
+    if metadata > 0 {
+        let large = [("x".to_owned(), "x".repeat(metadata - 1))];
+        put.attributes = Arc::new(Attributes {
+            metadata: large.into(),
+            ..Attributes::default()
+        });
+    }
+    store.put(put).now_or_never().unwrap().unwrap();
+}
+
+fn copied_id(pair: &Pair<Memory>) -> WriteId {
+    let head = pair.to.head(Head::new(Key::new("k").unwrap())).now_or_never().unwrap();
+    head.unwrap().write_id.unwrap()
+}
+
+fn stamped(key: &str, bytes: u64) -> WriteId {
+    Writer::from_os().unwrap().write_id(None, key, Some(bytes))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_keeps_the_stamp_of_its_source() {
+    let pair = Pair::<Memory>::with("first");
+    let first = stamped("k", 5);
+    lay(&pair.from, "k", "first", &first, 0);
+    for _ in 0..2 {
+        assert_eq!(pair.fate("repair").await, copied("first"));
+        assert_eq!(copied_id(&pair).stamp(), first.stamp());
+    }
+    assert_eq!(pair.fate("other run").await, Fate::Skipped);
+    // Its outdated copies a run knows by the mark.
+    let second = stamped("k", 6);
+    lay(&pair.from, "k", "second", &second, 0);
+    assert_eq!(pair.fate("other run").await, Fate::Conflict);
+    assert_eq!(pair.fate("repair").await, copied("second"));
+    assert_eq!(copied_id(&pair).stamp(), second.stamp());
+    // An application's write of the same stamp is not the run's own.
+    lay(&pair.to, "k", "third!", &second, 0);
+    assert_eq!(pair.fate("repair").await, Fate::Conflict);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_bytes_under_the_same_stamp_are_another_version() {
+    let pair = Pair::<Memory>::with("first");
+    let id = stamped("k", 5);
+    lay(&pair.from, "k", "first", &id, 0);
+    assert_eq!(pair.fate("repair").await, copied("first"));
+    lay(&pair.from, "k", "other", &id, 0);
+    assert_eq!(pair.fate("repair").await, copied("other"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stamp_that_came_along_with_a_foreign_copy_is_not_kept() {
+    for (key, bytes) in [("elsewhere", 5), ("k", 4)] {
+        let pair = Pair::<Memory>::with("first");
+        lay(&pair.from, "k", "first", &stamped(key, bytes), 0);
+        assert_eq!(pair.fate("repair").await, copied("first"));
+        let id = copied_id(&pair);
+        assert!(id.stamp().is_none() && id.as_str().starts_with("repair."), "{id:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_that_leaves_no_room_for_the_longer_id_is_copied_without_the_stamp() {
+    let room = 2048 - WriteId::METADATA_KEY.len();
+    for (metadata, kept) in [(room - 64, true), (room - 55, false)] {
+        let pair = Pair::<Memory>::with("first");
+        lay(&pair.from, "k", "first", &stamped("k", 5), metadata);
+        assert_eq!(pair.fate("repair").await, copied("first"));
+        assert_eq!(copied_id(&pair).stamp().is_some(), kept, "{metadata}");
+        assert_eq!(pair.fate("repair").await, copied("first"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_a_value_keeps_the_stamp_of_its_source() {
+    let pair = Pair::<MemoryTable>::with("first");
+    let lay = |body: &str, id: &WriteId| {
+        let put = kv::Put::new(kv::Key::new("k").unwrap(), body.to_owned(), id.clone());
+        pair.from.put(put).now_or_never().unwrap().unwrap();
+    };
+    let there = || {
+        let get = kv::Get::new(kv::Key::new("k").unwrap());
+        pair.to.get(get).now_or_never().unwrap().unwrap().write_id.unwrap()
+    };
+    for (body, id) in [("first", stamped("k", 5)), ("second", stamped("k", 6))] {
+        lay(body, &id);
+        assert_eq!(pair.fate("repair").await, copied(body));
+        assert_eq!(there().stamp(), id.stamp());
+    }
+    lay("third", &stamped("elsewhere", 5));
+    assert_eq!(pair.fate("repair").await, copied("third"));
+    assert_eq!(there().stamp(), None);
 }

@@ -34,7 +34,10 @@ impl<T: Pacer> Copier<'_, AnyKvProvider, T> {
                 return Ok(Fate::Gone { copied });
             }
             let bytes = value.value.bytes.len() as u64;
-            let id = self.write_id(value.value.version.token());
+            let version = value.value.version.token();
+            let written = value.value.write_id.as_ref();
+            let stamped = self.stamped_id(version, written, key.as_str(), bytes);
+            let id = stamped.unwrap_or_else(|| self.write_id(version));
             // What remains of its time is reckoned anew for each attempt.
             let put = || {
                 self.to.put(Put {

@@ -34,18 +34,14 @@ pub use door::KvDoor;
 
 use super::claims::suite;
 use crate::{
-    model::clock,
     provider::ProviderErrorKind,
     request::{
-        WriteId,
+        WriteId, Writer,
         kv::{Condition, Delete, Get, Key, Put, Value, Version},
     },
 };
 use bytes::Bytes;
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
-};
+use std::{sync::LazyLock, time::Duration};
 
 /// What a table claims to do: everything, except the named gaps.
 pub type Claims = super::claims::Claims<Claim>;
@@ -98,12 +94,11 @@ suite! {
     keys::refusals_show_no_key [Absence];
 }
 
-/// A write id of the suite. No two ids of a run are equal, nor of two runs against one server.
+/// A write id of the suite, as a client's: a client keeps it as it is. No two ids of a run are equal, nor of two runs
+/// against one server.
 fn fresh_id() -> WriteId {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let run = clock::wall().duration_since(SystemTime::UNIX_EPOCH);
-    WriteId::new(format!("suite-{:x}-{number}", run.unwrap_or_default().as_nanos()))
+    static WRITER: LazyLock<Writer> = LazyLock::new(|| Writer::from_os().expect("the system gives random bytes"));
+    WRITER.write_id(None, "", None)
 }
 
 impl<D: KvDoor> Room<'_, D> {

@@ -19,6 +19,15 @@ impl ObjectDoor for ObjectClient {
         if let Some(value) = &put.attributes.cache_control {
             call = call.cache_control(value);
         }
+        if let Some(value) = &put.attributes.content_disposition {
+            call = call.content_disposition(value);
+        }
+        if let Some(value) = &put.attributes.content_encoding {
+            call = call.content_encoding(value);
+        }
+        if let Some(value) = &put.attributes.content_language {
+            call = call.content_language(value);
+        }
         if let Some(id) = put.write_id {
             call = call.write_id(id);
         }

@@ -37,6 +37,8 @@ pub enum Claim {
     Parts,
     /// A completion on a condition is refused where a put would be.
     ConditionalCompletion,
+    /// An upload that was given up cannot be completed any more.
+    Aborts,
     /// The uploads under way can be listed.
     ListUploads,
     /// The store copies objects on its own side.
@@ -79,7 +81,7 @@ suite! {
     parts::a_completed_create_never_overwrites [Parts, ConditionalCompletion];
     parts::a_completion_with_if_match_needs_the_current_tag [Parts, ConditionalCompletion];
     parts::a_completion_that_is_sent_twice_changes_nothing [Parts];
-    parts::an_aborted_upload_is_gone [Parts];
+    parts::an_aborted_upload_is_gone [Parts, Aborts];
     parts::a_part_of_another_upload_completes_nothing [Parts];
     parts::uploads_under_way_are_listed [Parts, ListUploads];
     parts::refusals_show_no_key [Parts];

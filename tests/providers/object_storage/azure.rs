@@ -1,4 +1,5 @@
 use crate::{
+    attributes,
     faults::{Subject, UNSENT, key, overwrite, shows_nothing},
     process::{self, Process},
     raw::{self, Act, http},
@@ -21,7 +22,7 @@ use evenkeel::{
         AnyObjectProvider, AzureBlob, ObjectProvider, ProviderErrorKind as Kind,
         azure_blob::{Credential, SharedKey},
     },
-    request::object::{Attributes, ByteRange, Encryption, Get, List, Put, Terms},
+    request::object::{ByteRange, Encryption, Get, List, Put, Terms},
     testing::objects::{self, Claims},
     verdict::{Outcome, Sent, Verdict},
 };
@@ -65,17 +66,22 @@ fn container(addr: SocketAddr) -> Url {
     Url::parse(&format!("http://{addr}/{ACCOUNT}/orders")).unwrap()
 }
 
-fn with_sas(addr: SocketAddr) -> AzureBlob {
+pub(crate) fn with_sas(addr: SocketAddr) -> AzureBlob {
     let mut url = container(addr);
     url.set_query(Some(&sas()));
     AzureBlob::new(url, Credential::InTheUrl).unwrap()
 }
 
 pub(crate) fn with_key(addr: SocketAddr) -> AzureBlob {
-    AzureBlob::new(container(addr), Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap()
+    with_key_at(addr, "orders")
 }
 
-async fn started(what: &str) -> Option<Process> {
+pub(crate) fn with_key_at(addr: SocketAddr, container: &str) -> AzureBlob {
+    let url = Url::parse(&format!("http://{addr}/{ACCOUNT}/{container}")).unwrap();
+    AzureBlob::new(url, Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap()
+}
+
+pub(crate) async fn started(what: &str) -> Option<Process> {
     let azurite = process::azurite(what, &[])?;
     with_key(azurite.addr).client().create(None).await.unwrap();
     Some(azurite)
@@ -91,13 +97,14 @@ async fn azurite_passes_the_suite() {
     let report = objects::run("azure_blob on Azurite, SAS", &store, &Claims::all()).await;
     tried::objects("`AzureBlob`", "Azurite 3.37, by SAS", &report);
     subject(azurite.addr).over_the_proxy().await;
+    attributes::come_back(&store).await;
+    attributes::ids_are_listed(&store).await;
     a_suffix(&store).await;
     the_secondary(azurite.addr).await;
     what_a_put_says(azurite.addr).await;
 
     // The suite wants an empty store.
-    let url = Url::parse(&format!("http://{}/{ACCOUNT}/again", azurite.addr)).unwrap();
-    let store = AzureBlob::new(url, Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap();
+    let store = with_key_at(azurite.addr, "again");
     store.client().create(None).await.unwrap();
     let report = objects::run("azure_blob on Azurite, shared key", &store, &Claims::all()).await;
     tried::objects("`AzureBlob`", "Azurite 3.37, by shared key", &report);
@@ -222,8 +229,7 @@ async fn configured_wrongly(addr: SocketAddr) {
         shows_nothing(&error);
     }
     // A container that is not there.
-    let url = Url::parse(&format!("http://{addr}/{ACCOUNT}/nowhere")).unwrap();
-    let store = AzureBlob::new(url, Credential::SharedKey(SharedKey::new(ACCOUNT, KEY))).unwrap();
+    let store = with_key_at(addr, "nowhere");
     for error in [
         store.put(overwrite("x")).await.unwrap_err(),
         store.get(Get::new(key())).await.unwrap_err(),
@@ -239,7 +245,7 @@ async fn configured_wrongly(addr: SocketAddr) {
     }
 }
 
-fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
+pub(crate) fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
     Subject {
         name: "azure_blob",
         at: |addr| AnyObjectProvider::new(with_sas(addr)),
@@ -257,7 +263,7 @@ async fn foreign_servers_are_faulty() {
 }
 
 /// As Azure's request ids are.
-const ID: &str = "8b4f2c1e-501e-0012-6b7a-5c0d2e000000";
+pub(crate) const ID: &str = "8b4f2c1e-501e-0012-6b7a-5c0d2e000000";
 
 /// Azure's answer to what it refuses: the code in a header, and in a document that quotes the key as real ones do.
 fn refusal(status: &str, code: &str) -> Act {
@@ -337,18 +343,6 @@ async fn refusals_have_the_expected_kind() {
     let server = raw::serve(busy).await;
     let error = with_sas(server.addr).get(Get::new(key())).await.unwrap_err();
     assert_eq!(error.outcome().retry_after, Some(Duration::from_secs(7)));
-}
-
-#[tokio::test]
-async fn a_metadata_name_unknown_to_azure_is_refused_unsent() {
-    let mut put = Put::new(key(), "x");
-    put.attributes = Arc::new({
-        let mut attributes = Attributes::default();
-        attributes.metadata.insert("2nd".into(), "v".into());
-        attributes
-    });
-    let error = with_sas(raw::nobody().await).put(put).await.unwrap_err();
-    assert_eq!((error.kind(), error.outcome().sent), (Kind::Unsupported, Sent::No));
 }
 
 /// What the SDK's transport says of names and of connects, with resolvers of our own.

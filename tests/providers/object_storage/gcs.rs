@@ -1,4 +1,5 @@
 use crate::{
+    attributes,
     faults::{A_WHILE, FAULTY, Subject, THROTTLED, UNSENT, key, overwrite, rule, shows_nothing},
     gcs_server::{self, document},
     process::say,
@@ -47,7 +48,7 @@ async fn at_url(url: &str) -> Gcs {
     Gcs::new(storage, control, "orders")
 }
 
-async fn at(addr: SocketAddr) -> Gcs {
+pub(crate) async fn at(addr: SocketAddr) -> Gcs {
     at_url(&format!("http://{addr}")).await
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn made(addr: SocketAddr) -> AnyObjectProvider {
     })
 }
 
-fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
+pub(crate) fn subject(server: SocketAddr) -> Subject<impl Fn(SocketAddr) -> AnyObjectProvider> {
     Subject {
         name: "gcs",
         at: made,
@@ -78,6 +79,8 @@ async fn the_fake_server_passes_the_suite() {
     let report = objects::run("gcs on our own server", &store, &claims).await;
     assert_eq!(report.skipped.len(), 2, "{:?}", report.skipped);
     tried::objects("`Gcs`", "our own server", &report);
+    attributes::come_back(&store).await;
+    attributes::ids_are_listed(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

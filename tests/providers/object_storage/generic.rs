@@ -1,8 +1,10 @@
 use crate::{
+    attributes,
     faults::{Subject, UNSENT, key, overwrite, shows_nothing},
     process,
     raw::{self, refusal},
-    tried,
+    script, tried,
+    uploads::Upload,
 };
 use evenkeel::{
     provider::{
@@ -11,14 +13,21 @@ use evenkeel::{
     },
     request::{
         Key,
-        object::{Attributes, Delete, Encryption, Get, Put, Terms},
+        object::{
+            AbortUpload, Attributes, BeginUpload, Delete, Encryption, Get, ListUploads, PartTag, Put, PutMode, Terms,
+            UploadId,
+        },
     },
-    testing::objects::{self, Claim, Claims},
+    testing::{
+        objects::{self, Claim, Claims},
+        uploads::{self, Claim as UploadClaim},
+    },
     verdict::{Sent, Verdict},
 };
 use object_store::{
     ClientOptions, ObjectStore, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
+    azure::MicrosoftAzureBuilder,
     local::LocalFileSystem,
     memory::InMemory,
 };
@@ -75,6 +84,7 @@ async fn in_memory_passes_the_suite() {
     let report = objects::run("object_store, InMemory", &any, &claims).await;
     assert_eq!(report.passed.len() + 2, objects::CHECKS.len());
     tried::objects("`GenericStore`", "its `InMemory`", &report);
+    attributes::come_back(&any).await;
     // With what is there already, in other rooms: nothing may show up twice or be missed.
     let ordered = GenericStore::new(Arc::new(InMemory::new()))
         .unwrap()
@@ -158,6 +168,7 @@ async fn s3_on_our_server() {
     let claims = claims.without(Claim::ConditionalDelete, NO_CONDITIONAL_DELETE);
     let report = objects::run("object_store, AmazonS3 on our server", &store, &claims).await;
     tried::objects("`GenericStore`", "its `AmazonS3`, our own server", &report);
+    attributes::come_back(&store).await;
 }
 
 /// What `object_store` would drop without a word is refused.
@@ -354,4 +365,125 @@ async fn a_host_without_an_address_is_unsent() {
     assert_eq!(error.outcome(), UNSENT, "{error:?}");
     assert_eq!(error.detail().code.as_deref(), Some("dns: no address"));
     shows_nothing(&error);
+}
+
+fn upload_claims() -> uploads::Claims {
+    uploads::Claims::all()
+        .without(
+            UploadClaim::ConditionalCompletion,
+            "object_store has no conditional completion",
+        )
+        .without(UploadClaim::ListUploads, "object_store does not list uploads")
+        .without(UploadClaim::Copy, "object_store's copies have the source's attributes")
+}
+
+#[tokio::test]
+async fn stores_with_parts_pass_the_suite_of_uploads() {
+    let memory = GenericStore::with_parts(Arc::new(InMemory::new()))
+        .unwrap()
+        .trusting_transport();
+    let report = uploads::run("object_store, InMemory", &memory, &upload_claims()).await;
+    assert_eq!(report.passed.len(), 9, "{:?}", report.passed);
+    let server = crate::s3s_server::start(&["orders"]).await;
+    let of_s3 = GenericStore::with_parts(Arc::new(s3(server.addr, 0))).unwrap();
+    let report = uploads::run("object_store, AmazonS3 on our server", &of_s3, &upload_claims()).await;
+    assert_eq!(report.passed.len(), 9, "{:?}", report.passed);
+
+    // What it has no words for is refused unsent.
+    let nobody = GenericStore::with_parts(Arc::new(s3(raw::nobody().await, 0))).unwrap();
+    let upload = Upload {
+        begin: BeginUpload::new(key()),
+        id: UploadId::new("upload-4711"),
+    };
+    let part = |number| PartTag::new(number, 1, "\"tag\"");
+    for refused in [
+        upload.complete(&nobody, &[part(1)], PutMode::Create).await.unwrap_err(),
+        upload
+            .complete(&nobody, &[part(1), part(3)], PutMode::Overwrite)
+            .await
+            .unwrap_err(),
+        upload.put(&nobody, 0, "x").await.unwrap_err(),
+        upload.put(&nobody, 10_001, "x").await.unwrap_err(),
+        nobody.list_uploads(ListUploads::default()).await.unwrap_err(),
+        at(raw::nobody().await)
+            .begin_upload(upload.begin.clone())
+            .await
+            .unwrap_err(),
+    ] {
+        assert_eq!(
+            (refused.kind(), refused.outcome().sent),
+            (ProviderErrorKind::Unsupported, Sent::No)
+        );
+    }
+    let azure = MicrosoftAzureBuilder::new()
+        .with_account("orders")
+        .with_container_name("orders")
+        .with_skip_signature(true)
+        .with_retry(RetryConfig {
+            max_retries: 0,
+            ..RetryConfig::default()
+        })
+        .build()
+        .unwrap();
+    assert!(
+        GenericStore::with_parts(Arc::new(azure))
+            .unwrap()
+            .capabilities()
+            .parts
+            .is_none()
+    );
+}
+
+/// A gateway's page is neither an upload, nor a part, nor an object, nor the end of an upload; S3's own words are.
+#[tokio::test]
+async fn answers_about_an_upload_must_be_the_stores() {
+    let upload = Upload {
+        begin: BeginUpload::new(key()),
+        id: UploadId::new("upload-4711"),
+    };
+    let tag = PartTag::new(1, 1, "\"tag\"");
+    let all = async |store: &GenericStore| {
+        let abort = AbortUpload::new(key(), upload.id.clone());
+        [
+            store.begin_upload(upload.begin.clone()).await.map(drop),
+            upload.put(store, 1, "x").await.map(drop),
+            upload
+                .complete(store, std::slice::from_ref(&tag), PutMode::Overwrite)
+                .await
+                .map(drop),
+            store.abort_upload(abort).await,
+        ]
+    };
+    let page = "<html>welcome to this hotel</html>";
+    const MARKED: &[(&str, &str)] = &[("x-amz-request-id", "REQ42")];
+    let internal =
+        "<?xml version=\"1.0\"?><Error><Code>InternalError</Code><Message>about secret-key</Message></Error>";
+    for (status, headers, body) in [
+        (200, &[][..], page),
+        (404, &[], page),
+        (404, MARKED, ""),
+        (200, &[], internal),
+        (503, &[], page),
+    ] {
+        let server = script::always(status, headers, body).await;
+        let store = GenericStore::with_parts(Arc::new(s3(server.addr, 0))).unwrap();
+        for (at, met) in all(&store).await.into_iter().enumerate() {
+            let Err(error) = met else {
+                panic!("{at}: {status} {body} was believed");
+            };
+            assert_eq!(
+                error.outcome().verdict,
+                Verdict::Faulty,
+                "{at}: {status} {body}: {error:?}"
+            );
+            shows_nothing(&error);
+            assert!(!format!("{error} {error:?}").contains("4711"), "{error:?}");
+        }
+    }
+    let server = raw::serve(refusal("404 Not Found", "NoSuchUpload")).await;
+    let store = GenericStore::with_parts(Arc::new(s3(server.addr, 0))).unwrap();
+    let [_, part, completed, aborted] = all(&store).await;
+    assert_eq!(part.unwrap_err().kind(), ProviderErrorKind::UploadGone);
+    assert_eq!(completed.unwrap_err().kind(), ProviderErrorKind::UploadGone);
+    aborted.unwrap();
 }

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod attributes;
 mod azure;
 mod bodies;
 mod failover;
@@ -28,6 +29,7 @@ mod s3s_server;
 mod script;
 #[path = "../../support/tried.rs"]
 mod tried;
+mod uploads;
 #[allow(dead_code, clippy::disallowed_methods)] // its own clock, which is the real one
 #[path = "../../../examples/gray/wire.rs"]
 mod wire;

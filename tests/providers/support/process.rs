@@ -2,7 +2,10 @@
 
 #![allow(dead_code)] // each test binary uses the part it needs
 
-use evenkeel::testing::objects::{Claim, Claims};
+use evenkeel::testing::{
+    objects::{Claim, Claims},
+    uploads,
+};
 use std::{
     fs::OpenOptions,
     io::Write,
@@ -39,6 +42,15 @@ pub(crate) fn moto_claims() -> Claims {
     let threads = "moto decides conditions in threads without a lock: on a busy machine two creates were seen to win";
     let claims = Claims::all().content_etags().without(Claim::AtomicIfMatch, closed);
     claims.without(Claim::AtomicCreate, threads)
+}
+
+/// What moto 5.2 does not do with uploads and copies.
+pub(crate) fn moto_uploads() -> uploads::Claims {
+    let gone = "moto answers 500 to a part or a completion of an upload that is gone; what it does is tried apart";
+    let claims = uploads::Claims::all().without(uploads::Claim::Parts, gone);
+    let claims = claims.without(uploads::Claim::ConditionalCopy, "moto ignores If-None-Match on copies");
+    let source = "moto ignores x-amz-copy-source-if-match";
+    claims.without(uploads::Claim::CopyOfState, source)
 }
 
 /// Azure Blob Storage in JavaScript, or `None` with a word why not.

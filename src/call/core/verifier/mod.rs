@@ -157,7 +157,7 @@ impl<P: Protocol> Core<P> {
             changed: self.verifier.changed.clone(),
             found: None,
         };
-        let id = self.draw_write_id();
+        let id = self.draw_name();
         let known = P::capabilities(&provider);
         self.verifier.lanes[index].watch().unknown_because(None);
         // It keeps no part of the client alive but the endpoint's adapter.

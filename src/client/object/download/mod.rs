@@ -9,6 +9,7 @@
 //! | comes from the endpoint of the part before, with the same tag (sent as If-Match, and compared) | it is delivered |
 //! | fails there: refused, reset, silent, too slow, cut | another endpoint is asked for the same bytes |
 //! | comes from another endpoint, with the same write id and size; or one is a [`Backfill`](crate::backfill)'s copy of the other | it is delivered, and the download stays there |
+//! | comes from another endpoint, with a [stamp](crate::request::Stamp) that was made for another key or length | a foreign copy carried the stamp along, and it proves nothing: a further endpoint is asked |
 //! | shows another tag, or another write id | an error that says how many bytes were delivered: the object was replaced |
 //!
 //! So a download goes on at another endpoint only where that endpoint provably has the same content: what a provider's
@@ -69,6 +70,7 @@ pub struct DownloadCall {
     key: door::Checked,
     range: Option<ByteRange>,
     if_match: Option<ETag>,
+    if_none_match: Option<ETag>,
     part_size: u64,
     concurrency: usize,
     options: CallOptions,
@@ -137,6 +139,7 @@ impl DownloadCall {
             key,
             range: None,
             if_match: None,
+            if_none_match: None,
             part_size: PART,
             concurrency: AT_ONCE,
             options: CallOptions::default(),
@@ -164,6 +167,13 @@ impl DownloadCall {
     /// Fetches the object only if it still has this tag. Only the endpoint that gave the tag is asked for the first part.
     pub fn if_match(mut self, tag: ETag) -> Self {
         self.if_match = Some(tag);
+        self
+    }
+
+    /// Fails with [`NotModified`](ErrorKind::NotModified) if the object still has this tag. As for a
+    /// [get](super::ObjectCall::<super::GetObject>::if_none_match).
+    pub fn if_none_match(mut self, tag: ETag) -> Self {
+        self.if_none_match = Some(tag);
         self
     }
 
@@ -211,6 +221,7 @@ impl DownloadCall {
         let key = cx.checked(self.key.clone())?;
         let home = from.as_deref().and_then(|name| self.core.engine.roster.index_of(name));
         let shared = Arc::new(Shared::new(self.core, self.options, ends, key, meta, home));
+        shared.count(cx.explain().attempts().len());
         let got = range.start + body.len() as u64;
         if got < range.end && !shared.is_provable() {
             let message = "the store gives neither a write id nor a strong ETag, so that parts of the object cannot be told from \
@@ -250,6 +261,7 @@ impl DownloadCall {
             let get = Get {
                 range: Some(ByteRange::Bounded(range)),
                 if_match: self.if_match.clone(),
+                if_none_match: self.if_none_match.clone(),
                 ..Get::new(key.clone())
             };
             replicate::read(cx, ObjectRequest::Get(get))
@@ -358,6 +370,11 @@ impl Download {
     /// Which endpoint gave which bytes so far. More than one entry: the download went on elsewhere.
     pub fn served(&self) -> &[Served] {
         &self.served
+    }
+
+    /// How many requests were sent so far, to whichever endpoint.
+    pub fn attempts(&self) -> u64 {
+        self.shared.attempts()
     }
 
     /// The download is of the version that a copy had, which may lag behind the home.

@@ -9,7 +9,7 @@ use crate::{
     provider::ProviderErrorKind,
     replicate::copy::is_copy_of,
     request::{
-        Key, LegKind, OpClass, bit,
+        Key, LegKind, OpClass, WriteId, bit,
         object::{ByteRange, ETag, Get, Object, ObjectMeta, ObjectRequest, ObjectResponse},
     },
     telemetry::Event,
@@ -17,7 +17,10 @@ use crate::{
 use bytes::Bytes;
 use std::{
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -59,6 +62,7 @@ pub(super) struct Shared {
     key: Key,
     meta: ObjectMeta,
     home: Mutex<Home>,
+    attempts: AtomicU64,
 }
 
 /// The endpoint that serves the download.
@@ -114,6 +118,7 @@ impl Shared {
             key,
             meta,
             home: Mutex::new(home),
+            attempts: AtomicU64::new(0),
         }
     }
 
@@ -121,9 +126,19 @@ impl Shared {
         &self.meta
     }
 
+    /// Counts requests that were sent.
+    pub(super) fn count(&self, attempts: usize) {
+        self.attempts.fetch_add(attempts as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
     /// Whether a further part can be told from a part of another object.
     pub(super) fn is_provable(&self) -> bool {
-        self.meta.write_id.is_some() || self.home().tag.is_some()
+        let names_it = |id: &WriteId| id.fits(self.key.as_str(), self.meta.size);
+        self.meta.write_id.as_ref().is_some_and(names_it) || self.home().tag.is_some()
     }
 
     /// Fetches one part. Counts as one call.
@@ -269,6 +284,7 @@ impl Shared {
             ..Aim::default()
         };
         let reply = cx.ask(ObjectRequest::Get(get), aim).await;
+        self.count(reply.record().attempts());
         if reply.record().attempts() > 0 {
             this.asked = true;
         } else if paid {
@@ -303,7 +319,8 @@ impl Shared {
     /// Whether these are the same object's bytes, provably: by the write id, which may name the version that was copied,
     /// or by the tag at its own endpoint.
     fn is_same(&self, object: &Object, range: &Range<u64>) -> bool {
-        let by_id = self.meta.write_id.is_some() && object.meta.write_id == self.meta.write_id;
+        let ids = self.meta.write_id.as_ref().zip(object.meta.write_id.as_ref());
+        let by_id = ids.is_some_and(|(ours, its)| ours.proves_same_content(its, self.key.as_str(), self.meta.size));
         let by_copy = is_copy_of(&object.meta, &self.meta) || is_copy_of(&self.meta, &object.meta);
         // A tag has its endpoint's name in it.
         let found = object.meta.etag.as_ref().filter(|tag| tag.unfit().is_none());

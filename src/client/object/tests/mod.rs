@@ -5,6 +5,7 @@ mod failing;
 mod listing;
 mod provider_managed;
 mod scripted;
+mod stamps;
 mod terms;
 mod write_once;
 

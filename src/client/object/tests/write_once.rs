@@ -272,18 +272,3 @@ async fn a_delete_succeeds_when_every_endpoint_confirmed() {
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(!error.may_have_been_applied());
 }
-
-#[tokio::test(start_paused = true)]
-async fn the_seed_determines_write_ids() {
-    let mut ids = Vec::new();
-    for _ in 0..2 {
-        let (client, _) = client::<1>(Replication::write_once());
-        client.put("k", "v").await.unwrap();
-        client.put("l", "v").await.unwrap();
-        for key in ["k", "l"] {
-            ids.push(client.head(key).await.unwrap().into_meta().write_id.unwrap());
-        }
-    }
-    assert_eq!(ids[..2], ids[2..]);
-    assert_ne!(ids[0], ids[1]);
-}

@@ -148,6 +148,35 @@ impl Lane {
         }
     }
 
+    /// An upload that was begun before, as the same write.
+    #[cfg(feature = "object_store")]
+    pub(super) fn resumed(
+        core: Arc<Core<Objects>>,
+        options: CallOptions,
+        checks: Checks,
+        endpoint: usize,
+        upload: UploadId,
+    ) -> Self {
+        let rule = core.provider(endpoint).and_then(|store| store.capabilities().parts);
+        Self {
+            ends: Ends::after(options.deadline),
+            options: CallOptions {
+                deadline: None,
+                ..options
+            },
+            checks,
+            endpoint,
+            upload,
+            rule: rule.unwrap_or(PartRule::S3),
+            core,
+        }
+    }
+
+    #[cfg(feature = "object_store")]
+    pub(super) const fn upload(&self) -> &UploadId {
+        &self.upload
+    }
+
     pub(super) const fn endpoint(&self) -> usize {
         self.endpoint
     }

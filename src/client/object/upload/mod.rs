@@ -20,6 +20,8 @@
 //! [`sweep_uploads`]: super::ObjectClient::sweep_uploads
 
 mod chunks;
+#[cfg(feature = "object_store")]
+mod detached;
 mod lane;
 mod source;
 #[cfg(feature = "files")]
@@ -27,6 +29,8 @@ mod spool;
 mod stream;
 mod sweep;
 
+#[cfg(feature = "object_store")]
+pub(in crate::client) use detached::Detached;
 pub use source::Source;
 #[cfg(feature = "files")]
 pub use spool::Spool;
@@ -63,6 +67,7 @@ use std::{
 use tracing::Instrument;
 
 /// An upload that has not begun yet. Options first, then `.await`, which begins it.
+#[derive(Clone)]
 #[must_use = "an upload does nothing until it is awaited"]
 pub struct UploadCall {
     core: Arc<Core<Objects>>,
@@ -106,17 +111,21 @@ impl UploadCall {
     stall_setter!();
 
     async fn begin(self) -> Result<Upload, Error> {
+        self.lane().await.map(Upload::of)
+    }
+
+    async fn lane(self) -> Result<Lane, Error> {
         let ends = Ends::after(self.options.deadline);
         let (cx, admitted) = enter(self.core.clone(), "upload", &self.options);
         let begun = match admitted {
-            Ok(()) => match self.write.checked(&cx, self.key) {
+            Ok(()) => match self.write.checked(&cx, self.key, None) {
                 Ok(checks) => Lane::begin(&cx, self.options, ends, checks, 0).await,
                 Err(error) => Err(error),
             },
             Err((kind, message)) => Err(cx.refuse(kind, message)),
         };
         cx.ended(OpClass::Write, begun.as_ref().err());
-        Ok(Upload::of(begun?))
+        begun
     }
 }
 

@@ -130,7 +130,8 @@ impl PutStreamCall {
         let rule = lane::rule(&self.core);
         self.part_length(rule).map_err(invalid)?;
         let write = std::mem::take(&mut self.write);
-        let checks = write.checked(&cx, std::mem::replace(&mut self.key, Err(String::new())))?;
+        let length = self.source.known_size().and_then(|size| usize::try_from(size).ok());
+        let checks = write.checked(&cx, std::mem::replace(&mut self.key, Err(String::new())), length)?;
         drop(cx);
         let mut left = 0;
         let mut restarts = 0;

@@ -137,7 +137,7 @@ pub(super) async fn run(core: &Core<Objects>) -> Verification {
     let all = asked.map(|(index, provider)| async move {
         let nothing_is_known = Capabilities::all(Capability::Unknown);
         let told = || core.verifier.tell();
-        let mut verified = endpoint(provider, &core.draw_write_id(), nothing_is_known, told).await;
+        let mut verified = endpoint(provider, &core.draw_name(), nothing_is_known, told).await;
         verified.endpoint = core.engine.roster.shared_name(index);
         verified
     });

@@ -25,7 +25,7 @@ impl Error for Broken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "s3"), allow(dead_code))] // DynamoDB's reads alone are repeated
 pub(in crate::provider) enum Repeats {
-    /// A read.
+    /// A read, or a write that may be applied any number of times: a part of an upload.
     Freely,
     /// A write whose repetition has no further effect, but whose second refusal may be caused by the first write.
     Success,

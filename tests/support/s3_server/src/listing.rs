@@ -130,6 +130,7 @@ pub(crate) fn uploads(store: &Store, input: ListMultipartUploadsInput) -> S3Resu
         (marker, None) => key > marker.as_str(),
         (marker, Some(upload)) => (key, id) > (marker.as_str(), upload.as_str()),
     };
+    let name = |text: String| encoded(&text, input.encoding_type.as_ref());
     let mut found: Vec<_> = {
         let mut state = store.lock();
         let uploads = state.bucket(&input.bucket)?.uploads.iter();
@@ -156,16 +157,22 @@ pub(crate) fn uploads(store: &Store, input: ListMultipartUploadsInput) -> S3Resu
     let is_truncated = found.len() > most as usize;
     found.truncate(most as usize);
     let last = found.last().filter(|_| is_truncated);
+    let next = last.map(|upload| (upload.key.clone().map(name), upload.upload_id.clone()));
+    let (next_key_marker, next_upload_id_marker) = next.unwrap_or_default();
+    for upload in &mut found {
+        upload.key = upload.key.take().map(name);
+    }
     Ok(ListMultipartUploadsOutput {
+        prefix: input.prefix.map(name),
+        key_marker: input.key_marker.map(name),
         bucket: Some(input.bucket),
-        prefix: input.prefix,
-        key_marker: input.key_marker,
         upload_id_marker: input.upload_id_marker,
         max_uploads: Some(most),
         is_truncated: Some(is_truncated),
-        next_key_marker: last.and_then(|upload| upload.key.clone()),
-        next_upload_id_marker: last.and_then(|upload| upload.upload_id.clone()),
+        next_key_marker,
+        next_upload_id_marker,
         uploads: Some(found),
+        encoding_type: input.encoding_type.clone(),
         ..ListMultipartUploadsOutput::default()
     })
 }

@@ -4,7 +4,7 @@ use crate::{BUCKET, Pair, bytes, pair, pair_with, plain_client, refusal, says};
 use aws_sdk_s3::{
     error::ProvideErrorMetadata,
     operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder,
-    types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart},
+    types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart, EncodingType},
 };
 use evenkeel_s3_server::Settings;
 
@@ -308,6 +308,20 @@ async fn uploads_and_parts_are_listed() {
         .await
         .unwrap();
     assert_eq!(page.uploads().len(), 1);
+    begin(&pair, "d +").await;
+    begin(&pair, "d \u{e4}").await;
+    let page = pair.client.list_multipart_uploads().bucket(BUCKET).prefix("d ");
+    let page = page
+        .encoding_type(EncodingType::Url)
+        .max_uploads(1)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(page.encoding_type(), Some(&EncodingType::Url));
+    assert_eq!(
+        (page.uploads()[0].key(), page.next_key_marker()),
+        (Some("d%20%2B"), Some("d%20%2B"))
+    );
 
     let id = &ids[0].1;
     for number in [5, 1, 3] {

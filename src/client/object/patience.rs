@@ -1,0 +1,47 @@
+//! A call that no endpoint could take is made again, for a caller who does not try again himself.
+
+use super::{Objects, rounds};
+use crate::{
+    Error,
+    call::{Context, Core, enter, options::CallOptions},
+    model::{ErrorKind, clock},
+    request::OpClass,
+};
+use std::{sync::Arc, time::Duration};
+
+/// The time of one call, of which each try has what is left.
+pub(in crate::client) struct Patience {
+    cx: Arc<Context<Objects>>,
+    round: u32,
+}
+
+impl Patience {
+    pub(super) fn new(core: Arc<Core<Objects>>) -> Self {
+        let (cx, _) = enter(core, "patience", &CallOptions::default());
+        Self { cx, round: 0 }
+    }
+
+    /// How long the next try may take.
+    pub(in crate::client) fn left(&self) -> Duration {
+        let left = self.cx.deadline.saturating_duration_since(clock::now());
+        left.max(Duration::from_millis(1))
+    }
+
+    /// Waits until the call may be made again: for a while that doubles, and for the budget. `false`: it would be of no
+    /// use, or might do harm, or there is no time left.
+    pub(in crate::client) async fn again(&mut self, class: OpClass, error: &Error) -> bool {
+        if !could_pass(error) {
+            return false;
+        }
+        self.round += 1;
+        self.cx.pause(rounds::longest_pause(self.round)).await.is_ok()
+            && rounds::granted(&self.cx, class, self.cx.deadline).await
+    }
+}
+
+/// Whether nothing has happened, and the reason may pass. (What may have been applied is never repeated here: a
+/// condition would then be judged by what the first try left.)
+fn could_pass(error: &Error) -> bool {
+    use ErrorKind::{HomeUnavailable, Overloaded, Throttled, Unavailable};
+    matches!(error.kind(), Unavailable | HomeUnavailable | Throttled | Overloaded) && error.is_retryable()
+}

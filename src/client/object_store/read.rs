@@ -1,0 +1,311 @@
+//! Reads: of one range in one request, of anything longer as a download.
+
+use super::{
+    convert,
+    error::{generic, never_matches, not_supported, of},
+    ranges,
+    store::FailoverStore,
+    tag,
+    transfer::Transfer,
+};
+use crate::{
+    Error, ErrorKind,
+    client::object::{Download, Fetched},
+    provider::attributes_sent,
+    replicate::copy::is_copy_of,
+    request::{
+        OpClass,
+        object::{ByteRange, ETag, ObjectMeta, Terms},
+    },
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use object_store::{Error as StoreError, GetOptions, GetResult, GetResultPayload, path::Path};
+use std::{
+    future::{Future, IntoFuture},
+    ops::Range,
+    pin::Pin,
+};
+
+/// The longest range that is fetched in one request. It is a part of a download, whose failure costs as much.
+const ONE_REQUEST: u64 = 8 << 20;
+/// How often ranges are fetched again because the object has changed meanwhile, or copies differ.
+const CHANGES: usize = 4;
+
+/// The conditions that travel. What of the options does not is checked in the answer.
+struct Conditions {
+    if_match: Option<ETag>,
+    if_none_match: Option<ETag>,
+}
+
+impl FailoverStore {
+    pub(super) async fn read(&self, location: &Path, options: GetOptions) -> Result<GetResult, StoreError> {
+        if options.version.is_some() {
+            return Err(not_supported(
+                "versions differ from store to store, so none can be asked for",
+            ));
+        }
+        let conditions = self.conditions(location, &options)?;
+        if options.head {
+            return self.read_head(location, &options, conditions).await;
+        }
+        match options.range.as_ref().map(convert::range).filter(fits_one_request) {
+            Some(range) => self.read_at_once(location, &options, conditions, range).await,
+            None => self.read_as_stream(location, &options, conditions).await,
+        }
+    }
+
+    /// Only one tag can travel, to the endpoint that gave it. A tag of another store matches nothing.
+    fn conditions(&self, location: &Path, options: &GetOptions) -> Result<Conditions, StoreError> {
+        let tags = |list: &str| -> Vec<ETag> {
+            let tags = list.split(',').filter_map(|text| tag::read(text.trim()));
+            tags.filter(|tag| self.knows(tag).is_some()).collect()
+        };
+        let the_one = |mut tags: Vec<ETag>| if tags.len() == 1 { tags.pop() } else { None };
+        let if_match = match options.if_match.as_deref() {
+            None | Some("*") => None,
+            Some(list) => match tags(list) {
+                none if none.is_empty() => return Err(never_matches(location.as_ref())),
+                some => the_one(some),
+            },
+        };
+        let if_none_match = options.if_none_match.as_deref().and_then(|list| the_one(tags(list)));
+        Ok(Conditions {
+            if_match,
+            if_none_match,
+        })
+    }
+
+    async fn read_head(
+        &self,
+        location: &Path,
+        options: &GetOptions,
+        conditions: Conditions,
+    ) -> Result<GetResult, StoreError> {
+        let head = |left| {
+            let mut call = self.client.head(location.as_ref()).deadline(left);
+            if let Some(tag) = &conditions.if_match {
+                call = call.if_match(tag.clone());
+            }
+            call.explained().into_future()
+        };
+        let found = self.patiently(OpClass::Read, head).await;
+        let (found, explained) = found.map_err(|error| of(error, location.as_ref()))?;
+        let range = match &options.range {
+            Some(range) => range.as_range(found.meta().size).map_err(generic)?,
+            None => 0..found.meta().size,
+        };
+        let transfer = Transfer::whole(found.endpoint(), 0..0, explained.attempts().len());
+        result(
+            location,
+            options,
+            found.meta(),
+            range,
+            transfer,
+            stream::empty().boxed(),
+        )
+    }
+
+    async fn read_at_once(
+        &self,
+        location: &Path,
+        options: &GetOptions,
+        conditions: Conditions,
+        range: ByteRange,
+    ) -> Result<GetResult, StoreError> {
+        let get = |left| {
+            let mut call = self.client.get(location.as_ref()).range(range.clone()).deadline(left);
+            if let Some(tag) = &conditions.if_match {
+                call = call.if_match(tag.clone());
+            }
+            if let Some(tag) = &conditions.if_none_match {
+                call = call.if_none_match(tag.clone());
+            }
+            call.explained().into_future()
+        };
+        let found = self.patiently(OpClass::Read, get).await;
+        let (found, explained) = found.map_err(|error| of(error, location.as_ref()))?;
+        let transfer = Transfer::whole(found.endpoint(), found.range().clone(), explained.attempts().len());
+        let body = stream::iter([Ok(found.body().clone())]).boxed();
+        result(location, options, found.meta(), found.range().clone(), transfer, body)
+    }
+
+    async fn read_as_stream(
+        &self,
+        location: &Path,
+        options: &GetOptions,
+        conditions: Conditions,
+    ) -> Result<GetResult, StoreError> {
+        let begin = |_| {
+            let call = self.client.get_stream(location.as_ref());
+            let mut call = call.concurrency(self.settings.streams);
+            if let Some(range) = &options.range {
+                call = call.range(convert::range(range));
+            }
+            if let Some(tag) = &conditions.if_match {
+                call = call.if_match(tag.clone());
+            }
+            if let Some(tag) = &conditions.if_none_match {
+                call = call.if_none_match(tag.clone());
+            }
+            call.into_future()
+        };
+        let download = self.patiently(OpClass::Read, begin).await;
+        let download = download.map_err(|error| of(error, location.as_ref()))?;
+        let meta = download.meta().clone();
+        let range = match &options.range {
+            Some(range) => range.as_range(meta.size).map_err(generic)?,
+            None => 0..meta.size,
+        };
+        let transfer = Transfer::begun(&download);
+        let body = stream::unfold((download, transfer.clone(), location.clone()), next_part)
+            .fuse()
+            .boxed();
+        result(location, options, &meta, range, transfer, body)
+    }
+
+    /// All ranges, of one state of the object.
+    pub(super) async fn read_ranges(&self, location: &Path, wanted: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
+        if wanted.iter().any(|range| range.start > range.end) {
+            return Err(generic("a range must not end before its start"));
+        }
+        let requests = ranges::requests(wanted, self.settings.gap);
+        let bodies = match requests.is_empty() {
+            true => Vec::new(),
+            false => self.of_one_state(location, &requests).await?,
+        };
+        let bytes = wanted.iter().map(|range| {
+            ranges::bytes_of(range, &requests, &bodies).ok_or_else(|| generic("a range begins after the object's end"))
+        });
+        bytes.collect()
+    }
+
+    /// The bodies of these requests. Each is an ordinary get, which may go to any endpoint, and the answers are compared;
+    /// if they differ, one endpoint is asked for all.
+    async fn of_one_state(&self, location: &Path, requests: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
+        let mut only: Option<ETag> = None;
+        for _ in 0..CHANGES {
+            let gets: Vec<_> = requests
+                .iter()
+                .map(|range| self.part(location, range, only.as_ref()))
+                .collect();
+            let answers = stream::iter(gets).buffered(self.settings.at_once);
+            let got: Result<Vec<_>, Error> = answers.map(unless_it_ends_before).try_collect().await;
+            let parts = match got {
+                Ok(parts) => parts,
+                // The state of the round before is not to be had any more.
+                Err(_) if only.is_some() => {
+                    only = None;
+                    continue;
+                }
+                Err(error) => return Err(of(error, location.as_ref())),
+            };
+            let first = parts.iter().find_map(|part| part.as_ref().ok());
+            let Some(first) = first.map(|part| part.meta().clone()) else {
+                let after = parts.into_iter().find_map(Result::err);
+                return Err(after.map_or_else(
+                    || generic("nothing was asked for"),
+                    |error| of(error, location.as_ref()),
+                ));
+            };
+            let is_of_it = |(part, range): (&Result<Fetched, Error>, &Range<u64>)| match part {
+                Ok(part) => is_same_state(&first, part.meta()),
+                Err(_) => first.size <= range.start,
+            };
+            if requests.len() == 1 || parts.iter().zip(requests).all(is_of_it) {
+                return Ok(parts
+                    .into_iter()
+                    .map(|part| part.map_or_else(|_| Bytes::new(), Fetched::into_bytes))
+                    .collect());
+            }
+            only = first.etag.filter(|tag| tag.unfit().is_none());
+            if only.is_none() && first.write_id.is_none() {
+                return Err(not_supported(
+                    "the store gives neither a write id nor a strong ETag, so ranges cannot be told from those of another object",
+                ));
+            }
+        }
+        Err(generic("the object kept changing while its ranges were fetched"))
+    }
+
+    /// One request, of this state if one is given.
+    fn part(&self, location: &Path, range: &Range<u64>, only: Option<&ETag>) -> Part {
+        let (this, key, range, only) = (self.clone(), location.to_string(), range.clone(), only.cloned());
+        Box::pin(async move {
+            let get = |left| {
+                let call = this.client.get(&*key).range(range.clone()).deadline(left);
+                match &only {
+                    Some(tag) => call.if_match(tag.clone()).into_future(),
+                    None => call.into_future(),
+                }
+            };
+            this.patiently(OpClass::Read, get).await
+        })
+    }
+}
+
+type Part = Pin<Box<dyn Future<Output = Result<Fetched, Error>> + Send>>;
+
+/// The inner error: the object ends before the range.
+fn unless_it_ends_before(answer: Result<Fetched, Error>) -> Result<Result<Fetched, Error>, Error> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable => Ok(Err(error)),
+        answer => answer.map(Ok),
+    }
+}
+
+fn fits_one_request(range: &ByteRange) -> bool {
+    match range {
+        ByteRange::Bounded(range) => range.end.saturating_sub(range.start) <= ONE_REQUEST,
+        ByteRange::Suffix(bytes) => *bytes <= ONE_REQUEST,
+        ByteRange::From(_) => false,
+    }
+}
+
+/// Whether these are answers about the same bytes, provably.
+fn is_same_state(one: &ObjectMeta, other: &ObjectMeta) -> bool {
+    let by_id = one.write_id.is_some() && one.write_id == other.write_id;
+    // A tag has its endpoint's name in it.
+    let by_tag = one.etag == other.etag && one.etag.as_ref().is_some_and(|tag| tag.unfit().is_none());
+    one.size == other.size && (by_id || by_tag || is_copy_of(one, other) || is_copy_of(other, one))
+}
+
+type Reading = (Download, Transfer, Path);
+
+async fn next_part((mut download, transfer, location): Reading) -> Option<(Result<Bytes, StoreError>, Reading)> {
+    let part = download.next().await;
+    transfer.note(&download);
+    let part = part?.map_err(|error| of(error, location.as_ref()));
+    Some((part, (download, transfer, location)))
+}
+
+/// The answer, if the rest of its conditions hold.
+fn result(
+    location: &Path,
+    options: &GetOptions,
+    found: &ObjectMeta,
+    range: Range<u64>,
+    transfer: Transfer,
+    body: stream::BoxStream<'static, Result<Bytes, StoreError>>,
+) -> Result<GetResult, StoreError> {
+    let meta = convert::meta(location.clone(), found);
+    match (found.last_modified, options.if_unmodified_since) {
+        (None, Some(_)) => return Err(not_supported("the store does not say when the object was stored")),
+        // Without a date the condition is no condition (RFC 9110, 13.1.3).
+        (None, None) => GetOptions {
+            if_modified_since: None,
+            ..options.clone()
+        }
+        .check_preconditions(&meta)?,
+        (Some(_), _) => options.check_preconditions(&meta)?,
+    }
+    let mut result = GetResult {
+        payload: GetResultPayload::Stream(body),
+        meta,
+        range,
+        attributes: attributes_sent(&found.attributes, &Terms::default(), None),
+        extensions: object_store::Extensions::new(),
+    };
+    result.extensions.insert(transfer);
+    Ok(result)
+}

@@ -1,0 +1,227 @@
+//! Writes, and what is done with objects as a whole.
+
+use super::{
+    convert,
+    error::{generic, never_matches, of},
+    store::{FailoverStore, Way},
+    tag,
+};
+use crate::{
+    Error, ErrorKind,
+    client::object::{CopyCall, Moved, Stored, Upload, UploadCall},
+    request::{
+        OpClass,
+        object::{Attributes, Terms},
+    },
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream::BoxStream};
+use object_store::{
+    Error as StoreError, MultipartUpload, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
+    path::Path,
+};
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+};
+
+impl FailoverStore {
+    pub(super) async fn store(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult, StoreError> {
+        let way = match &options.mode {
+            PutMode::Overwrite => self.overwrite()?,
+            PutMode::Create => self.create(),
+            PutMode::Update(known) => {
+                let tag = known.e_tag.as_deref().filter(|_| known.version.is_none());
+                let way = self.update(tag.and_then(tag::read))?;
+                way.ok_or_else(|| never_matches(location.as_ref()))?
+            }
+        };
+        let (attributes, terms) = convert::asked(&options.attributes, &options.tags)?;
+        let is_update = matches!(way, Way::IfMatch(_));
+        let body = Bytes::from(payload);
+        let put = |left| {
+            let call = self.client.put(location.as_ref(), body.clone()).deadline(left);
+            let call = call.described(attributes.clone(), terms.clone());
+            let call = match &way {
+                Way::Overwrite => call.overwrite(),
+                Way::Create => call,
+                Way::CreateAt(endpoint) => call.pin(endpoint.clone()),
+                Way::IfMatch(tag) => call.if_match(tag.clone()),
+            };
+            call.into_future()
+        };
+        match self.patiently(OpClass::Write, put).await {
+            Ok(stored) => Ok(result(stored)),
+            // There is nothing with this tag.
+            Err(error) if is_update && error.kind() == ErrorKind::NotFound => Err(StoreError::Precondition {
+                path: location.to_string(),
+                source: Box::new(error),
+            }),
+            Err(error) => Err(of(error, location.as_ref())),
+        }
+    }
+
+    /// The call that begins an upload. Its completion overwrites, as `object_store` has it.
+    pub(super) fn upload(
+        &self,
+        location: &Path,
+        attributes: &Attributes,
+        terms: &Terms,
+    ) -> Result<UploadCall, StoreError> {
+        let call = self
+            .client
+            .upload(location.as_ref())
+            .described(attributes.clone(), terms.clone());
+        Ok(match self.overwrite()? {
+            Way::Overwrite => call.overwrite(),
+            _ => call,
+        })
+    }
+
+    /// Begins an upload, by one of the two ways to hold one.
+    pub(super) async fn begin<T, F>(
+        &self,
+        location: &Path,
+        (attributes, terms): (&Attributes, &Terms),
+        begin: impl Fn(UploadCall) -> F + Send + Sync,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let call = self.upload(location, attributes, terms)?;
+        let begun = self.patiently(OpClass::Write, |_| begin(call.clone())).await;
+        begun.map_err(|error| of(error, location.as_ref()))
+    }
+
+    pub(super) async fn store_in_parts(
+        &self,
+        location: &Path,
+        options: &PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>, StoreError> {
+        let (attributes, terms) = convert::asked(&options.attributes, &options.tags)?;
+        let upload = self
+            .begin(location, (&attributes, &terms), UploadCall::into_future)
+            .await?;
+        Ok(Box::new(InParts {
+            location: location.clone(),
+            upload: Some(upload),
+        }))
+    }
+
+    pub(super) async fn copy(&self, from: &Path, to: &Path, creates: bool) -> Result<(), StoreError> {
+        let call = self.client.copy(from.as_ref(), to.as_ref());
+        self.first_step(call, creates, from, to).await.map(drop)
+    }
+
+    pub(super) async fn rename(&self, from: &Path, to: &Path, creates: bool) -> Result<(), StoreError> {
+        let call = self.client.rename(from.as_ref(), to.as_ref());
+        let moved = self.first_step(call, creates, from, to).await?;
+        // The copy is stored: it is not made again because its source cannot be removed now.
+        let removed = self.patiently(OpClass::Write, |_| moved.remove_source()).await;
+        removed.map_err(|error| of(error, from.as_ref()))
+    }
+
+    /// Stores the copy. `creates`: only if nothing is there.
+    async fn first_step(&self, call: CopyCall, creates: bool, from: &Path, to: &Path) -> Result<Moved, StoreError> {
+        let call = match if creates { self.create() } else { self.overwrite()? } {
+            Way::Overwrite => call.overwrite(),
+            Way::CreateAt(endpoint) => call.only_to(endpoint),
+            Way::Create | Way::IfMatch(_) => call,
+        };
+        let copied = self.patiently(OpClass::Write, |_| call.clone().first_step()).await;
+        copied.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => of(error, from.as_ref()),
+            _ => of(error, to.as_ref()),
+        })
+    }
+
+    pub(super) fn remove(
+        &self,
+        locations: BoxStream<'static, Result<Path, StoreError>>,
+    ) -> BoxStream<'static, Result<Path, StoreError>> {
+        let this = self.clone();
+        let removals = locations.map(move |location| {
+            let this = this.clone();
+            async move {
+                let location = location?;
+                let delete = |left| this.client.delete(location.as_ref()).deadline(left).into_future();
+                match this.patiently(OpClass::Write, delete).await {
+                    Ok(()) => Ok(location),
+                    Err(error) => Err(of(error, location.as_ref())),
+                }
+            }
+        });
+        removals.buffered(self.settings.at_once).boxed()
+    }
+}
+
+/// The client's own words about the write lie in the extensions.
+pub(super) fn result(stored: Stored) -> PutResult {
+    let mut result = PutResult {
+        e_tag: tag::shown(stored.etag()),
+        version: None,
+        extensions: object_store::Extensions::new(),
+    };
+    result.extensions.insert(stored);
+    result
+}
+
+/// An upload under way. Dropping it gives it up.
+struct InParts {
+    location: Path,
+    upload: Option<Upload>,
+}
+
+impl InParts {
+    fn is_over() -> StoreError {
+        generic("the upload was completed or given up")
+    }
+}
+
+/// Shows no location.
+impl fmt::Debug for InParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InParts")
+            .field("upload", &self.upload)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl MultipartUpload for InParts {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let location = self.location.clone();
+        // The part takes its number now, whenever its future is polled.
+        let part = self.upload.as_mut().map(|upload| upload.part(Bytes::from(data)));
+        Box::pin(async move {
+            match part {
+                Some(part) => part.await.map_err(|error| of(error, location.as_ref())),
+                None => Err(Self::is_over()),
+            }
+        })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult, StoreError> {
+        let upload = self.upload.take().ok_or_else(Self::is_over)?;
+        let stored = upload
+            .complete()
+            .await
+            .map_err(|error| of(error, self.location.as_ref()))?;
+        Ok(result(stored))
+    }
+
+    /// A completion that failed has given the upload up already.
+    async fn abort(&mut self) -> Result<(), StoreError> {
+        match self.upload.take() {
+            Some(upload) => upload.abort().await.map_err(|error| of(error, self.location.as_ref())),
+            None => Ok(()),
+        }
+    }
+}

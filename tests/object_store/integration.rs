@@ -1,0 +1,62 @@
+//! `object_store`'s own tests of a store: the 18 functions of `object_store::integration`.
+
+use crate::worlds;
+use object_store::{Error, integration};
+
+async fn nonexistent(store: &object_store::DynObjectStore) {
+    let error = integration::get_nonexistent_object(store, None).await.unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+}
+
+/// What they demand, each at a fresh store.
+macro_rules! demands {
+    ($world:ident) => {
+        demands!($world: put_get_delete_list(), put_get_attributes(), get_opts(), put_opts(true), stream_get(),
+            list_uses_directories_correctly(), list_with_delimiter(), get_nonexistent_object(), rename_and_copy(),
+            copy_if_not_exists(), copy_rename_nonexistent_object(), multipart(itself), multipart_with_opts(itself),
+            multipart_put_part_out_of_order(itself), multipart_race_condition(true), multipart_out_of_order(),
+            list_paginated(itself), list_with_offset_exclusivity());
+    };
+    ($world:ident: $($name:ident($($more:tt)?)),+) => {
+        mod $world {
+            $(#[tokio::test]
+            async fn $name() {
+                let world = super::worlds::$world();
+                demands!(@ $name, &world.store $(, $more)?);
+            })+
+        }
+    };
+    (@ get_nonexistent_object, $store:expr) => { super::nonexistent($store).await };
+    (@ $name:ident, $store:expr) => { super::integration::$name($store).await };
+    (@ $name:ident, $store:expr, itself) => { super::integration::$name($store, $store).await };
+    (@ $name:ident, $store:expr, $more:tt) => { super::integration::$name($store, $more).await };
+}
+
+demands!(one);
+demands!(three);
+demands!(a_copy_is_dead);
+demands!(a_copy_flaps);
+demands!(the_home_flaps);
+
+/// Under `write_once`, with `overwrite_as_create`. Left out:
+///
+/// | function | because it |
+/// |---|---|
+/// | `put_get_attributes` | stores one key by a put, and then by an upload |
+/// | `get_opts` | overwrites, to see the tag change |
+/// | `stream_get` | overwrites by an upload |
+/// | `rename_and_copy` | copies and renames onto what exists |
+/// | `multipart_race_condition` | completes two uploads of one key, and wants the last one to win |
+///
+/// `put_opts` is told that there are no updates.
+macro_rules! demands_once {
+    ($world:ident) => {
+        demands!($world: put_get_delete_list(), put_opts(false), list_uses_directories_correctly(),
+            list_with_delimiter(), get_nonexistent_object(), copy_if_not_exists(), copy_rename_nonexistent_object(),
+            multipart(itself), multipart_with_opts(itself), multipart_put_part_out_of_order(itself),
+            multipart_out_of_order(), list_paginated(itself), list_with_offset_exclusivity());
+    };
+}
+
+demands_once!(write_once_at_one);
+demands_once!(write_once_at_three);

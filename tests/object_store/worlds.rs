@@ -1,0 +1,134 @@
+//! The clients that the tests are run at. Each is fresh.
+
+use crate::store::{Store, Trouble};
+use evenkeel::{
+    Endpoint, ObjectClient, Replication,
+    client::{ObjectClientBuilder, object_store::FailoverStore},
+    provider::Memory,
+    stack::retry::Budget,
+};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How long an endpoint that flaps is up, and how long it is down.
+const FLAP: Duration = Duration::from_millis(200);
+
+/// A store, and whatever goes on beside it.
+pub(crate) struct World {
+    pub(crate) store: FailoverStore,
+    _flapping: Option<Flapping>,
+}
+
+struct Flapping(JoinHandle<()>);
+
+impl Drop for Flapping {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Takes the store away and gives it back for ever, in a different way each time.
+fn flap(store: &Store, troubles: &'static [Trouble]) -> Flapping {
+    let store = store.clone();
+    Flapping(tokio::spawn(async move {
+        for trouble in troubles.iter().copied().cycle() {
+            tokio::time::sleep(FLAP).await;
+            store.always(trouble);
+            tokio::time::sleep(FLAP).await;
+            store.heal();
+        }
+    }))
+}
+
+/// A store that answers after a while, so that a test sees it come and go a few times.
+fn slow() -> Store {
+    Store::on(Memory::new().with_latency(Duration::from_millis(5)..Duration::from_millis(25), 7))
+}
+
+fn world(client: ObjectClientBuilder) -> World {
+    World {
+        store: FailoverStore::new(client.seed(7).build().unwrap()),
+        _flapping: None,
+    }
+}
+
+impl World {
+    fn with(mut self, flapping: Flapping) -> Self {
+        self._flapping = Some(flapping);
+        self
+    }
+
+    fn once(mut self) -> Self {
+        self.store = self.store.overwrite_as_create();
+        self
+    }
+}
+
+pub(crate) fn one() -> World {
+    world(ObjectClient::builder().endpoint(Endpoint::new("home", Store::new())))
+}
+
+/// A home, and two copies to which nothing is ever carried.
+fn managed(home: &Store, copy: &Store, other: &Store) -> World {
+    world(builder(home, copy, other))
+}
+
+fn builder(home: &Store, copy: &Store, other: &Store) -> ObjectClientBuilder {
+    let endpoint = |name: &'static str, store: &Store| Endpoint::new(name, store.clone());
+    ObjectClient::builder()
+        .endpoint(endpoint("home", home))
+        .endpoint(endpoint("copy", copy).read_only())
+        .endpoint(endpoint("other", other).read_only())
+        .replication(Replication::provider_managed().home("home"))
+}
+
+pub(crate) fn three() -> World {
+    managed(&Store::new(), &Store::new(), &Store::new())
+}
+
+pub(crate) fn a_copy_is_dead() -> World {
+    let dead = Store::new();
+    dead.always(Trouble::Refused);
+    managed(&Store::new(), &dead, &Store::new())
+}
+
+pub(crate) fn a_copy_flaps() -> World {
+    let copy = Store::new();
+    managed(&slow(), &copy, &Store::new()).with(flap(
+        &copy,
+        &[
+            Trouble::Refused,
+            Trouble::Reset,
+            Trouble::Hang,
+            Trouble::Code("InternalError"),
+        ],
+    ))
+}
+
+/// The home and its copy are two ways to one store.
+pub(crate) fn the_home_flaps() -> World {
+    let home = slow();
+    let twin = Store::on(home.memory.clone());
+    let client = builder(&home, &twin, &twin);
+    world(client.budget(Budget::new(10.0, 100.0))).with(flap(&home, &[Trouble::Refused, Trouble::Code("SlowDown")]))
+}
+
+pub(crate) fn write_once_at_one() -> World {
+    world(
+        ObjectClient::builder()
+            .endpoint(Endpoint::new("only", Store::new()))
+            .replication(Replication::write_once()),
+    )
+    .once()
+}
+
+pub(crate) fn write_once_at_three() -> World {
+    let endpoint = |name: &'static str| Endpoint::new(name, Store::new());
+    let names = ["first", "second", "third"];
+    world(
+        ObjectClient::builder()
+            .endpoints(names.map(endpoint))
+            .replication(Replication::write_once()),
+    )
+    .once()
+}
