@@ -19,7 +19,7 @@ const STALE: u8 = 0xdd;
 /// Silence beyond which an endpoint is left: between two pieces of a body, and before an answer while nothing is learnt.
 const STALL_LIMIT: Duration = Duration::from_secs(1);
 /// What asking elsewhere may take on top, the wait for the other's first byte included.
-const RECONNECT: Duration = Duration::from_millis(500);
+const RECONNECT: Duration = Duration::from_secs(1);
 /// Nine rounds at the only endpoint, whose waits are ten seconds at most, and each has a stall limit at most.
 const HOPELESS: Duration = Duration::from_secs(30);
 
