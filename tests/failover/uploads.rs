@@ -243,6 +243,40 @@ async fn a_completion_without_any_answer_may_be_applied() {
     }
 }
 
+/// What is not sent later says nothing of what was sent before.
+#[tokio::test(start_paused = true)]
+async fn a_completion_whose_endpoint_dies_under_the_answer_may_be_applied() {
+    for later in [
+        Trouble::Refused,
+        Trouble::Code("AccessDenied"),
+        Trouble::Code("SlowDown"),
+    ] {
+        let home = Store::new();
+        let client = one(&home);
+        home.heads_meet(Trouble::Refused);
+        home.next("complete_upload", [Trouble::LostAnswer]);
+        home.next("complete_upload", [later; 20]);
+        let error = put(&client).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{later:?}: {error}");
+        assert!(error.is_retryable() && error.write_id().is_some(), "{later:?}");
+        assert!(holds_the_film(&home).await, "{later:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_fails_elsewhere_after_a_lost_completion_may_be_applied() {
+    let (a, b) = (Store::new(), Store::new());
+    let (client, restarts) = two(&a, &b);
+    a.heads_meet(Trouble::Refused);
+    a.next("complete_upload", [Trouble::LostAnswer]);
+    a.next("complete_upload", [Trouble::Refused; 20]);
+    b.writes_meet(Trouble::Refused);
+    let error = put(&client).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MaybeApplied, "{error}");
+    assert_eq!(restarts.load(Ordering::Relaxed), 0);
+    assert!(holds_the_film(&a).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_part_that_fails_for_good_leaves_nothing() {
     let home = Store::new();

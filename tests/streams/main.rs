@@ -13,6 +13,7 @@
 
 mod downloads;
 mod line;
+mod processes;
 #[path = "../support/s3s.rs"]
 mod s3s_server;
 mod seeds;

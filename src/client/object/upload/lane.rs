@@ -341,7 +341,7 @@ impl Lane {
             };
             if is_gone || !goes_on {
                 return Err(Fault {
-                    error,
+                    error: if lost { Self::unknown(cx, error) } else { error },
                     may_restart: is_gone,
                     is_gone,
                 });
@@ -368,8 +368,17 @@ impl Lane {
             // A create that went elsewhere meanwhile stores the same bytes; an overwrite would be a second write.
             may_restart: !lost || self.checks.mode == PutMode::Create,
             is_gone: false,
-            error,
+            error: if lost { Self::unknown(cx, error) } else { error },
         })
+    }
+
+    /// The end of a completion of which an earlier answer was lost. No later refusal takes that back, unless what lies
+    /// there tells.
+    fn unknown(cx: &Context<Objects>, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::PreconditionFailed if cx.plan.witness.foreign_is_definite => error,
+            _ => error.with_kind(ErrorKind::MaybeApplied).retryable(true),
+        }
     }
 
     /// Gives the upload up. This has the time of any call, also after the upload's own deadline.

@@ -117,7 +117,20 @@ impl PutStreamCall {
 
     stall_setter!();
 
-    async fn run(mut self) -> Result<Stored, Error> {
+    async fn run(self) -> Result<Stored, Error> {
+        // Whether an endpoint that was left may have the object, or may yet have it.
+        let mut unresolved = false;
+        match self.send(&mut unresolved).await {
+            Ok(mut stored) => {
+                stored.answer.unresolved |= unresolved;
+                Ok(stored)
+            }
+            Err(error) if unresolved => Err(error.with_kind(ErrorKind::MaybeApplied).retryable(true)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn send(mut self, unresolved: &mut bool) -> Result<Stored, Error> {
         let ends = Ends::after(self.options.deadline);
         let (cx, admitted) = enter(self.core.clone(), "put_stream", &self.options);
         if let Err((kind, message)) = admitted {
@@ -135,8 +148,6 @@ impl PutStreamCall {
         drop(cx);
         let mut left = 0;
         let mut restarts = 0;
-        // Whether an endpoint that was left may have the object, or may yet have it.
-        let mut unresolved = false;
         let mut failed: Option<(Fault, usize)> = None;
         loop {
             let mut chunks = match self.source.open().await {
@@ -170,13 +181,10 @@ impl PutStreamCall {
                 self.report_restart(before, endpoint);
             }
             let fault = match self.transfer(lane, chunks, part_size).await {
-                Ok(mut stored) => {
-                    stored.answer.unresolved |= unresolved;
-                    return Ok(stored);
-                }
+                Ok(stored) => return Ok(stored),
                 Err(fault) => fault,
             };
-            unresolved |= fault.error.may_have_been_applied();
+            *unresolved |= fault.error.may_have_been_applied();
             let elsewhere =
                 cx.reach(cx.plan.write_to) & !left & !bit(endpoint) != 0 && self.core.plan.write_to.count_ones() > 1;
             restarts += 1;
