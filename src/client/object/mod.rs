@@ -32,7 +32,7 @@
 //! - Dropping a call's future abandons its attempts. A write that was under way may have been applied, or may yet be.
 //! - No attempt of an acknowledged call undoes what was acknowledged later, unless the answer said that an attempt may:
 //!   see [late attempts](crate::client#late-attempts).
-//! - An [`ETag`](crate::request::object::ETag) carries its endpoint and is never shown to another endpoint.
+//! - An [`ETag`] carries its endpoint and is never shown to another endpoint.
 
 mod copy;
 mod door;

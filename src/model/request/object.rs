@@ -479,6 +479,7 @@ impl ListPage {
 
 /// One line of a listing.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an entry is an object nearly always")]
 pub enum ListEntry {
     /// An object.
     Object(ObjectMeta),

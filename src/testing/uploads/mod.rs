@@ -2,7 +2,7 @@
 //!
 //! The checks send requests to an [`ObjectProvider`]. Each check works under a key prefix of its own, below `suite/`.
 //! If a store is known not to do something, say so in its [`Claims`], with the reason: the checks that need that claim
-//! are then skipped by name. Parts are as short as the store's [`PartRule`](crate::provider::PartRule) allows.
+//! are then skipped by name. Parts are as short as the store's [`PartRule`] allows.
 //!
 //! ```
 //! use evenkeel::provider::Memory;
