@@ -43,6 +43,7 @@ mod patience;
 mod presign;
 mod protocol;
 mod rounds;
+mod same;
 mod terms;
 mod upload;
 mod values;
@@ -61,6 +62,8 @@ pub use operations::{DeleteObject, GetObject, HeadObject, PutObject};
 pub(in crate::client) use patience::Patience;
 pub use presign::{PresignCall, Presigned};
 pub use protocol::Objects;
+#[cfg(feature = "object_store")]
+pub(in crate::client) use same::{is_provable, is_same_state};
 #[cfg(feature = "object_store")]
 pub(in crate::client) use upload::Detached;
 #[cfg(feature = "files")]

@@ -10,9 +10,8 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    client::object::{Download, Fetched},
+    client::object::{Download, Fetched, is_provable, is_same_state},
     provider::attributes_sent,
-    replicate::copy::is_copy_of,
     request::{
         OpClass,
         object::{ByteRange, ETag, ObjectMeta, Terms},
@@ -218,12 +217,12 @@ impl FailoverStore {
                     .map(|part| part.map_or_else(|_| Bytes::new(), Fetched::into_bytes))
                     .collect());
             }
-            only = first.etag.filter(|tag| tag.unfit().is_none());
-            if only.is_none() && first.write_id.is_none() {
+            if !is_provable(&first) {
                 return Err(not_supported(
                     "the store gives neither a write id nor a strong ETag, so ranges cannot be told from those of another object",
                 ));
             }
+            only = first.etag.filter(|tag| tag.unfit().is_none());
         }
         Err(generic("the object kept changing while its ranges were fetched"))
     }
@@ -260,14 +259,6 @@ fn fits_one_request(range: &ByteRange) -> bool {
         ByteRange::Suffix(bytes) => *bytes <= ONE_REQUEST,
         ByteRange::From(_) => false,
     }
-}
-
-/// Whether these are answers about the same bytes, provably.
-fn is_same_state(one: &ObjectMeta, other: &ObjectMeta) -> bool {
-    let by_id = one.write_id.is_some() && one.write_id == other.write_id;
-    // A tag has its endpoint's name in it.
-    let by_tag = one.etag == other.etag && one.etag.as_ref().is_some_and(|tag| tag.unfit().is_none());
-    one.size == other.size && (by_id || by_tag || is_copy_of(one, other) || is_copy_of(other, one))
 }
 
 type Reading = (Download, Transfer, Path);

@@ -1,15 +1,17 @@
 use super::{LONGEST, Served};
 use crate::{
     call::{Aim, Context, Core, Error, Reply, enter, options::CallOptions},
-    client::object::{Objects, rounds},
+    client::object::{
+        Objects, rounds,
+        same::{is_provable, is_same_state},
+    },
     model::{
         ErrorKind, Human,
         clock::{self, Instant},
     },
     provider::ProviderErrorKind,
-    replicate::copy::is_copy_of,
     request::{
-        Key, LegKind, OpClass, WriteId, bit,
+        Key, LegKind, OpClass, bit,
         object::{ByteRange, ETag, Get, Object, ObjectMeta, ObjectRequest, ObjectResponse},
     },
     telemetry::Event,
@@ -137,8 +139,7 @@ impl Shared {
 
     /// Whether a further part can be told from a part of another object.
     pub(super) fn is_provable(&self) -> bool {
-        let names_it = |id: &WriteId| id.fits(self.key.as_str(), self.meta.size);
-        self.meta.write_id.as_ref().is_some_and(names_it) || self.home().tag.is_some()
+        is_provable(&self.meta)
     }
 
     /// Fetches one part. Counts as one call.
@@ -316,17 +317,11 @@ impl Shared {
         }
     }
 
-    /// Whether these are the same object's bytes, provably: by the write id, which may name the version that was copied,
-    /// or by the tag at its own endpoint.
+    /// Whether these are the same object's bytes, provably.
     fn is_same(&self, object: &Object, range: &Range<u64>) -> bool {
-        let ids = self.meta.write_id.as_ref().zip(object.meta.write_id.as_ref());
-        let by_id = ids.is_some_and(|(ours, its)| ours.proves_same_content(its, self.key.as_str(), self.meta.size));
-        let by_copy = is_copy_of(&object.meta, &self.meta) || is_copy_of(&self.meta, &object.meta);
-        // A tag has its endpoint's name in it.
         let found = object.meta.etag.as_ref().filter(|tag| tag.unfit().is_none());
-        let by_tag = found.is_some() && (found == self.home().tag.as_ref() || found == self.meta.etag.as_ref());
-        (by_id || by_tag || by_copy)
-            && object.meta.size == self.meta.size
+        let as_before = found.is_some() && found == self.home().tag.as_ref() && object.meta.size == self.meta.size;
+        (as_before || is_same_state(&self.meta, &object.meta))
             && object.range == *range
             && object.body.len() as u64 == range.end - range.start
     }
