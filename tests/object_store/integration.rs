@@ -34,6 +34,7 @@ macro_rules! demands {
 
 demands!(one);
 demands!(three);
+demands!(three_with_stamps);
 demands!(a_copy_is_dead);
 demands!(a_copy_flaps);
 demands!(the_home_flaps);

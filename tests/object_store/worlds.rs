@@ -4,7 +4,7 @@ use crate::store::{Store, Trouble};
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
     client::{ObjectClientBuilder, object_store::FailoverStore},
-    provider::Memory,
+    provider::{Capabilities, Capability, Memory, PartRule},
     stack::retry::Budget,
 };
 use std::time::Duration;
@@ -41,8 +41,15 @@ fn flap(store: &Store, troubles: &'static [Trouble]) -> Flapping {
 }
 
 /// A store that answers after a while, so that a test sees it come and go a few times.
-fn slow() -> Store {
-    Store::on(Memory::new().with_latency(Duration::from_millis(5)..Duration::from_millis(25), 7))
+fn slow() -> Memory {
+    Memory::new().with_latency(Duration::from_millis(5)..Duration::from_millis(25), 7)
+}
+
+/// A store whose listings show stamps. The ETag of an object is then the same at all endpoints that have it.
+fn stamped(memory: Memory) -> Store {
+    let all = Capabilities::all(Capability::Kept).with_copy();
+    let all = all.with_parts(PartRule::S3.lengths(0, u64::MAX));
+    Store::on(memory.with_capabilities(all.with_listed_ids()))
 }
 
 fn world(client: ObjectClientBuilder) -> World {
@@ -86,6 +93,11 @@ pub(crate) fn three() -> World {
     managed(&Store::new(), &Store::new(), &Store::new())
 }
 
+pub(crate) fn three_with_stamps() -> World {
+    let [home, copy, other] = [(); 3].map(|()| stamped(Memory::new()));
+    managed(&home, &copy, &other)
+}
+
 pub(crate) fn a_copy_is_dead() -> World {
     let dead = Store::new();
     dead.always(Trouble::Refused);
@@ -94,7 +106,7 @@ pub(crate) fn a_copy_is_dead() -> World {
 
 pub(crate) fn a_copy_flaps() -> World {
     let copy = Store::new();
-    managed(&slow(), &copy, &Store::new()).with(flap(
+    managed(&Store::on(slow()), &copy, &Store::new()).with(flap(
         &copy,
         &[
             Trouble::Refused,
@@ -107,7 +119,7 @@ pub(crate) fn a_copy_flaps() -> World {
 
 /// The home and its copy are two ways to one store.
 pub(crate) fn the_home_flaps() -> World {
-    let home = slow();
+    let home = stamped(slow());
     let twin = Store::on(home.memory.clone());
     let client = builder(&home, &twin, &twin);
     world(client.budget(Budget::new(10.0, 100.0))).with(flap(&home, &[Trouble::Refused, Trouble::Code("SlowDown")]))

@@ -229,10 +229,12 @@ impl CopyCall {
             write_id: checks.begin.write_id.clone(),
             ..Copy::new(from, checks.key().clone(), known.meta.size)
         };
+        let write_id = checks.id.clone();
         let accepted = replicate::write(cx, checks.write(ObjectRequest::Copy(copy), false)).await?;
         Ok(Stored {
             answer: accepted.answer(cx),
             etag: accepted.tag,
+            write_id,
         })
     }
 

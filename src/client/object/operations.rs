@@ -211,11 +211,13 @@ impl Operation for PutObject {
 
     async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(Stored, Answer), Error> {
         let checks = self.write.checked(cx, self.key, Some(self.body.len()))?;
+        let write_id = checks.id.clone();
         let written = checks.put(self.body, self.fenced);
         let accepted = replicate::write(cx, written).await?;
         let answer = accepted.answer(cx);
         let stored = Stored {
             etag: accepted.tag,
+            write_id,
             answer: answer.clone(),
         };
         Ok((stored, answer))

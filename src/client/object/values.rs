@@ -1,6 +1,6 @@
 use crate::{
     call::Answer,
-    request::object::{ETag, Object, ObjectMeta},
+    request::object::{ETag, Object, ObjectMeta, WriteId},
 };
 use bytes::Bytes;
 use std::ops::Range;
@@ -9,6 +9,7 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Stored {
     pub(crate) etag: Option<ETag>,
+    pub(crate) write_id: WriteId,
     pub(crate) answer: Answer,
 }
 
@@ -30,6 +31,11 @@ impl Stored {
     /// The tag of the stored object. The tag carries its endpoint: a call that uses the tag is pinned there.
     pub const fn etag(&self) -> Option<&ETag> {
         self.etag.as_ref()
+    }
+
+    /// The id of this write, which is stored with the object.
+    pub const fn write_id(&self) -> &WriteId {
+        &self.write_id
     }
 
     /// The endpoint that stored the object.

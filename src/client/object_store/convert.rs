@@ -2,19 +2,20 @@
 
 use super::{
     error::{STORE, generic},
-    tag, text,
+    tag::Tags,
+    text,
 };
 use crate::request::object::{Attributes, ByteRange, ObjectMeta, Terms};
 use object_store::{Attribute, Error as StoreError, GetRange, TagSet, path::Path};
 use std::time::UNIX_EPOCH;
 
 /// What is known of an object. The beginning of time stands for no date.
-pub(super) fn meta(location: Path, found: &ObjectMeta) -> object_store::ObjectMeta {
+pub(super) fn meta(location: Path, found: &ObjectMeta, tags: Tags) -> object_store::ObjectMeta {
     object_store::ObjectMeta {
         location,
         last_modified: found.last_modified.unwrap_or(UNIX_EPOCH).into(),
         size: found.size,
-        e_tag: tag::shown(found.etag.as_ref()),
+        e_tag: tags.of(found),
         version: None,
     }
 }

@@ -4,6 +4,7 @@ use super::{
     convert,
     error::{generic, of_listing},
     store::FailoverStore,
+    tag::Tags,
 };
 use crate::{
     client::object::{ListCall, Listing},
@@ -38,9 +39,10 @@ impl FailoverStore {
         if let Some(after) = after.filter(|after| !after.is_root()) {
             call = call.start_after(after.as_ref());
         }
-        let objects = entries(call).try_filter_map(|entry| async move {
+        let tags = self.tags;
+        let objects = entries(call).try_filter_map(move |entry| async move {
             match entry {
-                ListEntry::Object(found) => Ok(Some(convert::meta(Path::parse(&found.key)?, &found))),
+                ListEntry::Object(found) => Ok(Some(convert::meta(Path::parse(&found.key)?, &found, tags))),
                 ListEntry::CommonPrefix(_) => Ok(None),
             }
         });
@@ -51,7 +53,7 @@ impl FailoverStore {
         let mut listed = nothing();
         let mut entries = entries(self.below(prefix).delimiter(DELIMITER));
         while let Some(entry) = entries.try_next().await? {
-            add(&mut listed, entry)?;
+            add(&mut listed, entry, self.tags)?;
         }
         Ok(listed)
     }
@@ -99,7 +101,7 @@ impl FailoverStore {
                 _ => name.to_owned(),
             });
             taken += 1;
-            add(&mut page.result, entry)?;
+            add(&mut page.result, entry, self.tags)?;
         }
         Ok(page)
     }
@@ -120,9 +122,11 @@ fn name(entry: &ListEntry) -> &str {
     }
 }
 
-fn add(listed: &mut ListResult, entry: ListEntry) -> Result<(), StoreError> {
+fn add(listed: &mut ListResult, entry: ListEntry, tags: Tags) -> Result<(), StoreError> {
     match entry {
-        ListEntry::Object(found) => listed.objects.push(convert::meta(Path::parse(&found.key)?, &found)),
+        ListEntry::Object(found) => listed
+            .objects
+            .push(convert::meta(Path::parse(&found.key)?, &found, tags)),
         ListEntry::CommonPrefix(prefix) => listed.common_prefixes.push(Path::parse(prefix)?),
     }
     Ok(())

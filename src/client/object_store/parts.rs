@@ -158,7 +158,7 @@ impl FailoverStore {
             .complete(parts)
             .await
             .map_err(|error| of(error, location.as_ref()))?;
-        Ok(write::result(stored))
+        Ok(write::result(stored, self.tags))
     }
 
     pub(super) async fn give_up(&self, location: &Path, id: &str) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use super::{
     error::{generic, never_matches, not_supported, of},
     ranges,
     store::FailoverStore,
-    tag,
+    tag::{self, Named, Tags},
     transfer::Transfer,
 };
 use crate::{
@@ -24,6 +24,7 @@ use std::{
     future::{Future, IntoFuture},
     ops::Range,
     pin::Pin,
+    sync::Arc,
 };
 
 /// The longest range that is fetched in one request. It is a part of a download, whose failure costs as much.
@@ -31,10 +32,13 @@ const ONE_REQUEST: u64 = 8 << 20;
 /// How often ranges are fetched again because the object has changed meanwhile, or copies differ.
 const CHANGES: usize = 4;
 
-/// The conditions that travel. What of the options does not is checked in the answer.
-struct Conditions {
+/// A read, and those of its conditions that travel. What of the options does not is checked in the answer.
+struct Asked<'a> {
+    location: &'a Path,
+    options: &'a GetOptions,
     if_match: Option<ETag>,
     if_none_match: Option<ETag>,
+    only_at: Option<Arc<str>>,
 }
 
 impl FailoverStore {
@@ -44,123 +48,154 @@ impl FailoverStore {
                 "versions differ from store to store, so none can be asked for",
             ));
         }
-        let conditions = self.conditions(location, &options)?;
-        if options.head {
-            return self.read_head(location, &options, conditions).await;
+        let mut asked = self.asked(location, &options)?;
+        if let Some(result) = self.answer_to(&asked).await? {
+            return Ok(result);
         }
-        match options.range.as_ref().map(convert::range).filter(fits_one_request) {
-            Some(range) => self.read_at_once(location, &options, conditions, range).await,
-            None => self.read_as_stream(location, &options, conditions).await,
+        // A copy that may lag has another version than was asked for. Only the home knows whether it has it.
+        asked.only_at = self.home();
+        let answered = self.answer_to(&asked).await?;
+        answered.ok_or_else(|| generic("only copies that may lag could answer, and they do not meet the condition"))
+    }
+
+    /// `None`: the condition does not hold at a copy that may lag.
+    async fn answer_to(&self, asked: &Asked<'_>) -> Result<Option<GetResult>, StoreError> {
+        if asked.options.head {
+            return self.read_head(asked).await;
+        }
+        let range = asked.options.range.as_ref().map(convert::range);
+        match range.filter(fits_one_request) {
+            Some(range) => self.read_at_once(asked, range).await,
+            None => self.read_as_stream(asked).await,
         }
     }
 
     /// Only one tag can travel, to the endpoint that gave it. A tag of another store matches nothing.
-    fn conditions(&self, location: &Path, options: &GetOptions) -> Result<Conditions, StoreError> {
-        let tags = |list: &str| -> Vec<ETag> {
-            let tags = list.split(',').filter_map(|text| tag::read(text.trim()));
-            tags.filter(|tag| self.knows(tag).is_some()).collect()
+    fn asked<'a>(&self, location: &'a Path, options: &'a GetOptions) -> Result<Asked<'a>, StoreError> {
+        let all = |list: &str| -> Vec<Named> {
+            let all = list.split(',').filter_map(|text| tag::read(text.trim()));
+            all.filter(|named| match named {
+                Named::Stamp(_) => self.tags.stamps,
+                Named::At(tag) => self.knows(tag).is_some(),
+            })
+            .collect()
         };
-        let the_one = |mut tags: Vec<ETag>| if tags.len() == 1 { tags.pop() } else { None };
+        let the_one = |mut all: Vec<Named>| match (all.pop(), all.is_empty()) {
+            (Some(Named::At(tag)), true) => Some(tag),
+            _ => None,
+        };
         let if_match = match options.if_match.as_deref() {
             None | Some("*") => None,
-            Some(list) => match tags(list) {
+            Some(list) => match all(list) {
                 none if none.is_empty() => return Err(never_matches(location.as_ref())),
                 some => the_one(some),
             },
         };
-        let if_none_match = options.if_none_match.as_deref().and_then(|list| the_one(tags(list)));
-        Ok(Conditions {
+        let if_none_match = options.if_none_match.as_deref().and_then(|list| the_one(all(list)));
+        Ok(Asked {
+            location,
+            options,
             if_match,
             if_none_match,
+            only_at: None,
         })
     }
 
-    async fn read_head(
-        &self,
-        location: &Path,
-        options: &GetOptions,
-        conditions: Conditions,
-    ) -> Result<GetResult, StoreError> {
+    async fn read_head(&self, asked: &Asked<'_>) -> Result<Option<GetResult>, StoreError> {
         let head = |left| {
-            let mut call = self.client.head(location.as_ref()).deadline(left);
-            if let Some(tag) = &conditions.if_match {
+            let mut call = self.client.head(asked.location.as_ref()).deadline(left);
+            if let Some(tag) = &asked.if_match {
                 call = call.if_match(tag.clone());
+            }
+            if let Some(endpoint) = &asked.only_at {
+                call = call.pin(endpoint.clone());
             }
             call.explained().into_future()
         };
         let found = self.patiently(OpClass::Read, head).await;
-        let (found, explained) = found.map_err(|error| of(error, location.as_ref()))?;
-        let range = match &options.range {
+        let (found, explained) = found.map_err(|error| of(error, asked.location.as_ref()))?;
+        let range = match &asked.options.range {
             Some(range) => range.as_range(found.meta().size).map_err(generic)?,
             None => 0..found.meta().size,
         };
         let transfer = Transfer::whole(found.endpoint(), 0..0, explained.attempts().len());
-        result(
-            location,
-            options,
-            found.meta(),
+        let answer = Answer {
+            found: found.meta(),
             range,
             transfer,
-            stream::empty().boxed(),
-        )
+            body: stream::empty().boxed(),
+            possibly_stale: found.is_possibly_stale(),
+        };
+        result(asked, self.tags, answer)
     }
 
-    async fn read_at_once(
-        &self,
-        location: &Path,
-        options: &GetOptions,
-        conditions: Conditions,
-        range: ByteRange,
-    ) -> Result<GetResult, StoreError> {
+    async fn read_at_once(&self, asked: &Asked<'_>, range: ByteRange) -> Result<Option<GetResult>, StoreError> {
         let get = |left| {
-            let mut call = self.client.get(location.as_ref()).range(range.clone()).deadline(left);
-            if let Some(tag) = &conditions.if_match {
+            let mut call = self
+                .client
+                .get(asked.location.as_ref())
+                .range(range.clone())
+                .deadline(left);
+            if let Some(tag) = &asked.if_match {
                 call = call.if_match(tag.clone());
             }
-            if let Some(tag) = &conditions.if_none_match {
+            if let Some(tag) = &asked.if_none_match {
                 call = call.if_none_match(tag.clone());
+            }
+            if let Some(endpoint) = &asked.only_at {
+                call = call.pin(endpoint.clone());
             }
             call.explained().into_future()
         };
         let found = self.patiently(OpClass::Read, get).await;
-        let (found, explained) = found.map_err(|error| of(error, location.as_ref()))?;
+        let (found, explained) = found.map_err(|error| of(error, asked.location.as_ref()))?;
         let transfer = Transfer::whole(found.endpoint(), found.range().clone(), explained.attempts().len());
-        let body = stream::iter([Ok(found.body().clone())]).boxed();
-        result(location, options, found.meta(), found.range().clone(), transfer, body)
+        let answer = Answer {
+            found: found.meta(),
+            range: found.range().clone(),
+            transfer,
+            body: stream::iter([Ok(found.body().clone())]).boxed(),
+            possibly_stale: found.is_possibly_stale(),
+        };
+        result(asked, self.tags, answer)
     }
 
-    async fn read_as_stream(
-        &self,
-        location: &Path,
-        options: &GetOptions,
-        conditions: Conditions,
-    ) -> Result<GetResult, StoreError> {
+    async fn read_as_stream(&self, asked: &Asked<'_>) -> Result<Option<GetResult>, StoreError> {
         let begin = |_| {
-            let call = self.client.get_stream(location.as_ref());
+            let call = self.client.get_stream(asked.location.as_ref());
             let mut call = call.concurrency(self.settings.streams);
-            if let Some(range) = &options.range {
+            if let Some(range) = &asked.options.range {
                 call = call.range(convert::range(range));
             }
-            if let Some(tag) = &conditions.if_match {
+            if let Some(tag) = &asked.if_match {
                 call = call.if_match(tag.clone());
             }
-            if let Some(tag) = &conditions.if_none_match {
+            if let Some(tag) = &asked.if_none_match {
                 call = call.if_none_match(tag.clone());
+            }
+            if let Some(endpoint) = &asked.only_at {
+                call = call.pin(endpoint.clone());
             }
             call.into_future()
         };
         let download = self.patiently(OpClass::Read, begin).await;
-        let download = download.map_err(|error| of(error, location.as_ref()))?;
+        let download = download.map_err(|error| of(error, asked.location.as_ref()))?;
         let meta = download.meta().clone();
-        let range = match &options.range {
+        let range = match &asked.options.range {
             Some(range) => range.as_range(meta.size).map_err(generic)?,
             None => 0..meta.size,
         };
         let transfer = Transfer::begun(&download);
-        let body = stream::unfold((download, transfer.clone(), location.clone()), next_part)
-            .fuse()
-            .boxed();
-        result(location, options, &meta, range, transfer, body)
+        let possibly_stale = download.is_possibly_stale();
+        let body = stream::unfold((download, transfer.clone(), asked.location.clone()), next_part);
+        let answer = Answer {
+            found: &meta,
+            range,
+            transfer,
+            body: body.fuse().boxed(),
+            possibly_stale,
+        };
+        result(asked, self.tags, answer)
     }
 
     /// All ranges, of one state of the object.
@@ -270,33 +305,41 @@ async fn next_part((mut download, transfer, location): Reading) -> Option<(Resul
     Some((part, (download, transfer, location)))
 }
 
-/// The answer, if the rest of its conditions hold.
-fn result(
-    location: &Path,
-    options: &GetOptions,
-    found: &ObjectMeta,
+/// An answer about an object, before its conditions are checked.
+struct Answer<'a> {
+    found: &'a ObjectMeta,
     range: Range<u64>,
     transfer: Transfer,
     body: stream::BoxStream<'static, Result<Bytes, StoreError>>,
-) -> Result<GetResult, StoreError> {
-    let meta = convert::meta(location.clone(), found);
-    match (found.last_modified, options.if_unmodified_since) {
-        (None, Some(_)) => return Err(not_supported("the store does not say when the object was stored")),
-        // Without a date the condition is no condition (RFC 9110, 13.1.3).
-        (None, None) => GetOptions {
-            if_modified_since: None,
-            ..options.clone()
-        }
-        .check_preconditions(&meta)?,
-        (Some(_), _) => options.check_preconditions(&meta)?,
+    possibly_stale: bool,
+}
+
+/// The answer as a result, if the rest of its conditions hold.
+fn result(asked: &Asked<'_>, tags: Tags, answer: Answer<'_>) -> Result<Option<GetResult>, StoreError> {
+    let meta = convert::meta(asked.location.clone(), answer.found, tags);
+    match check(asked.options, &meta, answer.found.last_modified.is_some()) {
+        Err(StoreError::Precondition { .. }) if answer.possibly_stale => return Ok(None),
+        checked => checked?,
     }
     let mut result = GetResult {
-        payload: GetResultPayload::Stream(body),
+        payload: GetResultPayload::Stream(answer.body),
         meta,
-        range,
-        attributes: attributes_sent(&found.attributes, &Terms::default(), None),
+        range: answer.range,
+        attributes: attributes_sent(&answer.found.attributes, &Terms::default(), None),
         extensions: object_store::Extensions::new(),
     };
-    result.extensions.insert(transfer);
-    Ok(result)
+    result.extensions.insert(answer.transfer);
+    Ok(Some(result))
+}
+
+fn check(options: &GetOptions, meta: &object_store::ObjectMeta, is_dated: bool) -> Result<(), StoreError> {
+    match (is_dated, options.if_unmodified_since) {
+        (true, _) => options.check_preconditions(meta),
+        (false, Some(_)) => Err(not_supported("the store does not say when the object was stored")),
+        // Without a date the condition is no condition (RFC 9110, 13.1.3).
+        (false, None) => options
+            .clone()
+            .with_if_modified_since(None::<std::time::SystemTime>)
+            .check_preconditions(meta),
+    }
 }

@@ -1,9 +1,14 @@
 //! A client with the options that `object_store`'s methods have no place for.
 
-use super::error::{STORE, not_supported};
+use super::{
+    error::{STORE, not_supported},
+    tag::Tags,
+};
 use crate::{
     Error,
+    call::Authority,
     client::ObjectClient,
+    provider::ObjectProvider as _,
     request::{OpClass, bit, members, object::ETag},
 };
 use object_store::Error as StoreError;
@@ -20,6 +25,7 @@ const AT_ONCE: usize = 10;
 pub struct FailoverStore {
     pub(super) client: ObjectClient,
     pub(super) settings: Settings,
+    pub(super) tags: Tags,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +58,12 @@ impl FailoverStore {
             at_once: AT_ONCE,
             streams: 2,
         };
-        Self { client, settings }
+        let core = client.core();
+        let mut stores = members(core.permitted()).filter_map(|endpoint| core.provider(endpoint));
+        let tags = Tags {
+            stamps: stores.all(|store| store.capabilities().listed_ids),
+        };
+        Self { client, settings, tags }
     }
 
     /// Under [`write_once`](crate::Replication::write_once): stores a put, an upload and a copy that would overwrite as a
@@ -126,17 +137,30 @@ impl FailoverStore {
         }
     }
 
-    /// How a write is stored that replaces the version with this tag. `None`: there is none.
-    pub(super) fn update(&self, tag: Option<ETag>) -> Result<Option<Way>, StoreError> {
-        if self.is_write_once() {
-            return Err(StoreError::NotImplemented {
+    /// Whether a version can be replaced by another one.
+    pub(super) fn updates(&self) -> Result<(), StoreError> {
+        match self.is_write_once() {
+            false => Ok(()),
+            true => Err(StoreError::NotImplemented {
                 operation: "`put_opts` with `PutMode::Update` under write_once".into(),
                 implementer: STORE.into(),
-            });
+            }),
         }
+    }
+
+    /// Whether an endpoint that takes writes gave this tag.
+    pub(super) fn can_judge(&self, tag: &ETag) -> bool {
+        self.knows(tag)
+            .is_some_and(|at| self.client.core().plan.write_to & bit(at) != 0)
+    }
+
+    /// The one endpoint that takes writes, where there is one.
+    pub(super) fn home(&self) -> Option<Arc<str>> {
         let core = self.client.core();
-        let takes_writes = |tag: &ETag| self.knows(tag).is_some_and(|at| core.plan.write_to & bit(at) != 0);
-        Ok(tag.filter(takes_writes).map(Way::IfMatch))
+        match core.plan.authority {
+            Authority::Home(home) => Some(core.engine.roster.shared_name(home)),
+            Authority::Replicas | Authority::Nobody => None,
+        }
     }
 
     /// Makes the call again while no endpoint can take it and nothing has happened, within the client's deadline.

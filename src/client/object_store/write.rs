@@ -2,16 +2,16 @@
 
 use super::{
     convert,
-    error::{generic, never_matches, of},
+    error::{generic, never_matches, not_supported, of},
     store::{FailoverStore, Way},
-    tag,
+    tag::{self, Named, Tags},
 };
 use crate::{
     Error, ErrorKind,
     client::object::{CopyCall, Moved, Stored, Upload, UploadCall},
     request::{
         OpClass,
-        object::{Attributes, Terms},
+        object::{Attributes, ETag, Terms},
     },
 };
 use async_trait::async_trait;
@@ -37,9 +37,9 @@ impl FailoverStore {
             PutMode::Overwrite => self.overwrite()?,
             PutMode::Create => self.create(),
             PutMode::Update(known) => {
-                let tag = known.e_tag.as_deref().filter(|_| known.version.is_none());
-                let way = self.update(tag.and_then(tag::read))?;
-                way.ok_or_else(|| never_matches(location.as_ref()))?
+                self.updates()?;
+                let text = known.e_tag.as_deref().filter(|_| known.version.is_none());
+                Way::IfMatch(self.current(location, text.and_then(tag::read)).await?)
             }
         };
         let (attributes, terms) = convert::asked(&options.attributes, &options.tags)?;
@@ -57,13 +57,41 @@ impl FailoverStore {
             call.into_future()
         };
         match self.patiently(OpClass::Write, put).await {
-            Ok(stored) => Ok(result(stored)),
-            // There is nothing with this tag.
-            Err(error) if is_update && error.kind() == ErrorKind::NotFound => Err(StoreError::Precondition {
-                path: location.to_string(),
-                source: Box::new(error),
-            }),
+            Ok(stored) => Ok(result(stored, self.tags)),
+            Err(error) if is_update => Err(of_update(error, location)),
             Err(error) => Err(of(error, location.as_ref())),
+        }
+    }
+
+    /// The home's own tag of the version that the application names. A stamp is looked up at the home.
+    async fn current(&self, location: &Path, named: Option<Named>) -> Result<ETag, StoreError> {
+        let stamp = match named {
+            Some(Named::At(tag)) if self.can_judge(&tag) => return Ok(tag),
+            Some(Named::Stamp(stamp)) if self.tags.stamps => stamp,
+            _ => return Err(never_matches(location.as_ref())),
+        };
+        let head = |left| {
+            let call = self.client.head(location.as_ref()).deadline(left);
+            match self.home() {
+                Some(home) => call.pin(home).into_future(),
+                None => call.into_future(),
+            }
+        };
+        let meta = match self.patiently(OpClass::Read, head).await {
+            Ok(found) => found.into_meta(),
+            Err(error) => return Err(of_update(error, location)),
+        };
+        let is_it = self
+            .tags
+            .of(&meta)
+            .is_some_and(|shown| tag::read(&shown) == Some(Named::Stamp(stamp)));
+        match meta.etag.filter(|tag| tag.unfit().is_none()) {
+            _ if !is_it => Err(StoreError::Precondition {
+                path: location.to_string(),
+                source: "the object was replaced".into(),
+            }),
+            Some(tag) => Ok(tag),
+            None => Err(not_supported("the store gives no ETag on which a write could depend")),
         }
     }
 
@@ -110,6 +138,7 @@ impl FailoverStore {
             .await?;
         Ok(Box::new(InParts {
             location: location.clone(),
+            tags: self.tags,
             upload: Some(upload),
         }))
     }
@@ -161,10 +190,21 @@ impl FailoverStore {
     }
 }
 
+/// What is not there has not the version that was named.
+fn of_update(error: Error, location: &Path) -> StoreError {
+    match error.kind() {
+        ErrorKind::NotFound => StoreError::Precondition {
+            path: location.to_string(),
+            source: Box::new(error),
+        },
+        _ => of(error, location.as_ref()),
+    }
+}
+
 /// The client's own words about the write lie in the extensions.
-pub(super) fn result(stored: Stored) -> PutResult {
+pub(super) fn result(stored: Stored, tags: Tags) -> PutResult {
     let mut result = PutResult {
-        e_tag: tag::shown(stored.etag()),
+        e_tag: tags.shown(Some(stored.write_id()), stored.etag()),
         version: None,
         extensions: object_store::Extensions::new(),
     };
@@ -175,6 +215,7 @@ pub(super) fn result(stored: Stored) -> PutResult {
 /// An upload under way. Dropping it gives it up.
 struct InParts {
     location: Path,
+    tags: Tags,
     upload: Option<Upload>,
 }
 
@@ -214,7 +255,7 @@ impl MultipartUpload for InParts {
             .complete()
             .await
             .map_err(|error| of(error, self.location.as_ref()))?;
-        Ok(result(stored))
+        Ok(result(stored, self.tags))
     }
 
     /// A completion that failed has given the upload up already.

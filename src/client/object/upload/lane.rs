@@ -313,6 +313,7 @@ impl Lane {
         let stored = |accepted: replicate::Accepted<Objects>| Stored {
             answer: accepted.answer(cx),
             etag: accepted.tag,
+            write_id: self.checks.id.clone(),
         };
         let request = CompleteUpload {
             mode: self.checks.mode.clone(),
@@ -388,13 +389,19 @@ impl Lane {
             return Err(cx.refuse(kind, message));
         }
         let abort = AbortUpload::new(self.checks.key().clone(), self.upload.clone());
-        let reply = cx
-            .ask(ObjectRequest::AbortUpload(abort), Aim::only(self.endpoint))
-            .await;
-        let aborted = match reply.result {
-            Ok(ObjectResponse::AbortUpload) => Ok(()),
-            Ok(_) => Err(cx.nonsense()),
-            Err(_) => Err(cx.fail(reply)),
+        let mut round = 0;
+        let aborted = loop {
+            let abort = ObjectRequest::AbortUpload(abort.clone());
+            let reply = cx.ask(abort, Aim::only(self.endpoint)).await;
+            let ends = rounds::is_lasting(&reply) || cx.ends_with(&reply);
+            round += 1;
+            match reply.result {
+                Ok(ObjectResponse::AbortUpload) => break Ok(()),
+                Ok(_) => break Err(cx.nonsense()),
+                // What is not given up now stays until somebody sweeps.
+                Err(_) if !ends && round < rounds::MOST && self.may_go_on(&cx, round).await => {}
+                Err(_) => break Err(cx.fail(reply)),
+            }
         };
         cx.ended(OpClass::Write, aborted.as_ref().err());
         aborted

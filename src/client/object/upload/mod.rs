@@ -383,11 +383,13 @@ impl Shared {
 
 /// Stores a body in one request.
 async fn put_whole(cx: &Context<Objects>, checks: super::writing::Checks, body: Bytes) -> Result<Stored, Error> {
+    let write_id = checks.id.clone();
     let accepted = replicate::write(cx, checks.put(body, false)).await;
     cx.ended(OpClass::Write, accepted.as_ref().err());
     let accepted = accepted?;
     Ok(Stored {
         answer: accepted.answer(cx),
         etag: accepted.tag,
+        write_id,
     })
 }
