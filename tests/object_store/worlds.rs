@@ -46,7 +46,7 @@ fn slow() -> Memory {
 }
 
 /// A store whose listings show stamps. The ETag of an object is then the same at all endpoints that have it.
-fn stamped(memory: Memory) -> Store {
+pub(crate) fn stamped(memory: Memory) -> Store {
     let all = Capabilities::all(Capability::Kept).with_copy();
     let all = all.with_parts(PartRule::S3.lengths(0, u64::MAX));
     Store::on(memory.with_capabilities(all.with_listed_ids()))
@@ -80,7 +80,7 @@ fn managed(home: &Store, copy: &Store, other: &Store) -> World {
     world(builder(home, copy, other))
 }
 
-fn builder(home: &Store, copy: &Store, other: &Store) -> ObjectClientBuilder {
+pub(crate) fn builder(home: &Store, copy: &Store, other: &Store) -> ObjectClientBuilder {
     let endpoint = |name: &'static str, store: &Store| Endpoint::new(name, store.clone());
     ObjectClient::builder()
         .endpoint(endpoint("home", home))
