@@ -63,7 +63,7 @@ pub(super) fn read(shown: &str) -> Option<Named> {
     let (named, again) = match bare.split_once(':') {
         None => {
             let stamp = WriteId::new(bare).stamp()?;
-            let again = of_stamp(stamp.clone());
+            let again = of_stamp(stamp);
             (Named::Stamp(stamp), again)
         }
         Some((endpoint, value)) => {
