@@ -69,7 +69,7 @@
 //!   just after its copy was made stays at the target ([`Fate::Gone`]).
 //! - **A store that stops keeping to conditions after it was asked**, or that you trust wrongly
 //!   (`S3::trusting_conditions`). Such a store overwrites and answers 200, and no client can tell.
-//! - **Data that evenkeel's requests do not carry**: tags, ACLs, storage classes, retention, content encoding, earlier
+//! - **Data that evenkeel's requests do not carry**: tags, ACLs, storage classes, retention, earlier
 //!   versions. The backfill neither sees nor copies them. Bodies are sent in one put, so an object that is larger than
 //!   a store takes in one put (5 GB at S3) fails.
 //! - **Listings that lag.** A key that the source's listing does not show is not copied.

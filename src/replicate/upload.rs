@@ -41,7 +41,7 @@ pub(crate) async fn aim_of_upload<P: Protocol>(
             }
             pinned_to_a_writable(cx)?;
             let fit = fit(cx, cx.plan.write_to, Conditional::Create).await?;
-            let allowed = fit & in_parts & !cx.core.lacking(Conditional::Complete);
+            let allowed = fit & in_parts & !untrusted(cx);
             Aim {
                 barred: !allowed,
                 ..Aim::default()
@@ -61,15 +61,26 @@ pub(crate) async fn aim_of_upload<P: Protocol>(
         let message = format!("{} does not take objects in parts", cx.names(here).join(" or "));
         return Err(cx.refuse(ErrorKind::Unsupported, message));
     }
-    if *condition != Condition::None && here & in_parts & !cx.core.lacking(Conditional::Complete) == 0 {
+    if *condition != Condition::None && here & in_parts & !untrusted(cx) == 0 {
+        let known = cx.core.unverified(Conditional::Complete) & here & in_parts == 0;
         let message = format!(
-            "{} cannot be trusted with {}",
+            "{} {} {}",
             cx.names(here).join(" or "),
+            if known {
+                "cannot be trusted with"
+            } else {
+                "is not known to keep (verify asks the store)"
+            },
             Conditional::Complete.as_str()
         );
         return Err(cx.refuse(ErrorKind::Unsupported, message));
     }
     Ok(aim)
+}
+
+/// The endpoints that get no completion on a condition.
+fn untrusted<P: Protocol>(cx: &Context<P>) -> u64 {
+    cx.core.lacking(Conditional::Complete) | cx.core.unverified(Conditional::Complete)
 }
 
 /// The end of a completion that succeeded.

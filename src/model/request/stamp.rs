@@ -1,4 +1,3 @@
-use super::WriteId;
 use sha2::{Digest, Sha256};
 use std::{
     cmp::Ordering,
@@ -192,7 +191,7 @@ impl Stamp {
         bytes
     }
 
-    fn text(&self) -> [u8; Self::TEXT_BYTES] {
+    pub(super) fn text(&self) -> [u8; Self::TEXT_BYTES] {
         let mut text = [0; Self::TEXT_BYTES];
         let flag = |is_set, bit| if is_set { bit } else { 0 };
         let kind = self.kind.0 | flag(self.hashed, HASHED) | flag(self.crc.is_some(), HAS_CRC);
@@ -289,13 +288,6 @@ impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // All of it is ASCII.
         f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
-    }
-}
-
-impl From<Stamp> for WriteId {
-    fn from(stamp: Stamp) -> Self {
-        // All of it is ASCII.
-        Self::new(std::str::from_utf8(&stamp.text()).unwrap_or_default())
     }
 }
 

@@ -106,3 +106,10 @@ impl WriteId {
         }
     }
 }
+
+impl From<Stamp> for WriteId {
+    fn from(stamp: Stamp) -> Self {
+        // All of it is ASCII.
+        Self::new(std::str::from_utf8(&stamp.text()).unwrap_or_default())
+    }
+}

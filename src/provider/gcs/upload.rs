@@ -1,7 +1,7 @@
 //! Uploads: temporary objects, and one object composed of them.
 
 use super::{
-    Gcs, confirmed,
+    Gcs, PAGE, confirmed,
     control::ended,
     error::{absent, failed},
     sending::Sending,
@@ -289,7 +289,7 @@ impl Gcs {
             .set_parent(&*self.resource)
             .set_prefix(prefix)
             .set_lexicographic_start(from)
-            .set_page_size(super::PAGE as i32)
+            .set_page_size(PAGE as i32)
             .with_retry_policy(NeverRetry);
         let page = Box::pin(request.send()).await;
         ended(watch);

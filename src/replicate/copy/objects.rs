@@ -288,5 +288,8 @@ fn carries(want: &Attributes, there: &Attributes) -> bool {
     let kept = |want: &Option<String>, there: &Option<String>| want.is_none() || want == there;
     kept(&want.content_type, &there.content_type)
         && kept(&want.cache_control, &there.cache_control)
+        && kept(&want.content_disposition, &there.content_disposition)
+        && kept(&want.content_encoding, &there.content_encoding)
+        && kept(&want.content_language, &there.content_language)
         && want.metadata == there.metadata
 }

@@ -123,6 +123,14 @@ impl<P: Protocol> Core<P> {
         })
     }
 
+    /// The endpoints of which a required answer is missing.
+    pub(crate) fn unverified(&self, condition: Conditional) -> u64 {
+        match self.verifier.required {
+            true => self.unknown(condition),
+            false => 0,
+        }
+    }
+
     /// How long a conditional write waits for the answer. Unless an answer is required, the write goes on after a
     /// quarter of its time: a slow store is not refused.
     pub(crate) fn hold(&self, deadline: Instant) -> Instant {

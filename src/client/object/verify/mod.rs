@@ -196,8 +196,9 @@ pub(crate) async fn endpoint(
     verified.complete_if = Property::Unsupported;
     if provider.capabilities().parts.is_some() && known.complete_if == Capability::Unknown {
         verified.complete_if = match &verified.honours {
-            unknown @ Property::Unknown(_) => unknown.clone(),
-            _ => asked.completion().await,
+            // Nor is a store that ignores the condition of a put trusted with an upload's.
+            other @ (Property::Unknown(_) | Property::Broken(_) | Property::Unsupported) => other.clone(),
+            Property::Holds => asked.completion().await,
         };
         note(Conditional::Complete, &verified.complete_if, false);
     }
