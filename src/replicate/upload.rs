@@ -118,7 +118,8 @@ pub(crate) async fn complete<P: Protocol>(
     let accepted = if reply.refusal() == Some(ProviderErrorKind::UploadGone) {
         match owner(cx, write.look, &write.id, Aim::confirm(endpoint)).await {
             Owner::Own(tag) => Ok(Accepted::recognised(tag, endpoint, write.known_id, cx)),
-            Owner::Foreign | Owner::Gone if !lost => {
+            // Under an id of the caller's, an earlier call may have completed it.
+            Owner::Foreign | Owner::Gone if !lost && !write.known_id => {
                 return Err(Incomplete {
                     error: cx.fail(reply).with_write_id(Some(write.id)),
                     is_gone: true,

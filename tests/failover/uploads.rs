@@ -237,7 +237,8 @@ async fn a_completion_without_any_answer_may_be_applied() {
         let (kind, id) = completed.unwrap_err();
         assert_eq!(kind, ErrorKind::MaybeApplied, "{trouble:?}");
         assert!(id.is_some());
-        assert!(began.elapsed() < secs(60), "{:?}", began.elapsed());
+        // Five completions of ten seconds, an abort and a look.
+        assert!(began.elapsed() < secs(90), "{:?}", began.elapsed());
         home.heal();
         assert_eq!(holds_the_film(&home).await, is_there, "{trouble:?}");
     }
@@ -517,7 +518,24 @@ async fn parts_of_a_wrong_length_are_refused_with_the_store_s_rule() {
         assert_eq!(refused.await.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
     let error = put(&client).part_size(100).await.unwrap_err();
+    assert!(error.to_string().contains("part_size must be at least 317"), "{error}");
+    let error = client
+        .put_stream("film", Source::stream(pieces()))
+        .part_size(100)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("at most 3 parts"), "{error}");
+    // A refused part that nobody awaits is refused all the same.
+    let mut upload = client.upload("film").await.unwrap();
+    upload.part(vec![1; 100]).await.unwrap();
+    drop(upload.part(vec![1; 101]));
+    assert_eq!(upload.complete().await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    // Two stores without a common length.
+    let other = PartRule::S3.lengths(1000, 2000);
+    let other = Store::on(Memory::new().with_capabilities(Capabilities::all(Capability::Kept).with_parts(other)));
+    let (two, _) = two(&home, &other);
+    let error = two.put_stream("film", "x").await.unwrap_err();
+    assert!(error.to_string().contains("no length of a part in common"), "{error}");
     assert_eq!(open_uploads(&home).await, 0);
 }
 
@@ -705,4 +723,91 @@ async fn a_store_that_was_found_to_ignore_conditions_of_completions_gets_no_cond
     all.prefix = ".evenkeel/".into();
     let left = store.0.list(all);
     assert_eq!(left.await.unwrap().entries.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_may_take_the_store_some_seconds() {
+    let home = Store::new();
+    let client = one(&home);
+    home.next("complete_upload", [Trouble::Slow(secs(8))]);
+    put(&client).await.unwrap();
+    assert_eq!(count(&home, "complete_upload"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_stands_still_ends_with_the_deadline() {
+    for parts in [0, 3] {
+        let home = Store::new();
+        let client = one(&home);
+        let pieces = stream::iter((0..parts).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(&[1; PART as usize]))));
+        let source = Source::stream(futures_util::StreamExt::chain(pieces, stream::pending()));
+        let began = Instant::now();
+        let call = client.put_stream("film", source).part_size(PART).deadline(secs(5));
+        let error = tokio::time::timeout(secs(60), call.into_future())
+            .await
+            .unwrap()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
+        assert!(began.elapsed() < secs(6));
+        assert_eq!(open_uploads(&home).await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_closed_ends_its_uploads_and_gives_up_what_is_dropped() {
+    let home = Store::new();
+    let client = one(&home);
+    home.writes_meet(Trouble::Slow(secs(1) / 10));
+    let closing = async {
+        tokio::time::sleep(secs(1) / 4).await;
+        client.close();
+    };
+    let (stored, ()) = tokio::join!(put(&client).into_future(), closing);
+    stored.unwrap();
+    assert!(holds_the_film(&home).await);
+    let client = one(&home);
+    let upload = client.upload("other").await.unwrap();
+    client.close();
+    drop(upload);
+    assert_eq!(open_uploads(&home).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_stops_when_its_upload_is_given_up() {
+    let home = Store::new();
+    let client = one(&home);
+    let mut upload = client.upload("film").await.unwrap();
+    home.next("put_part", std::iter::repeat_n(Trouble::Refused, 20));
+    let part = tokio::spawn(upload.part(film()));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    upload.abort().await.unwrap();
+    let sent = count(&home, "put_part");
+    assert!(part.await.unwrap().is_err());
+    assert_eq!(count(&home, "put_part"), sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_cannot_begin_may_not_be_applied() {
+    let home = Store::new();
+    home.always(Trouble::Hang);
+    let error = put(&one(&home)).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::DeadlineExceeded),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_upload_that_cannot_be_given_up_keeps_no_other_from_it() {
+    let home = Store::new();
+    let client = one(&home);
+    for key in ["a", "b", "c"] {
+        home.memory
+            .begin_upload(BeginUpload::new(Key::new(key).unwrap()))
+            .await
+            .unwrap();
+    }
+    home.next("abort_upload", [Trouble::Code("AccessDenied")]);
+    let swept = client.sweep_uploads(secs(0)).await.unwrap();
+    assert_eq!((swept.aborted, swept.kept, swept.failed.len()), (2, 1, 1));
 }

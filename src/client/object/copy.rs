@@ -125,10 +125,13 @@ impl CopyCall {
                 None => self.through_this_process(&known).await,
             };
             match stored {
-                // The condition on the source, and not the caller's.
-                Err(error)
-                    if error.kind() == ErrorKind::PreconditionFailed
-                        && !matches!(self.write.mode, PutMode::IfMatch(_)) => {}
+                // The condition on the source, or the caller's own on the copy.
+                Err(error) if error.kind() == ErrorKind::PreconditionFailed => {
+                    let is_the_callers = matches!(self.write.mode, PutMode::IfMatch(_));
+                    if is_the_callers && self.source().await?.meta.etag == known.meta.etag {
+                        return Err(error);
+                    }
+                }
                 stored => return stored.map(|stored| (stored, known)),
             }
         }
@@ -211,6 +214,14 @@ impl CopyCall {
         cx.ended(OpClass::Write, copied.as_ref().err());
         match copied {
             Err(error) if error.kind() == ErrorKind::Unsupported && !error.may_have_been_applied() => None,
+            // Under write_once another endpoint may take the copy.
+            Err(error)
+                if core.plan.authority == Authority::Nobody
+                    && matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Throttled)
+                    && !error.may_have_been_applied() =>
+            {
+                None
+            }
             copied => Some(copied),
         }
     }
@@ -263,7 +274,7 @@ impl CopyCall {
             let is_home = home.is_some_and(|home| self.client.core.plan.authority == Authority::Home(home));
             let kept = |home: usize| {
                 let store = self.client.core.provider(home);
-                store.is_some_and(|store| store.capabilities().delete_if_match == crate::provider::Capability::Kept)
+                store.is_some_and(|store| store.capabilities().delete_if_match != crate::provider::Capability::Lacking)
             };
             is_home && home.is_some_and(kept)
         };

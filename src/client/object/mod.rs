@@ -210,8 +210,9 @@ impl ObjectClient {
     }
 
     /// [Copies](Self::copy) an object and then removes the source: **two steps**, between which both are there. If the
-    /// process dies, or the removal fails, both stay; the error is then the removal's. At a home that keeps If-Match on
-    /// deletes, a source that was replaced meanwhile is not removed.
+    /// process dies, or the removal fails, both stay; the error is then the removal's. A source that was
+    /// replaced meanwhile is not removed, if the home keeps If-Match on deletes; at any other store, and under
+    /// `write_once`, **a source that is replaced in between is removed**.
     pub fn rename(&self, from: impl Into<String>, to: impl Into<String>) -> CopyCall {
         CopyCall::new(self, door::key_of(from), door::key_of(to), true)
     }

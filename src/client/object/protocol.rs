@@ -21,6 +21,9 @@ const COPIED: u64 = 8;
 /// take 80 s.
 const ASSEMBLED: u64 = 64;
 
+/// What a completion is allowed in any case, as bytes on the wire: ten seconds. S3 says that it may take minutes.
+const LEAST_ASSEMBLY: u64 = 10 << 20;
+
 /// The protocol of an [`ObjectClient`].
 #[derive(Clone, Copy, Debug)]
 pub enum Objects {}
@@ -46,7 +49,7 @@ impl Protocol for Objects {
             ObjectRequest::PutPart(part) => part.body.len() as u64,
             // Nothing passes through here, but the store takes its time.
             ObjectRequest::Copy(copy) => copy.size / COPIED,
-            ObjectRequest::CompleteUpload(complete) => complete.size() / ASSEMBLED,
+            ObjectRequest::CompleteUpload(complete) => LEAST_ASSEMBLY + complete.size() / ASSEMBLED,
             ObjectRequest::Get(get) => match &get.range {
                 Some(ByteRange::Bounded(range)) => range.end.saturating_sub(range.start),
                 Some(ByteRange::Suffix(bytes)) => *bytes,

@@ -21,6 +21,21 @@ pub(super) fn requests(ranges: &[Range<u64>], gap: u64) -> Vec<Range<u64>> {
     merged.into_iter().flat_map(cut).collect()
 }
 
+/// Whether the ranges are longer than what a process would hold: 1 GiB.
+pub(super) fn are_vast(ranges: &[Range<u64>]) -> bool {
+    let bytes = ranges.iter().map(|range| range.end.saturating_sub(range.start));
+    bytes.fold(0, u64::saturating_add) > 1 << 30
+}
+
+/// The part of the range that an object of this size has. A range that begins after the end keeps its first byte, whose
+/// refusal says so.
+pub(super) fn up_to(range: &Range<u64>, size: u64) -> Range<u64> {
+    match range.is_empty() {
+        true => range.clone(),
+        false => range.start..range.end.min(size.max(range.start.saturating_add(1))),
+    }
+}
+
 fn cut(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
     let mut start = range.start;
     std::iter::from_fn(move || {
@@ -81,6 +96,15 @@ mod tests {
     #[test]
     fn a_long_range_is_cut() {
         assert_eq!(requests(&[1..MOST + 5], 0), [1..MOST + 1, MOST + 1..MOST + 5]);
+    }
+
+    #[test]
+    fn a_vast_range_ends_with_the_object() {
+        assert!(are_vast(&[0..u64::MAX, 5..u64::MAX]) && !are_vast(&[0..1 << 30]));
+        assert_eq!(up_to(&(2..u64::MAX), 9), 2..9);
+        assert_eq!(up_to(&(10..u64::MAX), 9), 10..11);
+        assert_eq!(up_to(&(4..4), 9), 4..4);
+        assert_eq!(up_to(&(1..3), 9), 1..3);
     }
 
     #[test]

@@ -203,7 +203,16 @@ impl FailoverStore {
         if wanted.iter().any(|range| range.start > range.end) {
             return Err(generic("a range must not end before its start"));
         }
-        let requests = ranges::requests(wanted, self.settings.gap);
+        // Nobody has an object of that many bytes in memory: the ranges end beyond it, so its size is asked first.
+        let clipped: Vec<_> = match ranges::are_vast(wanted) {
+            true => {
+                let size = self.client.head(location.to_string()).await;
+                let size = size.map_err(|error| of(error, location.as_ref()))?.meta().size;
+                wanted.iter().map(|range| ranges::up_to(range, size)).collect()
+            }
+            false => wanted.to_vec(),
+        };
+        let requests = ranges::requests(&clipped, self.settings.gap);
         let bodies = match requests.is_empty() {
             true => Vec::new(),
             false => self.of_one_state(location, &requests).await?,

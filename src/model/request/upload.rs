@@ -178,7 +178,7 @@ impl AbortUpload {
 }
 
 /// A request for one page of the uploads under way, in the store's own order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ListUploads {
     /// Only keys with this prefix.
@@ -198,7 +198,7 @@ impl ListUploads {
 }
 
 /// A page of uploads under way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UploadPage {
     /// The uploads.
@@ -215,7 +215,7 @@ impl UploadPage {
 }
 
 /// An upload under way.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct OpenUpload {
     /// The object's key, as the store has it.
@@ -338,5 +338,33 @@ impl PresignedUrl {
 impl fmt::Debug for PresignedUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PresignedUrl(…)")
+    }
+}
+
+/// Shows neither the prefix nor the continuation, which may hold a key and an upload's name.
+impl fmt::Debug for ListUploads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListUploads")
+            .field("goes_on", &self.continuation.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// As [`ListUploads`].
+impl fmt::Debug for UploadPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadPage")
+            .field("uploads", &self.uploads)
+            .field("goes_on", &self.continuation.is_some())
+            .finish()
+    }
+}
+
+/// Shows no key.
+impl fmt::Debug for OpenUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenUpload")
+            .field("started", &self.started)
+            .finish_non_exhaustive()
     }
 }

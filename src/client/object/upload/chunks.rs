@@ -6,20 +6,28 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+/// Shorter pieces are copied together.
+const SMALL: usize = 4 << 10;
+/// How much is copied together.
+const FULL: usize = 64 << 10;
+
 /// A stream of bytes, cut into parts of one length.
 pub(super) struct Chunks {
     stream: Opened,
     held: VecDeque<Bytes>,
+    /// The last pieces, if they are small: each would cost more than its bytes.
+    small: BytesMut,
     /// How many bytes are held.
     bytes: usize,
     has_ended: bool,
 }
 
 impl Chunks {
-    pub(super) const fn new(stream: Opened) -> Self {
+    pub(super) fn new(stream: Opened) -> Self {
         Self {
             stream,
             held: VecDeque::new(),
+            small: BytesMut::new(),
             bytes: 0,
             has_ended: false,
         }
@@ -38,7 +46,13 @@ impl Chunks {
                 Some(piece) => {
                     let piece = piece?;
                     self.bytes += piece.len();
-                    if !piece.is_empty() {
+                    if piece.len() < SMALL {
+                        self.small.extend_from_slice(&piece);
+                    }
+                    if piece.len() >= SMALL || self.small.len() >= FULL {
+                        self.gather();
+                    }
+                    if piece.len() >= SMALL {
                         self.held.push_back(piece);
                     }
                 }
@@ -55,8 +69,16 @@ impl Chunks {
         Poll::Ready(Ok((self.bytes > 0).then(|| self.take(length))))
     }
 
+    /// Makes one piece of the small ones.
+    fn gather(&mut self) {
+        if !self.small.is_empty() {
+            self.held.push_back(self.small.split().freeze());
+        }
+    }
+
     /// Up to `length` of the bytes that are held. A single piece is not copied.
     fn take(&mut self, length: usize) -> Bytes {
+        self.gather();
         let length = length.min(self.bytes);
         self.bytes -= length;
         let mut first = self.held.pop_front().unwrap_or_default();

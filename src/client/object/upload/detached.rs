@@ -7,7 +7,7 @@ use crate::{
     client::object::values::Stored,
     model::ErrorKind,
     request::{
-        WriteId,
+        WriteId, bit,
         object::{PartTag, UploadId},
     },
 };
@@ -52,13 +52,28 @@ impl Detached {
         &self.0.checks().id
     }
 
+    /// Whether writes may still go where the upload began: a client of another process may have chosen another home.
+    fn may_go_on(&self) -> Result<(), Error> {
+        let (cx, admitted) = self.0.enter();
+        admitted?;
+        match cx.reach(cx.plan.write_to) & bit(self.0.endpoint()) {
+            0 => Err(cx.refuse(
+                ErrorKind::Unsupported,
+                "the upload began at an endpoint that takes no writes of this client",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Stores one part.
     pub(in crate::client) async fn part(&self, number: u32, body: Bytes) -> Result<PartTag, Error> {
+        self.may_go_on()?;
         self.0.put(number, body).await.map_err(|fault| fault.error)
     }
 
     /// Makes the object visible.
     pub(in crate::client) async fn complete(&self, parts: Vec<PartTag>) -> Result<Stored, Error> {
+        self.may_go_on()?;
         if parts.is_empty() {
             let (cx, admitted) = self.0.enter();
             admitted?;

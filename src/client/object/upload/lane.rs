@@ -15,8 +15,16 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+/// How often a completion is sent. Each has ten seconds and more, as a store may take its time.
+const COMPLETIONS: u32 = 5;
 /// An upload without a deadline.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -29,6 +37,9 @@ pub(super) struct Lane {
     endpoint: usize,
     upload: UploadId,
     rule: PartRule,
+    is_given_up: AtomicBool,
+    /// Whether a part was sent more than once: what was sent first may land last.
+    was_repeated: AtomicBool,
 }
 
 /// When the whole upload must end, and how long it had. `None`: there is no limit.
@@ -69,8 +80,16 @@ impl Ends {
         given.map(|_| self.left().max(Duration::from_nanos(1)))
     }
 
+    /// What comes in time.
+    pub(super) async fn within<T>(self, future: impl Future<Output = T>) -> Option<T> {
+        match self.0 {
+            Some((ends, _)) => tokio::time::timeout_at(ends, future).await.ok(),
+            None => Some(future.await),
+        }
+    }
+
     /// The upload's own time is up. (A request knows only what was left of it.)
-    fn late(self, cx: &Context<Objects>) -> Error {
+    pub(super) fn late(self, cx: &Context<Objects>) -> Error {
         let total = self.0.map_or(LONGEST, |(_, total)| total);
         let message = format!("the upload's deadline of {} ran out", Human(total));
         cx.refuse(ErrorKind::DeadlineExceeded, message)
@@ -134,6 +153,8 @@ impl Lane {
                     endpoint,
                     upload,
                     rule: rule.unwrap_or(PartRule::S3),
+                    is_given_up: AtomicBool::new(false),
+                    was_repeated: AtomicBool::new(false),
                     core,
                 })
             }
@@ -143,6 +164,11 @@ impl Lane {
                     result,
                     call: reply.call,
                 });
+                // An upload that may have begun changes nothing that is visible.
+                let failed = match failed.kind() {
+                    ErrorKind::MaybeApplied => failed.with_kind(ErrorKind::Unavailable).retryable(true),
+                    _ => failed,
+                };
                 Err(replicate::of_the_home(cx, failed).with_write_id(Some(checks.id)))
             }
         }
@@ -168,6 +194,8 @@ impl Lane {
             endpoint,
             upload,
             rule: rule.unwrap_or(PartRule::S3),
+            is_given_up: AtomicBool::new(false),
+            was_repeated: AtomicBool::new(false),
             core,
         }
     }
@@ -202,8 +230,9 @@ impl Lane {
         };
         let (cx, admitted) = enter(self.core.clone(), "upload", &options);
         let admitted = match admitted {
-            Ok(()) if left.is_zero() => Err(self.ends.late(&cx)),
-            Ok(()) => Ok(()),
+            _ if left.is_zero() => Err(self.ends.late(&cx)),
+            // The upload was admitted when it began: a client that is closed lets it go on to its end.
+            Ok(()) | Err((ErrorKind::Closed, _)) => Ok(()),
             Err((kind, message)) => Err(cx.refuse(kind, message)),
         };
         (cx, admitted)
@@ -240,8 +269,11 @@ impl Lane {
         let part = PutPart::new(self.checks.key().clone(), self.upload.clone(), number, body);
         let mut last = None;
         for round in 0..rounds::MOST {
-            if round > 0 && !self.may_go_on(cx, round).await {
-                break;
+            if round > 0 {
+                if !self.may_go_on(cx, round).await {
+                    break;
+                }
+                self.was_repeated.store(true, Ordering::Relaxed);
             }
             let reply = cx
                 .ask(ObjectRequest::PutPart(part.clone()), self.aim(round, size))
@@ -281,12 +313,15 @@ impl Lane {
         })
     }
 
-    /// Waits before another round. `false`: there is no time or no budget left.
+    /// Waits before another round. `false`: the upload was given up, or there is no time or no budget left.
     async fn may_go_on(&self, cx: &Context<Objects>, round: u32) -> bool {
+        let is_given_up = || self.is_given_up.load(Ordering::Relaxed);
+        !is_given_up() && self.may_ask_again(cx, round).await && !is_given_up()
+    }
+
+    async fn may_ask_again(&self, cx: &Context<Objects>, round: u32) -> bool {
         let patience = clock::now() + self.core.deadline;
-        !self.core.engine.is_closed()
-            && cx.pause(rounds::longest_pause(round)).await.is_ok()
-            && rounds::granted(cx, OpClass::Write, patience).await
+        cx.pause(rounds::longest_pause(round)).await.is_ok() && rounds::granted(cx, OpClass::Write, patience).await
     }
 
     /// One attempt at this endpoint, without the stack's own retries.
@@ -319,15 +354,16 @@ impl Lane {
             mode: self.checks.mode.clone(),
             ..CompleteUpload::new(&self.checks.begin, self.upload.clone(), parts)
         };
+        let request_bytes = request.size() / 64;
         let mut lost = false;
         let mut last = None;
-        for round in 0..rounds::MOST {
+        for round in 0..COMPLETIONS {
             if round > 0 && !self.may_go_on(cx, round).await {
                 break;
             }
             let request = ObjectRequest::CompleteUpload(request.clone());
             let write = self.checks.clone().write(request, false);
-            let at = (self.endpoint, self.aim(round, 0));
+            let at = (self.endpoint, self.aim(round, request_bytes));
             let Incomplete { error, is_gone } = match replicate::complete(cx, write, at, lost).await {
                 Ok(Completed { accepted, was_answered }) => return Ok((stored(accepted), was_answered)),
                 Err(incomplete) => incomplete,
@@ -340,6 +376,9 @@ impl Lane {
                 ErrorKind::Unavailable | ErrorKind::HomeUnavailable | ErrorKind::Throttled => error.is_retryable(),
                 _ => false,
             };
+            // Of a part that was sent twice the first may have landed last, under another tag than the one we know.
+            let is_muddled = error.kind() == ErrorKind::Rejected && self.was_repeated.load(Ordering::Relaxed);
+            let is_gone = is_gone || is_muddled;
             if is_gone || !goes_on {
                 return Err(Fault {
                     error: if lost { Self::unknown(cx, error) } else { error },
@@ -384,8 +423,12 @@ impl Lane {
 
     /// Gives the upload up. This has the time of any call, also after the upload's own deadline.
     pub(super) async fn abort(&self) -> Result<(), Error> {
+        self.is_given_up.store(true, Ordering::Relaxed);
         let (cx, admitted) = enter(self.core.clone(), "upload", &self.options);
-        if let Err((kind, message)) = admitted {
+        // A client that is closed leaves nothing behind.
+        if let Err((kind, message)) = admitted
+            && kind != ErrorKind::Closed
+        {
             return Err(cx.refuse(kind, message));
         }
         let abort = AbortUpload::new(self.checks.key().clone(), self.upload.clone());
@@ -399,7 +442,7 @@ impl Lane {
                 Ok(ObjectResponse::AbortUpload) => break Ok(()),
                 Ok(_) => break Err(cx.nonsense()),
                 // What is not given up now stays until somebody sweeps.
-                Err(_) if !ends && round < rounds::MOST && self.may_go_on(&cx, round).await => {}
+                Err(_) if !ends && round < rounds::MOST && self.may_ask_again(&cx, round).await => {}
                 Err(_) => break Err(cx.fail(reply)),
             }
         };

@@ -252,15 +252,12 @@ impl Upload {
     /// completion fail, too, with the first error.
     pub fn part(&mut self, body: impl Into<Bytes>) -> PartOnItsWay {
         let (body, shared) = (body.into(), self.shared.clone());
-        let number = shared.state().next(body.len() as u64, shared.lane.rule());
+        let number = shared.next(body.len());
         PartOnItsWay(Box::pin(async move {
             let stored = match number {
                 Ok(Some(number)) => shared.put(number, body).await,
                 Ok(None) => shared.usable(),
-                Err(message) => {
-                    let (cx, _) = shared.lane.enter();
-                    Err(shared.latch(cx.refuse(ErrorKind::InvalidInput, message).into()))
-                }
+                Err(fault) => Err(fault),
             };
             stored.map_err(|fault| fault.error)
         }))
@@ -270,8 +267,8 @@ impl Upload {
     ///
     /// # Errors
     /// As a put: [`AlreadyExists`](ErrorKind::AlreadyExists), [`PreconditionFailed`](ErrorKind::PreconditionFailed),
-    /// [`MaybeApplied`](ErrorKind::MaybeApplied) if an answer was lost and the endpoint does not come back within some
-    /// seconds. [`InvalidInput`](ErrorKind::InvalidInput) if the future of a part was dropped. The error of the first
+    /// [`MaybeApplied`](ErrorKind::MaybeApplied) if an answer was lost and the endpoint does not come back within
+    /// about a minute. [`InvalidInput`](ErrorKind::InvalidInput) if the future of a part was dropped. The error of the first
     /// part that failed, if one did: nothing was stored then.
     ///
     /// Cancel safety: a completion that is dropped may have been applied. If it was not, the upload is given up.
@@ -317,6 +314,16 @@ impl fmt::Debug for Upload {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the next part. A part that is refused fails the upload at once, whether or not its future is
+    /// polled.
+    fn next(&self, length: usize) -> Result<Option<u32>, Fault> {
+        let number = self.state().next(length as u64, self.lane.rule());
+        number.map_err(|message| {
+            let (cx, _) = self.lane.enter();
+            self.latch(cx.refuse(ErrorKind::InvalidInput, message).into())
+        })
     }
 
     /// Whether the upload can still be completed.

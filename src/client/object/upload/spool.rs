@@ -80,6 +80,8 @@ pub(super) struct Spooled(Arc<Mutex<Kept>>);
 struct Kept {
     settings: Spool,
     stream: Opened,
+    /// A piece that was taken from the stream and is not kept yet: a reader may be dropped while it is written.
+    taken: Option<Bytes>,
     pieces: Vec<Bytes>,
     in_memory: u64,
     file: Option<File>,
@@ -97,6 +99,7 @@ impl Spooled {
         Self(Arc::new(Mutex::new(Kept {
             settings,
             stream,
+            taken: None,
             pieces: Vec::new(),
             in_memory: 0,
             file: None,
@@ -136,7 +139,10 @@ impl Kept {
 
     /// Reads on in the stream, and keeps what it gives.
     async fn pull(&mut self, number: usize) -> Result<Option<(Bytes, At)>, BoxError> {
-        let Some(piece) = self.stream.next().await.transpose()? else {
+        if self.taken.is_none() {
+            self.taken = self.stream.next().await.transpose()?;
+        }
+        let Some(piece) = self.taken.clone() else {
             return Ok(None);
         };
         let length = piece.len() as u64;
@@ -147,6 +153,7 @@ impl Kept {
         if self.in_file == 0 && self.in_memory + length <= self.settings.memory {
             self.in_memory += length;
             self.pieces.push(piece.clone());
+            self.taken = None;
             return Ok(Some((piece, At::Piece(number + 1))));
         }
         let failed = |error: io::Error| format!("the spool could not be written: {error}");
@@ -168,6 +175,7 @@ impl Kept {
         // The file's own errors come with the flush.
         file.flush().await?;
         self.in_file += piece.len() as u64;
+        self.taken = None;
         Ok(())
     }
 
@@ -264,5 +272,20 @@ mod tests {
         spooled.0.lock().await.file = Some(File::from_std(full));
         let error = rest(spooled.open()).await.unwrap_err().to_string();
         assert!(error.contains("No space left on device"), "{error}");
+    }
+
+    /// A reader that is dropped while a piece is written takes nothing away from the next reader.
+    #[tokio::test]
+    async fn a_reader_that_is_dropped_half_way_loses_no_piece() {
+        let (stream, all) = pieces(&[5, 7, 300_000, 9]);
+        let spooled = Spooled::new(stream, Spool::new().memory(10));
+        let mut reader = spooled.open();
+        reader.try_next().await.unwrap().unwrap();
+        // The second piece goes to the file: the first poll is not the last.
+        assert!(futures_util::FutureExt::now_or_never(reader.try_next()).is_none());
+        drop(reader);
+        let rest = rest(spooled.open()).await.unwrap();
+        assert_eq!(rest.len(), all.len());
+        assert!(rest == all);
     }
 }

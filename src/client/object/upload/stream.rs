@@ -150,7 +150,12 @@ impl PutStreamCall {
         let mut restarts = 0;
         let mut failed: Option<(Fault, usize)> = None;
         loop {
-            let mut chunks = match self.source.open().await {
+            let opening = self.source.open();
+            let opened = match ends.within(opening).await {
+                Some(opened) => opened,
+                None => return Err(self.late(ends)),
+            };
+            let mut chunks = match opened {
                 Some(Ok(stream)) => Chunks::new(stream),
                 Some(Err(error)) => return Err(self.unreadable(&error)),
                 // The source cannot be read again.
@@ -161,9 +166,12 @@ impl PutStreamCall {
             // A file has said now how long it is.
             let length = self.part_length(rule);
             let part_size = length.map_err(|message| self.refuse(ErrorKind::InvalidInput, message))?;
-            let is_short = poll_fn(|cx| chunks.poll_fill(cx, part_size)).await;
+            let filling = ends.within(poll_fn(|cx| chunks.poll_fill(cx, part_size))).await;
+            let Some(is_short) = filling else {
+                return Err(self.late(ends));
+            };
             if is_short.map_err(|error| self.unreadable(&error))? {
-                return self.put_short(checks, &mut chunks, part_size).await;
+                return self.put_short(checks, &mut chunks, (part_size, ends)).await;
             }
             let options = CallOptions {
                 deadline: ends.left_of(self.options.deadline),
@@ -180,7 +188,7 @@ impl PutStreamCall {
             if let Some((_, before)) = failed.take() {
                 self.report_restart(before, endpoint);
             }
-            let fault = match self.transfer(lane, chunks, part_size).await {
+            let fault = match self.transfer(lane, chunks, (part_size, ends)).await {
                 Ok(stored) => return Ok(stored),
                 Err(fault) => fault,
             };
@@ -210,6 +218,11 @@ impl PutStreamCall {
             .source
             .known_size()
             .map_or(0, |size| size.div_ceil(u64::from(rule.count.max(1))));
+        if rule.least > rule.most {
+            return Err(
+                "this client's stores have no length of a part in common: pin the call to one of them".to_owned(),
+            );
+        }
         let length = match self.part_size {
             Some(asked) if asked < rule.least.max(1) || asked > rule.most => {
                 return Err(format!(
@@ -218,21 +231,37 @@ impl PutStreamCall {
                     rule.most
                 ));
             }
+            Some(asked) if asked < needed => {
+                return Err(format!(
+                    "an upload has at most {} parts at this client's stores: part_size must be at least {needed} for this source",
+                    rule.count
+                ));
+            }
             Some(asked) => asked,
             // Whole megabytes.
-            None => needed
-                .next_multiple_of(1 << 20)
-                .clamp(PART.max(rule.least), rule.most.max(PART)),
+            None => {
+                let whole = needed.checked_next_multiple_of(1 << 20).unwrap_or(needed);
+                whole.max(PART).max(rule.least).min(rule.most)
+            }
         };
         usize::try_from(length).map_err(|_| "a part does not fit into this process's memory".to_owned())
     }
 
     /// Stores a body of at most one part.
-    async fn put_short(&self, checks: Checks, chunks: &mut Chunks, length: usize) -> Result<Stored, Error> {
+    async fn put_short(
+        &self,
+        checks: Checks,
+        chunks: &mut Chunks,
+        (length, ends): (usize, Ends),
+    ) -> Result<Stored, Error> {
         let body = poll_fn(|cx| chunks.poll_part(cx, length)).await;
         let body = body.map_err(|error| self.unreadable(&error))?.unwrap_or_default();
         self.of_the_size_said(body.len() as u64)?;
-        let (cx, admitted) = enter(self.core.clone(), "put_stream", &self.options);
+        let options = CallOptions {
+            deadline: ends.left_of(self.options.deadline),
+            ..self.options.clone()
+        };
+        let (cx, admitted) = enter(self.core.clone(), "put_stream", &options);
         match admitted {
             Ok(()) => put_whole(&cx, checks, body).await,
             Err((kind, message)) => Err(cx.refuse(kind, message)),
@@ -240,7 +269,7 @@ impl PutStreamCall {
     }
 
     /// Reads the source and sends its parts, side by side.
-    async fn transfer(&self, lane: Lane, mut chunks: Chunks, length: usize) -> Result<Stored, Fault> {
+    async fn transfer(&self, lane: Lane, mut chunks: Chunks, (length, ends): (usize, Ends)) -> Result<Stored, Fault> {
         let upload = Upload::of(lane);
         let mut sending = FuturesUnordered::new();
         let mut taken = 0;
@@ -257,14 +286,16 @@ impl PutStreamCall {
                     false => Poll::Pending,
                 }
             });
-            match step.await {
+            let Some(step) = ends.within(step).await else {
+                return Err(self.late(ends).into());
+            };
+            match step {
                 Step::Sent(sent) => sent.unwrap_or_else(|| Err(self.orphaned(&upload.shared)))?,
                 Step::Read(Ok(Some(part))) => {
                     taken += part.len() as u64;
                     let shared = upload.shared.clone();
-                    let number = shared.state().next(part.len() as u64, shared.lane.rule());
-                    let Ok(Some(number)) = number else {
-                        return Err(self.too_many(&shared, number.err()).into());
+                    let Some(number) = shared.next(part.len())? else {
+                        continue;
                     };
                     let put = async move { shared.put(number, part).await };
                     sending.push(Sending(tokio::spawn(put.in_current_span())));
@@ -282,6 +313,12 @@ impl PutStreamCall {
     fn refuse(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let (cx, _) = enter(self.core.clone(), "put_stream", &self.options);
         cx.refuse(kind, message)
+    }
+
+    /// The upload's own time is up while its source was read.
+    fn late(&self, ends: Ends) -> Error {
+        let (cx, _) = enter(self.core.clone(), "put_stream", &self.options);
+        ends.late(&cx)
     }
 
     /// A source's error. One of this crate's own, as of a download, comes through.
@@ -303,12 +340,6 @@ impl PutStreamCall {
             )),
             _ => Ok(()),
         }
-    }
-
-    fn too_many(&self, shared: &Shared, why: Option<String>) -> Error {
-        let (cx, _) = shared.lane.enter();
-        let message = why.unwrap_or_else(|| "the source gave an empty part".to_owned());
-        cx.refuse(ErrorKind::InvalidInput, message)
     }
 
     /// The runtime in which the upload began has ended.

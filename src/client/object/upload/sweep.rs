@@ -1,4 +1,4 @@
-use super::super::{ObjectClient, Objects};
+use super::super::{ObjectClient, Objects, rounds};
 use crate::{
     call::{
         Aim, Context, Core, Error, NotAsked, enter,
@@ -12,6 +12,7 @@ use crate::{
     },
 };
 use std::{
+    collections::HashSet,
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
@@ -34,7 +35,7 @@ pub struct SweepCall {
 pub struct Swept {
     /// How many uploads were given up.
     pub aborted: usize,
-    /// How many uploads are younger, or of an age that the store does not tell.
+    /// How many uploads are younger, of an age that the store does not tell, or could not be given up.
     pub kept: usize,
     /// The endpoints that could not be swept, or not to the end, and why.
     pub failed: Vec<NotAsked>,
@@ -89,6 +90,8 @@ impl SweepCall {
 
     async fn sweep(&self, endpoint: usize, swept: &mut Swept) -> Result<(), NotAsked> {
         let mut list = ListUploads::new(self.prefix.clone());
+        let mut seen = HashSet::new();
+        let mut refused = None;
         loop {
             let cx = self.enter();
             let request = ObjectRequest::ListUploads(list.clone());
@@ -119,19 +122,26 @@ impl SweepCall {
                 let abort = ObjectRequest::AbortUpload(AbortUpload::new(key, open.upload));
                 let reply = cx.ask(abort, Aim::only(endpoint)).await;
                 cx.ended(OpClass::Write, None);
+                let answered = reply.last_outcome().is_some_and(|outcome| outcome.verdict.is_healthy())
+                    || rounds::is_lasting(&reply);
                 match reply.is_ok() {
                     true => swept.aborted += 1,
+                    // One that cannot be given up keeps no other from it.
+                    false if answered => {
+                        swept.kept += 1;
+                        refused.get_or_insert_with(|| cx.not_asked(endpoint, Some(reply)));
+                    }
                     false => return Err(cx.not_asked(endpoint, Some(reply))),
                 }
             }
             match page.continuation {
                 // A store that repeats itself would be listed for ever.
-                Some(next) if list.continuation.as_ref() != Some(&next) => list.continuation = Some(next),
+                Some(next) if seen.insert(next.clone()) => list.continuation = Some(next),
                 Some(_) => {
                     let error = cx.refuse(ErrorKind::Unavailable, "the listing of uploads repeats itself");
                     return Err(NotAsked::new(cx.name(endpoint), error.to_string()));
                 }
-                None => return Ok(()),
+                None => return refused.map_or(Ok(()), Err),
             }
         }
     }
