@@ -412,7 +412,12 @@ fn absolute(module: &[String], path: &[String]) -> Option<Vec<String>> {
 /// The paths in code, macros included, that begin with `crate`, `super` or `self`.
 fn named_in(tokens: TokenStream, module: &[String], named: &mut Vec<(Vec<String>, usize)>) {
     let mut tokens = tokens.into_iter().peekable();
+    let mut after_use = false;
     while let Some(token) = tokens.next() {
+        let brings = std::mem::replace(
+            &mut after_use,
+            matches!(&token, TokenTree::Ident(word) if word == "use"),
+        );
         match token {
             TokenTree::Group(group) => named_in(group.stream(), module, named),
             TokenTree::Ident(ident) if ident == "crate" || ident == "super" => {
@@ -430,7 +435,8 @@ fn named_in(tokens: TokenStream, module: &[String], named: &mut Vec<(Vec<String>
                     tokens.next();
                 }
                 let ends_in_a_group = matches!(tokens.peek(), Some(TokenTree::Group(_)) if colons == 2);
-                let is_renamed = matches!(tokens.peek(), Some(TokenTree::Ident(next)) if next == "as");
+                // Elsewhere it is a cast: `super::PAGE as i32`.
+                let is_renamed = brings && matches!(tokens.peek(), Some(TokenTree::Ident(next)) if next == "as");
                 assert!(
                     !ends_in_a_group && !is_renamed,
                     "{}:{}: within a function write each path by itself, so that this check can read it",
