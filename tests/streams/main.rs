@@ -17,5 +17,7 @@ mod processes;
 #[path = "../support/s3s.rs"]
 mod s3s_server;
 mod seeds;
+mod small;
+mod socket_uploads;
 mod sockets;
 mod uploads;
