@@ -45,6 +45,9 @@ struct Header {
     etag: String,
     content_type: Option<String>,
     cache_control: Option<String>,
+    content_disposition: Option<String>,
+    content_encoding: Option<String>,
+    content_language: Option<String>,
     metadata: BTreeMap<String, String>,
     write_id: Option<String>,
 }
@@ -79,6 +82,9 @@ impl Directory {
             etag: format!("\"{:032x}\"", fastrand::u128(..)),
             content_type: put.attributes.content_type.clone(),
             cache_control: put.attributes.cache_control.clone(),
+            content_disposition: put.attributes.content_disposition.clone(),
+            content_encoding: put.attributes.content_encoding.clone(),
+            content_language: put.attributes.content_language.clone(),
             metadata: put.attributes.metadata.clone(),
             write_id: put.write_id.as_ref().map(|id| id.as_str().to_owned()),
         };
@@ -128,6 +134,9 @@ impl Directory {
         let mut attributes = Attributes::default();
         attributes.content_type = header.content_type;
         attributes.cache_control = header.cache_control;
+        attributes.content_disposition = header.content_disposition;
+        attributes.content_encoding = header.content_encoding;
+        attributes.content_language = header.content_language;
         attributes.metadata = header.metadata;
         let mut meta = ObjectMeta::new(header.key, body.len() as u64);
         meta.etag = Some(ETag::new(header.etag, ""));

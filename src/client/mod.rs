@@ -1,7 +1,8 @@
 //! The doors: what an application calls.
 //!
 //! [`ObjectClient`] reads and writes objects over several endpoints; [`KvClient`] does the same with values by key.
-//! Every call can tell what it did: an error always carries an [`Explanation`], and `.explained()` returns an
+//! Every call of one request can tell what it did (a download says [which endpoint gave which
+//! bytes](object::Download::served)): an error always carries an [`Explanation`], and `.explained()` returns an
 //! explanation beside the value.
 //!
 //! ```

@@ -36,6 +36,12 @@
 //! If a put carries a [`WriteId`](crate::request::object::WriteId), store the id and give it back. After a lost answer,
 //! a create is then recognised as the writer's own instead of coming back as a conflict.
 //!
+//! # Optional: parts, copies, presigned URLs
+//!
+//! The trait's other methods refuse by default. If your store takes objects in parts, copies on its own side or presigns
+//! URLs, implement them, say so in [`capabilities`](ObjectProvider::capabilities), and run
+//! `testing::uploads`.
+//!
 //! # 6. Tell how large bodies move
 //!
 //! `get` and `put` find a [`Progress`](crate::request::Progress) in their request. Call `begin` before the request is

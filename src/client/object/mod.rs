@@ -229,9 +229,10 @@ impl ObjectClient {
 
     /// Makes a URL with which somebody without credentials can fetch the object for so long, or store it
     /// ([`PresignMethod`](crate::request::object::PresignMethod)). The URL leads to the first endpoint in the order of
-    /// preference that is in use, is permitted and can presign; **it cannot fail over itself**: make it late, and short.
+    /// preference that is in use, is permitted and can presign; **it cannot fail over itself**: make the URL just before it is used, with a short life.
     ///
-    /// `S3` and `GCS` can presign; the adapters say under which credentials. A presigned PUT carries neither a condition
+    /// If none of these is in use, it leads to the first one all the same. `S3` can presign, `Gcs` with a signer
+    /// (`presigning_with`), `AzureBlob` with the account's key, and nobody else. A presigned PUT carries neither a condition
     /// nor a write id; under `write_once` it is refused as [`Unsupported`](crate::ErrorKind::Unsupported). Whoever has the
     /// URL may use it: treat it as a secret.
     pub fn presign(

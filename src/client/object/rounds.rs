@@ -1,4 +1,4 @@
-//! A part of a large body is asked for in rounds: who gave up early would begin the whole body anew.
+//! A part of a large body is asked for in rounds: giving up early would mean moving the whole body again.
 
 use super::Objects;
 use crate::{

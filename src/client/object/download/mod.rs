@@ -16,8 +16,8 @@
 //! replication carried there with its metadata, or what a backfill copied. Anything else goes on at its own endpoint
 //! alone.
 //!
-//! A request beyond the first of a part draws on the retry budget. A download waits for the budget, because who would
-//! begin anew would fetch everything again.
+//! A request beyond the first of a part draws on the retry budget. A download waits for the budget, because
+//! starting over would fetch everything again.
 
 mod part;
 

@@ -39,7 +39,7 @@ use tracing::Instrument;
 const PART: u64 = 8 << 20;
 /// How many parts are under way at a time: while one is sent, the next one is read and signed.
 const AT_ONCE: usize = 2;
-/// How often an upload is made again. Who lost two endpoints has a third at best.
+/// How often an upload is made again. After two lost endpoints, at most a third is left to try.
 const RESTARTS: usize = 2;
 
 /// A body that has not been stored yet. Options first, then `.await`, which reads and stores it.

@@ -93,7 +93,7 @@ impl Verified {
     }
 
     /// The completion of an upload as a create, and on an outdated tag, is refused. Without an answer
-    /// ([`Property::Unknown`]) uploads are taken to keep to their conditions. [`Property::Unsupported`]: the store takes
+    /// ([`Property::Unknown`]) the client assumes that the store keeps conditions on uploads. [`Property::Unsupported`]: the store takes
     /// no parts, or no conditions on them.
     pub const fn complete_if(&self) -> &Property {
         &self.complete_if
