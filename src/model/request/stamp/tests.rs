@@ -1,4 +1,5 @@
 use super::*;
+use crate::request::WriteId;
 
 const VALUE: Stamp = Stamp {
     at: 1_763_000_000_123_456,
