@@ -14,7 +14,8 @@ pub enum ErrorKind {
     NotModified,
     /// The range selects nothing of the object (*Answer*).
     RangeNotSatisfiable,
-    /// Refused at the door: a bad key, an empty range, an unknown endpoint. Nothing was sent (no verdict).
+    /// Refused at the door: a bad key, an empty range, an unknown endpoint. Nothing was sent (no verdict). Of an upload
+    /// also: its source failed, or a part has a wrong length. Nothing was stored.
     InvalidInput,
     /// The replication or the store cannot do this (*Caller*, or no verdict when it was refused at the door).
     Unsupported,

@@ -811,3 +811,34 @@ async fn one_upload_that_cannot_be_given_up_keeps_no_other_from_it() {
     let swept = client.sweep_uploads(secs(0)).await.unwrap();
     assert_eq!((swept.aborted, swept.kept, swept.failed.len()), (2, 1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_can_be_made_elsewhere_leaves_a_silent_endpoint_sooner() {
+    let (a, b) = (Store::new(), Store::new());
+    let (client, _) = two(&a, &b);
+    a.next(
+        "put_part",
+        std::iter::once(Trouble::None).chain(std::iter::repeat_n(Trouble::Hang, 100)),
+    );
+    let began = Instant::now();
+    let stored = put(&client).await.unwrap();
+    assert_eq!(stored.endpoint(), "b");
+    assert!(began.elapsed() < secs(15), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_in_the_middle_of_an_upload_does_not_say_that_nothing_was_sent() {
+    let home = Store::new();
+    let client = one(&home);
+    let error = client
+        .put_stream("film", Source::stream(pieces()).size(2000))
+        .part_size(PART)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().starts_with("put_stream failed half-way: "), "{error}");
+    let mut upload = client.upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    drop(upload.part(film()));
+    let error = upload.complete().await.unwrap_err();
+    assert!(error.to_string().starts_with("upload failed half-way: "), "{error}");
+}

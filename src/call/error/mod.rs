@@ -41,6 +41,8 @@ struct Inner<E> {
     withheld: Option<&'static str>,
     /// How many bytes of a stream came before the error.
     delivered: Option<u64>,
+    /// Whether other requests of the same upload went before.
+    midway: bool,
 }
 
 /// An endpoint whose answer the call needed and did not get.
@@ -192,6 +194,7 @@ impl Error {
             write_id: inner.write_id.clone(),
             withheld: inner.withheld,
             delivered: inner.delivered,
+            midway: inner.midway,
         }))
     }
 }
@@ -234,6 +237,7 @@ impl<E: 'static> Error<E> {
             write_id: None,
             withheld: record.is_withheld().then_some(Refusal::Budget.as_str()),
             delivered: None,
+            midway: false,
         }))
     }
 
@@ -262,6 +266,7 @@ impl<E> Error<E> {
             write_id: None,
             withheld: None,
             delivered: None,
+            midway: false,
         }))
     }
 
@@ -293,6 +298,13 @@ impl<E> Error<E> {
     #[must_use]
     pub(crate) const fn with_delivered(mut self, bytes: u64) -> Self {
         self.0.delivered = Some(bytes);
+        self
+    }
+
+    /// Notes that other requests of the same upload went before.
+    #[must_use]
+    pub(crate) const fn halfway(mut self) -> Self {
+        self.0.midway = true;
         self
     }
 

@@ -15,6 +15,7 @@ pub(super) fn write<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "{} failed", error.explanation.operation())?;
     let attempts = error.explanation.attempts().iter();
     match attempts.filter(|attempt| attempt.has_left()).count() {
+        0 if error.midway => f.write_str(" half-way")?,
         0 => f.write_str(" before anything was sent")?,
         1 => f.write_str(" after 1 attempt")?,
         n => write!(f, " after {n} attempts")?,

@@ -187,9 +187,9 @@ impl ObjectClient {
         UploadCall::new(self, door::key_of(key))
     }
 
-    /// Copies an object to another key. The copy has the source's content type, other headers and metadata, unless the
-    /// call sets some of its own, and the endpoint's own [terms](crate::request::object::Terms), unless the call sets
-    /// them.
+    /// Copies an object to another key. The copy has the source's content type, other headers and metadata. **If the
+    /// call sets any of these, the copy has only those that the call sets.** It has the endpoint's own
+    /// [terms](crate::request::object::Terms), unless the call sets them.
     ///
     /// The store copies on its own side where it can ([`Capabilities::copy`](crate::provider::Capabilities::copy)), and
     /// no byte passes through this process. Otherwise, or if the store refuses (S3 above 5 GiB), the bytes are streamed
@@ -219,6 +219,7 @@ impl ObjectClient {
 
     /// Removes these objects, sixteen at a time, each as [`delete`](Self::delete) does. The results have the order of the
     /// keys.
+    #[must_use = "it says which objects could not be removed"]
     pub async fn delete_many<K: Into<String>>(
         &self,
         keys: impl IntoIterator<Item = K>,

@@ -13,6 +13,8 @@ use std::time::Duration;
 /// How often a part is tried at its endpoint. The waits between double, with full jitter, so that an endpoint that
 /// restarts has five seconds on average.
 pub(super) const MOST: u32 = 9;
+/// After so many rounds at an endpoint that is out of use, an upload that can be made again elsewhere leaves.
+pub(super) const BEFORE_LEAVING: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 

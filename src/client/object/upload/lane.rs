@@ -37,6 +37,8 @@ pub(super) struct Lane {
     endpoint: usize,
     upload: UploadId,
     rule: PartRule,
+    /// Whether the upload can be made again elsewhere: then a part that fails leaves sooner.
+    pub(super) may_be_left: bool,
     is_given_up: AtomicBool,
     /// Whether a part was sent more than once: what was sent first may land last.
     was_repeated: AtomicBool,
@@ -153,6 +155,7 @@ impl Lane {
                     endpoint,
                     upload,
                     rule: rule.unwrap_or(PartRule::S3),
+                    may_be_left: false,
                     is_given_up: AtomicBool::new(false),
                     was_repeated: AtomicBool::new(false),
                     core,
@@ -194,6 +197,7 @@ impl Lane {
             endpoint,
             upload,
             rule: rule.unwrap_or(PartRule::S3),
+            may_be_left: false,
             is_given_up: AtomicBool::new(false),
             was_repeated: AtomicBool::new(false),
             core,
@@ -270,7 +274,8 @@ impl Lane {
         let mut last = None;
         for round in 0..rounds::MOST {
             if round > 0 {
-                if !self.may_go_on(cx, round).await {
+                let is_enough = self.may_be_left && round >= rounds::BEFORE_LEAVING && self.is_out_of_use();
+                if is_enough || !self.may_go_on(cx, round).await {
                     break;
                 }
                 self.was_repeated.store(true, Ordering::Relaxed);
@@ -311,6 +316,12 @@ impl Lane {
             is_gone: false,
             error: replicate::of_the_home(cx, error),
         })
+    }
+
+    /// Whether calls do not go there any more: its breaker is open, or the operator has drained it.
+    fn is_out_of_use(&self) -> bool {
+        let operator = &self.core.engine.operator;
+        operator.out_of_use(self.endpoint, OpClass::Write).is_some()
     }
 
     /// Waits before another round. `false`: the upload was given up, or there is no time or no budget left.

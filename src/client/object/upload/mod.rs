@@ -1,7 +1,7 @@
 //! Uploads: an object that is stored in parts, in bounded memory.
 //!
 //! Nothing is visible before the [completion](Upload::complete), and then the whole object at once. Each part is tried
-//! again by itself, in nine rounds of about five seconds. A part that cannot be stored fails the upload for good: no
+//! again by itself, in nine rounds with about five seconds of waits in all. A part that cannot be stored fails the upload for good: no
 //! later completion stores an object without it.
 //!
 //! | what happens | then |
@@ -10,6 +10,7 @@
 //! | a part fails for good | [`Upload`]: every later call fails with the first error. [`put_stream`]: the upload is made again, at most twice, if its [source](super::Source) can be read again; at another endpoint if there is one |
 //! | a completion's answer is lost | the object that lies there is looked at, and recognised by its write id; then the completion is sent again |
 //! | the store has ended the upload meanwhile | as a part that fails for good |
+//! | the endpoint is dead when its upload is given up | the parts that it has stay there, and cost, until [`sweep_uploads`] |
 //! | the upload is dropped | the parts that were stored are given up in the background; what a crash leaves, [`sweep_uploads`] frees |
 //!
 //! Where an upload goes: to the home under [`provider_managed`](crate::Replication::provider_managed), to any endpoint
@@ -103,8 +104,8 @@ impl UploadCall {
 
     call_setters! {
         deadline: "How long the upload may take, from now to the end of its completion. Default: no limit, because nobody \
-                   knows how large the object is or how fast its bytes come. A part that the endpoint does not take ends \
-                   the upload after about five seconds.",
+                   knows how large the object is or how fast its bytes come. A part is tried nine times, with about five \
+                   seconds of waits in all; at an endpoint that is silent, each try lasts its limit as well.",
         pin: "Only this endpoint."
     }
 
@@ -322,7 +323,9 @@ impl Shared {
         let number = self.state().next(length as u64, self.lane.rule());
         number.map_err(|message| {
             let (cx, _) = self.lane.enter();
-            self.latch(cx.refuse(ErrorKind::InvalidInput, message).into())
+            let error = cx.refuse(ErrorKind::InvalidInput, message);
+            let sent_before = self.state().given > 0;
+            self.latch(if sent_before { error.halfway() } else { error }.into())
         })
     }
 
@@ -372,7 +375,7 @@ impl Shared {
         if let Some(missing) = (1..=given).find(|number| !parts.contains_key(number)) {
             let (cx, _) = self.lane.enter();
             let message = format!("part {missing} was not stored: its future was dropped");
-            return Err(self.latch(cx.refuse(ErrorKind::InvalidInput, message).into()));
+            return Err(self.latch(cx.refuse(ErrorKind::InvalidInput, message).halfway().into()));
         }
         let stored = self.lane.complete(parts.into_values().collect()).await;
         let (stored, is_over) = stored.map_err(|fault| self.latch(fault))?;

@@ -110,8 +110,8 @@ impl PutStreamCall {
 
     call_setters! {
         deadline: "How long the upload may take, from now to the end of its completion. Default: no limit, because nobody \
-                   knows how large the object is or how fast its bytes come. A part that the endpoint does not take ends \
-                   the upload after about five seconds.",
+                   knows how large the object is or how fast its bytes come. A part is tried nine times, with about five \
+                   seconds of waits in all; at an endpoint that is silent, each try lasts its limit as well.",
         pin: "Only this endpoint."
     }
 
@@ -183,18 +183,22 @@ impl PutStreamCall {
                 Err((kind, message)) => Err(cx.refuse(kind, message)),
             };
             cx.ended(crate::request::OpClass::Write, begun.as_ref().err());
-            let lane = begun?;
+            let mut lane = begun?;
             let endpoint = lane.endpoint();
+            let others = cx.reach(cx.plan.write_to) & !left & !bit(endpoint);
+            lane.may_be_left = others != 0 && restarts < RESTARTS && self.source.can_be_read_again();
             if let Some((_, before)) = failed.take() {
                 self.report_restart(before, endpoint);
             }
             let fault = match self.transfer(lane, chunks, (part_size, ends)).await {
                 Ok(stored) => return Ok(stored),
-                Err(fault) => fault,
+                Err(fault) => Fault {
+                    error: fault.error.halfway(),
+                    ..fault
+                },
             };
             *unresolved |= fault.error.may_have_been_applied();
-            let elsewhere =
-                cx.reach(cx.plan.write_to) & !left & !bit(endpoint) != 0 && self.core.plan.write_to.count_ones() > 1;
+            let elsewhere = others != 0 && self.core.plan.write_to.count_ones() > 1;
             restarts += 1;
             if restarts > RESTARTS
                 || !fault.may_restart

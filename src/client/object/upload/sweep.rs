@@ -32,6 +32,7 @@ pub struct SweepCall {
 /// What a sweep found and did.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
+#[must_use = "it says which endpoints could not be swept"]
 pub struct Swept {
     /// How many uploads were given up.
     pub aborted: usize,
