@@ -6,10 +6,12 @@
 use crate::{
     downloads::{film, rest},
     s3s_server::{self, Server},
+    socket_uploads::{self, server},
     sockets::{BUCKET, KEY, client},
 };
-use evenkeel_s3_server::Settings;
-use futures_util::TryStreamExt as _;
+use bytes::Bytes;
+use evenkeel::client::object::Source;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -79,6 +81,23 @@ fn say(word: &str) {
     println!("{SAYS}{word}");
 }
 
+/// The film, which says of each tenth that it is taken. `stuck`: nothing comes after the fourth.
+fn told_of(is_stuck: bool) -> Source {
+    let film = film(SIZE);
+    let tenth = SIZE.div_ceil(10);
+    let pieces = stream::iter(0..10).then(move |at| {
+        say(&format!("tenth {at}"));
+        let piece = film.slice(at * tenth..SIZE.min((at + 1) * tenth));
+        async move {
+            if is_stuck && at > 3 {
+                std::future::pending::<()>().await;
+            }
+            std::io::Result::Ok(piece)
+        }
+    });
+    Source::stream(pieces)
+}
+
 /// What the children do.
 #[test]
 #[ignore = "a child of the other tests"]
@@ -97,10 +116,8 @@ fn a_child_with_a_role() {
     runtime.block_on(async {
         match role.as_str() {
             "serve" => {
-                let server = evenkeel_s3_server::Server::start(Settings::new(&[BUCKET]))
-                    .await
-                    .unwrap();
-                say(&server.url());
+                let server = server().await;
+                say(&server.inner.url());
                 std::future::pending().await
             }
             "download" => {
@@ -113,6 +130,15 @@ fn a_child_with_a_role() {
                 say("a quarter");
                 rest(&mut download, &mut all).await.unwrap();
                 say(if all == film(SIZE) { "the same" } else { "other bytes" });
+            }
+            "upload" | "upload, and get stuck" => {
+                let client = socket_uploads::client(&url(HOME).unwrap());
+                let call = client
+                    .put_stream(KEY, told_of(role != "upload"))
+                    .part_size(PART)
+                    .concurrency(2);
+                call.await.unwrap();
+                say("stored");
             }
             role => panic!("{role}"),
         }
@@ -181,6 +207,92 @@ fn a_download_survives_its_server_standing_still() {
         });
         home.signal(Signal::CONT);
         assert!(all == film, "with {copy:?}");
+    }
+}
+
+/// What a server of ours holds under the key.
+fn held(store: &Server) -> Option<Bytes> {
+    store.inner.store().object(BUCKET, KEY).map(|stored| stored.body)
+}
+
+/// Stopped for five seconds in the middle.
+#[test]
+fn an_upload_survives_its_process_standing_still() {
+    let servers = tokio::runtime::Runtime::new().unwrap();
+    let home = servers.block_on(server());
+    home.inner.set_rate(Some(512 << 10));
+    let mut child = Process::start("upload", Some(&home.inner.url()), None);
+    while child.says() != "tenth 4" {}
+    child.stand_still();
+    while child.says() != "stored" {}
+    assert!(held(&home) == Some(film(SIZE)));
+    assert!(home.inner.store().uploads(BUCKET).is_empty());
+}
+
+#[test]
+fn an_upload_survives_its_server_standing_still() {
+    let mut home = Process::start("serve", None, None);
+    let url = home.says();
+    let mut child = Process::start("upload", Some(&url), None);
+    while child.says() != "tenth 4" {}
+    home.stand_still();
+    while child.says() != "stored" {}
+    let client = client(&url, None);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let got = client.get(KEY).await.unwrap();
+        assert!(*got.body() == film(SIZE));
+        let swept = socket_uploads::client(&url)
+            .sweep_uploads(Duration::ZERO)
+            .await
+            .unwrap();
+        assert_eq!((swept.aborted, swept.kept), (0, 0));
+    });
+}
+
+/// What is there afterwards is the whole film or nothing, and a sweep frees the rest.
+#[test]
+fn what_a_killed_process_uploaded_is_whole_or_swept() {
+    let servers = tokio::runtime::Runtime::new().unwrap();
+    for at in [0, 4, 7, 9] {
+        // At one of them it is known to be in the middle, on whichever machine.
+        let role = if at == 4 { "upload, and get stuck" } else { "upload" };
+        let home = servers.block_on(server());
+        // So that all of it takes a second.
+        home.inner.set_rate(Some(1 << 20));
+        let mut child = Process::start(role, Some(&home.inner.url()), None);
+        while child.says() != format!("tenth {at}") {}
+        // Anywhere in what comes next.
+        std::thread::sleep(Duration::from_millis(fastrand::Rng::with_seed(at).u64(..300)));
+        drop(child);
+        servers.block_on(home.inner.settled());
+        let open = home.inner.store().uploads(BUCKET).len();
+        assert!(
+            open == 1 || role == "upload",
+            "killed at tenth {at}: {open} uploads are open"
+        );
+        let is_stored = match held(&home) {
+            None => false,
+            Some(held) if held == film(SIZE) => true,
+            Some(_) => panic!("killed at tenth {at}: stored in part"),
+        };
+        assert!(!is_stored || open == 0, "killed at tenth {at}");
+        let client = socket_uploads::client(&home.inner.url());
+        let young = servers
+            .block_on(client.sweep_uploads(Duration::from_secs(3_600)).into_future())
+            .unwrap();
+        assert_eq!((young.aborted, young.kept), (0, open), "killed at tenth {at}");
+        let all = servers
+            .block_on(client.sweep_uploads(Duration::ZERO).into_future())
+            .unwrap();
+        assert_eq!(
+            (all.aborted, all.kept, all.failed.len()),
+            (open, 0, 0),
+            "killed at tenth {at}"
+        );
+        assert!(home.inner.store().uploads(BUCKET).is_empty(), "killed at tenth {at}");
+        let again = servers.block_on(client.put_stream(KEY, "again").overwrite().into_future());
+        assert!(again.is_ok(), "{again:?}");
     }
 }
 
