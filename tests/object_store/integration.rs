@@ -21,7 +21,7 @@ macro_rules! demands {
         mod $world {
             $(#[tokio::test]
             async fn $name() {
-                let world = super::worlds::$world();
+                let world = super::worlds::$world().await;
                 demands!(@ $name, &world.store $(, $more)?);
             })+
         }
@@ -38,6 +38,11 @@ demands!(three_with_stamps);
 demands!(a_copy_is_dead);
 demands!(a_copy_flaps);
 demands!(the_home_flaps);
+
+#[cfg(feature = "s3")]
+demands!(s3_and_its_replica);
+#[cfg(feature = "s3")]
+demands!(s3_whose_replica_is_killed);
 
 /// Under `write_once`, with `overwrite_as_create`. Left out:
 ///

@@ -14,7 +14,7 @@ use object_store::{
 use std::collections::BTreeSet;
 
 async fn filled(names: &[&str]) -> FailoverStore {
-    let store = worlds::one().store;
+    let store = worlds::one().await.store;
     for name in names {
         store
             .put(&Path::parse(name).unwrap(), PutPayload::default())
@@ -156,9 +156,9 @@ async fn a_listing_without_an_endpoint_is_an_error_and_never_a_part() {
     );
 }
 
-#[test]
-fn a_store_says_who_it_is() {
-    let store = worlds::three().store;
+#[tokio::test(start_paused = true)]
+async fn a_store_says_who_it_is() {
+    let store = worlds::three().await.store;
     assert_eq!(store.to_string(), "FailoverStore(home, copy, other)");
     assert_eq!(store.client().to_string(), "ObjectClient(home, copy, other)");
 }

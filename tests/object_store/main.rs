@@ -11,6 +11,11 @@ mod conditions;
 mod integration;
 mod listings;
 mod reads;
+#[cfg(feature = "s3")]
+#[path = "../support/s3s.rs"]
+mod s3s_server;
+#[cfg(all(feature = "s3", feature = "object_store_http"))]
+mod signed;
 #[path = "../support/store.rs"]
 mod store;
 mod worlds;

@@ -1,13 +1,17 @@
 //! The clients that the tests are run at. Each is fresh.
 
+#[cfg(feature = "s3")]
+use crate::s3s_server::{self, Server};
 use crate::store::{Store, Trouble};
+#[cfg(feature = "s3")]
+use evenkeel::provider::S3;
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
     client::{ObjectClientBuilder, object_store::FailoverStore},
     provider::{Capabilities, Capability, Memory, PartRule},
     stack::retry::Budget,
 };
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 use tokio::task::JoinHandle;
 
 /// How long an endpoint that flaps is up, and how long it is down.
@@ -16,7 +20,7 @@ const FLAP: Duration = Duration::from_millis(200);
 /// A store, and whatever goes on beside it.
 pub(crate) struct World {
     pub(crate) store: FailoverStore,
-    _flapping: Option<Flapping>,
+    _beside: Vec<Box<dyn Any + Send>>,
 }
 
 struct Flapping(JoinHandle<()>);
@@ -55,13 +59,13 @@ pub(crate) fn stamped(memory: Memory) -> Store {
 fn world(client: ObjectClientBuilder) -> World {
     World {
         store: FailoverStore::new(client.seed(7).build().unwrap()),
-        _flapping: None,
+        _beside: Vec::new(),
     }
 }
 
 impl World {
-    fn with(mut self, flapping: Flapping) -> Self {
-        self._flapping = Some(flapping);
+    fn with(mut self, beside: impl Any + Send) -> Self {
+        self._beside.push(Box::new(beside));
         self
     }
 
@@ -71,7 +75,7 @@ impl World {
     }
 }
 
-pub(crate) fn one() -> World {
+pub(crate) async fn one() -> World {
     world(ObjectClient::builder().endpoint(Endpoint::new("home", Store::new())))
 }
 
@@ -89,22 +93,22 @@ pub(crate) fn builder(home: &Store, copy: &Store, other: &Store) -> ObjectClient
         .replication(Replication::provider_managed().home("home"))
 }
 
-pub(crate) fn three() -> World {
+pub(crate) async fn three() -> World {
     managed(&Store::new(), &Store::new(), &Store::new())
 }
 
-pub(crate) fn three_with_stamps() -> World {
+pub(crate) async fn three_with_stamps() -> World {
     let [home, copy, other] = [(); 3].map(|()| stamped(Memory::new()));
     managed(&home, &copy, &other)
 }
 
-pub(crate) fn a_copy_is_dead() -> World {
+pub(crate) async fn a_copy_is_dead() -> World {
     let dead = Store::new();
     dead.always(Trouble::Refused);
     managed(&Store::new(), &dead, &Store::new())
 }
 
-pub(crate) fn a_copy_flaps() -> World {
+pub(crate) async fn a_copy_flaps() -> World {
     let copy = Store::new();
     managed(&Store::on(slow()), &copy, &Store::new()).with(flap(
         &copy,
@@ -118,14 +122,14 @@ pub(crate) fn a_copy_flaps() -> World {
 }
 
 /// The home and its copy are two ways to one store.
-pub(crate) fn the_home_flaps() -> World {
+pub(crate) async fn the_home_flaps() -> World {
     let home = stamped(slow());
     let twin = Store::on(home.memory.clone());
     let client = builder(&home, &twin, &twin);
     world(client.budget(Budget::new(10.0, 100.0))).with(flap(&home, &[Trouble::Refused, Trouble::Code("SlowDown")]))
 }
 
-pub(crate) fn write_once_at_one() -> World {
+pub(crate) async fn write_once_at_one() -> World {
     world(
         ObjectClient::builder()
             .endpoint(Endpoint::new("only", Store::new()))
@@ -134,7 +138,7 @@ pub(crate) fn write_once_at_one() -> World {
     .once()
 }
 
-pub(crate) fn write_once_at_three() -> World {
+pub(crate) async fn write_once_at_three() -> World {
     let endpoint = |name: &'static str| Endpoint::new(name, Store::new());
     let names = ["first", "second", "third"];
     world(
@@ -143,4 +147,32 @@ pub(crate) fn write_once_at_three() -> World {
             .replication(Replication::write_once()),
     )
     .once()
+}
+
+/// A bucket at a server for S3 over real sockets, and another server over the same bucket.
+#[cfg(feature = "s3")]
+pub(crate) async fn s3_and_its_replica() -> World {
+    let (client, home, copy) = s3().await;
+    world(client).with(home).with(copy)
+}
+
+#[cfg(feature = "s3")]
+pub(crate) async fn s3_whose_replica_is_killed() -> World {
+    let (client, home, copy) = s3().await;
+    drop(copy);
+    world(client).with(home)
+}
+
+#[cfg(feature = "s3")]
+async fn s3() -> (ObjectClientBuilder, Server, Server) {
+    let home = s3s_server::start(&["orders"]).await;
+    let copy = home.copy().await;
+    let at = |server: &Server| {
+        let client = aws_sdk_s3::Client::from_conf(server.config().build());
+        S3::new(client, "orders").trusting_all_conditions()
+    };
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", at(&home)))
+        .endpoint(Endpoint::new("copy", at(&copy)).read_only());
+    (client, home, copy)
 }
