@@ -83,7 +83,6 @@ suite! {
     parts::a_completion_that_is_sent_twice_changes_nothing [Parts];
     parts::an_aborted_upload_is_gone [Parts, Aborts];
     parts::a_part_of_another_upload_completes_nothing [Parts];
-    parts::a_completion_has_the_listed_parts_alone [Parts];
     parts::uploads_under_way_are_listed [Parts, ListUploads];
     parts::refusals_show_no_key [Parts];
     copy::a_copy_has_the_bytes_and_its_own_attributes [Copy];

@@ -192,16 +192,6 @@ pub(super) async fn a_part_of_another_upload_completes_nothing<D: ObjectProvider
     }
 }
 
-/// A part that is not listed is left out.
-pub(super) async fn a_completion_has_the_listed_parts_alone<D: ObjectProvider>(room: &Room<'_, D>) {
-    let upload = room.begin("a").await;
-    let first = room.part(&upload, 1, room.long(b'a')).await;
-    room.part(&upload, 2, room.long(b'x')).await;
-    let third = room.part(&upload, 3, "c").await;
-    room.complete(&upload, vec![first, third]).await;
-    room.holds("a", &[room.long(b'a'), "c".into()]).await;
-}
-
 pub(super) async fn uploads_under_way_are_listed<D: ObjectProvider>(room: &Room<'_, D>) {
     let upload = room.begin("a").await;
     let part = room.part(&upload, 1, "x").await;

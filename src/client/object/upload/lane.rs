@@ -23,8 +23,8 @@ use std::{
     time::Duration,
 };
 
-/// How often a completion is sent. Each has ten seconds and more, as a store may take its time.
-const COMPLETIONS: u32 = 5;
+/// How long a completion is sent again. Each has ten seconds and more, as a store may take its time.
+const COMPLETING: Duration = Duration::from_secs(45);
 /// An upload without a deadline.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -368,8 +368,9 @@ impl Lane {
         let request_bytes = request.size() / 64;
         let mut lost = false;
         let mut last = None;
-        for round in 0..COMPLETIONS {
-            if round > 0 && !self.may_go_on(cx, round).await {
+        let until = clock::now() + COMPLETING;
+        for round in 0..rounds::MOST {
+            if round > 0 && (clock::now() > until || !self.may_go_on(cx, round).await) {
                 break;
             }
             let request = ObjectRequest::CompleteUpload(request.clone());
