@@ -39,7 +39,7 @@
 //! # Optional: parts, copies, presigned URLs
 //!
 //! The trait's other methods refuse by default. If your store takes objects in parts, copies on its own side or presigns
-//! URLs, implement them, say so in [`capabilities`](ObjectProvider::capabilities), and run
+//! URLs, implement them, say so in [`capabilities`](crate::provider::ObjectProvider::capabilities), and run
 //! `testing::uploads`.
 //!
 //! # 6. Tell how large bodies move
