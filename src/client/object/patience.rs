@@ -9,6 +9,10 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
+/// The longest wait between two tries. A breaker lets a call through now and then, and a home may come and go: some twenty
+/// tries within ten seconds, which the budget pays, meet it.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// The time of one call, of which each try has what is left.
 pub(in crate::client) struct Patience {
     cx: Arc<Context<Objects>>,
@@ -34,8 +38,8 @@ impl Patience {
             return false;
         }
         self.round += 1;
-        self.cx.pause(rounds::longest_pause(self.round)).await.is_ok()
-            && rounds::granted(&self.cx, class, self.cx.deadline).await
+        let longest = rounds::longest_pause(self.round.min(rounds::MOST)).min(PAUSE);
+        self.cx.pause(longest).await.is_ok() && rounds::granted(&self.cx, class, self.cx.deadline).await
     }
 }
 
