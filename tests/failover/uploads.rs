@@ -213,6 +213,28 @@ async fn a_lost_completion_is_recognised_and_never_sent_twice_in_effect() {
     }
 }
 
+/// Who gives up on a whole upload sends all of it anew.
+#[tokio::test(start_paused = true)]
+async fn a_completion_and_an_abort_wait_as_long_as_a_part() {
+    for trouble in [Trouble::Refused, Trouble::Code("SlowDown")] {
+        let home = Store::new();
+        let client = one(&home);
+        let mut upload = client.upload("film").await.unwrap();
+        upload.part(film()).await.unwrap();
+        let given_up = client.upload("other").await.unwrap();
+        home.always(trouble);
+        let healing = async {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            home.heal();
+        };
+        let (completed, aborted, ()) = tokio::join!(upload.complete(), given_up.abort(), healing);
+        completed.unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
+        aborted.unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
+        assert!(holds_the_film(&home).await);
+        assert_eq!(open_uploads(&home).await, 0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_completion_without_any_answer_may_be_applied() {
     for (trouble, is_there) in [(Trouble::Hang, false), (Trouble::LostAnswer, true)] {
