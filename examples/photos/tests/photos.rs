@@ -14,6 +14,7 @@ use evenkeel::{
         AbortUpload, BeginUpload, CompleteUpload, Delete, Get, Head, List, ListPage, Object, ObjectMeta, PartTag, Put,
         PutAnswer, PutPart, UploadId,
     },
+    stack::retry::Budget,
     verdict::{Outcome, Sent, Verdict},
 };
 use evenkeel_photos::{Photos, app};
@@ -108,6 +109,8 @@ fn service(first: Mortal) -> axum::Router {
         .endpoint(Endpoint::new("virginia", first))
         .endpoint(Endpoint::new("frankfurt", Memory::new()))
         .replication(Replication::write_once())
+        // The rounds at the dying store draw on the budget with which the reads after it fail over.
+        .budget(Budget::new(10.0, 100.0))
         .build()
         .unwrap();
     app(Photos {
