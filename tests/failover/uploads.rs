@@ -864,3 +864,21 @@ async fn an_error_in_the_middle_of_an_upload_does_not_say_that_nothing_was_sent(
     let error = upload.complete().await.unwrap_err();
     assert!(error.to_string().starts_with("upload failed half-way: "), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_list_of_parts_makes_the_upload_again_only_if_no_completion_was_lost() {
+    for (completions, begun) in [
+        (vec![Trouble::Code("InvalidRequest")], 2),
+        (vec![Trouble::LostAnswer, Trouble::Code("InvalidRequest")], 1),
+    ] {
+        let home = Store::new();
+        home.next("put_part", [Trouble::Reset]);
+        home.next("complete_upload", completions);
+        let ended = put(&one(&home)).overwrite().await;
+        assert_eq!(count(&home, "begin_upload"), begun);
+        match begun {
+            2 => drop(ended.unwrap()),
+            _ => assert_eq!(ended.unwrap_err().kind(), ErrorKind::MaybeApplied),
+        }
+    }
+}

@@ -389,7 +389,8 @@ impl Lane {
                 _ => false,
             };
             // Of a part that was sent twice the first may have landed last, under another tag than the one we know.
-            let is_muddled = error.kind() == ErrorKind::Rejected && self.was_repeated.load(Ordering::Relaxed);
+            // After a lost answer the object may be there: to upload it again could undo a later write.
+            let is_muddled = !lost && error.kind() == ErrorKind::Rejected && self.was_repeated.load(Ordering::Relaxed);
             let is_gone = is_gone || is_muddled;
             if is_gone || !goes_on {
                 return Err(Fault {
