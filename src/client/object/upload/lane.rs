@@ -144,22 +144,7 @@ impl Lane {
         let endpoint = reply.endpoint();
         match (reply.result, endpoint) {
             (Ok(ObjectResponse::BeginUpload(upload)), Some(endpoint)) => {
-                let rule = core.provider(endpoint).and_then(|store| store.capabilities().parts);
-                Ok(Self {
-                    options: CallOptions {
-                        deadline: None,
-                        ..options
-                    },
-                    ends,
-                    checks,
-                    endpoint,
-                    upload,
-                    rule: rule.unwrap_or(PartRule::S3),
-                    may_be_left: false,
-                    is_given_up: AtomicBool::new(false),
-                    was_repeated: AtomicBool::new(false),
-                    core,
-                })
+                Ok(Self::at(core, (options, ends), checks, endpoint, upload))
             }
             (Ok(_), _) => Err(cx.nonsense()),
             (result @ Err(_), _) => {
@@ -177,22 +162,20 @@ impl Lane {
         }
     }
 
-    /// An upload that was begun before, as the same write.
-    #[cfg(feature = "object_store")]
-    pub(super) fn resumed(
+    fn at(
         core: Arc<Core<Objects>>,
-        options: CallOptions,
+        (options, ends): (CallOptions, Ends),
         checks: Checks,
         endpoint: usize,
         upload: UploadId,
     ) -> Self {
         let rule = core.provider(endpoint).and_then(|store| store.capabilities().parts);
         Self {
-            ends: Ends::after(options.deadline),
             options: CallOptions {
                 deadline: None,
                 ..options
             },
+            ends,
             checks,
             endpoint,
             upload,
@@ -202,6 +185,19 @@ impl Lane {
             was_repeated: AtomicBool::new(false),
             core,
         }
+    }
+
+    /// An upload that was begun before, as the same write.
+    #[cfg(feature = "object_store")]
+    pub(super) fn resumed(
+        core: Arc<Core<Objects>>,
+        options: CallOptions,
+        checks: Checks,
+        endpoint: usize,
+        upload: UploadId,
+    ) -> Self {
+        let ends = Ends::after(options.deadline);
+        Self::at(core, (options, ends), checks, endpoint, upload)
     }
 
     #[cfg(feature = "object_store")]
