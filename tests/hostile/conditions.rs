@@ -797,6 +797,10 @@ mod over_sockets {
             }),
         ]
     }
+
+    const fn conditions(found: Capabilities) -> [Capability; 4] {
+        [found.create, found.if_match, found.delete_if_match, found.complete_if]
+    }
 }
 
 /// What is known of a store that takes no parts: of their completion there is nothing to know.
@@ -804,8 +808,4 @@ const fn of_puts(capability: Capability) -> Capabilities {
     let mut all = Capabilities::all(capability);
     all.complete_if = Capability::Unknown;
     all
-}
-
-const fn conditions(found: Capabilities) -> [Capability; 4] {
-    [found.create, found.if_match, found.delete_if_match, found.complete_if]
 }
