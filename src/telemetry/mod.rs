@@ -55,7 +55,7 @@ mod reporter;
 pub use call_end::CallEnd;
 pub(crate) use call_end::CallListener;
 pub use event::Event;
-pub(crate) use metrics::{CallMetrics, shadow_difference};
+pub(crate) use metrics::{CallMetrics, ENDINGS, ending, shadow_difference};
 pub(crate) use observer::{AttemptObserver, Labels};
 pub(crate) use reporter::{Audience, Listener, Reporter};
 
