@@ -50,6 +50,7 @@ pub(super) fn count(client: &Arc<str>, event: &Event) {
         | Event::SharedDependency { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
+        | Event::OrderRefused { .. }
         | Event::OrderLifted { .. } => {}
     }
 }

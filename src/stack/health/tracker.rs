@@ -304,6 +304,11 @@ impl Tracker {
         self.counts.hedge_won(class);
     }
 
+    /// The share of its traffic that the endpoint may be sent because it throttles, 0.02–1.
+    pub(crate) fn admitted(&self, class: OpClass, now: Instant) -> f64 {
+        self.lock(class).throttle.share(now)
+    }
+
     /// The share of recent attempts that failed or were late, 0–1, over about 5 s.
     pub fn fault_share(&self, class: OpClass) -> f64 {
         self.lock(class).faults.share()
