@@ -160,8 +160,8 @@ impl<P: Protocol> StoreBuilder<P> {
         Ok(core)
     }
 
-    fn parts(self) -> Result<Parts<P>, BuildError> {
-        self.settings.check()?;
+    fn parts(mut self) -> Result<Parts<P>, BuildError> {
+        self.settings = self.settings.checked()?;
         let (profiles, providers): (Vec<_>, Vec<_>) = self
             .endpoints
             .into_iter()

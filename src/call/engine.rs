@@ -9,6 +9,7 @@ use crate::{
     endpoint::{Constraints, Profile, Roster, Violation},
     model::{ErrorKind, clock},
     ops::{
+        ClientView,
         operator::Operator,
         probe::Prober,
         snapshot::{EndpointSnapshot, Snapshot},
@@ -19,7 +20,7 @@ use crate::{
         retry::Purse,
         route::{Barred, Vitals},
     },
-    telemetry::CallMetrics,
+    telemetry::{Audience, CallMetrics, Instance},
 };
 use std::{
     fmt,
@@ -43,6 +44,7 @@ pub(crate) struct Engine {
     /// The name of calls without a name of their own.
     pub(crate) name: Option<&'static str>,
     pub(crate) metrics: CallMetrics,
+    audience: Audience,
     closed: AtomicBool,
 }
 
@@ -68,6 +70,7 @@ impl Engine {
             prober,
             name,
             metrics,
+            audience: composed.reporter.audience().clone(),
             closed: AtomicBool::new(false),
             roster,
         }
@@ -147,15 +150,35 @@ impl Engine {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let endpoint = |(index, profile): (usize, &Profile)| {
             let barred = self.violations[index].as_ref().map(ToString::to_string);
-            EndpointSnapshot::of(profile, &self.vitals[index], barred, self.prober.snapshot(index))
+            let ordered_away = |class| self.operator.ordered_out(index, class, clock::now());
+            EndpointSnapshot::of(
+                profile,
+                &self.vitals[index],
+                barred,
+                self.prober.snapshot(index),
+                self.audience.latest(),
+                ordered_away,
+            )
         };
         Snapshot {
+            instance: Instance::current(),
             client: self.metrics.client().clone(),
+            at: clock::now(),
+            wall: self.audience.wall(),
+            all_bad: OpClass::ALL
+                .into_iter()
+                .filter_map(|class| self.audience.latest().all_bad(class))
+                .collect(),
             endpoints: self.roster.iter().enumerate().map(endpoint).collect(),
             budget: self.purse.budget().available(clock::now()),
             beyond_the_budget: self.purse.exceptions().counts(),
             orders: self.operator.snapshot(),
         }
+    }
+
+    /// The client as others see it who do not know its type.
+    pub(crate) fn view(&self, look: impl Fn() -> Option<Snapshot> + Send + Sync + 'static) -> ClientView {
+        ClientView::new(self.metrics.client().clone(), self.operator.clone(), look)
     }
 
     /// The endpoints that no constraint of the client bars.

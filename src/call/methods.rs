@@ -19,6 +19,12 @@ macro_rules! store_methods {
                 self.core.engine.snapshot()
             }
 
+            /// This client as a status page or a report sees it.
+            pub fn view(&self) -> crate::ops::ClientView {
+                let (engine, core) = (&self.core.engine, std::sync::Arc::downgrade(&self.core));
+                engine.view(move || core.upgrade().map(|core| core.engine.snapshot()))
+            }
+
             /// Every host that this client contacts, as far as the hosts are known. See
             /// [`dependencies`](crate::client::Dependencies).
             pub fn dependencies(&self) -> crate::call::Dependencies {

@@ -14,8 +14,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Checks that each number makes sense.
-    pub(crate) fn check(&self) -> Result<(), BuildError> {
+    /// The settings of a client that is built now, if each number makes sense.
+    pub(crate) fn checked(mut self) -> Result<Self, BuildError> {
+        self.stack.audience = self.stack.audience.of_a_client();
+        self.check()?;
+        Ok(self)
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
         valid_time("a deadline", self.stack.deadline).map_err(BuildError::Deadline)?;
         let settings = self.stack.wrong().or_else(|| self.probes.wrong());
         let wrong = settings.or_else(|| valid_attempt_limit(self.stack.attempt_limit?).err());
@@ -141,12 +147,53 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Sets a listener for every [`Event`](crate::telemetry::Event). The listener runs on the task that caused the
-        /// event: be quick, do not block. Where credentials are shared, another client's call may cause the event; a
-        /// panic in the listener therefore goes no further than the panic hook.
+        /// Adds a listener for every [`Event`](crate::telemetry::Event). A client has any number of listeners.
+        ///
+        /// A listener runs on the task that caused the event, after the listeners that were added before: a slow
+        /// listener delays that task's call and the later listeners. Be quick, do not block; put what takes long into a
+        /// queue of your own, with a bound. Where credentials are shared, another client's call may cause the event; a
+        /// panic in a listener therefore goes no further than the panic hook, and every other listener still hears of
+        /// the event.
         #[must_use]
-        pub fn on_event(mut self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
-            self.settings.stack.audience.listener = Some(std::sync::Arc::new(listener));
+        pub fn on_event(self, listener: impl Fn(&crate::telemetry::Event) + Send + Sync + 'static) -> Self {
+            self.on_event_record(move |record| listener(&record.event))
+        }
+
+        /// Like [`on_event`](Self::on_event), and tells when and where the event happened.
+        ///
+        /// ```
+        /// use evenkeel::{Endpoint, Failover, ops::operator::Selector};
+        /// use std::{sync::mpsc, time::Duration};
+        ///
+        /// let (tell, heard) = mpsc::sync_channel(256);
+        /// let tables = Failover::builder()
+        ///     .client_name("tables")
+        ///     .endpoint(Endpoint::new("virginia", ()))
+        ///     .endpoint(Endpoint::new("ireland", ()))
+        ///     .on_event_record(move |record| drop(tell.try_send(record.clone())))
+        ///     .build()
+        ///     .unwrap();
+        /// let operator = tables.operator().by("anna");
+        /// operator.drain(Selector::endpoint("virginia"), "change 4711", Duration::from_secs(60)).apply().unwrap();
+        /// let record = heard.try_recv().unwrap();
+        /// assert_eq!(record.client.as_deref(), Some("tables"));
+        /// assert_eq!(record.event.to_string(), "anna ordered: drain virginia for at most 60s (change 4711)");
+        /// ```
+        #[must_use]
+        pub fn on_event_record(
+            mut self,
+            listener: impl Fn(&crate::telemetry::EventRecord) + Send + Sync + 'static,
+        ) -> Self {
+            self.settings.stack.audience.add(listener);
+            self
+        }
+
+        /// Sets the wall clock that stamps [event records](crate::telemetry::EventRecord) and
+        /// [statuses](crate::ops::status). Default: the system's. For simulations, whose time is paused. No decision
+        /// depends on this clock.
+        #[must_use]
+        pub fn wall_clock(mut self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
+            self.settings.stack.audience.stamp_with(now);
             self
         }
 

@@ -8,7 +8,7 @@ use crate::{
         bounds::Bounded,
         clock::{self, Instant},
     },
-    telemetry::{Audience, Event, Listener, Reporter, aside},
+    telemetry::{Audience, Event, EventRecord, Listener, Reporter, aside},
 };
 use std::{
     fmt,
@@ -33,7 +33,7 @@ struct Shared {
 }
 
 /// What a [`Listener`] holds.
-type Ear = dyn Fn(&Event) + Send + Sync;
+type Ear = dyn Fn(&EventRecord) + Send + Sync;
 
 struct State {
     policy: Policy,
@@ -127,7 +127,8 @@ impl Standing {
         self.lock().hosts.push(host);
     }
 
-    /// Reports to a client's listener from now on, as long as the listener lives.
+    /// Reports to a client's listener from now on, as long as the listener lives. (The wall clock is the system's: the
+    /// credentials belong to no client.)
     pub(crate) fn tell(&self, listener: &Listener) {
         let mut state = self.lock();
         state.listeners.retain(|known| known.strong_count() > 0);
@@ -232,10 +233,11 @@ impl Standing {
             (result, told)
         };
         if let Some((event, listeners)) = told {
-            self.0.reporter.report(event.clone());
+            self.0.reporter.write_down(&event);
+            let record = EventRecord::now(None, clock::wall(), event);
             for listener in listeners.iter().filter_map(Weak::upgrade) {
                 // Each a client's own: none keeps it from the others.
-                aside(|| listener(&event));
+                aside(|| listener(&record));
             }
         }
         result

@@ -40,96 +40,44 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Orders are checked and given one after the other: of two drains at once, one meets the other. Say in whose name you
+//! act with [`Operator::by`]; each order, lifted order and refused order is an [`Event`].
+//!
 //! **Cancel safety**: orders are plain state; nothing waits. An attempt under way finishes at its endpoint.
 
+pub use super::{proposal::Proposal, refused::Refused};
 pub use crate::{
     model::{Action, Selector},
     stack::orders::Order,
 };
 
-use super::snapshot::OrderSnapshot;
+use super::{
+    proposal::{Guarded, LONGEST},
+    snapshot::OrderSnapshot,
+};
 use crate::{
-    endpoint::{Roster, Violation},
+    endpoint::Roster,
     model::clock::{self, Instant},
     request::{OpClass, bit},
-    stack::{
-        Composed,
-        orders::{Orders, selected, standing},
-        route::Vitals,
-    },
-    telemetry::{Event, Reporter},
+    stack::{Composed, orders::selected},
+    telemetry::Event,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// The operator's handle on one client. Clones share the handle.
+/// The operator's handle on one client. Clones share the client.
 #[derive(Clone)]
 pub struct Operator {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    roster: Roster,
-    /// The constraint that each endpoint breaks, by endpoint. No order opens an endpoint that breaks a constraint.
-    violations: Arc<[Option<Violation>]>,
-    /// Endpoints that writes may go to.
-    takes_writes: u64,
-    vitals: Arc<[Vitals]>,
-    orders: Arc<Orders>,
-    reporter: Reporter,
-}
-
-/// Why an order was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refused {
-    /// The selector matches no endpoint of this client.
-    #[error("the order to {action} {selector} was refused: no endpoint of this client matches")]
-    MatchesNothing {
-        /// The action of the order.
-        action: &'static str,
-        /// The target of the order.
-        selector: String,
-    },
-    /// No endpoint with a closed breaker would be left, for all calls or for writes.
-    #[error("the order to {action} {selector} was refused: no endpoint would be left to serve {calls}{}", because(.not_serving))]
-    LeavesNothing {
-        /// The action of the order.
-        action: &'static str,
-        /// The target of the order.
-        selector: String,
-        /// The calls that would have no endpoint: `calls` or `writes`.
-        calls: &'static str,
-        /// The endpoints that would get the calls, and why each cannot serve them, as a clause.
-        not_serving: Vec<(Arc<str>, String)>,
-    },
-    /// The order has no reason. The next person on call could not understand such an order.
-    #[error("an order needs a reason")]
-    NoReason,
-    /// The order would expire at once, or would last for more than a week.
-    #[error("an order must last longer than 0 s and at most a week")]
-    Expiry,
-}
-
-fn because(not_serving: &[(Arc<str>, String)]) -> String {
-    let clauses = not_serving
-        .iter()
-        .map(|(name, why)| format!("; {name} cannot, because {why}"));
-    clauses.collect()
-}
-
-/// An order that has not been given yet, and what it would do.
-#[must_use = "a proposal does nothing until it is applied"]
-pub struct Proposal {
-    operator: Operator,
-    order: Order,
-    lasts: Duration,
+    shared: Arc<Guarded>,
+    /// In whose name the handle acts.
+    by: Option<Arc<str>>,
 }
 
 impl Operator {
     /// `takes_writes`: the set of endpoints to which writes may go.
     pub(crate) fn of<S, K>(roster: &Roster, composed: &Composed<S, K>, takes_writes: u64) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            by: None,
+            shared: Arc::new(Guarded {
                 roster: roster.clone(),
                 violations: composed.violations.clone(),
                 takes_writes,
@@ -137,6 +85,17 @@ impl Operator {
                 orders: composed.orders.clone(),
                 reporter: composed.reporter.clone(),
             }),
+        }
+    }
+
+    /// The same handle in the name of this author: a person, or the tool that acts for one. Every order that this handle
+    /// gives or lifts names the author, in [events](Event), snapshots and logs. Without an author it is unknown who
+    /// gave an order.
+    #[must_use]
+    pub fn by(self, author: impl Into<Arc<str>>) -> Self {
+        Self {
+            by: Some(author.into()),
+            ..self
         }
     }
 
@@ -179,7 +138,10 @@ impl Operator {
             self.shared.reporter.report(Event::OrderLifted {
                 action: order.action,
                 selector: order.selector.clone(),
+                endpoints: self.shared.names(order),
                 reason: order.reason.clone(),
+                by: self.by.clone(),
+                number,
             });
         }
         lifted.is_some()
@@ -205,7 +167,8 @@ impl Operator {
         })
     }
 
-    fn ordered_out(&self, endpoint: usize, class: OpClass, now: Instant) -> Option<&'static str> {
+    /// The order that keeps calls of this class from an endpoint, as a clause.
+    pub(crate) fn ordered_out(&self, endpoint: usize, class: OpClass, now: Instant) -> Option<&'static str> {
         let orders = &self.shared.orders;
         if orders.are_none() {
             return None;
@@ -225,165 +188,28 @@ impl Operator {
 
     /// The orders, as the snapshot shows them.
     pub(crate) fn snapshot(&self) -> Vec<OrderSnapshot> {
-        let (now, roster) = (clock::now(), &self.shared.roster);
-        let names = |order: &Order| {
-            let about = selected(&order.selector, roster);
-            let within = (0..roster.len()).filter(|index| about & bit(*index) != 0);
-            within.map(|index| roster.name(index).to_owned()).collect()
-        };
+        let now = clock::now();
+        let names = |order: &Order| self.shared.names(order).iter().map(|name| name.to_string()).collect();
         let orders = self.orders();
         let each = orders.iter();
         each.map(|order| OrderSnapshot::of(order, names(order), now)).collect()
     }
 
     fn propose(&self, action: Action, selector: Selector, reason: Arc<str>, lasts: Duration) -> Proposal {
+        let now = clock::now();
         Proposal {
-            operator: self.clone(),
+            client: self.shared.clone(),
             order: Order {
                 number: self.shared.orders.next_number(),
                 action,
                 selector,
                 reason,
-                until: clock::now() + lasts.min(LONGEST),
+                by: self.by.clone(),
+                since: now,
+                until: now + lasts.min(LONGEST),
             },
             lasts,
         }
-    }
-}
-
-/// The longest life of an order: a longer one would be a forgotten one.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3_600);
-
-impl Proposal {
-    /// The names of the endpoints that the order affects.
-    pub fn affected(&self) -> Vec<&str> {
-        self.names(selected(&self.order.selector, &self.operator.shared.roster))
-    }
-
-    /// The names of the endpoints that would be left to serve calls: not drained, and with a closed breaker for reads.
-    /// For an order that drains writes: the endpoints that would be left for writes, with a closed breaker for writes.
-    pub fn leaves(&self) -> Vec<&str> {
-        let class = match self.order.action {
-            Action::DrainWrites => OpClass::Write,
-            _ => OpClass::Read,
-        };
-        self.names(self.left_serving(class, clock::now()))
-    }
-
-    /// The endpoints that would get calls of this class, and can serve them.
-    fn left_serving(&self, class: OpClass, now: Instant) -> u64 {
-        let shared = &self.operator.shared;
-        let serving = shared
-            .roster
-            .set_of(|index, _| self.not_serving(index, class, now).is_none());
-        self.left(class, now, |_| true) & serving
-    }
-
-    /// The endpoints that would get calls of this class under the `heeded` orders.
-    fn left(&self, class: OpClass, now: Instant, heeded: impl Fn(&Order) -> bool) -> u64 {
-        let shared = &self.operator.shared;
-        let mut list = shared.orders.in_force(now);
-        list.push(self.order.clone());
-        list.retain(heeded);
-        let together = standing(&list, class, &shared.roster, now);
-        shared.roster.set_of(|index, _| together.barred & bit(index) == 0)
-    }
-
-    /// Why this endpoint could not serve its calls.
-    fn not_serving(&self, index: usize, class: OpClass, now: Instant) -> Option<String> {
-        let shared = &self.operator.shared;
-        if let Some(violation) = &shared.violations[index] {
-            return Some(violation.to_string());
-        }
-        if class == OpClass::Write && shared.takes_writes & bit(index) == 0 {
-            return Some("it takes no writes".to_owned());
-        }
-        let is_out = shared.vitals[index].breaker.share(class, now) == 0.0;
-        is_out.then(|| "its circuit breaker is open".to_owned())
-    }
-
-    /// The class for which the order would leave nothing. A person who drains the home knows that writes wait for it,
-    /// and easily forgets that the other endpoints' writes are drained.
-    fn leaves_nothing_for(&self, now: Instant) -> Option<OpClass> {
-        let none_left = |class| self.left_serving(class, now) == 0;
-        if self.order.action == Action::DrainWrites {
-            return none_left(OpClass::Write).then_some(OpClass::Write);
-        }
-        if none_left(OpClass::Read) {
-            return Some(OpClass::Read);
-        }
-        let but_for_those = self.left(OpClass::Write, now, |order| order.action != Action::DrainWrites);
-        let forgotten = none_left(OpClass::Write) && but_for_those & self.operator.shared.takes_writes != 0;
-        forgotten.then_some(OpClass::Write)
-    }
-
-    /// Gives the order. [`lift`](Operator::lift) takes the returned number.
-    ///
-    /// # Errors
-    /// [`Refused`]: the order matches nothing, would leave nothing (or, where writes are drained, nothing for writes),
-    /// has no reason, or lasts too long.
-    pub fn apply(self) -> Result<u64, Refused> {
-        self.sensible()?;
-        let now = clock::now();
-        let Some(class) = self.leaves_nothing_for(now) else {
-            return Ok(self.give());
-        };
-        let roster = &self.operator.shared.roster;
-        let left = self.left(class, now, |_| true);
-        let within = (0..roster.len()).filter(|index| left & bit(*index) != 0);
-        let why = |index| Some((roster.shared_name(index), self.not_serving(index, class, now)?));
-        Err(Refused::LeavesNothing {
-            action: self.order.action.as_str(),
-            selector: self.order.selector.to_string(),
-            calls: match class {
-                OpClass::Write => "writes",
-                OpClass::Read | OpClass::List => "calls",
-            },
-            not_serving: within.filter_map(why).collect(),
-        })
-    }
-
-    /// Gives the order even if nothing would be left to serve calls.
-    ///
-    /// # Errors
-    /// [`Refused`]: the order matches nothing, has no reason, or lasts too long.
-    pub fn apply_regardless(self) -> Result<u64, Refused> {
-        self.sensible()?;
-        Ok(self.give())
-    }
-
-    fn sensible(&self) -> Result<(), Refused> {
-        if self.order.reason.trim().is_empty() {
-            return Err(Refused::NoReason);
-        }
-        if self.lasts.is_zero() || self.lasts > LONGEST {
-            return Err(Refused::Expiry);
-        }
-        if self.affected().is_empty() {
-            return Err(Refused::MatchesNothing {
-                action: self.order.action.as_str(),
-                selector: self.order.selector.to_string(),
-            });
-        }
-        Ok(())
-    }
-
-    fn give(self) -> u64 {
-        let shared = &self.operator.shared;
-        shared.orders.give(self.order.clone());
-        shared.reporter.report(Event::OrderGiven {
-            action: self.order.action,
-            selector: self.order.selector.clone(),
-            reason: self.order.reason.clone(),
-            lasts: self.lasts,
-        });
-        self.order.number
-    }
-
-    fn names(&self, set: u64) -> Vec<&str> {
-        let roster = &self.operator.shared.roster;
-        let within = (0..roster.len()).filter(|index| set & bit(*index) != 0);
-        within.map(|index| roster.name(index)).collect()
     }
 }
 
@@ -391,14 +217,6 @@ impl fmt::Debug for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operator")
             .field("orders", &self.orders())
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Proposal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proposal")
-            .field("order", &self.order)
             .finish_non_exhaustive()
     }
 }

@@ -20,17 +20,37 @@ use crate::{
         clock::{self, Instant},
     },
     request::{OpClass, Work},
-    stack::{breaker, health::Tracker, orders::Order, retry::Exception, route::Vitals},
+    stack::{
+        breaker::{self, Admission},
+        health::{AttemptCounts, Tracker},
+        orders::Order,
+        retry::Exception,
+        route::Vitals,
+    },
+    telemetry::{Decisions, EventRecord, Instance, Latest},
 };
 use metrics::gauge;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// The state of a client's endpoints at this moment. `Display` prints a small table, without keys and secrets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
+    /// The process. The snapshot is about this process only.
+    pub instance: Instance,
     /// The name of the client.
     pub client: Arc<str>,
+    /// When the snapshot was taken, by the monotonic clock.
+    pub at: Instant,
+    /// When the snapshot was taken, by the [wall clock](crate::client::StoreBuilder::wall_clock).
+    pub wall: SystemTime,
+    /// For each class for which every endpoint looks bad: the [event](crate::telemetry::Event::AllBad) that said so
+    /// first. This host's own network, DNS or credentials are suspected.
+    pub all_bad: Vec<EventRecord>,
     /// The endpoints, in the order of listing.
     pub endpoints: Vec<EndpointSnapshot>,
     /// How many whole retries or hedges the budget would grant now.
@@ -122,6 +142,10 @@ pub struct OrderSnapshot {
     pub endpoints: Vec<String>,
     /// The reason, in the operator's words.
     pub reason: String,
+    /// Who gave the order, if the author was [said](crate::ops::operator::Operator::by).
+    pub by: Option<String>,
+    /// How long ago the order was given.
+    pub given: Duration,
     /// How long until the order expires by itself.
     pub expires_in: Duration,
 }
@@ -169,6 +193,8 @@ impl OrderSnapshot {
             selector: order.selector().to_string(),
             endpoints,
             reason: order.reason().to_owned(),
+            by: order.by().map(str::to_owned),
+            given: now.saturating_duration_since(order.since()),
             expires_in: order.until().saturating_duration_since(now),
         }
     }
@@ -190,6 +216,8 @@ pub struct EndpointSnapshot {
     /// How many attempts are under way. Attempts that wait up to 50 ms for their turn at a `capacity` count; attempts
     /// that wait for a place do not.
     pub in_flight: u32,
+    /// How many attempts may be under way at the moment.
+    pub limit: u32,
     /// How many attempts may be under way at the moment, if evenkeel had to learn a limit because the endpoint gets
     /// more than it can do.
     pub learnt_limit: Option<u32>,
@@ -207,8 +235,19 @@ pub struct ClassSnapshot {
     pub class: OpClass,
     /// The state of the breaker.
     pub breaker: breaker::State,
-    /// The share of its normal traffic that the endpoint may carry now, 0–1.
+    /// The last change of the breaker, if there was one: since when it is in its state.
+    pub changed: Option<EventRecord>,
+    /// The last decision on the endpoint for this class, if there was one: a change of the breaker, an order, or another
+    /// event that says why calls come or do not come.
+    pub decided: Option<EventRecord>,
+    /// The order that keeps calls of this class from the endpoint, as a clause.
+    pub ordered_away: Option<&'static str>,
+    /// How long until the next probe may pass, where the breaker is not closed. Zero: a probe is due, or under way.
+    pub next_probe: Option<Duration>,
+    /// The share of its normal traffic that the endpoint may carry now, 0–1. 1 before the first attempt.
     pub share: f64,
+    /// The share of its traffic that the endpoint may be sent because it throttles, 0.02–1. 1 before the first attempt.
+    pub admitted: f64,
     /// The share of recent attempts that failed or were late, 0–1 over about 5 s; 0 before the first attempt.
     pub fault_share: f64,
     /// The median latency, after 20 attempts.
@@ -217,8 +256,13 @@ pub struct ClassSnapshot {
     pub p99: Option<Duration>,
     /// The same for calls with a [name](crate::request::Options::name), by name, after 20 attempts.
     pub named: Vec<NamedSnapshot>,
+    /// How long ago an attempt last ended, however it ended: the age of what attempts have shown. `None`: nothing has
+    /// been seen yet.
+    pub last_seen: Option<Duration>,
     /// How long ago an attempt last succeeded.
     pub last_success: Option<Duration>,
+    /// How many attempts have ended, by kind and end.
+    pub attempts: AttemptCounts,
 }
 
 /// The latency of the calls of one name at one endpoint.
@@ -248,7 +292,15 @@ impl NamedSnapshot {
 }
 
 impl EndpointSnapshot {
-    pub(crate) fn of(profile: &Profile, vitals: &Vitals, barred: Option<String>, probes: Vec<ProbeSnapshot>) -> Self {
+    /// `ordered_away`: the order that keeps calls of a class away.
+    pub(crate) fn of(
+        profile: &Profile,
+        vitals: &Vitals,
+        barred: Option<String>,
+        probes: Vec<ProbeSnapshot>,
+        latest: &Latest,
+        ordered_away: impl Fn(OpClass) -> Option<&'static str>,
+    ) -> Self {
         let now = clock::now();
         Self {
             profile: profile.clone(),
@@ -257,20 +309,43 @@ impl EndpointSnapshot {
             credentials: profile.credentials().map(Standing::snapshot),
             unreachable: vitals.tracker.is_unreachable(now),
             in_flight: vitals.tracker.in_flight(),
+            limit: vitals.admission.most(),
             learnt_limit: vitals.admission.learnt_limit(),
-            classes: OpClass::ALL.map(|class| ClassSnapshot {
-                class,
-                breaker: vitals.breaker.state(class),
-                share: vitals.breaker.share(class, now),
-                fault_share: vitals.tracker.fault_share(class),
-                p50: vitals.tracker.p50(class),
-                p99: vitals.tracker.p99(class),
-                named: NamedSnapshot::each(&vitals.tracker, class),
-                last_success: vitals
-                    .tracker
-                    .last_success(class)
-                    .map(|at| now.saturating_duration_since(at)),
+            classes: OpClass::ALL.map(|class| {
+                let decisions = latest.decisions(profile.shared_name(), class);
+                ClassSnapshot {
+                    ordered_away: ordered_away(class),
+                    ..ClassSnapshot::of(class, vitals, decisions, now)
+                }
             }),
+        }
+    }
+}
+
+impl ClassSnapshot {
+    fn of(class: OpClass, vitals: &Vitals, decisions: Decisions, now: Instant) -> Self {
+        let Vitals { tracker, breaker, .. } = vitals;
+        let ago = |at: Instant| now.saturating_duration_since(at);
+        Self {
+            class,
+            breaker: breaker.state(class),
+            changed: decisions.breaker,
+            decided: decisions.any,
+            ordered_away: None,
+            next_probe: match breaker.peek(class, now) {
+                Admission::Pass => None,
+                Admission::Probe => Some(Duration::ZERO),
+                Admission::Refuse { until } => Some(until.saturating_duration_since(now)),
+            },
+            share: breaker.share(class, now),
+            admitted: tracker.admitted(class, now),
+            fault_share: tracker.fault_share(class),
+            p50: tracker.p50(class),
+            p99: tracker.p99(class),
+            named: NamedSnapshot::each(tracker, class),
+            last_seen: tracker.last_seen(class).map(ago),
+            last_success: tracker.last_success(class).map(ago),
+            attempts: tracker.attempts(class),
         }
     }
 }

@@ -52,11 +52,12 @@ pub(crate) fn compose<S: Clone, K: Clone>(
 ) -> Composed<S, K> {
     let mut seeds = fastrand::Rng::with_seed(settings.seed);
     let whole = Reporter::new("".into(), settings.audience.clone());
-    if let Some(listener) = &settings.audience.listener {
-        roster
+    for credentials in roster.iter().filter_map(Profile::credentials) {
+        settings
+            .audience
+            .listeners()
             .iter()
-            .filter_map(Profile::credentials)
-            .for_each(|credentials| credentials.tell(listener));
+            .for_each(|listener| credentials.tell(listener));
     }
     let purse = Purse::new(settings.budget.clone(), whole.clone());
 

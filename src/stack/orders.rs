@@ -4,11 +4,12 @@ use crate::{
     endpoint::Roster,
     model::{Action, Selector, clock::Instant},
     request::{OpClass, bit},
+    stack::sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+use std::sync::{Arc, PoisonError};
 
 /// An order in force.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Order {
     pub(crate) action: Action,
     pub(crate) selector: Selector,
     pub(crate) reason: Arc<str>,
+    pub(crate) by: Option<Arc<str>>,
+    pub(crate) since: Instant,
     pub(crate) until: Instant,
 }
 
@@ -39,6 +42,16 @@ impl Order {
     /// Why, in the operator's words.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Who gave the order, if the author was [said](crate::ops::operator::Operator::by).
+    pub fn by(&self) -> Option<&str> {
+        self.by.as_deref()
+    }
+
+    /// When the order was given.
+    pub const fn since(&self) -> Instant {
+        self.since
     }
 
     /// When the order expires by itself.
@@ -75,9 +88,9 @@ impl Orders {
         Self {
             roster,
             any: AtomicBool::new(false),
-            list: Mutex::default(),
+            list: Mutex::new(Vec::new()),
             next_number: AtomicU64::new(1),
-            stuck: [const { AtomicU64::new(0) }; 3],
+            stuck: OpClass::ALL.map(|_| AtomicU64::new(0)),
         }
     }
 
@@ -112,10 +125,20 @@ impl Orders {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn give(&self, order: Order) {
+    /// Gives the order, unless `refuses` has something against it. `refuses` gets the orders in force. No other order is
+    /// given between that look and this order: two orders that are harmless alone may leave nothing together.
+    pub(crate) fn give<E>(
+        &self,
+        order: Order,
+        now: Instant,
+        refuses: impl FnOnce(&[Order]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut list = self.lock();
+        list.retain(|order| now < order.until);
+        refuses(&list)?;
         list.push(order);
         self.any.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Ends the order of this number; `None`: there is no such order (any more).
@@ -168,4 +191,43 @@ pub(crate) fn standing(orders: &[Order], class: OpClass, roster: &Roster, now: I
         }
     }
     standing
+}
+
+#[cfg(all(test, evenkeel_loom))]
+mod loom_tests {
+    use super::*;
+    use crate::{endpoint::Profile, model::clock, stack::sync::explore};
+    use std::time::Duration;
+
+    #[test]
+    fn loom_two_drains_at_once_leave_an_endpoint() {
+        explore(|| {
+            let roster = Roster::new(["a", "b"].map(Profile::new).to_vec()).unwrap();
+            let orders = Arc::new(Orders::none(roster.clone()));
+            let now = clock::now();
+            let drain = move |orders: &Orders, roster: &Roster, name: &str| {
+                let order = Order {
+                    number: orders.next_number(),
+                    action: Action::Drain,
+                    selector: Selector::endpoint(name),
+                    reason: "change".into(),
+                    by: None,
+                    since: now,
+                    until: now + Duration::from_secs(60),
+                };
+                orders.give(order.clone(), now, |others| {
+                    let all = [others, &[order]].concat();
+                    let barred = standing(&all, OpClass::Read, roster, now).barred;
+                    if barred == 0b11 { Err(()) } else { Ok(()) }
+                })
+            };
+            let (other, its) = (orders.clone(), roster.clone());
+            let thread = loom::thread::spawn(move || drain(&other, &its, "a"));
+            let mine = drain(&orders, &roster, "b");
+            let theirs = thread.join().unwrap();
+            assert!(mine.is_ok() != theirs.is_ok(), "one is given and one is refused");
+            assert!(!orders.are_none());
+            assert_eq!(orders.in_force(now).len(), 1);
+        });
+    }
 }

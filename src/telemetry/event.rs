@@ -1,6 +1,7 @@
 use crate::{
     model::{Action, Capabilities, Capability, Cause, Selector},
     request::OpClass,
+    verdict::Observed,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,6 +17,8 @@ pub enum Event {
         class: OpClass,
         /// Why the breaker opened.
         cause: Cause,
+        /// What the attempt met whose end opened the breaker. `None`: this client made no such attempt.
+        observed: Option<Observed>,
         /// The time until the next probe may pass.
         duration: Duration,
     },
@@ -101,10 +104,29 @@ pub enum Event {
         action: Action,
         /// The endpoints that the order is about.
         selector: Selector,
+        /// The names of these endpoints.
+        endpoints: Vec<Arc<str>>,
         /// Why the operator gave the order, in the operator's words.
         reason: Arc<str>,
+        /// Who gave the order, if the author was [said](crate::ops::operator::Operator::by).
+        by: Option<Arc<str>>,
         /// How long the order lasts at most.
         lasts: Duration,
+        /// The order's number, which lifts it.
+        number: u64,
+    },
+    /// The operator wanted to give an order, and the guard refused it. Nothing has changed.
+    OrderRefused {
+        /// What the order would have done.
+        action: Action,
+        /// The endpoints that the order would have been about.
+        selector: Selector,
+        /// Why the operator wanted to give the order, in the operator's words. Empty if the operator gave no reason.
+        reason: Arc<str>,
+        /// Who wanted to give the order, if the author was said.
+        by: Option<Arc<str>>,
+        /// Why the order was refused: the text of [`Refused`](crate::ops::operator::Refused).
+        because: Arc<str>,
     },
     /// The operator has lifted an order before it expired.
     OrderLifted {
@@ -112,8 +134,14 @@ pub enum Event {
         action: Action,
         /// The endpoints that the order was about.
         selector: Selector,
+        /// The names of these endpoints.
+        endpoints: Vec<Arc<str>>,
         /// Why the order had been given.
         reason: Arc<str>,
+        /// Who has lifted the order, if the author was said. Another person may have given it.
+        by: Option<Arc<str>>,
+        /// The order's number.
+        number: u64,
     },
     /// Endpoints of different providers need the same host, so they fail together. Reported when a client is built. See
     /// [`dependencies`](crate::client::Dependencies).
@@ -170,12 +198,16 @@ impl fmt::Display for Event {
                 endpoint,
                 class,
                 cause,
+                observed,
                 duration,
-            } => write!(
-                f,
-                "{endpoint} gets no more {class}s for {duration:.1?}: {}",
-                cause.as_str()
-            ),
+            } => {
+                let cause = cause.as_str();
+                write!(f, "{endpoint} gets no more {class}s for {duration:.1?}: {cause}")?;
+                match observed {
+                    Some(observed) => write!(f, ", the last one: {observed}"),
+                    None => Ok(()),
+                }
+            }
             Self::BreakerHalfOpened { endpoint, class } => write!(f, "{endpoint} is probed with a {class}"),
             Self::BreakerClosed {
                 endpoint,
@@ -216,19 +248,26 @@ impl fmt::Display for Event {
                 action,
                 selector,
                 reason,
+                by,
                 lasts,
+                ..
             } => write!(
                 f,
-                "the operator ordered: {} {selector} for at most {lasts:?} ({reason})",
+                "{} ordered: {} {selector} for at most {lasts:?} ({reason})",
+                who(by),
                 action.as_str()
             ),
+            Self::OrderRefused { by, because, .. } => write!(f, "{} gave no order: {because}", who(by)),
             Self::OrderLifted {
                 action,
                 selector,
                 reason,
+                by,
+                ..
             } => write!(
                 f,
-                "the operator lifted the order: {} {selector} ({reason})",
+                "{} lifted the order: {} {selector} ({reason})",
+                who(by),
                 action.as_str()
             ),
             Self::SharedDependency { host, endpoints } => write!(
@@ -284,4 +323,9 @@ impl fmt::Display for Event {
             Self::BudgetExhausted { class } => write!(f, "the budget for retries and hedges of {class}s is used up"),
         }
     }
+}
+
+/// The author of an order.
+fn who(by: &Option<Arc<str>>) -> &str {
+    by.as_deref().unwrap_or("the operator")
 }

@@ -50,6 +50,7 @@ pub(super) fn count(client: &Arc<str>, event: &Event) {
         | Event::SharedDependency { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
+        | Event::OrderRefused { .. }
         | Event::OrderLifted { .. } => {}
     }
 }
@@ -93,7 +94,7 @@ pub(super) fn probed(client: &Arc<str>, endpoint: &str, class: OpClass, how: End
 
 /// The values of `verdict` in `evenkeel_attempts_total`: the eight verdicts in their order, and the two ways in which
 /// an attempt is dropped.
-const ENDINGS: [&str; 10] = [
+pub(crate) const ENDINGS: [&str; 10] = [
     "success",
     "answer",
     "absent",
@@ -143,7 +144,7 @@ impl AttemptMetrics {
 }
 
 /// The index of the word for this end.
-const fn ending(how: Ended) -> usize {
+pub(crate) const fn ending(how: Ended) -> usize {
     match how {
         Ended::Judged(outcome) => outcome.verdict as usize,
         Ended::Abandoned(Abandoned::Young) => 8,

@@ -1,7 +1,9 @@
 //! What the stack reports: events, spans, metrics, a snapshot.
 //!
 //! - **Events**: every decision worth knowing, with onset and cause, as one enum: [`Event`]. Events go to `tracing`
-//!   (target `evenkeel`) and to the function given to a builder's `on_event`.
+//!   (target `evenkeel`) and to the functions given to a builder's `on_event` and `on_event_record`; the latter get an
+//!   [`EventRecord`], which says when and where, and can be kept as an [`Entry`]. [`ops`](crate::ops) says what to use
+//!   for what.
 //! - **Calls**: the end of each call, as a [`CallEnd`], goes to the function given to a builder's `on_call_end`.
 //! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
@@ -46,18 +48,30 @@
 //! # let _ = page_someone as fn(&Event);
 //! ```
 
+mod audience;
 mod call_end;
 mod event;
+mod fields;
+mod instance;
+mod latest;
 mod metrics;
 mod observer;
+mod record;
 mod reporter;
 
+pub(crate) use audience::{Audience, Listener};
 pub use call_end::CallEnd;
 pub(crate) use call_end::CallListener;
 pub use event::Event;
-pub(crate) use metrics::{CallMetrics, shadow_difference};
+pub use fields::Field;
+pub(crate) use fields::millis;
+pub use instance::Instance;
+pub(crate) use latest::{Decisions, Latest};
+pub(crate) use metrics::{CallMetrics, ENDINGS, ending, shadow_difference};
 pub(crate) use observer::{AttemptObserver, Labels};
-pub(crate) use reporter::{Audience, Listener, Reporter};
+pub(crate) use record::unix_millis;
+pub use record::{Entry, EventRecord};
+pub(crate) use reporter::Reporter;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

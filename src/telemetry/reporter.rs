@@ -1,4 +1,4 @@
-use super::{Event, aside, metrics};
+use super::{Audience, Event, aside, metrics};
 use crate::{
     model::{
         Capability,
@@ -11,28 +11,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-
-/// The function that hears of events.
-pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
-
-/// The listener of a client's events, and the client's name in metrics.
-#[derive(Clone)]
-pub(crate) struct Audience {
-    pub(crate) client: Arc<str>,
-    pub(crate) listener: Option<Listener>,
-}
-
-/// The name in metrics of a client without a name.
-const UNNAMED: &str = "default";
-
-impl Default for Audience {
-    fn default() -> Self {
-        Self {
-            client: UNNAMED.into(),
-            listener: None,
-        }
-    }
-}
 
 /// Reports events in the name of one endpoint, or of the whole client.
 #[derive(Clone)]
@@ -71,25 +49,34 @@ impl Reporter {
         &self.audience.client
     }
 
+    pub(crate) const fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
     pub(crate) fn endpoint(&self) -> Arc<str> {
         self.endpoint.clone()
     }
 
     /// Reports an event; never called under a lock. The function returns normally, whatever the listeners do.
     pub(crate) fn report(&self, event: Event) {
-        if !self.audible {
-            return;
+        if self.write_down(&event) {
+            self.audience.tell(event);
         }
-        aside(|| metrics::count(&self.audience.client, &event));
-        if let Event::BudgetExhausted { class } = &event
+    }
+
+    /// Counts an event and logs it, and tells no listener. Returns whether the event is news.
+    pub(crate) fn write_down(&self, event: &Event) -> bool {
+        if !self.audible {
+            return false;
+        }
+        aside(|| metrics::count(&self.audience.client, event));
+        if let Event::BudgetExhausted { class } = event
             && self.told_lately(*class)
         {
-            return;
+            return false;
         }
-        aside(|| trace(&event));
-        if let Some(listener) = &self.audience.listener {
-            aside(|| listener(&event));
-        }
+        aside(|| trace(event));
+        true
     }
 }
 
@@ -100,6 +87,7 @@ fn trace(event: &Event) {
         | Event::AllBad { .. }
         | Event::PassedOver { .. }
         | Event::OrderGiven { .. }
+        | Event::OrderRefused { .. }
         | Event::SharedDependency { .. }
         | Event::CredentialsKept { .. }
         | Event::CredentialsLost { .. } => {
@@ -142,13 +130,9 @@ mod tests {
     async fn an_exhausted_budget_is_reported_once_a_second_per_class() {
         let heard = Arc::new(Mutex::new(0));
         let count = heard.clone();
-        let reporter = Reporter::new(
-            "".into(),
-            Audience {
-                listener: Some(Arc::new(move |_: &Event| *count.lock().unwrap() += 1)),
-                ..Audience::default()
-            },
-        );
+        let mut audience = Audience::default();
+        audience.add(move |_| *count.lock().unwrap() += 1);
+        let reporter = Reporter::new("".into(), audience);
         // Given a retry and a hedge that share the reporter, when all their calls want more than there is,
         let other = reporter.clone();
         let want = |class| {

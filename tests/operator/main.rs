@@ -7,7 +7,12 @@
 mod through;
 
 mod drained_writes;
+mod events;
 mod orders;
 mod readiness;
+#[cfg(feature = "serde")]
+mod schema;
+#[cfg(feature = "serde")]
+mod status;
 #[path = "../support/store.rs"]
 mod store;

@@ -37,6 +37,8 @@ pub(crate) enum Trouble {
     Hang,
     /// A refusal with this S3 code.
     Code(&'static str),
+    /// A fault with this code, which no table knows.
+    Foreign(&'static str),
 }
 
 /// A [`Memory`], or a [`MemoryTable`], with troubles before it. Clones share everything.
@@ -159,6 +161,7 @@ impl<M> Store<M> {
             }
             Trouble::Reset => Err(ProviderError::faulty("the connection was reset")),
             Trouble::Hang => pending().await,
+            Trouble::Foreign(code) => Err(ProviderError::faulty("it failed").with_code(code)),
             Trouble::Code(code) => {
                 let outcome = table::for_code(code).expect("a code of the table");
                 let kind = match outcome.verdict {

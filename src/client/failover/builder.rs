@@ -181,13 +181,13 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
     ///
     /// # Errors
     /// [`BuildError`] says which setting does not fit.
-    pub fn build(self) -> Result<Failover<C, K>, BuildError>
+    pub fn build(mut self) -> Result<Failover<C, K>, BuildError>
     where
         C: Clone,
         K: Clone,
         P: Probe<C, K>,
     {
-        self.settings.check()?;
+        self.settings = self.settings.checked()?;
         let (profiles, clients): (Vec<_>, Vec<_>) = self.endpoints.into_iter().map(Endpoint::into_parts).unzip();
         let roster = Roster::new(profiles)?;
         BuildError::unless_keepers_make_sense(&roster)?;

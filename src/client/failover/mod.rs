@@ -60,7 +60,7 @@ use super::{Dependencies, WarmUp};
 use crate::{
     call::Engine,
     endpoint::Profile,
-    ops::{operator::Operator, snapshot::Snapshot},
+    ops::{ClientView, operator::Operator, snapshot::Snapshot},
     request::{Progress, Safety},
     stack::Stack,
     verdict::{Classify, Standard},
@@ -256,6 +256,17 @@ impl<C, K> Failover<C, K> {
     /// The state of the endpoints at this moment.
     pub fn snapshot(&self) -> Snapshot {
         self.core.engine.snapshot()
+    }
+
+    /// This client as a status page or a report sees it.
+    pub fn view(&self) -> ClientView
+    where
+        C: Send + Sync + 'static,
+        K: Send + Sync + 'static,
+    {
+        let core = Arc::downgrade(&self.core);
+        let look = move || core.upgrade().map(|core| core.engine.snapshot());
+        self.core.engine.view(look)
     }
 
     /// Every declared host. This client does not know which hosts its endpoints' clients contact. See

@@ -46,6 +46,16 @@ pub enum LegKind {
 }
 
 impl LegKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::First,
+        Self::Retry,
+        Self::Hedge,
+        Self::Proof,
+        Self::Confirm,
+        Self::Probe,
+    ];
+
     /// The word used in explanations, spans and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -24,6 +24,7 @@ pub(crate) mod chain;
 mod classify;
 #[cfg(feature = "http")]
 mod http;
+mod observed;
 pub(in crate::model) mod provider_error;
 mod standard;
 pub mod table;
@@ -40,6 +41,7 @@ pub use cause::ByCause;
 #[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) use classify::Finding;
 pub use classify::{Classify, Detail, IoVerdicts};
+pub use observed::Observed;
 pub use standard::Standard;
 
 use std::time::Duration;

@@ -69,6 +69,7 @@ use crate::{
         atomic::{AtomicBool, Ordering},
     },
     telemetry::{Event, Reporter},
+    verdict::Observed,
 };
 use registry::Domain;
 use std::{
@@ -305,7 +306,7 @@ impl Breaker {
         }
         let now = now();
         let (admission, transition) = self.with(class, |c| c.policy.admit(now));
-        self.report(class, transition);
+        self.report(class, transition, || None);
         match admission {
             Admission::Pass => Ok(Passage::Ordinary),
             Admission::Probe => Ok(Passage::Probe),
@@ -323,6 +324,7 @@ impl Breaker {
         now: Instant,
         lesson: Option<Lesson>,
         in_vain: Option<Instant>,
+        observed: impl FnOnce() -> Option<Observed>,
     ) -> bool {
         let well = matches!(lesson, Some(Lesson::Good | Lesson::Alive));
         let alone = !well && self.is_alone(class);
@@ -343,12 +345,12 @@ impl Breaker {
             };
             transition.or_else(|| c.policy.waited_in_vain(now, in_vain?, alone, &mut c.rng))
         });
-        self.report(class, transition);
+        self.report(class, transition, observed);
         matches!(transition, Some(Transition::Closed { .. }))
     }
 
-    /// Reports a change, after the lock is released.
-    fn report(&self, class: OpClass, transition: Option<Transition>) {
+    /// Reports a change, after the lock is released. `observed`: what the attempt met that made the change.
+    fn report(&self, class: OpClass, transition: Option<Transition>, observed: impl FnOnce() -> Option<Observed>) {
         let Some(transition) = transition else { return };
         if let Some(attendant) = self.0.attendant.get() {
             attendant.wake();
@@ -373,6 +375,7 @@ impl Breaker {
                 endpoint,
                 class,
                 cause,
+                observed: observed(),
                 duration,
             },
             Transition::HalfOpened => Event::BreakerHalfOpened { endpoint, class },
@@ -394,7 +397,7 @@ impl Breaker {
             return;
         }
         let transition = self.with(class, |c| c.policy.is_out_for_another(now, &mut c.rng));
-        self.report(class, transition);
+        self.report(class, transition, || None);
     }
 
     fn be_wary(&self, until: Instant) {

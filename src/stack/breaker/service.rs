@@ -181,7 +181,7 @@ impl<N> Guarded<N> {
         };
         let long = || record.after(now) >= After::START.plus(UNLEARNT);
         let in_vain = (lesson == Some(Lesson::Late) && record.proves() && long()).then(|| call.at());
-        let back = breaker.settle(class, passage, now, lesson, in_vain);
+        let back = breaker.settle(class, passage, now, lesson, in_vain, || record.observed(leg));
         if let Some(tracker) = self.tracker.as_ref().filter(|_| back && !record.is_large()) {
             tracker.is_back(class);
         }

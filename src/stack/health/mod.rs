@@ -42,6 +42,7 @@
 //! **Counted**: one span, one counter and one duration per attempt; see [`telemetry`](crate::telemetry).
 
 mod class;
+mod counts;
 mod fault_share;
 mod late;
 mod latency;
@@ -54,6 +55,7 @@ mod window;
 mod tests;
 
 pub use crate::model::NAMES;
+pub use counts::AttemptCounts;
 pub(crate) use late::{LIMIT_FLOOR, TIMES_P99, UNLEARNT, late_after, limit_after};
 pub(crate) use ramp::Ramp;
 pub use tracker::Tracker;

@@ -198,6 +198,7 @@ impl<K> Judge<K> {
         // Refusals that are answers have request ids, too; nobody but the span wants them.
         let detail: Option<Detail> =
             (!healthy || (span.is_some() && result.is_err())).then(|| classify.detail(result).shown());
+        tracker.count(record.class(), record.kind(leg), Ended::Judged(outcome));
         observer.ended(record, Ended::Judged(outcome), took);
         if let (Some(detail), Some(span)) = (&detail, span) {
             if !healthy {
@@ -227,6 +228,8 @@ impl<K> Judge<K> {
             Lesson::Late | Lesson::CallerLeft => Abandoned::Late,
             _ => Abandoned::Young,
         };
+        self.tracker
+            .count(record.class(), record.kind(leg), Ended::Abandoned(how));
         self.observer.ended(record, Ended::Abandoned(how), age);
         record.end(leg, age, Ended::Abandoned(how), lesson, None);
     }

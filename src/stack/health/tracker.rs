@@ -1,5 +1,6 @@
 use super::{
     class::ClassHealth,
+    counts::{AttemptCounts, Counts},
     late::{UNLEARNT, late_after, limit_after},
     latency::Latency,
 };
@@ -9,7 +10,7 @@ use crate::{
         clock::{Instant, nanos},
         evidence::{Ending, Facts, Lesson, lesson},
     },
-    request::{OpClass, Work},
+    request::{Ended, LegKind, OpClass, Work},
     stack::limit::Admission,
     verdict::{Sent, Verdict},
 };
@@ -29,6 +30,7 @@ pub struct Tracker {
     views: [View; 3],
     named: Names<[Apart; 3]>,
     under_way: UnderWay,
+    counts: Counts,
     /// The trackers of the client's other endpoints.
     company: OnceLock<Vec<Weak<Tracker>>>,
     /// The attempts' limit, where the client's builder set one.
@@ -158,6 +160,7 @@ impl Tracker {
             views: Default::default(),
             named: Names::default(),
             under_way,
+            counts: Counts::default(),
             company: OnceLock::new(),
             limit: None,
         }
@@ -283,6 +286,27 @@ impl Tracker {
     pub(crate) fn least_rate(&self, class: OpClass) -> Option<f64> {
         let slowest = self.lock(class).pace.p99()?;
         Some(MIB / slowest.as_secs_f64() / 8.0)
+    }
+
+    /// How many attempts of this class have ended, by kind and end.
+    pub fn attempts(&self, class: OpClass) -> AttemptCounts {
+        self.counts.read(class)
+    }
+
+    /// Counts an attempt that ended.
+    #[inline]
+    pub(crate) fn count(&self, class: OpClass, kind: LegKind, how: Ended) {
+        self.counts.ended(class, kind, how);
+    }
+
+    /// A hedge at this endpoint brought the answer that its call took.
+    pub(crate) fn hedge_won(&self, class: OpClass) {
+        self.counts.hedge_won(class);
+    }
+
+    /// The share of its traffic that the endpoint may be sent because it throttles, 0.02–1.
+    pub(crate) fn admitted(&self, class: OpClass, now: Instant) -> f64 {
+        self.lock(class).throttle.share(now)
     }
 
     /// The share of recent attempts that failed or were late, 0–1, over about 5 s.

@@ -245,7 +245,7 @@ impl<N> Hedge<N> {
             match hedge.result.take() {
                 Some(other) => {
                     let other = (hedge.attempt.call.leg(), other);
-                    return Poll::Ready(better(record, (call.leg(), result), other));
+                    return Poll::Ready(self.better(record, (call.leg(), result), other));
                 }
                 None if rank(record.ended(call.leg()), result.is_ok()) == Rank::Definitive => {
                     return Poll::Ready(result);
@@ -318,10 +318,10 @@ impl<N> Hedge<N> {
             return first.map_or(Poll::Pending, Poll::Ready);
         }
         if let Some(first) = hedge.first_result.take() {
-            return Poll::Ready(better(record, (call.leg(), first), (leg, result)));
+            return Poll::Ready(self.better(record, (call.leg(), first), (leg, result)));
         }
         if rank(record.ended(leg), result.is_ok()) == Rank::Definitive {
-            record.stand_in(call.leg(), leg);
+            self.won(record, call.leg(), leg);
             return Poll::Ready(result);
         }
         // An absence or a failure waits for the first, which is still out, and from now on alone: where its endpoint is asked again
@@ -337,17 +337,27 @@ impl<N> Hedge<N> {
         }
         Poll::Pending
     }
-}
 
-/// The better of two results. Of equal ones, the first attempt's.
-fn better<T>(
-    record: &CallRecord,
-    (first_leg, first): (Leg, Result<T, BoxError>),
-    (hedge_leg, hedge): (Leg, Result<T, BoxError>),
-) -> Result<T, BoxError> {
-    if rank(record.ended(first_leg), first.is_ok()) <= rank(record.ended(hedge_leg), hedge.is_ok()) {
-        return first;
+    /// The better of two results. Of equal ones, the first attempt's.
+    fn better<T>(
+        &self,
+        record: &CallRecord,
+        (first_leg, first): (Leg, Result<T, BoxError>),
+        (hedge_leg, hedge): (Leg, Result<T, BoxError>),
+    ) -> Result<T, BoxError> {
+        if rank(record.ended(first_leg), first.is_ok()) <= rank(record.ended(hedge_leg), hedge.is_ok()) {
+            return first;
+        }
+        self.won(record, first_leg, hedge_leg);
+        hedge
     }
-    record.stand_in(first_leg, hedge_leg);
-    hedge
+
+    /// The result of `hedge` is the better one.
+    fn won(&self, record: &CallRecord, first: Leg, hedge: Leg) {
+        record.stand_in(first, hedge);
+        let tracker = record
+            .endpoint(hedge)
+            .and_then(|index| self.shared.delay.trackers.get(index));
+        tracker.iter().for_each(|tracker| tracker.hedge_won(record.class()));
+    }
 }

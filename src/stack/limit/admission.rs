@@ -95,7 +95,7 @@ impl Admission {
     }
 
     /// How many may be under way.
-    fn most(&self) -> u32 {
+    pub(crate) fn most(&self) -> u32 {
         self.learnt_limit().unwrap_or(u32::MAX).min(self.0.max_in_flight)
     }
 

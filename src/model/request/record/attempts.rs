@@ -8,7 +8,7 @@ use crate::{
         After, Flow, Leg, LegKind, Progress, Safety,
         leg::{Ended, LegRecord},
     },
-    verdict::{Detail, Outcome, Verdict},
+    verdict::{Detail, Observed, Outcome, Verdict},
 };
 use std::{
     sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
@@ -148,6 +148,15 @@ impl CallRecord {
             }
         };
         lesson.zip(elapsed)
+    }
+
+    /// What attempt `leg` met, if it is over and was judged.
+    pub(crate) fn observed(&self, leg: Leg) -> Option<Observed> {
+        let record = self.legs().into_iter().nth(usize::from(leg.0))?;
+        Some(match record.ended? {
+            Ended::Abandoned(_) => Observed::Late,
+            Ended::Judged(outcome) => Observed::judged(outcome, record.detail.as_deref()),
+        })
     }
 
     /// When attempt `leg` was handed to its endpoint: after it had waited for its turn.

@@ -101,6 +101,13 @@ pub fn row_for_code(code: &str) -> Option<&'static Row<&'static str>> {
     })
 }
 
+/// The table's own spelling of a code or of a symptom's word, if the table has it.
+pub(crate) fn known_word(code: &str) -> Option<&'static str> {
+    let provider = || row_for_code(code).map(|row| row.symptom.trim_end_matches('*'));
+    let ours = SYMPTOMS.iter().map(|row| row.symptom.as_str());
+    ours.into_iter().find(|word| *word == code).or_else(provider)
+}
+
 /// The verdict on a provider's error code, if it is known.
 pub fn for_code(code: &str) -> Option<Outcome> {
     row_for_code(code).map(Row::outcome)

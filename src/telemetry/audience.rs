@@ -1,0 +1,75 @@
+use super::{Event, EventRecord, Instance, Latest, aside};
+use crate::model::clock;
+use std::{sync::Arc, time::SystemTime};
+
+/// A function that hears of events.
+pub(crate) type Listener = Arc<dyn Fn(&EventRecord) + Send + Sync>;
+
+/// A wall clock.
+pub(crate) type Wall = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Who hears of a client's events, the client's name, and the wall clock that stamps them.
+#[derive(Clone)]
+pub(crate) struct Audience {
+    pub(crate) client: Arc<str>,
+    listeners: Arc<Vec<Listener>>,
+    wall: Wall,
+    latest: Latest,
+}
+
+/// The name in metrics of a client without a name.
+const UNNAMED: &str = "default";
+
+impl Default for Audience {
+    fn default() -> Self {
+        Self {
+            client: UNNAMED.into(),
+            listeners: Arc::default(),
+            wall: Arc::new(clock::wall),
+            latest: Latest::default(),
+        }
+    }
+}
+
+impl Audience {
+    /// Adds a listener.
+    pub(crate) fn add(&mut self, listener: impl Fn(&EventRecord) + Send + Sync + 'static) {
+        Arc::make_mut(&mut self.listeners).push(Arc::new(listener));
+    }
+
+    pub(crate) fn stamp_with(&mut self, wall: impl Fn() -> SystemTime + Send + Sync + 'static) {
+        self.wall = Arc::new(wall);
+    }
+
+    /// The audience of a client that is built now. A builder that is cloned makes clients that share listeners, and not
+    /// what was decided last.
+    pub(crate) fn of_a_client(mut self) -> Self {
+        let _ = Instance::current();
+        self.latest = Latest::default();
+        self
+    }
+
+    pub(crate) fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// What was decided last.
+    pub(crate) const fn latest(&self) -> &Latest {
+        &self.latest
+    }
+
+    pub(crate) fn wall(&self) -> SystemTime {
+        (self.wall)()
+    }
+
+    /// Tells every listener of an event that happens now.
+    pub(super) fn tell(&self, event: Event) {
+        // The clock may be a user's.
+        let wall = aside(|| self.wall()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let record = EventRecord::now(Some(self.client.clone()), wall, event);
+        self.latest.note(&record);
+        for listener in &*self.listeners {
+            aside(|| listener(&record));
+        }
+    }
+}
