@@ -1,6 +1,6 @@
 //! What an operator can order, and what the platform sees of a service.
 
-#![allow(clippy::unwrap_used)] // helpers of tests are tests
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // helpers of tests are tests; the crate's clock is its own
 
 #[macro_use]
 #[path = "../support/through.rs"]
