@@ -219,6 +219,11 @@ impl ObjectClient {
 
     /// Removes these objects, sixteen at a time, each as [`delete`](Self::delete) does. The results have the order of the
     /// keys.
+    ///
+    /// One request for each object and not the store's own bulk request (S3's `DeleteObjects`): each delete has its own
+    /// condition, is tried again by itself, and goes to every endpoint under `write_once`. The price is time: a bulk
+    /// request removes a thousand objects in the time of a few of these. To empty a large prefix at one store, use its
+    /// SDK or a lifecycle rule.
     #[must_use = "it says which objects could not be removed"]
     pub async fn delete_many<K: Into<String>>(
         &self,
