@@ -1,5 +1,6 @@
 //! The suite of uploads and copies, before stores in memory.
 
+use crate::tried;
 use evenkeel::{
     provider::{Capabilities, Capability, Memory, ObjectProvider, PartRule, ProviderErrorKind},
     request::{
@@ -17,6 +18,7 @@ async fn memory_passes_the_suite_of_uploads() {
     ] {
         let report = run(name, &store, &Claims::all()).await;
         assert!(report.skipped.is_empty(), "{:?}", report.skipped);
+        tried::uploads("`Memory`", "itself", &report, &store);
     }
 }
 

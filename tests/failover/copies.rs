@@ -193,6 +193,7 @@ impl ObjectProvider for Signing {
     async fn presign(&self, presign: Presign) -> Result<PresignedUrl, ProviderError> {
         match self.1 {
             "stuck" => std::future::pending().await,
+            "broke" => Err(ProviderError::faulty("the credentials could not be loaded")),
             name => Ok(PresignedUrl::new(format!(
                 "https://{name}/{}?secret",
                 presign.key.as_str()
@@ -247,4 +248,81 @@ async fn a_url_leads_to_the_best_endpoint_that_can_presign() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_url_to_fetch_is_signed_by_the_next_endpoint_when_the_best_cannot_sign() {
+    let hour = secs(3600);
+    for (names, signs) in [
+        (&["broke", "b"][..], "b"),
+        (&["stuck", "broke", "b"], "b"),
+        (&["b", "stuck"], "b"),
+    ] {
+        let client = signing(names);
+        let signed = client.presign("k", PresignMethod::Get, hour).await.unwrap();
+        assert_eq!(&*signed.endpoint, signs, "{names:?}");
+        // What the home must sign, nobody else does.
+        let put = client.presign("k", PresignMethod::Put, hour).await;
+        assert_eq!(put.is_ok(), names[0] == "b", "{names:?}");
+    }
+    let error = signing(&["broke", "stuck"]).presign("secret-key", PresignMethod::Get, hour);
+    let error = error.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(!format!("{error} {error:?}").contains("secret-key"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_url_leads_to_the_preferred_tier_and_never_where_the_operator_forbids_it() {
+    let hour = secs(3600);
+    // Given a home that is the second choice,
+    let endpoint = |name, tier| Endpoint::new(name, Signing(Memory::new(), name)).tier(tier);
+    let client = ObjectClient::builder()
+        .endpoints([endpoint("a", 3), endpoint("b", 1).read_only()])
+        .replication(Replication::provider_managed());
+    let client = client.build().unwrap();
+    let get = async || {
+        client
+            .presign("k", PresignMethod::Get, hour)
+            .await
+            .map(|signed| signed.endpoint)
+    };
+    assert_eq!(&*get().await.unwrap(), "b");
+    // when the operator drains both, one after the other,
+    let drain = |name| client.operator().drain(Selector::endpoint(name), "maintenance", hour);
+    drain("b").apply().unwrap();
+    assert_eq!(&*get().await.unwrap(), "a");
+    drain("a").apply_regardless().unwrap();
+    // then there is no URL to either.
+    assert_eq!(get().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let put = client.presign("k", PresignMethod::Put, hour).await.unwrap_err();
+    assert_eq!(put.kind(), ErrorKind::HomeUnavailable, "{put}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_write_once_a_url_leads_to_where_the_object_is() {
+    let hour = secs(3600);
+    let (here, there) = (Memory::new(), Memory::new());
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("a", Signing(here.clone(), "a")))
+        .endpoint(Endpoint::new("b", Signing(there.clone(), "b")))
+        .replication(Replication::write_once());
+    let client = client.build().unwrap();
+    let store = async |memory: &Memory, key: &str| {
+        memory.put(Put::new(Key::new(key).unwrap(), "bytes")).await.unwrap();
+    };
+    store(&here, "at-a").await;
+    // What was created while the first endpoint was down lies at the second alone.
+    store(&there, "at-b").await;
+    let get = async |key: &str| client.presign(key, PresignMethod::Get, hour).await;
+    assert_eq!(&*get("at-a").await.unwrap().endpoint, "a");
+    assert_eq!(&*get("at-b").await.unwrap().endpoint, "b");
+    let error = get("nowhere").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    // Whoever names the endpoint is not asked to wait for an answer.
+    let pinned = client
+        .presign("nowhere", PresignMethod::Get, hour)
+        .pin("b")
+        .await
+        .unwrap();
+    assert_eq!(&*pinned.endpoint, "b");
 }

@@ -555,6 +555,49 @@ async fn an_object_replaced_during_its_download_is_an_error_and_never_mixed() {
     assert_eq!(fails(&mut download).await.kind(), ErrorKind::PreconditionFailed);
 }
 
+/// Once a defect: the first endpoint's *not found* ended the download, though another had the very same bytes.
+#[tokio::test(start_paused = true)]
+async fn a_home_that_denies_the_object_in_the_middle_is_left_for_the_same_bytes() {
+    let deny = async |home: &Store| {
+        let key = Key::new("film").unwrap();
+        home.memory.delete(Delete::new(key)).await.unwrap();
+    };
+    let start = async |client: &ObjectClient| {
+        let mut download = client.get_stream("film").part_size(PART).concurrency(1).await.unwrap();
+        download.next().await.unwrap().unwrap();
+        download
+    };
+    let Cinema {
+        client, home, resumed, ..
+    } = cinema(Some("w1"), Some("w1")).await;
+    let mut download = start(&client).await;
+    deny(&home).await;
+    rest(&mut download).await.unwrap();
+    assert_eq!(download.delivered(), SIZE as u64);
+    assert_eq!(resumed.lock().unwrap().len(), 1);
+    // Where nobody has the same, it was removed; nobody waits for it to come back.
+    for other in [Some("w2"), None] {
+        let Cinema { client, home, .. } = cinema(Some("w1"), other).await;
+        let mut download = start(&client).await;
+        deny(&home).await;
+        let began = Instant::now();
+        let error = fails(&mut download).await;
+        assert_eq!(error.kind(), ErrorKind::PreconditionFailed, "{error}");
+        assert!(
+            error.delivered() > Some(0) && began.elapsed() < secs(1),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+    // Where the others cannot be asked, it is asked for a while, and then says why it ended.
+    let Cinema { client, home, copy, .. } = cinema(Some("w1"), Some("w1")).await;
+    let mut download = start(&client).await;
+    deny(&home).await;
+    copy.always(Trouble::Refused);
+    let error = fails(&mut download).await;
+    assert_eq!(error.kind(), ErrorKind::PreconditionFailed, "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_short_outage_of_the_only_endpoint_is_waited_for() {
     let home = Store::new();

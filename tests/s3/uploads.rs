@@ -4,6 +4,7 @@ use crate::{
     outcome::{FAULTY, at, key, shows_nothing, with},
     raw::{self, http},
     s3s_server::{self as server, config},
+    tried,
 };
 use aws_sdk_s3::{Client, config::RequestChecksumCalculation};
 use bytes::Bytes;
@@ -71,6 +72,7 @@ async fn s3_on_our_server_passes_the_suite_of_uploads() {
     let (store, server) = bucket().await;
     let report = run("s3 on our server", &store, &Claims::all()).await;
     assert!(report.skipped.is_empty());
+    tried::uploads("`S3`", "our own server", &report, &store);
     // The checks of refusals leave their uploads behind.
     assert!(server.store().uploads("orders").len() < report.passed.len());
     let forgetful = bucket_with(Settings::new(&["orders"]).forgets_completions()).await;

@@ -3,7 +3,10 @@
 
 #![allow(dead_code)] // each test binary compares the rows it has servers for
 
-use evenkeel::testing::{kv, objects};
+use evenkeel::{
+    provider::ObjectProvider,
+    testing::{kv, objects, uploads},
+};
 
 const PAGE: &str = include_str!("../../docs/PROVIDERS.md");
 
@@ -83,6 +86,45 @@ const OBJECTS: Table = Table {
     ],
 };
 
+const UPLOADS: Table = Table {
+    operations: &[
+        (
+            "parts",
+            &[
+                "an_upload_is_assembled_in_the_order_of_the_numbers",
+                "a_part_that_is_sent_again_replaces_the_earlier_one",
+                "nothing_is_visible_before_the_completion",
+                "attributes_and_write_id_come_back",
+                "a_completion_replaces_what_is_there",
+                "a_completion_that_is_sent_twice_changes_nothing",
+                "a_part_of_another_upload_completes_nothing",
+            ],
+        ),
+        (
+            "create, if match",
+            &[
+                "a_completed_create_never_overwrites",
+                "a_completion_with_if_match_needs_the_current_tag",
+            ],
+        ),
+        ("give up", &["an_aborted_upload_is_gone"]),
+        ("list uploads", &["uploads_under_way_are_listed"]),
+        (
+            "copy",
+            &[
+                "a_copy_has_the_bytes_and_its_own_attributes",
+                "a_copy_of_what_is_absent_is_not_found",
+            ],
+        ),
+        ("copy as create", &["a_copied_create_never_overwrites"]),
+        ("copy of one state", &["a_copy_of_another_state_is_refused"]),
+        (PRESIGN, &[]),
+    ],
+};
+
+/// No check of a suite stands for it, as the suites use no URLs: the adapter says whether it can.
+const PRESIGN: &str = "presign";
+
 const KEYS: Table = Table {
     operations: &[
         (
@@ -157,10 +199,21 @@ pub(crate) fn keys(adapter: &str, server: &str, report: &kv::Report) {
     KEYS.compare(adapter, server, &report.passed);
 }
 
-/// The page has both tables, and their columns stand for checks that exist. That each row has a run that compares it is
+/// Compares the row of this adapter at this server.
+pub(crate) fn uploads(adapter: &str, server: &str, report: &uploads::Report, store: &impl ObjectProvider) {
+    let mut passed = report.passed.clone();
+    passed.extend(store.capabilities().presign.then_some(PRESIGN));
+    UPLOADS.compare(adapter, server, &passed);
+}
+
+/// The page has all tables, and their columns stand for checks that exist. That each row has a run that compares it is
 /// for the house tests to say.
 pub(crate) fn every_column_is_checked() {
-    for (table, checks) in [(&OBJECTS, names(objects::CHECKS)), (&KEYS, names(kv::CHECKS))] {
+    for (table, checks) in [
+        (&OBJECTS, names(objects::CHECKS)),
+        (&KEYS, names(kv::CHECKS)),
+        (&UPLOADS, names(uploads::CHECKS)),
+    ] {
         for check in table.operations.iter().flat_map(|(_, checks)| *checks) {
             assert!(checks.contains(check), "there is no check {check}");
         }
@@ -175,7 +228,7 @@ fn names<C>(checks: &[(&'static str, C)]) -> Vec<&'static str> {
 impl Table {
     fn compare(&self, adapter: &str, server: &str, passed: &[&str]) {
         let mut expected = vec![adapter, server];
-        expected.extend(self.operations.iter().map(|(_, checks)| cell(checks, passed)));
+        expected.extend(self.operations.iter().map(|operation| cell(operation, passed)));
         let lines = self.lines();
         assert!(
             lines.contains(&expected),
@@ -203,7 +256,11 @@ impl Table {
     }
 }
 
-fn cell(checks: &[&str], passed: &[&str]) -> &'static str {
+fn cell((name, checks): &Operation, passed: &[&str]) -> &'static str {
+    let checks = match *checks {
+        [] => std::slice::from_ref(name),
+        checks => checks,
+    };
     match checks.iter().filter(|check| passed.contains(check)).count() {
         0 => "–",
         all if all == checks.len() => "✓",

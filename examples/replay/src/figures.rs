@@ -3,6 +3,7 @@
 use super::{
     load::Sample,
     outcome::{Outcome, Side},
+    streams::{Streamed, Streams},
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -32,6 +33,27 @@ pub(crate) struct Half {
     pub(crate) return_s: Option<f64>,
     pub(crate) acked_writes: usize,
     pub(crate) lost_writes: Option<usize>,
+    /// Without `--stream`: null.
+    pub(crate) streams: Option<StreamFigures>,
+}
+
+/// Of the large objects of one side.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StreamFigures {
+    pub(crate) streams: usize,
+    /// Every byte right, and never a wait of more than two seconds for the next.
+    pub(crate) availability: Option<f64>,
+    /// Every byte right, however late.
+    pub(crate) completed: Option<f64>,
+    pub(crate) first_byte_p99_ms: Option<f64>,
+    /// For a new byte after the first.
+    pub(crate) longest_pause_ms: f64,
+    /// How often a stream went on elsewhere, at the byte that was due.
+    pub(crate) resumes: usize,
+    /// How often a body was begun again at its first byte.
+    pub(crate) restarts: usize,
+    /// Bytes that were fetched and brought no reader anything new.
+    pub(crate) bytes_fetched_twice: u64,
 }
 
 pub(crate) fn of(outcome: &Outcome) -> Figures {
@@ -42,10 +64,14 @@ pub(crate) fn of(outcome: &Outcome) -> Figures {
         evenkeel: Half {
             leave_s,
             return_s,
+            streams: outcome.streams.as_ref().map(|both| streams(&both.evenkeel)),
             ..half(&outcome.evenkeel)
         },
         // The plain SDK has nowhere to go.
-        baseline: half(&outcome.baseline),
+        baseline: Half {
+            streams: outcome.streams.as_ref().map(|both| streams(&both.baseline)),
+            ..half(&outcome.baseline)
+        },
     }
 }
 
@@ -68,6 +94,29 @@ fn half(side: &Side) -> Half {
         return_s: None,
         acked_writes: samples.iter().filter(|sample| sample.stored.is_some()).count(),
         lost_writes: Some(side.lost.len()),
+        streams: None,
+    }
+}
+
+fn streams(side: &Streams) -> StreamFigures {
+    let samples = &side.samples;
+    let share = |of: &dyn Fn(&Streamed) -> bool| {
+        let some = samples.iter().filter(|sample| of(sample)).count();
+        (!samples.is_empty()).then(|| round(some as f64 / samples.len() as f64, 6))
+    };
+    let mut first_bytes: Vec<Duration> = samples.iter().filter_map(|sample| sample.first_byte).collect();
+    first_bytes.sort_unstable();
+    let millis = |time: Duration| round(time.as_secs_f64() * 1e3, 2);
+    let had: u64 = samples.iter().map(|sample| sample.had as u64).sum();
+    StreamFigures {
+        streams: samples.len(),
+        availability: share(&Streamed::available),
+        completed: share(&|sample| sample.failure.is_none()),
+        first_byte_p99_ms: percentile(&first_bytes, 0.99).map(millis),
+        longest_pause_ms: millis(samples.iter().map(|sample| sample.pause).max().unwrap_or_default()),
+        resumes: samples.iter().map(|sample| sample.resumes).sum(),
+        restarts: samples.iter().map(|sample| sample.restarts).sum(),
+        bytes_fetched_twice: side.carried.saturating_sub(had),
     }
 }
 

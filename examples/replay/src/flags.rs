@@ -13,6 +13,7 @@ Replays a cloud outage against evenkeel and, side by side, against the plain AWS
   --rate N              calls per second for each of the two (default: 200; with --simulate: 5)
   --kv                  half of the calls go to DynamoDB tables at the first two places (feature dynamodb)
   --simulate            in memory and in paused time: hours pass in seconds
+  --stream              with --simulate: beside each ten calls an object of 8 MiB is read as a stream
   --seed N              seeds load and faults (default: 1)
   --svg FILE            where the picture goes (default: replay-NAME.svg)
   --events              shows every decision of evenkeel's while it runs
@@ -32,6 +33,7 @@ pub(crate) struct Flags {
     pub(crate) rate: f64,
     pub(crate) kv: bool,
     pub(crate) simulate: bool,
+    pub(crate) stream: bool,
     pub(crate) seed: u64,
     pub(crate) svg: Option<PathBuf>,
     pub(crate) events: bool,
@@ -76,7 +78,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         _ => vec![argument],
     });
     let (mut name, mut file, mut seconds, mut rate, mut svg) = (None, None, None, None, None);
-    let (mut kv, mut simulate, mut events, mut json, mut seed) = (false, false, false, false, 1);
+    let (mut kv, mut simulate, mut stream, mut events, mut json, mut seed) = (false, false, false, false, false, 1);
     while let Some(flag) = arguments.next() {
         let mut value = |what: &str| arguments.next().ok_or(format!("{flag} needs {what} after it."));
         match flag.as_str() {
@@ -84,6 +86,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             "--list" => return Ok(Command::List),
             "--kv" => kv = true,
             "--simulate" => simulate = true,
+            "--stream" => stream = true,
             "--events" => events = true,
             "--json" => json = true,
             "--scenario" => name = Some(value("a name")?),
@@ -102,6 +105,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     }
     if kv && simulate {
         return Err("--kv is played on sockets only: leave --simulate out.".to_owned());
+    }
+    if stream && !simulate {
+        return Err("--stream is played in paused time only: give --simulate, too.".to_owned());
     }
     if kv && !cfg!(feature = "dynamodb") {
         return Err(
@@ -124,6 +130,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         rate: rate.unwrap_or(if simulate { 5.0 } else { 200.0 }),
         kv,
         simulate,
+        stream,
         seed,
         svg,
         events,

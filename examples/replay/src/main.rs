@@ -15,13 +15,19 @@
 //! ```
 //!
 //! `--help` lists the flags. With `--simulate` the incident takes the hours that it took, in memory and in paused time.
+//! There, `--stream` adds objects of 8 MiB, which are read as streams beside the small calls and meet the faults in
+//! mid-body:
+//!
+//! ```text
+//! cargo run --release --example replay --features s3,drill -- --simulate --stream
+//! ```
 
 mod contender;
 mod course;
 pub(crate) mod figures;
 pub(crate) mod flags;
 mod load;
-mod outcome;
+pub(crate) mod outcome;
 pub(crate) mod picture;
 mod progress;
 pub(crate) mod real;
@@ -32,6 +38,7 @@ mod rows;
 #[allow(dead_code)] // the migration example stops its server
 mod server;
 pub(crate) mod simulated;
+pub(crate) mod streams;
 
 use flags::{Command, Flags};
 use outcome::Outcome;

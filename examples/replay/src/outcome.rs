@@ -6,6 +6,7 @@ use super::{
     flags::Flags,
     load::{self, Sample},
     progress::{self, Board},
+    streams::Beside,
 };
 use evenkeel::drill::Timeline;
 use std::{sync::Arc, time::Duration};
@@ -23,6 +24,8 @@ pub(crate) struct Outcome {
     pub(crate) simulated: bool,
     pub(crate) evenkeel: Side,
     pub(crate) baseline: Side,
+    /// With `--stream`: the large objects beside.
+    pub(crate) streams: Option<Beside>,
     /// By the clock on the wall.
     pub(crate) took: Duration,
 }
@@ -47,14 +50,16 @@ pub(crate) fn on_the_wall() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// Runs the load through both at once, then reads back what they acknowledged.
-pub(crate) async fn contest(
+/// Runs the load through both at once, with what `beside` makes of the moment at which they begin; then reads back what
+/// they acknowledged.
+pub(crate) async fn contest<B: Future<Output = Option<Beside>>>(
     flags: &Flags,
     course: Course,
     timeline: &Timeline,
     evenkeel: impl Contender,
     baseline: impl Contender,
     most_under_way: usize,
+    beside: impl FnOnce(Instant) -> B,
 ) -> Outcome {
     let wall = on_the_wall();
     let arrivals: Arc<[_]> = load::arrivals(&course, flags.rate, flags.seed, flags.kv).into();
@@ -64,7 +69,7 @@ pub(crate) async fn contest(
     timeline.start(start + course.before);
     let reporter = tokio::spawn(progress::report(board.clone(), course.clone(), flags.simulate, start));
     let places = || Arc::new(Semaphore::new(most_under_way));
-    let (mine, theirs) = tokio::join!(
+    let (mine, theirs, streams) = tokio::join!(
         load::drive(
             evenkeel.clone(),
             arrivals.clone(),
@@ -73,6 +78,7 @@ pub(crate) async fn contest(
             board.evenkeel.clone()
         ),
         load::drive(baseline.clone(), arrivals, start, places(), board.baseline.clone()),
+        beside(start),
     );
     reporter.abort();
     timeline.stop();
@@ -84,6 +90,7 @@ pub(crate) async fn contest(
         simulated: flags.simulate,
         evenkeel: mine,
         baseline: theirs,
+        streams,
         took: wall.elapsed(),
     }
 }

@@ -21,7 +21,7 @@ use evenkeel::{
     provider::S3,
     stack::breaker::Registry,
 };
-use std::{error::Error, time::Duration};
+use std::{error::Error, future::ready, time::Duration};
 
 /// Sets everything up and plays it.
 pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
@@ -77,7 +77,7 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     let outcome = if flags.kv {
         contest_with_rows(flags, course, &timeline, &registry, evenkeel, plain, most).await?
     } else {
-        outcome::contest(flags, course, &timeline, evenkeel, plain, most).await
+        outcome::contest(flags, course, &timeline, evenkeel, plain, most, |_| ready(None)).await
     };
     client.close();
     Ok(outcome)
@@ -104,7 +104,7 @@ async fn contest_with_rows(
         objects: plain,
         rows: rows.plain.clone(),
     };
-    let outcome = outcome::contest(flags, course, timeline, evenkeel, plain, most).await;
+    let outcome = outcome::contest(flags, course, timeline, evenkeel, plain, most, |_| ready(None)).await;
     rows.evenkeel.0.close();
     Ok(outcome)
 }

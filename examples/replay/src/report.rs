@@ -1,10 +1,11 @@
 //! What is printed at the end.
 
 use super::{
-    figures::{self, Figures, Half},
+    figures::{self, Figures, Half, StreamFigures},
     load::Sample,
     outcome::{Outcome, Side},
     progress::{clock, percent, wrapped},
+    streams::Streams,
 };
 use evenkeel::drill::Scenario;
 use std::{collections::BTreeMap, fmt::Write};
@@ -50,6 +51,24 @@ pub(crate) fn table(outcome: &Outcome, figures: &Figures) -> String {
             let _ = writeln!(text, "{name:<44}{mine:>14}{theirs:>20}");
         }
     }
+    if let (Some(mine), Some(theirs)) = (&figures.evenkeel.streams, &figures.baseline.streams) {
+        let mut row = |name: &str, value: &dyn Fn(&StreamFigures) -> String| {
+            let (mine, theirs) = (value(mine), value(theirs));
+            let _ = writeln!(text, "{name:<44}{mine:>14}{theirs:>20}");
+        };
+        row("streams of 8 MiB", &|of| of.streams.to_string());
+        row("available (right, no wait above 2 s)", &|of| {
+            percent(of.availability, 3)
+        });
+        row("right at last", &|of| percent(of.completed, 3));
+        row("p99 until the first byte", &|of| millis(of.first_byte_p99_ms));
+        row("longest pause in mid-body", &|of| millis(Some(of.longest_pause_ms)));
+        row("went on elsewhere at the same byte", &|of| of.resumes.to_string());
+        row("began again at the first byte", &|of| of.restarts.to_string());
+        row("fetched twice", &|of| {
+            format!("{:.1} MiB", of.bytes_fetched_twice as f64 / f64::from(1 << 20))
+        });
+    }
     let _ = writeln!(
         text,
         "\nTimes run from when a call should have started; failures count with the time until they were known, and calls \
@@ -59,6 +78,10 @@ pub(crate) fn table(outcome: &Outcome, figures: &Figures) -> String {
     );
     failures(&mut text, "evenkeel", &outcome.evenkeel.samples, 20);
     failures(&mut text, plain, &outcome.baseline.samples, 6);
+    if let Some(both) = &outcome.streams {
+        broken(&mut text, "evenkeel", &both.evenkeel);
+        broken(&mut text, plain, &both.baseline);
+    }
     for (who, side) in [("evenkeel", &outcome.evenkeel), (plain, &outcome.baseline)] {
         for lost in side.lost.iter().take(10) {
             let _ = writeln!(text, "{who} lost an acknowledged write: {lost}");
@@ -95,6 +118,25 @@ fn failures(text: &mut String, who: &str, samples: &[Sample], most: usize) {
     if sentences.len() > most {
         let rest: usize = sentences[most..].iter().map(|(_, (count, _))| count).sum();
         let _ = writeln!(text, "{rest:>7} × otherwise");
+    }
+}
+
+/// The streams that were not available, by why.
+fn broken(text: &mut String, who: &str, side: &Streams) {
+    let mut sentences: BTreeMap<String, (usize, f64)> = BTreeMap::new();
+    for sample in side.samples.iter().filter(|sample| !sample.available()) {
+        let late = || "every byte was right, but the reader waited more than 2 s".to_owned();
+        let sentence = sample.failure.clone().unwrap_or_else(late);
+        sentences.entry(sentence).or_insert((0, sample.at.as_secs_f64())).0 += 1;
+    }
+    if sentences.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nStreams of {who} that were not available:");
+    let mut sentences: Vec<_> = sentences.into_iter().collect();
+    sentences.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+    for (sentence, (count, first)) in sentences.iter().take(8) {
+        let _ = writeln!(text, "{count:>7} × {sentence} (first at {first:.1} s)");
     }
 }
 

@@ -1,22 +1,30 @@
 //! In memory and in paused time: the hours that it took, in seconds.
 
 use super::{
-    contender::{Evenkeel, Model},
+    contender::{Evenkeel, Model, ModelStream, STALLED},
     course::{self, Course},
     flags::Flags,
     load,
     outcome::{self, Outcome},
+    streams::{self, Beside, Streams, Wire},
 };
+use bytes::Bytes;
 use evenkeel::{
     ObjectClient, Replication,
     client::ObjectStack,
     drill::{FaultLayer, Timeline},
     provider::{AnyObjectProvider, Memory, ObjectProvider, ObjectService},
-    request::{Key, object::Put},
+    request::{
+        Key,
+        object::{Put, WriteId},
+    },
 };
 use std::{
     error::Error,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tower::Layer;
@@ -37,11 +45,18 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     );
     let timeline = Timeline::new(scenario, flags.seed)?;
 
+    let large = if flags.stream {
+        streams::objects(flags.seed)
+    } else {
+        Vec::new()
+    };
     let mut stores = Vec::new();
     for (number, distance) in (1..).zip(course::DISTANCES) {
-        stores.push(store(distance, flags.seed.wrapping_add(number)).await?);
+        stores.push(store(distance, flags.seed.wrapping_add(number), &large).await?);
     }
-    let players = timeline.clone();
+    let carried: [Arc<AtomicU64>; 2] = Default::default();
+    let (players, wires, [mine, _]) = (timeline.clone(), timeline.clone(), carried.clone());
+    let seed = flags.seed;
     let mut builder = ObjectClient::builder();
     if flags.events {
         builder = builder.on_event(super::progress::event);
@@ -57,12 +72,13 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
         .replication(Replication::write_once())
         .seed(flags.seed)
         .endpoint_layer(move |profile| FaultLayer::new(players.clone(), profile.clone()))
+        .endpoint_layer(move |profile| Wire::new(wires.clone(), profile.clone(), seed, mine.clone(), None))
         .build()?;
 
     let [primary, ..] = course.places();
     let profile = primary.profile();
     // A store of its own, so that neither finds what the other wrote.
-    let own = store(course::DISTANCES[0], flags.seed).await?;
+    let own = store(course::DISTANCES[0], flags.seed, &large).await?;
     let bridge = ObjectService::new(profile.name(), AnyObjectProvider::new(own));
     let plain = Model {
         primary: ObjectStack::new(FaultLayer::new(timeline.clone(), profile.clone()).layer(bridge)),
@@ -71,27 +87,67 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     eprintln!(
         "Simulating {} at its length of {} in memory: {} calls/s through evenkeel over three stores, and as many to the \
          first alone\nthrough a model of the plain SDK: three attempts, exponential backoff with full jitter (the SDK \
-         cannot follow paused time).\nService times of {} to {} ms; added round trip {} ms.\n{}\n",
+         cannot follow paused time).\nService times of {} to {} ms; added round trip {} ms.{}\n{}\n",
         course.name(),
         super::progress::clock(course.scenario().duration()),
         flags.rate,
         SERVICE_TIME.0,
         SERVICE_TIME.1,
         course::DISTANCES.map(|ms| ms.to_string()).join(", "),
+        if flags.stream {
+            "\nBeside each ten calls an object of 8 MiB is read, at 12.5 MB/s for each connection: by evenkeel as a stream, by the model\n\
+             with one GET that begins again at the first byte."
+        } else {
+            ""
+        },
         super::progress::wrapped(&course.scenario().description),
     );
+    let (mine, theirs) = (Evenkeel(client), plain);
+    let wire = Wire::new(
+        timeline.clone(),
+        profile.clone(),
+        seed,
+        carried[1].clone(),
+        Some(STALLED),
+    );
+    let streaming = ModelStream {
+        model: theirs.clone(),
+        wire,
+    };
+    let arrivals = streams::arrivals(&course, flags.rate * streams::SHARE, flags.seed);
+    let arrivals: Arc<[_]> = if flags.stream { arrivals.into() } else { Arc::default() };
+    let objects: Arc<[_]> = large.into();
+    let (streamed, is_wanted) = (mine.clone(), flags.stream);
+    let beside = async move |start| {
+        let (evenkeel, baseline) = tokio::join!(
+            streams::drive(streamed, objects.clone(), arrivals.clone(), start),
+            streams::drive(streaming, objects, arrivals, start),
+        );
+        let [mine, theirs] = carried.map(|carried| carried.load(Relaxed));
+        let side = |samples, carried| Streams { samples, carried };
+        is_wanted.then(|| Beside {
+            evenkeel: side(evenkeel, mine),
+            baseline: side(baseline, theirs),
+        })
+    };
     // Nothing here holds a socket: as many as the cut-off lets live.
-    let outcome = outcome::contest(flags, course, &timeline, Evenkeel(client), plain, 100_000).await;
+    let outcome = outcome::contest(flags, course, &timeline, mine, theirs, 100_000, beside).await;
     Ok(outcome)
 }
 
-/// A store with the objects that will be read.
-async fn store(distance: u64, seed: u64) -> Result<Memory, Box<dyn Error>> {
+/// A store with the objects that will be read. The large ones have the id of one write at every place, as a provider's
+/// replication leaves them: that proves to a stream that it may go on elsewhere.
+async fn store(distance: u64, seed: u64, large: &[(String, Bytes)]) -> Result<Memory, Box<dyn Error>> {
     let store = Memory::new();
     for number in 0..load::SEEDED {
         let key = load::seeded(number);
         let body = load::body(&key);
         store.put(Put::new(Key::new(key)?, body)).await?;
+    }
+    for (key, body) in large {
+        let mut put = Put::new(Key::new(key.clone())?, body.clone());
+        put.write_id = Some(WriteId::new(key.clone()));
+        store.put(put).await?;
     }
     let (least, most) = SERVICE_TIME;
     let times = Duration::from_millis(least + distance)..Duration::from_millis(most + distance);

@@ -9,7 +9,7 @@ mod example;
 use evenkeel::drill::Scenario;
 #[cfg(feature = "dynamodb")]
 use example::real;
-use example::{figures, flags, picture, simulated};
+use example::{figures, flags, outcome, picture, simulated, streams};
 use serde_json::Value;
 
 fn parse(line: &str) -> Result<flags::Command, String> {
@@ -61,6 +61,114 @@ async fn the_replay_survives_an_incident_and_prints_json_figures() {
     }
 }
 
+/// A fault of its own on the first place, as one minute of trouble.
+fn trouble(fault: &str) -> Scenario {
+    let json = format!(
+        r#"{{ "name": "trouble", "phases": [{{ "name": "dark", "duration": "60s", "rules": [
+            {{ "target": {{ "region": "us-east-1" }}, "fault": "{fault}" }}
+        ] }}] }}"#
+    );
+    Scenario::from_json(&json).unwrap()
+}
+
+/// Streams are always in mid-body: five a second, each of which takes most of one.
+async fn streamed(fault: &str) -> (outcome::Outcome, figures::Figures) {
+    let mut flags = replay("--simulate --stream --rate 50 --seed 4");
+    flags.scenario = trouble(fault);
+    let outcome = simulated::play(&flags).await.unwrap();
+    let figures = figures::of(&outcome);
+    (outcome, figures)
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_go_on_at_the_same_byte_when_the_place_falls_silent_in_mid_body() {
+    // Given streams in mid-body, when their place falls silent,
+    let (outcome, figures) = streamed("hang").await;
+    let (mine, theirs) = (figures.evenkeel.streams.unwrap(), figures.baseline.streams.unwrap());
+    // then evenkeel's go on elsewhere within the two seconds, and fetch again no more than what was under way,
+    assert!(mine.streams > 300, "{mine:?}");
+    assert_eq!((mine.availability, mine.completed), (Some(1.0), Some(1.0)), "{mine:?}");
+    assert!(mine.resumes > 0 && mine.restarts == 0, "{mine:?}");
+    assert!(mine.longest_pause_ms <= 2000.0, "{mine:?}");
+    let struck = outcome.streams.unwrap().evenkeel.samples;
+    let struck = struck.iter().filter(|stream| stream.resumes > 0).count() as u64;
+    assert!(mine.bytes_fetched_twice > 0, "{mine:?}");
+    assert!(
+        mine.bytes_fetched_twice < (struck + 10) * streams::SIZE as u64,
+        "{mine:?}"
+    );
+    // and the plain client's neither end in time nor anywhere else.
+    assert!(theirs.availability.unwrap() < 0.6, "{theirs:?}");
+    assert!(theirs.longest_pause_ms > 5000.0 && theirs.resumes == 0, "{theirs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plain_client_begins_again_at_the_first_byte() {
+    // Given streams in mid-body, when their connections are reset,
+    let (_, figures) = streamed("refuse").await;
+    let (mine, theirs) = (figures.evenkeel.streams.unwrap(), figures.baseline.streams.unwrap());
+    // then evenkeel's go on,
+    assert_eq!(mine.completed, Some(1.0), "{mine:?}");
+    assert!(mine.resumes > 0, "{mine:?}");
+    // and whoever reads a plain body begins again, and does not get far.
+    assert!(theirs.restarts > 0 && theirs.completed.unwrap() < 0.7, "{theirs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_streams_both_lines_are_in_the_picture_and_the_figures() {
+    let flags = replay("--simulate --stream --scenario fastly-2021 --seconds 120 --rate 20 --seed 3");
+    let outcome = simulated::play(&flags).await.unwrap();
+    let figures = figures::of(&outcome);
+    let json: Value = serde_json::from_str(&serde_json::to_string(&figures).unwrap()).unwrap();
+    for half in [&json["streams"], &json["baseline"]["streams"]] {
+        for name in
+            "streams availability completed first_byte_p99_ms longest_pause_ms resumes restarts bytes_fetched_twice"
+                .split(' ')
+        {
+            assert!(half[name].is_number(), "{name} is missing in {half}");
+        }
+    }
+    let svg = picture::draw(&outcome, &figures);
+    let panels = [
+        "Availability: calls",
+        "Availability: streams of 8 MiB",
+        "Latency",
+        "Where evenkeel",
+    ];
+    let at = panels.map(|panel| svg.find(panel).unwrap_or_else(|| panic!("{panel} is missing")));
+    assert!(at.is_sorted());
+    for colour in ["#0b7a75", "#d1495b"] {
+        let line = format!("stroke=\"{colour}\"");
+        assert!(svg[at[1]..at[2]].contains(&line), "{colour} has no line for streams");
+    }
+    // Without the flag there are neither.
+    let outcome = outcome::Outcome {
+        streams: None,
+        ..outcome
+    };
+    let figures = figures::of(&outcome);
+    assert!(figures.evenkeel.streams.is_none());
+    assert!(!picture::draw(&outcome, &figures).contains("streams"));
+}
+
+/// Each in one minute.
+#[tokio::test(start_paused = true)]
+async fn every_built_in_scenario_is_played_with_streams() {
+    for scenario in Scenario::builtins() {
+        let name = scenario.name.clone();
+        let flags = replay(&format!(
+            "--simulate --stream --scenario {name} --seconds 60 --rate 10 --seed 2"
+        ));
+        let outcome = simulated::play(&flags).await.unwrap();
+        let figures = figures::of(&outcome);
+        let (mine, theirs) = (figures.evenkeel.streams.unwrap(), figures.baseline.streams.unwrap());
+        assert!(mine.streams > 60, "{name}: {mine:?}");
+        assert!(mine.completed.unwrap() >= 0.995, "{name}: {mine:?}");
+        assert!(mine.availability.unwrap() >= 0.99, "{name}: {mine:?}");
+        assert!(mine.availability >= theirs.availability, "{name}: {mine:?} {theirs:?}");
+    }
+}
+
 /// Buckets and tables on sockets, under one health model. How fast is another question: machines are busy.
 #[cfg(feature = "dynamodb")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,6 +193,10 @@ fn invalid_flags_are_explained_in_one_sentence() {
     assert_eq!(
         complaint("--kv --simulate"),
         "--kv is played on sockets only: leave --simulate out."
+    );
+    assert_eq!(
+        complaint("--stream"),
+        "--stream is played in paused time only: give --simulate, too."
     );
     assert_eq!(complaint("--seconds"), "--seconds needs a number after it.");
     assert_eq!(

@@ -219,6 +219,11 @@ impl ObjectClient {
 
     /// Removes these objects, sixteen at a time, each as [`delete`](Self::delete) does. The results have the order of the
     /// keys.
+    ///
+    /// One request for each object and not the store's own bulk request (S3's `DeleteObjects`): each delete has its own
+    /// condition, is tried again by itself, and goes to every endpoint under `write_once`. The price is time: a bulk
+    /// request removes a thousand objects in the time of a few of these. To empty a large prefix at one store, use its
+    /// SDK or a lifecycle rule.
     #[must_use = "it says which objects could not be removed"]
     pub async fn delete_many<K: Into<String>>(
         &self,
@@ -230,12 +235,23 @@ impl ObjectClient {
 
     /// Makes a URL with which somebody without credentials can fetch the object for so long, or store it
     /// ([`PresignMethod`](crate::request::object::PresignMethod)). The URL leads to the first endpoint in the order of
-    /// preference that is in use, is permitted and can presign; **it cannot fail over itself**: make the URL just before it is used, with a short life.
+    /// preference that is in use, is permitted and can presign; **it cannot fail over itself**: make the URL just before
+    /// it is used, with a short life.
     ///
-    /// If none of these is in use, it leads to the first one all the same. `S3` can presign, `Gcs` with a signer
-    /// (`presigning_with`), `AzureBlob` with the account's key, and nobody else. A presigned PUT carries neither a condition
-    /// nor a write id; under `write_once` it is refused as [`Unsupported`](crate::ErrorKind::Unsupported). Whoever has the
-    /// URL may use it: treat it as a secret.
+    /// - If the breakers of all these are open, it leads to the first one all the same. It never leads to an endpoint
+    ///   that the operator has taken out of use.
+    /// - To fetch: if one cannot sign now, because its credentials cannot be loaded, the next one signs. Under
+    ///   `write_once` with several endpoints the client first asks which one has the object (`HEAD`); an object that is
+    ///   nowhere is [`NotFound`](crate::ErrorKind::NotFound).
+    /// - To store: only the home. The URL carries neither a condition nor a write id, so under `write_once` it is
+    ///   refused as [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// - A lifetime that this endpoint's store does not sign is [`InvalidInput`](crate::ErrorKind::InvalidInput): S3 and
+    ///   Google sign for one second to seven days, Azure for a second or more. **A URL that was signed with temporary
+    ///   credentials ends when these expire**, which may be much earlier; the store then answers 403.
+    /// - `S3` can presign, `Gcs` with a signer (`presigning_with`), `AzureBlob` with the account's key, and nobody else;
+    ///   `docs/PROVIDERS.md` in the repository says where it was tried.
+    ///
+    /// Whoever has the URL may use it: treat it as a secret.
     pub fn presign(
         &self,
         key: impl Into<String>,

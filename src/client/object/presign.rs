@@ -6,11 +6,16 @@ use crate::{
         Authority, Context, Core, Error, enter,
         options::{CallOptions, call_setters},
     },
-    model::ErrorKind,
-    provider::ObjectProvider as _,
+    endpoint::Profile,
+    model::{
+        ErrorKind,
+        clock::{self, Instant},
+    },
+    provider::{ObjectProvider as _, ProviderErrorKind},
+    replicate,
     request::{
-        OpClass, bit, members,
-        object::{Presign, PresignMethod, PresignedUrl},
+        Key, OpClass, bit, members,
+        object::{Head, ObjectRequest, Presign, PresignMethod, PresignedUrl},
     },
 };
 use std::{
@@ -62,18 +67,37 @@ impl PresignCall {
             return Err(cx.refuse(kind, message));
         }
         let key = door::addressable(&cx, self.key.clone())?;
-        let endpoint = self.best(&cx)?;
+        let able = self.able(&cx, &key).await?;
+        let mut first = None;
+        for (tried, endpoint) in able.iter().enumerate() {
+            // One whose credentials hang leaves the others their share of the time.
+            let now = clock::now();
+            let left = cx.deadline.saturating_duration_since(now);
+            let until = now + left / u32::try_from(able.len() - tried).unwrap_or(u32::MAX);
+            match self.sign(&cx, *endpoint, key.clone(), until).await {
+                Ok(signed) => return Ok(signed),
+                // A lifetime that the best one does not allow is refused, whoever is in trouble today.
+                Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(first.unwrap_or(error)),
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| cx.nonsense()))
+    }
+
+    async fn sign(&self, cx: &Context<Objects>, endpoint: usize, key: Key, until: Instant) -> Result<Presigned, Error> {
         let name = cx.name(endpoint);
         let Some(store) = self.core.provider(endpoint) else {
             return Err(cx.nonsense());
         };
         let signing = store.presign(Presign::new(key, self.method, self.expires_in));
-        match tokio::time::timeout_at(cx.deadline, signing).await {
+        match tokio::time::timeout_at(until, signing).await {
             Ok(Ok(url)) => Ok(Presigned { url, endpoint: name }),
             Ok(Err(error)) => {
                 let kind = match error.kind() {
-                    crate::provider::ProviderErrorKind::Invalid => ErrorKind::InvalidInput,
-                    crate::provider::ProviderErrorKind::Unsupported => ErrorKind::Unsupported,
+                    ProviderErrorKind::Invalid => ErrorKind::InvalidInput,
+                    ProviderErrorKind::Unsupported => ErrorKind::Unsupported,
                     _ => ErrorKind::Unavailable,
                 };
                 Err(cx.refuse(kind, format!("{name}: {error}")))
@@ -85,33 +109,68 @@ impl PresignCall {
         }
     }
 
-    /// The first endpoint in the order of preference that can presign and is in use; else the first that can presign.
-    fn best(&self, cx: &Context<Objects>) -> Result<usize, Error> {
-        let (among, class) = match self.method {
-            PresignMethod::Get => (self.core.permitted(), OpClass::Read),
-            PresignMethod::Put => match self.core.plan.authority {
-                Authority::Home(home) => (bit(home), OpClass::Write),
-                Authority::Replicas | Authority::Nobody => {
-                    let message = "a presigned PUT carries neither a condition nor a write id, so under write_once it could \
-                                   replace what is stored";
-                    return Err(cx.refuse(ErrorKind::Unsupported, message));
-                }
-            },
+    /// The endpoints that can sign such a URL, the best first: those in use before those whose breakers are open, each
+    /// in the order of preference.
+    async fn able(&self, cx: &Arc<Context<Objects>>, key: &Key) -> Result<Vec<usize>, Error> {
+        let (among, class) = match (self.method, self.core.plan.authority) {
+            (PresignMethod::Get, _) => (self.core.permitted(), OpClass::Read),
+            (PresignMethod::Put, Authority::Home(home)) => (bit(home), OpClass::Write),
+            (PresignMethod::Put, Authority::Replicas | Authority::Nobody) => {
+                let message = "a presigned PUT carries neither a condition nor a write id, so under write_once it could \
+                               replace what is stored";
+                return Err(cx.refuse(ErrorKind::Unsupported, message));
+            }
         };
         let can = |&endpoint: &usize| {
             self.core
                 .provider(endpoint)
                 .is_some_and(|store| store.capabilities().presign)
         };
-        let able: Vec<usize> = members(cx.reach(among)).filter(can).collect();
-        let in_use = |endpoint: &&usize| self.core.engine.operator.out_of_use(**endpoint, class).is_none();
-        let best = able.iter().find(in_use).or(able.first()).copied();
-        best.ok_or_else(|| {
-            cx.refuse(
-                ErrorKind::Unsupported,
-                "no endpoint that this call may use can presign URLs",
-            )
-        })
+        let reach = cx.reach(among);
+        let mut able: Vec<usize> = members(reach).filter(can).collect();
+        if able.is_empty() {
+            let message = "no endpoint that this call may use can presign URLs";
+            return Err(cx.refuse(ErrorKind::Unsupported, message));
+        }
+        // The operator's orders bind whoever gets the URL, too.
+        let operator = &self.core.engine.operator;
+        let barred = operator.barred(class, clock::now());
+        able.retain(|endpoint| barred & bit(*endpoint) == 0);
+        if able.is_empty() {
+            let kind = match self.method {
+                PresignMethod::Get => ErrorKind::Unavailable,
+                PresignMethod::Put => ErrorKind::HomeUnavailable,
+            };
+            return Err(cx.refuse(
+                kind,
+                "the operator has taken every endpoint that can presign URLs out of use",
+            ));
+        }
+        let roster = &self.core.engine.roster;
+        able.sort_by_key(|&endpoint| {
+            let tier = roster
+                .get(endpoint)
+                .and_then(Profile::tier)
+                .map_or(endpoint, usize::from);
+            (operator.out_of_use(endpoint, class).is_some(), tier)
+        });
+        // Under write_once an object is where its create went, which nothing but a look can tell.
+        if self.core.plan.authority == Authority::Nobody && reach.count_ones() > 1 {
+            match replicate::read(cx, ObjectRequest::Head(Head::new(key.clone()))).await {
+                Ok((_, answer)) => {
+                    let there = roster.index_of(answer.endpoint());
+                    able.retain(|endpoint| Some(*endpoint) == there);
+                    if able.is_empty() {
+                        let message = format!("{}, which has the object, cannot presign URLs", answer.endpoint());
+                        return Err(cx.refuse(ErrorKind::Unsupported, message));
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(error),
+                // Nobody can tell now. The best guess may do when the URL is used.
+                Err(_) => {}
+            }
+        }
+        Ok(able)
     }
 }
 

@@ -70,8 +70,8 @@
 //!
 //! # What the adapter cannot ensure
 //! - It copies nothing on Azure's side. `Copy Blob` carries the source's content type and other properties along,
-//!   against the contract of a copy. `Put Blob From URL` does not, but reads its source by an address with an
-//!   authorisation of its own, and there is no server to try it at.
+//!   against the contract of a copy. `Put Blob From URL` and `Put Block From URL` do not, but read their source by an
+//!   address that is signed or public. Azurite has the second only, and answered 500 to it.
 //! - A kept connection may have been dropped by a proxy on the way. Its failure counts as a fault of the endpoint,
 //!   because reqwest does not show that the connection was old. Azure speaks HTTP/1.1, where the client closes the
 //!   connection of a request that is given up. If a gateway before Azure speaks HTTP/2, the client goes on using a

@@ -23,7 +23,10 @@ use evenkeel::{
         azure_blob::{Credential, SharedKey},
     },
     request::object::{ByteRange, Encryption, Get, List, Put, Terms},
-    testing::objects::{self, Claims},
+    testing::{
+        objects::{self, Claims},
+        uploads,
+    },
     verdict::{Outcome, Sent, Verdict},
 };
 use std::{
@@ -507,6 +510,9 @@ async fn azurite_accepts_tokens() {
     good.client().create(None).await.unwrap();
     let report = objects::run("azure_blob on Azurite, token", &good, &Claims::all()).await;
     tried::objects("`AzureBlob`", "Azurite 3.37, by token, TLS", &report);
+    let claims = crate::uploads::azure_claims();
+    let report = uploads::run("azure_blob on Azurite, token", &good, &claims).await;
+    tried::uploads("`AzureBlob`", "Azurite 3.37, by token, TLS", &report, &good);
 
     kept_tokens(url.clone(), options.clone()).await;
 

@@ -46,7 +46,8 @@ async fn s3_on_moto_copies_and_takes_parts_as_far_as_moto_does() {
     let client = Client::from_conf(config(&format!("http://{}", moto.addr)).build());
     client.create_bucket().bucket("orders").send().await.unwrap();
     let store = S3::new(client, "orders").trusting_all_conditions();
-    uploads::run("s3 on moto", &store, &process::moto_uploads()).await;
+    let report = uploads::run("s3 on moto", &store, &process::moto_uploads()).await;
+    tried::uploads("`S3`", "moto 5.2", &report, &store);
     in_parts(&store).await;
 }
 

@@ -6,7 +6,7 @@ mod plain;
 #[cfg(feature = "dynamodb")]
 mod plain_rows;
 
-pub(crate) use model::Model;
+pub(crate) use model::{Model, ModelStream, STALLED};
 pub(crate) use ours::Evenkeel;
 #[cfg(feature = "dynamodb")]
 pub(crate) use ours::EvenkeelRows;

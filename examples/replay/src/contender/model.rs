@@ -1,6 +1,12 @@
 //! The AWS SDK's behaviour in paused time.
 
-use super::{super::load, Contender, PlainSdk, Right, Tally, compare};
+use super::{
+    super::{
+        load,
+        streams::{Reader, Streaming, Wire},
+    },
+    Contender, PlainSdk, Right, Tally, chain, compare,
+};
 use evenkeel::{
     client::ObjectStack,
     provider::ProviderError,
@@ -63,6 +69,48 @@ impl Contender for Model {
         let mut put = Put::new(valid(key)?, load::body(key));
         put.mode = PutMode::Overwrite;
         self.send(ObjectRequest::Put(put), tally).await.map(|_| None)
+    }
+}
+
+/// The model, with the wire on which large bodies come.
+#[derive(Clone)]
+pub(crate) struct ModelStream {
+    pub(crate) model: Model,
+    pub(crate) wire: Wire,
+}
+
+/// How often a large object is asked for: as often as a small one.
+const OPENINGS: usize = 3;
+
+/// After how long without a byte the SDK gives a body up (its stalled-stream protection).
+pub(crate) const STALLED: Duration = Duration::from_secs(5);
+
+/// One GET for the whole object. The SDK repeats requests, but no body that has begun: whoever reads it begins again, at
+/// the first byte.
+impl Streaming for ModelStream {
+    async fn stream(&self, key: &str, reader: &mut Reader) -> Result<(), String> {
+        let request = ObjectRequest::Get(Get::new(valid(key)?));
+        for opening in 1.. {
+            let ObjectResponse::Get(object) = self.model.send(request.clone(), &Arc::default()).await? else {
+                return Err("answered another question".to_owned());
+            };
+            let (mut at, mut right) = (0, Ok(()));
+            let arrived = |bytes: usize| {
+                let piece = &object.body[at..at + bytes];
+                at += bytes;
+                if right.is_ok() {
+                    right = reader.take(piece);
+                }
+            };
+            let carried = self.wire.carry(object.body.len(), arrived).await;
+            right?;
+            match carried {
+                Ok(()) => break,
+                Err(error) if opening == OPENINGS => return Err(chain(&*error)),
+                Err(_) => reader.again(),
+            }
+        }
+        Ok(())
     }
 }
 

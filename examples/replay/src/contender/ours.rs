@@ -1,7 +1,14 @@
 //! evenkeel.
 
-use super::{super::load, Contender, Right, Tally, compare};
+use super::{
+    super::{
+        load,
+        streams::{Reader, Streaming},
+    },
+    Contender, Right, Tally, compare,
+};
 use evenkeel::{Error, Explanation, ObjectClient};
+use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
 
 /// Its own deadline is 10 s; a call that is still there 2 s later is a defect, and shows as one.
@@ -42,6 +49,18 @@ impl Contender for EvenkeelRows {
     async fn put(&self, key: &str, tally: &Arc<Tally>) -> Right {
         let (_, explanation) = counted(self.0.put(key, load::body(key)).explained().await, tally)?;
         Ok(Some(explanation))
+    }
+}
+
+/// As it comes: no deadline, parts of up to 8 MiB, two under way.
+impl Streaming for Evenkeel {
+    async fn stream(&self, key: &str, reader: &mut Reader) -> Result<(), String> {
+        let mut download = self.0.get_stream(key).await.map_err(|error| error.to_string())?;
+        while let Some(part) = download.next().await {
+            reader.resumes = download.served().len().saturating_sub(1);
+            reader.take(&part.map_err(|error| error.to_string())?)?;
+        }
+        Ok(())
     }
 }
 

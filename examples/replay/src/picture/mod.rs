@@ -12,7 +12,7 @@ use super::{
     progress::{clock, percent},
 };
 use panels::Frame;
-use series::Series;
+use series::{Series, StreamSeries};
 use svg::{Anchor, Svg};
 
 const WIDTH: f64 = 1200.0;
@@ -35,10 +35,16 @@ pub(crate) fn draw(outcome: &Outcome, figures: &Figures) -> String {
     let frame = Frame::new(outcome);
     frame.phases(&mut svg, 140.0);
     frame.availability(&mut svg, &series, 182.0, 170.0);
-    frame.latency(&mut svg, &series, 408.0, 190.0);
-    frame.traffic(&mut svg, &series, 654.0, 150.0);
-    frame.time(&mut svg, 804.0);
-    let bottom = frame.key(&mut svg, 848.0);
+    // The streams' panel moves the others down.
+    let mut down = 0.0;
+    if let Some(streams) = StreamSeries::of(outcome) {
+        frame.streams(&mut svg, &streams, 408.0, 120.0);
+        down = 176.0;
+    }
+    frame.latency(&mut svg, &series, 408.0 + down, 190.0);
+    frame.traffic(&mut svg, &series, 654.0 + down, 150.0);
+    frame.time(&mut svg, 804.0 + down);
+    let bottom = frame.key(&mut svg, 848.0 + down);
     svg.finish(WIDTH, bottom + 16.0)
 }
 

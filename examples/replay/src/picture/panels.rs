@@ -3,7 +3,7 @@
 use super::{
     super::{course::Stretch, outcome::Outcome},
     EVENKEEL, GRID, INK, PLACES, PLAIN, SOFT, TROUBLE, WIDTH,
-    series::Series,
+    series::{Series, StreamSeries},
     svg::{Anchor, Svg, width_of},
 };
 
@@ -97,18 +97,38 @@ impl Frame {
     }
 
     /// The same, each value held for its whole stretch.
-    fn steps(&self, series: &Series, values: &[Option<f64>], (y, height): (f64, f64)) -> Vec<Option<(f64, f64)>> {
+    fn steps(&self, bounds: &[(f64, f64)], values: &[Option<f64>], (y, height): (f64, f64)) -> Vec<Option<(f64, f64)>> {
         let at = |(&(from, to), value): (&(f64, f64), &Option<f64>)| {
             [from, to].map(|seconds| value.map(|value| (self.x(seconds), y + height * (1.0 - value.clamp(0.0, 1.0)))))
         };
-        series.bounds.iter().zip(values).flat_map(at).collect()
+        bounds.iter().zip(values).flat_map(at).collect()
     }
 
     pub(super) fn availability(&self, svg: &mut Svg, series: &Series, y: f64, height: f64) {
+        let title = "Availability: calls answered rightly within 2 s";
+        let lines = [&series.evenkeel.available, &series.baseline.available];
+        self.shares(svg, title, (y, height), &series.bounds, lines.map(Vec::as_slice));
+    }
+
+    pub(super) fn streams(&self, svg: &mut Svg, series: &StreamSeries, y: f64, height: f64) {
+        let title = "Availability: streams of 8 MiB, right to the last byte, with no wait above 2 s";
+        let lines = [series.evenkeel.as_slice(), &series.baseline];
+        self.shares(svg, title, (y, height), &series.bounds, lines);
+    }
+
+    /// evenkeel's share and the plain client's, as steps.
+    fn shares(
+        &self,
+        svg: &mut Svg,
+        title: &str,
+        (y, height): (f64, f64),
+        bounds: &[(f64, f64)],
+        [mine, theirs]: [&[Option<f64>]; 2],
+    ) {
         let room = (y + 24.0, height);
         let ticks = [0.0, 0.25, 0.5, 0.75, 1.0].map(|at| (at, format!("{:.0} %", at * 100.0)));
-        self.panel(svg, room, "Availability: calls answered rightly within 2 s", &ticks);
-        let theirs = self.steps(series, &series.baseline.available, room);
+        self.panel(svg, room, title, &ticks);
+        let theirs = self.steps(bounds, theirs, room);
         let mut outline: Vec<_> = theirs.iter().flatten().copied().collect();
         if let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) {
             // What was lost lies between the line and the top.
@@ -116,7 +136,7 @@ impl Frame {
             svg.area(&outline, PLAIN, 0.10);
         }
         svg.path(&theirs, PLAIN, 2.0, "none");
-        let mine = self.steps(series, &series.evenkeel.available, room);
+        let mine = self.steps(bounds, mine, room);
         svg.path(&mine, EVENKEEL, 3.0, "none");
     }
 

@@ -4,6 +4,7 @@ use super::super::{
     figures::percentile,
     load::Sample,
     outcome::{Outcome, Side},
+    streams::{SHARE, Streamed, Streams},
 };
 use std::time::Duration;
 
@@ -30,17 +31,56 @@ pub(super) struct Lines {
 const POINTS: f64 = 150.0;
 const CALLS: f64 = 75.0;
 
+/// The streams, which are fewer, by longer stretches.
+#[derive(Clone, Debug)]
+pub(super) struct StreamSeries {
+    pub(super) bounds: Vec<(f64, f64)>,
+    pub(super) evenkeel: Vec<Option<f64>>,
+    pub(super) baseline: Vec<Option<f64>>,
+}
+
+/// So many streams in each stretch on average at least.
+const STREAMS: f64 = 15.0;
+
+impl StreamSeries {
+    /// `None` without `--stream`.
+    pub(super) fn of(outcome: &Outcome) -> Option<Self> {
+        let both = outcome.streams.as_ref()?;
+        let bounds = stretches(outcome, STREAMS / (outcome.rate * SHARE));
+        Some(Self {
+            evenkeel: streamed(&both.evenkeel, &bounds),
+            baseline: streamed(&both.baseline, &bounds),
+            bounds,
+        })
+    }
+}
+
+fn streamed(side: &Streams, bounds: &[(f64, f64)]) -> Vec<Option<f64>> {
+    let each = bounds.iter().map(|(from, to)| {
+        let index = |at: f64| side.samples.partition_point(|s| s.at < Duration::from_secs_f64(at));
+        let some = &side.samples[index(*from)..index(*to)];
+        let available = some.iter().filter(|sample: &&Streamed| sample.available()).count();
+        (!some.is_empty()).then(|| available as f64 / some.len() as f64)
+    });
+    each.collect()
+}
+
+/// Stretches of at least so many seconds.
+fn stretches(outcome: &Outcome, least: f64) -> Vec<(f64, f64)> {
+    let total = outcome.course.total().as_secs_f64();
+    let width = (total / POINTS).max(least);
+    // A stretch begins where the trouble begins, so that the onset is as steep as it was.
+    let before = outcome.course.before.as_secs_f64();
+    let width = before / (before / width).floor().max(1.0);
+    let points = (total / width).floor().max(1.0);
+    (0..points as u32)
+        .map(|i| (f64::from(i) * width, f64::from(i + 1) * width))
+        .collect()
+}
+
 impl Series {
     pub(super) fn of(outcome: &Outcome) -> Self {
-        let total = outcome.course.total().as_secs_f64();
-        let width = (total / POINTS).max(CALLS / outcome.rate);
-        // A stretch begins where the trouble begins, so that the onset is as steep as it was.
-        let before = outcome.course.before.as_secs_f64();
-        let width = before / (before / width).floor().max(1.0);
-        let points = (total / width).floor().max(1.0);
-        let bounds: Vec<_> = (0..points as u32)
-            .map(|i| (f64::from(i) * width, f64::from(i + 1) * width))
-            .collect();
+        let bounds = stretches(outcome, CALLS / outcome.rate);
         Self {
             evenkeel: lines(&outcome.evenkeel, &bounds),
             baseline: lines(&outcome.baseline, &bounds),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | comes from the endpoint of the part before, with the same tag (sent as If-Match, and compared) | it is delivered |
 //! | fails there: refused, reset, silent, too slow, cut | another endpoint is asked for the same bytes |
+//! | is absent there | absence at one endpoint proves nothing: another endpoint is asked; if none has the same bytes, an error that says how many bytes were delivered |
 //! | comes from another endpoint, with the same write id and size; or one is a [`Backfill`](crate::backfill)'s copy of the other | it is delivered, and the download stays there |
 //! | comes from another endpoint, with a [stamp](crate::request::Stamp) that was made for another key or length | a foreign copy carried the stamp along, and it proves nothing: a further endpoint is asked |
 //! | shows another tag, or another write id | an error that says how many bytes were delivered: the object was replaced |

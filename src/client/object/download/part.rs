@@ -82,6 +82,8 @@ enum Got {
     Same(Object, usize),
     /// The object is another one there, or is gone.
     Other,
+    /// The endpoint of the part before says that there is no such object.
+    Absent,
     Failed(Reply<Objects>),
     /// Nothing was asked: the budget, or the time for this part, is used up.
     Withheld,
@@ -96,6 +98,8 @@ struct Attempting {
     patience: Instant,
     /// The endpoints that were asked in this round.
     tried: u64,
+    /// Whether the home said in this round that there is no such object.
+    gone: bool,
     last: Option<Reply<Objects>>,
 }
 
@@ -187,6 +191,7 @@ impl Shared {
             asked: false,
             patience: clock::now() + self.core.deadline,
             tried: 0,
+            gone: false,
             last: None,
         };
         for round in 0..rounds::MOST {
@@ -196,7 +201,7 @@ impl Shared {
             if self.core.engine.is_closed() {
                 return Err(cx.refuse(ErrorKind::Closed, "the client is closed"));
             }
-            this.tried = 0;
+            (this.tried, this.gone) = (0, false);
             let mut home = self.home();
             let mut at_home = home.endpoint.filter(|endpoint| self.is_in_use(*endpoint));
             loop {
@@ -219,6 +224,8 @@ impl Shared {
                         return Ok((object.body, Served { range, endpoint }));
                     }
                     Got::Other if at.is_some() => return Err(self.replaced(cx)),
+                    // At one endpoint alone it proves nothing: another may have the very same bytes.
+                    Got::Absent => this.gone = true,
                     Got::Other => {}
                     Got::Withheld => {
                         return Err(match this.last {
@@ -246,12 +253,14 @@ impl Shared {
                 home = self.home();
             }
             let home = self.home();
-            let hopeless = home.endpoint.is_none_or(|endpoint| home.unfit & bit(endpoint) != 0);
+            let is_unfit = |endpoint| home.unfit & bit(endpoint) != 0;
+            let hopeless = this.gone || home.endpoint.is_none_or(is_unfit);
             if clock::now() >= cx.deadline || (hopeless && self.others(cx, &home) == 0) {
                 break;
             }
         }
         Err(match this.last {
+            _ if this.gone => self.replaced(cx),
             Some(reply) => cx.fail(reply),
             None => cx.refuse(
                 ErrorKind::Unavailable,
@@ -302,6 +311,9 @@ impl Shared {
                 Some(NotFound | PreconditionFailed | RangeNotSatisfiable)
             ),
         };
+        if at.is_some() && reply.refusal() == Some(NotFound) {
+            return Got::Absent;
+        }
         if is_other {
             if let (None, Some(endpoint)) = (at, endpoint) {
                 self.note_unfit(endpoint);
