@@ -115,7 +115,8 @@ fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response,
     }
 }
 
-/// Asks all endpoints that may hold the key, at once. The first endpoint that has the key wins.
+/// Asks all endpoints that may hold the key, at once. The first endpoint that has the key wins. If the absence cannot be
+/// proven so, an endpoint that lags may have the key: the others are asked one after the other, as the budget grants.
 async fn prove<P: Protocol>(
     cx: &Arc<Context<P>>,
     request: P::Request,
@@ -148,6 +149,24 @@ async fn prove<P: Protocol>(
         if let Some(Some(reply)) = ended.await {
             return answer(cx, reply);
         }
+    }
+    let failed_at = failed.iter().fold(0, |set, (endpoint, _)| set | bit(*endpoint));
+    let mut left = cx.reach(cx.core.permitted()) & !(absent | failed_at | first.record().picked());
+    while left != 0 && cx.plan.missing(absent) != 0 && cx.may_ask_more(P::class(&request)) {
+        let aim = Aim {
+            barred: !left,
+            ..Aim::default().again()
+        };
+        let reply = cx.ask(request.clone(), aim).await;
+        if reply.refusal() != Some(ProviderErrorKind::NotFound) && has_answered(&reply) {
+            return answer(cx, reply);
+        }
+        if reply.record().attempts() == 0 {
+            cx.give_back();
+            break;
+        }
+        absent |= reply.absent_at();
+        left &= !reply.record().picked();
     }
     let absent_at = cx.names(absent);
     let missing = cx.plan.missing(absent);

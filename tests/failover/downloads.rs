@@ -318,6 +318,47 @@ async fn a_download_leaves_an_endpoint_that_the_operator_drains() {
     assert!(client.get_stream("film").await.unwrap().is_possibly_stale());
 }
 
+/// A copy that lags has no word on what there is: a further copy may have it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_lacks_the_object_does_not_hide_it_at_another_copy() {
+    for trouble in [Trouble::Refused, Trouble::Hang, Trouble::Code("InternalError")] {
+        let [home, first, second] = [(); 3].map(|()| Store::new());
+        lay(&home, film(), Some("w1")).await;
+        lay(&second, film(), Some("w1")).await;
+        let client = ObjectClient::builder()
+            .endpoint(Endpoint::new("home", home.clone()))
+            .endpoint(Endpoint::new("first", first.clone()).read_only())
+            .endpoint(Endpoint::new("second", second.clone()).read_only())
+            .replication(Replication::provider_managed())
+            .seed(7)
+            .build()
+            .unwrap();
+        home.always(trouble);
+        let began = Instant::now();
+        let got = client
+            .get("film")
+            .await
+            .unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
+        assert!(*got.body() == film() && got.is_possibly_stale());
+        let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+        assert!(rest(&mut download).await.unwrap() == film() && download.is_possibly_stale());
+        assert!(began.elapsed() < secs(6), "{trouble:?}: {:?}", began.elapsed());
+        // Where no copy has it, nobody can tell.
+        let error = client.get("another").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(error.absent_at().count(), 2, "{error}");
+        // Once the home speaks, its word is enough.
+        home.heal();
+        home.memory
+            .delete(Delete::new(Key::new("film").unwrap()))
+            .await
+            .unwrap();
+        second.forget();
+        let error = client.get("film").pin("home").await.unwrap_err();
+        assert_eq!((error.kind(), second.asked()), (ErrorKind::NotFound, 0), "{error}");
+    }
+}
+
 /// A store that gives weak tags, or none, and no write id.
 #[derive(Clone)]
 struct Vague(Store, Option<&'static str>);
