@@ -29,7 +29,7 @@ pub(crate) async fn read<P: Protocol>(
             ..Aim::only(endpoint)
         };
         let reply = cx.ask(request.clone(), aim).await;
-        if has_answered(&reply) {
+        if has_answered(&reply) || reply.record().has_beginning() {
             return decide(cx, request, reply).await;
         }
         if cx.ends_with(&reply) {
@@ -108,6 +108,7 @@ fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response,
                 endpoint: endpoint.map(|endpoint| cx.name(endpoint)),
                 possibly_stale,
                 unresolved: false,
+                served: Vec::new(),
             };
             Ok((response, answer))
         }

@@ -162,6 +162,7 @@ impl<P: Protocol> Accepted<P> {
             endpoint: self.endpoint.map(|endpoint| cx.name(endpoint)),
             possibly_stale: false,
             unresolved: self.unresolved,
+            served: Vec::new(),
         }
     }
 }

@@ -188,6 +188,43 @@ async fn a_download_goes_on_at_a_copy_whatever_the_home_meets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_explained_download_says_where_each_part_came_from() {
+    let Cinema { client, home, copy, .. } = cinema(Some("w1"), Some("w1")).await;
+    let mut download = client.get_stream("film").part_size(PART).explained().await.unwrap();
+    assert_eq!(download.explanation().unwrap().attempts().len(), 1);
+    let first = download.next().await.unwrap().unwrap();
+    home.always(Trouble::Refused);
+    rest(&mut download).await.unwrap();
+    let explanation = download.explanation().unwrap();
+    assert_eq!(explanation.attempts().len() as u64, download.attempts());
+    let by = |name: &str| {
+        let attempts = explanation.attempts().iter();
+        attempts.filter(|attempt| attempt.endpoint() == name).count()
+    };
+    assert_eq!((by("home"), by("copy")), (home.asked(), copy.asked()));
+    assert_eq!(explanation.served(), download.served());
+    assert_eq!(explanation.answered_by(), Some("home"));
+    let text = explanation.to_string();
+    let line = format!("bytes {}..{SIZE} from copy", first.len());
+    assert!(text.contains(&line), "{text}");
+    assert!(text.contains("home was unreachable") && !text.contains("film"), "{text}");
+    // The part that failed is in it, too.
+    home.heal();
+    copy.heal();
+    let mut download = client.get_stream("film").part_size(PART).concurrency(1).explained().await.unwrap();
+    download.next().await.unwrap().unwrap();
+    for store in [&home, &copy] {
+        store.always(Trouble::Code("AccessDenied"));
+    }
+    fails(&mut download).await;
+    let denied = download.explanation().unwrap();
+    assert!(denied.to_string().contains("denied access"), "{denied}");
+    // Nothing is remembered unasked.
+    home.heal();
+    assert!(client.get_stream("film").await.unwrap().explanation().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_download_goes_on_only_where_the_content_is_provably_the_same() {
     // Another write, no write id at the copy, none anywhere: equal bytes alone are no proof.
     for (at_home, at_the_copy) in [(Some("w1"), Some("w2")), (Some("w1"), None), (None, None)] {

@@ -20,14 +20,20 @@
 //! starting over would fetch everything again.
 
 mod part;
+mod resume;
+
+pub(super) use resume::get;
 
 use super::{ObjectClient, Objects, door, values::FetchedMeta};
 use crate::{
     call::{
-        Context, Core, Error, enter,
+        Attempt, Context, Core, Error, Explanation, enter,
         options::{CallOptions, call_setters, stall_setter},
     },
-    model::{ErrorKind, clock},
+    model::{
+        ErrorKind,
+        clock::{self, Instant},
+    },
     replicate,
     request::{
         OpClass,
@@ -37,7 +43,9 @@ use crate::{
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream::FuturesOrdered};
-use part::{Parts, Shared};
+use part::{Part, Parts, Shared};
+
+pub use crate::call::Served;
 use std::{
     fmt,
     future::{Future, IntoFuture},
@@ -73,6 +81,7 @@ pub struct DownloadCall {
     if_none_match: Option<ETag>,
     part_size: u64,
     concurrency: usize,
+    explained: bool,
     options: CallOptions,
 }
 
@@ -95,21 +104,13 @@ pub struct Download {
     first: Option<Bytes>,
     delivered: u64,
     served: Vec<Served>,
+    explained: Option<Explanation>,
+    began: Instant,
     possibly_stale: bool,
 }
 
-/// Which endpoint gave which bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Served {
-    /// Which bytes of the object.
-    pub range: Range<u64>,
-    /// The endpoint's name.
-    pub endpoint: Arc<str>,
-}
-
 /// One part, as a task that ends with this value.
-struct Fetching(JoinHandle<Result<(Bytes, Served), Error>>);
+struct Fetching(JoinHandle<Result<Part, Error>>);
 
 impl Drop for Fetching {
     fn drop(&mut self) {
@@ -119,7 +120,7 @@ impl Drop for Fetching {
 
 impl Future for Fetching {
     /// `None`: the task's runtime has ended.
-    type Output = Option<Result<(Bytes, Served), Error>>;
+    type Output = Option<Result<Part, Error>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
@@ -142,6 +143,7 @@ impl DownloadCall {
             if_none_match: None,
             part_size: PART,
             concurrency: AT_ONCE,
+            explained: false,
             options: CallOptions::default(),
         }
     }
@@ -191,6 +193,13 @@ impl DownloadCall {
         self
     }
 
+    /// Makes the download remember each of its requests, some 60 bytes for each: see
+    /// [`Download::explanation`].
+    pub const fn explained(mut self) -> Self {
+        self.explained = true;
+        self
+    }
+
     call_setters! {
         deadline: "How long the download may take, from now to its last byte. Default: no limit, because nobody knows how large \
                    an object is. An attempt that stalls or crawls is left all the same, and a part that no endpoint gives \
@@ -201,8 +210,9 @@ impl DownloadCall {
     stall_setter!();
 
     async fn begin(mut self) -> Result<Download, Error> {
+        let began = clock::now();
         let total = self.options.deadline;
-        let ends = total.map(|total| (clock::now() + total.min(LONGEST), total));
+        let ends = total.map(|total| (began + total.min(LONGEST), total));
         // The first bytes are a call like any other.
         let (cx, admitted) = enter(self.core.clone(), "get_stream", &self.options);
         let begun = match admitted {
@@ -220,18 +230,17 @@ impl DownloadCall {
         self.options.deadline = None;
         let key = cx.checked(self.key.clone())?;
         let home = from.as_deref().and_then(|name| self.core.engine.roster.index_of(name));
-        let shared = Arc::new(Shared::new(self.core, self.options, ends, key, meta, home));
-        shared.count(cx.explain().attempts().len());
+        let explanation = cx.explain().answered(from.clone(), possibly_stale);
+        let shared = Shared::new(self.core, self.options, ends, key, meta, home);
+        let shared = Arc::new(shared.explaining(self.explained));
+        shared.count(explanation.attempts().len());
         let got = range.start + body.len() as u64;
         if got < range.end && !shared.is_provable() {
             let message = "the store gives neither a write id nor a strong ETag, so that parts of the object cannot be told from \
                            parts of another one: use get";
             return Err(cx.refuse(ErrorKind::Unsupported, message));
         }
-        let served = Served {
-            range: range.start..got,
-            endpoint: from.unwrap_or_else(|| "?".into()),
-        };
+        let served = Served::new(range.start..got, from.unwrap_or_else(|| "?".into()));
         Ok(Download {
             parts: Parts::new(got..range.end, body.len() as u64, self.part_size),
             shared,
@@ -240,6 +249,8 @@ impl DownloadCall {
             first: Some(body),
             delivered: 0,
             served: vec![served],
+            explained: self.explained.then_some(explanation),
+            began,
             possibly_stale,
         })
     }
@@ -382,12 +393,30 @@ impl Download {
         self.possibly_stale
     }
 
-    fn note(&mut self, served: Served) {
-        match self.served.last_mut() {
-            Some(last) if last.endpoint == served.endpoint && last.range.end == served.range.start => {
-                last.range.end = served.range.end;
-            }
-            _ => self.served.push(served),
+    /// Each request so far, and which endpoint gave which bytes. `None` unless the download was
+    /// [asked](DownloadCall::explained) to remember. A part that is not delivered yet is not in it.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// client.put("film", vec![7; 1 << 20]).await?;
+    /// let mut film = client.get_stream("film").explained().await?;
+    /// while film.try_next().await?.is_some() {}
+    /// let explanation = film.explanation().unwrap();
+    /// assert_eq!(explanation.attempts().len(), 3); // 256, 512 and 256 KiB
+    /// assert_eq!((explanation.served()[0].range.clone(), &*explanation.served()[0].endpoint), (0..1 << 20, "here"));
+    /// # Ok(()) }
+    /// ```
+    pub fn explanation(&self) -> Option<Explanation> {
+        Some(self.explained.clone()?.of_a_body(self.served.clone()))
+    }
+
+    fn note(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
+        if let Some(explanation) = &mut self.explained {
+            explanation.goes_on(attempts, clock::now().saturating_duration_since(self.began));
         }
     }
 }
@@ -410,12 +439,18 @@ impl Stream for Download {
         let ended = ready!(this.waiting.poll_next_unpin(cx));
         match ended.map(|ended| ended.unwrap_or_else(|| Err(this.shared.orphaned()))) {
             None => Poll::Ready(None),
-            Some(Ok((bytes, served))) => {
-                this.note(served);
+            Some(Ok(Part {
+                bytes,
+                served,
+                attempts,
+            })) => {
+                served.add_to(&mut this.served);
+                this.note(attempts);
                 this.delivered += bytes.len() as u64;
                 Poll::Ready(Some(Ok(bytes)))
             }
             Some(Err(error)) => {
+                this.note(error.explanation().attempts().iter().cloned());
                 this.waiting.clear();
                 this.parts = Parts::none();
                 Poll::Ready(Some(Err(error.with_delivered(this.delivered))))
