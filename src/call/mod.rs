@@ -69,7 +69,8 @@ pub(crate) type EndpointService<P> = Either<<P as Protocol>::Service, StoreStack
 
 /// The service that calls are sent to: the stack itself, or the stack with a user's layers around it and the deadline
 /// around these.
-pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, station::Served<Deadline<Behind<StoreStack<P>>>>>;
+pub(crate) type Door<P> =
+    Either<Stack<EndpointService<P>, ObjectVerdicts>, station::Served<Deadline<Behind<StoreStack<P>>>>>;
 
 /// The protocol between a client and its endpoints. Sealed: objects and keys.
 pub trait Protocol: Sized + Send + Sync + 'static {

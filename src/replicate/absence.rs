@@ -46,6 +46,20 @@ pub(crate) async fn read<P: Protocol>(
     decide(cx, request, reply).await
 }
 
+/// A further read of one key, at any endpoint but these.
+pub(crate) async fn read_elsewhere<P: Protocol>(
+    cx: &Arc<Context<P>>,
+    request: P::Request,
+    barred: u64,
+) -> Result<(P::Response, Answer), Error> {
+    let aim = Aim {
+        barred,
+        ..Aim::default().again()
+    };
+    let reply = cx.ask(request.clone(), aim).await;
+    decide(cx, request, reply).await
+}
+
 /// The endpoint that gave the tag, if this call may ask it.
 fn bound<P: Protocol>(cx: &Context<P>, given_by: &str) -> Result<usize, Error> {
     let index = cx.core.engine.roster.index_of(given_by);

@@ -10,7 +10,7 @@ mod fit;
 mod upload;
 mod write_once;
 
-pub(crate) use absence::read;
+pub(crate) use absence::{read, read_elsewhere};
 pub(crate) use authority::{authority, of_the_home};
 pub(crate) use upload::{Completed, Incomplete, aim_of_upload, complete, recognise};
 

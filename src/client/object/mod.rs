@@ -127,6 +127,11 @@ impl ObjectClient {
     /// (10 s by default) ends it, and a request beyond the first draws on the retry budget, as does each part that is
     /// asked for again. [`DownloadResumed`](crate::telemetry::Event::DownloadResumed) tells of a change of the endpoint.
     ///
+    /// A whole object is compared with the checksum that its put left in its [stamp](crate::request::Stamp::crc). If the
+    /// bytes are others, [`WrongChecksum`](crate::telemetry::Event::WrongChecksum) tells of it, and other endpoints are
+    /// asked; if nobody has the right bytes, the error is [`Unavailable`](crate::ErrorKind::Unavailable). A part is not
+    /// compared.
+    ///
     /// `S3`, `AzureBlob`, `Gcs` and `GenericStore` keep the beginning of a body; with an adapter of your own a get
     /// starts over. For objects that take longer than a call may, or that should not lie in memory, use
     /// [`get_stream`](Self::get_stream).

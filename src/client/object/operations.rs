@@ -211,7 +211,7 @@ impl Operation for PutObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(Stored, Answer), Error> {
-        let checks = self.write.checked(cx, self.key, Some(self.body.len()))?;
+        let checks = self.write.checked(cx, self.key, None, Some(&self.body))?;
         let write_id = checks.id.clone();
         let written = checks.put(self.body, self.fenced);
         let accepted = replicate::write(cx, written).await?;

@@ -19,6 +19,7 @@
 //! A request beyond the first of a part draws on the retry budget. A download waits for the budget, because
 //! starting over would fetch everything again.
 
+mod intact;
 mod part;
 mod resume;
 
@@ -43,6 +44,7 @@ use crate::{
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream::FuturesOrdered};
+use intact::Sum;
 use part::{Part, Parts, Shared};
 
 pub use crate::call::Served;
@@ -93,6 +95,11 @@ pub struct DownloadCall {
 /// The stream ends after the last byte, or after an error. An error's [`delivered`](Error::delivered) says how many
 /// bytes came before it. A download that ended well has delivered every byte of the range.
 ///
+/// The bytes of a whole object are compared with the checksum that the [stamp](crate::request::Stamp::crc) of its
+/// write has, if it has one. If they differ, the download fails before its last part, and
+/// [`WrongChecksum`](crate::telemetry::Event::WrongChecksum) tells of it. An object of one part is then asked for at
+/// another endpoint.
+///
 /// Back-pressure: at most [`concurrency`](DownloadCall::concurrency) parts are held or under way. Nothing more is
 /// fetched while nobody reads. Parts are fetched by tasks of the tokio runtime in which the stream is polled. Cancel
 /// safety: dropping the download ends its requests at once.
@@ -105,6 +112,7 @@ pub struct Download {
     delivered: u64,
     served: Vec<Served>,
     explained: Option<Explanation>,
+    sum: Option<Sum>,
     began: Instant,
     possibly_stale: bool,
 }
@@ -232,7 +240,10 @@ impl DownloadCall {
         let home = from.as_deref().and_then(|name| self.core.engine.roster.index_of(name));
         let explanation = cx.explain().answered(from.clone(), possibly_stale);
         let shared = Shared::new(self.core, self.options, ends, key, meta, home);
-        let shared = Arc::new(shared.explaining(self.explained));
+        // A single part was compared already.
+        let is_whole = range == (0..shared.meta().size) && (body.len() as u64) < range.end;
+        let sum = is_whole.then(|| Sum::of(shared.meta(), &body)).flatten();
+        let shared = Arc::new(shared.explaining(self.explained).summing(sum.is_some()));
         shared.count(explanation.attempts().len());
         let got = range.start + body.len() as u64;
         if got < range.end && !shared.is_provable() {
@@ -250,6 +261,7 @@ impl DownloadCall {
             delivered: 0,
             served: vec![served],
             explained: self.explained.then_some(explanation),
+            sum,
             began,
             possibly_stale,
         })
@@ -275,7 +287,12 @@ impl DownloadCall {
                 if_none_match: self.if_none_match.clone(),
                 ..Get::new(key.clone())
             };
-            replicate::read(cx, ObjectRequest::Get(get))
+            async move {
+                match replicate::read(cx, ObjectRequest::Get(get.clone())).await? {
+                    (ObjectResponse::Get(object), answer) => intact::or_elsewhere(cx, &get, (object, answer)).await,
+                    _ => Err(cx.nonsense()),
+                }
+            }
         };
         let head = || async {
             let head = Head {
@@ -306,8 +323,7 @@ impl DownloadCall {
                 }
             };
             let (object, answer) = match ask(asked).await {
-                Ok((ObjectResponse::Get(object), answer)) => (object, answer),
-                Ok(_) => return Err(cx.nonsense()),
+                Ok(first) => first,
                 Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable && size.is_some() => continue,
                 // An empty object has no first bytes.
                 Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable && self.range.is_none() => {
@@ -414,6 +430,12 @@ impl Download {
         Some(self.explained.clone()?.of_a_body(self.served.clone()))
     }
 
+    fn ends_with(&mut self, error: Error) -> Error {
+        self.waiting.clear();
+        self.parts = Parts::none();
+        error.with_delivered(self.delivered)
+    }
+
     fn note(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
         if let Some(explanation) = &mut self.explained {
             explanation.goes_on(attempts, clock::now().saturating_duration_since(self.began));
@@ -443,17 +465,26 @@ impl Stream for Download {
                 bytes,
                 served,
                 attempts,
+                crc,
             })) => {
-                served.add_to(&mut this.served);
                 this.note(attempts);
+                if let Some((sum, (crc, fetched))) = this.sum.as_mut().zip(crc) {
+                    sum.add(crc, bytes.len());
+                    let is_last = this.delivered + bytes.len() as u64 == this.shared.meta().size;
+                    if is_last && !sum.is_right() {
+                        // Another endpoint may have given the wrong bytes; it is the last one that is named.
+                        intact::report(&fetched, fetched.core.engine.roster.index_of(&served.endpoint));
+                        let error = intact::wrong(&fetched, &served.endpoint);
+                        return Poll::Ready(Some(Err(this.ends_with(error))));
+                    }
+                }
+                served.add_to(&mut this.served);
                 this.delivered += bytes.len() as u64;
                 Poll::Ready(Some(Ok(bytes)))
             }
             Some(Err(error)) => {
                 this.note(error.explanation().attempts().iter().cloned());
-                this.waiting.clear();
-                this.parts = Parts::none();
-                Poll::Ready(Some(Err(error.with_delivered(this.delivered))))
+                Poll::Ready(Some(Err(this.ends_with(error))))
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     model::{
         ErrorKind, Human,
         clock::{self, Instant},
+        crc,
     },
     provider::ProviderErrorKind,
     request::{
@@ -66,6 +67,7 @@ pub(super) struct Shared {
     home: Mutex<Home>,
     attempts: AtomicU64,
     explains: bool,
+    sums: bool,
 }
 
 /// The endpoint that serves the download.
@@ -94,6 +96,8 @@ pub(super) struct Part {
     pub(super) served: Served,
     /// What it took, if the download is explained.
     pub(super) attempts: Vec<Attempt>,
+    /// Its checksum, and the call that fetched it, if the checksum of the whole is known.
+    pub(super) crc: Option<(u64, Arc<Context<Objects>>)>,
 }
 
 /// How a part is asked for.
@@ -140,7 +144,14 @@ impl Shared {
             home: Mutex::new(home),
             attempts: AtomicU64::new(0),
             explains: false,
+            sums: false,
         }
+    }
+
+    /// Whether each part has its checksum.
+    pub(super) const fn summing(mut self, sums: bool) -> Self {
+        self.sums = sums;
+        self
     }
 
     /// Whether each part says what it took.
@@ -198,10 +209,13 @@ impl Shared {
             true => cx.explain().into_attempts(),
             false => Vec::new(),
         };
+        // Here, as parts are fetched side by side.
+        let crc = self.sums.then(|| (crc::of(&bytes), cx));
         Ok(Part {
             bytes,
             served,
             attempts,
+            crc,
         })
     }
 

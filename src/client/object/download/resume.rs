@@ -1,7 +1,7 @@
 //! A whole object in one answer, whose body may break off.
 
 use super::{
-    AT_ONCE, FIRST, PART,
+    AT_ONCE, FIRST, PART, intact,
     part::{Parts, Shared, Terms},
 };
 use crate::{
@@ -23,9 +23,15 @@ use std::sync::Arc;
 /// before the further ones are 350 ms at most, as somebody waits for this call.
 const ROUNDS: u32 = 4;
 
+/// Fetches an object, and compares a whole one with the checksum of its write.
+pub(in crate::client::object) async fn get(cx: &Arc<Context<Objects>>, get: Get) -> Result<(Object, Answer), Error> {
+    let got = fetch(cx, get.clone()).await?;
+    intact::or_elsewhere(cx, &get, got).await
+}
+
 /// Fetches an object with one request. If a large body breaks off, fetches the rest in parts, where the content is
 /// provably the same; if nobody has the same, fetches the whole once more.
-pub(in crate::client::object) async fn get(cx: &Arc<Context<Objects>>, get: Get) -> Result<(Object, Answer), Error> {
+async fn fetch(cx: &Arc<Context<Objects>>, get: Get) -> Result<(Object, Answer), Error> {
     let broke_off = match ask(cx, get.clone()).await {
         Ok(got) => return Ok(got),
         Err(error) => error,
