@@ -16,6 +16,7 @@ use crate::{
     verdict::{Outcome, Verdict},
 };
 use std::{
+    any::Any,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -122,10 +123,7 @@ impl<P: Protocol> Reply<P> {
 
     /// How the last attempt that was judged ended.
     pub(crate) fn last_outcome(&self) -> Option<Outcome> {
-        self.record().legs().into_iter().rev().find_map(|leg| match leg.ended {
-            Some(Ended::Judged(outcome)) => Some(outcome),
-            Some(Ended::Abandoned(_)) | None => None,
-        })
+        self.record().last_outcome()
     }
 
     /// The endpoint that gave this answer.
@@ -278,6 +276,7 @@ impl<P: Protocol> Context<P> {
             .starting_as(aim.kind)
             .giving_back_lost(aim.gives_back_lost)
             .having_spent(aim.spent)
+            .keeping_beginnings(first && P::goes_on(&request))
             .proving_absences(self.pin.is_none())
             .carrying(P::bytes(&request))
             .allowing(time_on_the_wire::<P>(&request))
@@ -296,6 +295,17 @@ impl<P: Protocol> Context<P> {
             Err(other) => other,
         });
         Reply { result, call }
+    }
+
+    /// The beginning of the body that broke off in this call's first pass, and the endpoint that gave it. `None` also
+    /// where nothing may be tried again.
+    pub(crate) fn broken_off<B: Any>(&self) -> Option<(usize, B)> {
+        let record = self.passes().first()?.clone();
+        let record = record.record();
+        let is_last =
+            self.core.retry.max_attempts <= 1 || record.last_outcome().is_some_and(|outcome| self.is_final(outcome));
+        let (endpoint, beginning) = record.take_beginning().filter(|_| !is_last)?;
+        Some((endpoint, *beginning.downcast().ok()?))
     }
 
     /// Adds the passes of a call that several calls made together.
@@ -387,7 +397,7 @@ impl<P: Protocol> Context<P> {
     }
 
     pub(crate) fn explain_answer(&self, answer: Answer) -> Explanation {
-        let explanation = self.explain().unresolved(answer.unresolved);
+        let explanation = self.explain().unresolved(answer.unresolved).of_a_body(answer.served);
         explanation.answered(answer.endpoint, answer.possibly_stale)
     }
 

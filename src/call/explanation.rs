@@ -4,7 +4,7 @@ use crate::{
     request::{CallRecord, Ended, LegKind, LegRecord},
     verdict::{Detail, Outcome, Sent, Verdict, table},
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
 /// What a call did and why: which endpoints the call considered, what each attempt met, and which endpoint answered.
 ///
@@ -14,6 +14,7 @@ pub struct Explanation {
     operation: &'static str,
     considered: Vec<Considered>,
     attempts: Vec<Attempt>,
+    served: Vec<Served>,
     elapsed: Duration,
     answered_by: Option<Arc<str>>,
     possibly_stale: bool,
@@ -27,6 +28,32 @@ pub struct Explanation {
 pub struct Considered {
     endpoint: Arc<str>,
     not_used: Option<String>,
+}
+
+/// Which endpoint gave which bytes of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Served {
+    /// Which bytes of the object.
+    pub range: Range<u64>,
+    /// The endpoint's name.
+    pub endpoint: Arc<str>,
+}
+
+impl Served {
+    pub(crate) const fn new(range: Range<u64>, endpoint: Arc<str>) -> Self {
+        Self { range, endpoint }
+    }
+
+    /// Adds the next bytes: to the last ones, if the same endpoint gave them.
+    pub(crate) fn add_to(self, all: &mut Vec<Self>) {
+        match all.last_mut() {
+            Some(last) if last.endpoint == self.endpoint && last.range.end == self.range.start => {
+                last.range.end = self.range.end;
+            }
+            _ => all.push(self),
+        }
+    }
 }
 
 /// One attempt at one endpoint.
@@ -58,6 +85,7 @@ impl Explanation {
             operation,
             considered,
             attempts: legs.into_iter().map(|(_, leg)| Attempt::new(leg, roster)).collect(),
+            served: Vec::new(),
             elapsed: clock::now().saturating_duration_since(started),
             answered_by: None,
             possibly_stale: false,
@@ -82,6 +110,23 @@ impl Explanation {
         self.noun
     }
 
+    /// The body came from these.
+    #[must_use]
+    pub(crate) fn of_a_body(mut self, served: Vec<Served>) -> Self {
+        self.served = served;
+        self
+    }
+
+    /// A further part of a stream took these attempts.
+    pub(crate) fn goes_on(&mut self, attempts: impl IntoIterator<Item = Attempt>, elapsed: Duration) {
+        self.attempts.extend(attempts);
+        self.elapsed = elapsed;
+    }
+
+    pub(crate) fn into_attempts(self) -> Vec<Attempt> {
+        self.attempts
+    }
+
     #[must_use]
     pub(crate) fn answered(mut self, by: Option<Arc<str>>, possibly_stale: bool) -> Self {
         self.answered_by = by;
@@ -104,7 +149,14 @@ impl Explanation {
         &self.attempts
     }
 
-    /// How long the call took.
+    /// Which endpoint gave which bytes of the body, in order: of a [stream](crate::client::object::Download::explanation),
+    /// and of a [get](crate::ObjectClient::get) whose body broke off. Empty: the body came in one answer, or there is
+    /// none.
+    pub fn served(&self) -> &[Served] {
+        &self.served
+    }
+
+    /// How long the call took. Of a stream, to its latest part.
     pub const fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -296,6 +348,9 @@ impl fmt::Display for Explanation {
             if let Some(id) = attempt.request_id() {
                 write!(f, ", request id {id}")?;
             }
+        }
+        for Served { range, endpoint } in &self.served {
+            write!(f, "\n  bytes {}..{} from {endpoint}", range.start, range.end)?;
         }
         for considered in &self.considered {
             if let Some(reason) = &considered.not_used {

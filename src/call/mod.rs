@@ -33,7 +33,7 @@ pub(crate) use engine::{Engine, Turned};
 pub use erased::ErasedService;
 pub(crate) use error::{Cause, Refusal};
 pub use error::{Error, NotAsked};
-pub use explanation::{Attempt, Considered, Explanation};
+pub use explanation::{Attempt, Considered, Explanation, Served};
 pub(crate) use fences::{Fences, Pen, Seen};
 pub(crate) use gather::gather;
 pub use listing::{Collected, Pages, PagesCall};
@@ -54,7 +54,7 @@ use crate::{
     stack::{
         Stack,
         deadline::Deadline,
-        station::{Behind, Served},
+        station::{self, Behind},
     },
 };
 use std::{future::Future, sync::Arc, time::Duration};
@@ -69,7 +69,8 @@ pub(crate) type EndpointService<P> = Either<<P as Protocol>::Service, StoreStack
 
 /// The service that calls are sent to: the stack itself, or the stack with a user's layers around it and the deadline
 /// around these.
-pub(crate) type Door<P> = Either<Stack<EndpointService<P>, ObjectVerdicts>, Served<Deadline<Behind<StoreStack<P>>>>>;
+pub(crate) type Door<P> =
+    Either<Stack<EndpointService<P>, ObjectVerdicts>, station::Served<Deadline<Behind<StoreStack<P>>>>>;
 
 /// The protocol between a client and its endpoints. Sealed: objects and keys.
 pub trait Protocol: Sized + Send + Sync + 'static {
@@ -108,6 +109,12 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     fn bound_to(request: &Self::Request) -> Option<&str> {
         let _ = request;
         None
+    }
+
+    /// Whether the client goes on from the beginning of this request's answer if its body breaks off.
+    fn goes_on(request: &Self::Request) -> bool {
+        let _ = request;
+        false
     }
 
     /// The answer to a write: the tag of what was stored, if the answer has one. `None`: the response answers something
@@ -177,6 +184,8 @@ pub struct Answer {
     pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) possibly_stale: bool,
     pub(crate) unresolved: bool,
+    /// Who gave the body, if it did not come in one answer.
+    pub(crate) served: Vec<Served>,
 }
 
 impl Answer {

@@ -3,6 +3,7 @@
 
 pub(crate) mod bounds;
 pub(crate) mod clock;
+pub(crate) mod crc;
 pub(crate) mod evidence;
 pub mod request;
 pub mod verdict;

@@ -38,7 +38,6 @@ mod azure;
 pub mod azure_blob;
 #[cfg(feature = "bigtable")]
 pub mod bigtable;
-#[cfg(any(feature = "s3", feature = "azure_blob", feature = "gcs", feature = "object_store"))]
 mod body;
 mod bridge;
 mod capabilities;
@@ -109,6 +108,9 @@ pub use azure::AzureVerdicts;
 pub use azure_blob::AzureBlob;
 #[cfg(feature = "bigtable")]
 pub use bigtable::{Bigtable, GrpcVerdicts};
+#[cfg(test)]
+pub(crate) use body::Arriving;
+pub(crate) use body::Beginning;
 pub use bridge::{Answering, AnyKvProvider, AnyObjectProvider, KvService, ObjectService};
 #[cfg(feature = "cosmos")]
 pub use cosmos::{Cosmos, CosmosVerdicts};

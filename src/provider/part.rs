@@ -40,6 +40,15 @@ pub(super) fn located(
     })
 }
 
+/// Whether an answer to a request for the whole object is that, by its head.
+pub(super) fn is_whole(content_range: Option<&str>, announced: Option<u64>) -> bool {
+    match (content_range, announced) {
+        (None, Some(_)) => true,
+        (Some(header), Some(announced)) => parse(header) == Some((0..announced, announced)),
+        (_, None) => false,
+    }
+}
+
 /// `bytes 0-4/10`. An unknown size (`*`) is refused: without it a suffix cannot be checked.
 fn parse(header: &str) -> Option<(Range<u64>, u64)> {
     let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
@@ -52,6 +61,21 @@ fn parse(header: &str) -> Option<(Range<u64>, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_whole_by_its_head() {
+        for (header, announced, whole) in [
+            (None, Some(5), true),
+            (None, None, false),
+            (Some("bytes 0-4/5"), Some(5), true),
+            (Some("bytes 0-4/9"), Some(5), false),
+            (Some("bytes 2-6/7"), Some(5), false),
+            (Some(UNSAID), Some(5), false),
+            (Some(UNFRAMED), Some(5), false),
+        ] {
+            assert_eq!(is_whole(header, announced), whole, "{header:?} {announced:?}");
+        }
+    }
 
     #[test]
     fn a_part_must_match_the_requested_range() {

@@ -29,7 +29,7 @@ pub(crate) async fn read<P: Protocol>(
             ..Aim::only(endpoint)
         };
         let reply = cx.ask(request.clone(), aim).await;
-        if has_answered(&reply) {
+        if has_answered(&reply) || reply.record().has_beginning() {
             return decide(cx, request, reply).await;
         }
         if cx.ends_with(&reply) {
@@ -43,6 +43,20 @@ pub(crate) async fn read<P: Protocol>(
         return decide(cx, request, reply).await;
     }
     let reply = cx.ask(request.clone(), Aim::default()).await;
+    decide(cx, request, reply).await
+}
+
+/// A further read of one key, at any endpoint but these.
+pub(crate) async fn read_elsewhere<P: Protocol>(
+    cx: &Arc<Context<P>>,
+    request: P::Request,
+    barred: u64,
+) -> Result<(P::Response, Answer), Error> {
+    let aim = Aim {
+        barred,
+        ..Aim::default().again()
+    };
+    let reply = cx.ask(request.clone(), aim).await;
     decide(cx, request, reply).await
 }
 
@@ -108,6 +122,7 @@ fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response,
                 endpoint: endpoint.map(|endpoint| cx.name(endpoint)),
                 possibly_stale,
                 unresolved: false,
+                served: Vec::new(),
             };
             Ok((response, answer))
         }
@@ -115,7 +130,8 @@ fn answer<P: Protocol>(cx: &Context<P>, reply: Reply<P>) -> Result<(P::Response,
     }
 }
 
-/// Asks all endpoints that may hold the key, at once. The first endpoint that has the key wins.
+/// Asks all endpoints that may hold the key, at once. The first endpoint that has the key wins. If the absence cannot be
+/// proven so, an endpoint that lags may have the key: the others are asked one after the other, as the budget grants.
 async fn prove<P: Protocol>(
     cx: &Arc<Context<P>>,
     request: P::Request,
@@ -148,6 +164,24 @@ async fn prove<P: Protocol>(
         if let Some(Some(reply)) = ended.await {
             return answer(cx, reply);
         }
+    }
+    let failed_at = failed.iter().fold(0, |set, (endpoint, _)| set | bit(*endpoint));
+    let mut left = cx.reach(cx.core.permitted()) & !(absent | failed_at | first.record().picked());
+    while left != 0 && cx.plan.missing(absent) != 0 && cx.may_ask_more(P::class(&request)) {
+        let aim = Aim {
+            barred: !left,
+            ..Aim::default().again()
+        };
+        let reply = cx.ask(request.clone(), aim).await;
+        if reply.refusal() != Some(ProviderErrorKind::NotFound) && has_answered(&reply) {
+            return answer(cx, reply);
+        }
+        if reply.record().attempts() == 0 {
+            cx.give_back();
+            break;
+        }
+        absent |= reply.absent_at();
+        left &= !reply.record().picked();
     }
     let absent_at = cx.names(absent);
     let missing = cx.plan.missing(absent);

@@ -10,7 +10,7 @@ mod fit;
 mod upload;
 mod write_once;
 
-pub(crate) use absence::read;
+pub(crate) use absence::{read, read_elsewhere};
 pub(crate) use authority::{authority, of_the_home};
 pub(crate) use upload::{Completed, Incomplete, aim_of_upload, complete, recognise};
 
@@ -162,6 +162,7 @@ impl<P: Protocol> Accepted<P> {
             endpoint: self.endpoint.map(|endpoint| cx.name(endpoint)),
             possibly_stale: false,
             unresolved: self.unresolved,
+            served: Vec::new(),
         }
     }
 }

@@ -91,6 +91,12 @@ pub enum Event {
         /// Where the part begins that moved first. `Download::served` has the exact bytes of each endpoint.
         at: u64,
     },
+    /// An endpoint gave an object whose bytes do not have the checksum of their write. If nothing was delivered yet,
+    /// another endpoint is asked.
+    WrongChecksum {
+        /// The endpoint's name. Of a stream, the endpoint that gave the last bytes.
+        endpoint: Arc<str>,
+    },
     /// An upload that lost its endpoint is made again, from its first byte.
     UploadRestarted {
         /// The name of the endpoint at which it begins again.
@@ -227,6 +233,9 @@ impl fmt::Display for Event {
             Self::DownloadResumed { endpoint, left, at } => {
                 let left = left.as_deref().unwrap_or("an unknown endpoint");
                 write!(f, "a download goes on at {endpoint} from byte {at}, in place of {left}")
+            }
+            Self::WrongChecksum { endpoint } => {
+                write!(f, "{endpoint} gave other bytes than were written, by their checksum")
             }
             Self::UploadRestarted { endpoint, left } => {
                 write!(f, "an upload begins again at {endpoint}, after {left} failed it")

@@ -33,6 +33,10 @@ pub(super) fn count(client: &Arc<str>, event: &Event) {
             counter!("evenkeel_downloads_resumed_total", "client" => client.clone(), "endpoint" => endpoint.to_string())
                 .increment(1);
         }
+        Event::WrongChecksum { endpoint } => {
+            counter!("evenkeel_wrong_checksums_total", "client" => client.clone(), "endpoint" => endpoint.to_string())
+                .increment(1);
+        }
         Event::UploadRestarted { endpoint, .. } => {
             counter!("evenkeel_uploads_restarted_total", "client" => client.clone(), "endpoint" => endpoint.to_string())
                 .increment(1);

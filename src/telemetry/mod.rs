@@ -22,6 +22,7 @@
 //! | `evenkeel_large_write_transitions_total` | counter | `endpoint`, `to`: writes of a megabyte and more |
 //! | `evenkeel_uploads_restarted_total` | counter | `endpoint`: how often an upload began again at the endpoint, after its endpoint had failed it |
 //! | `evenkeel_downloads_resumed_total` | counter | `endpoint`: how often a download went on at the endpoint, after another had served it |
+//! | `evenkeel_wrong_checksums_total` | counter | `endpoint`: how often an object's bytes did not have the checksum of their write |
 //! | `evenkeel_passed_over_total` | counter | `endpoint`: how often creates began to pass the endpoint over |
 //! | `evenkeel_unverified_writes_total` | counter | `endpoint`: conditional writes sent before the endpoint's treatment of conditions was known |
 //! | `evenkeel_credentials_transitions_total` | counter | `credentials`, `to`: `kept`, `lost`, `renewed` |

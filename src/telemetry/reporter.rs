@@ -85,6 +85,7 @@ fn trace(event: &Event) {
         Event::BreakerOpened { .. }
         | Event::LargeWritesOut { .. }
         | Event::AllBad { .. }
+        | Event::WrongChecksum { .. }
         | Event::PassedOver { .. }
         | Event::OrderGiven { .. }
         | Event::OrderRefused { .. }

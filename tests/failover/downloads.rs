@@ -188,6 +188,52 @@ async fn a_download_goes_on_at_a_copy_whatever_the_home_meets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_explained_download_says_where_each_part_came_from() {
+    let Cinema { client, home, copy, .. } = cinema(Some("w1"), Some("w1")).await;
+    let mut download = client.get_stream("film").part_size(PART).explained().await.unwrap();
+    assert_eq!(download.explanation().unwrap().attempts().len(), 1);
+    let first = download.next().await.unwrap().unwrap();
+    home.always(Trouble::Refused);
+    rest(&mut download).await.unwrap();
+    let explanation = download.explanation().unwrap();
+    assert_eq!(explanation.attempts().len() as u64, download.attempts());
+    let by = |name: &str| {
+        let attempts = explanation.attempts().iter();
+        attempts.filter(|attempt| attempt.endpoint() == name).count()
+    };
+    assert_eq!((by("home"), by("copy")), (home.asked(), copy.asked()));
+    assert_eq!(explanation.served(), download.served());
+    assert_eq!(explanation.answered_by(), Some("home"));
+    let text = explanation.to_string();
+    let line = format!("bytes {}..{SIZE} from copy", first.len());
+    assert!(text.contains(&line), "{text}");
+    assert!(
+        text.contains("home was unreachable") && !text.contains("film"),
+        "{text}"
+    );
+    // The part that failed is in it, too.
+    home.heal();
+    copy.heal();
+    let mut download = client
+        .get_stream("film")
+        .part_size(PART)
+        .concurrency(1)
+        .explained()
+        .await
+        .unwrap();
+    download.next().await.unwrap().unwrap();
+    for store in [&home, &copy] {
+        store.always(Trouble::Code("AccessDenied"));
+    }
+    fails(&mut download).await;
+    let denied = download.explanation().unwrap();
+    assert!(denied.to_string().contains("denied access"), "{denied}");
+    // Nothing is remembered unasked.
+    home.heal();
+    assert!(client.get_stream("film").await.unwrap().explanation().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_download_goes_on_only_where_the_content_is_provably_the_same() {
     // Another write, no write id at the copy, none anywhere: equal bytes alone are no proof.
     for (at_home, at_the_copy) in [(Some("w1"), Some("w2")), (Some("w1"), None), (None, None)] {
@@ -203,11 +249,11 @@ async fn a_download_goes_on_only_where_the_content_is_provably_the_same() {
     }
 }
 
-/// The id under which a client stores a body of this length under this key.
+/// The id under which a client stores so much of the film under this key.
 async fn stamp(key: &str, size: usize) -> String {
     let client = ObjectClient::builder().endpoint(Endpoint::new("elsewhere", Memory::new()));
     let client = client.build().unwrap();
-    client.put(key, vec![0; size]).await.unwrap();
+    client.put(key, film().slice(..size)).await.unwrap();
     let meta = client.head(key).await.unwrap().into_meta();
     meta.write_id.unwrap().as_str().to_owned()
 }
@@ -316,6 +362,201 @@ async fn a_download_leaves_an_endpoint_that_the_operator_drains() {
     assert_eq!(home.asked(), 0);
     // A download that begins now is of the copy's version.
     assert!(client.get_stream("film").await.unwrap().is_possibly_stale());
+}
+
+/// A copy that lags has no word on what there is: a further copy may have it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_lacks_the_object_does_not_hide_it_at_another_copy() {
+    for trouble in [Trouble::Refused, Trouble::Hang, Trouble::Code("InternalError")] {
+        let [home, first, second] = [(); 3].map(|()| Store::new());
+        lay(&home, film(), Some("w1")).await;
+        lay(&second, film(), Some("w1")).await;
+        let client = ObjectClient::builder()
+            .endpoint(Endpoint::new("home", home.clone()))
+            .endpoint(Endpoint::new("first", first.clone()).read_only())
+            .endpoint(Endpoint::new("second", second.clone()).read_only())
+            .replication(Replication::provider_managed())
+            .seed(7)
+            .build()
+            .unwrap();
+        home.always(trouble);
+        let began = Instant::now();
+        let got = client
+            .get("film")
+            .await
+            .unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
+        assert!(*got.body() == film() && got.is_possibly_stale());
+        let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+        assert!(rest(&mut download).await.unwrap() == film() && download.is_possibly_stale());
+        assert!(began.elapsed() < secs(6), "{trouble:?}: {:?}", began.elapsed());
+        // Where no copy has it, nobody can tell.
+        let error = client.get("another").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(error.absent_at().count(), 2, "{error}");
+        // Once the home speaks, its word is enough.
+        home.heal();
+        home.memory
+            .delete(Delete::new(Key::new("film").unwrap()))
+            .await
+            .unwrap();
+        second.forget();
+        let error = client.get("film").pin("home").await.unwrap_err();
+        assert_eq!((error.kind(), second.asked()), (ErrorKind::NotFound, 0), "{error}");
+    }
+}
+
+/// The film with one byte changed, under the id of the right one.
+fn damaged() -> Bytes {
+    let mut film = film().to_vec();
+    film[SIZE - 5] ^= 1;
+    film.into()
+}
+
+struct Museum {
+    client: ObjectClient,
+    home: Store,
+    copy: Store,
+    wrong: Arc<Mutex<Vec<Arc<str>>>>,
+}
+
+/// A home and a copy with these films, each under this id.
+async fn museum(id: &str, at_home: Bytes, at_the_copy: Bytes) -> Museum {
+    let (home, copy) = (Store::new(), Store::new());
+    lay(&home, at_home, Some(id)).await;
+    lay(&copy, at_the_copy, Some(id)).await;
+    let wrong = Arc::new(Mutex::new(Vec::new()));
+    let heard = wrong.clone();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .endpoint(Endpoint::new("copy", copy.clone()).read_only())
+        .replication(Replication::provider_managed())
+        .on_event(move |event| {
+            if let Event::WrongChecksum { endpoint } = event {
+                heard.lock().unwrap().push(endpoint.clone());
+            }
+        })
+        .seed(7)
+        .build()
+        .unwrap();
+    Museum {
+        client,
+        home,
+        copy,
+        wrong,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_takes_a_body_that_is_not_what_was_written_from_elsewhere() {
+    let id = stamp("film", SIZE).await;
+    let Museum {
+        client,
+        home,
+        copy,
+        wrong,
+    } = museum(&id, damaged(), film()).await;
+    let got = client.get("film").await.unwrap();
+    assert!(*got.body() == film());
+    assert_eq!((got.endpoint(), home.asked(), copy.asked()), ("copy", 1, 1));
+    assert_eq!(wrong.lock().unwrap().as_slice(), [Arc::<str>::from("home")]);
+    // Nobody else may be asked, or has it right.
+    let tag = client.head("film").await.unwrap().etag().unwrap().clone();
+    for call in [client.get("film").pin("home"), client.get("film").if_match(tag)] {
+        let error = call.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(
+            error.to_string().contains("home gave do not have the checksum"),
+            "{error}"
+        );
+    }
+    lay(&copy, damaged(), Some(&id)).await;
+    home.forget();
+    copy.forget();
+    let error = client.get("film").await.unwrap_err();
+    assert!(error.to_string().contains("checksum"), "{error}");
+    assert_eq!((home.asked(), copy.asked()), (1, 1));
+    // The copy cannot be asked.
+    copy.always(Trouble::Refused);
+    let error = client.get("film").await.unwrap_err();
+    assert!(error.to_string().contains("checksum"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_object_that_is_not_what_was_written_comes_from_elsewhere_as_a_stream_too() {
+    let Museum { client, home, copy, .. } = museum("w1", film(), film()).await;
+    client.put("small", "right").await.unwrap();
+    let id = client.head("small").await.unwrap().into_meta().write_id;
+    for (store, body) in [(&home, "wrong"), (&copy, "right")] {
+        let mut put = Put::new(Key::new("small").unwrap(), body);
+        (put.mode, put.write_id) = (PutMode::Overwrite, id.clone());
+        store.memory.put(put).await.unwrap();
+    }
+    let mut small = client.get_stream("small").await.unwrap();
+    assert_eq!(rest(&mut small).await.unwrap(), b"right");
+    assert_eq!(ranges(small.served()), [("copy", 0..5)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_is_not_what_was_written_fails_before_its_last_part() {
+    let id = stamp("film", SIZE).await;
+    for (at_home, is_right) in [(damaged(), false), (film(), true)] {
+        let Museum { client, wrong, .. } = museum(&id, at_home, film()).await;
+        for concurrency in [1, 3] {
+            let call = client.get_stream("film").part_size(PART).concurrency(concurrency);
+            let mut download = call.await.unwrap();
+            let ended = rest(&mut download).await;
+            if is_right {
+                assert!(ended.unwrap() == film());
+                assert!(wrong.lock().unwrap().is_empty());
+                continue;
+            }
+            let error = ended.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+            assert!(error.to_string().contains("checksum"), "{error}");
+            assert_eq!(error.explanation().attempts().len(), 1, "{error}");
+            let delivered = error.delivered().unwrap();
+            assert!(
+                delivered < SIZE as u64 && delivered + PART >= SIZE as u64,
+                "{delivered}"
+            );
+            assert_eq!(
+                (download.delivered(), download.next().await.is_none()),
+                (delivered, true)
+            );
+            assert!(!wrong.lock().unwrap().is_empty());
+        }
+    }
+}
+
+/// Two endpoints give it, and it is right as a whole.
+#[tokio::test(start_paused = true)]
+async fn a_download_from_two_endpoints_has_one_checksum() {
+    let id = stamp("film", SIZE).await;
+    let Museum { client, home, .. } = museum(&id, film(), film()).await;
+    let mut download = client.get_stream("film").part_size(PART).await.unwrap();
+    let first = download.next().await.unwrap().unwrap();
+    home.always(Trouble::Refused);
+    let rest = rest(&mut download).await.unwrap();
+    assert!([&first[..], &rest].concat() == film());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checksum_is_that_of_a_whole_object_and_of_the_key_that_it_was_made_for() {
+    let id = stamp("film", SIZE).await;
+    let Museum { client, .. } = museum(&id, damaged(), damaged()).await;
+    let part = client.get("film").range(SIZE as u64 - 10..).await.unwrap();
+    assert!(*part.body() == damaged()[SIZE - 10..]);
+    let mut most = client.get_stream("film").range(1..).part_size(PART).await.unwrap();
+    assert!(rest(&mut most).await.unwrap() == damaged()[1..]);
+    // A foreign copy carried the stamp of another key along; and an upload in parts left no checksum.
+    let other = stamp("another film", SIZE).await;
+    let Museum { client, .. } = museum(&other, damaged(), damaged()).await;
+    assert!(*client.get("film").await.unwrap().body() == damaged());
+    let mut upload = client.upload("parts").await.unwrap();
+    upload.part(film()).await.unwrap();
+    upload.complete().await.unwrap();
+    let id = client.head("parts").await.unwrap().into_meta().write_id.unwrap();
+    assert_eq!(id.stamp().unwrap().crc(), None);
 }
 
 /// A store that gives weak tags, or none, and no write id.

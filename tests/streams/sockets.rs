@@ -194,3 +194,39 @@ fn a_download_survives_a_runtime_that_stands_still() {
         });
     }
 }
+
+/// One plain request for the whole; and when its body breaks off or falls silent, only the rest from elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_get_over_sockets_fetches_only_the_rest_elsewhere() {
+    const LARGE: usize = 6 << 20;
+    const CAME: usize = 5 << 20;
+    let store = s3s_server::start(&[BUCKET]).await;
+    let film = film(LARGE);
+    let put = client(&store.inner.url(), None).put(KEY, film.clone());
+    put.deadline(HANGS).attempt_limit(HANGS).await.unwrap();
+    for fault in [Fault::CutBody(CAME), Fault::StallBody(CAME, None)] {
+        let (home, copy) = (store.copy().await, store.copy().await);
+        let client = client(&home.inner.url(), Some(&copy.inner.url()));
+        let rule = Rule::on(Operation::GetObject, fault.clone());
+        home.inner.faults().add(rule);
+        let call = client.get(KEY).deadline(HANGS).explained();
+        let (got, explained) = call.await.unwrap();
+        assert!(*got.body() == film, "{fault:?}");
+        let statuses = |server: &Server| {
+            let log = server.inner.log();
+            let gets = log.iter().filter(|logged| logged.operation == Operation::GetObject);
+            gets.filter_map(|logged| logged.status).collect::<Vec<_>>()
+        };
+        let (at_home, at_copy) = (statuses(&home), statuses(&copy));
+        assert_eq!(at_home.first(), Some(&200), "{fault:?}");
+        let mut parts = at_home[1..].iter().chain(&at_copy);
+        assert!(parts.all(|status| *status == 206), "{fault:?}: {at_home:?} {at_copy:?}");
+        let served = explained.served();
+        assert!(
+            &*served[0].endpoint == "home" && &*served[1].endpoint == "copy",
+            "{served:?}"
+        );
+        // What the connection held is lost with it.
+        assert!(served[0].range.end >= 4 << 20 && served[1].range.start == served[0].range.end);
+    }
+}

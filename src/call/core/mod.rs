@@ -7,6 +7,7 @@ use super::{Dependencies, Door, Engine, Fences, Plan, Protocol, StoreStack, Warm
 use crate::{
     BoxError,
     endpoint::{Constraints, Profile, Roster},
+    model::crc,
     ops::probe::Prober,
     request::{Call, WriteId, Writer},
     stack::{self, Composed, retry},
@@ -138,7 +139,13 @@ impl<P: Protocol> Core<P> {
 
     /// The id of a write of this key and this many bytes, if they are known. The caller may have chosen it.
     pub(crate) fn write_id(&self, chosen: Option<&WriteId>, key: &str, bytes: Option<usize>) -> WriteId {
-        self.writer.write_id(chosen, key, bytes.map(|bytes| bytes as u64))
+        self.writer.write_id(chosen, key, bytes.map(|bytes| bytes as u64), None)
+    }
+
+    /// The id of a write of this key and body.
+    pub(crate) fn id_of(&self, chosen: Option<&WriteId>, key: &str, body: &[u8]) -> WriteId {
+        let size = Some(body.len() as u64);
+        self.writer.write_id(chosen, key, size, Some(crc::of(body)))
     }
 
     /// A name of 32 hex digits that nobody else has.

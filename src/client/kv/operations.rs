@@ -162,6 +162,7 @@ pub(super) fn answer_of(cx: &Context<Keys>, endpoint: Option<usize>) -> Answer {
         endpoint: endpoint.map(|endpoint| cx.name(endpoint)),
         possibly_stale: false,
         unresolved: false,
+        served: Vec::new(),
     }
 }
 

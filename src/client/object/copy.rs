@@ -230,7 +230,7 @@ impl CopyCall {
         let from: Key = cx.checked(self.from.clone())?;
         let checks = self
             .writing(known)
-            .checked(cx, self.to.clone(), usize::try_from(known.meta.size).ok())?;
+            .checked(cx, self.to.clone(), usize::try_from(known.meta.size).ok(), None)?;
         let copy = Copy {
             if_match: known.tag.clone(),
             mode: checks.mode.clone(),

@@ -118,6 +118,23 @@ impl ObjectClient {
     }
 
     /// Fetches an object, or a part of it.
+    ///
+    /// A get is one plain request, whatever the object's size, and holds the whole body. If the body of a whole object
+    /// breaks off or falls silent after 4 MiB or more, only the rest is fetched, in [ranges](Download), wherever the
+    /// content is provably the same: another endpoint first, then the same one. Less is fetched again as a whole. Where
+    /// nobody provably has the same (the object was replaced, or a copy lags), the whole object is fetched once more
+    /// from whoever has it, so that no answer is ever mixed of two versions. All of it is one call: the call's deadline
+    /// (10 s by default) ends it, and a request beyond the first draws on the retry budget, as does each part that is
+    /// asked for again. [`DownloadResumed`](crate::telemetry::Event::DownloadResumed) tells of a change of the endpoint.
+    ///
+    /// A whole object is compared with the checksum that its put left in its [stamp](crate::request::Stamp::crc). If the
+    /// bytes are others, [`WrongChecksum`](crate::telemetry::Event::WrongChecksum) tells of it, and other endpoints are
+    /// asked; if nobody has the right bytes, the error is [`Unavailable`](crate::ErrorKind::Unavailable). A part is not
+    /// compared.
+    ///
+    /// `S3`, `AzureBlob`, `Gcs` and `GenericStore` keep the beginning of a body; with an adapter of your own a get
+    /// starts over. For objects that take longer than a call may, or that should not lie in memory, use
+    /// [`get_stream`](Self::get_stream).
     pub fn get(&self, key: impl Into<String>) -> ObjectCall<GetObject> {
         self.call(GetObject::new(door::key_of(key)))
     }

@@ -1,6 +1,7 @@
 use super::{
     ObjectCall, Objects,
     door::{self, Checked},
+    download,
     values::{Fetched, FetchedMeta, Stored},
     writing::{Writing, write_setters},
 };
@@ -210,7 +211,7 @@ impl Operation for PutObject {
     const CLASS: OpClass = OpClass::Write;
 
     async fn run(self, cx: &Arc<Context<Objects>>) -> Result<(Stored, Answer), Error> {
-        let checks = self.write.checked(cx, self.key, Some(self.body.len()))?;
+        let checks = self.write.checked(cx, self.key, None, Some(&self.body))?;
         let write_id = checks.id.clone();
         let written = checks.put(self.body, self.fenced);
         let accepted = replicate::write(cx, written).await?;
@@ -244,16 +245,12 @@ impl Operation for GetObject {
             if_none_match: self.if_none_match,
             ..Get::new(key)
         };
-        match replicate::read(cx, ObjectRequest::Get(get)).await? {
-            (ObjectResponse::Get(object), answer) => Ok((
-                Fetched {
-                    object,
-                    answer: answer.clone(),
-                },
-                answer,
-            )),
-            _ => Err(cx.nonsense()),
-        }
+        let (object, answer) = download::get(cx, get).await?;
+        let fetched = Fetched {
+            object,
+            answer: answer.clone(),
+        };
+        Ok((fetched, answer))
     }
 }
 

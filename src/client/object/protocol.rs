@@ -75,6 +75,11 @@ impl Protocol for Objects {
         }
     }
 
+    /// A whole object may be large; a part is small enough to be fetched again.
+    fn goes_on(request: &ObjectRequest) -> bool {
+        matches!(request, ObjectRequest::Get(get) if get.range.is_none())
+    }
+
     fn accepted(response: ObjectResponse) -> Option<Option<ETag>> {
         match response {
             ObjectResponse::Put(answer) | ObjectResponse::CompleteUpload(answer) | ObjectResponse::Copy(answer) => {

@@ -47,11 +47,18 @@ pub(super) struct Checks {
 }
 
 impl Writing {
-    /// `length`: the body's, if known. The write's id is bound to it.
+    /// `length`: the body's, if it is known and not here. `body`: the whole, if it is here. The write's id is bound to
+    /// the length, and has the body's checksum.
     ///
     /// # Errors
     /// The write would be refused, or could not be kept as the caller said.
-    pub(super) fn checked(self, cx: &Context<Objects>, key: Checked, length: Option<usize>) -> Result<Checks, Error> {
+    pub(super) fn checked(
+        self,
+        cx: &Context<Objects>,
+        key: Checked,
+        length: Option<usize>,
+        body: Option<&[u8]>,
+    ) -> Result<Checks, Error> {
         let key = door::addressable(cx, key)?;
         if let PutMode::IfMatch(tag) = &self.mode {
             cx.checked(door::condition(tag))?;
@@ -60,7 +67,11 @@ impl Writing {
         if let Some(id) = &self.write_id {
             cx.checked(id.check())?;
         }
-        let id = cx.core.write_id(self.write_id.as_ref(), key.as_str(), length);
+        let chosen = self.write_id.as_ref();
+        let id = match body {
+            Some(body) => cx.core.id_of(chosen, key.as_str(), body),
+            None => cx.core.write_id(chosen, key.as_str(), length),
+        };
         cx.checked(door::attributes(&self.attributes, &id))?;
         let (terms, terms_at) = self.terms.settled(cx)?;
         let begin = BeginUpload {

@@ -16,6 +16,7 @@
 mod after;
 mod call;
 mod first;
+mod kept;
 pub(crate) mod key;
 pub mod kv;
 mod leg;
@@ -34,6 +35,7 @@ mod writer;
 
 pub(crate) use after::After;
 pub use call::Call;
+pub(crate) use kept::Kept;
 pub use key::{InvalidKey, Key};
 pub use leg::{Abandoned, Ended, Leg, LegKind, LegRecord};
 pub use options::Options;

@@ -1,6 +1,6 @@
 //! The movement of the bytes of one attempt while the attempt is under way.
 
-use super::After;
+use super::{After, Kept};
 use crate::model::clock::{self, Instant, nanos};
 use std::{
     fmt,
@@ -96,6 +96,11 @@ impl Progress {
     pub const fn is_heard(&self) -> bool {
         self.0.is_some()
     }
+
+    /// Where the beginning of a body that breaks off is kept. `None`: nobody would go on from it.
+    pub(crate) fn kept(&self) -> Option<&Kept> {
+        self.0.as_ref().map(|flow| &flow.kept).filter(|kept| kept.is_wanted())
+    }
 }
 
 impl fmt::Debug for Progress {
@@ -127,6 +132,7 @@ pub(crate) struct Flow {
     /// The start of the measurement of the rate: a moment, and the bytes that had moved by then.
     paced_at: AtomicU64,
     paced_bytes: AtomicU64,
+    pub(super) kept: Kept,
 }
 
 const UNSAID: u64 = u64::MAX;
@@ -178,10 +184,11 @@ impl Seen {
 }
 
 impl Flow {
-    pub(super) fn new(began: Instant, at: After) -> Self {
+    pub(super) fn new(began: Instant, at: After, keeps: bool) -> Self {
         Self {
             began,
             at,
+            kept: Kept::new(keeps),
             begun_at: AtomicU64::new(at.nanos()),
             to_send: AtomicU64::new(UNSAID),
             sent: AtomicU64::new(0),
@@ -310,7 +317,7 @@ mod tests {
     }
 
     fn told() -> (Progress, Arc<Flow>) {
-        let flow = Arc::new(Flow::new(clock::now(), After::START));
+        let flow = Arc::new(Flow::new(clock::now(), After::START, false));
         (Progress::of(flow.clone()), flow)
     }
 

@@ -44,6 +44,8 @@ pub struct CallRecord {
     proves_absences: bool,
     /// Whether no attempt follows an attempt that may have been applied.
     gives_back_lost: bool,
+    /// Whether no attempt follows an attempt whose body broke off after a beginning that is worth keeping.
+    keeps_beginnings: bool,
     /// The number of attempts before this pass.
     spent: u32,
     /// The caller's options for the attempts.
@@ -88,6 +90,7 @@ impl CallRecord {
             bytes: 0,
             proves_absences: false,
             gives_back_lost: false,
+            keeps_beginnings: false,
             spent: 0,
             told: Told::default(),
             first: First::default(),
@@ -246,6 +249,15 @@ impl CallRecord {
     #[inline]
     pub(crate) const fn gives_back_lost(&self) -> bool {
         self.gives_back_lost
+    }
+
+    /// Makes the attempts keep the beginning of a large body that breaks off, and makes retry give such an attempt back:
+    /// the maker of this record goes on from there.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn keeping_beginnings(mut self, keeps: bool) -> Self {
+        self.keeps_beginnings = keeps;
+        self
     }
 
     /// Sets how many attempts were made before this pass. They count towards the most that one call may make.

@@ -125,7 +125,8 @@ impl Stamp {
         self.bind
     }
 
-    /// The CRC-64/NVME of the body. Today it is always `None`.
+    /// The CRC-64/NVME of the body. `None`: whoever made the stamp did not have the whole body. A
+    /// [put](crate::ObjectClient::put) has it; an upload in parts, a copy and a value of a table have not.
     pub const fn crc(&self) -> Option<u64> {
         self.crc
     }

@@ -49,10 +49,11 @@ impl Writer {
     }
 
     /// The id of a write of this key and this many bytes, if they are known: the stamp is bound to both or to none. An
-    /// id that the caller chose is hashed into the stamp, unless it has a stamp already: that one is taken as it is.
-    pub(crate) fn write_id(&self, chosen: Option<&WriteId>, key: &str, size: Option<u64>) -> WriteId {
+    /// id that the caller chose is hashed into the stamp, unless it has a stamp already: that one is taken, with the
+    /// checksum of this body.
+    pub(crate) fn write_id(&self, chosen: Option<&WriteId>, key: &str, size: Option<u64>, crc: Option<u64>) -> WriteId {
         if let Some(stamp) = chosen.and_then(WriteId::stamp) {
-            return stamp.into();
+            return Stamp { crc, ..stamp }.into();
         }
         let stamp = Stamp {
             at: self.at(),
@@ -60,7 +61,7 @@ impl Writer {
             write: chosen.map_or_else(|| self.draw(), |id| stamp::hash(id.as_str())),
             over: 0,
             bind: size.map_or(0, |size| stamp::bind(key, size)),
-            crc: None,
+            crc,
             kind: StampKind::VALUE,
             hashed: chosen.is_some(),
         };
@@ -97,7 +98,7 @@ mod tests {
     }
 
     fn stamp(writer: &Writer) -> Stamp {
-        writer.write_id(None, "k", Some(1)).stamp().unwrap()
+        writer.write_id(None, "k", Some(1), None).stamp().unwrap()
     }
 
     #[test]
@@ -153,15 +154,15 @@ mod tests {
     fn an_id_of_the_callers_is_hashed_and_a_stamp_is_kept() {
         let [one, other] = [1, 2].map(|byte| Writer::new([byte; 15], move || at(byte.into())));
         let chosen = WriteId::new("order-42");
-        let [first, second] = [&one, &other].map(|writer| writer.write_id(Some(&chosen), "orders/42", Some(5)));
+        let [first, second] = [&one, &other].map(|writer| writer.write_id(Some(&chosen), "orders/42", Some(5), None));
         let stamp = first.stamp().unwrap();
         assert!(stamp.is_hashed() && stamp.fits("orders/42", 5));
         assert_ne!(first, second);
         assert!(first.names_same_write(&second));
-        let unbound = one.write_id(Some(&chosen), "orders/42", None);
+        let unbound = one.write_id(Some(&chosen), "orders/42", None, None);
         assert!(unbound.stamp().unwrap().bind == 0 && unbound.names_same_write(&second));
-        assert_eq!(other.write_id(Some(&first), "elsewhere", Some(9)), first);
+        assert_eq!(other.write_id(Some(&first), "elsewhere", Some(9), None), first);
         let copied = WriteId::new(format!("{first}.abcdefgh", first = first.as_str()));
-        assert_eq!(other.write_id(Some(&copied), "orders/42", None), first);
+        assert_eq!(other.write_id(Some(&copied), "orders/42", None, None), first);
     }
 }

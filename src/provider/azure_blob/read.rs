@@ -4,7 +4,7 @@ use crate::{
         ProviderError, ProviderErrorKind,
         attributes::{check_match, received},
         body::Arriving,
-        part::UNSAID,
+        part::{UNSAID, is_whole},
         refusal::{Asked, wrong},
     },
     request::object::{Attributes, Get, Object, ObjectMeta},
@@ -56,26 +56,7 @@ pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<O
     let id = error::request_id(&headers);
     let tag = properties.etag.ok_or_else(|| wrong(Symptom::ErrorDocument, id))?;
     check_match(get.if_match.as_ref(), Some(&etag(tag.as_ref())))?;
-    let mut arriving = Arriving::behind_its_head(&get.progress);
-    while let Some(piece) = body.next().await {
-        arriving.push(piece.map_err(|error| error::failed(Asked::Read, &error))?);
-    }
-    let body = arriving.whole();
-    let whole = match properties.content_length {
-        Some(announced) => announced == body.len() as u64,
-        // Chunks announce none.
-        None => true,
-    };
-    if !whole {
-        return Err(wrong(Symptom::ShortBody, id));
-    }
     let content_range = headers.get_optional_str(&"content-range".into());
-    // The SDK asks for an empty blob as a whole, whatever part was asked for.
-    if body.is_empty() && get.range.is_some() && content_range != Some(UNSAID) {
-        return Err(ProviderError::answer(ProviderErrorKind::RangeNotSatisfiable));
-    }
-    let (range, size, body) =
-        located(get.range.as_ref(), content_range, body).ok_or_else(|| wrong(Symptom::Nonsense, id))?;
     let (attributes, write_id) = received(Attributes {
         content_type: properties.content_type,
         cache_control: properties.cache_control,
@@ -84,12 +65,28 @@ pub(super) async fn object(get: &Get, got: BlobClientDownloadResult) -> Result<O
         content_language: properties.content_language,
         metadata: metadata::received(properties.metadata).collect(),
     });
+    // Chunks announce none.
+    let announced = properties.content_length;
     let meta = ObjectMeta {
         etag: Some(etag(tag.as_ref())),
         last_modified: properties.last_modified.map(Into::into),
         attributes,
         write_id,
-        ..ObjectMeta::new(get.key.as_str(), size)
+        ..ObjectMeta::new(get.key.as_str(), announced.unwrap_or_default())
     };
-    Ok(Object::new(meta, range, body))
+    let mut arriving = Arriving::behind_its_head(&get.progress, announced);
+    if get.range.is_none() && is_whole(content_range, announced) {
+        arriving.of_whole(|| meta.clone());
+    }
+    while let Some(piece) = body.next().await {
+        arriving.push(piece.map_err(|error| error::failed(Asked::Read, &error))?);
+    }
+    let body = arriving.whole().ok_or_else(|| wrong(Symptom::ShortBody, id))?;
+    // The SDK asks for an empty blob as a whole, whatever part was asked for.
+    if body.is_empty() && get.range.is_some() && content_range != Some(UNSAID) {
+        return Err(ProviderError::answer(ProviderErrorKind::RangeNotSatisfiable));
+    }
+    let (range, size, body) =
+        located(get.range.as_ref(), content_range, body).ok_or_else(|| wrong(Symptom::Nonsense, id))?;
+    Ok(Object::new(ObjectMeta { size, ..meta }, range, body))
 }

@@ -303,25 +303,9 @@ impl ObjectProvider for Gcs {
         let got = Box::pin(request.send()).await;
         let mut got = got.map_err(|error| failed(Asked::Read, &error))?;
         let known = got.object();
-        check_match(get.if_match.as_ref(), Some(&confirmed(known.generation)?))?;
-        let mut arriving = Arriving::behind_its_head(&get.progress);
-        while let Some(piece) = got.next().await {
-            arriving.push(piece.map_err(|error| failed(Asked::Read, &error))?);
-        }
-        let body = arriving.whole();
+        let tag = confirmed(known.generation)?;
+        check_match(get.if_match.as_ref(), Some(&tag))?;
         let size = size(known.size)?;
-        let range = match &get.range {
-            None => 0..size,
-            // "From the start" is asked for as the whole object, which an empty one has.
-            Some(range) => match range.of(size) {
-                Some(range) => range,
-                None if body.is_empty() => return Err(ProviderError::answer(ProviderErrorKind::RangeNotSatisfiable)),
-                None => return Err(wrong(Symptom::Nonsense, None)),
-            },
-        };
-        if body.len() as u64 != range.end - range.start {
-            return Err(wrong(Symptom::ShortBody, None));
-        }
         let said = Attributes {
             content_type: some(known.content_type),
             content_disposition: some(known.content_disposition),
@@ -331,12 +315,30 @@ impl ObjectProvider for Gcs {
         };
         let (attributes, write_id) = given(said, known.metadata);
         let meta = ObjectMeta {
-            etag: Some(confirmed(known.generation)?),
+            etag: Some(tag),
             attributes,
             write_id,
             ..ObjectMeta::new(get.key.as_str(), size)
         };
-        Ok(Object::new(meta, range, body))
+        let range = match &get.range {
+            None => Some(0..size),
+            Some(range) => range.of(size),
+        };
+        let announced = range.as_ref().map(|range| range.end - range.start);
+        let mut arriving = Arriving::behind_its_head(&get.progress, announced);
+        if get.range.is_none() {
+            arriving.of_whole(|| meta.clone());
+        }
+        while let Some(piece) = got.next().await {
+            arriving.push(piece.map_err(|error| failed(Asked::Read, &error))?);
+        }
+        let body = arriving.whole().ok_or_else(|| wrong(Symptom::ShortBody, None))?;
+        match range {
+            Some(range) => Ok(Object::new(meta, range, body)),
+            // "From the start" is asked for as the whole object, which an empty one has.
+            None if body.is_empty() => Err(ProviderError::answer(ProviderErrorKind::RangeNotSatisfiable)),
+            None => Err(wrong(Symptom::Nonsense, None)),
+        }
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {

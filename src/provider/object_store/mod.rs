@@ -511,7 +511,7 @@ impl ObjectProvider for GenericStore {
         get.progress.begin(0);
         let got = self.store.get_opts(&path, options).await;
         let got = got.map_err(|error| failed(Asked::Read, &error))?;
-        let mut arriving = Arriving::behind_its_head(&get.progress);
+        get.progress.answered();
         let meta = self.described(&get.key, &got)?;
         check_match(get.if_match.as_ref(), meta.etag.as_ref())?;
         // A store whose tags are versions cannot be asked for "none of this version", but told once it has answered.
@@ -529,6 +529,10 @@ impl ObjectProvider for GenericStore {
         if range != asked {
             return Err(wrong(Symptom::Nonsense, None));
         }
+        let mut arriving = Arriving::behind_its_head(&get.progress, Some(range.end - range.start));
+        if get.range.is_none() {
+            arriving.of_whole(|| meta.clone());
+        }
         if matches!(got.payload, GetResultPayload::Stream(_)) {
             let mut pieces = got.into_stream();
             while let Some(piece) = pieces.next().await {
@@ -539,10 +543,7 @@ impl ObjectProvider for GenericStore {
             let body = got.bytes().await;
             arriving.push(body.map_err(|error| failed(Asked::Read, &error))?);
         }
-        let body = arriving.whole();
-        if body.len() as u64 != range.end - range.start {
-            return Err(wrong(Symptom::ShortBody, None));
-        }
+        let body = arriving.whole().ok_or_else(|| wrong(Symptom::ShortBody, None))?;
         Ok(Object::new(meta, range, body))
     }
 

@@ -4,7 +4,7 @@ use crate::{
         ProviderError,
         attributes::{check_match, received},
         body::Arriving,
-        part::located,
+        part::{is_whole, located},
         refusal::wrong,
     },
     request::object::{Attributes, ETag, Get, Object, ObjectMeta},
@@ -48,22 +48,6 @@ pub(super) async fn object(get: &Get, mut got: GetObjectOutput) -> Result<Object
     let id = id.as_deref();
     let tag = tag(got.e_tag(), id)?;
     check_match(get.if_match.as_ref(), Some(&tag))?;
-    let mut arriving = Arriving::behind_its_head(&get.progress);
-    while let Some(piece) = got.body.next().await {
-        arriving.push(piece.map_err(|error| broken(&error, id))?);
-    }
-    let body = arriving.whole();
-    let length = body.len() as u64;
-    let whole = match got.content_length() {
-        Some(announced) => u64::try_from(announced) == Ok(length),
-        // Chunks announce none.
-        None => true,
-    };
-    if !whole {
-        return Err(wrong(Symptom::ShortBody, id));
-    }
-    let (range, size, body) =
-        located(get.range.as_ref(), got.content_range(), body).ok_or_else(|| wrong(Symptom::Nonsense, id))?;
     let (attributes, write_id) = received(Attributes {
         content_type: got.content_type().map(str::to_owned),
         cache_control: got.cache_control().map(str::to_owned),
@@ -72,14 +56,30 @@ pub(super) async fn object(get: &Get, mut got: GetObjectOutput) -> Result<Object
         content_language: got.content_language().map(str::to_owned),
         metadata: pairs(got.metadata()).collect(),
     });
+    // Chunks announce none.
+    let announced = match got.content_length().map(u64::try_from) {
+        Some(Err(_)) => return Err(wrong(Symptom::ShortBody, id)),
+        Some(Ok(announced)) => Some(announced),
+        None => None,
+    };
     let meta = ObjectMeta {
         etag: Some(tag),
         last_modified: got.last_modified().and_then(time),
         attributes,
         write_id,
-        ..ObjectMeta::new(get.key.as_str(), size)
+        ..ObjectMeta::new(get.key.as_str(), announced.unwrap_or_default())
     };
-    Ok(Object::new(meta, range, body))
+    let mut arriving = Arriving::behind_its_head(&get.progress, announced);
+    if get.range.is_none() && is_whole(got.content_range(), announced) {
+        arriving.of_whole(|| meta.clone());
+    }
+    while let Some(piece) = got.body.next().await {
+        arriving.push(piece.map_err(|error| broken(&error, id))?);
+    }
+    let body = arriving.whole().ok_or_else(|| wrong(Symptom::ShortBody, id))?;
+    let (range, size, body) =
+        located(get.range.as_ref(), got.content_range(), body).ok_or_else(|| wrong(Symptom::Nonsense, id))?;
+    Ok(Object::new(ObjectMeta { size, ..meta }, range, body))
 }
 
 /// The body broke off, or was not what it should be.

@@ -429,7 +429,7 @@ fn copied_id(pair: &Pair<Memory>) -> WriteId {
 }
 
 fn stamped(key: &str, bytes: u64) -> WriteId {
-    Writer::from_os().unwrap().write_id(None, key, Some(bytes))
+    Writer::from_os().unwrap().write_id(None, key, Some(bytes), None)
 }
 
 #[tokio::test(start_paused = true)]

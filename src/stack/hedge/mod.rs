@@ -11,7 +11,8 @@
 //! second attempt, the hedge asks the budget again each second.
 //!
 //! A body that flows is not late. Once an answer has begun, and its adapter [tells](crate::request::Progress) of the
-//! progress, a quarter of a second of silence is late.
+//! progress, a quarter of a second of silence is late. But a large body that the client goes on from if it
+//! breaks off ([`get`](crate::ObjectClient::get)) is not hedged: a hedge would fetch its beginning again.
 //!
 //! A read may serve as the first probe of an endpoint whose last failure was late. Such a read is asked elsewhere at
 //! the same time, so that its caller does not wait in vain. (An endpoint that fails at once costs the caller no time.)

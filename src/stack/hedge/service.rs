@@ -269,6 +269,11 @@ impl<N> Hedge<N> {
                 }
                 this.due = Some(due);
             }
+            if record.has_beginning_of(call.leg()) {
+                // A hedge would fetch again what is kept. If the body breaks off, the rest is fetched elsewhere.
+                this.may_hedge = false;
+                return Poll::Pending;
+            }
             let now = clock::now();
             let granted = shared.purse.grants(record, now);
             if granted.is_none() && record.is_watched() {

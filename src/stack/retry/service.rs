@@ -170,6 +170,7 @@ where
                 let rule = record.options().retry_when.or(shared.settings.when);
                 if decide_by(rule, ended, result.is_ok(), record.safety()) == Decision::Return
                     || (lost && record.gives_back_lost())
+                    || record.has_beginning()
                     || is_a_vain_proof(record, ended)
                     || this.attempts >= shared.settings.max_attempts
                 {

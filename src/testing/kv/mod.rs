@@ -98,7 +98,7 @@ suite! {
 /// against one server.
 fn fresh_id() -> WriteId {
     static WRITER: LazyLock<Writer> = LazyLock::new(|| Writer::from_os().expect("the system gives random bytes"));
-    WRITER.write_id(None, "", None)
+    WRITER.write_id(None, "", None, None)
 }
 
 impl<D: KvDoor> Room<'_, D> {

@@ -20,15 +20,22 @@
 //! A request beyond the first of a part draws on the retry budget. A download waits for the budget, because
 //! starting over would fetch everything again.
 
+mod intact;
 mod part;
+mod resume;
+
+pub(super) use resume::get;
 
 use super::{ObjectClient, Objects, door, values::FetchedMeta};
 use crate::{
     call::{
-        Context, Core, Error, enter,
+        Attempt, Context, Core, Error, Explanation, enter,
         options::{CallOptions, call_setters, stall_setter},
     },
-    model::{ErrorKind, clock},
+    model::{
+        ErrorKind,
+        clock::{self, Instant},
+    },
     replicate,
     request::{
         OpClass,
@@ -38,7 +45,10 @@ use crate::{
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream::FuturesOrdered};
-use part::{Parts, Shared};
+use intact::Sum;
+use part::{Part, Parts, Shared};
+
+pub use crate::call::Served;
 use std::{
     fmt,
     future::{Future, IntoFuture},
@@ -74,6 +84,7 @@ pub struct DownloadCall {
     if_none_match: Option<ETag>,
     part_size: u64,
     concurrency: usize,
+    explained: bool,
     options: CallOptions,
 }
 
@@ -84,6 +95,11 @@ pub struct DownloadCall {
 ///
 /// The stream ends after the last byte, or after an error. An error's [`delivered`](Error::delivered) says how many
 /// bytes came before it. A download that ended well has delivered every byte of the range.
+///
+/// The bytes of a whole object are compared with the checksum that the [stamp](crate::request::Stamp::crc) of its
+/// write has, if it has one. If they differ, the download fails before its last part, and
+/// [`WrongChecksum`](crate::telemetry::Event::WrongChecksum) tells of it. An object of one part is then asked for at
+/// another endpoint.
 ///
 /// Back-pressure: at most [`concurrency`](DownloadCall::concurrency) parts are held or under way. Nothing more is
 /// fetched while nobody reads. Parts are fetched by tasks of the tokio runtime in which the stream is polled. Cancel
@@ -96,21 +112,14 @@ pub struct Download {
     first: Option<Bytes>,
     delivered: u64,
     served: Vec<Served>,
+    explained: Option<Explanation>,
+    sum: Option<Sum>,
+    began: Instant,
     possibly_stale: bool,
 }
 
-/// Which endpoint gave which bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Served {
-    /// Which bytes of the object.
-    pub range: Range<u64>,
-    /// The endpoint's name.
-    pub endpoint: Arc<str>,
-}
-
 /// One part, as a task that ends with this value.
-struct Fetching(JoinHandle<Result<(Bytes, Served), Error>>);
+struct Fetching(JoinHandle<Result<Part, Error>>);
 
 impl Drop for Fetching {
     fn drop(&mut self) {
@@ -120,7 +129,7 @@ impl Drop for Fetching {
 
 impl Future for Fetching {
     /// `None`: the task's runtime has ended.
-    type Output = Option<Result<(Bytes, Served), Error>>;
+    type Output = Option<Result<Part, Error>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
@@ -143,6 +152,7 @@ impl DownloadCall {
             if_none_match: None,
             part_size: PART,
             concurrency: AT_ONCE,
+            explained: false,
             options: CallOptions::default(),
         }
     }
@@ -192,6 +202,13 @@ impl DownloadCall {
         self
     }
 
+    /// Makes the download remember each of its requests, some 60 bytes for each: see
+    /// [`Download::explanation`].
+    pub const fn explained(mut self) -> Self {
+        self.explained = true;
+        self
+    }
+
     call_setters! {
         deadline: "How long the download may take, from now to its last byte. Default: no limit, because nobody knows how large \
                    an object is. An attempt that stalls or crawls is left all the same, and a part that no endpoint gives \
@@ -202,8 +219,9 @@ impl DownloadCall {
     stall_setter!();
 
     async fn begin(mut self) -> Result<Download, Error> {
+        let began = clock::now();
         let total = self.options.deadline;
-        let ends = total.map(|total| (clock::now() + total.min(LONGEST), total));
+        let ends = total.map(|total| (began + total.min(LONGEST), total));
         // The first bytes are a call like any other.
         let (cx, admitted) = enter(self.core.clone(), "get_stream", &self.options);
         let begun = match admitted {
@@ -221,18 +239,20 @@ impl DownloadCall {
         self.options.deadline = None;
         let key = cx.checked(self.key.clone())?;
         let home = from.as_deref().and_then(|name| self.core.engine.roster.index_of(name));
-        let shared = Arc::new(Shared::new(self.core, self.options, ends, key, meta, home));
-        shared.count(cx.explain().attempts().len());
+        let explanation = cx.explain().answered(from.clone(), possibly_stale);
+        let shared = Shared::new(self.core, self.options, ends, key, meta, home);
+        // A single part was compared already.
+        let is_whole = range == (0..shared.meta().size) && (body.len() as u64) < range.end;
+        let sum = is_whole.then(|| Sum::of(shared.meta(), &body)).flatten();
+        let shared = Arc::new(shared.explaining(self.explained).summing(sum.is_some()));
+        shared.count(explanation.attempts().len());
         let got = range.start + body.len() as u64;
         if got < range.end && !shared.is_provable() {
             let message = "the store gives neither a write id nor a strong ETag, so that parts of the object cannot be told from \
                            parts of another one: use get";
             return Err(cx.refuse(ErrorKind::Unsupported, message));
         }
-        let served = Served {
-            range: range.start..got,
-            endpoint: from.unwrap_or_else(|| "?".into()),
-        };
+        let served = Served::new(range.start..got, from.unwrap_or_else(|| "?".into()));
         Ok(Download {
             parts: Parts::new(got..range.end, body.len() as u64, self.part_size),
             shared,
@@ -241,6 +261,9 @@ impl DownloadCall {
             first: Some(body),
             delivered: 0,
             served: vec![served],
+            explained: self.explained.then_some(explanation),
+            sum,
+            began,
             possibly_stale,
         })
     }
@@ -265,7 +288,12 @@ impl DownloadCall {
                 if_none_match: self.if_none_match.clone(),
                 ..Get::new(key.clone())
             };
-            replicate::read(cx, ObjectRequest::Get(get))
+            async move {
+                match replicate::read(cx, ObjectRequest::Get(get.clone())).await? {
+                    (ObjectResponse::Get(object), answer) => intact::or_elsewhere(cx, &get, (object, answer)).await,
+                    _ => Err(cx.nonsense()),
+                }
+            }
         };
         let head = || async {
             let head = Head {
@@ -296,8 +324,7 @@ impl DownloadCall {
                 }
             };
             let (object, answer) = match ask(asked).await {
-                Ok((ObjectResponse::Get(object), answer)) => (object, answer),
-                Ok(_) => return Err(cx.nonsense()),
+                Ok(first) => first,
                 Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable && size.is_some() => continue,
                 // An empty object has no first bytes.
                 Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable && self.range.is_none() => {
@@ -383,12 +410,36 @@ impl Download {
         self.possibly_stale
     }
 
-    fn note(&mut self, served: Served) {
-        match self.served.last_mut() {
-            Some(last) if last.endpoint == served.endpoint && last.range.end == served.range.start => {
-                last.range.end = served.range.end;
-            }
-            _ => self.served.push(served),
+    /// Each request so far, and which endpoint gave which bytes. `None` unless the download was
+    /// [asked](DownloadCall::explained) to remember. A part that is not delivered yet is not in it.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// client.put("film", vec![7; 1 << 20]).await?;
+    /// let mut film = client.get_stream("film").explained().await?;
+    /// while film.try_next().await?.is_some() {}
+    /// let explanation = film.explanation().unwrap();
+    /// assert_eq!(explanation.attempts().len(), 3); // 256, 512 and 256 KiB
+    /// assert_eq!((explanation.served()[0].range.clone(), &*explanation.served()[0].endpoint), (0..1 << 20, "here"));
+    /// # Ok(()) }
+    /// ```
+    pub fn explanation(&self) -> Option<Explanation> {
+        Some(self.explained.clone()?.of_a_body(self.served.clone()))
+    }
+
+    fn ends_with(&mut self, error: Error) -> Error {
+        self.waiting.clear();
+        self.parts = Parts::none();
+        error.with_delivered(self.delivered)
+    }
+
+    fn note(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
+        if let Some(explanation) = &mut self.explained {
+            explanation.goes_on(attempts, clock::now().saturating_duration_since(self.began));
         }
     }
 }
@@ -411,15 +462,30 @@ impl Stream for Download {
         let ended = ready!(this.waiting.poll_next_unpin(cx));
         match ended.map(|ended| ended.unwrap_or_else(|| Err(this.shared.orphaned()))) {
             None => Poll::Ready(None),
-            Some(Ok((bytes, served))) => {
-                this.note(served);
+            Some(Ok(Part {
+                bytes,
+                served,
+                attempts,
+                crc,
+            })) => {
+                this.note(attempts);
+                if let Some((sum, (crc, fetched))) = this.sum.as_mut().zip(crc) {
+                    sum.add(crc, bytes.len());
+                    let is_last = this.delivered + bytes.len() as u64 == this.shared.meta().size;
+                    if is_last && !sum.is_right() {
+                        // Another endpoint may have given the wrong bytes; it is the last one that is named.
+                        intact::report(&fetched, fetched.core.engine.roster.index_of(&served.endpoint));
+                        let error = intact::wrong(&fetched, &served.endpoint);
+                        return Poll::Ready(Some(Err(this.ends_with(error))));
+                    }
+                }
+                served.add_to(&mut this.served);
                 this.delivered += bytes.len() as u64;
                 Poll::Ready(Some(Ok(bytes)))
             }
             Some(Err(error)) => {
-                this.waiting.clear();
-                this.parts = Parts::none();
-                Poll::Ready(Some(Err(error.with_delivered(this.delivered))))
+                this.note(error.explanation().attempts().iter().cloned());
+                Poll::Ready(Some(Err(this.ends_with(error))))
             }
         }
     }

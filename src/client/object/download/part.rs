@@ -1,6 +1,6 @@
-use super::{LONGEST, Served};
+use super::LONGEST;
 use crate::{
-    call::{Aim, Context, Core, Error, Reply, enter, options::CallOptions},
+    call::{Aim, Attempt, Context, Core, Error, Reply, Served, enter, options::CallOptions},
     client::object::{
         Objects, rounds,
         same::{is_provable, is_same_state},
@@ -8,6 +8,7 @@ use crate::{
     model::{
         ErrorKind, Human,
         clock::{self, Instant},
+        crc,
     },
     provider::ProviderErrorKind,
     request::{
@@ -65,6 +66,8 @@ pub(super) struct Shared {
     meta: ObjectMeta,
     home: Mutex<Home>,
     attempts: AtomicU64,
+    explains: bool,
+    sums: bool,
 }
 
 /// The endpoint that serves the download.
@@ -87,6 +90,25 @@ enum Got {
     Failed(Reply<Objects>),
     /// Nothing was asked: the budget, or the time for this part, is used up.
     Withheld,
+}
+
+/// A part that came.
+pub(super) struct Part {
+    pub(super) bytes: Bytes,
+    pub(super) served: Served,
+    /// What it took, if the download is explained.
+    pub(super) attempts: Vec<Attempt>,
+    /// Its checksum, and the call that fetched it, if the checksum of the whole is known.
+    pub(super) crc: Option<(u64, Arc<Context<Objects>>)>,
+}
+
+/// How a part is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// In how many rounds, at most.
+    pub(super) rounds: u32,
+    /// The endpoint that has just failed to give these bytes: others are asked first, and asking is extra load.
+    pub(super) failed: Option<usize>,
 }
 
 /// One part on its way.
@@ -125,7 +147,21 @@ impl Shared {
             meta,
             home: Mutex::new(home),
             attempts: AtomicU64::new(0),
+            explains: false,
+            sums: false,
         }
+    }
+
+    /// Whether each part has its checksum.
+    pub(super) const fn summing(mut self, sums: bool) -> Self {
+        self.sums = sums;
+        self
+    }
+
+    /// Whether each part says what it took.
+    pub(super) const fn explaining(mut self, explains: bool) -> Self {
+        self.explains = explains;
+        self
     }
 
     pub(super) const fn meta(&self) -> &ObjectMeta {
@@ -147,7 +183,7 @@ impl Shared {
     }
 
     /// Fetches one part. Counts as one call.
-    pub(super) async fn fetch(self: Arc<Self>, range: Range<u64>) -> Result<(Bytes, Served), Error> {
+    pub(super) async fn fetch(self: Arc<Self>, range: Range<u64>) -> Result<Part, Error> {
         let left = self
             .ends
             .map_or(LONGEST, |(ends, _)| ends.saturating_duration_since(clock::now()));
@@ -158,7 +194,13 @@ impl Shared {
         let (cx, admitted) = enter(self.core.clone(), "get_stream", &options);
         let fetched = match admitted {
             Ok(()) if left.is_zero() => Err(self.late(&cx)),
-            Ok(()) => self.part(&cx, range).await,
+            Ok(()) => {
+                let terms = Terms {
+                    rounds: rounds::MOST,
+                    failed: None,
+                };
+                self.part(&cx, range, terms).await
+            }
             Err((kind, message)) => Err(cx.refuse(kind, message)),
         };
         let fetched = fetched.map_err(|error| match error.kind() {
@@ -166,7 +208,19 @@ impl Shared {
             _ => error,
         });
         cx.ended(OpClass::Read, fetched.as_ref().err());
-        fetched
+        let (bytes, served) = fetched?;
+        let attempts = match self.explains {
+            true => cx.explain().into_attempts(),
+            false => Vec::new(),
+        };
+        // Here, as parts are fetched side by side.
+        let crc = self.sums.then(|| (crc::of(&bytes), cx));
+        Ok(Part {
+            bytes,
+            served,
+            attempts,
+            crc,
+        })
     }
 
     /// The download's own time is up. (A part knows only what was left of it.)
@@ -185,25 +239,32 @@ impl Shared {
         )
     }
 
-    async fn part(&self, cx: &Arc<Context<Objects>>, range: Range<u64>) -> Result<(Bytes, Served), Error> {
+    pub(super) async fn part(
+        &self,
+        cx: &Arc<Context<Objects>>,
+        range: Range<u64>,
+        terms: Terms,
+    ) -> Result<(Bytes, Served), Error> {
         let mut this = Attempting {
             range,
-            asked: false,
+            asked: terms.failed.is_some(),
             patience: clock::now() + self.core.deadline,
             tried: 0,
             gone: false,
             last: None,
         };
-        for round in 0..rounds::MOST {
+        for round in 0..terms.rounds {
             if round > 0 && cx.pause(rounds::longest_pause(round)).await.is_err() {
                 break;
             }
             if self.core.engine.is_closed() {
                 return Err(cx.refuse(ErrorKind::Closed, "the client is closed"));
             }
-            (this.tried, this.gone) = (0, false);
+            this.tried = terms.failed.filter(|_| round == 0).map_or(0, bit);
+            this.gone = false;
             let mut home = self.home();
-            let mut at_home = home.endpoint.filter(|endpoint| self.is_in_use(*endpoint));
+            let is_fresh = |endpoint: &usize| this.tried & bit(*endpoint) == 0 && self.is_in_use(*endpoint);
+            let mut at_home = home.endpoint.filter(is_fresh);
             loop {
                 // The home, if it is in use; then all others that may have the same; then the home in any case.
                 let at = match at_home.take() {
@@ -219,9 +280,7 @@ impl Shared {
                         if at.is_none() {
                             self.moves(&home, endpoint, &object, this.range.start);
                         }
-                        let endpoint = cx.name(endpoint);
-                        let range = this.range;
-                        return Ok((object.body, Served { range, endpoint }));
+                        return Ok((object.body, Served::new(this.range, cx.name(endpoint))));
                     }
                     Got::Other if at.is_some() => return Err(self.replaced(cx)),
                     // At one endpoint alone it proves nothing: another may have the very same bytes.
@@ -350,6 +409,11 @@ impl Shared {
 
     fn home(&self) -> Home {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether an endpoint has other content or none, or refuses the caller.
+    pub(super) fn met_unfit(&self) -> bool {
+        self.home().unfit != 0
     }
 
     fn note_unfit(&self, endpoint: usize) {

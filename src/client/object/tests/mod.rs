@@ -2,6 +2,7 @@
 
 mod building;
 mod failing;
+mod large;
 mod listing;
 mod provider_managed;
 mod scripted;

@@ -1,6 +1,7 @@
 use super::{Fault, Scripted, client};
 use crate::{
     Endpoint, ErrorKind, ObjectClient, Replication,
+    model::crc,
     provider::ObjectProvider,
     request::{Key, Stamp, StampKind, WriteId, Writer, object::Put},
 };
@@ -26,7 +27,7 @@ async fn a_put_is_stamped_with_its_key_and_length() {
     client.put("k", "hello").await.unwrap();
     let stamp = stamp_of(&client, "k").await;
     assert_eq!((stamp.kind(), stamp.is_hashed()), (StampKind::VALUE, false));
-    assert_eq!((stamp.over(), stamp.crc()), (0, None));
+    assert_eq!((stamp.over(), stamp.crc()), (0, Some(crc::of(b"hello"))));
     assert!(stamp.fits("k", 5) && !stamp.fits("k", 4) && !stamp.fits("l", 5));
 }
 

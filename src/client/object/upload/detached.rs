@@ -28,7 +28,7 @@ impl UploadCall {
         self.options.pin = Some(endpoint.clone());
         let (cx, admitted) = enter(self.core.clone(), "upload", &self.options);
         admitted.map_err(|(kind, message)| cx.refuse(kind, message))?;
-        let checks = self.write.checked(&cx, self.key, None)?;
+        let checks = self.write.checked(&cx, self.key, None, None)?;
         match self.core.engine.roster.index_of(&endpoint) {
             Some(index) => Ok(Detached(Lane::resumed(self.core, self.options, checks, index, upload))),
             None => Err(cx.refuse(

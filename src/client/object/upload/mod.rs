@@ -119,7 +119,7 @@ impl UploadCall {
         let ends = Ends::after(self.options.deadline);
         let (cx, admitted) = enter(self.core.clone(), "upload", &self.options);
         let begun = match admitted {
-            Ok(()) => match self.write.checked(&cx, self.key, None) {
+            Ok(()) => match self.write.checked(&cx, self.key, None, None) {
                 Ok(checks) => Lane::begin(&cx, self.options, ends, checks, 0).await,
                 Err(error) => Err(error),
             },

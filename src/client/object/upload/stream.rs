@@ -144,7 +144,7 @@ impl PutStreamCall {
         self.part_length(rule).map_err(invalid)?;
         let write = std::mem::take(&mut self.write);
         let length = self.source.known_size().and_then(|size| usize::try_from(size).ok());
-        let checks = write.checked(&cx, std::mem::replace(&mut self.key, Err(String::new())), length)?;
+        let checks = write.checked(&cx, std::mem::replace(&mut self.key, Err(String::new())), length, None)?;
         drop(cx);
         let mut left = 0;
         let mut restarts = 0;

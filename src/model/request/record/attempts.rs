@@ -11,6 +11,7 @@ use crate::{
     verdict::{Detail, Observed, Outcome, Verdict},
 };
 use std::{
+    any::Any,
     sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -24,6 +25,14 @@ impl CallRecord {
         all.push(self.first());
         all.extend(more.iter().flat_map(|more| more.iter()).cloned());
         all
+    }
+
+    /// How the last attempt that was judged ended.
+    pub(crate) fn last_outcome(&self) -> Option<Outcome> {
+        self.legs().into_iter().rev().find_map(|leg| match leg.ended {
+            Some(Ended::Judged(outcome)) => Some(outcome),
+            Some(Ended::Abandoned(_)) | None => None,
+        })
     }
 
     /// The number of attempts that were dispatched to an endpoint. Local refusals do not count.
@@ -323,7 +332,7 @@ impl CallRecord {
 
     /// A handle to report the bytes of attempt `leg`, which was handed down at `at`.
     pub(crate) fn progress(&self, leg: Leg, at: After) -> Progress {
-        let flow = || Arc::new(Flow::new(self.started, at));
+        let flow = || Arc::new(Flow::new(self.started, at, self.keeps_beginnings));
         Progress::of(match leg.further() {
             None => self.first.flow().get_or_init(flow).clone(),
             Some(index) => self.more()[index].flow.get_or_insert_with(flow).clone(),
@@ -338,6 +347,28 @@ impl CallRecord {
             Some(index) => self.more()[index].flow.clone(),
         };
         flow.filter(|flow| flow.is_told())
+    }
+
+    /// Whether enough of the body of attempt `leg` has arrived to go on from it, and the client would.
+    pub(crate) fn has_beginning_of(&self, leg: Leg) -> bool {
+        self.keeps_beginnings && self.flow(leg).is_some_and(|flow| flow.kept.is_enough())
+    }
+
+    /// Whether that holds for any attempt.
+    pub(crate) fn has_beginning(&self) -> bool {
+        let has = |leg: LegRecord| leg.flow.is_some_and(|flow| flow.kept.is_enough());
+        self.keeps_beginnings && self.legs().into_iter().any(has)
+    }
+
+    /// The longest beginning of a body that broke off, and the endpoint that gave it.
+    pub(crate) fn take_beginning(&self) -> Option<(usize, Box<dyn Any + Send>)> {
+        if !self.keeps_beginnings {
+            return None;
+        }
+        let mut legs = self.legs();
+        legs.sort_by_key(|leg| leg.flow.as_ref().map(|flow| flow.seen().received));
+        let found = |leg: LegRecord| Some((leg.endpoint?, leg.flow?.kept.take()?));
+        legs.into_iter().rev().find_map(found)
     }
 
     /// How long attempt `leg` waited for the first byte of its answer, from when the endpoint had the whole request (as
