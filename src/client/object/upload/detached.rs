@@ -68,7 +68,7 @@ impl Detached {
     /// Stores one part.
     pub(in crate::client) async fn part(&self, number: u32, body: Bytes) -> Result<PartTag, Error> {
         self.may_go_on()?;
-        self.0.put(number, body).await.map_err(|fault| fault.error)
+        self.0.put(number, body, false).await.map_err(|fault| fault.error)
     }
 
     /// Makes the object visible.

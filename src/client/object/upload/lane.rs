@@ -28,7 +28,7 @@ const COMPLETING: Duration = Duration::from_secs(45);
 /// An upload without a deadline.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An upload at one endpoint. (A write to several copies will drive one of these for each.)
+/// An upload at one endpoint.
 pub(super) struct Lane {
     core: Arc<Core<Objects>>,
     options: CallOptions,
@@ -37,8 +37,6 @@ pub(super) struct Lane {
     endpoint: usize,
     upload: UploadId,
     rule: PartRule,
-    /// Whether the upload can be made again elsewhere: then a part that fails leaves sooner.
-    pub(super) may_be_left: bool,
     is_given_up: AtomicBool,
     /// Whether a part was sent more than once: what was sent first may land last.
     was_repeated: AtomicBool,
@@ -113,12 +111,17 @@ fn in_parts(core: &Core<Objects>) -> u64 {
 pub(super) fn rule(core: &Core<Objects>) -> Option<PartRule> {
     let rules = members(core.plan.write_to & in_parts(core));
     let rules = rules.filter_map(|endpoint| core.provider(endpoint)?.capabilities().parts);
-    rules.reduce(|a, b| PartRule {
-        least: a.least.max(b.least),
-        most: a.most.min(b.most),
-        count: a.count.min(b.count),
-        equal: a.equal || b.equal,
-    })
+    rules.reduce(both)
+}
+
+/// What two stores ask of parts that go to both.
+pub(super) fn both(one: PartRule, other: PartRule) -> PartRule {
+    PartRule {
+        least: one.least.max(other.least),
+        most: one.most.min(other.most),
+        count: one.count.min(other.count),
+        equal: one.equal || other.equal,
+    }
 }
 
 impl Lane {
@@ -180,7 +183,6 @@ impl Lane {
             endpoint,
             upload,
             rule: rule.unwrap_or(PartRule::S3),
-            may_be_left: false,
             is_given_up: AtomicBool::new(false),
             was_repeated: AtomicBool::new(false),
             core,
@@ -254,23 +256,31 @@ impl Lane {
         })
     }
 
-    /// Stores one part.
-    pub(super) async fn put(&self, number: u32, body: Bytes) -> Result<PartTag, Fault> {
+    /// What comes before the upload's time is up.
+    pub(super) async fn in_time<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+        match self.ends.within(future).await {
+            Some(value) => Ok(value),
+            None => Err(self.ends.late(&self.enter().0)),
+        }
+    }
+
+    /// Stores one part. `may_be_left`: the upload can do without this endpoint, and a part that fails leaves sooner.
+    pub(super) async fn put(&self, number: u32, body: Bytes, may_be_left: bool) -> Result<PartTag, Fault> {
         let (cx, admitted) = self.enter();
+        let part = PutPart::new(self.checks.key().clone(), self.upload.clone(), number, body);
         let stored = match admitted {
-            Ok(()) => self.put_in_rounds(&cx, number, body).await,
+            Ok(()) => self.put_in_rounds(&cx, part, may_be_left).await,
             Err(error) => Err(error.into()),
         };
         self.ended(&cx, stored)
     }
 
-    async fn put_in_rounds(&self, cx: &Context<Objects>, number: u32, body: Bytes) -> Result<PartTag, Fault> {
-        let size = body.len() as u64;
-        let part = PutPart::new(self.checks.key().clone(), self.upload.clone(), number, body);
+    async fn put_in_rounds(&self, cx: &Context<Objects>, part: PutPart, may_be_left: bool) -> Result<PartTag, Fault> {
+        let (number, size) = (part.number, part.body.len() as u64);
         let mut last = None;
         for round in 0..rounds::MOST {
             if round > 0 {
-                let is_enough = self.may_be_left && round >= rounds::BEFORE_LEAVING && self.is_out_of_use();
+                let is_enough = may_be_left && round >= rounds::BEFORE_LEAVING && self.is_out_of_use();
                 if is_enough || !self.may_go_on(cx, round).await {
                     break;
                 }
@@ -430,9 +440,14 @@ impl Lane {
         }
     }
 
+    /// Sends no more for the parts and the completion that are under way.
+    pub(super) fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
+    }
+
     /// Gives the upload up. This has the time of any call, also after the upload's own deadline.
     pub(super) async fn abort(&self) -> Result<(), Error> {
-        self.is_given_up.store(true, Ordering::Relaxed);
+        self.give_up();
         let (cx, admitted) = enter(self.core.clone(), "upload", &self.options);
         // A client that is closed leaves nothing behind.
         if let Err((kind, message)) = admitted

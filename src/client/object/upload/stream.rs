@@ -7,6 +7,7 @@ use super::{
     Shared, Source, Upload,
     chunks::Chunks,
     lane::{self, Ends, Fault, Lane},
+    lanes::Lanes,
     put_whole,
 };
 use crate::{
@@ -183,14 +184,15 @@ impl PutStreamCall {
                 Err((kind, message)) => Err(cx.refuse(kind, message)),
             };
             cx.ended(crate::request::OpClass::Write, begun.as_ref().err());
-            let mut lane = begun?;
+            let lane = begun?;
             let endpoint = lane.endpoint();
             let others = cx.reach(cx.plan.write_to) & !left & !bit(endpoint);
-            lane.may_be_left = others != 0 && restarts < RESTARTS && self.source.can_be_read_again();
+            let may_be_left = others != 0 && restarts < RESTARTS && self.source.can_be_read_again();
+            let lanes = Lanes::one(lane, may_be_left);
             if let Some((_, before)) = failed.take() {
                 self.report_restart(before, endpoint);
             }
-            let fault = match self.transfer(lane, chunks, (part_size, ends)).await {
+            let fault = match self.transfer(lanes, chunks, (part_size, ends)).await {
                 Ok(stored) => return Ok(stored),
                 Err(fault) => Fault {
                     error: fault.error.halfway(),
@@ -273,8 +275,13 @@ impl PutStreamCall {
     }
 
     /// Reads the source and sends its parts, side by side.
-    async fn transfer(&self, lane: Lane, mut chunks: Chunks, (length, ends): (usize, Ends)) -> Result<Stored, Fault> {
-        let upload = Upload::of(lane);
+    pub(super) async fn transfer(
+        &self,
+        lanes: Lanes,
+        mut chunks: Chunks,
+        (length, ends): (usize, Ends),
+    ) -> Result<Stored, Fault> {
+        let upload = Upload::of(lanes);
         let mut sending = FuturesUnordered::new();
         let mut taken = 0;
         loop {
@@ -348,7 +355,7 @@ impl PutStreamCall {
 
     /// The runtime in which the upload began has ended.
     fn orphaned(&self, shared: &Shared) -> Fault {
-        let (cx, _) = shared.lane.enter();
+        let (cx, _) = shared.lanes.first().enter();
         cx.refuse(ErrorKind::Unavailable, "the runtime that sent the upload has ended")
             .into()
     }
