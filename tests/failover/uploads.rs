@@ -882,3 +882,43 @@ async fn a_refused_list_of_parts_makes_the_upload_again_only_if_no_completion_wa
         }
     }
 }
+
+/// An upload that is throttled for ever has rounds to pay for as long as it lasts. The reads beside it fail over all the
+/// same, from what it leaves of the budget, and it goes on with the rest.
+#[tokio::test(start_paused = true)]
+async fn an_upload_in_trouble_leaves_reads_their_failover() {
+    let (home, copy) = (Store::new(), Store::new());
+    let client = builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .endpoint(Endpoint::new("copy", copy.clone()).read_only())
+        .replication(Replication::provider_managed())
+        .build()
+        .unwrap();
+    client.put("small", "x").await.unwrap();
+    for meta in [&home, &copy] {
+        let put = evenkeel::request::object::Put::new(Key::new("seen").unwrap(), "x");
+        meta.memory.put(put).await.unwrap();
+    }
+    home.next("put_part", std::iter::repeat_n(Trouble::Code("SlowDown"), 10_000));
+    let mut uploads: Vec<_> = (0..4)
+        .map(|_| {
+            let call = client
+                .put_stream("film", film())
+                .part_size(PART)
+                .overwrite()
+                .concurrency(4);
+            tokio::spawn(call.into_future())
+        })
+        .collect();
+    tokio::time::sleep(secs(3)).await;
+    for _ in 0..3 {
+        home.next("get", [Trouble::Reset]);
+        let got = client.get("seen").await;
+        assert_eq!(got.unwrap().endpoint(), "copy");
+    }
+    assert_eq!(count(&home, "get"), 3);
+    // It has had what it may have: half of what was there, and what came since.
+    let parts = count(&home, "put_part");
+    assert!((20..=28).contains(&parts), "{parts} parts were sent");
+    uploads.iter_mut().for_each(|upload| upload.abort());
+}

@@ -338,7 +338,7 @@ impl Lane {
 
     async fn may_ask_again(&self, cx: &Context<Objects>, round: u32) -> bool {
         let patience = clock::now() + self.core.deadline;
-        cx.pause(rounds::longest_pause(round)).await.is_ok() && rounds::granted(cx, OpClass::Write, patience).await
+        cx.pause(rounds::longest_pause(round)).await.is_ok() && rounds::granted_sparing(cx, patience).await
     }
 
     /// One attempt at this endpoint, without the stack's own retries.
