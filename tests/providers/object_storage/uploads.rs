@@ -119,7 +119,7 @@ async fn azurite_passes_the_suite_of_uploads() {
         ("azure_blob on Azurite, shared key", again),
     ] {
         let report = uploads::run(name, &store, &azure_claims()).await;
-        assert_eq!(report.passed.len(), 10, "{:?}", report.passed);
+        assert_eq!(report.passed.len(), 11, "{:?}", report.passed);
     }
     let subject = azure::subject(azurite.addr);
     assert_eq!(a_lost_completion(&subject, PutMode::Overwrite).await, Kind::UploadGone);
