@@ -922,3 +922,27 @@ async fn an_upload_in_trouble_leaves_reads_their_failover() {
     assert!((20..=28).contains(&parts), "{parts} parts were sent");
     uploads.iter_mut().for_each(|upload| upload.abort());
 }
+
+/// Of an upload whose length is not known when it begins, the id names the key alone. What lies there has another length,
+/// so it is another write, whatever was lost.
+#[tokio::test(start_paused = true)]
+async fn a_caller_s_write_id_recognises_no_object_of_another_length() {
+    let id = || WriteId::new("order-42");
+    for lost in [None, Some(Trouble::LostAnswer), Some(Trouble::Reset)] {
+        let home = Store::new();
+        let first = one(&home).put_stream("film", Source::stream(pieces())).part_size(PART);
+        first.write_id(id()).await.unwrap();
+        let longer = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(&[7; SIZE + 1]))]);
+        let second = one(&home).put_stream("film", Source::stream(longer)).part_size(PART);
+        home.next("complete_upload", lost);
+        let error = second.write_id(id()).await.unwrap_err();
+        // Under one home what was lost may have been there, and be replaced.
+        let expected = lost.map_or(ErrorKind::AlreadyExists, |_| ErrorKind::MaybeApplied);
+        assert_eq!(error.kind(), expected, "{lost:?}: {error}");
+        assert!(holds_the_film(&home).await);
+        // Of the same length it is recognised.
+        home.next("complete_upload", lost);
+        let again = one(&home).put_stream("film", Source::stream(pieces())).part_size(PART);
+        again.write_id(id()).await.unwrap();
+    }
+}

@@ -6,7 +6,7 @@ use crate::{
         clock::{self, Instant},
     },
     provider::{ObjectProvider as _, PartRule, ProviderErrorKind},
-    replicate::{self, Completed, Incomplete},
+    replicate::{self, Completed, Incomplete, Mark},
     request::{
         LegKind, OpClass, bit, members,
         object::{
@@ -371,7 +371,7 @@ impl Lane {
             mode: self.checks.mode.clone(),
             ..CompleteUpload::new(&self.checks.begin, self.upload.clone(), parts)
         };
-        let request_bytes = request.size() / 64;
+        let size = request.size();
         let mut lost = false;
         let mut last = None;
         let until = clock::now() + COMPLETING;
@@ -381,7 +381,7 @@ impl Lane {
             }
             let request = ObjectRequest::CompleteUpload(request.clone());
             let write = self.checks.clone().write(request, false);
-            let at = (self.endpoint, self.aim(round, request_bytes));
+            let at = (self.endpoint, self.aim(round, size / 64));
             let Incomplete { error, is_gone } = match replicate::complete(cx, write, at, lost).await {
                 Ok(Completed { accepted, was_answered }) => return Ok((stored(accepted), was_answered)),
                 Err(incomplete) => incomplete,
@@ -412,8 +412,11 @@ impl Lane {
             let abort = AbortUpload::new(self.checks.key().clone(), self.upload.clone());
             let _ = cx.ask(ObjectRequest::AbortUpload(abort), self.aim(1, 0)).await;
             let look = ObjectRequest::Head(Head::new(self.checks.key().clone()));
-            let (id, known_id) = (&self.checks.id, self.checks.known_id);
-            if let Some(accepted) = replicate::recognise(cx, look, id, known_id, self.endpoint).await {
+            let mark = Mark {
+                id: self.checks.id.clone(),
+                length: Some(size),
+            };
+            if let Some(accepted) = replicate::recognise(cx, look, &mark, self.checks.known_id, self.endpoint).await {
                 return Ok((stored(accepted), true));
             }
         }
