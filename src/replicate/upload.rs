@@ -40,18 +40,12 @@ pub(crate) async fn aim_of_upload<P: Protocol>(
                 ));
             }
             pinned_to_a_writable(cx)?;
-            let fit = fit(cx, cx.plan.write_to, Conditional::Create).await?;
-            let allowed = fit & in_parts & !untrusted(cx);
             Aim {
-                barred: !allowed,
+                barred: !cx.plan.write_to,
                 ..Aim::default()
             }
         }
-        Mode::ProviderManaged | Mode::Strong => {
-            let aim = authority(cx)?;
-            may_judge(cx, condition, condition.of_a_put()).await?;
-            aim
-        }
+        Mode::ProviderManaged | Mode::Strong => authority(cx)?,
     };
     let here = match aim.pin.or(cx.pin) {
         Some(pin) => bit(pin),
@@ -61,26 +55,18 @@ pub(crate) async fn aim_of_upload<P: Protocol>(
         let message = format!("{} does not take objects in parts", cx.names(here).join(" or "));
         return Err(cx.refuse(ErrorKind::Unsupported, message));
     }
-    if *condition != Condition::None && here & in_parts & !untrusted(cx) == 0 {
-        let known = cx.core.unverified(Conditional::Complete) & here & in_parts == 0;
-        let message = format!(
-            "{} {} {}",
-            cx.names(here).join(" or "),
-            if known {
-                "cannot be trusted with"
-            } else {
-                "is not known to keep (verify asks the store)"
-            },
-            Conditional::Complete.as_str()
-        );
-        return Err(cx.refuse(ErrorKind::Unsupported, message));
+    // What a store does with conditions of puts says nothing of those of completions.
+    let asked = (*condition != Condition::None).then_some(Conditional::Complete);
+    match (cx.plan.mode, asked) {
+        (Mode::WriteOnce, Some(asked)) => {
+            let fit = fit(cx, here & in_parts, asked).await?;
+            Ok(Aim { barred: !fit, ..aim })
+        }
+        _ => {
+            may_judge(cx, condition, asked).await?;
+            Ok(aim)
+        }
     }
-    Ok(aim)
-}
-
-/// The endpoints that get no completion on a condition.
-fn untrusted<P: Protocol>(cx: &Context<P>) -> u64 {
-    cx.core.lacking(Conditional::Complete) | cx.core.unverified(Conditional::Complete)
 }
 
 /// The end of a completion that succeeded.

@@ -729,8 +729,6 @@ async fn a_store_that_was_found_to_ignore_conditions_of_completions_gets_no_cond
         .endpoint(Endpoint::new("home", store.clone()))
         .build()
         .unwrap();
-    // Until it was asked, it is taken to keep to them.
-    client.put_stream("first", film()).part_size(PART).await.unwrap();
     let found = client.verify().await;
     assert!(
         matches!(found.endpoints()[0].complete_if(), Property::Broken(_)),
@@ -945,4 +943,34 @@ async fn a_caller_s_write_id_recognises_no_object_of_another_length() {
         let again = one(&home).put_stream("film", Source::stream(pieces())).part_size(PART);
         again.write_id(id()).await.unwrap();
     }
+}
+
+/// `S3::trusting_conditions` vouches for puts, and says nothing of completions.
+#[tokio::test(start_paused = true)]
+async fn the_first_conditional_upload_has_the_client_ask_what_nobody_vouches_for() {
+    let head = |key: &str| evenkeel::request::object::Head::new(Key::new(key).unwrap());
+    let client = |store: &Careless, builder: ObjectClientBuilder| {
+        let builder = builder.endpoint(Endpoint::new("home", store.clone()));
+        builder.build().unwrap()
+    };
+    let store = Careless(Memory::new());
+    let asking = client(&store, builder());
+    // The answer comes before this completion, or after it.
+    let first = asking.put_stream("first", film()).part_size(PART).await;
+    let there = store.0.head(head("first")).await;
+    assert_eq!(first.is_ok(), there.is_ok());
+    tokio::time::sleep(secs(60)).await;
+    let refused = put(&asking).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+    put(&asking).overwrite().await.unwrap();
+    // Where an answer is required, not even the first one goes.
+    let store = Careless(Memory::new());
+    let refused = put(&client(&store, builder().require_verified())).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+    assert!(store.0.head(head("film")).await.is_err());
+    // A store that is known to keep to it is not asked.
+    let home = Store::new();
+    put(&one(&home)).await.unwrap();
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(count(&home, "begin_upload"), 1);
 }
