@@ -937,12 +937,108 @@ async fn a_caller_s_write_id_recognises_no_object_of_another_length() {
         // Under one home what was lost may have been there, and be replaced.
         let expected = lost.map_or(ErrorKind::AlreadyExists, |_| ErrorKind::MaybeApplied);
         assert_eq!(error.kind(), expected, "{lost:?}: {error}");
+        assert!(!error.to_string().contains("succeeded"), "{error}");
         assert!(holds_the_film(&home).await);
         // Of the same length it is recognised.
         home.next("complete_upload", lost);
         let again = one(&home).put_stream("film", Source::stream(pieces())).part_size(PART);
         again.write_id(id()).await.unwrap();
     }
+}
+
+/// What each end tells its caller, who has the bytes or has not.
+#[tokio::test(start_paused = true)]
+async fn each_end_says_what_the_caller_can_do() {
+    let unreachable = "no endpoint could answer, home was unreachable: connection refused";
+    let dead = || {
+        let home = Store::new();
+        home.next("put_part", [Trouble::Refused; 200]);
+        home
+    };
+    // By hand: the upload takes no further part.
+    let home = dead();
+    let mut upload = one(&home).upload("film").await.unwrap();
+    let failed = upload.part(film()).await.unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        format!("upload failed after 9 attempts: {unreachable}; a new upload may succeed")
+    );
+    // The source has the bytes: the same call may be made again. The stream has not.
+    let failed = put(&one(&dead())).concurrency(1).await.unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        format!("put_stream failed after 9 attempts: {unreachable}; trying again later may help")
+    );
+    let call = one(&dead())
+        .put_stream("film", Source::stream(pieces()))
+        .part_size(PART);
+    let failed = call.concurrency(1).await.unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        format!(
+            "put_stream failed after 9 attempts: {unreachable}; the stream cannot be read again: a call with a new one \
+             may succeed"
+        )
+    );
+    // Swept.
+    let home = Store::new();
+    let client = one(&home);
+    let mut upload = client.upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    assert_eq!(client.sweep_uploads(secs(0)).await.unwrap().aborted, 1);
+    let gone = "upload failed after 1 attempt: the store has ended the upload (a sweep, an abort, a rule of the \
+                bucket, or another write of the key); a new upload may succeed";
+    assert_eq!(upload.part(film()).await.unwrap_err().to_string(), gone);
+    let completed = upload.complete().await.unwrap_err();
+    assert!(
+        completed.to_string().ends_with("; a new upload may succeed"),
+        "{completed}"
+    );
+    let mut upload = client.upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    assert_eq!(client.sweep_uploads(secs(0)).await.unwrap().aborted, 1);
+    let completed = upload.complete().await.unwrap_err().to_string();
+    assert!(completed.contains("the store has ended the upload"), "{completed}");
+    assert!(completed.ends_with("; a new upload may succeed"), "{completed}");
+}
+
+/// A lost completion. Under `write_once` the same call, with an id of its own, would store a second object elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_lost_completion_says_under_which_id_to_repeat_it() {
+    let loses = |home: &Store| {
+        home.heads_meet(Trouble::Refused);
+        home.next("complete_upload", [Trouble::LostAnswer]);
+        home.next("complete_upload", [Trouble::Refused; 200]);
+    };
+    let (a, b) = (Store::new(), Store::new());
+    let (client, _) = two(&a, &b);
+    loses(&a);
+    b.writes_meet(Trouble::Refused);
+    let safe = "; uploading the same bytes again under its write id is safe";
+    let lost = put(&client).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::MaybeApplied);
+    assert!(lost.to_string().starts_with("put_stream failed after "), "{lost}");
+    assert!(lost.to_string().ends_with(safe), "{lost}");
+    // That is so.
+    a.heal();
+    let id = lost.write_id().unwrap().clone();
+    assert_eq!(put(&client).write_id(id).await.unwrap().endpoint(), "a");
+    let home = Store::new();
+    loses(&home);
+    let lost = put(&one(&home)).overwrite().await.unwrap_err().to_string();
+    assert!(
+        lost.ends_with("; uploading the same bytes again is safe unless another write came since"),
+        "{lost}"
+    );
+    let home = Store::new();
+    let mut upload = one(&home).upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    loses(&home);
+    let lost = upload.complete().await.unwrap_err().to_string();
+    assert!(
+        lost.starts_with("upload failed after ") && lost.ends_with(safe),
+        "{lost}"
+    );
 }
 
 /// `S3::trusting_conditions` vouches for puts, and says nothing of completions.

@@ -1,4 +1,7 @@
-use super::super::{Objects, rounds, values::Stored, writing::Checks};
+use super::{
+    super::{Objects, rounds, values::Stored, writing::Checks},
+    advice,
+};
 use crate::{
     call::{Aim, Context, Core, Error, Why, enter, options::CallOptions},
     model::{
@@ -31,6 +34,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// An upload at one endpoint.
 pub(super) struct Lane {
     core: Arc<Core<Objects>>,
+    /// What the caller called.
+    operation: &'static str,
     options: CallOptions,
     ends: Ends,
     checks: Checks,
@@ -146,9 +151,13 @@ impl Lane {
         let reply = cx.ask(ObjectRequest::BeginUpload(checks.begin.clone()), aim).await;
         let endpoint = reply.endpoint();
         match (reply.result, endpoint) {
-            (Ok(ObjectResponse::BeginUpload(upload)), Some(endpoint)) => {
-                Ok(Self::at(core, (options, ends), checks, endpoint, upload))
-            }
+            (Ok(ObjectResponse::BeginUpload(upload)), Some(endpoint)) => Ok(Self::at(
+                core,
+                cx.operation,
+                (options, ends),
+                checks,
+                (endpoint, upload),
+            )),
             (Ok(_), _) => Err(cx.nonsense()),
             (result @ Err(_), _) => {
                 let failed = cx.fail(crate::call::Reply {
@@ -167,10 +176,10 @@ impl Lane {
 
     fn at(
         core: Arc<Core<Objects>>,
+        operation: &'static str,
         (options, ends): (CallOptions, Ends),
         checks: Checks,
-        endpoint: usize,
-        upload: UploadId,
+        (endpoint, upload): (usize, UploadId),
     ) -> Self {
         let rule = core.provider(endpoint).and_then(|store| store.capabilities().parts);
         Self {
@@ -186,6 +195,7 @@ impl Lane {
             is_given_up: AtomicBool::new(false),
             was_repeated: AtomicBool::new(false),
             core,
+            operation,
         }
     }
 
@@ -199,7 +209,7 @@ impl Lane {
         upload: UploadId,
     ) -> Self {
         let ends = Ends::after(options.deadline);
-        Self::at(core, (options, ends), checks, endpoint, upload)
+        Self::at(core, "upload", (options, ends), checks, (endpoint, upload))
     }
 
     #[cfg(feature = "object_store")]
@@ -230,7 +240,7 @@ impl Lane {
             deadline: Some(left.max(Duration::from_nanos(1))),
             ..self.options.clone()
         };
-        let (cx, admitted) = enter(self.core.clone(), "upload", &options);
+        let (cx, admitted) = enter(self.core.clone(), self.operation, &options);
         let admitted = match admitted {
             _ if left.is_zero() => Err(self.ends.late(&cx)),
             // The upload was admitted when it began: a client that is closed lets it go on to its end.
@@ -299,8 +309,9 @@ impl Lane {
                 Ok(ObjectResponse::PutPart(tag)) if tag.number == number && tag.size == size => return Ok(tag),
                 Ok(_) => return Err(cx.nonsense().into()),
                 Err(_) if ends => {
+                    let error = cx.fail(reply);
                     return Err(Fault {
-                        error: cx.fail(reply),
+                        error: if is_gone { error.because(advice::GONE) } else { error },
                         may_restart: true,
                         is_gone,
                     });
@@ -397,6 +408,7 @@ impl Lane {
             // Of a part that was sent twice the first may have landed last, under another tag than the one we know.
             // After a lost answer the object may be there: to upload it again could undo a later write.
             let is_muddled = !lost && error.kind() == ErrorKind::Rejected && self.was_repeated.load(Ordering::Relaxed);
+            let error = if is_gone { error.because(advice::GONE) } else { error };
             let is_gone = is_gone || is_muddled;
             if is_gone || !goes_on {
                 return Err(Fault {
@@ -451,7 +463,7 @@ impl Lane {
     /// Gives the upload up. This has the time of any call, also after the upload's own deadline.
     pub(super) async fn abort(&self) -> Result<(), Error> {
         self.give_up();
-        let (cx, admitted) = enter(self.core.clone(), "upload", &self.options);
+        let (cx, admitted) = enter(self.core.clone(), self.operation, &self.options);
         // A client that is closed leaves nothing behind.
         if let Err((kind, message)) = admitted
             && kind != ErrorKind::Closed

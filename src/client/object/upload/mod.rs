@@ -20,6 +20,7 @@
 //! [`put_stream`]: super::ObjectClient::put_stream
 //! [`sweep_uploads`]: super::ObjectClient::sweep_uploads
 
+mod advice;
 mod chunks;
 #[cfg(feature = "object_store")]
 mod detached;
@@ -260,7 +261,7 @@ impl Upload {
                 Ok(None) => shared.usable(),
                 Err(fault) => Err(fault),
             };
-            stored.map_err(|fault| fault.error)
+            stored.map_err(|fault| shared.advised(fault))
         }))
     }
 
@@ -274,7 +275,8 @@ impl Upload {
     ///
     /// Cancel safety: a completion that is dropped may have been applied. If it was not, the upload is given up.
     pub async fn complete(self) -> Result<Stored, Error> {
-        self.shared.complete().await.map_err(|fault| fault.error)
+        let stored = self.shared.complete().await;
+        stored.map_err(|fault| self.shared.advised(fault))
     }
 
     /// Gives the upload up, and frees what its parts occupy.
@@ -327,6 +329,11 @@ impl Shared {
             let sent_before = self.state().given > 0;
             self.latch(if sent_before { error.halfway() } else { error }.into())
         })
+    }
+
+    fn advised(&self, fault: Fault) -> Error {
+        let mode = &self.lanes.first().checks().mode;
+        advice::advised(fault.error, advice::Bytes::WithCaller, mode)
     }
 
     /// Whether the upload can still be completed.
