@@ -208,6 +208,11 @@ impl<P: Protocol> Context<P> {
         self.core.engine.purse.withdraw(class, clock::now())
     }
 
+    /// The same for a call that can wait, and leaves half of the budget to those that cannot.
+    pub(crate) fn may_ask_more_sparing(&self, class: OpClass) -> bool {
+        self.core.engine.purse.withdraw_sparing(class, clock::now())
+    }
+
     /// Whether the call may send two such requests; the budget grants both or neither.
     pub(crate) fn may_ask_two_more(&self, class: OpClass) -> bool {
         let first = self.may_ask_more(class);

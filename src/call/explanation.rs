@@ -94,6 +94,13 @@ impl Explanation {
         }
     }
 
+    /// The same under the name of the call that this was a part of.
+    #[must_use]
+    pub(crate) const fn called(mut self, operation: &'static str) -> Self {
+        self.operation = operation;
+        self
+    }
+
     #[must_use]
     pub(crate) const fn unresolved(mut self, unresolved: bool) -> Self {
         self.unresolved = unresolved;

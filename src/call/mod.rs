@@ -121,9 +121,9 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// else.
     fn accepted(response: Self::Response) -> Option<Option<Self::Tag>>;
 
-    /// The answer to a look at a key: the id of the write that stored the value, and the tag. `None`: the response
-    /// answers something else.
-    fn found(response: Self::Response) -> Option<(Option<WriteId>, Option<Self::Tag>)>;
+    /// The answer to a look at a key: the id of the write that stored the value, the value's length in bytes, and the
+    /// tag. `None`: the response answers something else.
+    fn found(response: Self::Response) -> Option<(Option<WriteId>, u64, Option<Self::Tag>)>;
 
     /// The key of a request about one key.
     fn key(request: &Self::Request) -> Option<&str>;

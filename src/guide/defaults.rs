@@ -52,6 +52,7 @@ fn documented_defaults_match_the_code() {
         ("longest such wait", time(retry.max_backoff)),
         ("budget", percent(retry::Budget::SHARE)),
         ("budget beside that", format!("{} a second", retry::Budget::PER_SECOND)),
+        ("budget that uploads leave", percent(retry::Budget::SPARED)),
         (
             "hedge: floor, not yet learnt",
             format!("{}, {}", time(Delay::FLOOR), time(Delay::UNLEARNT)),

@@ -145,7 +145,7 @@ impl Conditional {
     #[cfg(test)]
     pub(crate) const ALL: [Self; 4] = [Self::Create, Self::IfMatch, Self::DeleteIfMatch, Self::Complete];
 
-    /// Those that a store is asked about.
+    /// Those that every store is asked about. One that takes parts is asked about completions, too.
     pub(crate) const ASKED: [Self; 3] = [Self::Create, Self::IfMatch, Self::DeleteIfMatch];
 
     pub(crate) const fn shift(self) -> u8 {

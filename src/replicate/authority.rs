@@ -15,7 +15,7 @@ pub(super) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Resu
     let aim = authority(cx)?;
     may_judge(cx, &write.condition, write.condition.of_a_put()).await?;
     let reply = cx.ask(write.request, aim).await;
-    let about = (write.condition, write.id, write.known_id);
+    let about = (write.condition, write.mark, write.known_id);
     let settled = settle(cx, reply, write.look, about, 0).await;
     settled.map_err(|error| of_the_home(cx, error))
 }

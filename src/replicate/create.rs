@@ -88,7 +88,7 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
             break reply;
         };
         let aim = look_at(cx, endpoint, was_silent(&reply));
-        match owner(cx, write.look.clone(), &write.id, aim).await {
+        match owner(cx, write.look.clone(), &write.mark, aim).await {
             Owner::Own(tag) => return Ok(Accepted::recognised(tag, endpoint, write.known_id, cx)),
             Owner::Foreign => {
                 let elsewhere = before.lost & !bit(endpoint) != 0;
@@ -129,7 +129,7 @@ async fn finish<P: Protocol>(
     lost: u64,
 ) -> Result<Accepted<P>, Error> {
     let here = reply.endpoint().map_or(0, bit);
-    let about = (write.condition, write.id, write.known_id);
+    let about = (write.condition, write.mark, write.known_id);
     let settled = settle(cx, reply, write.look, about, lost).await;
     settled.map_err(|error| {
         let definite = error.kind() == ErrorKind::AlreadyExists && lost & !here == 0;

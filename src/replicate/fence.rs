@@ -149,7 +149,7 @@ async fn run<P: Protocol>(
                 continue;
             }
         };
-        if !write.removes && found.id.is_some_and(|id| id.names_same_write(&write.id)) {
+        if !write.removes && found.id.is_some_and(|id| write.mark.is_of(&id, found.length)) {
             let tag = match found.seen {
                 Some(Seen::There(tag)) => Some(tag),
                 _ => None,
@@ -207,6 +207,7 @@ struct Found<P: Protocol> {
     /// `None`: what is there has no tag.
     seen: Option<Seen<P::Tag>>,
     id: Option<WriteId>,
+    length: u64,
 }
 
 async fn look<P: Protocol>(cx: &Context<P>, write: &Write<P>, aim: Aim) -> Result<Found<P>, Error> {
@@ -215,16 +216,18 @@ async fn look<P: Protocol>(cx: &Context<P>, write: &Write<P>, aim: Aim) -> Resul
         return Ok(Found {
             seen: Some(Seen::Absent),
             id: None,
+            length: 0,
         });
     }
     match reply.result {
         Err(_) => Err(cx.fail(reply)),
         Ok(response) => {
-            let (id, tag) = P::found(response).ok_or_else(|| cx.nonsense())?;
+            let (id, length, tag) = P::found(response).ok_or_else(|| cx.nonsense())?;
             let tag = tag.filter(|tag| P::judge_of(tag).is_some());
             Ok(Found {
                 seen: tag.map(Seen::There),
                 id,
+                length,
             })
         }
     }

@@ -40,13 +40,28 @@ pub(crate) struct Write<P: Protocol> {
     /// The request that reads back whose write is there.
     pub(crate) look: P::Request,
     pub(crate) condition: Condition,
-    pub(crate) id: WriteId,
+    pub(crate) mark: Mark,
     /// Whether the caller chose the id, so that an earlier call may have stored it.
     pub(crate) known_id: bool,
     /// Whether the write leaves nothing there.
     pub(crate) removes: bool,
     /// Whether no attempt of the write may undo a later write.
     pub(crate) fenced: bool,
+}
+
+/// What a write is recognised by.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) id: WriteId,
+    /// How many bytes it stores. An id that a caller chose for an upload of unknown length names the key alone.
+    pub(crate) length: Option<u64>,
+}
+
+impl Mark {
+    /// Whether what lies there, with this id and of this length, is the write's.
+    fn is_of(&self, id: &WriteId, length: u64) -> bool {
+        id.names_same_write(&self.id) && self.length.is_none_or(|own| own == length)
+    }
 }
 
 /// A write that took place, by this attempt or an earlier one.
@@ -59,7 +74,7 @@ pub(crate) struct Accepted<P: Protocol> {
 
 /// Stores a value, or removes it on a condition.
 pub(crate) async fn write<P: Protocol>(cx: &Context<P>, write: Write<P>) -> Result<Accepted<P>, Error> {
-    let (id, look, removes) = (write.id.clone(), write.look.clone(), write.removes);
+    let (id, look, removes) = (write.mark.id.clone(), write.look.clone(), write.removes);
     let pen = pen(cx, &look);
     let accepted = match (cx.plan.mode, &write.condition) {
         (Mode::WriteOnce, _) => write_once::write(cx, write).await,
@@ -181,13 +196,13 @@ enum Owner<P: Protocol> {
 
 /// Asks at `aim`, as a confirmation that passes the breaker if need be: only that endpoint knows what became of the
 /// lost attempt.
-async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, id: &WriteId, aim: Aim) -> Owner<P> {
+async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, mark: &Mark, aim: Aim) -> Owner<P> {
     let reply = cx.ask(look, aim).await;
     if reply.refusal() == Some(ProviderErrorKind::NotFound) {
         return Owner::Gone;
     }
     match reply.result.ok().and_then(P::found) {
-        Some((Some(found), tag)) if found.names_same_write(id) => Owner::Own(tag),
+        Some((Some(found), length, tag)) if mark.is_of(&found, length) => Owner::Own(tag),
         Some(_) => Owner::Foreign,
         None => Owner::Unknown,
     }
@@ -199,13 +214,13 @@ async fn settle<P: Protocol>(
     cx: &Context<P>,
     reply: Reply<P>,
     look: P::Request,
-    (condition, id, known_id): (Condition, WriteId, bool),
+    (condition, mark, known_id): (Condition, Mark, bool),
     lost: u64,
 ) -> Result<Accepted<P>, Error> {
     let met = match reply.refusal() {
         Some(ProviderErrorKind::AlreadyExists) => ErrorKind::AlreadyExists,
         Some(ProviderErrorKind::PreconditionFailed) => ErrorKind::PreconditionFailed,
-        Some(ProviderErrorKind::Conflict) => return unexplained(cx, reply, look, (&id, known_id), lost).await,
+        Some(ProviderErrorKind::Conflict) => return unexplained(cx, reply, look, (&mark, known_id), lost).await,
         _ => return Accepted::from(reply, cx),
     };
     let Some(endpoint) = reply.endpoint().filter(|_| condition != Condition::None) else {
@@ -225,7 +240,7 @@ async fn settle<P: Protocol>(
         // Of this call no answer was lost: it is an earlier call's write that is looked for.
         aim.beyond = Some(Exception::Recognition);
     }
-    match owner(cx, look, &id, aim).await {
+    match owner(cx, look, &mark, aim).await {
         Owner::Own(tag) => Ok(Accepted::recognised(tag, endpoint, known_id, cx)),
         Owner::Foreign | Owner::Gone if cx.plan.witness.foreign_is_definite && unknown_at & !bit(endpoint) == 0 => {
             Err(cx.fail(reply).with_kind(met))
@@ -240,14 +255,14 @@ async fn unexplained<P: Protocol>(
     cx: &Context<P>,
     reply: Reply<P>,
     look: P::Request,
-    (id, known_id): (&WriteId, bool),
+    (mark, known_id): (&Mark, bool),
     lost: u64,
 ) -> Result<Accepted<P>, Error> {
     let Some(endpoint) = reply.endpoint() else {
         return Err(cx.fail(reply));
     };
     let lost_elsewhere = (reply.maybe_applied_at() | lost) & !bit(endpoint) != 0;
-    match owner(cx, look, id, Aim::confirm(endpoint)).await {
+    match owner(cx, look, mark, Aim::confirm(endpoint)).await {
         Owner::Own(tag) => Ok(Accepted::recognised(tag, endpoint, known_id, cx)),
         Owner::Foreign if !lost_elsewhere => Err(cx.fail(reply).with_kind(ErrorKind::AlreadyExists)),
         // Nothing is there, or that cannot be told: who answered so may not have been the store, which may yet act.

@@ -13,7 +13,7 @@
 //! | stays without an answer | it may be applied |
 
 use super::{
-    Accepted, Condition, Owner, Write,
+    Accepted, Condition, Mark, Owner, Write,
     authority::{authority, may_judge, of_the_home, pinned_to_a_writable},
     fit::fit,
     owner, pen, settle, written,
@@ -22,7 +22,7 @@ use crate::{
     call::{Aim, Context, Error, Mode, Protocol},
     model::ErrorKind,
     provider::{Conditional, ProviderErrorKind},
-    request::{WriteId, bit},
+    request::bit,
 };
 
 /// Where an upload on this condition may begin, among the endpoints that take objects in parts.
@@ -40,18 +40,12 @@ pub(crate) async fn aim_of_upload<P: Protocol>(
                 ));
             }
             pinned_to_a_writable(cx)?;
-            let fit = fit(cx, cx.plan.write_to, Conditional::Create).await?;
-            let allowed = fit & in_parts & !untrusted(cx);
             Aim {
-                barred: !allowed,
+                barred: !cx.plan.write_to,
                 ..Aim::default()
             }
         }
-        Mode::ProviderManaged | Mode::Strong => {
-            let aim = authority(cx)?;
-            may_judge(cx, condition, condition.of_a_put()).await?;
-            aim
-        }
+        Mode::ProviderManaged | Mode::Strong => authority(cx)?,
     };
     let here = match aim.pin.or(cx.pin) {
         Some(pin) => bit(pin),
@@ -61,26 +55,18 @@ pub(crate) async fn aim_of_upload<P: Protocol>(
         let message = format!("{} does not take objects in parts", cx.names(here).join(" or "));
         return Err(cx.refuse(ErrorKind::Unsupported, message));
     }
-    if *condition != Condition::None && here & in_parts & !untrusted(cx) == 0 {
-        let known = cx.core.unverified(Conditional::Complete) & here & in_parts == 0;
-        let message = format!(
-            "{} {} {}",
-            cx.names(here).join(" or "),
-            if known {
-                "cannot be trusted with"
-            } else {
-                "is not known to keep (verify asks the store)"
-            },
-            Conditional::Complete.as_str()
-        );
-        return Err(cx.refuse(ErrorKind::Unsupported, message));
+    // What a store does with conditions of puts says nothing of those of completions.
+    let asked = (*condition != Condition::None).then_some(Conditional::Complete);
+    match (cx.plan.mode, asked) {
+        (Mode::WriteOnce, Some(asked)) => {
+            let fit = fit(cx, here & in_parts, asked).await?;
+            Ok(Aim { barred: !fit, ..aim })
+        }
+        _ => {
+            may_judge(cx, condition, asked).await?;
+            Ok(aim)
+        }
     }
-    Ok(aim)
-}
-
-/// The endpoints that get no completion on a condition.
-fn untrusted<P: Protocol>(cx: &Context<P>) -> u64 {
-    cx.core.lacking(Conditional::Complete) | cx.core.unverified(Conditional::Complete)
 }
 
 /// The end of a completion that succeeded.
@@ -111,17 +97,17 @@ pub(crate) async fn complete<P: Protocol>(
     lost: bool,
 ) -> Result<Completed<P>, Incomplete> {
     let pen = pen(cx, &write.look);
-    let about = (write.condition, write.id.clone(), write.known_id);
+    let about = (write.condition, write.mark.clone(), write.known_id);
     let reply = cx.ask(write.request, aim).await;
     let was_answered = reply.is_ok();
     let lost = lost || reply.maybe_applied_at() != 0;
     let accepted = if reply.refusal() == Some(ProviderErrorKind::UploadGone) {
-        match owner(cx, write.look, &write.id, Aim::confirm(endpoint)).await {
+        match owner(cx, write.look, &write.mark, Aim::confirm(endpoint)).await {
             Owner::Own(tag) => Ok(Accepted::recognised(tag, endpoint, write.known_id, cx)),
             // Under an id of the caller's, an earlier call may have completed it.
             Owner::Foreign | Owner::Gone if !lost && !write.known_id => {
                 return Err(Incomplete {
-                    error: cx.fail(reply).with_write_id(Some(write.id)),
+                    error: cx.fail(reply).with_write_id(Some(write.mark.id)),
                     is_gone: true,
                 });
             }
@@ -136,7 +122,7 @@ pub(crate) async fn complete<P: Protocol>(
             written::<P>(pen.as_ref(), accepted.tag.as_ref());
             Ok(Completed { accepted, was_answered })
         }
-        Err(error) => Err(of_the_home(cx, error).with_write_id(Some(write.id)).into()),
+        Err(error) => Err(of_the_home(cx, error).with_write_id(Some(write.mark.id)).into()),
     }
 }
 
@@ -144,11 +130,11 @@ pub(crate) async fn complete<P: Protocol>(
 pub(crate) async fn recognise<P: Protocol>(
     cx: &Context<P>,
     look: P::Request,
-    id: &WriteId,
+    mark: &Mark,
     known_id: bool,
     endpoint: usize,
 ) -> Option<Accepted<P>> {
-    match owner(cx, look, id, Aim::confirm(endpoint)).await {
+    match owner(cx, look, mark, Aim::confirm(endpoint)).await {
         Owner::Own(tag) => Some(Accepted::recognised(tag, endpoint, known_id, cx)),
         Owner::Foreign | Owner::Gone | Owner::Unknown => None,
     }

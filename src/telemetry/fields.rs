@@ -69,6 +69,7 @@ impl Event {
             Self::NoLongerAllBad { .. } => "no-longer-all-bad",
             Self::IdleProbeFailed { .. } => "idle-probe-failed",
             Self::DownloadResumed { .. } => "download-resumed",
+            Self::WrongChecksum { .. } => "wrong-checksum",
             Self::UploadRestarted { .. } => "upload-restarted",
             Self::OrderGiven { .. } => "order-given",
             Self::OrderRefused { .. } => "order-refused",
@@ -94,6 +95,7 @@ impl Event {
             | Self::PassedOver { endpoint, .. }
             | Self::IdleProbeFailed { endpoint, .. }
             | Self::DownloadResumed { endpoint, .. }
+            | Self::WrongChecksum { endpoint }
             | Self::UploadRestarted { endpoint, .. }
             | Self::ConditionsVerified { endpoint, .. } => std::slice::from_ref(endpoint),
             Self::OrderGiven { endpoints, .. }
@@ -123,7 +125,7 @@ impl Event {
                 OpClass::Write => &[OpClass::Write],
                 OpClass::List => &[OpClass::List],
             },
-            Self::DownloadResumed { .. } => &[OpClass::Read],
+            Self::DownloadResumed { .. } | Self::WrongChecksum { .. } => &[OpClass::Read],
             Self::LargeWritesOut { .. }
             | Self::LargeWritesBack { .. }
             | Self::PassedOver { .. }
@@ -207,6 +209,7 @@ impl Event {
                 ("left", Field::from(left.as_deref())),
                 ("at", Field::from(*at)),
             ],
+            Self::WrongChecksum { endpoint } => vec![("endpoint", Field::from(&**endpoint))],
             Self::UploadRestarted { endpoint, left } => {
                 vec![("endpoint", Field::from(&**endpoint)), ("left", Field::from(&**left))]
             }

@@ -44,6 +44,7 @@ impl Latest {
             | Event::OrderLifted { .. } => self.of_each_place(record, false),
             // Decisions on one call, or on no endpoint.
             Event::DownloadResumed { .. }
+            | Event::WrongChecksum { .. }
             | Event::UploadRestarted { .. }
             | Event::OrderRefused { .. }
             | Event::SharedDependency { .. }

@@ -7,6 +7,9 @@
 mod fault_layer;
 mod flaws;
 mod kv;
+#[path = "../support/through.rs"]
+#[macro_use]
+mod through;
 mod tower;
 #[path = "../support/tried.rs"]
 mod tried;

@@ -2,13 +2,14 @@
 
 use crate::tried;
 use evenkeel::{
-    provider::{Capabilities, Capability, Memory, ObjectProvider, PartRule, ProviderErrorKind},
+    provider::{Capabilities, Capability, Memory, ObjectProvider, PartRule, ProviderError, ProviderErrorKind},
     request::{
         Key,
-        object::{BeginUpload, Copy},
+        object::{BeginUpload, CompleteUpload, Copy, PartTag, PutAnswer, PutPart, UploadId},
     },
-    testing::uploads::{Claims, run},
+    testing::uploads::{Claim, Claims, run},
 };
+use std::sync::Mutex;
 
 #[tokio::test]
 async fn memory_passes_the_suite_of_uploads() {
@@ -38,4 +39,57 @@ async fn memory_without_parts_refuses_uploads_and_copies() {
     assert_eq!(begun.unwrap_err().kind(), ProviderErrorKind::Unsupported);
     let copied = store.copy(Copy::new(key("a"), key("b"), 0)).await;
     assert_eq!(copied.unwrap_err().kind(), ProviderErrorKind::Unsupported);
+}
+
+/// Leaves out of a completion what the upload lacks.
+struct Careless {
+    memory: Memory,
+    stored: Mutex<Vec<(String, PartTag)>>,
+}
+
+impl ObjectProvider for Careless {
+    objects_through!(self.memory: put get head delete list capabilities);
+
+    async fn begin_upload(&self, begin: BeginUpload) -> Result<UploadId, ProviderError> {
+        self.memory.begin_upload(begin).await
+    }
+
+    async fn put_part(&self, part: PutPart) -> Result<PartTag, ProviderError> {
+        let upload = part.upload.as_str().to_owned();
+        let tag = self.memory.put_part(part).await?;
+        self.stored.lock().unwrap().push((upload, tag.clone()));
+        Ok(tag)
+    }
+
+    async fn complete_upload(&self, mut complete: CompleteUpload) -> Result<PutAnswer, ProviderError> {
+        let stored = self.stored.lock().unwrap().clone();
+        let has = |part: &PartTag| {
+            let mut of_it = stored.iter().filter(|(upload, _)| upload == complete.upload.as_str());
+            of_it.any(|(_, stored)| stored == part)
+        };
+        let parts = complete.parts.iter().filter(|part| has(part)).cloned().collect();
+        complete.parts = parts;
+        self.memory.complete_upload(complete).await
+    }
+}
+
+#[tokio::test]
+async fn an_adapter_that_completes_without_a_part_is_found() {
+    let run = tokio::spawn(async {
+        let careless = Careless {
+            memory: Memory::new(),
+            stored: Mutex::default(),
+        };
+        let claims = Claims::all()
+            .without(Claim::Aborts, "it has none")
+            .without(Claim::ListUploads, "it has none")
+            .without(Claim::Copy, "it has none");
+        run("careless", &careless, &claims).await;
+    });
+    let panic = run.await.expect_err("the suite passed it").into_panic();
+    let says = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+    assert!(
+        says.contains("careless: a_completion_without_one_of_its_parts_is_refused"),
+        "{says}"
+    );
 }

@@ -326,3 +326,29 @@ async fn under_write_once_a_url_leads_to_where_the_object_is() {
         .unwrap();
     assert_eq!(&*pinned.endpoint, "b");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_through_this_process_fails_under_its_own_name() {
+    let home = Store::on(Memory::new().with_capabilities(Capabilities::all(Capability::Kept)));
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .seed(7);
+    let client = client.build().unwrap();
+    client.put("b", "bytes").await.unwrap();
+    for (name, call) in [
+        ("copy", client.copy("b", "c")),
+        ("rename", client.rename("b", "c")),
+        ("nightly", client.copy("b", "c").operation_name("nightly")),
+    ] {
+        for operation in ["put", "get"] {
+            home.next(operation, [Trouble::Refused; 200]);
+            let error = call.clone().await.unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("{name} failed after ")),
+                "{operation}: {error}"
+            );
+            home.heal();
+            tokio::time::sleep(secs(60)).await;
+        }
+    }
+}

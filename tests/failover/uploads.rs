@@ -729,8 +729,6 @@ async fn a_store_that_was_found_to_ignore_conditions_of_completions_gets_no_cond
         .endpoint(Endpoint::new("home", store.clone()))
         .build()
         .unwrap();
-    // Until it was asked, it is taken to keep to them.
-    client.put_stream("first", film()).part_size(PART).await.unwrap();
     let found = client.verify().await;
     assert!(
         matches!(found.endpoints()[0].complete_if(), Property::Broken(_)),
@@ -881,4 +879,194 @@ async fn a_refused_list_of_parts_makes_the_upload_again_only_if_no_completion_wa
             _ => assert_eq!(ended.unwrap_err().kind(), ErrorKind::MaybeApplied),
         }
     }
+}
+
+/// An upload that is throttled for ever has rounds to pay for as long as it lasts. The reads beside it fail over all the
+/// same, from what it leaves of the budget, and it goes on with the rest.
+#[tokio::test(start_paused = true)]
+async fn an_upload_in_trouble_leaves_reads_their_failover() {
+    let (home, copy) = (Store::new(), Store::new());
+    let client = builder()
+        .endpoint(Endpoint::new("home", home.clone()))
+        .endpoint(Endpoint::new("copy", copy.clone()).read_only())
+        .replication(Replication::provider_managed())
+        .build()
+        .unwrap();
+    client.put("small", "x").await.unwrap();
+    for meta in [&home, &copy] {
+        let put = evenkeel::request::object::Put::new(Key::new("seen").unwrap(), "x");
+        meta.memory.put(put).await.unwrap();
+    }
+    home.next("put_part", std::iter::repeat_n(Trouble::Code("SlowDown"), 10_000));
+    let mut uploads: Vec<_> = (0..4)
+        .map(|_| {
+            let call = client
+                .put_stream("film", film())
+                .part_size(PART)
+                .overwrite()
+                .concurrency(4);
+            tokio::spawn(call.into_future())
+        })
+        .collect();
+    tokio::time::sleep(secs(3)).await;
+    for _ in 0..3 {
+        home.next("get", [Trouble::Reset]);
+        let got = client.get("seen").await;
+        assert_eq!(got.unwrap().endpoint(), "copy");
+    }
+    assert_eq!(count(&home, "get"), 3);
+    // It has had what it may have: half of what was there, and what came since.
+    let parts = count(&home, "put_part");
+    assert!((20..=28).contains(&parts), "{parts} parts were sent");
+    uploads.iter_mut().for_each(|upload| upload.abort());
+}
+
+/// Of an upload whose length is not known when it begins, the id names the key alone. What lies there has another length,
+/// so it is another write, whatever was lost.
+#[tokio::test(start_paused = true)]
+async fn a_caller_s_write_id_recognises_no_object_of_another_length() {
+    let id = || WriteId::new("order-42");
+    for lost in [None, Some(Trouble::LostAnswer), Some(Trouble::Reset)] {
+        let home = Store::new();
+        let first = one(&home).put_stream("film", Source::stream(pieces())).part_size(PART);
+        first.write_id(id()).await.unwrap();
+        let longer = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(&[7; SIZE + 1]))]);
+        let second = one(&home).put_stream("film", Source::stream(longer)).part_size(PART);
+        home.next("complete_upload", lost);
+        let error = second.write_id(id()).await.unwrap_err();
+        // Under one home what was lost may have been there, and be replaced.
+        let expected = lost.map_or(ErrorKind::AlreadyExists, |_| ErrorKind::MaybeApplied);
+        assert_eq!(error.kind(), expected, "{lost:?}: {error}");
+        assert!(!error.to_string().contains("succeeded"), "{error}");
+        assert!(holds_the_film(&home).await);
+        // Of the same length it is recognised.
+        home.next("complete_upload", lost);
+        let again = one(&home).put_stream("film", Source::stream(pieces())).part_size(PART);
+        again.write_id(id()).await.unwrap();
+    }
+}
+
+/// What each end tells its caller, who has the bytes or has not.
+#[tokio::test(start_paused = true)]
+async fn each_end_says_what_the_caller_can_do() {
+    let unreachable = "no endpoint could answer, home was unreachable: connection refused";
+    let dead = || {
+        let home = Store::new();
+        home.next("put_part", [Trouble::Refused; 200]);
+        home
+    };
+    // By hand: the upload takes no further part.
+    let home = dead();
+    let mut upload = one(&home).upload("film").await.unwrap();
+    let failed = upload.part(film()).await.unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        format!("upload failed after 9 attempts: {unreachable}; a new upload may succeed")
+    );
+    // The source has the bytes: the same call may be made again. The stream has not.
+    let failed = put(&one(&dead())).concurrency(1).await.unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        format!("put_stream failed after 9 attempts: {unreachable}; trying again later may help")
+    );
+    let call = one(&dead())
+        .put_stream("film", Source::stream(pieces()))
+        .part_size(PART);
+    let failed = call.concurrency(1).await.unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        format!(
+            "put_stream failed after 9 attempts: {unreachable}; the stream cannot be read again: a call with a new one \
+             may succeed"
+        )
+    );
+    // Swept.
+    let home = Store::new();
+    let client = one(&home);
+    let mut upload = client.upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    assert_eq!(client.sweep_uploads(secs(0)).await.unwrap().aborted, 1);
+    let gone = "upload failed after 1 attempt: the store has ended the upload (a sweep, an abort, a rule of the \
+                bucket, or another write of the key); a new upload may succeed";
+    assert_eq!(upload.part(film()).await.unwrap_err().to_string(), gone);
+    let completed = upload.complete().await.unwrap_err();
+    assert!(
+        completed.to_string().ends_with("; a new upload may succeed"),
+        "{completed}"
+    );
+    let mut upload = client.upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    assert_eq!(client.sweep_uploads(secs(0)).await.unwrap().aborted, 1);
+    let completed = upload.complete().await.unwrap_err().to_string();
+    assert!(completed.contains("the store has ended the upload"), "{completed}");
+    assert!(completed.ends_with("; a new upload may succeed"), "{completed}");
+}
+
+/// A lost completion. Under `write_once` the same call, with an id of its own, would store a second object elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_lost_completion_says_under_which_id_to_repeat_it() {
+    let loses = |home: &Store| {
+        home.heads_meet(Trouble::Refused);
+        home.next("complete_upload", [Trouble::LostAnswer]);
+        home.next("complete_upload", [Trouble::Refused; 200]);
+    };
+    let (a, b) = (Store::new(), Store::new());
+    let (client, _) = two(&a, &b);
+    loses(&a);
+    b.writes_meet(Trouble::Refused);
+    let safe = "; uploading the same bytes again under its write id is safe";
+    let lost = put(&client).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::MaybeApplied);
+    assert!(lost.to_string().starts_with("put_stream failed after "), "{lost}");
+    assert!(lost.to_string().ends_with(safe), "{lost}");
+    // That is so.
+    a.heal();
+    let id = lost.write_id().unwrap().clone();
+    assert_eq!(put(&client).write_id(id).await.unwrap().endpoint(), "a");
+    let home = Store::new();
+    loses(&home);
+    let lost = put(&one(&home)).overwrite().await.unwrap_err().to_string();
+    assert!(
+        lost.ends_with("; uploading the same bytes again is safe unless another write came since"),
+        "{lost}"
+    );
+    let home = Store::new();
+    let mut upload = one(&home).upload("film").await.unwrap();
+    upload.part(film()).await.unwrap();
+    loses(&home);
+    let lost = upload.complete().await.unwrap_err().to_string();
+    assert!(
+        lost.starts_with("upload failed after ") && lost.ends_with(safe),
+        "{lost}"
+    );
+}
+
+/// `S3::trusting_conditions` vouches for puts, and says nothing of completions.
+#[tokio::test(start_paused = true)]
+async fn the_first_conditional_upload_has_the_client_ask_what_nobody_vouches_for() {
+    let head = |key: &str| evenkeel::request::object::Head::new(Key::new(key).unwrap());
+    let client = |store: &Careless, builder: ObjectClientBuilder| {
+        let builder = builder.endpoint(Endpoint::new("home", store.clone()));
+        builder.build().unwrap()
+    };
+    let store = Careless(Memory::new());
+    let asking = client(&store, builder());
+    // The answer comes before this completion, or after it.
+    let first = asking.put_stream("first", film()).part_size(PART).await;
+    let there = store.0.head(head("first")).await;
+    assert_eq!(first.is_ok(), there.is_ok());
+    tokio::time::sleep(secs(60)).await;
+    let refused = put(&asking).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+    put(&asking).overwrite().await.unwrap();
+    // Where an answer is required, not even the first one goes.
+    let store = Careless(Memory::new());
+    let refused = put(&client(&store, builder().require_verified())).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+    assert!(store.0.head(head("film")).await.is_err());
+    // A store that is known to keep to it is not asked.
+    let home = Store::new();
+    put(&one(&home)).await.unwrap();
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(count(&home, "begin_upload"), 1);
 }

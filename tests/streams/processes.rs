@@ -11,6 +11,8 @@ use crate::{
 };
 use bytes::Bytes;
 use evenkeel::client::object::Source;
+#[cfg(feature = "files")]
+use evenkeel::client::object::Spool;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
@@ -27,6 +29,8 @@ const SAYS: &str = "streams: ";
 const ROLE: &str = "EVENKEEL_STREAMS_ROLE";
 const HOME: &str = "EVENKEEL_STREAMS_HOME";
 const COPY: &str = "EVENKEEL_STREAMS_COPY";
+#[cfg(feature = "files")]
+const SPOOL: &str = "EVENKEEL_STREAMS_SPOOL";
 
 /// Killed when dropped.
 struct Process {
@@ -36,7 +40,10 @@ struct Process {
 
 impl Process {
     fn start(role: &str, home: Option<&str>, copy: Option<&str>) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::run(Command::new(std::env::current_exe().unwrap()), role, home, copy)
+    }
+
+    fn run(mut command: Command, role: &str, home: Option<&str>, copy: Option<&str>) -> Self {
         command.args(["processes::a_child_with_a_role", "--exact", "--ignored", "--nocapture"]);
         command.env(ROLE, role).stdin(Stdio::piped()).stdout(Stdio::piped());
         for (name, url) in [(HOME, home), (COPY, copy)] {
@@ -139,6 +146,16 @@ fn a_child_with_a_role() {
                     .concurrency(2);
                 call.await.unwrap();
                 say("stored");
+            }
+            #[cfg(feature = "files")]
+            "upload, by a spool" => {
+                let spool = Spool::new().memory(PART).dir(url(SPOOL).unwrap());
+                let source = told_of(false).spooled(spool);
+                let client = socket_uploads::client(&url(HOME).unwrap());
+                let error = client.put_stream(KEY, source).part_size(PART).await.unwrap_err();
+                say(&error.to_string());
+                // It gives the upload up.
+                std::future::pending().await
             }
             role => panic!("{role}"),
         }
@@ -293,6 +310,42 @@ fn what_a_killed_process_uploaded_is_whole_or_swept() {
         assert!(home.inner.store().uploads(BUCKET).is_empty(), "killed at tenth {at}");
         let again = servers.block_on(client.put_stream(KEY, "again").overwrite().into_future());
         assert!(again.is_ok(), "{again:?}");
+    }
+}
+
+/// No file of the child may have more than a quarter or half of a MiB, as the shell counts: it meets the end of the room
+/// in the middle of the film, as on a full disk.
+#[cfg(all(feature = "files", target_os = "linux"))]
+#[test]
+fn a_spool_without_room_fails_its_upload_and_leaves_nothing() {
+    let servers = tokio::runtime::Runtime::new().unwrap();
+    let home = servers.block_on(server());
+    let dir = tempfile::tempdir().unwrap();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", r#"trap '' XFSZ; ulimit -f 512; exec "$@""#, "sh"]);
+    limited.arg(std::env::current_exe().unwrap()).env(SPOOL, dir.path());
+    let mut child = Process::run(limited, "upload, by a spool", Some(&home.inner.url()), None);
+    let mut said = child.says();
+    while said.starts_with("tenth") {
+        said = child.says();
+    }
+    assert_eq!(
+        said,
+        "put_stream failed half-way: the source of the upload could not be read: the spool could not be written: \
+         File too large (os error 27)"
+    );
+    assert!(held(&home).is_none());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    // The file had no name: nobody has it open any more, so its room is free. The upload is given up, too.
+    let has_it_open = || {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", child.child.id())).unwrap();
+        let mut open = open.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+        open.any(|file| file.starts_with(dir.path()))
+    };
+    let mut waits = 0..1_000;
+    while has_it_open() || !home.inner.store().uploads(BUCKET).is_empty() {
+        assert!(waits.next().is_some(), "something is left");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -43,6 +43,10 @@ struct Inner<E> {
     delivered: Option<u64>,
     /// Whether other requests of the same upload went before.
     midway: bool,
+    /// What happened, where the attempts alone do not say.
+    reason: Option<&'static str>,
+    /// What the caller can do, where the kind alone does not say.
+    advice: Option<&'static str>,
 }
 
 /// An endpoint whose answer the call needed and did not get.
@@ -195,6 +199,8 @@ impl Error {
             withheld: inner.withheld,
             delivered: inner.delivered,
             midway: inner.midway,
+            reason: inner.reason,
+            advice: inner.advice,
         }))
     }
 }
@@ -238,6 +244,8 @@ impl<E: 'static> Error<E> {
             withheld: record.is_withheld().then_some(Refusal::Budget.as_str()),
             delivered: None,
             midway: false,
+            reason: None,
+            advice: None,
         }))
     }
 
@@ -267,6 +275,8 @@ impl<E> Error<E> {
             withheld: None,
             delivered: None,
             midway: false,
+            reason: None,
+            advice: None,
         }))
     }
 
@@ -298,6 +308,27 @@ impl<E> Error<E> {
     #[must_use]
     pub(crate) const fn with_delivered(mut self, bytes: u64) -> Self {
         self.0.delivered = Some(bytes);
+        self
+    }
+
+    /// The same under the name of the call that this was a part of.
+    #[must_use]
+    pub(crate) fn called(mut self, operation: &'static str) -> Self {
+        self.0.explanation = self.0.explanation.called(operation);
+        self
+    }
+
+    /// Says in these words what happened. For an end that the attempts alone do not explain.
+    #[must_use]
+    pub(crate) const fn because(mut self, reason: &'static str) -> Self {
+        self.0.reason = Some(reason);
+        self
+    }
+
+    /// Says in these words what the caller can do.
+    #[must_use]
+    pub(crate) const fn advising(mut self, advice: &'static str) -> Self {
+        self.0.advice = Some(advice);
         self
     }
 

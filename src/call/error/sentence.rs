@@ -26,7 +26,9 @@ pub(super) fn write<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn reason<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
-    if let Cause::Own(message) = &error.cause {
+    if let Some(reason) = error.reason {
+        f.write_str(reason)?;
+    } else if let Cause::Own(message) = &error.cause {
         f.write_str(message)?;
     } else {
         from_attempts(error, f)?;
@@ -79,15 +81,16 @@ fn from_attempts<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
                 write!(f, "of {} ", crate::model::Human(elapsed.limit))?;
             }
             f.write_str("ran out")?;
-            if met.0.is_empty() { Ok(()) } else { write!(f, ", {met}") }
+            if met.is_empty() { Ok(()) } else { write!(f, ", {met}") }
         }
+        ErrorKind::MaybeApplied if met.is_empty() => f.write_str("the write may have been applied"),
         ErrorKind::MaybeApplied => write!(f, "the write may have been applied, {met}"),
-        ErrorKind::HomeUnavailable if met.0.is_empty() => {
+        ErrorKind::HomeUnavailable if met.is_empty() => {
             f.write_str("the home cannot take the write now")?;
             unused(error, f)
         }
         ErrorKind::HomeUnavailable => write!(f, "the home cannot take the write now, {met}"),
-        _ if met.0.is_empty() => match &error.cause {
+        _ if met.is_empty() => match &error.cause {
             Cause::Refused(refusal) => {
                 write!(f, "{refusal}")?;
                 unused(error, f)
@@ -111,6 +114,9 @@ fn unused<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn help<E>(error: &Inner<E>, f: &mut Formatter<'_>) -> fmt::Result {
+    if let Some(advice) = error.advice {
+        return write!(f, "; {advice}");
+    }
     let clock = || error.explanation.attempts().iter().any(Attempt::is_of_the_clock);
     match error.kind {
         ErrorKind::Denied if clock() => f.write_str("; set this host's clock"),
@@ -165,10 +171,18 @@ impl<E> Display for Deciding<'_, E> {
 /// The last failure at each endpoint, in the order in which the endpoints were first tried. Successes are left out.
 struct Met<'e>(&'e [Attempt]);
 
+impl Met<'_> {
+    fn is_empty(&self) -> bool {
+        let mut all = self.0.iter();
+        all.all(|attempt| attempt.verdict() == Some(Verdict::Success))
+    }
+}
+
 impl Display for Met<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut last: Vec<&Attempt> = Vec::new();
-        for attempt in self.0 {
+        let is_failure = |attempt: &&Attempt| attempt.verdict() != Some(Verdict::Success);
+        for attempt in self.0.iter().filter(is_failure) {
             match last.iter_mut().find(|seen| seen.endpoint() == attempt.endpoint()) {
                 Some(seen) => *seen = attempt,
                 None => last.push(attempt),

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     call::{Answer, Context, Error, Operation},
-    replicate::{self, Accepted, Write},
+    replicate::{self, Accepted, Mark, Write},
     request::{
         OpClass, WriteId,
         kv::{Condition, Delete, Get, Key, KvRequest, KvResponse, Put, Version},
@@ -149,7 +149,10 @@ pub(super) fn write_of(put: Put, known_id: bool) -> Write<Keys> {
             },
         },
         look: KvRequest::Get(Get::new(put.key.clone())),
-        id: put.write_id.clone(),
+        mark: Mark {
+            id: put.write_id.clone(),
+            length: None,
+        },
         known_id,
         request: KvRequest::Put(put),
         removes: false,
@@ -280,7 +283,7 @@ impl Operation for DeleteValue {
             condition,
             request: KvRequest::Delete(delete),
             look,
-            id,
+            mark: Mark { id, length: None },
             known_id: false,
             removes: true,
             fenced: self.fenced,

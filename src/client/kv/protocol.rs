@@ -50,9 +50,9 @@ impl Protocol for Keys {
         }
     }
 
-    fn found(response: KvResponse) -> Option<(Option<WriteId>, Option<Version>)> {
+    fn found(response: KvResponse) -> Option<(Option<WriteId>, u64, Option<Version>)> {
         match response {
-            KvResponse::Get(value) => Some((value.write_id, Some(value.version))),
+            KvResponse::Get(value) => Some((value.write_id, value.bytes.len() as u64, Some(value.version))),
             _ => None,
         }
     }

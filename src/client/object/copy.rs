@@ -252,16 +252,24 @@ impl CopyCall {
     async fn through_this_process(&self, known: &Known) -> Result<Stored, Error> {
         let (client, from, tag) = (self.client.clone(), self.from.clone(), known.tag.clone());
         let options = self.options.clone();
+        let called = self
+            .client
+            .core
+            .engine
+            .name_of(options.attempts.options(), self.operation());
         let source = Source::repeatable(move || {
             let download = client.download(from.clone(), tag.clone(), options.clone());
-            async move { download.await.map_err(BoxError::from).map(Opened) }
+            async move {
+                let opened = download.await.map_err(|error| error.called(called).into());
+                opened.map(|download| Opened(download, called))
+            }
         });
         let call = PutStreamCall::new(&self.client, self.to.clone(), source.size(known.meta.size));
         let options = CallOptions {
             pin: self.only_to.clone().or_else(|| self.options.pin.clone()),
             ..self.options.clone()
         };
-        call.with(self.writing(known), options).await
+        call.with(self.operation(), self.writing(known), options).await
     }
 
     /// Removes the source of a rename, if it is still what was copied.
@@ -303,14 +311,16 @@ impl Moved {
     }
 }
 
-/// A download's errors as a source's.
-struct Opened(super::Download);
+/// A download as a source, whose errors are those of the copy.
+struct Opened(super::Download, &'static str);
 
 impl futures_core::Stream for Opened {
     type Item = Result<bytes::Bytes, BoxError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Self::Item>> {
-        Pin::new(&mut self.0).poll_next(cx).map_err(BoxError::from)
+        let called = self.1;
+        let polled = Pin::new(&mut self.0).poll_next(cx);
+        polled.map_err(|error| error.called(called).into())
     }
 }
 

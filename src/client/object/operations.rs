@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     call::{Answer, Context, Error, Operation},
-    replicate::{self, Condition, Write},
+    replicate::{self, Condition, Mark, Write},
     request::{
         OpClass,
         object::{ByteRange, Delete, ETag, Get, Head, ObjectRequest, ObjectResponse, PutMode},
@@ -305,7 +305,10 @@ impl Operation for DeleteObject {
                     request: delete,
                     look,
                     condition: Condition::None,
-                    id: cx.core.write_id(None, key.as_str(), None),
+                    mark: Mark {
+                        id: cx.core.write_id(None, key.as_str(), None),
+                        length: None,
+                    },
                     known_id: false,
                     removes: true,
                     fenced: self.fenced,

@@ -90,9 +90,9 @@ impl Protocol for Objects {
         }
     }
 
-    fn found(response: ObjectResponse) -> Option<(Option<WriteId>, Option<ETag>)> {
+    fn found(response: ObjectResponse) -> Option<(Option<WriteId>, u64, Option<ETag>)> {
         match response {
-            ObjectResponse::Head(meta) => Some((meta.write_id, meta.etag)),
+            ObjectResponse::Head(meta) => Some((meta.write_id, meta.size, meta.etag)),
             _ => None,
         }
     }

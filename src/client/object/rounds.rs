@@ -33,7 +33,17 @@ pub(super) fn longest(core: &Core<Objects>, bytes: u64) -> Duration {
 /// Waits until the budget grants another request. Who would begin anew would move everything again, so a part waits for
 /// as long as a call may take.
 pub(super) async fn granted(cx: &Context<Objects>, class: OpClass, patience: Instant) -> bool {
-    while !cx.may_ask_more(class) {
+    once(|| cx.may_ask_more(class), cx, patience).await
+}
+
+/// The same for a request of an upload, which leaves half of the budget to others. An upload in trouble has many rounds
+/// to pay, and would take each token in the moment in which it comes; the failover of a read cannot wait.
+pub(super) async fn granted_sparing(cx: &Context<Objects>, patience: Instant) -> bool {
+    once(|| cx.may_ask_more_sparing(OpClass::Write), cx, patience).await
+}
+
+async fn once(is_granted: impl Fn() -> bool, cx: &Context<Objects>, patience: Instant) -> bool {
+    while !is_granted() {
         if clock::now() >= patience || cx.pause(PAUSE).await.is_err() {
             return false;
         }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     call::{Context, Error},
-    replicate::{Condition, Write},
+    replicate::{Condition, Mark, Write},
     request::{
         Key,
         object::{Attributes, BeginUpload, Head, ObjectRequest, Put, PutMode, WriteId},
@@ -120,12 +120,18 @@ impl Checks {
 
     /// This write with the request that makes it.
     pub(super) fn write(self, request: ObjectRequest, fenced: bool) -> Write<Objects> {
+        let length = match &request {
+            ObjectRequest::Put(put) => Some(put.body.len() as u64),
+            ObjectRequest::Copy(copy) => Some(copy.size),
+            ObjectRequest::CompleteUpload(complete) => Some(complete.size()),
+            _ => None,
+        };
         Write {
             condition: self.condition(),
             look: ObjectRequest::Head(Head::new(self.key().clone())),
             request,
             known_id: self.known_id,
-            id: self.id,
+            mark: Mark { id: self.id, length },
             removes: false,
             fenced,
         }

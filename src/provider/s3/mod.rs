@@ -42,8 +42,9 @@
 //! # Uploads, copies, presigned URLs
 //! - S3 fixes attributes, the write id and terms when an upload begins.
 //! - The adapter sends the condition of a completion (`If-None-Match`, `If-Match`) unless the store is known to lack
-//!   conditions. Amazon S3 keeps it. Elsewhere [`Capabilities::complete_if`] is unknown until
-//!   [`verify`](crate::ObjectClient::verify) has asked, and **a store that ignores the condition overwrites silently**.
+//!   conditions. Amazon S3 keeps it. Elsewhere [`Capabilities::complete_if`] is unknown until a client has asked, in the
+//!   background or by [`verify`](crate::ObjectClient::verify), and **a store that ignores the condition overwrites
+//!   silently**.
 //! - [`ProviderErrorKind::UploadGone`] has two causes. The store's own code says that there is no such upload
 //!   (`NoSuchUpload`; a gateway's `404` is faulty). Or a completion met another conditional write
 //!   (`ConditionalRequestConflict`): nothing was done, but S3 then wants the whole upload made again. Abort the old one:
@@ -224,7 +225,9 @@ impl S3 {
     /// trusted without this. **If the store ignores conditions after all, a create overwrites silently.**
     ///
     /// This says nothing of `If-Match` on deletes, nor of conditions on the completion of uploads and on copies, which
-    /// some stores ignore although they keep to the others. See [`S3::trusting_all_conditions`].
+    /// some stores ignore although they keep to the others. See [`S3::trusting_all_conditions`]. What the store does
+    /// with the completions of uploads, a client asks in the background from the first upload on a condition (a create
+    /// is one); `require_verified` makes that upload wait for the answer.
     #[must_use]
     pub const fn trusting_conditions(mut self) -> Self {
         let mut trusted = Capabilities::all(Capability::Kept);

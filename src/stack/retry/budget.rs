@@ -19,7 +19,8 @@ use std::{
 /// Every call deposits a tenth of a token, every extra attempt takes a whole one. So extra load stays at 10 % of the
 /// calls, however much fails (Finagle's `RetryBudget`; in 2021, retries that no budget bounded kept the outage alive).
 /// Deposits are banked for 10 s, so that a burst of faults after healthy traffic can be met at once. The budget also
-/// grants one token per second, so that a client with little traffic can fail over at all.
+/// grants one token per second, so that a client with little traffic can fail over at all. The repetitions of an upload,
+/// which can wait, leave half of what the last 10 s brought to calls that cannot.
 ///
 /// ```
 /// use evenkeel::stack::retry::Budget;
@@ -51,6 +52,8 @@ impl Budget {
     pub const SHARE: f64 = 0.1;
     /// Extra attempts per second that are granted whatever the traffic.
     pub const PER_SECOND: f64 = 1.0;
+    /// The part of what the last 10 s brought that an upload leaves to others.
+    pub(crate) const SPARED: f64 = 0.5;
 
     /// A budget of `share` extra attempts per call, at most 1,000, and `per_second` extra attempts whatever the
     /// traffic, at most a million. Neither is negative. The budget replaces a number outside these bounds by the
@@ -95,6 +98,13 @@ impl Budget {
         self.bank(now).withdraw(now)
     }
 
+    /// As [`withdraw`](Self::withdraw), for one who can wait: leaves half of what the last 10 s brought to those who
+    /// cannot.
+    pub(crate) fn withdraw_sparing(&self, now: Instant) -> bool {
+        let mut bank = self.bank(now);
+        bank.available(now) > bank.spared() && bank.withdraw(now)
+    }
+
     /// Gives back an extra attempt that was granted and not made.
     pub fn refund(&self, now: Instant) {
         self.bank(now).refund(now);
@@ -120,6 +130,8 @@ struct Bank {
     per_call: u64,
     per_second: u64,
     slots: [u64; SLOTS],
+    /// What each slot held before anything was taken.
+    brought: [u64; SLOTS],
     current: usize,
     current_start: Option<Instant>,
     /// When exhaustion was last reported.
@@ -139,6 +151,7 @@ impl Bank {
             per_second: milli(per_second),
             // A client that starts into an outage has its bank full.
             slots: [milli(per_second); SLOTS],
+            brought: [milli(per_second); SLOTS],
             current: 0,
             current_start: None,
             told: None,
@@ -162,9 +175,11 @@ impl Bank {
         let slots = since.map_or(1, |since| since.as_secs().clamp(1, SLOTS as u64)) as usize;
         let each = remembered.saturating_mul(self.per_call) / slots as u64;
         for age in 0..slots {
-            let slot = &mut self.slots[(self.current + SLOTS - age) % SLOTS];
-            // Far above what anybody withdraws, and far below what overflows when slots are added up.
-            *slot = slot.saturating_add(each).min(u64::MAX / 64);
+            let at = (self.current + SLOTS - age) % SLOTS;
+            for slot in [&mut self.slots[at], &mut self.brought[at]] {
+                // Far above what anybody withdraws, and far below what overflows when slots are added up.
+                *slot = slot.saturating_add(each).min(u64::MAX / 64);
+            }
         }
     }
 
@@ -193,6 +208,12 @@ impl Bank {
         self.slots.iter().sum::<u64>() / TOKEN
     }
 
+    /// How many whole extra attempts are not for one who can wait. None of a single one.
+    fn spared(&self) -> u64 {
+        let brought = self.brought.iter().sum::<u64>() / TOKEN;
+        (brought as f64 * Budget::SPARED) as u64
+    }
+
     fn advance(&mut self, now: Instant) {
         let Some(start) = self.current_start else {
             self.current_start = Some(now);
@@ -202,6 +223,7 @@ impl Bank {
         for _ in 0..steps.min(SLOTS as u64) {
             self.current = (self.current + 1) % SLOTS;
             self.slots[self.current] = self.per_second;
+            self.brought[self.current] = self.per_second;
         }
         self.current_start = Some(start + SLOT * u32::try_from(steps).unwrap_or(u32::MAX));
     }
@@ -226,6 +248,27 @@ mod tests {
         }
         assert_eq!(budget.available(t0 + Duration::from_secs(1)), 100);
         assert_eq!(budget.available(t0 + Duration::from_secs(11)), 0);
+    }
+
+    #[test]
+    fn who_can_wait_leaves_half() {
+        let t0 = crate::model::clock::now();
+        let at = |seconds| t0 + Duration::from_secs(seconds);
+        let budget = Budget::default();
+        let taken = |now| (0..100).filter(|_| budget.withdraw_sparing(now)).count();
+        assert_eq!(taken(t0), 5);
+        // From then on as many as come.
+        assert_eq!((1..=20).map(|second| taken(at(second))).sum::<usize>(), 20);
+        assert_eq!((0..100).filter(|_| budget.withdraw(at(20))).count(), 5);
+        // Those who cannot wait have taken theirs: it has to come again first.
+        assert_eq!((21..=25).map(|second| taken(at(second))).sum::<usize>(), 0);
+        assert_eq!((26..=30).map(|second| taken(at(second))).sum::<usize>(), 5);
+        // Of busy traffic it is half, too, and of a single attempt none.
+        let busy = Budget::new(0.1, 0.0);
+        (0..1_000).for_each(|_| busy.deposit());
+        assert_eq!((0..200).filter(|_| busy.withdraw_sparing(t0)).count(), 50);
+        assert!(Budget::new(0.0, 0.1).withdraw_sparing(t0));
+        assert!(!Budget::new(0.0, 0.0).withdraw_sparing(t0));
     }
 
     #[test]

@@ -45,6 +45,15 @@ impl Purse {
         granted
     }
 
+    /// As [`withdraw`](Self::withdraw), for one who can wait. To wait for others is no exhaustion.
+    pub(crate) fn withdraw_sparing(&self, class: OpClass, now: Instant) -> bool {
+        let granted = self.budget.withdraw_sparing(now);
+        if !granted && self.budget.available(now) == 0 && self.budget.may_tell(now) {
+            self.reporter.report(Event::BudgetExhausted { class });
+        }
+        granted
+    }
+
     /// Whether a further attempt of this call may be sent. A background attempt is always granted. A call that lends
     /// an attempt as a probe pays like any other; when the budget refuses, the attempt is granted all the same.
     pub(crate) fn grants(&self, record: &CallRecord, now: Instant) -> Option<Grant> {

@@ -35,6 +35,8 @@ use bytes::Bytes;
 pub enum Claim {
     /// The store takes objects in parts.
     Parts,
+    /// A completion that names a part which the upload does not have is refused.
+    KnownParts,
     /// A completion on a condition is refused where a put would be.
     ConditionalCompletion,
     /// An upload that was given up cannot be completed any more.
@@ -83,6 +85,7 @@ suite! {
     parts::a_completion_that_is_sent_twice_changes_nothing [Parts];
     parts::an_aborted_upload_is_gone [Parts, Aborts];
     parts::a_part_of_another_upload_completes_nothing [Parts];
+    parts::a_completion_without_one_of_its_parts_is_refused [Parts, KnownParts];
     parts::uploads_under_way_are_listed [Parts, ListUploads];
     parts::refusals_show_no_key [Parts];
     copy::a_copy_has_the_bytes_and_its_own_attributes [Copy];

@@ -192,6 +192,25 @@ pub(super) async fn a_part_of_another_upload_completes_nothing<D: ObjectProvider
     }
 }
 
+/// An adapter that left out what the store lacks would store an object with a hole.
+pub(super) async fn a_completion_without_one_of_its_parts_is_refused<D: ObjectProvider>(room: &Room<'_, D>) {
+    let mine = room.begin("a").await;
+    let first = room.part(&mine, 1, room.long(b'a')).await;
+    // A tag as the store gives it, of a part that this upload does not have.
+    let other = room.begin("b").await;
+    let lacking = room.part(&other, 2, "the end").await;
+    let complete = Room::<D>::completion(&mine, vec![first, lacking], PutMode::Overwrite);
+    room.refused(
+        "a completion without one of its parts",
+        room.door.complete_upload(complete).await,
+    );
+    let absent = room.refused(
+        "a get after a refused completion",
+        room.door.get(Get::new(room.key("a"))).await,
+    );
+    assert_eq!(absent.kind(), ProviderErrorKind::NotFound, "{}: {absent}", room.name);
+}
+
 pub(super) async fn uploads_under_way_are_listed<D: ObjectProvider>(room: &Room<'_, D>) {
     let upload = room.begin("a").await;
     let part = room.part(&upload, 1, "x").await;

@@ -123,14 +123,6 @@ impl<P: Protocol> Core<P> {
         })
     }
 
-    /// The endpoints of which a required answer is missing.
-    pub(crate) fn unverified(&self, condition: Conditional) -> u64 {
-        match self.verifier.required {
-            true => self.unknown(condition),
-            false => 0,
-        }
-    }
-
     /// How long a conditional write waits for the answer. Unless an answer is required, the write goes on after a
     /// quarter of its time: a slow store is not refused.
     pub(crate) fn hold(&self, deadline: Instant) -> Instant {
@@ -202,7 +194,11 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let is_known = |found: Capabilities| Conditional::ASKED.iter().all(|&c| found.get(c) != Capability::Unknown);
+        let is_known = |found: Capabilities| {
+            let of_uploads = found.parts.map(|_| Conditional::Complete);
+            let mut asked = Conditional::ASKED.into_iter().chain(of_uploads);
+            asked.all(|condition| found.get(condition) != Capability::Unknown)
+        };
         let Some(found) = self.found else {
             // Dropped half-way, which says nothing of the endpoint: another call begins anew.
             self.lane.watch().dropped();

@@ -1,6 +1,10 @@
 //! An upload of which this process holds nothing: its name says where it is, and the caller keeps the parts' tags.
 
-use super::{UploadCall, lane::Lane, put_whole};
+use super::{
+    UploadCall, advice,
+    lane::{Fault, Lane},
+    put_whole,
+};
 use crate::{
     Error,
     call::enter,
@@ -68,7 +72,8 @@ impl Detached {
     /// Stores one part.
     pub(in crate::client) async fn part(&self, number: u32, body: Bytes) -> Result<PartTag, Error> {
         self.may_go_on()?;
-        self.0.put(number, body).await.map_err(|fault| fault.error)
+        let stored = self.0.put(number, body, false).await;
+        stored.map_err(|fault| self.advised(fault))
     }
 
     /// Makes the object visible.
@@ -86,7 +91,15 @@ impl Detached {
             .complete(parts)
             .await
             .map(|(stored, _)| stored)
-            .map_err(|fault| fault.error)
+            .map_err(|fault| self.advised(fault))
+    }
+
+    /// A part that failed may be sent again, unless the upload is gone.
+    fn advised(&self, fault: Fault) -> Error {
+        match fault.is_gone {
+            true => fault.error.advising(advice::NEW),
+            false => advice::advised(fault.error, advice::Bytes::InSource, &self.0.checks().mode),
+        }
     }
 
     pub(in crate::client) async fn abort(&self) -> Result<(), Error> {

@@ -1,4 +1,7 @@
-use super::super::{Objects, rounds, values::Stored, writing::Checks};
+use super::{
+    super::{Objects, rounds, values::Stored, writing::Checks},
+    advice,
+};
 use crate::{
     call::{Aim, Context, Core, Error, Why, enter, options::CallOptions},
     model::{
@@ -6,7 +9,7 @@ use crate::{
         clock::{self, Instant},
     },
     provider::{ObjectProvider as _, PartRule, ProviderErrorKind},
-    replicate::{self, Completed, Incomplete},
+    replicate::{self, Completed, Incomplete, Mark},
     request::{
         LegKind, OpClass, bit, members,
         object::{
@@ -28,17 +31,17 @@ const COMPLETING: Duration = Duration::from_secs(45);
 /// An upload without a deadline.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An upload at one endpoint. (A write to several copies will drive one of these for each.)
+/// An upload at one endpoint.
 pub(super) struct Lane {
     core: Arc<Core<Objects>>,
+    /// What the caller called.
+    operation: &'static str,
     options: CallOptions,
     ends: Ends,
     checks: Checks,
     endpoint: usize,
     upload: UploadId,
     rule: PartRule,
-    /// Whether the upload can be made again elsewhere: then a part that fails leaves sooner.
-    pub(super) may_be_left: bool,
     is_given_up: AtomicBool,
     /// Whether a part was sent more than once: what was sent first may land last.
     was_repeated: AtomicBool,
@@ -113,12 +116,17 @@ fn in_parts(core: &Core<Objects>) -> u64 {
 pub(super) fn rule(core: &Core<Objects>) -> Option<PartRule> {
     let rules = members(core.plan.write_to & in_parts(core));
     let rules = rules.filter_map(|endpoint| core.provider(endpoint)?.capabilities().parts);
-    rules.reduce(|a, b| PartRule {
-        least: a.least.max(b.least),
-        most: a.most.min(b.most),
-        count: a.count.min(b.count),
-        equal: a.equal || b.equal,
-    })
+    rules.reduce(both)
+}
+
+/// What two stores ask of parts that go to both.
+pub(super) fn both(one: PartRule, other: PartRule) -> PartRule {
+    PartRule {
+        least: one.least.max(other.least),
+        most: one.most.min(other.most),
+        count: one.count.min(other.count),
+        equal: one.equal || other.equal,
+    }
 }
 
 impl Lane {
@@ -143,9 +151,13 @@ impl Lane {
         let reply = cx.ask(ObjectRequest::BeginUpload(checks.begin.clone()), aim).await;
         let endpoint = reply.endpoint();
         match (reply.result, endpoint) {
-            (Ok(ObjectResponse::BeginUpload(upload)), Some(endpoint)) => {
-                Ok(Self::at(core, (options, ends), checks, endpoint, upload))
-            }
+            (Ok(ObjectResponse::BeginUpload(upload)), Some(endpoint)) => Ok(Self::at(
+                core,
+                cx.operation,
+                (options, ends),
+                checks,
+                (endpoint, upload),
+            )),
             (Ok(_), _) => Err(cx.nonsense()),
             (result @ Err(_), _) => {
                 let failed = cx.fail(crate::call::Reply {
@@ -164,10 +176,10 @@ impl Lane {
 
     fn at(
         core: Arc<Core<Objects>>,
+        operation: &'static str,
         (options, ends): (CallOptions, Ends),
         checks: Checks,
-        endpoint: usize,
-        upload: UploadId,
+        (endpoint, upload): (usize, UploadId),
     ) -> Self {
         let rule = core.provider(endpoint).and_then(|store| store.capabilities().parts);
         Self {
@@ -180,10 +192,10 @@ impl Lane {
             endpoint,
             upload,
             rule: rule.unwrap_or(PartRule::S3),
-            may_be_left: false,
             is_given_up: AtomicBool::new(false),
             was_repeated: AtomicBool::new(false),
             core,
+            operation,
         }
     }
 
@@ -197,7 +209,7 @@ impl Lane {
         upload: UploadId,
     ) -> Self {
         let ends = Ends::after(options.deadline);
-        Self::at(core, (options, ends), checks, endpoint, upload)
+        Self::at(core, "upload", (options, ends), checks, (endpoint, upload))
     }
 
     #[cfg(feature = "object_store")]
@@ -228,7 +240,7 @@ impl Lane {
             deadline: Some(left.max(Duration::from_nanos(1))),
             ..self.options.clone()
         };
-        let (cx, admitted) = enter(self.core.clone(), "upload", &options);
+        let (cx, admitted) = enter(self.core.clone(), self.operation, &options);
         let admitted = match admitted {
             _ if left.is_zero() => Err(self.ends.late(&cx)),
             // The upload was admitted when it began: a client that is closed lets it go on to its end.
@@ -254,23 +266,31 @@ impl Lane {
         })
     }
 
-    /// Stores one part.
-    pub(super) async fn put(&self, number: u32, body: Bytes) -> Result<PartTag, Fault> {
+    /// What comes before the upload's time is up.
+    pub(super) async fn in_time<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+        match self.ends.within(future).await {
+            Some(value) => Ok(value),
+            None => Err(self.ends.late(&self.enter().0)),
+        }
+    }
+
+    /// Stores one part. `may_be_left`: the upload can do without this endpoint, and a part that fails leaves sooner.
+    pub(super) async fn put(&self, number: u32, body: Bytes, may_be_left: bool) -> Result<PartTag, Fault> {
         let (cx, admitted) = self.enter();
+        let part = PutPart::new(self.checks.key().clone(), self.upload.clone(), number, body);
         let stored = match admitted {
-            Ok(()) => self.put_in_rounds(&cx, number, body).await,
+            Ok(()) => self.put_in_rounds(&cx, part, may_be_left).await,
             Err(error) => Err(error.into()),
         };
         self.ended(&cx, stored)
     }
 
-    async fn put_in_rounds(&self, cx: &Context<Objects>, number: u32, body: Bytes) -> Result<PartTag, Fault> {
-        let size = body.len() as u64;
-        let part = PutPart::new(self.checks.key().clone(), self.upload.clone(), number, body);
+    async fn put_in_rounds(&self, cx: &Context<Objects>, part: PutPart, may_be_left: bool) -> Result<PartTag, Fault> {
+        let (number, size) = (part.number, part.body.len() as u64);
         let mut last = None;
         for round in 0..rounds::MOST {
             if round > 0 {
-                let is_enough = self.may_be_left && round >= rounds::BEFORE_LEAVING && self.is_out_of_use();
+                let is_enough = may_be_left && round >= rounds::BEFORE_LEAVING && self.is_out_of_use();
                 if is_enough || !self.may_go_on(cx, round).await {
                     break;
                 }
@@ -289,8 +309,9 @@ impl Lane {
                 Ok(ObjectResponse::PutPart(tag)) if tag.number == number && tag.size == size => return Ok(tag),
                 Ok(_) => return Err(cx.nonsense().into()),
                 Err(_) if ends => {
+                    let error = cx.fail(reply);
                     return Err(Fault {
-                        error: cx.fail(reply),
+                        error: if is_gone { error.because(advice::GONE) } else { error },
                         may_restart: true,
                         is_gone,
                     });
@@ -328,7 +349,7 @@ impl Lane {
 
     async fn may_ask_again(&self, cx: &Context<Objects>, round: u32) -> bool {
         let patience = clock::now() + self.core.deadline;
-        cx.pause(rounds::longest_pause(round)).await.is_ok() && rounds::granted(cx, OpClass::Write, patience).await
+        cx.pause(rounds::longest_pause(round)).await.is_ok() && rounds::granted_sparing(cx, patience).await
     }
 
     /// One attempt at this endpoint, without the stack's own retries.
@@ -361,7 +382,7 @@ impl Lane {
             mode: self.checks.mode.clone(),
             ..CompleteUpload::new(&self.checks.begin, self.upload.clone(), parts)
         };
-        let request_bytes = request.size() / 64;
+        let size = request.size();
         let mut lost = false;
         let mut last = None;
         let until = clock::now() + COMPLETING;
@@ -371,7 +392,7 @@ impl Lane {
             }
             let request = ObjectRequest::CompleteUpload(request.clone());
             let write = self.checks.clone().write(request, false);
-            let at = (self.endpoint, self.aim(round, request_bytes));
+            let at = (self.endpoint, self.aim(round, size / 64));
             let Incomplete { error, is_gone } = match replicate::complete(cx, write, at, lost).await {
                 Ok(Completed { accepted, was_answered }) => return Ok((stored(accepted), was_answered)),
                 Err(incomplete) => incomplete,
@@ -387,6 +408,7 @@ impl Lane {
             // Of a part that was sent twice the first may have landed last, under another tag than the one we know.
             // After a lost answer the object may be there: to upload it again could undo a later write.
             let is_muddled = !lost && error.kind() == ErrorKind::Rejected && self.was_repeated.load(Ordering::Relaxed);
+            let error = if is_gone { error.because(advice::GONE) } else { error };
             let is_gone = is_gone || is_muddled;
             if is_gone || !goes_on {
                 return Err(Fault {
@@ -402,8 +424,11 @@ impl Lane {
             let abort = AbortUpload::new(self.checks.key().clone(), self.upload.clone());
             let _ = cx.ask(ObjectRequest::AbortUpload(abort), self.aim(1, 0)).await;
             let look = ObjectRequest::Head(Head::new(self.checks.key().clone()));
-            let (id, known_id) = (&self.checks.id, self.checks.known_id);
-            if let Some(accepted) = replicate::recognise(cx, look, id, known_id, self.endpoint).await {
+            let mark = Mark {
+                id: self.checks.id.clone(),
+                length: Some(size),
+            };
+            if let Some(accepted) = replicate::recognise(cx, look, &mark, self.checks.known_id, self.endpoint).await {
                 return Ok((stored(accepted), true));
             }
         }
@@ -430,10 +455,15 @@ impl Lane {
         }
     }
 
+    /// Sends no more for the parts and the completion that are under way.
+    pub(super) fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
+    }
+
     /// Gives the upload up. This has the time of any call, also after the upload's own deadline.
     pub(super) async fn abort(&self) -> Result<(), Error> {
-        self.is_given_up.store(true, Ordering::Relaxed);
-        let (cx, admitted) = enter(self.core.clone(), "upload", &self.options);
+        self.give_up();
+        let (cx, admitted) = enter(self.core.clone(), self.operation, &self.options);
         // A client that is closed leaves nothing behind.
         if let Err((kind, message)) = admitted
             && kind != ErrorKind::Closed

@@ -20,10 +20,12 @@
 //! [`put_stream`]: super::ObjectClient::put_stream
 //! [`sweep_uploads`]: super::ObjectClient::sweep_uploads
 
+mod advice;
 mod chunks;
 #[cfg(feature = "object_store")]
 mod detached;
 mod lane;
+mod lanes;
 mod source;
 #[cfg(feature = "files")]
 mod spool;
@@ -52,13 +54,13 @@ use crate::{
     replicate,
     request::{
         OpClass, WriteId,
-        object::{ETag, PartTag, PutMode},
+        object::{ETag, PutMode},
     },
 };
 use bytes::Bytes;
 use lane::{Ends, Fault, Lane};
+use lanes::Lanes;
 use std::{
-    collections::BTreeMap,
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
@@ -112,7 +114,7 @@ impl UploadCall {
     stall_setter!();
 
     async fn begin(self) -> Result<Upload, Error> {
-        self.lane().await.map(Upload::of)
+        self.lane().await.map(|lane| Upload::of(Lanes::one(lane, false)))
     }
 
     async fn lane(self) -> Result<Lane, Error> {
@@ -149,7 +151,7 @@ pub struct Upload {
 }
 
 struct Shared {
-    lane: Lane,
+    lanes: Lanes,
     state: Mutex<State>,
 }
 
@@ -160,7 +162,6 @@ struct State {
     /// The lengths of the first part and of the latest.
     first: u64,
     latest: u64,
-    parts: BTreeMap<u32, PartTag>,
     failed: Option<Error>,
     is_over: bool,
 }
@@ -221,10 +222,10 @@ impl fmt::Debug for PartOnItsWay {
 }
 
 impl Upload {
-    fn of(lane: Lane) -> Self {
+    fn of(lanes: Lanes) -> Self {
         Self {
             shared: Arc::new(Shared {
-                lane,
+                lanes,
                 state: Mutex::default(),
             }),
         }
@@ -232,12 +233,12 @@ impl Upload {
 
     /// The endpoint to which the parts go.
     pub fn endpoint(&self) -> Arc<str> {
-        self.shared.lane.endpoint_name()
+        self.shared.lanes.first().endpoint_name()
     }
 
     /// The id of this write. It is stored with the object.
     pub fn write_id(&self) -> &WriteId {
-        &self.shared.lane.checks().id
+        &self.shared.lanes.first().checks().id
     }
 
     /// Gives the next part. The parts make the object in the order in which they were given. Awaited one after the other
@@ -260,7 +261,7 @@ impl Upload {
                 Ok(None) => shared.usable(),
                 Err(fault) => Err(fault),
             };
-            stored.map_err(|fault| fault.error)
+            stored.map_err(|fault| shared.advised(fault))
         }))
     }
 
@@ -274,7 +275,8 @@ impl Upload {
     ///
     /// Cancel safety: a completion that is dropped may have been applied. If it was not, the upload is given up.
     pub async fn complete(self) -> Result<Stored, Error> {
-        self.shared.complete().await.map_err(|fault| fault.error)
+        let stored = self.shared.complete().await;
+        stored.map_err(|fault| self.shared.advised(fault))
     }
 
     /// Gives the upload up, and frees what its parts occupy.
@@ -283,7 +285,7 @@ impl Upload {
     /// The endpoint could not be asked: the parts stay until they are [swept](ObjectClient::sweep_uploads).
     pub async fn abort(self) -> Result<(), Error> {
         // If this future is dropped, or the endpoint does not answer, the upload's own drop tries once more.
-        self.shared.lane.abort().await?;
+        self.shared.lanes.abort().await?;
         self.shared.state().is_over = true;
         Ok(())
     }
@@ -296,7 +298,7 @@ impl Drop for Upload {
         drop(state);
         if let (true, Ok(runtime)) = (left_open, tokio::runtime::Handle::try_current()) {
             let shared = self.shared.clone();
-            let abort = async move { drop(shared.lane.abort().await) };
+            let abort = async move { drop(shared.lanes.abort().await) };
             drop(runtime.spawn(abort.in_current_span()));
         }
     }
@@ -320,13 +322,18 @@ impl Shared {
     /// The number of the next part. A part that is refused fails the upload at once, whether or not its future is
     /// polled.
     fn next(&self, length: usize) -> Result<Option<u32>, Fault> {
-        let number = self.state().next(length as u64, self.lane.rule());
+        let number = self.state().next(length as u64, self.lanes.rule());
         number.map_err(|message| {
-            let (cx, _) = self.lane.enter();
+            let (cx, _) = self.lanes.first().enter();
             let error = cx.refuse(ErrorKind::InvalidInput, message);
             let sent_before = self.state().given > 0;
             self.latch(if sent_before { error.halfway() } else { error }.into())
         })
+    }
+
+    fn advised(&self, fault: Fault) -> Error {
+        let mode = &self.lanes.first().checks().mode;
+        advice::advised(fault.error, advice::Bytes::WithCaller, mode)
     }
 
     /// Whether the upload can still be completed.
@@ -336,7 +343,7 @@ impl Shared {
             Some(first) => Err(first.shared().into()),
             None if state.is_over => {
                 drop(state);
-                let (cx, _) = self.lane.enter();
+                let (cx, _) = self.lanes.first().enter();
                 Err(cx
                     .refuse(ErrorKind::InvalidInput, "the upload was completed or given up")
                     .into())
@@ -357,37 +364,33 @@ impl Shared {
 
     async fn put(&self, number: u32, body: Bytes) -> Result<(), Fault> {
         self.usable()?;
-        let tag = self.lane.put(number, body).await.map_err(|fault| self.latch(fault))?;
-        self.state().parts.insert(number, tag);
-        Ok(())
+        let stored = self.lanes.put(number, body).await;
+        stored.map_err(|fault| self.latch(fault))
     }
 
     async fn complete(&self) -> Result<Stored, Fault> {
         self.usable()?;
-        let (given, parts) = {
-            let mut state = self.state();
-            (state.given, std::mem::take(&mut state.parts))
-        };
+        let given = self.state().given;
         if given == 0 {
             // The upload stays open, and is given up when it is dropped.
             return Ok(self.put_nothing().await?);
         }
-        if let Some(missing) = (1..=given).find(|number| !parts.contains_key(number)) {
-            let (cx, _) = self.lane.enter();
+        if let Some(missing) = (1..=given).find(|number| !self.lanes.have(*number)) {
+            let (cx, _) = self.lanes.first().enter();
             let message = format!("part {missing} was not stored: its future was dropped");
             return Err(self.latch(cx.refuse(ErrorKind::InvalidInput, message).halfway().into()));
         }
-        let stored = self.lane.complete(parts.into_values().collect()).await;
-        let (stored, is_over) = stored.map_err(|fault| self.latch(fault))?;
-        self.state().is_over = is_over;
+        // One lane owes nothing.
+        let (stored, _owed) = self.lanes.complete().await.map_err(|fault| self.latch(fault))?;
+        self.state().is_over = self.lanes.are_over();
         Ok(stored)
     }
 
     /// An empty object, which needs no parts.
     async fn put_nothing(&self) -> Result<Stored, Error> {
-        let (cx, admitted) = self.lane.enter();
+        let (cx, admitted) = self.lanes.first().enter();
         admitted?;
-        put_whole(&cx, self.lane.checks().clone(), Bytes::new()).await
+        put_whole(&cx, self.lanes.first().checks().clone(), Bytes::new()).await
     }
 }
 

@@ -4,9 +4,10 @@ use super::{
         values::Stored,
         writing::{Checks, Writing, write_setters},
     },
-    Shared, Source, Upload,
+    Shared, Source, Upload, advice,
     chunks::Chunks,
     lane::{self, Ends, Fault, Lane},
+    lanes::Lanes,
     put_whole,
 };
 use crate::{
@@ -56,6 +57,8 @@ pub struct PutStreamCall {
     part_size: Option<u64>,
     concurrency: usize,
     options: CallOptions,
+    /// What the caller called.
+    operation: &'static str,
 }
 
 impl PutStreamCall {
@@ -68,12 +71,13 @@ impl PutStreamCall {
             part_size: None,
             concurrency: AT_ONCE,
             options: CallOptions::default(),
+            operation: "put_stream",
         }
     }
 
-    /// The same with what another call said.
-    pub(in super::super) fn with(mut self, write: Writing, options: CallOptions) -> Self {
-        (self.write, self.options) = (write, options);
+    /// The same as a part of another call, with what that said.
+    pub(in super::super) fn with(mut self, operation: &'static str, write: Writing, options: CallOptions) -> Self {
+        (self.operation, self.write, self.options) = (operation, write, options);
         self
     }
 
@@ -120,19 +124,25 @@ impl PutStreamCall {
     async fn run(self) -> Result<Stored, Error> {
         // Whether an endpoint that was left may have the object, or may yet have it.
         let mut unresolved = false;
-        match self.send(&mut unresolved).await {
+        let mode = self.write.mode.clone();
+        let bytes = match self.source.can_be_read_again() {
+            true => advice::Bytes::InSource,
+            false => advice::Bytes::InStream,
+        };
+        let sent = match self.send(&mut unresolved).await {
             Ok(mut stored) => {
                 stored.answer.unresolved |= unresolved;
                 Ok(stored)
             }
             Err(error) if unresolved => Err(error.with_kind(ErrorKind::MaybeApplied).retryable(true)),
             Err(error) => Err(error),
-        }
+        };
+        sent.map_err(|error| advice::advised(error, bytes, &mode))
     }
 
     async fn send(mut self, unresolved: &mut bool) -> Result<Stored, Error> {
         let ends = Ends::after(self.options.deadline);
-        let (cx, admitted) = enter(self.core.clone(), "put_stream", &self.options);
+        let (cx, admitted) = enter(self.core.clone(), self.operation, &self.options);
         if let Err((kind, message)) = admitted {
             return Err(cx.refuse(kind, message));
         }
@@ -177,20 +187,21 @@ impl PutStreamCall {
                 deadline: ends.left_of(self.options.deadline),
                 ..self.options.clone()
             };
-            let (cx, admitted) = enter(self.core.clone(), "put_stream", &options);
+            let (cx, admitted) = enter(self.core.clone(), self.operation, &options);
             let begun = match admitted {
                 Ok(()) => Lane::begin(&cx, self.options.clone(), ends, checks.clone(), left).await,
                 Err((kind, message)) => Err(cx.refuse(kind, message)),
             };
             cx.ended(crate::request::OpClass::Write, begun.as_ref().err());
-            let mut lane = begun?;
+            let lane = begun?;
             let endpoint = lane.endpoint();
             let others = cx.reach(cx.plan.write_to) & !left & !bit(endpoint);
-            lane.may_be_left = others != 0 && restarts < RESTARTS && self.source.can_be_read_again();
+            let may_be_left = others != 0 && restarts < RESTARTS && self.source.can_be_read_again();
+            let lanes = Lanes::one(lane, may_be_left);
             if let Some((_, before)) = failed.take() {
                 self.report_restart(before, endpoint);
             }
-            let fault = match self.transfer(lane, chunks, (part_size, ends)).await {
+            let fault = match self.transfer(lanes, chunks, (part_size, ends)).await {
                 Ok(stored) => return Ok(stored),
                 Err(fault) => Fault {
                     error: fault.error.halfway(),
@@ -265,7 +276,7 @@ impl PutStreamCall {
             deadline: ends.left_of(self.options.deadline),
             ..self.options.clone()
         };
-        let (cx, admitted) = enter(self.core.clone(), "put_stream", &options);
+        let (cx, admitted) = enter(self.core.clone(), self.operation, &options);
         match admitted {
             Ok(()) => put_whole(&cx, checks, body).await,
             Err((kind, message)) => Err(cx.refuse(kind, message)),
@@ -273,8 +284,13 @@ impl PutStreamCall {
     }
 
     /// Reads the source and sends its parts, side by side.
-    async fn transfer(&self, lane: Lane, mut chunks: Chunks, (length, ends): (usize, Ends)) -> Result<Stored, Fault> {
-        let upload = Upload::of(lane);
+    pub(super) async fn transfer(
+        &self,
+        lanes: Lanes,
+        mut chunks: Chunks,
+        (length, ends): (usize, Ends),
+    ) -> Result<Stored, Fault> {
+        let upload = Upload::of(lanes);
         let mut sending = FuturesUnordered::new();
         let mut taken = 0;
         loop {
@@ -315,13 +331,13 @@ impl PutStreamCall {
     }
 
     fn refuse(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
-        let (cx, _) = enter(self.core.clone(), "put_stream", &self.options);
+        let (cx, _) = enter(self.core.clone(), self.operation, &self.options);
         cx.refuse(kind, message)
     }
 
     /// The upload's own time is up while its source was read.
     fn late(&self, ends: Ends) -> Error {
-        let (cx, _) = enter(self.core.clone(), "put_stream", &self.options);
+        let (cx, _) = enter(self.core.clone(), self.operation, &self.options);
         ends.late(&cx)
     }
 
@@ -348,7 +364,7 @@ impl PutStreamCall {
 
     /// The runtime in which the upload began has ended.
     fn orphaned(&self, shared: &Shared) -> Fault {
-        let (cx, _) = shared.lane.enter();
+        let (cx, _) = shared.lanes.first().enter();
         cx.refuse(ErrorKind::Unavailable, "the runtime that sent the upload has ended")
             .into()
     }

@@ -114,7 +114,14 @@ impl Verified {
 impl Verified {
     /// Why a question stayed open.
     pub(super) fn why_unknown(self) -> Option<String> {
-        let mut all = [self.honours, self.atomic, self.if_match, self.delete_if_match].into_iter();
+        let mut all = [
+            self.honours,
+            self.atomic,
+            self.if_match,
+            self.delete_if_match,
+            self.complete_if,
+        ]
+        .into_iter();
         all.find_map(|property| match property {
             Property::Unknown(why) => Some(why),
             _ => None,
