@@ -3,6 +3,7 @@
 use crate::{
     Endpoint, Error, ErrorKind, ObjectClient, Replication,
     client::object::ObjectClientBuilder,
+    model::clock,
     provider::{Arriving, Memory, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
         Again, Key, WriteId,
@@ -20,7 +21,6 @@ use std::{
     sync::{Arc, LazyLock, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::time::Instant;
 
 const MIB: usize = 1 << 20;
 const SIZE: usize = 24 * MIB;
@@ -202,7 +202,7 @@ async fn a_large_get_goes_on_elsewhere_from_where_its_body_broke_off() {
             })
             .build()
             .unwrap();
-        let began = Instant::now();
+        let began = clock::now();
         let (got, explained) = client.get(KEY).explained().await.unwrap();
         assert!(*got.body() == film(), "{end:?}");
         assert_eq!((got.endpoint(), got.range().clone()), ("home", 0..SIZE as u64));
@@ -309,7 +309,7 @@ async fn a_large_get_whose_body_breaks_off_is_not_tried_again_beyond_what_the_ca
     assert_eq!(home.asked().len(), 2);
     // The time is up before the rest is there.
     home.ends([End::Cut(20 * MIB), End::Silent(100), End::Silent(100)]);
-    let began = Instant::now();
+    let began = clock::now();
     let call = alone(&home)
         .build()
         .unwrap()
@@ -337,7 +337,7 @@ async fn a_large_body_that_pauses_is_not_fetched_twice() {
 async fn a_large_get_at_a_dead_endpoint_ends() {
     let home = Store::with(film(), Some("w1")).await;
     home.dies(End::Cut(20 * MIB));
-    let began = Instant::now();
+    let began = clock::now();
     let error = got(&alone(&home).build().unwrap()).await.unwrap_err();
     assert!(error.is_retryable() && error.delivered().is_none(), "{error}");
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
