@@ -16,6 +16,7 @@ mod gcs;
 mod gcs_server;
 mod generic;
 mod integration;
+mod opendal;
 #[path = "../../support/paced.rs"]
 mod paced;
 #[path = "../support/process.rs"]
