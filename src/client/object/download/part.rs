@@ -64,7 +64,7 @@ pub(super) struct Shared {
     key: Key,
     meta: ObjectMeta,
     home: Mutex<Home>,
-    attempts: AtomicU64,
+    attempts: Arc<AtomicU64>,
 }
 
 /// The endpoint that serves the download.
@@ -120,7 +120,7 @@ impl Shared {
             key,
             meta,
             home: Mutex::new(home),
-            attempts: AtomicU64::new(0),
+            attempts: Arc::default(),
         }
     }
 
@@ -135,6 +135,12 @@ impl Shared {
 
     pub(super) fn attempts(&self) -> u64 {
         self.attempts.load(Ordering::Relaxed)
+    }
+
+    /// The count itself, for those who look while a part is on its way.
+    #[cfg(feature = "object_store")]
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
+        self.attempts.clone()
     }
 
     /// Whether a further part can be told from a part of another object.
