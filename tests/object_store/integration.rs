@@ -1,35 +1,19 @@
 //! `object_store`'s own tests of a store: the 18 functions of `object_store::integration`.
 
 use crate::worlds;
-use object_store::{Error, integration};
-
-async fn nonexistent(store: &object_store::DynObjectStore) {
-    let error = integration::get_nonexistent_object(store, None).await.unwrap_err();
-    assert!(matches!(error, Error::NotFound { .. }), "{error}");
-}
 
 /// What they demand, each at a fresh store.
 macro_rules! demands {
-    ($world:ident) => {
-        demands!($world: put_get_delete_list(), put_get_attributes(), get_opts(), put_opts(true), stream_get(),
-            list_uses_directories_correctly(), list_with_delimiter(), get_nonexistent_object(), rename_and_copy(),
-            copy_if_not_exists(), copy_rename_nonexistent_object(), multipart(itself), multipart_with_opts(itself),
-            multipart_put_part_out_of_order(itself), multipart_race_condition(true), multipart_out_of_order(),
-            list_paginated(itself), list_with_offset_exclusivity());
-    };
-    ($world:ident: $($name:ident($($more:tt)?)),+) => {
+    ($world:ident) => { every_demand!(demands!($world)); };
+    ($world:ident; $($name:ident($($more:tt)?)),+) => {
         mod $world {
             $(#[tokio::test]
             async fn $name() {
                 let world = super::worlds::$world().await;
-                demands!(@ $name, &world.store $(, $more)?);
+                demand!($name, &world.store $(, $more)?);
             })+
         }
     };
-    (@ get_nonexistent_object, $store:expr) => { super::nonexistent($store).await };
-    (@ $name:ident, $store:expr) => { super::integration::$name($store).await };
-    (@ $name:ident, $store:expr, itself) => { super::integration::$name($store, $store).await };
-    (@ $name:ident, $store:expr, $more:tt) => { super::integration::$name($store, $more).await };
 }
 
 demands!(one);
@@ -57,7 +41,7 @@ demands!(s3_whose_replica_is_killed);
 /// `put_opts` is told that there are no updates.
 macro_rules! demands_once {
     ($world:ident) => {
-        demands!($world: put_get_delete_list(), put_opts(false), list_uses_directories_correctly(),
+        demands!($world; put_get_delete_list(), put_opts(false), list_uses_directories_correctly(),
             list_with_delimiter(), get_nonexistent_object(), copy_if_not_exists(), copy_rename_nonexistent_object(),
             multipart(itself), multipart_with_opts(itself), multipart_put_part_out_of_order(itself),
             multipart_out_of_order(), list_paginated(itself), list_with_offset_exclusivity());

@@ -8,6 +8,9 @@
 )]
 
 mod conditions;
+#[macro_use]
+#[path = "../support/demands.rs"]
+mod demands;
 mod integration;
 mod listings;
 mod reads;

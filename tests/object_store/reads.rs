@@ -68,6 +68,25 @@ async fn a_read_goes_on_elsewhere_and_its_handle_says_so() {
     assert!(stream.next().await.is_none());
 }
 
+/// A reader that gives up on a part wants to know why.
+#[tokio::test(start_paused = true)]
+async fn the_handle_counts_attempts_while_a_part_is_on_its_way() {
+    let (store, home, twin) = two();
+    let path = Path::from("film");
+    store.put(&path, bytes(20 * MIB, 1).into()).await.unwrap();
+    let film = store.get(&path).await.unwrap();
+    let transfer = film.extensions.get::<Transfer>().unwrap().clone();
+    home.always(Trouble::Refused);
+    twin.always(Trouble::Refused);
+    let mut stream = film.into_stream();
+    stream.next().await.unwrap().unwrap();
+    let before = transfer.attempts();
+    let next = tokio::time::timeout(std::time::Duration::from_secs(1), stream.next()).await;
+    assert!(next.is_err(), "nobody could answer");
+    assert!(transfer.attempts() > before, "{before} attempts");
+    assert_eq!((transfer.resumes(), &*transfer.endpoint()), (0, "home"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_fits_one_request_takes_one() {
     let (store, here) = one();

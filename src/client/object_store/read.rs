@@ -150,8 +150,9 @@ impl FailoverStore {
         let found = self.patiently(OpClass::Read, get).await;
         let (found, explained) = found.map_err(|error| of(error, asked.location.as_ref()))?;
         let transfer = Transfer::whole(found.endpoint(), found.range().clone(), explained.attempts().len());
+        let meta = self.dated(asked, found.meta(), &transfer).await?;
         let answer = Answer {
-            found: found.meta(),
+            found: &meta,
             range: found.range().clone(),
             transfer,
             body: stream::iter([Ok(found.body().clone())]).boxed(),
@@ -180,12 +181,12 @@ impl FailoverStore {
         };
         let download = self.patiently(OpClass::Read, begin).await;
         let download = download.map_err(|error| of(error, asked.location.as_ref()))?;
-        let meta = download.meta().clone();
+        let transfer = Transfer::begun(&download);
+        let meta = self.dated(asked, download.meta(), &transfer).await?;
         let range = match &asked.options.range {
             Some(range) => range.as_range(meta.size).map_err(generic)?,
             None => 0..meta.size,
         };
-        let transfer = Transfer::begun(&download);
         let possibly_stale = download.is_possibly_stale();
         let body = stream::unfold((download, transfer.clone(), asked.location.clone()), next_part);
         let answer = Answer {
@@ -196,6 +197,26 @@ impl FailoverStore {
             possibly_stale,
         };
         result(asked, self.tags, answer)
+    }
+
+    /// What was found, with its date if a condition asks for one: Google's SDK tells the date in a head alone.
+    async fn dated(&self, asked: &Asked<'_>, found: &ObjectMeta, by: &Transfer) -> Result<ObjectMeta, StoreError> {
+        let mut found = found.clone();
+        let is_asked_for = asked.options.if_modified_since.is_some() || asked.options.if_unmodified_since.is_some();
+        if found.last_modified.is_some() || !is_asked_for {
+            return Ok(found);
+        }
+        let head = |left| {
+            let call = self.client.head(asked.location.as_ref()).deadline(left);
+            call.pin(by.endpoint()).into_future()
+        };
+        let known = self.patiently(OpClass::Read, head).await;
+        let known = known.map_err(|error| of(error, asked.location.as_ref()))?;
+        if !is_same_state(&found, known.meta()) {
+            return Err(generic("the object was replaced while its date was asked for"));
+        }
+        found.last_modified = known.meta().last_modified;
+        Ok(found)
     }
 
     /// All ranges, of one state of the object.

@@ -3,7 +3,10 @@
 use crate::client::object::{Download, Served};
 use std::{
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// What a read has done so far: which endpoint serves it, how many requests it took, whether it went on elsewhere. It
@@ -26,12 +29,15 @@ use std::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Transfer(Arc<Mutex<State>>);
+pub struct Transfer {
+    /// The download's own count, which goes up while a part is on its way.
+    attempts: Arc<AtomicU64>,
+    state: Arc<Mutex<State>>,
+}
 
 #[derive(Debug)]
 struct State {
     served: Vec<Served>,
-    attempts: u64,
     delivered: u64,
 }
 
@@ -40,30 +46,30 @@ impl Transfer {
     pub(super) fn whole(endpoint: &str, range: Range<u64>, attempts: usize) -> Self {
         let delivered = range.end - range.start;
         let endpoint = endpoint.into();
-        Self::of(vec![Served { range, endpoint }], attempts as u64, delivered)
+        Self::of(
+            vec![Served { range, endpoint }],
+            AtomicU64::new(attempts as u64).into(),
+            delivered,
+        )
     }
 
     pub(super) fn begun(download: &Download) -> Self {
-        Self::of(download.served().to_vec(), download.attempts(), download.delivered())
+        Self::of(download.served().to_vec(), download.counter(), download.delivered())
     }
 
-    fn of(served: Vec<Served>, attempts: u64, delivered: u64) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            served,
-            attempts,
-            delivered,
-        })))
+    fn of(served: Vec<Served>, attempts: Arc<AtomicU64>, delivered: u64) -> Self {
+        let state = Arc::new(Mutex::new(State { served, delivered }));
+        Self { attempts, state }
     }
 
     pub(super) fn note(&self, download: &Download) {
         let mut state = self.state();
         state.served = download.served().to_vec();
-        state.attempts = download.attempts();
         state.delivered = download.delivered();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The endpoint that gave the latest bytes.
@@ -84,9 +90,9 @@ impl Transfer {
         self.state().served.len().saturating_sub(1)
     }
 
-    /// How many requests were sent so far.
+    /// How many requests were sent and have ended so far, those of a part that is on its way among them.
     pub fn attempts(&self) -> u64 {
-        self.state().attempts
+        self.attempts.load(Ordering::Relaxed)
     }
 
     /// How many bytes were delivered so far.

@@ -127,6 +127,18 @@ fn variant(asked: Asked, error: &Error) -> Result<ProviderError, Finding> {
         Error::NotImplemented { .. } | Error::NotSupported { .. } => {
             ProviderError::unsupported("object_store has not implemented this for the store")
         }
+        // OpenDAL's bridge has the kind of OpenDAL's error here.
+        Error::Generic {
+            store: "RateLimited", ..
+        } => ProviderError::new(Throttled, Outcome::new(Verdict::Throttled, Sent::Maybe)),
+        Error::Generic {
+            store: "PermissionDenied",
+            ..
+        } => ProviderError::new(Denied, Outcome::new(Verdict::Denied, Sent::Maybe)),
+        Error::Generic {
+            store: "RangeNotSatisfied",
+            ..
+        } => ProviderError::answer(RangeNotSatisfiable),
         Error::InvalidPath { .. } | Error::UnknownConfigurationKey { .. } => {
             return Err(Finding::symptom(Symptom::NotBuilt));
         }

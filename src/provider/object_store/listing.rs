@@ -1,7 +1,6 @@
 use super::{
     GenericStore,
     error::failed,
-    foreign,
     proof::{NOWHERE, Transport},
 };
 use crate::{
@@ -31,7 +30,7 @@ pub(super) async fn page(store: &GenericStore, list: &List) -> Result<ListPage, 
         .max(list.continuation.as_deref())
         .unwrap_or_default();
     let mut page = Lowest::new(limit);
-    let (under, is_whole) = segments(&list.prefix);
+    let (under, is_whole) = segments(&list.prefix, |text| store.names.path(text));
     let found = match list.delimiter.as_deref() {
         Some("/") if is_whole => level(store, list, under.as_ref(), after, &mut page).await?,
         delimiter => flat(store, list, under.as_ref(), after, delimiter, &mut page).await?,
@@ -56,12 +55,12 @@ async fn level(
     let wanted = |name: &str| name.starts_with(&list.prefix) && name > after;
     let any = !found.objects.is_empty() || !found.common_prefixes.is_empty();
     for object in &found.objects {
-        if wanted(&foreign::of(&object.location)) {
+        if wanted(&store.names.key(&object.location)) {
             page.take(entry(store, object));
         }
     }
     for prefix in &found.common_prefixes {
-        let name = foreign::of_prefix(prefix);
+        let name = store.names.prefix(prefix);
         // What was asked for as a prefix is not folded into itself.
         if wanted(&name) && name != list.prefix {
             page.take(ListEntry::CommonPrefix(name));
@@ -80,9 +79,9 @@ async fn flat(
     page: &mut Lowest,
 ) -> Result<bool, ProviderError> {
     let delimiter = delimiter.filter(|delimiter| !delimiter.is_empty());
-    let mut objects = match Path::parse(after) {
-        Ok(offset) if !after.is_empty() => store.store.list_with_offset(under, &offset),
-        _ => store.store.list(under),
+    let mut objects = match store.names.offset(after) {
+        Some(offset) => store.store.list_with_offset(under, &offset),
+        None => store.store.list(under),
     };
     let mut last: Option<String> = None;
     let mut circle = Circle::default();
@@ -92,7 +91,7 @@ async fn flat(
         tokio::task::consume_budget().await;
         let object = object.map_err(|error| failed(Asked::List, &error))?;
         any = true;
-        let key = &*foreign::of(&object.location);
+        let key = &*store.names.key(&object.location);
         if store.in_order {
             if last.as_deref().is_some_and(|last| *key <= *last) {
                 return Err(wrong(Symptom::Nonsense, None));
@@ -144,17 +143,17 @@ impl Circle {
 }
 
 fn entry(store: &GenericStore, object: &ObjectMeta) -> ListEntry {
-    ListEntry::Object(store.meta(&foreign::of(&object.location), object))
+    ListEntry::Object(store.meta(&store.names.key(&object.location), object))
 }
 
 /// The whole segments of a prefix, as far as `object_store` has a path for them, because `object_store` lists by
 /// segments. And whether these are the whole prefix. `None`: list everything.
-fn segments(prefix: &str) -> (Option<Path>, bool) {
+fn segments(prefix: &str, path: impl Fn(&str) -> Option<Path>) -> (Option<Path>, bool) {
     let mut rest = prefix;
     let mut is_whole = true;
     while let Some((segments, _)) = rest.rsplit_once('/') {
-        match Path::parse(segments) {
-            Ok(path) if path.as_ref() == segments && !segments.is_empty() => return (Some(path), is_whole),
+        match path(segments) {
+            Some(path) if !segments.is_empty() => return (Some(path), is_whole),
             _ => (rest, is_whole) = (segments, false),
         }
     }
@@ -204,11 +203,12 @@ impl Lowest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::object_store::Names;
 
     #[test]
     fn a_prefix_is_listed_by_its_valid_path_segments() {
         let of = |prefix| {
-            let (under, is_whole) = segments(prefix);
+            let (under, is_whole) = segments(prefix, |text| Names::Any.path(text));
             (under.map(|path| path.to_string()), is_whole)
         };
         let some = |path: &str| Some(path.to_owned());

@@ -88,6 +88,25 @@
 //!   Microsoft's, Google's nor `object_store`'s own: see [`verify`](crate::ObjectClient::verify) and
 //!   [`GenericStore::trusting_conditions`]. For Alibaba's OSS see below.
 //!
+//! # OpenDAL
+//! Any `Operator` of OpenDAL is an endpoint through OpenDAL's own bridge, the crate `object_store_opendal` (0.60 speaks
+//! `object_store` 0.14):
+//!
+//! ```ignore
+//! let operator = opendal::Operator::new(Memory::default())?; // without a RetryLayer: the client goes elsewhere first
+//! let store = Arc::new(object_store_opendal::OpendalStore::new(operator));
+//! let store = GenericStore::new(store)?.trusting_transport().without_write_ids();
+//! ```
+//!
+//! - The bridge drops the attributes of a put. The adapter refuses them, and `without_write_ids` is needed.
+//! - The bridge decodes and encodes paths. The adapter undoes that, so that keys are kept as they are. Keys with a blank
+//!   at either end, which OpenDAL cuts off, are refused as unsupported.
+//! - A service without ETags (OpenDAL's `memory`) needs `without_tags`. A download is then never resumed, because
+//!   nothing proves that two parts are of one object.
+//! - A service with real folders (OpenDAL's `fs`, `hdfs`, `webdav`) lists each folder as an empty object, which the
+//!   bridge does not mark. Such a service is not fit for listings here.
+//! - A page costs a whole listing, unless [`GenericStore::listing_in_order`] says that the service lists in order.
+//!
 //! # Alibaba Cloud OSS
 //! There are two ways, and neither was tried against the real service. Through OSS's S3-compatible interface: the
 //! adapter `S3` with `preset::alibaba_oss`. Natively: OpenDAL's service `oss` through OpenDAL's bridge, the crate
@@ -101,6 +120,7 @@ mod attributes;
 mod error;
 mod foreign;
 mod listing;
+mod opendal;
 mod proof;
 #[cfg(feature = "object_store_http")]
 mod transport;
@@ -136,6 +156,7 @@ use object_store::{
 };
 use proof::{NOWHERE, Transport};
 use std::{
+    borrow::Cow,
     fmt,
     sync::{
         Arc,
@@ -301,9 +322,8 @@ impl GenericStore {
     /// The path whose text equals the key.
     fn path(&self, key: &Key) -> Result<Path, ProviderError> {
         self.names.check(key)?;
-        Path::parse(key.as_str())
-            .ok()
-            .filter(|path| path.as_ref() == key.as_str())
+        self.names
+            .path(key.as_str())
             .ok_or_else(|| ProviderError::unsupported("object_store has no path for this key"))
     }
 
@@ -348,9 +368,11 @@ impl GenericStore {
     }
 }
 
-/// The terms of a put that the store passes on, as of `object_store` (0.14). The other stores drop tags silently.
+/// What of a put the store passes on, as of `object_store` (0.14). The other stores drop tags silently, and OpenDAL's
+/// bridge attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Passed {
+    attributes: bool,
     tags: bool,
     classes: bool,
 }
@@ -361,6 +383,7 @@ impl Passed {
         let is = |name: &str| shown.contains(name);
         let tagging = is("AmazonS3 {") || is("MicrosoftAzure {");
         Self {
+            attributes: !opendal::is_shown_in(shown),
             tags: tagging && !is("disable_tagging: true"),
             classes: tagging || is("GoogleCloudStorage {"),
         }
@@ -431,6 +454,8 @@ impl fmt::Debug for GenericStore {
 enum Names {
     Azures,
     OfFiles,
+    /// OpenDAL's bridge has a path of its own for each key.
+    OpenDals,
     Any,
 }
 
@@ -441,6 +466,8 @@ impl Names {
             Self::Azures
         } else if shown.contains("LocalFileSystem {") {
             Self::OfFiles
+        } else if opendal::is_shown_in(shown) {
+            Self::OpenDals
         } else {
             Self::Any
         }
@@ -450,8 +477,38 @@ impl Names {
         match self {
             Self::Azures => names::azure(key),
             Self::OfFiles => names::files(key, cfg!(windows)),
-            Self::Any => Ok(()),
+            Self::OpenDals | Self::Any => Ok(()),
         }
+    }
+
+    /// The path of a key, or of the whole segments of a prefix.
+    fn path(self, text: &str) -> Option<Path> {
+        match self {
+            Self::OpenDals => opendal::path(text),
+            _ => Path::parse(text).ok().filter(|path| path.as_ref() == text),
+        }
+    }
+
+    /// The key behind a listed path.
+    fn key(self, path: &Path) -> Cow<'_, str> {
+        match self {
+            Self::OpenDals => Cow::Owned(opendal::text(path)),
+            _ => foreign::of(path),
+        }
+    }
+
+    /// The prefix behind a listed common prefix.
+    fn prefix(self, path: &Path) -> String {
+        match self {
+            Self::OpenDals => format!("{}/", opendal::text(path)),
+            _ => foreign::of_prefix(path),
+        }
+    }
+
+    /// The path after which a listing may start, if the store's listings go by the order of the keys.
+    fn offset(self, after: &str) -> Option<Path> {
+        let is_ordered = self != Self::OpenDals && !after.is_empty();
+        Path::parse(after).ok().filter(|_| is_ordered)
     }
 }
 
@@ -473,13 +530,16 @@ impl ObjectProvider for GenericStore {
                 )
             }
         };
+        let id = put.write_id.as_ref().filter(|_| self.write_ids);
+        let attributes = sent(&put.attributes, &put.terms, id);
+        if !self.passes.attributes && !attributes.is_empty() {
+            return Err(ProviderError::unsupported(
+                "OpenDAL's bridge drops the attributes of a put: they cannot be kept, and write ids need `without_write_ids`",
+            ));
+        }
         let mut options = PutOptions {
             mode,
-            attributes: sent(
-                &put.attributes,
-                &put.terms,
-                put.write_id.as_ref().filter(|_| self.write_ids),
-            ),
+            attributes,
             tags: tags(&put.terms),
             ..PutOptions::default()
         };
@@ -510,7 +570,17 @@ impl ObjectProvider for GenericStore {
         };
         get.progress.begin(0);
         let got = self.store.get_opts(&path, options).await;
-        let got = got.map_err(|error| failed(Asked::Read, &error))?;
+        let got = got.map_err(|error| match failed(Asked::Read, &error) {
+            // OpenDAL has one word for both.
+            unchanged
+                if unchanged.kind() == ProviderErrorKind::PreconditionFailed
+                    && get.if_match.is_none()
+                    && tag.is_some() =>
+            {
+                ProviderError::answer(ProviderErrorKind::NotModified)
+            }
+            failed => failed,
+        })?;
         get.progress.answered();
         let meta = self.described(&get.key, &got)?;
         check_match(get.if_match.as_ref(), meta.etag.as_ref())?;
@@ -688,7 +758,11 @@ mod tests {
 
     #[test]
     fn only_supported_terms_are_passed_on() {
-        let of = |tags, classes| Passed { tags, classes };
+        let of = |tags, classes| Passed {
+            attributes: true,
+            tags,
+            classes,
+        };
         assert_eq!(
             Passed::by("AmazonS3 { config: S3Config { disable_tagging: false } }"),
             of(true, true)
@@ -699,6 +773,7 @@ mod tests {
         );
         assert_eq!(Passed::by("GoogleCloudStorage { client: .. }"), of(false, true));
         assert_eq!(Passed::by("LocalFileSystem { config: .. }"), of(false, false));
+        assert!(!Passed::by("OpendalStore { scheme: \"oss\" }").attributes);
         let terms = [
             Terms::new().tag("a", "b"),
             Terms::new().storage_class("c"),

@@ -9,6 +9,9 @@
 mod attributes;
 mod azure;
 mod bodies;
+#[macro_use]
+#[path = "../../support/demands.rs"]
+mod demands;
 mod failover;
 mod faults;
 mod gateways;
@@ -16,6 +19,7 @@ mod gcs;
 mod gcs_server;
 mod generic;
 mod integration;
+mod opendal;
 #[path = "../../support/paced.rs"]
 mod paced;
 #[path = "../support/process.rs"]
@@ -29,6 +33,7 @@ mod s3s_server;
 mod script;
 #[path = "../../support/tried.rs"]
 mod tried;
+mod two_clouds;
 mod uploads;
 #[allow(dead_code, clippy::disallowed_methods)] // its own clock, which is the real one
 #[path = "../../../examples/gray/wire.rs"]

@@ -405,6 +405,12 @@ impl Download {
         self.shared.attempts()
     }
 
+    /// The count of requests itself, for those who look while a part is on its way.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) fn counter(&self) -> Arc<std::sync::atomic::AtomicU64> {
+        self.shared.counter()
+    }
+
     /// The download is of the version that a copy had, which may lag behind the home.
     pub const fn is_possibly_stale(&self) -> bool {
         self.possibly_stale

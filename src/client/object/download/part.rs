@@ -65,7 +65,7 @@ pub(super) struct Shared {
     key: Key,
     meta: ObjectMeta,
     home: Mutex<Home>,
-    attempts: AtomicU64,
+    attempts: Arc<AtomicU64>,
     explains: bool,
     sums: bool,
 }
@@ -146,7 +146,7 @@ impl Shared {
             key,
             meta,
             home: Mutex::new(home),
-            attempts: AtomicU64::new(0),
+            attempts: Arc::default(),
             explains: false,
             sums: false,
         }
@@ -175,6 +175,12 @@ impl Shared {
 
     pub(super) fn attempts(&self) -> u64 {
         self.attempts.load(Ordering::Relaxed)
+    }
+
+    /// The count itself, for those who look while a part is on its way.
+    #[cfg(feature = "object_store")]
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
+        self.attempts.clone()
     }
 
     /// Whether a further part can be told from a part of another object.
