@@ -102,7 +102,7 @@
 //! # What is promised
 //!
 //! - A call ends by its deadline, even with layers of your own in between. The deadline is 10 s unless the call sets
-//!   another.
+//!   another. Streams and uploads have none unless one is set; a silence ends their parts.
 //! - Extra load is bounded: requests beyond those that calls need stay at 10 % of the calls plus one a second. There
 //!   are named [exceptions](stack::retry::Exception), each with a bound and counted in the snapshot. The [probes](ops::probe) in
 //!   the background are extra as well: one a minute to an idle endpoint.

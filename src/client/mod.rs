@@ -22,8 +22,9 @@
 //!
 //! | option | default | what the option sets |
 //! |---|---|---|
-//! | `.deadline(d)` | 10 s | how long the call may take, with all its attempts |
+//! | `.deadline(d)` | 10 s; none for streams and uploads | how long the call may take, with all its attempts |
 //! | `.attempt_limit(d)` | the limit [learnt](crate::stack::timeout) from the endpoint | how long each attempt may take |
+//! | `.stall_limit(d)` | learnt in the same way | how long a part of a stream or upload may be silent (streams and uploads only) |
 //! | `.hedging(false)` | reads are [hedged](crate::stack::hedge) | whether a late read is sent to a second endpoint as well |
 //! | `.retry_when(rule)` | the [table](crate::stack::retry) | after which outcomes the call is tried again: a [rule](crate::stack::retry::Rule); the builder's rule is in [`retry::RetrySettings`](crate::stack::retry::RetrySettings::when) |
 //! | `.operation_name("report")` | `get`, `put`, `read` …, all measured together | the call's name in explanations and errors; calls of one name [are measured apart](crate::stack::health#names) |

@@ -1,5 +1,5 @@
 //! Parquet through evenkeel. A file of a hundred row groups is read through `object_store`'s own trait while the primary
-//! is cut off in the middle. The sum is right, and the events show who went on.
+//! is cut off in the middle. The sum is right, and the counts of reads show who went on.
 //!
 //! ```text
 //! cargo run --release --manifest-path examples/parquet/Cargo.toml

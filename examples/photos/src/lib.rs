@@ -1,7 +1,7 @@
 //! A photo service on evenkeel: uploads and downloads of hundreds of megabytes, in bounded memory.
 //!
 //! - `PUT /photos/{name}` streams the body to the store in parts. What was read is kept in a temporary file until the
-//!   upload is done, so that the upload goes on at the other provider when one dies in the middle.
+//!   upload is done, so that the upload begins again at the other provider when one dies in the middle.
 //! - `GET /photos/{name}` streams the photo, or the part that a `Range` header asks for (206, or 416). When the serving
 //!   provider dies in the middle, the download goes on from the same byte where the content is provably the same;
 //!   otherwise the connection is closed, and the browser asks again for the rest.

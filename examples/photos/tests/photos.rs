@@ -1,4 +1,4 @@
-//! The service as its callers see it, over real sockets where bodies are large.
+//! The service as its callers see it, in this process.
 
 #![allow(clippy::unwrap_used)]
 

@@ -186,7 +186,7 @@ impl ObjectClient {
     }
 
     /// Begins an upload whose parts you give one by one. [`put_stream`](Self::put_stream) cuts the parts itself, and
-    /// makes the upload again if its endpoint dies.
+    /// makes the upload again at another endpoint, if one takes writes, when its endpoint dies.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};

@@ -1,8 +1,8 @@
 //! Downloads: an object's bytes as a stream, which goes on elsewhere when the serving endpoint dies.
 //!
 //! A download is a walk of ranges. The first range is small, so that the first bytes come soon; each further range is
-//! twice as long, up to [`part_size`](DownloadCall::part_size). Each range is a request of its own, so that nothing of
-//! a part is lost but the part itself.
+//! twice as long, up to [`part_size`](DownloadCall::part_size). Each range is a request of its own, so that a
+//! failure costs the parts that are under way and nothing before them.
 //!
 //! | a part | then |
 //! |---|---|
@@ -188,8 +188,8 @@ impl DownloadCall {
         self
     }
 
-    /// Sets the length of the longest part. Default: 8 MiB. A failure costs at most one part, and the download holds at
-    /// most `concurrency` parts. Zero is [`InvalidInput`](ErrorKind::InvalidInput).
+    /// Sets the length of the longest part. Default: 8 MiB. A failure costs at most the parts that are under way, and
+    /// these are at most [`concurrency`](Self::concurrency). Zero is [`InvalidInput`](ErrorKind::InvalidInput).
     pub const fn part_size(mut self, bytes: u64) -> Self {
         self.part_size = bytes;
         self

@@ -7,7 +7,7 @@
 //! | what happens | then |
 //! |---|---|
 //! | a part fails, or its answer is lost | the same part is sent again under its number, which replaces what arrived |
-//! | a part fails for good | [`Upload`]: every later call fails with the first error. [`put_stream`]: the upload is made again, at most twice, if its [source](super::Source) can be read again; at another endpoint if there is one |
+//! | a part fails for good | [`Upload`]: every later call fails with the first error. [`put_stream`]: the upload is made again, at most twice, if its [source](super::Source) can be read again, and if another endpoint takes writes or the store itself ended the upload |
 //! | a completion's answer is lost | the object that lies there is looked at, and recognised by its write id; then the completion is sent again |
 //! | the store has ended the upload meanwhile | as a part that fails for good |
 //! | the endpoint is dead when its upload is given up | the parts that it has stay there, and cost, until [`sweep_uploads`] |

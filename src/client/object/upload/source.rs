@@ -19,8 +19,8 @@ type Opening = Pin<Box<dyn Future<Output = Result<Opened, BoxError>> + Send>>;
 
 /// The bytes of a [`put_stream`](crate::ObjectClient::put_stream), and whether they can be read again.
 ///
-/// If an endpoint dies in the middle of an upload, the upload is made again from the first byte, elsewhere if there is an
-/// elsewhere. That needs the bytes once more:
+/// If an endpoint dies in the middle of an upload, and another endpoint takes writes, the upload is made again there from
+/// the first byte. That needs the bytes once more:
 ///
 /// | source | can be read again |
 /// |---|---|
