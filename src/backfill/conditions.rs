@@ -4,6 +4,7 @@ use super::{
 };
 use crate::{
     client::object::{Property, verify},
+    model::clock,
     provider::{AnyObjectProvider, Capabilities, Capability, ObjectProvider, ProviderError},
     replicate::copy::{Role, ask},
     request::Writer,
@@ -23,7 +24,7 @@ pub(super) async fn have_target_asked(to: &AnyObjectProvider, shared: &Shared) -
     if ![known.create, known.if_match].contains(&Capability::Unknown) {
         return Ok(());
     }
-    let names = Writer::from_os().map_err(|error| Refusal::Stop(StopReason::Entropy(error)))?;
+    let names = Writer::from_os(clock::wall).map_err(|error| Refusal::Stop(StopReason::Entropy(error)))?;
     let questions = || async {
         let found = verify::endpoint(to, &names.name(), known, || {}).await;
         match (found.atomic(), found.if_match()) {

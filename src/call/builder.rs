@@ -183,6 +183,8 @@ impl<P: Protocol> StoreBuilder<P> {
         if plan.authority == Authority::Replicas {
             strong::<P>(&roster, &providers)?;
         }
+        let wall = self.settings.stack.audience.clone();
+        let from_os = || Writer::from_os(move || wall.wall());
         Ok(Parts {
             roster,
             providers,
@@ -191,10 +193,7 @@ impl<P: Protocol> StoreBuilder<P> {
             settings: self.settings,
             require_verified: self.require_verified,
             fenced: self.fenced,
-            writer: self
-                .writer
-                .map_or_else(Writer::from_os, Ok)
-                .map_err(BuildError::Entropy)?,
+            writer: self.writer.map_or_else(from_os, Ok).map_err(BuildError::Entropy)?,
         })
     }
 }

@@ -188,9 +188,9 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Sets the wall clock that stamps [event records](crate::telemetry::EventRecord) and
-        /// [statuses](crate::ops::status). Default: the system's. For simulations, whose time is paused. No decision
-        /// depends on this clock.
+        /// Sets the wall clock of [event records](crate::telemetry::EventRecord), [statuses](crate::ops::status) and
+        /// the [stamps](crate::request::Stamp) of writes. Default: the system's. For simulations, whose time is paused.
+        /// If the clock panics, it is 1970.
         #[must_use]
         pub fn wall_clock(mut self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
             self.settings.stack.audience.stamp_with(now);

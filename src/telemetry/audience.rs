@@ -58,15 +58,14 @@ impl Audience {
         &self.latest
     }
 
+    /// What the wall clock says. The clock may be a user's: if it panics, that is 1970.
     pub(crate) fn wall(&self) -> SystemTime {
-        (self.wall)()
+        aside(|| (self.wall)()).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Tells every listener of an event that happens now.
     pub(super) fn tell(&self, event: Event) {
-        // The clock may be a user's.
-        let wall = aside(|| self.wall()).unwrap_or(SystemTime::UNIX_EPOCH);
-        let record = EventRecord::now(Some(self.client.clone()), wall, event);
+        let record = EventRecord::now(Some(self.client.clone()), self.wall(), event);
         self.latest.note(&record);
         for listener in &*self.listeners {
             aside(|| listener(&record));

@@ -2,7 +2,6 @@ use super::{
     WriteId,
     stamp::{self, Stamp, StampKind},
 };
-use crate::model::clock;
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::SystemTime,
@@ -26,14 +25,14 @@ pub(crate) struct Writer {
 type Wall = Box<dyn Fn() -> SystemTime + Send + Sync>;
 
 impl Writer {
-    /// A writer that differs from all others.
+    /// A writer that differs from all others, with this wall clock.
     ///
     /// # Errors
     /// The operating system gives no random bytes.
-    pub(crate) fn from_os() -> Result<Self, String> {
+    pub(crate) fn from_os(wall: impl Fn() -> SystemTime + Send + Sync + 'static) -> Result<Self, String> {
         let mut entropy = [0; 15];
         getrandom::fill(&mut entropy).map_err(|error| error.to_string())?;
-        Ok(Self::new(entropy, clock::wall))
+        Ok(Self::new(entropy, wall))
     }
 
     /// A writer with this entropy and this wall clock. Equal entropy gives equal writers.
@@ -88,6 +87,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::clock;
     use std::{
         sync::{Arc, Mutex},
         time::{Duration, UNIX_EPOCH},
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn two_writers_have_nothing_in_common() {
-        let [one, other] = [(); 2].map(|()| Writer::from_os().unwrap());
+        let [one, other] = [(); 2].map(|()| Writer::from_os(clock::wall).unwrap());
         let (first, second) = (stamp(&one), stamp(&other));
         assert!(first.writer != second.writer && first.write != second.write);
         assert_ne!(one.name(), other.name());

@@ -429,7 +429,9 @@ fn copied_id(pair: &Pair<Memory>) -> WriteId {
 }
 
 fn stamped(key: &str, bytes: u64) -> WriteId {
-    Writer::from_os().unwrap().write_id(None, key, Some(bytes), None)
+    Writer::from_os(crate::model::clock::wall)
+        .unwrap()
+        .write_id(None, key, Some(bytes), None)
 }
 
 #[tokio::test(start_paused = true)]

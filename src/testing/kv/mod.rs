@@ -97,7 +97,8 @@ suite! {
 /// A write id of the suite, as a client's: a client keeps it as it is. No two ids of a run are equal, nor of two runs
 /// against one server.
 fn fresh_id() -> WriteId {
-    static WRITER: LazyLock<Writer> = LazyLock::new(|| Writer::from_os().expect("the system gives random bytes"));
+    static WRITER: LazyLock<Writer> =
+        LazyLock::new(|| Writer::from_os(crate::model::clock::wall).expect("the system gives random bytes"));
     WRITER.write_id(None, "", None, None)
 }
 

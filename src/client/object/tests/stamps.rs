@@ -5,7 +5,13 @@ use crate::{
     provider::ObjectProvider,
     request::{Key, Stamp, StampKind, WriteId, Writer, object::Put},
 };
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, UNIX_EPOCH},
+};
 
 async fn id_of(client: &ObjectClient, key: &str) -> WriteId {
     client.head(key).await.unwrap().into_meta().write_id.unwrap()
@@ -62,6 +68,23 @@ async fn a_given_writer_and_wall_clock_repeat() {
     }
     assert_eq!(ids[..2], ids[2..]);
     assert_ne!(ids[0], ids[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stamps_are_of_the_builders_wall_clock() {
+    let at = Arc::new(AtomicU64::new(1_000));
+    let clock = at.clone();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", Scripted::default()))
+        .wall_clock(move || UNIX_EPOCH + Duration::from_secs(clock.load(Relaxed)))
+        .build()
+        .unwrap();
+    client.put("k", "v").await.unwrap();
+    at.store(5_000, Relaxed);
+    client.put("l", "v").await.unwrap();
+    let [first, second] = [stamp_of(&client, "k").await, stamp_of(&client, "l").await];
+    assert_eq!(first.at(), UNIX_EPOCH + Duration::from_secs(1_000));
+    assert_eq!(second.at(), UNIX_EPOCH + Duration::from_secs(5_000));
 }
 
 #[tokio::test(start_paused = true)]
