@@ -7,7 +7,8 @@
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
 //! - **Metrics**, through the `metrics` facade. A client takes its metric handles when the client is built: install the
 //!   recorder before. Every metric has the label `client`: the builder's [`client_name`](crate::client::StoreBuilder::client_name),
-//!   or `default`. [`Snapshot::publish`](crate::ops::snapshot::Snapshot::publish) sets the gauges.
+//!   or `default`. [`Snapshot::publish`](crate::ops::snapshot::Snapshot::publish) sets the last four gauges of the table.
+//!   The counters of troubles begin at 0 when the client is built, those of an operation's failures at its first call.
 //!
 //! | name | kind | labels |
 //! |---|---|---|
@@ -21,10 +22,12 @@
 //! | `evenkeel_uploads_restarted_total` | counter | `endpoint`: how often an upload began again at the endpoint, after its endpoint had failed it |
 //! | `evenkeel_downloads_resumed_total` | counter | `endpoint`: how often a download went on at the endpoint, after another had served it |
 //! | `evenkeel_passed_over_total` | counter | `endpoint`: how often creates began to pass the endpoint over |
-//! | `evenkeel_unverified_writes_total` | counter | `endpoint`: conditional writes sent before the endpoint's treatment of conditions was known |
+//! | `evenkeel_unverified_writes_total` | counter | `endpoint`, `found` (`kept`, `lacking`, `unknown`): conditional writes sent before the endpoint's treatment of conditions was known, and what was found then |
 //! | `evenkeel_credentials_transitions_total` | counter | `credentials`, `to`: `kept`, `lost`, `renewed` |
-//! | `evenkeel_budget_exhausted_total` | counter | `class` |
-//! | `evenkeel_all_bad_total` | counter | `class` |
+//! | `evenkeel_credentials_state` | gauge | `credentials`: 0 well, 1 kept, 2 lost |
+//! | `evenkeel_budget_exhausted_total` | counter | `class`: the seconds in which the budget refused a retry or a hedge |
+//! | `evenkeel_all_bad_total` | counter | `class`: how often every endpoint began to look bad |
+//! | `evenkeel_all_bad` | gauge | `class`: 1 while every endpoint looks bad |
 //! | `evenkeel_shadow_differences_total` | counter | `class` |
 //! | `evenkeel_breaker_state` | gauge | `endpoint`, `class`: 0 closed, 1 half-open, 2 open |
 //! | `evenkeel_share` | gauge | `endpoint`, `class`: the share of its normal traffic that the endpoint may carry, 0–1 |
@@ -55,7 +58,7 @@ mod reporter;
 pub use call_end::CallEnd;
 pub(crate) use call_end::CallListener;
 pub use event::Event;
-pub(crate) use metrics::{CallMetrics, shadow_difference};
+pub(crate) use metrics::{CallMetrics, register_credentials, shadow_difference};
 pub(crate) use observer::{AttemptObserver, Labels};
 pub(crate) use reporter::{Audience, Listener, Reporter};
 
