@@ -8,7 +8,7 @@ use crate::{
         bounds::Bounded,
         clock::{self, Instant},
     },
-    telemetry::{Audience, Event, EventRecord, Listener, Reporter, aside},
+    telemetry::{Audience, Event, EventRecord, Listener, Reporter, aside, register_credentials},
 };
 use std::{
     fmt,
@@ -79,8 +79,10 @@ impl fmt::Display for CredentialsSnapshot {
 impl Standing {
     pub(super) fn new(name: Arc<str>, settings: KeeperSettings) -> Self {
         let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
+        let reporter = Reporter::new(name.clone(), Audience::default());
+        register_credentials(reporter.client(), &name);
         Self(Arc::new(Shared {
-            reporter: Reporter::new(name.clone(), Audience::default()),
+            reporter,
             wrong: settings.wrong(),
             name,
             state: Mutex::new(State {

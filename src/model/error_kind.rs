@@ -44,6 +44,26 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds, in their order.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::PreconditionFailed,
+        Self::NotModified,
+        Self::RangeNotSatisfiable,
+        Self::InvalidInput,
+        Self::Unsupported,
+        Self::Denied,
+        Self::Throttled,
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::HomeUnavailable,
+        Self::DeadlineExceeded,
+        Self::MaybeApplied,
+        Self::Rejected,
+        Self::Closed,
+    ];
+
     /// The name used in spans and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -93,5 +113,18 @@ impl ErrorKind {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_all_kinds_is_in_their_order() {
+        for (index, kind) in ErrorKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index, "{kind}");
+        }
+        assert_eq!(ErrorKind::Closed as usize + 1, ErrorKind::ALL.len());
     }
 }

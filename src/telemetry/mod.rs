@@ -9,7 +9,8 @@
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
 //! - **Metrics**, through the `metrics` facade. A client takes its metric handles when the client is built: install the
 //!   recorder before. Every metric has the label `client`: the builder's [`client_name`](crate::client::StoreBuilder::client_name),
-//!   or `default`. [`Snapshot::publish`](crate::ops::snapshot::Snapshot::publish) sets the gauges.
+//!   or `default`. [`Snapshot::publish`](crate::ops::snapshot::Snapshot::publish) sets the last four gauges of the table.
+//!   The counters of troubles begin at 0 when the client is built, those of an operation's failures at its first call.
 //!
 //! | name | kind | labels |
 //! |---|---|---|
@@ -24,10 +25,12 @@
 //! | `evenkeel_downloads_resumed_total` | counter | `endpoint`: how often a download went on at the endpoint, after another had served it |
 //! | `evenkeel_wrong_checksums_total` | counter | `endpoint`: how often an object's bytes did not have the checksum of their write |
 //! | `evenkeel_passed_over_total` | counter | `endpoint`: how often creates began to pass the endpoint over |
-//! | `evenkeel_unverified_writes_total` | counter | `endpoint`: conditional writes sent before the endpoint's treatment of conditions was known |
+//! | `evenkeel_unverified_writes_total` | counter | `endpoint`, `found` (`kept`, `lacking`, `unknown`): conditional writes sent before the endpoint's treatment of conditions was known, and what was found then |
 //! | `evenkeel_credentials_transitions_total` | counter | `credentials`, `to`: `kept`, `lost`, `renewed` |
-//! | `evenkeel_budget_exhausted_total` | counter | `class` |
-//! | `evenkeel_all_bad_total` | counter | `class` |
+//! | `evenkeel_credentials_state` | gauge | `credentials`: 0 well, 1 kept, 2 lost |
+//! | `evenkeel_budget_exhausted_total` | counter | `class`: the seconds in which the budget refused a retry or a hedge |
+//! | `evenkeel_all_bad_total` | counter | `class`: how often every endpoint began to look bad |
+//! | `evenkeel_all_bad` | gauge | `class`: 1 while every endpoint looks bad |
 //! | `evenkeel_shadow_differences_total` | counter | `class` |
 //! | `evenkeel_breaker_state` | gauge | `endpoint`, `class`: 0 closed, 1 half-open, 2 open |
 //! | `evenkeel_share` | gauge | `endpoint`, `class`: the share of its normal traffic that the endpoint may carry, 0–1 |
@@ -68,7 +71,7 @@ pub use fields::Field;
 pub(crate) use fields::millis;
 pub use instance::Instance;
 pub(crate) use latest::{Decisions, Latest};
-pub(crate) use metrics::{CallMetrics, ENDINGS, ending, shadow_difference};
+pub(crate) use metrics::{CallMetrics, ENDINGS, ending, register_credentials, shadow_difference};
 pub(crate) use observer::{AttemptObserver, Labels};
 pub(crate) use record::unix_millis;
 pub use record::{Entry, EventRecord};

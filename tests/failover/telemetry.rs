@@ -280,14 +280,20 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
     assert_eq!(virginia_is("evenkeel_breaker_state"), 2, "open");
     assert_eq!(virginia_is("evenkeel_share"), 0);
     // And nothing that is not documented.
-    const DOCUMENTED: [&str; 11] = [
+    const DOCUMENTED: [&str; 17] = [
         "evenkeel_calls_total",
         "evenkeel_call_duration_seconds",
         "evenkeel_attempts_total",
         "evenkeel_attempt_duration_seconds",
         "evenkeel_breaker_transitions_total",
+        "evenkeel_large_write_transitions_total",
+        "evenkeel_uploads_restarted_total",
+        "evenkeel_downloads_resumed_total",
+        "evenkeel_passed_over_total",
+        "evenkeel_unverified_writes_total",
         "evenkeel_budget_exhausted_total",
         "evenkeel_all_bad_total",
+        "evenkeel_all_bad",
         "evenkeel_breaker_state",
         "evenkeel_share",
         "evenkeel_in_flight",

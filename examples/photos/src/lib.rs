@@ -42,11 +42,14 @@ pub fn app(photos: Photos) -> Router {
         .layer(DefaultBodyLimit::disable())
         .route("/livez", get(|| async { "alive" }))
         .route("/readyz", get(readyz))
-        .route(
-            "/metrics",
-            get(|State(photos): State<Photos>| async move { photos.metrics.render() }),
-        )
+        .route("/metrics", get(metrics))
         .with_state(photos)
+}
+
+/// What Prometheus scrapes. The state of the endpoints is as of now.
+async fn metrics(State(photos): State<Photos>) -> String {
+    photos.store.snapshot().publish();
+    photos.metrics.render()
 }
 
 async fn upload(

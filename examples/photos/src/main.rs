@@ -7,11 +7,18 @@
 
 use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory};
 use evenkeel_photos::{Photos, app};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+
+/// The bounds of the histograms, in seconds: those of docs/operations.
+const BUCKETS: [f64; 14] = [
+    0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0,
+];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let metrics = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &BUCKETS)?
+        .install_recorder()?;
     // In earnest, these are buckets: `S3::new(..)`, `AzureBlob::new(..)`, `Gcs::new(..)`.
     let store = ObjectClient::builder()
         .endpoints(["virginia", "frankfurt"].map(|name| Endpoint::new(name, Memory::new())))
