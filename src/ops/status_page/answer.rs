@@ -37,7 +37,10 @@ const SCRIPT: &str = include_str!("page.js");
 /// The page without any data, and the policy that lets only its own style and script run.
 pub(super) fn shell() -> (String, HeaderValue) {
     let nonce = nonce();
-    let page = SHELL.replace("{nonce}", &nonce).replace("{style}", STYLE).replace("{script}", SCRIPT);
+    let page = SHELL
+        .replace("{nonce}", &nonce)
+        .replace("{style}", STYLE)
+        .replace("{script}", SCRIPT);
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -73,10 +76,14 @@ pub(super) fn refusal(status: StatusCode, why: &'static str) -> Response<PageBod
     let mut response = answer(status, "text/plain; charset=utf-8", PageBody::text(why));
     match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         StatusCode::SERVICE_UNAVAILABLE => {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
         }
         _ => {}
     }
@@ -96,14 +103,32 @@ mod tests {
     fn the_shell_is_small_and_names_nothing_outside() {
         let (page, policy) = shell();
         assert!(page.len() < 60_000, "{} bytes", page.len());
-        assert!(!page.contains('{') || !page.contains("{nonce}") && !page.contains("{style}") && !page.contains("{script}"));
+        assert!(
+            !page.contains('{') || !page.contains("{nonce}") && !page.contains("{style}") && !page.contains("{script}")
+        );
         // The one address is the name of a language.
         let outside = page.replace("http://www.w3.org/2000/svg", "");
-        for way_out in ["http:", "https:", "src=", "@import", "url(", "innerHTML", "insertAdjacentHTML", "document.write"] {
+        for way_out in [
+            "http:",
+            "https:",
+            "src=",
+            "@import",
+            "url(",
+            "innerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+        ] {
             assert!(!outside.contains(way_out), "{way_out}");
         }
-        let nonce = page.split_once("nonce=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(nonce, _)| nonce);
-        assert!(policy.to_str().is_ok_and(|policy| policy.contains(nonce.unwrap_or("no nonce"))));
+        let nonce = page
+            .split_once("nonce=\"")
+            .and_then(|(_, rest)| rest.split_once('"'))
+            .map(|(nonce, _)| nonce);
+        assert!(
+            policy
+                .to_str()
+                .is_ok_and(|policy| policy.contains(nonce.unwrap_or("no nonce")))
+        );
         assert_ne!(shell().1, policy, "each page has a nonce of its own");
     }
 
@@ -112,10 +137,23 @@ mod tests {
         assert_eq!(Asked::of(&Method::GET, "/"), Asked::Page);
         assert_eq!(Asked::of(&Method::HEAD, "/status.json"), Asked::Status);
         assert_eq!(Asked::of(&Method::GET, "/events"), Asked::Events);
-        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE] {
+        for method in [
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::TRACE,
+        ] {
             assert_eq!(Asked::of(&method, "/status.json"), Asked::Refused);
         }
-        for path in ["/status.json/", "//", "/events/1", "/../", "/index.html", "/favicon.ico"] {
+        for path in [
+            "/status.json/",
+            "//",
+            "/events/1",
+            "/../",
+            "/index.html",
+            "/favicon.ico",
+        ] {
             assert_eq!(Asked::of(&Method::GET, path), Asked::Nothing, "{path}");
         }
     }

@@ -67,9 +67,17 @@ impl Feed {
     pub(super) fn after(&self, position: u64) -> News {
         let mut written = lock(&self.written);
         self.write(&mut written);
-        let events: Vec<_> = written.ring.iter().filter(|event| event.position > position).cloned().collect();
+        let events: Vec<_> = written
+            .ring
+            .iter()
+            .filter(|event| event.position > position)
+            .cloned()
+            .collect();
         News {
-            missed: written.newest.saturating_sub(position).saturating_sub(events.len() as u64),
+            missed: written
+                .newest
+                .saturating_sub(position)
+                .saturating_sub(events.len() as u64),
             events,
         }
     }
@@ -77,7 +85,9 @@ impl Feed {
     fn write(&self, written: &mut Written) {
         let (count, new) = {
             let heard = lock(&self.heard);
-            let new = usize::try_from(heard.count - written.newest).unwrap_or(RING).min(heard.ring.len());
+            let new = usize::try_from(heard.count - written.newest)
+                .unwrap_or(RING)
+                .min(heard.ring.len());
             let from = heard.ring.len() - new;
             (heard.count, heard.ring.range(from..).cloned().collect::<Vec<_>>())
         };
@@ -161,7 +171,14 @@ mod tests {
     #[test]
     fn an_id_of_another_process_is_no_position() {
         assert_eq!(position(&id(17)), Some(17));
-        for other in ["", "-", "17", "0000000000000000-17", "a-b", &format!("{}-", Instance::current())] {
+        for other in [
+            "",
+            "-",
+            "17",
+            "0000000000000000-17",
+            "a-b",
+            &format!("{}-", Instance::current()),
+        ] {
             assert_eq!(position(other), None, "{other}");
         }
     }

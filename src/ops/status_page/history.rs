@@ -87,11 +87,14 @@ impl History {
 
     /// What is shown. `ended_ms`: the wall clock now.
     pub(super) fn shown(&self, now: Instant, wall_ms: u64) -> Shown<'_> {
-        let ended = self.last.map(|last| self.began + BIN * u32::try_from(last).unwrap_or(u32::MAX));
+        let ended = self
+            .last
+            .map(|last| self.began + BIN * u32::try_from(last).unwrap_or(u32::MAX));
         Shown {
             bin_ms: BIN.as_millis(),
             bins: BINS,
-            ended_ms: ended.map(|ended| wall_ms.saturating_sub(crate::telemetry::millis(now.saturating_duration_since(ended)))),
+            ended_ms: ended
+                .map(|ended| wall_ms.saturating_sub(crate::telemetry::millis(now.saturating_duration_since(ended)))),
             rows: self.rows.iter().map(|(place, row)| row.shown(*place)).collect(),
         }
     }

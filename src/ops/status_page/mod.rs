@@ -192,7 +192,9 @@ impl<B> Service<Request<B>> for StatusPage {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         self.ensure_running();
-        let answer = self.shared.answer(request.method(), request.uri().path(), request.headers());
+        let answer = self
+            .shared
+            .answer(request.method(), request.uri().path(), request.headers());
         ready(Ok(answer))
     }
 }

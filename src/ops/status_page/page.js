@@ -68,7 +68,7 @@
   };
   const percent = (share) => share === null ? UNKNOWN
     : share > 0 && share < 0.01 ? "less than 1 %" : Math.round(share * 100) + " %";
-  const latency = (us) => us === null ? UNKNOWN : us < 10000 ? (us / 1000).toFixed(1) + " ms"
+  const latency = (us) => us === null ? UNKNOWN : us < 100 ? "under 0.1 ms" : us < 10000 ? (us / 1000).toFixed(1) + " ms"
     : us < 1000000 ? Math.round(us / 1000) + " ms" : (us / 1000000).toFixed(1) + " s";
   const count = (n, one, many) => n === 1 ? "1 " + one : n + " " + many;
   const plural = { read: "reads", write: "writes", list: "listings" };
@@ -76,7 +76,7 @@
   const CONDITIONS = {
     "out": ["✕ out of use", "bad", 9],
     "probed": ["◐ probed", "bad", 8],
-    "ordered-away": ["⏸ ordered away", "warn", 6],
+    "ordered-away": ["■ ordered away", "warn", 6],
     "throttled": ["≈ throttled", "warn", 5],
     "returning": ["↗ returning", "warn", 4],
     "barred": ["⊘ barred", "", 0],
@@ -158,11 +158,10 @@
     pairs.push(["Traffic now (10 s)", percent(bins[bins.length - 1])]);
     if (of.share !== null && of.share < 1) pairs.push(["May carry", percent(of.share)]);
     if (of.admitted !== null && of.admitted < 1) pairs.push(["May carry, throttled", percent(of.admitted)]);
-    pairs.push(["First byte p50", latency(of.first_byte_p50_us)]);
-    pairs.push(["First byte p99", latency(of.first_byte_p99_us)]);
+    pairs.push(["First byte p50, p99", of.first_byte_p50_us === null ? UNKNOWN : latency(of.first_byte_p50_us) + ", " + latency(of.first_byte_p99_us)]);
     pairs.push(["Faults (5 s)", percent(of.fault_share)]);
     pairs.push(["Throttled (15 min)", percent(throttled)]);
-    pairs.push(["Hedges won / sent", of.hedges_won + " / " + of.hedges]);
+    if (of.class === "read" || of.hedges > 0) pairs.push(["Hedges sent, won", of.hedges + ", " + of.hedges_won]);
     pairs.push(["Seen", of.last_seen_age_ms === null ? "never" : span(of.last_seen_age_ms) + " ago"]);
     pairs.push(["Last success", of.last_success_age_ms === null ? "never" : span(of.last_success_age_ms) + " ago"]);
     const probe = endpoint.probes.find((probe) => probe.class === of.class && probe.last !== null);
@@ -171,26 +170,27 @@
     return pairs;
   };
   const because = (client, endpoint, of) => {
-    if (endpoint.barred !== null) return "Barred by a constraint: " + endpoint.barred;
     const taken = client.status.taken_ms;
     const parts = [];
     if (of.ordered_away !== null) parts.push("Ordered: " + of.ordered_away + ".");
     if (of.why !== null) parts.push(of.why.sentence + " (" + when(of.why.at_ms, taken) + ")");
-    else if (of.ordered_away === null) parts.push(of.condition === "untried" ? "Nothing has been asked here yet." : "Nothing was decided here: nothing went wrong.");
+    else if (of.ordered_away === null) parts.push(of.condition === "read-only" ? "This endpoint takes no writes." : of.condition === "untried" ? "Nothing has been asked here yet." : "Nothing was decided here: nothing went wrong.");
     return parts.join(" ");
   };
   const newClass = () => {
     const part = make("div", { class: "class" });
-    part.title = make("h4");
+    part.heading = make("h4");
     part.because = make("p", { class: "why" });
     part.list = make("dl", { class: "figures" });
-    part.append(part.title, part.because, part.list);
+    part.append(part.heading, part.because, part.list);
     return part;
   };
   const showClass = (part, { client, index, endpoint, of }) => {
-    setText(part.title, (plural[of.class] || of.class) + ": " + condition(of)[0]);
+    setText(part.heading, (plural[of.class] || of.class) + ": " + condition(of)[0]);
     setText(part.because, because(client, endpoint, of));
-    const silent = endpoint.barred !== null || of.condition === "read-only";
+    setClass(part.because, of.why !== null || of.ordered_away !== null ? "why" : "quiet");
+    // Where nothing was asked, there is nothing to show.
+    const silent = of.condition === "read-only" || (of.condition === "untried" && of.breaker === null);
     terms(part.list, silent ? [] : figures(client, index, endpoint, of));
   };
 
@@ -232,7 +232,7 @@
       const many = of.condition === "in-use" && of.fault_share >= FAULTS;
       return [(plural[of.class] || of.class) + " " + text + (many ? ", faults " + percent(of.fault_share) : ""), many ? "warn" : looks];
     })];
-    const told = endpoint.barred === null ? marks : [["⊘ barred by a constraint", ""]];
+    const told = endpoint.barred === null ? marks : [["⊘ barred by a constraint: " + endpoint.barred, ""]];
     keep(item.marks, told.map((mark, place) => ({ mark, place })), (m) => m.place, () => make("span"), (element, m) => {
       setClass(element, "mark " + m.mark[1]);
       setText(element, m.mark[0]);
@@ -250,7 +250,6 @@
     }
     if (endpoint.tier !== null) pairs.push(["Tier", String(endpoint.tier)]);
     if (endpoint.jurisdictions !== null) pairs.push(["Under the laws of", endpoint.jurisdictions.join(", ") || "nobody named"]);
-    if (endpoint.barred !== null) pairs.push(["Barred by a constraint", endpoint.barred, "wide"]);
     terms(item.facts, pairs);
     const classes = endpoint.barred === null ? endpoint.classes : [];
     const sorted = classes.map((of, place) => ({ client, index, endpoint, of, place }))
@@ -298,7 +297,7 @@
     $("clients").hidden = state.clients.length === 0;
     keep($("clients").querySelector("ul"), state.clients, (client) => client.id, () => make("li"), (item, { status }) => {
       const beyond = Object.entries(status.beyond_the_budget).filter(([, n]) => n > 0).map(([why, n]) => why + " " + n);
-      setText(item, "Client " + status.client + ": the budget would grant " + count(status.budget_left, "retry or hedge", "retries or hedges") + " now." +
+      setText(item, (state.clients.length > 1 ? "Client " + status.client + ": the" : "The") + " budget would grant " + count(status.budget_left, "retry or hedge", "retries or hedges") + " now." +
         (beyond.length > 0 ? " Sent beyond the budget since the start: " + beyond.join(", ") + "." : ""));
     });
 

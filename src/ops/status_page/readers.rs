@@ -66,7 +66,9 @@ impl Readers {
     pub(super) fn drop_stuck(&self, now: Instant) {
         let mut state = self.lock();
         let before = state.seats.len();
-        state.seats.retain(|_, last| now.saturating_duration_since(*last) < PATIENCE);
+        state
+            .seats
+            .retain(|_, last| now.saturating_duration_since(*last) < PATIENCE);
         state.dropped += (before - state.seats.len()) as u64;
     }
 

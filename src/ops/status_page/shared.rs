@@ -239,7 +239,11 @@ fn readings(client: u64, snapshot: &Snapshot) -> impl Iterator<Item = (Place, To
 
 /// The wall clock of the first client: in a simulation, its time.
 fn wall_ms(snapshots: &[(u64, Snapshot)]) -> u64 {
-    unix_millis(snapshots.first().map_or_else(clock::wall, |(_, snapshot)| snapshot.wall))
+    unix_millis(
+        snapshots
+            .first()
+            .map_or_else(clock::wall, |(_, snapshot)| snapshot.wall),
+    )
 }
 
 /// Structs, numbers and texts, which always become JSON.

@@ -59,7 +59,8 @@ impl Reader {
     fn take(&mut self, latest: &Latest) {
         let news = self.feed.after(self.position);
         if news.missed > 0 {
-            self.pending.push_back(message("missed", None, news.missed.to_string().as_bytes()));
+            self.pending
+                .push_back(message("missed", None, news.missed.to_string().as_bytes()));
         }
         for event in news.events {
             self.position = event.position;
@@ -83,5 +84,7 @@ impl Reader {
 /// One message of server-sent events. `data` is JSON, which has no line breaks.
 pub(super) fn message(name: &str, id: Option<&str>, data: &[u8]) -> Bytes {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-    [format!("{id}event: {name}\ndata: ").as_bytes(), data, b"\n\n"].concat().into()
+    [format!("{id}event: {name}\ndata: ").as_bytes(), data, b"\n\n"]
+        .concat()
+        .into()
 }

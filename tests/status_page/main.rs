@@ -1,0 +1,11 @@
+//! The status page before a bare hyper server, and in a browser.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod browser;
+mod events;
+mod hostile;
+mod reading;
+mod served;
+#[path = "../support/store.rs"]
+mod store;
