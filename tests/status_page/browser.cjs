@@ -1,4 +1,4 @@
-// What a person does with the page, in a browser. Takes {"moment", "alarms", "hostile", "then_cut"}; leaves screenshots in OUT.
+// What a person does with the page, in a browser. Takes {"moment", "alarms", "hostile", "keyboard", "then_cut"}; leaves screenshots in OUT.
 "use strict";
 const assert = require("node:assert");
 const fs = require("node:fs");
@@ -122,7 +122,7 @@ const theme = (page, scheme) => page.emulateMediaFeatures([{ name: "prefers-colo
     await sound(page, "320 px");
     await shot(page, "320");
     await page.setViewport({ width: 1200, height: 900 });
-    if (!plan.then_cut) await keyboard(page);
+    if (plan.keyboard) await keyboard(page);
     if (plan.hostile) {
       assert.strictEqual(await page.evaluate(() => window.pwned), undefined);
       assert.strictEqual(await page.evaluate(() => document.querySelectorAll("img, main script, b, i, iframe").length), 0);

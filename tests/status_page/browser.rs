@@ -9,7 +9,6 @@ use evenkeel::{
     Endpoint, ObjectClient, Replication,
     drill::{FaultLayer, Scenario, Timeline},
     ops::{operator::Selector, status_page::StatusPage},
-    provider::Memory,
 };
 use serde_json::{Value, json};
 use std::{
@@ -73,6 +72,13 @@ async fn look(chromium: &Path, packages: &Path, served: &Served, plan: Value) {
     print!("{said}");
 }
 
+/// A store whose answers take so many milliseconds.
+fn far(millis: u64) -> Store {
+    let store = Store::new();
+    store.always(Trouble::Slow(Duration::from_millis(millis)));
+    store
+}
+
 /// A client whose time is that of the runtime, and the page that shows it.
 fn world(timeline: &Timeline) -> (StatusPage, ObjectClient) {
     let page = StatusPage::new();
@@ -81,25 +87,25 @@ fn world(timeline: &Timeline) -> (StatusPage, ObjectClient) {
     let client = ObjectClient::builder()
         .client_name("photos")
         .endpoint(
-            Endpoint::new("virginia", Memory::new())
+            Endpoint::new("virginia", far(8))
                 .provider("aws")
                 .region("us-east-1")
                 .location("US"),
         )
         .endpoint(
-            Endpoint::new("ireland", Memory::new())
+            Endpoint::new("ireland", far(75))
                 .provider("aws")
                 .region("eu-west-1")
                 .location("IE"),
         )
         .endpoint(
-            Endpoint::new("frankfurt", Memory::new())
+            Endpoint::new("frankfurt", far(90))
                 .provider("stackit")
                 .region("eu01")
                 .location("DE"),
         )
         .endpoint(
-            Endpoint::new("shanghai", Memory::new())
+            Endpoint::new("shanghai", far(200))
                 .provider("aliyun")
                 .region("cn-shanghai")
                 .location("CN"),
@@ -116,7 +122,7 @@ fn world(timeline: &Timeline) -> (StatusPage, ObjectClient) {
     (page, client)
 }
 
-/// Reads and writes, ten a second each.
+/// Reads and writes, five a second each.
 async fn calls(client: &ObjectClient, during: Duration) {
     let until = tokio::time::Instant::now() + during;
     let mut n = 0_u64;
@@ -124,7 +130,7 @@ async fn calls(client: &ObjectClient, during: Duration) {
         let _ = client.put(format!("{:?}", tokio::time::Instant::now()), "x").await;
         let _ = client.get(format!("{}", n % 7)).await;
         n += 1;
-        sleep(SECOND / 10).await;
+        sleep(SECOND / 5).await;
     }
 }
 
@@ -174,7 +180,7 @@ async fn replay(chromium: &Path, packages: &Path) {
         .apply()
         .unwrap();
     calls(&client, 20 * SECOND).await;
-    show(json!({ "moment": "2-out" })).await;
+    show(json!({ "moment": "2-out", "keyboard": true })).await;
 
     timeline.stop();
     let status = || client.view().status().unwrap();
@@ -218,7 +224,7 @@ async fn dead(chromium: &Path, packages: &Path) {
         chromium,
         packages,
         &served,
-        json!({ "moment": "4-all-dead", "hostile": true, "alarms": ["Suspect this host"] }),
+        json!({ "moment": "4-all-dead", "keyboard": true, "hostile": true, "alarms": ["Suspect this host"] }),
     )
     .await;
     page.close();

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// How many events are kept: what a person reads, and what a reader can miss that loses its connection for a while.
-pub(super) const RING: usize = 256;
+pub(crate) const RING: usize = 256;
 
 /// The last events of all clients whose builder got the listener. An event has a position: the events that were heard
 /// before it, and 1. Positions of events that are not kept are missing, so that a reader knows how many it has missed.

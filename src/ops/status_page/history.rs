@@ -6,10 +6,10 @@ use std::{
 };
 
 /// How long one bin is: short enough that whoever is on call sees a failover within ten seconds.
-pub(super) const BIN: Duration = Duration::from_secs(10);
+pub(crate) const BIN: Duration = Duration::from_secs(10);
 
 /// How many bins are kept: 15 minutes.
-pub(super) const BINS: usize = 90;
+pub(crate) const BINS: usize = 90;
 
 /// Whose attempts these are: the client's id on the page, the endpoint's place in the list, the class's index.
 pub(super) type Place = (u64, usize, usize);

@@ -100,6 +100,14 @@ mod shared;
 mod stream;
 
 pub use body::PageBody;
+#[cfg(test)]
+pub(crate) use feed::RING;
+#[cfg(test)]
+pub(crate) use history::{BIN, BINS};
+#[cfg(test)]
+pub(crate) use readers::{PATIENCE, READERS};
+#[cfg(test)]
+pub(crate) use shared::EVERY;
 
 use super::ClientView;
 use crate::telemetry::EventRecord;

@@ -6,10 +6,10 @@ use std::{
 };
 
 /// How many readers `/events` has at most: a team on call, with a screen on the wall.
-pub(super) const READERS: usize = 16;
+pub(crate) const READERS: usize = 16;
 
 /// How long a reader may take nothing, before it loses its seat. New state is there every 2 s.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who reads `/events`.
 #[derive(Debug, Default)]

@@ -25,7 +25,7 @@ use tokio::{
 };
 
 /// How often readers get the state: whoever is on call sees a change well within ten seconds.
-pub(super) const EVERY: Duration = Duration::from_secs(2);
+pub(crate) const EVERY: Duration = Duration::from_secs(2);
 
 /// What all clones of a page share.
 #[derive(Debug)]
