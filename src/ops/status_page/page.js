@@ -59,17 +59,17 @@
   const clock = (ms) => new Date(ms).toISOString().slice(11, 19) + " UTC";
   const when = (ms, now) => Math.abs(now - ms) < 72000000 ? clock(ms) : new Date(ms).toISOString().slice(0, 10) + " " + clock(ms);
   const span = (ms) => {
-    if (ms < 1000) return ms < 100 ? "less than 0.1 s" : (ms / 1000).toFixed(1) + " s";
+    if (ms < 1000) return ms < 100 ? "less than 0.1\u00a0s" : (ms / 1000).toFixed(1) + "\u00a0s";
     const seconds = Math.round(ms / 1000);
-    if (seconds < 120) return seconds + " s";
-    if (seconds < 7200) return Math.round(seconds / 60) + " min";
-    if (seconds < 172800) return Math.round(seconds / 3600) + " h";
-    return Math.round(seconds / 86400) + " days";
+    if (seconds < 120) return seconds + "\u00a0s";
+    if (seconds < 7200) return Math.round(seconds / 60) + "\u00a0min";
+    if (seconds < 172800) return Math.round(seconds / 3600) + "\u00a0h";
+    return Math.round(seconds / 86400) + "\u00a0days";
   };
   const percent = (share) => share === null ? UNKNOWN
-    : share > 0 && share < 0.01 ? "less than 1 %" : Math.round(share * 100) + " %";
-  const latency = (us) => us === null ? UNKNOWN : us < 100 ? "under 0.1 ms" : us < 10000 ? (us / 1000).toFixed(1) + " ms"
-    : us < 1000000 ? Math.round(us / 1000) + " ms" : (us / 1000000).toFixed(1) + " s";
+    : share > 0 && share < 0.01 ? "less than 1\u00a0%" : Math.round(share * 100) + "\u00a0%";
+  const latency = (us) => us === null ? UNKNOWN : us < 100 ? "under 0.1\u00a0ms" : us < 10000 ? (us / 1000).toFixed(1) + "\u00a0ms"
+    : us < 1000000 ? Math.round(us / 1000) + "\u00a0ms" : (us / 1000000).toFixed(1) + "\u00a0s";
   const count = (n, one, many) => n === 1 ? "1 " + one : n + " " + many;
   const plural = { read: "reads", write: "writes", list: "listings" };
   // What each condition says, how it looks, and how much trouble it is: 0 is none.
