@@ -127,6 +127,22 @@ fn documented_defaults_match_the_code() {
     assert!(PAGE.contains(&ramp), "{ramp}");
 }
 
+#[cfg(feature = "status")]
+#[test]
+fn the_documented_bounds_of_the_status_page_match_the_code() {
+    use crate::ops::status_page::{BIN, BINS, EVERY, PATIENCE, READERS, RING};
+    let expected = [
+        ("state for readers", format!("every {}", time(EVERY))),
+        ("bins of traffic", format!("{BINS} of {}", time(BIN))),
+        ("events kept", RING.to_string()),
+        ("readers", READERS.to_string()),
+        ("a reader that takes nothing", time(PATIENCE)),
+    ];
+    for (what, value) in expected {
+        assert_eq!(default_of(&format!("status page: {what}")), value, "{what}");
+    }
+}
+
 #[cfg(feature = "s3")]
 #[test]
 fn the_documented_connect_timeout_matches_the_code() {

@@ -6,6 +6,7 @@
 //!   provider dies in the middle, the download goes on from the same byte where the content is provably the same;
 //!   otherwise the connection is closed, and the browser asks again for the rest.
 //! - `/livez`, `/readyz` and `/metrics` (Prometheus) are for the platform.
+//! - `/status` is for whoever is on call: what this process knows of its providers, and why it decides as it does.
 
 mod range;
 
@@ -20,6 +21,7 @@ use axum::{
 use evenkeel::{
     Error, ErrorKind, ObjectClient,
     client::object::{Source, Spool},
+    ops::status_page::StatusPage,
     request::OpClass,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -32,6 +34,8 @@ pub struct Photos {
     pub store: ObjectClient,
     /// What `/metrics` shows.
     pub metrics: PrometheusHandle,
+    /// What `/status` shows. It asks nobody who they are: in earnest, mount it where only your own people get.
+    pub status: StatusPage,
 }
 
 /// The service's routes.
@@ -43,6 +47,7 @@ pub fn app(photos: Photos) -> Router {
         .route("/livez", get(|| async { "alive" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .nest_service("/status", photos.status.clone())
         .with_state(photos)
 }
 

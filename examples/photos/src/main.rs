@@ -5,7 +5,7 @@
 //! curl -T film.mp4 localhost:8080/photos/film && curl -r 0-99 localhost:8080/photos/film | wc -c
 //! ```
 
-use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory};
+use evenkeel::{Endpoint, ObjectClient, Replication, ops::status_page::StatusPage, provider::Memory};
 use evenkeel_photos::{Photos, app};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
@@ -19,21 +19,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &BUCKETS)?
         .install_recorder()?;
+    let status = StatusPage::new();
     // In earnest, these are buckets: `S3::new(..)`, `AzureBlob::new(..)`, `Gcs::new(..)`.
     let store = ObjectClient::builder()
         .endpoints(["virginia", "frankfurt"].map(|name| Endpoint::new(name, Memory::new())))
         .replication(Replication::write_once())
         .client_name("photos")
+        .on_event_record(status.listener())
         .build()?;
+    status.show(store.view());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    println!("http://{}/readyz", listener.local_addr()?);
+    println!("http://{}/status", listener.local_addr()?);
     let photos = Photos {
         store: store.clone(),
         metrics,
+        status: status.clone(),
     };
     // What is under way is finished; nothing new is accepted.
-    let served = axum::serve(listener, app(photos)).with_graceful_shutdown(async {
+    let served = axum::serve(listener, app(photos)).with_graceful_shutdown(async move {
         let _ = tokio::signal::ctrl_c().await;
+        // Whoever reads the page would keep the server waiting.
+        status.close();
     });
     served.await?;
     store.close();

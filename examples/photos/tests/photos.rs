@@ -9,6 +9,7 @@ use axum::{
 use bytes::Bytes;
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
+    ops::status_page::StatusPage,
     provider::{Memory, ObjectProvider, ProviderError, ProviderErrorKind},
     request::object::{
         AbortUpload, BeginUpload, CompleteUpload, Delete, Get, Head, List, ListPage, Object, ObjectMeta, PartTag, Put,
@@ -113,8 +114,11 @@ fn service(first: Mortal) -> axum::Router {
         .budget(Budget::new(10.0, 100.0))
         .build()
         .unwrap();
+    let status = StatusPage::new();
+    status.show(store.view());
     app(Photos {
         store,
+        status,
         metrics: PrometheusBuilder::new().build_recorder().handle(),
     })
 }
@@ -212,4 +216,26 @@ async fn what_is_absent_or_there_already_or_ends_early_is_said() {
         .await
         .unwrap();
     assert_eq!(ready.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_status_page_is_there_under_its_prefix() {
+    let app = service(Mortal::after(1000));
+    let ask = async |path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap()
+    };
+    // With and without the slash: the page finds its data by the address that it has.
+    for path in ["/status", "/status/"] {
+        let page = ask(path).await;
+        assert_eq!(page.status(), StatusCode::OK, "{path}");
+        assert!(bytes(page).await.starts_with(b"<!doctype html>"));
+    }
+    let state = bytes(ask("/status/status.json").await).await;
+    assert!(String::from_utf8_lossy(&state).contains("frankfurt"));
+    assert_eq!(
+        ask("/status/events").await.headers()["content-type"],
+        "text/event-stream"
+    );
+    assert_eq!(ask("/status/other").await.status(), StatusCode::NOT_FOUND);
 }

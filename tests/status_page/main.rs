@@ -1,0 +1,15 @@
+//! The status page before a bare hyper server, and in a browser.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the crate's clock is its own; the time is paused here"
+)]
+
+mod browser;
+mod events;
+mod hostile;
+mod reading;
+mod served;
+#[path = "../support/store.rs"]
+mod store;
