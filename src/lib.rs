@@ -156,6 +156,7 @@
 //! | `redis` | `provider::Redis` on the crate `redis`, verdicts for its errors |
 //! | `serde` | [`Status`](ops::status::Status), [`Entry`](telemetry::Entry) and their parts can be serialized and deserialized |
 //! | `status` | `ops::status_page`: a page for whoever is on call, as a tower service; includes `serde` |
+//! | `recorder` | [`ops::recorder`]: a flight recorder in memory and on disk; [`ops::incident`]: the report of an incident; includes `serde` |
 //! | `files` | sources of uploads in files: a file, and a spool that keeps a stream until its upload is done |
 //! | `drill` | [`drill`]: past outages as data, the fault layer and the fault proxy that play them, a guard for drills in production; includes `http` |
 //! | `testing` | [`testing`]: the contract probe for layers, the conformance suites for stores and tables |
@@ -171,6 +172,14 @@
 #![cfg_attr(
     not(feature = "testing"),
     doc = "[`testing`]: https://docs.rs/evenkeel/latest/evenkeel/testing/"
+)]
+#![cfg_attr(
+    not(feature = "recorder"),
+    doc = "[`ops::recorder`]: https://docs.rs/evenkeel/latest/evenkeel/ops/recorder/"
+)]
+#![cfg_attr(
+    not(feature = "recorder"),
+    doc = "[`ops::incident`]: https://docs.rs/evenkeel/latest/evenkeel/ops/incident/"
 )]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

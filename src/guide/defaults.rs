@@ -143,6 +143,26 @@ fn the_documented_bounds_of_the_status_page_match_the_code() {
     }
 }
 
+#[cfg(feature = "recorder")]
+#[test]
+fn the_recorders_documented_defaults_match_the_code() {
+    use crate::ops::recorder::RecorderBuilder;
+    let thousands = |count: usize| format!("{},{:03}", count / 1_000, count % 1_000);
+    assert_eq!(default_of("records in memory"), thousands(RecorderBuilder::RECORDS));
+    assert_eq!(
+        default_of("records that wait for the disk"),
+        thousands(RecorderBuilder::QUEUE)
+    );
+    assert_eq!(
+        default_of("a recorder's file"),
+        format!("{} MiB", RecorderBuilder::LIMIT >> 20)
+    );
+    assert_eq!(
+        default_of("readings of counts"),
+        format!("every {}", time(RecorderBuilder::READINGS))
+    );
+}
+
 #[cfg(feature = "s3")]
 #[test]
 fn the_documented_connect_timeout_matches_the_code() {

@@ -15,6 +15,7 @@
 //! | why an endpoint stands as it does, and since when | [`decided`](snapshot::ClassSnapshot::decided) and [`changed`](snapshot::ClassSnapshot::changed) of the snapshot, `why` and `since_ms` of the status |
 //! | how many attempts went where and how they ended | [`attempts`](snapshot::ClassSnapshot::attempts): [`AttemptCounts`](crate::stack::health::AttemptCounts) only grow. For a rate or a share of traffic, subtract two readings. They are there without a metrics recorder |
 //! | who ordered what | [`Operator::by`](operator::Operator::by) names the author; given, refused and lifted orders are events |
+//! | what happened, after the process has died or with every provider dead | a flight recorder with a file: [`recorder`], and the report of it: [`incident`] (feature `recorder`) |
 //! | which process this is | [`Instance`](crate::telemetry::Instance): drawn anew when a process starts |
 //!
 //! Compare times of one process by the monotonic clock ([`at`](crate::telemetry::EventRecord::at)), and show people the
@@ -44,9 +45,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(
+    not(feature = "recorder"),
+    doc = "\n[`recorder`]: https://docs.rs/evenkeel/latest/evenkeel/ops/recorder/\n[`incident`]: https://docs.rs/evenkeel/latest/evenkeel/ops/incident/"
+)]
+
+#[cfg(feature = "recorder")]
+pub mod incident;
 pub mod operator;
 pub mod probe;
 mod proposal;
+#[cfg(feature = "recorder")]
+pub mod recorder;
 mod refused;
 pub mod snapshot;
 pub mod status;
