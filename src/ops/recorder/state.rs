@@ -16,6 +16,7 @@ const LATEST: usize = 64;
 
 /// A record as it is kept in memory. An event becomes text off the call's task.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are events")]
 pub(super) enum Kept {
     Event(EventRecord, u64),
     /// Shared, so that reading the ring out holds no call up.
