@@ -122,11 +122,11 @@ impl Proposal {
     /// # Errors
     /// [`Refused`]: the order matches nothing, would leave nothing (or, where writes are drained, nothing for writes),
     /// has no reason, or lasts too long. A refusal is reported as [`Event::OrderRefused`].
-    pub fn apply(self) -> Result<u64, Refused> {
-        let now = clock::now();
+    pub fn apply(mut self) -> Result<u64, Refused> {
+        let now = self.begin();
         let given = self.sensible().and_then(|()| {
             let guard = |others: &[Order]| self.leaves_something(others, now);
-            self.client.orders.give(self.order_from(now), now, guard)
+            self.client.orders.give(self.order.clone(), now, guard)
         });
         self.reported(given)
     }
@@ -136,19 +136,19 @@ impl Proposal {
     /// # Errors
     /// [`Refused`]: the order matches nothing, has no reason, or lasts too long. A refusal is reported as
     /// [`Event::OrderRefused`].
-    pub fn apply_regardless(self) -> Result<u64, Refused> {
-        let now = clock::now();
+    pub fn apply_regardless(mut self) -> Result<u64, Refused> {
+        let now = self.begin();
         let given = self
             .sensible()
-            .and_then(|()| self.client.orders.give(self.order_from(now), now, |_| Ok(())));
+            .and_then(|()| self.client.orders.give(self.order.clone(), now, |_| Ok(())));
         self.reported(given)
     }
 
-    fn order_from(&self, now: Instant) -> Order {
-        Order {
-            since: now,
-            ..self.order.clone()
-        }
+    /// The order lasts from now on, however long ago it was proposed.
+    fn begin(&mut self) -> Instant {
+        let now = clock::now();
+        (self.order.since, self.order.until) = (now, now + self.lasts.min(LONGEST));
+        now
     }
 
     fn sensible(&self) -> Result<(), Refused> {
