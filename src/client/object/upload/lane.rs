@@ -347,6 +347,17 @@ impl Lane {
         !is_given_up() && self.may_ask_again(cx, round).await && !is_given_up()
     }
 
+    /// The same for a completion, which is one request, and without which all parts were sent in vain. It leaves
+    /// nothing of the budget to others.
+    async fn may_complete_again(&self, cx: &Context<Objects>, round: u32) -> bool {
+        let is_given_up = || self.is_given_up.load(Ordering::Relaxed);
+        let patience = clock::now() + self.core.deadline;
+        !is_given_up()
+            && cx.pause(rounds::longest_pause(round)).await.is_ok()
+            && rounds::granted(cx, OpClass::Write, patience).await
+            && !is_given_up()
+    }
+
     async fn may_ask_again(&self, cx: &Context<Objects>, round: u32) -> bool {
         let patience = clock::now() + self.core.deadline;
         cx.pause(rounds::longest_pause(round)).await.is_ok() && rounds::granted_sparing(cx, patience).await
@@ -387,7 +398,7 @@ impl Lane {
         let mut last = None;
         let until = clock::now() + COMPLETING;
         for round in 0..rounds::MOST {
-            if round > 0 && (clock::now() > until || !self.may_go_on(cx, round).await) {
+            if round > 0 && (clock::now() > until || !self.may_complete_again(cx, round).await) {
                 break;
             }
             let request = ObjectRequest::CompleteUpload(request.clone());
