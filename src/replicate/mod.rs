@@ -58,9 +58,12 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Whether what lies there, with this id and of this length, is the write's.
+    /// Whether what lies there, with this id and of this length, is the write's. The length counts where one of the ids
+    /// does not know it: a layer that encrypts or compresses stores another length than was written.
     fn is_of(&self, id: &WriteId, length: u64) -> bool {
-        id.names_same_write(&self.id) && self.length.is_none_or(|own| own == length)
+        let knows_length = |id: &WriteId| id.stamp().is_some_and(|stamp| stamp.bind() != 0);
+        let is_known = knows_length(id) && knows_length(&self.id);
+        id.names_same_write(&self.id) && (is_known || self.length.is_none_or(|own| own == length))
     }
 }
 
