@@ -192,6 +192,9 @@ pub enum Condition {
     InUse,
     /// Nothing has been seen yet.
     Untried,
+    /// A word of a later version, in a status that was read. No status is written with it.
+    #[cfg_attr(feature = "serde", serde(other))]
+    Unknown,
 }
 
 /// The state of one endpoint for one class of calls.
