@@ -281,7 +281,7 @@ impl<P: Protocol> Context<P> {
             .starting_as(aim.kind)
             .giving_back_lost(aim.gives_back_lost)
             .having_spent(aim.spent)
-            .keeping_beginnings(first && P::goes_on(&request))
+            .keeping_beginnings(first && self.core.retry.max_attempts > 1 && P::goes_on(&request))
             .proving_absences(self.pin.is_none())
             .carrying(P::bytes(&request))
             .allowing(time_on_the_wire::<P>(&request))

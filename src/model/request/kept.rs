@@ -45,6 +45,11 @@ impl Kept {
         *self.beginning() = Some(Box::new(beginning));
     }
 
+    /// Whether a beginning waits to be taken.
+    pub(super) fn is_there(&self) -> bool {
+        self.beginning().is_some()
+    }
+
     pub(super) fn take(&self) -> Option<Box<dyn Any + Send>> {
         self.beginning().take()
     }

@@ -56,6 +56,17 @@ pub(super) async fn or_elsewhere(
     (mut object, mut answer): (Object, Answer),
 ) -> Result<(Object, Answer), Error> {
     let mut barred = 0;
+    // Bytes of several endpoints prove nothing about any of them: the whole is fetched once from one.
+    if !is_intact(&object) && answer.served.len() > 1 {
+        let whole = match cx.may_ask_more(OpClass::Read) {
+            true => Box::pin(replicate::read(cx, ObjectRequest::Get(get.clone()))).await?,
+            false => return Err(wrong(cx, "more than one endpoint")),
+        };
+        (object, answer) = match whole {
+            (ObjectResponse::Get(object), answer) => (object, answer),
+            _ => return Err(cx.nonsense()),
+        };
+    }
     while !is_intact(&object) {
         let damaged = answer.endpoint.unwrap_or_else(|| "?".into());
         let at = cx.core.engine.roster.index_of(&damaged);
@@ -88,6 +99,9 @@ pub(super) fn report(cx: &Context<Objects>, endpoint: Option<usize>) {
 }
 
 pub(super) fn wrong(cx: &Context<Objects>, endpoint: &str) -> Error {
-    let message = format!("the bytes that {endpoint} gave do not have the checksum with which the object was written");
+    let message = format!(
+        "the bytes that {endpoint} gave do not have the checksum with which the object was written: they are damaged, or \
+         somebody else replaced them in place and kept evenkeel's metadata"
+    );
     cx.refuse(ErrorKind::Unavailable, message)
 }

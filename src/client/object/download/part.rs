@@ -109,6 +109,8 @@ pub(super) struct Terms {
     pub(super) rounds: u32,
     /// The endpoint that has just failed to give these bytes: others are asked first, and asking is extra load.
     pub(super) failed: Option<usize>,
+    /// How long to wait for the budget.
+    pub(super) patience: Duration,
 }
 
 /// One part on its way.
@@ -204,6 +206,7 @@ impl Shared {
                 let terms = Terms {
                     rounds: rounds::MOST,
                     failed: None,
+                    patience: self.core.deadline,
                 };
                 self.part(&cx, range, terms).await
             }
@@ -254,7 +257,7 @@ impl Shared {
         let mut this = Attempting {
             range,
             asked: terms.failed.is_some(),
-            patience: clock::now() + self.core.deadline,
+            patience: clock::now() + terms.patience,
             tried: 0,
             gone: false,
             last: None,

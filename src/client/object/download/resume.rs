@@ -17,7 +17,7 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// In how many rounds a part of the rest is asked for: in the first one others than the endpoint that failed. The waits
 /// before the further ones are 350 ms at most, as somebody waits for this call.
@@ -110,6 +110,8 @@ async fn rest(
     let mut terms = Terms {
         rounds: ROUNDS,
         failed: Some(home),
+        // As any retry of a get, which would else take each token in the moment in which it comes.
+        patience: Duration::ZERO,
     };
     let mut add = |(bytes, next): (Bytes, Served)| {
         body.extend_from_slice(&bytes);

@@ -354,9 +354,10 @@ impl CallRecord {
         self.keeps_beginnings && self.flow(leg).is_some_and(|flow| flow.kept.is_enough())
     }
 
-    /// Whether that holds for any attempt.
+    /// Whether the beginning of a body that broke off waits to be [taken](Self::take_beginning). Of a body that came to its
+    /// end, and failed there, none is kept.
     pub(crate) fn has_beginning(&self) -> bool {
-        let has = |leg: LegRecord| leg.flow.is_some_and(|flow| flow.kept.is_enough());
+        let has = |leg: LegRecord| leg.flow.is_some_and(|flow| flow.kept.is_there());
         self.keeps_beginnings && self.legs().into_iter().any(has)
     }
 
