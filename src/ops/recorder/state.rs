@@ -14,12 +14,11 @@ pub(super) const QUEUE: usize = 4_096;
 /// How many of the latest events are asked whether they are the same.
 const LATEST: usize = 64;
 
-/// A record as it is kept in memory. An event becomes text off the call's task.
+/// A record as it is kept in memory: shared, so that reading the ring out holds no call up. An event becomes text off the
+/// call's task.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are events")]
 pub(super) enum Kept {
-    Event(EventRecord, u64),
-    /// Shared, so that reading the ring out holds no call up.
+    Event(Arc<EventRecord>, u64),
     Other(Arc<Record>),
 }
 
@@ -136,7 +135,7 @@ impl Shared {
             return; // each client with these credentials hears of it
         }
         match state.thinner.admit(record) {
-            Some(left_out) => state.keep(Kept::Event(record.clone(), left_out)),
+            Some(left_out) => state.keep(Kept::Event(Arc::new(record.clone()), left_out)),
             None => state.stats.left_out += 1,
         }
         drop(state);
