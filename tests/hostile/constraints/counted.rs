@@ -1,7 +1,7 @@
 //! Stores in this process that count what reaches them, and behave as they are told.
 
 use evenkeel::{
-    provider::{KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, ProviderErrorKind},
+    provider::{Capabilities, KvProvider, Memory, MemoryTable, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{kv, object},
     verdict::{Outcome, Sent, Verdict},
 };
@@ -103,6 +103,49 @@ impl ObjectProvider for Counted<Memory> {
     async fn list(&self, list: object::List) -> Result<object::ListPage, ProviderError> {
         self.reached().await?;
         self.store.list(list).await
+    }
+
+    async fn begin_upload(&self, begin: object::BeginUpload) -> Result<object::UploadId, ProviderError> {
+        self.reached().await?;
+        self.store.begin_upload(begin).await
+    }
+
+    async fn put_part(&self, part: object::PutPart) -> Result<object::PartTag, ProviderError> {
+        self.reached().await?;
+        self.store.put_part(part).await
+    }
+
+    async fn complete_upload(&self, complete: object::CompleteUpload) -> Result<object::PutAnswer, ProviderError> {
+        self.reached().await?;
+        self.store.complete_upload(complete).await
+    }
+
+    async fn abort_upload(&self, abort: object::AbortUpload) -> Result<(), ProviderError> {
+        self.reached().await?;
+        self.store.abort_upload(abort).await
+    }
+
+    async fn list_uploads(&self, list: object::ListUploads) -> Result<object::UploadPage, ProviderError> {
+        self.reached().await?;
+        self.store.list_uploads(list).await
+    }
+
+    async fn copy(&self, copy: object::Copy) -> Result<object::PutAnswer, ProviderError> {
+        self.reached().await?;
+        self.store.copy(copy).await
+    }
+
+    /// Sends nothing in earnest, but leads somebody there.
+    async fn presign(&self, presign: object::Presign) -> Result<object::PresignedUrl, ProviderError> {
+        self.reached().await?;
+        Ok(object::PresignedUrl::new(format!(
+            "https://here/{}",
+            presign.key.as_str()
+        )))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities().with_presign()
     }
 
     async fn warm_up(&self) -> Result<(), ProviderError> {

@@ -15,6 +15,7 @@ use evenkeel::{
     request::{Call, CallRecord, Key, OpClass, Safety, WriteId, kv, object},
 };
 use fastrand::Rng;
+use futures_util::StreamExt;
 use libtest_mimic::Trial;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -277,13 +278,24 @@ fn order(operator: &Operator, rng: &mut Rng) {
     let _ = proposal.apply_regardless();
 }
 
+/// Streams and uploads have no deadline of their own.
+const SHORT: Duration = Duration::from_secs(2);
+
 fn name(rng: &mut Rng) -> &'static str {
     NAMES[rng.usize(..NAMES.len())]
 }
 
-const OBJECTS: [&str; 14] = [
+const OBJECTS: [&str; 22] = [
     "put",
     "get",
+    "get_stream",
+    "put_stream",
+    "upload",
+    "copy",
+    "rename",
+    "delete_many",
+    "sweep_uploads",
+    "presign",
     "head",
     "delete",
     "list",
@@ -349,6 +361,32 @@ async fn objects(mut rng: Rng) -> Reached {
         match (door, tag) {
             ("put", _) => drop(pinned!(client.put(key, "body"), pin).await),
             ("get", _) => drop(pinned!(client.get(key), pin).await),
+            ("get_stream", _) => {
+                if let Ok(download) = pinned!(client.get_stream(key).part_size(2).deadline(SHORT), pin).await {
+                    let _ = download.collect::<Vec<_>>().await;
+                }
+            }
+            ("put_stream", _) => {
+                let parts = vec![7; 200];
+                drop(pinned!(client.put_stream(key, parts).part_size(64).deadline(SHORT), pin).await);
+            }
+            ("upload", _) => {
+                if let Ok(mut upload) = pinned!(client.upload(key).deadline(SHORT), pin).await {
+                    drop(upload.part("body").await);
+                    drop(match rng.bool() {
+                        true => upload.complete().await.map(drop),
+                        false => upload.abort().await,
+                    });
+                }
+            }
+            ("copy", _) => drop(pinned!(client.copy(key, "key/copy").overwrite(), pin).await),
+            ("rename", _) => drop(pinned!(client.rename(key, "key/copy").overwrite(), pin).await),
+            ("delete_many", _) => drop(client.delete_many([key]).await),
+            ("sweep_uploads", _) => drop(client.sweep_uploads(Duration::from_secs(3_600)).await),
+            ("presign", _) => {
+                let method = [object::PresignMethod::Get, object::PresignMethod::Put][rng.usize(..2)];
+                drop(pinned!(client.presign(key, method, HOUR), pin).await);
+            }
             ("head", _) => drop(pinned!(client.head(key), pin).await),
             ("delete", _) => drop(pinned!(client.delete(key).only_locations(PLACES), pin).await),
             ("list", _) => drop(pinned!(client.list("key/"), pin).collect_all().await),
