@@ -10,7 +10,6 @@ mod store;
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
     provider::{Capabilities, Capability, Memory, PartRule},
-    stack::retry::{Budget, RetrySettings},
 };
 use evenkeel_lake::Bridge;
 use std::{sync::Arc, time::Duration};
@@ -35,13 +34,6 @@ impl World {
             .endpoint(Endpoint::new("home", home.clone()))
             .endpoint(Endpoint::new("copy", copy.clone()).read_only())
             .replication(Replication::provider_managed().home("home"))
-            // A home that is away half the time needs more retries than a tenth of the calls, and more attempts than three.
-            .budget(Budget::new(10.0, 1_000.0))
-            .retry({
-                let mut retry = RetrySettings::default();
-                retry.max_attempts = 30;
-                retry
-            })
             .seed(7)
             .build()
             .unwrap();
