@@ -162,7 +162,10 @@ async fn an_outage_is_reported_once_with_onset_cause_and_end() {
     assert_eq!(heard.count(|event| matches!(event, Event::AllBad { .. })), 0);
     let sentence = timed[0].1.to_string();
     assert!(sentence.starts_with("virginia gets no more reads for "), "{sentence}");
-    assert!(sentence.ends_with("s: faults in a row"), "{sentence}");
+    assert!(
+        sentence.ends_with("s: faults in a row, the last one: unreachable"),
+        "{sentence}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -289,6 +289,7 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
         "evenkeel_large_write_transitions_total",
         "evenkeel_uploads_restarted_total",
         "evenkeel_downloads_resumed_total",
+        "evenkeel_wrong_checksums_total",
         "evenkeel_passed_over_total",
         "evenkeel_unverified_writes_total",
         "evenkeel_budget_exhausted_total",

@@ -51,6 +51,12 @@ async fn a_url_is_signed_by_an_endpoint_that_can_and_nothing_is_left_out() {
         .replication(Replication::write_once())
         .build()
         .unwrap();
+    // Only whoever has the object can be pointed at.
+    let error = once.signed_url(Method::GET, &path, MINUTE).await.unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    object_store::ObjectStoreExt::put(&once, &path, "1".into())
+        .await
+        .unwrap();
     once.signed_url(Method::GET, &path, MINUTE).await.unwrap();
     let error = once.signed_url(Method::PUT, &path, MINUTE).await.unwrap_err();
     assert!(matches!(error, Error::NotSupported { .. }), "{error}");
