@@ -280,7 +280,7 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
     assert_eq!(virginia_is("evenkeel_breaker_state"), 2, "open");
     assert_eq!(virginia_is("evenkeel_share"), 0);
     // And nothing that is not documented.
-    const DOCUMENTED: [&str; 17] = [
+    const DOCUMENTED: [&str; 18] = [
         "evenkeel_calls_total",
         "evenkeel_call_duration_seconds",
         "evenkeel_attempts_total",

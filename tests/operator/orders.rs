@@ -100,6 +100,20 @@ async fn a_drained_endpoint_gets_nothing_until_the_order_expires() {
     assert!(client.operator().orders().is_empty());
 }
 
+/// It is approved while somebody looks at it.
+#[tokio::test(start_paused = true)]
+async fn an_order_lasts_from_when_it_is_given() {
+    let (client, virginia, _) = client();
+    let drain = client
+        .operator()
+        .drain(Selector::endpoint("virginia"), "change 4711", HOUR);
+    tokio::time::sleep(2 * HOUR).await;
+    drain.apply().unwrap();
+    assert_eq!(client.operator().orders()[0].expires_in, HOUR);
+    reads(&client, 5).await;
+    assert_eq!(virginia.calls(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_guard_refuses_typos_and_the_last_endpoint() {
     let (client, ..) = client();

@@ -3,10 +3,10 @@
 use crate::{
     Endpoint, Error, ErrorKind, ObjectClient, Replication,
     client::object::ObjectClientBuilder,
-    model::clock,
+    model::{clock, crc},
     provider::{Arriving, Memory, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
-        Again, Key, WriteId,
+        Again, Key, WriteId, Writer,
         object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
     },
     stack::retry::Budget,
@@ -19,7 +19,7 @@ use std::{
     future::pending,
     ops::Range,
     sync::{Arc, LazyLock, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 const MIB: usize = 1 << 20;
@@ -244,6 +244,39 @@ async fn a_get_whose_beginning_is_small_is_made_again() {
     home.ends([End::Cut(4 * MIB - 1)]);
     assert!(got(&client(&home, &copy).build().unwrap()).await.unwrap() == film());
     assert_eq!((home.asked(), copy.asked()), (vec![None], vec![None]));
+}
+
+/// As an SDK that compares a checksum of its own once all bytes have come: there is nothing to go on with.
+#[tokio::test(start_paused = true)]
+async fn a_large_get_that_fails_at_its_very_end_is_made_again() {
+    let [home, copy] = [
+        Store::with(film(), Some("w1")).await,
+        Store::with(film(), Some("w1")).await,
+    ];
+    home.dies(End::Cut(SIZE));
+    assert!(got(&client(&home, &copy).build().unwrap()).await.unwrap() == film());
+    assert_eq!((home.asked(), copy.asked()), (vec![None], vec![None]));
+}
+
+/// Bytes of two endpoints that do not fit together say nothing about either.
+#[tokio::test(start_paused = true)]
+async fn a_mixed_body_that_is_wrong_blames_nobody() {
+    let id = Writer::new([7; 15], || UNIX_EPOCH).write_id(None, KEY, Some(SIZE as u64), Some(crc::of(&film())));
+    let mut rotten = film().to_vec();
+    rotten[SIZE - 1] ^= 1;
+    let [home, copy] = [
+        Store::with(film(), Some(id.as_str())).await,
+        Store::with(rotten.into(), Some(id.as_str())).await,
+    ];
+    home.ends([End::Cut(20 * MIB)]);
+    let blamed = Arc::new(Mutex::new(0));
+    let heard = blamed.clone();
+    let client = client(&home, &copy).on_event(move |event| {
+        *heard.lock().unwrap() += usize::from(matches!(event, Event::WrongChecksum { .. }));
+    });
+    assert!(got(&client.build().unwrap()).await.unwrap() == film());
+    assert_eq!(home.asked(), [None, None]);
+    assert_eq!(*blamed.lock().unwrap(), 0);
 }
 
 /// Nothing was delivered yet, so that another version is as good an answer as ever.
