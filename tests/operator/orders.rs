@@ -109,7 +109,7 @@ async fn an_order_lasts_from_when_it_is_given() {
         .drain(Selector::endpoint("virginia"), "change 4711", HOUR);
     tokio::time::sleep(2 * HOUR).await;
     drain.apply().unwrap();
-    assert_eq!(client.operator().orders()[0].expires_in, HOUR);
+    assert_eq!(client.snapshot().orders[0].expires_in, HOUR);
     reads(&client, 5).await;
     assert_eq!(virginia.calls(), 0);
 }
