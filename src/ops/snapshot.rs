@@ -89,7 +89,8 @@ impl Snapshot {
             let of_the_endpoint =
                 |name: &'static str| gauge!(name, "client" => client.clone(), "endpoint" => endpoint.clone());
             of_the_endpoint("evenkeel_in_flight").set(f64::from(one.in_flight));
-            for class in &one.classes {
+            let takes = |class: OpClass| class != OpClass::Write || !one.profile.is_read_only();
+            for class in one.classes.iter().filter(|class| takes(class.class)) {
                 let of_the_class = |name: &'static str| {
                     gauge!(
                         name,

@@ -216,6 +216,21 @@ fn what_is_no_recording_is_refused_and_left_as_it_is() {
             assert!(is_right, "{error} for {bytes}");
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), bytes);
+        // Nor where a lock, or a full segment, would lie.
+        fs::remove_file(&path).unwrap();
+        for ending in [".lock", ".1"] {
+            let beside = folder
+                .path()
+                .join(format!("{}{ending}", path.file_name().unwrap().display()));
+            fs::write(&beside, bytes).unwrap();
+            let error = start(&path).unwrap_err();
+            assert!(
+                matches!(error, RecorderError::Foreign(_) | RecorderError::Newer { .. }),
+                "{error}"
+            );
+            assert_eq!(fs::read_to_string(&beside).unwrap(), bytes);
+            fs::remove_file(&beside).unwrap();
+        }
     }
     // A piece of the first line is what a full disk leaves.
     for bytes in ["", "evenkeel-fli"] {

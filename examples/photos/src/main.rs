@@ -8,6 +8,7 @@
 use evenkeel::{Endpoint, ObjectClient, Replication, ops::status_page::StatusPage, provider::Memory};
 use evenkeel_photos::{Photos, app};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use std::time::Duration;
 
 /// The bounds of the histograms, in seconds: those of docs/operations.
 const BUCKETS: [f64; 14] = [
@@ -19,6 +20,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &BUCKETS)?
         .install_recorder()?;
+    // Else the samples of the histograms pile up while nobody scrapes, as when Prometheus is down, too.
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
     let status = StatusPage::new();
     // In earnest, these are buckets: `S3::new(..)`, `AzureBlob::new(..)`, `Gcs::new(..)`.
     let store = ObjectClient::builder()

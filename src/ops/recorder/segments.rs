@@ -50,6 +50,11 @@ impl Segments {
     /// Another recorder has the lock; what is there is not ours; the operating system refuses.
     pub(super) fn open(path: &Path, limit: u64, start: &[u8]) -> Result<Self, RecorderError> {
         let lock = lock(path)?;
+        let older = older(path);
+        if older.exists() {
+            // A full segment will take its place.
+            is_ours(&older)?;
+        }
         let head = [line::header().as_bytes(), start].concat();
         let (mut segment, is_new) = Segment::open(path, &head)?;
         if !is_new {
@@ -74,6 +79,7 @@ impl Segments {
         }
         let is_full = self.segment.length + lines.len() as u64 > self.most;
         if is_full && self.segment.length > self.head.len() as u64 {
+            self.sync()?;
             fs::rename(&self.path, older(&self.path))?;
             self.reopen()?;
         }
@@ -121,8 +127,9 @@ impl Segment {
         if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
             return Err(RecorderError::NotAFile(path.to_owned()));
         }
-        let mut file = ours_alone(path, OpenOptions::new().read(true).append(true).create(true))?;
+        let mut file = open(path, OpenOptions::new().read(true).append(true).create(true))?;
         let length = end_of_lines(&mut file, path)?;
+        protect(&file, path)?;
         let mut segment = Self {
             file,
             length,
@@ -165,6 +172,15 @@ impl Segment {
     }
 }
 
+/// Whether a recording is there, which may be replaced.
+fn is_ours(path: &Path) -> Result<(), RecorderError> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(RecorderError::NotAFile(path.to_owned()));
+    }
+    let mut file = File::open(path).map_err(RecorderError::io("open", path))?;
+    end_of_lines(&mut file, path).map(drop)
+}
+
 /// Where the last whole line of a recording ends; 0 for a file that is to begin anew.
 fn end_of_lines(file: &mut File, path: &Path) -> Result<u64, RecorderError> {
     let mut start = Vec::new();
@@ -202,46 +218,54 @@ fn lock(path: &Path) -> Result<File, RecorderError> {
     if fs::metadata(&place).is_ok_and(|there| !there.is_file()) {
         return Err(RecorderError::NotAFile(place));
     }
-    let mut file = ours_alone(
+    let mut file = open(
         &place,
         OpenOptions::new().read(true).write(true).create(true).truncate(false),
     )?;
+    let mut start = Vec::new();
+    let read = (&file).take(32).read_to_end(&mut start);
+    read.map_err(RecorderError::io("read", &place))?;
+    if !start.trim_ascii().iter().all(u8::is_ascii_digit) {
+        return Err(RecorderError::Foreign(place));
+    }
+    protect(&file, &place)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let read = file.take(32).read_to_string(&mut text);
             return Err(RecorderError::InUse {
                 path: path.to_owned(),
-                process: read.ok().and_then(|_| text.trim().parse().ok()),
+                process: String::from_utf8(start).ok().and_then(|text| text.trim().parse().ok()),
             });
         }
         Err(TryLockError::Error(error)) => return Err(RecorderError::io("lock", &place)(error)),
     }
     // For the message of the one who comes second. A full disk keeps nobody from recording.
-    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let named = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
+    let _ = named.and_then(|_| writeln!(file, "{}", std::process::id()));
     Ok(file)
 }
 
-/// Opens a file that nobody else may read (on Unix: mode 0600).
-fn ours_alone(path: &Path, options: &mut OpenOptions) -> Result<File, RecorderError> {
+/// Opens a file. One that is made by this has mode 0600 (on Unix).
+fn open(path: &Path, options: &mut OpenOptions) -> Result<File, RecorderError> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.open(path).map_err(RecorderError::io("open", path))
+}
+
+/// Lets nobody else read a file that is ours (on Unix: mode 0600).
+#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "it fails on Unix"))]
+fn protect(file: &File, path: &Path) -> Result<(), RecorderError> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-        let file = options
-            .mode(0o600)
-            .open(path)
-            .map_err(RecorderError::io("open", path))?;
-        let mode = |file: &File| file.metadata().map(|of| of.permissions().mode() & 0o7777);
-        if mode(&file).map_err(RecorderError::io("read", path))? != 0o600 {
+        use std::os::unix::fs::PermissionsExt as _;
+        let there = file.metadata().map_err(RecorderError::io("read", path))?;
+        if there.permissions().mode() & 0o7777 != 0o600 {
             let alone = fs::Permissions::from_mode(0o600);
             file.set_permissions(alone)
                 .map_err(RecorderError::io("protect", path))?;
         }
-        Ok(file)
     }
     #[cfg(not(unix))]
-    {
-        options.open(path).map_err(RecorderError::io("open", path))
-    }
+    let _ = (file, path);
+    Ok(())
 }

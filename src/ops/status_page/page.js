@@ -352,15 +352,21 @@
   };
 
   // ---- listening
+  let instance = null;
+  // Another process may answer under this address. Its first decisions come before its first state.
+  const from = (one) => {
+    if (instance !== null && instance !== one) decisions.clear();
+    instance = one;
+  };
   const heard = (now) => {
-    // Another process answers under this address.
-    if (state && state.instance !== now.instance) { decisions.clear(); history = null; }
+    from(now.instance);
     state = now;
     heardAt = performance.now();
     heardOf = now.taken_ms;
   };
   const learn = (event) => {
     if (!event) return;
+    from(event.id.slice(0, event.id.lastIndexOf("-")));
     decisions.set(event.id, event);
     for (const id of decisions.keys()) { if (decisions.size <= 256) break; decisions.delete(id); }
   };
@@ -383,7 +389,7 @@
   const listen = () => {
     const source = new EventSource(at("events"));
     const on = (name, act) => source.addEventListener(name, (message) => { act(JSON.parse(message.data)); soon(); });
-    source.onopen = () => { way = "live"; closed = false; clearInterval(polling); polling = null; };
+    source.onopen = () => { history = null; way = "live"; closed = false; clearInterval(polling); polling = null; };
     on("state", heard);
     on("history", (now) => { history = now; });
     on("decision", learn);
