@@ -166,7 +166,11 @@ async fn prove<P: Protocol>(
         }
     }
     let failed_at = failed.iter().fold(0, |set, (endpoint, _)| set | bit(*endpoint));
-    let mut left = cx.reach(cx.core.permitted()) & !(absent | failed_at | first.record().picked());
+    // Whom an endpoint denies access, no copy lets in.
+    let mut left = match was_denied {
+        true => 0,
+        false => cx.reach(cx.core.permitted()) & !(absent | failed_at | first.record().picked()),
+    };
     while left != 0 && cx.plan.missing(absent) != 0 && cx.may_ask_more(P::class(&request)) {
         let aim = Aim {
             barred: !left,
