@@ -43,13 +43,9 @@ impl Endpoint {
     fn of(profile: &Profile, settings: BreakerSettings, registry: &Registry) -> Self {
         let told = Arc::new(std::sync::Mutex::new(vec![]));
         let hear = told.clone();
-        let reporter = Reporter::new(
-            profile.shared_name().clone(),
-            Audience {
-                listener: Some(Arc::new(move |event: &Event| hear.lock().unwrap().push(event.clone()))),
-                ..Audience::default()
-            },
-        );
+        let mut audience = Audience::default();
+        audience.add(move |record| hear.lock().unwrap().push(record.event.clone()));
+        let reporter = Reporter::new(profile.shared_name().clone(), audience);
         Self {
             breaker: Breaker::of_endpoint(settings, 7, reporter, profile, registry),
             told,
