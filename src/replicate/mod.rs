@@ -2,6 +2,8 @@
 
 mod absence;
 mod authority;
+#[cfg(test)]
+mod copies;
 pub(crate) mod copy;
 mod create;
 mod declined;
