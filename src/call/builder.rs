@@ -4,10 +4,9 @@ use crate::{
     call::{
         Authority, BuildError, Plan, Replication,
         core::Parts,
-        dependencies::several_providers,
         settings::{Settings, stack_setters},
     },
-    endpoint::{Constraints, Profile, Roster},
+    endpoint::{Constraints, Profile, Roster, several_providers},
     provider::ObjectVerdicts,
     request::{Call, Writer},
     stack::{compose, deadline::DeadlineLayer, route::Exhausted},

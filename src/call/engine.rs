@@ -1,12 +1,12 @@
 //! The parts around every client's stack: the endpoints, the door, and the views of the client.
 
 use super::{
-    Considered, Dependencies,
+    Considered,
     options::CallOptions,
     warm_up::{WarmUp, warmed},
 };
 use crate::{
-    endpoint::{Constraints, Profile, Roster, Violation},
+    endpoint::{Constraints, Dependencies, Profile, Roster, Violation},
     model::{ErrorKind, clock},
     ops::{
         ClientView,
@@ -177,8 +177,12 @@ impl Engine {
     }
 
     /// The client as others see it who do not know its type.
-    pub(crate) fn view(&self, look: impl Fn() -> Option<Snapshot> + Send + Sync + 'static) -> ClientView {
-        ClientView::new(self.metrics.client().clone(), self.operator.clone(), look)
+    pub(crate) fn view(
+        &self,
+        look: impl Fn() -> Option<Snapshot> + Send + Sync + 'static,
+        needs: impl Fn() -> Option<Dependencies> + Send + Sync + 'static,
+    ) -> ClientView {
+        ClientView::new(self.metrics.client().clone(), self.operator.clone(), look, needs)
     }
 
     /// The endpoints that no constraint of the client bars.

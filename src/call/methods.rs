@@ -22,12 +22,14 @@ macro_rules! store_methods {
             /// This client as a status page or a report sees it.
             pub fn view(&self) -> crate::ops::ClientView {
                 let (engine, core) = (&self.core.engine, std::sync::Arc::downgrade(&self.core));
-                engine.view(move || core.upgrade().map(|core| core.engine.snapshot()))
+                let other = core.clone();
+                let look = move || core.upgrade().map(|core| core.engine.snapshot());
+                engine.view(look, move || other.upgrade().map(|core| core.dependencies()))
             }
 
             /// Every host that this client contacts, as far as the hosts are known. See
             /// [`dependencies`](crate::client::Dependencies).
-            pub fn dependencies(&self) -> crate::call::Dependencies {
+            pub fn dependencies(&self) -> crate::endpoint::Dependencies {
                 self.core.dependencies()
             }
 

@@ -56,10 +56,10 @@ pub use layer::{Opaque, OpaqueStack};
 pub use operation::{ExplainedOperation, Operation};
 pub use service::FailoverService;
 
-use super::{Dependencies, WarmUp};
+use super::WarmUp;
 use crate::{
     call::Engine,
-    endpoint::Profile,
+    endpoint::{Dependencies, Profile},
     ops::{ClientView, operator::Operator, snapshot::Snapshot},
     request::{Progress, Safety},
     stack::Stack,
@@ -266,7 +266,9 @@ impl<C, K> Failover<C, K> {
     {
         let core = Arc::downgrade(&self.core);
         let look = move || core.upgrade().map(|core| core.engine.snapshot());
-        self.core.engine.view(look)
+        let core = Arc::downgrade(&self.core);
+        let needs = move || core.upgrade().map(|core| core.engine.dependencies());
+        self.core.engine.view(look, needs)
     }
 
     /// Every declared host. This client does not know which hosts its endpoints' clients contact. See
