@@ -139,6 +139,12 @@ pub enum Ended {
         /// The share that the guard demands.
         floor: f64,
     },
+    /// Something happened outside of the [cohort](super::cohort): production has trouble of its own, or its operator has
+    /// given an order.
+    Production {
+        /// The [kind](crate::telemetry::Event::kind) of production's event.
+        event: &'static str,
+    },
 }
 
 impl fmt::Display for Ended {
@@ -152,6 +158,7 @@ impl fmt::Display for Ended {
                 share * 100.0,
                 floor * 100.0
             ),
+            Self::Production { event } => write!(f, "production reported `{event}`"),
         }
     }
 }

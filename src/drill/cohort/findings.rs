@@ -1,0 +1,19 @@
+use super::CanaryFindings;
+use crate::{drill::Ended, telemetry::EventRecord};
+
+/// What a drill in production showed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "it says whether writes were lost, and what was left behind"]
+pub struct Findings {
+    /// Why it ended before its scenario did. `None`: it was played to its end.
+    pub ended: Option<Ended>,
+    /// How many calls of the cohort's callers ended.
+    pub calls: u64,
+    /// How many of them were served.
+    pub succeeded: u64,
+    /// What production reported meanwhile: nothing, on a quiet day.
+    pub production: Vec<EventRecord>,
+    /// What became of the canaries; `None`: there were none.
+    pub canary: Option<CanaryFindings>,
+}
