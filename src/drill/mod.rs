@@ -101,6 +101,7 @@ mod load;
 mod locate;
 mod plan;
 pub mod proxy;
+pub mod report;
 #[cfg(feature = "_aws")]
 pub mod resolver;
 mod scenario;
