@@ -166,6 +166,24 @@ impl<P: Protocol> StoreBuilder<P> {
         layered
     }
 
+    /// What was declared of the endpoints, in their order.
+    #[cfg(feature = "drill")]
+    pub(crate) fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.endpoints.iter().map(Endpoint::profile)
+    }
+
+    /// The constraints.
+    #[cfg(feature = "drill")]
+    pub(crate) const fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
+
+    /// How data gets from one endpoint to the others, in words.
+    #[cfg(feature = "drill")]
+    pub(crate) fn replication_name(&self) -> &'static str {
+        self.replication.as_ref().map_or("one endpoint", Replication::as_str)
+    }
+
     /// The listener of calls, if one was set.
     #[cfg(feature = "drill")]
     pub(crate) fn call_listener(&self) -> Option<crate::telemetry::CallListener> {

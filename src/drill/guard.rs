@@ -108,6 +108,19 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// What ends the drill, for people.
+    pub(super) fn sentence(&self) -> String {
+        format!(
+            "after {:?}, or when less than {:.1} % of the last {:?}'s calls succeed and these are at least {}",
+            self.lasting,
+            self.floor * 100.0,
+            self.window,
+            self.min_calls
+        )
+    }
+}
+
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")

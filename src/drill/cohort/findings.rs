@@ -1,5 +1,8 @@
 use super::CanaryFindings;
-use crate::{drill::Ended, telemetry::EventRecord};
+use crate::{
+    drill::{Ended, report::Bundle},
+    telemetry::EventRecord,
+};
 
 /// What a drill in production showed.
 #[derive(Clone, Debug)]
@@ -8,12 +11,10 @@ use crate::{drill::Ended, telemetry::EventRecord};
 pub struct Findings {
     /// Why it ended before its scenario did. `None`: it was played to its end.
     pub ended: Option<Ended>,
-    /// How many calls of the cohort's callers ended.
-    pub calls: u64,
-    /// How many of them were served.
-    pub succeeded: u64,
     /// What production reported meanwhile: nothing, on a quiet day.
     pub production: Vec<EventRecord>,
     /// What became of the canaries; `None`: there were none.
     pub canary: Option<CanaryFindings>,
+    /// The report: what the cohort's callers got, what its client decided, and what was not measured.
+    pub bundle: Bundle,
 }

@@ -1,7 +1,10 @@
 use super::{Canary, Cohort};
 use crate::{
     call::BuildError,
-    drill::{Guard, InvalidScenario, Phase, PlayerKind, Scenario, Unplayable},
+    drill::{
+        Guard, InvalidScenario, Phase, PlayerKind, Scenario, Unplayable,
+        report::{Criteria, InvalidCriteria, Previous},
+    },
     endpoint::Profile,
 };
 use std::time::Duration;
@@ -18,6 +21,8 @@ pub struct GameDay {
     pub(super) canary: Option<Canary>,
     pub(super) lead: Duration,
     pub(super) tail: Duration,
+    pub(super) criteria: Criteria,
+    pub(super) previous: Option<Previous>,
 }
 
 /// Why a drill in production did not begin. Nothing has happened.
@@ -44,6 +49,9 @@ pub enum NotStarted {
         /// When the first fault comes.
         lead: Duration,
     },
+    /// A criterion makes no sense.
+    #[error("the criteria make no sense: {0}")]
+    Criteria(#[from] InvalidCriteria),
     /// A number of the canaries makes no sense.
     #[error("{0}")]
     Canary(String),
@@ -72,6 +80,8 @@ impl GameDay {
             canary: Some(Canary::default()),
             lead: Self::LEAD,
             tail: Self::TAIL,
+            criteria: Criteria::new(),
+            previous: None,
         }
     }
 
@@ -86,6 +96,22 @@ impl GameDay {
     #[must_use]
     pub const fn without_canary(mut self) -> Self {
         self.canary = None;
+        self
+    }
+
+    /// Sets what must hold for the drill to pass. Without criteria the report measures, and says neither passed nor
+    /// failed. Give [their digest](Criteria::digest) away before the drill: that shows that they were not chosen
+    /// afterwards.
+    #[must_use]
+    pub const fn criteria(mut self, criteria: Criteria) -> Self {
+        self.criteria = criteria;
+        self
+    }
+
+    /// Names the drill before this one in the report.
+    #[must_use]
+    pub fn previous(mut self, previous: Previous) -> Self {
+        self.previous = Some(previous);
         self
     }
 

@@ -34,6 +34,8 @@
 //! let canary = findings.canary.unwrap();
 //! assert!(canary.read_back > 300 && canary.lost == 0);
 //! assert!(canary.left.is_empty()); // and nothing stays behind
+//! let report = &findings.bundle.report; // for whoever asks whether failover was ever tried
+//! assert!(report.not_measured().any(|gap| gap.what == "the plain client"));
 //! # Ok(()) }
 //! ```
 //!
@@ -79,6 +81,7 @@
 //! bears a hundredth of the callers may not bear all. For that, see the [simulation](crate::drill) and the standby's own
 //! limits.
 
+mod books;
 mod canary;
 mod findings;
 mod game_day;

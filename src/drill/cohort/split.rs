@@ -1,5 +1,6 @@
 use super::{
     Findings, GameDay, NotStarted,
+    books::Books,
     canary::{Notes, Place, Rounds, clean, read_back},
     under_way::{Drill, UnderWay},
 };
@@ -7,21 +8,14 @@ use crate::{
     ObjectClient,
     call::BuildError,
     client::object::ObjectClientBuilder,
-    drill::{FaultLayer, Timeline},
+    drill::{FaultLayer, Guard, Timeline, report::Journal},
     endpoint::Profile,
+    model::clock,
     ops::{probe::ProbeSettings, snapshot::Snapshot},
     request::OpClass,
     stack::breaker,
-    telemetry::CallEnd,
 };
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A client for production, and during a [drill](Self::drill) a second one for the [cohort](super::Cohort).
 ///
@@ -113,24 +107,8 @@ struct Running {
     timeline: Timeline,
     place: Place,
     notes: Notes,
-    heard: Arc<Heard>,
+    books: Arc<Books>,
     is_clean: bool,
-}
-
-/// What the cohort's callers got.
-#[derive(Default)]
-struct Heard {
-    calls: AtomicU64,
-    succeeded: AtomicU64,
-}
-
-impl Heard {
-    fn hear(&self, end: &CallEnd) {
-        if let Some(success) = end.went_well() {
-            self.calls.fetch_add(1, Ordering::Relaxed);
-            self.succeeded.fetch_add(u64::from(success), Ordering::Relaxed);
-        }
-    }
 }
 
 impl Running {
@@ -141,13 +119,16 @@ impl Running {
             production,
             under_way,
         } = &*split.0;
-        let timeline = Timeline::guarded(day.played(), day.cohort.seed(), day.guard.clone())?;
-        let heard = Arc::new(Heard::default());
-        let (faults, hears, guard) = (timeline.clone(), heard.clone(), timeline.watch());
+        let now = production.snapshot();
+        let books = Arc::new(Books::open(day, recipe, &now.client)?);
+        let guard = telling(day.guard.clone(), &books.journal);
+        let timeline = Timeline::guarded(day.played(), day.cohort.seed(), guard)?;
+        let (faults, hears, guard) = (timeline.clone(), books.clone(), timeline.watch());
         let users = recipe.call_listener();
         let client = recipe
             .apart("cohort")
             .innermost_layer(move |profile| FaultLayer::new(faults.clone(), profile.clone()))
+            .on_event_record(books.journal.listener())
             .on_call_end(move |end| {
                 hears.hear(end);
                 guard(end);
@@ -156,7 +137,7 @@ impl Running {
                 }
             })
             .build()?;
-        let over = production.snapshot().wall + day.guard.lasting.min(LONGEST) + CLOSING;
+        let over = now.wall + day.guard.lasting.min(LONGEST) + CLOSING;
         let drill = Drill {
             cohort: day.cohort,
             client: client.clone(),
@@ -172,12 +153,15 @@ impl Running {
             client,
             timeline,
             notes: Notes::default(),
-            heard,
+            books,
             is_clean: false,
         };
         // After its listener hears: nothing slips between.
         quiet(&production.snapshot())?;
-        running.timeline.start_now();
+        let start = clock::now();
+        // It lies after the criteria were recorded.
+        let _ = running.books.journal.start(start);
+        running.timeline.start(start);
         Ok(running)
     }
 
@@ -197,6 +181,9 @@ impl Running {
     }
 
     async fn end(mut self, day: &GameDay) -> Findings {
+        let ended = self.timeline.ended();
+        // The guard has told of an early end already, and the first to tell counts.
+        self.books.journal.end(ended.as_ref());
         let mut canary = None;
         if let Some(how) = day.canary {
             // By a client that has learnt nothing in the drill, and that production does not notice.
@@ -214,9 +201,8 @@ impl Running {
         // Not before: whoever leaves the place makes room for the next drill.
         let production = self.split.0.under_way.leave();
         Findings {
-            ended: self.timeline.ended(),
-            calls: self.heard.calls.load(Ordering::Relaxed),
-            succeeded: self.heard.succeeded.load(Ordering::Relaxed),
+            bundle: self.books.close(&self.client, canary.as_ref()),
+            ended,
             production,
             canary,
         }
@@ -241,6 +227,17 @@ impl Drop for Running {
             runtime.spawn(async move { clean(&client, &place, sent).await });
         }
     }
+}
+
+/// The guard, which tells the journal of an early end when it comes.
+fn telling(guard: Guard, journal: &Journal) -> Guard {
+    let (journal, users) = (journal.clone(), guard.listener.clone());
+    guard.on_end(move |ended| {
+        journal.end(Some(ended));
+        if let Some(users) = &users {
+            users(ended);
+        }
+    })
 }
 
 /// Whether production is well: no breaker is open, and no order in force.

@@ -81,6 +81,11 @@ impl Canary {
         self
     }
 
+    /// For people.
+    pub(super) fn sentence(&self) -> String {
+        format!("{} bytes every {:?}, at most {}", self.bytes, self.every, self.most)
+    }
+
     /// The number that makes no sense, as a sentence.
     pub fn wrong(&self) -> Option<String> {
         let Self { every, bytes, most } = self;
