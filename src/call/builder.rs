@@ -30,9 +30,9 @@ pub struct StoreBuilder<P: Protocol> {
 }
 
 /// Wraps one endpoint's service in a user's layer.
-type AroundEndpoint<P> = Box<dyn Fn(&Profile, StoreStack<P>) -> StoreStack<P> + Send + Sync>;
+type AroundEndpoint<P> = Arc<dyn Fn(&Profile, StoreStack<P>) -> StoreStack<P> + Send + Sync>;
 /// Wraps the whole stack in a user's layer.
-type AroundCall<P> = Box<dyn FnOnce(StoreStack<P>) -> StoreStack<P> + Send + Sync>;
+type AroundCall<P> = Arc<dyn Fn(StoreStack<P>) -> StoreStack<P> + Send + Sync>;
 
 impl<P: Protocol> Default for StoreBuilder<P> {
     fn default() -> Self {
@@ -96,7 +96,7 @@ impl<P: Protocol> StoreBuilder<P> {
         L::Service: Service<Call<P::Request>, Response = P::Response, Error = BoxError> + Clone + Send + Sync + 'static,
         <L::Service as Service<Call<P::Request>>>::Future: Send + 'static,
     {
-        self.around_endpoints.push(Box::new(move |profile, inner| {
+        self.around_endpoints.push(Arc::new(move |profile, inner| {
             StoreStack::<P>::new(make(profile).layer(inner))
         }));
         self
@@ -112,8 +112,81 @@ impl<P: Protocol> StoreBuilder<P> {
         <L::Service as Service<Call<P::Request>>>::Future: Send + 'static,
     {
         self.around_calls
-            .push(Box::new(move |inner| StoreStack::<P>::new(layer.layer(inner))));
+            .push(Arc::new(move |inner| StoreStack::<P>::new(layer.layer(inner))));
         self
+    }
+
+    /// A builder of one more client with all that was set here. The clients share what was set to be shared: adapters,
+    /// listeners, layers, budget, registry, keepers of credentials.
+    #[cfg(feature = "drill")]
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            endpoints: self.endpoints.clone(),
+            replication: self.replication.clone(),
+            constraints: self.constraints.clone(),
+            settings: self.settings.clone(),
+            require_verified: self.require_verified,
+            fenced: self.fenced,
+            // Each client is a writer of its own.
+            writer: None,
+            around_endpoints: self.around_endpoints.clone(),
+            around_calls: self.around_calls.clone(),
+        }
+    }
+
+    /// As [`again`](Self::again), for a client whose trouble must not reach the others: it has a registry and a budget
+    /// of its own, and reports no refused credentials to a keeper, which would fetch others for everybody. Its name is
+    /// the client's with this suffix. Of the listeners, those of events stay; those of calls go.
+    #[cfg(feature = "drill")]
+    pub(crate) fn apart(&self, suffix: &str) -> Self {
+        let mut apart = self.again();
+        let stack = &mut apart.settings.stack;
+        stack.registry = crate::stack::breaker::Registry::new();
+        stack.budget = stack.budget.anew();
+        stack.audience.client = format!("{}-{suffix}", stack.audience.client).into();
+        // Two clients with one seed would move in step. The golden ratio's bits are as good as any.
+        stack.seed ^= 0x9e37_79b9_7f4a_7c15;
+        apart.settings.call_listener = None;
+        apart.endpoints = apart.endpoints.into_iter().map(Endpoint::without_credentials).collect();
+        apart
+    }
+
+    /// Puts a layer nearest to the provider, below the user's own.
+    #[cfg(feature = "drill")]
+    pub(crate) fn innermost_layer<L, F>(self, make: F) -> Self
+    where
+        F: Fn(&Profile) -> L + Send + Sync + 'static,
+        L: Layer<StoreStack<P>>,
+        L::Service: Service<Call<P::Request>, Response = P::Response, Error = BoxError> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Call<P::Request>>>::Future: Send + 'static,
+    {
+        let mut layered = self.endpoint_layer(make);
+        layered.around_endpoints.rotate_right(1);
+        layered
+    }
+
+    /// What was declared of the endpoints, in their order.
+    #[cfg(feature = "drill")]
+    pub(crate) fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.endpoints.iter().map(Endpoint::profile)
+    }
+
+    /// The constraints.
+    #[cfg(feature = "drill")]
+    pub(crate) const fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
+
+    /// How data gets from one endpoint to the others, in words.
+    #[cfg(feature = "drill")]
+    pub(crate) fn replication_name(&self) -> &'static str {
+        self.replication.as_ref().map_or("one endpoint", Replication::as_str)
+    }
+
+    /// The listener of calls, if one was set.
+    #[cfg(feature = "drill")]
+    pub(crate) fn call_listener(&self) -> Option<crate::telemetry::CallListener> {
+        self.settings.call_listener.clone()
     }
 
     /// Checks everything and composes the stack.
@@ -146,6 +219,7 @@ impl<P: Protocol> StoreBuilder<P> {
         );
         let prober = probe::start(&parts, &composed);
         let deadline = DeadlineLayer::new(parts.settings.stack.deadline);
+        let around_calls = around_calls.iter().map(|around| |inner| around(inner));
         let door = match layered(composed.service.clone(), around_calls) {
             Either::Left(stack) => Either::Left(stack),
             // What these wait for is within it, too.

@@ -108,6 +108,19 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// What ends the drill, for people.
+    pub(super) fn sentence(&self) -> String {
+        format!(
+            "after {:?}, or when less than {:.1} % of the last {:?}'s calls succeed and these are at least {}",
+            self.lasting,
+            self.floor * 100.0,
+            self.window,
+            self.min_calls
+        )
+    }
+}
+
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
@@ -139,6 +152,12 @@ pub enum Ended {
         /// The share that the guard demands.
         floor: f64,
     },
+    /// Something happened outside of the [cohort](super::cohort): production has trouble of its own, or its operator has
+    /// given an order.
+    Production {
+        /// The [kind](crate::telemetry::Event::kind) of production's event.
+        event: &'static str,
+    },
 }
 
 impl fmt::Display for Ended {
@@ -152,6 +171,7 @@ impl fmt::Display for Ended {
                 share * 100.0,
                 floor * 100.0
             ),
+            Self::Production { event } => write!(f, "production reported `{event}`"),
         }
     }
 }

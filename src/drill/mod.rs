@@ -84,12 +84,13 @@
 //! answers it does not see: a call that meets one of these faults fails, and says so.
 //!
 //! A drill in production has a [`Guard`]: the drill expires, can be stopped at once, and ends when too few of the
-//! callers' calls succeed.
+//! callers' calls succeed. Play it for a [`cohort`] of the callers, which has a client of its own.
 //!
 //! A player can play rules for some classes of work if it knows the class of a call. The layer reads the class from the
 //! request, the proxy from method and path.
 
 mod check;
+pub mod cohort;
 mod compress;
 mod duration;
 mod fault;
@@ -100,6 +101,7 @@ mod load;
 mod locate;
 mod plan;
 pub mod proxy;
+pub mod report;
 #[cfg(feature = "_aws")]
 pub mod resolver;
 mod scenario;

@@ -162,12 +162,7 @@ impl Timeline {
 
     /// Ends all faults at once: a call that a fault holds in the layer goes on to the provider.
     pub fn stop(&self) {
-        let now = clock::now();
-        self.end(|past, run| {
-            let lies_ahead = run.started > now;
-            past.ended = (lies_ahead || self.at(now).is_some()).then_some(Ended::Stopped);
-            Some(past.ended)
-        });
+        self.end_because(Ended::Stopped);
     }
 
     /// Why the latest run ended early. `None` while the run is under way, and after a run that reached its end.
@@ -198,6 +193,36 @@ impl Timeline {
             if let Some(success) = end.went_well() {
                 timeline.observe(success);
             }
+        }
+    }
+
+    /// Whether the run under way is not over yet: it was started, or will be, and has not ended.
+    pub(super) fn is_under_way(&self, now: Instant) -> bool {
+        let lies_ahead = self.0.run.borrow().is_some_and(|run| run.started > now);
+        lies_ahead || self.at(now).is_some()
+    }
+
+    /// Ends the run under way for this reason.
+    pub(super) fn end_because(&self, why: Ended) {
+        let now = clock::now();
+        self.end(|past, _| {
+            past.ended = self.is_under_way(now).then_some(why);
+            Some(past.ended)
+        });
+    }
+
+    /// Waits for the end of the run under way, whatever ends it.
+    pub(super) async fn over(&self) {
+        let mut changes = self.changes();
+        loop {
+            changes.borrow_and_update();
+            let now = clock::now();
+            if self.end_if_expired(now) || !self.is_under_way(now) {
+                return;
+            }
+            let Some(next) = self.next_change(now) else { return };
+            let change = std::pin::pin!(changes.changed());
+            futures_util::future::select(change, std::pin::pin!(tokio::time::sleep_until(next))).await;
         }
     }
 

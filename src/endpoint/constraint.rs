@@ -100,10 +100,40 @@ impl Constraints {
     }
 }
 
+/// For people: `only in DE, FR; not under the jurisdiction of US`.
+impl std::fmt::Display for Constraints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |places: &BTreeSet<Arc<str>>| places.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
+        let locations = self
+            .locations
+            .as_ref()
+            .map(|places| format!("only in {}", list(places)));
+        let excluded = Some(&self.excluded_jurisdictions).filter(|laws| !laws.is_empty());
+        let excluded = excluded.map(|laws| format!("not under the jurisdiction of {}", list(laws)));
+        match (locations, excluded) {
+            (None, None) => f.write_str("none"),
+            (Some(one), None) | (None, Some(one)) => f.write_str(&one),
+            (Some(locations), Some(excluded)) => write!(f, "{locations}; {excluded}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Endpoint;
+
+    #[test]
+    fn constraints_are_shown_in_words() {
+        let constraints = Constraints::new().only_locations(["FR", "DE"]);
+        assert_eq!(constraints.to_string(), "only in DE, FR");
+        let constraints = constraints.not_under_jurisdiction_of("US");
+        assert_eq!(
+            constraints.to_string(),
+            "only in DE, FR; not under the jurisdiction of US"
+        );
+        assert_eq!(Constraints::new().to_string(), "none");
+    }
 
     #[test]
     fn an_undeclared_endpoint_is_refused() {

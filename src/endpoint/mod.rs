@@ -131,6 +131,13 @@ impl<C> Endpoint<C> {
         self
     }
 
+    /// Takes the keeper of the credentials away again: refusals are not reported to it.
+    #[cfg(feature = "drill")]
+    pub(crate) fn without_credentials(mut self) -> Self {
+        self.profile.credentials = None;
+        self
+    }
+
     /// Declares that the endpoint needs this host, for the hosts that a client's `dependencies()` [cannot
     /// know](crate::client::Dependencies) by itself.
     #[must_use]

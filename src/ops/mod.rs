@@ -64,6 +64,8 @@ pub mod snapshot;
 pub mod status;
 #[cfg(feature = "status")]
 pub mod status_page;
+#[cfg(any(feature = "recorder", feature = "drill"))]
+pub(crate) mod steps;
 mod text;
 mod view;
 

@@ -25,6 +25,16 @@ pub(crate) enum Mode {
 }
 
 impl Replication {
+    /// The mode in words.
+    #[cfg(feature = "drill")]
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self.mode {
+            Mode::ProviderManaged => "provider managed",
+            Mode::WriteOnce => "write once",
+            Mode::Strong => "strong",
+        }
+    }
+
     /// The provider copies (S3 cross-region replication, RA-GRS, dual-region buckets).
     ///
     /// Writes and deletes go to a fixed *home* (the first endpoint that is not read-only) or fail. The error is

@@ -38,6 +38,8 @@ mod copy;
 mod door;
 mod download;
 mod operations;
+#[cfg(feature = "drill")]
+mod own;
 #[cfg(feature = "object_store")]
 mod patience;
 mod presign;

@@ -54,6 +54,11 @@ impl PutObject {
             fenced: false,
         }
     }
+
+    #[cfg(feature = "drill")]
+    pub(super) fn set_mode(&mut self, mode: PutMode) {
+        self.write.mode = mode;
+    }
 }
 
 impl GetObject {

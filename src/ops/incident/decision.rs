@@ -1,10 +1,10 @@
 //! Decisions, of which equal ones in a row are one.
 
-use super::{
-    Decision, Decisions, Moment,
-    signs::{self, Sign, text},
+use super::{Decision, Decisions, Moment};
+use crate::ops::{
+    recorder::Noted,
+    steps::{Sign, sign, text},
 };
-use crate::ops::recorder::Noted;
 
 /// So many are listed.
 const MOST: usize = 2_000;
@@ -30,7 +30,7 @@ impl Told {
     pub(super) fn of(noted: &Noted) -> Self {
         let entry = &noted.entry;
         let owned = |name| text(entry, name).map(str::to_owned);
-        let repeats = match signs::sign(entry) {
+        let repeats = match sign(entry) {
             Some((_, Sign::ProbeFailed | Sign::Probed | Sign::Trouble)) => true,
             Some(_) => false,
             None => entry.kind == "budget-exhausted",

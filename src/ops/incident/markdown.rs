@@ -224,23 +224,6 @@ impl Subject {
     }
 }
 
-impl Display for Subject {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Endpoint {
-                client,
-                endpoint,
-                class,
-            } => write!(f, "{endpoint}: {class}s of {client}"),
-            Self::LargeWrites { client, endpoint } => {
-                write!(f, "{endpoint}: writes of a megabyte and more of {client}")
-            }
-            Self::AllEndpoints { client, class } => write!(f, "all endpoints: {class}s of {client}"),
-            Self::Credentials { name } => write!(f, "credentials {name}"),
-        }
-    }
-}
-
 /// Second precision is what people read.
 fn utc(wall_ms: u64) -> String {
     let at = UNIX_EPOCH + Duration::from_millis(wall_ms.min(LAST_MS));

@@ -30,8 +30,9 @@ mod counts;
 mod decision;
 mod markdown;
 mod open;
-mod signs;
 mod walk;
+
+pub use super::steps::{Standing, Step, Subject};
 
 use super::recorder::{Gaps, Recording};
 use serde::{Deserialize, Serialize};
@@ -96,41 +97,6 @@ pub struct Incident {
     pub decisions: Decisions,
 }
 
-/// What an incident struck.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Subject {
-    /// An endpoint, for one class of calls.
-    Endpoint {
-        /// The client.
-        client: String,
-        /// The endpoint.
-        endpoint: String,
-        /// `read`, `write` or `list`.
-        class: String,
-    },
-    /// An endpoint, for writes of a megabyte and more.
-    LargeWrites {
-        /// The client.
-        client: String,
-        /// The endpoint.
-        endpoint: String,
-    },
-    /// All endpoints of a client at once: this host's own network, DNS or credentials are suspected.
-    AllEndpoints {
-        /// The client.
-        client: String,
-        /// `read`, `write` or `list`.
-        class: String,
-    },
-    /// Credentials, which are lost.
-    Credentials {
-        /// The name of their keeper.
-        name: String,
-    },
-}
-
 /// What happened to one subject of an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -145,36 +111,6 @@ pub struct Affected {
     pub probes_failed: u64,
     /// How it stands at the end of the recording.
     pub now: Standing,
-}
-
-/// How something stands at the end of the recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Standing {
-    /// It is out.
-    Out,
-    /// Its return has begun, and was not seen to be complete.
-    Returning,
-    /// It is as it was.
-    Whole,
-}
-
-/// A step of an incident.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Step {
-    /// The first sign of trouble.
-    Onset,
-    /// Calls no longer go there.
-    Left,
-    /// Calls go there again, more and more of them.
-    ReturnBegun,
-    /// It was left again.
-    Relapse,
-    /// All of its calls go there again.
-    Complete,
 }
 
 /// A step that was seen.

@@ -4,9 +4,12 @@ use super::{
     Affected, Incident, Moment, Observation, Standing, Step, Subject, Transition,
     counts::{Counts, Place},
     decision::Telling,
-    signs::{self, Sign},
 };
-use crate::ops::recorder::{Noted, PlaceReading, Reading};
+use crate::ops::{
+    recorder::{Noted, PlaceReading, Reading},
+    steps::{Sign, follow, text},
+};
+use crate::telemetry::Entry;
 
 /// A reading may be taken a moment before a decision that is told before it.
 const MOMENT_MS: u64 = 1_000;
@@ -78,51 +81,26 @@ impl Open {
             }
         };
         let times = noted.left_out.saturating_add(1);
-        match sign {
-            Sign::Trouble if one.steps.is_empty() => {
-                one.steps
-                    .push(seen(Step::Onset, well_at.filter(|well| well.uptime_ms <= at.uptime_ms)));
-            }
-            Sign::Trouble => {}
-            Sign::Left => {
-                let was_left = one.steps.iter().any(|seen| seen.step != Step::Onset);
-                if one.steps.is_empty() {
-                    one.steps
-                        .push(seen(Step::Onset, well_at.filter(|well| well.uptime_ms <= at.uptime_ms)));
-                }
-                if one.now != Standing::Out {
-                    one.steps
-                        .push(seen(if was_left { Step::Relapse } else { Step::Left }, None));
-                    self.last = at;
-                }
-                one.now = Standing::Out;
-                one.observe(noted, times);
-            }
-            Sign::ProbeFailed => {
-                // Without a step, it was left before the recording begins.
-                if one.now == Standing::Returning || (one.now == Standing::Whole && !one.steps.is_empty()) {
-                    one.steps.push(seen(Step::Relapse, None));
-                }
-                one.now = Standing::Out;
-                one.probes_failed = one.probes_failed.saturating_add(times);
-                one.observe(noted, times);
-                self.last = at;
-            }
-            Sign::Probed => {
-                if one.now == Standing::Whole {
-                    one.now = Standing::Out;
-                }
-                self.last = at;
-            }
-            Sign::Back | Sign::Whole => {
-                let is_whole = *sign == Sign::Whole;
-                one.steps.push(seen(Step::ReturnBegun, None));
-                if is_whole {
-                    one.steps.push(seen(Step::Complete, None));
-                }
-                one.now = if is_whole { Standing::Whole } else { Standing::Returning };
-                self.last = at;
-            }
+        let followed = follow(one.now, one.steps.iter().map(|seen| seen.step), sign);
+        // To be left again while it is out is no step.
+        let is_news = match sign {
+            Sign::Trouble => false,
+            Sign::Left => one.now != Standing::Out,
+            _ => true,
+        };
+        if is_news {
+            self.last = at;
+        }
+        one.now = followed.standing;
+        for step in followed.steps {
+            let well_at = well_at.filter(|well| step == Step::Onset && well.uptime_ms <= at.uptime_ms);
+            one.steps.push(seen(step, well_at));
+        }
+        if *sign == Sign::ProbeFailed {
+            one.probes_failed = one.probes_failed.saturating_add(times);
+        }
+        if matches!(sign, Sign::Left | Sign::ProbeFailed) {
+            one.observe(noted, times);
         }
     }
 
@@ -187,7 +165,7 @@ impl Open {
 
 impl Affected {
     fn observe(&mut self, noted: &Noted, times: u64) {
-        let (observed, because) = signs::cause(&noted.entry);
+        let (observed, because) = cause(&noted.entry);
         let same = |known: &&mut Observation| known.observed == observed && known.because == because;
         match self.causes.iter_mut().find(same) {
             Some(known) => known.times = known.times.saturating_add(times),
@@ -201,22 +179,15 @@ impl Affected {
     }
 }
 
-impl Subject {
-    /// The client; `None` for credentials.
-    pub fn client(&self) -> Option<&str> {
-        match self {
-            Self::Endpoint { client, .. } | Self::LargeWrites { client, .. } | Self::AllEndpoints { client, .. } => {
-                Some(client)
-            }
-            Self::Credentials { .. } => None,
-        }
-    }
-
-    /// The endpoint, if it is one.
-    pub fn endpoint(&self) -> Option<&str> {
-        match self {
-            Self::Endpoint { endpoint, .. } | Self::LargeWrites { endpoint, .. } => Some(endpoint),
-            Self::AllEndpoints { .. } | Self::Credentials { .. } => None,
-        }
-    }
+/// Why: what was observed, and what followed from it.
+fn cause(entry: &Entry) -> (Option<String>, String) {
+    let because = match &*entry.kind {
+        "all-bad" => Some("every endpoint looks bad"),
+        "large-writes-out" => Some("large writes fail there"),
+        _ => text(entry, "cause").or_else(|| text(entry, "because")),
+    };
+    (
+        text(entry, "observed").map(str::to_owned),
+        because.unwrap_or("not said").to_owned(),
+    )
 }

@@ -5,9 +5,11 @@ use super::{
     counts::{self, Counts},
     decision::{Telling, Told},
     open::Open,
-    signs::{self, Sign},
 };
-use crate::ops::recorder::{Noted, Reading, Record, Recording};
+use crate::ops::{
+    recorder::{Noted, Reading, Record, Recording},
+    steps::{Sign, sign},
+};
 use std::collections::VecDeque;
 
 /// What happens within this time of each other is one incident.
@@ -124,7 +126,7 @@ impl<'a> Walk<'a> {
         self.time_passes(at);
         let told = Told::of(noted);
         let knows = |subject| self.open.as_ref().is_some_and(|open| open.knows(subject));
-        match signs::sign(&noted.entry) {
+        match sign(&noted.entry) {
             Some((subject, Sign::Trouble)) if self.open.is_none() => {
                 self.early.push_back((subject, noted.clone(), at));
             }

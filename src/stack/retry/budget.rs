@@ -70,6 +70,13 @@ impl Budget {
         }))
     }
 
+    /// A full budget of the same size, from which nobody else draws.
+    pub(crate) fn anew(&self) -> Self {
+        let bank = self.0.bank.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole = |milli: u64| milli as f64 / TOKEN as f64;
+        Self::new(whole(bank.per_call), whole(bank.per_second))
+    }
+
     /// Which of the given numbers made no sense.
     pub(crate) fn wrong(&self) -> Option<&str> {
         self.0.wrong.as_deref()
@@ -248,6 +255,17 @@ mod tests {
         }
         assert_eq!(budget.available(t0 + Duration::from_secs(1)), 100);
         assert_eq!(budget.available(t0 + Duration::from_secs(11)), 0);
+    }
+
+    #[test]
+    fn a_budget_anew_has_the_same_size_and_is_drawn_on_apart() {
+        let t0 = crate::model::clock::now();
+        let budget = Budget::new(0.25, 3.0);
+        let anew = budget.anew();
+        while budget.withdraw(t0) {}
+        assert_eq!((budget.available(t0), anew.available(t0)), (0, 30));
+        (0..8).for_each(|_| anew.deposit());
+        assert_eq!((budget.available(t0), anew.available(t0)), (0, 32));
     }
 
     #[test]

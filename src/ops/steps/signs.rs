@@ -5,7 +5,7 @@ use crate::telemetry::{Entry, Field};
 
 /// What an event says about a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(crate) enum Sign {
     /// It was left.
     Left,
     /// It is still out.
@@ -21,7 +21,7 @@ pub(super) enum Sign {
 }
 
 /// The text of a field. `None`: it is unknown, or no text.
-pub(super) fn text<'a>(entry: &'a Entry, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(entry: &'a Entry, name: &str) -> Option<&'a str> {
     match entry.fields.get(name)? {
         Field::Text(text) => Some(text),
         _ => None,
@@ -30,7 +30,7 @@ pub(super) fn text<'a>(entry: &'a Entry, name: &str) -> Option<&'a str> {
 
 const PROBE_FAILED: &str = "the probe failed";
 
-pub(super) fn sign(entry: &Entry) -> Option<(Subject, Sign)> {
+pub(crate) fn sign(entry: &Entry) -> Option<(Subject, Sign)> {
     let owned = |name: &str| text(entry, name).map(str::to_owned);
     let client = || entry.client.clone().unwrap_or_default();
     let endpoint = |name: &str, class: Option<String>| {
@@ -79,19 +79,6 @@ pub(super) fn sign(entry: &Entry) -> Option<(Subject, Sign)> {
         _ => return None,
     };
     Some((subject?, sign))
-}
-
-/// Why: what was observed, and what followed from it.
-pub(super) fn cause(entry: &Entry) -> (Option<String>, String) {
-    let because = match &*entry.kind {
-        "all-bad" => Some("every endpoint looks bad"),
-        "large-writes-out" => Some("large writes fail there"),
-        _ => text(entry, "cause").or_else(|| text(entry, "because")),
-    };
-    (
-        text(entry, "observed").map(str::to_owned),
-        because.unwrap_or("not said").to_owned(),
-    )
 }
 
 #[cfg(test)]
