@@ -19,6 +19,9 @@ pub struct Capabilities {
     pub presign: bool,
     /// Whether a listing shows the objects' write ids.
     pub listed_ids: bool,
+    /// Whether the store keeps the write id of a write with the data. Where it does not, nobody can tell whose object lies
+    /// there after a lost answer.
+    pub write_ids: bool,
 }
 
 /// What a store asks of an upload's parts.
@@ -77,7 +80,7 @@ pub enum Capability {
 }
 
 impl Capabilities {
-    /// All conditions the same, and nothing beyond plain objects.
+    /// All conditions the same, and nothing beyond plain objects with their write ids.
     pub const fn all(capability: Capability) -> Self {
         Self {
             create: capability,
@@ -88,6 +91,7 @@ impl Capabilities {
             copy: false,
             presign: false,
             listed_ids: false,
+            write_ids: true,
         }
     }
 
@@ -117,6 +121,15 @@ impl Capabilities {
     pub const fn with_listed_ids(self) -> Self {
         Self {
             listed_ids: true,
+            ..self
+        }
+    }
+
+    /// The same, of a store that keeps no write ids.
+    #[must_use]
+    pub const fn without_write_ids(self) -> Self {
+        Self {
+            write_ids: false,
             ..self
         }
     }

@@ -98,6 +98,7 @@ pub(super) async fn anywhere<P: Protocol>(cx: &Context<P>, write: Write<P>, fit:
                     false => error.with_kind(ErrorKind::AlreadyExists),
                 });
             }
+            Owner::Unnamed => return Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(false)),
             Owner::Gone | Owner::Unknown => {}
         }
         before.attempts += u32::try_from(reply.record().attempts()).unwrap_or(u32::MAX);

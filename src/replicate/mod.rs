@@ -193,6 +193,8 @@ enum Owner<P: Protocol> {
     Own(Option<P::Tag>),
     /// Another write's.
     Foreign,
+    /// Ours or another's: the store keeps no ids.
+    Unnamed,
     /// Nothing is there, or not any more.
     Gone,
     /// The endpoint could not be asked.
@@ -206,8 +208,10 @@ async fn owner<P: Protocol>(cx: &Context<P>, look: P::Request, mark: &Mark, aim:
     if reply.refusal() == Some(ProviderErrorKind::NotFound) {
         return Owner::Gone;
     }
+    let endpoint = reply.endpoint();
     match reply.result.ok().and_then(P::found) {
         Some((Some(found), length, tag)) if mark.is_of(&found, length) => Owner::Own(tag),
+        Some((None, ..)) if !endpoint.is_some_and(|at| cx.core.keeps_ids(at)) => Owner::Unnamed,
         Some(_) => Owner::Foreign,
         None => Owner::Unknown,
     }
@@ -251,6 +255,7 @@ async fn settle<P: Protocol>(
             Err(cx.fail(reply).with_kind(met))
         }
         Owner::Foreign | Owner::Gone => Err(cx.fail(reply)),
+        Owner::Unnamed => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(false)),
         Owner::Unknown => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
     }
 }
@@ -270,6 +275,7 @@ async fn unexplained<P: Protocol>(
     match owner(cx, look, mark, Aim::confirm(endpoint)).await {
         Owner::Own(tag) => Ok(Accepted::recognised(tag, endpoint, known_id, cx)),
         Owner::Foreign if !lost_elsewhere => Err(cx.fail(reply).with_kind(ErrorKind::AlreadyExists)),
+        Owner::Unnamed => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(false)),
         // Nothing is there, or that cannot be told: who answered so may not have been the store, which may yet act.
         _ => Err(cx.fail(reply).with_kind(ErrorKind::MaybeApplied).retryable(true)),
     }

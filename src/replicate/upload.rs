@@ -136,6 +136,6 @@ pub(crate) async fn recognise<P: Protocol>(
 ) -> Option<Accepted<P>> {
     match owner(cx, look, mark, Aim::confirm(endpoint)).await {
         Owner::Own(tag) => Some(Accepted::recognised(tag, endpoint, known_id, cx)),
-        Owner::Foreign | Owner::Gone | Owner::Unknown => None,
+        Owner::Foreign | Owner::Gone | Owner::Unnamed | Owner::Unknown => None,
     }
 }

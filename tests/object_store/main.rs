@@ -8,6 +8,7 @@
 )]
 
 mod conditions;
+mod creates;
 #[macro_use]
 #[path = "../support/demands.rs"]
 mod demands;

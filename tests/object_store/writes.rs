@@ -42,7 +42,7 @@ fn writes(store: &Store) -> usize {
     store.log().iter().filter(|asked| writes.contains(asked)).count()
 }
 
-fn kind_of(error: &Error) -> ErrorKind {
+pub(crate) fn kind_of(error: &Error) -> ErrorKind {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
         if let Some(own) = error.downcast_ref::<evenkeel::Error>() {

@@ -127,6 +127,12 @@ impl<P: Protocol> Core<P> {
         all.filter_map(|(profile, provider)| Some((profile, provider.as_ref()?)))
     }
 
+    /// Whether this endpoint's store keeps the ids of writes with the data.
+    pub(crate) fn keeps_ids(&self, endpoint: usize) -> bool {
+        let provider = self.provider(endpoint);
+        provider.is_some_and(|provider| P::capabilities(provider).write_ids)
+    }
+
     pub(crate) fn permitted(&self) -> u64 {
         self.engine.roster.set_of(|_, _| true) & !self.engine.barred
     }

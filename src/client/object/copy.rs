@@ -17,7 +17,7 @@ use crate::{
     replicate,
     request::{
         Key, OpClass, bit,
-        object::{Attributes, Copy, ETag, Head, ObjectMeta, ObjectRequest, ObjectResponse, PutMode},
+        object::{Attributes, Copy, ETag, Head, ObjectMeta, ObjectRequest, ObjectResponse, PutMode, WriteId},
     },
 };
 use std::{
@@ -76,6 +76,19 @@ impl CopyCall {
     pub(in crate::client) fn only_to(mut self, endpoint: Arc<str>) -> Self {
         self.only_to = Some(endpoint);
         self
+    }
+
+    /// Stores the copy under this id, which an earlier call may have used.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) fn by_id(mut self, id: Option<WriteId>) -> Self {
+        self.write.write_id = id;
+        self
+    }
+
+    /// Whether this is a rename.
+    #[cfg(feature = "object_store")]
+    pub(in crate::client) const fn moves(&self) -> bool {
+        self.moves
     }
 
     /// Stores the copy whatever is there. Without this, the copy is a create.

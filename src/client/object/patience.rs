@@ -1,4 +1,5 @@
-//! A call that no endpoint could take is made again, for a caller who does not try again himself.
+//! A call is made again, for a caller who does not try again himself: one that no endpoint could take, and one of unknown
+//! fate that recognises itself.
 
 use super::{Objects, rounds};
 use crate::{
@@ -34,17 +35,24 @@ impl Patience {
     /// Waits until the call may be made again: for a while that doubles, and for the budget. `false`: it would be of no
     /// use, or might do harm, or there is no time left.
     pub(in crate::client) async fn again(&mut self, class: OpClass, error: &Error) -> bool {
-        if !could_pass(error) {
-            return false;
-        }
+        could_pass(error) && self.waited(class).await
+    }
+
+    /// The same for a write that is made again under the id of its first try, and recognises what that one stored.
+    pub(in crate::client) async fn again_by_id(&mut self, error: &Error) -> bool {
+        let is_unknown = error.may_have_been_applied() && error.is_retryable();
+        (is_unknown || could_pass(error)) && self.waited(OpClass::Write).await
+    }
+
+    async fn waited(&mut self, class: OpClass) -> bool {
         self.round += 1;
         let longest = rounds::longest_pause(self.round.min(rounds::MOST)).min(PAUSE);
         self.cx.pause(longest).await.is_ok() && rounds::granted(&self.cx, class, self.cx.deadline).await
     }
 }
 
-/// Whether nothing has happened, and the reason may pass. (What may have been applied is never repeated here: a
-/// condition would then be judged by what the first try left.)
+/// Whether nothing has happened, and the reason may pass. (What may have been applied is repeated only by its id: a
+/// condition would else be judged by what the first try left.)
 fn could_pass(error: &Error) -> bool {
     use ErrorKind::{HomeUnavailable, Overloaded, Throttled, Unavailable};
     matches!(error.kind(), Unavailable | HomeUnavailable | Throttled | Overloaded) && error.is_retryable()

@@ -51,7 +51,7 @@
 //! | error | is said if |
 //! |---|---|
 //! | `NotFound` | every endpoint that had to be asked said so |
-//! | `AlreadyExists` | another write's object is there. After a lost answer the object is looked at first |
+//! | `AlreadyExists` | another write's object is there. After a lost answer the object is looked at: with our id it is a success |
 //! | `Precondition` | the object has another ETag, is absent, or the ETag is another store's |
 //! | `NotModified` | as in HTTP |
 //! | `NotSupported`, `NotImplemented` | the replication or the store cannot do this; nothing was stored |
@@ -59,6 +59,11 @@
 //! | `Generic` | anything else. **What may have been applied** ([`MaybeApplied`](crate::ErrorKind::MaybeApplied)) and what no endpoint could answer are always this |
 //!
 //! `object_store`'s errors show the path, and nothing of a credential.
+//!
+//! A create whose answer was lost (`PutMode::Create`, `copy_if_not_exists`) is made again under its write id until it is
+//! known whether it took place: it then finds its own object, or another's and is `AlreadyExists`. **That is right for
+//! objects that are created and then stay**, as the entries of a log do. If others replace or remove what was created,
+//! ours may have been there before theirs. The client's own [`put`](ObjectClient::put) says `MaybeApplied` then.
 //!
 //! # ETags
 //!

@@ -5,11 +5,11 @@ use super::{
     tag::Tags,
 };
 use crate::{
-    Error,
+    Error, ErrorKind,
     call::Authority,
     client::ObjectClient,
     provider::ObjectProvider as _,
-    request::{OpClass, bit, members, object::ETag},
+    request::{OpClass, WriteId, bit, members, object::ETag},
 };
 use object_store::Error as StoreError;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
@@ -175,6 +175,37 @@ impl FailoverStore {
             match call(patience.left()).await {
                 Err(error) if patience.again(class, &error).await => {}
                 ended => return ended,
+            }
+        }
+    }
+
+    /// The same for a create, which is also made again while nobody knows whether it took place: under the id of its first
+    /// try, so that it recognises its own object. Another's object is `AlreadyExists`.
+    ///
+    /// It might have replaced ours: a client's own call says [`MaybeApplied`](crate::ErrorKind::MaybeApplied) then. But
+    /// what is created under `object_store` stays, a log's entries above all, and whoever writes a log gives up for ever
+    /// what nobody knows.
+    pub(super) async fn until_known<T, F>(&self, call: impl Fn(Duration, Option<WriteId>) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let mut patience = self.client.patience();
+        let mut lost = None;
+        loop {
+            let error = match call(patience.left(), lost.clone()).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if error.may_have_been_applied() {
+                lost = error.write_id().cloned();
+            }
+            if !patience.again_by_id(&error).await {
+                // Only what lies there takes back that an earlier try may have been applied.
+                return Err(match error.kind() {
+                    ErrorKind::AlreadyExists | ErrorKind::MaybeApplied => error,
+                    _ if lost.is_none() => error,
+                    _ => error.with_kind(ErrorKind::MaybeApplied).retryable(true),
+                });
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     Error, ErrorKind,
     client::object::{CopyCall, Moved, Stored, Upload, UploadCall},
     request::{
-        OpClass,
+        OpClass, WriteId,
         object::{Attributes, ETag, Terms},
     },
 };
@@ -45,9 +45,13 @@ impl FailoverStore {
         let (attributes, terms) = convert::asked(&options.attributes, &options.tags)?;
         let is_update = matches!(way, Way::IfMatch(_));
         let body = Bytes::from(payload);
-        let put = |left| {
+        let put = |left, id: Option<WriteId>| {
             let call = self.client.put(location.as_ref(), body.clone()).deadline(left);
             let call = call.described(attributes.clone(), terms.clone());
+            let call = match id {
+                Some(id) => call.write_id(id),
+                None => call,
+            };
             let call = match &way {
                 Way::Overwrite => call.overwrite(),
                 Way::Create => call,
@@ -56,7 +60,11 @@ impl FailoverStore {
             };
             call.into_future()
         };
-        match self.patiently(OpClass::Write, put).await {
+        let stored = match &way {
+            Way::Create | Way::CreateAt(_) => self.until_known(put).await,
+            Way::Overwrite | Way::IfMatch(_) => self.patiently(OpClass::Write, |left| put(left, None)).await,
+        };
+        match stored {
             Ok(stored) => Ok(result(stored, self.tags)),
             Err(error) if is_update => Err(of_update(error, location)),
             Err(error) => Err(of(error, location.as_ref())),
@@ -163,7 +171,11 @@ impl FailoverStore {
             Way::CreateAt(endpoint) => call.only_to(endpoint),
             Way::Create | Way::IfMatch(_) => call,
         };
-        let copied = self.patiently(OpClass::Write, |_| call.clone().first_step()).await;
+        // A rename is not made again by its id: the source may be another one by then, and would be removed.
+        let copied = match creates && !call.moves() {
+            true => self.until_known(|_, id| call.clone().by_id(id).first_step()).await,
+            false => self.patiently(OpClass::Write, |_| call.clone().first_step()).await,
+        };
         copied.map_err(|error| match error.kind() {
             ErrorKind::NotFound => of(error, from.as_ref()),
             _ => of(error, to.as_ref()),

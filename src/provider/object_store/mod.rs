@@ -689,7 +689,10 @@ impl ObjectProvider for GenericStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.conditions
+        match self.write_ids {
+            true => self.conditions,
+            false => self.conditions.without_write_ids(),
+        }
     }
 
     fn check_key(&self, key: &Key) -> Result<(), ProviderError> {

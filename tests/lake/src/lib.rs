@@ -1,4 +1,4 @@
-//! A store of `object_store` 0.14 for those that still ask for one of 0.13: DataFusion 55 (and Delta Lake 1.1, untried).
+//! A store of `object_store` 0.14 for those that still ask for one of 0.13: DataFusion 55 and Delta Lake 1.1.
 //!
 //! The two versions differ in extensions alone. What 0.14 has in the extensions of an answer is lost here, and a request's
 //! extensions are not passed on, because their types differ.

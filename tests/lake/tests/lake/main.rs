@@ -1,8 +1,9 @@
-//! A query of DataFusion through a client whose home comes and goes.
+//! A query of DataFusion, and a Delta table, through a client whose home comes and goes.
 //!
 //! Home and copy are two ways to one store in memory: the provider replicates without lag. Nothing here is paused: DataFusion
-//! runs on a runtime of several threads.
+//! and Delta run on a runtime of several threads.
 
+mod commits;
 mod query;
 #[path = "../../../support/store.rs"]
 mod store;
@@ -10,6 +11,7 @@ mod store;
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
     provider::{Capabilities, Capability, Memory, PartRule},
+    stack::retry::{Budget, RetrySettings},
 };
 use evenkeel_lake::Bridge;
 use std::{sync::Arc, time::Duration};
@@ -34,6 +36,13 @@ impl World {
             .endpoint(Endpoint::new("home", home.clone()))
             .endpoint(Endpoint::new("copy", copy.clone()).read_only())
             .replication(Replication::provider_managed().home("home"))
+            // A home that is away half the time needs more retries than a tenth of the calls, and more attempts than three.
+            .budget(Budget::new(10.0, 1_000.0))
+            .retry({
+                let mut retry = RetrySettings::default();
+                retry.max_attempts = 30;
+                retry
+            })
             .seed(7)
             .build()
             .unwrap();
