@@ -116,7 +116,7 @@ pub mod object_store;
 
 pub use crate::call::{
     Attempt, BuildError, Collected, Considered, Dependencies, Dependency, ErasedService, ExplainedCall, Explanation,
-    Known, Pages, PagesCall, SharedHost, StoreBuilder, StoreCall, WarmUp, Warmed,
+    Known, Pages, PagesCall, SharedHost, StoreBuilder, StoreCall, Unmet, WarmUp, Warmed,
 };
 pub use failover::{Failover, FailoverBuilder};
 pub use kv::{KvClient, KvClientBuilder};

@@ -40,7 +40,7 @@
 //! | `phases[].name` | an operator's name for the phase; not empty | error |
 //! | `phases[].duration` | numbers with the units `d`, `h`, `m`, `s`, `ms`, larger units first: `"2h49m"`, `"90s"`, `"250ms"`; above zero | error |
 //! | `phases[].rules` | a list of rules, all of which hold during the phase | none: a healthy phase |
-//! | `phases[].rules[].target` | any of `endpoint`, `provider` and `region`, as the [`Endpoint`](crate::Endpoint) has them; all fields that are set must match | every endpoint |
+//! | `phases[].rules[].target` | any of `endpoint`, `provider`, `region`, `location`, `jurisdiction` and `host`, as the [`Endpoint`](crate::Endpoint) has them; all fields that are set must match. [`Target`] says what the loss of a host does | every endpoint |
 //! | `phases[].rules[].classes` | any of `"read"`, `"write"`, `"list"`; not empty | all |
 //! | `phases[].rules[].fault` | a [`Fault`] | error |
 //! | `phases[].rules[].probability` | the share of the selected calls that the fault hits, above 0 and up to 1, drawn for each call | 1 |
@@ -103,8 +103,10 @@ pub mod proxy;
 #[cfg(feature = "_aws")]
 pub mod resolver;
 mod scenario;
+mod target;
 mod throttle;
 mod timeline;
+mod tokens;
 
 pub use check::InvalidScenario;
 pub use fault::Fault;
@@ -115,5 +117,6 @@ pub use load::LoadError;
 pub use proxy::{FaultProxy, ProxyError};
 #[cfg(feature = "_aws")]
 pub use resolver::DrillResolver;
-pub use scenario::{Moment, Phase, Rule, Scenario, Target};
+pub use scenario::{Moment, Phase, Rule, Scenario};
+pub use target::{CREDENTIALS_LAST, Target};
 pub use timeline::Timeline;

@@ -12,6 +12,7 @@ mod capabilities;
 mod cause;
 mod error_kind;
 mod human;
+pub(crate) mod markdown;
 mod names;
 mod not_loaded;
 mod orders;

@@ -16,6 +16,7 @@
 //! | how many attempts went where and how they ended | [`attempts`](snapshot::ClassSnapshot::attempts): [`AttemptCounts`](crate::stack::health::AttemptCounts) only grow. For a rate or a share of traffic, subtract two readings. They are there without a metrics recorder |
 //! | who ordered what | [`Operator::by`](operator::Operator::by) names the author; given, refused and lifted orders are events |
 //! | what happened, after the process has died or with every provider dead | a flight recorder with a file: [`recorder`], and the report of it: [`incident`] (feature `recorder`) |
+//! | what a loss takes down, before it happens | a client's `impact()`: [`impact`], for every provider, region, jurisdiction and host |
 //! | which process this is | [`Instance`](crate::telemetry::Instance): drawn anew when a process starts |
 //!
 //! Compare times of one process by the monotonic clock ([`at`](crate::telemetry::EventRecord::at)), and show people the
@@ -50,6 +51,7 @@
     doc = "\n[`recorder`]: https://docs.rs/evenkeel/latest/evenkeel/ops/recorder/\n[`incident`]: https://docs.rs/evenkeel/latest/evenkeel/ops/incident/"
 )]
 
+pub mod impact;
 #[cfg(feature = "recorder")]
 pub mod incident;
 pub mod operator;

@@ -1,4 +1,4 @@
-use super::{operator::Operator, snapshot::Snapshot, status::Status};
+use super::{impact::Analysis, operator::Operator, snapshot::Snapshot, status::Status};
 use std::{fmt, sync::Arc};
 
 /// One client, of whatever kind, as a status page or a report sees it. Does not keep the client alive.
@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc};
 pub struct ClientView {
     name: Arc<str>,
     look: Arc<dyn Fn() -> Option<Snapshot> + Send + Sync>,
+    analyse: Arc<dyn Fn() -> Option<Analysis> + Send + Sync>,
     operator: Operator,
 }
 
@@ -14,10 +15,12 @@ impl ClientView {
         name: Arc<str>,
         operator: Operator,
         look: impl Fn() -> Option<Snapshot> + Send + Sync + 'static,
+        analyse: impl Fn() -> Option<Analysis> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
             look: Arc::new(look),
+            analyse: Arc::new(analyse),
             operator,
         }
     }
@@ -36,6 +39,11 @@ impl ClientView {
     /// The same for the outside.
     pub fn status(&self) -> Option<Status> {
         self.snapshot().map(|snapshot| Status::from(&snapshot))
+    }
+
+    /// What the client loses with what. `None`: the client and all its clones are gone.
+    pub fn impact(&self) -> Option<Analysis> {
+        (self.analyse)()
     }
 
     /// The client's operator, who has no [author](Operator::by) yet. Orders to a client that is gone change nothing.
