@@ -315,7 +315,7 @@ mod tests {
             complaint(&with_rule(
                 r#"{ "fault": "hang", "target": { "jurisdiction": ["US"] } }"#
             )),
-            "scenario, line 9, column 56: invalid type: sequence, expected a string"
+            "scenario, line 9, column 55: invalid type: sequence, expected a string"
         );
     }
 
