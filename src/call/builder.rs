@@ -4,11 +4,10 @@ use crate::{
     call::{
         Authority, BuildError, Plan, Replication,
         core::Parts,
-        dependencies::several_providers,
         settings::{Settings, stack_setters},
         survival::Survival,
     },
-    endpoint::{Constraints, Profile, Roster},
+    endpoint::{Constraints, Profile, Roster, several_providers},
     provider::ObjectVerdicts,
     request::{Call, Writer},
     stack::{compose, deadline::DeadlineLayer, route::Exhausted},

@@ -284,6 +284,7 @@ impl<P: Protocol> Context<P> {
             .keeping_beginnings(first && self.core.retry.max_attempts > 1 && P::goes_on(&request))
             .proving_absences(self.pin.is_none())
             .carrying(P::bytes(&request))
+            .weighed()
             .allowing(time_on_the_wire::<P>(&request))
             .heeding(self.told.clone());
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));

@@ -1,12 +1,12 @@
 //! The parts around every client's stack: the endpoints, the door, and the views of the client.
 
 use super::{
-    Considered, Dependencies,
+    Considered,
     options::CallOptions,
     warm_up::{WarmUp, warmed},
 };
 use crate::{
-    endpoint::{Constraints, Profile, Roster, Violation},
+    endpoint::{Constraints, Dependencies, Profile, Roster, Violation},
     model::{ErrorKind, clock},
     ops::{
         ClientView,
@@ -181,9 +181,16 @@ impl Engine {
     pub(crate) fn view(
         &self,
         look: impl Fn() -> Option<Snapshot> + Send + Sync + 'static,
+        needs: impl Fn() -> Option<Dependencies> + Send + Sync + 'static,
         analyse: impl Fn() -> Option<Analysis> + Send + Sync + 'static,
     ) -> ClientView {
-        ClientView::new(self.metrics.client().clone(), self.operator.clone(), look, analyse)
+        ClientView::new(
+            self.metrics.client().clone(),
+            self.operator.clone(),
+            look,
+            needs,
+            analyse,
+        )
     }
 
     /// What a client that only makes calls loses with what. `takes_writes`: the endpoints to which writes may go.

@@ -24,7 +24,9 @@ macro_rules! store_methods {
                 let (engine, core) = (&self.core.engine, std::sync::Arc::downgrade(&self.core));
                 let other = core.clone();
                 let look = move || core.upgrade().map(|core| core.engine.snapshot());
-                engine.view(look, move || other.upgrade().map(|core| core.impact()))
+                let third = other.clone();
+                let needs = move || other.upgrade().map(|core| core.dependencies());
+                engine.view(look, needs, move || third.upgrade().map(|core| core.impact()))
             }
 
             /// What this client loses with each provider, region, location, jurisdiction and host. See
@@ -35,7 +37,7 @@ macro_rules! store_methods {
 
             /// Every host that this client contacts, as far as the hosts are known. See
             /// [`dependencies`](crate::client::Dependencies).
-            pub fn dependencies(&self) -> crate::call::Dependencies {
+            pub fn dependencies(&self) -> crate::endpoint::Dependencies {
                 self.core.dependencies()
             }
 

@@ -115,9 +115,10 @@ pub mod object;
 pub mod object_store;
 
 pub use crate::call::{
-    Attempt, BuildError, Collected, Considered, Dependencies, Dependency, ErasedService, ExplainedCall, Explanation,
-    Known, Pages, PagesCall, SharedHost, StoreBuilder, StoreCall, Unmet, WarmUp, Warmed,
+    Attempt, BuildError, Collected, Considered, ErasedService, ExplainedCall, Explanation, Pages, PagesCall,
+    StoreBuilder, StoreCall, Unmet, WarmUp, Warmed,
 };
+pub use crate::endpoint::{Dependencies, Dependency, Known, SharedHost};
 pub use failover::{Failover, FailoverBuilder};
 pub use kv::{KvClient, KvClientBuilder};
 pub use object::{ObjectClient, ObjectClientBuilder};

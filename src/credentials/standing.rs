@@ -101,6 +101,11 @@ impl Standing {
         &self.0.name
     }
 
+    /// Whether both are the state of the same credentials.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The keeper's setting that makes no sense, if any.
     pub(crate) fn wrong(&self) -> Option<&str> {
         self.0.wrong.as_deref()

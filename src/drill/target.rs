@@ -1,5 +1,5 @@
 use super::Fault;
-use crate::endpoint::{Host, Profile, Role};
+use crate::endpoint::{Host, Need, Profile, Role};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -16,9 +16,12 @@ pub const CREDENTIALS_LAST: Duration = Duration::from_secs(3600);
 ///
 /// | the endpoint needs the host for | calls to the endpoint |
 /// |---|---|
-/// | the data, or the keys that encrypt it | meet the fault |
+/// | the data, its name, or the keys that encrypt it | meet the fault |
 /// | credentials | pass until the credentials expire that the endpoint had when the fault began; then the endpoint refuses them (`ExpiredToken`) |
-/// | anything else, as its control plane | pass: reads and writes do not need the host |
+/// | its control plane | pass: reads and writes do not need the host |
+///
+/// A target with a region and without a host also selects the endpoints of other regions that need a host which
+/// [stands there](crate::Endpoint::depends_on_at), in the same way.
 ///
 /// How long credentials last, the endpoint's [`Keeper`](crate::Endpoint::credentials) knows; without a keeper they last
 /// [`CREDENTIALS_LAST`]. Credentials outlive a fault that lets a token through: one that only slows or changes an
@@ -56,8 +59,8 @@ pub struct Target {
     pub host: Option<String>,
 }
 
-/// How a rule reaches an endpoint that its target selects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a rule reaches an endpoint that its target selects. The worst comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// Calls meet the fault.
     Calls,
@@ -80,36 +83,42 @@ impl Target {
             None => true,
         };
         let is_under = |law: &String| profile.jurisdictions().is_some_and(|mut all| all.any(|one| one == law));
-        let is_here = matches(&self.endpoint, Some(profile.name()))
+        let is_one = matches(&self.endpoint, Some(profile.name()))
             && matches(&self.provider, profile.provider())
-            && matches(&self.region, profile.region())
             && matches(&self.location, profile.location())
             && self.jurisdiction.as_ref().is_none_or(is_under);
-        match &self.host {
-            _ if !is_here => None,
-            None => Some(Reach::Calls),
-            Some(host) => Self::through(&Host::from(host.as_str()), profile),
+        if !is_one {
+            return None;
+        }
+        match (&self.host, &self.region) {
+            (Some(host), _) if matches(&self.region, profile.region()) => Self::host(&Host::from(&**host), profile),
+            (Some(_), _) => None,
+            (None, Some(region)) if profile.region() != Some(region) => {
+                let stands_there = |need: &&Need| need.region.as_deref() == Some(region);
+                Self::without(profile.depends_on().iter().filter(stands_there).map(|need| need.role))
+            }
+            (None, _) => Some(Reach::Calls),
         }
     }
 
-    /// What the endpoint needs this host for.
-    fn through(host: &Host, profile: &Profile) -> Option<Reach> {
-        let needs = |role: Role| {
-            let mut declared = profile.depends_on().iter();
-            declared.any(|(known, purpose)| *purpose == role && known.meets(host))
+    /// What the loss of this host does to the endpoint.
+    fn host(host: &Host, profile: &Profile) -> Option<Reach> {
+        let data = profile.data_hosts().map(|known| (known.clone(), Role::Data));
+        let tokens = profile.credentials().map(|keeper| keeper.hosts()).unwrap_or_default();
+        let tokens = tokens.iter().map(|known| (Host::from(&**known), Role::Credentials));
+        let declared = profile.depends_on().iter().map(|need| (need.host.clone(), need.role));
+        let all = data.chain(tokens).chain(declared);
+        Self::without(all.filter(|(known, _)| known.meets(host)).map(|(_, role)| role))
+    }
+
+    /// What the loss of hosts that are needed for this does to an endpoint. `None`: it needs none of them.
+    fn without(roles: impl Iterator<Item = Role>) -> Option<Reach> {
+        let reach = |role| match role {
+            Role::Data | Role::Keys | Role::Dns => Reach::Calls,
+            Role::Credentials => Reach::Credentials,
+            Role::ControlPlane => Reach::Nothing,
         };
-        let asked_for_tokens = || {
-            let hosts = profile.credentials().map(|keeper| keeper.hosts()).unwrap_or_default();
-            hosts.iter().any(|known| Host::from(&**known).meets(host))
-        };
-        if profile.data_hosts().any(|known| known.meets(host)) || needs(Role::Keys) {
-            return Some(Reach::Calls);
-        }
-        if needs(Role::Credentials) || asked_for_tokens() {
-            return Some(Reach::Credentials);
-        }
-        let is_needed = profile.depends_on().iter().any(|(known, _)| known.meets(host));
-        is_needed.then_some(Reach::Nothing)
+        roles.map(reach).min()
     }
 
     /// The field that makes no sense, and the reason.
@@ -214,6 +223,28 @@ mod tests {
         assert_eq!(reach("login.example"), Some(Reach::Credentials));
         assert_eq!(reach("sts.example"), Some(Reach::Credentials));
         assert_eq!(reach("elsewhere.example"), None);
+    }
+
+    #[test]
+    fn the_loss_of_a_region_reaches_those_who_need_a_host_there() {
+        let (frankfurt, ()) = Endpoint::new("frankfurt", ())
+            .provider("aws")
+            .region("eu-central-1")
+            .depends_on_at("sts.amazonaws.com", Role::Credentials, "us-east-1")
+            .depends_on_at("iam.amazonaws.com", Role::ControlPlane, "us-west-2")
+            .into_parts();
+        let reach = |provider: &str, region: &str| {
+            let target = Target {
+                provider: Some(provider.into()),
+                region: Some(region.into()),
+                ..Target::default()
+            };
+            target.reach(&frankfurt)
+        };
+        assert_eq!(reach("aws", "eu-central-1"), Some(Reach::Calls));
+        assert_eq!(reach("aws", "us-east-1"), Some(Reach::Credentials));
+        assert_eq!(reach("aws", "us-west-2"), Some(Reach::Nothing));
+        assert_eq!((reach("aws", "eu-west-1"), reach("azure", "us-east-1")), (None, None));
     }
 
     #[test]

@@ -26,9 +26,33 @@ pub enum Role {
     Data,
     /// Credentials: token services, metadata services.
     Credentials,
+    /// Names: a name server, or the service that answers for the zone. Only what you declare: a client asks its system's
+    /// resolver, which says nothing of whom it asks.
+    Dns,
+    /// What configures and scales the service, and is not asked for data. Nothing fails at once where it does, but what
+    /// needs it: a failover that the provider makes, new capacity, new credentials. Often it stands in another region than
+    /// the data: say where with [`depends_on_at`](crate::Endpoint::depends_on_at).
+    ControlPlane,
     /// Keys that encrypt the data, if the client itself fetches them (client-side encryption). A host that the store
     /// asks on the server's side (SSE-KMS) is a dependency, too: declare the host to have it listed.
     Keys,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 5] = [Self::Data, Self::Credentials, Self::Dns, Self::ControlPlane, Self::Keys];
+}
+
+/// A host that an endpoint was declared to need.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Need {
+    /// The host.
+    pub host: Host,
+    /// The purpose of the host.
+    pub role: Role,
+    /// The region of the endpoint's provider in which the host stands, if it was said.
+    pub region: Option<Arc<str>>,
 }
 
 impl Host {
@@ -106,11 +130,13 @@ impl fmt::Display for Host {
 }
 
 impl Role {
-    /// The role in one word.
+    /// The role in a word or two.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Data => "data",
             Self::Credentials => "credentials",
+            Self::Dns => "dns",
+            Self::ControlPlane => "control plane",
             Self::Keys => "keys",
         }
     }

@@ -21,12 +21,15 @@
 //! endpoint of unknown location or jurisdiction breaks a constraint on it.
 
 mod constraint;
+mod dependencies;
 mod host;
 mod profile;
 mod roster;
 
 pub use constraint::{Constraints, EU, Violation};
-pub use host::{Host, Role};
+pub(crate) use dependencies::several_providers;
+pub use dependencies::{Dependencies, Dependency, Known, SharedHost};
+pub use host::{Host, Need, Role};
 pub use profile::Profile;
 pub use roster::InvalidRoster;
 pub(crate) use roster::Roster;
@@ -132,7 +135,33 @@ impl<C> Endpoint<C> {
     /// know](crate::client::Dependencies) by itself.
     #[must_use]
     pub fn depends_on(mut self, host: impl Into<Host>, role: Role) -> Self {
-        self.profile.depends_on.push((host.into(), role));
+        self.profile.depends_on.push(Need {
+            host: host.into(),
+            role,
+            region: None,
+        });
+        self
+    }
+
+    /// Declares that the endpoint needs this host, which stands in this region of the endpoint's provider. A data plane in
+    /// Frankfurt may have its control plane in Virginia:
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, endpoint::Role};
+    ///
+    /// let frankfurt = Endpoint::new("frankfurt", ())
+    ///     .provider("aws")
+    ///     .region("eu-central-1")
+    ///     .depends_on_at("iam.amazonaws.com", Role::ControlPlane, "us-east-1");
+    /// assert_eq!(frankfurt.profile().depends_on()[0].region.as_deref(), Some("us-east-1"));
+    /// ```
+    #[must_use]
+    pub fn depends_on_at(mut self, host: impl Into<Host>, role: Role, region: impl Into<Arc<str>>) -> Self {
+        self.profile.depends_on.push(Need {
+            host: host.into(),
+            role,
+            region: Some(region.into()),
+        });
         self
     }
 

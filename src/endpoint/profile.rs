@@ -1,4 +1,4 @@
-use super::{Host, Role};
+use super::{Host, Need, Role};
 use crate::{credentials::Standing, telemetry::Labels};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -15,7 +15,7 @@ pub struct Profile {
     pub(super) max_in_flight: Option<u32>,
     pub(super) read_only: bool,
     pub(super) credentials: Option<Standing>,
-    pub(super) depends_on: Vec<(Host, Role)>,
+    pub(super) depends_on: Vec<Need>,
     /// The data hosts from the configuration of the endpoint's client.
     pub(super) client_hosts: Option<Vec<Host>>,
 }
@@ -100,7 +100,7 @@ impl Profile {
     }
 
     /// The hosts that the endpoint was declared to need.
-    pub fn depends_on(&self) -> &[(Host, Role)] {
+    pub fn depends_on(&self) -> &[Need] {
         &self.depends_on
     }
 
@@ -117,8 +117,10 @@ impl Profile {
 
     /// The data hosts, as far as they were declared or are known.
     pub(crate) fn data_hosts(&self) -> impl Iterator<Item = &Host> {
-        let declared = self.depends_on.iter().filter(|(_, role)| *role == Role::Data);
-        declared.map(|(host, _)| host).chain(self.client_hosts.iter().flatten())
+        let declared = self.depends_on.iter().filter(|need| need.role == Role::Data);
+        declared
+            .map(|need| &need.host)
+            .chain(self.client_hosts.iter().flatten())
     }
 
     /// Whether the endpoint is never written to.

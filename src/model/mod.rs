@@ -12,7 +12,6 @@ mod capabilities;
 mod cause;
 mod error_kind;
 mod human;
-pub(crate) mod markdown;
 mod names;
 mod not_loaded;
 mod orders;

@@ -14,6 +14,7 @@
 //! | the same, to look at | `StatusPage` in `ops::status_page` (feature `status`): a tower service with a page, its data and its events |
 //! | why an endpoint stands as it does, and since when | [`decided`](snapshot::ClassSnapshot::decided) and [`changed`](snapshot::ClassSnapshot::changed) of the snapshot, `why` and `since_ms` of the status |
 //! | how many attempts went where and how they ended | [`attempts`](snapshot::ClassSnapshot::attempts): [`AttemptCounts`](crate::stack::health::AttemptCounts) only grow. For a rate or a share of traffic, subtract two readings. They are there without a metrics recorder |
+//! | which share of attempts and bytes went to whom, and what all endpoints have in common | [`concentration`](concentration::concentration) over the clients' views |
 //! | who ordered what | [`Operator::by`](operator::Operator::by) names the author; given, refused and lifted orders are events |
 //! | what happened, after the process has died or with every provider dead | a flight recorder with a file: [`recorder`], and the report of it: [`incident`] (feature `recorder`) |
 //! | what a loss takes down, before it happens | a client's `impact()`: [`impact`], for every provider, region, jurisdiction and host |
@@ -51,6 +52,7 @@
     doc = "\n[`recorder`]: https://docs.rs/evenkeel/latest/evenkeel/ops/recorder/\n[`incident`]: https://docs.rs/evenkeel/latest/evenkeel/ops/incident/"
 )]
 
+pub mod concentration;
 pub mod impact;
 #[cfg(feature = "recorder")]
 pub mod incident;
@@ -64,6 +66,7 @@ pub mod snapshot;
 pub mod status;
 #[cfg(feature = "status")]
 pub mod status_page;
+mod text;
 mod view;
 
 pub use view::ClientView;

@@ -73,6 +73,11 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// Whether both steer one client.
+    pub(crate) fn is_of_the_same_client(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// `takes_writes`: the set of endpoints to which writes may go.
     pub(crate) fn of<S, K>(roster: &Roster, composed: &Composed<S, K>, takes_writes: u64) -> Self {
         Self {

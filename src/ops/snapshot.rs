@@ -22,7 +22,7 @@ use crate::{
     request::{OpClass, Work},
     stack::{
         breaker::{self, Admission},
-        health::{AttemptCounts, Tracker},
+        health::{AttemptCounts, ByteCounts, Tracker},
         orders::Order,
         retry::Exception,
         route::Vitals,
@@ -222,6 +222,8 @@ pub struct EndpointSnapshot {
     /// How many attempts may be under way at the moment, if evenkeel had to learn a limit because the endpoint gets
     /// more than it can do.
     pub learnt_limit: Option<u32>,
+    /// How many bytes attempts have moved.
+    pub bytes: ByteCounts,
     /// The state by class of operation, in the order of [`OpClass::ALL`].
     pub classes: [ClassSnapshot; 3],
     /// The endpoint's probes in the background; empty if there are none.
@@ -312,6 +314,7 @@ impl EndpointSnapshot {
             in_flight: vitals.tracker.in_flight(),
             limit: vitals.admission.most(),
             learnt_limit: vitals.admission.learnt_limit(),
+            bytes: vitals.tracker.bytes(),
             classes: OpClass::ALL.map(|class| {
                 let decisions = latest.decisions(profile.shared_name(), class);
                 ClassSnapshot {

@@ -1,4 +1,5 @@
 use super::{impact::Analysis, operator::Operator, snapshot::Snapshot, status::Status};
+use crate::endpoint::Dependencies;
 use std::{fmt, sync::Arc};
 
 /// One client, of whatever kind, as a status page or a report sees it. Does not keep the client alive.
@@ -6,6 +7,7 @@ use std::{fmt, sync::Arc};
 pub struct ClientView {
     name: Arc<str>,
     look: Arc<dyn Fn() -> Option<Snapshot> + Send + Sync>,
+    needs: Arc<dyn Fn() -> Option<Dependencies> + Send + Sync>,
     analyse: Arc<dyn Fn() -> Option<Analysis> + Send + Sync>,
     operator: Operator,
 }
@@ -15,11 +17,13 @@ impl ClientView {
         name: Arc<str>,
         operator: Operator,
         look: impl Fn() -> Option<Snapshot> + Send + Sync + 'static,
+        needs: impl Fn() -> Option<Dependencies> + Send + Sync + 'static,
         analyse: impl Fn() -> Option<Analysis> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
             look: Arc::new(look),
+            needs: Arc::new(needs),
             analyse: Arc::new(analyse),
             operator,
         }
@@ -39,6 +43,16 @@ impl ClientView {
     /// The same for the outside.
     pub fn status(&self) -> Option<Status> {
         self.snapshot().map(|snapshot| Status::from(&snapshot))
+    }
+
+    /// The hosts that the client needs. `None`: the client and all its clones are gone.
+    pub fn dependencies(&self) -> Option<Dependencies> {
+        (self.needs)()
+    }
+
+    /// Whether both are views of one client.
+    pub(crate) fn is_of_the_same_client(&self, other: &Self) -> bool {
+        self.operator.is_of_the_same_client(&other.operator)
     }
 
     /// What the client loses with what. `None`: the client and all its clones are gone.

@@ -10,7 +10,7 @@ use crate::{
     BoxError, Endpoint,
     endpoint::Host,
     request::{
-        Call, Key,
+        Call, Key, Tally,
         object::{
             AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, ETag, Get, Head, List, ListEntry, ListPage,
             ListUploads, Object, ObjectMeta, ObjectRequest, ObjectResponse, PartTag, Presign, PresignedUrl, Put,
@@ -417,6 +417,7 @@ impl Service<Call<ObjectRequest>> for ObjectService {
 
     fn call(&mut self, call: Call<ObjectRequest>) -> Self::Future {
         let progress = call.progress();
+        let tally = call.weigh(call.request().body());
         let mut request = call.into_request();
         match &mut request {
             ObjectRequest::Get(get) => get.progress = progress,
@@ -425,7 +426,7 @@ impl Service<Call<ObjectRequest>> for ObjectService {
             _ => {}
         }
         let answer = self.show(&mut request).and_then(|()| self.provider.begin(request));
-        Answering::new(answer, self.endpoint.clone(), signed)
+        Answering::new(answer, self.endpoint.clone(), tally, finished)
     }
 }
 
@@ -505,19 +506,22 @@ fn fit_for_a_condition(tag: &ETag, foreign: bool) -> Result<(), ProviderError> {
 pub struct Answering<A> {
     answer: Result<BoxFuture<'static, Result<A, ProviderError>>, Option<ProviderError>>,
     endpoint: Arc<str>,
-    sign: fn(A, &Arc<str>) -> A,
+    tally: Tally,
+    finish: fn(A, &Arc<str>, &Tally) -> A,
 }
 
 impl<A> Answering<A> {
     fn new(
         answer: Result<BoxFuture<'static, Result<A, ProviderError>>, ProviderError>,
         endpoint: Arc<str>,
-        sign: fn(A, &Arc<str>) -> A,
+        tally: Tally,
+        finish: fn(A, &Arc<str>, &Tally) -> A,
     ) -> Self {
         Self {
             answer: answer.map_err(Some),
             endpoint,
-            sign,
+            tally,
+            finish,
         }
     }
 }
@@ -539,8 +543,16 @@ impl<A> Future for Answering<A> {
                 None => return Poll::Pending,
             },
         };
-        Poll::Ready(Ok((self.sign)(answer, &self.endpoint)))
+        Poll::Ready(Ok((self.finish)(answer, &self.endpoint, &self.tally)))
     }
+}
+
+/// The response, weighed and [signed].
+fn finished(response: ObjectResponse, endpoint: &Arc<str>, tally: &Tally) -> ObjectResponse {
+    if let ObjectResponse::Get(object) = &response {
+        tally.weigh(object.body.len() as u64);
+    }
+    signed(response, endpoint)
 }
 
 /// The response with the endpoint's name in its tags.

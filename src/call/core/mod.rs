@@ -3,10 +3,10 @@ mod verifier;
 
 pub(crate) use passed_over::Why;
 
-use super::{Authority, Dependencies, Door, Engine, Fences, Plan, Protocol, StoreStack, WarmUp, settings::Settings};
+use super::{Authority, Door, Engine, Fences, Plan, Protocol, StoreStack, WarmUp, settings::Settings};
 use crate::{
     BoxError,
-    endpoint::{Constraints, Profile, Roster},
+    endpoint::{Constraints, Dependencies, Profile, Roster},
     model::crc,
     ops::{
         impact::{Analysis, Data, Roles},

@@ -56,10 +56,10 @@ pub use layer::{Opaque, OpaqueStack};
 pub use operation::{ExplainedOperation, Operation};
 pub use service::FailoverService;
 
-use super::{Dependencies, WarmUp};
+use super::WarmUp;
 use crate::{
     call::Engine,
-    endpoint::Profile,
+    endpoint::{Dependencies, Profile},
     ops::{ClientView, impact::Analysis, operator::Operator, snapshot::Snapshot},
     request::{Progress, Safety},
     stack::Stack,
@@ -268,12 +268,14 @@ impl<C, K> Failover<C, K> {
         let core = Arc::downgrade(&self.core);
         let other = core.clone();
         let look = move || core.upgrade().map(|core| core.engine.snapshot());
+        let third = other.clone();
+        let needs = move || third.upgrade().map(|core| core.engine.dependencies());
         let analyse = move || {
             other
                 .upgrade()
                 .map(|core| core.engine.impact_of_calls(core.takes_writes))
         };
-        self.core.engine.view(look, analyse)
+        self.core.engine.view(look, needs, analyse)
     }
 
     /// What this client loses with each provider, region, location, jurisdiction and host: which calls reach an

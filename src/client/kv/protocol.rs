@@ -31,11 +31,7 @@ impl Protocol for Keys {
     }
 
     fn bytes(request: &KvRequest) -> u64 {
-        match request {
-            KvRequest::Put(put) => put.value.len() as u64,
-            KvRequest::PutMany(many) => many.puts.iter().map(|put| put.value.len() as u64).sum(),
-            _ => 0,
-        }
+        request.body()
     }
 
     fn tag_given_by(_request: &KvRequest) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! Bodies that trickle or break off.
 
+use super::counts::Meter;
 use crate::BoxError;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
@@ -61,8 +62,20 @@ pub(super) fn then(body: Body, act: impl FnOnce() + Send + 'static) -> Body {
     ))
 }
 
-/// Reads to the end and keeps nothing.
-pub(super) async fn drain(mut incoming: Incoming) {
+/// Reads to the end, tells how long each piece is, and keeps nothing.
+pub(super) async fn drain(mut incoming: Incoming, seen: impl Fn(usize)) {
     let mut incoming = Pin::new(&mut incoming);
-    while let Some(Ok(_)) = incoming.frame().await {}
+    while let Some(Ok(frame)) = incoming.frame().await {
+        frame.data_ref().map(Bytes::len).into_iter().for_each(&seen);
+    }
+}
+
+/// `body`, each piece of which is counted when it is sent.
+pub(super) fn counted(body: Body, meter: Meter) -> Body {
+    boxed(body.map_frame(move |frame| {
+        if let Some(data) = frame.data_ref() {
+            meter.down(data.len());
+        }
+        frame
+    }))
 }

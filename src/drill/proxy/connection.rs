@@ -2,6 +2,7 @@
 
 use super::{
     Shared,
+    counts::Meter,
     early::{Drained, Forgiving},
 };
 use crate::BoxError;
@@ -62,7 +63,11 @@ impl Connection {
     }
 
     /// Sends a request on to the server.
-    pub(super) async fn forward(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, BoxError> {
+    pub(super) async fn forward(
+        &self,
+        mut request: Request<Incoming>,
+        meter: Meter,
+    ) -> Result<Response<Incoming>, BoxError> {
         strip(request.headers_mut());
         let mut kept = self.kept();
         if let Some(upstream) = &mut kept
@@ -74,7 +79,10 @@ impl Connection {
             Some(upstream) => upstream,
             None => self.connect().await?,
         };
-        let mut response = upstream.sender.send_request(request.map(Drained::new)).await?;
+        let mut response = upstream
+            .sender
+            .send_request(request.map(|body| Drained::new(body, meter)))
+            .await?;
         strip(response.headers_mut());
         *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = Some(upstream);
         Ok(response)

@@ -1,5 +1,9 @@
+use super::Shared;
 use crate::request::OpClass;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// The requests that have passed a proxy, by class of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +19,10 @@ pub struct ClassCounts {
     pub forwarded: u64,
     /// Requests that met a fault, even if only a delay.
     pub faulted: u64,
+    /// Bytes of requests' bodies that arrived.
+    pub bytes_up: u64,
+    /// Bytes of bodies that went to the client with the server's successful answers (2xx). Error documents do not count.
+    pub bytes_down: u64,
 }
 
 impl Counts {
@@ -29,6 +37,8 @@ impl Counts {
             seen: sum.seen + class.seen,
             forwarded: sum.forwarded + class.forwarded,
             faulted: sum.faulted + class.faulted,
+            bytes_up: sum.bytes_up + class.bytes_up,
+            bytes_down: sum.bytes_down + class.bytes_down,
         })
     }
 }
@@ -39,6 +49,29 @@ pub(super) struct Counters {
     seen: [AtomicU64; 3],
     forwarded: [AtomicU64; 3],
     faulted: [AtomicU64; 3],
+    bytes_up: [AtomicU64; 3],
+    bytes_down: [AtomicU64; 3],
+}
+
+/// Counts the bytes of one exchange.
+#[derive(Clone, Debug)]
+pub(super) struct Meter {
+    shared: Arc<Shared>,
+    class: OpClass,
+}
+
+impl Meter {
+    pub(super) const fn new(shared: Arc<Shared>, class: OpClass) -> Self {
+        Self { shared, class }
+    }
+
+    pub(super) fn up(&self, bytes: usize) {
+        self.shared.counters.bytes_up[self.class.index()].fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn down(&self, bytes: usize) {
+        self.shared.counters.bytes_down[self.class.index()].fetch_add(bytes as u64, Relaxed);
+    }
 }
 
 impl Counters {
@@ -59,6 +92,8 @@ impl Counters {
             seen: self.seen[class.index()].load(Relaxed),
             forwarded: self.forwarded[class.index()].load(Relaxed),
             faulted: self.faulted[class.index()].load(Relaxed),
+            bytes_up: self.bytes_up[class.index()].load(Relaxed),
+            bytes_down: self.bytes_down[class.index()].load(Relaxed),
         }))
     }
 }

@@ -4,7 +4,7 @@
 //! Such a server closes with unread bytes, which resets the connection. A sender that stops at the failed write never
 //! reads the answer that came before the reset.
 
-use super::body;
+use super::{body, counts::Meter};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::{
@@ -79,11 +79,15 @@ impl AsyncWrite for Forgiving {
 /// A request's body that is read to its end even when nobody needs it any more: a client that is still sending when its
 /// connection closes sees no answer at all.
 #[derive(Debug)]
-pub(super) struct Drained(Option<Incoming>);
+pub(super) struct Drained {
+    body: Option<Incoming>,
+    meter: Meter,
+}
 
 impl Drained {
-    pub(super) const fn new(incoming: Incoming) -> Self {
-        Self(Some(incoming))
+    pub(super) const fn new(incoming: Incoming, meter: Meter) -> Self {
+        let body = Some(incoming);
+        Self { body, meter }
     }
 }
 
@@ -92,27 +96,35 @@ impl Body for Drained {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.0 {
-            Some(incoming) => Pin::new(incoming).poll_frame(cx),
-            None => Poll::Ready(None),
+        let Self { body, meter } = &mut *self;
+        let Some(incoming) = body else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(incoming).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            meter.up(data.len());
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Body::is_end_stream)
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 
 impl Drop for Drained {
     fn drop(&mut self) {
-        let left = self.0.take().filter(|incoming| !incoming.is_end_stream());
+        let left = self.body.take().filter(|incoming| !incoming.is_end_stream());
         // The task ends with the client's connection at the latest.
         if let (Some(left), Ok(runtime)) = (left, Handle::try_current()) {
-            runtime.spawn(body::drain(left));
+            let meter = self.meter.clone();
+            runtime.spawn(body::drain(left, move |bytes| meter.up(bytes)));
         }
     }
 }

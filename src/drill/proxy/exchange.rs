@@ -5,6 +5,7 @@ use super::{
     answer::respond,
     body::{self, Body},
     connection::{Connection, Ending},
+    counts::Meter,
     dialect::{Dialect, asked},
 };
 use crate::{
@@ -43,6 +44,7 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
     let arrived = clock::now();
     let Shared { counters, .. } = &*connection.shared;
     counters.saw(class);
+    let meter = Meter::new(connection.shared.clone(), class);
     let distance = connection.shared.distance();
     let plan = connection.shared.plan(class, arrived);
     if plan.is_some() {
@@ -56,14 +58,14 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
         }
         Some(End::Answer(answer)) => {
             // Read to its end, because a client that is still sending when its connection closes sees no answer at all.
-            body::drain(request.into_body()).await;
+            body::drain(request.into_body(), |bytes| meter.up(bytes)).await;
             due(plan.as_ref(), distance, arrived).await;
             return Ok(respond(answer, dialect));
         }
         _ => {}
     }
     counters.forwarded(class);
-    let response = connection.forward(request).await;
+    let response = connection.forward(request, meter.clone()).await;
     due(plan.as_ref(), distance, arrived).await;
     let Ok(response) = response else {
         let gateway = Answer {
@@ -73,11 +75,16 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
         };
         return Ok(respond(&gateway, dialect));
     };
+    let is_good = response.status().is_success();
+    let metered = |body: Body| match is_good {
+        true => body::counted(body, meter),
+        false => body,
+    };
     let Some(plan) = plan else {
-        return Ok(response.map(body::whole));
+        return Ok(response.map(body::whole).map(metered));
     };
     if plan.end == Some(End::ResetAfterRequest) {
-        body::drain(response.into_body()).await;
+        body::drain(response.into_body(), |_| {}).await;
         connection.end(Ending::Reset);
         return pending().await;
     }
@@ -85,7 +92,7 @@ pub(super) async fn exchange(request: Request<Incoming>, connection: Arc<Connect
         // Its length is announced, but there is no body to cut or to slow.
         return Ok(response.map(body::whole));
     }
-    spoil(response, &plan, connection).await
+    Ok(spoil(response, &plan, connection).await?.map(metered))
 }
 
 /// Waits until the answer to a request that arrived at `arrived` is due. All time since then counts as the server's.

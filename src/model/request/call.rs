@@ -1,4 +1,4 @@
-use super::{After, CallRecord, Leg, OpClass, Progress, Safety};
+use super::{After, CallRecord, Leg, Moved, OpClass, Progress, Safety};
 use crate::model::clock::Instant;
 use std::{fmt, sync::Arc};
 
@@ -135,6 +135,20 @@ impl<R> Call<R> {
         self.record().progress(self.leg(), self.at)
     }
 
+    /// Says that the body of this attempt's request has this length, and gives a handle for the answer's.
+    pub(crate) fn weigh(&self, up: u64) -> Tally
+    where
+        R: Send + Sync + 'static,
+    {
+        let tally = Tally {
+            up,
+            leg: self.leg(),
+            call: self.shared.clone(),
+        };
+        tally.weigh(0);
+        tally
+    }
+
     /// The same call as attempt `leg`, handed down at `now`.
     #[must_use]
     pub(crate) fn on_leg(mut self, leg: Leg, now: Instant) -> Self {
@@ -172,6 +186,31 @@ impl<R> Call<R> {
 
     pub(crate) const fn may_queue(&self) -> bool {
         self.ticket.has(Ticket::MAY_QUEUE)
+    }
+}
+
+/// A handle with which the bridge says how long the body of an attempt's answer is.
+#[derive(Clone)]
+pub(crate) struct Tally {
+    up: u64,
+    leg: Leg,
+    /// The call, whatever its request is.
+    call: Arc<dyn Recorded>,
+}
+
+impl Tally {
+    pub(crate) fn weigh(&self, down: u64) {
+        self.call.record().has_bodies(self.leg, Moved { up: self.up, down });
+    }
+}
+
+trait Recorded: Send + Sync {
+    fn record(&self) -> &CallRecord;
+}
+
+impl<R: Send + Sync> Recorded for Shared<R> {
+    fn record(&self) -> &CallRecord {
+        &self.record
     }
 }
 

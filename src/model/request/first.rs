@@ -3,7 +3,7 @@
 
 use super::{
     After, Flow, Leg, LegKind,
-    leg::{Ended, LegRecord},
+    leg::{Ended, LegRecord, Moved},
 };
 use crate::{
     model::{clock::Instant, evidence::Lesson},
@@ -30,6 +30,10 @@ pub(super) struct First {
     ended: AtomicU8,
     /// The number of the attempt whose result stands for this one. 0: this attempt's own result.
     stands_in: AtomicU16,
+    /// The length of the request's body; `UNSAID` while nobody knows.
+    up: AtomicU64,
+    /// The length of the answer's body.
+    down: AtomicU64,
     /// How the attempt ended, if a single word cannot say that.
     rest: OnceLock<Box<Mutex<Rest>>>,
     /// The reports of the attempt's bytes, if somebody asked for a handle to report them.
@@ -45,6 +49,7 @@ struct Rest {
 
 const NO_ENDPOINT: u8 = u8::MAX;
 const NEVER: u64 = u64::MAX;
+const UNSAID: u64 = u64::MAX;
 
 /// The values of `ended`.
 const UNDER_WAY: u8 = 0;
@@ -61,6 +66,8 @@ impl Default for First {
             elapsed: AtomicU64::new(NEVER),
             ended: AtomicU8::new(UNDER_WAY),
             stands_in: AtomicU16::new(0),
+            up: AtomicU64::new(UNSAID),
+            down: AtomicU64::new(0),
             rest: OnceLock::new(),
             flow: OnceLock::new(),
         }
@@ -143,6 +150,21 @@ impl First {
         duration(&self.elapsed)
     }
 
+    #[inline]
+    pub(super) fn has_bodies(&self, bodies: Moved) {
+        self.down.store(bodies.down, Ordering::Relaxed);
+        self.up.store(bodies.up.min(UNSAID - 1), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn bodies(&self) -> Option<Moved> {
+        let up = self.up.load(Ordering::Relaxed);
+        (up != UNSAID).then(|| Moved {
+            up,
+            down: self.down.load(Ordering::Relaxed),
+        })
+    }
+
     /// When the attempt was judged a success.
     #[inline]
     pub(super) fn succeeded_at(&self) -> Option<After> {
@@ -189,6 +211,7 @@ impl First {
             detail,
             stands_in: self.stands_in(),
             lesson,
+            bodies: self.bodies(),
             flow: self.flow.get().cloned(),
         }
     }

@@ -69,6 +69,51 @@ impl LegKind {
     }
 }
 
+/// Why there is traffic, as a report of shares tells it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Traffic {
+    /// What calls need: first attempts, retries, proofs and confirmations.
+    Foreground,
+    /// Attempts beside late ones.
+    Hedge,
+    /// Probes from the background.
+    Probe,
+}
+
+impl Traffic {
+    /// All three, in index order.
+    pub const ALL: [Self; 3] = [Self::Foreground, Self::Hedge, Self::Probe];
+
+    /// The word used in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Foreground => "foreground",
+            Self::Hedge => "hedge",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+impl LegKind {
+    /// The traffic that an attempt of this kind belongs to.
+    pub const fn traffic(self) -> Traffic {
+        match self {
+            Self::First | Self::Retry | Self::Proof | Self::Confirm => Traffic::Foreground,
+            Self::Hedge => Traffic::Hedge,
+            Self::Probe => Traffic::Probe,
+        }
+    }
+}
+
+/// The bytes of bodies that one attempt moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// To the endpoint.
+    pub(crate) up: u64,
+    /// From the endpoint.
+    pub(crate) down: u64,
+}
+
 /// The record of one attempt.
 #[derive(Clone, Debug, Default)]
 pub struct LegRecord {
@@ -88,6 +133,8 @@ pub struct LegRecord {
     pub(crate) stands_in: Option<Leg>,
     /// What the attempt's end taught.
     pub(crate) lesson: Option<Lesson>,
+    /// The length of the request's body and of the answer's, if the bridge knows them.
+    pub(crate) bodies: Option<Moved>,
     /// The reports of the attempt's bytes, if somebody asked for a handle to report them.
     pub(crate) flow: Option<Arc<Flow>>,
 }

@@ -35,9 +35,11 @@ mod writer;
 
 pub(crate) use after::After;
 pub use call::Call;
+pub(crate) use call::Tally;
 pub(crate) use kept::Kept;
 pub use key::{InvalidKey, Key};
-pub use leg::{Abandoned, Ended, Leg, LegKind, LegRecord};
+pub(crate) use leg::Moved;
+pub use leg::{Abandoned, Ended, Leg, LegKind, LegRecord, Traffic};
 pub use options::Options;
 pub(crate) use options::Told;
 pub use progress::Progress;

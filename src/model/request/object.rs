@@ -53,6 +53,15 @@ pub enum ObjectRequest {
 }
 
 impl ObjectRequest {
+    /// The length of the request's body: of what is stored, without attributes.
+    pub(crate) const fn body(&self) -> u64 {
+        match self {
+            Self::Put(put) => put.body.len() as u64,
+            Self::PutPart(part) => part.body.len() as u64,
+            _ => 0,
+        }
+    }
+
     /// The class of work for which health is kept.
     pub const fn class(&self) -> OpClass {
         match self {

@@ -41,6 +41,8 @@ pub struct CallRecord {
     allowance: Duration,
     /// The bytes that the call sends, as far as they are known beforehand.
     bytes: u64,
+    /// Whether whoever carries out the attempts says how long their bodies are.
+    is_weighed: bool,
     proves_absences: bool,
     /// Whether no attempt follows an attempt that may have been applied.
     gives_back_lost: bool,
@@ -88,6 +90,7 @@ impl CallRecord {
             earns: true,
             allowance: Duration::ZERO,
             bytes: 0,
+            is_weighed: false,
             proves_absences: false,
             gives_back_lost: false,
             keeps_beginnings: false,
@@ -226,6 +229,15 @@ impl CallRecord {
     #[inline]
     pub(crate) const fn carrying(mut self, bytes: u64) -> Self {
         self.bytes = bytes;
+        self
+    }
+
+    /// Says that the attempts go to adapters, through a bridge that says how long their bodies are. An attempt of which
+    /// the bridge says nothing did not get there.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn weighed(mut self) -> Self {
+        self.is_weighed = true;
         self
     }
 

@@ -77,6 +77,11 @@ impl Loss {
             all.extend(profile.location().map(Self::location));
             all.extend(profile.jurisdictions().into_iter().flatten().map(Self::jurisdiction));
             all.extend(hosts(profile).map(|host| Self::host(host.to_string())));
+            let stand = profile.depends_on().iter().filter_map(|need| need.region.as_deref());
+            all.extend(stand.map(|region| Self::Region {
+                provider: profile.provider().map(owned),
+                name: owned(region),
+            }));
             if let Some(region) = profile.region() {
                 let everywhere = Self::Region {
                     provider: None,
@@ -131,7 +136,7 @@ impl Loss {
 fn hosts(profile: &Profile) -> impl Iterator<Item = Host> {
     let asked = profile.credentials().map(|keeper| keeper.hosts()).unwrap_or_default();
     let asked: Vec<_> = asked.iter().map(|host| Host::from(&**host)).collect();
-    let declared = profile.depends_on().iter().map(|(host, _)| host.clone());
+    let declared = profile.depends_on().iter().map(|need| need.host.clone());
     profile.data_hosts().cloned().chain(asked).chain(declared)
 }
 

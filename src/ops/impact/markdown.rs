@@ -6,7 +6,7 @@ use super::{
     judge::{Effect, Operation},
     report::ImpactReport,
 };
-use crate::model::markdown::Safe;
+use crate::ops::text::Safe;
 use std::fmt::{self, Display, Formatter};
 
 impl Display for ImpactReport {

@@ -55,8 +55,9 @@
 //! |---|---|---|
 //! | a provider, a region, a location | which declare it | which declare none |
 //! | a jurisdiction | whose [list](crate::Endpoint::jurisdictions) names it; the list counts as complete | which have no list |
-//! | a host for data or keys | which need it | whose [data host is unknown](crate::client::Dependencies::unknown), unless they need it for something else |
+//! | a host for data, names or keys | which need it | whose [data host is unknown](crate::client::Dependencies::unknown), unless they need it for something else |
 //! | a host for credentials | once their credentials have expired; at once if the keeper has none | the same |
+//! | a region in which such hosts [stand](crate::Endpoint::depends_on_at) | as with the loss of these hosts | the same |
 //! | a control plane | none: reads and writes do not need it | the same |
 //!
 //! *Unknown* is said only where it matters: where an operation has the same effect either way, that effect is told.

@@ -55,34 +55,60 @@ impl Reach {
     pub(crate) fn of(loss: &Loss, profiles: &[Profile]) -> Self {
         let mut reach = Self::default();
         for (index, profile) in profiles.iter().enumerate() {
-            let is = match loss {
-                Loss::Provider { name } => Is::of(profile.provider(), name),
+            match loss {
+                Loss::Provider { name } => reach.note(index, Is::of(profile.provider(), name)),
                 Loss::Region { provider, name } => {
-                    let provider = provider
-                        .as_ref()
-                        .map_or(Is::There, |lost| Is::of(profile.provider(), lost));
-                    provider.and(Is::of(profile.region(), name))
+                    let provider = provider.as_deref();
+                    let of_provider = provider.map_or(Is::There, |lost| Is::of(profile.provider(), lost));
+                    reach.note(index, of_provider.and(Is::of(profile.region(), name)));
+                    reach.standing_in(name, of_provider, index, profile);
                 }
-                Loss::Location { name } => Is::of(profile.location(), name),
-                Loss::Jurisdiction { name } => match profile.jurisdictions() {
-                    None => Is::Perhaps,
-                    Some(mut all) => match all.any(|one| one == name) {
-                        true => Is::There,
-                        false => Is::Elsewhere,
-                    },
-                },
-                Loss::Host { name } => {
-                    reach.host(&Host::from(name.as_str()), index, profile);
-                    continue;
+                Loss::Location { name } => reach.note(index, Is::of(profile.location(), name)),
+                Loss::Jurisdiction { name } => {
+                    let reaches = profile.jurisdictions().map(|mut all| all.any(|one| one == name));
+                    reach.note(
+                        index,
+                        match reaches {
+                            None => Is::Perhaps,
+                            Some(true) => Is::There,
+                            Some(false) => Is::Elsewhere,
+                        },
+                    );
                 }
-            };
-            match is {
-                Is::There => reach.now |= bit(index),
-                Is::Perhaps => reach.perhaps_now |= bit(index),
-                Is::Elsewhere => {}
+                Loss::Host { name } => reach.host(&Host::from(name.as_str()), index, profile),
             }
         }
         reach
+    }
+
+    fn note(&mut self, index: usize, is: Is) {
+        match is {
+            Is::There => self.now |= bit(index),
+            Is::Perhaps => self.perhaps_now |= bit(index),
+            Is::Elsewhere => {}
+        }
+    }
+
+    /// The endpoint loses the hosts that stand in this region of its provider.
+    fn standing_in(&mut self, region: &str, of_provider: Is, index: usize, profile: &Profile) {
+        let there = profile
+            .depends_on()
+            .iter()
+            .filter(|need| need.region.as_deref() == Some(region));
+        for need in there {
+            match (of_provider, need.role) {
+                (Is::There, role) => self.need(role, index, profile),
+                (Is::Elsewhere, _) | (Is::Perhaps, Role::ControlPlane) => {}
+                (Is::Perhaps, Role::Credentials) => {
+                    // Where it has none, or for good, is told as for a certain loss.
+                    let mut certain = Self::default();
+                    certain.need(Role::Credentials, index, profile);
+                    self.perhaps_now |= certain.now;
+                    self.perhaps_later |= certain.later;
+                }
+                (Is::Perhaps, _) => self.perhaps_now |= bit(index),
+            }
+        }
     }
 
     fn host(&mut self, lost: &Host, index: usize, profile: &Profile) {
@@ -90,12 +116,8 @@ impl Reach {
             let hosts = profile.credentials().map(|keeper| keeper.hosts()).unwrap_or_default();
             hosts.into_iter().any(|host| Host::from(&*host).meets(lost))
         };
-        let mut roles: Vec<_> = profile
-            .depends_on()
-            .iter()
-            .filter(|(host, _)| host.meets(lost))
-            .map(|(_, role)| *role)
-            .collect();
+        let needs = profile.depends_on().iter().filter(|need| need.host.meets(lost));
+        let mut roles: Vec<_> = needs.map(|need| need.role).collect();
         roles.extend(profile.data_hosts().any(|host| host.meets(lost)).then_some(Role::Data));
         roles.extend(asks_for_tokens().then_some(Role::Credentials));
         for role in &roles {
@@ -109,10 +131,17 @@ impl Reach {
 
     /// The endpoint loses a host that it needs for this.
     fn need(&mut self, role: Role, index: usize, profile: &Profile) {
-        if role != Role::Credentials {
-            // Without its data, its keys, its name: an endpoint that cannot be used.
-            self.now |= bit(index);
-            return;
+        match role {
+            // Without its data, its keys or its name an endpoint cannot be used.
+            Role::Data | Role::Keys | Role::Dns => {
+                self.now |= bit(index);
+                return;
+            }
+            Role::ControlPlane => {
+                self.unmanaged |= bit(index);
+                return;
+            }
+            Role::Credentials => {}
         }
         let held = profile.credentials().map(|keeper| keeper.snapshot());
         match held {

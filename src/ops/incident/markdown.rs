@@ -1,7 +1,7 @@
 //! A report as Markdown. Names, reasons and authors are a user's or worse: they are escaped.
 
 use super::{Affected, Attempts, Decisions, Incident, IncidentReport, Moment, Standing, Step, Subject};
-use crate::model::markdown::Safe;
+use crate::ops::text::Safe;
 use std::{
     collections::BTreeSet,
     fmt::{self, Display, Formatter},

@@ -4,7 +4,7 @@ use crate::{
     endpoint::Host,
     provider::{KvProvider, ProviderError},
     request::{
-        Call,
+        Call, Tally,
         kv::{
             Condition, Delete, Entry, Get, GetMany, Key, KvRequest, KvResponse, Limits, Put, PutAnswer, PutMany, Scan,
             ScanPage, Value, Version,
@@ -258,6 +258,7 @@ impl Service<Call<KvRequest>> for KvService {
     }
 
     fn call(&mut self, call: Call<KvRequest>) -> Self::Future {
+        let tally = call.weigh(call.request().body());
         let request = call.into_request();
         let shown = match &request {
             KvRequest::Put(Put {
@@ -273,8 +274,14 @@ impl Service<Call<KvRequest>> for KvService {
             Ok(self.provider.provider.clone().send(request))
         };
         let signer = self.siblings.first().unwrap_or(&self.endpoint);
-        Answering::new(answer, signer.clone(), signed)
+        Answering::new(answer, signer.clone(), tally, finished)
     }
+}
+
+/// The response, weighed and [signed].
+fn finished(response: KvResponse, endpoint: &Arc<str>, tally: &Tally) -> KvResponse {
+    tally.weigh(response.body());
+    signed(response, endpoint)
 }
 
 /// The response with the endpoint's name in its versions.

@@ -55,7 +55,7 @@ mod window;
 mod tests;
 
 pub use crate::model::NAMES;
-pub use counts::AttemptCounts;
+pub use counts::{AttemptCounts, ByteCounts};
 pub(crate) use late::{LIMIT_FLOOR, TIMES_P99, UNLEARNT, late_after, limit_after};
 pub(crate) use ramp::Ramp;
 pub use tracker::Tracker;

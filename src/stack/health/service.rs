@@ -198,8 +198,9 @@ impl<K> Judge<K> {
         // Refusals that are answers have request ids, too; nobody but the span wants them.
         let detail: Option<Detail> =
             (!healthy || (span.is_some() && result.is_err())).then(|| classify.detail(result).shown());
-        tracker.count(record.class(), record.kind(leg), Ended::Judged(outcome));
-        observer.ended(record, Ended::Judged(outcome), took);
+        let ended = Ended::Judged(outcome);
+        tracker.count(record.class(), record.kind(leg), ended, record.moved(leg, ended));
+        observer.ended(record, ended, took);
         if let (Some(detail), Some(span)) = (&detail, span) {
             if !healthy {
                 span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
@@ -208,7 +209,7 @@ impl<K> Judge<K> {
                 span.record("provider.request_id", id.as_str());
             }
         }
-        record.end(leg, took, Ended::Judged(outcome), lesson, detail.filter(|_| !healthy));
+        record.end(leg, took, ended, lesson, detail.filter(|_| !healthy));
     }
 
     /// The attempt was dropped.
@@ -228,10 +229,11 @@ impl<K> Judge<K> {
             Lesson::Late | Lesson::CallerLeft => Abandoned::Late,
             _ => Abandoned::Young,
         };
+        let ended = Ended::Abandoned(how);
         self.tracker
-            .count(record.class(), record.kind(leg), Ended::Abandoned(how));
-        self.observer.ended(record, Ended::Abandoned(how), age);
-        record.end(leg, age, Ended::Abandoned(how), lesson, None);
+            .count(record.class(), record.kind(leg), ended, record.moved(leg, ended));
+        self.observer.ended(record, ended, age);
+        record.end(leg, age, ended, lesson, None);
     }
 }
 

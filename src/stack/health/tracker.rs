@@ -1,6 +1,6 @@
 use super::{
     class::ClassHealth,
-    counts::{AttemptCounts, Counts},
+    counts::{AttemptCounts, ByteCounts, Counts},
     late::{UNLEARNT, late_after, limit_after},
     latency::Latency,
 };
@@ -10,7 +10,7 @@ use crate::{
         clock::{Instant, nanos},
         evidence::{Ending, Facts, Lesson, lesson},
     },
-    request::{Ended, LegKind, OpClass, Work},
+    request::{Ended, LegKind, Moved, OpClass, Work},
     stack::limit::Admission,
     verdict::{Sent, Verdict},
 };
@@ -293,10 +293,15 @@ impl Tracker {
         self.counts.read(class)
     }
 
-    /// Counts an attempt that ended.
+    /// How many bytes all attempts that ended have moved.
+    pub fn bytes(&self) -> ByteCounts {
+        self.counts.bytes()
+    }
+
+    /// Counts an attempt that ended, and the bytes that it moved, if they are known.
     #[inline]
-    pub(crate) fn count(&self, class: OpClass, kind: LegKind, how: Ended) {
-        self.counts.ended(class, kind, how);
+    pub(crate) fn count(&self, class: OpClass, kind: LegKind, how: Ended, moved: Option<Moved>) {
+        self.counts.ended(class, kind, how, moved);
     }
 
     /// A hedge at this endpoint brought the answer that its call took.

@@ -71,7 +71,29 @@ pub enum KvResponse {
     Scan(ScanPage),
 }
 
+impl KvResponse {
+    /// The length of the values that the answer brings.
+    pub(crate) fn body(&self) -> u64 {
+        let length = |value: &Value| value.bytes.len() as u64;
+        match self {
+            Self::Get(value) => length(value),
+            Self::GetMany(results) => results.iter().flatten().map(length).sum(),
+            Self::Scan(page) => page.entries.iter().map(|entry| length(&entry.value)).sum(),
+            _ => 0,
+        }
+    }
+}
+
 impl KvRequest {
+    /// The length of the values that the request stores.
+    pub(crate) fn body(&self) -> u64 {
+        match self {
+            Self::Put(put) => put.value.len() as u64,
+            Self::PutMany(many) => many.puts.iter().map(|put| put.value.len() as u64).sum(),
+            _ => 0,
+        }
+    }
+
     /// The class of work for which health is kept.
     pub const fn class(&self) -> OpClass {
         match self {

@@ -6,9 +6,9 @@ use crate::{
     },
     request::{
         After, Flow, Leg, LegKind, Progress, Safety,
-        leg::{Ended, LegRecord},
+        leg::{Ended, LegRecord, Moved},
     },
-    verdict::{Detail, Observed, Outcome, Verdict},
+    verdict::{Detail, Observed, Outcome, Sent, Verdict},
 };
 use std::{
     any::Any,
@@ -370,6 +370,43 @@ impl CallRecord {
         legs.sort_by_key(|leg| leg.flow.as_ref().map(|flow| flow.seen().received));
         let found = |leg: LegRecord| Some((leg.endpoint?, leg.flow?.kept.take()?));
         legs.into_iter().rev().find_map(found)
+    }
+
+    /// Notes the lengths of the bodies of attempt `leg`: of its request, and of its answer once that is there.
+    #[inline]
+    pub(crate) fn has_bodies(&self, leg: Leg, bodies: Moved) {
+        match leg.further() {
+            None => self.first.has_bodies(bodies),
+            Some(index) => self.more()[index].bodies = Some(bodies),
+        }
+    }
+
+    /// The bytes of bodies that attempt `leg`, which ended so, has moved. What is [reported](Progress) counts; where
+    /// nothing is, the whole body of a request that may have been sent, and of an answer that is there. `None`: nobody
+    /// knows.
+    #[inline]
+    pub(crate) fn moved(&self, leg: Leg, ended: Ended) -> Option<Moved> {
+        let bodies = match leg.further() {
+            None => self.first.bodies(),
+            Some(index) => self.more()[index].bodies,
+        };
+        let flow = self.flow(leg);
+        if bodies.is_none() && flow.is_none() && !self.is_weighed {
+            return None;
+        }
+        let seen = flow.as_deref().map(Flow::seen);
+        let (sent, received) = seen.map_or((0, 0), |seen| (seen.sent, seen.received));
+        let bodies = bodies.unwrap_or_default();
+        let is_told_piecewise = sent > 0 || seen.is_some_and(|seen| seen.to_send.is_some_and(|bytes| bytes > 0));
+        let was_sent = !matches!(ended, Ended::Judged(outcome) if outcome.sent == Sent::No);
+        Some(Moved {
+            up: match is_told_piecewise {
+                true => sent,
+                false if was_sent => bodies.up,
+                false => 0,
+            },
+            down: received.max(bodies.down),
+        })
     }
 
     /// How long attempt `leg` waited for the first byte of its answer, from when the endpoint had the whole request (as

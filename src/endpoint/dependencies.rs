@@ -1,15 +1,14 @@
 //! The hosts that a client contacts, and the hosts that seemingly independent endpoints share.
 
-use crate::{
-    endpoint::{Host, Profile, Role, Roster},
-    telemetry::{Audience, Event, Reporter},
-};
+use super::{Host, Profile, Role, Roster};
+use crate::telemetry::{Audience, Event, Reporter};
 use std::{fmt, sync::Arc};
 
 /// Every host that a client will contact. `Display` prints a table.
 ///
 /// Two providers are no two failure domains if both get their tokens from one host. A client's `dependencies()` lists
-/// every host that the client will contact: for the data, for credentials, for keys.
+/// every host that the client will contact: for the data, for credentials, for keys. It lists as well what you declare that
+/// the endpoint needs behind these: name servers, and the control plane of its service.
 ///
 /// ```
 /// use evenkeel::{Endpoint, Failover, endpoint::Role};
@@ -60,6 +59,8 @@ pub struct Dependency {
     pub role: Role,
     /// The host.
     pub host: Host,
+    /// The region of the endpoint's provider in which the host stands, where it was [declared](crate::Endpoint::depends_on_at).
+    pub region: Option<Arc<str>>,
     /// The source of this entry.
     pub known: Known,
 }
@@ -88,15 +89,16 @@ pub struct SharedHost {
 
 impl Dependencies {
     /// The dependencies of these endpoints.
-    pub(crate) fn of(endpoints: impl Iterator<Item = Profile>) -> Self {
+    pub(crate) fn of(endpoints: impl IntoIterator<Item = Profile>) -> Self {
         let mut all = Self::default();
         for profile in endpoints {
-            let mut add = |role, host: Host, known| {
+            let mut add = |role, host: Host, region, known| {
                 let dependency = Dependency {
                     endpoint: profile.shared_name().clone(),
                     provider: profile.provider().map(Into::into),
                     role,
                     host,
+                    region,
                     known,
                 };
                 all.list.push(dependency);
@@ -106,13 +108,13 @@ impl Dependencies {
                 all.unknown.push(profile.shared_name().clone());
             }
             for host in hosts.unwrap_or_default() {
-                add(Role::Data, host.clone(), Known::Client);
+                add(Role::Data, host.clone(), None, Known::Client);
             }
             for host in profile.credentials().map(|c| c.hosts()).unwrap_or_default() {
-                add(Role::Credentials, Host::from(&*host), Known::Keeper);
+                add(Role::Credentials, Host::from(&*host), None, Known::Keeper);
             }
-            for (host, role) in profile.depends_on() {
-                add(*role, host.clone(), Known::Declared);
+            for need in profile.depends_on() {
+                add(need.role, need.host.clone(), need.region.clone(), Known::Declared);
             }
         }
         all
@@ -192,10 +194,15 @@ impl fmt::Display for Dependencies {
         let declared = |known| if known == Known::Declared { " (declared)" } else { "" };
         for one in &self.list {
             let (endpoint, role, said) = (&one.endpoint, one.role.as_str(), declared(one.known));
-            writeln!(f, "{endpoint:<16} {role:<12} {}{said}", one.host)?;
+            let place = one
+                .region
+                .iter()
+                .map(|region| format!(" in {region}"))
+                .collect::<String>();
+            writeln!(f, "{endpoint:<16} {role:<13} {}{place}{said}", one.host)?;
         }
         for endpoint in &self.unknown {
-            writeln!(f, "{endpoint:<16} {:<12} not known", Role::Data.as_str())?;
+            writeln!(f, "{endpoint:<16} {:<13} not known", Role::Data.as_str())?;
         }
         for shared in self.shared() {
             writeln!(f, "shared by providers: {shared}")?;
