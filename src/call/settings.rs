@@ -147,6 +147,13 @@ macro_rules! stack_setters {
             self
         }
 
+        /// Sets the constraints, in place of those before.
+        #[cfg(feature = "drill")]
+        pub(crate) fn constraints(mut self, constraints: crate::endpoint::Constraints) -> Self {
+            self.constraints = constraints;
+            self
+        }
+
         /// Sets when a call is tried again, and after what wait. See [`retry::RetrySettings`](crate::stack::retry::RetrySettings).
         #[must_use]
         pub fn retry(mut self, settings: crate::stack::retry::RetrySettings) -> Self {

@@ -83,6 +83,9 @@
 //! The layer refuses `drip`, `truncate` and `stale_reads` for the closures of a [`Failover`](crate::Failover), whose
 //! answers it does not see: a call that meets one of these faults fails, and says so.
 //!
+//! A [`Rehearsal`] plays the loss of each provider, region, jurisdiction and host to a client over stores in memory, and
+//! compares what happens with what [`impact`](crate::ops::impact) predicts.
+//!
 //! A drill in production has a [`Guard`]: the drill expires, can be stopped at once, and ends when too few of the
 //! callers' calls succeed.
 //!
@@ -100,6 +103,7 @@ mod load;
 mod locate;
 mod plan;
 pub mod proxy;
+mod rehearsal;
 #[cfg(feature = "_aws")]
 pub mod resolver;
 mod scenario;
@@ -115,6 +119,7 @@ pub use kind::{PlayerKind, Unplayable};
 pub use layer::{FaultLayer, FaultService};
 pub use load::LoadError;
 pub use proxy::{FaultProxy, ProxyError};
+pub use rehearsal::{Difference, Played, Rehearsal, Rehearsed, When};
 #[cfg(feature = "_aws")]
 pub use resolver::DrillResolver;
 pub use scenario::{Moment, Phase, Rule, Scenario};

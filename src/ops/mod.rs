@@ -69,4 +69,6 @@ pub mod status_page;
 mod text;
 mod view;
 
+#[cfg(feature = "drill")]
+pub(crate) use text::Safe;
 pub use view::ClientView;

@@ -8,6 +8,7 @@ mod through;
 
 mod drained_writes;
 mod events;
+mod impact;
 mod orders;
 mod readiness;
 #[cfg(feature = "serde")]

@@ -15,9 +15,9 @@ use std::sync::Arc;
 /// What one client loses with what: made by a client's `impact()`.
 #[derive(Clone, Debug)]
 pub struct Analysis {
-    client: Arc<str>,
-    profiles: Arc<[Profile]>,
-    roles: Roles,
+    pub(super) client: Arc<str>,
+    pub(super) profiles: Arc<[Profile]>,
+    pub(super) roles: Roles,
     load: Option<Load>,
 }
 
@@ -98,6 +98,13 @@ impl Analysis {
             roles,
             load: None,
         }
+    }
+
+    /// The same client, over these endpoints in place of its own.
+    #[cfg(feature = "drill")]
+    pub(crate) fn over(mut self, profiles: &[Profile]) -> Self {
+        self.profiles = profiles.into();
+        self
     }
 
     /// The same for this load: the survivors' declared capacity is compared with it.

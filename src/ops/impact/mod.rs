@@ -83,6 +83,8 @@
 mod analysis;
 mod because;
 mod capacity;
+#[cfg(all(test, feature = "drill"))]
+pub(crate) mod flaws;
 mod judge;
 mod loss;
 mod markdown;
