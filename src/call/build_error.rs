@@ -46,6 +46,22 @@ pub enum BuildError {
     /// Replicas of different providers: no provider keeps another provider's table in step.
     #[error("`{0}` and `{1}` are of different providers, so they cannot be replicas of one table under `strong`")]
     StrongAcrossProviders(Arc<str>, Arc<str>),
+    /// The client was to survive the loss of something that no endpoint declares.
+    #[error("the client was to survive the loss of {loss}, which no endpoint declares; declared are: {declared}")]
+    UnknownLoss {
+        /// What was to be survived.
+        loss: Arc<str>,
+        /// What the endpoints declare of this kind.
+        declared: Arc<str>,
+    },
+    /// A loss that the client was to survive ends its writes or its fresh reads, or may.
+    #[error("the client does not survive the loss of {loss}: {because}")]
+    NotSurvived {
+        /// What is lost.
+        loss: Arc<str>,
+        /// What ends, and why.
+        because: Arc<str>,
+    },
     /// A deadline of zero, or beyond a day.
     #[error("{0}")]
     Deadline(String),

@@ -5,6 +5,7 @@ use crate::{
         Authority, BuildError, Plan, Replication,
         core::Parts,
         settings::{Settings, stack_setters},
+        survival::Survival,
     },
     endpoint::{Constraints, Profile, Roster, several_providers},
     provider::ObjectVerdicts,
@@ -21,6 +22,7 @@ pub struct StoreBuilder<P: Protocol> {
     replication: Option<Replication>,
     constraints: Constraints,
     settings: Settings,
+    survival: Survival,
     pub(crate) require_verified: bool,
     fenced: bool,
     /// `None`: the operating system tells the writers of clients apart.
@@ -41,6 +43,7 @@ impl<P: Protocol> Default for StoreBuilder<P> {
             replication: None,
             constraints: Constraints::default(),
             settings: Settings::default(),
+            survival: Survival::default(),
             require_verified: false,
             fenced: false,
             writer: None,
@@ -193,6 +196,7 @@ impl<P: Protocol> StoreBuilder<P> {
     pub(crate) fn assemble(mut self) -> Result<Core<P>, BuildError> {
         let around_endpoints = std::mem::take(&mut self.around_endpoints);
         let around_calls = std::mem::take(&mut self.around_calls);
+        let survival = std::mem::take(&mut self.survival);
         let parts = self.parts()?;
         let siblings: Arc<[Arc<str>]> = match parts.plan.authority {
             Authority::Replicas => parts
@@ -228,8 +232,9 @@ impl<P: Protocol> StoreBuilder<P> {
         let audience = parts.settings.stack.audience.clone();
         let core = Core::new(parts, door, composed, prober);
         if several_providers(&core.engine.roster) {
-            core.dependencies().warn(audience);
+            core.dependencies().warn(audience.clone());
         }
+        survival.check(&core.impact(), &audience)?;
         Ok(core)
     }
 

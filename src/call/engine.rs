@@ -10,6 +10,7 @@ use crate::{
     model::{ErrorKind, clock},
     ops::{
         ClientView,
+        impact::{Analysis, Data, Roles},
         operator::Operator,
         probe::Prober,
         snapshot::{EndpointSnapshot, Snapshot},
@@ -181,8 +182,44 @@ impl Engine {
         &self,
         look: impl Fn() -> Option<Snapshot> + Send + Sync + 'static,
         needs: impl Fn() -> Option<Dependencies> + Send + Sync + 'static,
+        analyse: impl Fn() -> Option<Analysis> + Send + Sync + 'static,
     ) -> ClientView {
-        ClientView::new(self.metrics.client().clone(), self.operator.clone(), look, needs)
+        ClientView::new(
+            self.metrics.client().clone(),
+            self.operator.clone(),
+            look,
+            needs,
+            analyse,
+        )
+    }
+
+    /// What a client that only makes calls loses with what. `takes_writes`: the endpoints to which writes may go.
+    pub(crate) fn impact_of_calls(&self, takes_writes: u64) -> Analysis {
+        let permitted = self.roster.set_of(|_, _| true) & !self.barred;
+        let roles = Roles {
+            data: Data::Opaque,
+            permitted,
+            writers: takes_writes & permitted,
+            judges: 0,
+            creators: 0,
+            voters: 0,
+            absence_quorum: 0,
+            lags: 0,
+            tiers: self.tiers(),
+        };
+        self.analysis(self.roster.iter().cloned().collect(), roles)
+    }
+
+    pub(crate) fn analysis(&self, profiles: Arc<[Profile]>, roles: Roles) -> Analysis {
+        Analysis::new(self.metrics.client().clone(), profiles, roles)
+    }
+
+    /// The tier of each endpoint: by default its place in the list.
+    pub(crate) fn tiers(&self) -> Vec<u8> {
+        let places = self.roster.iter().enumerate();
+        places
+            .map(|(index, profile)| profile.tier().unwrap_or(u8::try_from(index).unwrap_or(u8::MAX)))
+            .collect()
     }
 
     /// The endpoints that no constraint of the client bars.

@@ -24,7 +24,15 @@ macro_rules! store_methods {
                 let (engine, core) = (&self.core.engine, std::sync::Arc::downgrade(&self.core));
                 let other = core.clone();
                 let look = move || core.upgrade().map(|core| core.engine.snapshot());
-                engine.view(look, move || other.upgrade().map(|core| core.dependencies()))
+                let third = other.clone();
+                let needs = move || other.upgrade().map(|core| core.dependencies());
+                engine.view(look, needs, move || third.upgrade().map(|core| core.impact()))
+            }
+
+            /// What this client loses with each provider, region, location, jurisdiction and host. See
+            /// [`impact`](mod@crate::ops::impact).
+            pub fn impact(&self) -> crate::ops::impact::Analysis {
+                self.core.impact()
             }
 
             /// Every host that this client contacts, as far as the hosts are known. See

@@ -19,6 +19,7 @@ mod plan;
 mod probe;
 pub(crate) mod settings;
 mod store_call;
+pub(crate) mod survival;
 mod walk;
 mod warm_up;
 
@@ -41,6 +42,7 @@ pub(crate) use plan::{Authority, Line, Merge, Mode, Next, Plan, Progress, Standi
 pub(crate) use store_call::Operation;
 pub(crate) use store_call::enter;
 pub use store_call::{ExplainedCall, StoreCall};
+pub use survival::Unmet;
 pub(crate) use walk::{PageOf, Paged, Resume};
 pub use warm_up::{WarmUp, Warmed};
 

@@ -93,6 +93,67 @@ macro_rules! stack_setters {
             self
         }
 
+        /// Demands that the client survives this loss: writes and fresh reads go on, at once and after the credentials
+        /// have expired that cannot be renewed then. A text is a provider. [`build`](Self::build) refuses a client that
+        /// does not survive, or of which that cannot be known, because an endpoint does not declare what it must:
+        /// see [`impact`](mod@crate::ops::impact). A loss that no endpoint declares is an error as well.
+        ///
+        /// ```
+        /// use evenkeel::{BuildError, Endpoint, Failover, ops::impact::Loss};
+        ///
+        /// let virginia = Endpoint::new("virginia", ()).provider("aws").region("us-east-1");
+        /// let stackit = Endpoint::new("stackit", ()).provider("stackit").region("eu01");
+        /// let both = Failover::builder().endpoint(virginia.clone()).endpoint(stackit.clone());
+        /// assert!(both.survives("aws").survives(Loss::region("stackit", "eu01")).build().is_ok());
+        ///
+        /// let copy = Failover::builder().endpoint(virginia).endpoint(stackit.read_only());
+        /// let error = copy.survives("aws").build().unwrap_err();
+        /// assert_eq!(
+        ///     error.to_string(),
+        ///     "the client does not survive the loss of provider aws: writes end: nothing but virginia takes them, \
+        ///      and that is lost",
+        /// );
+        /// ```
+        ///
+        /// Under `write_once` no client with two endpoints survives the loss of one of them: what lies there cannot be
+        /// read. Under `provider_managed` a client survives every loss that spares the home. Under `strong` one
+        /// replica that takes writes is enough. A [`Failover`](crate::Failover) survives where its calls reach an
+        /// endpoint; whether the data is there, it cannot know.
+        #[must_use]
+        pub fn survives(mut self, loss: impl Into<crate::ops::impact::Loss>) -> Self {
+            self.survival.demand(loss.into());
+            self
+        }
+
+        /// Demands that the client [survives](Self::survives) the loss of any one region that its endpoints declare.
+        #[must_use]
+        pub fn survives_any_region(mut self) -> Self {
+            self.survival.demand_any_region();
+            self
+        }
+
+        /// Demands that the client [survives](Self::survives) the loss of any one provider that its endpoints declare.
+        #[must_use]
+        pub fn survives_any_provider(mut self) -> Self {
+            self.survival.demand_any_provider();
+            self
+        }
+
+        /// Sets what happens if the client does not [survive](Self::survives) what it should, or that cannot be known.
+        /// Default: [`Unmet::Fails`](crate::client::Unmet::Fails).
+        #[must_use]
+        pub const fn if_not_survived(mut self, unmet: crate::client::Unmet) -> Self {
+            self.survival.unmet = unmet;
+            self
+        }
+
+        /// Sets the constraints, in place of those before.
+        #[cfg(feature = "drill")]
+        pub(crate) fn constraints(mut self, constraints: crate::endpoint::Constraints) -> Self {
+            self.constraints = constraints;
+            self
+        }
+
         /// Sets when a call is tried again, and after what wait. See [`retry::RetrySettings`](crate::stack::retry::RetrySettings).
         #[must_use]
         pub fn retry(mut self, settings: crate::stack::retry::RetrySettings) -> Self {

@@ -116,7 +116,7 @@ pub mod object_store;
 
 pub use crate::call::{
     Attempt, BuildError, Collected, Considered, ErasedService, ExplainedCall, Explanation, Pages, PagesCall,
-    StoreBuilder, StoreCall, WarmUp, Warmed,
+    StoreBuilder, StoreCall, Unmet, WarmUp, Warmed,
 };
 pub use crate::endpoint::{Dependencies, Dependency, Known, SharedHost};
 pub use failover::{Failover, FailoverBuilder};

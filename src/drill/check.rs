@@ -66,6 +66,8 @@ impl Scenario {
                         vec![Key("classes")],
                         "no class of work is selected: leave `classes` out for all".into(),
                     ))
+                } else if let Err((field, reason)) = rule.target.check() {
+                    Some((vec![Key("target"), Key(field)], reason))
                 } else {
                     let field = |(field, reason)| (vec![Key("fault"), Key(rule.fault.name()), Key(field)], reason);
                     rule.fault.check().err().map(field)

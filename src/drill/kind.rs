@@ -74,7 +74,7 @@ impl PlayerKind {
     /// scenario's.
     pub fn check(self, scenario: &Scenario, profile: &Profile) -> Result<(), Unplayable> {
         for phase in &scenario.phases {
-            for rule in phase.rules.iter().filter(|rule| rule.target.selects(profile)) {
+            for rule in phase.rules.iter().filter(|rule| rule.strikes(profile)) {
                 let Some(reason) = self.cannot_play(rule) else {
                     continue;
                 };

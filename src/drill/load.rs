@@ -293,6 +293,33 @@ mod tests {
     }
 
     #[test]
+    fn a_target_names_laws_hosts_and_locations() {
+        let rule =
+            r#"{ "fault": "refuse", "target": { "location": "DE", "jurisdiction": "US", "host": "login.example" } }"#;
+        let loaded = Scenario::from_json(&with_rule(rule)).unwrap();
+        let target = &loaded.phases[0].rules[1].target;
+        assert_eq!(
+            (target.jurisdiction.as_deref(), target.host.as_deref()),
+            (Some("US"), Some("login.example"))
+        );
+        assert_eq!(
+            complaint(&with_rule(r#"{ "fault": "hang", "target": { "law": "US" } }"#)),
+            "scenario, line 9, column 44: unknown field `law`, expected one of `endpoint`, `provider`, `region`, \
+             `location`, `jurisdiction`, `host`"
+        );
+        assert_eq!(
+            complaint(&with_rule(r#"{ "fault": "hang", "target": { "host": " " } }"#)),
+            "scenario, line 9, column 48: an empty host selects nothing: leave `host` out (in rule 2 of phase \"dark\")"
+        );
+        assert_eq!(
+            complaint(&with_rule(
+                r#"{ "fault": "hang", "target": { "jurisdiction": ["US"] } }"#
+            )),
+            "scenario, line 9, column 55: invalid type: sequence, expected a string"
+        );
+    }
+
+    #[test]
     fn nonsensical_values_are_reported_with_line_and_column() {
         assert_eq!(
             complaint(&with_rule(r#"{ "fault": "refuse", "probability": 1.5 }"#)),

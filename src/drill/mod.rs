@@ -40,7 +40,7 @@
 //! | `phases[].name` | an operator's name for the phase; not empty | error |
 //! | `phases[].duration` | numbers with the units `d`, `h`, `m`, `s`, `ms`, larger units first: `"2h49m"`, `"90s"`, `"250ms"`; above zero | error |
 //! | `phases[].rules` | a list of rules, all of which hold during the phase | none: a healthy phase |
-//! | `phases[].rules[].target` | any of `endpoint`, `provider` and `region`, as the [`Endpoint`](crate::Endpoint) has them; all fields that are set must match | every endpoint |
+//! | `phases[].rules[].target` | any of `endpoint`, `provider`, `region`, `location`, `jurisdiction` and `host`, as the [`Endpoint`](crate::Endpoint) has them; all fields that are set must match. [`Target`] says what the loss of a host does | every endpoint |
 //! | `phases[].rules[].classes` | any of `"read"`, `"write"`, `"list"`; not empty | all |
 //! | `phases[].rules[].fault` | a [`Fault`] | error |
 //! | `phases[].rules[].probability` | the share of the selected calls that the fault hits, above 0 and up to 1, drawn for each call | 1 |
@@ -83,6 +83,9 @@
 //! The layer refuses `drip`, `truncate` and `stale_reads` for the closures of a [`Failover`](crate::Failover), whose
 //! answers it does not see: a call that meets one of these faults fails, and says so.
 //!
+//! A [`Rehearsal`] plays the loss of each provider, region, jurisdiction and host to a client over stores in memory, and
+//! compares what happens with what [`impact`](crate::ops::impact) predicts.
+//!
 //! A drill in production has a [`Guard`]: the drill expires, can be stopped at once, and ends when too few of the
 //! callers' calls succeed. Play it for a [`cohort`] of the callers, which has a client of its own.
 //!
@@ -102,11 +105,14 @@ mod locate;
 mod plan;
 pub mod proxy;
 pub mod report;
+mod rehearsal;
 #[cfg(feature = "_aws")]
 pub mod resolver;
 mod scenario;
+mod target;
 mod throttle;
 mod timeline;
+mod tokens;
 
 pub use check::InvalidScenario;
 pub use fault::Fault;
@@ -115,7 +121,9 @@ pub use kind::{PlayerKind, Unplayable};
 pub use layer::{FaultLayer, FaultService};
 pub use load::LoadError;
 pub use proxy::{FaultProxy, ProxyError};
+pub use rehearsal::{Difference, Played, Rehearsal, Rehearsed, When};
 #[cfg(feature = "_aws")]
 pub use resolver::DrillResolver;
-pub use scenario::{Moment, Phase, Rule, Scenario, Target};
+pub use scenario::{Moment, Phase, Rule, Scenario};
+pub use target::{CREDENTIALS_LAST, Target};
 pub use timeline::Timeline;

@@ -1,4 +1,4 @@
-use super::{Fault, duration};
+use super::{Fault, Target, duration, target::Reach};
 use crate::{endpoint::Profile, request::OpClass};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -78,6 +78,12 @@ impl Rule {
         self.target.selects(profile) && self.classes.contains(&class)
     }
 
+    /// Whether calls to this endpoint meet the fault itself. They do not meet it where the rule strikes a host that the
+    /// endpoint needs for something else than its data.
+    pub(super) fn strikes(&self, profile: &Profile) -> bool {
+        self.target.reach(profile) == Some(Reach::Calls)
+    }
+
     /// Whether the rule concerns every class.
     pub(super) fn covers_all_classes(&self) -> bool {
         OpClass::ALL.iter().all(|class| self.classes.contains(class))
@@ -86,35 +92,6 @@ impl Rule {
     /// Whether the rule hits every call of every class.
     pub(super) fn hits_everything(&self) -> bool {
         self.probability >= 1.0 && self.covers_all_classes()
-    }
-}
-
-/// Selects endpoints by their profile. Every field that is set must match. A target without fields selects all
-/// endpoints.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Target {
-    /// The endpoint's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// The provider that runs the endpoint.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
-    /// The provider's name for its region.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-}
-
-impl Target {
-    /// Whether the target selects this endpoint.
-    pub fn selects(&self, profile: &Profile) -> bool {
-        let matches = |wanted: &Option<String>, found: Option<&str>| match wanted {
-            Some(wanted) => found == Some(wanted),
-            None => true,
-        };
-        matches(&self.endpoint, Some(profile.name()))
-            && matches(&self.provider, profile.provider())
-            && matches(&self.region, profile.region())
     }
 }
 
@@ -194,7 +171,6 @@ impl Scenario {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::Endpoint;
     use proptest::prelude::*;
 
     pub(in crate::drill) fn scenario(durations: &[u64]) -> Scenario {
@@ -223,30 +199,6 @@ pub(super) mod tests {
         assert_eq!(at(999), Some((0, 999, 1)));
         assert_eq!(at(1000), Some((1, 0, 500)));
         assert_eq!(at(1500), None);
-    }
-
-    #[test]
-    fn a_target_matches_on_every_given_field() {
-        let virginia = Endpoint::new("virginia", ()).provider("aws").region("us-east-1");
-        let selects = |endpoint: Option<&str>, provider: Option<&str>, region: Option<&str>| {
-            Target {
-                endpoint: endpoint.map(Into::into),
-                provider: provider.map(Into::into),
-                region: region.map(Into::into),
-            }
-            .selects(virginia.profile())
-        };
-        assert!(selects(None, None, None));
-        assert!(selects(None, Some("aws"), None));
-        assert!(selects(Some("virginia"), Some("aws"), Some("us-east-1")));
-        assert!(!selects(None, Some("aws"), Some("eu-west-1")));
-        assert!(
-            !Target {
-                provider: Some("aws".into()),
-                ..Target::default()
-            }
-            .selects(Endpoint::new("x", ()).profile())
-        );
     }
 
     proptest! {

@@ -1,5 +1,8 @@
 use super::{
-    Ended, Fault, Guard, InvalidScenario, Moment, Phase, PlayerKind, Rule, Scenario, Unplayable, guard::Watched,
+    Ended, Fault, Guard, InvalidScenario, Moment, Phase, PlayerKind, Rule, Scenario, Unplayable,
+    guard::Watched,
+    target::Reach,
+    tokens::{Lost, Tokens},
 };
 use crate::{
     endpoint::Profile,
@@ -41,6 +44,9 @@ struct Inner {
     must_strike: bool,
     /// The endpoints at which the drill is played.
     places: Mutex<Vec<Profile>>,
+    /// What a call meets whose endpoint refuses its credentials.
+    refused: Rule,
+    tokens: Mutex<Tokens>,
     /// Changed only under `past`'s lock, so that an end cannot hit the next run.
     run: watch::Sender<Option<Run>>,
     past: Mutex<Past>,
@@ -50,6 +56,8 @@ struct Inner {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     started: Instant,
+    /// How much of the drill lay in the past when the run was started.
+    skipped: Duration,
     /// When the run ends, whatever happens.
     pub(super) expires: Option<Instant>,
 }
@@ -69,6 +77,10 @@ impl Inner {
             guard,
             must_strike: false,
             places: Mutex::default(),
+            refused: Rule::new(Fault::Authentication {
+                s3_code: "ExpiredToken".into(),
+            }),
+            tokens: Mutex::default(),
             run: watch::Sender::new(None),
             past: Mutex::default(),
         }
@@ -143,14 +155,17 @@ impl Timeline {
             tracing::warn!(target: "evenkeel", "{rule} strikes none of the endpoints at which the drill is played");
         }
         let guard = self.0.guard.as_ref();
-        let begins = at.max(clock::now());
+        let now = clock::now();
+        let begins = at.max(now);
         let mut past = self.past();
         *past = Past {
             watched: guard.map(Watched::new),
             ended: None,
         };
+        self.tokens().clear();
         self.0.run.send_replace(Some(Run {
             started: at,
+            skipped: now.saturating_duration_since(at),
             expires: guard.and_then(|guard| begins.checked_add(guard.lasting)),
         }));
     }
@@ -265,6 +280,10 @@ impl Timeline {
         }
     }
 
+    fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn past(&self) -> MutexGuard<'_, Past> {
         self.0.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -306,7 +325,7 @@ impl Timeline {
     pub(super) fn stalls(&self, profile: &Profile) -> bool {
         let rules = self.scenario().into_iter().flat_map(|scenario| &scenario.phases);
         let mut rules = rules.flat_map(|phase| &phase.rules);
-        rules.any(|rule| rule.fault == Fault::HangConnect && rule.target.selects(profile))
+        rules.any(|rule| rule.fault == Fault::HangConnect && rule.strikes(profile))
     }
 
     /// The rules that strike none of the endpoints at which the drill is played. Empty if the drill is played nowhere.
@@ -326,7 +345,9 @@ impl Timeline {
         Some(format!("{rule} strikes none of the endpoints: {}", names.join(", ")))
     }
 
-    /// The rules that apply at `at` to calls of `class` at this endpoint, each with its number within the scenario.
+    /// The rules that apply at `at` to calls of `class` at this endpoint, each with its number within the scenario. A
+    /// rule that takes away the source of the endpoint's credentials applies as a refusal of the credentials, once they
+    /// have expired.
     pub(super) fn rules<'a>(
         &'a self,
         at: Instant,
@@ -335,10 +356,39 @@ impl Timeline {
     ) -> impl Iterator<Item = (RuleId, &'a Rule)> {
         self.at(at).into_iter().flat_map(move |moment| {
             let numbered = moment.phase.rules.iter().enumerate();
-            numbered
-                .filter(move |(_, rule)| rule.concerns(profile, class))
-                .map(move |(number, rule)| ((moment.index, number), rule))
+            numbered.filter_map(move |(number, rule)| {
+                let id = (moment.index, number);
+                match rule.target.reach(profile).filter(|_| rule.classes.contains(&class))? {
+                    Reach::Calls => Some((id, rule)),
+                    Reach::Credentials => self.are_refused(at, id, profile).then_some((id, &self.0.refused)),
+                    Reach::Nothing => None,
+                }
+            })
         })
+    }
+
+    /// Whether this rule has kept tokens from this endpoint for so long that none is valid at `at`. The loss of a host
+    /// goes on through phases that follow each other.
+    fn are_refused(&self, at: Instant, (phase, rule): RuleId, profile: &Profile) -> bool {
+        let (Some(scenario), Some(run)) = (self.scenario(), *self.0.run.borrow()) else {
+            return false;
+        };
+        let target = &scenario.phases[phase].rules[rule].target;
+        let keeps_tokens = |rule: &Rule| rule.target == *target && rule.probability >= 1.0 && rule.fault.keeps_tokens();
+        let is_lost = |phase: &usize| scenario.phases[*phase].rules.iter().any(keeps_tokens);
+        let Some(first) = (0..=phase).rev().take_while(is_lost).last() else {
+            return false;
+        };
+        let before = scenario.phases[..first]
+            .iter()
+            .map(|phase| phase.duration)
+            .sum::<Duration>();
+        let lost = Lost {
+            endpoint: profile.name().to_owned(),
+            host: target.host.clone(),
+            began: run.started + before,
+        };
+        self.tokens().have_expired(lost, profile, at, run.skipped)
     }
 
     /// Wakes when the drill is started or stopped.

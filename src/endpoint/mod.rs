@@ -172,6 +172,20 @@ impl<C> Endpoint<C> {
         self
     }
 
+    /// An endpoint of this profile.
+    #[cfg(feature = "drill")]
+    pub(crate) const fn of(profile: Profile, client: C) -> Self {
+        Self { client, profile }
+    }
+
+    /// The same endpoint without a bound on its load.
+    #[cfg(feature = "drill")]
+    pub(crate) const fn unbounded(mut self) -> Self {
+        self.profile.capacity = None;
+        self.profile.max_in_flight = None;
+        self
+    }
+
     /// What was declared about the endpoint.
     pub const fn profile(&self) -> &Profile {
         &self.profile

@@ -17,6 +17,7 @@
 //! | which share of attempts and bytes went to whom, and what all endpoints have in common | [`concentration`](concentration::concentration) over the clients' views |
 //! | who ordered what | [`Operator::by`](operator::Operator::by) names the author; given, refused and lifted orders are events |
 //! | what happened, after the process has died or with every provider dead | a flight recorder with a file: [`recorder`], and the report of it: [`incident`] (feature `recorder`) |
+//! | what a loss takes down, before it happens | a client's `impact()`: [`impact`], for every provider, region, jurisdiction and host |
 //! | which process this is | [`Instance`](crate::telemetry::Instance): drawn anew when a process starts |
 //!
 //! Compare times of one process by the monotonic clock ([`at`](crate::telemetry::EventRecord::at)), and show people the
@@ -52,6 +53,7 @@
 )]
 
 pub mod concentration;
+pub mod impact;
 #[cfg(feature = "recorder")]
 pub mod incident;
 pub mod operator;
@@ -69,4 +71,6 @@ pub(crate) mod steps;
 mod text;
 mod view;
 
+#[cfg(feature = "drill")]
+pub(crate) use text::Safe;
 pub use view::ClientView;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 /// A text in which no character means anything to Markdown or HTML, in one line.
-pub(super) struct Safe<'a>(pub(super) &'a str);
+pub(crate) struct Safe<'a>(pub(crate) &'a str);
 
 impl Display for Safe<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

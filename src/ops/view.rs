@@ -1,4 +1,4 @@
-use super::{operator::Operator, snapshot::Snapshot, status::Status};
+use super::{impact::Analysis, operator::Operator, snapshot::Snapshot, status::Status};
 use crate::endpoint::Dependencies;
 use std::{fmt, sync::Arc};
 
@@ -8,6 +8,7 @@ pub struct ClientView {
     name: Arc<str>,
     look: Arc<dyn Fn() -> Option<Snapshot> + Send + Sync>,
     needs: Arc<dyn Fn() -> Option<Dependencies> + Send + Sync>,
+    analyse: Arc<dyn Fn() -> Option<Analysis> + Send + Sync>,
     operator: Operator,
 }
 
@@ -17,11 +18,13 @@ impl ClientView {
         operator: Operator,
         look: impl Fn() -> Option<Snapshot> + Send + Sync + 'static,
         needs: impl Fn() -> Option<Dependencies> + Send + Sync + 'static,
+        analyse: impl Fn() -> Option<Analysis> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
             look: Arc::new(look),
             needs: Arc::new(needs),
+            analyse: Arc::new(analyse),
             operator,
         }
     }
@@ -50,6 +53,11 @@ impl ClientView {
     /// Whether both are views of one client.
     pub(crate) fn is_of_the_same_client(&self, other: &Self) -> bool {
         self.operator.is_of_the_same_client(&other.operator)
+    }
+
+    /// What the client loses with what. `None`: the client and all its clones are gone.
+    pub fn impact(&self) -> Option<Analysis> {
+        (self.analyse)()
     }
 
     /// The client's operator, who has no [author](Operator::by) yet. Orders to a client that is gone change nothing.

@@ -157,6 +157,14 @@ pub enum Event {
         /// The names of the endpoints.
         endpoints: Vec<Arc<str>>,
     },
+    /// A loss that the client was to [survive](crate::client::StoreBuilder::survives) ends its writes or its fresh
+    /// reads, or may. Reported when a client is built that is only to warn.
+    NotSurvived {
+        /// What is lost.
+        loss: Arc<str>,
+        /// What ends, and why.
+        because: Arc<str>,
+    },
     /// The background asked an endpoint what it does with conditions, because a conditional write was about to go
     /// there and nobody knew. See [`verify`](crate::ObjectClient::verify).
     ConditionsVerified {
@@ -284,6 +292,9 @@ impl fmt::Display for Event {
                 "{} are of different providers and all need {host}: they fail together",
                 endpoints.join(", ")
             ),
+            Self::NotSurvived { loss, because } => {
+                write!(f, "the client does not survive the loss of {loss}: {because}")
+            }
             Self::ConditionsVerified {
                 endpoint,
                 found,

@@ -75,6 +75,7 @@ impl Event {
             Self::OrderRefused { .. } => "order-refused",
             Self::OrderLifted { .. } => "order-lifted",
             Self::SharedDependency { .. } => "shared-dependency",
+            Self::NotSurvived { .. } => "not-survived",
             Self::ConditionsVerified { .. } => "conditions-verified",
             Self::CredentialsKept { .. } => "credentials-kept",
             Self::CredentialsLost { .. } => "credentials-lost",
@@ -104,6 +105,7 @@ impl Event {
             Self::AllBad { .. }
             | Self::NoLongerAllBad { .. }
             | Self::OrderRefused { .. }
+            | Self::NotSurvived { .. }
             | Self::CredentialsKept { .. }
             | Self::CredentialsLost { .. }
             | Self::CredentialsRenewed { .. }
@@ -138,6 +140,7 @@ impl Event {
                 }
             }
             Self::SharedDependency { .. }
+            | Self::NotSurvived { .. }
             | Self::CredentialsKept { .. }
             | Self::CredentialsLost { .. }
             | Self::CredentialsRenewed { .. } => &OpClass::ALL,
@@ -254,6 +257,9 @@ impl Event {
             }
             Self::SharedDependency { host, endpoints } => {
                 vec![("host", Field::from(&**host)), ("endpoints", Field::from(&**endpoints))]
+            }
+            Self::NotSurvived { loss, because } => {
+                vec![("loss", Field::from(&**loss)), ("because", Field::from(&**because))]
             }
             Self::ConditionsVerified {
                 endpoint,

@@ -48,6 +48,7 @@ impl Latest {
             | Event::UploadRestarted { .. }
             | Event::OrderRefused { .. }
             | Event::SharedDependency { .. }
+            | Event::NotSurvived { .. }
             | Event::CredentialsKept { .. }
             | Event::CredentialsLost { .. }
             | Event::CredentialsRenewed { .. }

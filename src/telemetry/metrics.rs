@@ -43,6 +43,7 @@ pub(super) fn count(client: &Arc<str>, event: &Event) {
             unverified,
         } => unverified_writes(client, endpoint, worst(found)).increment(*unverified),
         Event::SharedDependency { .. }
+        | Event::NotSurvived { .. }
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
         | Event::OrderRefused { .. }

@@ -90,6 +90,7 @@ fn trace(event: &Event) {
         | Event::OrderGiven { .. }
         | Event::OrderRefused { .. }
         | Event::SharedDependency { .. }
+        | Event::NotSurvived { .. }
         | Event::CredentialsKept { .. }
         | Event::CredentialsLost { .. } => {
             tracing::warn!(target: "evenkeel", "{event}")

@@ -25,6 +25,7 @@ mod game_day;
 mod hedge;
 mod incidents;
 mod kv;
+mod lost_hosts;
 mod objects;
 mod probes;
 mod scripted;

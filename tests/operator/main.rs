@@ -10,6 +10,7 @@ mod through;
 mod concentration;
 mod drained_writes;
 mod events;
+mod impact;
 mod orders;
 mod readiness;
 #[cfg(feature = "serde")]

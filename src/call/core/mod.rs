@@ -3,13 +3,17 @@ mod verifier;
 
 pub(crate) use passed_over::Why;
 
-use super::{Door, Engine, Fences, Plan, Protocol, StoreStack, WarmUp, settings::Settings};
+use super::{Authority, Door, Engine, Fences, Plan, Protocol, StoreStack, WarmUp, settings::Settings};
 use crate::{
     BoxError,
     endpoint::{Constraints, Dependencies, Profile, Roster},
     model::crc,
-    ops::probe::Prober,
-    request::{Call, WriteId, Writer},
+    ops::{
+        impact::{Analysis, Data, Roles},
+        probe::Prober,
+    },
+    provider::Conditional,
+    request::{Call, WriteId, Writer, bit},
     stack::{self, Composed, retry},
     telemetry::CallMetrics,
 };
@@ -160,11 +164,52 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(crate) fn dependencies(&self) -> Dependencies {
-        let known = |(profile, provider): (&Profile, &P::Provider)| match profile.client_hosts() {
+        Dependencies::of(
+            self.providers()
+                .map(|(profile, provider)| Self::known(profile, provider)),
+        )
+    }
+
+    /// The profile with what the adapter's client tells.
+    fn known(profile: &Profile, provider: &P::Provider) -> Profile {
+        match profile.client_hosts() {
             Some(_) => profile.clone(),
             None => profile.clone().found_in_client(P::hosts(provider)),
+        }
+    }
+
+    /// What the client loses with what, by its plan.
+    pub(crate) fn impact(&self) -> Analysis {
+        let plan = &self.plan;
+        let judges = match plan.authority {
+            Authority::Home(home) => bit(home),
+            Authority::Replicas => plan.write_to,
+            Authority::Nobody => 0,
         };
-        Dependencies::of(self.providers().map(known))
+        let roles = Roles {
+            data: match plan.merge {
+                true => Data::Scattered,
+                false => Data::Copied,
+            },
+            permitted: self.permitted(),
+            writers: plan.write_to,
+            judges: judges & !self.lacking(Conditional::IfMatch),
+            creators: plan.write_to & !self.lacking(Conditional::Create),
+            voters: plan.voters,
+            absence_quorum: plan.absence_quorum,
+            lags: plan.lags,
+            tiers: self.engine.tiers(),
+        };
+        let known = self
+            .engine
+            .roster
+            .iter()
+            .zip(&self.providers)
+            .map(|(profile, provider)| match provider {
+                Some(provider) => Self::known(profile, provider),
+                None => profile.clone(),
+            });
+        self.engine.analysis(known.collect(), roles)
     }
 
     pub(crate) async fn warm_up(&self) -> WarmUp {

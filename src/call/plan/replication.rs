@@ -90,6 +90,16 @@ impl Replication {
         }
     }
 
+    #[cfg(feature = "drill")]
+    pub(crate) fn is_write_once(&self) -> bool {
+        self.mode == Mode::WriteOnce
+    }
+
+    #[cfg(feature = "drill")]
+    pub(crate) fn is_strong(&self) -> bool {
+        self.mode == Mode::Strong
+    }
+
     /// Sets another home than the first endpoint that is not read-only. Only for
     /// [`provider_managed`](Self::provider_managed).
     #[must_use]

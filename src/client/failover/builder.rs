@@ -8,6 +8,7 @@ use crate::{
     call::{
         Engine,
         settings::{Settings, stack_setters},
+        survival::Survival,
     },
     endpoint::{Constraints, Profile, Roster},
     ops::probe::{Prober, lanes},
@@ -28,6 +29,7 @@ pub struct FailoverBuilder<C, K = Standard, P = NoProbe> {
     probe: P,
     around_endpoints: Vec<Around>,
     settings: Settings,
+    survival: Survival,
 }
 
 impl<C> FailoverBuilder<C> {
@@ -39,6 +41,7 @@ impl<C> FailoverBuilder<C> {
             probe: NoProbe,
             around_endpoints: Vec::new(),
             settings: Settings::default(),
+            survival: Survival::default(),
         }
     }
 }
@@ -68,6 +71,7 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
             probe: self.probe,
             around_endpoints: self.around_endpoints,
             settings: self.settings,
+            survival: self.survival,
         }
     }
 
@@ -100,6 +104,7 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
             probe: ProbeOf::new(probe),
             around_endpoints: self.around_endpoints,
             settings: self.settings,
+            survival: self.survival,
         }
     }
 
@@ -219,7 +224,7 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
                 Prober::start(probes, lanes, send, !self.settings.stack.seed)
             }
         };
-        let settings = self.settings;
+        let (settings, survival) = (self.settings, self.survival);
         let engine = Engine::new(
             roster,
             &composed,
@@ -228,12 +233,15 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
             settings.name,
             CallMetrics::new(settings.stack.audience.client.clone(), settings.call_listener),
         );
-        engine.dependencies().warn(settings.stack.audience);
+        let audience = settings.stack.audience;
+        engine.dependencies().warn(audience.clone());
         let core = Core {
             engine,
             stack: composed.service,
             clients,
+            takes_writes,
         };
+        survival.check(&core.engine.impact_of_calls(takes_writes), &audience)?;
         Ok(Failover { core: Arc::new(core) })
     }
 }

@@ -60,7 +60,7 @@ use super::WarmUp;
 use crate::{
     call::Engine,
     endpoint::{Dependencies, Profile},
-    ops::{ClientView, operator::Operator, snapshot::Snapshot},
+    ops::{ClientView, impact::Analysis, operator::Operator, snapshot::Snapshot},
     request::{Progress, Safety},
     stack::Stack,
     verdict::{Classify, Standard},
@@ -119,6 +119,7 @@ struct Core<C, K> {
     stack: Stack<Invoke<C>, Judges<K>>,
     /// The clients of endpoints that may be used, for requests that bypass the router.
     clients: Vec<C>,
+    takes_writes: u64,
 }
 
 impl<C, K> Clone for Failover<C, K> {
@@ -265,10 +266,22 @@ impl<C, K> Failover<C, K> {
         K: Send + Sync + 'static,
     {
         let core = Arc::downgrade(&self.core);
+        let other = core.clone();
         let look = move || core.upgrade().map(|core| core.engine.snapshot());
-        let core = Arc::downgrade(&self.core);
-        let needs = move || core.upgrade().map(|core| core.engine.dependencies());
-        self.core.engine.view(look, needs)
+        let third = other.clone();
+        let needs = move || third.upgrade().map(|core| core.engine.dependencies());
+        let analyse = move || {
+            other
+                .upgrade()
+                .map(|core| core.engine.impact_of_calls(core.takes_writes))
+        };
+        self.core.engine.view(look, needs, analyse)
+    }
+
+    /// What this client loses with each provider, region, location, jurisdiction and host: which calls reach an
+    /// endpoint. The client does not know the data. See [`impact`](mod@crate::ops::impact).
+    pub fn impact(&self) -> Analysis {
+        self.core.engine.impact_of_calls(self.core.takes_writes)
     }
 
     /// Every declared host. This client does not know which hosts its endpoints' clients contact. See

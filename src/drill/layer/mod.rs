@@ -106,7 +106,7 @@ impl FaultLayer {
     }
 
     fn is_lag(&self, rule: &Rule) -> bool {
-        rule.fault == Fault::StaleReads && rule.target.selects(&self.profile)
+        rule.fault == Fault::StaleReads && rule.strikes(&self.profile)
     }
 }
 

@@ -1,0 +1,103 @@
+//! Why an operation goes on or ends, in a sentence that names endpoints.
+
+use super::{
+    judge::{Effect, Operation},
+    roles::{Data, Roles},
+};
+use crate::{endpoint::Profile, request::members};
+
+/// The endpoints by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names<'a>(pub(crate) &'a [Profile]);
+
+impl Names<'_> {
+    /// `a, b and c`.
+    pub(crate) fn of(self, set: u64) -> String {
+        let all: Vec<_> = members(set)
+            .filter_map(|index| Some(self.0.get(index)?.name()))
+            .collect();
+        match all.split_last() {
+            None => "no endpoint".to_owned(),
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        }
+    }
+}
+
+impl Roles {
+    /// Why this operation has this effect while these endpoints are lost.
+    pub(crate) fn because(&self, operation: Operation, effect: Effect, lost: u64, names: Names<'_>) -> String {
+        let gone = names.of(self.permitted & lost);
+        let left = |able: u64| names.of(able & !lost);
+        let able = self.able(operation);
+        match (effect, operation) {
+            (Effect::NotServed, _) => self.never(operation),
+            (Effect::GoesOn, _) if self.permitted & lost == 0 => {
+                format!("the loss takes no endpoint from the client: {} serve them", left(able))
+            }
+            (Effect::GoesOn | Effect::GoesOnStale, Operation::Read | Operation::List) => {
+                let readers = names.of(self.readers(lost));
+                match (effect, self.data) {
+                    (Effect::GoesOnStale, _) => {
+                        let lag = names.of(self.readers(lost) & self.lags);
+                        format!("{readers} serve them, and {lag} may lag behind acknowledged writes")
+                    }
+                    (_, Data::Opaque) => {
+                        format!("{readers} serve them; whether the data is there, the client cannot know")
+                    }
+                    _ => format!("{readers} serve them"),
+                }
+            }
+            (Effect::GoesOn, Operation::NotFound) => format!("the word of {} is enough", left(self.voters)),
+            (Effect::GoesOn, _) => format!("{} take them", left(able)),
+            (Effect::KeysHeldOnlyThereEnd, Operation::List) => {
+                let there = names.of(self.voters & lost);
+                format!("what lies only at {there} is left out, and the listing says so")
+            }
+            (Effect::KeysHeldOnlyThereEnd, _) => {
+                let there = names.of(self.voters & lost);
+                format!(
+                    "what lies only at {there} cannot be read; {} serve the rest",
+                    left(self.permitted)
+                )
+            }
+            (_, Operation::NotFound) => {
+                let missing = names.of(self.voters & lost);
+                format!("without {missing} nobody can prove that a key does not exist")
+            }
+            (_, Operation::Delete) if self.data == Data::Scattered && self.writers & !lost != 0 => {
+                let missing = names.of(self.writers & lost);
+                format!("a delete must reach every endpoint that takes writes, and {missing} cannot be reached")
+            }
+            (_, Operation::Read | Operation::List) => format!("no endpoint is left without {gone}"),
+            _ => {
+                let needed = names.of(able);
+                format!("nothing but {needed} takes them, and that is lost")
+            }
+        }
+    }
+
+    /// The endpoints that can serve an operation.
+    pub(crate) fn able(&self, operation: Operation) -> u64 {
+        match operation {
+            Operation::Read | Operation::List => self.permitted,
+            Operation::NotFound => self.voters,
+            Operation::Write if self.data == Data::Scattered => self.creators,
+            Operation::Write | Operation::Delete => self.writers,
+            Operation::Create => self.creators,
+            Operation::Conditional => self.judges,
+        }
+    }
+
+    /// Why the client never does this.
+    fn never(&self, operation: Operation) -> String {
+        let why = match operation {
+            _ if self.writers == 0 => "every endpoint of the client is read-only",
+            Operation::Conditional if self.data == Data::Scattered => {
+                "under write_once no endpoint can judge a condition"
+            }
+            _ => "no endpoint that takes writes can be trusted with the condition",
+        };
+        why.to_owned()
+    }
+}
