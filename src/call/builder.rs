@@ -128,6 +128,7 @@ impl<P: Protocol> StoreBuilder<P> {
             replication: self.replication.clone(),
             constraints: self.constraints.clone(),
             settings: self.settings.clone(),
+            survival: self.survival.clone(),
             require_verified: self.require_verified,
             fenced: self.fenced,
             // Each client is a writer of its own.

@@ -149,7 +149,7 @@ macro_rules! stack_setters {
 
         /// Sets the constraints, in place of those before.
         #[cfg(feature = "drill")]
-        pub(crate) fn constraints(mut self, constraints: crate::endpoint::Constraints) -> Self {
+        pub(crate) fn constrained_to(mut self, constraints: crate::endpoint::Constraints) -> Self {
             self.constraints = constraints;
             self
         }

@@ -104,8 +104,8 @@ mod load;
 mod locate;
 mod plan;
 pub mod proxy;
-pub mod report;
 mod rehearsal;
+pub mod report;
 #[cfg(feature = "_aws")]
 pub mod resolver;
 mod scenario;

@@ -32,7 +32,7 @@ fn shares(shares: &Shares) -> Vec<(&str, Option<f64>)> {
 }
 
 fn keeper() -> Keeper<()> {
-    Keeper::new("login", || std::future::pending::<Result<Lease<()>, io::Error>>())
+    Keeper::new("login", std::future::pending::<Result<Lease<()>, io::Error>>)
 }
 
 fn photos(virginia: &Store, heilbronn: &Store) -> ObjectClient {

@@ -124,7 +124,7 @@ impl Setup {
                     .seed(self.seed)
                     .deadline(DEADLINE)
                     .hedging(false);
-                Stage::Calls(builder.constraints(self.constraints.clone()).build()?)
+                Stage::Calls(builder.constrained_to(self.constraints.clone()).build()?)
             }
         })
     }
@@ -143,7 +143,7 @@ impl Setup {
             .seed(self.seed)
             .deadline(DEADLINE)
             .hedging(false);
-        builder.probes(Self::probes()).constraints(self.constraints.clone())
+        builder.probes(Self::probes()).constrained_to(self.constraints.clone())
     }
 
     fn tables(&self, tables: &[MemoryTable]) -> KvClientBuilder {
@@ -160,7 +160,7 @@ impl Setup {
             .seed(self.seed)
             .deadline(DEADLINE)
             .hedging(false);
-        builder.probes(Self::probes()).constraints(self.constraints.clone())
+        builder.probes(Self::probes()).constrained_to(self.constraints.clone())
     }
 
     /// Replicas of a strong table are one table.
@@ -260,7 +260,7 @@ impl Stage {
         match self {
             Self::Objects(client, props) => match operation {
                 Operation::Read => {
-                    let reads = props.stored.iter().map(|key| async { client.get(key).await });
+                    let reads = props.stored.iter().map(|key| async move { client.get(key).await });
                     of_reads(
                         join_all(reads)
                             .await
@@ -290,7 +290,7 @@ impl Stage {
             },
             Self::Tables(client, props) => match operation {
                 Operation::Read => {
-                    let reads = props.stored.iter().map(|key| async { client.get(key).await });
+                    let reads = props.stored.iter().map(|key| async move { client.get(key).await });
                     of_reads(
                         join_all(reads)
                             .await
