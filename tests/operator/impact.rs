@@ -188,7 +188,7 @@ fn writes_that_end_with_the_home_are_refused_at_build() {
     assert_eq!(
         refused.to_string(),
         "the client does not survive the loss of provider aws: writes end: nothing but virginia takes them, and that is \
-         lost; reads go on, stale: stackit serve them, and stackit may lag behind acknowledged writes"
+         lost; reads go on, stale: served by stackit, which may lag behind acknowledged writes"
     );
     assert!(matches!(
         managed().survives_any_region().build(),

@@ -1,7 +1,7 @@
 //! A real client over stores in memory: what it can do, before a loss and during it.
 
 use crate::{
-    BoxError, BuildError, Endpoint, Error, ErrorKind, Failover, KvClient, ObjectClient, Replication,
+    BuildError, Endpoint, Error, ErrorKind, Failover, KvClient, ObjectClient, Replication,
     client::{kv::KvClientBuilder, object::ObjectClientBuilder},
     drill::{FaultLayer, Timeline},
     endpoint::{Constraints, Profile},
@@ -181,8 +181,8 @@ impl Setup {
         }
     }
 
-    /// What lies where, by key. Under `write_once` each endpoint that takes writes has a key of its own; what is
-    /// read-only follows the first of them. Otherwise everybody has the one key.
+    /// What lies where, by key. Under `write_once` each endpoint that takes writes has a key of its own, and what is
+    /// read-only has a key of the first of them. Otherwise everybody has the one key.
     fn stored(&self) -> BTreeMap<String, Vec<usize>> {
         let used: Vec<_> = (0..self.profiles.len())
             .filter(|index| self.constraints.check(&self.profiles[*index]).is_ok())
@@ -197,12 +197,17 @@ impl Setup {
         if sources.is_empty() {
             sources = used;
         }
-        let own = sources.iter().enumerate().map(|(place, source)| {
-            let follow = copies.iter().filter(|_| place == 0);
-            (format!("k{place}"), [*source].iter().chain(follow).copied().collect())
+        // What no copy has yet.
+        let own = sources
+            .iter()
+            .enumerate()
+            .map(|(place, source)| (format!("k{place}"), vec![*source]));
+        let old = (!copies.is_empty()).then(|| {
+            (
+                "old".to_owned(),
+                copies.iter().chain(sources.first()).copied().collect(),
+            )
         });
-        // What the copies have and one of their sources does not, any more.
-        let old = (!copies.is_empty()).then(|| ("old".to_owned(), copies.clone()));
         own.chain(old).collect()
     }
 }
@@ -319,7 +324,7 @@ impl Stage {
     }
 }
 
-fn of<T>(result: Result<T, impl Into<BoxError>>) -> Effect {
+fn of<T, E>(result: Result<T, E>) -> Effect {
     match result {
         Ok(_) => Effect::GoesOn,
         Err(_) => Effect::Ends,

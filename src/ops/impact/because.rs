@@ -33,23 +33,27 @@ impl Roles {
         match (effect, operation) {
             (Effect::NotServed, _) => self.never(operation),
             (Effect::GoesOn, _) if self.permitted & lost == 0 => {
-                format!("the loss takes no endpoint from the client: {} serve them", left(able))
+                "the loss takes no endpoint from the client".to_owned()
             }
             (Effect::GoesOn | Effect::GoesOnStale, Operation::Read | Operation::List) => {
                 let readers = names.of(self.readers(lost));
+                let lag = self.readers(lost) & self.lags;
                 match (effect, self.data) {
+                    (Effect::GoesOnStale, _) if lag == self.readers(lost) => {
+                        format!("served by {readers}, which may lag behind acknowledged writes")
+                    }
                     (Effect::GoesOnStale, _) => {
-                        let lag = names.of(self.readers(lost) & self.lags);
-                        format!("{readers} serve them, and {lag} may lag behind acknowledged writes")
+                        let lag = names.of(lag);
+                        format!("served by {readers}, of which {lag} may lag behind acknowledged writes")
                     }
                     (_, Data::Opaque) => {
-                        format!("{readers} serve them; whether the data is there, the client cannot know")
+                        format!("calls reach {readers}; whether the data is there, the client cannot know")
                     }
-                    _ => format!("{readers} serve them"),
+                    _ => format!("served by {readers}"),
                 }
             }
             (Effect::GoesOn, Operation::NotFound) => format!("the word of {} is enough", left(self.voters)),
-            (Effect::GoesOn, _) => format!("{} take them", left(able)),
+            (Effect::GoesOn, _) => format!("taken by {}", left(able)),
             (Effect::KeysHeldOnlyThereEnd, Operation::List) => {
                 let there = names.of(self.voters & lost);
                 format!("what lies only at {there} is left out, and the listing says so")
@@ -57,7 +61,7 @@ impl Roles {
             (Effect::KeysHeldOnlyThereEnd, _) => {
                 let there = names.of(self.voters & lost);
                 format!(
-                    "what lies only at {there} cannot be read; {} serve the rest",
+                    "what lies only at {there} cannot be read; the rest is served by {}",
                     left(self.permitted)
                 )
             }

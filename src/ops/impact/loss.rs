@@ -100,7 +100,18 @@ impl Loss {
                 }
             }
         }
-        all.into_iter().collect()
+        // An empty name is no name.
+        all.into_iter().filter(|loss| !loss.name().trim().is_empty()).collect()
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Provider { name }
+            | Self::Region { name, .. }
+            | Self::Location { name }
+            | Self::Jurisdiction { name }
+            | Self::Host { name } => name,
+        }
     }
 
     /// Whether some endpoint declares what is lost.

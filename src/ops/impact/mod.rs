@@ -20,7 +20,7 @@
 //! assert_eq!(aws.operation(Operation::Write).unwrap().now.effect, Effect::GoesOn);
 //! let reads = &aws.operation(Operation::Read).unwrap().now;
 //! assert_eq!(reads.effect, Effect::KeysHeldOnlyThereEnd);
-//! assert_eq!(reads.because, "what lies only at virginia cannot be read; stackit serve the rest");
+//! assert_eq!(reads.because, "what lies only at virginia cannot be read; the rest is served by stackit");
 //!
 //! // One login for both: two providers, and one failure domain.
 //! let login = impact.of(&Loss::host("login.example"));
