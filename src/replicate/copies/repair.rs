@@ -60,7 +60,7 @@ impl<T: Clone + PartialEq> Repair<T> {
             asked &= one | !counted;
             repair.votes = 1;
         }
-        for passed in members(bit(copies) - 1 & !asked) {
+        for passed in members((bit(copies) - 1) & !asked) {
             repair.copies[passed] = Copy::Passed;
         }
         (repair, members(asked).map(Action::Look).collect())
@@ -109,7 +109,7 @@ impl<T: Clone + PartialEq> Repair<T> {
         }
         let count = self.copies.len();
         let heard = set_of(count, |copy| matches!(self.copies[copy], Copy::Saw(_)));
-        let unheard = bit(count) - 1 & !heard;
+        let unheard = (bit(count) - 1) & !heard;
         let votes = (heard & self.counted).count_ones();
         if votes < self.votes && !is(Mutant::FewVotes) {
             return self.done(bit(count) - 1);

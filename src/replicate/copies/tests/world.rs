@@ -596,7 +596,7 @@ impl<'a> World<'a> {
                 write::Action::Acknowledge { held, stamp } => {
                     self.seen.restamped += u64::from(stamp != *drawn);
                     self.seen.acknowledged += 1;
-                    writer.ledger.lacks(&key, bit(self.copies.len()) - 1 & !held);
+                    writer.ledger.lacks(&key, (bit(self.copies.len()) - 1) & !held);
                     self.wrote(process, id, End::Acknowledged(stamp));
                     let held = History::is_held(key, stamp, self.needed, &self.copies);
                     let durable = held.and_then(|()| self.history.is_durable(&self.copies));
