@@ -143,6 +143,23 @@ fn the_documented_bounds_of_the_status_page_match_the_code() {
     }
 }
 
+#[cfg(feature = "drill")]
+#[test]
+fn the_documented_defaults_of_a_drill_match_the_code() {
+    use crate::drill::cohort::{Canary, GameDay};
+    let most = Canary::MOST;
+    let expected = [
+        ("healthy time before", time(GameDay::LEAD)),
+        ("healthy time after", time(GameDay::TAIL)),
+        ("one canary every", time(Canary::EVERY)),
+        ("a canary's size", format!("{} KiB", Canary::BYTES >> 10)),
+        ("canaries", format!("{},{:03}", most / 1_000, most % 1_000)),
+    ];
+    for (what, value) in expected {
+        assert_eq!(default_of(&format!("drill: {what}")), value, "{what}");
+    }
+}
+
 #[cfg(feature = "recorder")]
 #[test]
 fn the_recorders_documented_defaults_match_the_code() {

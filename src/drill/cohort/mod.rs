@@ -53,7 +53,7 @@
 //! | operator's orders | none: it lives in quiet times only. An order to production ends the drill |
 //! | adapters | the same, with their connections. The faults are played before the adapter, so a connection sees none. What a [`verify`](crate::ObjectClient::verify) has found of a store holds for both |
 //! | layers of yours | [around an endpoint](crate::client::StoreBuilder::endpoint_layer): made anew; [around calls](crate::client::StoreBuilder::layer): the same layer. State that your layer shares is shared here, too. The faults are nearest to the provider, below your layers |
-//! | listeners | the same, for events and for calls. The [client's name](crate::telemetry::EventRecord::client) in records and metrics is `photos-cohort`; leave such clients out of alerts |
+//! | listeners | the same, for events and for calls. The [client's name](crate::telemetry::EventRecord::client) in records and metrics is `photos-cohort`, and `photos-audit` where canaries are read back; leave such clients out of alerts |
 //! | the capacity of an endpoint | counts for each client: the two together may send an endpoint more than its [`capacity`](crate::Endpoint::capacity) by what the cohort sends |
 //! | tags remembered for late attempts | its own. A caller who changes the client in the middle of a series of overwrites pays two more requests, as after a restart |
 //!
@@ -78,8 +78,7 @@
 //!   touched.
 //!
 //! What a drill in production does not show: the load that *all* of production would bring to the standby. A standby that
-//! bears a hundredth of the callers may not bear all. For that, see the [simulation](crate::drill) and the standby's own
-//! limits.
+//! bears a hundredth of the callers may not bear all.
 
 mod books;
 mod canary;
