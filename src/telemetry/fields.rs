@@ -99,6 +99,7 @@ impl Event {
             | Self::UploadRestarted { endpoint, .. }
             | Self::ConditionsVerified { endpoint, .. } => std::slice::from_ref(endpoint),
             Self::OrderGiven { endpoints, .. }
+            Self::OrderExpired { .. } => "order-expired",
             | Self::OrderLifted { endpoints, .. }
             | Self::SharedDependency { endpoints, .. } => endpoints,
             Self::AllBad { .. }
@@ -125,18 +126,20 @@ impl Event {
                 OpClass::Write => &[OpClass::Write],
                 OpClass::List => &[OpClass::List],
             },
+            | Self::OrderExpired { endpoints, .. }
             Self::DownloadResumed { .. } | Self::WrongChecksum { .. } => &[OpClass::Read],
             Self::LargeWritesOut { .. }
             | Self::LargeWritesBack { .. }
             | Self::PassedOver { .. }
             | Self::UploadRestarted { .. }
             | Self::ConditionsVerified { .. } => &[OpClass::Write],
-            Self::OrderGiven { action, .. } | Self::OrderRefused { action, .. } | Self::OrderLifted { action, .. } => {
-                match action {
-                    Action::DrainWrites => &[OpClass::Write],
-                    Action::Drain | Action::Force | Action::FreezeFailback | Action::Shadow => &OpClass::ALL,
-                }
-            }
+            Self::OrderGiven { action, .. }
+            | Self::OrderRefused { action, .. }
+            | Self::OrderLifted { action, .. }
+            | Self::OrderExpired { action, .. } => match action {
+                Action::DrainWrites => &[OpClass::Write],
+                Action::Drain | Action::Force | Action::FreezeFailback | Action::Shadow => &OpClass::ALL,
+            },
             Self::SharedDependency { .. }
             | Self::CredentialsKept { .. }
             | Self::CredentialsLost { .. }
@@ -271,6 +274,14 @@ impl Event {
                 cause,
             } => vec![
                 ("credentials", Field::from(&**credentials)),
+            }
+            | Self::OrderExpired {
+                action,
+                selector,
+                endpoints,
+                reason,
+                by,
+                number,
                 ("valid_for_ms", Field::from(*valid_for)),
                 ("cause", Field::from(*cause)),
             ],

@@ -46,16 +46,17 @@ pub(super) fn count(client: &Arc<str>, event: &Event) {
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
         | Event::OrderRefused { .. }
-        | Event::OrderLifted { .. } => {}
+        | Event::OrderLifted { .. }
+        | Event::OrderExpired { .. } => {}
     }
 }
 
-/// Makes the series of an endpoint's troubles, at 0. Of a series that begins at 1 Prometheus' `increase` says 0.
 /// Takes a client that is gone out of the gauge.
 pub(super) fn gone_all_bad(client: &Arc<str>, class: OpClass) {
     all_bad(client, class).decrement(1.0);
 }
 
+/// Makes the series of an endpoint's troubles, at 0. Of a series that begins at 1 Prometheus' `increase` says 0.
 fn register_endpoint(client: &Arc<str>, endpoint: &str) {
     for class in OpClass::ALL {
         for to in ["open", "half-open", "closed"] {

@@ -102,11 +102,11 @@ impl<N> Router<N> {
             let each = self.vitals.iter().enumerate().filter(|(_, vital)| is_out(vital));
             each.fold(0, |set, (index, _)| set | bit(index))
         };
-        let standing = self
-            .orders
-            .as_ref()
-            .and_then(|orders| orders.standing(wish.class, now, out))
-            .unwrap_or_default();
+        let standing = self.orders.as_ref().and_then(|orders| {
+            orders.expire(now, &self.reporter);
+            orders.standing(wish.class, now, out)
+        });
+        let standing = standing.unwrap_or_default();
         wish.barred |= standing.barred;
         let selected = select(&self.places, &self.vitals, wish, now, &self.chance);
         if standing.shadowed == 0 || wish.pin.is_some() {
