@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 /// One value of an event, as other processes read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(untagged))]
+#[cfg_attr(feature = "serde", serde(untagged, from = "Read"))]
+#[non_exhaustive]
 pub enum Field {
     /// A count, or a length of time in milliseconds: the field's name then ends in `_ms`.
     Number(u64),
@@ -16,8 +17,32 @@ pub enum Field {
     Text(String),
     /// Names of endpoints.
     Names(Vec<String>),
-    /// Not known, or not said.
+    /// Not known, not said, or said by a later version in a form that this one cannot read.
     Unknown,
+}
+
+/// What stands in a file or on a wire. A later version may say what this one has no form for: the rest of its entry is
+/// read all the same.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Read {
+    Number(u64),
+    Text(String),
+    Names(Vec<String>),
+    Other(serde::de::IgnoredAny),
+}
+
+#[cfg(feature = "serde")]
+impl From<Read> for Field {
+    fn from(read: Read) -> Self {
+        match read {
+            Read::Number(number) => Self::Number(number),
+            Read::Text(text) => Self::Text(text),
+            Read::Names(names) => Self::Names(names),
+            Read::Other(_) => Self::Unknown,
+        }
+    }
 }
 
 impl From<&str> for Field {
@@ -74,6 +99,7 @@ impl Event {
             Self::OrderGiven { .. } => "order-given",
             Self::OrderRefused { .. } => "order-refused",
             Self::OrderLifted { .. } => "order-lifted",
+            Self::OrderExpired { .. } => "order-expired",
             Self::SharedDependency { .. } => "shared-dependency",
             Self::ConditionsVerified { .. } => "conditions-verified",
             Self::CredentialsKept { .. } => "credentials-kept",
@@ -99,8 +125,8 @@ impl Event {
             | Self::UploadRestarted { endpoint, .. }
             | Self::ConditionsVerified { endpoint, .. } => std::slice::from_ref(endpoint),
             Self::OrderGiven { endpoints, .. }
-            Self::OrderExpired { .. } => "order-expired",
             | Self::OrderLifted { endpoints, .. }
+            | Self::OrderExpired { endpoints, .. }
             | Self::SharedDependency { endpoints, .. } => endpoints,
             Self::AllBad { .. }
             | Self::NoLongerAllBad { .. }
@@ -126,7 +152,6 @@ impl Event {
                 OpClass::Write => &[OpClass::Write],
                 OpClass::List => &[OpClass::List],
             },
-            | Self::OrderExpired { endpoints, .. }
             Self::DownloadResumed { .. } | Self::WrongChecksum { .. } => &[OpClass::Read],
             Self::LargeWritesOut { .. }
             | Self::LargeWritesBack { .. }
@@ -249,6 +274,14 @@ impl Event {
                 reason,
                 by,
                 number,
+            }
+            | Self::OrderExpired {
+                action,
+                selector,
+                endpoints,
+                reason,
+                by,
+                number,
             } => {
                 let mut all = order(action, selector, reason, by);
                 all.push(("endpoints", Field::from(&**endpoints)));
@@ -274,14 +307,6 @@ impl Event {
                 cause,
             } => vec![
                 ("credentials", Field::from(&**credentials)),
-            }
-            | Self::OrderExpired {
-                action,
-                selector,
-                endpoints,
-                reason,
-                by,
-                number,
                 ("valid_for_ms", Field::from(*valid_for)),
                 ("cause", Field::from(*cause)),
             ],
