@@ -329,3 +329,29 @@ fn capability(capability: Capability) -> Field {
         Capability::Unknown => Field::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// The words behind the arrows of [`kind`](super::Event::kind), and those of the schema.
+    #[test]
+    fn the_schema_of_entries_names_each_kind() {
+        let source = include_str!("fields.rs");
+        let begin = source.find("pub const fn kind").unwrap();
+        let kinds = source[begin..].split_once("\n    }\n").unwrap().0;
+        let written: BTreeSet<_> = kinds
+            .lines()
+            .filter_map(|line| line.trim().strip_suffix("\",")?.rsplit_once("=> \""))
+            .map(|(_, kind)| kind)
+            .collect();
+        assert!(written.len() > 20, "{written:?}");
+        let schema = include_str!("../../docs/entry.schema.json");
+        let begin = schema.find("\"kind\"").unwrap();
+        let begin = begin + schema[begin..].find("\"kind\": {").unwrap();
+        let named = schema[begin..].split_once(']').unwrap().0;
+        let named = named.split_once('[').unwrap().1;
+        let named: BTreeSet<_> = named.split(',').map(|word| word.trim().trim_matches('"')).collect();
+        assert_eq!(named, written);
+    }
+}

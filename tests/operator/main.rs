@@ -11,6 +11,7 @@ mod events;
 mod orders;
 mod readiness;
 #[cfg(feature = "serde")]
+#[path = "../support/schema.rs"]
 mod schema;
 #[cfg(feature = "serde")]
 mod status;
