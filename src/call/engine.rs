@@ -149,6 +149,7 @@ impl Engine {
 
     /// The state of the endpoints now.
     pub(crate) fn snapshot(&self) -> Snapshot {
+        self.operator.expire(); // before it is asked why
         let endpoint = |(index, profile): (usize, &Profile)| {
             let barred = self.violations[index].as_ref().map(ToString::to_string);
             let ordered_away = |class| self.operator.ordered_out(index, class, clock::now());

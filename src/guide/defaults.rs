@@ -130,13 +130,23 @@ fn documented_defaults_match_the_code() {
 #[cfg(feature = "status")]
 #[test]
 fn the_documented_bounds_of_the_status_page_match_the_code() {
-    use crate::ops::status_page::{BIN, BINS, EVERY, PATIENCE, READERS, RING};
+    use crate::ops::status_page::{
+        BIN, BINS, EVERY, LARGEST_ORDER, ORDER_PATIENCE, PATIENCE, READERS, RING, SHORTEST_TOKEN, WRONG_TOKENS,
+    };
+    let (burst, pause) = WRONG_TOKENS;
     let expected = [
         ("state for readers", format!("every {}", time(EVERY))),
         ("bins of traffic", format!("{BINS} of {}", time(BIN))),
         ("events kept", RING.to_string()),
         ("readers", READERS.to_string()),
         ("a reader that takes nothing", time(PATIENCE)),
+        ("shortest token for orders", format!("{SHORTEST_TOKEN} bytes")),
+        (
+            "wrong tokens that are answered as such",
+            format!("{burst}, then one every {}", time(pause)),
+        ),
+        ("largest order", format!("{} KiB", LARGEST_ORDER >> 10)),
+        ("time for an order to arrive", time(ORDER_PATIENCE)),
     ];
     for (what, value) in expected {
         assert_eq!(default_of(&format!("status page: {what}")), value, "{what}");

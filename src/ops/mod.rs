@@ -11,11 +11,11 @@
 //! | what was observed before a breaker opened | `observed` of [`Event::BreakerOpened`](crate::telemetry::Event::BreakerOpened): an [`Observed`](crate::verdict::Observed), which holds no text of a server |
 //! | the state now, typed, in this process | a client's `snapshot()`: a [`Snapshot`](snapshot::Snapshot) |
 //! | the state now, for others | a client's `view()`: a [`ClientView`] has no type parameters, does not keep its client alive, and gives the [`Status`](status::Status) and the operator. `docs/status.schema.json` is the schema |
-//! | the same, to look at | `StatusPage` in `ops::status_page` (feature `status`): a tower service with a page, its data and its events |
+//! | the same, to look at | `StatusPage` in `ops::status_page` (feature `status`): a tower service with a page, its data and its events. With a token it takes orders, too |
 //! | why an endpoint stands as it does, and since when | [`decided`](snapshot::ClassSnapshot::decided) and [`changed`](snapshot::ClassSnapshot::changed) of the snapshot, `why` and `since_ms` of the status |
 //! | how many attempts went where and how they ended | [`attempts`](snapshot::ClassSnapshot::attempts): [`AttemptCounts`](crate::stack::health::AttemptCounts) only grow. For a rate or a share of traffic, subtract two readings. They are there without a metrics recorder |
 //! | which share of attempts and bytes went to whom, and what all endpoints have in common | [`concentration`](concentration::concentration) over the clients' views |
-//! | who ordered what | [`Operator::by`](operator::Operator::by) names the author; given, refused and lifted orders are events |
+//! | who ordered what | [`Operator::by`](operator::Operator::by) names the author; given, refused, lifted and expired orders are events |
 //! | what happened, after the process has died or with every provider dead | a flight recorder with a file: [`recorder`], and the report of it: [`incident`] (feature `recorder`) |
 //! | what a loss takes down, before it happens | a client's `impact()`: [`impact`], for every provider, region, jurisdiction and host |
 //! | which process this is | [`Instance`](crate::telemetry::Instance): drawn anew when a process starts |

@@ -41,7 +41,8 @@
 //! ```
 //!
 //! Orders are checked and given one after the other: of two drains at once, one meets the other. Say in whose name you
-//! act with [`Operator::by`]; each order, lifted order and refused order is an [`Event`].
+//! act with [`Operator::by`]; each order, lifted order and refused order is an [`Event`]. So is an order that expires:
+//! it is reported by the next call, snapshot or look at the orders.
 //!
 //! **Cancel safety**: orders are plain state; nothing waits. An attempt under way finishes at its endpoint.
 
@@ -131,19 +132,28 @@ impl Operator {
         self.propose(Action::FreezeFailback, selector, reason.into(), lasts)
     }
 
-    /// Only watches: the most preferred of these endpoints takes every call as if evenkeel were not there.
+    /// Passes every call through: the most preferred of these endpoints takes it as if evenkeel were not there. Nothing
+    /// fails over and nothing is hedged, and breakers are not asked; evenkeel only watches, and counts the calls that
+    /// it would have sent elsewhere. Constraints and drains still bind: of the endpoints that may take a call, the most
+    /// preferred takes it. Writes that none of these endpoints takes fail.
     pub fn shadow(&self, selector: Selector, reason: impl Into<Arc<str>>, lasts: Duration) -> Proposal {
         self.propose(Action::Shadow, selector, reason.into(), lasts)
     }
 
+    /// Reports the orders that have expired since somebody last looked.
+    pub(crate) fn expire(&self) {
+        self.shared.orders.expire(clock::now(), &self.shared.reporter);
+    }
+
     /// Ends an order before it expires. `false`: there is no order of this number (any more).
     pub fn lift(&self, number: u64) -> bool {
-        let lifted = self.shared.orders.lift(number);
+        self.expire();
+        let lifted = self.shared.orders.lift(number, clock::now());
         if let Some(order) = &lifted {
             self.shared.reporter.report(Event::OrderLifted {
                 action: order.action,
                 selector: order.selector.clone(),
-                endpoints: self.shared.names(order),
+                endpoints: self.shared.orders.names(order),
                 reason: order.reason.clone(),
                 by: self.by.clone(),
                 number,
@@ -154,7 +164,17 @@ impl Operator {
 
     /// The orders in force.
     pub fn orders(&self) -> Vec<Order> {
+        self.expire();
         self.shared.orders.in_force(clock::now())
+    }
+
+    /// The names of the endpoints that would be left to serve calls of this class without this order: they would get
+    /// such calls, and their breaker is closed.
+    pub fn leaves_without(&self, number: u64, class: OpClass) -> Vec<Arc<str>> {
+        let now = clock::now();
+        let mut others = self.shared.orders.in_force(now);
+        others.retain(|order| order.number != number);
+        self.shared.names_of(self.shared.serving(&others, class, now))
     }
 
     /// The endpoints that get no calls of this class because of an order.
@@ -194,7 +214,14 @@ impl Operator {
     /// The orders, as the snapshot shows them.
     pub(crate) fn snapshot(&self) -> Vec<OrderSnapshot> {
         let now = clock::now();
-        let names = |order: &Order| self.shared.names(order).iter().map(|name| name.to_string()).collect();
+        let names = |order: &Order| {
+            self.shared
+                .orders
+                .names(order)
+                .iter()
+                .map(|name| name.to_string())
+                .collect()
+        };
         let orders = self.orders();
         let each = orders.iter();
         each.map(|order| OrderSnapshot::of(order, names(order), now)).collect()

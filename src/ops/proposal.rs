@@ -37,11 +37,52 @@ pub struct Proposal {
 }
 
 impl Guarded {
-    /// The names of the endpoints that the order is about.
-    pub(super) fn names(&self, order: &Order) -> Vec<Arc<str>> {
-        let about = selected(&order.selector, &self.roster);
-        let within = (0..self.roster.len()).filter(|index| about & bit(*index) != 0);
+    pub(super) fn names_of(&self, set: u64) -> Vec<Arc<str>> {
+        let within = (0..self.roster.len()).filter(|index| set & bit(*index) != 0);
         within.map(|index| self.roster.shared_name(index)).collect()
+    }
+
+    /// The endpoints that would get calls of this class under these orders, and can serve them.
+    pub(super) fn serving(&self, orders: &[Order], class: OpClass, now: Instant) -> u64 {
+        let able = |index| self.not_serving(orders, index, class, now).is_none();
+        self.left(orders, class, now) & self.roster.set_of(|index, _| able(index))
+    }
+
+    /// The endpoints that would get calls of this class under these orders.
+    fn left(&self, orders: &[Order], class: OpClass, now: Instant) -> u64 {
+        let together = standing(orders, class, &self.roster, now);
+        let left = self.roster.set_of(|index, _| together.barred & bit(index) == 0);
+        if together.shadowed == 0 {
+            return left;
+        }
+        // One endpoint takes them all. It is the router's choice: the most preferred of those that may.
+        let may = |index: &usize| left & together.shadowed & bit(*index) != 0 && self.cannot(*index, class).is_none();
+        let tier = |index: &usize| {
+            let by_position = || u8::try_from(*index).unwrap_or(u8::MAX);
+            self.roster
+                .get(*index)
+                .map(|profile| profile.tier().unwrap_or_else(by_position))
+        };
+        let first = (0..self.roster.len()).filter(may).min_by_key(tier);
+        first.map_or(0, bit)
+    }
+
+    /// Why this endpoint never serves calls of this class.
+    fn cannot(&self, index: usize, class: OpClass) -> Option<String> {
+        if let Some(violation) = &self.violations[index] {
+            return Some(violation.to_string());
+        }
+        let takes_none = class == OpClass::Write && self.takes_writes & bit(index) == 0;
+        takes_none.then(|| "it takes no writes".to_owned())
+    }
+
+    /// Why this endpoint could not serve its calls. In shadow nobody asks the breaker.
+    fn not_serving(&self, orders: &[Order], index: usize, class: OpClass, now: Instant) -> Option<String> {
+        self.cannot(index, class).or_else(|| {
+            let shadows = |order: &Order| order.action == Action::Shadow && now < order.until;
+            let is_out = self.vitals[index].breaker.share(class, now) == 0.0 && !orders.iter().any(shadows);
+            is_out.then(|| "its circuit breaker is open".to_owned())
+        })
     }
 }
 
@@ -57,12 +98,34 @@ impl Proposal {
     /// The names of the endpoints that would be left to serve calls: not drained, and with a closed breaker for reads.
     /// For an order that drains writes: the endpoints that would be left for writes, with a closed breaker for writes.
     pub fn leaves(&self) -> Vec<&str> {
-        let class = match self.order.action {
+        self.leaves_for(match self.order.action {
             Action::DrainWrites => OpClass::Write,
             _ => OpClass::Read,
-        };
+        })
+    }
+
+    /// The names of the endpoints that would be left to serve calls of this class: they would get such calls, and their
+    /// breaker is closed. In shadow that is one endpoint, whatever its breaker says.
+    pub fn leaves_for(&self, class: OpClass) -> Vec<&str> {
         let now = clock::now();
         self.names(self.left_serving(&self.client.orders.in_force(now), class, now))
+    }
+
+    /// Whether [`apply`](Self::apply) would give the order at this moment. Nothing changes and nothing is reported.
+    ///
+    /// # Errors
+    /// What [`apply`](Self::apply) would be refused with.
+    pub fn check(&self) -> Result<(), Refused> {
+        let now = clock::now();
+        // The order would begin now, however long ago it was proposed.
+        let mut proposal = Self {
+            client: self.client.clone(),
+            order: self.order.clone(),
+            lasts: self.lasts,
+        };
+        proposal.begin();
+        proposal.sensible()?;
+        proposal.leaves_something(&self.client.orders.in_force(now), now)
     }
 
     /// The order itself. It is not in force.
@@ -72,33 +135,12 @@ impl Proposal {
 
     /// The endpoints that would get calls of this class beside these other orders, and can serve them.
     fn left_serving(&self, others: &[Order], class: OpClass, now: Instant) -> u64 {
-        let serving = self
-            .client
-            .roster
-            .set_of(|index, _| self.not_serving(index, class, now).is_none());
-        self.left(others, class, now, |_| true) & serving
+        self.client.serving(&self.beside(others), class, now)
     }
 
-    /// The endpoints that would get calls of this class under the `heeded` orders.
-    fn left(&self, others: &[Order], class: OpClass, now: Instant, heeded: impl Fn(&Order) -> bool) -> u64 {
-        let mut list = others.to_vec();
-        list.push(self.order.clone());
-        list.retain(heeded);
-        let together = standing(&list, class, &self.client.roster, now);
-        self.client.roster.set_of(|index, _| together.barred & bit(index) == 0)
-    }
-
-    /// Why this endpoint could not serve its calls.
-    fn not_serving(&self, index: usize, class: OpClass, now: Instant) -> Option<String> {
-        let client = &self.client;
-        if let Some(violation) = &client.violations[index] {
-            return Some(violation.to_string());
-        }
-        if class == OpClass::Write && client.takes_writes & bit(index) == 0 {
-            return Some("it takes no writes".to_owned());
-        }
-        let is_out = client.vitals[index].breaker.share(class, now) == 0.0;
-        is_out.then(|| "its circuit breaker is open".to_owned())
+    /// These orders and this one.
+    fn beside(&self, others: &[Order]) -> Vec<Order> {
+        [others, std::slice::from_ref(&self.order)].concat()
     }
 
     /// The class for which the order would leave nothing. A person who drains the home knows that writes wait for it,
@@ -111,7 +153,9 @@ impl Proposal {
         if none_left(OpClass::Read) {
             return Some(OpClass::Read);
         }
-        let but_for_those = self.left(others, OpClass::Write, now, |order| order.action != Action::DrainWrites);
+        let mut but_those = self.beside(others);
+        but_those.retain(|order| order.action != Action::DrainWrites);
+        let but_for_those = self.client.left(&but_those, OpClass::Write, now);
         let forgotten = none_left(OpClass::Write) && but_for_those & self.client.takes_writes != 0;
         forgotten.then_some(OpClass::Write)
     }
@@ -124,6 +168,7 @@ impl Proposal {
     /// has no reason, or lasts too long. A refusal is reported as [`Event::OrderRefused`].
     pub fn apply(mut self) -> Result<u64, Refused> {
         let now = self.begin();
+        self.client.orders.expire(now, &self.client.reporter);
         let given = self.sensible().and_then(|()| {
             let guard = |others: &[Order]| self.leaves_something(others, now);
             self.client.orders.give(self.order.clone(), now, guard)
@@ -171,10 +216,18 @@ impl Proposal {
         let Some(class) = self.leaves_nothing_for(others, now) else {
             return Ok(());
         };
-        let roster = &self.client.roster;
-        let left = self.left(others, class, now, |_| true);
-        let within = (0..roster.len()).filter(|index| left & bit(*index) != 0);
-        let why = |index| Some((roster.shared_name(index), self.not_serving(index, class, now)?));
+        let (client, all) = (&self.client, self.beside(others));
+        let asked = match self.order.action {
+            Action::Shadow => selected(&self.order.selector, &client.roster),
+            _ => client.left(&all, class, now),
+        };
+        let within = (0..client.roster.len()).filter(|index| asked & bit(*index) != 0);
+        let why = |index| {
+            Some((
+                client.roster.shared_name(index),
+                client.not_serving(&all, index, class, now)?,
+            ))
+        };
         Err(Refused::LeavesNothing {
             action: self.order.action.as_str(),
             selector: self.order.selector.to_string(),
@@ -200,7 +253,7 @@ impl Proposal {
             Ok(()) => Event::OrderGiven {
                 action,
                 selector,
-                endpoints: self.client.names(&self.order),
+                endpoints: self.client.orders.names(&self.order),
                 reason,
                 by,
                 lasts: self.lasts,

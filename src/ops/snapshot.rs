@@ -110,8 +110,10 @@ impl Snapshot {
     /// The endpoints that calls of this class go to now, in their order. No constraint bars them, no order keeps calls
     /// from them, and their breaker is closed. (For writes, read-only endpoints are left out.)
     ///
-    /// Even without a viable endpoint, calls are tried at the least bad endpoint, and may succeed. Use `viable` for the
-    /// readiness of a service. Do not use it for the liveness: restarting a process mends no cloud.
+    /// Even without a viable endpoint, calls are tried at the least bad endpoint, and may succeed. For the readiness of
+    /// a service, `viable` must fail open: all replicas see an outage at once, and if all of them are unready, nobody
+    /// is left to answer (`docs/operations` says where it helps). Do not use it for the liveness: restarting a process
+    /// mends no cloud.
     pub fn viable(&self, class: OpClass) -> impl Iterator<Item = &EndpointSnapshot> {
         self.endpoints.iter().filter(move |endpoint| {
             let name = endpoint.profile.name();

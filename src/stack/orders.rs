@@ -8,6 +8,7 @@ use crate::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    telemetry::{Event, Reporter},
 };
 use std::sync::{Arc, PoisonError};
 
@@ -75,7 +76,7 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct Orders {
     roster: Roster,
-    /// Whether there are any orders: the healthy path then skips the lock.
+    /// Whether there are any orders, expired ones among them: without any, the healthy path skips the lock.
     any: AtomicBool,
     list: Mutex<Vec<Order>>,
     next_number: AtomicU64,
@@ -105,11 +106,7 @@ impl Orders {
         if self.are_none() {
             return None;
         }
-        let mut list = self.lock();
-        list.retain(|order| now < order.until);
-        self.any.store(!list.is_empty(), Ordering::Release);
-        let mut together = standing(&list, class, &self.roster, now);
-        drop(list);
+        let mut together = standing(&self.lock(), class, &self.roster, now);
         let stuck = &self.stuck[class.index()];
         if together.frozen == 0 {
             stuck.store(0, Ordering::Relaxed);
@@ -134,17 +131,45 @@ impl Orders {
         refuses: impl FnOnce(&[Order]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut list = self.lock();
-        list.retain(|order| now < order.until);
-        refuses(&list)?;
+        refuses(&in_force(&list, now))?;
         list.push(order);
         self.any.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// Ends the order of this number; `None`: there is no such order (any more).
-    pub(crate) fn lift(&self, number: u64) -> Option<Order> {
+    /// Takes out the orders that have expired, and reports each of them once.
+    pub(crate) fn expire(&self, now: Instant, reporter: &Reporter) {
+        if self.are_none() {
+            return;
+        }
         let mut list = self.lock();
-        let at = list.iter().position(|order| order.number == number)?;
+        let expired: Vec<_> = list.extract_if(.., |order| order.until <= now).collect();
+        self.any.store(!list.is_empty(), Ordering::Release);
+        drop(list);
+        for order in expired {
+            reporter.report(Event::OrderExpired {
+                endpoints: self.names(&order),
+                action: order.action,
+                selector: order.selector,
+                reason: order.reason,
+                by: order.by,
+                number: order.number,
+            });
+        }
+    }
+
+    /// The names of the endpoints that the order is about.
+    pub(crate) fn names(&self, order: &Order) -> Vec<Arc<str>> {
+        let about = selected(&order.selector, &self.roster);
+        let within = (0..self.roster.len()).filter(|index| about & bit(*index) != 0);
+        within.map(|index| self.roster.shared_name(index)).collect()
+    }
+
+    /// Ends the order of this number; `None`: there is no such order (any more).
+    pub(crate) fn lift(&self, number: u64, now: Instant) -> Option<Order> {
+        let mut list = self.lock();
+        let is_it = |order: &Order| order.number == number && now < order.until;
+        let at = list.iter().position(is_it)?;
         let lifted = list.remove(at);
         self.any.store(!list.is_empty(), Ordering::Release);
         Some(lifted)
@@ -152,8 +177,7 @@ impl Orders {
 
     /// The orders in force.
     pub(crate) fn in_force(&self, now: Instant) -> Vec<Order> {
-        let list = self.lock();
-        list.iter().filter(|order| now < order.until).cloned().collect()
+        in_force(&self.lock(), now)
     }
 
     /// Whether this endpoint was seen out since failback to it was frozen.
@@ -164,6 +188,10 @@ impl Orders {
     fn lock(&self) -> MutexGuard<'_, Vec<Order>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn in_force(list: &[Order], now: Instant) -> Vec<Order> {
+    list.iter().filter(|order| now < order.until).cloned().collect()
 }
 
 /// The endpoints that the selector selects, as a set.

@@ -149,6 +149,21 @@ pub enum Event {
         /// The order's number.
         number: u64,
     },
+    /// An order has expired. Reported by the next call, snapshot or look at the orders.
+    OrderExpired {
+        /// What the order did.
+        action: Action,
+        /// The endpoints that the order was about.
+        selector: Selector,
+        /// The names of these endpoints.
+        endpoints: Vec<Arc<str>>,
+        /// Why the order had been given.
+        reason: Arc<str>,
+        /// Who had given the order, if the author was said.
+        by: Option<Arc<str>>,
+        /// The order's number.
+        number: u64,
+    },
     /// Endpoints of different providers need the same host, so they fail together. Reported when a client is built. See
     /// [`dependencies`](crate::client::Dependencies).
     SharedDependency {
@@ -284,6 +299,18 @@ impl fmt::Display for Event {
             } => write!(
                 f,
                 "{} lifted the order: {} {selector} ({reason})",
+                who(by),
+                action.as_str()
+            ),
+            Self::OrderExpired {
+                action,
+                selector,
+                reason,
+                by,
+                ..
+            } => write!(
+                f,
+                "{}'s order has expired: {} {selector} ({reason})",
                 who(by),
                 action.as_str()
             ),

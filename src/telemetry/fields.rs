@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 /// One value of an event, as other processes read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(untagged))]
+#[cfg_attr(feature = "serde", serde(untagged, from = "Read"))]
+#[non_exhaustive]
 pub enum Field {
     /// A count, or a length of time in milliseconds: the field's name then ends in `_ms`.
     Number(u64),
@@ -16,8 +17,32 @@ pub enum Field {
     Text(String),
     /// Names of endpoints.
     Names(Vec<String>),
-    /// Not known, or not said.
+    /// Not known, not said, or said by a later version in a form that this one cannot read.
     Unknown,
+}
+
+/// What stands in a file or on a wire. A later version may say what this one has no form for: the rest of its entry is
+/// read all the same.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Read {
+    Number(u64),
+    Text(String),
+    Names(Vec<String>),
+    Other(serde::de::IgnoredAny),
+}
+
+#[cfg(feature = "serde")]
+impl From<Read> for Field {
+    fn from(read: Read) -> Self {
+        match read {
+            Read::Number(number) => Self::Number(number),
+            Read::Text(text) => Self::Text(text),
+            Read::Names(names) => Self::Names(names),
+            Read::Other(_) => Self::Unknown,
+        }
+    }
 }
 
 impl From<&str> for Field {
@@ -74,6 +99,7 @@ impl Event {
             Self::OrderGiven { .. } => "order-given",
             Self::OrderRefused { .. } => "order-refused",
             Self::OrderLifted { .. } => "order-lifted",
+            Self::OrderExpired { .. } => "order-expired",
             Self::SharedDependency { .. } => "shared-dependency",
             Self::NotSurvived { .. } => "not-survived",
             Self::ConditionsVerified { .. } => "conditions-verified",
@@ -101,6 +127,7 @@ impl Event {
             | Self::ConditionsVerified { endpoint, .. } => std::slice::from_ref(endpoint),
             Self::OrderGiven { endpoints, .. }
             | Self::OrderLifted { endpoints, .. }
+            | Self::OrderExpired { endpoints, .. }
             | Self::SharedDependency { endpoints, .. } => endpoints,
             Self::AllBad { .. }
             | Self::NoLongerAllBad { .. }
@@ -133,12 +160,13 @@ impl Event {
             | Self::PassedOver { .. }
             | Self::UploadRestarted { .. }
             | Self::ConditionsVerified { .. } => &[OpClass::Write],
-            Self::OrderGiven { action, .. } | Self::OrderRefused { action, .. } | Self::OrderLifted { action, .. } => {
-                match action {
-                    Action::DrainWrites => &[OpClass::Write],
-                    Action::Drain | Action::Force | Action::FreezeFailback | Action::Shadow => &OpClass::ALL,
-                }
-            }
+            Self::OrderGiven { action, .. }
+            | Self::OrderRefused { action, .. }
+            | Self::OrderLifted { action, .. }
+            | Self::OrderExpired { action, .. } => match action {
+                Action::DrainWrites => &[OpClass::Write],
+                Action::Drain | Action::Force | Action::FreezeFailback | Action::Shadow => &OpClass::ALL,
+            },
             Self::SharedDependency { .. }
             | Self::NotSurvived { .. }
             | Self::CredentialsKept { .. }
@@ -249,6 +277,14 @@ impl Event {
                 reason,
                 by,
                 number,
+            }
+            | Self::OrderExpired {
+                action,
+                selector,
+                endpoints,
+                reason,
+                by,
+                number,
             } => {
                 let mut all = order(action, selector, reason, by);
                 all.push(("endpoints", Field::from(&**endpoints)));
@@ -297,5 +333,31 @@ fn capability(capability: Capability) -> Field {
         Capability::Kept => Field::from("kept"),
         Capability::Lacking => Field::from("lacking"),
         Capability::Unknown => Field::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// The words behind the arrows of [`kind`](super::Event::kind), and those of the schema.
+    #[test]
+    fn the_schema_of_entries_names_each_kind() {
+        let source = include_str!("fields.rs");
+        let begin = source.find("pub const fn kind").unwrap();
+        let kinds = source[begin..].split_once("\n    }\n").unwrap().0;
+        let written: BTreeSet<_> = kinds
+            .lines()
+            .filter_map(|line| line.trim().strip_suffix("\",")?.rsplit_once("=> \""))
+            .map(|(_, kind)| kind)
+            .collect();
+        assert!(written.len() > 20, "{written:?}");
+        let schema = include_str!("../../docs/entry.schema.json");
+        let begin = schema.find("\"kind\"").unwrap();
+        let begin = begin + schema[begin..].find("\"kind\": {").unwrap();
+        let named = schema[begin..].split_once(']').unwrap().0;
+        let named = named.split_once('[').unwrap().1;
+        let named: BTreeSet<_> = named.split(',').map(|word| word.trim().trim_matches('"')).collect();
+        assert_eq!(named, written);
     }
 }

@@ -41,7 +41,8 @@ impl Latest {
             | Event::IdleProbeFailed { .. }
             | Event::ConditionsVerified { .. }
             | Event::OrderGiven { .. }
-            | Event::OrderLifted { .. } => self.of_each_place(record, false),
+            | Event::OrderLifted { .. }
+            | Event::OrderExpired { .. } => self.of_each_place(record, false),
             // Decisions on one call, or on no endpoint.
             Event::DownloadResumed { .. }
             | Event::WrongChecksum { .. }

@@ -47,8 +47,14 @@ pub(super) fn count(client: &Arc<str>, event: &Event) {
         | Event::IdleProbeFailed { .. }
         | Event::OrderGiven { .. }
         | Event::OrderRefused { .. }
-        | Event::OrderLifted { .. } => {}
+        | Event::OrderLifted { .. }
+        | Event::OrderExpired { .. } => {}
     }
+}
+
+/// Takes a client that is gone out of the gauge.
+pub(super) fn gone_all_bad(client: &Arc<str>, class: OpClass) {
+    all_bad(client, class).decrement(1.0);
 }
 
 /// Makes the series of an endpoint's troubles, at 0. Of a series that begins at 1 Prometheus' `increase` says 0.

@@ -60,6 +60,7 @@ mod instance;
 mod latest;
 mod metrics;
 mod observer;
+mod once;
 mod record;
 mod reporter;
 
@@ -73,6 +74,7 @@ pub use instance::Instance;
 pub(crate) use latest::{Decisions, Latest};
 pub(crate) use metrics::{CallMetrics, ENDINGS, ending, register_credentials, shadow_difference};
 pub(crate) use observer::{AttemptObserver, Labels};
+pub(crate) use once::Once;
 pub(crate) use record::unix_millis;
 pub use record::{Entry, EventRecord};
 pub(crate) use reporter::Reporter;

@@ -58,7 +58,7 @@ impl EventRecord {
 }
 
 /// An event as plain data, to be written and read by other processes and later versions. With the feature `serde` it
-/// can be serialized and deserialized. Texts may be a user's: escape them.
+/// can be serialized and deserialized; `docs/entry.schema.json` is the JSON schema. Texts may be a user's: escape them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

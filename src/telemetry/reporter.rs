@@ -64,6 +64,13 @@ impl Reporter {
         }
     }
 
+    /// A client is gone for which every endpoint looked bad. Nothing has become better, so this is no event.
+    pub(crate) fn gone_all_bad(&self, class: OpClass) {
+        if self.audible {
+            aside(|| metrics::gone_all_bad(&self.audience.client, class));
+        }
+    }
+
     /// Counts an event and logs it, and tells no listener. Returns whether the event is news.
     pub(crate) fn write_down(&self, event: &Event) -> bool {
         if !self.audible {

@@ -155,9 +155,13 @@ impl CounterFn for One {
 }
 
 impl GaugeFn for One {
-    fn increment(&self, _: f64) {}
+    fn increment(&self, value: f64) {
+        CounterFn::increment(self, value as u64);
+    }
 
-    fn decrement(&self, _: f64) {}
+    fn decrement(&self, value: f64) {
+        *self.0.0.lock().unwrap().get_mut(&self.1).unwrap() -= value as u64;
+    }
 
     fn set(&self, value: f64) {
         self.0.0.lock().unwrap().insert(self.1.clone(), value as u64);
@@ -303,6 +307,44 @@ async fn the_documented_metrics_are_emitted_and_add_up() {
     for name in all.keys() {
         assert!(DOCUMENTED.contains(&name.split('{').next().unwrap()), "{name}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_dropped_while_all_is_bad_leaves_the_gauge() {
+    let counts = Counts::default();
+    let _guard = metrics::set_default_local_recorder(&counts);
+    let gauge = || counts.of("evenkeel_all_bad{class=read,client=tables}");
+    let (virginia, ireland) = (Table::new("virginia"), Table::new("ireland"));
+    let builder = Failover::builder()
+        .client_name("tables")
+        .endpoint(Endpoint::new("virginia", virginia.clone()))
+        .endpoint(Endpoint::new("ireland", ireland.clone()))
+        .classify(Verdicts);
+    let [one, other] = [builder.clone(), builder].map(|builder| builder.build().unwrap());
+    virginia.fails(Mishap::Reset);
+    ireland.fails(Mishap::Reset);
+    for (tables, count) in [(&one, 1), (&other, 2)] {
+        for asked in 0.. {
+            tables.read(Table::query).await.unwrap_err();
+            if gauge() == count {
+                break;
+            }
+            assert!(asked < 500, "every endpoint looks bad");
+            sleep(ms(50)).await;
+        }
+    }
+    let twin = one.clone();
+    drop(one);
+    assert_eq!(gauge(), 2, "a clone is the same client");
+    drop(twin);
+    assert_eq!(gauge(), 1);
+    virginia.answers_after(ms(1));
+    ireland.answers_after(ms(1));
+    sleep(secs(60)).await;
+    reads(&other, 20, ms(50)).await;
+    assert_eq!(gauge(), 0);
+    drop(other);
+    assert_eq!(gauge(), 0);
 }
 
 #[tokio::test(start_paused = true)]

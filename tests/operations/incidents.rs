@@ -126,6 +126,10 @@ pub(crate) const OTHERS: &[Incident] = &[
         fires: &[("EvenkeelUnverifiedWrites", 0)],
     },
     Incident {
+        name: "a store that rots",
+        fires: &[("EvenkeelWrongChecksums", 5)],
+    },
+    Incident {
         name: "gauges that nobody publishes",
         fires: &[("EvenkeelGaugesMissing", 0)],
     },
@@ -220,6 +224,13 @@ fn service(name: &str) -> Service {
             ignores_conditions: true,
             ..Service::meets(everyday(20))
         },
+        "a store that rots" => {
+            let calm = Service::meets(everyday(20));
+            Service {
+                rots: calm.before..calm.before + Duration::from_secs(1_200),
+                ..calm
+            }
+        }
         "gauges that nobody publishes" => Service {
             publishes: false,
             ..Service::meets(everyday(60))
@@ -313,6 +324,7 @@ mod fires {
         a_full_store: "a full store";
         no_tokens: "no tokens";
         a_store_that_ignores_conditions: "a store that ignores conditions";
+        a_store_that_rots: "a store that rots";
         gauges_that_nobody_publishes: "gauges that nobody publishes";
     }
 }

@@ -7,7 +7,7 @@ use evenkeel::{
     drill::{FaultLayer, Scenario, Timeline},
     provider::{Capabilities, Capability, Memory, ObjectProvider, ProviderError, ProviderErrorKind},
     request::{
-        Key,
+        Key, WriteId,
         object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
     },
     verdict::table,
@@ -23,6 +23,7 @@ use tokio::{
 pub(crate) const SCRAPE: Duration = Duration::from_secs(30);
 /// Objects that lie at all places before the start.
 const SEEDED: u64 = 50;
+const CONTENT: [u8; 100] = [0; 100];
 const SERVICE_TIME: Range<Duration> = Duration::from_millis(5)..Duration::from_millis(25);
 
 /// One run of one process.
@@ -43,6 +44,8 @@ pub(crate) struct Service {
     pub(crate) ignores_conditions: bool,
     /// When the home is full.
     pub(crate) full: Range<Duration>,
+    /// When the home gives wrong bytes.
+    pub(crate) rots: Range<Duration>,
     pub(crate) seed: u64,
 }
 
@@ -62,6 +65,7 @@ impl Service {
             no_tokens: None,
             ignores_conditions: false,
             full: Duration::ZERO..Duration::ZERO,
+            rots: Duration::ZERO..Duration::ZERO,
             seed: 1,
         }
     }
@@ -140,12 +144,16 @@ impl Service {
         let stores: Vec<_> = (0..3)
             .map(|index| Memory::new().with_latency(SERVICE_TIME, self.seed + index))
             .collect();
-        for store in &stores {
-            for n in 0..SEEDED {
-                store
-                    .put(Put::new(Key::new(seeded(n)).unwrap(), vec![0; 100]))
-                    .await
-                    .unwrap();
+        for n in 0..SEEDED {
+            // Where nothing rots, nobody needs a checksum.
+            let id = match self.rots.is_empty() {
+                true => None,
+                false => id_of_a_put(&seeded(n)).await,
+            };
+            for store in &stores {
+                let mut put = Put::new(Key::new(seeded(n)).unwrap(), CONTENT.to_vec());
+                put.write_id = id.clone();
+                store.put(put).await.unwrap();
             }
         }
         let struck = self.scenario.struck().cloned().unwrap_or_default();
@@ -155,6 +163,7 @@ impl Service {
             memory: home,
             ignores_conditions: self.ignores_conditions,
             full: start + self.full.start..start + self.full.end,
+            rots: start + self.rots.start..start + self.rots.end,
         };
         let timeline = timeline.clone();
         ObjectClient::builder()
@@ -182,6 +191,7 @@ struct Home {
     memory: Memory,
     ignores_conditions: bool,
     full: Range<Instant>,
+    rots: Range<Instant>,
 }
 
 impl ObjectProvider for Home {
@@ -197,7 +207,11 @@ impl ObjectProvider for Home {
     }
 
     async fn get(&self, get: Get) -> Result<Object, ProviderError> {
-        self.memory.get(get).await
+        let mut object = self.memory.get(get).await?;
+        if self.rots.contains(&Instant::now()) {
+            object.body = vec![9; object.body.len()].into();
+        }
+        Ok(object)
     }
 
     async fn head(&self, head: Head) -> Result<ObjectMeta, ProviderError> {
@@ -218,6 +232,17 @@ impl ObjectProvider for Home {
             false => self.memory.capabilities(),
         }
     }
+}
+
+/// What a client writes beside the content: the stamp, with the checksum.
+async fn id_of_a_put(key: &str) -> Option<WriteId> {
+    let store = Memory::new();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("here", store.clone()))
+        .build()
+        .unwrap();
+    client.put(key, CONTENT.to_vec()).await.unwrap();
+    store.head(Head::new(Key::new(key).unwrap())).await.unwrap().write_id
 }
 
 fn seeded(n: u64) -> String {

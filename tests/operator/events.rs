@@ -196,3 +196,75 @@ async fn an_entry_is_read_as_it_was_written() {
         })
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_expires_is_an_event_once_and_the_latest_reason() {
+    let heard = Heard::default();
+    let client = builder().on_event_record(heard.listener()).build().unwrap();
+    let order = drain(&client.operator().by("anna"), "virginia").unwrap();
+    tokio::time::advance(HOUR - Duration::from_millis(1)).await;
+    client.read(async |()| Ok::<_, std::io::Error>(())).await.unwrap();
+    assert_eq!(heard.all().len(), 1, "it is in force to the end");
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert!(
+        !client.operator().by("bob").lift(order),
+        "nobody can lift what has expired"
+    );
+    let status = client.view().status().unwrap();
+    client.read(async |()| Ok::<_, std::io::Error>(())).await.unwrap();
+    let kinds: Vec<_> = heard.all().iter().map(|record| record.event.kind()).collect();
+    assert_eq!(kinds, ["order-given", "order-expired"]);
+    let why = status.endpoints[0].classes[0].why.clone().unwrap();
+    assert_eq!(
+        (&*why.kind, &*why.sentence),
+        ("order-expired", "anna's order has expired: drain virginia (change)")
+    );
+    let entry = heard.all()[1].entry();
+    assert_eq!(entry.fields["number"], order.into());
+    assert_eq!(entry.fields["by"], "anna".into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_alone_reports_that_an_order_has_expired() {
+    let heard = Heard::default();
+    let client = builder().on_event_record(heard.listener()).build().unwrap();
+    drain(&client.operator(), "virginia").unwrap();
+    tokio::time::advance(HOUR).await;
+    let read = async || client.read(async |()| Ok::<_, std::io::Error>(())).await.unwrap();
+    read().await;
+    read().await;
+    let kinds: Vec<_> = heard.all().iter().map(|record| record.event.kind()).collect();
+    assert_eq!(kinds, ["order-given", "order-expired"]);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn an_entry_of_a_later_version_is_read_though_it_says_more() {
+    use evenkeel::telemetry::{Entry, Field};
+    let json = serde_json::json!({
+        "version": 1, "instance": "00000000000000ff", "sequence": 7, "wall_ms": 1, "uptime_ms": 1, "client": "photos",
+        "kind": "tide-turned", "sentence": "the tide has turned", "a_new_part": {"of": "the entry"},
+        "fields": {
+            "number": 7, "text": "high", "names": ["a", "b"], "unknown": null, "none": [],
+            "negative": -1, "share": 0.5, "huge": 1e300, "yes": true, "mixed": ["a", 1], "nested": {"deep": [{}]},
+        },
+    });
+    let entry: Entry = serde_json::from_value(json).unwrap();
+    let numbers = ["number", "text", "names", "unknown", "none"].map(|name| entry.fields[name].clone());
+    let names = |all: &[&str]| Field::Names(all.iter().map(|&name| name.to_owned()).collect());
+    assert_eq!(
+        numbers,
+        [
+            Field::Number(7),
+            "high".into(),
+            names(&["a", "b"]),
+            Field::Unknown,
+            names(&[])
+        ]
+    );
+    for later in ["negative", "share", "huge", "yes", "mixed", "nested"] {
+        assert_eq!(entry.fields[later], Field::Unknown, "{later}");
+    }
+    let again: Entry = serde_json::from_str(&serde_json::to_string(&entry).unwrap()).unwrap();
+    assert_eq!(again, entry);
+}

@@ -14,6 +14,7 @@ mod impact;
 mod orders;
 mod readiness;
 #[cfg(feature = "serde")]
+#[path = "../support/schema.rs"]
 mod schema;
 #[cfg(feature = "serde")]
 mod status;

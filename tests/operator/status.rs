@@ -1,7 +1,7 @@
 //! What is shown to the outside keeps its form, and does not say what nobody knows.
 
 use crate::{
-    schema::{validate, wrong},
+    schema::{self, validate, wrong},
     store::{Store, Trouble},
 };
 use evenkeel::{
@@ -20,7 +20,7 @@ use std::{
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn schema() -> Value {
-    serde_json::from_str(include_str!("../../docs/status.schema.json")).unwrap()
+    schema::schema("status.schema.json")
 }
 
 /// The status, as readers get it. It is as the schema says, and nothing is lost on the way.

@@ -97,8 +97,19 @@ fn two_segments_take_no_more_than_the_limit_and_hold_the_latest() {
         assert!(sum <= limit + 64, "{sum} after round {round}");
     }
     let recording = read(&path);
-    assert_eq!(recording.gaps, Gaps::default());
     let numbers = numbers(&recording);
+    let events = recording.records.iter();
+    let events = events.filter(|record| matches!(record, Record::Event(_))).count();
+    assert_eq!(
+        recording.gaps.pushed_out,
+        4_000 - events as u64,
+        "the rest of all events"
+    );
+    let others = Gaps::default();
+    assert_eq!(
+        (recording.gaps.lost, recording.gaps.damaged),
+        (others.lost, others.damaged)
+    );
     // At least what one segment takes, without a gap.
     assert!(numbers.len() > 150, "{}", numbers.len());
     assert_eq!(numbers, (2_000 - numbers.len()..2_000).collect::<Vec<_>>());
@@ -239,6 +250,45 @@ fn what_is_no_recording_is_refused_and_left_as_it_is() {
         recorded(&path, 0..1);
         assert_eq!(numbers(&read(&path)), [0]);
     }
+}
+
+/// Anybody can put a link into a folder that all may write to.
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_is_refused_and_what_it_leads_to_is_left_as_it_is() {
+    use std::os::unix::fs::symlink;
+    let folder = tempdir().unwrap();
+    let path = file(&folder);
+    let name = path.file_name().unwrap().display().to_string();
+    let (theirs, none) = (folder.path().join("theirs"), folder.path().join("none"));
+    for ending in [".lock", "", ".1"] {
+        let link = folder.path().join(format!("{name}{ending}"));
+        for bytes in ["", "4711"] {
+            fs::write(&theirs, bytes).unwrap();
+            for target in [&theirs, &none] {
+                symlink(target, &link).unwrap();
+                let error = start(&path).unwrap_err();
+                assert!(matches!(error, RecorderError::NotAFile(_)), "{ending}: {error}");
+                assert_eq!(fs::read_to_string(&theirs).unwrap(), bytes, "{ending}");
+                assert!(!none.exists(), "{ending}");
+                fs::remove_file(&link).unwrap();
+            }
+        }
+    }
+    // A link that comes later gets nothing either.
+    let recorder = FlightRecorder::builder().file(&path).start().unwrap();
+    let orders = Orders::heard_by(&recorder);
+    fs::remove_file(&path).unwrap();
+    fs::write(&theirs, "").unwrap();
+    symlink(&theirs, &path).unwrap();
+    orders.number(0..1);
+    assert!(recorder.flush(SOON).is_err());
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "");
+    // A folder may be one.
+    let elsewhere = tempdir().unwrap();
+    let linked = elsewhere.path().join("linked");
+    symlink(folder.path(), &linked).unwrap();
+    drop(start(&linked.join("other.flight")).unwrap());
 }
 
 #[test]

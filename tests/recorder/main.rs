@@ -14,4 +14,6 @@ mod files;
 mod processes;
 mod replays;
 mod reports;
+#[path = "../support/schema.rs"]
+mod schema;
 mod support;

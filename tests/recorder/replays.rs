@@ -1,5 +1,6 @@
 //! Reports of replays: every built-in incident at its true length, in paused time.
 
+use crate::schema;
 use crate::support::SOON;
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
@@ -151,6 +152,10 @@ fn an_endpoint_that_comes_and_goes_relapses() {
         incident_report(&recorder.recording()),
         "the file says what memory says"
     );
+    schema::validate(
+        &schema::schema("incident.schema.json"),
+        &serde_json::to_value(&report).unwrap(),
+    );
     assert_eq!(report.incidents.len(), 1, "{report}");
     let writes = of_class(&report.incidents[0], "write").unwrap();
     let relapses = steps(writes).iter().filter(|step| **step == Step::Relapse).count();
@@ -163,6 +168,10 @@ fn check(name: &str, played: &Played, words: &[&str]) {
     let begun = std::time::Instant::now();
     let report = incident_report(&played.recorder.recording());
     let (text, json) = (report.to_string(), file(&report).unwrap());
+    schema::validate(
+        &schema::schema("incident.schema.json"),
+        &serde_json::from_str(&json).unwrap(),
+    );
     let took = begun.elapsed();
     if std::env::var_os("EVENKEEL_VERBOSE").is_some() {
         eprintln!("{name}: {took:?}, {:?}\n{text}", played.recorder.stats());

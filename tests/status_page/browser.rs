@@ -1,8 +1,10 @@
-//! The page in Chromium: three moments of a replay, axe in every state, keyboard only, a narrow screen.
+//! The page in Chromium: three moments of a replay, all dead, orders, a cut connection; axe in every state, keyboard only, a
+//! narrow screen.
 
 use crate::{
     hostile,
-    served::{Served, serve},
+    orders::TOKEN,
+    served::{Served, forgetful, serve},
     store::{Store, Trouble},
 };
 use evenkeel::{
@@ -47,7 +49,7 @@ fn say(what: &str) {
 }
 
 /// Opens the page in a browser and does what `browser.cjs` has under this name.
-async fn look(chromium: &Path, packages: &Path, served: &Served, plan: Value) {
+async fn look(chromium: &Path, packages: &Path, served: &Served, path: &str, plan: Value) {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("status_page");
     fs::create_dir_all(&out).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/status_page/browser.cjs");
@@ -56,13 +58,13 @@ async fn look(chromium: &Path, packages: &Path, served: &Served, plan: Value) {
         .arg(plan.to_string())
         .env("CHROMIUM", chromium)
         .env("PACKAGES", packages)
-        .env("PAGE", format!("http://{}/", served.addr))
+        .env("PAGE", format!("http://{}/{path}", served.addr))
         .env("OUT", &out)
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(60 * SECOND, output)
+    let output = tokio::time::timeout(180 * SECOND, output)
         .await
-        .expect("the browser is done within a minute")
+        .expect("the browser is done within three minutes")
         .unwrap();
     let (said, complained) = (
         String::from_utf8_lossy(&output.stdout),
@@ -154,6 +156,13 @@ fn the_page_passes_in_a_browser() {
         .build()
         .unwrap();
     runtime.block_on(dead(&chromium, &packages));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(ordered(&chromium, &packages));
+    runtime.block_on(half_open(&chromium, &packages));
+    runtime.block_on(hostile_forms(&chromium, &packages));
 }
 
 /// The time is paused while the incident is played, and real while the browser looks.
@@ -167,7 +176,7 @@ async fn replay(chromium: &Path, packages: &Path) {
     let served = serve(page.clone()).await;
     let show = async |plan: Value| {
         tokio::time::resume();
-        look(chromium, packages, &served, plan).await;
+        look(chromium, packages, &served, "", plan).await;
         tokio::time::pause();
     };
     show(json!({ "moment": "1-well" })).await;
@@ -224,6 +233,7 @@ async fn dead(chromium: &Path, packages: &Path) {
         chromium,
         packages,
         &served,
+        "",
         json!({ "moment": "4-all-dead", "keyboard": true, "hostile": true, "alarms": ["Suspect this host"] }),
     )
     .await;
@@ -233,7 +243,71 @@ async fn dead(chromium: &Path, packages: &Path) {
         chromium,
         packages,
         &served,
+        "",
         json!({ "moment": "5-stale", "hostile": true, "then_cut": true, "alarms": ["This page is stale"] }),
+    )
+    .await;
+}
+
+/// Orders by way of the page, where it is mounted without a slash at its end.
+async fn ordered(chromium: &Path, packages: &Path) {
+    let page = StatusPage::new();
+    let client = ObjectClient::builder()
+        .client_name("photos")
+        .endpoint(
+            Endpoint::new("virginia", Store::new())
+                .provider("aws")
+                .region("us-east-1"),
+        )
+        .endpoint(
+            Endpoint::new("ireland", Store::new())
+                .provider("aws")
+                .region("eu-west-1"),
+        )
+        .replication(Replication::write_once())
+        .on_event_record(page.listener())
+        .seed(1)
+        .build()
+        .unwrap();
+    page.show(client.view());
+    calls(&client, SECOND).await;
+    let app = axum::Router::new().nest_service("/status", page.operable(TOKEN).unwrap());
+    let served = serve(app).await;
+    look(
+        chromium,
+        packages,
+        &served,
+        "status",
+        json!({ "moment": "6-orders", "token": TOKEN }),
+    )
+    .await;
+}
+
+/// The forms of endpoints, orders and reasons with hostile names.
+async fn hostile_forms(chromium: &Path, packages: &Path) {
+    let page = StatusPage::new();
+    let _hostile = hostile::client(&page).await;
+    let served = serve(page.operable(TOKEN).unwrap()).await;
+    let plan = json!({ "moment": "8-hostile-forms", "hostile": true, "forms": true });
+    look(chromium, packages, &served, "", plan).await;
+}
+
+/// A relay between the browser and the page forgets the first connection that asks for events.
+async fn half_open(chromium: &Path, packages: &Path) {
+    let page = StatusPage::new();
+    let client = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", Store::new()))
+        .build()
+        .unwrap();
+    page.show(client.view());
+    let served = serve(page).await;
+    let forgetful = forgetful(served.addr).await;
+    look(
+        chromium,
+        packages,
+        &forgetful,
+        "",
+        json!({ "moment": "7-half-open", "half_open": true }),
     )
     .await;
 }

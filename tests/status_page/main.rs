@@ -9,7 +9,10 @@
 mod browser;
 mod events;
 mod hostile;
+mod orders;
 mod reading;
+#[path = "../support/schema.rs"]
+mod schema;
 mod served;
 #[path = "../support/store.rs"]
 mod store;

@@ -64,6 +64,27 @@ async fn bare_hyper_serves_the_page_and_nothing_else() {
     assert_eq!(head.headers()["content-type"], "text/event-stream");
 }
 
+/// The page knows no address of its own, and without a script it cannot find one.
+#[tokio::test]
+async fn the_link_for_browsers_without_scripts_works_with_and_without_a_slash() {
+    let page = StatusPage::new();
+    let store = Store::new();
+    let _photos = client("photos", [("virginia", &store), ("ireland", &store)], &page);
+    let shell = text(&page, "/").await;
+    let (_, noscript) = shell.split_once("<noscript>").unwrap();
+    let (_, link) = noscript.split_once("<a href=\"").unwrap();
+    let (link, _) = link.split_once('"').unwrap();
+    assert_eq!(link, "?json");
+    let served = serve(axum::Router::new().nest_service("/status", page)).await;
+    for path in ["/status", "/status/"] {
+        let answer = served.ask(Method::GET, &format!("{path}{link}")).await;
+        assert_eq!(answer.headers()["content-type"], "application/json", "{path}");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let all: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(all["state"]["clients"][0]["status"]["client"], "photos");
+    }
+}
+
 #[tokio::test]
 async fn every_answer_forbids_caches_frames_and_foreign_scripts() {
     let page = StatusPage::new();

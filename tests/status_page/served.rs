@@ -1,21 +1,25 @@
 //! The page on a port of loopback, and how it is asked.
 
+use crate::schema;
 use bytes::Bytes;
 use evenkeel::ops::status_page::{PageBody, StatusPage};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Incoming};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
     service::TowerToHyperService,
 };
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::{convert::Infallible, error::Error, net::SocketAddr, time::Duration};
 use tokio::{
+    io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::{Instant, timeout_at},
 };
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 /// Bare hyper, until it is dropped.
 pub(crate) struct Served {
@@ -23,7 +27,12 @@ pub(crate) struct Served {
     _task: JoinSet<()>,
 }
 
-pub(crate) async fn serve(page: StatusPage) -> Served {
+pub(crate) async fn serve<P, B>(page: P) -> Served
+where
+    P: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    P::Future: Send,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let mut task = JoinSet::new();
@@ -41,9 +50,34 @@ pub(crate) async fn serve(page: StatusPage) -> Served {
     Served { addr, _task: task }
 }
 
+/// A way to this address that stops carrying anything on the connections of its first 3 s. Nobody closes them.
+pub(crate) async fn forgetful(to: SocketAddr) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        let mut connections = JoinSet::new();
+        let mut forgets_at = None;
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let at = *forgets_at.get_or_insert_with(|| Instant::now() + Duration::from_secs(3));
+            connections.spawn(async move {
+                let mut far = TcpStream::connect(to).await.unwrap();
+                if Instant::now() > at {
+                    drop(copy_bidirectional(&mut near, &mut far).await);
+                } else {
+                    let _ = timeout_at(at, copy_bidirectional(&mut near, &mut far)).await;
+                    std::future::pending::<()>().await;
+                }
+            });
+        }
+    });
+    Served { addr, _task: task }
+}
+
 impl Served {
     /// One request on a connection of its own.
-    pub(crate) async fn ask(&self, method: Method, path: &str) -> Response<hyper::body::Incoming> {
+    pub(crate) async fn ask(&self, method: Method, path: &str) -> Response<Incoming> {
         let socket = TcpStream::connect(self.addr).await.unwrap();
         let (mut requests, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
             .await
@@ -68,8 +102,11 @@ pub(crate) async fn text(page: &StatusPage, path: &str) -> String {
     String::from_utf8(body.to_bytes().to_vec()).unwrap()
 }
 
+/// `status.json`, which is always as its schema says.
 pub(crate) async fn json(page: &StatusPage) -> Value {
-    serde_json::from_str(&text(page, "/status.json").await).unwrap()
+    let all = serde_json::from_str(&text(page, "/status.json").await).unwrap();
+    schema::validate(&schema::schema("status_page.schema.json"), &all);
+    all
 }
 
 /// A reader of `/events`.

@@ -7,6 +7,7 @@
 //!   otherwise the connection is closed, and the browser asks again for the rest.
 //! - `/livez`, `/readyz` and `/metrics` (Prometheus) are for the platform.
 //! - `/status` is for whoever is on call: what this process knows of its providers, and why it decides as it does.
+//!   Where the variable `STATUS_TOKEN` is set, whoever has this token gives orders there.
 
 mod range;
 
@@ -21,11 +22,13 @@ use axum::{
 use evenkeel::{
     Error, ErrorKind, ObjectClient,
     client::object::{Source, Spool},
-    ops::status_page::StatusPage,
+    ops::status_page::{OperablePage, StatusPage},
     request::OpClass,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use range::Asked;
+use std::{future::IntoFuture, time::Duration};
+use tokio::{net::TcpListener, sync::oneshot};
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -36,19 +39,53 @@ pub struct Photos {
     pub metrics: PrometheusHandle,
     /// What `/status` shows. It asks nobody who they are: in earnest, mount it where only your own people get.
     pub status: StatusPage,
+    /// The same with orders, for whoever has its token; mounted in place of `status`.
+    pub orders: Option<OperablePage>,
 }
 
 /// The service's routes.
 pub fn app(photos: Photos) -> Router {
-    Router::new()
+    let app = Router::new()
         .route("/photos/{name}", get(download).put(upload))
         // Bodies are streamed, so their size is no danger to this process. A limit for users belongs here.
         .layer(DefaultBodyLimit::disable())
         .route("/livez", get(|| async { "alive" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .nest_service("/status", photos.status.clone())
-        .with_state(photos)
+        .with_state(photos.clone());
+    match photos.orders {
+        Some(page) => app.nest_service("/status", page),
+        None => app.nest_service("/status", photos.status),
+    }
+}
+
+/// Serves until `stop` is over. Then nothing new is accepted, and what is under way may go on for at most `patience`:
+/// whoever takes nothing, such as a page on a laptop that was closed, would keep the process for ever.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    photos: Photos,
+    stop: impl Future<Output = ()> + Send + 'static,
+    patience: Duration,
+) -> std::io::Result<()> {
+    let status = photos.status.clone();
+    let (tell, stopped) = oneshot::channel();
+    let served = axum::serve(listener, app(photos)).with_graceful_shutdown(async move {
+        stop.await;
+        // Whoever reads the page would keep the server waiting.
+        status.close();
+        let _ = tell.send(());
+    });
+    let out_of_patience = async {
+        let _ = stopped.await;
+        tokio::time::sleep(patience).await;
+    };
+    tokio::select! {
+        served = served.into_future() => served,
+        () = out_of_patience => Ok(()),
+    }
 }
 
 /// What Prometheus scrapes. The state of the endpoints is as of now.
@@ -124,7 +161,9 @@ async fn download(
     Ok(response)
 }
 
-/// Fails only while no endpoint is left that reads are sent to: another replica may then be better placed.
+/// Fails only while no endpoint is left that reads are sent to: another replica may then be better placed. All replicas see
+/// an outage at once. In earnest, let the load balancer go on when all of them say no, or leave this out
+/// (docs/operations, "Readiness and liveness").
 async fn readyz(State(photos): State<Photos>) -> (StatusCode, String) {
     let snapshot = photos.store.snapshot();
     let status = match snapshot.viable(OpClass::Read).next() {

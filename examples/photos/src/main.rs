@@ -6,7 +6,7 @@
 //! ```
 
 use evenkeel::{Endpoint, ObjectClient, Replication, ops::status_page::StatusPage, provider::Memory};
-use evenkeel_photos::{Photos, app};
+use evenkeel_photos::{Photos, serve};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use std::time::Duration;
 
@@ -39,18 +39,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     status.show(store.view());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("http://{}/status", listener.local_addr()?);
+    // Names under which people reach the page belong into `hosts`; `localhost` is always taken.
+    let orders = match std::env::var("STATUS_TOKEN") {
+        Ok(token) => Some(status.operable(&token)?),
+        Err(_) => None,
+    };
     let photos = Photos {
         store: store.clone(),
         metrics,
-        status: status.clone(),
+        status,
+        orders,
     };
-    // What is under way is finished; nothing new is accepted.
-    let served = axum::serve(listener, app(photos)).with_graceful_shutdown(async move {
-        let _ = tokio::signal::ctrl_c().await;
-        // Whoever reads the page would keep the server waiting.
-        status.close();
-    });
-    served.await?;
+    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    serve(listener, photos, stop, Duration::from_secs(10)).await?;
     store.close();
     Ok(())
 }

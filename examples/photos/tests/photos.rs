@@ -21,10 +21,14 @@ use evenkeel::{
 use evenkeel_photos::{Photos, app};
 use http_body_util::BodyExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 /// A store that dies after so many parts.
@@ -119,6 +123,7 @@ fn service(first: Mortal) -> axum::Router {
     app(Photos {
         store,
         status,
+        orders: None,
         metrics: PrometheusBuilder::new().build_recorder().handle(),
     })
 }
@@ -238,4 +243,39 @@ async fn the_status_page_is_there_under_its_prefix() {
         "text/event-stream"
     );
     assert_eq!(ask("/status/other").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_does_not_keep_the_process() {
+    let store = ObjectClient::builder()
+        .endpoint(Endpoint::new("virginia", Memory::new()))
+        .build()
+        .unwrap();
+    store.put("photos/large", vec![7; 64 << 20]).await.unwrap();
+    let photos = Photos {
+        store,
+        status: StatusPage::new(),
+        orders: None,
+        metrics: PrometheusBuilder::new().build_recorder().handle(),
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async { drop(stopped.await) };
+    let server = tokio::spawn(evenkeel_photos::serve(
+        listener,
+        photos,
+        stopped,
+        Duration::from_millis(300),
+    ));
+    let mut socket = tokio::net::TcpStream::connect(addr).await.unwrap();
+    socket
+        .write_all(b"GET /photos/large HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    // The answer has begun, and is larger than what waits in the sockets.
+    assert_eq!(socket.read_u8().await.unwrap(), b'H');
+    stop.send(()).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(30), server).await;
+    ended.expect("the server ends").unwrap().unwrap();
 }

@@ -56,7 +56,10 @@ impl IncidentReport {
     fn gaps(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let gaps = &self.gaps;
         let counted = [
-            (gaps.pushed_out, "older records were pushed out of memory"),
+            (
+                gaps.pushed_out,
+                "older records were pushed out of memory, or of the file",
+            ),
             (gaps.lost, "records are missing: the disk did not take them"),
             (gaps.damaged, "lines are damaged"),
             (
@@ -193,7 +196,7 @@ impl Decisions {
     fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "| UTC | client | decision and reason | times |\n|---|---|---|---|")?;
         for one in &self.listed {
-            let by = if one.kind.starts_with("order-") {
+            let by = if one.kind.starts_with("order-") && one.kind != "order-expired" {
                 "**a person:** "
             } else {
                 ""

@@ -43,7 +43,8 @@ pub fn incident_report(recording: &Recording) -> IncidentReport {
     walk::report(recording)
 }
 
-/// What a recording shows. `Display` is Markdown, with all foreign texts escaped. With `serde` it is JSON.
+/// What a recording shows. `Display` is Markdown, with all foreign texts escaped. With `serde` it is JSON, whose schema
+/// is `docs/incident.schema.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IncidentReport {

@@ -63,7 +63,7 @@ impl<'a> Seen<'a> {
         match record {
             Record::Event(noted) => Some((&noted.entry.instance, Self::Event(noted))),
             Record::Reading(reading) => Some((&reading.instance, Self::Reading(reading))),
-            Record::Start(_) | Record::Lost(_) | Record::End(_) => None,
+            Record::Start(_) | Record::Lost(_) | Record::Rotated(_) | Record::End(_) => None,
         }
     }
 

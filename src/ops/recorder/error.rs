@@ -23,8 +23,8 @@ pub enum RecorderError {
         /// The file's format.
         found: u32,
     },
-    /// The path leads to a folder, or to something else that is no file.
-    #[error("{0:?} is no file")]
+    /// There is a folder, a symbolic link, or something else that is no plain file.
+    #[error("{0:?} is no plain file")]
     NotAFile(PathBuf),
     /// The operating system refused.
     #[error("cannot {what} {path:?}: {source}")]

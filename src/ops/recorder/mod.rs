@@ -55,13 +55,16 @@
 //! - **A line is damaged**: readers pass it over and count it.
 //!
 //! # The file
-//! Text, one record a line: the CRC-32 of the record's JSON in eight hexadecimal digits, a space, the JSON. The first line
-//! is `evenkeel-flight-recorder 1`, with the version of the format; lines that begin with `#` say what the file holds. When
-//! `PATH` is full (half of the limit), it becomes `PATH.1` in place of the one before, and a new `PATH` begins.
-//! `PATH.lock` is locked as long as a process records. On Unix all three are readable for their owner only (mode 0600).
+//! Text, one record a line: the CRC-32 of the record's JSON in eight hexadecimal digits, a space, the JSON. The first
+//! line is `evenkeel-flight-recorder 1`, with the version of the format; lines that begin with `#` say what the file
+//! holds. When `PATH` is full (half of the limit), it becomes `PATH.1` in place of the one before, and a new `PATH`
+//! begins. Its first lines say how many records the file has lost by that so far; [`Gaps`] tells it on. `PATH.lock` is
+//! locked as long as a process records. On Unix all three are readable for their owner only (mode 0600).
 //!
 //! A process that starts again goes on in the same file: what its predecessor wrote before it died is kept. A file that
-//! is no recording, or that a later version wrote, is left as it is, and the recorder does not start.
+//! is no recording, or that a later version wrote, is left as it is, and the recorder does not start. Nor does it where
+//! one of the three is a symbolic link: somebody else may have put it there to have a file of theirs, or of yours,
+//! written to. A folder may be one.
 
 mod builder;
 mod disk;
@@ -76,7 +79,7 @@ mod watch;
 
 pub use builder::RecorderBuilder;
 pub use error::{FlushError, RecorderError};
-pub use record::{End, Lost, Noted, PlaceReading, Reading, Record, Start};
+pub use record::{End, Lost, Noted, PlaceReading, Reading, Record, Rotated, Start};
 pub use recording::{Gaps, Recording};
 pub use state::RecorderStats;
 

@@ -19,6 +19,8 @@ pub enum Record {
     Reading(Reading),
     /// Records are missing here.
     Lost(Lost),
+    /// Newer records have pushed older ones out of the file, before this.
+    Rotated(Rotated),
     /// The process stopped recording by itself. A process that is killed writes no end.
     End(End),
 }
@@ -144,6 +146,16 @@ pub struct Lost {
     /// How many.
     pub count: u64,
     /// When this was found out, in milliseconds since 1970 (UTC).
+    pub wall_ms: u64,
+}
+
+/// Newer records have pushed older ones out of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Rotated {
+    /// How many, since the file was begun by whichever process.
+    pub pushed_out: u64,
+    /// When this happened, in milliseconds since 1970 (UTC).
     pub wall_ms: u64,
 }
 

@@ -24,7 +24,7 @@ pub struct Recording {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Gaps {
-    /// Records that newer ones have pushed out of memory.
+    /// Records that newer ones have pushed out of memory, or of the file.
     pub pushed_out: u64,
     /// Records that were not written, because the disk hung or refused them.
     pub lost: u64,
@@ -115,8 +115,11 @@ impl Recording {
     fn hear(&mut self, text: &[u8]) {
         match line::read(text) {
             Line::Record(record) => {
-                if let Record::Lost(lost) = &record {
-                    self.gaps.lost = self.gaps.lost.saturating_add(lost.count);
+                match &record {
+                    Record::Lost(lost) => self.gaps.lost = self.gaps.lost.saturating_add(lost.count),
+                    // Each tells of all that were pushed out before it.
+                    Record::Rotated(rotated) => self.gaps.pushed_out = self.gaps.pushed_out.max(rotated.pushed_out),
+                    _ => {}
                 }
                 self.records.push(record);
             }

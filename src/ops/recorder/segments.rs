@@ -1,13 +1,14 @@
 //! The files: the segment that is written to, the one before it, and the lock.
 
 use super::{
-    RecorderError,
-    line::{self, Beginning},
+    Record, RecorderError, Rotated,
+    line::{self, Beginning, Line},
 };
+use crate::{model::clock, telemetry::unix_millis};
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -51,7 +52,7 @@ impl Segments {
     pub(super) fn open(path: &Path, limit: u64, start: &[u8]) -> Result<Self, RecorderError> {
         let lock = lock(path)?;
         let older = older(path);
-        if older.exists() {
+        if fs::symlink_metadata(&older).is_ok() {
             // A full segment will take its place.
             is_ours(&older)?;
         }
@@ -80,10 +81,27 @@ impl Segments {
         let is_full = self.segment.length + lines.len() as u64 > self.most;
         if is_full && self.segment.length > self.head.len() as u64 {
             self.sync()?;
-            fs::rename(&self.path, older(&self.path))?;
+            let older = older(&self.path);
+            // Before they are gone; said once they are.
+            let pushed_out = pushed_out_by(&self.path, &older);
+            fs::rename(&self.path, &older)?;
             self.reopen()?;
+            self.say_rotated(pushed_out);
         }
         self.segment.append(lines)
+    }
+
+    /// A segment that cannot say it is one as before: the next rotation finds the number where the last one left it.
+    fn say_rotated(&mut self, pushed_out: u64) {
+        if pushed_out > 0 {
+            let rotated = Rotated {
+                pushed_out,
+                wall_ms: unix_millis(clock::wall()),
+            };
+            let mut text = Vec::new();
+            line::write(&Record::Rotated(rotated), &mut text);
+            let _ = self.segment.append(&text);
+        }
     }
 
     /// Has the operating system store what was written.
@@ -93,17 +111,7 @@ impl Segments {
 
     /// Whether the path still leads to the file that is open: somebody may have removed or moved it.
     fn is_in_place(&self) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            let id = |of: io::Result<fs::Metadata>| of.ok().map(|of| (of.dev(), of.ino()));
-            let there = id(fs::metadata(&self.path));
-            there.is_some() && there == id(self.segment.file.metadata())
-        }
-        #[cfg(not(unix))]
-        {
-            true // an open file cannot be removed
-        }
+        is_at(&self.segment.file, &self.path).unwrap_or(false)
     }
 
     fn reopen(&mut self) -> io::Result<()> {
@@ -124,9 +132,6 @@ impl Segments {
 impl Segment {
     /// Opens the file, and creates it if need be. Returns whether it is new: it then has the head.
     fn open(path: &Path, head: &[u8]) -> Result<(Self, bool), RecorderError> {
-        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-            return Err(RecorderError::NotAFile(path.to_owned()));
-        }
         let mut file = open(path, OpenOptions::new().read(true).append(true).create(true))?;
         let length = end_of_lines(&mut file, path)?;
         protect(&file, path)?;
@@ -174,11 +179,31 @@ impl Segment {
 
 /// Whether a recording is there, which may be replaced.
 fn is_ours(path: &Path) -> Result<(), RecorderError> {
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(RecorderError::NotAFile(path.to_owned()));
-    }
-    let mut file = File::open(path).map_err(RecorderError::io("open", path))?;
+    let mut file = open(path, OpenOptions::new().read(true))?;
     end_of_lines(&mut file, path).map(drop)
+}
+
+/// How many records are gone once this segment has taken the place of the older one.
+fn pushed_out_by(segment: &Path, older: &Path) -> u64 {
+    let (before, _) = counted(segment);
+    let (earlier, there) = counted(older);
+    before.max(earlier).saturating_add(there)
+}
+
+/// How many records a segment says were pushed out before it, and how many are in it. What cannot be read is not counted.
+fn counted(path: &Path) -> (u64, u64) {
+    let Ok(file) = File::open(path) else { return (0, 0) };
+    let (mut before, mut here) = (0, 0_u64);
+    let lines = BufReader::new(file).split(b'\n').map_while(Result::ok);
+    for line in lines.skip(1) {
+        match line::read(&line) {
+            Line::Record(Record::Rotated(rotated)) => before = rotated.pushed_out.max(before),
+            Line::Record(Record::Lost(lost)) => here = here.saturating_add(lost.count),
+            Line::Record(Record::Event(_) | Record::Reading(_)) | Line::Unknown => here = here.saturating_add(1),
+            Line::Record(Record::Start(_) | Record::End(_)) | Line::Silent | Line::Damaged => {}
+        }
+    }
+    (before, here)
 }
 
 /// Where the last whole line of a recording ends; 0 for a file that is to begin anew.
@@ -215,9 +240,6 @@ fn last_end(file: &mut File) -> io::Result<u64> {
 /// One process at a time writes to a path. The lock is a file beside it, as the segments themselves are renamed.
 fn lock(path: &Path) -> Result<File, RecorderError> {
     let place = beside(path, ".lock");
-    if fs::metadata(&place).is_ok_and(|there| !there.is_file()) {
-        return Err(RecorderError::NotAFile(place));
-    }
     let mut file = open(
         &place,
         OpenOptions::new().read(true).write(true).create(true).truncate(false),
@@ -245,11 +267,34 @@ fn lock(path: &Path) -> Result<File, RecorderError> {
     Ok(file)
 }
 
-/// Opens a file. One that is made by this has mode 0600 (on Unix).
+/// Opens a file, and no link to one. A file that is made by this has mode 0600 (on Unix).
 fn open(path: &Path, options: &mut OpenOptions) -> Result<File, RecorderError> {
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(RecorderError::NotAFile(path.to_owned()));
+    }
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.open(path).map_err(RecorderError::io("open", path))
+    let file = options.open(path).map_err(RecorderError::io("open", path))?;
+    // Somebody may have put a link there between the two.
+    if !is_at(&file, path).map_err(RecorderError::io("read", path))? {
+        return Err(RecorderError::NotAFile(path.to_owned()));
+    }
+    Ok(file)
+}
+
+/// Whether this open file is what lies at the path, and nothing that a link there leads to.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let id = |of: fs::Metadata| (of.dev(), of.ino());
+        Ok(id(fs::symlink_metadata(path)?) == id(file.metadata()?))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (file, path);
+        Ok(true) // an open file cannot be removed
+    }
 }
 
 /// Lets nobody else read a file that is ours (on Unix: mode 0600).

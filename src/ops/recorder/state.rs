@@ -1,7 +1,7 @@
 //! What the recorder's users and its disk thread share.
 
 use super::{Gaps, Lost, Noted, Record, Recording, thin::Thinner};
-use crate::telemetry::{EventRecord, unix_millis};
+use crate::telemetry::{EventRecord, Once, unix_millis};
 use std::{
     collections::VecDeque,
     io,
@@ -11,8 +11,6 @@ use std::{
 
 /// So many records wait for the disk at most; more are lost, and counted.
 pub(super) const QUEUE: usize = 4_096;
-/// How many of the latest events are asked whether they are the same.
-const LATEST: usize = 64;
 
 /// A record as it is kept in memory: shared, so that reading the ring out holds no call up. An event becomes text off the
 /// call's task.
@@ -73,6 +71,7 @@ struct State {
     most: usize,
     /// So many of the ring's records are readings.
     readings: usize,
+    told: Once,
     thinner: Thinner,
     has_file: bool,
     queue: VecDeque<Kept>,
@@ -131,8 +130,8 @@ impl Shared {
 
     pub(super) fn note(&self, record: &EventRecord) {
         let mut state = self.lock();
-        if record.client.is_none() && state.has(record.sequence) {
-            return; // each client with these credentials hears of it
+        if !state.told.is_news(record) {
+            return;
         }
         match state.thinner.admit(record) {
             Some(left_out) => state.keep(Kept::Event(Arc::new(record.clone()), left_out)),
@@ -252,13 +251,6 @@ pub(super) enum Unflushed {
 }
 
 impl State {
-    fn has(&self, sequence: u64) -> bool {
-        let latest = self.ring.iter().rev().take(LATEST);
-        latest
-            .into_iter()
-            .any(|kept| matches!(kept, Kept::Event(known, _) if known.sequence == sequence && known.client.is_none()))
-    }
-
     fn keep(&mut self, kept: Kept) {
         self.stats.recorded += 1;
         if self.has_file {
@@ -378,5 +370,25 @@ mod tests {
             shared.note(&record);
         }
         assert_eq!(shared.stats().recorded, 1);
+    }
+
+    #[test]
+    fn a_failing_fetch_of_shared_credentials_is_counted_once_though_it_is_left_out() {
+        let shared = Shared::new(10, false);
+        let kept = Event::CredentialsKept {
+            credentials: "aws".into(),
+            valid_for: None,
+            cause: "silent",
+        };
+        for _ in 0..3 {
+            let record = EventRecord::now(None, SystemTime::UNIX_EPOCH, kept.clone());
+            (0..3).for_each(|_| shared.note(&record));
+        }
+        let stats = shared.stats();
+        assert_eq!(
+            (stats.recorded, stats.left_out),
+            (2, 1),
+            "the first, the second, and not the third"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Paths, methods and headers: pure functions of the request.
 
 use super::body::PageBody;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use serde::Serialize;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +15,14 @@ pub(super) enum Asked {
     Refused,
 }
 
+/// Where an operable page takes orders.
+pub(super) const ORDERS: &str = "/orders";
+
 impl Asked {
-    pub(super) fn of(method: &Method, path: &str) -> Self {
-        let asked = match path {
+    pub(super) fn of(method: &Method, uri: &Uri) -> Self {
+        let asked = match uri.path() {
+            // The page knows no address of its own. Whether it is `/status` or `/status/`, `?json` leads here.
+            "/" | "" if uri.query() == Some("json") => Self::Status,
             "/" | "" => Self::Page,
             "/status.json" => Self::Status,
             "/events" => Self::Events,
@@ -33,14 +39,29 @@ impl Asked {
 const SHELL: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
+const FORM: &str = include_str!("orders.html");
+const FORM_SCRIPT: &str = include_str!("orders.js");
+
+/// Which page it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shell {
+    ReadOnly,
+    /// With buttons for orders.
+    Operable,
+}
 
 /// The page without any data, and the policy that lets only its own style and script run.
-pub(super) fn shell() -> (String, HeaderValue) {
+pub(super) fn shell(which: Shell) -> (String, HeaderValue) {
+    let (form, form_script) = match which {
+        Shell::ReadOnly => ("", ""),
+        Shell::Operable => (FORM, FORM_SCRIPT),
+    };
     let nonce = nonce();
     let page = SHELL
         .replace("{nonce}", &nonce)
         .replace("{style}", STYLE)
-        .replace("{script}", SCRIPT);
+        .replace("<!--{form}-->\n", form)
+        .replace("{script}", &SCRIPT.replace("  // {orders}\n", form_script));
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -71,22 +92,28 @@ pub(super) fn answer(status: StatusCode, kind: &'static str, body: PageBody) -> 
     response
 }
 
+/// An answer of structs, numbers and texts, which always become JSON.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<PageBody> {
+    let text = serde_json::to_vec(value).unwrap_or_else(|_| b"null".to_vec());
+    answer(status, "application/json", PageBody::text(text))
+}
+
 /// A short refusal for people and programs.
 pub(super) fn refusal(status: StatusCode, why: &'static str) -> Response<PageBody> {
     let mut response = answer(status, "text/plain; charset=utf-8", PageBody::text(why));
-    match status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
-        }
-        _ => {}
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
     }
+    response
+}
+
+pub(super) fn not_allowed(why: &'static str, allowed: &'static str) -> Response<PageBody> {
+    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, why);
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
@@ -101,42 +128,52 @@ mod tests {
 
     #[test]
     fn the_shell_is_small_and_names_nothing_outside() {
-        let (page, policy) = shell();
-        assert!(page.len() < 60_000, "{} bytes", page.len());
-        assert!(
-            !page.contains('{') || !page.contains("{nonce}") && !page.contains("{style}") && !page.contains("{script}")
-        );
-        // The one address is the name of a language.
-        let outside = page.replace("http://www.w3.org/2000/svg", "");
-        for way_out in [
-            "http:",
-            "https:",
-            "src=",
-            "@import",
-            "url(",
-            "innerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-        ] {
-            assert!(!outside.contains(way_out), "{way_out}");
+        for which in [Shell::ReadOnly, Shell::Operable] {
+            let (page, policy) = shell(which);
+            assert!(page.len() < 60_000, "{} bytes", page.len());
+            for place in ["{nonce}", "{style}", "{script}", "{form}", "{orders}"] {
+                assert!(!page.contains(place), "{place} is filled in");
+            }
+            assert_eq!(page.contains("</form>"), which == Shell::Operable);
+            assert_eq!(page.contains("Authorization"), which == Shell::Operable);
+            // The one address is the name of a language.
+            let outside = page.replace("http://www.w3.org/2000/svg", "");
+            for way_out in [
+                "http:",
+                "https:",
+                "src=",
+                "@import",
+                "url(",
+                "innerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "localStorage",
+                "sessionStorage",
+                "cookie",
+            ] {
+                assert!(!outside.contains(way_out), "{way_out}");
+            }
+            let nonce = page
+                .split_once("nonce=\"")
+                .and_then(|(_, rest)| rest.split_once('"'))
+                .map(|(nonce, _)| nonce);
+            assert!(
+                policy
+                    .to_str()
+                    .is_ok_and(|policy| policy.contains(nonce.unwrap_or("no nonce")))
+            );
+            assert_ne!(shell(which).1, policy, "each page has a nonce of its own");
         }
-        let nonce = page
-            .split_once("nonce=\"")
-            .and_then(|(_, rest)| rest.split_once('"'))
-            .map(|(nonce, _)| nonce);
-        assert!(
-            policy
-                .to_str()
-                .is_ok_and(|policy| policy.contains(nonce.unwrap_or("no nonce")))
-        );
-        assert_ne!(shell().1, policy, "each page has a nonce of its own");
     }
 
     #[test]
     fn only_get_and_head_of_three_paths_are_answered() {
-        assert_eq!(Asked::of(&Method::GET, "/"), Asked::Page);
-        assert_eq!(Asked::of(&Method::HEAD, "/status.json"), Asked::Status);
-        assert_eq!(Asked::of(&Method::GET, "/events"), Asked::Events);
+        let of = |method, path: &str| Asked::of(&method, &path.parse().unwrap());
+        assert_eq!(of(Method::GET, "/"), Asked::Page);
+        assert_eq!(of(Method::GET, "/?from=mail"), Asked::Page);
+        assert_eq!(of(Method::GET, "/?json"), Asked::Status);
+        assert_eq!(of(Method::HEAD, "/status.json"), Asked::Status);
+        assert_eq!(of(Method::GET, "/events"), Asked::Events);
         for method in [
             Method::POST,
             Method::PUT,
@@ -144,7 +181,7 @@ mod tests {
             Method::OPTIONS,
             Method::TRACE,
         ] {
-            assert_eq!(Asked::of(&method, "/status.json"), Asked::Refused);
+            assert_eq!(of(method, "/status.json"), Asked::Refused);
         }
         for path in [
             "/status.json/",
@@ -153,8 +190,10 @@ mod tests {
             "/../",
             "/index.html",
             "/favicon.ico",
+            "/orders",
         ] {
-            assert_eq!(Asked::of(&Method::GET, path), Asked::Nothing, "{path}");
+            assert_eq!(of(Method::GET, path), Asked::Nothing, "{path}");
+            assert_eq!(of(Method::POST, path), Asked::Nothing, "{path}");
         }
     }
 }

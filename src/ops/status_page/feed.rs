@@ -1,4 +1,4 @@
-use crate::telemetry::{EventRecord, Instance};
+use crate::telemetry::{EventRecord, Instance, Once};
 use bytes::Bytes;
 use serde::Serialize;
 use std::{
@@ -21,6 +21,7 @@ pub(super) struct Feed {
 #[derive(Debug, Default)]
 struct Heard {
     count: u64,
+    told: Once,
     /// The last of them.
     ring: VecDeque<EventRecord>,
 }
@@ -51,6 +52,9 @@ impl Feed {
     /// [`RING`] events.
     pub(super) fn hear(&self, record: &EventRecord) {
         let mut heard = lock(&self.heard);
+        if !heard.told.is_news(record) {
+            return;
+        }
         heard.count += 1;
         if heard.ring.len() == RING {
             heard.ring.pop_front();
@@ -147,7 +151,7 @@ mod tests {
 
     fn hear(feed: &Feed, count: usize) {
         let event = telemetry::Event::AllBad { class: OpClass::Read };
-        let record = EventRecord::now(None, SystemTime::UNIX_EPOCH, event);
+        let record = EventRecord::now(Some("photos".into()), SystemTime::UNIX_EPOCH, event);
         (0..count).for_each(|_| feed.hear(&record));
     }
 
@@ -166,6 +170,20 @@ mod tests {
         assert_eq!((news.missed, news.events.len()), (10_000 - RING as u64, RING));
         assert_eq!(news.events.last().map(|event| event.position), Some(10_005));
         assert_eq!(feed.count(), 10_005);
+    }
+
+    #[test]
+    fn credentials_that_many_clients_share_are_listed_once() {
+        let feed = Feed::default();
+        let lost = telemetry::Event::CredentialsLost {
+            credentials: "aws".into(),
+            cause: "silent",
+        };
+        for count in 1..=2 {
+            let record = EventRecord::now(None, SystemTime::UNIX_EPOCH, lost.clone());
+            (0..3).for_each(|_| feed.hear(&record));
+            assert_eq!(feed.count(), count);
+        }
     }
 
     #[test]

@@ -32,9 +32,96 @@
 //! are relative, so any prefix will do.
 //!
 //! # Who may see it
-//! The page can only be read, and asks nobody who they are. It shows names of endpoints, providers and hosts' places,
-//! and reasons and authors of orders; never a key of an object and never a secret. Mount it where only your own people
-//! get: on an internal port, or behind your own authentication.
+//! A [`StatusPage`] can only be read, and asks nobody who they are. It shows names of endpoints, providers and hosts'
+//! places, and reasons and authors of orders; never a key of an object and never a secret. Mount it where only your own
+//! people get: on an internal port, or behind your own authentication.
+//!
+//! # Orders
+//! [`operable`](StatusPage::operable) makes an [`OperablePage`] of it: the same page, which also takes the orders of
+//! the [operator](super::operator) from whoever has a token. The page has buttons then, and `POST /orders` does the
+//! same for programs. The `StatusPage` stays as it is, so that all may read it at one place, and a few give orders at
+//! another.
+//!
+//! ```
+//! # use evenkeel::{Endpoint, ObjectClient, Replication, ops::status_page::StatusPage, provider::Memory};
+//! # use http::{Request, StatusCode};
+//! # use tower::ServiceExt;
+//! # use http_body_util::BodyExt;
+//! # use evenkeel::telemetry::Instance;
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let page = StatusPage::new();
+//! # let photos = ObjectClient::builder()
+//! #     .client_name("photos")
+//! #     .endpoint(Endpoint::new("virginia", Memory::new()))
+//! #     .endpoint(Endpoint::new("ireland", Memory::new()))
+//! #     .replication(Replication::write_once())
+//! #     .build()?;
+//! # page.show(photos.view());
+//! // From your secret store: as good as `openssl rand -hex 32`.
+//! # let token = "correct-horse-battery-staple";
+//! let operable = page.operable(token)?.hosts(["status.example.com"]);
+//!
+//! let order = serde_json::json!({
+//!     "instance": Instance::current().to_string(), // of status.json
+//!     "client": "photos",
+//!     "order": "drain",
+//!     "selector": { "endpoint": "virginia" },
+//!     "reason": "change 4711",
+//!     "for_s": 3600,
+//!     "by": "anna",
+//!     "dry_run": true,
+//! });
+//! let request = Request::post("/orders")
+//!     .header("host", "status.example.com")
+//!     .header("authorization", format!("Bearer {token}"))
+//!     .header("content-type", "application/json");
+//! let answer = operable.oneshot(request.body(order.to_string())?).await?;
+//! assert_eq!(answer.status(), StatusCode::OK);
+//! let told: serde_json::Value = serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
+//! assert_eq!(told["proposal"]["left"]["reads"], serde_json::json!(["ireland"]));
+//! # Ok(()) }
+//! ```
+//!
+//! | field | what |
+//! |---|---|
+//! | `instance` | the process that the order is for, as `status.json` names it. Another process answers 409 |
+//! | `client` | the client's name, or its `id` in `status.json` |
+//! | `order` | `drain`, `drain_writes`, `force`, `freeze` (failback), `pass_through` ([shadow][pass]), `lift` |
+//! | `selector` | `{"endpoint"}`, `{"provider"}`, or `{"provider", "region"}` |
+//! | `reason`, `by` | why, and who says so: one line each, at most 1,000 and 200 characters. The token proves no name |
+//! | `for_s` | after how many seconds the order expires: at most a week |
+//! | `number` | of a `lift`, in place of `selector`, `reason` and `for_s`: the order to lift |
+//! | `dry_run` | `true`, or left out: nothing changes, and the answer says what would. `false`: the order is given |
+//! | `effect` | of an order in earnest: the `effect` of the dry run |
+//!
+//! [pass]: super::operator::Operator::shadow
+//!
+//! **The dry run comes first.** It answers `{"dry_run", "proposal"}`. The proposal says which endpoints are `affected`,
+//! which are `left` for `reads` and `writes`, and why the order would be `refused`, if so. Its `effect` is a digest of
+//! all that. An order in earnest must carry it. If the effect has changed meanwhile, or was never looked at, the answer
+//! is 409 with the new proposal, and nothing has changed. The answer to an order that was given has its `number`.
+//!
+//! Problems are `{"error", "message"}`, with a stable word in `error`: `host` (421), `origin` (403), `no-token` and
+//! `wrong-token` (401), `many-wrong-tokens` (429), `type` (415), `too-large` (413), `too-slow` (408), `broken` and
+//! `body` (400), `instance`, `two-clients` and `effect` (409), `no-client` and `no-order` (404), `refused` by the
+//! operator's guard (422). The guard's refusals cannot be overridden from here, only [in
+//! code](super::operator::Proposal::apply_regardless).
+//!
+//! What keeps strangers out:
+//! - **The token**, in the header `Authorization: Bearer`. There is no cookie that a browser would send by itself. Only
+//!   the token's SHA-256 is kept, and compared in constant time. At most 10 wrong tokens at once, then one a second,
+//!   are answered 401 and logged; the others get 429. The right token is always taken, so that nobody can lock the
+//!   operator out: what keeps guessers out is the token's length. On the page the token is in the memory of the one
+//!   tab, and forgotten with it or after 15 min without use.
+//! - **`Origin`** must be absent, as with curl, or of the same host as `Host`, and the body must say that it is JSON:
+//!   no foreign page can make a browser send an order.
+//! - **`Host`** must be an IP address, `localhost`, or a name that you gave to [`hosts`](OperablePage::hosts): a
+//!   foreign name that was rebound to your host gives no orders. Until you name your hosts, no name but `localhost` is
+//!   taken. A proxy must leave `Host` as the browser sent it.
+//! - **The body** has at most 16 KiB, arrives within 10 s, and holds nothing unknown and no control characters.
+//!
+//! TLS and your own authentication are the server's affair. A proxy that asks for a password by `Authorization: Basic`
+//! takes the header that the token needs.
 //!
 //! # What there is
 //!
@@ -42,17 +129,19 @@
 //! |---|---|
 //! | `/` | the page, one HTML file with its style and script. It takes nothing from elsewhere |
 //! | `/status.json` | `{"state", "history", "events"}`: everything that the page shows |
-//! | `/events` | the same as server-sent events, as long as somebody reads |
+//! | `/?json` | the same as `/status.json`, for links that must not depend on where the page is mounted |
+//! | `/events` | the same data as server-sent events, as long as somebody reads |
+//! | `/orders` | of an operable page: takes orders by POST |
 //!
-//! GET and HEAD are answered; other methods get 405, other paths 404. Browsers are told to keep nothing, to run no
-//! script but the page's own, and to show the page in no frame.
+//! Elsewhere GET and HEAD are answered; other methods get 405, other paths 404. Browsers are told to keep nothing, to
+//! run no script but the page's own, and to show the page in no frame.
 //!
 //! `state` has `version` (1), `instance`, `uptime_ms`, `taken_ms`, `readers`, `events` (how many were heard) and
 //! `clients`: a list of `{"id", "status"}`, where `status` is a [`Status`](super::status::Status). `history` has the
 //! attempts that ended per bin of `bin_ms` (10 s), in rows by `client` (the id), `endpoint` (the place in the client's
 //! list) and `class`, oldest first, 90 bins at most, the last of which ended at `ended_ms`. `null` is a gap: nobody
 //! knows, as the client or the page was not there, or the process stood still. `events` are the last 256, each an `id`
-//! and an [`Entry`](crate::telemetry::Entry).
+//! and an [`Entry`](crate::telemetry::Entry). `docs/status_page.schema.json` is the JSON schema.
 //!
 //! On `/events`, a message `state` comes every 2 s, `history` when a bin has ended, `decision` for each event, `missed`
 //! with how many events are no longer kept, and `closed` before the end. A reader that comes back with `Last-Event-ID`
@@ -83,18 +172,21 @@
 //!   each endpoint and class. A reader that takes nothing for 30 s loses its place, and is counted. Its connection is
 //!   the server's affair: set a time limit for writing there.
 //! - **A call is never held up**: the listener keeps a copy of the event, and writes no text.
-//! - **A page that hears nothing says that it is stale**, after 8 s.
+//! - **A page that hears nothing says that it is stale**, after 8 s, and connects anew after 15 s: a connection can be
+//!   cut without either end hearing of it.
 //! - The page does not keep clients alive. A client that is gone disappears from it.
 //!
 //! A task takes the readings, one for all clones of a page. It begins with the first call of [`new`](StatusPage::new),
 //! [`show`](StatusPage::show) or the service that is made within a tokio runtime, and ends with the last clone.
 //!
-//! **Place in the stack**: beside it. **Cancel safety**: an answer that is dropped frees its place.
+//! **Place in the stack**: beside it. **Cancel safety**: an answer that is dropped frees its place. An order whose
+//! sender goes away before all of it has arrived is not given; afterwards it is.
 
 mod answer;
 mod body;
 mod feed;
 mod history;
+mod orders;
 mod readers;
 mod shared;
 mod stream;
@@ -105,13 +197,17 @@ pub(crate) use feed::RING;
 #[cfg(test)]
 pub(crate) use history::{BIN, BINS};
 #[cfg(test)]
+pub(crate) use orders::{LARGEST_ORDER, ORDER_PATIENCE, SHORTEST_TOKEN, WRONG_TOKENS};
+pub use orders::{OperablePage, TokenError};
+#[cfg(test)]
 pub(crate) use readers::{PATIENCE, READERS};
 #[cfg(test)]
 pub(crate) use shared::EVERY;
 
 use super::ClientView;
 use crate::telemetry::EventRecord;
-use http::{Request, Response};
+use answer::Shell;
+use http::{Request, Response, request::Parts};
 use shared::Shared;
 use std::{
     convert::Infallible,
@@ -156,10 +252,19 @@ impl StatusPage {
         feed::listener(&self.shared.feed)
     }
 
-    /// Ends every answer of `/events` after a last message, and refuses new ones with 503, so that a server that waits
+    /// Ends each answer of `/events` after a last message, and refuses new ones with 503, so that a server that waits
     /// for its connections can shut down. The rest is served as before.
+    ///
+    /// A reader whose connection is stuck takes no last message, and only the server can end its connection: let the
+    /// shutdown give up after some seconds, as `examples/photos` does.
     pub fn close(&self) {
         self.shared.close();
+    }
+
+    /// What can be read.
+    fn answer(&self, request: &Parts, which: Shell) -> Response<PageBody> {
+        self.ensure_running();
+        self.shared.answer(request, which)
     }
 
     fn ensure_running(&self) {
@@ -199,10 +304,6 @@ impl<B> Service<Request<B>> for StatusPage {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.ensure_running();
-        let answer = self
-            .shared
-            .answer(request.method(), request.uri().path(), request.headers());
-        ready(Ok(answer))
+        ready(Ok(self.answer(&request.into_parts().0, Shell::ReadOnly)))
     }
 }

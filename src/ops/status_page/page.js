@@ -2,6 +2,7 @@
 // Texts come from users and servers. They enter the page as text nodes only.
 (() => {
   const STALE_MS = 8000; // four states missed
+  const SILENT_MS = 15000; // so long a connection may say nothing, and a state comes every 2 s
   const POLL_MS = 5000;
   const base = location.pathname.replace(/\/?$/, "/"); // mounted at /status, /status/ and / alike
   const at = (name) => base + name;
@@ -237,6 +238,7 @@
       setClass(element, "mark " + m.mark[1]);
       setText(element, m.mark[0]);
     });
+    extra.endpoint(item, one);
     if (!item.box.open) return; // what nobody sees needs no work
     const pairs = [];
     if (endpoint.barred === null) {
@@ -256,6 +258,9 @@
       .sort((a, b) => condition(b.of)[2] - condition(a.of)[2] || a.place - b.place);
     keep(item.classes, sorted, (part) => part.of.class, newClass, showClass);
   };
+
+  // What a page with orders adds to an endpoint, and to an order in force.
+  const extra = { endpoint: () => {}, order: () => {} };
 
   // ---- the whole page
   const render = () => {
@@ -292,6 +297,7 @@
         setText(item.children[1], "Reason: " + order.reason);
         setText(item.children[2], "By " + (order.by === null ? "an unnamed operator" : order.by) + ", " + span(order.age_ms) + " ago; expires in " +
           span(order.expires_in_ms) + "; number " + order.number + "; affects " + (order.endpoints.join(", ") || "nothing"));
+        extra.order(item, { client, order });
       });
 
     $("clients").hidden = state.clients.length === 0;
@@ -386,25 +392,39 @@
       soon();
     } catch { /* the page says that it is stale */ }
   };
+  let source = null;
+  let heardAny = 0; // performance.now() when the source last said something, or was made
+  let again = null;
   const listen = () => {
-    const source = new EventSource(at("events"));
-    const on = (name, act) => source.addEventListener(name, (message) => { act(JSON.parse(message.data)); soon(); });
-    source.onopen = () => { history = null; way = "live"; closed = false; clearInterval(polling); polling = null; };
+    clearTimeout(again);
+    if (source) source.close();
+    const mine = source = new EventSource(at("events"));
+    heardAny = performance.now();
+    const lives = (act) => (message) => { if (source === mine) { heardAny = performance.now(); act(message); } };
+    const on = (name, act) => mine.addEventListener(name, lives((message) => { act(JSON.parse(message.data)); soon(); }));
+    mine.onopen = lives(() => { history = null; way = "live"; closed = false; clearInterval(polling); polling = null; });
     on("state", heard);
     on("history", (now) => { history = now; });
     on("decision", learn);
     on("missed", () => {}); // the state says how many there were
     on("closed", () => { closed = true; });
-    source.onerror = () => {
+    mine.onerror = () => {
       way = polling ? "asking every 5 s" : "lost, trying again";
       // A refusal ends the source: every place is taken, or the page is closed. A lost connection does not.
-      if (source.readyState !== EventSource.CLOSED) return;
+      if (source !== mine || mine.readyState !== EventSource.CLOSED) return;
       if (!polling) { polling = setInterval(poll, POLL_MS); poll(); way = "asking every 5 s"; }
-      setTimeout(listen, 30000);
+      again = setTimeout(listen, 30000);
     };
   };
+  // A connection can be cut without either end hearing of it: a laptop that slept, a proxy that forgot.
+  const watch = () => {
+    if (source.readyState === EventSource.CLOSED || performance.now() - heardAny < SILENT_MS) return;
+    way = "silent, trying again";
+    listen();
+  };
+  // {orders}
   // Whoever opens an endpoint sees its figures at once.
   document.addEventListener("toggle", soon, true);
-  setInterval(vitals, 1000);
   listen();
+  setInterval(() => { watch(); vitals(); }, 1000);
 })();

@@ -1,5 +1,5 @@
 use super::{
-    answer::{self, Asked},
+    answer::{self, Asked, Shell},
     body::PageBody,
     feed::{self, Feed},
     history::{History, Place, Totals},
@@ -13,7 +13,7 @@ use crate::{
     verdict::Verdict,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{Method, Response, StatusCode, header, request::Parts};
 use serde::Serialize;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -92,10 +92,10 @@ impl Shared {
         self.latest.borrow().closed
     }
 
-    pub(super) fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<PageBody> {
-        match Asked::of(method, path) {
+    pub(super) fn answer(&self, request: &Parts, which: Shell) -> Response<PageBody> {
+        match Asked::of(&request.method, &request.uri) {
             Asked::Page => {
-                let (page, policy) = answer::shell();
+                let (page, policy) = answer::shell(which);
                 let mut page = answer::answer(StatusCode::OK, "text/html; charset=utf-8", PageBody::text(page));
                 page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
                 page
@@ -104,12 +104,12 @@ impl Shared {
             Asked::Events if self.is_closed() => {
                 answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "the page is closed\n")
             }
-            Asked::Events if *method == Method::HEAD => {
+            Asked::Events if request.method == Method::HEAD => {
                 answer::answer(StatusCode::OK, "text/event-stream", PageBody::text(Bytes::new()))
             }
-            Asked::Events => self.events(answer::last_event_id(headers)),
+            Asked::Events => self.events(answer::last_event_id(&request.headers)),
             Asked::Nothing => answer::refusal(StatusCode::NOT_FOUND, "there is nothing here\n"),
-            Asked::Refused => answer::refusal(StatusCode::METHOD_NOT_ALLOWED, "the page can only be read\n"),
+            Asked::Refused => answer::not_allowed("the page can only be read\n", "GET, HEAD"),
         }
     }
 
@@ -153,6 +153,12 @@ impl Shared {
             bin: lock(&self.history).bin(),
             closed: false,
         }
+    }
+
+    /// The clients that there are, by their ids.
+    pub(super) fn clients(&self) -> Vec<(u64, ClientView)> {
+        self.snapshots(); // forgets those that are gone
+        lock(&self.clients).views.clone()
     }
 
     /// The clients that there are. Those that are gone are not asked again.

@@ -32,6 +32,7 @@
 //!
 //! **Cancel safety**: the router holds nothing.
 
+mod all_bad;
 pub(crate) mod neighbours;
 pub(crate) mod pick;
 mod select;

@@ -1,18 +1,19 @@
 use super::{
     Exhausted, Member, Vitals,
+    all_bad::AllBad,
     select::{Chance, Place, Places, Selected, Wish, select, shadowed, usual},
 };
 use crate::{
     BoxError,
     model::clock::{self, Instant},
-    request::{Call, CallRecord, LegKind, OpClass, bit},
+    request::{Call, CallRecord, LegKind, bit},
     stack::{
         is_local_refusal,
         limit::Full,
         orders::Orders,
         station::{Behind, Served, Station},
     },
-    telemetry::{Event, Reporter, shadow_difference},
+    telemetry::{Reporter, shadow_difference},
 };
 use std::{
     pin::Pin,
@@ -46,8 +47,7 @@ pub struct Router<N> {
     vitals: Vec<Vitals>,
     places: Places,
     chance: Chance,
-    /// Per class: every endpoint looked bad at the last pick.
-    all_bad: [AtomicBool; 3],
+    all_bad: AllBad,
     /// Per class: a call could connect to no endpoint, and no call has succeeded since.
     nobody: [AtomicBool; 3],
     orders: Option<Arc<Orders>>,
@@ -77,7 +77,7 @@ impl<N> Router<N> {
             vitals,
             places: Places::new(places),
             chance: Chance::seeded(seed),
-            all_bad: [const { AtomicBool::new(false) }; 3],
+            all_bad: AllBad::new(reporter.clone()),
             nobody: [const { AtomicBool::new(false) }; 3],
             orders,
             reporter,
@@ -102,11 +102,11 @@ impl<N> Router<N> {
             let each = self.vitals.iter().enumerate().filter(|(_, vital)| is_out(vital));
             each.fold(0, |set, (index, _)| set | bit(index))
         };
-        let standing = self
-            .orders
-            .as_ref()
-            .and_then(|orders| orders.standing(wish.class, now, out))
-            .unwrap_or_default();
+        let standing = self.orders.as_ref().and_then(|orders| {
+            orders.expire(now, &self.reporter);
+            orders.standing(wish.class, now, out)
+        });
+        let standing = standing.unwrap_or_default();
         wish.barred |= standing.barred;
         let selected = select(&self.places, &self.vitals, wish, now, &self.chance);
         if standing.shadowed == 0 || wish.pin.is_some() {
@@ -119,18 +119,6 @@ impl<N> Router<N> {
         plain
     }
 
-    /// Notes that everything looks bad, or no longer does. Reported once per change.
-    fn note_all_bad(&self, class: OpClass, bad: bool) {
-        let flag = &self.all_bad[class.index()];
-        if flag.load(Ordering::Relaxed) != bad && flag.swap(bad, Ordering::Relaxed) != bad {
-            self.reporter.report(if bad {
-                Event::AllBad { class }
-            } else {
-                Event::NoLongerAllBad { class }
-            });
-        }
-    }
-
     /// Notes a call that failed at the last of all endpoints and could connect to none: this host's network or its DNS
     /// is the likelier cause.
     #[cold]
@@ -138,7 +126,7 @@ impl<N> Router<N> {
         let whole = record.pin().is_none() && !record.is_narrowed();
         if whole && self.places.for_call(record) & !record.picked() == 0 && record.reached_nobody() {
             self.nobody[record.class().index()].store(true, Ordering::Relaxed);
-            self.note_all_bad(record.class(), true);
+            self.all_bad.note(record.class(), true);
         }
     }
 
@@ -166,7 +154,7 @@ impl<N> Router<N> {
         let selected = self.select(wish, now)?;
         if wish.kind == LegKind::First && wish.pin.is_none() && !record.is_narrowed() {
             let nobody = self.nobody[wish.class.index()].load(Ordering::Relaxed);
-            self.note_all_bad(wish.class, selected.all_bad || nobody);
+            self.all_bad.note(wish.class, selected.all_bad || nobody);
         }
         record.pick(leg, selected.index);
         let endpoint = &self.endpoints[selected.index];

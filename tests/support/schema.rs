@@ -1,6 +1,15 @@
 //! As much of JSON Schema as our own schemas use. A word that this does not know fails the test that meets it.
 
+#![allow(dead_code)] // not every user of it asks for all
+
 use serde_json::Value;
+use std::{fs, path::Path};
+
+/// A schema of docs.
+pub(crate) fn schema(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
 
 /// Fails unless `value` is as the schema says, and has no property that the schema does not name.
 pub(crate) fn validate(schema: &Value, value: &Value) {
@@ -16,6 +25,8 @@ pub(crate) fn wrong(schema: &Value, value: &Value) -> Vec<String> {
     wrong
 }
 
+use schema as schema_beside;
+
 fn check(root: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
     for (word, says) in schema.as_object().unwrap() {
         let mut must = |holds: bool| {
@@ -25,10 +36,13 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<
         };
         match word.as_str() {
             "$schema" | "$defs" | "title" | "description" => {}
-            "$ref" => {
-                let name = says.as_str().unwrap().strip_prefix("#/").unwrap();
-                check(root, root.pointer(&format!("/{name}")).unwrap(), value, at, wrong);
-            }
+            "$ref" => match says.as_str().unwrap().strip_prefix("#/") {
+                Some(name) => check(root, root.pointer(&format!("/{name}")).unwrap(), value, at, wrong),
+                None => {
+                    let other = schema_beside(says.as_str().unwrap());
+                    check(&other, &other, value, at, wrong);
+                }
+            },
             "anyOf" => {
                 let any = says.as_array().unwrap().iter();
                 let mut tries = any.map(|one| {
@@ -92,6 +106,16 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<
             "maxItems" => must(
                 value
                     .as_array()
+                    .is_none_or(|all| all.len() as u64 <= says.as_u64().unwrap()),
+            ),
+            "minProperties" => must(
+                value
+                    .as_object()
+                    .is_none_or(|all| all.len() as u64 >= says.as_u64().unwrap()),
+            ),
+            "maxProperties" => must(
+                value
+                    .as_object()
                     .is_none_or(|all| all.len() as u64 <= says.as_u64().unwrap()),
             ),
             other => panic!("the validator does not know `{other}`"),
