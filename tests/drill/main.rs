@@ -12,4 +12,6 @@ mod resolver;
 #[cfg(feature = "s3")]
 mod sdk;
 mod server;
+#[cfg(feature = "s3")]
+mod shares;
 mod support;

@@ -6,6 +6,8 @@
 #[path = "../support/through.rs"]
 mod through;
 
+#[cfg(feature = "serde")]
+mod concentration;
 mod drained_writes;
 mod events;
 mod impact;
