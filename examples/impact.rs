@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .endpoint(stackit())
         .replication(Replication::write_once())
         .build()?;
-    println!("{}", ImpactReport::of(&[orders.view(), photos.view()]));
+    println!("{}", ImpactReport::of([orders.impact(), photos.impact()]));
 
     // Both get their tokens from one login: two providers, and one failure domain.
     let login = ObjectClient::builder()

@@ -94,6 +94,7 @@
 //! | [`verdict`] | every outcome's name, the [table](verdict::table) of outcomes, and how to judge a client of your own |
 //! | [`operator`](ops::operator) | what a person on call can order: drain (all calls, or writes only), force, freeze failback, shadow |
 //! | [`probe`](ops::probe) | checks in the background the endpoints that get no calls |
+//! | [`impact`](ops::impact) | what fails if X fails, for every provider, region, jurisdiction and host; [`survives`](client::StoreBuilder::survives) refuses it at build |
 //! | [`telemetry`] | events, spans, metrics, a snapshot |
 //! | [`guide`] | pages to read: migration, writing a [`Classify`](verdict::Classify) |
 //! | [`drill`] | past outages as data, the players that replay them, a guard for game days in production (feature `drill`) |

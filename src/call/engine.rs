@@ -201,6 +201,7 @@ impl Engine {
             data: Data::Opaque,
             permitted,
             writers: takes_writes & permitted,
+            takers: takes_writes & permitted,
             judges: 0,
             creators: 0,
             voters: 0,

@@ -93,6 +93,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     const NOUN: &'static str;
     /// The word for the tag in errors.
     const TAG: &'static str;
+    /// Whether a create is a put where every put is a create. Otherwise an authority judges it.
+    const CREATES_ARE_PUTS: bool;
     /// The prefix of evenkeel's own keys.
     const RESERVED: &'static str;
 

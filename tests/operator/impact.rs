@@ -4,6 +4,7 @@ use evenkeel::{
     BuildError, Endpoint, Failover, KvClient, ObjectClient, Replication,
     client::Unmet,
     endpoint::Role,
+    ops::ClientView,
     ops::impact::{Effect, ImpactReport, Load, Loss, Operation},
     provider::{Memory, MemoryTable},
     telemetry::Event,
@@ -94,19 +95,19 @@ fn a_report_is_for_the_clients_that_live() {
     let (here, gone) = (photos(), photos());
     let views = [here.view(), gone.view()];
     drop(gone);
-    let report = ImpactReport::of(&views);
+    let report = ImpactReport::of(views.iter().filter_map(ClientView::impact));
     assert_eq!(report.clients.len(), 1);
     assert_eq!(report.clients[0].client, "photos");
     assert_eq!(report.clients[0], here.impact().report());
-    assert!(ImpactReport::of(&[]).to_string().contains("nothing can be said"));
+    assert!(ImpactReport::of([]).to_string().contains("nothing can be said"));
     let bare = Failover::builder().endpoint(Endpoint::new("bare", ())).build().unwrap();
-    let said = ImpactReport::of(&[bare.view()]).to_string();
+    let said = ImpactReport::of([bare.impact()]).to_string();
     assert!(said.contains("declare nothing"), "{said}");
 }
 
 #[test]
 fn markdown_has_a_row_for_each_loss_and_a_reason_for_each_end() {
-    let said = ImpactReport::of(&[photos().view()]).to_string();
+    let said = ImpactReport::of([photos().impact()]).to_string();
     for line in [
         "## Client photos",
         "| provider aws | go on, stale | end | go on, stale | end | end | end | end | unknown |",
@@ -132,7 +133,7 @@ fn hostile_names_mean_nothing_in_markdown() {
         )
         .build()
         .unwrap();
-    let said = ImpactReport::of(&[client.view()]).to_string();
+    let said = ImpactReport::of([client.impact()]).to_string();
     let unescaped = ["\\|", "\\#", "\\`", "\\*", "\\[", "\\]"]
         .iter()
         .fold(said.clone(), |said, known| said.replace(known, ""));
@@ -157,7 +158,7 @@ fn a_report_in_json_is_as_the_schema_says() {
         .endpoint(Endpoint::new("here", ()).region("r1").location("DE"))
         .build()
         .unwrap();
-    let report = ImpactReport::of(&[photos().view(), calls.view()]);
+    let report = ImpactReport::of([photos().impact(), calls.impact()]);
     let text = serde_json::to_string(&report).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     crate::schema::validate(&schema, &json);

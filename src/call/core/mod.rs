@@ -186,6 +186,7 @@ impl<P: Protocol> Core<P> {
             Authority::Replicas => plan.write_to,
             Authority::Nobody => 0,
         };
+        let trusted = plan.write_to & !self.lacking(Conditional::Create);
         let roles = Roles {
             data: match plan.merge {
                 true => Data::Scattered,
@@ -194,7 +195,14 @@ impl<P: Protocol> Core<P> {
             permitted: self.permitted(),
             writers: plan.write_to,
             judges: judges & !self.lacking(Conditional::IfMatch),
-            creators: plan.write_to & !self.lacking(Conditional::Create),
+            takers: match plan.creates {
+                true => trusted,
+                false => plan.write_to,
+            },
+            creators: match plan.creates && !P::CREATES_ARE_PUTS {
+                true => 0,
+                false => trusted,
+            },
             voters: plan.voters,
             absence_quorum: plan.absence_quorum,
             lags: plan.lags,

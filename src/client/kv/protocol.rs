@@ -24,6 +24,7 @@ impl Protocol for Keys {
 
     const NOUN: &'static str = "key";
     const TAG: &'static str = "version";
+    const CREATES_ARE_PUTS: bool = false;
     const RESERVED: &'static str = Key::RESERVED;
 
     fn class(request: &KvRequest) -> OpClass {

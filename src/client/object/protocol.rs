@@ -37,6 +37,7 @@ impl Protocol for Objects {
 
     const NOUN: &'static str = "object";
     const TAG: &'static str = "ETag";
+    const CREATES_ARE_PUTS: bool = true;
     const RESERVED: &'static str = Key::RESERVED;
 
     fn class(request: &ObjectRequest) -> OpClass {

@@ -47,6 +47,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 ///   makes a difference, the play's word is *unknown*.
 /// - **Later** is a drill that began before the longest-lived credentials were fetched. What a keeper holds at this
 ///   moment counts.
+/// - **What is watched** is the client that has found out: each endpoint has been read from before the loss, as probes do in
+///   the background, and breakers have opened since. The first calls after a loss may fail.
 /// - **Capacity** is not played: the endpoints bear any load.
 /// - The stores keep all conditions. A store of yours that does not makes creates and conditional writes end earlier.
 /// - In a test with paused time a rehearsal takes milliseconds. In real time each operation that ends takes half a

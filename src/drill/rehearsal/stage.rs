@@ -35,9 +35,10 @@ pub(super) enum Kind {
 
 /// So many reads and listings at once show who answers: endpoints of one tier share them, and a tier that spills gives
 /// away 30 % at least.
-const AT_ONCE: usize = 16;
-/// A breaker opens at the fourth failure in a row.
-const ROUNDS: usize = 6;
+const AT_ONCE: usize = 20;
+/// A breaker opens at the fourth failure in a row. A call makes three attempts, and not every call meets each endpoint.
+const ROUNDS: usize = 4;
+const ROUNDS_PER_ENDPOINT: usize = 2;
 const SERVICE_TIME: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(3);
 /// How long a call is tried that nobody can serve.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -55,6 +56,8 @@ pub(super) struct Props<T> {
     stored: Vec<String>,
     /// The tag of the key `tagged`.
     tag: T,
+    /// Whether one read may be answered by another endpoint than the next, and be stale.
+    can_lag: bool,
 }
 
 impl Setup {
@@ -87,7 +90,8 @@ impl Setup {
                     None => client.get("k0").await.ok().and_then(|got| got.etag().cloned()),
                 };
                 let stored = stored.into_keys().collect();
-                Stage::Objects(client, Props { stored, tag })
+                let can_lag = self.can_lag();
+                Stage::Objects(client, Props { stored, tag, can_lag })
             }
             Kind::Tables => {
                 let shared = MemoryTable::new();
@@ -111,7 +115,8 @@ impl Setup {
                     None => client.get("k0").await.ok().map(|got| got.version().clone()),
                 };
                 let stored = stored.into_keys().collect();
-                Stage::Tables(client, Props { stored, tag })
+                let can_lag = self.can_lag();
+                Stage::Tables(client, Props { stored, tag, can_lag })
             }
             Kind::Calls => {
                 let endpoints = self
@@ -161,6 +166,10 @@ impl Setup {
             .deadline(DEADLINE)
             .hedging(false);
         builder.probes(Self::probes()).constrained_to(self.constraints.clone())
+    }
+
+    fn can_lag(&self) -> bool {
+        !self.replication.as_ref().is_some_and(Replication::is_write_once)
     }
 
     /// Replicas of a strong table are one table.
@@ -230,11 +239,43 @@ impl Stage {
         }
     }
 
+    fn can_lag(&self) -> bool {
+        match self {
+            Self::Objects(_, Props { can_lag, .. }) | Self::Tables(_, Props { can_lag, .. }) => *can_lag,
+            Self::Calls(_) => false,
+        }
+    }
+
+    /// Reads once at each endpoint, as probes do in the background: a client believes credentials that have worked.
+    async fn warm_up(&self) {
+        match self {
+            Self::Objects(client, _) => {
+                for endpoint in client.endpoints() {
+                    let _ = client.get("absent").pin(endpoint.name()).await;
+                }
+            }
+            Self::Tables(client, _) => {
+                for endpoint in client.endpoints() {
+                    let _ = client.get("absent").pin(endpoint.name()).await;
+                }
+            }
+            Self::Calls(client) => {
+                for endpoint in client.endpoints() {
+                    let _ = client
+                        .read(|()| async { Ok::<_, io::Error>(()) })
+                        .pin(endpoint.name())
+                        .await;
+                }
+            }
+        }
+    }
+
     /// What the client does at all.
     pub(super) async fn serves(&self) -> Vec<Operation> {
+        self.warm_up().await;
         let mut served = Vec::new();
         for &operation in self.operations() {
-            if self.observe(operation, "before").await != Effect::Ends {
+            if self.observe_once(operation, "before").await != Effect::Ends {
                 served.push(operation);
             }
         }
@@ -243,8 +284,15 @@ impl Stage {
 
     /// Calls until the client knows what has happened.
     pub(super) async fn learn(&self, served: &[Operation]) {
-        for round in 0..ROUNDS {
-            for &operation in served {
+        let endpoints = match self {
+            Self::Objects(client, _) => client.endpoints().count(),
+            Self::Tables(client, _) => client.endpoints().count(),
+            Self::Calls(client) => client.endpoints().count(),
+        };
+        // One of each class: each has breakers of its own.
+        let classes = [Operation::Read, Operation::List, Operation::Write];
+        for round in 0..ROUNDS + ROUNDS_PER_ENDPOINT * endpoints {
+            for operation in classes.into_iter().filter(|operation| served.contains(operation)) {
                 self.observe_once(operation, &format!("round-{round}")).await;
             }
         }
@@ -253,7 +301,7 @@ impl Stage {
     /// What becomes of an operation. `run` tells the keys of new objects apart.
     pub(super) async fn observe(&self, operation: Operation, run: &str) -> Effect {
         let times = match operation {
-            Operation::Read | Operation::List => AT_ONCE,
+            Operation::Read | Operation::List if self.can_lag() => AT_ONCE,
             _ => 1,
         };
         let seen = join_all((0..times).map(|_| self.observe_once(operation, run))).await;

@@ -94,7 +94,7 @@ fn client(rng: &mut Rng, keepers: &Keepers) -> Rehearsal {
     let is_strong = kind == Kind::Tables && rng.bool();
     let providers = ["aws", "azure", "stackit"];
     let one_provider = providers[rng.usize(..3)];
-    let count = rng.usize(1..=6);
+    let count = rng.usize(1..=6).min(rng.usize(2..=6));
     let mut profiles: Vec<_> = (0..count)
         .map(|index| {
             let own = providers[rng.usize(..3)];
@@ -189,11 +189,14 @@ fn prediction_and_play_differ_nowhere_and_every_seeded_mistake_is_found() {
         let report = one.analysis.report();
         if alone.is_some() {
             println!("{:#?}\n{report}", one.rehearsal.setup);
+            differences(&report, &one.played)
+                .iter()
+                .for_each(|one| println!("{one}"));
         }
         for difference in differences(&report, &one.played) {
             wrong.push(format!(
-                "{difference}\n  replay: EVENKEEL_SEED={} cargo test --features drill --lib drill::rehearsal -- --nocapture",
-                one.seed
+                "{difference} ({:?})\n  replay: EVENKEEL_SEED={} cargo test --features drill --lib drill::rehearsal -- --nocapture",
+                one.rehearsal.setup.kind, one.seed
             ));
         }
     }

@@ -36,7 +36,7 @@ pub(super) struct World {
 
 /// The most endpoints of which both ways are played, each with each. Beyond that, all are there or all are elsewhere, and
 /// one alone is.
-const EACH_WITH_EACH: usize = 6;
+const EACH_WITH_EACH: usize = 4;
 
 /// Every way to fill in what the endpoints did not declare and the loss asks for.
 pub(super) fn worlds(target: &Target, profiles: &[Profile]) -> Vec<World> {

@@ -86,8 +86,8 @@ impl Roles {
         match operation {
             Operation::Read | Operation::List => self.permitted,
             Operation::NotFound => self.voters,
-            Operation::Write if self.data == Data::Scattered => self.creators,
-            Operation::Write | Operation::Delete => self.writers,
+            Operation::Write => self.takers,
+            Operation::Delete => self.writers,
             Operation::Create => self.creators,
             Operation::Conditional => self.judges,
         }
@@ -97,7 +97,7 @@ impl Roles {
     fn never(&self, operation: Operation) -> String {
         let why = match operation {
             _ if self.writers == 0 => "every endpoint of the client is read-only",
-            Operation::Conditional if self.data == Data::Scattered => {
+            Operation::Conditional | Operation::Create if self.data == Data::Scattered && self.takers != 0 => {
                 "under write_once no endpoint can judge a condition"
             }
             _ => "no endpoint that takes writes can be trusted with the condition",

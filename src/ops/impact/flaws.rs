@@ -124,7 +124,10 @@ impl Analysis {
             .fold(0, |set, (index, _)| set | bit(index));
         match flaw {
             Flaw::ForgetsReadOnly => {
-                (roles.writers, roles.creators) = (roles.permitted, roles.permitted);
+                (roles.writers, roles.takers) = (roles.permitted, roles.permitted);
+                if roles.creators != 0 {
+                    roles.creators = roles.permitted;
+                }
                 if roles.data != Data::Scattered {
                     roles.judges = roles.permitted;
                 }
@@ -135,11 +138,11 @@ impl Analysis {
                 if roles.data == Data::Scattered {
                     roles.voters |= barred;
                     roles.writers |= barred;
-                    roles.creators |= barred;
+                    roles.takers |= barred;
                     roles.absence_quorum = roles.voters.count_ones();
                 }
             }
-            Flaw::IgnoresTheHome => (roles.writers, roles.creators, roles.judges) = (all, all, all),
+            Flaw::IgnoresTheHome => (roles.writers, roles.takers, roles.judges) = (all, all, all),
             Flaw::IgnoresTheAbsenceQuorum => roles.absence_quorum = 1,
             Flaw::TakesCopiesForFresh => roles.lags = 0,
             Flaw::IgnoresTiers => roles.tiers = (0..).take(self.profiles.len()).collect(),

@@ -123,8 +123,7 @@ impl Roles {
                 true => Effect::GoesOn,
                 false => Effect::Ends,
             },
-            Operation::Write if self.data == Data::Scattered => any(self.creators),
-            Operation::Write => any(self.writers),
+            Operation::Write => any(self.takers),
             Operation::Create => any(self.creators),
             Operation::Conditional => any(self.judges),
             // Every copy must be gone, and each may lie anywhere.
@@ -179,6 +178,7 @@ mod tests {
             data: Data::Copied,
             permitted: ALL,
             writers: 1,
+            takers: 1,
             judges: 1,
             creators: 1,
             voters: 1,
@@ -192,6 +192,7 @@ mod tests {
         Roles {
             data: Data::Scattered,
             writers: WRITABLE,
+            takers: WRITABLE,
             judges: 0,
             creators: WRITABLE,
             voters: WRITABLE,
@@ -307,6 +308,7 @@ mod tests {
     fn a_client_that_only_reads_serves_no_writes() {
         let reads = Roles {
             writers: 0,
+            takers: 0,
             judges: 0,
             creators: 0,
             ..managed()

@@ -46,6 +46,7 @@
 //! | `strong` | all that take writes | go on, stale | end | go on, stale | end | end | end | end |
 //! | `strong` | all | end | end | end | end | end | end | end |
 //!
+//! - **Creates** of a [`KvClient`](crate::KvClient) (`put_if_absent`) are not served under `write_once`. A put creates there.
 //! - **Tiers** decide who answers reads. Where a copy is preferred to the home, reads are stale with or without the
 //!   loss. A tier that lost more than 29 % of its endpoints [spills](crate::stack::route) to the next.
 //! - **A [`Failover`](crate::Failover)** moves calls, not data: *go on* says that calls reach an endpoint.

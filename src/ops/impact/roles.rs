@@ -7,11 +7,13 @@ pub(crate) struct Roles {
     pub(crate) data: Data,
     /// The endpoints that no constraint of the client bars.
     pub(crate) permitted: u64,
-    /// The endpoints to which writes go.
+    /// The endpoints to which writes may go. A delete goes to all of them if the data is scattered.
     pub(crate) writers: u64,
+    /// The endpoints that take a put without a condition of the caller's.
+    pub(crate) takers: u64,
     /// The endpoints that judge a condition on what is stored. Empty: none can.
     pub(crate) judges: u64,
-    /// The endpoints that are trusted with a create.
+    /// The endpoints that take a create of the caller's.
     pub(crate) creators: u64,
     /// The endpoints whose *absent* counts, and how many must say so.
     pub(crate) voters: u64,
