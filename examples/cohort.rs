@@ -7,6 +7,8 @@
 //! The stores are in memory and time is virtual, so that seven minutes take a second. With stores of yours the calls are
 //! the same.
 
+#![allow(clippy::disallowed_methods)] // its own clock, which is virtual
+
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
     drill::{
