@@ -148,6 +148,12 @@ impl Stamp {
         self.bind == 0 || self.bind == bind(key, size)
     }
 
+    /// The earliest time of a stamp that is to be above this one.
+    #[cfg(test)]
+    pub(crate) fn later(&self) -> u64 {
+        after(self.at)
+    }
+
     /// The stamp of exactly this text. Every other text is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (&[kind], digits) = text.as_bytes().strip_prefix(PREFIX)?.split_first_chunk()?;

@@ -1,14 +1,15 @@
 //! What the copies are owed: the state of a journal, whatever keeps it.
 
-use super::{Mutant, is};
-use crate::request::bit;
+use super::{Mutant, all, is};
 use std::collections::BTreeMap;
 
 /// What is known of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Entry {
-    /// Grows with each change: a repair that began before clears nothing that came after.
+    /// The number of the last change: a repair that began before clears nothing that came after.
     version: u64,
+    /// The number of the change that last made a copy owed.
+    grown: u64,
     /// Writes under way.
     open: u32,
     /// Copies that may lack what others have.
@@ -25,44 +26,69 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub(super) struct Ledger<K> {
     entries: BTreeMap<K, Entry>,
-    intents: u64,
+    /// Changes so far. No number comes twice, not even after an entry was dropped.
+    changes: u64,
 }
 
 impl<K> Default for Ledger<K> {
     fn default() -> Self {
         Self {
             entries: BTreeMap::new(),
-            intents: 0,
+            changes: 0,
         }
     }
 }
 
 impl<K: Ord + Clone> Ledger<K> {
-    /// A write of this key begins.
-    pub(super) fn intend(&mut self, key: &K) {
-        self.intents += 1;
-        let entry = self.entries.entry(key.clone()).or_default();
-        if entry.version == 0 {
-            entry.since = self.intents;
-        }
-        entry.version += 1;
+    /// The entry of a key, and the number of the change that is made to it.
+    fn change(&mut self, key: &K) -> Option<(&mut Entry, u64)> {
+        self.changes += 1;
+        let entry = self.entries.get_mut(key)?;
+        entry.version = self.changes;
+        Some((entry, self.changes))
+    }
+
+    /// A write of this key begins. Returns its number.
+    pub(super) fn intend(&mut self, key: &K) -> u64 {
+        self.changes += 1;
+        let since = self.changes;
+        let entry = self.entries.entry(key.clone()).or_insert(Entry {
+            since,
+            ..Entry::default()
+        });
+        entry.version = since;
         entry.open += 1;
+        since
     }
 
     /// The write was acknowledged, and these copies do not have it yet.
     pub(super) fn lacks(&mut self, key: &K, copies: u64) {
-        if let Some(entry) = self.entries.get_mut(key) {
+        if let Some((entry, number)) = self.change(key) {
             entry.owed |= copies;
-            entry.version += 1;
+            entry.grown = number;
         }
     }
 
-    /// The write is over, and these copies may lack it. `until`: when no attempt of it can land any more, if one may.
-    pub(super) fn settle(&mut self, key: &K, owed: u64, until: Option<u64>) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
-        entry.open -= 1;
-        entry.owed |= owed;
-        entry.version += 1;
+    /// The write of this number is over, and these copies may lack it. `everywhere`: all copies have it, and so whatever
+    /// was owed when it began. `until`: when no attempt of it can land any more, if one may.
+    pub(super) fn settle(
+        &mut self,
+        key: &K,
+        number: u64,
+        (owed, everywhere): (u64, bool),
+        (now, until): (u64, Option<u64>),
+    ) {
+        let Some((entry, change)) = self.change(key) else {
+            return;
+        };
+        entry.open = entry.open.saturating_sub(1);
+        if everywhere && entry.grown < number && entry.until <= now {
+            entry.owed = 0;
+        }
+        if owed != 0 {
+            entry.owed |= owed;
+            entry.grown = change;
+        }
         entry.until = entry.until.max(until.unwrap_or(0));
         entry.waiting = false;
         self.drop_if_empty(key);
@@ -111,9 +137,10 @@ impl<K: Ord + Clone> Ledger<K> {
     /// their attempts can land any more.
     pub(super) fn reopened(mut self, copies: usize, until: u64) -> Self {
         for entry in self.entries.values_mut().filter(|entry| entry.open > 0) {
+            self.changes += 1;
             entry.open = 0;
-            entry.owed = bit(copies) - 1;
-            entry.version += 1;
+            entry.owed = all(copies);
+            (entry.version, entry.grown) = (self.changes, self.changes);
             entry.until = entry.until.max(until);
         }
         self

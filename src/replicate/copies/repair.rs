@@ -1,6 +1,6 @@
 //! The repair of one key: the newest version goes where an older one is. Answers come in, requests come out.
 
-use super::{Failed, Mutant, On, Seen, is, set_of};
+use super::{Failed, Mutant, On, Seen, all, is, set_of, version};
 use crate::request::{Stamp, bit, members};
 
 /// How often a copy is asked again after a lost answer or a lost race.
@@ -18,8 +18,9 @@ pub(super) enum Action<T> {
         on: On<T>,
         stamp: Stamp,
     },
-    /// It is over, and these copies may still lack something.
-    Done { owed: u64 },
+    /// It is over, and these copies may still lack something. `foreign`: what lies there has no stamp, and a version with
+    /// a stamp is elsewhere.
+    Done { owed: u64, foreign: u64 },
 }
 
 #[derive(Clone, Debug)]
@@ -54,13 +55,13 @@ impl<T: Clone + PartialEq> Repair<T> {
             counted,
             done: false,
         };
-        let mut asked = bit(copies) - 1;
+        let mut asked = all(copies);
         if is(Mutant::OneSurvivor) && counted != asked {
             let one = 1 << counted.ilog2();
             asked &= one | !counted;
             repair.votes = 1;
         }
-        for passed in members((bit(copies) - 1) & !asked) {
+        for passed in members(all(copies) & !asked) {
             repair.copies[passed] = Copy::Passed;
         }
         (repair, members(asked).map(Action::Look).collect())
@@ -102,6 +103,15 @@ impl<T: Clone + PartialEq> Repair<T> {
         self.judge()
     }
 
+    /// This copy was lost and replaced: what it said does not count.
+    pub(super) fn replaced(&mut self, copy: usize) -> Vec<Action<T>> {
+        self.counted &= !bit(copy);
+        if matches!(self.copies[copy], Copy::Saw(_)) {
+            self.copies[copy] = Copy::Left;
+        }
+        self.judge()
+    }
+
     fn judge(&mut self) -> Vec<Action<T>> {
         let is_under_way = |copy: &Copy<T>| matches!(copy, Copy::Looking | Copy::Storing(_));
         if self.done || self.copies.iter().any(is_under_way) {
@@ -109,31 +119,42 @@ impl<T: Clone + PartialEq> Repair<T> {
         }
         let count = self.copies.len();
         let heard = set_of(count, |copy| matches!(self.copies[copy], Copy::Saw(_)));
-        let unheard = (bit(count) - 1) & !heard;
+        let unheard = all(count) & !heard;
         let votes = (heard & self.counted).count_ones();
         if votes < self.votes && !is(Mutant::FewVotes) {
-            return self.done(bit(count) - 1);
+            return self.done(all(count), 0);
         }
-        let stamps = self.copies.iter().map(|copy| match copy {
+        let seen = |copy: usize| match &self.copies[copy] {
             Copy::Saw(seen) => seen.stamp(),
             _ => None,
-        });
-        let stamps: Vec<_> = stamps.collect();
-        let known = stamps.iter().enumerate().filter(|(_, stamp)| stamp.is_some());
+        };
+        let known = members(self.counted).filter_map(|copy| Some((copy, seen(copy)?)));
         let newest = match is(Mutant::OldestWins) {
-            false => known.max_by_key(|(_, stamp)| **stamp),
-            true => known.min_by_key(|(_, stamp)| **stamp),
+            false => known.max_by_key(|(_, stamp)| version(stamp)),
+            true => known.min_by_key(|(_, stamp)| version(stamp)),
         };
-        let Some((from, &Some(newest))) = newest else {
-            return self.done(unheard);
+        let Some((from, newest)) = newest else {
+            let nobody_knows = set_of(count, |copy| seen(copy).is_some());
+            let hidden = if nobody_knows == 0 { 0 } else { self.counted };
+            return self.done(unheard | hidden, 0);
         };
-        let mut actions = Vec::new();
+        let (mut actions, mut foreign) = (Vec::new(), 0);
+        // What only a copy without a vote has was not acknowledged. It stays a debt until that copy votes.
+        let mut hidden = 0;
         for copy in members(heard) {
             let Copy::Saw(seen) = &self.copies[copy] else { continue };
-            if seen.stamp() == Some(newest) {
-                continue;
-            }
             let on = match seen {
+                Seen::There { stamp: Some(there), .. } if version(there) == version(&newest) => continue,
+                Seen::There { stamp: Some(there), .. }
+                    if version(there) > version(&newest) && !is(Mutant::OldestWins) =>
+                {
+                    hidden = self.counted;
+                    continue;
+                }
+                Seen::There { stamp: None, .. } => {
+                    foreign |= bit(copy);
+                    continue;
+                }
                 _ if is(Mutant::RepairAnyway) => On::Anything,
                 Seen::Absent => On::Nothing,
                 Seen::There { tag, .. } => On::Tag(tag.clone()),
@@ -143,15 +164,15 @@ impl<T: Clone + PartialEq> Repair<T> {
             actions.push(Action::Store { from, copy, on, stamp });
         }
         if is(Mutant::BlindClear) {
-            actions.extend(self.done(0));
+            actions.extend(self.done(0, 0));
         } else if actions.is_empty() {
-            return self.done(unheard);
+            return self.done(unheard | foreign | hidden, foreign);
         }
         actions
     }
 
-    fn done(&mut self, owed: u64) -> Vec<Action<T>> {
+    fn done(&mut self, owed: u64, foreign: u64) -> Vec<Action<T>> {
         self.done = true;
-        vec![Action::Done { owed }]
+        vec![Action::Done { owed, foreign }]
     }
 }

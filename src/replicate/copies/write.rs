@@ -1,6 +1,6 @@
 //! One write of one key. Answers come in, requests come out.
 
-use super::{Failed, Mutant, On, Seen, is, set_of};
+use super::{Failed, Mutant, On, Seen, is, set_of, version};
 use crate::request::{Stamp, bit};
 
 /// How often a write steps over a newer stamp before it gives up. Each time it lost a race against another writer.
@@ -21,9 +21,13 @@ pub(super) enum Action<T> {
     Acknowledge { held: u64, stamp: Stamp },
     /// The write failed.
     Fail { maybe_applied: bool },
-    /// Nothing is under way any more. These copies may lack what others have. `unresolved`: an attempt of a failed write
-    /// may land later.
-    Settle { owed: u64, unresolved: bool },
+    /// Nothing is under way any more. These copies may lack what others have. `everywhere`: all copies have this very
+    /// write. `unresolved`: an attempt of a failed write may land later.
+    Settle {
+        owed: u64,
+        everywhere: bool,
+        unresolved: bool,
+    },
 }
 
 /// What happened.
@@ -73,15 +77,21 @@ pub(super) struct Write<T> {
     /// Whether the caller knows how the write ended.
     ended: bool,
     settled: bool,
-    /// Whether some copy may have taken the write.
+    /// Whether some store may have had an effect.
     touched: bool,
     /// The copies where an attempt was lost, and nothing was stored since.
     lost: u64,
 }
 
 impl<T: Clone + PartialEq> Write<T> {
-    /// `known`: what was last seen at each copy. `None`: nobody looked. It may be outdated, which costs a request.
+    /// `known`: what was last seen at each copy. `None`: nobody looked. It may be outdated, which costs a request. The
+    /// stamp is raised above all of it.
     pub(super) fn new(stamp: Stamp, needed: u32, counted: u64, known: Vec<Option<Seen<T>>>) -> (Self, Vec<Action<T>>) {
+        let mut stamp = stamp;
+        if !is(Mutant::ClockOnly) {
+            let newest = known.iter().flatten().filter_map(Seen::stamp).max_by_key(version);
+            stamp.at = newest.map_or(stamp.at, |newest| stamp.at.max(newest.later()));
+        }
         let mut write = Self {
             copies: vec![Copy::Looking; known.len()],
             tries: vec![0; known.len()],
@@ -137,8 +147,9 @@ impl<T: Clone + PartialEq> Write<T> {
                 self.copies[copy] = Copy::Left;
             }
             Event::Stored(copy, Err(failed)) => {
+                // A request that came twice meets itself: a failed condition proves nothing.
+                self.touched = true;
                 if failed == Failed::Lost {
-                    self.touched = true;
                     self.lost |= bit(copy);
                 }
                 self.look_again(copy, &mut actions);
@@ -164,6 +175,11 @@ impl<T: Clone + PartialEq> Write<T> {
             Seen::There { tag, .. } => On::Tag(tag),
         };
         Action::Store { copy, on, stamp }
+    }
+
+    /// Whether the write has failed, for its caller.
+    fn has_failed(&self) -> bool {
+        self.ended && !self.acknowledged && !is(Mutant::UndeadWrite)
     }
 
     fn look_again(&mut self, copy: usize, actions: &mut Vec<Action<T>>) {
@@ -201,27 +217,31 @@ impl<T: Clone + PartialEq> Write<T> {
     }
 
     fn looked(&mut self, now: u64, copy: usize, seen: Seen<T>, actions: &mut Vec<Action<T>>) {
-        let Seen::There {
+        if let Seen::There {
             stamp: Some(there),
             tag,
         } = &seen
-        else {
+            && version(there) == version(&self.stamp)
+        {
+            self.touched = true;
+            self.copies[copy] = Copy::Has(tag.clone(), self.stamp);
+            return;
+        }
+        if self.has_failed() {
+            self.copies[copy] = Copy::Left;
+            return;
+        }
+        let Some(there) = seen.stamp() else {
             actions.push(self.store_on(copy, seen));
             return;
         };
-        let there = *there;
-        let is_own = (there.writer, there.write) == (self.stamp.writer, self.stamp.write);
-        self.touched |= is_own;
-        if is_own && there.at == self.stamp.at {
-            self.copies[copy] = Copy::Has(tag.clone(), self.stamp);
-        } else if there < self.stamp {
+        if version(&there) < version(&self.stamp) {
             actions.push(self.store_on(copy, seen));
         } else if self.ended || is(Mutant::NoRestamp) {
-            // Whoever wrote it began before this write's end.
             self.copies[copy] = Copy::Newer;
         } else if self.rounds + 1 < ROUNDS {
             self.rounds += 1;
-            self.stamp.at = now.max(there.at + 1);
+            self.stamp.at = now.max(there.later());
             actions.push(self.store_on(copy, seen));
             for other in 0..self.copies.len() {
                 self.renew(other, actions);
@@ -252,7 +272,8 @@ impl<T: Clone + PartialEq> Write<T> {
             };
             let needed = self.needed - u32::from(is(Mutant::OneTooFew));
             let enough = counted.count_ones() >= needed;
-            if enough && (self.intended == Some(true) || is(Mutant::LateIntent)) {
+            let is_durable = self.intended == Some(true) || is(Mutant::LateIntent) || is(Mutant::EarlyAck);
+            if enough && is_durable {
                 self.acknowledged = true;
                 self.ended = true;
                 let stamp = self.stamp;
@@ -267,8 +288,14 @@ impl<T: Clone + PartialEq> Write<T> {
         if self.ended && idle && !self.settled {
             self.settled = true;
             let owed = set_of(self.copies.len(), |copy| !self.has(copy));
+            let is_this = |copy: &Copy<T>| matches!(copy, Copy::Has(_, under) if *under == self.stamp);
+            let everywhere = self.acknowledged && self.copies.iter().all(is_this);
             let unresolved = !self.acknowledged && self.lost & owed != 0;
-            actions.push(Action::Settle { owed, unresolved });
+            actions.push(Action::Settle {
+                owed,
+                everywhere,
+                unresolved,
+            });
         }
     }
 
@@ -276,7 +303,7 @@ impl<T: Clone + PartialEq> Write<T> {
         if !self.ended {
             self.ended = true;
             let under_way = self.copies.iter().any(|copy| matches!(copy, Copy::Storing(_)));
-            let maybe_applied = self.touched || under_way;
+            let maybe_applied = (self.touched || under_way) && !is(Mutant::AlwaysDenied);
             actions.push(Action::Fail { maybe_applied });
         }
     }

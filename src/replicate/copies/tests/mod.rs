@@ -3,6 +3,7 @@
 //! `EVENKEEL_SEED=<seed> cargo test --lib no_acknowledged_write` replays one.
 
 mod history;
+mod steps;
 mod wire;
 mod world;
 
@@ -19,7 +20,7 @@ pub(super) fn mutant() -> Option<Mutant> {
 }
 
 /// All of them.
-const MUTANTS: [Mutant; 19] = [
+const MUTANTS: [Mutant; 22] = [
     Mutant::OneTooFew,
     Mutant::LostIsStored,
     Mutant::NoCondition,
@@ -28,6 +29,9 @@ const MUTANTS: [Mutant; 19] = [
     Mutant::SeededIds,
     Mutant::NoJournal,
     Mutant::LateIntent,
+    Mutant::EarlyAck,
+    Mutant::UndeadWrite,
+    Mutant::AlwaysDenied,
     Mutant::TrustGateway,
     Mutant::ReadOwed,
     Mutant::FewVotes,

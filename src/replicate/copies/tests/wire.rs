@@ -31,6 +31,7 @@ pub(super) enum Happens {
     Client(Run, usize),
     /// A process looks what there is to repair.
     Repairs(Run),
+    Dies(Run),
     Restart(usize),
     /// A replaced copy is filled.
     Fills,
@@ -53,6 +54,8 @@ pub(super) struct Asked {
     pub(super) copy: usize,
     pub(super) key: Key,
     pub(super) nth: u64,
+    /// Whether the wire doubled it.
+    pub(super) twice: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -110,7 +113,7 @@ impl Queue {
         &mut self,
         rng: &mut fastrand::Rng,
         (calm, sick): (bool, bool),
-        asked: Asked,
+        mut asked: Asked,
         request: Request,
     ) -> bool {
         let quick = rng.u64(MS..30 * MS);
@@ -123,6 +126,7 @@ impl Queue {
                 Some(rng.u64(0..latest))
             }
             7..=9 => {
+                asked.twice = true;
                 let late = if rng.bool() { LATEST } else { 5 * SECOND };
                 let late = rng.u64(0..late);
                 self.after(quick, Happens::Arrives(asked, request.clone()));

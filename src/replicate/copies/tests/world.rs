@@ -39,7 +39,9 @@ enum Doing {
     Write {
         machine: Write<Tag>,
         body: Body,
-        intended: bool,
+        /// Its number in the journal, and whether the disk has it.
+        intended: Option<u64>,
+        durable: bool,
         drawn: Stamp,
     },
     Read {
@@ -98,15 +100,24 @@ pub(super) struct World<'a> {
     sick: Option<usize>,
     /// Whether processes die here. A write that a crash cut off may leave copies that differ.
     mortal: bool,
+    /// How long the disk takes at most, and whether it refuses at times.
+    sync: u64,
+    refuses: bool,
+    /// Whether callers leave before their write has ended.
+    leave: bool,
+    /// Bodies that some copy had, and those whose callers were told that they were not applied.
+    stored: BTreeSet<Body>,
+    denied: BTreeSet<Body>,
     /// Between two repairs of one process.
     pause: u64,
     /// Nothing goes wrong any more.
     calm: bool,
-    tags: Tag,
+    /// Whether a tag is a function of what lies there, stamp included, as where the stamp is part of the body.
+    tags_of_stamps: bool,
     replaced: u32,
     to_fill: BTreeSet<Key>,
     fills: bool,
-    /// Keys of writes that a crash cut off. Their intent may have been lost with the process.
+    /// Keys of writes that a crash cut off before their intent was durable.
     cut_off: BTreeSet<Key>,
     wrong: Option<String>,
     seen: &'a mut Seen,
@@ -131,9 +142,14 @@ impl<'a> World<'a> {
             clients: [2, 5][rng.usize(..2)],
             sick: Some(rng.usize(..2 * copies)).filter(|&sick| sick < copies),
             mortal: rng.u32(..3) > 0,
+            sync: [20 * MS, 20 * MS, 2 * SECOND][rng.usize(..3)],
+            refuses: rng.u32(..4) == 0,
+            leave: rng.u32(..4) == 0,
+            stored: BTreeSet::new(),
+            denied: BTreeSet::new(),
             pause: [SECOND / 4, SECOND, 3 * SECOND, 90 * SECOND][rng.usize(..4)],
             calm: false,
-            tags: 0,
+            tags_of_stamps: rng.bool(),
             replaced: 0,
             to_fill: BTreeSet::new(),
             fills: false,
@@ -252,12 +268,21 @@ impl<'a> World<'a> {
             Happens::Answers(asked, reply) => self.answers(asked, reply),
             Happens::Synced(run, operation) if self.lives(run) => {
                 let process = &mut self.processes[run.process];
-                process.synced = process.ledger.clone();
-                self.write_on(run.process, operation, write::Event::Intended(true));
+                let refuses = !self.calm && self.refuses && self.rng.u32(..20) == 0;
+                if !refuses {
+                    process.synced = process.ledger.clone();
+                    for operation in process.doing.values_mut() {
+                        if let Doing::Write { durable, intended, .. } = &mut operation.doing {
+                            *durable |= intended.is_some();
+                        }
+                    }
+                }
+                self.write_on(run.process, operation, write::Event::Intended(!refuses));
             }
             Happens::Deadline(run, operation) if self.lives(run) => self.deadline(run.process, operation),
             Happens::Client(run, client) if self.lives(run) && !self.calm => self.client(run.process, client),
             Happens::Repairs(run) if self.lives(run) => self.repairs(run.process),
+            Happens::Dies(run) if self.lives(run) && !self.calm => self.crash(run.process),
             Happens::Restart(process) => self.restart(process),
             Happens::Fills => self.fill(),
             Happens::Trouble if !self.calm => self.trouble(),
@@ -302,7 +327,9 @@ impl<'a> World<'a> {
         process.alive = false;
         process.life += 1;
         for operation in mem::take(&mut process.doing).into_values() {
-            self.cut_off.insert(operation.key);
+            if matches!(operation.doing, Doing::Write { durable: false, .. }) {
+                self.cut_off.insert(operation.key);
+            }
             self.fills &= !matches!(operation.doing, Doing::Repair { fills: true, .. });
             if let Some((record, _)) = operation.caller {
                 self.history.cut_off(record);
@@ -350,9 +377,17 @@ impl<'a> World<'a> {
             process.known.retain(|&(_, known), _| known != copy);
         }
         for process in 0..self.processes.len() {
-            let writes: Vec<_> = self.processes[process].doing.keys().copied().collect();
-            for operation in writes {
-                self.write_on(process, operation, write::Event::Replaced(copy));
+            let all: Vec<_> = self.processes[process].doing.keys().copied().collect();
+            for id in all {
+                self.write_on(process, id, write::Event::Replaced(copy));
+                if let Some(Operation {
+                    doing: Doing::Repair { machine, .. },
+                    ..
+                }) = self.processes[process].doing.get_mut(&id)
+                {
+                    let actions = machine.replaced(copy);
+                    self.repair_on(process, id, actions);
+                }
             }
         }
         self.to_fill = (0..self.keys).collect();
@@ -389,6 +424,7 @@ impl<'a> World<'a> {
             copy,
             key,
             nth: self.queue.number(),
+            twice: false,
         };
         if let Some(operation) = self.processes[process].doing.get_mut(&operation) {
             operation.awaits.insert(copy, asked.nth);
@@ -403,13 +439,30 @@ impl<'a> World<'a> {
         let dice = if self.calm { 99 } else { self.rng.u32(..100) };
         let copy = &mut self.copies[asked.copy];
         let reply = match dice {
-            _ if !copy.up => self.rng.bool().then_some(Reply::Failed(Failed::NotSent)),
+            // That nothing was sent is known of what was sent once.
+            _ if !copy.up => (!asked.twice && self.rng.bool()).then_some(Reply::Failed(Failed::NotSent)),
             // A gateway answers, and nobody behind it was asked.
             0..=1 => Some(Reply::Failed(Failed::Lost)),
             _ => {
-                self.tags += 1;
-                match copy.serve(asked.key, request, self.tags) {
-                    Ok(reply) => (dice > 5).then_some(reply),
+                let tag = match &request {
+                    Request::Store { stamp, .. } if self.tags_of_stamps => stamp.digest(),
+                    _ => self.queue.number(),
+                };
+                let body = match &request {
+                    Request::Store { body, .. } => Some(*body),
+                    Request::Look => None,
+                };
+                match copy.serve(asked.key, request, tag) {
+                    Ok(Reply::Stored(_)) if body.is_some_and(|body| self.denied.contains(&body)) => {
+                        self.wrong = Some("what was said to be not applied was applied".to_owned());
+                        None
+                    }
+                    Ok(reply) => {
+                        if let (Reply::Stored(_), Some(body)) = (&reply, body) {
+                            self.stored.insert(body);
+                        }
+                        (dice > 5).then_some(reply)
+                    }
                     Err(what) => {
                         self.wrong = Some(format!("at copy {} {what}", asked.copy));
                         None
@@ -481,6 +534,10 @@ impl<'a> World<'a> {
             return;
         }
         self.left -= 1;
+        if self.mortal && self.rng.u32(..100) == 0 {
+            let (run, time) = (self.run(process), self.rng.u64(0..200 * MS));
+            self.queue.after(time, Happens::Dies(run));
+        }
         let key = self.rng.u32(..self.keys);
         if self.rng.u32(..100) < 55 {
             self.put(process, client, key);
@@ -508,7 +565,12 @@ impl<'a> World<'a> {
         self.processes[process].doing.insert(id, operation);
         if caller.is_some() {
             let run = self.run(process);
-            self.queue.after(DEADLINE, Happens::Deadline(run, id));
+            let time = if self.leave {
+                self.rng.u64(0..3 * SECOND)
+            } else {
+                DEADLINE
+            };
+            self.queue.after(time, Happens::Deadline(run, id));
         }
         id
     }
@@ -543,7 +605,8 @@ impl<'a> World<'a> {
         let doing = Doing::Write {
             machine,
             body,
-            intended: false,
+            intended: None,
+            durable: false,
             drawn: stamp,
         };
         let id = self.start(process, key, doing, Some((record, client)));
@@ -574,6 +637,7 @@ impl<'a> World<'a> {
                 machine,
                 body,
                 intended,
+                durable: _,
                 drawn,
             } = &mut operation.doing
             else {
@@ -581,9 +645,8 @@ impl<'a> World<'a> {
             };
             match action {
                 write::Action::Intend => {
-                    *intended = true;
-                    writer.ledger.intend(&key);
-                    let (run, time) = (self.run(process), self.rng.u64(MS..20 * MS));
+                    *intended = Some(writer.ledger.intend(&key));
+                    let (run, time) = (self.run(process), self.rng.u64(MS..self.sync));
                     self.queue.after(time, Happens::Synced(run, id));
                 }
                 write::Action::Look(copy) => self.ask(process, id, copy, key, Request::Look),
@@ -606,11 +669,22 @@ impl<'a> World<'a> {
                     self.seen.unknown += 1;
                     self.wrote(process, id, End::Unknown);
                 }
-                write::Action::Fail { maybe_applied: false } => self.wrote(process, id, End::NotApplied),
-                write::Action::Settle { owed, unresolved } => {
-                    let until = unresolved.then_some(self.queue.now + LATEST + SECOND);
-                    if *intended {
-                        writer.ledger.settle(&key, owed, until);
+                write::Action::Fail { maybe_applied: false } => {
+                    if self.stored.contains(body) {
+                        self.wrong = Some("what was applied was said to be not applied".to_owned());
+                    }
+                    self.denied.insert(*body);
+                    self.wrote(process, id, End::NotApplied);
+                }
+                write::Action::Settle {
+                    owed,
+                    everywhere,
+                    unresolved,
+                } => {
+                    let now = self.queue.now;
+                    let until = unresolved.then_some(now + LATEST + SECOND);
+                    if let Some(number) = *intended {
+                        writer.ledger.settle(&key, number, (owed, everywhere), (now, until));
                     }
                     writer.synced = writer.ledger.clone();
                     writer.doing.remove(&id);
@@ -769,14 +843,14 @@ impl<'a> World<'a> {
                         self.ask(process, id, copy, key, Request::Store { on, stamp, body });
                     }
                 }
-                repair::Action::Done { owed } if *fills => {
+                repair::Action::Done { owed, .. } if *fills => {
                     repairer.doing.remove(&id);
                     self.fills = false;
                     if owed & !voters == 0 {
                         self.to_fill.remove(&key);
                     }
                 }
-                repair::Action::Done { owed } => {
+                repair::Action::Done { owed, .. } => {
                     repairer.ledger.repaired(&key, *version, owed, now);
                     repairer.synced = repairer.ledger.clone();
                     repairer.repairs = false;
