@@ -39,7 +39,11 @@ async fn main() -> Result<(), BoxError> {
         .build()?;
     let carts = KvClient::builder()
         .client_name("carts")
-        .endpoint(Endpoint::new("table", MemoryTable::new()).provider("aws").region("eu-central-1"))
+        .endpoint(
+            Endpoint::new("table", MemoryTable::new())
+                .provider("aws")
+                .region("eu-central-1"),
+        )
         .build()?;
 
     for number in 0..8 {
@@ -49,7 +53,9 @@ async fn main() -> Result<(), BoxError> {
     let before = Reading::of(&[photos.view(), carts.view()]);
 
     let operator = photos.operator().by("anna");
-    operator.drain(Selector::provider("aws"), "a rehearsal", Duration::from_secs(600)).apply()?;
+    operator
+        .drain(Selector::provider("aws"), "a rehearsal", Duration::from_secs(600))
+        .apply()?;
     for number in 8..10 {
         photos.put(format!("photo-{number}"), vec![0; 50_000]).await?;
     }

@@ -50,8 +50,8 @@ pub(super) fn report(reading: &Reading, earlier: Option<&Reading>) -> Concentrat
 }
 
 impl Concentration {
-    /// Adds what a backfill copied from one endpoint to another: how many objects or values, and their length. The source
-    /// gave these bytes, and the target took them. They are listed apart, and are in no share.
+    /// Adds what a backfill copied from one endpoint to another: how many objects or values, and their length. The
+    /// source gave these bytes, and the target took them. They are listed apart, and are in no share.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ops::concentration::concentration};

@@ -6,7 +6,8 @@ use super::{
     needs::{by_host, distinct, needs},
 };
 
-/// Hosts, credentials, locations and laws. An endpoint without a provider is left out: nobody knows whether it is another's.
+/// Hosts, credentials, locations and laws. An endpoint without a provider is left out: nobody knows whether it is
+/// another's.
 pub(super) fn in_common(all: &[Counted<'_>]) -> Vec<InCommon> {
     let mut found = Vec::new();
     let needs: Vec<_> = needs(all).collect();
