@@ -2,7 +2,7 @@
 
 use super::{
     InCommon,
-    build::{Counted, jurisdictions, location, provider},
+    counted::{Counted, jurisdictions, location, provider},
     needs::{by_host, distinct, needs},
 };
 

@@ -63,6 +63,7 @@
 
 mod build;
 mod common;
+mod counted;
 mod markdown;
 mod needs;
 mod reading;
