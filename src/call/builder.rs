@@ -241,6 +241,7 @@ impl<P: Protocol> StoreBuilder<P> {
 
     fn parts(mut self) -> Result<Parts<P>, BuildError> {
         self.settings = self.settings.checked()?;
+        self.settings.stack.audience.noun = P::NOUN;
         let (profiles, providers): (Vec<_>, Vec<_>) = self
             .endpoints
             .into_iter()

@@ -285,6 +285,7 @@ impl<P: Protocol> Context<P> {
             .proving_absences(self.pin.is_none())
             .carrying(P::bytes(&request))
             .weighed()
+            .called(P::operation(&request))
             .allowing(time_on_the_wire::<P>(&request))
             .heeding(self.told.clone());
         record.set_deadline(aim.deadline.map_or(self.deadline, |sooner| sooner.min(self.deadline)));

@@ -100,6 +100,8 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// The class under which health is kept.
     fn class(request: &Self::Request) -> OpClass;
+    /// The name of a request.
+    fn operation(request: &Self::Request) -> &'static str;
 
     /// The bytes that a request sends or asks for, as far as they are known beforehand.
     fn bytes(request: &Self::Request) -> u64;

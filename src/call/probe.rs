@@ -31,7 +31,8 @@ pub(super) fn start<P: Protocol>(parts: &Parts<P>, composed: &Composed<EndpointS
             .earning(false)
             .pinned(Some(endpoint))
             .starting_as(LegKind::Probe)
-            .weighed();
+            .weighed()
+            .called(P::operation(&request));
         let call = Call::on_record(request, record);
         // Its type is forgotten: the compiler cannot tell otherwise that the probe may change threads.
         let attempt: BoxFuture<'static, _> = Box::pin(route.send(call.clone()));

@@ -258,6 +258,19 @@ macro_rules! stack_setters {
             self
         }
 
+        /// Adds a listener for the end of every [attempt](crate::telemetry::AttemptEnd), of calls and of probes in the
+        /// background. It runs on the task that made the attempt: be quick, do not block. A panic in the listener goes
+        /// no further than the panic hook. Without a listener nothing is gathered; with one, each attempt costs some
+        /// allocations.
+        #[must_use]
+        pub fn on_attempt_end(
+            mut self,
+            listener: impl Fn(&crate::telemetry::AttemptEnd) + Send + Sync + 'static,
+        ) -> Self {
+            self.settings.stack.audience.follow(listener);
+            self
+        }
+
         /// Sets a listener for the end of every call, as the caller sees that end. The listener runs on the task that
         /// made the call: be quick, do not block. A panic in the listener is the call's panic. A dropped call has no
         /// end. A client has one such listener; a second one replaces the first.

@@ -7,8 +7,8 @@ use std::{fmt, sync::Arc};
 /// Every host that a client will contact. `Display` prints a table.
 ///
 /// Two providers are no two failure domains if both get their tokens from one host. A client's `dependencies()` lists
-/// every host that the client will contact: for the data, for credentials, for keys. It lists as well what you declare that
-/// the endpoint needs behind these: name servers, and the control plane of its service.
+/// every host that the client will contact: for the data, for credentials, for keys. It lists as well what you declare
+/// that the endpoint needs behind these: name servers, and the control plane of its service.
 ///
 /// ```
 /// use evenkeel::{Endpoint, Failover, endpoint::Role};
@@ -59,7 +59,8 @@ pub struct Dependency {
     pub role: Role,
     /// The host.
     pub host: Host,
-    /// The region of the endpoint's provider in which the host stands, where it was [declared](crate::Endpoint::depends_on_at).
+    /// The region of the endpoint's provider in which the host stands, where it was
+    /// [declared](crate::Endpoint::depends_on_at).
     pub region: Option<Arc<str>>,
     /// The source of this entry.
     pub known: Known,

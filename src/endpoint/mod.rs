@@ -150,8 +150,8 @@ impl<C> Endpoint<C> {
         self
     }
 
-    /// Declares that the endpoint needs this host, which stands in this region of the endpoint's provider. A data plane in
-    /// Frankfurt may have its control plane in Virginia:
+    /// Declares that the endpoint needs this host, which stands in this region of the endpoint's provider. A data plane
+    /// in Frankfurt may have its control plane in Virginia:
     ///
     /// ```
     /// use evenkeel::{Endpoint, endpoint::Role};

@@ -190,6 +190,14 @@ fn the_recorders_documented_defaults_match_the_code() {
     );
 }
 
+#[test]
+fn the_sla_logs_documented_defaults_match_the_code() {
+    use crate::ops::sla::SlaLog;
+    let thousands = |count: usize| format!("{},{:03}", count / 1_000, count % 1_000);
+    assert_eq!(default_of("rows that wait for the disk"), thousands(SlaLog::QUEUE));
+    assert_eq!(default_of("an SLA log's file"), format!("{} GiB", SlaLog::LIMIT >> 30));
+}
+
 #[cfg(feature = "s3")]
 #[test]
 fn the_documented_connect_timeout_matches_the_code() {

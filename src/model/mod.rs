@@ -14,6 +14,7 @@ mod error_kind;
 mod human;
 mod names;
 mod not_loaded;
+pub(crate) mod noted;
 mod orders;
 
 pub(crate) use capabilities::Conditional;

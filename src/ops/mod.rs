@@ -15,6 +15,7 @@
 //! | why an endpoint stands as it does, and since when | [`decided`](snapshot::ClassSnapshot::decided) and [`changed`](snapshot::ClassSnapshot::changed) of the snapshot, `why` and `since_ms` of the status |
 //! | how many attempts went where and how they ended | [`attempts`](snapshot::ClassSnapshot::attempts): [`AttemptCounts`](crate::stack::health::AttemptCounts) only grow. For a rate or a share of traffic, subtract two readings. They are there without a metrics recorder |
 //! | which share of attempts and bytes went to whom, and what all endpoints have in common | [`concentration`](concentration::concentration) over the clients' views |
+//! | how each attempt ended, with the provider's request id | [`on_attempt_end`](crate::client::StoreBuilder::on_attempt_end) on the builder; in a file, as evidence for a claim: [`sla`] |
 //! | who ordered what | [`Operator::by`](operator::Operator::by) names the author; given, refused, lifted and expired orders are events |
 //! | what happened, after the process has died or with every provider dead | a flight recorder with a file: [`recorder`], and the report of it: [`incident`] (feature `recorder`) |
 //! | what a loss takes down, before it happens | a client's `impact()`: [`impact`], for every provider, region, jurisdiction and host |
@@ -62,6 +63,7 @@ mod proposal;
 #[cfg(feature = "recorder")]
 pub mod recorder;
 mod refused;
+pub mod sla;
 pub mod snapshot;
 pub mod status;
 #[cfg(feature = "status")]

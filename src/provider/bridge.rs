@@ -9,6 +9,7 @@ use super::{
 use crate::{
     BoxError, Endpoint,
     endpoint::Host,
+    model::noted,
     request::{
         Call, Key, Tally,
         object::{
@@ -243,6 +244,15 @@ impl ObjectProvider for AnyObjectProvider {
     }
 }
 
+/// The result, in which nothing repeats these keys: neither the error nor what was said of the answer's head.
+fn without<'k, T>(
+    result: Result<T, ProviderError>,
+    keys: impl IntoIterator<Item = &'k str> + Clone,
+) -> Result<T, ProviderError> {
+    keys.clone().into_iter().for_each(noted::withhold);
+    result.map_err(|error| error.without(keys))
+}
+
 /// Checks that a page fits the question: a proxy on the way may drop the question, or answer another one.
 fn of_the_prefix<'a>(prefix: &str, mut names: impl Iterator<Item = &'a str>) -> Result<(), ProviderError> {
     match names.all(|name| name.starts_with(prefix)) {
@@ -303,7 +313,7 @@ impl<P: ObjectProvider> ErasedObjects for P {
         Box::pin(async move {
             let key = presign.key.clone();
             let signed = ObjectProvider::presign(self, presign).await;
-            signed.map_err(|error| error.without([key.as_str()]))
+            without(signed, [key.as_str()])
         })
     }
 }
@@ -317,22 +327,22 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
             ObjectRequest::Put(put) => Box::pin(async move {
                 let key = put.key.clone();
                 let put = self.put(put).await.map(ObjectResponse::Put);
-                put.map_err(|error| error.without([key.as_str()]))
+                without(put, [key.as_str()])
             }),
             ObjectRequest::Get(get) => Box::pin(async move {
                 let key = get.key.clone();
                 let got = self.get(get).await.map(ObjectResponse::Get);
-                got.map_err(|error| error.without([key.as_str()]))
+                without(got, [key.as_str()])
             }),
             ObjectRequest::Head(head) => Box::pin(async move {
                 let key = head.key.clone();
                 let head = self.head(head).await.map(ObjectResponse::Head);
-                head.map_err(|error| error.without([key.as_str()]))
+                without(head, [key.as_str()])
             }),
             ObjectRequest::Delete(delete) => Box::pin(async move {
                 let key = delete.key.clone();
                 let deleted = self.delete(delete).await.map(|()| ObjectResponse::Delete);
-                deleted.map_err(|error| error.without([key.as_str()]))
+                without(deleted, [key.as_str()])
             }),
             ObjectRequest::List(list) => Box::pin(async move {
                 let prefix = list.prefix.clone();
@@ -343,23 +353,23 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
             ObjectRequest::BeginUpload(begin) => Box::pin(async move {
                 let key = begin.key.clone();
                 let begun = self.begin_upload(begin).await.map(ObjectResponse::BeginUpload);
-                begun.map_err(|error| error.without([key.as_str()]))
+                without(begun, [key.as_str()])
             }),
             ObjectRequest::PutPart(part) => Box::pin(async move {
                 let (key, upload) = (part.key.clone(), part.upload.clone());
                 let stored = self.put_part(part).await.map(ObjectResponse::PutPart);
-                stored.map_err(|error| error.without([key.as_str(), upload.as_str()]))
+                without(stored, [key.as_str(), upload.as_str()])
             }),
             ObjectRequest::CompleteUpload(complete) => Box::pin(async move {
                 let (key, upload) = (complete.key.clone(), complete.upload.clone());
                 let completed = self.complete_upload(complete).await;
                 let completed = completed.map(ObjectResponse::CompleteUpload);
-                completed.map_err(|error| error.without([key.as_str(), upload.as_str()]))
+                without(completed, [key.as_str(), upload.as_str()])
             }),
             ObjectRequest::AbortUpload(abort) => Box::pin(async move {
                 let (key, upload) = (abort.key.clone(), abort.upload.clone());
                 let aborted = self.abort_upload(abort).await.map(|()| ObjectResponse::AbortUpload);
-                aborted.map_err(|error| error.without([key.as_str(), upload.as_str()]))
+                without(aborted, [key.as_str(), upload.as_str()])
             }),
             ObjectRequest::ListUploads(list) => Box::pin(async move {
                 let prefix = list.prefix.clone();
@@ -370,7 +380,7 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
             ObjectRequest::Copy(copy) => Box::pin(async move {
                 let (from, to) = (copy.from.clone(), copy.to.clone());
                 let copied = self.copy(copy).await.map(ObjectResponse::Copy);
-                copied.map_err(|error| error.without([from.as_str(), to.as_str()]))
+                without(copied, [from.as_str(), to.as_str()])
             }),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{ProviderError, ProviderErrorKind};
 use crate::{
+    model::noted,
     request::object::PutMode,
     verdict::{
         Finding, Outcome, Verdict,
@@ -36,6 +37,9 @@ impl Asked {
 
 /// A finding as the answer to this kind of request. `status` is the status of the answer, if there was an answer.
 pub(super) fn refused(asked: Asked, finding: Finding, status: Option<u16>) -> ProviderError {
+    if let Some(status) = status {
+        noted::refused(status);
+    }
     let (code, full) = (finding.detail.code.as_deref(), finding.detail.says_full());
     let (kind, verdict) = kind(asked, finding.outcome.verdict, status, code, full);
     let outcome = Outcome {

@@ -129,7 +129,7 @@ fn around<S: Clone, K: Clone>(
         None => timeout::Limit::learnt(tracker.clone()),
     };
     let timeout = TimeoutLayer::new(limit);
-    let observer = AttemptObserver::new(profile.labels(settings.audience.client.clone()));
+    let observer = AttemptObserver::new(profile.labels(settings.audience.client.clone()), &settings.audience);
     let health = HealthLayer::observed_by(
         tracker.clone(),
         Timed(classify),

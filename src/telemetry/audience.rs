@@ -1,6 +1,6 @@
-use super::{Event, EventRecord, Instance, Latest, aside};
+use super::{AttemptEnd, AttemptListener, Event, EventRecord, Instance, Latest, aside};
 use crate::model::clock;
-use std::{sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 /// A function that hears of events.
 pub(crate) type Listener = Arc<dyn Fn(&EventRecord) + Send + Sync>;
@@ -12,7 +12,11 @@ pub(crate) type Wall = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Audience {
     pub(crate) client: Arc<str>,
+    /// What the client deals in: see [`AttemptEnd::noun`].
+    pub(crate) noun: &'static str,
     listeners: Arc<Vec<Listener>>,
+    /// Who hears of attempts.
+    followers: Arc<Vec<AttemptListener>>,
     wall: Wall,
     latest: Latest,
 }
@@ -24,10 +28,20 @@ impl Default for Audience {
     fn default() -> Self {
         Self {
             client: UNNAMED.into(),
+            noun: "call",
             listeners: Arc::default(),
+            followers: Arc::default(),
             wall: Arc::new(clock::wall),
             latest: Latest::default(),
         }
+    }
+}
+
+impl fmt::Debug for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audience")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
     }
 }
 
@@ -35,6 +49,23 @@ impl Audience {
     /// Adds a listener.
     pub(crate) fn add(&mut self, listener: impl Fn(&EventRecord) + Send + Sync + 'static) {
         Arc::make_mut(&mut self.listeners).push(Arc::new(listener));
+    }
+
+    /// Adds a listener for attempts.
+    pub(crate) fn follow(&mut self, listener: impl Fn(&AttemptEnd) + Send + Sync + 'static) {
+        Arc::make_mut(&mut self.followers).push(Arc::new(listener));
+    }
+
+    /// Whether anybody hears of attempts.
+    pub(super) fn is_followed(&self) -> bool {
+        !self.followers.is_empty()
+    }
+
+    /// Tells who hears of attempts of one.
+    pub(super) fn tell_attempt(&self, end: &AttemptEnd) {
+        for listener in &*self.followers {
+            aside(|| listener(end));
+        }
     }
 
     pub(crate) fn stamp_with(&mut self, wall: impl Fn() -> SystemTime + Send + Sync + 'static) {

@@ -5,6 +5,8 @@
 //!   [`EventRecord`], which says when and where, and can be kept as an [`Entry`]. [`ops`](crate::ops) says what to use
 //!   for what.
 //! - **Calls**: the end of each call, as a [`CallEnd`], goes to the function given to a builder's `on_call_end`.
+//! - **Attempts**: the end of each attempt, as an [`AttemptEnd`], goes to the functions given to a builder's
+//!   `on_attempt_end`. Without one, nothing is gathered.
 //! - **Spans**: one per attempt, named `attempt`, kind CLIENT, with the fields `otel.kind`, `endpoint`, `cloud.provider`,
 //!   `cloud.region`, `operation.class`, `attempt.reason`, and, once known, `error.type` and `provider.request_id`.
 //! - **Metrics**, through the `metrics` facade. A client takes its metric handles when the client is built: install the
@@ -52,6 +54,7 @@
 //! # let _ = page_someone as fn(&Event);
 //! ```
 
+mod attempt_end;
 mod audience;
 mod call_end;
 mod event;
@@ -64,6 +67,8 @@ mod once;
 mod record;
 mod reporter;
 
+pub use attempt_end::AttemptEnd;
+pub(crate) use attempt_end::AttemptListener;
 pub(crate) use audience::{Audience, Listener};
 pub use call_end::CallEnd;
 pub(crate) use call_end::CallListener;
@@ -73,7 +78,7 @@ pub(crate) use fields::millis;
 pub use instance::Instance;
 pub(crate) use latest::{Decisions, Latest};
 pub(crate) use metrics::{CallMetrics, ENDINGS, ending, register_credentials, shadow_difference};
-pub(crate) use observer::{AttemptObserver, Labels};
+pub(crate) use observer::{AttemptObserver, Labels, Watch};
 pub(crate) use once::Once;
 pub(crate) use record::unix_millis;
 pub use record::{Entry, EventRecord};

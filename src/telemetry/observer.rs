@@ -1,5 +1,9 @@
-use super::{aside, metrics::AttemptMetrics};
-use crate::request::{CallRecord, Ended, Leg};
+use super::{AttemptEnd, Audience, aside, metrics::AttemptMetrics};
+use crate::{
+    model::noted::{self, Noted},
+    request::{CallRecord, Ended, Leg},
+    verdict::Detail,
+};
 use std::{sync::Arc, time::Duration};
 use tracing::{Level, Span, field::Empty, level_filters::LevelFilter};
 
@@ -12,7 +16,7 @@ pub(crate) struct Labels {
     pub(crate) region: Option<Arc<str>>,
 }
 
-/// Observes one endpoint's attempts: a span for each, and the metrics.
+/// Observes one endpoint's attempts: a span for each, the metrics, and whoever hears of each attempt.
 #[derive(Debug)]
 pub(crate) struct AttemptObserver(Option<Observed>);
 
@@ -20,6 +24,34 @@ pub(crate) struct AttemptObserver(Option<Observed>);
 struct Observed {
     labels: Labels,
     metrics: AttemptMetrics,
+    /// `None`: nobody hears of each attempt.
+    followed_by: Option<Box<Audience>>,
+}
+
+/// What goes with an attempt that somebody looks at.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// The span, where there is a subscriber.
+    span: Option<Span>,
+    /// What the adapter says of its answers, where somebody hears of each attempt.
+    noted: Option<Noted>,
+}
+
+impl Watch {
+    /// Enters or polls the attempt.
+    #[inline]
+    pub(crate) fn during<T>(watch: &mut Option<Box<Self>>, act: impl FnOnce() -> T) -> T {
+        let Some(watch) = watch else { return act() };
+        let _entered = watch.span.as_ref().map(Span::enter);
+        match &mut watch.noted {
+            Some(noted) => noted::during(noted, act),
+            None => act(),
+        }
+    }
+
+    pub(crate) const fn span(&self) -> Option<&Span> {
+        self.span.as_ref()
+    }
 }
 
 impl AttemptObserver {
@@ -28,20 +60,34 @@ impl AttemptObserver {
         Self(None)
     }
 
-    pub(crate) fn new(labels: Labels) -> Self {
+    pub(crate) fn new(labels: Labels, audience: &Audience) -> Self {
         let metrics = AttemptMetrics::new(&labels.client, &labels.endpoint);
-        Self(Some(Observed { labels, metrics }))
+        let followed_by = audience.is_followed().then(|| Box::new(audience.clone()));
+        Self(Some(Observed {
+            labels,
+            metrics,
+            followed_by,
+        }))
     }
 
-    /// The span of attempt `leg`; `None` without a subscriber. Boxed, so that an attempt is no larger for the span.
+    fn followed_by(&self) -> Option<&Audience> {
+        self.0.as_ref()?.followed_by.as_deref()
+    }
+
+    /// What goes with attempt `leg`; `None` where nobody looks. Boxed, so that an attempt is no larger for it.
     #[inline]
-    pub(crate) fn span(&self, record: &CallRecord, leg: Leg) -> Option<Box<Span>> {
+    pub(crate) fn watch(&self, record: &CallRecord, leg: Leg) -> Option<Box<Watch>> {
         // Asked first: with tracing's feature `log`, which any crate may turn on, even a span that nobody wants is built.
-        if Level::INFO > LevelFilter::current() {
+        let is_traced = Level::INFO <= LevelFilter::current();
+        if !is_traced && self.followed_by().is_none() {
             return None;
         }
-        let span = aside(|| self.new_span(record, leg))?;
-        (!span.is_disabled()).then(|| Box::new(span))
+        let span = is_traced.then(|| aside(|| self.new_span(record, leg))).flatten();
+        let watch = Watch {
+            span: span.filter(|span| !span.is_disabled()),
+            noted: self.followed_by().map(|_| Noted::default()),
+        };
+        (watch.span.is_some() || watch.noted.is_some()).then(|| Box::new(watch))
     }
 
     fn new_span(&self, record: &CallRecord, leg: Leg) -> Span {
@@ -58,6 +104,43 @@ impl AttemptObserver {
             error.type = Empty,
             provider.request_id = Empty,
         )
+    }
+
+    /// Tells who hears of each attempt that attempt `leg` ended.
+    pub(crate) fn tell(
+        &self,
+        (record, leg): (&CallRecord, Leg),
+        watch: Option<&Watch>,
+        (ended, took): (Ended, Duration),
+        detail: Option<&Detail>,
+    ) {
+        let Some((observed, noted)) = self.0.as_ref().zip(watch.and_then(|watch| watch.noted.as_ref())) else {
+            return;
+        };
+        let Some(audience) = &observed.followed_by else { return };
+        let Labels {
+            client,
+            endpoint,
+            provider,
+            region,
+        } = observed.labels.clone();
+        let said = |text: fn(&Detail) -> &Option<String>| detail.and_then(|detail| text(detail).clone());
+        audience.tell_attempt(&AttemptEnd {
+            wall: audience.wall(),
+            client,
+            noun: audience.noun,
+            endpoint,
+            provider,
+            region,
+            operation: record.operation(),
+            class: record.class(),
+            kind: record.kind(leg),
+            ended,
+            took,
+            status: noted.status,
+            code: said(|detail| &detail.code),
+            request_id: said(|detail| &detail.request_id).or_else(|| noted.request_id.clone()),
+        });
     }
 
     /// An attempt of this call ended. A background probe is counted apart.

@@ -20,4 +20,6 @@ mod sdk;
 mod server;
 #[cfg(feature = "s3")]
 mod shares;
+#[cfg(feature = "s3")]
+mod sla;
 mod support;

@@ -31,6 +31,10 @@ impl Protocol for Keys {
         request.class()
     }
 
+    fn operation(request: &KvRequest) -> &'static str {
+        request.name()
+    }
+
     fn bytes(request: &KvRequest) -> u64 {
         request.body()
     }

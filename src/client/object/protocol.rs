@@ -44,6 +44,10 @@ impl Protocol for Objects {
         request.class()
     }
 
+    fn operation(request: &ObjectRequest) -> &'static str {
+        request.name()
+    }
+
     fn bytes(request: &ObjectRequest) -> u64 {
         match request {
             ObjectRequest::Put(put) => put.body.len() as u64,

@@ -39,6 +39,8 @@ pub struct CallRecord {
     earns: bool,
     /// Added to every attempt's limit: the time that the bytes alone need on the wire.
     allowance: Duration,
+    /// What the request is called: `get`, `put_part`. Empty: it has no name of its own.
+    operation: &'static str,
     /// The bytes that the call sends, as far as they are known beforehand.
     bytes: u64,
     /// Whether whoever carries out the attempts says how long their bodies are.
@@ -89,6 +91,7 @@ impl CallRecord {
             narrowed: false,
             earns: true,
             allowance: Duration::ZERO,
+            operation: "",
             bytes: 0,
             is_weighed: false,
             proves_absences: false,
@@ -230,6 +233,22 @@ impl CallRecord {
     pub(crate) const fn carrying(mut self, bytes: u64) -> Self {
         self.bytes = bytes;
         self
+    }
+
+    /// Sets what the request is called.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn called(mut self, operation: &'static str) -> Self {
+        self.operation = operation;
+        self
+    }
+
+    /// What the request is called. Without a name of its own, the name that the caller gave the call, or its class.
+    pub(crate) fn operation(&self) -> &'static str {
+        match self.operation {
+            "" => self.told.name().unwrap_or(self.class.as_str()),
+            own => own,
+        }
     }
 
     /// Says that the attempts go to adapters, through a bridge that says how long their bodies are. An attempt of which

@@ -1,23 +1,29 @@
 //! From readings to the report.
 
 use super::{
-    Amount, Concentration, Dimension, EndpointTraffic, LaterCopies, Measures, Place, Reading,
+    Amount, Concentration, Dimension, EndpointTraffic, LaterCopies, Measures, Place,
     common::in_common,
+    counted::{Counted, declared, jurisdictions, location, provider, region},
     needs::hosts,
-    reading::{Seen, SeenEndpoint},
+    reading::Reading,
     shares::{Contribution, shares},
 };
 use crate::{endpoint::Profile, request::Traffic};
 
-/// An endpoint with what was counted there.
-pub(super) struct Counted<'r> {
-    pub(super) client: &'r Seen,
-    pub(super) seen: &'r SeenEndpoint,
-    /// By [`Traffic`].
-    pub(super) amounts: [Amount; 3],
+impl Reading {
+    /// The report on everything that these clients did since they were built.
+    pub fn report(&self) -> Concentration {
+        report(self, None)
+    }
+
+    /// The report on what these clients did since an earlier reading. A client that is not in that reading, as it was
+    /// built later, counts from its building.
+    pub fn since(&self, earlier: &Self) -> Concentration {
+        report(self, Some(earlier))
+    }
 }
 
-pub(super) fn report(reading: &Reading, earlier: Option<&Reading>) -> Concentration {
+fn report(reading: &Reading, earlier: Option<&Reading>) -> Concentration {
     let all: Vec<Counted<'_>> = reading
         .clients
         .iter()
@@ -50,8 +56,8 @@ pub(super) fn report(reading: &Reading, earlier: Option<&Reading>) -> Concentrat
 }
 
 impl Concentration {
-    /// Adds what a backfill copied from one endpoint to another: how many objects or values, and their length. The source
-    /// gave these bytes, and the target took them. They are listed apart, and are in no share.
+    /// Adds what a backfill copied from one endpoint to another: how many objects or values, and their length. The
+    /// source gave these bytes, and the target took them. They are listed apart, and are in no share.
     ///
     /// ```
     /// use evenkeel::{Endpoint, ops::concentration::concentration};
@@ -142,35 +148,6 @@ fn dimension(all: &[Counted<'_>], overlaps: bool, names: impl Fn(&Profile) -> Op
     }
 }
 
-/// A blank text declares nothing.
-fn declared(text: Option<&str>) -> Option<&str> {
-    text.map(str::trim).filter(|text| !text.is_empty())
-}
-
 fn one(name: Option<String>) -> Option<Vec<String>> {
     name.map(|name| vec![name])
-}
-
-pub(super) fn provider(profile: &Profile) -> Option<String> {
-    declared(profile.provider()).map(str::to_owned)
-}
-
-pub(super) fn location(profile: &Profile) -> Option<String> {
-    declared(profile.location()).map(str::to_owned)
-}
-
-/// A provider's region.
-pub(super) fn region(profile: &Profile) -> Option<String> {
-    named_region(profile, profile.region())
-}
-
-/// A region of the endpoint's provider.
-pub(super) fn named_region(profile: &Profile, region: Option<&str>) -> Option<String> {
-    let (provider, region) = declared(profile.provider()).zip(declared(region))?;
-    Some(format!("{provider} {region}"))
-}
-
-/// A list that is empty is declared: no law is known to reach the operator.
-pub(super) fn jurisdictions(profile: &Profile) -> Option<Vec<String>> {
-    Some(profile.jurisdictions()?.map(str::to_owned).collect())
 }

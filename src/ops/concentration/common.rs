@@ -2,11 +2,12 @@
 
 use super::{
     InCommon,
-    build::{Counted, jurisdictions, location, provider},
+    counted::{Counted, jurisdictions, location, provider},
     needs::{by_host, distinct, needs},
 };
 
-/// Hosts, credentials, locations and laws. An endpoint without a provider is left out: nobody knows whether it is another's.
+/// Hosts, credentials, locations and laws. An endpoint without a provider is left out: nobody knows whether it is
+/// another's.
 pub(super) fn in_common(all: &[Counted<'_>]) -> Vec<InCommon> {
     let mut found = Vec::new();
     let needs: Vec<_> = needs(all).collect();

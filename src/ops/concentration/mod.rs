@@ -25,40 +25,45 @@
 //! ```
 //!
 //! # What is counted
-//! - **Attempts**, not calls: each request that a client handed to an endpoint, when it ended. A call that fails over
-//!   counts at both endpoints. They are told apart by their [reason](crate::request::Traffic): *foreground* (what calls
-//!   need), *hedges*, and *probes* from the background. What [`verify`](crate::ObjectClient::verify) and `warm_up` ask is
-//!   not counted. A backfill is no client of the process: add [what it copied](Concentration::with_later_copies).
-//! - **Bytes** of objects and values, both ways: [`ByteCounts`](crate::stack::health::ByteCounts) has the rules. The bytes
-//!   that closures of a [`Failover`](crate::Failover) move are unknown, unless they all
+//! - **Attempts**, not calls: each request that a client handed to an endpoint's adapter, when it ended, also one that
+//!   found no connection. A call that fails over counts at both endpoints. (An adapter may make two requests of one
+//!   attempt, where a connection was dead or a HEAD proves nothing.) They are told apart by their
+//!   [reason](crate::request::Traffic): *foreground* (what calls need), *hedges*, and *probes* from the background.
+//!   What [`verify`](crate::ObjectClient::verify) and `warm_up` ask is not counted. A backfill is no client of the
+//!   process: add [what it copied](Concentration::with_later_copies).
+//! - **Bytes** of objects and values, both ways: [`ByteCounts`](crate::stack::health::ByteCounts) has the rules. The
+//!   bytes that closures of a [`Failover`](crate::Failover) move are unknown, unless they all
 //!   [report](crate::request::Progress). Unknown is `null`, and so is every share of a sum that contains it.
 //! - **Nothing is a share of nothing**: where no attempt was made, shares are `null` and not 0.
 //! - Endpoints that a [constraint](crate::endpoint::Constraints) bars are never used, and are left out.
 //!
-//! [`Reading::since`] reports what lies between two readings, [`concentration`] everything since the clients were built.
+//! [`Reading::since`] reports what lies between two readings, [`concentration`] everything since the clients were
+//! built.
 //!
 //! # The index
 //! Where shares add up (providers, regions, locations) the report has the Herfindahl–Hirschman index: the sum of the
-//! squares of the shares, between 1/n (n equal parts) and 1 (one part has all). Economists and authorities multiply it by
-//! 10,000; the Markdown shows both. The US Department of Justice and the Federal Trade Commission call a *market* above
-//! 1,800 highly concentrated (Merger Guidelines, December 2023, section 2.1). That line was drawn for mergers of
-//! competitors. No supervisor has drawn one for a firm's own providers: with two of them the index is at least 5,000. Use it to compare
-//! this month with last month, not to pass a test.
+//! squares of the shares, between 1/n (n equal parts) and 1 (one part has all). Economists and authorities multiply it
+//! by 10,000; the Markdown shows both. The US Department of Justice and the Federal Trade Commission call a *market*
+//! above 1,800 highly concentrated (Merger Guidelines, December 2023, section 2.1). That line was drawn for mergers of
+//! competitors. No supervisor has drawn one for a firm's own providers: with two of them the index is at least 5,000.
+//! Use it to compare this month with last month, not to pass a test.
 //!
 //! An endpoint that does not declare its provider belongs to one, and nobody knows to which. [`Shares::coverage`] says
 //! which share is declared. The index has two bounds: each such endpoint is alone ([`Index::at_least`]), or all of them
-//! belong to the largest part ([`Index::at_most`]). A region counts within its provider, because two clouds can both call
-//! their region `us-east-1`; a region without a provider is not declared.
+//! belong to the largest part ([`Index::at_most`]). A region counts within its provider, because two clouds can both
+//! call their region `us-east-1`; a region without a provider is not declared.
 //!
-//! Laws overlap: a US company's region in Frankfurt is reached by both US and EU law. Shares of jurisdictions do not add
-//! up, and have no index. Each is the share that this law *reaches*.
+//! Laws overlap: a US company's region in Frankfurt is reached by both US and EU law. Shares of jurisdictions do not
+//! add up, and have no index. Each is the share that this law *reaches*.
 //!
 //! # What it cannot show
-//! Only what endpoints declare, and what their clients' configuration says, is known. What stands behind a provider's name
-//! is not: a service that resells another one, the resolver that the operating system asks, a certificate authority.
+//! Only what endpoints declare, and what their clients' configuration says, is known. What stands behind a provider's
+//! name is not: a service that resells another one, the resolver that the operating system asks, a certificate
+//! authority.
 
 mod build;
 mod common;
+mod counted;
 mod markdown;
 mod needs;
 mod reading;
@@ -237,8 +242,8 @@ pub struct Index {
 pub struct RoleHosts {
     /// The [role](crate::endpoint::Role) in a word or two.
     pub role: String,
-    /// The share of the foreground's attempts at endpoints of which such a host is known. An endpoint may need more hosts
-    /// than are known.
+    /// The share of the foreground's attempts at endpoints of which such a host is known. An endpoint may need more
+    /// hosts than are known.
     pub coverage: Option<f64>,
     /// The hosts, the one that most attempts depend on first.
     pub hosts: Vec<HostShare>,

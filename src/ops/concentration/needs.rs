@@ -2,7 +2,7 @@
 
 use super::{
     HostShare, RoleHosts,
-    build::{Counted, location, named_region, provider, region},
+    counted::{Counted, location, named_region, provider, region},
     shares::share,
 };
 use crate::endpoint::{Dependency, Host, Role};

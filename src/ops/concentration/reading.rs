@@ -1,4 +1,4 @@
-use super::{Amount, Concentration, EndpointName, build};
+use super::{Amount, EndpointName};
 use crate::{
     endpoint::{Dependency, Profile},
     model::clock,
@@ -74,17 +74,6 @@ impl Reading {
             }
         }
         reading
-    }
-
-    /// The report on everything that these clients did since they were built.
-    pub fn report(&self) -> Concentration {
-        build::report(self, None)
-    }
-
-    /// The report on what these clients did since an earlier reading. A client that is not in that reading, as it was
-    /// built later, counts from its building.
-    pub fn since(&self, earlier: &Self) -> Concentration {
-        build::report(self, Some(earlier))
     }
 
     /// What this reading says of the same endpoint of the same client.

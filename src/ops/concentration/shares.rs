@@ -61,8 +61,9 @@ fn rounded(share: f64) -> f64 {
     (share * 1e4).round() / 1e4
 }
 
-/// The Herfindahl–Hirschman index of these amounts: the sum of the squares of their shares. Each of `unknown` belongs to
-/// one part, and nobody knows to which. At the least each is a part of its own, at the most all belong to the largest.
+/// The Herfindahl–Hirschman index of these amounts: the sum of the squares of their shares. Each of `unknown` belongs
+/// to one part, and nobody knows to which. At the least each is a part of its own, at the most all belong to the
+/// largest.
 fn index(known: &[u64], unknown: &[u64]) -> Option<Index> {
     let total: f64 = known.iter().chain(unknown).map(|amount| *amount as f64).sum();
     if total <= 0.0 {

@@ -1,5 +1,5 @@
 use super::MARKS;
-use crate::verdict::words::repeats;
+use crate::{model::noted, verdict::words::repeats};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -13,9 +13,9 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
-/// Empties a request id that repeats what was sent: the target, which contains the key, or a part of the credentials.
-/// No request contains an id that a provider drew. The header itself stays, because its presence shows whose answer
-/// this is.
+/// Tells whoever follows the attempt the status and the request id of its answer. Empties a request id that repeats
+/// what was sent: the target, which contains the key, or a part of the credentials. No request contains an id that a
+/// provider drew. The header itself stays, because its presence shows whose answer this is.
 #[derive(Debug)]
 pub(in crate::provider) struct Discreet;
 
@@ -62,12 +62,18 @@ impl Intercept for Discreet {
         let Some(Sent(sent)) = config.load::<Sent>() else {
             return Ok(());
         };
+        let status = context.response().status().as_u16();
         for name in MARKS {
             let id = context.response().headers().get(name);
             if id.is_some_and(|id| sent.iter().any(|secret| repeats(id, secret))) {
                 context.response_mut().headers_mut().insert(name, "");
             }
         }
+        let head = context.response().headers();
+        let id = MARKS
+            .iter()
+            .find_map(|name| head.get(*name).filter(|id| !id.is_empty()));
+        noted::answered(Some(status), id);
         Ok(())
     }
 }

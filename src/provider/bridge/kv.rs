@@ -1,4 +1,4 @@
-use super::{Answering, BoxFuture, Erased, another, of_the_prefix};
+use super::{Answering, BoxFuture, Erased, another, of_the_prefix, without};
 use crate::{
     BoxError, Endpoint,
     endpoint::Host,
@@ -133,17 +133,17 @@ impl<P: KvProvider> Erased<KvRequest, KvResponse> for P {
             KvRequest::Get(get) => Box::pin(async move {
                 let key = get.key.clone();
                 let got = self.get(get).await.map(KvResponse::Get);
-                got.map_err(|error| error.without([key.as_str()]))
+                without(got, [key.as_str()])
             }),
             KvRequest::Put(put) => Box::pin(async move {
                 let key = put.key.clone();
                 let put = self.put(put).await.map(KvResponse::Put);
-                put.map_err(|error| error.without([key.as_str()]))
+                without(put, [key.as_str()])
             }),
             KvRequest::Delete(delete) => Box::pin(async move {
                 let key = delete.key.clone();
                 let deleted = self.delete(delete).await.map(|()| KvResponse::Delete);
-                deleted.map_err(|error| error.without([key.as_str()]))
+                without(deleted, [key.as_str()])
             }),
             KvRequest::GetMany(many) => Box::pin(async move {
                 let keys = many.keys.clone();
@@ -178,8 +178,7 @@ fn settled<T>(
     keys: &[Key],
     results: Result<Vec<Result<T, ProviderError>>, ProviderError>,
 ) -> Result<Vec<Result<T, ProviderError>>, ProviderError> {
-    let without = |error: ProviderError| error.without(keys.iter().map(Key::as_str));
-    let mut results = results.map_err(without)?;
+    let mut results = without(results, keys.iter().map(Key::as_str))?;
     if results.len() != keys.len() {
         let (answered, asked) = (results.len(), keys.len());
         return Err(ProviderError::faulty(format!(
@@ -188,7 +187,7 @@ fn settled<T>(
     }
     for result in &mut results {
         if let Err(error) = result {
-            *error = without(error.clone());
+            *error = error.clone().without(keys.iter().map(Key::as_str));
         }
     }
     let healthy = |result: &Result<T, ProviderError>| match result {

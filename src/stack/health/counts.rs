@@ -78,8 +78,8 @@ impl AttemptCounts {
     }
 }
 
-/// The bytes of bodies that the attempts at one endpoint moved since the client was built: of objects and values, without
-/// their keys and heads, listings and error documents. Counts only grow.
+/// The bytes of bodies that the attempts at one endpoint moved since the client was built: of objects and values,
+/// without their keys and heads, listings and error documents. Counts only grow.
 ///
 /// | what an attempt moved | is counted |
 /// |---|---|
@@ -133,8 +133,8 @@ impl ByteCounts {
 #[derive(Debug)]
 pub(super) struct Counts(Striped<Stripe>);
 
-/// One thread's counters. The bytes are not told apart by class, so that all fill the cache lines that the attempts alone
-/// would begin: upwards they are writes' anyway, and downwards reads'.
+/// One thread's counters. The bytes are not told apart by class, so that all fill the cache lines that the attempts
+/// alone would begin: upwards they are writes' anyway, and downwards reads'.
 #[derive(Debug)]
 struct Stripe {
     classes: [Class; 3],

@@ -9,7 +9,7 @@ use crate::{
     },
     request::{Abandoned, Call, Ended},
     stack::station::{Behind, Served, Station},
-    telemetry::AttemptObserver,
+    telemetry::{AttemptObserver, Watch},
     verdict::{Classify, Detail, Outcome, Sent},
 };
 use std::{
@@ -19,7 +19,6 @@ use std::{
     time::Duration,
 };
 use tower::Layer;
-use tracing::Span;
 
 /// Puts one endpoint's health before its service.
 #[derive(Debug)]
@@ -108,14 +107,11 @@ where
     fn enter(&self, call: &Call<R>) -> Self::Attempt {
         call.record().start(call.leg(), call.at_after());
         self.judge.tracker.enter(call.class(), || call.at());
-        let span = self.judge.observer.span(call.record(), call.leg());
+        let mut watch = self.judge.observer.watch(call.record(), call.leg());
         Attempt {
-            inner: {
-                let _entered = span.as_ref().map(|span| span.enter());
-                self.inner.enter(call)
-            },
+            inner: Watch::during(&mut watch, || self.inner.enter(call)),
             over: false,
-            span,
+            watch,
         }
     }
 
@@ -127,25 +123,21 @@ where
         pinned: Pin<&mut Self::Pinned>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<N::Response, BoxError>> {
-        let result = {
-            let _entered = attempt.span.as_ref().map(|span| span.enter());
-            ready!(self.inner.poll(call, &mut attempt.inner, pinned, cx))
-        };
-        attempt.over = true;
+        let Attempt { inner, over, watch } = attempt;
+        let result = ready!(Watch::during(watch, || self.inner.poll(call, inner, pinned, cx)));
+        *over = true;
         self.judge.tracker.leave();
-        self.judge.returned(call, result.as_ref(), attempt.span.as_deref());
+        self.judge.returned(call, result.as_ref(), watch.as_deref());
         Poll::Ready(result.map_err(Into::into))
     }
 
     #[inline]
     fn abandon(&self, call: &Call<R>, attempt: &mut Self::Attempt, pinned: Pin<&mut Self::Pinned>) {
-        {
-            let _entered = attempt.span.as_ref().map(|span| span.enter());
-            self.inner.abandon(call, &mut attempt.inner, pinned);
-        }
-        if !std::mem::replace(&mut attempt.over, true) {
+        let Attempt { inner, over, watch } = attempt;
+        Watch::during(watch, || self.inner.abandon(call, inner, pinned));
+        if !std::mem::replace(over, true) {
             self.judge.tracker.leave();
-            self.judge.dropped(call);
+            self.judge.dropped(call, watch.as_deref());
         }
     }
 }
@@ -156,14 +148,14 @@ pub struct Attempt<A> {
     inner: A,
     /// The attempt was judged.
     over: bool,
-    /// The span, where there is a subscriber.
-    span: Option<Box<Span>>,
+    /// What goes with it, where somebody looks.
+    watch: Option<Box<Watch>>,
 }
 
 impl<K> Judge<K> {
     /// The attempt came back.
     #[inline]
-    fn returned<R, T, E>(&self, call: &Call<R>, result: Result<&T, &E>, span: Option<&Span>)
+    fn returned<R, T, E>(&self, call: &Call<R>, result: Result<&T, &E>, watch: Option<&Watch>)
     where
         K: Classify<T, E>,
     {
@@ -195,13 +187,13 @@ impl<K> Judge<K> {
             lesson
         };
         let healthy = outcome.verdict.is_healthy();
-        // Refusals that are answers have request ids, too; nobody but the span wants them.
+        // Refusals that are answers have request ids, too; nobody but who looks at the attempt wants them.
         let detail: Option<Detail> =
-            (!healthy || (span.is_some() && result.is_err())).then(|| classify.detail(result).shown());
+            (!healthy || (watch.is_some() && result.is_err())).then(|| classify.detail(result).shown());
         let ended = Ended::Judged(outcome);
         tracker.count(record.class(), record.kind(leg), ended, record.moved(leg, ended));
         observer.ended(record, ended, took);
-        if let (Some(detail), Some(span)) = (&detail, span) {
+        if let (Some(detail), Some(span)) = (&detail, watch.and_then(Watch::span)) {
             if !healthy {
                 span.record("error.type", detail.code.as_deref().unwrap_or(outcome.verdict.as_str()));
             }
@@ -209,11 +201,14 @@ impl<K> Judge<K> {
                 span.record("provider.request_id", id.as_str());
             }
         }
+        if watch.is_some() {
+            observer.tell((record, leg), watch, (ended, took), detail.as_ref());
+        }
         record.end(leg, took, ended, lesson, detail.filter(|_| !healthy));
     }
 
     /// The attempt was dropped.
-    fn dropped<R>(&self, call: &Call<R>) {
+    fn dropped<R>(&self, call: &Call<R>, watch: Option<&Watch>) {
         let (record, leg) = (call.record(), call.leg());
         let now = clock::now();
         let age = record.after(now).since(call.at_after());
@@ -233,6 +228,9 @@ impl<K> Judge<K> {
         self.tracker
             .count(record.class(), record.kind(leg), ended, record.moved(leg, ended));
         self.observer.ended(record, ended, age);
+        if watch.is_some() {
+            self.observer.tell((record, leg), watch, (ended, age), None);
+        }
         record.end(leg, age, ended, lesson, None);
     }
 }
