@@ -83,7 +83,7 @@ async fn canaries_touch_nothing_outside_of_their_prefix_and_keep_to_their_number
     let findings = photos.drill(&day().canary(canary)).await.unwrap();
     let found = findings.canary.unwrap();
     assert_eq!((found.writes, found.acknowledged, found.read_back), (20, 20, 20));
-    assert!(found.reads <= 2 * started.elapsed().as_secs(), "{found:?}");
+    assert!(found.reads <= 2 * started.elapsed().as_secs() + 2, "{found:?}");
     assert!(found.prefix.starts_with(CANARY_PREFIX));
     for store in [&world.virginia, &world.ireland] {
         let probe = |key: &String| key == Key::PROBE;
