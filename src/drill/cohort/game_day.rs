@@ -2,7 +2,7 @@ use super::{Canary, Cohort};
 use crate::{
     call::BuildError,
     drill::{
-        Guard, InvalidScenario, Phase, PlayerKind, Scenario, Unplayable,
+        Basis, Guard, InvalidScenario, Phase, PlayerKind, Scenario, Unplayable,
         report::{Criteria, InvalidCriteria, Previous},
     },
     endpoint::Profile,
@@ -136,6 +136,7 @@ impl GameDay {
                 name: name.to_owned(),
                 duration,
                 rules: Vec::new(),
+                basis: Some(Basis::Chosen),
             };
             (!duration.is_zero()).then(phase)
         };
