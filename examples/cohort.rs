@@ -8,6 +8,8 @@
 //! The stores are in memory and time is virtual, so that seven minutes take a second. With stores of yours the calls are
 //! the same.
 
+#![allow(clippy::disallowed_methods)] // the rule about the clock is for the library
+
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
     drill::{
