@@ -1,13 +1,14 @@
 //! A drill in production for one tenant in twenty: who goes where, what was lost, and what stays behind.
 //!
 //! ```text
-//! cargo run --example cohort --features drill
+//! cargo run --example cohort --features drill             # shows what happened
+//! cargo run --example cohort --features drill -- drill-1  # and writes the report to this directory
 //! ```
 //!
 //! The stores are in memory and time is virtual, so that seven minutes take a second. With stores of yours the calls are
 //! the same.
 
-#![allow(clippy::disallowed_methods)] // its own clock, which is virtual
+#![allow(clippy::disallowed_methods)] // the rule about the clock is for the library
 
 use evenkeel::{
     Endpoint, ObjectClient, Replication,
@@ -104,6 +105,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\nnot tested or not measured:");
     for gap in &report.gaps {
         println!("- {}: {}", gap.what, gap.why);
+    }
+    if let Some(directory) = std::env::args_os().nth(1) {
+        findings.bundle.write(directory.as_ref(), None)?;
+        println!(
+            "\nthe report: {}",
+            std::path::Path::new(&directory).join("report.html").display()
+        );
     }
     // What a process that died in a drill left is removed by the next one, once that drill must be over.
     let swept = Canary::sweep(photos.production(), 60 * MINUTE).await;

@@ -159,7 +159,8 @@
 //! | `status` | `ops::status_page`: a page for whoever is on call, as a tower service; includes `serde` |
 //! | `recorder` | [`ops::recorder`]: a flight recorder in memory and on disk; [`ops::incident`]: the report of an incident; includes `serde` |
 //! | `files` | sources of uploads in files: a file, and a spool that keeps a stream until its upload is done |
-//! | `drill` | [`drill`]: past outages as data, the fault layer and the fault proxy that play them, a guard for drills in production; includes `http` |
+//! | `drill` | [`drill`]: past outages as data, the fault layer and the fault proxy that play them, a guard for drills in production, and the report of a drill; includes `http` |
+//! | `attest` | reports of drills are signed and verified; includes `drill` |
 //! | `testing` | [`testing`]: the contract probe for layers, the conformance suites for stores and tables |
 //!
 //! Instants in signatures are tokio's, so that a test with paused time can run all of it.

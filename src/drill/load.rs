@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(
             complaint(&with_rule(r#"{ "fault": "hang", "probabilty": 0.5 }"#)),
             "scenario, line 9, column 39: unknown field `probabilty`, expected one of `target`, `classes`, `fault`, \
-             `probability`"
+             `probability`, `basis`"
         );
         assert_eq!(
             complaint(&with_rule(r#"{ "fault": { "status": { "code": "503" } } }"#)),

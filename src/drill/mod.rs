@@ -39,11 +39,13 @@
 //! | `phases` | a list of phases, one after the other; at least one of them has a rule | error |
 //! | `phases[].name` | an operator's name for the phase; not empty | error |
 //! | `phases[].duration` | numbers with the units `d`, `h`, `m`, `s`, `ms`, larger units first: `"2h49m"`, `"90s"`, `"250ms"`; above zero | error |
+//! | `phases[].basis` | on what the phase and its length rest: `"documented"`, `"measured"`, `"inferred"` or `"chosen"`; see [`Basis`] | not said |
 //! | `phases[].rules` | a list of rules, all of which hold during the phase | none: a healthy phase |
 //! | `phases[].rules[].target` | any of `endpoint`, `provider`, `region`, `location`, `jurisdiction` and `host`, as the [`Endpoint`](crate::Endpoint) has them; all fields that are set must match. [`Target`] says what the loss of a host does | every endpoint |
 //! | `phases[].rules[].classes` | any of `"read"`, `"write"`, `"list"`; not empty | all |
 //! | `phases[].rules[].fault` | a [`Fault`] | error |
 //! | `phases[].rules[].probability` | the share of the selected calls that the fault hits, above 0 and up to 1, drawn for each call | 1 |
+//! | `phases[].rules[].basis` | the same words, about the kind of fault | not said |
 //!
 //! A fault is its name (`"hang"`), or an object if the fault has parameters (`{ "slow": { "factor": 50 } }`). [`Fault`]
 //! says what each fault does, and what happens when several faults hit one call.
@@ -89,6 +91,8 @@
 //! A drill in production has a [`Guard`]: the drill expires, can be stopped at once, and ends when too few of the
 //! callers' calls succeed. Play it for a [`cohort`] of the callers, which has a client of its own.
 //!
+//! A [`report`] says afterwards what was promised, what was tried and what was lost.
+//!
 //! A player can play rules for some classes of work if it knows the class of a call. The layer reads the class from the
 //! request, the proxy from method and path.
 
@@ -124,6 +128,6 @@ pub use proxy::{FaultProxy, ProxyError};
 pub use rehearsal::{Difference, Played, Rehearsal, Rehearsed, When};
 #[cfg(feature = "_aws")]
 pub use resolver::DrillResolver;
-pub use scenario::{Moment, Phase, Rule, Scenario};
+pub use scenario::{Basis, Moment, Phase, Rule, Scenario};
 pub use target::{CREDENTIALS_LAST, Target};
 pub use timeline::Timeline;

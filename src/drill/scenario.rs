@@ -28,6 +28,24 @@ pub struct Phase {
     /// What goes wrong. Without rules nothing goes wrong: a healthy phase.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// On what the phase and its length rest. `None`: the scenario does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+}
+
+/// On what a part of a scenario rests: an incident's account, or somebody's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Basis {
+    /// The provider's own account says so.
+    Documented,
+    /// Others measured it from outside.
+    Measured,
+    /// It follows from what is documented or measured.
+    Inferred,
+    /// Whoever wrote the scenario chose it.
+    Chosen,
 }
 
 /// One fault, and the calls that it hits.
@@ -45,6 +63,9 @@ pub struct Rule {
     /// The share of those calls that the fault hits, above 0 and up to 1, drawn per call. Default: 1.
     #[serde(default = "always")]
     pub probability: f64,
+    /// On what the kind of fault rests. Its numbers are mostly chosen. `None`: the scenario does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
 fn all_classes() -> Vec<OpClass> {
@@ -63,6 +84,7 @@ impl Rule {
             classes: all_classes(),
             fault,
             probability: always(),
+            basis: None,
         }
     }
 
@@ -183,6 +205,7 @@ pub(super) mod tests {
                     name: millis.to_string(),
                     duration: Duration::from_millis(*millis),
                     rules: vec![],
+                    basis: None,
                 })
                 .collect(),
         }

@@ -122,6 +122,7 @@ impl Timeline {
                 name: name(),
                 duration: year,
                 rules: vec![rule],
+                basis: None,
             }],
         };
         scenario.validate()?;

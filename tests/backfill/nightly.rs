@@ -23,6 +23,7 @@ fn client(virginia: &Memory, frankfurt: &Memory, replication: Replication) -> (O
             name: "dark".into(),
             duration: Duration::from_secs(3600),
             rules: vec![Rule::new(Fault::Refuse).at("virginia")],
+            basis: None,
         }],
     };
     let outage = Timeline::new(scenario, 1).unwrap();

@@ -60,13 +60,12 @@ async fn a_write_that_a_store_forgets_is_reported_as_lost() {
 async fn a_replaced_canary_whose_old_version_stays_is_reported_as_stale() {
     let world = World::default();
     let photos = Split::build(world.builder().replication(Replication::provider_managed())).unwrap();
-    // Of each pair of puts the second replaces an older canary: those are forgotten.
-    world.virginia.forgets.store(2, Relaxed);
+    world.virginia.keeps_old.store(true, Relaxed);
     let canary = photos.drill(&day()).await.unwrap().canary.unwrap();
-    assert!(canary.stale > 10, "{canary:?}");
+    assert!(canary.stale > 10 && canary.lost == 0, "{canary:?}");
     assert!(canary.reads_wrong > 10, "{canary:?}");
 
-    world.virginia.forgets.store(0, Relaxed);
+    world.virginia.keeps_old.store(false, Relaxed);
     let canary = photos.drill(&day()).await.unwrap().canary.unwrap();
     assert!(canary.read_back > 50, "{canary:?}");
     assert_eq!((canary.lost, canary.stale, canary.reads_wrong), (0, 0, 0), "{canary:?}");
@@ -83,7 +82,7 @@ async fn canaries_touch_nothing_outside_of_their_prefix_and_keep_to_their_number
     let findings = photos.drill(&day().canary(canary)).await.unwrap();
     let found = findings.canary.unwrap();
     assert_eq!((found.writes, found.acknowledged, found.read_back), (20, 20, 20));
-    assert!(found.reads <= 2 * started.elapsed().as_secs(), "{found:?}");
+    assert!(found.reads <= 2 * started.elapsed().as_secs() + 2, "{found:?}");
     assert!(found.prefix.starts_with(CANARY_PREFIX));
     for store in [&world.virginia, &world.ireland] {
         let probe = |key: &String| key == Key::PROBE;

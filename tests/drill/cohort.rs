@@ -146,6 +146,18 @@ async fn production_notices_nothing_while_the_cohort_leaves_and_returns() {
     );
 }
 
+/// A drill can be a task of its own.
+#[tokio::test(start_paused = true)]
+async fn a_drill_runs_in_a_task() {
+    let photos = World::default().split();
+    let (drilled, day) = (photos.clone(), day(r#""refuse""#, true, "1m"));
+    let task = tokio::spawn(async move { drilled.drill(&day).await });
+    sleep(50 * SEC).await;
+    assert_eq!(name(&photos.of(in_cohort())), "photos-cohort");
+    photos.stop_drill();
+    assert_eq!(task.await.unwrap().unwrap().ended, Some(Ended::Stopped));
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_a_drill_all_callers_are_productions() {
     let world = World::default();
@@ -407,7 +419,9 @@ async fn a_cohort_escapes_no_constraint() {
         .only_locations(["IE", "FR"])
         .replication(Replication::write_once());
     let photos = Split::build(builder).unwrap();
-    let day = day(r#""refuse""#, true, "2m");
+    // Lookups of what is nowhere fail while Virginia cannot be asked.
+    let guard = Guard::lasting(HOUR).success_floor(0.0);
+    let day = GameDay::new(scenario(r#""refuse""#, true, "2m"), cohort(), guard);
     let load = async {
         for n in 0..200 {
             sleep(SEC).await;

@@ -5,7 +5,7 @@ use evenkeel::{
     client::object::ObjectClientBuilder,
     drill::{Scenario, cohort::Split},
     provider::{Capabilities, Memory, ObjectProvider, ProviderError, ProviderErrorKind},
-    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer},
+    request::object::{Delete, Get, Head, List, ListPage, Object, ObjectMeta, Put, PutAnswer, PutMode},
     stack::breaker::State,
     telemetry::EventRecord,
     verdict::{Outcome, Sent, Verdict},
@@ -29,6 +29,8 @@ pub(crate) struct Store {
     /// Every so many puts is acknowledged and not stored. 0: none.
     pub(crate) forgets: Arc<AtomicU32>,
     puts: Arc<AtomicU32>,
+    /// A put of what is there already is acknowledged and not stored.
+    pub(crate) keeps_old: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -64,11 +66,14 @@ impl Store {
 }
 
 impl ObjectProvider for Store {
-    async fn put(&self, put: Put) -> Result<PutAnswer, ProviderError> {
+    async fn put(&self, mut put: Put) -> Result<PutAnswer, ProviderError> {
         self.meet("put", put.key.as_str())?;
         let forgets = self.forgets.load(Relaxed);
-        if forgets > 0 && self.puts.fetch_add(1, Relaxed) % forgets == forgets - 1 {
+        let forgotten = forgets > 0 && self.puts.fetch_add(1, Relaxed) % forgets == forgets - 1;
+        let is_there = self.memory.head(Head::new(put.key.clone())).await.is_ok();
+        if forgotten || (is_there && self.keeps_old.load(Relaxed)) {
             // Stored elsewhere, for a credible answer.
+            put.mode = PutMode::Overwrite;
             return Memory::new().put(put).await;
         }
         self.memory.put(put).await

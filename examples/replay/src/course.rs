@@ -1,6 +1,9 @@
 //! Where the load goes, and when what happens.
 
-use evenkeel::{Endpoint, drill::Scenario};
+use evenkeel::{
+    Endpoint,
+    drill::{Scenario, report::Journal},
+};
 use std::time::Duration;
 
 /// How far each place lies from the client, in milliseconds of round trip: the client runs in the first region.
@@ -13,11 +16,14 @@ const TABLE: &str = "-table";
 /// The three places, in order of preference. The first is the one that the incidents strike: AWS us-east-1, or, where the
 /// scenario is about a place that is none of these, that place.
 pub(crate) fn places(scenario: &Scenario) -> [Endpoint<()>; 3] {
-    let place = |name: &str, provider: &str, region: &str| Endpoint::new(name, ()).provider(provider).region(region);
+    let place = |name: &str, provider: &str, region: &str, location: &str| {
+        let place = Endpoint::new(name, ()).provider(provider).region(region);
+        place.location(location)
+    };
     let usual = [
-        place("aws-us-east-1", "aws", "us-east-1"),
-        place(SECOND, "aws", "eu-west-1"),
-        place(THIRD, "stackit", "eu01"),
+        place("aws-us-east-1", "aws", "us-east-1", "US"),
+        place(SECOND, "aws", "eu-west-1", "IE"),
+        place(THIRD, "stackit", "eu01", "DE"),
     ];
     let elsewhere = scenario
         .struck()
@@ -30,7 +36,16 @@ pub(crate) fn places(scenario: &Scenario) -> [Endpoint<()>; 3] {
         });
     match (elsewhere, usual) {
         (Some((provider, region)), [_, second, third]) => {
-            [place(&format!("{provider}-{region}"), provider, region), second, third]
+            let location = match provider {
+                "alibaba" => "CN",
+                "ovh" => "FR",
+                _ => "US",
+            };
+            [
+                place(&format!("{provider}-{region}"), provider, region, location),
+                second,
+                third,
+            ]
         }
         (None, usual) => usual,
     }
@@ -57,6 +72,8 @@ pub(crate) struct Course {
     scenario: Scenario,
     pub(crate) before: Duration,
     after: Duration,
+    /// With `--report`: what is written down.
+    pub(crate) journal: Option<Journal>,
 }
 
 /// One phase in the run's own time.
@@ -74,6 +91,7 @@ impl Course {
             scenario,
             before,
             after,
+            journal: None,
         }
     }
 

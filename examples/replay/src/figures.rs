@@ -17,6 +17,22 @@ pub(crate) struct Figures {
     #[serde(flatten)]
     pub(crate) evenkeel: Half,
     pub(crate) baseline: Half,
+    /// With `--report`: how it came out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<ReportFigures>,
+}
+
+/// Of a report.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ReportFigures {
+    /// How many criteria were recorded before the start.
+    pub(crate) criteria: usize,
+    /// How many of them were met.
+    pub(crate) passed: usize,
+    /// It was read back: every digest is right, and with `--key` the signature is.
+    pub(crate) verified: bool,
+    /// How large the status page is, without data. Without the feature `status`: null.
+    pub(crate) page_bytes: Option<usize>,
 }
 
 /// Of one of the two. What was not measured is null.
@@ -72,6 +88,7 @@ pub(crate) fn of(outcome: &Outcome) -> Figures {
             streams: outcome.streams.as_ref().map(|both| streams(&both.baseline)),
             ..half(&outcome.baseline)
         },
+        report: None,
     }
 }
 

@@ -1,7 +1,16 @@
 //! What the command line says.
 
-use evenkeel::drill::Scenario;
-use std::{path::PathBuf, time::Duration};
+use super::proof;
+use evenkeel::drill::{
+    Scenario,
+    report::{self, Criteria, Previous, SigningKey},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 pub(crate) const HELP: &str = "\
 Replays a cloud outage against evenkeel and, side by side, against the plain AWS SDK.
@@ -18,6 +27,11 @@ Replays a cloud outage against evenkeel and, side by side, against the plain AWS
   --svg FILE            where the picture goes (default: replay-NAME.svg)
   --events              shows every decision of evenkeel's while it runs
   --json                stdout gets nothing but one line of figures
+  --report DIR          writes the report of the drill to a directory that is empty or does not exist
+  --criteria FILE       with --report: what must hold, in JSON (default: see docs/DRILLS.md)
+  --approved-by NAME    with --report: who approved the drill
+  --key FILE            with --report: signs it with this Ed25519 key (PKCS#8, or a seed of 32 bytes)
+  --previous DIR        with --report: names the drill before this one by its report
   --help                this";
 
 pub(crate) enum Command {
@@ -38,6 +52,17 @@ pub(crate) struct Flags {
     pub(crate) svg: Option<PathBuf>,
     pub(crate) events: bool,
     pub(crate) json: bool,
+    pub(crate) report: Option<Reporting>,
+}
+
+/// What `--report` and its companions say.
+#[derive(Clone, Debug)]
+pub(crate) struct Reporting {
+    pub(crate) directory: PathBuf,
+    pub(crate) criteria: Criteria,
+    pub(crate) approved_by: Option<String>,
+    pub(crate) key: Option<Arc<SigningKey>>,
+    pub(crate) previous: Option<Previous>,
 }
 
 impl Flags {
@@ -79,6 +104,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     });
     let (mut name, mut file, mut seconds, mut rate, mut svg) = (None, None, None, None, None);
     let (mut kv, mut simulate, mut stream, mut events, mut json, mut seed) = (false, false, false, false, false, 1);
+    let (mut directory, mut criteria, mut approved_by, mut key, mut previous) = (None, None, None, None, None);
     while let Some(flag) = arguments.next() {
         let mut value = |what: &str| arguments.next().ok_or(format!("{flag} needs {what} after it."));
         match flag.as_str() {
@@ -91,6 +117,11 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             "--json" => json = true,
             "--scenario" => name = Some(value("a name")?),
             "--scenario-file" => file = Some(value("a file")?),
+            "--report" => directory = Some(PathBuf::from(value("a directory")?)),
+            "--criteria" => criteria = Some(PathBuf::from(value("a file")?)),
+            "--approved-by" => approved_by = Some(value("a name")?),
+            "--key" => key = Some(PathBuf::from(value("a file")?)),
+            "--previous" => previous = Some(PathBuf::from(value("a directory")?)),
             "--svg" => svg = Some(PathBuf::from(value("a file")?)),
             "--seconds" => seconds = Some(number(&flag, &value("a number")?, 2.0..=1e7)?),
             "--rate" => rate = Some(number(&flag, &value("a number")?, 0.1..=10_000.0)?),
@@ -124,6 +155,22 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
                 .ok_or_else(|| format!("There is no built-in scenario {name:?}; --list shows them."))?
         }
     };
+    let report = match directory {
+        Some(directory) => Some(Reporting {
+            criteria: criteria.map_or(Ok(proof::criteria()), |file| read_criteria(&file))?,
+            key: key.map(|file| read_key(&file).map(Arc::new)).transpose()?,
+            previous: previous.map(|directory| read_previous(&directory)).transpose()?,
+            approved_by,
+            directory,
+        }),
+        None if criteria.is_some() || approved_by.is_some() || key.is_some() || previous.is_some() => {
+            return Err(
+                "--criteria, --approved-by, --key and --previous are about a report: give --report DIR, too."
+                    .to_owned(),
+            );
+        }
+        None => None,
+    };
     let flags = Flags {
         scenario,
         seconds,
@@ -135,6 +182,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         svg,
         events,
         json,
+        report,
     };
     let calls = flags.compressed().duration().as_secs_f64() * flags.rate;
     if calls > MOST_CALLS {
@@ -145,6 +193,26 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     }
     playable(&flags)?;
     Ok(Command::Replay(Box::new(flags)))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    fs::read(file).map_err(|error| format!("{} cannot be read: {error}.", file.display()))
+}
+
+fn read_criteria(file: &Path) -> Result<Criteria, String> {
+    let wrong = |reason: String| format!("{} has no criteria: {reason}.", file.display());
+    let criteria: Criteria = serde_json::from_slice(&read(file)?).map_err(|error| wrong(error.to_string()))?;
+    criteria.validate().map_err(|error| wrong(error.to_string()))?;
+    Ok(criteria)
+}
+
+fn read_key(file: &Path) -> Result<SigningKey, String> {
+    SigningKey::parse(&read(file)?).map_err(|error| format!("{}: {error}.", file.display()))
+}
+
+fn read_previous(directory: &Path) -> Result<Previous, String> {
+    let checked = report::check(directory).map_err(|error| format!("{}: {error}.", directory.display()))?;
+    Ok(Previous::of(&checked.report))
 }
 
 /// Whether the players can play this scenario at the three endpoints.

@@ -42,6 +42,7 @@ pub(crate) struct Sample {
     pub(crate) attempts: u32,
     /// Bit i: an attempt went to place i.
     pub(crate) touched: u8,
+    pub(crate) put: bool,
     /// A table was asked, not a bucket.
     pub(crate) row: bool,
     /// The key that was stored, if this is an acknowledged put.
@@ -181,6 +182,7 @@ async fn one<C: Contender>(
         at: arrival.at,
         latency,
         story: late.map(told),
+        put: arrival.put,
         row: is_row(&arrival.key),
         stored: (arrival.put && result.is_ok()).then(|| arrival.key.clone()),
         failure: result.err(),

@@ -21,6 +21,12 @@
 //! ```text
 //! cargo run --release --example replay --features s3,drill -- --simulate --stream
 //! ```
+//!
+//! With `--report DIR` the run is a drill with criteria and a report, which `docs/DRILLS.md` explains:
+//!
+//! ```text
+//! cargo run --release --example replay --features s3,drill -- --report drill-1 --approved-by "Anna Jansen" --key drill-key.pem
+//! ```
 
 mod contender;
 mod course;
@@ -30,6 +36,7 @@ mod load;
 pub(crate) mod outcome;
 pub(crate) mod picture;
 mod progress;
+pub(crate) mod proof;
 pub(crate) mod real;
 mod report;
 #[cfg(feature = "dynamodb")]
@@ -65,6 +72,14 @@ fn main() -> ExitCode {
         }
     };
     // Before the run, not after it.
+    if let Some(error) = flags
+        .report
+        .as_ref()
+        .and_then(|report| evenkeel::drill::report::is_free(&report.directory).err())
+    {
+        eprintln!("{error}.");
+        return ExitCode::from(2);
+    }
     let file = flags.picture();
     if let Err(error) = std::fs::OpenOptions::new().append(true).create(true).open(&file) {
         eprintln!("The picture cannot be written to {}: {error}.", file.display());
@@ -96,12 +111,17 @@ fn replay(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
 
 /// Table, picture, figures. Returns how many acknowledged writes evenkeel lost.
 fn publish(flags: &Flags, outcome: &Outcome) -> Result<usize, Box<dyn Error>> {
-    let figures = figures::of(outcome);
+    let mut figures = figures::of(outcome);
     let file = flags.picture();
     std::fs::write(&file, picture::draw(outcome, &figures))
         .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
     let mut table = report::table(outcome, &figures);
     table += &format!("\nThe picture is in {}.\n", file.display());
+    if let Some(reporting) = &flags.report {
+        let (report, told) = proof::publish(reporting, outcome, &figures)?;
+        table += &told;
+        figures.report = Some(report);
+    }
     if flags.json {
         eprint!("{table}");
         say(&format!("{}\n", serde_json::to_string(&figures)?));

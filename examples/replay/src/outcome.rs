@@ -8,7 +8,7 @@ use super::{
     progress::{self, Board},
     streams::Beside,
 };
-use evenkeel::drill::Timeline;
+use evenkeel::drill::{Timeline, report::Breaches};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::Semaphore,
@@ -26,6 +26,8 @@ pub(crate) struct Outcome {
     pub(crate) baseline: Side,
     /// With `--stream`: the large objects beside.
     pub(crate) streams: Option<Beside>,
+    /// With `--report`: what was seen at each place.
+    pub(crate) breaches: Option<Breaches>,
     /// By the clock on the wall.
     pub(crate) took: Duration,
 }
@@ -67,6 +69,10 @@ pub(crate) async fn contest<B: Future<Output = Option<Beside>>>(
     // A moment ahead, so that both begin together.
     let start = now() + Duration::from_millis(50);
     timeline.start(start + course.before);
+    if let Some(journal) = &course.journal {
+        // It was begun when the course was set.
+        let _ = journal.start(start + course.before);
+    }
     let reporter = tokio::spawn(progress::report(board.clone(), course.clone(), flags.simulate, start));
     let places = || Arc::new(Semaphore::new(most_under_way));
     let (mine, theirs, streams) = tokio::join!(
@@ -82,6 +88,9 @@ pub(crate) async fn contest<B: Future<Output = Option<Beside>>>(
     );
     reporter.abort();
     timeline.stop();
+    if let Some(journal) = &course.journal {
+        journal.end(timeline.ended().as_ref());
+    }
     eprintln!("reading back every acknowledged write …");
     let (mine, theirs) = tokio::join!(side(evenkeel, mine), side(baseline, theirs));
     Outcome {
@@ -91,6 +100,7 @@ pub(crate) async fn contest<B: Future<Output = Option<Beside>>>(
         evenkeel: mine,
         baseline: theirs,
         streams,
+        breaches: None,
         took: wall.elapsed(),
     }
 }

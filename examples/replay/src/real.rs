@@ -6,6 +6,7 @@ use super::{
     flags::Flags,
     load,
     outcome::{self, Outcome},
+    proof,
     server::{self, ACCESS_KEY, BUCKET, PLAIN_BUCKET, SECRET_KEY, Server},
 };
 use aws_sdk_s3::{
@@ -29,12 +30,13 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     let scenario = flags.compressed();
     // A sixth of it before and half of it after: enough to see what is normal, and to see it come back.
     let length = scenario.duration();
-    let course = Course::new(
+    let mut course = Course::new(
         scenario.clone(),
         (length / 6).max(Duration::from_secs(3)),
         (length / 2).max(Duration::from_secs(5)),
     );
     let timeline = Timeline::new(scenario, flags.seed)?;
+    course.journal = proof::begin(flags, &course)?;
     let registry = Registry::new();
 
     let mut keep = Vec::new();
@@ -44,6 +46,18 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     if flags.events {
         builder = builder.on_event(super::progress::event);
     }
+    // The first in the order: nothing but the constraint keeps calls away.
+    let mut bait = None;
+    if let Some(journal) = &course.journal {
+        let place = proof::forbidden();
+        let listening = proof::Bait::start().await?;
+        let client = sdk(listening.port(), place.profile(), &timeline)?;
+        builder = builder
+            .on_event_record(journal.listener())
+            .only_locations(proof::locations(&course))
+            .endpoint(place.map(|()| S3::new(client, BUCKET).trusting_conditions()));
+        bait = Some(listening);
+    }
     for (place, distance) in course.places().into_iter().zip(course::DISTANCES) {
         let server = server::start().await?;
         seed(&server).await?;
@@ -52,14 +66,14 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
         let client = sdk(proxy.addr().port(), place.profile(), &timeline)?;
         // The servers' store looks first and writes then. It is trusted all the same: no two writers here use one key, and
         // what is played is an outage, which questions in the background would be no part of.
-        builder = builder.endpoint(place.map(|()| S3::new(client, BUCKET).trusting_conditions()));
-        keep.push((server, proxy));
+        builder = builder.endpoint(place.clone().map(|()| S3::new(client, BUCKET).trusting_conditions()));
+        keep.push((place.profile().name().to_owned(), server, proxy));
     }
     let client = builder.build()?;
 
     // The plain SDK's own way to the first place: the same server, the same timeline, another proxy.
     let [primary, ..] = course.places();
-    let proxy = FaultProxy::bind(keep[0].0.addr, primary.profile().clone(), timeline.clone()).await?;
+    let proxy = FaultProxy::bind(keep[0].1.addr, primary.profile().clone(), timeline.clone()).await?;
     proxy.set_distance(Duration::from_millis(course::DISTANCES[0]));
     let plain = PlainSdk {
         client: sdk(proxy.addr().port(), primary.profile(), &timeline)?,
@@ -74,12 +88,19 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     // Each call under way holds a socket here, one at the proxy, and two more behind it.
     let most = (files.saturating_sub(200) / 8).clamp(20, 4000);
     let evenkeel = Evenkeel(client.clone());
-    let outcome = if flags.kv {
+    let mut outcome = if flags.kv {
         contest_with_rows(flags, course, &timeline, &registry, evenkeel, plain, most).await?
     } else {
         outcome::contest(flags, course, &timeline, evenkeel, plain, most, |_| ready(None)).await
     };
     client.close();
+    if let Some(bait) = bait {
+        let counted_by = "a fault proxy before each server; at the forbidden place a listener that counts connections";
+        outcome.breaches = Some(proof::breaches(&outcome.course, counted_by, |name| {
+            let proxy = keep.iter().find(|(place, ..)| place == name);
+            proxy.map_or_else(|| bait.connections(), |(.., proxy)| proxy.counts().total().seen)
+        }));
+    }
     Ok(outcome)
 }
 

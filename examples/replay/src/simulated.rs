@@ -6,6 +6,7 @@ use super::{
     flags::Flags,
     load,
     outcome::{self, Outcome},
+    proof::{self, Passed},
     streams::{self, Beside, Streams, Wire},
 };
 use bytes::Bytes;
@@ -38,12 +39,13 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     let length = scenario.duration();
     // As on sockets; in hours of trouble, half an hour is enough to see what is normal, and to see it come back.
     let most = Duration::from_secs(30 * 60);
-    let course = Course::new(
+    let mut course = Course::new(
         scenario.clone(),
         (length / 6).clamp(Duration::from_secs(3), most),
         (length / 2).clamp(Duration::from_secs(5), most),
     );
     let timeline = Timeline::new(scenario, flags.seed)?;
+    course.journal = proof::begin(flags, &course)?;
 
     let large = if flags.stream {
         streams::objects(flags.seed)
@@ -61,6 +63,14 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
     if flags.events {
         builder = builder.on_event(super::progress::event);
     }
+    let passed = Passed::default();
+    if let Some(journal) = &course.journal {
+        builder = builder
+            .on_event_record(journal.listener())
+            .only_locations(proof::locations(&course))
+            // The first in the order: nothing but the constraint keeps calls away.
+            .endpoint(proof::forbidden().map(|()| stores[0].clone()));
+    }
     let client = builder
         .endpoints(
             course
@@ -73,6 +83,10 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
         .seed(flags.seed)
         .endpoint_layer(move |profile| FaultLayer::new(players.clone(), profile.clone()))
         .endpoint_layer(move |profile| Wire::new(wires.clone(), profile.clone(), seed, mine.clone(), None))
+        .endpoint_layer({
+            let passed = passed.clone();
+            move |profile| passed.layer(profile.name())
+        })
         .build()?;
 
     let [primary, ..] = course.places();
@@ -131,7 +145,14 @@ pub(crate) async fn play(flags: &Flags) -> Result<Outcome, Box<dyn Error>> {
         })
     };
     // Nothing here holds a socket: as many as the cut-off lets live.
-    let outcome = outcome::contest(flags, course, &timeline, mine, theirs, 100_000, beside).await;
+    let mut outcome = outcome::contest(flags, course, &timeline, mine, theirs, 100_000, beside).await;
+    if outcome.course.journal.is_some() {
+        let seen = passed.seen();
+        let counted_by = "a layer before each store in memory";
+        outcome.breaches = Some(proof::breaches(&outcome.course, counted_by, |name| {
+            seen.get(name).copied().unwrap_or(0)
+        }));
+    }
     Ok(outcome)
 }
 

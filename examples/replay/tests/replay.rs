@@ -6,10 +6,13 @@
 #[allow(dead_code, unused_imports)]
 mod example;
 
-use evenkeel::drill::Scenario;
+use evenkeel::drill::{
+    Scenario,
+    report::{self, Outcome, Verdict},
+};
 #[cfg(feature = "dynamodb")]
 use example::real;
-use example::{figures, flags, outcome, picture, simulated, streams};
+use example::{figures, flags, outcome, picture, proof, simulated, streams};
 use serde_json::Value;
 
 fn parse(line: &str) -> Result<flags::Command, String> {
@@ -58,6 +61,78 @@ async fn the_replay_survives_an_incident_and_prints_json_figures() {
         "</svg>",
     ] {
         assert!(svg.contains(text), "{text} is missing");
+    }
+}
+
+/// A drill of the CDN's outage in ten minutes, and the directory of its report.
+async fn drilled(place: &std::path::Path, seed: u64) -> figures::ReportFigures {
+    let place = place.display();
+    let flags = replay(&format!(
+        "--simulate --scenario fastly-2021 --seconds 600 --rate 20 --seed {seed} --report {place} --approved-by anna"
+    ));
+    let outcome = simulated::play(&flags).await.unwrap();
+    let figures = figures::of(&outcome);
+    proof::publish(flags.report.as_ref().unwrap(), &outcome, &figures)
+        .unwrap()
+        .0
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_writes_a_report_that_is_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("report");
+    let figures = drilled(&place, 3).await;
+    assert_eq!((figures.criteria, figures.passed, figures.verified), (5, 5, true));
+    assert_eq!(figures.page_bytes.is_some(), cfg!(feature = "status"));
+    assert!(
+        figures.page_bytes.is_none_or(|bytes| (1_000..60_000).contains(&bytes)),
+        "{figures:?}"
+    );
+    let json = serde_json::to_value(&figures).unwrap();
+    for name in ["criteria", "passed", "verified", "page_bytes"] {
+        assert!(json.get(name).is_some(), "{name} is missing");
+    }
+    let report = report::check(&place).unwrap().report;
+    assert_eq!(report.verdict, Verdict::Passed);
+    assert!(report.judgements.iter().all(|one| one.outcome == Outcome::Met));
+    assert!(
+        report
+            .plain
+            .as_ref()
+            .unwrap()
+            .classes
+            .iter()
+            .any(|class| class.availability().unwrap() < 0.95)
+    );
+    let breaches = report.breaches.as_ref().unwrap();
+    assert_eq!((breaches.count(), breaches.is_tested()), (0, true));
+    assert!(
+        breaches.passed.iter().any(|passed| passed.requests > 1_000),
+        "{breaches:?}"
+    );
+    assert!(report.client.traffic_left_ms.is_some() && report.planned_at_ms < 0);
+    // A second report does not take its place.
+    let again = flags::parse(
+        format!("--simulate --report {}", place.display())
+            .split(' ')
+            .map(str::to_owned),
+    );
+    assert!(again.is_ok() && report::is_free(&place).is_err());
+}
+
+/// The same build, platform and seed give the same bytes; another seed does not.
+#[tokio::test(start_paused = true)]
+async fn two_reports_of_one_seed_have_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, same, other] = ["one", "same", "other"].map(|name| dir.path().join(name));
+    drilled(&one, 3).await;
+    drilled(&same, 3).await;
+    drilled(&other, 4).await;
+    for file in ["report.json", "records.jsonl", "report.html"] {
+        let [one, same, other] = [&one, &same, &other].map(|place| std::fs::read_to_string(place.join(file)).unwrap());
+        let first = one.lines().zip(same.lines()).find(|(one, same)| one != same);
+        assert!(one == same, "{file} differs: {first:#?}");
+        assert_ne!(one, other, "{file}");
     }
 }
 
@@ -198,6 +273,19 @@ fn invalid_flags_are_explained_in_one_sentence() {
         complaint("--stream"),
         "--stream is played in paused time only: give --simulate, too."
     );
+    assert_eq!(
+        complaint("--key drill.pem"),
+        "--criteria, --approved-by, --key and --previous are about a report: give --report DIR, too."
+    );
+    let nonsense = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(nonsense.path(), r#"{ "availability": 7 }"#).unwrap();
+    let file = nonsense.path().display();
+    assert_eq!(
+        complaint(&format!("--report x --criteria {file}")),
+        format!("{file} has no criteria: an availability of 7 is not above 0 and up to 1.")
+    );
+    assert!(complaint(&format!("--report x --key {file}")).contains("this is no Ed25519 private key"));
+    assert!(complaint("--report x --previous /no/such").ends_with("there is no manifest.json."));
     assert_eq!(complaint("--seconds"), "--seconds needs a number after it.");
     assert_eq!(
         complaint("--rate=-1"),

@@ -2,7 +2,7 @@ use super::{Canary, Cohort};
 use crate::{
     call::BuildError,
     drill::{
-        Guard, InvalidScenario, Phase, PlayerKind, Scenario, Unplayable,
+        Basis, Guard, InvalidScenario, Phase, PlayerKind, Scenario, Unplayable,
         report::{Criteria, InvalidCriteria, Previous},
     },
     endpoint::Profile,
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// A drill in production: what goes wrong, for whom, and what ends it.
 ///
-/// The scenario is played between two healthy phases. In the first one the cohort's client learns how fast the endpoints
-/// are, as production's client knows already; in the last one it returns. The guard's time covers all of it.
+/// The scenario is played between two healthy phases. In the first one the cohort's client learns how fast the
+/// endpoints are, as production's client knows already; in the last one it returns. The guard's time covers all of it.
 #[derive(Clone, Debug)]
 pub struct GameDay {
     pub(super) scenario: Scenario,
@@ -64,11 +64,11 @@ pub enum NotStarted {
 }
 
 impl GameDay {
-    /// The healthy time before the scenario. At one call a second the client has seen the 20 calls in it that its limits
-    /// are learnt from.
+    /// The healthy time before the scenario. At one call a second the client has seen the 20 calls in it that its
+    /// limits are learnt from.
     pub const LEAD: Duration = Duration::from_secs(30);
-    /// The healthy time after the scenario: the longest time that a breaker stays open, and as long again for probes and
-    /// ramp.
+    /// The healthy time after the scenario: the longest time that a breaker stays open, and as long again for probes
+    /// and ramp.
     pub const TAIL: Duration = Duration::from_secs(60);
 
     /// This scenario for these callers, ended by this guard. With canaries.
@@ -136,6 +136,7 @@ impl GameDay {
                 name: name.to_owned(),
                 duration,
                 rules: Vec::new(),
+                basis: Some(Basis::Chosen),
             };
             (!duration.is_zero()).then(phase)
         };

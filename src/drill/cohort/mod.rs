@@ -1,16 +1,17 @@
 //! A drill in production that harms nobody outside of a small share of the callers.
 //!
-//! A drill inside production's one client proves nothing or hurts everybody: faults at one per cent of its attempts open no
-//! breaker, and faults at all of them make all callers leave, since all callers share what the client has learnt. A
-//! *cohort* is a share of the callers that gets, for the time of the drill, **a client of its own**. Faults are played in
-//! that client alone, so it leaves the endpoint, goes elsewhere and returns as all of production would.
+//! A drill inside production's one client proves nothing or hurts everybody: faults at one per cent of its attempts
+//! open no breaker, and faults at all of them make all callers leave, since all callers share what the client has
+//! learnt. A *cohort* is a share of the callers that gets, for the time of the drill, **a client of its own**. Faults
+//! are played in that client alone, so it leaves the endpoint, goes elsewhere and returns as all of production would.
 //!
 //! ```
 //! use evenkeel::{Endpoint, ObjectClient, Replication, provider::Memory};
 //! use evenkeel::drill::{Guard, Scenario, cohort::{Cohort, GameDay, Split}};
 //! use std::time::Duration;
 //!
-//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let photos = Split::build(
 //!     ObjectClient::builder()
 //!         .client_name("photos")
@@ -46,7 +47,7 @@
 //! | | the cohort's client |
 //! |---|---|
 //! | endpoints, replication, [constraints](crate::endpoint::Constraints), limits, deadlines, options | as production's: it can reach no endpoint that production must not use |
-//! | breakers, health, learnt latencies, limits, ramps, [neighbours](crate::stack::route::neighbours) | its own, new with each drill, gone with it |
+//! | breakers, health, learnt latencies, limits, ramps, judgement of neighbours | its own, new with each drill, gone with it |
 //! | [`Registry`](crate::stack::breaker::Registry) | its own, also where the builder names one that production shares with other clients |
 //! | [`Budget`](crate::stack::retry::Budget) | its own of the same size, also where production shares one |
 //! | keepers of [credentials](crate::credentials) | it uses the same credentials, and reports no refusal to a keeper. A fault such as `authentication` would make the keeper fetch new credentials for everybody |
@@ -58,16 +59,16 @@
 //! | tags remembered for late attempts | its own. A caller who changes the client in the middle of a series of overwrites pays two more requests, as after a restart |
 //!
 //! What the cohort writes elsewhere, production finds: under [`write_once`](crate::Replication::write_once) a read asks
-//! every endpoint before it says that there is nothing. Under [`provider_managed`](crate::Replication::provider_managed)
-//! only the home takes writes; a drill that takes the home away fails the cohort's writes, as the real outage would, and
-//! its reads of a copy say that they may be stale.
+//! every endpoint before it says that there is nothing. Under
+//! [`provider_managed`](crate::Replication::provider_managed) only the home takes writes; a drill that takes the home
+//! away fails the cohort's writes, as the real outage would, and its reads of a copy say that they may be stale.
 //!
 //! # Promises
 //!
 //! - **The drill ends** with its scenario, when its [`Guard`](crate::drill::Guard) says so, by
-//!   [`Split::stop_drill`], or when production itself leaves an endpoint, sees all of them bad, uses up its budget, loses
-//!   its credentials or is given an order. From that moment [`Split::of`] returns production's client to all callers. Calls
-//!   under way go on without faults.
+//!   [`Split::stop_drill`], or when production itself leaves an endpoint, sees all of them bad, uses up its budget,
+//!   loses its credentials or is given an order. From that moment [`Split::of`] returns production's client to all
+//!   callers. Calls under way go on without faults.
 //! - **The guard counts the cohort's calls only**, and no canaries. Give it enough of them: below
 //!   [`Guard::MIN_CALLS`](crate::drill::Guard::MIN_CALLS) calls in its window it decides nothing.
 //! - **One drill at a time** for each `Split`: a second one is [refused](NotStarted::UnderWay). Two `Split`s, and two
@@ -77,8 +78,8 @@
 //! - **Canaries** are written under [`CANARY_PREFIX`] and removed at every endpoint that takes writes. Nothing else is
 //!   touched.
 //!
-//! What a drill in production does not show: the load that *all* of production would bring to the standby. A standby that
-//! bears a hundredth of the callers may not bear all.
+//! What a drill in production does not show: the load that *all* of production would bring to the standby. A standby
+//! that bears a hundredth of the callers may not bear all.
 
 mod books;
 mod canary;

@@ -2,9 +2,9 @@ use sha2::{Digest, Sha256};
 
 /// A share of the callers, by a hash of a key that each caller has: a tenant, a user, a device.
 ///
-/// The same key is in or out for as long as share and seed are the same, in every process and on every platform. A larger
-/// share with the same seed contains the smaller. Another seed chooses other callers: draw one for each drill, so that it
-/// does not always hit the same.
+/// The same key is in or out for as long as share and seed are the same, in every process and on every platform. A
+/// larger share with the same seed contains the smaller. Another seed chooses other callers: draw one for each drill,
+/// so that it does not always hit the same.
 ///
 /// ```
 /// use evenkeel::drill::cohort::Cohort;

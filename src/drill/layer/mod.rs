@@ -5,7 +5,8 @@
 //! service. A call that is refused at once takes no ready instance of that service. A call that is held takes one,
 //! because the call goes on to the provider if the drill ends meanwhile.
 //!
-//! In production, give the layer a [share](FaultLayer::share) of the calls and the timeline a [`Guard`](super::Guard).
+//! In production, play the drill for a [cohort](super::cohort) of the callers, whose client has the layer. A
+//! [share](FaultLayer::share) of the *calls* of one client is for faults that should not open a breaker.
 //!
 //! ```
 //! use evenkeel::drill::{FaultLayer, Scenario, Timeline};

@@ -79,6 +79,15 @@ pub struct Writes {
 }
 
 impl Writes {
+    /// So many were read back, and so many of them were lost.
+    pub const fn new(read_back: u64, lost: u64) -> Self {
+        Self {
+            read_back,
+            lost,
+            stale: None,
+        }
+    }
+
     /// Counts a write that was read back after the drill.
     pub const fn read_back(&mut self, as_written: bool) {
         self.read_back += 1;

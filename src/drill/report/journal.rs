@@ -1,5 +1,6 @@
 use super::{
-    Breaches, Chain, Deviation, End, Figures, Gap, InvalidCriteria, Plan, Report, Setting,
+    Breaches, Chain, Deviation, End, Figures, Gap, InvalidCriteria, Plan, Report,
+    attestation::WallTimes,
     judge::{judge, verdict},
     record::{Record, Records},
     timeline::{self, Heard},
@@ -12,6 +13,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 /// What is written down during a drill. A clone is the same journal.
@@ -27,12 +29,13 @@ const MOST: usize = 20_000;
 struct Inner {
     plan: Plan,
     planned: Instant,
+    planned_wall: SystemTime,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    started: Option<Instant>,
+    started: Option<(Instant, SystemTime)>,
     ended: Option<(Instant, Option<String>)>,
     heard: Vec<EventRecord>,
     left_out: u64,
@@ -53,7 +56,6 @@ pub enum BeginError {
 /// The drill was to start before its criteria were recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the drill's start lies before the moment at which its criteria were recorded")]
-#[non_exhaustive]
 pub struct StartedTooEarly;
 
 /// What was measured, for [`Journal::finish`].
@@ -94,6 +96,7 @@ pub struct Bundle {
     /// The report.
     pub report: Report,
     pub(super) records: Records,
+    pub(super) wall: WallTimes,
 }
 
 impl Bundle {
@@ -119,6 +122,7 @@ impl Journal {
         Ok(Self(Arc::new(Inner {
             plan,
             planned: clock::now(),
+            planned_wall: clock::wall(),
             state: Mutex::default(),
         })))
     }
@@ -156,7 +160,8 @@ impl Journal {
             return Err(StartedTooEarly);
         }
         let mut state = self.state();
-        state.started = Some(at);
+        let ahead = at.saturating_duration_since(clock::now());
+        state.started = Some((at, clock::wall() + ahead));
         state.ended = None;
         Ok(())
     }
@@ -172,7 +177,7 @@ impl Journal {
 
     /// Milliseconds from the start of the scenario to this instant, below 0 before. Without a start: from the plan.
     pub fn millis(&self, at: Instant) -> i64 {
-        let zero = self.state().started.unwrap_or(self.0.planned);
+        let zero = self.state().started.map_or(self.0.planned, |(at, _)| at);
         between(zero, at)
     }
 
@@ -183,7 +188,7 @@ impl Journal {
             (state.started, state.ended.clone(), state.heard.clone(), state.left_out)
         };
         let plan = self.0.plan.clone();
-        let zero = started.unwrap_or(self.0.planned);
+        let zero = started.map_or(self.0.planned, |(at, _)| at);
         let planned_at_ms = between(zero, self.0.planned);
         let end = end(&plan, zero, started.is_some(), told);
         let heard: Vec<_> = heard
@@ -231,7 +236,15 @@ impl Journal {
         };
         report.add_deviations();
         report.add_gaps(started.is_some(), left_out);
-        Bundle { report, records }
+        Bundle {
+            report,
+            records,
+            wall: WallTimes {
+                planned: self.0.planned_wall,
+                started: started.map(|(_, wall)| wall),
+                finished: clock::wall(),
+            },
+        }
     }
 
     fn planned(&self) -> BTreeMap<String, Field> {
@@ -309,139 +322,4 @@ fn totals(measured: &Measured, verdict: super::Verdict) -> BTreeMap<String, Fiel
         ("verdict", Field::from(word.as_ref().and_then(|word| word.as_str()))),
     ];
     fields.map(|(name, field)| (name.to_owned(), field)).into()
-}
-
-impl Report {
-    fn add_deviations(&mut self) {
-        let played = millis(self.plan.scenario.duration());
-        if played != self.plan.true_length_ms {
-            let times = self.plan.true_length_ms as f64 / played.max(1) as f64;
-            self.deviations.push(Deviation::new(
-                format!("The scenario was played {times:.0} times as fast"),
-                "Everything that takes its own time, such as timeouts and the waits of a breaker, weighs more in it: what was \
-                 lost to callers is at most what the true length would show per outage, and is a larger share of the calls.",
-            ));
-        }
-        match self.plan.scope.setting {
-            Setting::Simulation => self.deviations.push(Deviation::new(
-                "Stores in memory and virtual time",
-                "The client's decisions are those of production. Connections, TLS, DNS and the SDK are not there; faults of \
-                 connecting are played as outcomes of calls.",
-            )),
-            Setting::Loopback => self.deviations.push(Deviation::new(
-                "Servers on one host stand for the providers'",
-                "Sockets, the SDK and its timeouts are real. Distance is added as a wait; bandwidth and packet loss are not \
-                 played.",
-            )),
-            Setting::Production => {}
-        }
-    }
-
-    fn add_gaps(&mut self, started: bool, left_out: u64) {
-        let mut found = Vec::new();
-        let mut not_tested = |what: &str, why: &str| found.push(Gap::not_tested(what, why));
-        not_tested(
-            "the service itself",
-            "Where it computes, its own DNS, certificates and identities are outside of what evenkeel can fail over.",
-        );
-        match self.plan.scope.setting {
-            Setting::Simulation => not_tested("sockets, DNS, TLS and the SDK", "The stores are in memory."),
-            Setting::Loopback => not_tested("the providers' own servers", "Servers on one host stood for them."),
-            Setting::Production => {}
-        }
-        for class in crate::request::OpClass::ALL {
-            if !self
-                .client
-                .classes
-                .iter()
-                .any(|found| found.class == class && found.calls > 0)
-            {
-                not_tested(&format!("{} calls", class.as_str()), "No call of this class was made.");
-            }
-        }
-        match &self.breaches {
-            None => not_tested("constraints", "No constraint was set."),
-            Some(breaches) if !breaches.is_tested() => {
-                not_tested("constraints", "No endpoint of the client is forbidden by them.");
-            }
-            Some(_) => {}
-        }
-        let mut begins = 0_i64;
-        for phase in &self.plan.scenario.phases {
-            let is_reached = started && begins <= self.end.at_ms;
-            if self.end.aborted.is_some() && !is_reached {
-                not_tested(&format!("phase {}", phase.name), "The drill ended before it.");
-            }
-            begins = begins.saturating_add_unsigned(millis(phase.duration));
-        }
-
-        let mut not_measured = |what: &str, why: &str| found.push(Gap::not_measured(what, why));
-        let of = [
-            (
-                "the plain client",
-                self.plain.is_none(),
-                "There was none beside this drill.",
-            ),
-            (
-                "extra attempts",
-                self.client.attempts.is_none(),
-                "Nobody counted attempts.",
-            ),
-            (
-                "when traffic left",
-                self.client.traffic_left_ms.is_none(),
-                "The share of calls at the struck place was not seen to fall.",
-            ),
-            (
-                "when traffic was back",
-                self.client.traffic_back_ms.is_none(),
-                "The share of calls at the struck place was not seen to return.",
-            ),
-            (
-                "acknowledged writes",
-                self.client.writes.is_none_or(|writes| writes.read_back == 0),
-                "None was read back.",
-            ),
-            (
-                "stale answers",
-                self.client.writes.is_none_or(|writes| writes.stale.is_none()),
-                "No key was written twice, or nobody looked.",
-            ),
-            (
-                "the course of the availability",
-                self.client.course.is_empty(),
-                "There were no calls.",
-            ),
-        ];
-        for (what, is_missing, why) in of {
-            if is_missing {
-                not_measured(what, why);
-            }
-        }
-        for class in &self.client.classes {
-            let name = class.class.as_str();
-            if class.left_ms.is_none() {
-                not_measured(
-                    &format!("when {name}s left"),
-                    "The client told of no decision to leave an endpoint.",
-                );
-            }
-            if class.returned_ms.is_none() {
-                not_measured(
-                    &format!("when {name}s returned"),
-                    "The client told of no return, or was out at the end.",
-                );
-            }
-        }
-        if left_out > 0 {
-            not_measured(&format!("{left_out} events"), "More came than the journal keeps.");
-        }
-        // Whoever made the figures knows better why.
-        for gap in found {
-            if !self.gaps.iter().any(|known| known.what == gap.what) {
-                self.gaps.push(gap);
-            }
-        }
-        self.gaps.sort_by_key(|gap| gap.kind == super::GapKind::NotMeasured);
-    }
 }

@@ -1,6 +1,6 @@
 //! Criteria and figures to verdicts. Pure.
 
-use super::{Breaches, ClassFigures, Criteria, End, Figures};
+use super::{Breaches, ClassFigures, Criteria, Figures};
 use serde::{Deserialize, Serialize};
 
 /// What a criterion is about.
@@ -71,6 +71,16 @@ pub enum Verdict {
     Aborted,
     /// A criterion was not measured, or there was none; no criterion was missed.
     Inconclusive,
+}
+
+/// How a drill ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct End {
+    /// When, in milliseconds from the start.
+    pub at_ms: i64,
+    /// Why it ended before its scenario did. `None`: it was played to its end.
+    pub aborted: Option<String>,
 }
 
 /// Holds the figures to the criteria.

@@ -59,6 +59,7 @@
 //! assert_eq!(report.judgements[0].outcome, Outcome::Met);
 //! assert_eq!(report.judgements[3].outcome, Outcome::NotMeasured); // nobody counted breaches
 //! assert!(report.not_measured().any(|gap| gap.what == "the plain client"));
+//! assert!(report.html(None).contains("What was not tested"));
 //! # Ok(()) }
 //! ```
 //!
@@ -82,7 +83,7 @@
 //!
 //! # What is in the directory, and what it proves
 //!
-//! A bundle is written as a directory: `report.json` and `records.jsonl` are the body, `report.html` is for people,
+//! [`Bundle::write`] writes a directory: `report.json` and `records.jsonl` are the body, `report.html` is for people,
 //! `attestation.json` says who approved and when, and `manifest.json` has the digest of each. The body holds no wall clock,
 //! no host and no duration of ours: in a simulation the same build, platform and seed give the same bytes.
 //!
@@ -90,20 +91,39 @@
 //! With a key the manifest is signed (feature `attest`). Without one, whoever can write the directory can make another that
 //! is as consistent; the page says so.
 
+mod attestation;
+mod breaches;
+mod check;
 mod criteria;
+mod directory;
 mod figures;
+mod gaps;
+mod html;
 mod journal;
 mod judge;
+#[cfg(feature = "attest")]
+mod key;
+mod manifest;
 mod model;
 mod plan;
 mod record;
 mod timeline;
+#[cfg(feature = "attest")]
+mod verify;
 
 pub use crate::ops::steps::{Step, Subject};
+pub use attestation::Attestation;
+pub use breaches::{Breaches, Passed};
+pub use check::{BrokenChain, Checked, VerifyError, check};
 pub use criteria::{Criteria, InvalidCriteria};
+pub use directory::{WriteError, is_free};
 pub use figures::{Bucket, Calls, ClassFigures, Figures, Writes};
 pub use journal::{BeginError, Bundle, Journal, Measured, StartedTooEarly};
-pub use judge::{Criterion, Judgement, Outcome, Verdict};
-pub use model::{Breaches, Chain, Deviation, End, Gap, GapKind, Passed, Report, Seen};
+pub use judge::{Criterion, End, Judgement, Outcome, Verdict};
+#[cfg(feature = "attest")]
+pub use key::{KeyError, PublicKey, SigningKey};
+pub use model::{Chain, Deviation, Gap, GapKind, Report, Seen};
 pub use plan::{Configuration, Plan, Previous, Scope, Setting};
 pub use record::Record;
+#[cfg(feature = "attest")]
+pub use verify::{Verified, verify};

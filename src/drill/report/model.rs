@@ -1,7 +1,7 @@
-use super::{Figures, Judgement, Plan, Step, Subject, Verdict};
+use super::{Breaches, End, Figures, Judgement, Plan, Previous, Step, Subject, Verdict};
 use serde::{Deserialize, Serialize};
 
-/// A drill in one document. With `serde` it is `report.json`.
+/// A drill in one document. With `serde` it is `report.json`; [`html`](Self::html) is for people.
 ///
 /// What was not measured is `None`, and stands among the [gaps](Self::gaps).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,14 +58,16 @@ impl Report {
     }
 }
 
-/// How a drill ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct End {
-    /// When, in milliseconds from the start.
-    pub at_ms: i64,
-    /// Why it ended before its scenario did. `None`: it was played to its end.
-    pub aborted: Option<String>,
+impl Previous {
+    /// The drill of this report.
+    pub fn of(report: &Report) -> Self {
+        Self {
+            scenario: report.plan.scenario.name.clone(),
+            seed: report.plan.seed,
+            verdict: report.verdict,
+            head: report.records.head.clone(),
+        }
+    }
 }
 
 /// Something that was observed.
@@ -107,63 +109,6 @@ impl Seen {
             Self::Phase { at_ms, .. } | Self::Step { at_ms, .. } | Self::End { at_ms, .. } => *at_ms,
         }
     }
-}
-
-/// What passed at each endpoint, counted where the bytes pass: at a proxy or a server, and not by the client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Breaches {
-    /// The constraint, for people: `only in the European Union`.
-    pub constraint: String,
-    /// What counted: `a fault proxy before each server`.
-    pub counted_by: String,
-    /// By endpoint.
-    pub passed: Vec<Passed>,
-}
-
-impl Breaches {
-    /// Nothing has passed yet.
-    pub fn new(constraint: impl Into<String>, counted_by: impl Into<String>) -> Self {
-        Self {
-            constraint: constraint.into(),
-            counted_by: counted_by.into(),
-            passed: Vec::new(),
-        }
-    }
-
-    /// Adds an endpoint, and how many requests were seen there.
-    #[must_use]
-    pub fn endpoint(mut self, name: impl Into<String>, forbidden: bool, requests: u64) -> Self {
-        self.passed.push(Passed {
-            endpoint: name.into(),
-            forbidden,
-            requests,
-        });
-        self
-    }
-
-    /// How many requests were seen at forbidden endpoints.
-    pub fn count(&self) -> u64 {
-        let forbidden = self.passed.iter().filter(|passed| passed.forbidden);
-        forbidden.fold(0, |sum, passed| sum.saturating_add(passed.requests))
-    }
-
-    /// Whether there was a forbidden endpoint at all: without one nothing was tried.
-    pub fn is_tested(&self) -> bool {
-        self.passed.iter().any(|passed| passed.forbidden)
-    }
-}
-
-/// What passed at one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Passed {
-    /// The endpoint's name.
-    pub endpoint: String,
-    /// Whether the constraint forbids it.
-    pub forbidden: bool,
-    /// How many requests were seen there.
-    pub requests: u64,
 }
 
 /// Where the drill was something else than the incident, or than the plan.

@@ -177,15 +177,3 @@ pub struct Previous {
     /// The digest of its last record: which drill it was.
     pub head: String,
 }
-
-impl Previous {
-    /// The drill of this report.
-    pub fn of(report: &super::Report) -> Self {
-        Self {
-            scenario: report.plan.scenario.name.clone(),
-            seed: report.plan.seed,
-            verdict: report.verdict,
-            head: report.records.head.clone(),
-        }
-    }
-}

@@ -71,6 +71,7 @@ impl Budget {
     }
 
     /// A full budget of the same size, from which nobody else draws.
+    #[cfg(any(test, feature = "drill"))]
     pub(crate) fn anew(&self) -> Self {
         let bank = self.0.bank.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = |milli: u64| milli as f64 / TOKEN as f64;

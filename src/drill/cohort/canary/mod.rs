@@ -16,12 +16,13 @@ use std::{sync::Arc, time::Duration};
 /// The start of every canary's key. Callers cannot use such keys, and no listing shows them.
 pub const CANARY_PREFIX: &str = ".evenkeel/drill/";
 
-/// Objects that a drill writes by itself through the cohort's client, to see whether an acknowledged write is ever lost.
+/// Objects that a drill writes by itself through the cohort's client, to see whether an acknowledged write is ever
+/// lost.
 ///
 /// One canary at a time is written, and one that was acknowledged is read. Under `write_once` every canary is a new
-/// object; where objects can be replaced, every second write replaces one, so that an older version in its place is seen.
-/// When the drill is over, each canary that was acknowledged is read back, and all are removed at every endpoint that
-/// takes writes.
+/// object; where objects can be replaced, every second write replaces one, so that an older version in its place is
+/// seen. When the drill is over, each canary that was acknowledged is read back, and all are removed at every endpoint
+/// that takes writes.
 ///
 /// Canaries pass the constraints, breakers and budget of the cohort's client. They are no callers' calls: neither the
 /// [guard](crate::drill::Guard) nor the availability counts them, and no listener of calls hears of them.
