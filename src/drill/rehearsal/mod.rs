@@ -238,7 +238,7 @@ impl Rehearsal {
             When::Later => self.longest(),
         };
         timeline.start(now.checked_sub(ago).unwrap_or(now));
-        stage.learn(&served).await;
+        stage.learn().await;
         let mut outcome = Vec::new();
         for &operation in stage.operations() {
             let effect = match served.contains(&operation) {

@@ -36,9 +36,8 @@ pub(super) enum Kind {
 /// So many reads and listings at once show who answers: endpoints of one tier share them, and a tier that spills gives
 /// away 30 % at least.
 const AT_ONCE: usize = 20;
-/// A breaker opens at the fourth failure in a row. A call makes three attempts, and not every call meets each endpoint.
-const ROUNDS: usize = 4;
-const ROUNDS_PER_ENDPOINT: usize = 2;
+/// A breaker opens at the fourth failure in a row.
+const FAILURES: usize = 4;
 const SERVICE_TIME: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(3);
 /// How long a call is tried that nobody can serve.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -246,33 +245,10 @@ impl Stage {
         }
     }
 
-    /// Reads once at each endpoint, as probes do in the background: a client believes credentials that have worked.
-    async fn warm_up(&self) {
-        match self {
-            Self::Objects(client, _) => {
-                for endpoint in client.endpoints() {
-                    let _ = client.get("absent").pin(endpoint.name()).await;
-                }
-            }
-            Self::Tables(client, _) => {
-                for endpoint in client.endpoints() {
-                    let _ = client.get("absent").pin(endpoint.name()).await;
-                }
-            }
-            Self::Calls(client) => {
-                for endpoint in client.endpoints() {
-                    let _ = client
-                        .read(|()| async { Ok::<_, io::Error>(()) })
-                        .pin(endpoint.name())
-                        .await;
-                }
-            }
-        }
-    }
-
     /// What the client does at all.
     pub(super) async fn serves(&self) -> Vec<Operation> {
-        self.warm_up().await;
+        // As probes do in the background: a client believes credentials that have worked.
+        join_all(self.names().iter().map(|name| self.ask(name))).await;
         let mut served = Vec::new();
         for &operation in self.operations() {
             if self.observe_once(operation, "before").await != Effect::Ends {
@@ -282,18 +258,39 @@ impl Stage {
         served
     }
 
-    /// Calls until the client knows what has happened.
-    pub(super) async fn learn(&self, served: &[Operation]) {
-        let endpoints = match self {
-            Self::Objects(client, _) => client.endpoints().count(),
-            Self::Tables(client, _) => client.endpoints().count(),
-            Self::Calls(client) => client.endpoints().count(),
-        };
-        // One of each class: each has breakers of its own.
-        let classes = [Operation::Read, Operation::List, Operation::Write];
-        for round in 0..ROUNDS + ROUNDS_PER_ENDPOINT * endpoints {
-            for operation in classes.into_iter().filter(|operation| served.contains(operation)) {
-                self.observe_once(operation, &format!("round-{round}")).await;
+    /// Calls until the client knows what has happened: reads and listings at each endpoint, and writes where they go.
+    pub(super) async fn learn(&self) {
+        let names = self.names();
+        let everywhere = names
+            .iter()
+            .flat_map(|name| std::iter::repeat_n(name.as_str(), FAILURES));
+        join_all(everywhere.map(|name| self.ask(name))).await;
+        for round in 0..FAILURES + names.len() {
+            self.observe_once(Operation::Write, &format!("round-{round}")).await;
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Objects(client, _) => client.endpoints().map(|one| one.name().to_owned()).collect(),
+            Self::Tables(client, _) => client.endpoints().map(|one| one.name().to_owned()).collect(),
+            Self::Calls(client) => client.endpoints().map(|one| one.name().to_owned()).collect(),
+        }
+    }
+
+    /// A read and a listing of one endpoint.
+    async fn ask(&self, endpoint: &str) {
+        match self {
+            Self::Objects(client, _) => {
+                let _ = client.get("absent").pin(endpoint).await;
+                let _ = client.list("").pin(endpoint).collect_all().await;
+            }
+            Self::Tables(client, _) => {
+                let _ = client.get("absent").pin(endpoint).await;
+                let _ = client.scan("").pin(endpoint).collect_all().await;
+            }
+            Self::Calls(client) => {
+                let _ = client.read(|()| async { Ok::<_, io::Error>(()) }).pin(endpoint).await;
             }
         }
     }
