@@ -19,6 +19,7 @@ fn lost(host: &str, fault: Fault, phases: u32) -> Timeline {
     };
     let phase = |number: u32| Phase {
         name: number.to_string(),
+        basis: None,
         duration: 30 * HOUR / phases,
         rules: vec![Rule {
             target: target.clone(),

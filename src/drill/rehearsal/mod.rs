@@ -261,6 +261,7 @@ impl Rehearsal {
         let phase = Phase {
             name: "lost".into(),
             duration: self.longest().saturating_mul(2),
+            basis: None,
             rules: vec![rule],
         };
         let scenario = Scenario {
