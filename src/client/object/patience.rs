@@ -40,7 +40,7 @@ impl Patience {
 
     /// The same for a write that is made again under the id of its first try, and recognises what that one stored.
     pub(in crate::client) async fn again_by_id(&mut self, error: &Error) -> bool {
-        let is_unknown = error.may_have_been_applied() && error.is_retryable();
+        let is_unknown = error.may_have_been_applied() && error.is_retryable() && error.write_id().is_some();
         (is_unknown || could_pass(error)) && self.waited(OpClass::Write).await
     }
 
