@@ -63,6 +63,7 @@ mod instance;
 mod latest;
 mod metrics;
 mod observer;
+#[cfg(any(feature = "recorder", feature = "status"))]
 mod once;
 mod record;
 mod reporter;
@@ -79,6 +80,7 @@ pub use instance::Instance;
 pub(crate) use latest::{Decisions, Latest};
 pub(crate) use metrics::{CallMetrics, ENDINGS, ending, register_credentials, shadow_difference};
 pub(crate) use observer::{AttemptObserver, Labels, Watch};
+#[cfg(any(feature = "recorder", feature = "status"))]
 pub(crate) use once::Once;
 pub(crate) use record::unix_millis;
 pub use record::{Entry, EventRecord};

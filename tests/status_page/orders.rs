@@ -645,6 +645,13 @@ async fn hostile_names_and_reasons_are_data_in_answers() {
         (&tried["proposal"]["affected"][0], &tried["proposal"]["reason"]),
         (name, &json!(evil))
     );
+    // Whatever an endpoint is called, it can be drained.
+    for endpoint in all["state"]["clients"][0]["status"]["endpoints"].as_array().unwrap() {
+        let selector = json!({ "endpoint": endpoint["name"] });
+        let order = with(drain(), &json!({ "client": 0, "selector": selector }));
+        let (status, tried) = ask(&operable, order).await;
+        assert_eq!((status, &tried["proposal"]["affected"][0]), (200, &endpoint["name"]));
+    }
     let head = get(&page, "/").await;
     assert!(
         head.headers()["content-security-policy"]

@@ -118,7 +118,8 @@
 //! - **`Host`** must be an IP address, `localhost`, or a name that you gave to [`hosts`](OperablePage::hosts): a
 //!   foreign name that was rebound to your host gives no orders. Until you name your hosts, no name but `localhost` is
 //!   taken. A proxy must leave `Host` as the browser sent it.
-//! - **The body** has at most 16 KiB, arrives within 10 s, and holds nothing unknown and no control characters.
+//! - **The body** has at most 16 KiB, arrives within 10 s, and holds nothing unknown. Reason, author and unknown
+//!   names hold no control characters.
 //!
 //! TLS and your own authentication are the server's affair. A proxy that asks for a password by `Authorization: Basic`
 //! takes the header that the token needs.
@@ -180,7 +181,7 @@
 //! [`show`](StatusPage::show) or the service that is made within a tokio runtime, and ends with the last clone.
 //!
 //! **Place in the stack**: beside it. **Cancel safety**: an answer that is dropped frees its place. An order whose
-//! sender goes away before all of it has arrived is not given; afterwards it is.
+//! sender goes away before all of it has arrived is not given; afterwards it is. Orders need a tokio runtime with time.
 
 mod answer;
 mod body;

@@ -140,6 +140,9 @@ impl Proposed {
                 proposed.reason.clone_from(reason);
                 proposed.for_s = Some(lasts.as_secs());
                 proposed.affected = owned(proposal.affected());
+                if proposed.affected.is_empty() {
+                    ask::names_nothing(selector)?;
+                }
                 proposed.left.reads = owned(proposal.leaves_for(OpClass::Read));
                 proposed.left.writes = owned(proposal.leaves_for(OpClass::Write));
                 proposed.refused = proposal.check().err().map(|refused| refused.to_string());
