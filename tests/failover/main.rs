@@ -27,6 +27,7 @@ mod incidents;
 mod kv;
 mod objects;
 mod probes;
+mod removals;
 mod scripted;
 #[path = "../support/store.rs"]
 mod store;
