@@ -15,6 +15,9 @@ pub struct Capabilities {
     pub parts: Option<PartRule>,
     /// Whether the store copies objects on its own side.
     pub copy: bool,
+    /// How many objects the store removes at the request of one
+    /// [`DeleteMany`](crate::request::object::DeleteMany), at most. `None`: it has no such request.
+    pub bulk_delete: Option<usize>,
     /// Whether the adapter can presign URLs.
     pub presign: bool,
     /// Whether a listing shows the objects' write ids.
@@ -89,6 +92,7 @@ impl Capabilities {
             complete_if: capability,
             parts: None,
             copy: false,
+            bulk_delete: None,
             presign: false,
             listed_ids: false,
             write_ids: true,
@@ -108,6 +112,15 @@ impl Capabilities {
     #[must_use]
     pub const fn with_copy(self) -> Self {
         Self { copy: true, ..self }
+    }
+
+    /// The same, of a store that removes so many objects at one request.
+    #[must_use]
+    pub const fn with_bulk_delete(self, most: usize) -> Self {
+        Self {
+            bulk_delete: Some(most),
+            ..self
+        }
     }
 
     /// The same, of an adapter that can presign URLs.

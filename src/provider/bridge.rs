@@ -13,9 +13,9 @@ use crate::{
     request::{
         Call, Key, Tally,
         object::{
-            AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, ETag, Get, Head, List, ListEntry, ListPage,
-            ListUploads, Object, ObjectMeta, ObjectRequest, ObjectResponse, PartTag, Presign, PresignedUrl, Put,
-            PutAnswer, PutMode, PutPart, Terms, UploadId, UploadPage,
+            AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, DeleteMany, ETag, Get, Head, List, ListEntry,
+            ListPage, ListUploads, Object, ObjectMeta, ObjectRequest, ObjectResponse, PartTag, Presign, PresignedUrl,
+            Put, PutAnswer, PutMode, PutPart, Terms, UploadId, UploadPage,
         },
     },
 };
@@ -218,6 +218,13 @@ impl ObjectProvider for AnyObjectProvider {
         }
     }
 
+    async fn delete_many(&self, many: DeleteMany) -> Result<Vec<Result<(), ProviderError>>, ProviderError> {
+        match self.send(ObjectRequest::DeleteMany(many)).await? {
+            ObjectResponse::DeleteMany(answers) => Ok(answers),
+            _ => Err(another()),
+        }
+    }
+
     async fn presign(&self, presign: Presign) -> Result<PresignedUrl, ProviderError> {
         self.store.presign(presign).await
     }
@@ -381,6 +388,17 @@ impl<P: ObjectProvider> Erased<ObjectRequest, ObjectResponse> for P {
                 let (from, to) = (copy.from.clone(), copy.to.clone());
                 let copied = self.copy(copy).await.map(ObjectResponse::Copy);
                 without(copied, [from.as_str(), to.as_str()])
+            }),
+            ObjectRequest::DeleteMany(many) => Box::pin(async move {
+                let keys = many.keys.clone();
+                let removed = self.delete_many(many).await;
+                let answers = removed.map_err(|error| error.without(keys.iter().map(Key::as_str)))?;
+                if answers.len() != keys.len() {
+                    return Err(ProviderError::faulty("the adapter did not answer for each key"));
+                }
+                let answers = answers.into_iter().zip(&*keys);
+                let answers = answers.map(|(answer, key)| answer.map_err(|error| error.without([key.as_str()])));
+                Ok(ObjectResponse::DeleteMany(answers.collect()))
             }),
         }
     }

@@ -134,8 +134,8 @@ pub use verdicts::ObjectVerdicts;
 use crate::endpoint::Host;
 use crate::request::Key;
 use crate::request::object::{
-    AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, Get, Head, List, ListPage, ListUploads, Object, ObjectMeta,
-    PartTag, Presign, PresignedUrl, Put, PutAnswer, PutPart, Terms, UploadId, UploadPage,
+    AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, DeleteMany, Get, Head, List, ListPage, ListUploads, Object,
+    ObjectMeta, PartTag, Presign, PresignedUrl, Put, PutAnswer, PutPart, Terms, UploadId, UploadPage,
 };
 use std::future::Future;
 
@@ -238,6 +238,17 @@ pub trait ObjectProvider: Send + Sync + 'static {
         }
     }
 
+    /// Removes many objects with one request: see [`Capabilities::bulk_delete`]. Gives one answer for each key, in the
+    /// order of the keys: what is absent is removed. A key of which the store does not say that it is removed is not. If
+    /// every key failed, the request did. The client removes by itself what was not removed. The default refuses.
+    fn delete_many(
+        &self,
+        many: DeleteMany,
+    ) -> impl Future<Output = Result<Vec<Result<(), ProviderError>>, ProviderError>> + Send {
+        let _ = many;
+        async { Err(no_bulk()) }
+    }
+
     /// Makes a URL with which somebody without credentials can fetch or store the object: see
     /// [`Capabilities::presign`]. Sends nothing, but may load credentials. The default refuses.
     fn presign(&self, presign: Presign) -> impl Future<Output = Result<PresignedUrl, ProviderError>> + Send {
@@ -284,6 +295,10 @@ pub trait ObjectProvider: Send + Sync + 'static {
     fn warm_up(&self) -> impl Future<Output = Result<(), ProviderError>> + Send {
         async { Ok(()) }
     }
+}
+
+fn no_bulk() -> ProviderError {
+    ProviderError::unsupported("this store does not remove several objects at once")
 }
 
 fn no_parts() -> ProviderError {

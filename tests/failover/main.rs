@@ -28,6 +28,7 @@ mod kv;
 mod lost_hosts;
 mod objects;
 mod probes;
+mod removals;
 mod scripted;
 #[path = "../support/store.rs"]
 mod store;

@@ -17,6 +17,7 @@ mod paced;
 mod presigned;
 #[path = "../support/raw.rs"]
 mod raw;
+mod removals;
 mod request_id;
 mod responses;
 #[allow(dead_code)] // without the drill nothing flaps

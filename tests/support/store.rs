@@ -7,8 +7,8 @@ use evenkeel::{
     request::{
         kv,
         object::{
-            AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, Get, Head, List, ListPage, ListUploads, Object,
-            ObjectMeta, PartTag, Put, PutAnswer, PutPart, UploadId, UploadPage,
+            AbortUpload, BeginUpload, CompleteUpload, Copy, Delete, DeleteMany, Get, Head, List, ListPage, ListUploads,
+            Object, ObjectMeta, PartTag, Put, PutAnswer, PutPart, UploadId, UploadPage,
         },
     },
     verdict::{Outcome, Sent, Verdict, table},
@@ -225,6 +225,10 @@ impl ObjectProvider for Store {
 
     async fn copy(&self, copy: Copy) -> Result<PutAnswer, ProviderError> {
         self.meet("copy", self.memory.copy(copy)).await
+    }
+
+    async fn delete_many(&self, many: DeleteMany) -> Result<Vec<Result<(), ProviderError>>, ProviderError> {
+        self.meet("delete_many", self.memory.delete_many(many)).await
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -44,6 +44,7 @@ mod own;
 mod patience;
 mod presign;
 mod protocol;
+mod removal;
 mod rounds;
 mod same;
 mod terms;
@@ -65,6 +66,8 @@ pub(in crate::client) use patience::Patience;
 pub use presign::{PresignCall, Presigned};
 pub use protocol::Objects;
 #[cfg(feature = "object_store")]
+pub(in crate::client) use removal::{at_once as removed_at_once, together as remove_together};
+#[cfg(feature = "object_store")]
 pub(in crate::client) use same::{is_provable, is_same_state};
 #[cfg(feature = "object_store")]
 pub(in crate::client) use upload::Detached;
@@ -81,11 +84,7 @@ use crate::{
     request::object::{ETag, List, ListEntry},
 };
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
-use std::{future::IntoFuture as _, sync::Arc};
-
-/// How many objects are removed at a time.
-const DELETES: usize = 16;
+use std::sync::Arc;
 
 /// Builds an [`ObjectClient`].
 pub type ObjectClientBuilder = StoreBuilder<Objects>;
@@ -236,20 +235,34 @@ impl ObjectClient {
         CopyCall::new(self, door::key_of(from), door::key_of(to), true)
     }
 
-    /// Removes these objects, sixteen at a time, each as [`delete`](Self::delete) does. The results have the order of the
-    /// keys.
+    /// Removes these objects, each as [`delete`](Self::delete) does. The results have the order of the keys.
     ///
-    /// One request for each object and not the store's own bulk request (S3's `DeleteObjects`): each delete has its own
-    /// condition, is tried again by itself, and goes to every endpoint under `write_once`. The price is time: a bulk
-    /// request removes a thousand objects in the time of a few of these. To empty a large prefix at one store, use its
-    /// SDK or a lifecycle rule.
+    /// Where the home's store removes many objects at one request
+    /// ([`Capabilities::bulk_delete`](crate::provider::Capabilities::bulk_delete): a thousand at S3), that request goes
+    /// first. Sixteen at a time, each with a request of its own, are removed:
+    ///
+    /// - what the store did not say is removed: such a key is tried again by itself;
+    /// - an object whose tag this client knows, and every object of a client whose writes are
+    ///   [fenced](crate::client::StoreBuilder::fenced): the delete carries a condition;
+    /// - under [`write_once`](crate::Replication::write_once), where a delete goes to every endpoint, and at stores without
+    ///   such a request.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, ObjectClient, provider::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ObjectClient::builder().endpoint(Endpoint::new("here", Memory::new())).build()?;
+    /// client.put("a", "1").await?;
+    /// let removed = client.delete_many(["a", "b", ""]).await; // what is absent is removed
+    /// assert_eq!(removed.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]); // "" is no key
+    /// # Ok(()) }
+    /// ```
     #[must_use = "it says which objects could not be removed"]
     pub async fn delete_many<K: Into<String>>(
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Vec<Result<(), crate::Error>> {
-        let calls: Vec<_> = keys.into_iter().map(|key| self.delete(key).into_future()).collect();
-        stream::iter(calls).buffered(DELETES).collect().await
+        removal::many(self, keys.into_iter().map(Into::into).collect()).await
     }
 
     /// Makes a URL with which somebody without credentials can fetch the object for so long, or store it

@@ -37,7 +37,7 @@
 //! | `put_multipart` | an [`Upload`](super::object::Upload). Each part takes its number when it is given, so its future may be polled in any order. Without parts it is an empty object. It stays at the endpoint at which it began |
 //! | `MultipartStore` | the same, and the upload's id says where it is and how it began: another process can go on with it |
 //! | `copy`, `rename` | [on the store's own side](ObjectClient::copy) where it can. A rename is a copy, and then a removal of the source if the source is still what was copied |
-//! | `delete`, `delete_stream` | ten at a time, in the order given. What is absent is removed already |
+//! | `delete`, `delete_stream` | as [`delete_many`](ObjectClient::delete_many): what is at hand with one request, where the store has one, else ten at a time; in the order given. What is absent is removed already |
 //! | `list`, `list_with_delimiter`, `list_paginated` | in ascending order. **A listing that an endpoint is missing from ends with an error**: it is never a part that looks like the whole |
 //! | `signed_url` | [`presign`](ObjectClient::presign), for GET and PUT |
 //!

@@ -89,7 +89,7 @@ impl FailoverStore {
     }
 
     /// Sets how many requests a `get_ranges` or a `delete_stream` has under way at a time, at least one. Default: 10, as
-    /// `object_store`'s own stores.
+    /// `object_store`'s own stores. (A store's one request for many deletes goes alone.)
     #[must_use]
     pub const fn concurrency(mut self, requests: usize) -> Self {
         self.settings.at_once = if requests == 0 { 1 } else { requests };

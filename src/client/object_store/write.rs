@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    client::object::{CopyCall, Moved, Stored, Upload, UploadCall},
+    client::object::{CopyCall, Moved, Stored, Upload, UploadCall, remove_together, removed_at_once},
     request::{
         OpClass, WriteId,
         object::{Attributes, ETag, Terms},
@@ -16,7 +16,10 @@ use crate::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream::BoxStream};
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 use object_store::{
     Error as StoreError, MultipartUpload, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
     path::Path,
@@ -186,11 +189,32 @@ impl FailoverStore {
         &self,
         locations: BoxStream<'static, Result<Path, StoreError>>,
     ) -> BoxStream<'static, Result<Path, StoreError>> {
-        let this = self.clone();
-        let removals = locations.map(move |location| {
+        let (together, this) = (self.client.clone(), self.clone());
+        // As many as are at hand go with one request, where the store has one.
+        let chunks = locations.ready_chunks(removed_at_once(&together).unwrap_or(1));
+        let removed = chunks.then(move |chunk| {
+            let client = together.clone();
+            async move {
+                let keys: Vec<String> = chunk.iter().flatten().map(Path::to_string).collect();
+                let mut removed = remove_together(&client, &keys).await.into_iter();
+                let mut is_removed = |_: &Path| removed.next().is_some_and(|removed| matches!(removed, Some(Ok(()))));
+                let chunk: Vec<_> = chunk
+                    .into_iter()
+                    .map(|location| {
+                        let is_removed = location.as_ref().is_ok_and(&mut is_removed);
+                        (location, is_removed)
+                    })
+                    .collect();
+                stream::iter(chunk)
+            }
+        });
+        let removals = removed.flatten().map(move |(location, is_removed)| {
             let this = this.clone();
             async move {
                 let location = location?;
+                if is_removed {
+                    return Ok(location);
+                }
                 let delete = |left| this.client.delete(location.as_ref()).deadline(left).into_future();
                 match this.patiently(OpClass::Write, delete).await {
                     Ok(()) => Ok(location),

@@ -12,13 +12,14 @@
 //! ```
 
 use super::{Key, OpClass, Progress};
+use crate::model::ProviderError;
 
 pub use super::{
     WriteId,
     terms::{Encryption, Terms},
     upload::{
-        AbortUpload, BeginUpload, CompleteUpload, Copy, ListUploads, OpenUpload, PartTag, Presign, PresignMethod,
-        PresignedUrl, PutPart, UploadId, UploadPage,
+        AbortUpload, BeginUpload, CompleteUpload, Copy, DeleteMany, ListUploads, OpenUpload, PartTag, Presign,
+        PresignMethod, PresignedUrl, PutPart, UploadId, UploadPage,
     },
 };
 use bytes::Bytes;
@@ -50,6 +51,8 @@ pub enum ObjectRequest {
     ListUploads(ListUploads),
     /// Copy an object within the store.
     Copy(Copy),
+    /// Remove many objects.
+    DeleteMany(DeleteMany),
 }
 
 impl ObjectRequest {
@@ -72,13 +75,14 @@ impl ObjectRequest {
             | Self::PutPart(_)
             | Self::CompleteUpload(_)
             | Self::AbortUpload(_)
-            | Self::Copy(_) => OpClass::Write,
+            | Self::Copy(_)
+            | Self::DeleteMany(_) => OpClass::Write,
             Self::List(_) | Self::ListUploads(_) => OpClass::List,
         }
     }
 
     /// The operation's name: `put`, `get`, `head`, `delete`, `list`, `begin_upload`, `put_part`, `complete_upload`,
-    /// `abort_upload`, `list_uploads`, `copy`.
+    /// `abort_upload`, `list_uploads`, `copy`, `delete_many`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Put(_) => "put",
@@ -92,6 +96,7 @@ impl ObjectRequest {
             Self::AbortUpload(_) => "abort_upload",
             Self::ListUploads(_) => "list_uploads",
             Self::Copy(_) => "copy",
+            Self::DeleteMany(_) => "delete_many",
         }
     }
 }
@@ -401,6 +406,8 @@ pub enum ObjectResponse {
     ListUploads(UploadPage),
     /// The answer to a copy.
     Copy(PutAnswer),
+    /// The answer to a delete of many: one for each key, in the order of the request.
+    DeleteMany(Vec<Result<(), ProviderError>>),
 }
 
 /// The answer to a put.

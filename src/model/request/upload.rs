@@ -278,6 +278,21 @@ impl Copy {
     }
 }
 
+/// A request to remove many objects at once, whatever is there.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeleteMany {
+    /// The objects' keys, none of them twice.
+    pub keys: Arc<[Key]>,
+}
+
+impl DeleteMany {
+    /// Removes these keys, each in any case.
+    pub fn new(keys: impl Into<Arc<[Key]>>) -> Self {
+        Self { keys: keys.into() }
+    }
+}
+
 /// A request for a URL with which somebody without credentials can do one thing for a while.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

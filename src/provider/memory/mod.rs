@@ -25,15 +25,15 @@ mod uploads;
 use super::{
     Capabilities, Capability, Conditional, ObjectProvider, PartRule, ProviderError, ProviderErrorKind,
     attributes::{check, check_attributes, check_condition, check_match, check_mode, check_range},
-    no_parts, terms,
+    no_bulk, no_parts, terms,
 };
 use crate::{
     endpoint::Host,
     model::clock,
     request::object::{
-        AbortUpload, Attributes, BeginUpload, CompleteUpload, Copy, Delete, ETag, Get, Head, List, ListPage,
-        ListUploads, Object, ObjectMeta, PartTag, Put, PutAnswer, PutMode, PutPart, Terms, UploadId, UploadPage,
-        WriteId,
+        AbortUpload, Attributes, BeginUpload, CompleteUpload, Copy, Delete, DeleteMany, ETag, Get, Head, List,
+        ListPage, ListUploads, Object, ObjectMeta, PartTag, Put, PutAnswer, PutMode, PutPart, Terms, UploadId,
+        UploadPage, WriteId,
     },
 };
 use bytes::Bytes;
@@ -288,10 +288,25 @@ impl ObjectProvider for Memory {
         Ok(list::page(&self.serve().await.objects, &list, shows_ids))
     }
 
+    async fn delete_many(&self, many: DeleteMany) -> Result<Vec<Result<(), ProviderError>>, ProviderError> {
+        let most = self.capabilities().bulk_delete.ok_or_else(no_bulk)?;
+        if many.keys.len() > most {
+            return Err(ProviderError::unsupported(
+                "these are more keys than this store removes at once",
+            ));
+        }
+        let mut state = self.serve().await;
+        for key in &*many.keys {
+            state.objects.remove(key.as_str());
+        }
+        Ok(many.keys.iter().map(|_| Ok(())).collect())
+    }
+
     fn capabilities(&self) -> Capabilities {
         const ALL: Capabilities = Capabilities::all(Capability::Kept)
             .with_parts(PartRule::S3.lengths(0, u64::MAX))
-            .with_copy();
+            .with_copy()
+            .with_bulk_delete(1_000);
         self.capabilities.unwrap_or(ALL)
     }
 

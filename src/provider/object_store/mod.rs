@@ -121,7 +121,9 @@ mod error;
 mod foreign;
 mod listing;
 mod opendal;
+mod paths;
 mod proof;
+mod shown;
 #[cfg(feature = "object_store_http")]
 mod transport;
 mod upload;
@@ -133,7 +135,6 @@ use super::{
     Capabilities, Capability, ObjectProvider, ProviderError, ProviderErrorKind,
     attributes::{check, check_match, check_range},
     body::Arriving,
-    check_terms, known, names,
     refusal::{Asked, wrong},
 };
 use crate::{
@@ -154,9 +155,10 @@ use object_store::{
     GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, PutOptions, UpdateVersion,
     multipart::MultipartStore, path::Path,
 };
+use paths::Names;
 use proof::{NOWHERE, Transport};
+use shown::{Passed, conditions, puts, retries};
 use std::{
-    borrow::Cow,
     fmt,
     sync::{
         Arc,
@@ -368,147 +370,10 @@ impl GenericStore {
     }
 }
 
-/// What of a put the store passes on, as of `object_store` (0.14). The other stores drop tags silently, and OpenDAL's
-/// bridge attributes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Passed {
-    attributes: bool,
-    tags: bool,
-    classes: bool,
-}
-
-impl Passed {
-    /// By the store's `Debug`, which shows beneath a wrapper, too.
-    fn by(shown: &str) -> Self {
-        let is = |name: &str| shown.contains(name);
-        let tagging = is("AmazonS3 {") || is("MicrosoftAzure {");
-        Self {
-            attributes: !opendal::is_shown_in(shown),
-            tags: tagging && !is("disable_tagging: true"),
-            classes: tagging || is("GoogleCloudStorage {"),
-        }
-    }
-
-    fn check(self, terms: &Terms) -> Result<(), ProviderError> {
-        check_terms(terms)?;
-        let refused = if terms.encryption.is_some() {
-            "object_store asks for no encryption in a put: set the encryption in the store"
-        } else if terms.storage_class.is_some() && !self.classes {
-            "object_store passes a storage class on to S3, Azure and Google alone"
-        } else if !terms.tags.is_empty() && !self.tags {
-            "object_store passes tags on to S3 and Azure alone, unless the store is told not to"
-        } else {
-            return Ok(());
-        };
-        Err(ProviderError::unsupported(refused))
-    }
-}
-
-/// Whether the store keeps to the conditions of a put, by the store's `Debug`.
-fn conditions(shown: &str) -> Capabilities {
-    let is = |name: &str| shown.contains(name);
-    let bucket = shown
-        .split_once("bucket_endpoint: \"https://")
-        .map_or("", |(_, rest)| rest);
-    let host = bucket.split(['/', ':', '"']).next().unwrap_or_default();
-    let own = is("MicrosoftAzure {") || is("GoogleCloudStorage {") || is("InMemory");
-    if own {
-        puts(Capability::Kept)
-    } else if is("LocalFileSystem {") {
-        // Files have no compare-and-swap.
-        Capabilities {
-            create: Capability::Kept,
-            ..puts(Capability::Lacking)
-        }
-    } else if is("AmazonS3 {") {
-        puts(known::of(host).if_match)
-    } else {
-        puts(Capability::Unknown)
-    }
-}
-
-/// The same for both conditions of a put. `object_store` has no conditional delete, and no conditional completion.
-const fn puts(capability: Capability) -> Capabilities {
-    let mut of_puts = Capabilities::all(capability);
-    of_puts.delete_if_match = Capability::Lacking;
-    of_puts.complete_if = Capability::Lacking;
-    of_puts
-}
-
-/// The number in the configuration that `object_store`'s clients print.
-fn retries(shown: &str) -> Option<u64> {
-    let (_, rest) = shown.split_once("max_retries: ")?;
-    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok()
-}
-
 /// Shows neither the store's configuration nor its name, which may hold a bucket or a path.
 impl fmt::Debug for GenericStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GenericStore").finish_non_exhaustive()
-    }
-}
-
-/// Whose rules for names apply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Names {
-    Azures,
-    OfFiles,
-    /// OpenDAL's bridge has a path of its own for each key.
-    OpenDals,
-    Any,
-}
-
-impl Names {
-    /// By the store's `Debug`.
-    fn by(shown: &str) -> Self {
-        if shown.contains("MicrosoftAzure {") {
-            Self::Azures
-        } else if shown.contains("LocalFileSystem {") {
-            Self::OfFiles
-        } else if opendal::is_shown_in(shown) {
-            Self::OpenDals
-        } else {
-            Self::Any
-        }
-    }
-
-    fn check(self, key: &Key) -> Result<(), ProviderError> {
-        match self {
-            Self::Azures => names::azure(key),
-            Self::OfFiles => names::files(key, cfg!(windows)),
-            Self::OpenDals | Self::Any => Ok(()),
-        }
-    }
-
-    /// The path of a key, or of the whole segments of a prefix.
-    fn path(self, text: &str) -> Option<Path> {
-        match self {
-            Self::OpenDals => opendal::path(text),
-            _ => Path::parse(text).ok().filter(|path| path.as_ref() == text),
-        }
-    }
-
-    /// The key behind a listed path.
-    fn key(self, path: &Path) -> Cow<'_, str> {
-        match self {
-            Self::OpenDals => Cow::Owned(opendal::text(path)),
-            _ => foreign::of(path),
-        }
-    }
-
-    /// The prefix behind a listed common prefix.
-    fn prefix(self, path: &Path) -> String {
-        match self {
-            Self::OpenDals => format!("{}/", opendal::text(path)),
-            _ => foreign::of_prefix(path),
-        }
-    }
-
-    /// The path after which a listing may start, if the store's listings go by the order of the keys.
-    fn offset(self, after: &str) -> Option<Path> {
-        let is_ordered = self != Self::OpenDals && !after.is_empty();
-        Path::parse(after).ok().filter(|_| is_ordered)
     }
 }
 
@@ -707,84 +572,6 @@ impl ObjectProvider for GenericStore {
             Some(Err(error)) => Err(failed(Asked::List, &error)),
             None if self.transport != Transport::Ours => self.answers(&nowhere).await,
             _ => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inner_retries_are_read_from_debug_output() {
-        assert_eq!(
-            retries("AmazonS3 { retry_config: RetryConfig { max_retries: 10, .. } }"),
-            Some(10)
-        );
-        assert_eq!(retries("InMemory"), None);
-    }
-
-    #[test]
-    fn conditions_are_trusted_only_at_known_hosts() {
-        for (shown, expected) in [
-            (
-                "AmazonS3 { bucket_endpoint: \"https://s3.eu-west-1.amazonaws.com/b\" }",
-                Capability::Kept,
-            ),
-            (
-                "AmazonS3 { bucket_endpoint: \"https://b.s3.eu-west-1.amazonaws.com\" }",
-                Capability::Kept,
-            ),
-            (
-                "AmazonS3 { bucket_endpoint: \"https://minio.example/b\", sts: \"https://sts.amazonaws.com\" }",
-                Capability::Unknown,
-            ),
-            (
-                "AmazonS3 { bucket_endpoint: \"https://amazonaws.com.evil.example/\" }",
-                Capability::Unknown,
-            ),
-            (
-                "AmazonS3 { bucket_endpoint: \"https://storage.googleapis.com/b\" }",
-                Capability::Lacking,
-            ),
-            (
-                "AmazonS3 { bucket_endpoint: \"https://b.s3.oss-eu-central-1.aliyuncs.com\" }",
-                Capability::Lacking,
-            ),
-            ("MicrosoftAzure { client: .. }", Capability::Kept),
-            ("InMemory", Capability::Kept),
-            ("HttpStore { client: .. }", Capability::Unknown),
-        ] {
-            assert_eq!(conditions(shown), puts(expected), "{shown}");
-        }
-    }
-
-    #[test]
-    fn only_supported_terms_are_passed_on() {
-        let of = |tags, classes| Passed {
-            attributes: true,
-            tags,
-            classes,
-        };
-        assert_eq!(
-            Passed::by("AmazonS3 { config: S3Config { disable_tagging: false } }"),
-            of(true, true)
-        );
-        assert_eq!(
-            Passed::by("PrefixStore { inner: MicrosoftAzure { disable_tagging: true } }"),
-            of(false, true)
-        );
-        assert_eq!(Passed::by("GoogleCloudStorage { client: .. }"), of(false, true));
-        assert_eq!(Passed::by("LocalFileSystem { config: .. }"), of(false, false));
-        assert!(!Passed::by("OpendalStore { scheme: \"oss\" }").attributes);
-        let terms = [
-            Terms::new().tag("a", "b"),
-            Terms::new().storage_class("c"),
-            Terms::new().encryption(crate::request::object::Encryption::Store),
-        ];
-        for (passes, taken) in [(of(true, true), 2), (of(false, true), 1), (of(false, false), 0)] {
-            let kept = terms.iter().filter(|terms| passes.check(terms).is_ok());
-            assert_eq!(kept.count(), taken, "{passes:?}");
         }
     }
 }

@@ -93,6 +93,7 @@
 //! [`Verdict::Faulty`]: crate::verdict::Verdict
 //! [`Attributes`]: crate::request::object::Attributes
 
+mod bulk;
 mod copy;
 mod error;
 mod listing;
@@ -122,9 +123,9 @@ use crate::{
     request::{
         Key,
         object::{
-            AbortUpload, Attributes, BeginUpload, CompleteUpload, Copy, Delete, ETag, Get, Head, List, ListPage,
-            ListUploads, Object, ObjectMeta, PartTag, Presign, PresignedUrl, Put, PutAnswer, PutMode, PutPart, Terms,
-            UploadId, UploadPage, WriteId,
+            AbortUpload, Attributes, BeginUpload, CompleteUpload, Copy, Delete, DeleteMany, ETag, Get, Head, List,
+            ListPage, ListUploads, Object, ObjectMeta, PartTag, Presign, PresignedUrl, Put, PutAnswer, PutMode,
+            PutPart, Terms, UploadId, UploadPage, WriteId,
         },
     },
 };
@@ -507,6 +508,10 @@ impl ObjectProvider for S3 {
         self.copied(copy).await
     }
 
+    async fn delete_many(&self, many: DeleteMany) -> Result<Vec<Result<(), ProviderError>>, ProviderError> {
+        self.removed(many).await
+    }
+
     async fn presign(&self, presign: Presign) -> Result<PresignedUrl, ProviderError> {
         self.presigned(presign).await
     }
@@ -526,7 +531,8 @@ impl ObjectProvider for S3 {
                 true => PartRule::S3,
                 false => PartRule::S3.equal(),
             };
-            super::known::of(host).with_parts(rule).with_copy().with_presign()
+            let known = super::known::of(host).with_parts(rule);
+            known.with_copy().with_bulk_delete(bulk::MOST).with_presign()
         });
         let Some(stated) = self.stated else {
             return *known;

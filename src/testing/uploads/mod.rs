@@ -1,4 +1,5 @@
-//! What a store that takes objects in parts, or copies objects on its own side, must do, check by check.
+//! What a store that takes objects in parts, copies objects on its own side, or removes many at once must do, check by
+//! check.
 //!
 //! The checks send requests to an [`ObjectProvider`]. Each check works under a key prefix of its own, below `suite/`.
 //! If a store is known not to do something, say so in its [`Claims`], with the reason: the checks that need that claim
@@ -14,6 +15,7 @@
 //! # }
 //! ```
 
+mod bulk;
 mod copy;
 mod parts;
 
@@ -92,6 +94,7 @@ suite! {
     copy::a_copied_create_never_overwrites [Copy, ConditionalCopy];
     copy::a_copy_of_what_is_absent_is_not_found [Copy];
     copy::a_copy_of_another_state_is_refused [Copy, CopyOfState];
+    bulk::a_declared_bulk_delete_removes_each_key_and_no_other [];
 }
 
 impl<D: ObjectProvider> Room<'_, D> {
