@@ -67,6 +67,33 @@ async fn nothing_measured_and_nothing_promised_pass_nothing() {
     assert!(free.html(None).contains("nothing was promised"));
 }
 
+/// On a host that is too busy everything fails, and not because of the drill.
+#[tokio::test(start_paused = true)]
+async fn calls_that_fail_before_the_first_fault_are_told() {
+    let of = async |failing: bool| {
+        let mut calls = Calls::new();
+        for n in -300..600 {
+            calls.add(
+                evenkeel::request::OpClass::Read,
+                n * 100,
+                SECOND / 100,
+                n % 2 == 0 || !failing,
+            );
+        }
+        played(plan(scenario("s"), demanding()), Measured::new(calls.figures("")))
+            .await
+            .report
+            .deviations
+    };
+    let told = |deviations: &[evenkeel::drill::report::Deviation]| {
+        deviations
+            .iter()
+            .any(|one| one.what.ends_with("calls were not available before the first fault"))
+    };
+    assert!(told(&of(true).await));
+    assert!(!told(&of(false).await));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_constraint_is_tested_only_where_something_is_forbidden() {
     let criteria = Criteria::new().breaches(0);

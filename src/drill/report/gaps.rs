@@ -1,6 +1,6 @@
 //! What a report adds by itself: where the drill differed, and what nobody tried or looked at.
 
-use super::{Deviation, Gap, GapKind, Report, Setting};
+use super::{Bucket, Deviation, Gap, GapKind, Report, Setting};
 use crate::{request::OpClass, telemetry::millis};
 
 impl Report {
@@ -12,6 +12,16 @@ impl Report {
                 format!("The scenario was played {times:.0} times as fast"),
                 "Timeouts and the waits of a breaker keep their own length, and weigh more than in the true length of the outage: \
                  shares of calls are not those of a real day.",
+            ));
+        }
+        let early = |bucket: &&Bucket| bucket.from_ms.saturating_add_unsigned(bucket.length_ms) <= 0;
+        let early = || self.client.course.iter().filter(early);
+        let calls: u64 = early().map(|bucket| bucket.calls).sum();
+        let failed = calls.saturating_sub(early().map(|bucket| bucket.available).sum());
+        if failed > 0 {
+            self.deviations.push(Deviation::new(
+                format!("{failed} of {calls} calls were not available before the first fault"),
+                "Nothing was played yet: the host, the network or the load was the cause, and may have been later, too.",
             ));
         }
         match self.plan.scope.setting {

@@ -7,7 +7,7 @@
 //! A [`Journal`] is kept during the drill, and makes the report:
 //!
 //! ```
-//! use evenkeel::drill::report::{Calls, Criteria, Figures, Journal, Measured, Outcome, Plan, Scope, Verdict, Writes};
+//! use evenkeel::drill::report::{Calls, Criteria, Journal, Measured, Outcome, Plan, Scope, Verdict, Writes};
 //! use evenkeel::{Endpoint, ObjectClient, Replication, drill::{FaultLayer, Scenario, Timeline}, provider::Memory};
 //! use evenkeel::request::OpClass;
 //! use std::time::Duration;
@@ -51,8 +51,9 @@
 //!     let found = client.get(format!("canary/{n}")).await;
 //!     writes.read_back(found.is_ok_and(|found| found.body() == "as good as new"));
 //! }
-//! let figures = Figures { writes: Some(writes), ..calls.figures("the call succeeded") };
-//! let bundle = journal.finish(Measured::new(figures));
+//! let mut measured = Measured::new(calls.figures("the call succeeded"));
+//! measured.client.writes = Some(writes);
+//! let bundle = journal.finish(measured);
 //!
 //! let report = &bundle.report;
 //! assert_eq!(report.verdict, Verdict::Aborted); // it was stopped before its end

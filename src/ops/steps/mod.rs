@@ -2,7 +2,11 @@
 
 mod signs;
 
-pub(crate) use signs::{Sign, sign, text};
+#[cfg(not(feature = "recorder"))]
+use signs::Sign;
+pub(crate) use signs::sign;
+#[cfg(feature = "recorder")]
+pub(crate) use signs::{Sign, text};
 
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display, Formatter};
@@ -80,6 +84,7 @@ impl Display for Subject {
 }
 
 /// How something stands at the end of what is known.
+#[cfg_attr(not(feature = "recorder"), allow(unreachable_pub))] // nobody else shows it
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

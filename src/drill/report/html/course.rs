@@ -3,7 +3,7 @@
 use super::{
     super::{Report, Seen, Step, Subject},
     chart, faults, section, table,
-    text::{Safe, moment, share, time},
+    text::{Long, Safe, moment, share, time},
 };
 use crate::telemetry::millis;
 
@@ -42,7 +42,7 @@ pub(super) fn tried(report: &Report) -> String {
         .collect();
     let mut body = format!(
         "<p>{}</p>\n{}",
-        Safe(&plan.scenario.description),
+        Long(&plan.scenario.description),
         table("The drill", &["What", "How"], &rows)
     );
     let mut rows = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn tried(report: &Report) -> String {
         rows.push(vec![
             format!("{number}. {}", Safe(&phase.name)),
             format!("\t{}", time(millis(phase.duration))),
-            faults::basis(phase.basis).to_owned(),
+            format!("<span class=\"tag\">{}</span>", faults::basis(phase.basis)),
             format!("<ul>{}</ul>", rules.concat()),
         ]);
     }

@@ -51,7 +51,11 @@ fn section(id: &str, title: &str, body: &str) -> String {
 /// A table. Heads and cells are HTML; a cell that begins with a tab is a number.
 fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let cell = |name: &str, scope: &str, text: &str| match text.strip_prefix('\t') {
-        Some(number) => format!("<{name}{scope} class=\"n\">{number}</{name}>"),
+        // A number stays with its unit.
+        Some(number) if number.starts_with(|first: char| first.is_ascii_digit()) => {
+            format!("<{name}{scope} class=\"n\">{}</{name}>", number.replace(' ', "\u{a0}"))
+        }
+        Some(words) => format!("<{name}{scope} class=\"n\">{words}</{name}>"),
         None => format!("<{name}{scope}>{text}</{name}>"),
     };
     let head: String = heads.iter().map(|head| cell("th", " scope=\"col\"", head)).collect();
@@ -65,9 +69,11 @@ fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
             .collect();
         format!("<tr>{cells}</tr>\n")
     };
+    // A short table stays on one sheet of paper.
+    let short = if rows.len() <= 8 { " class=\"short\"" } else { "" };
     let rows: String = rows.iter().map(row).collect();
     format!(
-        "<div class=\"wide\"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+        "<div class=\"wide\"><table{short}><caption>{caption}</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 

@@ -8,24 +8,40 @@ const MOST: usize = 400;
 /// A text in which no character means anything to HTML, in one line.
 pub(super) struct Safe<'a>(pub(super) &'a str);
 
+/// The same for a text of several sentences.
+pub(super) struct Long<'a>(pub(super) &'a str);
+
+/// So many letters of those are shown.
+const MOST_OF_LONG: usize = 4_000;
+
 impl Display for Safe<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (count, letter) in self.0.chars().enumerate() {
-            if count == MOST {
-                return f.write_str(" … (the rest is in report.json)");
-            }
-            match letter {
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '&' => f.write_str("&amp;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                _ if letter.is_control() || is_unseen(letter) => f.write_char('\u{fffd}')?,
-                _ => f.write_char(letter)?,
-            }
-        }
-        Ok(())
+        escaped(self.0, MOST, f)
     }
+}
+
+impl Display for Long<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        escaped(self.0, MOST_OF_LONG, f)
+    }
+}
+
+fn escaped(text: &str, most: usize, f: &mut Formatter<'_>) -> fmt::Result {
+    for (count, letter) in text.chars().enumerate() {
+        if count == most {
+            return f.write_str(" … (the rest is in report.json)");
+        }
+        match letter {
+            '<' => f.write_str("&lt;")?,
+            '>' => f.write_str("&gt;")?,
+            '&' => f.write_str("&amp;")?,
+            '"' => f.write_str("&quot;")?,
+            '\'' => f.write_str("&#39;")?,
+            _ if letter.is_control() || is_unseen(letter) => f.write_char('\u{fffd}')?,
+            _ => f.write_char(letter)?,
+        }
+    }
+    Ok(())
 }
 
 /// Characters that turn the direction of the text around, or that nobody sees.
