@@ -5,7 +5,7 @@
 //! cargo run --example cohort --features drill -- drill-1  # and writes the report to this directory
 //! ```
 //!
-//! The stores are in memory and time is virtual, so that seven minutes take a second. With stores of yours the calls are
+//! The stores are in memory and time is virtual, so that eight minutes take a second. With stores of yours the calls are
 //! the same.
 
 #![allow(clippy::disallowed_methods)] // the rule about the clock is for the library
@@ -91,8 +91,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for class in &report.client.classes {
         let (calls, served) = (class.calls, class.available);
         println!(
-            "cohort's {}s: {served} of {calls} served, left after {:?} ms",
-            class.class, class.left_ms
+            "cohort's {}s: {served} of {calls} served, left after {:?}",
+            class.class,
+            class.left_ms.map(Duration::from_millis).unwrap_or_default()
         );
     }
     if let Some(canary) = findings.canary {
@@ -122,7 +123,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Who was served where, how often.
 type Counts = BTreeMap<(&'static str, &'static str), u32>;
 
-/// Each tenant stores an object every ten seconds, for seven minutes. Returns a table by minute.
+/// Each tenant stores an object every ten seconds, for some eight minutes. Returns a table by minute.
 async fn traffic(photos: &Split, cohort: Cohort) -> BTreeMap<u64, Counts> {
     let start = Instant::now();
     let mut table: BTreeMap<u64, Counts> = BTreeMap::new();
