@@ -17,7 +17,7 @@ use crate::{
     replicate,
     request::{
         Key, OpClass, bit,
-        object::{Attributes, Copy, ETag, Head, ObjectMeta, ObjectRequest, ObjectResponse, PutMode, WriteId},
+        object::{Attributes, Copy, ETag, Head, ObjectMeta, ObjectRequest, ObjectResponse, PutMode},
     },
 };
 use std::{
@@ -80,7 +80,7 @@ impl CopyCall {
 
     /// Stores the copy under this id, which an earlier call may have used.
     #[cfg(feature = "object_store")]
-    pub(in crate::client) fn by_id(mut self, id: Option<WriteId>) -> Self {
+    pub(in crate::client) fn by_id(mut self, id: Option<crate::request::WriteId>) -> Self {
         self.write.write_id = id;
         self
     }

@@ -1,11 +1,11 @@
 //! What a request for an order says, and whether it makes sense.
 
-use super::problem::Problem;
+use super::{problem::Problem, proposed::Kind};
 use crate::{
     ops::operator::{Operator, Proposal, Selector},
     telemetry::Instance,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::time::Duration;
 
 /// The longest author's name.
@@ -41,17 +41,6 @@ const fn yes() -> bool {
 pub(super) enum Client {
     Id(u64),
     Name(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
-    Drain,
-    DrainWrites,
-    Force,
-    Freeze,
-    PassThrough,
-    Lift,
 }
 
 #[derive(Debug, Deserialize)]

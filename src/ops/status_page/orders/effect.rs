@@ -1,8 +1,9 @@
 //! What an order would do: the dry run that comes before every order.
 
 use super::{
-    ask::{self, Ask, Kind, Wish},
+    ask::{self, Ask, Wish},
     problem::Problem,
+    proposed::{Left, Lifted, Named, Proposed},
 };
 use crate::{
     ops::operator::Operator,
@@ -12,49 +13,6 @@ use crate::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-
-/// An order that is not given yet, and what it would do at this moment.
-#[derive(Debug, Serialize)]
-pub(super) struct Proposed {
-    instance: String,
-    client: Named,
-    order: Kind,
-    /// What the order that is lifted does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lifts: Option<Lifted>,
-    selector: String,
-    reason: String,
-    by: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    for_s: Option<u64>,
-    /// The endpoints that the order is about.
-    affected: Vec<String>,
-    left: Left,
-    /// Why the order would be refused.
-    refused: Option<String>,
-    /// The digest of all that.
-    effect: String,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Named {
-    pub(super) id: u64,
-    pub(super) name: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Lifted {
-    number: u64,
-    action: &'static str,
-    by: Option<String>,
-}
-
-/// The endpoints that would be left to serve.
-#[derive(Debug, Serialize)]
-struct Left {
-    reads: Vec<String>,
-    writes: Vec<String>,
-}
 
 /// An order that was given or lifted.
 #[derive(Debug, Serialize)]

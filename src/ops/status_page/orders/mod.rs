@@ -4,6 +4,7 @@ mod ask;
 mod effect;
 mod hosts;
 mod problem;
+mod proposed;
 mod token;
 
 pub use token::TokenError;
@@ -13,12 +14,12 @@ pub(crate) use token::{SHORTEST_TOKEN, WRONG_TOKENS};
 use super::{StatusPage, answer, body::PageBody};
 use crate::model::clock;
 use ask::{Ask, Client};
-use effect::Named;
 use hosts::Foreign;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use problem::Problem;
+use proposed::Named;
 use std::{
     convert::Infallible,
     future::Future,

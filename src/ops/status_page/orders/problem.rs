@@ -1,6 +1,6 @@
 //! Why a request for an order is not granted, as its sender reads it.
 
-use super::effect::Proposed;
+use super::proposed::Proposed;
 use crate::ops::{
     operator::Refused,
     status_page::{answer, body::PageBody},
