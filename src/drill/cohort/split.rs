@@ -223,7 +223,7 @@ impl Drop for Running {
         if sent > 0
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            // Ends by itself within a minute or so, also where an endpoint is dead.
+            // Ends by itself within two minutes or so, also where an endpoint is dead.
             runtime.spawn(async move { clean(&client, &place, sent).await });
         }
     }
