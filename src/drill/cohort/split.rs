@@ -240,13 +240,26 @@ fn telling(guard: Guard, journal: &Journal) -> Guard {
     })
 }
 
-/// Whether production is well: no breaker is open, and no order in force.
+/// Whether production is well: no breaker is open, no order in force, its host above suspicion, and it has credentials
+/// and a budget.
 fn quiet(production: &Snapshot) -> Result<(), NotStarted> {
+    if let Some(suspected) = production.all_bad.first() {
+        return Err(NotStarted::Production(suspected.event.to_string()));
+    }
+    if production.budget == 0 {
+        return Err(NotStarted::Production(
+            "its budget grants no further attempt".to_owned(),
+        ));
+    }
     if let Some(order) = production.orders.first() {
         let order = format!("an order is in force: {} {}", order.action.as_str(), order.selector);
         return Err(NotStarted::Production(order));
     }
     for endpoint in production.endpoints.iter().filter(|endpoint| endpoint.barred.is_none()) {
+        if let Some(credentials) = endpoint.credentials.as_ref().filter(|held| !held.valid) {
+            let out = format!("{} has no valid credentials: {credentials}", endpoint.profile.name());
+            return Err(NotStarted::Production(out));
+        }
         let is_used = |class: OpClass| class != OpClass::Write || !endpoint.profile.is_read_only();
         let mut used = endpoint.classes.iter().filter(|class| is_used(class.class));
         if let Some(out) = used.find(|class| class.breaker != breaker::State::Closed) {
