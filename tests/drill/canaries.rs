@@ -132,9 +132,13 @@ async fn what_a_dead_endpoint_keeps_is_told_and_swept_when_it_is_back() {
         sleep(20 * SEC).await;
         world.virginia.dead.store(true, Relaxed);
     };
-    let day = day();
+    let day = day().criteria(Criteria::new().lost_writes(0));
     let (findings, ()) = futures_util::join!(photos.drill(&day), dies);
-    let canary = findings.unwrap().canary.unwrap();
+    let findings = findings.unwrap();
+    let report = findings.bundle.report;
+    assert_eq!(report.judgements[0].outcome, Outcome::NotMeasured);
+    let canary = findings.canary.unwrap();
+    assert_eq!(report.client.writes.unwrap().unread, canary.unread);
     assert!(canary.unread > 0, "{canary:?}");
     assert_eq!(
         (canary.lost, canary.stale),

@@ -113,21 +113,27 @@ struct Running {
 
 impl Running {
     fn begin(split: &Split, day: &GameDay) -> Result<Self, NotStarted> {
-        day.check(&split.places())?;
+        let places = split.places();
+        day.check(&places)?;
         let Inner {
             recipe,
             production,
             under_way,
         } = &*split.0;
         let now = production.snapshot();
-        let books = Arc::new(Books::open(day, recipe, &now.client)?);
+        let books = Arc::new(Books::open(day, recipe, &places, &now.client)?);
         let guard = telling(day.guard.clone(), &books.journal);
         let timeline = Timeline::guarded(day.played(), day.cohort.seed(), guard)?;
         let (faults, hears, guard) = (timeline.clone(), books.clone(), timeline.watch());
         let users = recipe.call_listener();
         let client = recipe
             .apart("cohort")
-            .innermost_layer(move |profile| FaultLayer::new(faults.clone(), profile.clone()))
+            .innermost_layer(move |profile| {
+                // The cohort's endpoints have no keepers. Production's tell how long credentials last that a fault keeps
+                // from being renewed; the layer only looks.
+                let known = places.iter().find(|place| place.name() == profile.name());
+                FaultLayer::new(faults.clone(), known.unwrap_or(profile).clone())
+            })
             .on_event_record(books.journal.listener())
             .on_call_end(move |end| {
                 hears.hear(end);
@@ -201,7 +207,7 @@ impl Running {
         // Not before: whoever leaves the place makes room for the next drill.
         let production = self.split.0.under_way.leave();
         Findings {
-            bundle: self.books.close(&self.client, canary.as_ref()),
+            bundle: self.books.close(&self.client, self.timeline.met(), canary.as_ref()),
             ended,
             production,
             canary,
