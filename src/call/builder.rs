@@ -151,6 +151,8 @@ impl<P: Protocol> StoreBuilder<P> {
         // Two clients with one seed would move in step. The golden ratio's bits are as good as any.
         stack.seed ^= 0x9e37_79b9_7f4a_7c15;
         apart.settings.call_listener = None;
+        // The client itself has met its demands; without keepers nobody could tell when credentials expire.
+        apart.survival = Survival::default();
         apart.endpoints = apart.endpoints.into_iter().map(Endpoint::without_credentials).collect();
         apart
     }

@@ -11,7 +11,10 @@ use crate::{
     telemetry::CallEnd,
 };
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::watch;
@@ -47,6 +50,8 @@ struct Inner {
     /// What a call meets whose endpoint refuses its credentials.
     refused: Rule,
     tokens: Mutex<Tokens>,
+    /// How many requests met a fault, in all runs.
+    met: AtomicU64,
     /// Changed only under `past`'s lock, so that an end cannot hit the next run.
     run: watch::Sender<Option<Run>>,
     past: Mutex<Past>,
@@ -81,6 +86,7 @@ impl Inner {
                 s3_code: "ExpiredToken".into(),
             }),
             tokens: Mutex::default(),
+            met: AtomicU64::new(0),
             run: watch::Sender::new(None),
             past: Mutex::default(),
         }
@@ -390,6 +396,16 @@ impl Timeline {
             began: run.started + before,
         };
         self.tokens().have_expired(lost, profile, at, run.skipped)
+    }
+
+    /// A request meets a fault.
+    pub(super) fn note_met(&self) {
+        self.0.met.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests met a fault in the fault layer, in all runs.
+    pub(super) fn met(&self) -> u64 {
+        self.0.met.load(Ordering::Relaxed)
     }
 
     /// Wakes when the drill is started or stopped.

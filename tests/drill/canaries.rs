@@ -9,7 +9,10 @@ use evenkeel::{
         report::{Criteria, Outcome, Verdict},
     },
     provider::ObjectProvider,
-    request::{Key, object::Put},
+    request::{
+        Key,
+        object::{Delete, Put},
+    },
 };
 use std::{
     sync::{
@@ -129,9 +132,13 @@ async fn what_a_dead_endpoint_keeps_is_told_and_swept_when_it_is_back() {
         sleep(20 * SEC).await;
         world.virginia.dead.store(true, Relaxed);
     };
-    let day = day();
+    let day = day().criteria(Criteria::new().lost_writes(0));
     let (findings, ()) = futures_util::join!(photos.drill(&day), dies);
-    let canary = findings.unwrap().canary.unwrap();
+    let findings = findings.unwrap();
+    let report = findings.bundle.report;
+    assert_eq!(report.judgements[0].outcome, Outcome::NotMeasured);
+    let canary = findings.canary.unwrap();
+    assert_eq!(report.client.writes.unwrap().unread, canary.unread);
     assert!(canary.unread > 0, "{canary:?}");
     assert_eq!(
         (canary.lost, canary.stale),
@@ -212,4 +219,49 @@ async fn an_aborted_drill_removes_its_canaries() {
     for store in [&world.virginia, &world.ireland] {
         assert_eq!(store.stored(".evenkeel/").await, NOTHING);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_listed_is_not_called_clean() {
+    let world = World::default();
+    world.ireland.unlisted.store(true, Relaxed);
+    for replication in [Replication::write_once(), Replication::provider_managed()] {
+        let photos = Split::build(world.builder().replication(replication)).unwrap();
+        let canary = photos.drill(&day()).await.unwrap().canary.unwrap();
+        let [left] = &canary.left[..] else { panic!("{canary:?}") };
+        assert_eq!(&*left.endpoint, "ireland");
+        assert!(
+            left.objects > 50 && left.why.contains("could not be listed: "),
+            "{left:?}"
+        );
+    }
+}
+
+/// A provider that copies each write and each removal within seconds.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_follows_late_has_nothing_left_and_is_never_written_to() {
+    let world = World::default();
+    let photos = Split::build(world.builder().replication(Replication::provider_managed())).unwrap();
+    let follows = async {
+        for _ in 0..80 {
+            sleep(3 * SEC).await;
+            let (home, copy) = (
+                world.virginia.stored(CANARY_PREFIX).await,
+                world.ireland.stored(CANARY_PREFIX).await,
+            );
+            for key in home.iter().filter(|key| !copy.contains(key)) {
+                let put = Put::new(Key::new(key.as_str()).unwrap(), "a copy");
+                world.ireland.memory.put(put).await.unwrap();
+            }
+            for key in copy.iter().filter(|key| !home.contains(key)) {
+                let delete = Delete::new(Key::new(key.as_str()).unwrap());
+                world.ireland.memory.delete(delete).await.unwrap();
+            }
+        }
+    };
+    let day = day();
+    let (findings, ()) = futures_util::join!(photos.drill(&day), follows);
+    assert_eq!(findings.unwrap().canary.unwrap().left, []);
+    let _ = Canary::sweep(photos.production(), Duration::ZERO).await;
+    assert_eq!(world.ireland.asked("delete"), NOTHING);
 }

@@ -10,7 +10,7 @@ use evenkeel::{
         report::{Criteria, Verdict},
     },
     endpoint::Role,
-    ops::operator::Selector,
+    ops::{impact::Loss, operator::Selector, snapshot::EndpointSnapshot},
     provider::ObjectProvider,
     request::{Key, object::Put},
     stack::{breaker::Registry, retry::Budget},
@@ -140,6 +140,9 @@ async fn production_notices_nothing_while_the_cohort_leaves_and_returns() {
     assert!(writes.calls > 1_000 && writes.left_ms.unwrap() < 5_000, "{writes:?}");
     assert!(writes.returned_ms.unwrap() < 55_000, "{writes:?}");
     let gaps: Vec<_> = report.gaps.iter().map(|gap| gap.what.as_str()).collect();
+    assert!(report.client.faults_met.unwrap() > 0);
+    let traffic = report.gaps.iter().find(|gap| gap.what == "when traffic left").unwrap();
+    assert!(traffic.why.starts_with("Nobody counted"), "{traffic:?}");
     assert!(
         gaps.contains(&"the plain client") && gaps.contains(&"the load of all callers"),
         "{gaps:?}"
@@ -380,23 +383,43 @@ async fn a_shared_registry_budget_and_keeper_notice_nothing() {
     films.put("film", "body").await.unwrap();
     let full = budget.available(Instant::now());
 
-    for fault in [r#""refuse""#, r#"{ "authentication": {} }"#] {
-        let day = day(fault, true, "1m");
+    let before = photos.production().snapshot();
+    // Each alone, and one after the other.
+    let authentication = r#"{ "authentication": {} }"#;
+    let mut both = scenario(authentication, true, "30s");
+    both.phases.extend(scenario(r#""hang""#, true, "30s").phases);
+    both.phases[1].name = "silence".to_owned();
+    let alone = [r#""refuse""#, authentication].map(|fault| scenario(fault, true, "1m"));
+    for (drill, played) in alone.into_iter().chain([both]).enumerate() {
+        let guard = Guard::lasting(HOUR).success_floor(0.0);
+        let day = GameDay::new(played, cohort(), guard);
         let load = async {
             let mut left = false;
             for n in 0..100 {
                 sleep(SEC).await;
-                put(&photos.of(in_cohort()), format!("{}/{n}", fault.len())).await;
+                put(&photos.of(in_cohort()), format!("{drill}/{n}")).await;
                 left |= photos.cohort().is_some_and(|client| !is_closed(&client));
                 assert!(is_closed(&films) && is_closed(photos.production()), "{n}");
                 assert!(budget.available(Instant::now()) >= full);
             }
-            assert!(left, "{fault}");
+            assert!(left, "{drill}");
         };
         let (findings, ()) = futures_util::join!(photos.drill(&day), load);
-        assert_eq!(findings.unwrap().ended, None);
+        let findings = findings.unwrap();
+        assert_eq!(findings.ended, None);
+        assert!(findings.production.is_empty());
+        assert_eq!(findings.canary.unwrap().left, []);
     }
     keeper.current().await.unwrap();
+    let after = photos.production().snapshot();
+    assert!(after.budget >= before.budget && after.all_bad.is_empty() && after.orders.is_empty());
+    for (before, after) in before.endpoints.iter().zip(&after.endpoints) {
+        let held = |one: &EndpointSnapshot| one.credentials.as_ref().map(|held| (held.valid, held.failures));
+        assert_eq!(held(before), held(after), "{}", after.profile.name());
+    }
+    for store in [&world.virginia, &world.ireland] {
+        assert_eq!(store.stored(".evenkeel/").await, [] as [&str; 0]);
+    }
     tokio::task::yield_now().await;
     assert_eq!(
         fetches.load(Relaxed),
@@ -473,4 +496,126 @@ async fn a_cohort_without_its_home_says_so() {
     let canary = findings.unwrap().canary.unwrap();
     assert!(canary.acknowledged < canary.writes, "{canary:?}");
     assert_eq!((canary.lost, canary.stale, canary.reads_wrong), (0, 0, 0), "{canary:?}");
+}
+
+/// A keeper of a token of an hour, which a login gives out.
+async fn role() -> Keeper<&'static str> {
+    let keeper = Keeper::new("role", || async { Ok::<_, io::Error>(Lease::lasting("token", HOUR)) });
+    let keeper = keeper.asks("login.example");
+    keeper.current().await.unwrap();
+    keeper
+}
+
+/// The rule of the loss of this host, for so long.
+fn without_host(host: &str, lasting: &str) -> GameDay {
+    let mut lost = scenario(r#""hang""#, false, lasting);
+    lost.phases[0].rules[0].target.host = Some(host.to_owned());
+    let guard = Guard::lasting(3 * HOUR).success_floor(0.0);
+    GameDay::new(lost, cohort(), guard).without_canary()
+}
+
+/// The cohort's client has no keeper; production's knows when the token expires.
+#[tokio::test(start_paused = true)]
+async fn a_lost_login_strikes_the_cohort_once_its_token_has_expired() {
+    let world = World::default();
+    let keeper = role().await;
+    let builder = ObjectClient::builder()
+        .client_name("photos")
+        .endpoint(virginia(world.virginia.clone()).credentials(&keeper))
+        .endpoint(Endpoint::new("ireland", world.ireland.clone()))
+        .replication(Replication::write_once());
+    let photos = Split::build(builder).unwrap();
+    let day = without_host("login.example", "90m");
+    let load = async {
+        let mut first = None;
+        for n in 0..530 {
+            put(&photos.of(in_cohort()), format!("{n}")).await;
+            if first.is_none() && !world.ireland.asked("put").is_empty() {
+                first = Some(n);
+            }
+            assert!(is_closed(photos.production()), "{n}");
+            sleep(10 * SEC).await;
+        }
+        assert!(first.unwrap() > 300, "{first:?}");
+    };
+    let (findings, ()) = futures_util::join!(photos.drill(&day), load);
+    let findings = findings.unwrap();
+    assert!(findings.bundle.report.client.faults_met.unwrap() > 0);
+    assert!(findings.production.is_empty(), "{:?}", findings.production);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_in_which_no_request_meets_a_fault_does_not_pass() {
+    let world = World::default();
+    let builder = ObjectClient::builder()
+        .endpoint(virginia(world.virginia.clone()).depends_on("control.example", Role::ControlPlane))
+        .endpoint(Endpoint::new("ireland", world.ireland.clone()))
+        .replication(Replication::write_once());
+    let photos = Split::build(builder).unwrap();
+    let day = without_host("control.example", "1m").criteria(Criteria::new().availability(0.999));
+    let load = async {
+        for n in 0..100 {
+            assert_eq!(put(&photos.of(in_cohort()), format!("{n}")).await, None);
+            sleep(SEC).await;
+        }
+    };
+    let (findings, ()) = futures_util::join!(photos.drill(&day), load);
+    let report = findings.unwrap().bundle.report;
+    assert_eq!(
+        (report.verdict, report.client.faults_met),
+        (Verdict::Inconclusive, Some(0))
+    );
+    assert!(report.not_tested().any(|gap| gap.what == "the scenario"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_must_survive_the_loss_of_a_login_can_be_drilled() {
+    let world = World::default();
+    let keeper = role().await;
+    let builder = ObjectClient::builder()
+        .endpoint(virginia(world.virginia.clone()).depends_on("s3.us-east-1.example", Role::Data))
+        .endpoint(
+            Endpoint::new("ireland", world.ireland.clone())
+                .depends_on("s3.eu-west-1.example", Role::Data)
+                .credentials(&keeper),
+        )
+        .replication(Replication::provider_managed())
+        .survives(Loss::host("login.example"));
+    let photos = Split::build(builder).unwrap();
+    let _ = photos.drill(&day(r#""refuse""#, true, "1m")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_drill_begins_without_credentials_or_budget() {
+    let world = World::default();
+    let nobody = Keeper::new("role", || async {
+        Err::<Lease<&'static str>, _>(io::Error::other("no"))
+    });
+    nobody.current().await.unwrap_err();
+    let without = ObjectClient::builder()
+        .endpoint(virginia(world.virginia.clone()).credentials(&nobody))
+        .endpoint(Endpoint::new("ireland", world.ireland.clone()))
+        .replication(Replication::write_once());
+    let poor = world
+        .builder()
+        .replication(Replication::write_once())
+        .budget(Budget::new(0.0, 0.0));
+    for (builder, why) in [
+        (
+            without,
+            "production is not as it should be: virginia has no valid credentials: ",
+        ),
+        (
+            poor,
+            "production is not as it should be: its budget grants no further attempt",
+        ),
+    ] {
+        let photos = Split::build(builder).unwrap();
+        let refused = photos.drill(&day(r#""refuse""#, true, "1m")).await.unwrap_err();
+        assert!(
+            matches!(refused, NotStarted::Production(_)) && refused.to_string().starts_with(why),
+            "{refused}"
+        );
+        assert!(photos.cohort().is_none());
+    }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Store {
     pub(crate) memory: Memory,
     log: Arc<Mutex<Vec<(&'static str, String)>>>,
     pub(crate) dead: Arc<AtomicBool>,
+    /// Every listing fails.
+    pub(crate) unlisted: Arc<AtomicBool>,
     /// Every so many puts is acknowledged and not stored. 0: none.
     pub(crate) forgets: Arc<AtomicU32>,
     puts: Arc<AtomicU32>,
@@ -96,6 +98,10 @@ impl ObjectProvider for Store {
 
     async fn list(&self, list: List) -> Result<ListPage, ProviderError> {
         self.meet("list", &list.prefix)?;
+        if self.unlisted.load(Relaxed) {
+            let outcome = Outcome::new(Verdict::Unreachable, Sent::No);
+            return Err(ProviderError::new(ProviderErrorKind::Failed, outcome).with_message("access denied"));
+        }
         self.memory.list(list).await
     }
 

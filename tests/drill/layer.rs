@@ -313,6 +313,48 @@ async fn stale_reads_show_the_state_before_the_drill() {
     assert_eq!(drill.body("new").await.unwrap(), "during");
 }
 
+/// Ten objects of 8 MiB are more than the layer keeps.
+#[tokio::test(start_paused = true)]
+async fn stale_reads_keep_64_mib_of_answers_and_show_the_rest_fresh() {
+    let mut drill = drill(r#"{ "fault": "stale_reads" }"#);
+    let large = Bytes::from(vec![7; 8 << 20]);
+    for n in 0..10 {
+        drill
+            .store
+            .objects
+            .lock()
+            .unwrap()
+            .insert(format!("{n}"), large.clone());
+    }
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        for n in 0..10 {
+            assert_eq!(drill.body(&format!("{n}")).await.unwrap().len(), 8 << 20);
+        }
+        drill.timeline.start_now();
+        // Behind the layer's back.
+        for n in 0..10 {
+            drill.store.objects.lock().unwrap().insert(format!("{n}"), "new".into());
+        }
+        let mut stale = 0;
+        for n in 0..10 {
+            stale += u32::from(drill.body(&format!("{n}")).await.unwrap().len() == 8 << 20);
+        }
+        kept.push(stale);
+        drill.timeline.stop();
+        for n in 0..10 {
+            drill
+                .store
+                .objects
+                .lock()
+                .unwrap()
+                .insert(format!("{n}"), large.clone());
+        }
+        let _ = drill.body("absent").await;
+    }
+    assert_eq!(kept, [8, 8], "the next lag has the room again");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rule_strikes_only_its_classes_and_its_share() {
     let mut drill = started(r#"{ "fault": "refuse", "classes": ["write"] }"#);

@@ -88,8 +88,8 @@ fn the_survivors_capacity_is_compared_with_the_load() {
     let login = impact.of(&Loss::host("login.example"));
     assert_eq!(login.capacity.enough, Some(true), "{:?}", login.capacity);
     assert_eq!(
-        login.capacity_later.because,
-        "no capacity of archive was declared; the load is 65.0 calls a second"
+        login.capacity_later.because, "no capacity of archive was declared; the load is 60.0 reads a second",
+        "nobody is left who takes the writes"
     );
     assert_eq!(login.capacity_later.enough, None);
 }
@@ -315,4 +315,62 @@ fn an_endpoint_that_a_constraint_bars_saves_nobody() {
         both().only_locations(["DE"]).survives("azure").build().is_ok(),
         "it is not used anyway"
     );
+}
+
+#[test]
+fn an_endpoint_without_a_region_stands_in_one_too() {
+    let copied = |region: Option<&'static str>| {
+        let home = Endpoint::new("stackit", Memory::new()).provider("stackit");
+        ObjectClient::builder()
+            .endpoint(region.into_iter().fold(home, Endpoint::region))
+            .endpoint(
+                Endpoint::new("virginia", Memory::new())
+                    .provider("aws")
+                    .region("us-east-1")
+                    .read_only(),
+            )
+            .replication(Replication::provider_managed())
+            .survives_any_region()
+            .build()
+    };
+    for undeclared in [None, Some(""), Some(" ")] {
+        let error = copied(undeclared).unwrap_err().to_string();
+        assert!(
+            error.starts_with(
+                "the client does not survive the loss of region (undeclared, of stackit) of stackit: writes end"
+            ),
+            "{error}"
+        );
+    }
+    // A blank name is no other region.
+    let shared = MemoryTable::new();
+    let at =
+        |name: &'static str, region: &'static str| Endpoint::new(name, shared.clone()).provider("aws").region(region);
+    let table = KvClient::builder()
+        .endpoint(at("a", "us-east-1"))
+        .endpoint(at("b", ""))
+        .replication(Replication::strong())
+        .survives_any_region()
+        .build();
+    let error = table.unwrap_err().to_string();
+    assert!(
+        error.contains("nobody declared whether the loss of region us-east-1 of aws reaches b"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_region_in_which_only_a_needed_host_stands_can_be_survived() {
+    let at = |name: &'static str| {
+        Endpoint::new(name, ()).provider("aws").region(name).depends_on_at(
+            "control.example",
+            Role::ControlPlane,
+            "us-east-9",
+        )
+    };
+    let both = || Failover::builder().endpoint(at("us-east-1")).endpoint(at("us-west-2"));
+    let loss = Loss::region("aws", "us-east-9");
+    assert!(both().build().unwrap().impact().losses().contains(&loss));
+    assert!(both().survives(loss).build().is_ok());
+    assert!(both().survives(Loss::region("stackit", "us-east-9")).build().is_err());
 }

@@ -5,7 +5,7 @@ use crate::{
     call::{Error, Mode, Operation, enter, options::CallOptions},
     endpoint::Profile,
     provider::AnyObjectProvider,
-    request::{Key, object::PutMode},
+    request::{Key, bit, object::PutMode},
 };
 use bytes::Bytes;
 
@@ -25,6 +25,18 @@ impl ObjectClient {
     /// The adapters of the endpoints that may be used, for requests that pass no station.
     pub(crate) fn stores(&self) -> impl Iterator<Item = (&Profile, &AnyObjectProvider)> {
         self.core.providers()
+    }
+
+    /// The adapters of the endpoints to which the client writes, and then those of the others that may be used.
+    pub(crate) fn stores_by_role(&self) -> [Vec<(&Profile, &AnyObjectProvider)>; 2] {
+        let mut roles = [Vec::new(), Vec::new()];
+        for (index, profile) in self.core.engine.roster.iter().enumerate() {
+            if let Some(store) = self.core.provider(index) {
+                let writes = self.core.plan.write_to & bit(index) != 0;
+                roles[usize::from(!writes)].push((profile, store));
+            }
+        }
+        roles
     }
 
     /// Whether a stored object can be replaced.

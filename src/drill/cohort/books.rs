@@ -5,6 +5,7 @@ use crate::{
     ObjectClient,
     client::object::ObjectClientBuilder,
     drill::report::{BeginError, Bundle, Calls, Configuration, Deviation, Gap, Journal, Measured, Plan, Scope, Writes},
+    endpoint::Profile,
     model::clock,
     request::LegKind,
     telemetry::CallEnd,
@@ -17,6 +18,8 @@ pub(super) struct Books {
     pub(super) journal: Journal,
     calls: Mutex<(Calls, u64)>,
     is_constrained: bool,
+    /// The endpoints that the scenario strikes.
+    struck: Vec<String>,
 }
 
 /// How many calls are counted one by one, at 24 bytes each: five hundred a second for half an hour.
@@ -24,7 +27,12 @@ const MOST: u64 = 1_000_000;
 
 impl Books {
     /// Writes down what will be done and what must hold.
-    pub(super) fn open(day: &GameDay, recipe: &ObjectClientBuilder, client: &str) -> Result<Self, NotStarted> {
+    pub(super) fn open(
+        day: &GameDay,
+        recipe: &ObjectClientBuilder,
+        places: &[Profile],
+        client: &str,
+    ) -> Result<Self, NotStarted> {
         let callers = format!("Calls of callers through the client `{client}`, by a hash of their keys.");
         let scope = Scope::production(callers).share(day.cohort.share());
         let mut plan = Plan::new(day.played(), day.cohort.seed(), scope, day.criteria)
@@ -40,6 +48,7 @@ impl Books {
             journal,
             calls: Mutex::default(),
             is_constrained: !recipe.constraints().is_empty(),
+            struck: day.struck(places).map(|place| place.name().to_owned()).collect(),
         })
     }
 
@@ -56,23 +65,31 @@ impl Books {
     }
 
     /// The report.
-    pub(super) fn close(&self, cohort: &ObjectClient, canary: Option<&CanaryFindings>) -> Bundle {
+    pub(super) fn close(&self, cohort: &ObjectClient, faults_met: u64, canary: Option<&CanaryFindings>) -> Bundle {
         let (calls, counted) = self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut figures = calls.figures("the call was served within its own deadline");
         figures.attempts = Some(figures.calls().saturating_add(extra_attempts(cohort)));
+        figures.faults_met = Some(faults_met);
         figures.writes = canary.map(|canary| Writes {
             read_back: canary.read_back,
             lost: canary.lost,
             stale: cohort.overwrites().then_some(canary.stale),
+            unread: canary.unread,
+            wrong_reads: Some(canary.reads_wrong),
         });
         let mut measured = Measured::new(figures);
-        measured.gaps = self.gaps(counted, canary);
+        measured.struck = Some(self.struck.clone());
+        measured.gaps = self.gaps(counted, faults_met, canary);
         measured.deviations = deviations(canary);
         self.journal.finish(measured)
     }
 
-    fn gaps(&self, counted: u64, canary: Option<&CanaryFindings>) -> Vec<Gap> {
+    fn gaps(&self, counted: u64, faults_met: u64, canary: Option<&CanaryFindings>) -> Vec<Gap> {
+        let by_time =
+            "Nobody counted over time at which endpoint the calls were. When classes left and returned is told.";
         let mut gaps = vec![
+            Gap::not_measured("when traffic left", by_time),
+            Gap::not_measured("when traffic was back", by_time),
             Gap::not_measured(
                 "the plain client",
                 "There is none in production: its callers would have been without service.",
@@ -86,6 +103,12 @@ impl Books {
                 "The faults were played before the adapters: the cohort's calls failed, and no connection did.",
             ),
         ];
+        if faults_met == 0 {
+            gaps.push(Gap::not_tested(
+                "the scenario",
+                "No request met a fault: none came while one was played, or no call needs what was struck.",
+            ));
+        }
         if self.is_constrained {
             gaps.push(Gap::not_measured(
                 "constraints",
@@ -94,11 +117,27 @@ impl Books {
         }
         match canary {
             None => gaps.push(Gap::not_measured("acknowledged writes", "The drill wrote no canaries.")),
-            Some(canary) if canary.unread > 0 => gaps.push(Gap::not_measured(
-                format!("{} acknowledged canaries", canary.unread),
-                "They could not be read back after the drill.",
-            )),
-            Some(_) => {}
+            Some(canary) => {
+                let unseen = [
+                    (
+                        canary.unread,
+                        "acknowledged canaries",
+                        "They could not be read back after the drill.",
+                    ),
+                    (
+                        canary.reads_failed,
+                        "reads of canaries",
+                        "They failed during the drill: what they would have shown, nobody saw.",
+                    ),
+                    (
+                        canary.uncertain,
+                        "writes of canaries",
+                        "They failed and may have been applied: whether they were, nobody looked.",
+                    ),
+                ];
+                let unseen = unseen.into_iter().filter(|(count, ..)| *count > 0);
+                gaps.extend(unseen.map(|(count, what, why)| Gap::not_measured(format!("{count} {what}"), why)));
+            }
         }
         if canary.is_some() {
             gaps.push(Gap::not_measured(
@@ -121,6 +160,15 @@ fn deviations(canary: Option<&CanaryFindings>) -> Vec<Deviation> {
         "The faults were played in one client, for a share of the callers",
         "The endpoints themselves were well. Whatever else the service does with a struck provider went on as usual.",
     )];
+    if let Some(canary) = canary.filter(|canary| canary.reads_wrong > 0) {
+        found.push(Deviation::new(
+            format!(
+                "{} of {} reads of canaries during the drill were wrong",
+                canary.reads_wrong, canary.reads
+            ),
+            "They showed something older than was acknowledged, or nothing, and did not say so.",
+        ));
+    }
     let left = canary.map(|canary| canary.left.as_slice()).unwrap_or_default();
     found.extend(left.iter().map(|left| {
         let what = format!("{} canaries may be left at {}", left.objects, left.endpoint);

@@ -2,8 +2,9 @@ use super::{Canary, Cohort};
 use crate::{
     call::BuildError,
     drill::{
-        Basis, Guard, InvalidScenario, Phase, PlayerKind, Scenario, Unplayable,
+        Basis, Guard, InvalidScenario, Phase, PlayerKind, Rule, Scenario, Unplayable,
         report::{Criteria, InvalidCriteria, Previous},
+        target::Reach,
     },
     endpoint::Profile,
 };
@@ -145,6 +146,15 @@ impl GameDay {
         let after = healthy("healthy, after", self.tail);
         played.phases = before.into_iter().chain(played.phases).chain(after).collect();
         played
+    }
+
+    /// The endpoints of which calls can meet a fault of the scenario.
+    pub(super) fn struck<'p>(&self, places: &'p [Profile]) -> impl Iterator<Item = &'p Profile> {
+        let rules = || self.scenario.phases.iter().flat_map(|phase| &phase.rules);
+        places.iter().filter(move |place| {
+            let reach = |rule: &Rule| rule.target.reach(place);
+            rules().any(|rule| matches!(reach(rule), Some(Reach::Calls | Reach::Credentials)))
+        })
     }
 
     /// Checks that the drill can be played at these endpoints.

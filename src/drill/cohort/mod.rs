@@ -50,7 +50,7 @@
 //! | breakers, health, learnt latencies, limits, ramps, judgement of neighbours | its own, new with each drill, gone with it |
 //! | [`Registry`](crate::stack::breaker::Registry) | its own, also where the builder names one that production shares with other clients |
 //! | [`Budget`](crate::stack::retry::Budget) | its own of the same size, also where production shares one |
-//! | keepers of [credentials](crate::credentials) | it uses the same credentials, and reports no refusal to a keeper. A fault such as `authentication` would make the keeper fetch new credentials for everybody |
+//! | keepers of [credentials](crate::credentials) | it uses the same credentials, and reports no refusal to a keeper. A fault such as `authentication` would make the keeper fetch new credentials for everybody. How long credentials last whose source a fault takes away, production's keeper is asked |
 //! | operator's orders | none: it lives in quiet times only. An order to production ends the drill |
 //! | adapters | the same, with their connections. The faults are played before the adapter, so a connection sees none. What a [`verify`](crate::ObjectClient::verify) has found of a store holds for both |
 //! | layers of yours | [around an endpoint](crate::client::StoreBuilder::endpoint_layer): made anew; [around calls](crate::client::StoreBuilder::layer): the same layer. State that your layer shares is shared here, too. The faults are nearest to the provider, below your layers |
@@ -71,12 +71,16 @@
 //!   callers. Calls under way go on without faults.
 //! - **The guard counts the cohort's calls only**, and no canaries. Give it enough of them: below
 //!   [`Guard::MIN_CALLS`](crate::drill::Guard::MIN_CALLS) calls in its window it decides nothing.
+//! - **No drill begins** while production has a breaker open, an order in force, no valid credentials or no budget left,
+//!   or suspects its own host: [`NotStarted::Production`].
+//! - **A drill that played nothing does not pass**: the report counts the requests that
+//!   [met a fault](crate::drill::report::Figures::faults_met).
 //! - **One drill at a time** for each `Split`: a second one is [refused](NotStarted::UnderWay). Two `Split`s, and two
 //!   processes, drill independently. Give their cohorts different seeds if their callers are the same.
 //! - **A restarted process starts no drill.** Its canaries stay until [`Canary::sweep`] removes them.
 //! - **Dropping the future** of [`Split::drill`] ends the drill. A task in the background removes the canaries.
-//! - **Canaries** are written under [`CANARY_PREFIX`] and removed at every endpoint that takes writes. Nothing else is
-//!   touched.
+//! - **Canaries** are written under [`CANARY_PREFIX`] and removed at every endpoint to which the client writes.
+//!   Nothing else is touched.
 //!
 //! What a drill in production does not show: the load that *all* of production would bring to the standby. A standby
 //! that bears a hundredth of the callers may not bear all.

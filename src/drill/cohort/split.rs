@@ -113,21 +113,27 @@ struct Running {
 
 impl Running {
     fn begin(split: &Split, day: &GameDay) -> Result<Self, NotStarted> {
-        day.check(&split.places())?;
+        let places = split.places();
+        day.check(&places)?;
         let Inner {
             recipe,
             production,
             under_way,
         } = &*split.0;
         let now = production.snapshot();
-        let books = Arc::new(Books::open(day, recipe, &now.client)?);
+        let books = Arc::new(Books::open(day, recipe, &places, &now.client)?);
         let guard = telling(day.guard.clone(), &books.journal);
         let timeline = Timeline::guarded(day.played(), day.cohort.seed(), guard)?;
         let (faults, hears, guard) = (timeline.clone(), books.clone(), timeline.watch());
         let users = recipe.call_listener();
         let client = recipe
             .apart("cohort")
-            .innermost_layer(move |profile| FaultLayer::new(faults.clone(), profile.clone()))
+            .innermost_layer(move |profile| {
+                // The cohort's endpoints have no keepers. Production's tell how long credentials last that a fault keeps
+                // from being renewed; the layer only looks.
+                let known = places.iter().find(|place| place.name() == profile.name());
+                FaultLayer::new(faults.clone(), known.unwrap_or(profile).clone())
+            })
             .on_event_record(books.journal.listener())
             .on_call_end(move |end| {
                 hears.hear(end);
@@ -201,7 +207,7 @@ impl Running {
         // Not before: whoever leaves the place makes room for the next drill.
         let production = self.split.0.under_way.leave();
         Findings {
-            bundle: self.books.close(&self.client, canary.as_ref()),
+            bundle: self.books.close(&self.client, self.timeline.met(), canary.as_ref()),
             ended,
             production,
             canary,
@@ -223,7 +229,7 @@ impl Drop for Running {
         if sent > 0
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            // Ends by itself within a minute or so, also where an endpoint is dead.
+            // Ends by itself within two minutes or so, also where an endpoint is dead.
             runtime.spawn(async move { clean(&client, &place, sent).await });
         }
     }
@@ -240,13 +246,26 @@ fn telling(guard: Guard, journal: &Journal) -> Guard {
     })
 }
 
-/// Whether production is well: no breaker is open, and no order in force.
+/// Whether production is well: no breaker is open, no order in force, its host above suspicion, and it has credentials
+/// and a budget.
 fn quiet(production: &Snapshot) -> Result<(), NotStarted> {
+    if let Some(suspected) = production.all_bad.first() {
+        return Err(NotStarted::Production(suspected.event.to_string()));
+    }
+    if production.budget == 0 {
+        return Err(NotStarted::Production(
+            "its budget grants no further attempt".to_owned(),
+        ));
+    }
     if let Some(order) = production.orders.first() {
         let order = format!("an order is in force: {} {}", order.action.as_str(), order.selector);
         return Err(NotStarted::Production(order));
     }
     for endpoint in production.endpoints.iter().filter(|endpoint| endpoint.barred.is_none()) {
+        if let Some(credentials) = endpoint.credentials.as_ref().filter(|held| !held.valid) {
+            let out = format!("{} has no valid credentials: {credentials}", endpoint.profile.name());
+            return Err(NotStarted::Production(out));
+        }
         let is_used = |class: OpClass| class != OpClass::Write || !endpoint.profile.is_read_only();
         let mut used = endpoint.classes.iter().filter(|class| is_used(class.class));
         if let Some(out) = used.find(|class| class.breaker != breaker::State::Closed) {

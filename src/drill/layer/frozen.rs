@@ -15,11 +15,22 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Frozen {
     lagging: bool,
-    seen: BTreeMap<Asked, Seen>,
+    seen: BTreeMap<Asked, Kept>,
+    /// The bodies of all that is kept.
+    bytes: u64,
 }
 
 /// The most answers that are kept. Further answers stay fresh: a drill must not take the memory that a process needs.
 const MOST: usize = 10_000;
+/// The most bytes of bodies that are kept, for the same reason: those of 10,000 small answers, or of eight large ones.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// What was seen, and the size of its body.
+#[derive(Debug)]
+struct Kept {
+    seen: Seen,
+    bytes: u64,
+}
 
 #[derive(Clone, Debug)]
 enum Seen {
@@ -52,13 +63,14 @@ impl Frozen {
         if self.lagging && !lagging {
             // The copy has caught up: what it showed while it lagged is no view of now.
             self.seen.clear();
+            self.bytes = 0;
         }
         self.lagging = lagging;
         let Some(asked) = request.asked() else {
             return View::Fresh(Note(Some(Noting::Write(request.written()))));
         };
         let seen = self.seen.get(&asked).filter(|_| stale);
-        match seen.and_then(|seen| seen.answer_to(request)) {
+        match seen.and_then(|kept| kept.seen.answer_to(request)) {
             Some(answer) => View::Stale(answer),
             // An answer to a conditional read can be "not modified", which is nobody else's answer.
             _ if request.is_conditional() => View::Fresh(Note(None)),
@@ -72,18 +84,32 @@ impl Frozen {
             None => {}
             Some(Noting::Write(keys)) if !self.lagging => {
                 self.seen.retain(|asked, _| !keys.iter().any(|key| asked.shows(key)));
+                self.bytes = self.seen.values().map(|kept| kept.bytes).sum();
             }
             // A copy that lags does not see it.
             Some(Noting::Write(_)) => {}
             Some(Noting::Read(asked)) => {
-                let seen = match answer {
-                    Ok(answer) => Seen::Answer(Box::new(R::keep(answer))),
-                    Err(error) if is_absent(error) => Seen::Absent,
+                // While the copy lags, what was seen first is the view: another read may have been under way.
+                if self.lagging && self.seen.contains_key(&asked) {
+                    return;
+                }
+                let kept = match answer {
+                    Ok(answer) => Kept {
+                        seen: Seen::Answer(Box::new(R::keep(answer))),
+                        bytes: R::body_bytes(answer),
+                    },
+                    Err(error) if is_absent(error) => Kept {
+                        seen: Seen::Absent,
+                        bytes: 0,
+                    },
                     Err(_) => return,
                 };
-                // While the copy lags, what was seen first is the view: another read may have been under way.
-                if self.seen.len() < MOST && !(self.lagging && self.seen.contains_key(&asked)) {
-                    self.seen.insert(asked, seen);
+                // Without room no older answer may stay either: it would be older than what was seen since.
+                let before = self.seen.remove(&asked).map_or(0, |kept| kept.bytes);
+                self.bytes -= before;
+                if self.seen.len() < MOST && self.bytes.saturating_add(kept.bytes) <= MOST_BYTES {
+                    self.bytes += kept.bytes;
+                    self.seen.insert(asked, kept);
                 }
             }
         }

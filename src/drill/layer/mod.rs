@@ -162,6 +162,7 @@ impl Shared {
             return None;
         }
         let plan = dice.plan(timeline.rules(now, profile, class), now)?;
+        timeline.note_met();
         Some((plan, ending))
     }
 

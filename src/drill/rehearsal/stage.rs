@@ -118,10 +118,7 @@ impl Setup {
                 Stage::Tables(client, Props { stored, tag, can_lag })
             }
             Kind::Calls => {
-                let endpoints = self
-                    .profiles
-                    .iter()
-                    .map(|profile| Endpoint::of(profile.clone(), ()).unbounded());
+                let endpoints = self.profiles.iter().map(|profile| Self::endpoint(profile, ()));
                 let mut builder = Failover::builder().endpoints(endpoints).endpoint_layer(layer);
                 builder = builder
                     .budget(Self::budget())
@@ -137,7 +134,7 @@ impl Setup {
         let slow = |store: &Memory, seed| store.clone().with_latency(SERVICE_TIME, seed);
         let mut builder = ObjectClient::builder();
         for (seed, (profile, store)) in (self.seed..).zip(self.profiles.iter().zip(stores)) {
-            builder = builder.endpoint(Endpoint::of(profile.clone(), slow(store, seed)).unbounded());
+            builder = builder.endpoint(Self::endpoint(profile, slow(store, seed)));
         }
         if let Some(replication) = &self.replication {
             builder = builder.replication(replication.clone());
@@ -154,7 +151,7 @@ impl Setup {
         let slow = |table: &MemoryTable, seed| table.clone().with_latency(SERVICE_TIME, seed);
         let mut builder = KvClient::builder();
         for (seed, (profile, table)) in (self.seed..).zip(self.profiles.iter().zip(tables)) {
-            builder = builder.endpoint(Endpoint::of(profile.clone(), slow(table, seed)).unbounded());
+            builder = builder.endpoint(Self::endpoint(profile, slow(table, seed)));
         }
         if let Some(replication) = &self.replication {
             builder = builder.replication(replication.clone());
@@ -165,6 +162,14 @@ impl Setup {
             .deadline(DEADLINE)
             .hedging(false);
         builder.probes(Self::probes()).constrained_to(self.constraints.clone())
+    }
+
+    /// Without its keeper, to which the client would report the refusals that are played: the keeper is production's, and
+    /// would fetch anew.
+    fn endpoint<P>(profile: &Profile, provider: P) -> Endpoint<P> {
+        Endpoint::of(profile.clone(), provider)
+            .unbounded()
+            .without_credentials()
     }
 
     fn can_lag(&self) -> bool {

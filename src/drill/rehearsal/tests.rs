@@ -11,7 +11,14 @@ use crate::{
     ops::impact::{Analysis, Effect, Loss, Operation, flaws::Flaw},
 };
 use fastrand::Rng;
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 const CONFIGURATIONS: u64 = 200;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -273,4 +280,31 @@ async fn what_cannot_be_built_cannot_be_rehearsed() {
     assert!(Rehearsal::of_objects([]).run().await.is_err());
     let two = ["a", "b"].map(Profile::new);
     assert!(Rehearsal::of_objects(two).run().await.is_err(), "no replication");
+}
+
+/// The profiles are production's, with its keepers.
+#[tokio::test(start_paused = true)]
+async fn a_rehearsal_makes_no_keeper_fetch() {
+    let fetches = Arc::new(AtomicU32::new(0));
+    let counts = fetches.clone();
+    let keeper = Keeper::new("a role", move || {
+        counts.fetch_add(1, Relaxed);
+        async { Ok::<_, io::Error>(Lease::lasting("a token", 100 * DAY)) }
+    })
+    .asks("login.example");
+    keeper.current().await.unwrap();
+    let at = |name: &'static str| {
+        let one = Endpoint::new(name, ()).provider(name).credentials(&keeper);
+        one.into_parts().0
+    };
+    for rehearsal in [Rehearsal::of_objects, Rehearsal::of_tables].map(|of| of([at("aws"), at("stackit")])) {
+        let rehearsed = rehearsal.replication(Replication::write_once()).run().await.unwrap();
+        assert_eq!(rehearsed.differences, []);
+        let login = |one: &&Played| one.loss == Loss::host("login.example") && one.later == Effect::Ends;
+        assert!(rehearsed.played.iter().any(|one| login(&one)), "refusals were played");
+    }
+    let rehearsed = Rehearsal::of_calls([at("aws"), at("stackit")]).run().await.unwrap();
+    assert_eq!(rehearsed.differences, []);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(fetches.load(Relaxed), 1, "the first one, for production");
 }

@@ -231,7 +231,7 @@ fn agrees(report: &Report, manifest: &Manifest, records: &[u8]) -> Result<(), Ve
             .iter()
             .zip(&report.judgements)
             .all(|(one, other)| (one.criterion, one.outcome) == (other.criterion, other.outcome));
-    if !same || report.verdict != verdict(&judged, &report.end) {
+    if !same || report.verdict != verdict(&judged, &report.end, &report.client) {
         return wrong("a verdict does not follow from criteria and figures");
     }
     Ok(())

@@ -12,6 +12,8 @@ pub struct Figures {
     pub classes: Vec<ClassFigures>,
     /// How many attempts all calls took together: what is above their number is extra load.
     pub attempts: Option<u64>,
+    /// How many requests met a fault. `None`: nobody counted.
+    pub faults_met: Option<u64>,
     /// From the start of the first fault until the struck place had less than 1 % of the calls.
     pub traffic_left_ms: Option<u64>,
     /// From the end of the last fault until the struck place had its share of the calls again.
@@ -76,6 +78,12 @@ pub struct Writes {
     pub lost: u64,
     /// How many of them were an older value of the same key. `None`: no key was written twice, or nobody looked.
     pub stale: Option<u64>,
+    /// How many could not be read back: whether they are lost, nobody knows.
+    #[serde(default)]
+    pub unread: u64,
+    /// How many reads during the drill showed nothing, or an older value than was acknowledged, and did not say so.
+    /// `None`: nobody looked.
+    pub wrong_reads: Option<u64>,
 }
 
 impl Writes {
@@ -85,6 +93,8 @@ impl Writes {
             read_back,
             lost,
             stale: None,
+            unread: 0,
+            wrong_reads: None,
         }
     }
 
@@ -147,6 +157,7 @@ impl Calls {
             available_means: available_means.into(),
             classes: classes.collect(),
             attempts: None,
+            faults_met: None,
             traffic_left_ms: None,
             traffic_back_ms: None,
             writes: None,

@@ -68,6 +68,9 @@ pub struct Measured {
     pub plain: Option<Figures>,
     /// What passed at forbidden endpoints. `None`: no constraint was set.
     pub breaches: Option<Breaches>,
+    /// The names of the endpoints that the scenario strikes: only their leaving and returning is told as the scenario's.
+    /// `None`: that of every endpoint.
+    pub struck: Option<Vec<String>>,
     /// Where the drill was something else than the incident. The report adds what it knows itself: a compression, and
     /// stores in memory.
     pub deviations: Vec<Deviation>,
@@ -83,6 +86,7 @@ impl Measured {
             client,
             plain: None,
             breaches: None,
+            struck: None,
             deviations: Vec::new(),
             gaps: Vec::new(),
         }
@@ -205,9 +209,10 @@ impl Journal {
         for one in &course.records {
             records.add(one.at_ms, &one.kind, one.fields.clone());
         }
-        timeline::moves(&mut measured.client, &plan.scenario, &end, &course.seen);
+        let struck = measured.struck.as_deref();
+        timeline::moves(&mut measured.client, struck, &plan.scenario, &end, &course.seen);
         let judgements = judge(&plan.criteria, &measured.client, measured.breaches.as_ref());
-        let verdict = verdict(&judgements, &end);
+        let verdict = verdict(&judgements, &end, &measured.client);
         let last = records.all.last().map_or(0, |record| record.at_ms);
         records.add(last.max(end.at_ms), "drill-measured", totals(&measured, verdict));
         course.seen.sort_by_key(super::Seen::at_ms);
@@ -318,6 +323,9 @@ fn totals(measured: &Measured, verdict: super::Verdict) -> BTreeMap<String, Fiel
         ("attempts", Field::from(measured.client.attempts)),
         ("writes_read_back", Field::from(writes.map(|writes| writes.read_back))),
         ("writes_lost", Field::from(writes.map(|writes| writes.lost))),
+        ("writes_unread", Field::from(writes.map(|writes| writes.unread))),
+        ("wrong_reads", Field::from(writes.and_then(|writes| writes.wrong_reads))),
+        ("faults_met", Field::from(measured.client.faults_met)),
         ("breaches", Field::from(measured.breaches.as_ref().map(Breaches::count))),
         ("verdict", Field::from(word.as_ref().and_then(|word| word.as_str()))),
     ];

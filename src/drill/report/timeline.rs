@@ -93,10 +93,11 @@ pub(super) fn course(scenario: &Scenario, end: &End, mut heard: Vec<Heard>) -> C
     Course { records, seen }
 }
 
-/// When each class left and returned, by the client's own decisions.
-pub(super) fn moves(figures: &mut Figures, scenario: &Scenario, end: &End, seen: &[Seen]) {
+/// When each class left and returned, by the client's own decisions at these endpoints. `struck` is `None`: at all.
+pub(super) fn moves(figures: &mut Figures, struck: Option<&[String]>, scenario: &Scenario, end: &End, seen: &[Seen]) {
     let Some((from, to)) = trouble(scenario) else { return };
     let to = to.min(end.at_ms);
+    let is_struck = |endpoint: &String| struck.is_none_or(|struck| struck.contains(endpoint));
     for class in &mut figures.classes {
         let steps = seen.iter().filter_map(|one| match one {
             Seen::Step {
@@ -106,7 +107,7 @@ pub(super) fn moves(figures: &mut Figures, scenario: &Scenario, end: &End, seen:
                 },
                 step,
                 ..
-            } if of == class.class.as_str() => Some((*at_ms, endpoint, *step)),
+            } if of == class.class.as_str() && is_struck(endpoint) => Some((*at_ms, endpoint, *step)),
             _ => None,
         });
         let mut out: BTreeMap<&String, bool> = BTreeMap::new();
@@ -144,4 +145,50 @@ fn trouble(scenario: &Scenario) -> Option<(i64, i64)> {
         at_ms = to;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        drill::{report::Calls, scenario::tests::scenario},
+        request::OpClass,
+    };
+    use std::time::Duration;
+
+    #[test]
+    fn only_a_struck_endpoint_leaves_because_of_the_scenario() {
+        let mut scenario = scenario(&[1_000]);
+        scenario.phases[0].rules = vec![crate::drill::Rule::new(crate::drill::Fault::Refuse).at("struck")];
+        let end = End {
+            at_ms: 1_000,
+            aborted: None,
+        };
+        let step = |at_ms, endpoint: &str, step| Seen::Step {
+            at_ms,
+            subject: Subject::Endpoint {
+                client: "photos".to_owned(),
+                endpoint: endpoint.to_owned(),
+                class: "read".to_owned(),
+            },
+            step,
+            because: String::new(),
+        };
+        let seen = [
+            step(100, "other", Step::Left),
+            step(300, "struck", Step::Left),
+            step(1_200, "struck", Step::ReturnBegun),
+            step(1_500, "other", Step::ReturnBegun),
+        ];
+        let moved = |struck: Option<&[String]>| {
+            let mut calls = Calls::new();
+            calls.add(OpClass::Read, 0, Duration::ZERO, true);
+            let mut figures = calls.figures("");
+            moves(&mut figures, struck, &scenario, &end, &seen);
+            (figures.classes[0].left_ms, figures.classes[0].returned_ms)
+        };
+        assert_eq!(moved(Some(&["struck".to_owned()])), (Some(300), Some(200)));
+        assert_eq!(moved(None), (Some(100), Some(500)));
+        assert_eq!(moved(Some(&[])), (None, None));
+    }
 }

@@ -18,20 +18,24 @@ const AT_A_TIME: usize = 8;
 /// How often an endpoint is tried: after one, two, four and eight seconds again.
 const ROUNDS: u32 = 5;
 
-/// Removes canaries 0 to below `sent` at every endpoint that takes writes, and what a late attempt left. Passes no
-/// station of the client.
+/// Removes canaries 0 to below `sent` at every endpoint to which the client writes, and what a late attempt left. Then
+/// looks whether the copies have followed. Passes no station of the client.
 pub(crate) async fn clean(client: &ObjectClient, place: &Place, sent: u32) -> Vec<LeftBehind> {
     if sent == 0 {
         return Vec::new();
     }
-    let each = client.stores().map(|(profile, store)| async move {
-        let left = match profile.is_read_only() {
-            true => kept(store, place).await,
-            false => removed(store, place, sent).await,
-        };
+    let [written, copies] = client.stores_by_role();
+    let written = written.into_iter().map(|(profile, store)| async move {
+        let left = removed(store, place, sent).await;
         left.map(|(objects, why)| left_at(profile, objects, why))
     });
-    join_all(each).await.into_iter().flatten().collect()
+    let written = join_all(written).await;
+    let copies = copies.into_iter().map(|(profile, store)| async move {
+        let left = kept(store, place, sent).await;
+        left.map(|(objects, why)| left_at(profile, objects, why))
+    });
+    let copies = join_all(copies).await;
+    written.into_iter().chain(copies).flatten().collect()
 }
 
 fn left_at(profile: &Profile, objects: u32, why: String) -> LeftBehind {
@@ -42,22 +46,30 @@ fn left_at(profile: &Profile, objects: u32, why: String) -> LeftBehind {
     }
 }
 
-/// How many a copy still holds that nobody writes to but its provider.
-async fn kept(store: &AnyObjectProvider, place: &Place) -> Option<(u32, String)> {
-    let listed = listed(store, &place.prefix(), |key| own(place, key)).await;
-    // Where nothing can be listed, the endpoint that is copied from has said that all were removed.
-    let objects = u32::try_from(listed.ok()?.len()).unwrap_or(u32::MAX);
-    let why = "the endpoint takes no writes: whoever fills it removes them".to_owned();
-    (objects > 0).then_some((objects, why))
+/// How many a copy still holds, to which its provider writes and not the client.
+async fn kept(store: &AnyObjectProvider, place: &Place, sent: u32) -> Option<(u32, String)> {
+    let mut left = (0, String::new());
+    for round in 0..ROUNDS {
+        pause(round).await;
+        left = match listed(store, &place.prefix(), |key| own(place, key)).await {
+            Ok(found) if found.is_empty() => return None,
+            Ok(found) => {
+                let why = "the client does not write there: whoever fills the endpoint removes them";
+                (count(found.len()), why.to_owned())
+            }
+            // The endpoint that it is a copy of has said that all were removed.
+            Err(failure) if failure.is_unsupported() => return None,
+            Err(failure) => (sent, format!("they could not be listed: {failure}")),
+        };
+    }
+    Some(left)
 }
 
 async fn removed(store: &AnyObjectProvider, place: &Place, sent: u32) -> Option<(u32, String)> {
     let mut left: BTreeSet<u32> = (0..sent).collect();
     let mut why = String::new();
     for round in 0..ROUNDS {
-        if round > 0 {
-            sleep(Duration::from_secs(1 << (round - 1))).await;
-        }
+        pause(round).await;
         match remove(store, place, &mut left).await {
             Err(failure) => why = failure,
             // An attempt that was given up may have landed since.
@@ -68,11 +80,25 @@ async fn removed(store: &AnyObjectProvider, place: &Place, sent: u32) -> Option<
                     why = "they were there again".to_owned();
                 }
                 // Each was removed by its name, and a store that does not list does not show them either.
-                Err(_) => return None,
+                Err(failure) if failure.is_unsupported() => return None,
+                Err(failure) => why = format!("each was removed by its name, and they could not be listed: {failure}"),
             },
         }
     }
-    Some((u32::try_from(left.len()).unwrap_or(u32::MAX), why))
+    // Any may be there again where none is known to be left.
+    let objects = if left.is_empty() { sent } else { count(left.len()) };
+    Some((objects, why))
+}
+
+/// Before the second round one second, and twice as long before each further one.
+async fn pause(round: u32) {
+    if round > 0 {
+        sleep(Duration::from_secs(1 << (round - 1))).await;
+    }
+}
+
+fn count(objects: usize) -> u32 {
+    u32::try_from(objects).unwrap_or(u32::MAX)
 }
 
 /// Removes these, and keeps what could not be removed. Stops at the first that fails.
@@ -138,6 +164,13 @@ pub(super) enum Unanswered {
     Refused(ProviderError),
     #[error("no answer within {} s", LIMIT.as_secs())]
     Late,
+}
+
+impl Unanswered {
+    /// Whether the store has no such request.
+    fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.kind() == ProviderErrorKind::Unsupported)
+    }
 }
 
 pub(super) async fn answered<T>(request: impl Future<Output = Result<T, ProviderError>>) -> Result<T, Unanswered> {

@@ -22,7 +22,7 @@ pub const CANARY_PREFIX: &str = ".evenkeel/drill/";
 /// One canary at a time is written, and one that was acknowledged is read. Under `write_once` every canary is a new
 /// object; where objects can be replaced, every second write replaces one, so that an older version in its place is
 /// seen. When the drill is over, each canary that was acknowledged is read back, and all are removed at every endpoint
-/// that takes writes.
+/// to which the client writes.
 ///
 /// Canaries pass the constraints, breakers and budget of the cohort's client. They are no callers' calls: neither the
 /// [guard](crate::drill::Guard) nor the availability counts them, and no listener of calls hears of them.

@@ -29,7 +29,7 @@ pub struct SweptCanaries {
 }
 
 impl Canary {
-    /// Removes what drills of crashed processes left under [`CANARY_PREFIX`], at every endpoint of `client` that takes
+    /// Removes what drills of crashed processes left under [`CANARY_PREFIX`], at every endpoint to which `client`
     /// writes. A canary's key says when its drill is over at the latest; one whose drill has been over for `older_than`
     /// is removed, so a drill under way anywhere keeps its canaries. (An hour is right if no clock is wrong by more.)
     /// Anything that is not a canary, by key and content, stays.
@@ -50,7 +50,8 @@ impl Canary {
     pub async fn sweep(client: &ObjectClient, older_than: Duration) -> SweptCanaries {
         let now = client.snapshot().wall;
         let mut swept = SweptCanaries::default();
-        for (profile, store) in client.stores().filter(|(profile, _)| !profile.is_read_only()) {
+        let [written, _] = client.stores_by_role();
+        for (profile, store) in written {
             if let Err(failure) = sweep_one(store, older_than, now, &mut swept).await {
                 let name = profile.shared_name().clone();
                 swept.failed.push(NotAsked::new(name, failure.to_string()));

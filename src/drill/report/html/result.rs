@@ -1,7 +1,7 @@
 //! What was promised, and what came of it.
 
 use super::{
-    super::{Criterion, Figures, Outcome, Report, Setting, Verdict},
+    super::{Criterion, Figures, Outcome, Report, Setting, Verdict, judge::doubt},
     measured, section, table,
     text::{Safe, millis, share, time},
     word,
@@ -30,13 +30,13 @@ pub(super) fn verdict(report: &Report) -> String {
             "The drill ended before its scenario did. No criterion was missed until then.".to_owned(),
         ),
         Verdict::Inconclusive if of == 0 => ("open", "No criterion was recorded: nothing was promised.".to_owned()),
-        Verdict::Inconclusive => (
-            "open",
-            format!(
-                "{} of {of} criteria were not measured. None was missed.",
-                missed(Outcome::NotMeasured)
-            ),
-        ),
+        Verdict::Inconclusive => {
+            let why = match (missed(Outcome::NotMeasured), doubt(&report.client)) {
+                (0, Some(doubt)) => format!("{doubt} No criterion was missed."),
+                (count, _) => format!("{count} of {of} criteria were not measured. None was missed."),
+            };
+            ("open", why)
+        }
     };
     let aborted = report.end.aborted.as_deref().map_or_else(String::new, |why| {
         format!(
@@ -236,6 +236,14 @@ pub(super) fn writes(report: &Report) -> String {
                 "\t{}",
                 measured(writes.and_then(|writes| writes.stale), |count| count.to_string())
             ),
+            format!(
+                "\t{}",
+                measured(writes.map(|writes| writes.unread), |count| count.to_string())
+            ),
+            format!(
+                "\t{}",
+                measured(writes.and_then(|writes| writes.wrong_reads), |count| count.to_string())
+            ),
         ]
     };
     let rows = [
@@ -243,8 +251,15 @@ pub(super) fn writes(report: &Report) -> String {
         row("Plain client", report.plain.as_ref()),
     ];
     let body = "<p>A write that was acknowledged was promised to be kept. After the drill each one was read back and compared byte \
-         for byte. <em>Lost</em>: it was not there, or was something else. <em>Stale</em>: an older value was there.</p>\n".to_owned()
-        + &table("Acknowledged writes", &["Client", "\tRead back", "\tLost", "\tStale"], &rows);
+         for byte. <em>Lost</em>: it was not there, or was something else. <em>Stale</em>: an older value was there. \
+         <em>Unread</em>: it could not be read back. <em>Wrong reads</em>: during the drill a read showed nothing or an \
+         older value, and did not say so.</p>\n"
+        .to_owned()
+        + &table(
+            "Acknowledged writes",
+            &["Client", "\tRead back", "\tLost", "\tStale", "\tUnread", "\tWrong reads"],
+            &rows,
+        );
     section("lost", "What was lost", &body)
 }
 
