@@ -11,7 +11,7 @@ pub const CREDENTIALS_LAST: Duration = Duration::from_secs(3600);
 /// Selects endpoints by their profile. Every field that is set must match. A target without fields selects all
 /// endpoints. What an endpoint did not declare matches nothing.
 ///
-/// A target with a [`host`](Self::host) selects the endpoints that need the host. What they meet depends on what they
+/// A target with a [`host`](#structfield.host) selects the endpoints that need the host. What they meet depends on what they
 /// need the host for:
 ///
 /// | the endpoint needs the host for | calls to the endpoint |
