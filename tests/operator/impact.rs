@@ -88,8 +88,8 @@ fn the_survivors_capacity_is_compared_with_the_load() {
     let login = impact.of(&Loss::host("login.example"));
     assert_eq!(login.capacity.enough, Some(true), "{:?}", login.capacity);
     assert_eq!(
-        login.capacity_later.because, "no capacity of archive was declared; the load is 60.0 reads a second",
-        "nobody is left who takes the writes"
+        login.capacity_later.because,
+        "no capacity of archive was declared; the load is 65.0 calls a second"
     );
     assert_eq!(login.capacity_later.enough, None);
 }
