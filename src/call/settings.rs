@@ -125,8 +125,7 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Demands that the client [survives](Self::survives) the loss of any one region that its endpoints declare, and
-        /// of any one endpoint that declares none: it stands in some region, too.
+        /// Demands that the client [survives](Self::survives) the loss of any one region that its endpoints declare.
         #[must_use]
         pub fn survives_any_region(mut self) -> Self {
             self.survival.demand_any_region();

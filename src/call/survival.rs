@@ -48,11 +48,11 @@ impl Survival {
     /// A loss that no endpoint declares, and, if that is to fail, the first loss that the client does not survive.
     pub(crate) fn check(&self, analysis: &Analysis, audience: &Audience) -> Result<(), BuildError> {
         for demand in &self.demands {
-            for impact in demand.impacts(analysis)? {
-                let Some(because) = ends(&impact) else {
+            for loss in demand.losses(analysis)? {
+                let Some(because) = ends(&analysis.of(&loss)) else {
                     continue;
                 };
-                let (loss, because) = (impact.loss.to_string().into(), because.into());
+                let (loss, because) = (loss.to_string().into(), because.into());
                 match self.unmet {
                     Unmet::Fails => return Err(BuildError::NotSurvived { loss, because }),
                     Unmet::Warns => {
@@ -66,15 +66,6 @@ impl Survival {
 }
 
 impl Demand {
-    fn impacts(&self, analysis: &Analysis) -> Result<Vec<LossImpact>, BuildError> {
-        let declared = self.losses(analysis)?;
-        let mut impacts: Vec<_> = declared.iter().map(|loss| analysis.of(loss)).collect();
-        if matches!(self, Self::AnyRegion) {
-            impacts.extend(analysis.of_undeclared_regions());
-        }
-        Ok(impacts)
-    }
-
     fn losses(&self, analysis: &Analysis) -> Result<Vec<Loss>, BuildError> {
         let unknown = |loss: String, declared: Vec<String>| BuildError::UnknownLoss {
             loss: loss.into(),

@@ -72,11 +72,6 @@ pub(super) fn worlds(target: &Target, profiles: &[Profile]) -> Vec<World> {
     all.into_iter().chain(alone).collect()
 }
 
-/// Whether it was not declared: a blank name is no name.
-fn is_open(declared: Option<&str>) -> bool {
-    declared.is_none_or(|name| name.trim().is_empty())
-}
-
 /// The endpoint as if it were where the loss is, and as if it were not. `None`: it declares what the loss asks for.
 fn filled(target: &Target, profile: &Profile) -> Option<(Profile, Profile)> {
     let fill = |there: bool| {
@@ -87,13 +82,13 @@ fn filled(target: &Target, profile: &Profile) -> Option<(Profile, Profile)> {
             was_open = true;
             Some(if there { asked } else { ELSEWHERE.to_owned() })
         };
-        if let Some(provider) = value(&target.provider, is_open(profile.provider())) {
+        if let Some(provider) = value(&target.provider, profile.provider().is_none()) {
             endpoint = endpoint.provider(provider);
         }
-        if let Some(region) = value(&target.region, is_open(profile.region())) {
+        if let Some(region) = value(&target.region, profile.region().is_none()) {
             endpoint = endpoint.region(region);
         }
-        if let Some(location) = value(&target.location, is_open(profile.location())) {
+        if let Some(location) = value(&target.location, profile.location().is_none()) {
             endpoint = endpoint.location(location);
         }
         if let Some(law) = value(&target.jurisdiction, profile.jurisdictions().is_none()) {

@@ -145,21 +145,6 @@ impl Analysis {
         self.with(loss, &Reach::of(loss, &self.profiles))
     }
 
-    /// What the client loses with the region of each endpoint that declares none: it stands in some region, too.
-    pub(crate) fn of_undeclared_regions(&self) -> Vec<LossImpact> {
-        let undeclared = members(self.roles.permitted).filter(|index| {
-            let region = self.profiles[*index].region();
-            region.is_none_or(|name| name.trim().is_empty())
-        });
-        let impact = |index: usize| {
-            let name = self.profiles[index].name();
-            let provider = self.profiles[index].provider().unwrap_or("an undeclared provider");
-            let loss = Loss::region(provider, format!("(undeclared, of {name})"));
-            self.with(&loss, &Reach::alone(index))
-        };
-        undeclared.map(impact).collect()
-    }
-
     pub(crate) fn with(&self, loss: &Loss, reach: &Reach) -> LossImpact {
         let names = Names(&self.profiles);
         let used = self.roles.permitted;

@@ -119,8 +119,7 @@ impl Loss {
         profiles.iter().any(|profile| match self {
             Self::Provider { name } => profile.provider() == Some(name),
             Self::Region { provider, name } => {
-                let mut stand = profile.depends_on().iter().filter_map(|need| need.region.as_deref());
-                (profile.region() == Some(name) || stand.any(|region| region == name))
+                profile.region() == Some(name)
                     && provider
                         .as_ref()
                         .is_none_or(|wanted| profile.provider() == Some(wanted))

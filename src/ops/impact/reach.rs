@@ -34,8 +34,7 @@ enum Is {
 
 impl Is {
     fn of(declared: Option<&str>, lost: &str) -> Self {
-        // A blank name is no name.
-        match declared.filter(|name| !name.trim().is_empty()) {
+        match declared {
             None => Self::Perhaps,
             Some(declared) if declared == lost => Self::There,
             Some(_) => Self::Elsewhere,
@@ -80,14 +79,6 @@ impl Reach {
             }
         }
         reach
-    }
-
-    /// One endpoint is lost, and nothing else that is known.
-    pub(crate) fn alone(index: usize) -> Self {
-        Self {
-            now: bit(index),
-            ..Self::default()
-        }
     }
 
     fn note(&mut self, index: usize, is: Is) {
