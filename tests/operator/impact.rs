@@ -89,7 +89,7 @@ fn the_survivors_capacity_is_compared_with_the_load() {
     assert_eq!(login.capacity.enough, Some(true), "{:?}", login.capacity);
     assert_eq!(
         login.capacity_later.because,
-        "no capacity of archive was declared; the load is 65.0 calls a second"
+        "no capacity of archive was declared; the load is 60.0 reads a second"
     );
     assert_eq!(login.capacity_later.enough, None);
 }
