@@ -261,6 +261,37 @@ fn what_was_not_declared_is_not_survived() {
 }
 
 #[test]
+fn every_loss_that_is_listed_can_be_demanded() {
+    let client = || {
+        Failover::builder()
+            .endpoint(
+                Endpoint::new("a", ())
+                    .provider("aws")
+                    .region("r1")
+                    .location("DE")
+                    .jurisdictions(["US"])
+                    .depends_on_at("sts.example", Role::Credentials, "r9")
+                    .depends_on("*.data.example:443", Role::Data),
+            )
+            .endpoint(
+                Endpoint::new("b", ())
+                    .region("r1")
+                    .depends_on_at("iam.example", Role::ControlPlane, "r8"),
+            )
+    };
+    let losses = client().build().unwrap().impact().losses();
+    assert!(losses.contains(&Loss::region("aws", "r9")), "{losses:?}");
+    for loss in losses {
+        let built = client().survives(loss.clone()).build();
+        assert!(!matches!(built, Err(BuildError::UnknownLoss { .. })), "{loss}");
+    }
+    assert!(matches!(
+        client().survives(Loss::region("azure", "r9")).build(),
+        Err(BuildError::UnknownLoss { .. })
+    ));
+}
+
+#[test]
 fn a_loss_that_no_endpoint_declares_is_an_error_even_of_a_warning() {
     let here = || {
         Failover::builder()
