@@ -219,8 +219,20 @@ async fn a_window_counts_what_lies_in_it() {
         "the second was built within the window"
     );
     let view = later.view();
+    let both = Reading::of(&[view.clone(), carts.view()]);
     drop(later);
-    assert_eq!(Reading::of(&[view, carts.view()]).report().gone, 1);
+    assert_eq!(Reading::of(&[view.clone(), carts.view()]).report().gone, 1);
+    for asked in [vec![view, carts.view()], vec![carts.view()]] {
+        let report = Reading::of(&asked).since(&both);
+        assert_eq!((report.clients.len(), report.gone), (1, 1), "{}", asked.len());
+        assert!(
+            report
+                .to_string()
+                .contains("1 more clients are gone or were not asked again"),
+            "{report}"
+        );
+    }
+    assert_eq!(both.since(&before).gone, 0);
 }
 
 #[tokio::test(start_paused = true)]
