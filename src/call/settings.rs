@@ -125,14 +125,16 @@ macro_rules! stack_setters {
             self
         }
 
-        /// Demands that the client [survives](Self::survives) the loss of any one region that its endpoints declare.
+        /// Demands that the client [survives](Self::survives) the loss of any one region: of each that its endpoints
+        /// declare, and of the region of each endpoint that declares none.
         #[must_use]
         pub fn survives_any_region(mut self) -> Self {
             self.survival.demand_any_region();
             self
         }
 
-        /// Demands that the client [survives](Self::survives) the loss of any one provider that its endpoints declare.
+        /// Demands that the client [survives](Self::survives) the loss of any one provider: of each that its endpoints
+        /// declare, and of the provider of each endpoint that declares none.
         #[must_use]
         pub fn survives_any_provider(mut self) -> Self {
             self.survival.demand_any_provider();

@@ -2,7 +2,8 @@
 
 use super::BuildError;
 use crate::{
-    ops::impact::{Analysis, Effect, Loss, LossImpact, Operation},
+    endpoint::Profile,
+    ops::impact::{Analysis, Effect, Loss, Operation, OperationImpact},
     telemetry::{Audience, Event, Reporter},
 };
 
@@ -48,11 +49,13 @@ impl Survival {
     /// A loss that no endpoint declares, and, if that is to fail, the first loss that the client does not survive.
     pub(crate) fn check(&self, analysis: &Analysis, audience: &Audience) -> Result<(), BuildError> {
         for demand in &self.demands {
-            for loss in demand.losses(analysis)? {
-                let Some(because) = ends(&analysis.of(&loss)) else {
+            let named = demand.losses(analysis)?.into_iter();
+            let named = named.map(|loss| (loss.to_string(), analysis.of(&loss).operations));
+            for (loss, operations) in named.chain(demand.unnamed(analysis)) {
+                let Some(because) = ends(&operations) else {
                     continue;
                 };
-                let (loss, because) = (loss.to_string().into(), because.into());
+                let (loss, because) = (loss.into(), because.into());
                 match self.unmet {
                     Unmet::Fails => return Err(BuildError::NotSurvived { loss, because }),
                     Unmet::Warns => {
@@ -88,14 +91,23 @@ impl Demand {
             Self::AnyProvider => all("any provider", |loss| matches!(loss, Loss::Provider { .. })),
         }
     }
+
+    /// The losses that are demanded and have no name, with what becomes of each operation.
+    fn unnamed(&self, analysis: &Analysis) -> Vec<(String, Vec<OperationImpact>)> {
+        match self {
+            Self::Loss(_) => Vec::new(),
+            Self::AnyRegion => analysis.unnamed("region", Profile::region),
+            Self::AnyProvider => analysis.unnamed("provider", Profile::provider),
+        }
+    }
 }
 
 /// What ends of writes and fresh reads, and why. A client that writes nowhere is asked for its reads.
-fn ends(impact: &LossImpact) -> Option<String> {
+fn ends(operations: &[OperationImpact]) -> Option<String> {
     let mut unmet = Vec::new();
     for operation in [Operation::Write, Operation::Read] {
         // What ends at once has ended later, too.
-        let Some(one) = impact.operation(operation) else {
+        let Some(one) = operations.iter().find(|one| one.operation == operation) else {
             continue;
         };
         if !matches!(one.later.effect, Effect::GoesOn | Effect::NotServed) {

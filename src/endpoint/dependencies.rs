@@ -153,7 +153,10 @@ impl Dependencies {
     /// [provider](crate::Endpoint::provider) is left out.)
     pub fn shared(&self) -> Vec<SharedHost> {
         let mut shared: Vec<SharedHost> = Vec::new();
-        for one in &self.list {
+        // A pattern stands for the names that it covers, in whatever order they come.
+        let mut broadest_first: Vec<_> = self.list.iter().collect();
+        broadest_first.sort_by(|one, other| one.host.broadest_first(&other.host));
+        for one in broadest_first {
             if shared.iter().any(|known| known.host.meets(&one.host)) {
                 continue;
             }

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{cmp::Ordering, fmt, sync::Arc};
 
 /// A host that a client contacts: a name, or a pattern for names that are not known beforehand, and the port if known.
 ///
@@ -81,6 +81,13 @@ impl Host {
         let other = Self::from(host);
         let ports = self.port.zip(other.port).is_none_or(|(mine, theirs)| mine == theirs);
         ports && matches(&self.name, &other.name)
+    }
+
+    /// Sorts the host that more others may mean before them: a pattern before a name, what has no port before what has
+    /// one, and of patterns the shorter one.
+    pub(crate) fn broadest_first(&self, other: &Self) -> Ordering {
+        let key = |host: &Self| (!host.name.contains('*'), host.port.is_some(), host.name.len());
+        key(self).cmp(&key(other)).then_with(|| self.cmp(other))
     }
 
     /// Whether both may mean the same host.

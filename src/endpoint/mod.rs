@@ -36,6 +36,10 @@ pub(crate) use roster::Roster;
 
 use std::sync::Arc;
 
+fn declared(text: impl Into<Arc<str>>) -> Option<Arc<str>> {
+    Some(text.into()).filter(|text: &Arc<str>| !text.trim().is_empty())
+}
+
 /// A client, and what you declare about the place that the client talks to.
 #[derive(Clone, Debug)]
 pub struct Endpoint<C> {
@@ -57,25 +61,26 @@ impl<C> Endpoint<C> {
     }
 
     /// Sets the provider that runs the endpoint: `"aws"`, `"azure"`, `"stackit"`. The provider is the outermost failure
-    /// domain.
+    /// domain. A blank text declares none.
     #[must_use]
     pub fn provider(mut self, provider: impl Into<Arc<str>>) -> Self {
-        self.profile.provider = Some(provider.into());
+        self.profile.provider = declared(provider);
         self
     }
 
-    /// Sets the provider's name for the region: `"us-east-1"`. The region is a failure domain within the provider's.
+    /// Sets the provider's name for the region: `"us-east-1"`. The region is a failure domain within the provider's. A
+    /// blank text declares none.
     #[must_use]
     pub fn region(mut self, region: impl Into<Arc<str>>) -> Self {
-        self.profile.region = Some(region.into());
+        self.profile.region = declared(region);
         self
     }
 
     /// Sets where the endpoint's bytes lie, as an ISO 3166 country code: `"DE"`. The default is unknown, and unknown
-    /// satisfies no constraint.
+    /// satisfies no constraint. A blank text declares none.
     #[must_use]
     pub fn location(mut self, location: impl Into<Arc<str>>) -> Self {
-        self.profile.location = Some(location.into());
+        self.profile.location = declared(location);
         self
     }
 

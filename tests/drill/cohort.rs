@@ -128,6 +128,21 @@ async fn production_notices_nothing_while_the_cohort_leaves_and_returns() {
         assert_eq!(store.stored(".evenkeel/").await, [] as [&str; 0]);
     }
 
+    // What the cohort sent is in the findings, since no view has it any more.
+    let traffic = findings.traffic.report();
+    assert_eq!(
+        (&traffic.clients[..], traffic.gone),
+        (&["photos-cohort".to_owned(), "photos-audit".to_owned()][..], 0)
+    );
+    let attempts = |client: &str| {
+        let all = traffic.endpoints.iter().filter(|one| one.client == client);
+        all.map(|one| one.foreground.attempts).sum::<u64>()
+    };
+    assert!(
+        attempts("photos-cohort") > 1_000 && attempts("photos-audit") >= canary.read_back,
+        "{traffic}"
+    );
+
     let report = &findings.bundle.report;
     assert_eq!(report.verdict, Verdict::Passed, "{:?}", report.judgements);
     assert_eq!(report.plan.scope.share, Some(0.3));

@@ -219,8 +219,48 @@ async fn a_window_counts_what_lies_in_it() {
         "the second was built within the window"
     );
     let view = later.view();
+    let both = Reading::of(&[view.clone(), carts.view()]);
     drop(later);
-    assert_eq!(Reading::of(&[view, carts.view()]).report().gone, 1);
+    assert_eq!(Reading::of(&[view.clone(), carts.view()]).report().gone, 1);
+    for asked in [vec![view, carts.view()], vec![carts.view()]] {
+        let report = Reading::of(&asked).since(&both);
+        assert_eq!((report.clients.len(), report.gone), (1, 1), "{}", asked.len());
+        assert!(
+            report
+                .to_string()
+                .contains("1 more clients are gone or were not asked again"),
+            "{report}"
+        );
+    }
+    assert_eq!(both.since(&before).gone, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pattern_takes_the_names_that_it_covers_in_whatever_order_the_endpoints_come() {
+    let hosts = ["west.db.example:443", "*.db.example", "east.db.example"];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut builder = Failover::builder();
+        for (name, host) in order.map(|index| (["a", "b", "c"][index], hosts[index])) {
+            builder = builder.endpoint(Endpoint::new(name, ()).provider(name).depends_on(host, Role::Data));
+        }
+        let client = builder.build().unwrap();
+        let report = concentration(&[client.view()]);
+        let data = report.hosts.iter().find(|one| one.role == "data").unwrap();
+        let found: Vec<_> = data.hosts.iter().map(|one| (&*one.host, one.endpoints.len())).collect();
+        assert_eq!(found, [("*.db.example", 3)], "{order:?}");
+        let common: Vec<_> = report
+            .in_common
+            .iter()
+            .map(|one| (&*one.name, one.providers.len()))
+            .collect();
+        assert_eq!(common, [("*.db.example", 3)], "{order:?}");
+        let shared = client.dependencies().shared();
+        let shared: Vec<_> = shared
+            .iter()
+            .map(|one| (one.host.name(), one.endpoints.len()))
+            .collect();
+        assert_eq!(shared, [("*.db.example", 3)], "{order:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

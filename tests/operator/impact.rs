@@ -89,7 +89,7 @@ fn the_survivors_capacity_is_compared_with_the_load() {
     assert_eq!(login.capacity.enough, Some(true), "{:?}", login.capacity);
     assert_eq!(
         login.capacity_later.because,
-        "no capacity of archive was declared; the load is 65.0 calls a second"
+        "no capacity of archive was declared; the load is 60.0 reads a second"
     );
     assert_eq!(login.capacity_later.enough, None);
 }
@@ -258,6 +258,82 @@ fn what_was_not_declared_is_not_survived() {
         error.contains("writes unknown: nobody declared whether the loss of provider aws reaches b"),
         "{error}"
     );
+}
+
+#[test]
+fn a_writer_whose_region_is_not_declared_or_blank_is_lost_with_it() {
+    let home = || Endpoint::new("home", Memory::new()).provider("aws");
+    let other = || Endpoint::new("copy", Memory::new()).provider("stackit").region("eu01");
+    let build = |home: Endpoint<Memory>| {
+        let client = ObjectClient::builder().endpoint(home).endpoint(other());
+        let client = client.replication(Replication::provider_managed());
+        client.survives_any_region().build()
+    };
+    for home in [home(), home().region(" ")] {
+        let error = build(home).unwrap_err().to_string();
+        let said = "the client does not survive the loss of the undeclared region of home: writes end: nothing but \
+                    home takes them, and that is lost";
+        assert!(error.starts_with(said), "{error}");
+    }
+    // Two without a region may be in one. Of two providers, they are not.
+    let pair = |other: &'static str| {
+        let at = |name: &'static str| Endpoint::new(name, ());
+        Failover::builder()
+            .endpoint(at("a").provider("aws"))
+            .endpoint(at("b").provider(other))
+            .endpoint(at("c").provider("gcp").region("r1").read_only())
+            .survives_any_region()
+            .build()
+    };
+    assert!(pair("azure").is_ok());
+    let error = pair("aws").unwrap_err().to_string();
+    assert!(
+        error.contains("writes unknown: nobody declared whether the loss of the undeclared region of a reaches b"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_copy_whose_region_is_not_declared_may_go() {
+    let table = MemoryTable::new();
+    let at = |name: &'static str| Endpoint::new(name, table.clone()).provider("aws");
+    let client = KvClient::builder()
+        .endpoint(at("one").region("r1"))
+        .endpoint(at("two").region("r2"))
+        .endpoint(at("three"))
+        .replication(Replication::strong());
+    assert!(client.survives_any_region().build().is_ok());
+}
+
+#[test]
+fn every_loss_that_is_listed_can_be_demanded() {
+    let client = || {
+        Failover::builder()
+            .endpoint(
+                Endpoint::new("a", ())
+                    .provider("aws")
+                    .region("r1")
+                    .location("DE")
+                    .jurisdictions(["US"])
+                    .depends_on_at("sts.example", Role::Credentials, "r9")
+                    .depends_on("*.data.example:443", Role::Data),
+            )
+            .endpoint(
+                Endpoint::new("b", ())
+                    .region("r1")
+                    .depends_on_at("iam.example", Role::ControlPlane, "r8"),
+            )
+    };
+    let losses = client().build().unwrap().impact().losses();
+    assert!(losses.contains(&Loss::region("aws", "r9")), "{losses:?}");
+    for loss in losses {
+        let built = client().survives(loss.clone()).build();
+        assert!(!matches!(built, Err(BuildError::UnknownLoss { .. })), "{loss}");
+    }
+    assert!(matches!(
+        client().survives(Loss::region("azure", "r9")).build(),
+        Err(BuildError::UnknownLoss { .. })
+    ));
 }
 
 #[test]

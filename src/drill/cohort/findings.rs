@@ -1,6 +1,7 @@
 use super::CanaryFindings;
 use crate::{
     drill::{Ended, report::Bundle},
+    ops::concentration::Reading,
     telemetry::EventRecord,
 };
 
@@ -15,6 +16,9 @@ pub struct Findings {
     pub production: Vec<EventRecord>,
     /// What became of the canaries; `None`: there were none.
     pub canary: Option<CanaryFindings>,
+    /// What the cohort's client did, and the client that read the canaries back: [`report`](Reading::report) it. No
+    /// view of production's client has it. An attempt that met a fault counts here, and reached no provider.
+    pub traffic: Reading,
     /// The report: what the cohort's callers got, what its client decided, and what was not measured.
     pub bundle: Bundle,
 }

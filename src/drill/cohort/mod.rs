@@ -82,6 +82,9 @@
 //! - **Canaries** are written under [`CANARY_PREFIX`] and removed at every endpoint to which the client writes.
 //!   Nothing else is touched.
 //!
+//! Production's [views](crate::ObjectClient::view) do not count what the cohort sends. It is in
+//! [`Findings::traffic`], for the [concentration report](mod@crate::ops::concentration).
+//!
 //! What a drill in production does not show: the load that *all* of production would bring to the standby. A standby
 //! that bears a hundredth of the callers may not bear all.
 

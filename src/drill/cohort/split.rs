@@ -11,7 +11,7 @@ use crate::{
     drill::{FaultLayer, Guard, Timeline, report::Journal},
     endpoint::Profile,
     model::clock,
-    ops::{probe::ProbeSettings, snapshot::Snapshot},
+    ops::{concentration::Reading, probe::ProbeSettings, snapshot::Snapshot},
     request::OpClass,
     stack::breaker,
 };
@@ -190,12 +190,14 @@ impl Running {
         let ended = self.timeline.ended();
         // The guard has told of an early end already, and the first to tell counts.
         self.books.journal.end(ended.as_ref());
+        let mut clients = vec![self.client.clone()];
         let mut canary = None;
         if let Some(how) = day.canary {
             // By a client that has learnt nothing in the drill, and that production does not notice.
             let auditor = self.split.0.recipe.apart("audit").probes(ProbeSettings::off()).build();
-            if let Ok(auditor) = &auditor {
-                read_back(auditor, &self.place, how.bytes, &self.notes).await;
+            if let Ok(auditor) = auditor {
+                read_back(&auditor, &self.place, how.bytes, &self.notes).await;
+                clients.push(auditor);
             }
             let left = clean(&self.client, &self.place, self.notes.sent()).await;
             let mut findings = self.notes.findings();
@@ -211,6 +213,7 @@ impl Running {
             ended,
             production,
             canary,
+            traffic: Reading::of(&clients.iter().map(ObjectClient::view).collect::<Vec<_>>()),
         }
     }
 }

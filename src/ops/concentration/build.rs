@@ -17,7 +17,8 @@ impl Reading {
     }
 
     /// The report on what these clients did since an earlier reading. A client that is not in that reading, as it was
-    /// built later, counts from its building.
+    /// built later, counts from its building. A client that is in that reading and not in this one is
+    /// [gone](Concentration::gone).
     pub fn since(&self, earlier: &Self) -> Concentration {
         report(self, Some(earlier))
     }
@@ -43,7 +44,7 @@ fn report(reading: &Reading, earlier: Option<&Reading>) -> Concentration {
         from_ms: earlier.map(|earlier| earlier.to_ms),
         to_ms: reading.to_ms,
         clients: reading.clients.iter().map(|client| client.name.to_string()).collect(),
-        gone: reading.gone,
+        gone: reading.gone(earlier),
         endpoints: all.iter().map(EndpointTraffic::of).collect(),
         by_provider: dimension(&all, false, |profile| one(provider(profile))),
         by_region: dimension(&all, false, |profile| one(region(profile))),

@@ -24,7 +24,7 @@ impl Display for Concentration {
         if self.gone > 0 {
             writeln!(
                 f,
-                "\n**Incomplete:** {} more clients are gone. What they did is not here.",
+                "\n**Incomplete:** {} more clients are gone or were not asked again. What they did is not here.",
                 self.gone
             )?;
         }

@@ -36,6 +36,8 @@
 //!   [report](crate::request::Progress). Unknown is `null`, and so is every share of a sum that contains it.
 //! - **Nothing is a share of nothing**: where no attempt was made, shares are `null` and not 0.
 //! - Endpoints that a [constraint](crate::endpoint::Constraints) bars are never used, and are left out.
+//! - **Drills in production** have clients of their own, which end with the drill and are in no list of views. What they
+//!   did is a [`Reading`] in the drill's `Findings::traffic`.
 //!
 //! [`Reading::since`] reports what lies between two readings, [`concentration`] everything since the clients were
 //! built.
@@ -95,7 +97,8 @@ pub struct Concentration {
     pub to_ms: u64,
     /// The names of the clients. Two clients can have one name.
     pub clients: Vec<String>,
-    /// How many of the clients that were asked about are gone. What they did is not in the report.
+    /// How many clients have no count at the end: those that were gone by then, and those that only the earlier reading
+    /// was asked about. What they did is not in the report.
     pub gone: u64,
     /// What was counted at each endpoint of each client.
     pub endpoints: Vec<EndpointTraffic>,

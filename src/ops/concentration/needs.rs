@@ -35,10 +35,12 @@ pub(super) fn needs<'r>(all: &'r [Counted<'r>]) -> impl Iterator<Item = Needed<'
         .flat_map(|one| one.seen.needs.iter().map(move |need| (one, need)))
 }
 
-/// Each host with the needs that mean it. A pattern takes the names that it covers.
+/// Each host with the needs that mean it. A pattern takes the names that it covers, in whatever order they come.
 pub(super) fn by_host<'r>(needs: &[Needed<'r>]) -> Vec<(&'r Host, Vec<Needed<'r>>)> {
     let mut found: Vec<(&Host, Vec<Needed<'_>>)> = Vec::new();
-    for (_, need) in needs {
+    let mut broadest_first = needs.to_vec();
+    broadest_first.sort_by(|(_, one), (_, other)| one.host.broadest_first(&other.host));
+    for (_, need) in broadest_first {
         if found.iter().any(|(known, _)| known.meets(&need.host)) {
             continue;
         }

@@ -29,7 +29,7 @@ pub struct Reading {
     pub(super) to_ms: u64,
     pub(super) instance: Instance,
     pub(super) clients: Vec<Seen>,
-    pub(super) gone: u64,
+    gone: Vec<ClientView>,
 }
 
 /// One client.
@@ -57,7 +57,7 @@ impl Reading {
             to_ms: unix_millis(clock::wall()),
             instance: Instance::current(),
             clients: Vec::new(),
-            gone: 0,
+            gone: Vec::new(),
         };
         for (index, view) in clients.iter().enumerate() {
             if clients[..index].iter().any(|other| other.is_of_the_same_client(view)) {
@@ -70,10 +70,19 @@ impl Reading {
                     }
                     reading.clients.push(Seen::of(view, snapshot));
                 }
-                None => reading.gone += 1,
+                None => reading.gone.push(view.clone()),
             }
         }
         reading
+    }
+
+    /// How many clients have no count at the end of the window: those that are gone, and those that the earlier reading
+    /// has and this one was not asked about.
+    pub(super) fn gone(&self, earlier: Option<&Self>) -> u64 {
+        let asked = || self.clients.iter().map(|one| &one.view).chain(&self.gone);
+        let before = earlier.into_iter().flat_map(|earlier| &earlier.clients);
+        let missing = before.filter(|one| !asked().any(|other| other.is_of_the_same_client(&one.view)));
+        (self.gone.len() + missing.count()) as u64
     }
 
     /// What this reading says of the same endpoint of the same client.

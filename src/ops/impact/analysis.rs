@@ -10,7 +10,7 @@ use crate::{
     endpoint::Profile,
     request::{bit, members},
 };
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// What one client loses with what: made by a client's `impact()`.
 #[derive(Clone, Debug)]
@@ -148,28 +148,12 @@ impl Analysis {
     pub(crate) fn with(&self, loss: &Loss, reach: &Reach) -> LossImpact {
         let names = Names(&self.profiles);
         let used = self.roles.permitted;
+        let [(now, perhaps), (later, perhaps_later)] = self.taken(reach);
         let list = |set: u64| {
             members(set & used)
                 .map(|index| self.profiles[index].name().to_owned())
                 .collect()
         };
-        let (now, later) = (reach.now & used, (reach.now | reach.later) & used);
-        let perhaps = reach.perhaps_now & used & !now;
-        let perhaps_later = (reach.perhaps_now | reach.perhaps_later) & used & !later;
-        let waits = later != now || perhaps_later != perhaps;
-        let operations = self.roles.operations().iter().map(|&operation| {
-            let first = self.judged(operation, now, perhaps, loss);
-            let mut last = self.judged(operation, later, perhaps_later, loss);
-            if waits && last != first {
-                let expired = names.of((reach.later | reach.perhaps_later) & used & !now);
-                last.because = format!("once the credentials of {expired} have expired, {}", last.because);
-            }
-            OperationImpact {
-                operation,
-                now: first,
-                later: last,
-            }
-        });
         let bearing = |lost: u64| {
             let writers = self.roles.able(Operation::Write);
             Bearing::of(self.load, (used & !lost, writers & !lost), names)
@@ -186,10 +170,61 @@ impl Analysis {
                 })
                 .collect(),
             unmanaged: list(reach.unmanaged),
-            operations: operations.collect(),
+            operations: self.operations(reach, loss),
             capacity: bearing(now | perhaps),
             capacity_later: bearing(later | perhaps_later),
         }
+    }
+
+    /// The permitted endpoints that are lost, and those that may be: at once, and later.
+    const fn taken(&self, reach: &Reach) -> [(u64, u64); 2] {
+        let used = self.roles.permitted;
+        let (now, later) = (reach.now & used, (reach.now | reach.later) & used);
+        let perhaps = reach.perhaps_now & used & !now;
+        let perhaps_later = (reach.perhaps_now | reach.perhaps_later) & used & !later;
+        [(now, perhaps), (later, perhaps_later)]
+    }
+
+    fn operations(&self, reach: &Reach, loss: &dyn fmt::Display) -> Vec<OperationImpact> {
+        let [first, last] = self.taken(reach);
+        let expired = (reach.later | reach.perhaps_later) & self.roles.permitted & !first.0;
+        let operations = self.roles.operations().iter().map(|&operation| {
+            let now = self.judged(operation, first, loss);
+            let mut later = self.judged(operation, last, loss);
+            if first != last && later != now {
+                let expired = Names(&self.profiles).of(expired);
+                later.because = format!("once the credentials of {expired} have expired, {}", later.because);
+            }
+            OperationImpact { operation, now, later }
+        });
+        operations.collect()
+    }
+
+    /// The losses that cannot be named: each permitted endpoint that declares no `place` (a provider, a region) is lost
+    /// with its own. The others that declare none may be in the same.
+    pub(crate) fn unnamed(
+        &self,
+        what: &str,
+        place: fn(&Profile) -> Option<&str>,
+    ) -> Vec<(String, Vec<OperationImpact>)> {
+        let silent = |index: &usize| place(&self.profiles[*index]).is_none();
+        let silent: Vec<_> = members(self.roles.permitted).filter(silent).collect();
+        let may_share = |one: usize, other: usize| {
+            let providers = self.profiles[one].provider().zip(self.profiles[other].provider());
+            providers.is_none_or(|(one, other)| one == other)
+        };
+        let each = silent.iter().map(|&one| {
+            let others = silent.iter().filter(|other| **other != one && may_share(one, **other));
+            let reach = Reach {
+                now: bit(one),
+                perhaps_now: others.fold(0, |set, other| set | bit(*other)),
+                ..Reach::default()
+            };
+            let lost = format!("the undeclared {what} of {}", self.profiles[one].name());
+            let operations = self.operations(&reach, &lost);
+            (lost, operations)
+        });
+        each.collect()
     }
 
     /// What becomes of an operation while `lost` are lost, and any of `perhaps` may be.
@@ -197,7 +232,7 @@ impl Analysis {
     /// More losses are not always worse: the loss of a copy that is preferred leaves reads to the home. Whatever subset
     /// of `perhaps` is lost, one of these has the same effect: all, none, one of them, or all but one. Reads are as
     /// fresh as one endpoint that answers them; the other effects need some endpoint of a set, or all of it.
-    fn judged(&self, operation: Operation, lost: u64, perhaps: u64, loss: &Loss) -> Judgement {
+    fn judged(&self, operation: Operation, (lost, perhaps): (u64, u64), loss: &dyn fmt::Display) -> Judgement {
         let names = Names(&self.profiles);
         let singles = members(perhaps).flat_map(|index| [bit(index), perhaps & !bit(index)]);
         let mut seen: Vec<(Effect, u64)> = Vec::new();

@@ -107,11 +107,13 @@ impl Bearing {
         if !load.makes_sense() {
             return unknown("the given load is no number of calls per second");
         }
+        // Where nobody takes writes, there are none to bear.
+        if writers == 0 {
+            return Self::compared("reads", load.reads, readers, load, names);
+        }
         let all = Self::compared("calls", load.reads + load.writes, readers, load, names);
         let writes = Self::compared("writes", load.writes, writers, load, names);
         match (all.enough, writes.enough) {
-            // Where nobody takes writes, there are none to bear.
-            _ if writers == 0 => all,
             (Some(false), _) | (None, Some(true)) => all,
             (_, Some(false) | None) => writes,
             (Some(true), Some(true)) => all,
@@ -180,6 +182,14 @@ mod tests {
             "nothing is borne by nobody"
         );
         assert_eq!(bears(Some(Load::per_second(1.0, 0.0)), 0, 0), Some(false));
+    }
+
+    #[test]
+    fn writes_that_nobody_takes_are_no_load() {
+        let mostly_writes = Some(Load::per_second(60.0, 1_000.0));
+        assert_eq!(bears(mostly_writes, 0b001, 0), Some(true));
+        assert_eq!(bears(mostly_writes, 0b001, 0b001), Some(false));
+        assert_eq!(bears(Some(Load::per_second(101.0, 0.0)), 0b001, 0), Some(false));
     }
 
     #[test]

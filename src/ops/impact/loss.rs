@@ -1,4 +1,4 @@
-use crate::endpoint::{Host, Profile};
+use crate::endpoint::{Host, Need, Profile};
 use std::{collections::BTreeSet, fmt};
 
 /// What is lost: everything that this names fails at once.
@@ -114,15 +114,16 @@ impl Loss {
         }
     }
 
-    /// Whether some endpoint declares what is lost.
+    /// Whether some endpoint declares what is lost: everything of [`all`](Self::all), and more.
     pub(crate) fn occurs(&self, profiles: &[Profile]) -> bool {
         profiles.iter().any(|profile| match self {
             Self::Provider { name } => profile.provider() == Some(name),
             Self::Region { provider, name } => {
-                profile.region() == Some(name)
-                    && provider
-                        .as_ref()
-                        .is_none_or(|wanted| profile.provider() == Some(wanted))
+                let stands_there = |need: &Need| need.region.as_deref() == Some(name);
+                let is_of_provider = provider
+                    .as_ref()
+                    .is_none_or(|wanted| profile.provider() == Some(wanted));
+                is_of_provider && (profile.region() == Some(name) || profile.depends_on().iter().any(stands_there))
             }
             Self::Location { name } => profile.location() == Some(name),
             Self::Jurisdiction { name } => profile

@@ -68,7 +68,7 @@
 //!
 //! # Capacity
 //! [`Analysis::under`] compares the survivors' declared capacity with a [`Load`]. It assumes that reads can go to any
-//! survivor; under `write_once` a read goes where its key lies.
+//! survivor; under `write_once` a read goes where its key lies. Where no survivor takes writes, only reads are a load.
 //!
 //! # How it is checked
 //! With the feature `drill`, `drill::Rehearsal` plays each loss to a real client over stores in memory, and says where
