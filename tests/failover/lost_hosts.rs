@@ -112,6 +112,8 @@ async fn a_drill_that_begins_in_the_past_finds_older_tokens() {
         let timeline = lost("login.example", Fault::Refuse, 1);
         let first = Endpoint::new("first", Memory::new()).credentials(&keeper);
         let world = World::new(&timeline, first).await;
+        // Credentials that never worked are refused for the caller's reasons, and the call goes nowhere else.
+        assert_eq!(world.answered_by().await, "first");
         timeline.start(Instant::now() - ago);
         assert_eq!(world.answered_by().await, expected, "{ago:?} ago");
     }
