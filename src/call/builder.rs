@@ -237,7 +237,7 @@ impl<P: Protocol> StoreBuilder<P> {
         if several_providers(&core.engine.roster) {
             core.dependencies().warn(audience.clone());
         }
-        survival.check(&core.impact(), &audience)?;
+        survival.check(|| core.impact(), &audience)?;
         Ok(core)
     }
 

@@ -241,7 +241,7 @@ impl<C, K, P> FailoverBuilder<C, K, P> {
             clients,
             takes_writes,
         };
-        survival.check(&core.engine.impact_of_calls(takes_writes), &audience)?;
+        survival.check(|| core.engine.impact_of_calls(takes_writes), &audience)?;
         Ok(Failover { core: Arc::new(core) })
     }
 }
