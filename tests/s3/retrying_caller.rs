@@ -51,17 +51,24 @@ impl Patient {
         F: Future<Output = Result<T, Refused>>,
     {
         let mut result = call().await;
+        let mut unresolved = false;
         for _ in 0..TIMES {
             match &result {
                 // All kinds of error of a client that may be repeated are one of these two here.
-                Err(refused) if matches!(refused.kind, ProviderErrorKind::Failed | ProviderErrorKind::Throttled) => {}
+                Err(refused) if matches!(refused.kind, ProviderErrorKind::Failed | ProviderErrorKind::Throttled) => {
+                    unresolved |= refused.unresolved;
+                }
                 _ => break,
             }
             self.repeated.fetch_add(1, Relaxed);
             tokio::time::sleep(Duration::from_millis(100)).await;
             result = call().await;
         }
-        result
+        // What is refused now may have been applied by an earlier call, and replaced since by somebody else's.
+        result.map_err(|mut refused| {
+            refused.unresolved |= unresolved;
+            refused
+        })
     }
 }
 
