@@ -385,12 +385,12 @@ async fn stores_with_parts_pass_the_suite_of_uploads() {
     let of_memory = upload_claims().without(UploadClaim::KnownParts, "InMemory joins the parts that it has");
     let report = uploads::run("object_store, InMemory", &memory, &of_memory).await;
     tried::uploads("`GenericStore`", "its `InMemory`", &report, &memory);
-    assert_eq!(report.passed.len(), 9, "{:?}", report.passed);
+    assert_eq!(report.passed.len(), 10, "{:?}", report.passed);
     let server = crate::s3s_server::start(&["orders"]).await;
     let of_s3 = GenericStore::with_parts(Arc::new(s3(server.addr, 0))).unwrap();
     let report = uploads::run("object_store, AmazonS3 on our server", &of_s3, &upload_claims()).await;
     tried::uploads("`GenericStore`", "its `AmazonS3`, our own server", &report, &of_s3);
-    assert_eq!(report.passed.len(), 10, "{:?}", report.passed);
+    assert_eq!(report.passed.len(), 11, "{:?}", report.passed);
 
     // What it has no words for is refused unsent.
     let nobody = GenericStore::with_parts(Arc::new(s3(raw::nobody().await, 0))).unwrap();

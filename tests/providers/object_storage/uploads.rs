@@ -129,7 +129,7 @@ async fn azurite_passes_the_suite_of_uploads() {
     ] {
         let report = uploads::run(name, &store, &azure_claims()).await;
         tried::uploads("`AzureBlob`", how, &report, &store);
-        assert_eq!(report.passed.len(), 11, "{:?}", report.passed);
+        assert_eq!(report.passed.len(), 12, "{:?}", report.passed);
     }
     let subject = azure::subject(azurite.addr);
     assert_eq!(a_lost_completion(&subject, PutMode::Overwrite).await, Kind::UploadGone);
