@@ -4,6 +4,7 @@
 
 mod history;
 mod steps;
+mod trouble;
 mod wire;
 mod world;
 

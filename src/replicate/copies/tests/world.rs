@@ -1,4 +1,4 @@
-//! Processes that write, read and repair, and what happens to them.
+//! Processes that write, read and repair.
 
 use super::{
     super::{
@@ -12,15 +12,12 @@ use super::{
     wire::{Asked, Body, Copy, Happens, Key, LATEST, MS, Queue, Reply, Request, Run, SECOND, Tag},
 };
 use crate::request::{Stamp, StampKind, bit, members};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many operations a history has at most.
 const OPERATIONS: u32 = 150;
 /// How long a call may take.
-const DEADLINE: u64 = 10 * SECOND;
+pub(super) const DEADLINE: u64 = 10 * SECOND;
 
 /// How often what happened: a history in which nothing happens proves nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +32,7 @@ pub(super) struct Seen {
 }
 
 /// What a process does.
-enum Doing {
+pub(super) enum Doing {
     Write {
         machine: Write<Tag>,
         body: Body,
@@ -58,69 +55,69 @@ enum Doing {
     },
 }
 
-struct Operation {
-    key: Key,
-    doing: Doing,
+pub(super) struct Operation {
+    pub(super) key: Key,
+    pub(super) doing: Doing,
     /// By copy: the request whose answer is awaited.
-    awaits: BTreeMap<usize, u64>,
+    pub(super) awaits: BTreeMap<usize, u64>,
     /// Which record of the history, and which client waits for it.
-    caller: Option<(usize, usize)>,
+    pub(super) caller: Option<(usize, usize)>,
 }
 
-struct Process {
-    life: u32,
-    alive: bool,
+pub(super) struct Process {
+    pub(super) life: u32,
+    pub(super) alive: bool,
     /// How far its clock is off.
-    clock: i64,
-    writer: u64,
-    writes: u128,
-    ledger: Ledger<Key>,
+    pub(super) clock: i64,
+    pub(super) writer: u64,
+    pub(super) writes: u128,
+    pub(super) ledger: Ledger<Key>,
     /// What the disk has of it.
-    synced: Ledger<Key>,
+    pub(super) synced: Ledger<Key>,
     /// What it last saw at each copy.
-    known: BTreeMap<(Key, usize), Version<Tag>>,
+    pub(super) known: BTreeMap<(Key, usize), Version<Tag>>,
     /// The newest time that it saw in a stamp of each key.
-    newest: BTreeMap<Key, u64>,
-    doing: BTreeMap<u64, Operation>,
-    repairs: bool,
+    pub(super) newest: BTreeMap<Key, u64>,
+    pub(super) doing: BTreeMap<u64, Operation>,
+    pub(super) repairs: bool,
 }
 
 pub(super) struct World<'a> {
-    queue: Queue,
-    rng: fastrand::Rng,
-    copies: Vec<Copy>,
-    processes: Vec<Process>,
-    history: History,
-    needed: u32,
-    keys: Key,
-    left: u32,
+    pub(super) queue: Queue,
+    pub(super) rng: fastrand::Rng,
+    pub(super) copies: Vec<Copy>,
+    pub(super) processes: Vec<Process>,
+    pub(super) history: History,
+    pub(super) needed: u32,
+    pub(super) keys: Key,
+    pub(super) left: u32,
     /// How many clients a process has.
-    clients: usize,
+    pub(super) clients: usize,
     /// A copy that often does what it is asked long after its caller went.
-    sick: Option<usize>,
+    pub(super) sick: Option<usize>,
     /// Whether processes die here. A write that a crash cut off may leave copies that differ.
-    mortal: bool,
+    pub(super) mortal: bool,
     /// How long the disk takes at most, and whether it refuses at times.
-    sync: u64,
-    refuses: bool,
+    pub(super) sync: u64,
+    pub(super) refuses: bool,
     /// Whether callers leave before their write has ended.
-    leave: bool,
+    pub(super) leave: bool,
     /// Bodies that some copy had, and those whose callers were told that they were not applied.
-    stored: BTreeSet<Body>,
-    denied: BTreeSet<Body>,
+    pub(super) stored: BTreeSet<Body>,
+    pub(super) denied: BTreeSet<Body>,
     /// Between two repairs of one process.
-    pause: u64,
+    pub(super) pause: u64,
     /// Nothing goes wrong any more.
-    calm: bool,
+    pub(super) calm: bool,
     /// Whether a tag is a function of what lies there, stamp included, as where the stamp is part of the body.
-    tags_of_stamps: bool,
-    replaced: u32,
-    to_fill: BTreeSet<Key>,
-    fills: bool,
+    pub(super) tags_of_stamps: bool,
+    pub(super) replaced: u32,
+    pub(super) to_fill: BTreeSet<Key>,
+    pub(super) fills: bool,
     /// Keys of writes that a crash cut off before their intent was durable.
-    cut_off: BTreeSet<Key>,
-    wrong: Option<String>,
-    seen: &'a mut Seen,
+    pub(super) cut_off: BTreeSet<Key>,
+    pub(super) wrong: Option<String>,
+    pub(super) seen: &'a mut Seen,
 }
 
 impl<'a> World<'a> {
@@ -211,7 +208,7 @@ impl<'a> World<'a> {
     }
 
     /// Looks whether every living process knows what the copies lack.
-    fn account(&mut self) {
+    pub(super) fn account(&mut self) {
         for (number, process) in self.processes.iter().enumerate().filter(|(_, process)| process.alive) {
             let accounted = self.history.is_accounted_for(number, &process.ledger, &self.copies);
             self.wrong = self.wrong.take().or(accounted.err());
@@ -241,11 +238,11 @@ impl<'a> World<'a> {
         self.copies.len() - self.needed as usize + 1
     }
 
-    fn voters(&self) -> u64 {
+    pub(super) fn voters(&self) -> u64 {
         set_of(self.copies.len(), |copy| self.copies[copy].votes)
     }
 
-    fn run(&self, process: usize) -> Run {
+    pub(super) fn run(&self, process: usize) -> Run {
         let life = self.processes[process].life;
         Run { process, life }
     }
@@ -256,7 +253,7 @@ impl<'a> World<'a> {
         process.alive && process.life == run.life
     }
 
-    fn clock(&self, process: usize) -> u64 {
+    pub(super) fn clock(&self, process: usize) -> u64 {
         self.queue.now.saturating_add_signed(self.processes[process].clock)
     }
 
@@ -289,130 +286,6 @@ impl<'a> World<'a> {
             _ => {}
         }
         true
-    }
-
-    // What happens to them.
-
-    fn begins(&mut self, process: usize) {
-        let run = self.run(process);
-        for client in 0..self.clients {
-            let time = self.rng.u64(0..SECOND);
-            self.queue.after(time, Happens::Client(run, client));
-        }
-        self.queue.after(5 * SECOND, Happens::Repairs(run));
-    }
-
-    fn trouble(&mut self) {
-        let time = self.rng.u64(SECOND..40 * SECOND);
-        self.queue.after(time, Happens::Trouble);
-        let copy = self.rng.usize(..self.copies.len());
-        let process = self.rng.usize(..self.processes.len());
-        match self.rng.u32(..11) {
-            0..=3 => self.copies[copy].up ^= true,
-            4..=5 if self.mortal => self.crash(process),
-            6 => self.processes[process].clock += self.rng.i64(-300..300) * SECOND as i64,
-            7..=8 => self.replace(copy),
-            _ => self.copies.iter_mut().for_each(|copy| copy.up = true),
-        }
-    }
-
-    fn crash(&mut self, process: usize) {
-        if !self.processes[process].alive {
-            return;
-        }
-        self.seen.crashes += 1;
-        let time = self.rng.u64(SECOND..30 * SECOND);
-        self.queue.after(time, Happens::Restart(process));
-        let process = &mut self.processes[process];
-        process.alive = false;
-        process.life += 1;
-        for operation in mem::take(&mut process.doing).into_values() {
-            if matches!(operation.doing, Doing::Write { durable: false, .. }) {
-                self.cut_off.insert(operation.key);
-            }
-            self.fills &= !matches!(operation.doing, Doing::Repair { fills: true, .. });
-            if let Some((record, _)) = operation.caller {
-                self.history.cut_off(record);
-            }
-        }
-    }
-
-    fn restart(&mut self, process: usize) {
-        if self.processes[process].alive {
-            return;
-        }
-        let (copies, until) = (self.copies.len(), self.queue.now + LATEST + SECOND);
-        let restarted = &mut self.processes[process];
-        restarted.alive = true;
-        restarted.ledger = restarted.synced.clone().reopened(copies, until);
-        restarted.synced = restarted.ledger.clone();
-        restarted.known.clear();
-        restarted.newest.clear();
-        restarted.repairs = false;
-        if is(Mutant::SeededIds) {
-            restarted.writes = 0;
-        } else {
-            restarted.writer += 100;
-        }
-        self.begins(process);
-    }
-
-    /// A copy is lost for ever, and an empty one takes its place: of `needed` copies one fewer may be lost.
-    fn replace(&mut self, copy: usize) {
-        if self.replaced + 1 >= self.needed || !self.copies.iter().all(|copy| copy.votes) {
-            return;
-        }
-        self.replaced += 1;
-        self.seen.replaced += 1;
-        // Such things do not come alone: at worst who was away is back without what it missed, and who has it is gone.
-        let turned = self.rng.bool();
-        for copy in &mut self.copies {
-            copy.up = if turned { !copy.up } else { self.rng.bool() };
-        }
-        self.copies[copy] = Copy {
-            votes: false,
-            ..Copy::new()
-        };
-        for process in &mut self.processes {
-            process.known.retain(|&(_, known), _| known != copy);
-        }
-        for process in 0..self.processes.len() {
-            let all: Vec<_> = self.processes[process].doing.keys().copied().collect();
-            for id in all {
-                self.write_on(process, id, write::Event::Replaced(copy));
-                if let Some(Operation {
-                    doing: Doing::Repair { machine, .. },
-                    ..
-                }) = self.processes[process].doing.get_mut(&id)
-                {
-                    let actions = machine.replaced(copy);
-                    self.repair_on(process, id, actions);
-                }
-            }
-        }
-        self.to_fill = (0..self.keys).collect();
-        // What began before is over by then.
-        self.queue.after(DEADLINE + SECOND, Happens::Fills);
-    }
-
-    /// Fills the replaced copy, key by key.
-    fn fill(&mut self) {
-        if self.copies.iter().all(|copy| copy.votes) {
-            return;
-        }
-        self.queue.after(SECOND / 4, Happens::Fills);
-        let Some(&key) = self.to_fill.first() else {
-            self.copies.iter_mut().for_each(|copy| copy.votes = true);
-            self.account();
-            return;
-        };
-        let alive = self.processes.iter().position(|process| process.alive);
-        if let Some(process) = alive.filter(|_| !self.fills) {
-            self.fills = true;
-            let survivors = self.voters();
-            let (machine, actions) = Repair::new(self.copies.len(), survivors.count_ones(), survivors);
-            self.repair(process, (key, 0), machine, actions, true);
-        }
     }
 
     // The wire.
@@ -613,7 +486,7 @@ impl<'a> World<'a> {
         self.write_actions(process, id, actions);
     }
 
-    fn write_on(&mut self, process: usize, id: u64, event: write::Event<Tag>) {
+    pub(super) fn write_on(&mut self, process: usize, id: u64, event: write::Event<Tag>) {
         let now = self.clock(process);
         let operation = self.processes[process].doing.get_mut(&id);
         if let Some(Operation {
@@ -792,7 +665,7 @@ impl<'a> World<'a> {
         self.repair(process, due, machine, actions, false);
     }
 
-    fn repair(
+    pub(super) fn repair(
         &mut self,
         process: usize,
         (key, version): (Key, u64),
@@ -811,7 +684,7 @@ impl<'a> World<'a> {
         self.repair_on(process, id, actions);
     }
 
-    fn repair_on(&mut self, process: usize, id: u64, actions: Vec<repair::Action<Tag>>) {
+    pub(super) fn repair_on(&mut self, process: usize, id: u64, actions: Vec<repair::Action<Tag>>) {
         for action in actions {
             let clock = self.clock(process);
             let (now, voters) = (self.queue.now, self.voters());
